@@ -1,0 +1,77 @@
+"""Times one submission of a 10 KiB message by each program, in turn, so that what the machine does besides hits all alike."""
+
+import os
+import random
+import statistics
+import time
+
+import contenders
+
+ALLOWED_RATIO = 1.5
+# A process that does more than the bare one needs a moment to start, which weighs much where the disk is fast.
+ALLOWED_EXTRA_MS = 0.7
+SIZE = 10 * 1024
+
+
+def message():
+    header = (
+        "From: Cron Daemon <root>\nTo: friend@elsewhere.example\nSubject: Cron <root@homebox> backup\n"
+        "Date: Mon, 06 Jul 2026 10:00:00 +0000\nMessage-ID: <1@homebox.localdomain.local>\n\n"
+    )
+    line = "The quick brown fox jumps over the lazy dog and mails what it saw.\n"
+    return (header + line * (SIZE // len(line) + 1))[: SIZE - 1].encode() + b"\n"
+
+
+def call(contender, path):
+    """One call from start to exit, in milliseconds; a failed one ends the benchmark, since it would be a fast one."""
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, path, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, contender.told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    start = time.perf_counter_ns()
+    pid = os.posix_spawn(contender.argv[0], contender.argv, contender.environment, file_actions=actions)
+    _, status = os.waitpid(pid, 0)
+    end = time.perf_counter_ns()
+    if status != 0:
+        with open(contender.told, encoding="utf-8", errors="replace") as told:
+            raise SystemExit(f"{contender.name} failed ({os.waitstatus_to_exitcode(status)}): {told.read()}")
+    return (end - start) / 1e6
+
+
+def measure(target, folder, calls):
+    path = folder / "10KiB"
+    path.write_bytes(message())
+    entrants = contenders.all_of(target, folder)
+    for entrant in entrants:
+        for _ in range(5):
+            call(entrant, path)
+        if entrant.stored() < 5:
+            raise SystemExit(f"{entrant.name} exits 0 but stores nothing: its set-up is wrong")
+    times = {entrant.name: [] for entrant in entrants}
+    for _ in range(calls):
+        for entrant in random.sample(entrants, len(entrants)):
+            times[entrant.name].append(call(entrant, path))
+    for entrant in entrants:
+        if entrant.stored() < calls:
+            raise SystemExit(f"{entrant.name} did not store every message")
+    report(times, calls)
+
+
+def report(times, calls):
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    bare, ours = medians["bare"], medians["postrider"]
+    print(f"sendmail -t, 10 KiB, {calls} calls each, interleaved:")
+    print(f"  {'':22}{'median':>9}{'10 %':>9}{'90 %':>9}{'x bare':>9}")
+    for name, median in sorted(medians.items(), key=lambda entry: entry[1]):
+        deciles = statistics.quantiles(times[name], n=10)
+        print(f"  {name:22}{median:7.2f}ms{deciles[0]:7.2f}ms{deciles[-1]:7.2f}ms{median / bare:9.2f}")
+    limit = max(bare * ALLOWED_RATIO, bare + ALLOWED_EXTRA_MS) if bare < 1.4 else bare * ALLOWED_RATIO
+    verdict(f"at most {limit:.2f} ms (1.5 x bare; where that is under 1.4 ms, bare + 0.7 ms)", ours <= limit)
+    for name in medians:
+        if name not in ("bare", "postrider"):
+            verdict(f"less than {name}", ours < medians[name])
+
+
+def verdict(what, kept):
+    print(f"  {'kept  ' if kept else 'MISSED'} {what}")

@@ -1,0 +1,177 @@
+//! Whether a mail arrived as it should: envelope, login, TLS, header and body of what
+//! a provider received, against the script.
+
+use mail_parser::{HeaderName, MessageParser};
+
+use super::provider::Received;
+use super::script::{Mail, part_of};
+
+/// One provider's account and what it received.
+pub(super) struct Haul {
+    pub(super) account: &'static str,
+    /// `host:port`, for the table.
+    pub(super) relay: String,
+    pub(super) received: Vec<Received>,
+}
+
+/// What became of one mail.
+pub(super) struct Verdict {
+    pub(super) what: &'static str,
+    /// The sender on this machine.
+    pub(super) local: String,
+    /// The copy that arrived, if one did.
+    pub(super) arrival: Option<Arrival>,
+    /// What is not as it should be; empty: all is well.
+    pub(super) faults: Vec<String>,
+}
+
+/// Where and how a mail arrived.
+pub(super) struct Arrival {
+    pub(super) account: &'static str,
+    pub(super) relay: String,
+    pub(super) received: Received,
+}
+
+/// Looks for the mail among everything received.
+pub(super) fn judge(mail: &Mail, local: &str, hauls: &[Haul]) -> Verdict {
+    let mut copies = hauls.iter().flat_map(|haul| {
+        let ours = haul.received.iter().filter(|received| is_copy(mail, received));
+        ours.map(|received| Arrival { account: haul.account, relay: haul.relay.clone(), received: received.clone() })
+    });
+    let arrival = copies.next();
+    let mut faults = match &arrival {
+        None => vec!["it did not arrive".to_owned()],
+        Some(arrival) => compare(mail, local, arrival),
+    };
+    if copies.next().is_some() {
+        faults.push("it arrived more than once".to_owned());
+    }
+    Verdict { what: mail.what, local: local.to_owned(), arrival, faults }
+}
+
+fn is_copy(mail: &Mail, received: &Received) -> bool {
+    let parsed = MessageParser::default().parse(&received.content);
+    parsed.is_some_and(|message| message.subject() == Some(mail.subject))
+}
+
+fn compare(mail: &Mail, local: &str, arrival: &Arrival) -> Vec<String> {
+    let mut faults = Faults::default();
+    let (part, received) = (part_of(local), &arrival.received);
+    faults.unlike("account", part.account, arrival.account);
+    let login = received.client.login.as_ref().map_or("nobody", |(name, _)| name);
+    faults.unlike("login", part.username, login);
+    faults.unlike("envelope sender", part.sent_as, &received.envelope.sender.to_string());
+    let recipients: Vec<String> = received.envelope.recipients.iter().map(ToString::to_string).collect();
+    faults.unlike("recipients", &mail.recipients.join(", "), &recipients.join(", "));
+    if received.client.tls.is_none() {
+        faults.add("it came without TLS");
+    }
+    compare_content(mail, &received.content, &mut faults);
+    faults.0
+}
+
+fn compare_content(mail: &Mail, content: &[u8], faults: &mut Faults) {
+    let Some(message) = MessageParser::default().parse(content) else {
+        return faults.add("what arrived is no message");
+    };
+    let author = message.from().and_then(|from| from.first()).and_then(|author| author.address());
+    faults.unlike("address in From", part_of(mail.author).sent_as, author.unwrap_or("missing"));
+    for (name, field) in [("Date", HeaderName::Date), ("Message-ID", HeaderName::MessageId)] {
+        if message.header(field).is_none() {
+            faults.add(&format!("it has no {name}"));
+        }
+    }
+    if message.header(HeaderName::Bcc).is_some() {
+        faults.add("its header tells the Bcc recipients");
+    }
+    let (_, body) = split(content);
+    if body != mail.body.replace('\n', "\r\n").as_bytes() {
+        faults.add("its body is not what was handed in");
+    }
+}
+
+/// Header (with its last line end) and body of a message.
+pub(super) fn split(content: &[u8]) -> (&[u8], &[u8]) {
+    match content.windows(4).position(|four| four == b"\r\n\r\n") {
+        Some(at) => (&content[..at + 2], &content[at + 4..]),
+        None => (content, &[]),
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, what: &str) {
+        self.0.push(what.to_owned());
+    }
+
+    fn unlike(&mut self, what: &str, want: &str, got: &str) {
+        if want != got {
+            self.0.push(format!("{what} should be {want}, and is {got}"));
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::script::{ISP, MAILS, WORK};
+    use super::*;
+    use crate::config::Mechanism;
+    use crate::mail::address::{Address, ReversePath};
+    use crate::spool::Body;
+    use crate::submit::dialogue::{Client, Envelope};
+
+    /// The personal mail as it should arrive.
+    pub(in super::super) fn good() -> Received {
+        let address = |text: &str| Address::parse(text).unwrap();
+        let mail = &MAILS[2];
+        let content = format!(
+            "From: \"Her Ladyship\" <{}>\r\nSubject: {}\r\nDate: Sun, 22 Nov 2026 13:20:55 +0100\r\nMessage-ID: <a@b>\r\n\r\n{}",
+            WORK.sent_as,
+            mail.subject,
+            mail.body.replace('\n', "\r\n")
+        );
+        Received {
+            client: Client {
+                helo: Some("homebox.home.lan".to_owned()),
+                tls: Some("TLSv1.3".to_owned()),
+                login: Some((WORK.username.to_owned(), Mechanism::Plain)),
+            },
+            envelope: Envelope {
+                sender: ReversePath::Mailbox(address(WORK.sent_as)),
+                recipients: mail.recipients.iter().map(|text| address(text)).collect(),
+                body: Body::SevenBit,
+            },
+            content: content.into_bytes(),
+        }
+    }
+
+    fn faults(account: &'static str, received: Vec<Received>) -> Vec<String> {
+        judge(&MAILS[2], "her@home.lan", &[Haul { account, relay: String::new(), received }]).faults
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_has_no_faults() {
+        assert_eq!(faults(WORK.account, vec![good()]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_difference_is_named() {
+        assert_eq!(faults(WORK.account, Vec::new()), ["it did not arrive"]);
+        assert_eq!(faults(WORK.account, vec![good(), good()]), ["it arrived more than once"]);
+        assert_eq!(faults(ISP.account, vec![good()]), ["account should be work, and is isp"]);
+        let mut changed = good();
+        changed.client = Client::default();
+        changed.envelope.sender = ReversePath::Null;
+        changed.envelope.recipients.pop();
+        changed.content.extend_from_slice(b"x");
+        assert_eq!(faults(WORK.account, vec![changed]).len(), 5);
+    }
+
+    #[test]
+    fn header_and_body_part_at_the_first_empty_line() {
+        assert_eq!(split(b"A: b\r\n\r\n\r\nc"), (&b"A: b\r\n"[..], &b"\r\nc"[..]));
+        assert_eq!(split(b"A: b\r\n"), (&b"A: b\r\n"[..], &b""[..]));
+    }
+}

@@ -1,0 +1,176 @@
+//! A mail provider for the demo: a submission server on loopback with STARTTLS, AUTH
+//! and one customer, who may send only from addresses of its own. It keeps what
+//! it accepted in memory.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::config::Secret;
+use crate::mail::address::{Address, ReversePath};
+use crate::submit::dialogue::{
+    Client, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
+};
+use crate::submit::serve::serve;
+use crate::tls::Server;
+
+/// How long a silent client is borne.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The one customer.
+#[derive(Debug, Clone)]
+pub(super) struct Customer {
+    /// The provider's name, which its certificate carries.
+    pub(super) host: &'static str,
+    /// Login name, and local part of its address.
+    pub(super) username: &'static str,
+    /// The domain of its addresses.
+    pub(super) domain: &'static str,
+    /// Its password.
+    pub(super) password: Secret,
+}
+
+/// A message that a provider took responsibility for.
+#[derive(Debug, Clone)]
+pub(super) struct Received {
+    pub(super) client: Client,
+    pub(super) envelope: Envelope,
+    pub(super) content: Vec<u8>,
+}
+
+type Inbox = Arc<Mutex<Vec<Received>>>;
+
+/// A running server; it stops when dropped.
+pub(super) struct Provider {
+    port: u16,
+    inbox: Inbox,
+    stop: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl Provider {
+    /// Listens on a free port of 127.0.0.1.
+    pub(super) fn start(customer: Customer, tls: Server) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let port = listener.local_addr()?.port();
+        let inbox = Inbox::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        let house = House { customer, inbox: Arc::clone(&inbox) };
+        let told = Arc::clone(&stop);
+        let listening = std::thread::Builder::new().spawn(move || listen(&listener, &house, &tls, &told))?;
+        Ok(Self { port, inbox, stop, listening: Some(listening) })
+    }
+
+    /// The port it listens on.
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What arrived so far.
+    pub(super) fn received(&self) -> Vec<Received> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // A connection wakes accept(); if even that fails, the thread ends with the process.
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        if TcpStream::connect_timeout(&address, PATIENCE).is_ok()
+            && let Some(listening) = self.listening.take()
+        {
+            let _ = listening.join();
+        }
+    }
+}
+
+fn listen(listener: &TcpListener, house: &House, tls: &Server, stop: &AtomicBool) {
+    for stream in listener.incoming() {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(stream) = stream else { continue };
+        let (house, tls) = (house.clone(), tls.clone());
+        // A connection that fails is the client's to notice; the demo judges by what arrived.
+        let _ = std::thread::Builder::new().spawn(move || attend(stream, house, &tls));
+    }
+}
+
+fn attend(stream: TcpStream, house: House, tls: &Server) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_nodelay(true)?;
+    let settings = Settings {
+        hostname: house.customer.host.to_owned(),
+        tls: TlsRule::Starttls,
+        login: LoginRule::Required,
+        limits: Limits { size: 10_000_000, ..Limits::default() },
+    };
+    serve(stream, &mut Dialogue::new(settings, house), Some(tls))
+}
+
+#[derive(Clone)]
+struct House {
+    customer: Customer,
+    inbox: Inbox,
+}
+
+impl Policy for House {
+    type Message = Letter;
+
+    fn login(&mut self, username: &str, password: &Secret) -> Result<(), Refusal> {
+        if username == self.customer.username && password.expose() == self.customer.password.expose() {
+            return Ok(());
+        }
+        Err(Refusal::new(535, "5.7.8", "user name or password is wrong"))
+    }
+
+    fn sender(&mut self, _client: &Client, sender: &ReversePath) -> Result<(), Refusal> {
+        let own = |address: &Address| {
+            let name = address.local().split('+').next();
+            address.domain() == self.customer.domain && name == Some(self.customer.username)
+        };
+        if sender.mailbox().is_none_or(own) {
+            return Ok(());
+        }
+        Err(Refusal::new(553, "5.7.1", format!("<{sender}> is not owned by user {}", self.customer.username)))
+    }
+
+    fn recipient(&mut self, _client: &Client, _envelope: &Envelope, recipient: &Address) -> Result<(), Refusal> {
+        // Names that exist on no Internet are what a real provider refuses as well.
+        if recipient.domain().rsplit('.').next() != Some("lan") && recipient.domain().contains('.') {
+            return Ok(());
+        }
+        Err(Refusal::new(550, "5.1.2", format!("<{recipient}>: no such domain")))
+    }
+
+    fn begin(&mut self, client: &Client, envelope: &Envelope) -> Result<Letter, Refusal> {
+        let received = Received { client: client.clone(), envelope: envelope.clone(), content: Vec::new() };
+        Ok(Letter { received, inbox: Arc::clone(&self.inbox) })
+    }
+}
+
+struct Letter {
+    received: Received,
+    inbox: Inbox,
+}
+
+impl Message for Letter {
+    fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
+        self.received.content.extend_from_slice(content);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<String, Refusal> {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        inbox.push(self.received);
+        Ok(format!("queued as DEMO{:04}", inbox.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! `postrider flush`: attempt queued mail now, by the runner there is or, where there
+//! is none, in this process; say what became of each message.
+
+use std::io::Write;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use super::exit::{Exit, Failure};
+use crate::config::Config;
+use crate::events;
+use crate::runner::control::{self, Answer, Question, Selection};
+use crate::runner::ears::Ears;
+use crate::runner::settings::Settings;
+use crate::runner::watch::Watchers;
+use crate::runner::{Engine, Until};
+use crate::spool::lock::{RunnerLock, TryLock};
+use crate::spool::{MessageId, Spool};
+
+/// Arguments of `flush`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Only these messages
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// Only mail of this account
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// Only mail from this sender
+    #[arg(long, value_name = "ADDRESS")]
+    sender: Option<String>,
+    /// Show the conversation with the server, secrets masked
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// How often a runner that is just starting or ending is looked for again.
+const TRIES: u32 = 20;
+
+/// Flushes.
+pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+    events::choose(events::Sink::Nowhere);
+    let selection = selection(config, arguments)?;
+    let spool = Spool::open(&config.spool)?;
+    let mut teller = Teller { selection: selection.clone(), verbose: arguments.verbose, sums: Sums::default() };
+    for _ in 0..TRIES {
+        let question = Question::Flush { selection: selection.clone() };
+        match control::ask(&spool, &question) {
+            Ok(Some(answers)) => return follow(answers, teller),
+            Ok(None) => {}
+            Err(error) => {
+                let message = format_args!("cannot talk to the runner of {}: {error}", spool.dir().display());
+                return Err(Failure::new(Exit::TempFail, message));
+            }
+        }
+        if let TryLock::Taken(lock) = RunnerLock::try_take(&spool)? {
+            return alone(config, spool, lock, &selection, teller);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    teller.sums = Sums::default();
+    Err(Failure::new(
+        Exit::TempFail,
+        format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
+    ))
+}
+
+fn selection(config: &Config, arguments: &Arguments) -> Result<Selection, Failure> {
+    let unknown =
+        |id: &str| Failure::new(Exit::Usage, format_args!("{id} is not the id of a message; `mailq` lists them"));
+    let ids =
+        arguments.ids.iter().map(|id| MessageId::parse(id).ok_or_else(|| unknown(id))).collect::<Result<_, _>>()?;
+    if let Some(name) = arguments.account.as_deref().filter(|name| config.account(name).is_none()) {
+        let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+        let message = format_args!("no account {name} in {}; there is {}", config.path.display(), known.join(", "));
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(Selection { ids, account: arguments.account.clone(), sender: arguments.sender.clone() })
+}
+
+/// Listens to another process's runner.
+fn follow(answers: impl Iterator<Item = std::io::Result<Answer>>, mut teller: Teller) -> Result<Exit, Failure> {
+    for answer in answers {
+        let answer =
+            answer.map_err(|e| Failure::new(Exit::TempFail, format_args!("the runner stopped answering: {e}")))?;
+        if answer == Answer::Finished {
+            return Ok(teller.end());
+        }
+        teller.tell(&answer);
+    }
+    Err(Failure::new(Exit::TempFail, "the runner ended before it was done; the mail is still queued (see `mailq`)"))
+}
+
+/// Is the runner for as long as it takes.
+fn alone(
+    config: &Config,
+    spool: Spool,
+    lock: RunnerLock,
+    selection: &Selection,
+    mut teller: Teller,
+) -> Result<Exit, Failure> {
+    let (sender, told) = mpsc::channel();
+    let settings = Settings::new(config.clone(), spool, Arc::new(Watchers::default()));
+    let mut engine = Engine::new(settings, lock, Until::Errands, Ears::default())?;
+    engine.flush(selection, sender);
+    let printer = std::thread::spawn(move || {
+        for told in told {
+            match Answer::from_told(told) {
+                Answer::Finished => break,
+                answer => teller.tell(&answer),
+            }
+        }
+        teller.end()
+    });
+    engine.run()?;
+    Ok(printer.join().unwrap_or(Exit::OsError))
+}
+
+/// What the flush came to, over all its messages.
+#[derive(Debug, Default)]
+struct Sums {
+    messages: usize,
+    delivered: usize,
+    refused: usize,
+    waiting: usize,
+}
+
+/// Tells a person what happens.
+struct Teller {
+    selection: Selection,
+    verbose: bool,
+    sums: Sums,
+}
+
+impl Teller {
+    fn tell(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Step { line } if self.verbose => say(line),
+            Answer::Result { id, delivered, refused, waiting, reason } if self.is_asked(id) => {
+                self.sums.messages += 1;
+                self.sums.delivered += delivered;
+                self.sums.refused += refused;
+                self.sums.waiting += waiting;
+                say(&result_line(id, *delivered, *refused, *waiting, reason));
+            }
+            Answer::Waiting { id, reason } if self.is_asked(id) => {
+                self.sums.messages += 1;
+                self.sums.waiting += 1;
+                say(&format!("{id}: waits: {reason}"));
+            }
+            Answer::Step { .. } | Answer::Result { .. } | Answer::Waiting { .. } | Answer::Finished => {}
+        }
+    }
+
+    fn is_asked(&self, id: &str) -> bool {
+        self.selection.ids.is_empty() || self.selection.ids.iter().any(|asked| asked.as_str() == id)
+    }
+
+    /// The closing line, and the code: 69 where one asked-for message was refused for all its recipients.
+    fn end(self) -> Exit {
+        if self.sums.messages == 0 {
+            let ids: Vec<&str> = self.selection.ids.iter().map(MessageId::as_str).collect();
+            return match (ids.is_empty(), self.selection == Selection::default()) {
+                (true, true) => tell_and(Exit::Ok, "nothing is queued"),
+                (true, false) => tell_and(Exit::Ok, "nothing of that is queued"),
+                (false, _) => tell_and(Exit::NoInput, &format!("not in the queue: {}", ids.join(", "))),
+            };
+        }
+        let all_refused = self.sums.refused > 0 && self.sums.delivered == 0 && self.sums.waiting == 0;
+        if all_refused && !self.selection.ids.is_empty() { Exit::Unavailable } else { Exit::Ok }
+    }
+}
+
+fn result_line(id: &str, delivered: usize, refused: usize, waiting: usize, reason: &str) -> String {
+    let parts = [(delivered, "delivered"), (refused, "refused"), (waiting, "waiting")];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    format!("{id}: {}{reason}", parts.join(", "))
+}
+
+fn tell_and(exit: Exit, line: &str) -> Exit {
+    say(line);
+    exit
+}
+
+/// A line on stdout; a reader that has gone is no reason to stop the mail.
+fn say(line: &str) {
+    let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let _ = writeln!(std::io::stdout(), "{clean}");
+}

@@ -1,0 +1,304 @@
+//! `mailq` and `postrider queue list`: what waits, in Postfix's layout or as JSON Lines
+//! with `postqueue -j`'s members. `queue show` is in `show`. Nothing here changes the queue.
+
+use std::io::{self, BufWriter, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use crate::config::Config;
+use crate::mail::outcome::{Outcome, Status};
+use crate::spool::journal::{Journal, State};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+
+mod show;
+
+pub use show::show;
+
+/// `postrider queue ...`.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Command {
+    /// List what waits, oldest first, as mailq does
+    List {
+        /// One JSON object a line (postqueue -j's members, and more)
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one message: its envelope, what was tried, its header
+    Show {
+        /// The message's id, as the list has it
+        id: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How a listing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people, and for what reads Postfix's mailq.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Format {
+    fn chosen(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
+/// Arguments of `queue`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Why the queue could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// The spool or the message could not be read.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// Writing the output failed.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// Not an id.
+    #[error("{0:?} is no message id: ids have 16 digits and upper-case letters, `postrider queue list` shows them")]
+    NoId(String),
+    /// All others were listed.
+    #[error("{} cannot be shown: {}", messages(.0.len()), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Unreadable(Vec<SpoolError>),
+}
+
+impl QueueError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::NoId(_) => Exit::Usage,
+            Self::Unreadable(_) | Self::Spool(SpoolError::Damaged { .. }) => Exit::DataError,
+            Self::Spool(SpoolError::Gone(_)) => Exit::NoInput,
+            Self::Spool(SpoolError::NotOurs { .. } | SpoolError::Exposed { .. }) => Exit::NoPermission,
+            Self::Spool(SpoolError::Io { error, .. }) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Exit::NoPermission
+            }
+            Self::Spool(SpoolError::Io { .. } | SpoolError::Exists(_) | SpoolError::EnvelopeTooLong { .. }) => {
+                Exit::Unavailable
+            }
+            Self::Output(_) => Exit::IoError,
+        }
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        Self::new(error.exit(), &error)
+    }
+}
+
+fn messages(count: usize) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
+/// Does what `postrider queue` was told.
+pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+    let spool = Spool::find(&config.spool)?;
+    let out = &mut io::stdout().lock();
+    let shown = match &arguments.command {
+        Command::List { json } => list(spool.as_ref(), Format::chosen(*json), out),
+        Command::Show { id, json } => {
+            MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone())).and_then(|id| match &spool {
+                Some(spool) => show(spool, &id, Format::chosen(*json), out),
+                None => Err(SpoolError::Gone(id).into()),
+            })
+        }
+    };
+    quiet(shown)
+}
+
+/// `mailq`.
+pub fn mailq(config: &Config) -> Result<Exit, Failure> {
+    let spool = Spool::find(&config.spool)?;
+    quiet(list(spool.as_ref(), Format::Text, &mut io::stdout().lock()))
+}
+
+/// A reader that went away is no error.
+fn quiet(result: Result<(), QueueError>) -> Result<Exit, Failure> {
+    match result {
+        Err(QueueError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
+        other => Ok(other.map(|()| Exit::Ok)?),
+    }
+}
+
+/// A message that waits.
+struct Entry {
+    envelope: Envelope,
+    state: State,
+}
+
+impl Entry {
+    fn read(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
+        let envelope = spool.open_message(id)?.envelope;
+        let state = Journal::peek(spool, id, envelope.recipients.len())?;
+        if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self { envelope, state }) }
+    }
+
+    /// Recipients that are still waited for, with why; where only the report is still owed, those it is about.
+    fn waiting(&self) -> Vec<(String, Option<String>)> {
+        let mut indices = self.state.pending();
+        if indices.is_empty() {
+            let is_owed = |outcome: &Option<Outcome>| outcome.as_ref().is_none_or(|o| o.status != Status::Delivered);
+            let owed = self.state.outcomes.iter().enumerate().filter(|(_, outcome)| is_owed(outcome));
+            indices.extend(owed.map(|(index, _)| index));
+        }
+        let outcome = |index: usize| self.state.outcomes.get(index).and_then(Option::as_ref);
+        let recipients = self.envelope.recipients.iter().enumerate();
+        recipients
+            .filter(|(index, _)| indices.binary_search(index).is_ok())
+            .map(|(index, recipient)| (printable(&recipient.address.to_string()), outcome(index).map(reason)))
+            .collect()
+    }
+
+    fn sender(&self) -> String {
+        self.envelope.sender.mailbox().map_or_else(|| "MAILER-DAEMON".to_owned(), |a| printable(&a.to_string()))
+    }
+}
+
+/// Why a recipient waits, in one line.
+fn reason(outcome: &Outcome) -> String {
+    printable(&match outcome.code {
+        Some(code) => format!("host {} said: {code} {}", outcome.relay, outcome.reply),
+        None => outcome.reply.clone(),
+    })
+}
+
+/// What others wrote, without what could command a terminal or begin a line.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// Lists what waits, oldest first; no spool is an empty queue. The first entry is written at once.
+pub fn list(spool: Option<&Spool>, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
+    let mut out = BufWriter::with_capacity(64 * 1024, out);
+    let (mut count, mut octets, mut unreadable) = (0_u64, 0_u64, Vec::new());
+    let ids = spool.map_or(Ok(Vec::new()), Spool::ids)?;
+    for (id, spool) in ids.iter().filter_map(|id| spool.map(|spool| (id, spool))) {
+        let entry = match Entry::read(spool, id) {
+            Ok(entry) => entry,
+            // Delivered while we were reading.
+            Err(SpoolError::Gone(_)) => continue,
+            Err(error) => {
+                unreadable.push(error);
+                continue;
+            }
+        };
+        match format {
+            Format::Text => text(&entry, if count == 0 { HEADINGS } else { "\n" }, &mut out)?,
+            Format::Json => {
+                serde_json::to_writer(&mut out, &Item::new(&entry)).map_err(io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        if count == 0 {
+            out.flush()?;
+        }
+        count += 1;
+        octets = octets.saturating_add(entry.envelope.size);
+    }
+    match (format, count) {
+        (Format::Json, _) => {}
+        (Format::Text, 0) => writeln!(out, "Mail queue is empty")?,
+        (Format::Text, 1) => writeln!(out, "\n-- {} Kbytes in 1 Request.", octets / 1024)?,
+        (Format::Text, _) => writeln!(out, "\n-- {} Kbytes in {count} Requests.", octets / 1024)?,
+    }
+    out.flush()?;
+    if unreadable.is_empty() { Ok(()) } else { Err(QueueError::Unreadable(unreadable)) }
+}
+
+const HEADINGS: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
+/// The column behind the closing parenthesis of a reason, less its parentheses, as Postfix counts.
+const REASON_WIDTH: usize = 76;
+
+/// One entry as Postfix writes it with long ids; a reason stands before the recipients that share it.
+fn text(entry: &Entry, before: &str, out: &mut impl Write) -> io::Result<()> {
+    let Entry { envelope, state } = entry;
+    let id = format!("{}{}", envelope.id, if state.held { "!" } else { "" });
+    let arrived = envelope.arrived.to_zoned(TimeZone::system()).strftime("%a %b %e %H:%M:%S");
+    writeln!(out, "{before}{id:<17} {:>8} {arrived} {}", envelope.size, entry.sender())?;
+    let mut last = String::new();
+    for (address, reason) in entry.waiting() {
+        let reason = reason.unwrap_or_default();
+        if reason != last {
+            let shown = if reason.is_empty() { "reason unavailable" } else { &reason };
+            let padding = REASON_WIDTH.saturating_sub(shown.chars().count());
+            writeln!(out, "{:padding$}({shown})", "")?;
+            last = reason;
+        }
+        writeln!(out, "{:17} {:8} {:19} {address}", "", "", "")?;
+    }
+    Ok(())
+}
+
+/// An entry as `postqueue -j` has it, and our members behind.
+#[derive(Serialize)]
+struct Item {
+    queue_name: &'static str,
+    queue_id: MessageId,
+    arrival_time: i64,
+    message_size: u64,
+    forced_expire: bool,
+    sender: String,
+    recipients: Vec<ItemRecipient>,
+    account: Option<String>,
+    attempts: u32,
+    next_attempt: Option<String>,
+    trouble: String,
+    uid: u32,
+}
+
+#[derive(Serialize)]
+struct ItemRecipient {
+    address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delay_reason: Option<String>,
+}
+
+impl Item {
+    fn new(entry: &Entry) -> Self {
+        let Entry { envelope, state } = entry;
+        let recipients: Vec<_> = entry.waiting();
+        Self {
+            queue_name: match (state.held, state.attempts) {
+                (true, _) => "hold",
+                (false, 0) => "incoming",
+                (false, _) => "deferred",
+            },
+            queue_id: envelope.id.clone(),
+            arrival_time: envelope.arrived.as_second(),
+            message_size: envelope.size,
+            forced_expire: false,
+            sender: entry.sender(),
+            trouble: recipients.iter().find_map(|(_, reason)| reason.clone()).unwrap_or_default(),
+            recipients: recipients
+                .into_iter()
+                .map(|(address, delay_reason)| ItemRecipient { address, delay_reason })
+                .collect(),
+            account: state.account.clone().or_else(|| envelope.account.clone()),
+            attempts: state.attempts,
+            next_attempt: state.next.map(utc),
+            uid: envelope.uid,
+        }
+    }
+}
+
+fn utc(at: Timestamp) -> String {
+    format!("{at:.6}")
+}
+
+#[cfg(test)]
+#[path = "queue/tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,128 @@
+//! Who is calling: the effective uid and its passwd entry, never the environment;
+//! and whether the environment may be heeded at all. What a caller may do is
+//! decided elsewhere.
+
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use nix::unistd::{Gid, Uid, User};
+
+/// A passwd entry, as far as we need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Effective uid.
+    pub uid: u32,
+    /// Login name; `uid1234` where the uid has no entry.
+    pub login: String,
+    /// First comma part of the GECOS field, `&` replaced; may be empty.
+    pub full_name: String,
+    /// Home directory, where there is an entry.
+    pub home: Option<PathBuf>,
+}
+
+impl Caller {
+    /// This process's. A passwd database that cannot be read counts as one without the entry.
+    #[must_use]
+    pub fn current() -> Self {
+        let uid = Uid::effective();
+        match User::from_uid(uid) {
+            Ok(Some(user)) if !user.name.is_empty() => Self::from_entry(uid.as_raw(), user),
+            Ok(_) | Err(_) => Self::without_entry(uid.as_raw()),
+        }
+    }
+
+    fn from_entry(uid: u32, user: User) -> Self {
+        let full_name = full_name(&user.gecos.to_string_lossy(), &user.name);
+        // A relative or empty home would make paths depend on where the caller happens to stand.
+        let home = Some(user.dir).filter(|dir| dir.is_absolute());
+        Self { uid, login: user.name, full_name, home }
+    }
+
+    fn without_entry(uid: u32) -> Self {
+        Self { uid, login: format!("uid{uid}"), full_name: String::new(), home: None }
+    }
+}
+
+/// The name part of a GECOS field (passwd(5)): up to the first comma, `&` being the login capitalised.
+fn full_name(gecos: &str, login: &str) -> String {
+    let name = gecos.split(',').next().unwrap_or_default();
+    let mut letters = login.chars();
+    let capitalised: String =
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
+    name.replace('&', &capitalised).trim().to_owned()
+}
+
+/// Whether environment variables may steer this process: real and effective ids are the same, and
+/// the kernel did not start it with more rights than its caller has (`AT_SECURE`, getauxval(3)).
+#[must_use]
+pub fn environment_is_trusted() -> bool {
+    Uid::current() == Uid::effective() && Gid::current() == Gid::effective() && !at_secure()
+}
+
+/// A program that gained rights at its start may not read its own /proc files: what is there but
+/// cannot be read counts as secure. Without /proc the ids must do.
+fn at_secure() -> bool {
+    match std::fs::read("/proc/self/auxv") {
+        Ok(vector) => secure_in(&vector),
+        Err(error) => error.kind() != ErrorKind::NotFound,
+    }
+}
+
+/// Looks `AT_SECURE` up in an auxiliary vector: pairs of native words, type and value. Every kernel
+/// gives it, so a vector without it is not to be trusted.
+fn secure_in(vector: &[u8]) -> bool {
+    const AT_SECURE: usize = 23;
+    const WORD: usize = size_of::<usize>();
+    let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
+    let mut pairs = vector.chunks_exact(2 * WORD).map(|pair| pair.split_at(WORD));
+    pairs.find(|(kind, _)| word(kind) == AT_SECURE).is_none_or(|(_, value)| word(value) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_name_is_the_first_comma_part_with_the_login_for_an_ampersand() {
+        for (gecos, login, name) in [
+            ("His Name,Room 1,123", "his", "His Name"),
+            ("", "his", ""),
+            (",,,", "his", ""),
+            ("& Daemon", "mail", "Mail Daemon"),
+            ("&", "ölga", "Ölga"),
+            ("  Spaced  ,x", "a", "Spaced"),
+            ("&", "", ""),
+        ] {
+            assert_eq!(full_name(gecos, login), name, "{gecos:?}");
+        }
+    }
+
+    #[test]
+    fn the_caller_is_the_effective_uid() {
+        let caller = Caller::current();
+        assert_eq!(caller.uid, Uid::effective().as_raw());
+        assert!(!caller.login.is_empty());
+        if caller.uid == 0 {
+            assert_eq!(caller.login, "root");
+        }
+    }
+
+    #[test]
+    fn a_uid_without_an_entry_has_a_login_all_the_same() {
+        let caller = Caller::without_entry(1234);
+        assert_eq!((caller.login.as_str(), caller.home), ("uid1234", None));
+    }
+
+    #[test]
+    fn at_secure_is_found_in_the_vector() {
+        let vector = |pairs: &[(usize, usize)]| -> Vec<u8> {
+            pairs.iter().flat_map(|(k, v)| [k.to_ne_bytes(), v.to_ne_bytes()].concat()).collect()
+        };
+        assert!(secure_in(&vector(&[(6, 4096), (23, 1), (0, 0)])));
+        assert!(!secure_in(&vector(&[(6, 4096), (23, 0), (0, 0)])));
+        assert!(!secure_in(&vector(&[(1, 23), (23, 0)])));
+        assert!(secure_in(b""));
+        assert!(secure_in(b"\x17"));
+        assert!(environment_is_trusted());
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be wrong with a config file, with its place and the way out.
+//! Faults quote keys, never values: values may be secrets.
+
+use std::path::PathBuf;
+
+/// One fault at one place of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+/// Why there is no usable configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// No file at any of these places.
+    #[error("no configuration: none of {} exists; write one (see postrider.toml(5)) or name one with --config FILE", list(.0))]
+    Missing(Vec<PathBuf>),
+    /// The file is there but cannot be read.
+    #[error("cannot read {}: {error}{hint}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+        /// What to do about it, starting with "; ", or empty.
+        hint: String,
+    },
+    /// Wrong owner or mode: others could change it.
+    #[error("{} is not used: {problem}; {remedy}", .path.display())]
+    NotTrusted {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its owner or mode.
+        problem: String,
+        /// The command that mends it.
+        remedy: String,
+    },
+    /// The file does not say what it must; every fault at once.
+    #[error("{}", lines(.path, .faults))]
+    Faulty {
+        /// The file.
+        path: PathBuf,
+        /// At least one, in the file's order.
+        faults: Vec<Fault>,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn lines(path: &std::path::Path, faults: &[Fault]) -> String {
+    faults
+        .iter()
+        .map(|f| format!("{}:{}:{}: {}", path.display(), f.line, f.column, f.message))
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,132 @@
+//! The keys of the config file: one list per section, read by the parser (which
+//! keys are known), by its messages (which one is near) and by the test that keeps
+//! the man page complete.
+
+/// One key, and what it is for in a line.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// As written in the file.
+    pub name: &'static str,
+    /// One line, with unit and default where it has one.
+    pub doc: &'static str,
+}
+
+const fn key(name: &'static str, doc: &'static str) -> Key {
+    Key { name, doc }
+}
+
+/// Above the first section.
+pub const TOP_KEYS: &[Key] = &[
+    key("hostname", "EHLO name and Message-ID domain; default: this machine's full name"),
+    key("origin", "completes addresses without a domain; default: hostname"),
+    key("default_account", "account for senders that no account names; default: the only account"),
+    key("postmaster", "where bounces of bounces go; default: root"),
+    key("delivery", "queue, background or interactive; default: background, in system mode queue"),
+    key("spool", "the spool directory; default: ~/.local/state/postrider"),
+    key("generic", "tables that give local addresses their Internet form, on the way out; default: none"),
+    key("recipient_delimiter", "divides user from extension in user+extension; default: +"),
+    key("received", "whether a Received field is added; default: true"),
+    key("account", "[account.NAME]: a provider login; at least one"),
+    key("queue", "[queue]: retries, lifetimes and limits"),
+];
+
+/// In `[account.NAME]`.
+pub const ACCOUNT_KEYS: &[Key] = &[
+    key("relay", "where to submit, as Postfix writes relayhost; a list is tried in order; required"),
+    key("tls", "starttls, implicit or none; default: implicit on port 465, else starttls"),
+    key("tls_ca", "PEM file of the only roots to trust; default: the system's"),
+    key("tls_name", "name that the certificate must match; default: the relay's"),
+    key("username", "login name; default: none, no AUTH"),
+    key("password", "a text, { file = PATH } or { command = [WORD, ...] }"),
+    key("auth", "allowed mechanisms: plain, login; default: the safest offered"),
+    key("senders", "senders that this account serves: user@domain, user, @domain; default: none"),
+    key("sender_grace", "how long a refused sender waits for its owner to mend it; default: 1d"),
+    key("timeout", "one limit for every step of the conversation; default: those of RFC 5321"),
+    key("max_connections", "sessions at once; default: 2"),
+    key("max_messages_per_connection", "messages before a session is closed and opened anew; default: 100"),
+    key("allow_plaintext", "send the password without TLS; default: false"),
+];
+
+/// In `[queue]`.
+pub const QUEUE_KEYS: &[Key] = &[
+    key("retry_min", "the first distance between attempts; default: 1m"),
+    key("retry_max", "the largest distance between attempts; default: 1h"),
+    key("lifetime", "age at which a message is returned; default: 5d"),
+    key("warn_after", "age at which the sender is told of the delay; default: 4h"),
+    key("max_message_size", "largest message taken; default: 50MB"),
+    key("min_free_space", "what must stay free on the spool's file system; default: 64MB"),
+    key("history", "how long finished messages are remembered; default: 90d"),
+];
+
+/// In `password = { ... }`.
+pub const PASSWORD_KEYS: &[Key] = &[
+    key("file", "file whose first line is the password"),
+    key("command", "command whose output's first line is the password"),
+];
+
+/// The name nearest to a mistyped one, if one is near enough to be meant.
+pub fn nearest<'n>(typed: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let plain = |text: &str| text.to_lowercase().replace('-', "_");
+    let typed = plain(typed);
+    let allowed = 1 + typed.chars().count() / 4;
+    let (distance, name) = names.into_iter().map(|name| (distance(&typed, &plain(name)), name)).min()?;
+    (distance <= allowed).then_some(name)
+}
+
+/// Edits between two words: a letter more, less, other, or two swapped (optimal string alignment).
+fn distance(one: &str, other: &str) -> usize {
+    let (one, other) = (one.chars().take(64).collect::<Vec<_>>(), other.chars().take(64).collect::<Vec<_>>());
+    let mut before = Vec::new();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for i in 0..one.len() {
+        let mut next = vec![i + 1];
+        for j in 0..other.len() {
+            let change = row[j] + usize::from(one[i] != other[j]);
+            let mut best = change.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && one[i] == other[j - 1] && one[i - 1] == other[j] {
+                let swapped: &Vec<usize> = &before;
+                best = best.min(swapped[j - 1] + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_key_is_found_and_far_ones_are_not() {
+        let near = |typed| nearest(typed, ACCOUNT_KEYS.iter().map(|key| key.name));
+        for (typed, name) in [
+            ("pasword", Some("password")),
+            ("passwrod", Some("password")),
+            ("Relay", Some("relay")),
+            ("relays", Some("relay")),
+            ("tls-ca", Some("tls_ca")),
+            ("sender", Some("senders")),
+            ("user", None),
+            ("colour", None),
+            ("", None),
+        ] {
+            assert_eq!(near(typed), name, "{typed}");
+        }
+    }
+
+    #[test]
+    fn every_key_stands_in_the_man_page() {
+        let page = include_str!("../../man/postrider.toml.5");
+        for key in TOP_KEYS.iter().chain(ACCOUNT_KEYS).chain(QUEUE_KEYS).chain(PASSWORD_KEYS) {
+            let named = page.lines().any(|line| {
+                let words: Vec<_> = line.split_whitespace().collect();
+                words.starts_with(&[".It", "Cm", key.name])
+                    || line == format!(".Ss [{}]", key.name)
+                    || (key.name == "account" && line == ".Ss [account.NAME]")
+            });
+            assert!(named, "{} is missing in postrider.toml.5", key.name);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Which config file is taken, and from whom (DESIGN section 4): `--config`, then
+//! `$POSTRIDER_CONFIG` where the environment may be trusted, then the caller's own,
+//! then the system's. Owner and mode are checked on the opened file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+use zeroize::Zeroizing;
+
+use super::caller::Caller;
+use super::read::{Readers, Surroundings, read_in};
+use super::{Config, ConfigError, Fault, hostname, open};
+
+/// The system's config file.
+pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
+
+/// The spool that belongs to it.
+pub const SYSTEM_SPOOL: &str = "/var/spool/postrider";
+
+/// Names another config where the environment may be trusted.
+pub const VARIABLE: &str = "POSTRIDER_CONFIG";
+
+/// No config is larger, in octets; a table of that size belongs into a file of its own.
+const MOST: u64 = 4 << 20;
+
+/// A place where a config may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Candidate {
+    /// Somebody named it: it must be there.
+    Named(PathBuf),
+    /// Taken where it is.
+    Usual(PathBuf),
+}
+
+/// What the checks need to know of an opened file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    regular: bool,
+    owner: u32,
+    mode: u32,
+}
+
+/// Finds, checks and reads the configuration for this process.
+pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
+    let caller = Caller::current();
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && environment_is_ours());
+    let here = std::env::current_dir().unwrap_or_default();
+    let candidates = candidates(&caller, named.map(|path| here.join(path)), variable.map(|path| here.join(path)));
+    load_first(&caller, &candidates)
+}
+
+/// The spool for a config at `path` that names none; `None` without a home.
+#[must_use]
+pub fn default_spool(path: &Path, home: Option<&Path>) -> Option<PathBuf> {
+    if path == Path::new(SYSTEM_CONFIG) {
+        return Some(PathBuf::from(SYSTEM_SPOOL));
+    }
+    home.map(|home| home.join(".local/state").join(folder()))
+}
+
+/// The caller's own config file, where there is a home. For uid 0 it is never read.
+#[must_use]
+pub fn own_config(home: &Path) -> PathBuf {
+    home.join(".config").join(folder()).join("config.toml")
+}
+
+/// Our folder below the config and state directories, in this platform's spelling. Only
+/// the spelling is taken from `directories`: its directories follow $HOME and $XDG_...,
+/// which under cron, sudo and set-id callers are somebody else's, so the XDG defaults
+/// are put below the home of the passwd entry instead.
+fn folder() -> PathBuf {
+    ProjectDirs::from("", "", "postrider")
+        .map_or_else(|| PathBuf::from("postrider"), |dirs| dirs.project_path().to_owned())
+}
+
+/// In the order in which they are tried.
+fn candidates(caller: &Caller, named: Option<PathBuf>, variable: Option<PathBuf>) -> Vec<Candidate> {
+    if let Some(path) = named.or(variable) {
+        return vec![Candidate::Named(path)];
+    }
+    // A file below a home may have been put there by whoever that home serves (sudo
+    // keeps $HOME, some systems give several accounts uid 0): root reads /etc only.
+    let own = caller.home.as_deref().filter(|home| caller.uid != 0 && home.is_absolute());
+    own.map(own_config).into_iter().chain([PathBuf::from(SYSTEM_CONFIG)]).map(Candidate::Usual).collect()
+}
+
+fn load_first(caller: &Caller, candidates: &[Candidate]) -> Result<Config, ConfigError> {
+    let mut tried = Vec::new();
+    for candidate in candidates {
+        let (Candidate::Named(path) | Candidate::Usual(path)) = candidate;
+        match (candidate, open::at_once(path)) {
+            (_, Ok(file)) => return load_opened(caller, path, file),
+            (Candidate::Usual(_), Err(error)) if is_absent(&error) => tried.push(path.clone()),
+            (_, Err(error)) => return Err(unreadable(path, error)),
+        }
+    }
+    Err(ConfigError::Missing(tried))
+}
+
+fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, ConfigError> {
+    let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+    let standing = Standing { regular: metadata.is_file(), owner: metadata.uid(), mode: metadata.mode() };
+    trust(caller.uid, path, standing)?;
+    // It may hold a password: wiped, and sized at once so that no copy is left behind.
+    let size = usize::try_from(metadata.len().min(MOST)).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
+    if bytes.len() as u64 > MOST {
+        let message = "the file is larger than 4 MiB: keep tables in files of their own".to_owned();
+        return Err(ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line: 1, column: 1, message }] });
+    }
+    let text = utf8(path, &bytes)?;
+    let around = Surroundings {
+        path,
+        home: caller.home.as_deref(),
+        spool: default_spool(path, caller.home.as_deref()),
+        readers: if standing.mode & 0o044 == 0 { Readers::OwnerOnly } else { Readers::Others },
+        hostname: hostname::this_machine,
+        services: hostname::service,
+    };
+    read_in(&around, text)
+}
+
+/// Whether a config with this owner and mode may speak for `uid`.
+fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
+    let refuse =
+        |problem: String, remedy: String| Err(ConfigError::NotTrusted { path: path.to_owned(), problem, remedy });
+    let shown = path.display();
+    if !standing.regular {
+        return refuse("it is not a regular file".to_owned(), "name a file".to_owned());
+    }
+    if standing.owner != 0 && standing.owner != uid {
+        let problem = format!("it belongs to uid {}", standing.owner);
+        let remedy = if uid == 0 {
+            format!("root takes a config of root's only: run \"chown root {shown}\"")
+        } else {
+            format!("it must belong to this user (uid {uid}) or to root: as root, run \"chown {uid} {shown}\"")
+        };
+        return refuse(problem, remedy);
+    }
+    let writers = match standing.mode & 0o022 {
+        0 => return Ok(()),
+        0o020 => "its group",
+        0o002 => "everybody",
+        _ => "its group and everybody",
+    };
+    refuse(format!("{writers} may write to it"), format!("run \"chmod go-w {shown}\""))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+fn unreadable(path: &Path, error: io::Error) -> ConfigError {
+    let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; let this user read it and enter its folders, or name another with --config FILE".to_owned()
+        }
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "; see postrider.toml(5) for what to write into it".to_owned()
+        }
+        _ => String::new(),
+    };
+    ConfigError::Unreadable { path: path.to_owned(), error, hint }
+}
+
+fn utf8<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.split(|&byte| byte == b'\n').count();
+        let last = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
+        let column = String::from_utf8_lossy(last).chars().count() + 1;
+        let message = "a byte that is not UTF-8: save the file as UTF-8".to_owned();
+        ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line, column, message }] }
+    })
+}
+
+/// Whether the environment was made by someone with this process's own rights: the ids
+/// agree, and the kernel did not raise any right at exec (`AT_SECURE`: set-id bits, file
+/// capabilities).
+fn environment_is_ours() -> bool {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    // The vector cannot be read where /proc is absent or the program was raised: not ours, then.
+    let raised = std::fs::read("/proc/self/auxv").map_or(true, |vector| at_secure(&vector));
+    getuid() == geteuid() && getgid() == getegid() && !raised
+}
+
+/// `AT_SECURE` in an auxiliary vector: pairs of words; true where it is missing.
+fn at_secure(vector: &[u8]) -> bool {
+    const AT_SECURE: usize = 23;
+    const WORD: usize = size_of::<usize>();
+    let word = |bytes: &[u8]| bytes.try_into().map_or(usize::MAX, usize::from_ne_bytes);
+    vector
+        .chunks_exact(2 * WORD)
+        .find(|pair| word(&pair[..WORD]) == AT_SECURE)
+        .is_none_or(|pair| word(&pair[WORD..]) != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn caller(uid: u32, home: &Path) -> Caller {
+        Caller { uid, login: "me".to_owned(), full_name: String::new(), home: Some(home.to_owned()) }
+    }
+
+    fn me(home: &Path) -> Caller {
+        caller(rustix::process::geteuid().as_raw(), home)
+    }
+
+    fn write(path: &Path, text: &str, mode: u32) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    const GOOD: &str = "[account.isp]\nrelay = \"[smtp.example.com]\"\nusername = \"me\"\npassword = \"hunter2\"\n";
+
+    #[test]
+    fn named_comes_before_the_variable_before_ones_own_before_the_systems() {
+        let home = Path::new("/home/me");
+        let path = |text: &str| Some(PathBuf::from(text));
+        assert_eq!(candidates(&caller(1000, home), path("/a"), path("/b")), [Candidate::Named("/a".into())]);
+        assert_eq!(candidates(&caller(1000, home), None, path("/b")), [Candidate::Named("/b".into())]);
+        assert_eq!(
+            candidates(&caller(1000, home), None, None),
+            [Candidate::Usual("/home/me/.config/postrider/config.toml".into()), Candidate::Usual(SYSTEM_CONFIG.into())]
+        );
+    }
+
+    #[test]
+    fn root_never_takes_one_found_under_a_home() {
+        assert_eq!(candidates(&caller(0, Path::new("/root")), None, None), [Candidate::Usual(SYSTEM_CONFIG.into())]);
+    }
+
+    #[test]
+    fn only_the_users_and_roots_files_are_trusted_and_roots_only_roots() {
+        let path = Path::new("/x/config.toml");
+        let verdict = |uid, owner, mode| trust(uid, path, Standing { regular: true, owner, mode }).is_ok();
+        for (uid, owner, mode, good) in [
+            (1000, 1000, 0o600, true),
+            (1000, 1000, 0o644, true),
+            (1000, 0, 0o644, true),
+            (1000, 1001, 0o600, false),
+            (1000, 1000, 0o664, false),
+            (1000, 1000, 0o602, false),
+            (1000, 0, 0o666, false),
+            (0, 0, 0o644, true),
+            (0, 1000, 0o600, false),
+            (0, 0, 0o620, false),
+        ] {
+            assert_eq!(verdict(uid, owner, mode), good, "uid {uid}, owner {owner}, mode {mode:o}");
+        }
+        assert!(trust(0, path, Standing { regular: false, owner: 0, mode: 0o600 }).is_err());
+    }
+
+    #[test]
+    fn refusals_name_the_command_that_mends_them() {
+        let path = Path::new("/x/config.toml");
+        let said = |uid, owner, mode| {
+            trust(uid, path, Standing { regular: true, owner, mode }).err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        assert!(said(1000, 1000, 0o664).contains("its group may write to it; run \"chmod go-w /x/config.toml\""));
+        assert!(said(1000, 1001, 0o600).contains("chown 1000 /x/config.toml"));
+        assert!(said(0, 1001, 0o600).contains("chown root /x/config.toml"));
+    }
+
+    #[test]
+    fn the_first_usual_place_with_a_file_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (dir.path().join("own/config.toml"), dir.path().join("system/config.toml"));
+        let candidates = [Candidate::Usual(first.clone()), Candidate::Usual(second.clone())];
+        let taken = || load_first(&me(dir.path()), &candidates);
+        assert!(matches!(taken(), Err(ConfigError::Missing(places)) if places == [first.clone(), second.clone()]));
+        write(&second, GOOD, 0o600);
+        assert_eq!(taken().unwrap().path, second);
+        write(&first, GOOD, 0o600);
+        assert_eq!(taken().unwrap().path, first);
+        // One's own, if it cannot be used, is an error and not a reason to take another's.
+        write(&first, GOOD, 0o620);
+        assert!(matches!(taken(), Err(ConfigError::NotTrusted { path, .. }) if path == first));
+    }
+
+    #[test]
+    fn a_named_file_that_is_absent_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("none.toml");
+        let error = load_first(&me(dir.path()), &[Candidate::Named(missing.clone())]).unwrap_err();
+        assert!(matches!(&error, ConfigError::Unreadable { path, .. } if *path == missing), "{error}");
+    }
+
+    #[test]
+    fn a_literal_password_wants_a_file_that_only_its_owner_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        for (mode, good) in [(0o600, true), (0o400, true), (0o644, false), (0o640, false), (0o604, false)] {
+            write(&path, GOOD, mode);
+            let read = load_first(&me(dir.path()), &[Candidate::Named(path.clone())]);
+            assert_eq!(read.is_ok(), good, "{mode:o}");
+            if let Err(error) = read {
+                let said = error.to_string();
+                assert!(said.contains(":4:12: ") && said.contains("chmod 600") && !said.contains("hunter2"), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn folders_fifos_and_other_encodings_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let named = |path: &Path| load_first(&me(dir.path()), &[Candidate::Named(path.to_owned())]);
+        assert!(matches!(named(dir.path()), Err(ConfigError::NotTrusted { .. })));
+        let fifo = dir.path().join("fifo");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        assert!(matches!(named(&fifo), Err(ConfigError::NotTrusted { .. })));
+        let latin = dir.path().join("latin");
+        fs::write(&latin, b"# a\nhostname = \"b\xe9\"\n").unwrap();
+        let said = named(&latin).unwrap_err().to_string();
+        assert!(said.ends_with(":2:14: a byte that is not UTF-8: save the file as UTF-8"), "{said}");
+    }
+
+    #[test]
+    fn the_spool_follows_the_config() {
+        let home = Some(Path::new("/home/me"));
+        assert_eq!(default_spool(Path::new(SYSTEM_CONFIG), home), Some(PathBuf::from(SYSTEM_SPOOL)));
+        assert_eq!(default_spool(Path::new("/x/c.toml"), home), Some("/home/me/.local/state/postrider".into()));
+        assert_eq!(default_spool(Path::new("/x/c.toml"), None), None);
+    }
+
+    #[test]
+    fn raised_rights_are_seen_in_the_auxiliary_vector() {
+        let vector = |pairs: &[(usize, usize)]| -> Vec<u8> {
+            pairs.iter().flat_map(|&(kind, value)| [kind.to_ne_bytes(), value.to_ne_bytes()].concat()).collect()
+        };
+        assert!(!at_secure(&vector(&[(6, 4096), (23, 0), (0, 0)])));
+        assert!(at_secure(&vector(&[(6, 4096), (23, 1), (0, 0)])));
+        assert!(at_secure(&vector(&[(6, 4096), (0, 0)])));
+        assert!(at_secure(b"short"));
+    }
+}

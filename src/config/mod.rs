@@ -1,0 +1,98 @@
+//! The file as written -> a checked [`Config`]: this folder finds the file, says
+//! who may write it, reads it, and names all its faults at once. The only door to
+//! TOML. What a configured value *does* is decided elsewhere.
+
+pub mod account;
+pub mod caller;
+pub mod fault;
+pub mod hostname;
+pub mod keys;
+pub mod locate;
+mod open;
+pub mod read;
+pub mod relay;
+pub mod secret;
+pub mod table;
+pub mod units;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use account::{Account, Mechanism, TlsMode};
+pub use fault::{ConfigError, Fault};
+pub use secret::{Password, Secret};
+pub use table::{Hit, TableFault, TableSet, TableSource};
+
+/// How a message leaves once it is safe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Stored only; a runner of its own empties the queue.
+    Queue,
+    /// A detached process becomes the runner until the queue is empty.
+    Background,
+    /// This process attempts it before it exits; what is deferred stays queued.
+    Interactive,
+}
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// EHLO name and Message-ID domain.
+    pub hostname: String,
+    /// Completes addresses without a domain.
+    pub origin: String,
+    /// Name of the account for senders that no account names (the only account, if there is one).
+    pub default_account: Option<String>,
+    /// Where bounces of bounces go; bare or complete, as written.
+    pub postmaster: String,
+    /// How messages leave.
+    pub delivery: Delivery,
+    /// The spool directory, absolute.
+    pub spool: PathBuf,
+    /// Whether admission adds a Received field.
+    pub received: bool,
+    /// Sources of the generic map, in order.
+    pub generic: Vec<TableSource>,
+    /// The characters that divide a local part from its extension; empty: none.
+    pub recipient_delimiter: String,
+    /// In the order of the file.
+    pub accounts: Vec<Account>,
+    /// Queue settings.
+    pub queue: Queue,
+}
+
+/// `[queue]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queue {
+    /// The first retry's distance, and the smallest.
+    pub retry_min: Duration,
+    /// The largest distance between retries.
+    pub retry_max: Duration,
+    /// Age at which a message is returned.
+    pub lifetime: Duration,
+    /// Age at which the sender is told of the delay.
+    pub warn_after: Duration,
+    /// Octets.
+    pub max_message_size: u64,
+    /// Octets that must stay free on the spool's file system.
+    pub min_free_space: u64,
+    /// How long history is kept.
+    pub history: Duration,
+}
+
+impl Config {
+    /// The account of that name.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// Whether a domain is one of this machine's own names: hostname, its short form, origin, `localhost`.
+    #[must_use]
+    pub fn is_own_domain(&self, domain: &str) -> bool {
+        let own = |name: &str| domain.eq_ignore_ascii_case(name);
+        own(&self.hostname) || own(&self.origin) || own("localhost") || self.hostname.split('.').next().is_some_and(own)
+    }
+}

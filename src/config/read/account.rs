@@ -1,0 +1,267 @@
+//! `[account.NAME]`: its keys, and what must stand together in it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::faults::Faults;
+use super::section::{At, Section, Value, absolute, text, wrong_type};
+use super::top::not_zero;
+use super::{Readers, Surroundings};
+use crate::config::keys::{ACCOUNT_KEYS, PASSWORD_KEYS};
+use crate::config::relay::Relay;
+use crate::config::{Account, Mechanism, Password, Secret, TlsMode};
+use crate::mail::address::Address;
+
+const ADD_ONE: &str =
+    "there is no account to send through: add a section [account.NAME] with `relay`, `username` and `password`";
+
+/// All accounts, in the order of the file.
+pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults) -> Vec<Account> {
+    let Some(value) = top.get("account") else {
+        faults.add(0, ADD_ONE);
+        return Vec::new();
+    };
+    let DeValue::Table(table) = value.get_ref() else {
+        wrong_type("account", "to be sections, [account.NAME]", value, faults);
+        return Vec::new();
+    };
+    if table.is_empty() {
+        faults.add(value.span().start, ADD_ONE);
+    }
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    let mut accounts = Vec::new();
+    for (name, value) in entries {
+        let at = name.span().start;
+        let name: &str = name.get_ref();
+        match value.get_ref() {
+            DeValue::Table(table) => accounts.push(account(around, At { at, value: name }, table, faults)),
+            _ if ACCOUNT_KEYS.iter().any(|key| key.name == name) => {
+                faults.add(
+                    at,
+                    format!("`{name}` belongs into a named section: write [account.NAME], such as [account.isp]"),
+                );
+            }
+            _ => wrong_type("account", "sections, [account.NAME]", value, faults),
+        }
+    }
+    accounts
+}
+
+fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut Faults) -> Account {
+    // The name stands in log lines and on command lines.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
+    if name.value.is_empty() || name.value.starts_with('-') || !name.value.chars().all(fits) {
+        faults.add(name.at, "an account's name wants letters, digits and - _ . @ + only, and no - in front");
+    }
+    let section = Section::open(table, ACCOUNT_KEYS, faults);
+    credentials_stand_together(&section, faults);
+    Account {
+        name: name.value.to_owned(),
+        relays: relays(around, &section, name.at, faults),
+        tls: tls(&section, faults),
+        tls_ca: section.path("tls_ca", around, faults),
+        tls_name: tls_name(&section, faults),
+        username: section.text("username", faults).map(|text| text.value.to_owned()),
+        password: section.get("password").and_then(|value| password(around, value, faults)),
+        auth: auth(&section, faults),
+        senders: senders(&section, faults),
+        sender_grace: section.duration("sender_grace", faults).map_or(Duration::from_hours(24), |read| read.value),
+        timeout: timeout(&section, faults),
+        max_connections: section.count("max_connections", faults).unwrap_or(2),
+        max_messages_per_connection: section.count("max_messages_per_connection", faults).unwrap_or(100),
+        allow_plaintext: section.flag("allow_plaintext", faults).unwrap_or(false),
+    }
+}
+
+fn credentials_stand_together(section: &Section, faults: &mut Faults) {
+    match (section.get("username"), section.get("password")) {
+        (Some(username), None) => {
+            faults.add(
+                username.span().start,
+                "`username` without `password`: add `password`, or remove both for a relay without login",
+            );
+        }
+        (None, Some(password)) => {
+            faults.add(
+                password.span().start,
+                "`password` without `username`: add `username`, or remove both for a relay without login",
+            );
+        }
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+}
+
+fn relays(around: &Surroundings, section: &Section, header: usize, faults: &mut Faults) -> Vec<Relay> {
+    let Some(texts) = section.texts("relay", faults) else {
+        if !section.has("relay") {
+            faults
+                .add(header, "this account has no `relay`: add relay = \"[HOST]:submission\" with the provider's host");
+        }
+        return Vec::new();
+    };
+    let mut relays = Vec::new();
+    for text in texts {
+        match Relay::parse(text.value, around.services) {
+            Ok(relay) => relays.push(relay),
+            Err(error) => faults.add(text.at, format!("`relay`: {error}")),
+        }
+    }
+    relays
+}
+
+fn tls(section: &Section, faults: &mut Faults) -> Option<TlsMode> {
+    let text = section.text("tls", faults)?;
+    match text.value {
+        "starttls" => Some(TlsMode::Starttls),
+        "implicit" => Some(TlsMode::Implicit),
+        "none" => Some(TlsMode::None),
+        _ => {
+            let message = "`tls` wants \"starttls\" (port 587), \"implicit\" (port 465) or \"none\"";
+            faults.add(text.at, message);
+            None
+        }
+    }
+}
+
+fn tls_name(section: &Section, faults: &mut Faults) -> Option<String> {
+    let text = section.text("tls_name", faults)?;
+    let address = text.value.parse::<std::net::IpAddr>().is_ok();
+    if !address && (text.value.starts_with('[') || Address::new("x", text.value).is_err()) {
+        faults.add(
+            text.at,
+            "`tls_name` wants the one name that stands in the relay's certificate, such as \"smtp.example.com\"",
+        );
+    }
+    Some(text.value.to_owned())
+}
+
+/// Where the password is; a literal only where nobody else can read the file.
+fn password(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Password> {
+    let at = value.span().start;
+    match value.get_ref() {
+        DeValue::String(_) => {
+            if around.readers == Readers::Others {
+                faults.add(at, open_to_others(around.path));
+            }
+            let literal = text("password", value, faults)?;
+            if literal.value.contains(['\0', '\n', '\r']) {
+                faults.add(at, "`password` holds a line end or NUL: no login can send that");
+            }
+            Some(Password::Literal(Secret::new(literal.value.to_owned())))
+        }
+        DeValue::Table(table) => password_source(around, at, table, faults),
+        _ => {
+            wrong_type(
+                "password",
+                "a text in quotes, { file = \"PATH\" } or { command = [\"WORD\", ...] }",
+                value,
+                faults,
+            );
+            None
+        }
+    }
+}
+
+fn open_to_others(path: &Path) -> String {
+    format!(
+        "`password` stands in a file that others can read: run \"chmod 600 {}\", \
+         or move it into a file of its own and write password = {{ file = \"PATH\" }}",
+        path.display()
+    )
+}
+
+fn password_source(around: &Surroundings, at: usize, table: &DeTable, faults: &mut Faults) -> Option<Password> {
+    let section = Section::open(table, PASSWORD_KEYS, faults);
+    match (section.get("file"), section.get("command")) {
+        (Some(_), None) => section.path("file", around, faults).map(Password::File),
+        (None, Some(words)) => command(around, words, faults).map(Password::Command),
+        (Some(_), Some(_)) => {
+            faults.add(at, "`password` has both `file` and `command`: keep one");
+            None
+        }
+        (None, None) => {
+            faults.add(at, "`password` names no source: write { file = \"PATH\" } or { command = [\"WORD\", ...] }");
+            None
+        }
+    }
+}
+
+/// The words as they are, but a program given by a relative path is one beside the config.
+fn command(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Vec<String>> {
+    let DeValue::Array(list) = value.get_ref() else {
+        wrong_type("command", "a list of words, such as [\"pass\", \"show\", \"isp\"]", value, faults);
+        return None;
+    };
+    let mut words = Vec::new();
+    for item in list {
+        match item.get_ref() {
+            DeValue::String(word) if !word.contains('\0') => words.push(word.to_string()),
+            _ => wrong_type("command", "words in quotes", item, faults),
+        }
+    }
+    let Some(program) = list.iter().next().and_then(|item| text("command", item, faults)) else {
+        if list.is_empty() {
+            faults.add(value.span().start, "`command` is an empty list: write the program and its arguments");
+        }
+        return None;
+    };
+    if program.value.contains('/')
+        && let Some(path) = absolute("command", program, around, faults)
+        && let Some(first) = words.first_mut()
+    {
+        *first = printable(&path);
+    }
+    Some(words)
+}
+
+fn printable(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn auth(section: &Section, faults: &mut Faults) -> Vec<Mechanism> {
+    let Some(texts) = section.texts("auth", faults) else { return Mechanism::ALL.to_vec() };
+    let mut mechanisms = Vec::new();
+    for text in texts {
+        match Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(text.value)) {
+            Some(mechanism) if mechanisms.contains(&mechanism) => {}
+            Some(mechanism) => mechanisms.push(mechanism),
+            None => {
+                let known = Mechanism::ALL.map(|mechanism| format!("\"{}\"", mechanism.name().to_lowercase()));
+                faults.add(
+                    text.at,
+                    format!("`auth` lists a mechanism that is not known here; known are {}", known.join(" and ")),
+                );
+            }
+        }
+    }
+    mechanisms
+}
+
+fn senders(section: &Section, faults: &mut Faults) -> Vec<String> {
+    let texts = section.texts("senders", faults).unwrap_or_default();
+    for text in &texts {
+        let checked = match text.value.strip_prefix('@') {
+            Some(domain) => Address::new("x", domain),
+            None if text.value.contains('@') => Address::parse(text.value),
+            None => Address::parse(&format!("{}@x", text.value)),
+        };
+        if let Err(error) = checked {
+            faults.add(
+                text.at,
+                format!(
+                    "`senders` wants addresses, \"user@domain\", \"user\" or \"@domain\", one per element: {error}"
+                ),
+            );
+        }
+    }
+    texts.iter().map(|text| text.value.to_owned()).collect()
+}
+
+fn timeout(section: &Section, faults: &mut Faults) -> Option<Duration> {
+    let timeout = section.duration("timeout", faults)?;
+    not_zero("timeout", &timeout, faults);
+    Some(timeout.value)
+}

@@ -1,0 +1,175 @@
+//! The top of the file, `[queue]`, and what holds between sections.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::faults::Faults;
+use super::section::{At, Section, Value, wrong_type};
+use super::{Surroundings, account, generic};
+use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
+use crate::config::{Account, Config, Delivery, Queue};
+use crate::mail::address::Address;
+
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
+const RETRY_MIN: Duration = Duration::from_mins(1);
+const RETRY_MAX: Duration = HOUR;
+
+/// The whole config; faults that were added make it unusable even where it is `Some`.
+pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults) -> Option<Config> {
+    let top = Section::open(table, TOP_KEYS, faults);
+    let hostname = domain(&top, "hostname", faults);
+    let origin = domain(&top, "origin", faults);
+    let accounts = account::accounts(around, &top, faults);
+    let default_account = default_account(&top, &accounts, faults);
+    let config = Config {
+        path: around.path.to_owned(),
+        default_account,
+        postmaster: postmaster(&top, faults),
+        delivery: delivery(&top, faults),
+        received: top.flag("received", faults).unwrap_or(true),
+        generic: generic::sources(around, &top, faults),
+        recipient_delimiter: delimiter(&top, faults),
+        queue: queue(&top, faults),
+        spool: spool(around, &top, faults)?,
+        accounts,
+        hostname: String::new(),
+        origin: String::new(),
+    };
+    let hostname = hostname.unwrap_or_else(around.hostname);
+    Some(Config { origin: origin.unwrap_or_else(|| hostname.clone()), hostname, ..config })
+}
+
+fn domain(top: &Section, name: &str, faults: &mut Faults) -> Option<String> {
+    let text = top.text(name, faults)?;
+    let name_only = text.value.is_ascii() && !text.value.starts_with(['[', '.']);
+    if !name_only || Address::new("x", text.value).is_err() {
+        faults.add(text.at, format!("`{name}` is not a domain name: write one such as \"homebox.home.lan\""));
+    }
+    Some(text.value.to_owned())
+}
+
+fn postmaster(top: &Section, faults: &mut Faults) -> String {
+    let Some(text) = top.text("postmaster", faults) else { return "root".to_owned() };
+    let complete = if text.value.contains('@') { text.value.to_owned() } else { format!("{}@x", text.value) };
+    if let Err(error) = Address::parse(&complete) {
+        faults.add(text.at, format!("`postmaster` wants one address, or a login: {error}"));
+    }
+    text.value.to_owned()
+}
+
+fn delivery(top: &Section, faults: &mut Faults) -> Delivery {
+    let Some(text) = top.text("delivery", faults) else { return Delivery::Background };
+    match text.value {
+        "queue" => Delivery::Queue,
+        "background" => Delivery::Background,
+        "interactive" => Delivery::Interactive,
+        _ => {
+            faults.add(text.at, "`delivery` wants \"queue\", \"background\" or \"interactive\"");
+            Delivery::Background
+        }
+    }
+}
+
+/// Empty means none, so this is the one text that may be.
+fn delimiter(top: &Section, faults: &mut Faults) -> String {
+    let Some(value) = top.get("recipient_delimiter") else { return "+".to_owned() };
+    let DeValue::String(text) = value.get_ref() else {
+        wrong_type("recipient_delimiter", "a text in quotes", value, faults);
+        return String::new();
+    };
+    if text.chars().any(|c| !c.is_ascii_graphic() || "@\"<>,\\".contains(c)) {
+        let message = "`recipient_delimiter` wants what divides user from extension, such as \"+\", or \"\" for none";
+        faults.add(value.span().start, message);
+    }
+    text.to_string()
+}
+
+fn spool(around: &Surroundings, top: &Section, faults: &mut Faults) -> Option<PathBuf> {
+    if top.has("spool") {
+        return top.path("spool", around, faults);
+    }
+    if around.spool.is_none() {
+        faults.add(0, "this user has no home to keep the spool in: set `spool` to a directory of this user's");
+    }
+    around.spool.clone()
+}
+
+fn default_account(top: &Section, accounts: &[Account], faults: &mut Faults) -> Option<String> {
+    let only = || match accounts {
+        [only] => Some(only.name.clone()),
+        _ => None,
+    };
+    let Some(text) = top.text("default_account", faults) else { return only() };
+    if !accounts.iter().any(|account| account.name == text.value) {
+        let near = nearest(text.value, accounts.iter().map(|account| account.name.as_str()));
+        let way_out = match (near, accounts) {
+            (Some(near), _) => format!("did you mean \"{near}\"?"),
+            (None, []) => "there is no account at all".to_owned(),
+            (None, _) => {
+                let names = accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>();
+                format!("the accounts are {}", names.join(", "))
+            }
+        };
+        faults.add(text.at, format!("`default_account` names no [account.NAME] of this file; {way_out}"));
+    }
+    Some(text.value.to_owned())
+}
+
+fn queue(top: &Section, faults: &mut Faults) -> Queue {
+    let nothing = DeTable::new();
+    let value = top.get("queue");
+    let table = match value.map(Value::get_ref) {
+        Some(DeValue::Table(table)) => table,
+        _ => &nothing,
+    };
+    if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
+        wrong_type("queue", "to be a section, [queue]", value, faults);
+    }
+    let section = Section::open(table, QUEUE_KEYS, faults);
+    let retry_min = section.duration("retry_min", faults);
+    let retry_max = section.duration("retry_max", faults);
+    paces_fit(retry_min, retry_max, faults);
+    let or = |read: Option<At<Duration>>, default| read.map_or(default, |read| read.value);
+    let mut time = |name, default| or(section.duration(name, faults), default);
+    let (lifetime, warn_after) = (time("lifetime", DAY * 5), time("warn_after", HOUR * 4));
+    let history = time("history", DAY * 90);
+    Queue {
+        retry_min: or(retry_min, RETRY_MIN),
+        retry_max: or(retry_max, RETRY_MAX),
+        lifetime,
+        warn_after,
+        max_message_size: section.size("max_message_size", faults).map_or(50_000_000, |read| read.value),
+        min_free_space: section.size("min_free_space", faults).map_or(64_000_000, |read| read.value),
+        history,
+    }
+}
+
+fn paces_fit(least: Option<At<Duration>>, most: Option<At<Duration>>, faults: &mut Faults) {
+    for (name, read) in [("retry_min", least), ("retry_max", most)] {
+        if let Some(read) = read {
+            not_zero(name, &read, faults);
+        }
+    }
+    match (least, most) {
+        (Some(least), Some(most)) if most.value < least.value => {
+            faults.add(most.at, "`retry_max` is shorter than `retry_min`: make it at least as long");
+        }
+        (None, Some(most)) if most.value < RETRY_MIN => {
+            faults.add(most.at, "`retry_max` is shorter than `retry_min`, which is 1m unless set: set both");
+        }
+        (Some(least), None) if least.value > RETRY_MAX => {
+            faults.add(least.at, "`retry_min` is longer than `retry_max`, which is 1h unless set: set both");
+        }
+        _ => {}
+    }
+}
+
+/// Adds a fault where a duration that divides or paces something is zero.
+pub(super) fn not_zero(name: &str, read: &At<Duration>, faults: &mut Faults) {
+    if read.value.is_zero() {
+        faults.add(read.at, format!("`{name}` must not be zero"));
+    }
+}

@@ -1,0 +1,221 @@
+//! `relay`: where an account submits, written as Postfix writes relayhost
+//! (`[host]:port`, `host:service`). What a name resolves to is `deliver`'s business.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// Whether MX records are asked for before addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// `[host]`: addresses only.
+    Address,
+    /// `host`: MX, then addresses.
+    Mx,
+}
+
+/// One host and port to submit to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relay {
+    /// Name, IPv4 or IPv6 address, without brackets.
+    pub host: String,
+    /// TCP port; 587 unless written.
+    pub port: u16,
+    /// With or without brackets.
+    pub lookup: Lookup,
+}
+
+/// Message submission (RFC 6409).
+const SUBMISSION: u16 = 587;
+
+/// The service names that need no look-up.
+const SERVICES: [(&str, u16); 4] = [("submission", SUBMISSION), ("submissions", 465), ("smtps", 465), ("smtp", 25)];
+
+/// Why a text is no relay; the text itself is not quoted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    /// Nothing where the host should stand.
+    #[error("no host: write \"[smtp.example.com]:587\"")]
+    NoHost,
+    /// `[` without `]`, or text behind it that is no `:port`.
+    #[error("the brackets do not fit: write \"[host]:port\", an IPv6 address as \"[2001:db8::1]:587\"")]
+    Brackets,
+    /// An IPv6 address whose last group could be a port.
+    #[error("an IPv6 address needs brackets: write \"[2001:db8::1]:587\"")]
+    BareIpv6,
+    /// Characters that no host name has.
+    #[error("the host is neither a name nor an address: write \"[smtp.example.com]:587\"")]
+    BadHost,
+    /// Port 0, beyond 65535, or nothing behind the colon.
+    #[error("the port must be a number from 1 to 65535, or a service name such as submission or submissions")]
+    BadPort,
+    /// A service name that nobody here knows.
+    #[error("the service name is not known: use submission (587), submissions (465), smtp (25), or the port's number")]
+    UnknownService,
+    /// `smtps://host` and the like.
+    #[error("it is written as a URL: write only the host and port, as in \"[smtp.example.com]:465\"")]
+    Url,
+}
+
+impl Relay {
+    /// Reads `[host]`, `host`, each with `:port` or `:service`. `services` answers for
+    /// names that are not ours (`/etc/services`).
+    pub fn parse(text: &str, services: impl Fn(&str) -> Option<u16>) -> Result<Self, RelayError> {
+        if text.contains("://") {
+            return Err(RelayError::Url);
+        }
+        let (host, port, lookup) = split(text)?;
+        if host.is_empty() {
+            return Err(RelayError::NoHost);
+        }
+        if !is_host(host) {
+            return Err(RelayError::BadHost);
+        }
+        // An address has no MX records.
+        let lookup = if host.parse::<Ipv4Addr>().is_ok() { Lookup::Address } else { lookup };
+        let port = match port {
+            None => SUBMISSION,
+            Some(port) => number(port, services)?,
+        };
+        Ok(Self { host: host.to_owned(), port, lookup })
+    }
+}
+
+/// Host without brackets, what stands behind the colon, and what brackets mean.
+fn split(text: &str) -> Result<(&str, Option<&str>, Lookup), RelayError> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let (host, behind) = rest.split_once(']').ok_or(RelayError::Brackets)?;
+        let host = strip_ipv6_tag(host);
+        return match behind.strip_prefix(':') {
+            Some(port) => Ok((host, Some(port), Lookup::Address)),
+            None if behind.is_empty() => Ok((host, None, Lookup::Address)),
+            None => Err(RelayError::Brackets),
+        };
+    }
+    if text.parse::<Ipv6Addr>().is_ok() || text.matches(':').count() > 1 {
+        return Err(RelayError::BareIpv6);
+    }
+    Ok(match text.split_once(':') {
+        Some((host, port)) => (host, Some(port), Lookup::Mx),
+        None => (text, None, Lookup::Mx),
+    })
+}
+
+/// Postfix accepts the address literal's tag of RFC 5321 section 4.1.3 as well.
+fn strip_ipv6_tag(host: &str) -> &str {
+    match host.get(..5) {
+        Some(tag) if tag.eq_ignore_ascii_case("ipv6:") => &host[5..],
+        _ => host,
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    if host.contains(':') {
+        return host.parse::<Ipv6Addr>().is_ok();
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name.len() <= 253
+        && name.split('.').all(|label| {
+            let fits = |c: char| c.is_alphanumeric() || c == '-' || c == '_';
+            (1..=63).contains(&label.len()) && !label.starts_with('-') && label.chars().all(fits)
+        })
+}
+
+fn number(port: &str, services: impl Fn(&str) -> Option<u16>) -> Result<u16, RelayError> {
+    if port.is_empty() {
+        return Err(RelayError::BadPort);
+    }
+    if port.bytes().all(|b| b.is_ascii_digit()) {
+        return match port.parse() {
+            Ok(0) | Err(_) => Err(RelayError::BadPort),
+            Ok(number) => Ok(number),
+        };
+    }
+    let ours = SERVICES.iter().find(|(name, _)| name.eq_ignore_ascii_case(port));
+    ours.map(|(_, number)| *number).or_else(|| services(port)).ok_or(RelayError::UnknownService)
+}
+
+/// The TCP port of a service in the text of a services(5) file, aliases included.
+#[must_use]
+pub fn service_port(services: &str, name: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next().unwrap_or("").split_whitespace();
+        let official = words.next()?;
+        let port = words.next()?.strip_suffix("/tcp")?;
+        let named = official == name || words.any(|alias| alias == name);
+        if named { port.parse().ok().filter(|&port| port != 0) } else { None }
+    })
+}
+
+impl fmt::Display for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lookup {
+            Lookup::Address => write!(f, "[{}]:{}", self.host, self.port),
+            Lookup::Mx => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(text: &str) -> Result<String, RelayError> {
+        Relay::parse(text, |name| service_port("urd 465/tcp ssmtp # old\nodd 99/udp\nours 2525/tcp mine\n", name))
+            .map(|relay| relay.to_string())
+    }
+
+    #[test]
+    fn relays_are_written_as_relayhost_is() {
+        for (text, relay) in [
+            ("[mail.example.com]:submission", "[mail.example.com]:587"),
+            ("[mail.example.net]", "[mail.example.net]:587"),
+            ("mail.example.net", "mail.example.net:587"),
+            ("mail.example.net:smtps", "mail.example.net:465"),
+            ("mail.example.net:SUBMISSIONS", "mail.example.net:465"),
+            ("[foo.bar.com]:587", "[foo.bar.com]:587"),
+            ("localhost:smtp", "localhost:25"),
+            ("[2001:db8::1]:587", "[2001:db8::1]:587"),
+            ("[IPv6:::1]:2525", "[::1]:2525"),
+            ("[127.0.0.1]:10587", "[127.0.0.1]:10587"),
+            ("192.0.2.1:25", "[192.0.2.1]:25"),
+            ("[a.example]:mine", "[a.example]:2525"),
+            ("[a.example]:ssmtp", "[a.example]:465"),
+        ] {
+            assert_eq!(shown(text), Ok(relay.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_relay_says_why() {
+        for (text, error) in [
+            ("", RelayError::NoHost),
+            (":587", RelayError::NoHost),
+            ("[]:587", RelayError::NoHost),
+            ("[mail.example.com", RelayError::Brackets),
+            ("[mail.example.com]587", RelayError::Brackets),
+            ("2001:db8::1", RelayError::BareIpv6),
+            ("::1:587", RelayError::BareIpv6),
+            ("mail example.com", RelayError::BadHost),
+            ("a..example", RelayError::BadHost),
+            ("-a.example", RelayError::BadHost),
+            ("me@mail.example.com:587", RelayError::BadHost),
+            ("a.example:", RelayError::BadPort),
+            ("a.example:0", RelayError::BadPort),
+            ("a.example:65536", RelayError::BadPort),
+            ("a.example:odd", RelayError::UnknownService),
+            ("smtps://a.example", RelayError::Url),
+        ] {
+            assert_eq!(shown(text), Err(error), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_the_same(text in "\\PC*|\\[?[a-z.0-9:]{0,12}\\]?(:[a-z0-9]{0,6})?") {
+            if let Ok(relay) = Relay::parse(&text, |_| None) {
+                prop_assert_eq!(Relay::parse(&relay.to_string(), |_| None), Ok(relay));
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `password`: where a credential is kept, and the reading of it at the moment of use.
+//! The value lives in [`Secret`], which does not print and is wiped.
+
+mod command;
+mod file;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+/// A credential in memory: wiped when dropped, never printed.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for the AUTH exchange only.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(...)")
+    }
+}
+
+/// Where a password is kept.
+#[derive(Debug, Clone)]
+pub enum Password {
+    /// In the config itself (which then only its owner may read).
+    Literal(Secret),
+    /// `{ file = "..." }`, absolute; its first line.
+    File(PathBuf),
+    /// `{ command = [...] }`, run at the moment of use; the first line of its output.
+    Command(Vec<String>),
+}
+
+/// Why a password is not to be had; the text says what was tried and what mends it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretError(pub String);
+
+impl Password {
+    /// The file it is in, where it is in one.
+    #[must_use]
+    pub fn file(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Literal(_) | Self::Command(_) => None,
+        }
+    }
+
+    /// Fetches the password now: reads the file (owner and mode checked) or runs the command.
+    pub fn fetch(&self) -> Result<Secret, SecretError> {
+        match self {
+            Self::Literal(secret) => Ok(secret.clone()),
+            Self::File(path) => file::fetch(path),
+            Self::Command(words) => command::fetch(words, command::PATIENCE),
+        }
+    }
+}
+
+/// No password is longer, in octets.
+const LONGEST: usize = 4096;
+
+/// The first line of what a file or command gave. `source` begins the error's text;
+/// nothing of the bytes goes into it.
+fn first_line(source: &str, bytes: &[u8]) -> Result<Secret, SecretError> {
+    let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.is_empty() {
+        return Err(SecretError(format!("{source} has no password in its first line: put it there")));
+    }
+    if line.len() > LONGEST {
+        return Err(SecretError(format!("{source} has a first line over {LONGEST} octets: that is no password")));
+    }
+    if line.contains(&0) {
+        return Err(SecretError(format!("{source} has a NUL in its first line: that is no password")));
+    }
+    match std::str::from_utf8(line) {
+        Ok(text) => Ok(Secret::new(text.to_owned())),
+        Err(_) => Err(SecretError(format!("{source} is not UTF-8 in its first line: save the password as UTF-8"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<String, String> {
+        first_line("it", bytes).map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_password_is_the_first_line_without_its_end() {
+        for (bytes, password) in [
+            (&b"s3cret"[..], "s3cret"),
+            (b"s3cret\n", "s3cret"),
+            (b"s3cret\r\nuser: me\n", "s3cret"),
+            (b" a b \n", " a b "),
+            ("pässwörd\n".as_bytes(), "pässwörd"),
+        ] {
+            assert_eq!(read(bytes), Ok(password.to_owned()));
+        }
+        for bytes in [&b""[..], b"\n", b"\r\nx", b"a\0b", b"\xff", &[b'a'; 5000]] {
+            assert!(read(bytes).is_err());
+        }
+    }
+
+    #[test]
+    fn a_literal_is_itself_and_nothing_prints_it() {
+        let password = Password::Literal(Secret::new("hunter2".to_owned()));
+        assert_eq!(password.fetch().map(|secret| secret.expose().to_owned()).ok(), Some("hunter2".to_owned()));
+        assert!(!format!("{password:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,160 @@
+//! `password = { command = [...] }`: a program run without input, with a time limit;
+//! the first line of its output is the password. Its words and its output go into no
+//! message: only the program's name, how it ended, and its first complaint.
+
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use super::{LONGEST, Secret, SecretError, first_line};
+
+/// How long a password command may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often we look whether it has ended, once its output has.
+const GLANCE: Duration = Duration::from_millis(5);
+
+/// So much of a complaint is told, in characters.
+const COMPLAINT: usize = 200;
+
+/// Runs the command now.
+pub(super) fn fetch(words: &[String], patience: Duration) -> Result<Secret, SecretError> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(SecretError("the password command is empty: write the program and its arguments".to_owned()));
+    };
+    let source = format!("the password command {program}");
+    let deadline = Instant::now() + patience;
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| SecretError(format!("{source} did not start: {error}; write the program's whole path")))?;
+    let output = child.stdout.take().map(listen);
+    let complaints = child.stderr.take().map(listen);
+    let line = heard(output, deadline);
+    let status = ended(&mut child, deadline);
+    match (line, status) {
+        (Some(line), Some(status)) if status.success() => first_line(&source, &line),
+        (_, Some(status)) if !status.success() => {
+            // It has ended; only a descendant that keeps stderr open could delay this.
+            let complaint = heard(complaints, Instant::now() + Duration::from_secs(1));
+            Err(SecretError(format!("{source} failed ({}){}", how(status), told(complaint))))
+        }
+        _ => Err(SecretError(format!(
+            "{source} did not end within {} s: run it by hand as this user to see what it waits for",
+            patience.as_secs()
+        ))),
+    }
+}
+
+/// Reads a pipe to its end in a thread, so that the writer never blocks, and hands over
+/// what came first, as soon as a line of it is complete: a daemon that the command left
+/// behind may keep the pipe open for days. The buffers are wiped.
+fn listen(mut pipe: impl Read + Send + 'static) -> Receiver<Zeroizing<Vec<u8>>> {
+    let (hand_over, receive) = sync_channel(1);
+    thread::spawn(move || {
+        let mut buffer = Zeroizing::new([0; 1024]);
+        let mut kept = Some(Zeroizing::new(Vec::with_capacity(LONGEST + 2)));
+        loop {
+            let length = match pipe.read(buffer.as_mut_slice()) {
+                Ok(0) => break,
+                Ok(length) => length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(_) => break,
+            };
+            let Some(bytes) = kept.as_mut() else { continue };
+            // Within the capacity: growing would leave an unwiped copy behind.
+            let room = bytes.capacity() - bytes.len();
+            bytes.extend_from_slice(&buffer[..length.min(room)]);
+            if length >= room || bytes.contains(&b'\n') {
+                // Whoever waited for it may have given up.
+                let _ = kept.take().map(|bytes| hand_over.send(bytes));
+            }
+        }
+        let _ = kept.map(|bytes| hand_over.send(bytes));
+    });
+    receive
+}
+
+/// The first that a pipe said; `None` if it said no whole line and did not end in time.
+fn heard(pipe: Option<Receiver<Zeroizing<Vec<u8>>>>, deadline: Instant) -> Option<Zeroizing<Vec<u8>>> {
+    pipe?.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+}
+
+/// How the child ended; one that does not in time is killed, and `None`.
+fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => thread::sleep(GLANCE),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    // Both fail only if it is gone already.
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+fn how(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "unknown status".to_owned(),
+    }
+}
+
+/// The first line of a complaint, cut and fit to print.
+fn told(complaint: Option<Zeroizing<Vec<u8>>>) -> String {
+    let complaint = complaint.unwrap_or_default();
+    let text = String::from_utf8_lossy(&complaint);
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let line: String = line.chars().take(COMPLAINT).map(|c| if c.is_control() { '?' } else { c }).collect();
+    if line.is_empty() { "; run it by hand as this user to see why".to_owned() } else { format!(": {line}") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn run(script: &str, patience: Duration) -> Result<String, String> {
+        let words = ["sh", "-c", script].map(str::to_owned);
+        fetch(&words, patience).map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_first_line_of_the_output_is_the_password() {
+        assert_eq!(run("echo hunter2; echo user: me", PATIENCE), Ok("hunter2".to_owned()));
+        assert_eq!(run("read x || echo none", PATIENCE), Ok("none".to_owned()), "stdin is empty");
+        assert_eq!(run("echo hunter2; head -c 300000 /dev/zero", PATIENCE), Ok("hunter2".to_owned()));
+        assert_eq!(run("printf hunter2", PATIENCE), Ok("hunter2".to_owned()));
+        assert_eq!(run("echo hunter2; sleep 5 &", PATIENCE), Ok("hunter2".to_owned()), "a daemon holds the pipe");
+        assert!(run("true", PATIENCE).unwrap_err().contains("no password in its first line"));
+        assert!(run("head -c 9000 /dev/zero | tr '\\0' a", PATIENCE).unwrap_err().contains("over 4096"));
+    }
+
+    #[test]
+    fn a_failure_tells_the_status_and_the_complaint_but_never_the_output() {
+        let error = run("echo hunter2; echo locked out >&2; echo more >&2; exit 3", PATIENCE).unwrap_err();
+        assert_eq!(error, "the password command sh failed (exit status 3): locked out");
+        assert!(run("kill -9 $$", PATIENCE).unwrap_err().contains("signal 9"));
+        let absent = fetch(&["/no/such/program".to_owned()], PATIENCE).unwrap_err().to_string();
+        assert!(absent.contains("did not start"), "{absent}");
+    }
+
+    #[test]
+    fn a_command_that_hangs_is_ended() {
+        let began = Instant::now();
+        let error = run("echo hunter2; exec sleep 20", Duration::from_millis(200)).unwrap_err();
+        assert!(error.contains("did not end within"), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(10));
+    }
+}

@@ -1,0 +1,124 @@
+//! `password = { file = "..." }`: a regular file of the caller's or root's, with nothing
+//! for anyone else, checked on the opened descriptor.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{LONGEST, Secret, SecretError, first_line};
+use crate::config::open;
+
+/// Reads the password now.
+pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
+    let shown = path.display();
+    let failed =
+        |error: io::Error| SecretError(format!("cannot read the password file {shown}: {error}{}", hint(path, &error)));
+    let mut file = open::at_once(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let uid = rustix::process::geteuid().as_raw();
+    if let Some(problem) = objection(metadata.is_file(), metadata.uid(), metadata.mode(), uid) {
+        return Err(SecretError(format!("the password file {shown} is not used: {}", problem.said(path))));
+    }
+    let mut bytes = Zeroizing::new([0; LONGEST + 2]);
+    let length = fill(&mut file, bytes.as_mut_slice()).map_err(failed)?;
+    first_line(&format!("the password file {shown}"), &bytes[..length])
+}
+
+/// What makes a file unfit to hold a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Objection {
+    NotRegular,
+    Owner(u32, u32),
+    Open,
+}
+
+impl Objection {
+    fn said(self, path: &Path) -> String {
+        let shown = path.display();
+        match self {
+            Self::NotRegular => "it is not a regular file; name one".to_owned(),
+            Self::Owner(owner, uid) => {
+                format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"chown {uid} {shown}\"")
+            }
+            Self::Open => format!("its group or others have rights on it; run \"chmod 600 {shown}\""),
+        }
+    }
+}
+
+fn objection(regular: bool, owner: u32, mode: u32, uid: u32) -> Option<Objection> {
+    if !regular {
+        Some(Objection::NotRegular)
+    } else if owner != uid && owner != 0 {
+        Some(Objection::Owner(owner, uid))
+    } else if mode & 0o077 != 0 {
+        Some(Objection::Open)
+    } else {
+        None
+    }
+}
+
+/// Reads until the buffer is full or the file ends; no copy but the buffer.
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn hint(path: &Path, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("; write the password into it as one line and run \"chmod 600 {}\"", path.display())
+        }
+        io::ErrorKind::PermissionDenied => "; it must belong to the user who sends, or be named elsewhere".to_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn only_a_file_that_nobody_else_reads_is_used() {
+        for (regular, owner, mode, objected) in [
+            (true, 1000, 0o100_600, None),
+            (true, 1000, 0o100_400, None),
+            (true, 0, 0o100_600, None),
+            (true, 1000, 0o100_640, Some(Objection::Open)),
+            (true, 1000, 0o100_604, Some(Objection::Open)),
+            (true, 1000, 0o100_620, Some(Objection::Open)),
+            (true, 1001, 0o100_600, Some(Objection::Owner(1001, 1000))),
+            (false, 1000, 0o10_600, Some(Objection::NotRegular)),
+        ] {
+            assert_eq!(objection(regular, owner, mode, 1000), objected, "{owner} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_read_at_the_moment_of_use() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("isp");
+        let said = |path: &Path| fetch(path).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(said(&path).contains("chmod 600"), "{}", said(&path));
+        fs::write(&path, "hunter2\nuser: me\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let message = said(&path);
+        assert!(message.contains("chmod 600") && !message.contains("hunter2"), "{message}");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(fetch(&path).unwrap().expose(), "hunter2");
+        assert!(said(dir.path()).contains("not a regular file"));
+    }
+}

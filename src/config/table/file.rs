@@ -1,0 +1,252 @@
+//! One text table on disk: when its file is read, when it is left alone because someone
+//! may be writing it, and what is said while it cannot be used.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::text::{RowProblem, Rows};
+use super::{Hit, TableFault};
+use crate::config::open;
+
+/// A file that changed less long ago may be half written.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// No table is larger, in octets; offsets in the index have 32 bits.
+const MOST: u64 = 256 << 20;
+
+/// So many bad rows are told of one table.
+const MOST_FAULTS: usize = 100;
+
+/// What tells one version of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Why a file was not read this time.
+#[derive(Debug)]
+enum Refusal {
+    /// It may still be written; worth another look after so long.
+    Unsettled(Duration),
+    /// The system did not let us.
+    Unreadable(io::Error),
+    /// It was read and is no text table.
+    Unfit(Stamp, &'static str),
+}
+
+/// A text table and its last good version.
+#[derive(Debug)]
+pub(super) struct FileTable {
+    path: PathBuf,
+    good: Option<(Stamp, Rows)>,
+    /// Why there is no good version, or why it is not the newest.
+    trouble: Option<String>,
+    /// A version that is watched until it has settled.
+    watched: Option<(Stamp, Instant)>,
+    /// A version that is no table: not read again.
+    unfit: Option<Stamp>,
+    /// Since when the file cannot be read; editors take it away for a moment.
+    lost: Option<Instant>,
+}
+
+impl FileTable {
+    /// Reads the file; waits until it has settled, two seconds at most.
+    pub(super) fn load(path: &Path) -> Self {
+        let mut table =
+            Self { path: path.to_owned(), good: None, trouble: None, watched: None, unfit: None, lost: None };
+        let give_up = Instant::now() + SETTLED + SETTLED / 10;
+        loop {
+            match table.read() {
+                Err(Refusal::Unsettled(wait)) if Instant::now() + wait <= give_up => thread::sleep(wait),
+                result => {
+                    table.settle(result);
+                    return table;
+                }
+            }
+        }
+    }
+
+    /// Reads the file anew if it is another version than the one in memory.
+    pub(super) fn refresh(&mut self) {
+        let now = fs::metadata(&self.path).map(|metadata| Stamp::of(&metadata));
+        let known = self.good.as_ref().map(|(stamp, _)| *stamp);
+        match now {
+            Ok(stamp) if Some(stamp) == known => {
+                (self.trouble, self.watched, self.lost) = (None, None, None);
+            }
+            Ok(stamp) if Some(stamp) == self.unfit => {}
+            Ok(_) => {
+                let result = self.read();
+                self.settle(result);
+            }
+            Err(error) => self.settle(Err(Refusal::Unreadable(error))),
+        }
+    }
+
+    /// The row of a folded key.
+    pub(super) fn lookup(&self, key: &str) -> Result<Option<Hit>, TableFault> {
+        let Some((_, rows)) = &self.good else {
+            let shown = self.path.display();
+            return Err(TableFault(self.trouble.clone().unwrap_or_else(|| format!("table {shown} is not loaded"))));
+        };
+        let Some(found) = rows.find(key) else { return Ok(None) };
+        match found.value {
+            Ok(value) => Ok(Some(Hit { value, place: format!("{}:{}", self.path.display(), found.line) })),
+            Err(problem) => Err(self.row_fault(found.line, problem)),
+        }
+    }
+
+    /// What is wrong with the file and its rows.
+    pub(super) fn faults(&self) -> Vec<TableFault> {
+        let mut faults: Vec<_> = self.trouble.iter().cloned().map(TableFault).collect();
+        if let Some((_, rows)) = &self.good {
+            let mut problems = rows.problems();
+            faults.extend(problems.by_ref().take(MOST_FAULTS).map(|(line, problem)| self.row_fault(line, problem)));
+            let more = problems.count();
+            if more > 0 {
+                faults.push(TableFault(format!("{}: {more} more rows are bad", self.path.display())));
+            }
+        }
+        faults
+    }
+
+    fn row_fault(&self, line: u32, problem: RowProblem) -> TableFault {
+        TableFault(format!("{}:{line}: {}", self.path.display(), problem.remedy()))
+    }
+
+    /// Keeps what was read, or the last good version and the reason.
+    fn settle(&mut self, result: Result<(Stamp, Rows), Refusal>) {
+        let shown = self.path.display();
+        let trouble = match result {
+            Ok(good) => {
+                self.good = Some(good);
+                (self.trouble, self.watched, self.unfit, self.lost) = (None, None, None, None);
+                return;
+            }
+            Err(Refusal::Unsettled(_)) => {
+                format!("table {shown} is being written: it is read once it has not changed for two seconds")
+            }
+            Err(Refusal::Unfit(stamp, why)) => {
+                self.unfit = Some(stamp);
+                format!("table {shown} {why}")
+            }
+            Err(Refusal::Unreadable(error)) => {
+                let since = *self.lost.get_or_insert_with(Instant::now);
+                if since.elapsed() >= SETTLED {
+                    self.good = None;
+                }
+                format!("cannot read table {shown}: {error}; {}", way_out(&error))
+            }
+        };
+        self.trouble = Some(trouble);
+    }
+
+    /// Reads the file if it has settled and did not change meanwhile.
+    fn read(&mut self) -> Result<(Stamp, Rows), Refusal> {
+        let mut file = open::at_once(&self.path).map_err(Refusal::Unreadable)?;
+        let before = file.metadata().map_err(Refusal::Unreadable)?;
+        let stamp = Stamp::of(&before);
+        if !before.is_file() {
+            return Err(Refusal::Unfit(stamp, "is not a regular file: name the text file with its rows"));
+        }
+        let age = before.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
+        self.has_settled(stamp, age, Instant::now())?;
+        let text = contents(&mut file, stamp)?;
+        // The name must still lead to the same version: not renamed over, not written to.
+        let after = fs::metadata(&self.path).map_err(Refusal::Unreadable)?;
+        if Stamp::of(&after) != stamp || text.len() as u64 != stamp.size {
+            return Err(Refusal::Unsettled(SETTLED));
+        }
+        Ok((stamp, Rows::new(text)))
+    }
+
+    /// By its age, or, where the clock cannot tell (it jumped, or the file comes from the
+    /// future), by watching it.
+    fn has_settled(&mut self, stamp: Stamp, age: Option<Duration>, now: Instant) -> Result<(), Refusal> {
+        if age.is_some_and(|age| age >= SETTLED) {
+            return Ok(());
+        }
+        match self.watched {
+            Some((watched, since)) if watched == stamp => {
+                let left = SETTLED.saturating_sub(now.saturating_duration_since(since));
+                if left.is_zero() { Ok(()) } else { Err(Refusal::Unsettled(left)) }
+            }
+            _ => {
+                self.watched = Some((stamp, now));
+                Err(Refusal::Unsettled(SETTLED.saturating_sub(age.unwrap_or_default())))
+            }
+        }
+    }
+}
+
+fn contents(file: &mut File, stamp: Stamp) -> Result<Vec<u8>, Refusal> {
+    if stamp.size > MOST {
+        return Err(Refusal::Unfit(stamp, "is larger than 256 MiB: divide it"));
+    }
+    let mut text = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0));
+    file.take(stamp.size + 1).read_to_end(&mut text).map_err(Refusal::Unreadable)?;
+    if text.contains(&0) {
+        return Err(Refusal::Unfit(
+            stamp,
+            "is not text: name the source that postmap reads, not the database that it makes (.db, .lmdb, .cdb)",
+        ));
+    }
+    Ok(text)
+}
+
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "create it (an empty file is an empty table) or take it out of the config; mail that needs it waits"
+        }
+        io::ErrorKind::PermissionDenied => "let this user read it and enter its folders; mail that needs it waits",
+        _ => "mail that needs it waits",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_version_settles_by_age_or_by_being_watched() {
+        let dir = tempfile::tempdir().unwrap();
+        let stamp = Stamp::of(&fs::metadata(dir.path()).unwrap());
+        let mut table = FileTable::load(Path::new("/no/such/table"));
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        let start = Instant::now();
+        assert!(table.has_settled(stamp, seconds(2), start).is_ok());
+        let left = |result| match result {
+            Err(Refusal::Unsettled(left)) => left,
+            _ => Duration::ZERO,
+        };
+        assert_eq!(left(table.has_settled(stamp, seconds(1), start)), Duration::from_secs(1));
+        // From the future: only watching helps.
+        let second = start + Duration::from_secs(1);
+        assert_eq!(left(table.has_settled(stamp, None, second)), Duration::from_secs(1));
+        let other = Stamp { size: stamp.size + 1, ..stamp };
+        assert_eq!(left(table.has_settled(other, None, second)), SETTLED);
+        assert!(table.has_settled(other, None, second + SETTLED).is_ok());
+    }
+}

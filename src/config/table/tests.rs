@@ -1,0 +1,225 @@
+//! Text tables as Postfix reads them (compared with postmap 3.7), bad rows, refresh.
+#![allow(clippy::unwrap_used)]
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use super::text::{RowProblem, Rows, fold};
+use super::*;
+
+fn value(rows: &Rows, key: &str) -> Option<Result<String, RowProblem>> {
+    rows.find(&fold(key)).map(|found| found.value)
+}
+
+fn good(rows: &Rows, key: &str) -> Option<String> {
+    value(rows, key).and_then(Result::ok)
+}
+
+/// Writes a table that looks old enough to be read.
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    age(path, 10);
+}
+
+fn age(path: &Path, seconds: u64) {
+    let then = SystemTime::now() - Duration::from_secs(seconds);
+    File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+}
+
+#[test]
+fn rows_are_read_as_postmap_reads_them() {
+    let rows = Rows::new(
+        b"\xef\xbb\xbf# generic\n\n   # indented comment\nHis@Home.lan\this@isp.example  \n\
+          a@x  one\n two  \n# between\n\n  three\nA@X second\n\"q r\"@x v1\r\n\"b\\\"c d\"@x v3\n@x catch # all\nz@x last"
+            .to_vec(),
+    );
+    for (key, expected) in [
+        ("his@home.lan", Some("his@isp.example")),
+        ("HIS@HOME.LAN", Some("his@isp.example")),
+        ("a@x", Some("one two    three")),
+        ("q r@x", Some("v1")),
+        ("\"q r\"@x", Some("v1")),
+        ("b\"c d@x", Some("v3")),
+        ("@x", Some("catch # all")),
+        ("z@x", Some("last")),
+        ("# generic", None),
+        ("z", None),
+        ("", None),
+    ] {
+        assert_eq!(good(&rows, key).as_deref(), expected, "{key}");
+    }
+    assert_eq!(rows.find("z@x").map(|found| found.line), Some(14));
+    assert_eq!(rows.problems().count(), 0);
+}
+
+#[test]
+fn keys_beyond_ascii_are_folded_as_well() {
+    let rows = Rows::new("JÖRG@x j@y\n".as_bytes().to_vec());
+    assert_eq!(good(&rows, "jörg@X").as_deref(), Some("j@y"));
+}
+
+#[test]
+fn a_bad_row_is_an_answer_to_its_own_key_only() {
+    let rows = Rows::new(
+        b"  lead val\ngood@x v\nnovalue\n\"open v2\nkey: val\nlat\xe9 v\nk2 va\xe9l\nnovalue later\n".to_vec(),
+    );
+    for (key, problem) in [
+        ("lead", RowProblem::StrayContinuation),
+        ("novalue", RowProblem::NoValue),
+        ("open", RowProblem::OpenQuote),
+        ("key", RowProblem::AliasFormat),
+        ("k2", RowProblem::NotUtf8),
+    ] {
+        assert_eq!(value(&rows, key), Some(Err(problem)), "{key}");
+    }
+    assert_eq!(good(&rows, "good@x").as_deref(), Some("v"));
+    assert_eq!(value(&rows, "other"), None);
+    assert_eq!(rows.problems().map(|(line, _)| line).collect::<Vec<_>>(), [1, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn sources_are_asked_in_order_and_say_where_the_answer_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic");
+    write(&path, "a@x from-file\nb@x from-file\n");
+    let inline = TableSource::Inline(vec![("A@x".to_owned(), "from-config".to_owned())]);
+    let set = TableSet::load(&[inline, TableSource::Text(path.clone())]);
+    let hit = |key| set.lookup(key).unwrap().map(|hit| (hit.value, hit.place));
+    assert_eq!(hit("a@X"), Some(("from-config".to_owned(), "generic (inline)".to_owned())));
+    assert_eq!(hit("b@x"), Some(("from-file".to_owned(), format!("{}:2", path.display()))));
+    assert_eq!(hit("c@x"), None);
+    assert_eq!(set.faults(), []);
+}
+
+#[test]
+fn a_table_that_is_not_there_is_never_an_empty_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic");
+    let inline = TableSource::Inline(vec![("a@x".to_owned(), "v".to_owned())]);
+    let mut set = TableSet::load(&[inline, TableSource::Text(path.clone())]);
+    assert!(set.lookup("a@x").unwrap().is_some(), "an earlier table answers without it");
+    let fault = set.lookup("b@x").unwrap_err().to_string();
+    assert!(fault.contains(&path.display().to_string()) && fault.contains("create it"), "{fault}");
+    assert_eq!(set.faults().len(), 1);
+    write(&path, "");
+    set.refresh();
+    assert_eq!(set.lookup("b@x"), Ok(None));
+}
+
+#[test]
+fn bad_rows_name_file_and_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic");
+    write(&path, "# x\nnovalue\na@x v\n");
+    let set = TableSet::load(&[TableSource::Text(path.clone())]);
+    let fault = set.lookup("novalue").unwrap_err().to_string();
+    assert!(fault.starts_with(&format!("{}:2: ", path.display())), "{fault}");
+    assert_eq!(set.faults().len(), 1);
+    assert!(set.lookup("a@x").unwrap().is_some());
+}
+
+#[test]
+fn a_changed_file_is_picked_up_once_it_has_settled() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic");
+    write(&path, "a@x old\n");
+    let mut set = TableSet::load(&[TableSource::Text(path.clone())]);
+    let answer = |set: &TableSet| set.lookup("a@x").unwrap().map(|hit| hit.value);
+    fs::write(&path, "a@x ne").unwrap();
+    set.refresh();
+    assert_eq!(answer(&set).as_deref(), Some("old"), "half written");
+    write(&path, "a@x new\n");
+    set.refresh();
+    assert_eq!(answer(&set).as_deref(), Some("new"));
+    // A moment's absence is an editor at work.
+    fs::remove_file(&path).unwrap();
+    set.refresh();
+    assert_eq!(answer(&set).as_deref(), Some("new"));
+    std::thread::sleep(Duration::from_millis(2_100));
+    set.refresh();
+    assert!(set.lookup("a@x").is_err(), "gone");
+}
+
+#[test]
+fn a_database_in_place_of_the_source_is_told_and_the_last_good_version_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic");
+    write(&path, "a@x v\n");
+    let mut set = TableSet::load(&[TableSource::Text(path.clone())]);
+    write(&path, "a@x\0v\n");
+    set.refresh();
+    set.refresh();
+    assert!(set.lookup("a@x").unwrap().is_some());
+    assert!(set.faults()[0].to_string().contains("postmap"));
+    let never_good = TableSet::load(&[TableSource::Text(path)]);
+    assert!(never_good.lookup("b@x").is_err());
+    let folder = TableSet::load(&[TableSource::Text(dir.path().to_owned())]);
+    assert!(folder.lookup("b@x").is_err());
+}
+
+#[test]
+fn a_fresh_file_is_waited_for_when_it_is_first_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic");
+    write(&path, "a@x v\n");
+    age(&path, 1);
+    let set = TableSet::load(&[TableSource::Text(path)]);
+    assert!(set.lookup("a@x").unwrap().is_some());
+}
+
+/// `cargo test --release -- --ignored fifty` prints the time.
+#[test]
+#[ignore = "a measurement"]
+fn fifty_thousand_rows() {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for number in 0..50_000 {
+        writeln!(text, "user{number}.of.some.length@home{}.lan\taccount{number}@isp.example", number % 7).unwrap();
+    }
+    let size = text.len();
+    let start = std::time::Instant::now();
+    let rows = Rows::new(text.into_bytes());
+    let loaded = start.elapsed();
+    let start = std::time::Instant::now();
+    for number in 0..50_000 {
+        assert!(rows.find(&format!("user{number}.of.some.length@home{}.lan", number % 7)).is_some());
+    }
+    println!("{size} octets indexed in {loaded:?}, 50,000 look-ups in {:?}", start.elapsed());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_table(bytes in proptest::collection::vec(any::<u8>(), 0..400), key in ".{0,8}") {
+        let rows = Rows::new(bytes);
+        let _ = rows.find(&fold(&key));
+        let _ = rows.problems().count();
+    }
+
+    #[test]
+    fn any_rows_are_a_table(
+        text in proptest::collection::vec("[ \\t#\"\\\\:a-cÄé@\\r]{0,6}\\n?", 0..40),
+        key in "[ \"\\\\:a-cÄ@]{0,4}",
+    ) {
+        let rows = Rows::new(text.concat().into_bytes());
+        if let Some(found) = rows.find(&fold(&key)) {
+            prop_assert!(found.line >= 1);
+        }
+        for (line, _) in rows.problems() {
+            prop_assert!(line >= 1);
+        }
+    }
+
+    #[test]
+    fn every_row_that_is_written_is_found(
+        keys in proptest::collection::btree_set("[a-z0-9.+]{1,12}@[a-z.]{1,12}", 0..60),
+    ) {
+        let lines: Vec<_> = keys.iter().map(|key| format!("{} value-of-{key}\n", key.to_uppercase())).collect();
+        let rows = Rows::new(lines.concat().into_bytes());
+        for key in &keys {
+            prop_assert_eq!(good(&rows, key), Some(format!("value-of-{key}")));
+        }
+    }
+}

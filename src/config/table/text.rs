@@ -1,0 +1,248 @@
+//! Postfix's text format in memory: the text once, and an index of sixteen octets a row.
+//! Rows are taken apart again when they are looked up. A bad row is one that the
+//! look-up of its key finds, so that nothing but its key is in doubt.
+
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hasher};
+use std::ops::Range;
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RowProblem {
+    NoValue,
+    OpenQuote,
+    NotUtf8,
+    StrayContinuation,
+    AliasFormat,
+}
+
+impl RowProblem {
+    /// What to do about it.
+    pub(super) fn remedy(self) -> &'static str {
+        match self {
+            Self::NoValue => "this row has no value: write the key, a blank and the value on it, or take it out",
+            Self::OpenQuote => "a quote is opened in this row's key and not closed: close it",
+            Self::NotUtf8 => "this row is not UTF-8: save the file as UTF-8",
+            Self::StrayContinuation => {
+                "this row starts with a blank but continues nothing: take the blank away, or the row out"
+            }
+            Self::AliasFormat => "this row is in the alias format \"key: value\": take the colon away",
+        }
+    }
+}
+
+/// A row found by its key: what it says, or why it says nothing; and its line, from 1.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) line: u32,
+    pub(super) value: Result<String, RowProblem>,
+}
+
+/// A table's text with its index.
+#[derive(Debug)]
+pub(super) struct Rows {
+    text: Vec<u8>,
+    index: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    hash: u64,
+    at: u32,
+    line: u32,
+}
+
+impl Rows {
+    /// Indexes a text of less than 4 GiB.
+    pub(super) fn new(text: Vec<u8>) -> Self {
+        let mut index: Vec<Entry> = logical_rows(&text, first_row(&text))
+            .filter_map(|row| {
+                let key = parse(&text[row.span.clone()], row.stray).key?;
+                let at = u32::try_from(row.span.start).ok()?;
+                Some(Entry { hash: hash(&key), at, line: row.line })
+            })
+            .collect();
+        index.shrink_to_fit();
+        // Ties keep the text's order: the first row of a key counts, as with postmap.
+        index.sort_unstable();
+        Self { text, index }
+    }
+
+    /// The first row of a folded key.
+    pub(super) fn find(&self, key: &str) -> Option<Found> {
+        let hash = hash(key);
+        let from = self.index.partition_point(|entry| entry.hash < hash);
+        self.index[from..].iter().take_while(|entry| entry.hash == hash).find_map(|entry| {
+            let row = self.row(*entry)?;
+            (row.key.as_deref() == Some(key)).then(|| Found { line: entry.line, value: row.value.map(Cow::into_owned) })
+        })
+    }
+
+    /// Lines and problems of all bad rows, in the text's order.
+    pub(super) fn problems(&self) -> impl Iterator<Item = (u32, RowProblem)> {
+        logical_rows(&self.text, first_row(&self.text))
+            .filter_map(|row| Some((row.line, parse(&self.text[row.span.clone()], row.stray).value.err()?)))
+    }
+
+    fn row(&self, entry: Entry) -> Option<Row<'_>> {
+        let at = usize::try_from(entry.at).ok()?;
+        let row = logical_rows(&self.text, at).next()?;
+        Some(parse(&self.text[row.span], row.stray))
+    }
+}
+
+/// The form in which keys are compared: lower-cased, the local part without the quotes
+/// that `"a b"@example.com` needs in the text.
+pub(super) fn fold(key: &str) -> Cow<'_, str> {
+    let plain = unquote(key).map_or(Cow::Borrowed(key), Cow::Owned);
+    if plain.is_ascii() {
+        if plain.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(plain.to_ascii_lowercase()) } else { plain }
+    } else {
+        Cow::Owned(plain.to_lowercase())
+    }
+}
+
+/// `"local part"@domain` or `"local part"` without quotes; `None` for all else.
+fn unquote(key: &str) -> Option<String> {
+    let mut plain = String::new();
+    let mut chars = key.strip_prefix('"')?.chars();
+    loop {
+        match chars.next()? {
+            '"' => break,
+            '\\' => plain.push(chars.next()?),
+            other => plain.push(other),
+        }
+    }
+    let behind = chars.as_str();
+    (behind.is_empty() || behind.starts_with('@')).then(|| plain + behind)
+}
+
+fn hash(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(key.as_bytes());
+    hasher.finish()
+}
+
+/// A row as it stands: its first line and all that continue it, with the blank and
+/// comment lines between.
+struct Logical {
+    line: u32,
+    span: Range<usize>,
+    /// It starts with a blank, but there is nothing before that it could continue.
+    stray: bool,
+}
+
+/// Behind the byte order mark that some editors write.
+fn first_row(text: &[u8]) -> usize {
+    const BOM: &[u8] = b"\xef\xbb\xbf";
+    if text.starts_with(BOM) { BOM.len() } else { 0 }
+}
+
+/// The rows from an offset on; lines are counted from there.
+fn logical_rows(text: &[u8], mut at: usize) -> impl Iterator<Item = Logical> {
+    let mut line = 0;
+    std::iter::from_fn(move || {
+        let mut row: Option<Logical> = None;
+        while at < text.len() {
+            let end = text[at..].iter().position(|&byte| byte == b'\n').map_or(text.len(), |length| at + length);
+            let physical = &text[at..end];
+            if !is_skipped(physical) {
+                match &mut row {
+                    Some(row) if is_space(physical[0]) => row.span.end = end,
+                    Some(_) => break,
+                    None => row = Some(Logical { line: line + 1, span: at..end, stray: is_space(physical[0]) }),
+                }
+            }
+            line += 1;
+            at = end + 1;
+        }
+        row
+    })
+}
+
+/// Blank, or a comment.
+fn is_skipped(line: &[u8]) -> bool {
+    line.iter().find(|&&byte| !is_space(byte)).is_none_or(|&byte| byte == b'#')
+}
+
+/// As isspace(3) in the C locale.
+fn is_space(byte: u8) -> bool {
+    byte == b' ' || (9..=13).contains(&byte)
+}
+
+struct Row<'t> {
+    /// Folded; none where it cannot be told.
+    key: Option<String>,
+    value: Result<Cow<'t, str>, RowProblem>,
+}
+
+fn parse(row: &[u8], stray: bool) -> Row<'_> {
+    let joined = join(row);
+    let start = joined.iter().position(|&byte| !is_space(byte)).unwrap_or(joined.len());
+    let end = key_end(&joined[start..]);
+    let key = text_of(&joined, start..start + end.at);
+    let value = text_of(&joined, start + end.at..joined.len());
+    match (key, value) {
+        (None, _) => Row { key: None, value: Err(RowProblem::NotUtf8) },
+        (Some(key), None) => bad(&key, RowProblem::NotUtf8),
+        (Some(key), Some(_)) if end.quote_open => bad(&key.replace('"', ""), RowProblem::OpenQuote),
+        (Some(key), Some(_)) if stray => bad(&key, RowProblem::StrayContinuation),
+        (Some(key), Some(value)) if value.is_empty() => bad(&key, RowProblem::NoValue),
+        (Some(key), Some(_)) if key.ends_with(':') => bad(&key, RowProblem::AliasFormat),
+        (Some(key), Some(value)) => Row { key: Some(fold(&key).into_owned()), value: Ok(value) },
+    }
+}
+
+/// A row that answers its key with a problem; in alias format, the key has a colon too many.
+fn bad<'t>(key: &str, problem: RowProblem) -> Row<'t> {
+    Row { key: Some(fold(key.strip_suffix(':').unwrap_or(key)).into_owned()), value: Err(problem) }
+}
+
+struct KeyEnd {
+    at: usize,
+    quote_open: bool,
+}
+
+/// A key ends at the first white space outside of quotes; one with an open quote at the
+/// first white space, because that is what its writer looked for.
+fn key_end(row: &[u8]) -> KeyEnd {
+    let mut quoted = false;
+    let mut bytes = row.iter().enumerate();
+    while let Some((at, &byte)) = bytes.next() {
+        match byte {
+            b'\\' => {
+                bytes.next();
+            }
+            b'"' => quoted = !quoted,
+            byte if is_space(byte) && !quoted => return KeyEnd { at, quote_open: false },
+            _ => {}
+        }
+    }
+    if quoted {
+        KeyEnd { at: row.iter().position(|&byte| is_space(byte)).unwrap_or(row.len()), quote_open: true }
+    } else {
+        KeyEnd { at: row.len(), quote_open: false }
+    }
+}
+
+/// The row on one line: skipped lines and line ends go, the blanks before continued text stay.
+fn join(row: &[u8]) -> Cow<'_, [u8]> {
+    let stripped = |line| <[u8]>::strip_suffix(line, b"\r").unwrap_or(line);
+    if !row.contains(&b'\n') {
+        return Cow::Borrowed(stripped(row));
+    }
+    let lines = row.split(|&byte| byte == b'\n').filter(|line| !is_skipped(line));
+    Cow::Owned(lines.map(stripped).collect::<Vec<_>>().concat())
+}
+
+/// A part of a row as trimmed text; `None` if it is not UTF-8.
+fn text_of<'t>(row: &Cow<'t, [u8]>, part: Range<usize>) -> Option<Cow<'t, str>> {
+    match row {
+        Cow::Borrowed(bytes) => trimmed(&bytes[part]).map(Cow::Borrowed),
+        Cow::Owned(bytes) => trimmed(&bytes[part]).map(|text| Cow::Owned(text.to_owned())),
+    }
+}
+
+fn trimmed(bytes: &[u8]) -> Option<&str> {
+    Some(std::str::from_utf8(bytes).ok()?.trim_matches(|c: char| u8::try_from(c).is_ok_and(is_space)))
+}

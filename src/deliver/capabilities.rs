@@ -1,0 +1,156 @@
+//! What a server says it can do: the reply to EHLO (RFC 5321 section 4.1.1.1), read
+//! leniently. What is done with it is `open`'s and `transaction`'s.
+
+/// The extensions that we know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extension {
+    /// RFC 3207.
+    StartTls,
+    /// RFC 6152.
+    EightBitMime,
+    /// RFC 2920.
+    Pipelining,
+    /// RFC 6531.
+    SmtpUtf8,
+    /// RFC 3461.
+    Dsn,
+    /// RFC 2034.
+    EnhancedStatusCodes,
+    /// RFC 3030.
+    Chunking,
+}
+
+/// The SIZE announcement (RFC 1870).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Not announced: no SIZE parameter.
+    Absent,
+    /// Announced without a limit.
+    Unlimited,
+    /// Octets.
+    Limit(u64),
+}
+
+/// Everything offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    extensions: Vec<Extension>,
+    /// The largest message.
+    pub size: Size,
+    /// SASL mechanism names, upper case, in the server's order.
+    pub auth: Vec<String>,
+}
+
+impl Capabilities {
+    /// Of a server that speaks HELO only.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { extensions: Vec::new(), size: Size::Absent, auth: Vec::new() }
+    }
+
+    /// From the lines of the reply to EHLO; the first is the server's name.
+    #[must_use]
+    pub fn read(lines: &[String]) -> Self {
+        let mut found = Self::none();
+        for line in lines.iter().skip(1) {
+            let mut words = line.split_ascii_whitespace();
+            let Some(keyword) = words.next() else { continue };
+            let keyword = keyword.to_ascii_uppercase();
+            match keyword.as_str() {
+                "AUTH" => found.mechanisms(None, words),
+                "SIZE" => found.size = size(words.next()),
+                other => match other.strip_prefix("AUTH=") {
+                    Some(first) => found.mechanisms(Some(first), words),
+                    None => found.extensions.extend(extension(other)),
+                },
+            }
+        }
+        found
+    }
+
+    /// Whether the server offers it.
+    #[must_use]
+    pub fn offers(&self, extension: Extension) -> bool {
+        self.extensions.contains(&extension)
+    }
+
+    /// Adds the mechanisms of an AUTH line; the old form (`AUTH=LOGIN PLAIN`) has one in the keyword.
+    fn mechanisms<'a>(&mut self, first: Option<&'a str>, others: impl Iterator<Item = &'a str>) {
+        for name in first.into_iter().chain(others) {
+            let name = name.to_ascii_uppercase();
+            if !name.is_empty() && !self.auth.contains(&name) {
+                self.auth.push(name);
+            }
+        }
+    }
+}
+
+fn extension(keyword: &str) -> Option<Extension> {
+    Some(match keyword {
+        "STARTTLS" => Extension::StartTls,
+        "8BITMIME" => Extension::EightBitMime,
+        "PIPELINING" => Extension::Pipelining,
+        "SMTPUTF8" => Extension::SmtpUtf8,
+        "DSN" => Extension::Dsn,
+        "ENHANCEDSTATUSCODES" => Extension::EnhancedStatusCodes,
+        "CHUNKING" => Extension::Chunking,
+        _ => return None,
+    })
+}
+
+/// `SIZE`, `SIZE 0` and what is no number: no limit told.
+fn size(argument: Option<&str>) -> Size {
+    match argument.and_then(|text| text.parse().ok()) {
+        None | Some(0) => Size::Unlimited,
+        Some(limit) => Size::Limit(limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str]) -> Capabilities {
+        Capabilities::read(&lines.iter().map(|&l| l.to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn everything_known_is_found_in_any_case() {
+        let found = read(&[
+            "mail.isp.example AUTH is not offered by this line",
+            "size 1000",
+            "starttls",
+            "8BITMIME",
+            "PIPELINING",
+            "SMTPUTF8",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+            "CHUNKING",
+            "auth plain LOGIN",
+            "AUTH=LOGIN CRAM-MD5",
+            "XFUTURE a b",
+            "",
+        ]);
+        assert_eq!(found.auth, ["PLAIN", "LOGIN", "CRAM-MD5"]);
+        assert_eq!(found.size, Size::Limit(1000));
+        for extension in [
+            Extension::StartTls,
+            Extension::EightBitMime,
+            Extension::Pipelining,
+            Extension::SmtpUtf8,
+            Extension::Dsn,
+            Extension::EnhancedStatusCodes,
+            Extension::Chunking,
+        ] {
+            assert!(found.offers(extension), "{extension:?}");
+        }
+    }
+
+    #[test]
+    fn size_without_a_limit() {
+        assert_eq!(read(&["x"]).size, Size::Absent);
+        assert_eq!(read(&["x", "SIZE"]).size, Size::Unlimited);
+        assert_eq!(read(&["x", "SIZE 0"]).size, Size::Unlimited);
+        assert_eq!(read(&["STARTTLS"]), Capabilities::none());
+    }
+}

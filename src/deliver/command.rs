@@ -1,0 +1,169 @@
+//! The commands of a session as lines for the wire: the only door to lettre's command
+//! types, and the one function through which an address reaches them.
+
+use std::net::IpAddr;
+
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail, Quit, Rcpt, Rset, Starttls};
+use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParameter};
+
+use crate::mail::address::{Address, ReversePath};
+
+/// Why an address cannot stand in a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressRefused {
+    /// CR, LF, NUL, another control, SP, `<` or `>`.
+    #[error("the address holds a blank, an angle bracket or a control character, which cannot be sent safely")]
+    Unsafe,
+    /// Its domain has no ASCII form.
+    #[error("the domain of the address has no ASCII form (RFC 5890)")]
+    Domain,
+}
+
+/// The one way for an address into lettre's types: checked here, because what could break a
+/// command line must not depend on what another crate thinks an address is.
+fn wire_address(address: &Address) -> Result<lettre::Address, AddressRefused> {
+    let text = address.to_string();
+    if text.chars().any(|c| c.is_control() || matches!(c, ' ' | '<' | '>')) {
+        return Err(AddressRefused::Unsafe);
+    }
+    let (local, domain) = text.rsplit_once('@').ok_or(AddressRefused::Unsafe)?;
+    if domain.is_ascii() {
+        return Ok(lettre::Address::new_dangerous(local, domain));
+    }
+    let domain = idna::domain_to_ascii(domain).map_err(|_| AddressRefused::Domain)?;
+    Ok(lettre::Address::new_dangerous(local, domain))
+}
+
+/// Optional parameters of MAIL, as the server offers them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MailOptions {
+    /// SIZE=, octets.
+    pub size: Option<u64>,
+    /// BODY=8BITMIME.
+    pub eight_bit: Option<EightBit>,
+    /// SMTPUTF8.
+    pub utf8: Option<Utf8>,
+}
+
+/// The content has octets over 127.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EightBit;
+
+/// An address has a local part beyond ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Utf8;
+
+/// MAIL FROM.
+pub fn mail(sender: &ReversePath, options: MailOptions) -> Result<String, AddressRefused> {
+    let sender = sender.mailbox().map(wire_address).transpose()?;
+    let size = options.size.map(|size| MailParameter::Size(usize::try_from(size).unwrap_or(usize::MAX)));
+    let body = options.eight_bit.map(|EightBit| MailParameter::Body(MailBodyParameter::EightBitMime));
+    let utf8 = options.utf8.map(|Utf8| MailParameter::SmtpUtfEight);
+    Ok(Mail::new(sender, [size, body, utf8].into_iter().flatten().collect()).to_string())
+}
+
+/// RCPT TO.
+pub fn rcpt(recipient: &Address) -> Result<String, AddressRefused> {
+    Ok(Rcpt::new(wire_address(recipient)?, Vec::new()).to_string())
+}
+
+/// EHLO.
+#[must_use]
+pub fn ehlo(hostname: &str, local: Option<IpAddr>) -> String {
+    Ehlo::new(client_id(hostname, local)).to_string()
+}
+
+/// HELO, for servers that refuse EHLO.
+#[must_use]
+pub fn helo(hostname: &str, local: Option<IpAddr>) -> String {
+    format!("HELO {}\r\n", client_id(hostname, local))
+}
+
+/// STARTTLS.
+#[must_use]
+pub fn starttls() -> String {
+    Starttls.to_string()
+}
+
+/// DATA.
+#[must_use]
+pub fn data() -> String {
+    Data.to_string()
+}
+
+/// RSET.
+#[must_use]
+pub fn rset() -> String {
+    Rset.to_string()
+}
+
+/// QUIT.
+#[must_use]
+pub fn quit() -> String {
+    Quit.to_string()
+}
+
+/// A host name without a dot is refused by many servers, an address literal by none.
+fn client_id(hostname: &str, local: Option<IpAddr>) -> ClientId {
+    let is_name = hostname.contains('.')
+        && !hostname.starts_with('.')
+        && hostname.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    if is_name {
+        return ClientId::Domain(hostname.to_owned());
+    }
+    match local.map(|ip| ip.to_canonical()) {
+        Some(IpAddr::V4(ip)) => ClientId::Ipv4(ip),
+        Some(IpAddr::V6(ip)) => ClientId::Ipv6(ip),
+        None => ClientId::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_without_a_dot_become_literals() {
+        let v4 = Some(IpAddr::from([192, 0, 2, 1]));
+        let v6: Option<IpAddr> = "2001:db8::1".parse().ok();
+        assert_eq!(ehlo("box.home.lan", v4), "EHLO box.home.lan\r\n");
+        assert_eq!(ehlo("box", v4), "EHLO [192.0.2.1]\r\n");
+        assert_eq!(ehlo("localhost", v6), "EHLO [IPv6:2001:db8::1]\r\n");
+        assert_eq!(helo("a.b\r\nQUIT", v4), "HELO [192.0.2.1]\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_makes_more_than_one_line(local in any::<String>(), domain in "[a-z\u{fc}.\\[\\]:@<> \r\n-]{1,12}") {
+            if let Ok(address) = Address::new(&local, &domain)
+                && let Ok(line) = rcpt(&address)
+            {
+                let inner = line.strip_prefix("RCPT TO:<").and_then(|rest| rest.strip_suffix(">\r\n"));
+                prop_assert!(inner.is_some_and(|inner| !inner.contains(['\r', '\n', '\0', ' ', '<', '>'])));
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_and_paths() {
+        let address = |text: &str| Address::parse(text).map_err(|_| AddressRefused::Unsafe);
+        let options = MailOptions { size: Some(7), eight_bit: Some(EightBit), utf8: None };
+        assert_eq!(
+            address("a@x.example").and_then(|a| mail(&ReversePath::Mailbox(a), options)),
+            Ok("MAIL FROM:<a@x.example> SIZE=7 BODY=8BITMIME\r\n".to_owned())
+        );
+        assert_eq!(mail(&ReversePath::Null, MailOptions::default()), Ok("MAIL FROM:<>\r\n".to_owned()));
+        assert_eq!(
+            address("\"a@b\"@x.example").and_then(|a| rcpt(&a)),
+            Ok("RCPT TO:<\"a@b\"@x.example>\r\n".to_owned())
+        );
+        assert_eq!(
+            address("a@bücher.example").and_then(|a| rcpt(&a)),
+            Ok("RCPT TO:<a@xn--bcher-kva.example>\r\n".to_owned())
+        );
+        for bad in ["\"a b\"@x.example", "\"a>b\"@x.example", "\"<\"@x.example"] {
+            assert_eq!(address(bad).and_then(|a| rcpt(&a)), Err(AddressRefused::Unsafe), "{bad}");
+        }
+    }
+}

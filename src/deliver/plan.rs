@@ -1,0 +1,133 @@
+//! What one attempt at a message will do: sender and recipients as they go out, and
+//! the account. Pure, so that `postrider route` shows exactly what delivery does.
+
+use crate::config::{Account, Config, TableFault, TableSet};
+use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::rules::rewrite::{Generic, Rewritten};
+use crate::rules::route::{self, NoAccount, Why};
+use crate::spool::{Envelope, Recipient};
+
+/// One recipient of the attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// Index in the envelope.
+    pub index: usize,
+    /// As it goes out.
+    pub address: Address,
+    /// The row that rewrote it.
+    pub rewritten: Option<Rewritten>,
+}
+
+/// A recipient that is refused before any server is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nowhere {
+    /// Bad address syntax (5.1.3).
+    Syntax,
+    /// A mailbox of this machine, which has none (5.1.2).
+    Own(Address),
+}
+
+impl Nowhere {
+    /// The enhanced status code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Syntax => "5.1.3",
+            Self::Own(_) => "5.1.2",
+        }
+    }
+
+    /// What to tell the sender.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Syntax => "bad address syntax".to_owned(),
+            Self::Own(address) => format!(
+                "<{address}> is an address of this machine, which keeps no mailboxes; \
+                 give it a real address by a row in `generic`, as in \"{address}\" = \"you@provider.example\""
+            ),
+        }
+    }
+}
+
+/// The attempt.
+#[derive(Debug, Clone)]
+pub struct Plan<'c> {
+    /// Through this account.
+    pub account: &'c Account,
+    /// Why this one.
+    pub why: Why,
+    /// MAIL FROM.
+    pub sender: ReversePath,
+    /// The row that rewrote the sender.
+    pub sender_rewritten: Option<Rewritten>,
+    /// RCPT TO.
+    pub recipients: Vec<Planned>,
+    /// Refused here.
+    pub nowhere: Vec<(usize, Nowhere)>,
+}
+
+/// Why an attempt cannot be planned; the mail waits for its owner to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlan {
+    /// A table that is needed does not answer.
+    #[error(transparent)]
+    Table(#[from] TableFault),
+    /// No account for the sender.
+    #[error(transparent)]
+    Account(#[from] NoAccount),
+}
+
+/// Plans an attempt for the recipients with these indices.
+pub fn plan<'c>(
+    config: &'c Config,
+    tables: &TableSet,
+    envelope: &Envelope,
+    pending: &[usize],
+) -> Result<Plan<'c>, NoPlan> {
+    let generic = Generic { config, tables };
+    let (sender, sender_rewritten) = outgoing_sender(&generic, &envelope.sender)?;
+    let choice = route::choose(config, &envelope.sender, &sender, envelope.account.as_deref())?;
+    let mut plan = Plan {
+        account: choice.account,
+        why: choice.why,
+        sender,
+        sender_rewritten,
+        recipients: Vec::with_capacity(pending.len()),
+        nowhere: Vec::new(),
+    };
+    for (index, recipient) in pending.iter().filter_map(|&i| envelope.recipients.get(i).map(|r| (i, r))) {
+        match outgoing_recipient(&generic, recipient)? {
+            Ok((address, rewritten)) => plan.recipients.push(Planned { index, address, rewritten }),
+            Err(nowhere) => plan.nowhere.push((index, nowhere)),
+        }
+    }
+    Ok(plan)
+}
+
+/// The account name for a message as far as its envelope tells, for scheduling.
+pub fn account_name<'c>(config: &'c Config, tables: &TableSet, envelope: &Envelope) -> Result<&'c str, NoPlan> {
+    plan(config, tables, envelope, &[]).map(|plan| plan.account.name.as_str())
+}
+
+fn outgoing_sender(
+    generic: &Generic<'_>,
+    sender: &ReversePath,
+) -> Result<(ReversePath, Option<Rewritten>), TableFault> {
+    let ReversePath::Mailbox(address) = sender else { return Ok((ReversePath::Null, None)) };
+    let rewritten = generic.address(address)?;
+    let outgoing = rewritten.as_ref().map_or_else(|| address.clone(), |r| r.address.clone());
+    Ok((ReversePath::Mailbox(outgoing), rewritten))
+}
+
+type Outgoing = Result<(Address, Option<Rewritten>), Nowhere>;
+
+fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Outgoing, TableFault> {
+    let Mailbox::Valid(address) = &recipient.address else { return Ok(Err(Nowhere::Syntax)) };
+    let rewritten = generic.address(address)?;
+    let outgoing = rewritten.as_ref().map_or(address, |r| &r.address);
+    if generic.config.is_own_domain(outgoing.domain()) {
+        return Ok(Err(Nowhere::Own(outgoing.clone())));
+    }
+    Ok(Ok((outgoing.clone(), rewritten)))
+}

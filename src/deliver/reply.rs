@@ -1,0 +1,235 @@
+//! SMTP replies as they come (RFC 5321 section 4.2) -> a [`Reply`] fit for people. Pure:
+//! bytes in, values out; reading them from the connection, and within which bounds of
+//! time and length, is `stream`'s.
+
+use crate::mail::outcome::{Enhanced, Reply};
+
+/// Longest line that is read, without its end; RFC 5321 has 512, some providers send more.
+pub const MAX_LINE: usize = 4096;
+/// Most lines of one reply.
+pub const MAX_LINES: usize = 200;
+/// Longest text that is kept of a reply, in octets.
+const MAX_TEXT: usize = 1000;
+
+/// Whether more lines of the same reply follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Continues {
+    Yes,
+    No,
+}
+
+/// One line of a reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    code: u16,
+    continues: Continues,
+    text: String,
+}
+
+/// A reply in the making: its lines so far.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    code: Option<u16>,
+    lines: Vec<String>,
+}
+
+/// What a line did to the reply.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More lines follow.
+    More,
+    /// That was the last.
+    Complete,
+}
+
+/// Why bytes are no reply; the text quotes what came.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplyError {
+    /// The line does not begin with a code from 200 to 599.
+    #[error("the server said \"{0}\", which is not SMTP")]
+    NotSmtp(String),
+    /// A line of a multi-line reply has another code.
+    #[error("the server mixed the codes {first} and {then} in one reply")]
+    MixedCodes {
+        /// Of the first line.
+        first: u16,
+        /// Of the line at fault.
+        then: u16,
+    },
+    /// More than [`MAX_LINES`].
+    #[error("the server sent a reply of more than {MAX_LINES} lines")]
+    TooManyLines,
+}
+
+impl Gathered {
+    /// Takes the next line in, without its line end.
+    pub fn line(&mut self, bytes: &[u8]) -> Result<Progress, ReplyError> {
+        let line = parse(bytes)?;
+        match self.code {
+            Some(first) if first != line.code => return Err(ReplyError::MixedCodes { first, then: line.code }),
+            Some(_) | None => self.code = Some(line.code),
+        }
+        if self.lines.len() == MAX_LINES {
+            return Err(ReplyError::TooManyLines);
+        }
+        self.lines.push(line.text);
+        Ok(match line.continues {
+            Continues::Yes => Progress::More,
+            Continues::No => Progress::Complete,
+        })
+    }
+
+    /// The text of each line, cleaned, codes excluded.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.lines
+    }
+
+    /// The whole reply; 0 is the code where no line came.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        let code = self.code.unwrap_or(0);
+        let enhanced = self.lines.first().and_then(|line| enhanced_of(line, code));
+        // Servers repeat the enhanced code on every line; once is enough for people.
+        let repeated = enhanced.map(|e| format!("{e} "));
+        let mut text = String::new();
+        for (at, line) in self.lines.iter().enumerate() {
+            let line = match &repeated {
+                Some(prefix) if at > 0 => line.strip_prefix(prefix.as_str()).unwrap_or(line),
+                Some(_) | None => line,
+            };
+            if !text.is_empty() && !line.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(line);
+            if text.len() > MAX_TEXT {
+                text.truncate(text.floor_char_boundary(MAX_TEXT));
+                text.push_str("...");
+                break;
+            }
+        }
+        Reply { code, enhanced, text }
+    }
+}
+
+/// Takes one line apart: `250 text`, `250-text`, `250`.
+fn parse(bytes: &[u8]) -> Result<Line, ReplyError> {
+    let not_smtp = || ReplyError::NotSmtp(cut(&cleaned(bytes), 80));
+    let (digits, rest) = bytes.split_at_checked(3).ok_or_else(not_smtp)?;
+    if !(b'2'..=b'5').contains(&digits[0]) || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(not_smtp());
+    }
+    let code = digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
+    let (continues, text) = match rest.split_first() {
+        None => (Continues::No, rest),
+        Some((b' ', text)) => (Continues::No, text),
+        Some((b'-', text)) => (Continues::Yes, text),
+        Some(_) => return Err(not_smtp()),
+    };
+    Ok(Line { code, continues, text: cleaned(text) })
+}
+
+/// The enhanced code that opens a text, if it is of the reply's class.
+fn enhanced_of(text: &str, code: u16) -> Option<Enhanced> {
+    let enhanced = Enhanced::parse(text.split(' ').next()?)?;
+    (u16::from(enhanced.class) == code / 100).then_some(enhanced)
+}
+
+/// Foreign bytes as text for people: UTF-8 as far as it is, tabs as blanks, no controls.
+#[must_use]
+pub fn cleaned(bytes: &[u8]) -> String {
+    let text: String = String::from_utf8_lossy(bytes)
+        .chars()
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() || is_direction(c) => '?',
+            c => c,
+        })
+        .collect();
+    text.trim_end().to_owned()
+}
+
+/// Marks that make a terminal show text in another order than it is in.
+fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}...", &text[..text.floor_char_boundary(most)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(lines: &[&[u8]]) -> Result<Option<Reply>, ReplyError> {
+        let mut gathered = Gathered::default();
+        for line in lines {
+            if gathered.line(line)? == Progress::Complete {
+                return Ok(Some(gathered.reply()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn shown(lines: &[&[u8]]) -> String {
+        match read(lines) {
+            Ok(Some(reply)) => reply.to_string(),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn replies_of_all_shapes() {
+        assert_eq!(shown(&[b"250 ok"]), "250 ok");
+        assert_eq!(shown(&[b"250"]), "250 ");
+        assert_eq!(shown(&[b"250-"]), "Ok(None)");
+        assert_eq!(shown(&[b"550-5.1.1 no", b"550-5.1.1 such", b"550 5.1.1 user"]), "550 5.1.1 no such user");
+        assert_eq!(shown(&[b"250-one", b"250"]), "250 one");
+        assert_eq!(shown(&[b"421 a\xffb\0c\x1b[2J"]), "421 a\u{fffd}b?c?[2J");
+    }
+
+    #[test]
+    fn what_is_no_reply_is_named() {
+        for bad in [&b""[..], b"25", b"HTTP/1.1 400 Bad Request", b"2500 x", b"650 x", b"150 x", b"25x ok", b"250\tx"] {
+            assert!(matches!(read(&[bad]), Err(ReplyError::NotSmtp(_))), "{:?}", String::from_utf8_lossy(bad));
+        }
+        assert_eq!(read(&[b"250-a", b"550 b"]), Err(ReplyError::MixedCodes { first: 250, then: 550 }));
+        let endless = vec![&b"250-x"[..]; MAX_LINES + 1];
+        assert_eq!(read(&endless), Err(ReplyError::TooManyLines));
+    }
+
+    #[test]
+    fn an_enhanced_code_counts_only_in_its_class() {
+        let enhanced = |line: &[u8]| read(&[line]).ok().flatten().and_then(|r| r.enhanced).map(|e| e.to_string());
+        assert_eq!(enhanced(b"550 5.1.1 gone"), Some("5.1.1".into()));
+        assert_eq!(enhanced(b"550 4.1.1 gone"), None);
+        assert_eq!(enhanced(b"250 2.0.0"), Some("2.0.0".into()));
+        assert_eq!(enhanced(b"354 2.0.0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_clean_bounded_text(lines in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..300), 1..20)) {
+            let coded: Vec<Vec<u8>> = lines.iter().map(|l| [b"250-", &l[..]].concat()).collect();
+            let mut gathered = Gathered::default();
+            for line in &coded {
+                prop_assert_eq!(gathered.line(line), Ok(Progress::More));
+            }
+            let reply = gathered.reply();
+            prop_assert!(reply.text.len() <= MAX_TEXT + 3);
+            prop_assert!(!reply.text.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn any_line_parses_or_is_refused(line in proptest::collection::vec(any::<u8>(), 0..50)) {
+            if let Ok(Some(reply)) = read(&[&line]) {
+                prop_assert!((200..600).contains(&reply.code));
+            }
+        }
+    }
+}

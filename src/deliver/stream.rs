@@ -1,0 +1,303 @@
+//! The guarded byte stream of a session: TCP, then TLS over it. It bounds replies in
+//! time and length, refuses clear text that is left over at STARTTLS, and tells the
+//! observer of each line, secrets masked. What is said on it is others' business.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use memchr::memchr;
+use zeroize::Zeroizing;
+
+use super::observe::{Observer, Step};
+use super::reply::{Gathered, MAX_LINE, Progress, ReplyError, cleaned};
+use super::wire::Wire;
+use crate::mail::outcome::{Reply, Seen};
+use crate::tls::{Client, HandshakeError, TlsStream};
+
+/// The observer, shared by the connections that one opening tries.
+#[derive(Clone)]
+pub struct Watch(Arc<Mutex<Box<dyn Observer>>>);
+
+impl Watch {
+    /// Takes the observer over.
+    #[must_use]
+    pub fn new(observer: Box<dyn Observer>) -> Self {
+        Self(Arc::new(Mutex::new(observer)))
+    }
+
+    /// Tells one step.
+    pub fn step(&self, step: Step<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).step(step);
+    }
+
+    /// Tells a remark of ours.
+    pub fn note(&self, text: &str) {
+        self.step(Step::Note(text));
+    }
+}
+
+/// How much of a reply is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it.
+    Text,
+    /// Code and enhanced code only: the text may repeat a credential.
+    Code,
+}
+
+/// Whether something has come that nobody has read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// Nothing.
+    Quiet,
+    /// Some bytes, at least.
+    Bytes,
+}
+
+enum Channel {
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
+    /// A handshake failed half-way: nothing can be said any more.
+    Gone,
+}
+
+/// One connection.
+pub struct Stream {
+    channel: Channel,
+    watch: Watch,
+    /// Bytes received and not yet read as a line are `buffer[start..end]`.
+    buffer: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+const BUFFER: usize = 2 * MAX_LINE;
+
+impl Stream {
+    /// Connects to one address.
+    pub fn connect(address: &SocketAddr, limit: Duration, watch: Watch) -> Result<Self, Seen> {
+        let wire = Wire::connect(address, limit).map_err(|error| seen(&error))?;
+        Ok(Self { channel: Channel::Plain(wire), watch, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0 })
+    }
+
+    /// Our own address on this connection.
+    #[must_use]
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        match &self.channel {
+            Channel::Plain(wire) => wire.local_ip().ok(),
+            Channel::Tls(stream) => stream.io().local_ip().ok(),
+            Channel::Gone => None,
+        }
+    }
+
+    /// As in `TLSv1.3`; none in the clear.
+    #[must_use]
+    pub fn tls_version(&self) -> Option<String> {
+        match &self.channel {
+            Channel::Tls(stream) => Some(stream.version()),
+            Channel::Plain(_) | Channel::Gone => None,
+        }
+    }
+
+    /// Shakes hands and verifies that the server is `name`. Clear text that arrived before
+    /// would be read as if it had come over TLS: it ends the session.
+    pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
+        if self.start < self.end {
+            return Err(Seen::Garbage(
+                "the server sent more behind its reply to STARTTLS, which would be read as if it had come over TLS \
+                 (somebody may be tampering with the connection); nothing secret was sent"
+                    .to_owned(),
+            ));
+        }
+        let Channel::Plain(mut wire) = std::mem::replace(&mut self.channel, Channel::Gone) else {
+            return Err(Seen::Closed);
+        };
+        wire.allow(limit);
+        wire.allow_stall(limit).map_err(|error| seen(&error))?;
+        let stream = client.connect(name, wire).map_err(|error| match error {
+            HandshakeError::Local(error) => Seen::Local(error.to_string()),
+            HandshakeError::Io(error) => seen(&error),
+            HandshakeError::Problem(problem) => Seen::Tls(problem),
+        })?;
+        self.watch.note(&format!("{}, the certificate of {name} is good", stream.version()));
+        self.channel = Channel::Tls(Box::new(stream));
+        Ok(())
+    }
+
+    /// Sends command lines in one go; each ends with CRLF.
+    pub fn send_lines<'l>(&mut self, lines: impl Iterator<Item = &'l str>, limit: Duration) -> Result<(), Seen> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            self.watch.step(Step::Sent(line.trim_end()));
+            bytes.extend_from_slice(line.as_bytes());
+        }
+        self.send(&bytes, limit)
+    }
+
+    /// Sends a line that holds a secret; the observer is shown `masked`.
+    pub fn send_secret(&mut self, line: &str, masked: &str, limit: Duration) -> Result<(), Seen> {
+        self.watch.step(Step::Sent(masked));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(line.len() + 2));
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+        self.send(&bytes, limit)
+    }
+
+    /// Sends bytes of content; `limit` is how long nothing may move.
+    pub fn send(&mut self, bytes: &[u8], limit: Duration) -> Result<(), Seen> {
+        self.wire().and_then(|wire| wire.allow_stall(limit)).map_err(|error| seen(&error))?;
+        let sent = match &mut self.channel {
+            Channel::Plain(wire) => wire.write_all(bytes),
+            Channel::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            Channel::Gone => Err(ErrorKind::NotConnected.into()),
+        };
+        sent.map_err(|error| seen(&error))
+    }
+
+    /// Reads one whole reply within the limit.
+    pub fn reply(&mut self, limit: Duration, keep: Keep) -> Result<Reply, Seen> {
+        self.gather(limit, keep).map(|gathered| within(keep, gathered.reply()))
+    }
+
+    /// Reads one whole reply within the limit; its lines are wanted one by one (EHLO).
+    pub fn reply_lines(&mut self, limit: Duration) -> Result<(Reply, Vec<String>), Seen> {
+        self.gather(limit, Keep::Text).map(|gathered| (gathered.reply(), gathered.lines().to_vec()))
+    }
+
+    /// Looks, without waiting, whether something has come, or the connection is closed.
+    pub fn pending(&mut self) -> Result<Pending, Seen> {
+        if self.start < self.end {
+            return Ok(Pending::Bytes);
+        }
+        self.wire().map_err(|error| seen(&error))?.only_what_is_there();
+        match self.fill() {
+            Ok(()) => Ok(Pending::Bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Pending::Quiet),
+            Err(error) => Err(seen(&error)),
+        }
+    }
+
+    /// The observer.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Ends the connection in order.
+    pub fn close(mut self) {
+        if let Channel::Tls(stream) = &mut self.channel {
+            stream.close();
+        }
+    }
+
+    fn gather(&mut self, limit: Duration, keep: Keep) -> Result<Gathered, Seen> {
+        self.wire().map_err(|error| seen(&error))?.allow(limit);
+        let mut gathered = Gathered::default();
+        loop {
+            let (from, to) = self.line()?;
+            let line = &self.buffer[from..to];
+            let progress = gathered.line(line).map_err(|error| garbage(&error, keep))?;
+            if keep == Keep::Text {
+                self.watch.step(Step::Received(&cleaned(line)));
+            }
+            if progress == Progress::Complete {
+                break;
+            }
+        }
+        if keep == Keep::Code {
+            self.watch.step(Step::Received(&within(keep, gathered.reply()).to_string()));
+        }
+        Ok(gathered)
+    }
+
+    /// The bounds in the buffer of the next line, without its end; a bare LF ends a line too.
+    fn line(&mut self) -> Result<(usize, usize), Seen> {
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            match memchr(b'\n', unread) {
+                Some(at) if at <= MAX_LINE + 1 => {
+                    let from = self.start;
+                    self.start += at + 1;
+                    let to = if unread[..at].ends_with(b"\r") { from + at - 1 } else { from + at };
+                    return Ok((from, to));
+                }
+                None if unread.len() <= MAX_LINE => self.fill().map_err(|error| seen(&error))?,
+                Some(_) | None => {
+                    return Err(Seen::Garbage(format!("the server sent a line of more than {MAX_LINE} octets")));
+                }
+            }
+        }
+    }
+
+    /// Reads some more into the buffer; the end of the stream is an error.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        let room = &mut self.buffer[self.end..];
+        let count = loop {
+            let read = match &mut self.channel {
+                Channel::Plain(wire) => wire.read(room),
+                Channel::Tls(stream) => stream.read(room),
+                Channel::Gone => Ok(0),
+            };
+            match read {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        if count == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.end += count;
+        Ok(())
+    }
+
+    fn wire(&mut self) -> io::Result<&mut Wire> {
+        match &mut self.channel {
+            Channel::Plain(wire) => Ok(wire),
+            Channel::Tls(stream) => Ok(stream.io_mut()),
+            Channel::Gone => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// The reply as far as it may be kept.
+fn within(keep: Keep, reply: Reply) -> Reply {
+    match keep {
+        Keep::Text => reply,
+        Keep::Code => {
+            let text = match reply.enhanced {
+                Some(enhanced) => format!("{enhanced} (text withheld)"),
+                None => "(text withheld)".to_owned(),
+            };
+            Reply { text, ..reply }
+        }
+    }
+}
+
+fn garbage(error: &ReplyError, keep: Keep) -> Seen {
+    match (error, keep) {
+        (ReplyError::NotSmtp(_), Keep::Code) => {
+            Seen::Garbage("the server answered the login with something that is not SMTP".to_owned())
+        }
+        (error, _) => Seen::Garbage(error.to_string()),
+    }
+}
+
+/// A failed read or write as what was seen.
+fn seen(error: &io::Error) -> Seen {
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Seen::Timeout,
+        ErrorKind::UnexpectedEof
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected
+        | ErrorKind::WriteZero => Seen::Closed,
+        ErrorKind::InvalidData => Seen::Failed(format!("the TLS connection broke: {error}")),
+        _ => Seen::Failed(error.to_string()),
+    }
+}

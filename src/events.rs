@@ -1,0 +1,204 @@
+//! The log: one function per line. This file is the log format (FORMATS.md, "Log"),
+//! Postfix's line set under our tags, so that logwatch and pflogsumm read it.
+//! Lines go to stderr, with a syslog stamp unless stderr is the journal's.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use jiff::Zoned;
+
+use crate::mail::outcome::{Outcome, Status};
+
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard error.
+    Stderr,
+    /// Nowhere: a command that tells the same in its own way on a terminal.
+    Nowhere,
+}
+
+static SINK: OnceLock<Sink> = OnceLock::new();
+
+/// Chooses where lines go, once, before the first.
+pub fn choose(sink: Sink) {
+    // A second choice would come from a program that is two commands at once; the first holds.
+    let _ = SINK.set(sink);
+}
+
+/// Where the seconds between arrival and outcome went, as Postfix's `delays=a/b/c/d`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// From arrival until the attempt began.
+    pub queued: Duration,
+    /// From there until a session was at hand.
+    pub waiting: Duration,
+    /// Connecting, TLS, login.
+    pub connecting: Duration,
+    /// MAIL to the final reply.
+    pub sending: Duration,
+}
+
+/// A message was taken over: who submitted it.
+pub fn picked_up(id: impl Display, uid: u32, sender: impl Display) {
+    line("pickup", format_args!("{id}: uid={uid} from=<{sender}>"));
+}
+
+/// Its Message-ID, as the header has it (angle brackets included).
+pub fn message_id(id: impl Display, message_id: &str) {
+    line("cleanup", format_args!("{id}: message-id={message_id}"));
+}
+
+/// It becomes active for the first time in this runner.
+pub fn active(id: impl Display, sender: impl Display, size: u64, recipients: usize) {
+    line("qmgr", format_args!("{id}: from=<{sender}>, size={size}, nrcpt={recipients} (queue active)"));
+}
+
+/// One recipient's outcome in one attempt.
+pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome: &Outcome) {
+    let given = if given == to { String::new() } else { format!(" orig_to=<{given}>,") };
+    let status = match outcome.status {
+        Status::Delivered => "sent",
+        Status::Deferred | Status::Unknown => "deferred",
+        Status::Refused => "bounced",
+    };
+    let code = outcome.code.map(|code| format!("{code} ")).unwrap_or_default();
+    let total = delays.queued + delays.waiting + delays.connecting + delays.sending;
+    line(
+        "smtp",
+        format_args!(
+            "{id}: to=<{to}>,{given} relay={}, delay={}, delays={}/{}/{}/{}, dsn={}, status={status} ({code}{})",
+            outcome.relay,
+            seconds(total),
+            seconds(delays.queued),
+            seconds(delays.waiting),
+            seconds(delays.connecting),
+            seconds(delays.sending),
+            outcome.enhanced,
+            outcome.reply,
+        ),
+    );
+}
+
+/// A report to the sender was stored.
+pub fn returned(id: impl Display, report: impl Display) {
+    line("bounce", format_args!("{id}: sender non-delivery notification: {report}"));
+}
+
+/// A delay notice to the sender was stored.
+pub fn warned(id: impl Display, report: impl Display) {
+    line("bounce", format_args!("{id}: sender delay notification: {report}"));
+}
+
+/// It has left the queue.
+pub fn removed(id: impl Display) {
+    line("qmgr", format_args!("{id}: removed"));
+}
+
+/// It is set aside in failed/.
+pub fn set_aside(id: impl Display, reason: &str) {
+    line("qmgr", format_args!("{id}: moved to failed/: {reason}"));
+}
+
+/// It is held until somebody releases it.
+pub fn held(id: impl Display, reason: &str) {
+    line("qmgr", format_args!("{id}: held: {reason}"));
+}
+
+/// The relay cannot be used now; no message is charged for it.
+pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
+    line("smtp", format_args!("warning: account {account}: {relay}: {reason}; next try in {} s", again_in.as_secs()));
+}
+
+/// The account needs its owner; nothing bounces meanwhile.
+pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
+    line(
+        "smtp",
+        format_args!("fatal: account {account}: {relay}: {reason}; mail waits, next try in {} s", again_in.as_secs()),
+    );
+}
+
+/// The account works again.
+pub fn account_well(account: &str) {
+    line("smtp", format_args!("account {account}: working again"));
+}
+
+/// The runner begins.
+pub fn started(spool: impl Display, waiting: usize) {
+    line("qmgr", format_args!("started: spool {spool}, {waiting} messages waiting"));
+}
+
+/// The runner ends.
+pub fn stopped(why: &str) {
+    line("qmgr", format_args!("stopped: {why}"));
+}
+
+/// The config was read again, or could not be.
+pub fn reloaded(what: &str) {
+    line("qmgr", format_args!("{what}"));
+}
+
+/// Something is wrong that costs no mail but needs a person.
+pub fn warning(what: impl Display) {
+    line("qmgr", format_args!("warning: {what}"));
+}
+
+fn line(program: &str, text: std::fmt::Arguments<'_>) {
+    if SINK.get() == Some(&Sink::Nowhere) {
+        return;
+    }
+    let text = text.to_string();
+    let clean: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let tag = format!("postrider/{program}[{}]", std::process::id());
+    let written = match stamp_host() {
+        None => format!("{tag}: {clean}\n"),
+        Some(host) => format!("{} {host} {tag}: {clean}\n", Zoned::now().strftime("%b %e %H:%M:%S")),
+    };
+    // A log that cannot be written must not stop the mail.
+    let _ = std::io::stderr().write_all(written.as_bytes());
+}
+
+/// This host's name for the stamp; none where the journal stamps by itself.
+fn stamp_host() -> Option<&'static str> {
+    static HOST: OnceLock<Option<String>> = OnceLock::new();
+    HOST.get_or_init(|| {
+        if std::env::var_os("JOURNAL_STREAM").is_some() {
+            return None;
+        }
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Some(name.split('.').next().unwrap_or("localhost").to_owned())
+    })
+    .as_deref()
+}
+
+/// Seconds as Postfix writes them: two digits that count below 10, whole ones above 100.
+fn seconds(time: Duration) -> String {
+    let s = time.as_secs_f64();
+    if s >= 100.0 {
+        format!("{s:.0}")
+    } else if s >= 10.0 {
+        trim(&format!("{s:.0}"))
+    } else if s >= 1.0 {
+        trim(&format!("{s:.1}"))
+    } else {
+        trim(&format!("{s:.2}"))
+    }
+}
+
+fn trim(text: &str) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_read_like_postfixs() {
+        for (millis, text) in [(0, "0"), (60, "0.06"), (1234, "1.2"), (2000, "2"), (45_600, "46"), (123_400, "123")] {
+            assert_eq!(seconds(Duration::from_millis(millis)), text);
+        }
+    }
+}

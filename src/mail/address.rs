@@ -1,0 +1,295 @@
+//! A mailbox address (RFC 5321 section 4.1.2, RFC 6531) as a value that is
+//! always fit for the wire. Lists of addresses, as header fields and argument
+//! lists have them, are parsed in `list`.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not an address; the caller knows the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// No local part before the `@`.
+    #[error("nothing stands before the @")]
+    NoLocalPart,
+    /// No domain, or an empty one.
+    #[error("no domain stands behind the @")]
+    NoDomain,
+    /// A byte that no address may hold (CR, LF, NUL, other controls, or bytes that are not UTF-8).
+    #[error("it holds a character that no address may hold")]
+    ForbiddenCharacter,
+    /// The domain is no domain name and no `[address literal]`.
+    #[error("the part behind the @ is not a domain")]
+    BadDomain,
+    /// Unbalanced quotes or brackets, or a leading dash.
+    #[error("its quotes, brackets or first character are not those of an address")]
+    BadSyntax,
+    /// Longer than 64 octets of local part times four, or 255 octets of domain.
+    #[error("it is too long")]
+    TooLong,
+}
+
+/// A complete mailbox address: local part (kept without quotes) and domain.
+///
+/// Compared byte by byte; [`Address::same_mailbox`] ignores case as Postfix does.
+/// Displayed with the quotes that the local part needs, without angle brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    local: String,
+    domain: String,
+}
+
+impl Address {
+    /// From an unquoted local part and a domain.
+    pub fn new(local: &str, domain: &str) -> Result<Self, AddressError> {
+        if local.is_empty() {
+            return Err(AddressError::NoLocalPart);
+        }
+        if domain.is_empty() {
+            return Err(AddressError::NoDomain);
+        }
+        if local.len() > 256 || domain.len() > 255 {
+            return Err(AddressError::TooLong);
+        }
+        if local.chars().any(char::is_control) {
+            return Err(AddressError::ForbiddenCharacter);
+        }
+        if !is_domain(domain) {
+            return Err(AddressError::BadDomain);
+        }
+        Ok(Self { local: local.to_owned(), domain: domain.to_owned() })
+    }
+
+    /// Reads `local@domain`, the local part quoted or not; nothing else around it.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if let Some(rest) = text.strip_prefix('"') {
+            let (local, rest) = unquote(rest)?;
+            let domain = rest.strip_prefix('@').ok_or(AddressError::NoDomain)?;
+            return Self::new(&local, domain);
+        }
+        let (local, domain) = text.rsplit_once('@').ok_or(AddressError::NoDomain)?;
+        if local.contains(['"', '<', '>', '\\', ' ']) || local.starts_with('-') {
+            return Err(AddressError::BadSyntax);
+        }
+        Self::new(local, domain)
+    }
+
+    /// The local part, without quotes.
+    #[must_use]
+    pub fn local(&self) -> &str {
+        &self.local
+    }
+
+    /// The domain as written, case kept.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// The same address with another local part.
+    pub fn with_local(&self, local: &str) -> Result<Self, AddressError> {
+        Self::new(local, &self.domain)
+    }
+
+    /// Whether both name the same mailbox when case is ignored (as Postfix's tables do).
+    #[must_use]
+    pub fn same_mailbox(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+
+    /// Lower-cased `local@domain` without quotes: the form in which table keys are compared.
+    #[must_use]
+    pub fn folded(&self) -> String {
+        format!("{}@{}", self.local, self.domain).to_lowercase()
+    }
+
+    /// Whether SMTPUTF8 would be needed for the local part (RFC 6531).
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.local.is_ascii() && self.domain.is_ascii()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if is_dot_string(&self.local) {
+            write!(f, "{}@{}", self.local, self.domain)
+        } else {
+            f.write_str("\"")?;
+            for c in self.local.chars() {
+                if c == '"' || c == '\\' {
+                    f.write_str("\\")?;
+                }
+                write!(f, "{c}")?;
+            }
+            write!(f, "\"@{}", self.domain)
+        }
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+/// The envelope sender as RFC 5321 calls it: a mailbox, or null for reports.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ReversePath {
+    /// `<>`: nobody wants a report on this message.
+    Null,
+    /// The mailbox that reports go to.
+    Mailbox(Address),
+}
+
+impl ReversePath {
+    /// The mailbox, unless null.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&Address> {
+        match self {
+            Self::Null => None,
+            Self::Mailbox(address) => Some(address),
+        }
+    }
+}
+
+impl fmt::Display for ReversePath {
+    /// Without angle brackets; the null path is the empty text.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => Ok(()),
+            Self::Mailbox(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Serialize for ReversePath {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ReversePath {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        if text.is_empty() {
+            return Ok(Self::Null);
+        }
+        Address::parse(&text).map(Self::Mailbox).map_err(serde::de::Error::custom)
+    }
+}
+
+/// An envelope recipient: an address, or a text that is none and bounces for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mailbox {
+    /// Fit to be sent to.
+    Valid(Address),
+    /// As the caller gave it; "bad address syntax" (5.1.3) is its outcome.
+    Invalid(String),
+}
+
+impl Mailbox {
+    /// Reads an address; what is none is kept as it stands.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        Address::parse(text).map_or_else(|_| Self::Invalid(text.to_owned()), Self::Valid)
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Valid(address) => address.fmt(f),
+            Self::Invalid(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Serialize for Mailbox {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mailbox {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d).map(|text| Self::read(&text))
+    }
+}
+
+/// Takes the rest of a quoted string (after its opening quote) apart: content, rest.
+fn unquote(rest: &str) -> Result<(String, &str), AddressError> {
+    let mut local = String::new();
+    let mut chars = rest.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Ok((local, &rest[at + 1..])),
+            '\\' => match chars.next() {
+                Some((_, escaped)) => local.push(escaped),
+                None => return Err(AddressError::BadSyntax),
+            },
+            other => local.push(other),
+        }
+    }
+    Err(AddressError::BadSyntax)
+}
+
+/// RFC 5321 Dot-string, with RFC 6531's non-ASCII letters.
+fn is_dot_string(local: &str) -> bool {
+    !local.starts_with('-') && local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+}
+
+fn is_atext(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || !c.is_ascii()
+}
+
+/// A domain name as people write it, or an `[address literal]`; not a bare IPv4 address.
+fn is_domain(domain: &str) -> bool {
+    if let Some(literal) = domain.strip_prefix('[') {
+        let Some(literal) = literal.strip_suffix(']') else { return false };
+        return !literal.is_empty() && literal.chars().all(|c| c.is_ascii_alphanumeric() || ":.-".contains(c));
+    }
+    domain.parse::<std::net::Ipv4Addr>().is_err()
+        && domain.split('.').all(|label| {
+            !label.is_empty()
+                && label.chars().all(|c| {
+                    c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && c.is_alphanumeric())
+                })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_come_and_go_as_the_local_part_needs() {
+        for (given, shown) in [
+            ("a@x.example", "a@x.example"),
+            ("\"a\"@x.example", "a@x.example"),
+            ("\"a b\"@x.example", "\"a b\"@x.example"),
+            ("\"a@b\"@x.example", "\"a@b\"@x.example"),
+            ("\"a\\\"b\"@x.example", "\"a\\\"b\"@x.example"),
+            ("jörg@x.example", "jörg@x.example"),
+            ("a@[192.0.2.1]", "a@[192.0.2.1]"),
+        ] {
+            assert_eq!(Address::parse(given).map(|a| a.to_string()), Ok(shown.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_could_break_a_command_line_is_no_address() {
+        for bad in
+            ["a\r\nb@x", "a@x\r\n", "a\0@x", "@x", "a@", "a", "-a@x", "a@192.0.2.1", "<a@x>", "a b@x", "a@x y", "a@x>"]
+        {
+            assert!(Address::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

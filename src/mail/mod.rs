@@ -1,0 +1,8 @@
+//! What mail is: addresses, header fields, identifiers, outcomes.
+//! Bytes and values only; nothing here does I/O or reads a clock.
+
+pub mod address;
+pub mod header;
+pub mod list;
+pub mod outcome;
+pub mod stamp;

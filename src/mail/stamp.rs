@@ -1,0 +1,192 @@
+//! The texts that admission stamps on a message: Date, Message-ID, From.
+//! Pure: time and randomness are handed in.
+
+use std::fmt::Write;
+
+use jiff::Zoned;
+
+use super::address::ReversePath;
+
+/// Where a line of a generated field should end (RFC 5322 section 2.1.1).
+const LINE: usize = 78;
+/// How much encoded text an encoded word of 75 characters holds beside `=?UTF-8?Q?` and `?=` (RFC 2047 section 2).
+const ENCODED_TEXT: usize = 75 - 12;
+
+/// RFC 5322 section 3.3 date-time, as in `Sun, 22 Nov 2026 13:20:55 +0100`.
+#[must_use]
+pub fn date(at: &Zoned) -> String {
+    let minutes = at.offset().seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let minutes = minutes.abs();
+    format!("{} {sign}{:02}{:02}", at.strftime("%a, %-d %b %Y %H:%M:%S"), minutes / 60, minutes % 60)
+}
+
+/// `<20261122132055.ID@hostname>`.
+#[must_use]
+pub fn message_id(at: &Zoned, id: &str, hostname: &str) -> String {
+    format!("<{}.{id}@{hostname}>", at.strftime("%Y%m%d%H%M%S"))
+}
+
+/// The value of a generated From field: `Full Name <sender>`, the name quoted or RFC 2047-encoded
+/// as it needs; the bare address where the name is empty; `MAILER-DAEMON` for the null sender.
+///
+/// White space and control characters in the name are one blank. Folded where a line would pass 78
+/// columns, the name of a Resent-From field counted.
+#[must_use]
+pub fn from(full_name: &str, sender: &ReversePath) -> String {
+    let Some(sender) = sender.mailbox() else { return "MAILER-DAEMON".to_owned() };
+    let is_between = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<&str> = full_name.split(is_between).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return sender.to_string();
+    }
+    let mut value = Folded { text: String::new(), column: "Resent-From: ".len() };
+    for word in phrase(&words) {
+        value.push(&word);
+    }
+    value.push(&format!("<{sender}>"));
+    value.text
+}
+
+/// Text to which words are added, folded before a word that would pass the line's end.
+struct Folded {
+    text: String,
+    column: usize,
+}
+
+impl Folded {
+    fn push(&mut self, word: &str) {
+        let width = word.chars().count();
+        if !self.text.is_empty() {
+            let is_full = self.column + 1 + width > LINE;
+            self.text.push_str(if is_full { "\r\n " } else { " " });
+            self.column = if is_full { 1 } else { self.column + 1 };
+        }
+        self.text.push_str(word);
+        self.column += width;
+    }
+}
+
+/// The words of a phrase (RFC 5322 section 3.2.5): as they are, quoted as a whole, or encoded.
+fn phrase(words: &[&str]) -> Vec<String> {
+    let is_plain_text = words.iter().all(|word| word.is_ascii() && word.len() < LINE);
+    if !is_plain_text {
+        return encoded_words(&words.join(" "));
+    }
+    let mut phrase: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    if !words.iter().all(|word| word.bytes().all(is_atext)) {
+        for word in &mut phrase {
+            *word = word.replace('\\', "\\\\").replace('"', "\\\"");
+        }
+        if let Some(first) = phrase.first_mut() {
+            first.insert(0, '"');
+        }
+        if let Some(last) = phrase.last_mut() {
+            last.push('"');
+        }
+    }
+    phrase
+}
+
+fn is_atext(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
+}
+
+/// RFC 2047 section 5 (3): encoded words in a phrase. No character is divided.
+fn encoded_words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in text.chars() {
+        let c = q_encoded(c);
+        match words.last_mut() {
+            Some(word) if word.len() + c.len() <= ENCODED_TEXT => word.push_str(&c),
+            _ => words.push(c),
+        }
+    }
+    words.iter().map(|word| format!("=?UTF-8?Q?{word}?=")).collect()
+}
+
+fn q_encoded(c: char) -> String {
+    let mut encoded = String::new();
+    match c {
+        ' ' => encoded.push('_'),
+        plain if plain.is_ascii_alphanumeric() || "!*+-/".contains(plain) => encoded.push(plain),
+        other => {
+            for byte in other.encode_utf8(&mut [0; 4]).bytes() {
+                // writing to a String cannot fail
+                let _ = write!(encoded, "={byte:02X}");
+            }
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::{Offset, TimeZone};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mail::address::Address;
+    use crate::mail::list::{self, Spec};
+
+    fn at(offset_minutes: i32) -> Zoned {
+        let offset = Offset::from_seconds(offset_minutes * 60).unwrap();
+        jiff::civil::date(2026, 11, 2).at(13, 20, 5, 0).to_zoned(TimeZone::fixed(offset)).unwrap()
+    }
+
+    fn sender() -> ReversePath {
+        ReversePath::Mailbox(Address::parse("his@home.lan").unwrap())
+    }
+
+    #[test]
+    fn dates_and_message_ids() {
+        assert_eq!(date(&at(60)), "Mon, 2 Nov 2026 13:20:05 +0100");
+        assert_eq!(date(&at(-210)), "Mon, 2 Nov 2026 13:20:05 -0330");
+        assert_eq!(date(&at(0)), "Mon, 2 Nov 2026 13:20:05 +0000");
+        assert_eq!(message_id(&at(60), "00064D", "box.home.lan"), "<20261102132005.00064D@box.home.lan>");
+    }
+
+    #[test]
+    fn names_are_quoted_or_encoded_as_they_need() {
+        for (name, value) in [
+            ("", "his@home.lan"),
+            (" \r\n\t", "his@home.lan"),
+            ("His Name", "His Name <his@home.lan>"),
+            ("His\r\nBcc: x\0y", "\"His Bcc: x y\" <his@home.lan>"),
+            ("  His \t Name ", "His Name <his@home.lan>"),
+            ("Dr. His Name", "\"Dr. His Name\" <his@home.lan>"),
+            ("Name, His", "\"Name, His\" <his@home.lan>"),
+            ("a@b", "\"a@b\" <his@home.lan>"),
+            ("The \"Boss\" \\", "\"The \\\"Boss\\\" \\\\\" <his@home.lan>"),
+            ("(Cron)", "\"(Cron)\" <his@home.lan>"),
+            ("O'Brien", "O'Brien <his@home.lan>"),
+            ("Björn Müller", "=?UTF-8?Q?Bj=C3=B6rn_M=C3=BCller?= <his@home.lan>"),
+        ] {
+            assert_eq!(from(name, &sender()), value, "{name:?}");
+        }
+        assert_eq!(from("His Name", &ReversePath::Null), "MAILER-DAEMON");
+    }
+
+    #[test]
+    fn long_names_are_folded_between_words_and_characters() {
+        let value = from(&"日本".repeat(20), &sender());
+        assert!(value.starts_with("=?UTF-8?Q?=E6=97=A5=E6=9C=AC"), "{value}");
+        assert!(value.split("\r\n").all(|line| line.len() <= 78), "{value}");
+        let value = from(&"word. ".repeat(30), &sender());
+        assert!(value.starts_with("\"word. word.") && value.contains("word.\" <his@home.lan>"), "{value}");
+        assert!(value.split("\r\n").all(|line| line.len() <= 78), "{value}");
+        assert!(from(&"x".repeat(5000), &sender()).split("\r\n").all(|line| line.len() <= 78));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_name_the_field_says_the_sender(name in "(?s).{0,120}") {
+            let ReversePath::Mailbox(address) = sender() else { unreachable!() };
+            let value = from(&name, &sender());
+            let found = list::parse(value.as_bytes());
+            prop_assert_eq!(found.len(), 1, "{}", value);
+            prop_assert_eq!(&found[0].spec, &Spec::Complete(address));
+            prop_assert!(value.split("\r\n ").all(|line| !line.contains(['\r', '\n', '\0']) && line.len() <= 78));
+        }
+    }
+}

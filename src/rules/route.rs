@@ -1,0 +1,92 @@
+//! Which account a sender's mail goes through (DESIGN section 5). Pure: config and
+//! addresses in, account and reason out.
+
+use crate::config::{Account, Config};
+use crate::mail::address::{Address, ReversePath};
+
+/// Why an account was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// A `senders` entry matched the sender as admitted.
+    Admitted(String),
+    /// A `senders` entry matched the sender as generic rewrote it.
+    AfterGeneric(String),
+    /// The report belongs to the account of the mail it is about.
+    Report,
+    /// No entry matched; it is `default_account`, or the only account.
+    Default,
+}
+
+/// The account for a sender.
+#[derive(Debug, Clone)]
+pub struct Choice<'c> {
+    /// The account.
+    pub account: &'c Account,
+    /// Why it.
+    pub why: Why,
+}
+
+/// No account serves this sender.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "no account serves <{sender}>, and there is no default_account; add the address to the `senders` of an account or set default_account"
+)]
+pub struct NoAccount {
+    /// The sender as admitted.
+    pub sender: String,
+}
+
+/// The account for a sender: all forms of the admitted address, then all forms after
+/// generic, then the default. `report_of` names the account of the mail that a report is about.
+pub fn choose<'c>(
+    config: &'c Config,
+    admitted: &ReversePath,
+    after_generic: &ReversePath,
+    report_of: Option<&str>,
+) -> Result<Choice<'c>, NoAccount> {
+    if let Some(account) = report_of.and_then(|name| config.account(name)) {
+        return Ok(Choice { account, why: Why::Report });
+    }
+    if let Some((account, entry)) = admitted.mailbox().and_then(|sender| serving(config, sender)) {
+        return Ok(Choice { account, why: Why::Admitted(entry) });
+    }
+    if let Some((account, entry)) = after_generic.mailbox().and_then(|sender| serving(config, sender)) {
+        return Ok(Choice { account, why: Why::AfterGeneric(entry) });
+    }
+    match config.default_account.as_deref().and_then(|name| config.account(name)) {
+        Some(account) => Ok(Choice { account, why: Why::Default }),
+        None => Err(NoAccount { sender: admitted.to_string() }),
+    }
+}
+
+/// The first account with the first matching form: exact, without extension, `@domain`.
+fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, String)> {
+    forms(sender, &config.recipient_delimiter).iter().find_map(|form| {
+        config.accounts.iter().find_map(|account| {
+            account
+                .senders
+                .iter()
+                .find(|entry| complete(entry, &config.origin) == *form)
+                .map(|entry| (account, entry.clone()))
+        })
+    })
+}
+
+/// The forms under which a sender is looked up, lower-cased.
+fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
+    let mut forms = vec![sender.folded()];
+    if let Some(at) = sender.local().find(|c| delimiter.contains(c)).filter(|at| *at > 0) {
+        forms.push(format!("{}@{}", &sender.local()[..at], sender.domain()).to_lowercase());
+    }
+    forms.push(format!("@{}", sender.domain()).to_lowercase());
+    forms
+}
+
+/// A `senders` entry in the form of look-ups: a bare login gets the origin.
+fn complete(entry: &str, origin: &str) -> String {
+    if entry.contains('@') {
+        // Quotes that the local part does not need must not hide a match.
+        return Address::parse(entry).map_or_else(|_| entry.to_lowercase(), |address| address.folded());
+    }
+    format!("{entry}@{origin}").to_lowercase()
+}

@@ -1,0 +1,273 @@
+//! What a fact of a session means: for the recipient, for the relay, for the account.
+//! One pure function (DESIGN section 7, "three kinds of trouble"), and a table of
+//! tests that says what a careful postmaster expects of it.
+
+use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen, Status, TlsProblem};
+
+/// What a fact means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The relay took responsibility for the recipient.
+    Delivered,
+    /// Message trouble: this recipient later.
+    Deferred,
+    /// Message trouble: this recipient never.
+    Refused,
+    /// The final dot was sent, no reply came.
+    Unknown,
+    /// The connection ended inside the message's transaction: charged to the message, which goes behind the others.
+    Charged,
+    /// Account trouble of this sender alone: the provider does not let the account send as him.
+    Sender,
+    /// Relay trouble: nothing is wrong with any message.
+    Relay,
+    /// Account trouble: its owner must mend it.
+    Account(AccountTrouble),
+}
+
+/// What the owner of an account must mend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountTrouble {
+    /// The login was rejected: probed gently, against lock-outs.
+    Login,
+    /// Anything else: a credential that cannot be read, a command that the server refuses for good.
+    Setup,
+}
+
+/// The reply codes that say "log in (otherwise)", whenever they come (RFC 4954 section 6).
+const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
+
+/// What follows from a fact. Total: every phase with everything that can be seen there.
+#[must_use]
+pub fn classify(fact: &Fact) -> Verdict {
+    match fact.phase {
+        Phase::Credential => Verdict::Account(AccountTrouble::Setup),
+        Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => Verdict::Relay,
+        Phase::Ehlo | Phase::StartTls => before_login(&fact.seen),
+        Phase::Auth => at_login(&fact.seen),
+        Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot => in_transaction(fact),
+    }
+}
+
+fn before_login(seen: &Seen) -> Verdict {
+    match seen {
+        Seen::Reply(reply) if reply.is_permanent() => Verdict::Account(setup_or_login(reply)),
+        Seen::Local(_) => Verdict::Account(AccountTrouble::Setup),
+        // A STARTTLS that is missing today may be an attacker's or a proxy's doing: wait for the relay.
+        Seen::Reply(_)
+        | Seen::NotOffered(_)
+        | Seen::Closed
+        | Seen::Timeout
+        | Seen::Failed(_)
+        | Seen::Garbage(_)
+        | Seen::Tls(_) => Verdict::Relay,
+    }
+}
+
+fn at_login(seen: &Seen) -> Verdict {
+    match seen {
+        Seen::Reply(reply) if reply.is_permanent() => Verdict::Account(AccountTrouble::Login),
+        Seen::NotOffered(_) | Seen::Local(_) => Verdict::Account(AccountTrouble::Setup),
+        Seen::Reply(_) | Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => {
+            Verdict::Relay
+        }
+    }
+}
+
+fn in_transaction(fact: &Fact) -> Verdict {
+    match &fact.seen {
+        Seen::Reply(reply) => reply_in_transaction(fact.phase, reply),
+        Seen::Local(_) | Seen::NotOffered(_) => Verdict::Deferred,
+        Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => match fact.phase {
+            Phase::FinalDot => Verdict::Unknown,
+            _ => Verdict::Charged,
+        },
+    }
+}
+
+fn reply_in_transaction(phase: Phase, reply: &Reply) -> Verdict {
+    match reply.code {
+        200..300 if phase == Phase::FinalDot => Verdict::Delivered,
+        // A success or a 354 in the wrong place: after the dot nobody knows, before it the server is confused.
+        200..400 if phase == Phase::FinalDot => Verdict::Unknown,
+        200..400 | 421 => Verdict::Charged,
+        400..500 => Verdict::Deferred,
+        code if LOGIN_CODES.contains(&code) => Verdict::Account(AccountTrouble::Login),
+        _ if phase == Phase::Mail => refused_mail(reply),
+        _ if phase == Phase::Rcpt && blames_sender(reply) => Verdict::Sender,
+        _ => Verdict::Refused,
+    }
+}
+
+/// A 5xx to MAIL is about the sender, unless it is about the message.
+fn refused_mail(reply: &Reply) -> Verdict {
+    let about_size = reply.code == 552 || matches!(reply.enhanced, Some(Enhanced { subject: 3, detail: 4, .. }));
+    if about_size {
+        return Verdict::Refused;
+    }
+    match reply.code {
+        550 | 551 | 553 | 554 => Verdict::Sender,
+        503 if mentions(reply, &["auth", "log in", "login"]) => Verdict::Account(AccountTrouble::Login),
+        _ if blames_sender(reply) => Verdict::Sender,
+        _ => Verdict::Refused,
+    }
+}
+
+/// Providers that check the sender late say so at RCPT (Postfix delays its sender checks).
+fn blames_sender(reply: &Reply) -> bool {
+    let code = matches!(reply.enhanced, Some(Enhanced { subject: 1, detail: 7 | 8, .. }));
+    code || mentions(reply, &["sender address rejected", "not owned", "sender verify failed", "not allowed to send as"])
+}
+
+fn mentions(reply: &Reply, words: &[&str]) -> bool {
+    let text = reply.text.to_lowercase();
+    words.iter().any(|word| text.contains(word))
+}
+
+fn setup_or_login(reply: &Reply) -> AccountTrouble {
+    if LOGIN_CODES.contains(&reply.code) { AccountTrouble::Login } else { AccountTrouble::Setup }
+}
+
+/// The recipient's status that a verdict amounts to.
+#[must_use]
+pub fn status(verdict: Verdict) -> Status {
+    match verdict {
+        Verdict::Delivered => Status::Delivered,
+        Verdict::Refused => Status::Refused,
+        Verdict::Unknown => Status::Unknown,
+        Verdict::Deferred | Verdict::Charged | Verdict::Sender | Verdict::Relay | Verdict::Account(_) => {
+            Status::Deferred
+        }
+    }
+}
+
+/// The enhanced code for a fact that brought none of its own (RFC 3463).
+#[must_use]
+pub fn enhanced(fact: &Fact, verdict: Verdict) -> Enhanced {
+    let class = match status(verdict) {
+        Status::Delivered => 2,
+        Status::Deferred | Status::Unknown => 4,
+        Status::Refused => 5,
+    };
+    let own = |subject, detail| Enhanced { class, subject, detail };
+    match &fact.seen {
+        Seen::Reply(reply) => match reply.enhanced {
+            // A permanent reply that we only wait out keeps subject and detail, as Postfix does.
+            Some(given) => Enhanced { class, ..given },
+            None => own(0, 0),
+        },
+        Seen::Timeout | Seen::Closed => own(4, 2),
+        Seen::Failed(_) if fact.phase == Phase::Resolve => own(4, 3),
+        Seen::Failed(_) => own(4, 1),
+        Seen::Garbage(_) => own(5, 0),
+        Seen::Tls(TlsProblem::Certificate(_) | TlsProblem::Handshake(_)) => own(7, 5),
+        Seen::NotOffered(_) => own(7, 4),
+        Seen::Local(_) => own(3, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(code: u16, text: &str) -> Seen {
+        let enhanced = text.split(' ').next().and_then(Enhanced::parse);
+        Seen::Reply(Reply { code, enhanced, text: text.to_owned() })
+    }
+
+    #[test]
+    fn every_fact_means_what_a_postmaster_expects() {
+        use Phase::{
+            Auth, Connect, Content, Credential, Data, Ehlo, FinalDot, Greeting, Idle, Mail, Rcpt, Resolve, StartTls,
+            Tls,
+        };
+        use Verdict::{Account, Charged, Deferred, Delivered, Refused, Relay, Sender, Unknown};
+        const LOGIN: Verdict = Account(AccountTrouble::Login);
+        const SETUP: Verdict = Account(AccountTrouble::Setup);
+        let failed = || Seen::Failed("refused".into());
+        let garbage = || Seen::Garbage("not SMTP".into());
+        let certificate = || Seen::Tls(TlsProblem::Certificate("expired".into()));
+        let missing = || Seen::NotOffered("no STARTTLS".into());
+        let table = [
+            (Credential, Seen::Local("no file".into()), SETUP),
+            (Resolve, failed(), Relay),
+            (Connect, failed(), Relay),
+            (Connect, Seen::Timeout, Relay),
+            (Greeting, reply(554, "go away"), Relay),
+            (Greeting, reply(421, "busy"), Relay),
+            (Greeting, Seen::Timeout, Relay),
+            (Greeting, Seen::Closed, Relay),
+            (Greeting, garbage(), Relay),
+            (Ehlo, reply(550, "5.7.1 bad name"), SETUP),
+            (Ehlo, reply(421, "busy"), Relay),
+            (Ehlo, reply(451, "later"), Relay),
+            (Ehlo, Seen::Closed, Relay),
+            (StartTls, missing(), Relay),
+            (StartTls, reply(454, "4.7.0 TLS not available"), Relay),
+            (StartTls, reply(554, "5.7.0 no"), SETUP),
+            (StartTls, reply(530, "5.7.0 no"), LOGIN),
+            (StartTls, garbage(), Relay),
+            (Tls, certificate(), Relay),
+            (Tls, Seen::Closed, Relay),
+            (Auth, reply(535, "5.7.8 wrong password"), LOGIN),
+            (Auth, reply(534, "5.7.9 too weak"), LOGIN),
+            (Auth, reply(538, "5.7.11 encryption required"), LOGIN),
+            (Auth, reply(550, "disabled"), LOGIN),
+            (Auth, reply(454, "4.7.0 try later"), Relay),
+            (Auth, reply(421, "busy"), Relay),
+            (Auth, Seen::Closed, Relay),
+            (Auth, missing(), SETUP),
+            (Auth, Seen::Local("no TLS".into()), SETUP),
+            (Mail, reply(421, "shutting down"), Charged),
+            (Mail, Seen::Closed, Charged),
+            (Mail, Seen::Timeout, Charged),
+            (Mail, reply(451, "4.3.0 later"), Deferred),
+            (Mail, reply(530, "5.7.0 authenticate first"), LOGIN),
+            (Mail, reply(503, "5.5.1 need AUTH"), LOGIN),
+            (Mail, reply(550, "5.7.1 not yours"), Sender),
+            (Mail, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), Sender),
+            (Mail, reply(554, "5.7.8 sending limit reached"), Sender),
+            (Mail, reply(552, "5.3.4 too big"), Refused),
+            (Mail, reply(554, "5.3.4 too big"), Refused),
+            (Mail, reply(501, "5.5.4 syntax"), Refused),
+            (Mail, reply(555, "5.5.4 unknown parameter"), Refused),
+            (Mail, reply(501, "5.1.7 bad sender"), Sender),
+            (Rcpt, reply(550, "5.1.1 no such user"), Refused),
+            (Rcpt, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), Sender),
+            (Rcpt, reply(450, "4.2.0 greylisted"), Deferred),
+            (Rcpt, reply(452, "4.5.3 too many recipients"), Deferred),
+            (Rcpt, reply(421, "bye"), Charged),
+            (Rcpt, Seen::Closed, Charged),
+            (Data, reply(451, "later"), Deferred),
+            (Data, reply(554, "5.5.1 no valid recipients"), Refused),
+            (Data, reply(250, "ok?"), Charged),
+            (Data, Seen::Timeout, Charged),
+            (Content, Seen::Closed, Charged),
+            (Content, Seen::Timeout, Charged),
+            (Content, reply(552, "5.3.4 too big"), Refused),
+            (Content, Seen::Local("cannot read".into()), Deferred),
+            (FinalDot, reply(250, "2.0.0 queued"), Delivered),
+            (FinalDot, reply(354, "again?"), Unknown),
+            (FinalDot, reply(451, "4.3.0 later"), Deferred),
+            (FinalDot, reply(421, "4.3.0 later"), Charged),
+            (FinalDot, reply(552, "5.3.4 too big"), Refused),
+            (FinalDot, reply(554, "5.7.1 spam"), Refused),
+            (FinalDot, Seen::Closed, Unknown),
+            (FinalDot, Seen::Timeout, Unknown),
+            (FinalDot, garbage(), Unknown),
+            (Idle, reply(421, "idle too long"), Relay),
+            (Idle, Seen::Closed, Relay),
+        ];
+        for (phase, seen, verdict) in table {
+            let fact = Fact { phase, seen };
+            assert_eq!(classify(&fact), verdict, "{fact:?}");
+        }
+    }
+
+    #[test]
+    fn the_enhanced_code_has_the_class_of_the_status() {
+        let fact = Fact { phase: Phase::Mail, seen: reply(550, "5.7.1 not yours") };
+        let verdict = classify(&fact);
+        assert_eq!(enhanced(&fact, verdict).to_string(), "4.7.1");
+    }
+}

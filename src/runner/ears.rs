@@ -1,0 +1,84 @@
+//! What wakes the runner besides its timer: new files in queue/ (inotify) and
+//! signals. Each listener is a thread that turns what it hears into a [`Wake`].
+
+use std::ffi::OsStr;
+use std::io;
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use inotify::{EventMask, Inotify, WatchMask};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::control::Asked;
+use super::work::Report;
+use crate::spool::{MessageId, Spool};
+
+/// Something for the runner's loop.
+#[derive(Debug)]
+pub enum Wake {
+    /// A message appeared in queue/.
+    Queued(MessageId),
+    /// Perhaps something was missed: read the directory again.
+    Rescan,
+    /// SIGHUP: read the config again.
+    Reload,
+    /// SIGTERM or SIGINT: finish what is in hand and end.
+    Stop,
+    /// A session's thread reports.
+    Worked(Report),
+    /// Somebody asks over the control socket.
+    Asked(Asked),
+}
+
+/// Where listeners send what they hear, and where the loop takes it from. It exists before the
+/// lock is taken: a signal that comes at once must find its listener.
+#[derive(Debug)]
+pub struct Ears {
+    /// One clone for each listener.
+    pub sender: Sender<Wake>,
+    /// The loop's end.
+    pub wakes: Receiver<Wake>,
+}
+
+impl Default for Ears {
+    fn default() -> Self {
+        let (sender, wakes) = mpsc::channel();
+        Self { sender, wakes }
+    }
+}
+
+/// Listens to queue/ until the process ends.
+pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
+    let mut inotify = Inotify::init()?;
+    inotify.watches().add(spool.dir().join("queue"), WatchMask::CREATE | WatchMask::MOVED_TO)?;
+    std::thread::Builder::new().name("queue".into()).spawn(move || {
+        let mut buffer = vec![0; 64 << 10];
+        while let Ok(events) = inotify.read_events_blocking(&mut buffer) {
+            for event in events {
+                let wake = if event.mask.contains(EventMask::Q_OVERFLOW) {
+                    Some(Wake::Rescan)
+                } else {
+                    event.name.and_then(OsStr::to_str).and_then(MessageId::parse).map(Wake::Queued)
+                };
+                if wake.is_some_and(|wake| wakes.send(wake).is_err()) {
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Listens to signals until the process ends.
+pub fn signals(wakes: Sender<Wake>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
+    std::thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            let wake = if signal == SIGHUP { Wake::Reload } else { Wake::Stop };
+            if wakes.send(wake).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! Storing reports to senders: one bounce per attempt that refused recipients, one
+//! delay notice per message. A report's id follows from message and attempt, so that
+//! storing it twice is harmless.
+
+use std::time::Duration;
+
+use super::settle::Desk;
+use crate::deliver::bounce::{self, Affected, Facts, Report};
+use crate::deliver::letter;
+use crate::events;
+use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::outcome::Status;
+use crate::spool::journal::Line;
+use crate::spool::store::Incoming;
+use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, SpoolError};
+
+/// Stores a bounce for every attempt that refused recipients and has none yet; adds
+/// their ids to `reports`. Says why something could not be returned, if so.
+pub fn return_refused(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result<Option<String>, SpoolError> {
+    let mut unreturnable = None;
+    for attempt in attempts_that_refused(desk) {
+        let id = report_id(&desk.stored.envelope.id, attempt, Report::Failed);
+        if desk.journal.state().returned.contains(&id) {
+            continue;
+        }
+        let refused = refused_in(desk, attempt);
+        if refused.is_empty() {
+            continue;
+        }
+        match store(desk, Report::Failed, &id, &refused)? {
+            Stored::Yes => {
+                desk.journal.append(desk.now, &[Line::Returned(id.clone())])?;
+                events::returned(&desk.stored.envelope.id, &id);
+                reports.push(id);
+            }
+            Stored::Nobody(why) => unreturnable = Some(why),
+        }
+    }
+    Ok(unreturnable)
+}
+
+/// Whether the sender is to be told of the delay now.
+#[must_use]
+pub fn is_warning_due(desk: &Desk<'_>, age: Duration) -> bool {
+    let state = desk.journal.state();
+    !state.warned && state.heard > 0 && age >= desk.settings.config.queue.warn_after
+}
+
+/// Stores the delay notice; its id, unless there is nobody to tell.
+pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<MessageId>, SpoolError> {
+    let heard_of: Vec<usize> = pending
+        .iter()
+        .copied()
+        .filter(|i| desk.journal.state().outcomes[*i].is_some() && wants(desk, *i, "delay"))
+        .collect();
+    let id = report_id(&desk.stored.envelope.id, 0, Report::Delayed);
+    if heard_of.is_empty() {
+        return Ok(None);
+    }
+    match store(desk, Report::Delayed, &id, &heard_of)? {
+        Stored::Yes => {
+            desk.journal.append(desk.now, &[Line::Warned(id.clone())])?;
+            events::warned(&desk.stored.envelope.id, &id);
+            Ok(Some(id))
+        }
+        Stored::Nobody(_) => Ok(None),
+    }
+}
+
+/// Whether a report was stored.
+enum Stored {
+    Yes,
+    /// There is nobody to send it to; why.
+    Nobody(String),
+}
+
+fn attempts_that_refused(desk: &Desk<'_>) -> Vec<u32> {
+    let state = desk.journal.state();
+    let refused = state.outcomes.iter().zip(&state.attempt_of).filter(|(outcome, _)| is_refused(outcome.as_ref()));
+    let mut attempts: Vec<u32> = refused.map(|(_, attempt)| *attempt).collect();
+    attempts.sort_unstable();
+    attempts.dedup();
+    attempts
+}
+
+fn refused_in(desk: &Desk<'_>, attempt: u32) -> Vec<usize> {
+    let state = desk.journal.state();
+    (0..state.outcomes.len())
+        .filter(|i| state.attempt_of[*i] == attempt && is_refused(state.outcomes[*i].as_ref()))
+        .filter(|i| wants(desk, *i, "failure"))
+        .collect()
+}
+
+fn is_refused(outcome: Option<&crate::mail::outcome::Outcome>) -> bool {
+    outcome.is_some_and(|o| o.status == Status::Refused)
+}
+
+/// RFC 3461 NOTIFY: without it, failures and delays are told.
+fn wants(desk: &Desk<'_>, recipient: usize, what: &str) -> bool {
+    let notify = desk.stored.envelope.recipients.get(recipient).and_then(|r| r.notify.as_deref());
+    notify.is_none_or(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
+}
+
+/// The id of a report: the original's time, its random digits moved on, so that another
+/// attempt's report has another id and the same attempt's the same.
+fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
+    let (time, random) = original.parts();
+    let step = match report {
+        Report::Failed => attempt.wrapping_mul(2),
+        Report::Delayed => 1,
+    };
+    let moved = u32::from(random).wrapping_add(step) & 0xFFF;
+    MessageId::new(time, u16::try_from(moved).unwrap_or_default())
+}
+
+fn store(desk: &Desk<'_>, report: Report, id: &MessageId, recipients: &[usize]) -> Result<Stored, SpoolError> {
+    let original = &desk.stored.envelope;
+    let to = match (&original.sender, original.kind) {
+        (ReversePath::Mailbox(to), Kind::Mail) => to,
+        (ReversePath::Null, Kind::Mail) => {
+            return Ok(Stored::Nobody("refused, and its null sender wants no report".to_owned()));
+        }
+        _ => return Ok(Stored::Nobody(undeliverable_report(desk, recipients))),
+    };
+    let header = letter::stored_header(desk.stored).unwrap_or_default();
+    let addresses: Vec<String> = recipients.iter().map(|i| original.recipients[*i].address.to_string()).collect();
+    let affected: Vec<Affected<'_>> = recipients
+        .iter()
+        .zip(&addresses)
+        .filter_map(|(i, address)| {
+            let outcome = desk.journal.state().outcomes[*i].as_ref()?;
+            Some(Affected { given: &original.recipients[*i].given, address, outcome })
+        })
+        .collect();
+    let facts = Facts { report, id, original, header: &header, affected: &affected, to, at: desk.now };
+    match bounce::build(&desk.settings.config, &facts) {
+        Ok(content) => put(desk, report, id, to, &content),
+        Err(error) => Ok(Stored::Nobody(error.to_string())),
+    }
+}
+
+fn undeliverable_report(desk: &Desk<'_>, recipients: &[usize]) -> String {
+    let outcomes = recipients.iter().filter_map(|i| desk.journal.state().outcomes[*i].as_ref());
+    let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("no reason");
+    format!("a report that could not be delivered: {reason}")
+}
+
+fn put(desk: &Desk<'_>, report: Report, id: &MessageId, to: &Address, content: &[u8]) -> Result<Stored, SpoolError> {
+    let original = &desk.stored.envelope;
+    let envelope = Envelope {
+        v: 1,
+        id: id.clone(),
+        arrived: desk.now,
+        uid: original.uid,
+        token: format!("report-{}", original.token),
+        sender: ReversePath::Null,
+        submitted_sender: None,
+        recipients: vec![Recipient {
+            address: Mailbox::Valid(to.clone()),
+            given: to.to_string(),
+            notify: None,
+            orcpt: None,
+        }],
+        ret: None,
+        envid: None,
+        body: Body::SevenBit,
+        kind: match report {
+            Report::Failed => Kind::Bounce,
+            Report::Delayed => Kind::Notice,
+        },
+        about: Some(original.id.clone()),
+        account: desk.journal.state().account.clone(),
+        size: 0,
+        crc32: 0,
+    };
+    let mut incoming = Incoming::begin(&desk.settings.spool, envelope)?;
+    incoming.write(content)?;
+    match incoming.commit() {
+        // Stored by the attempt that a crash interrupted.
+        Ok(_) | Err(SpoolError::Exists(_)) => Ok(Stored::Yes),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,236 @@
+//! After an attempt: outcomes into the journal, reports to the sender, and either the
+//! next time or the message's leaving, in the order of DESIGN section 6, so that a
+//! crash at any point costs nothing but a repetition.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::report;
+use super::settings::Settings;
+use crate::deliver::letter;
+use crate::events;
+use crate::mail::header::Header;
+use crate::mail::outcome::{Enhanced, Outcome, Status};
+use crate::rules::retry;
+use crate::spool::history::{self, Finished, Record};
+use crate::spool::journal::{Journal, Line};
+use crate::spool::{MessageId, SpoolError, Stored};
+
+/// A message with everything that settling it needs.
+pub struct Desk<'a> {
+    /// Config, tables, spool.
+    pub settings: &'a Settings,
+    /// The message.
+    pub stored: &'a Stored,
+    /// Its journal.
+    pub journal: Journal,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub struct Attempt<'a> {
+    /// Account name.
+    pub account: &'a str,
+    /// `host[ip]:port` or `none`.
+    pub relay: &'a str,
+    /// Per recipient (index in the envelope).
+    pub outcomes: Vec<(usize, Outcome)>,
+}
+
+/// How a message stands after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The message.
+    pub id: MessageId,
+    /// Recipients delivered, over all attempts.
+    pub delivered: usize,
+    /// Recipients refused, over all attempts.
+    pub refused: usize,
+    /// Recipients still waiting.
+    pub waiting: usize,
+    /// The reason of one that waits or was refused.
+    pub reason: String,
+    /// What becomes of the message.
+    pub then: Then,
+    /// Reports stored on the way, to be sent.
+    pub reports: Vec<MessageId>,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Then {
+    /// Tried again at that time.
+    Again(Timestamp),
+    /// Held until released.
+    Held,
+    /// Left the queue.
+    Gone,
+}
+
+/// Records an attempt that counts, and draws its consequences.
+pub fn settle(mut desk: Desk<'_>, attempt: &Attempt<'_>) -> Result<Settled, SpoolError> {
+    let number = desk.journal.state().attempts + 1;
+    let begin = Line::Attempt { number, account: attempt.account.to_owned(), relay: attempt.relay.to_owned() };
+    let lines: Vec<Line> = std::iter::once(begin).chain(lines_for(&attempt.outcomes)).collect();
+    desk.journal.append(desk.now, &lines)?;
+    expire(&mut desk)?;
+    conclude(desk)
+}
+
+/// Notes why a message waits without charging it an attempt: relay or account trouble.
+/// The same reason is noted once.
+pub fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
+    let known = &desk.journal.state().outcomes;
+    let news = outcomes.iter().filter(|(i, outcome)| known.get(*i).and_then(Option::as_ref) != Some(outcome));
+    let lines: Vec<Line> = lines_for(news).collect();
+    if lines.is_empty() { Ok(()) } else { desk.journal.append(desk.now, &lines) }
+}
+
+/// Like [`note`], where the message itself must wait: a table or account is missing.
+pub fn note_and_wait(mut desk: Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<Settled, SpoolError> {
+    note(&mut desk, outcomes)?;
+    conclude(desk)
+}
+
+fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -> impl Iterator<Item = Line> {
+    outcomes.into_iter().map(|(recipient, outcome)| Line::Outcome { recipient: *recipient, outcome: outcome.clone() })
+}
+
+/// Draws the consequences of what the journal says: also where a crash interrupted that.
+pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
+    let mut reports = Vec::new();
+    let unreturnable = report::return_refused(&mut desk, &mut reports)?;
+    let state = desk.journal.state();
+    let count = |status| state.outcomes.iter().flatten().filter(|o| o.status == status).count();
+    let pending = state.pending();
+    let mut settled = Settled {
+        id: desk.stored.envelope.id.clone(),
+        delivered: count(Status::Delivered),
+        refused: count(Status::Refused),
+        waiting: pending.len(),
+        reason: telling_reason(&state.outcomes),
+        then: Then::Gone,
+        reports,
+    };
+    if pending.is_empty() {
+        leave(&mut desk, unreturnable)?;
+    } else {
+        settled.then = wait(&mut desk, &pending, &mut settled.reports)?;
+    }
+    Ok(settled)
+}
+
+fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
+    let worst = outcomes.iter().flatten().filter(|o| o.status != Status::Delivered);
+    worst.map(Outcome::said).next().unwrap_or_default()
+}
+
+/// Gives up what is too old, at the end of an answered attempt.
+fn expire(desk: &mut Desk<'_>) -> Result<(), SpoolError> {
+    let state = desk.journal.state();
+    if !retry::is_expired(age(desk), state.heard, &desk.settings.config.queue) {
+        return Ok(());
+    }
+    let lines: Vec<Line> = state
+        .pending()
+        .into_iter()
+        .filter_map(|recipient| {
+            let last = state.outcomes.get(recipient)?.as_ref()?;
+            let outcome = Outcome {
+                status: Status::Refused,
+                enhanced: Enhanced { class: 4, subject: 4, detail: 7 },
+                reply: format!("delivery time expired; last reply: {}", last.reply),
+                ..last.clone()
+            };
+            Some(Line::Outcome { recipient, outcome })
+        })
+        .collect();
+    if lines.is_empty() { Ok(()) } else { desk.journal.append(desk.now, &lines) }
+}
+
+fn age(desk: &Desk<'_>) -> Duration {
+    Duration::try_from(desk.now.duration_since(desk.stored.envelope.arrived)).unwrap_or_default()
+}
+
+/// The next time, a hold, or a delay notice for what is still to be tried.
+fn wait(desk: &mut Desk<'_>, pending: &[usize], reports: &mut Vec<MessageId>) -> Result<Then, SpoolError> {
+    let state = desk.journal.state();
+    if pending.iter().any(|i| state.unknowns[*i] >= retry::UNKNOWN_BEFORE_HOLD) {
+        let reason = "three times the server took the message and never said whether it keeps it";
+        events::held(&desk.stored.envelope.id, reason);
+        desk.journal.append(desk.now, &[Line::Hold])?;
+        return Ok(Then::Held);
+    }
+    let unknown = pending.iter().any(|i| state.outcomes[*i].as_ref().is_some_and(|o| o.status == Status::Unknown));
+    let queue = &desk.settings.config.queue;
+    let mut wait = retry::message_wait(age(desk), queue, chance());
+    if unknown {
+        wait = wait.max(retry::AFTER_UNKNOWN);
+    }
+    let next = desk
+        .now
+        .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX))
+        .unwrap_or(desk.now);
+    if report::is_warning_due(desk, age(desk)) {
+        reports.extend(report::warn_of_delay(desk, pending)?);
+    }
+    desk.journal.append(desk.now, &[Line::Next(next)])?;
+    Ok(Then::Again(next))
+}
+
+/// Uniform in 0..1; without randomness, the middle.
+pub(super) fn chance() -> f64 {
+    let mut bytes = [0_u8; 4];
+    match rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::NONBLOCK) {
+        Ok(4) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
+        _ => 0.5,
+    }
+}
+
+/// Takes a finished message out: history, `done`, unlink; or sets it aside where its
+/// failure could not be returned to anybody.
+fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>) -> Result<(), SpoolError> {
+    let settings = desk.settings;
+    let id = &desk.stored.envelope.id;
+    history::append(&settings.spool, &record(desk))?;
+    if let Some(reason) = unreturnable {
+        settings.spool.set_aside(id, &reason)?;
+        events::set_aside(id, &reason);
+        return Ok(());
+    }
+    desk.journal.append(desk.now, &[Line::Done])?;
+    settings.spool.remove(id)?;
+    events::removed(id);
+    Ok(())
+}
+
+fn record(desk: &Desk<'_>) -> Record {
+    let envelope = &desk.stored.envelope;
+    let state = desk.journal.state();
+    let header = letter::stored_header(desk.stored).unwrap_or_default();
+    let recipients = envelope.recipients.iter().zip(&state.outcomes).filter_map(|(recipient, outcome)| {
+        let outcome = outcome.as_ref()?;
+        Some(Finished {
+            address: recipient.address.to_string(),
+            relay: outcome.relay.clone(),
+            account: state.account.clone().unwrap_or_default(),
+            status: outcome.status,
+            dsn: outcome.enhanced.to_string(),
+            reply: outcome.reply.clone(),
+        })
+    });
+    Record {
+        id: envelope.id.clone(),
+        arrived: envelope.arrived,
+        finished: desk.now,
+        sender: envelope.sender.to_string(),
+        submitted_sender: envelope.submitted_sender.clone(),
+        uid: envelope.uid,
+        size: envelope.size,
+        message_id: letter::message_id(&Header::read(&header)),
+        recipients: recipients.collect(),
+    }
+}

@@ -1,0 +1,178 @@
+//! history/: one JSON line per finished message, a file per UTC day.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::SpoolError;
+use super::id::MessageId;
+use super::queue::Spool;
+use crate::mail::outcome::Status;
+
+/// What became of one recipient of a finished message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// After admission.
+    pub address: String,
+    /// `host[ip]:port` or `none`.
+    pub relay: String,
+    /// Account name, or empty.
+    pub account: String,
+    /// Final status.
+    pub status: Status,
+    /// Enhanced code.
+    pub dsn: String,
+    /// The server's words or ours.
+    pub reply: String,
+}
+
+/// One line of history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The message.
+    pub id: MessageId,
+    /// When stored.
+    #[serde(with = "super::time")]
+    pub arrived: Timestamp,
+    /// When finished.
+    #[serde(with = "super::time")]
+    pub finished: Timestamp,
+    /// After admission; empty for null.
+    pub sender: String,
+    /// As given with -f.
+    pub submitted_sender: Option<String>,
+    /// Submitter.
+    pub uid: u32,
+    /// Octets.
+    pub size: u64,
+    /// The Message-ID field's value.
+    pub message_id: String,
+    /// Every recipient.
+    pub recipients: Vec<Finished>,
+}
+
+/// Appends the record and syncs it.
+pub fn append(spool: &Spool, record: &Record) -> Result<(), SpoolError> {
+    let (folder, dir) = spool.folder("history")?;
+    let path = dir.join(format!("{}{SUFFIX}", day(record.finished)));
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).mode(0o600);
+    let (file, is_new) = match options.open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => (options.create(true).open(&path), true),
+        other => (other, false),
+    };
+    let mut file = file.map_err(SpoolError::io("open", &path))?;
+    let line = line(&file, record).map_err(SpoolError::io("read", &path))?;
+    file.write_all(&line).map_err(SpoolError::io("write", &path))?;
+    file.sync_data().map_err(SpoolError::io("sync", &path))?;
+    if is_new {
+        folder.sync().map_err(SpoolError::io("sync", &dir))?;
+    }
+    Ok(())
+}
+
+/// Removes the files of all days before that of `before` (UTC).
+pub fn prune(spool: &Spool, before: Timestamp) -> Result<(), SpoolError> {
+    let (_, dir) = spool.folder("history")?;
+    let first_kept = day(before);
+    for entry in fs::read_dir(&dir).map_err(SpoolError::io("list", &dir))? {
+        let entry = entry.map_err(SpoolError::io("list", &dir))?;
+        let name = entry.file_name();
+        let Some(day) = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|d| d.parse::<Date>().ok())
+        else {
+            continue;
+        };
+        if day < first_kept {
+            fs::remove_file(entry.path()).map_err(SpoolError::io("remove", entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+const SUFFIX: &str = ".jsonl";
+
+fn day(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}
+
+/// The record's line; behind one that a crash cut short, a line end first.
+fn line(file: &File, record: &Record) -> io::Result<Vec<u8>> {
+    let mut line = Vec::new();
+    if let Some(last) = file.metadata()?.len().checked_sub(1) {
+        let mut octet = [0];
+        file.read_exact_at(&mut octet, last)?;
+        if octet != *b"\n" {
+            line.push(b'\n');
+        }
+    }
+    serde_json::to_writer(&mut line, record)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn record(id: u64, finished: &str) -> Record {
+        let finished: Timestamp = finished.parse().unwrap();
+        Record {
+            id: MessageId::new(id, 0),
+            arrived: finished,
+            finished,
+            sender: "a@x.example".to_owned(),
+            submitted_sender: None,
+            uid: 1000,
+            size: 3,
+            message_id: "<1@x.example>".to_owned(),
+            recipients: vec![Finished {
+                address: "b@y.example".to_owned(),
+                relay: "none".to_owned(),
+                account: String::new(),
+                status: Status::Refused,
+                dsn: "5.1.3".to_owned(),
+                reply: "bad address syntax".to_owned(),
+            }],
+        }
+    }
+
+    #[test]
+    fn records_are_lines_of_their_day_even_behind_a_torn_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        let path = dir.path().join("history/2026-11-22.jsonl");
+        append(&spool, &record(1, "2026-11-22T23:59:59.5Z")).unwrap();
+        let mut torn = fs::read(&path).unwrap();
+        let first: Record = serde_json::from_slice(&torn).unwrap();
+        assert_eq!(first, record(1, "2026-11-22T23:59:59.5Z"));
+        torn.extend_from_slice(b"{\"id\":");
+        fs::write(&path, torn).unwrap();
+        append(&spool, &record(2, "2026-11-22T00:00:00Z")).unwrap();
+        append(&spool, &record(3, "2026-11-23T00:00:00Z")).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let good: Vec<Record> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!(good.iter().map(|record| record.id.micros()).collect::<Vec<_>>(), [1, 2]);
+        assert!(text.contains("\"finished\":\"2026-11-22T00:00:00.000000Z\""), "{text}");
+    }
+
+    #[test]
+    fn old_days_go_and_foreign_files_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        for day in ["2026-11-20", "2026-11-21", "2026-11-22"] {
+            append(&spool, &record(1, &format!("{day}T12:00:00Z"))).unwrap();
+        }
+        fs::write(dir.path().join("history/notes.jsonl"), "mine").unwrap();
+        prune(&spool, "2026-11-21T23:00:00Z".parse().unwrap()).unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(dir.path().join("history")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["2026-11-21.jsonl", "2026-11-22.jsonl", "notes.jsonl"]);
+    }
+}

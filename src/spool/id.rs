@@ -1,0 +1,77 @@
+//! Names of queued messages: 16 upper-case hexadecimal digits, 13 of microseconds
+//! since the epoch and 3 random, so that they sort by time.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a queued message.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// From microseconds since the epoch and a random number (its low 12 bits).
+    #[must_use]
+    pub fn new(micros: u64, random: u16) -> Self {
+        Self(format!("{:013X}{:03X}", micros & 0xF_FFFF_FFFF_FFFF, random & 0xFFF))
+    }
+
+    /// Reads an id; anything else is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
+        (text.len() == 16 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// Microseconds since the epoch, and the random number.
+    #[must_use]
+    pub fn parts(&self) -> (u64, u16) {
+        let time = u64::from_str_radix(self.0.get(..13).unwrap_or_default(), 16).unwrap_or_default();
+        let random = u16::from_str_radix(self.0.get(13..).unwrap_or_default(), 16).unwrap_or_default();
+        (time, random)
+    }
+
+    /// When it was made, in microseconds since the epoch.
+    #[must_use]
+    pub fn micros(&self) -> u64 {
+        self.0.get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+    }
+
+    /// The 16 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for MessageId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("an id has 16 upper-case hexadecimal digits")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_are_read_strictly() {
+        let (early, late) = (MessageId::new(1_795_000_000_000_000, 0xFFF), MessageId::new(1_795_000_000_000_001, 0));
+        assert!(early < late);
+        assert_eq!(MessageId::parse(early.as_str()), Some(early.clone()));
+        assert_eq!(early.micros(), 1_795_000_000_000_000);
+        for bad in ["", "../../etc/passwd", "00000000000000ab", "00000000000000000", "ID.journal"] {
+            assert_eq!(MessageId::parse(bad), None, "{bad}");
+            assert!(serde_json::from_value::<MessageId>(bad.into()).is_err());
+        }
+    }
+}

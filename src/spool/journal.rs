@@ -1,0 +1,374 @@
+//! A message's append-only record of attempts and outcomes (ID.journal): JSON Lines,
+//! checksummed, one write each. FORMATS.md's "Journal" is this file's contract.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use postrider_drop::durable::Durable;
+use rustix::fs::OFlags;
+
+use super::SpoolError;
+use super::id::MessageId;
+use super::line::{self, MAX_LINE, NoLine};
+use super::queue::{Spool, journal_name};
+use crate::mail::outcome::{Outcome, Status};
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// An attempt begins: number from 1, account, relay as `host[ip]:port`.
+    Attempt {
+        /// From 1.
+        number: u32,
+        /// Account name.
+        account: String,
+        /// `host[ip]:port`.
+        relay: String,
+    },
+    /// What became of one recipient.
+    Outcome {
+        /// Index in the envelope.
+        recipient: usize,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// Not to be tried before.
+    Next(Timestamp),
+    /// Held until released.
+    Hold,
+    /// Released.
+    Release,
+    /// A bounce with this id is stored; for these recipients nothing more is owed.
+    Returned(MessageId),
+    /// A delay notice with this id is stored.
+    Warned(MessageId),
+    /// Finished; the message leaves.
+    Done,
+}
+
+/// What the journal says so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Attempts that brought at least one outcome line with a reply to MAIL, RCPT or content.
+    pub heard: u32,
+    /// The account of the last attempt.
+    pub account: Option<String>,
+    /// The last outcome per recipient (index in the envelope).
+    pub outcomes: Vec<Option<Outcome>>,
+    /// Per recipient: the number of the attempt that brought its last outcome (0: none yet).
+    pub attempt_of: Vec<u32>,
+    /// When a row of outcomes began that a 5xx deferred (sender or account trouble); any other outcome ends it.
+    pub grace_from: Option<Timestamp>,
+    /// Per recipient: how often `unknown`.
+    pub unknowns: Vec<u32>,
+    /// Not before.
+    pub next: Option<Timestamp>,
+    /// Held.
+    pub held: bool,
+    /// Bounces stored.
+    pub returned: Vec<MessageId>,
+    /// Whether the delay notice was stored.
+    pub warned: bool,
+    /// Finished.
+    pub done: bool,
+}
+
+impl State {
+    /// Nothing happened yet to this many recipients.
+    #[must_use]
+    pub fn new(recipients: usize) -> Self {
+        Self {
+            outcomes: vec![None; recipients],
+            attempt_of: vec![0; recipients],
+            unknowns: vec![0; recipients],
+            ..Self::default()
+        }
+    }
+
+    /// Indices of recipients without a final outcome (never tried, deferred or unknown).
+    #[must_use]
+    pub fn pending(&self) -> Vec<usize> {
+        let is_open = |outcome: &Option<Outcome>| match outcome.as_ref().map(|outcome| outcome.status) {
+            None | Some(Status::Deferred | Status::Unknown) => true,
+            Some(Status::Delivered | Status::Refused) => false,
+        };
+        self.outcomes.iter().enumerate().filter(|(_, outcome)| is_open(outcome)).map(|(index, _)| index).collect()
+    }
+}
+
+/// The state, and what is needed to carry it on.
+#[derive(Debug)]
+struct Replay {
+    state: State,
+    /// The attempt whose outcomes are being read; outcomes behind its end were not charged to the message.
+    attempt: Option<u32>,
+    /// The last attempt that is counted in `heard`.
+    heard_in: Option<u32>,
+    /// Octets of good lines.
+    good: u64,
+    /// Whether something that is no line follows them.
+    torn: bool,
+}
+
+impl Replay {
+    fn new(recipients: usize) -> Self {
+        Self { state: State::new(recipients), attempt: None, heard_in: None, good: 0, torn: false }
+    }
+
+    fn apply(&mut self, at: Timestamp, line: &Line) -> Result<(), String> {
+        let state = &mut self.state;
+        match line {
+            Line::Attempt { number, account, relay: _ } => {
+                state.attempts = *number;
+                state.account = Some(account.clone());
+                self.attempt = Some(*number);
+            }
+            Line::Outcome { recipient, outcome } => {
+                let (Some(last), Some(unknowns)) =
+                    (state.outcomes.get_mut(*recipient), state.unknowns.get_mut(*recipient))
+                else {
+                    return Err(format!("it has an outcome for recipient {recipient}, whom the envelope has not"));
+                };
+                if outcome.status == Status::Unknown {
+                    *unknowns = unknowns.saturating_add(1);
+                }
+                if outcome.code.is_some() && self.attempt.is_some() && self.heard_in != self.attempt {
+                    self.heard_in = self.attempt;
+                    state.heard = state.heard.saturating_add(1);
+                }
+                if let Some(attempt_of) = state.attempt_of.get_mut(*recipient) {
+                    *attempt_of = state.attempts;
+                }
+                let owners = outcome.status == Status::Deferred && outcome.code.is_some_and(|code| code >= 500);
+                state.grace_from = if owners { state.grace_from.or(Some(at)) } else { None };
+                *last = Some(outcome.clone());
+            }
+            Line::Next(at) => {
+                state.next = Some(*at);
+                self.attempt = None;
+            }
+            Line::Hold => state.held = true,
+            Line::Release => state.held = false,
+            Line::Returned(id) => state.returned.push(id.clone()),
+            Line::Warned(_) => state.warned = true,
+            Line::Done => state.done = true,
+        }
+        Ok(())
+    }
+}
+
+/// Why a journal could not be replayed.
+#[derive(Debug)]
+enum NoReplay {
+    Io(io::Error),
+    Damaged(String),
+}
+
+/// Reads lines to the end. What is no line is a torn end if no line follows it: lines of one
+/// append may be lost together, but a line that was synced is never followed by less.
+fn each_line(
+    mut input: impl BufRead,
+    mut see: impl FnMut(Timestamp, Line, u64) -> Result<(), String>,
+) -> Result<bool, NoReplay> {
+    let (mut bytes, mut number, mut torn) = (Vec::new(), 0_u64, None);
+    loop {
+        bytes.clear();
+        let read = input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut bytes).map_err(NoReplay::Io)?;
+        if read == 0 {
+            return Ok(torn.is_some());
+        }
+        number += 1;
+        match (line::decode(&bytes), torn) {
+            (Err(NoLine::Torn), _) => torn = torn.or(Some(number)),
+            (Ok(_) | Err(NoLine::Strange(_)), Some(torn)) => {
+                return Err(NoReplay::Damaged(format!("line {torn} is not whole, but others follow it")));
+            }
+            (Err(NoLine::Strange(what)), None) => {
+                return Err(NoReplay::Damaged(format!("line {number} cannot be read ({what})")));
+            }
+            (Ok((at, line)), None) => {
+                see(at, line, read as u64).map_err(|what| NoReplay::Damaged(format!("line {number}: {what}")))?;
+            }
+        }
+    }
+}
+
+fn replay(input: impl BufRead, recipients: usize) -> Result<Replay, NoReplay> {
+    let mut replay = Replay::new(recipients);
+    replay.torn = each_line(input, |at, line, octets| {
+        replay.good += octets;
+        replay.apply(at, &line)
+    })?;
+    Ok(replay)
+}
+
+/// What has to be done to the file before a line may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing.
+    Nothing,
+    /// It is to be created, or has no line yet: its name must be on disk first.
+    SyncName,
+    /// What follows the good lines is to be cut off.
+    Cut,
+    /// A sync of it failed, after which the system may forget what it has not written: it is written anew.
+    Rewrite,
+}
+
+/// An open journal.
+#[derive(Debug)]
+pub struct Journal {
+    spool: Spool,
+    id: MessageId,
+    file: Option<File>,
+    before: Before,
+    replay: Replay,
+}
+
+impl Journal {
+    /// Opens (without creating) and replays; a torn last line is cut off and synced before the next append.
+    pub fn open(spool: &Spool, id: &MessageId, recipients: usize) -> Result<Self, SpoolError> {
+        let file = open_file(spool, id, OFlags::RDWR)?;
+        let replay = match &file {
+            Some(file) => replay(BufReader::new(file), recipients).map_err(|e| no_replay(spool, id, e))?,
+            None => Replay::new(recipients),
+        };
+        let before = match (replay.torn, replay.good) {
+            (true, _) => Before::Cut,
+            (false, 0) => Before::SyncName,
+            (false, _) => Before::Nothing,
+        };
+        Ok(Self { spool: spool.clone(), id: id.clone(), file, before, replay })
+    }
+
+    /// Reads only, for listings by other processes: never cuts, never locks.
+    pub fn peek(spool: &Spool, id: &MessageId, recipients: usize) -> Result<State, SpoolError> {
+        match open_file(spool, id, OFlags::RDONLY)? {
+            Some(file) => {
+                let replay = replay(BufReader::new(file), recipients).map_err(|e| no_replay(spool, id, e))?;
+                Ok(replay.state)
+            }
+            None => Ok(State::new(recipients)),
+        }
+    }
+
+    /// Every line with its time, oldest first; reads only. For people who want to know what happened.
+    pub fn lines(spool: &Spool, id: &MessageId) -> Result<Vec<(Timestamp, Line)>, SpoolError> {
+        let mut lines = Vec::new();
+        if let Some(file) = open_file(spool, id, OFlags::RDONLY)? {
+            let keep = |at, line, _| {
+                lines.push((at, line));
+                Ok(())
+            };
+            each_line(BufReader::new(file), keep).map_err(|error| no_replay(spool, id, error))?;
+        }
+        Ok(lines)
+    }
+
+    /// What it says now.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.replay.state
+    }
+
+    /// Appends, one write a line, then one sync; the first append of a new journal also syncs queue/.
+    ///
+    /// After an error nothing of it counts: the state is as before, and the lines may be appended again.
+    pub fn append(&mut self, at: Timestamp, lines: &[Line]) -> Result<(), SpoolError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let encoded = self.encode(at, lines)?;
+        self.make_ready()?;
+        let path = self.spool.journal_path(&self.id);
+        let Some(file) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
+        let mut end = self.replay.good;
+        self.before = Before::Cut;
+        for line in &encoded {
+            file.write_all_at(line, end).map_err(SpoolError::io("write", &path))?;
+            end += line.len() as u64;
+        }
+        self.before = Before::Rewrite;
+        file.sync_data().map_err(SpoolError::io("sync", &path))?;
+        self.before = Before::Nothing;
+        self.replay.good = end;
+        lines.iter().try_for_each(|line| self.replay.apply(at, line)).map_err(|what| SpoolError::damaged(path, what))
+    }
+
+    fn encode(&self, at: Timestamp, lines: &[Line]) -> Result<Vec<Vec<u8>>, SpoolError> {
+        let refused = |what| SpoolError::damaged(self.spool.journal_path(&self.id), what);
+        let encode = |line: &Line| match line {
+            Line::Outcome { recipient, .. } if *recipient >= self.state().outcomes.len() => {
+                Err(refused(format!("no outcome can be added for recipient {recipient}, whom the envelope has not")))
+            }
+            _ => line::encode(at, line).map_err(|error| refused(error.to_string())),
+        };
+        lines.iter().map(encode).collect()
+    }
+
+    fn make_ready(&mut self) -> Result<(), SpoolError> {
+        let path = self.spool.journal_path(&self.id);
+        match self.before {
+            Before::Nothing => return Ok(()),
+            Before::SyncName => {
+                let name = journal_name(&self.id);
+                let file = self.spool.open_in_queue(&name, OFlags::RDWR | OFlags::CREATE);
+                self.file = Some(file.map_err(SpoolError::io("create", &path))?);
+                // Before the first line: a line that is found later was never without its name.
+                self.spool.sync_queue()?;
+            }
+            Before::Cut => {
+                let Some(file) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
+                file.set_len(self.replay.good).map_err(SpoolError::io("cut", &path))?;
+                self.before = Before::Rewrite;
+                file.sync_data().map_err(SpoolError::io("sync", &path))?;
+                if self.replay.good == 0 {
+                    self.before = Before::SyncName;
+                    self.spool.sync_queue()?;
+                }
+            }
+            Before::Rewrite => self.rewrite(&path)?,
+        }
+        self.before = Before::Nothing;
+        Ok(())
+    }
+
+    /// The good lines in a new file, in the old one's place.
+    fn rewrite(&mut self, path: &Path) -> Result<(), SpoolError> {
+        let Some(old) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
+        let name = journal_name(&self.id);
+        let new = Durable::create(self.spool.queue(), 0o600).map_err(SpoolError::io("create", path))?;
+        let mut good = old;
+        good.seek(SeekFrom::Start(0)).map_err(SpoolError::io("read", path))?;
+        io::copy(&mut good.take(self.replay.good), &mut new.file()).map_err(SpoolError::io("write", path))?;
+        new.replace(&name).map_err(|failure| SpoolError::not_kept(path.to_owned(), failure))?;
+        self.file = Some(self.spool.open_in_queue(&name, OFlags::RDWR).map_err(SpoolError::io("open", path))?);
+        Ok(())
+    }
+}
+
+fn open_file(spool: &Spool, id: &MessageId, flags: OFlags) -> Result<Option<File>, SpoolError> {
+    match spool.open_in_queue(&journal_name(id), flags) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SpoolError::io("open", spool.journal_path(id))(error)),
+    }
+}
+
+fn no_replay(spool: &Spool, id: &MessageId, why: NoReplay) -> SpoolError {
+    let path = spool.journal_path(id);
+    match why {
+        NoReplay::Io(error) => SpoolError::io("read", path)(error),
+        NoReplay::Damaged(what) => SpoolError::damaged(path, what),
+    }
+}
+
+#[cfg(test)]
+#[path = "journal_tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Mail at rest: the only code that touches the spool. What is done with a message
+//! is decided elsewhere; here it is stored, read, recorded and removed, durably.
+
+pub mod entry;
+pub mod health;
+pub mod history;
+pub mod id;
+pub mod journal;
+mod line;
+pub mod lock;
+pub mod queue;
+pub mod store;
+mod time;
+
+use std::path::PathBuf;
+
+pub use entry::{Body, Envelope, Kind, Recipient, Stored};
+pub use id::MessageId;
+pub use queue::Spool;
+
+/// What can go wrong with the spool; each names the file and the system's words.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// A system call failed.
+    #[error("cannot {action} {}: {error}", .path.display())]
+    Io {
+        /// What was tried, as in "write", "sync", "create".
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// A message or journal is not what it should be.
+    #[error("{} is damaged: {what}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// How.
+        what: String,
+    },
+    /// A directory of the spool belongs to somebody else.
+    #[error(
+        "{} belongs to uid {owner}, but this process runs as uid {us}: \
+         run it as the spool's owner, or set `spool` to a directory of your own",
+        .path.display()
+    )]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Who we are.
+        us: u32,
+    },
+    /// Others may write to a directory of the spool.
+    #[error("{} may be written to by others (mode {mode:04o}): close it with `chmod go-w {}`", .path.display(), .path.display())]
+    Exposed {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// So many or so long recipients that the envelope cannot be stored.
+    #[error("the envelope would take {octets} octets, more than {most}: send to fewer recipients at once")]
+    EnvelopeTooLong {
+        /// What it would take.
+        octets: usize,
+        /// What there is room for.
+        most: usize,
+    },
+    /// The id is taken.
+    #[error("message {0} exists already")]
+    Exists(MessageId),
+    /// Not in the queue (any more).
+    #[error("no message {0} in the queue")]
+    Gone(MessageId),
+}
+
+impl SpoolError {
+    /// For `map_err`: a system call failed on this path.
+    fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        move |error| Self::Io { action, path: path.into(), error }
+    }
+
+    /// A file is not what it should be.
+    fn damaged(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.into(), what: what.into() }
+    }
+
+    /// A file did not come to stay.
+    fn not_kept(path: PathBuf, failure: postrider_drop::durable::NotKept) -> Self {
+        use postrider_drop::durable::Step;
+        let action = match failure.step {
+            Step::Sync => "sync",
+            Step::Link => "link",
+            Step::SyncFolder => "sync the directory of",
+        };
+        Self::Io { action, path, error: failure.error }
+    }
+}

@@ -1,0 +1,282 @@
+//! The spool directory itself: its folders, opening, listing, reading entries,
+//! taking a finished message out, setting one aside.
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, ReadDir};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use postrider_drop::durable::{Durable, Folder, TEMPORARY};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+
+use super::SpoolError;
+use super::entry::Stored;
+use super::id::MessageId;
+
+/// Age at which a temporary file is taken for what a killed process left behind.
+const ABANDONED: Duration = Duration::from_hours(1);
+
+/// An opened spool; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    opened: Arc<Opened>,
+}
+
+#[derive(Debug)]
+struct Opened {
+    dir: PathBuf,
+    queue: Folder,
+}
+
+impl Spool {
+    /// Opens the spool, creating it and its folders (0700) where missing.
+    pub fn open(dir: &Path) -> Result<Self, SpoolError> {
+        if let Some(spool) = Self::find(dir)? {
+            return Ok(spool);
+        }
+        create_folders(dir)?;
+        let vanished = || SpoolError::io("open", dir.join("queue"))(io::ErrorKind::NotFound.into());
+        Self::find(dir)?.ok_or_else(vanished)
+    }
+
+    /// Opens the spool if there is one; for commands that only look.
+    pub fn find(dir: &Path) -> Result<Option<Self>, SpoolError> {
+        let path = dir.join("queue");
+        let queue = match Folder::open(&path) {
+            Ok(queue) => queue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(SpoolError::io("open", path)(error)),
+        };
+        let stat = rustix::fs::fstat(&queue).map_err(|e| SpoolError::io("read", &path)(e.into()))?;
+        refuse_foreign(&path, &stat)?;
+        let stat = rustix::fs::statat(&queue, "..", AtFlags::empty())
+            .map_err(|error| SpoolError::io("read", dir)(error.into()))?;
+        refuse_foreign(dir, &stat)?;
+        Ok(Some(Self { opened: Arc::new(Opened { dir: dir.to_owned(), queue }) }))
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.opened.dir
+    }
+
+    /// queue/, open.
+    pub(super) fn queue(&self) -> &Folder {
+        &self.opened.queue
+    }
+
+    pub(super) fn message_path(&self, id: &MessageId) -> PathBuf {
+        self.dir().join("queue").join(id.as_str())
+    }
+
+    pub(super) fn journal_path(&self, id: &MessageId) -> PathBuf {
+        self.dir().join("queue").join(journal_name(id))
+    }
+
+    /// Ids of all messages in queue/, oldest first; foreign names are left out.
+    pub fn ids(&self) -> Result<Vec<MessageId>, SpoolError> {
+        let mut ids = Vec::new();
+        self.each_name(|name| ids.extend(MessageId::parse(name)))?;
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// Removes what finished messages and killed processes left behind; only for the runner. A journal without content
+    /// is that of a finished message, or of one set aside, which it follows.
+    pub fn sweep(&self, lock: &super::lock::RunnerLock) -> Result<(), SpoolError> {
+        let _ = lock;
+        let (mut journals, mut temporary) = (Vec::new(), Vec::new());
+        self.each_name(|name| {
+            if let Some(id) = name.strip_suffix(".journal").and_then(MessageId::parse) {
+                journals.push(id);
+            } else if name.starts_with(TEMPORARY) {
+                temporary.push(name.to_owned());
+            }
+        })?;
+        for id in journals {
+            // Looked at now, not when the directory was read: content comes before its journal.
+            if !exists(&self.message_path(&id))? {
+                self.remove_journal(&id)?;
+            }
+        }
+        for name in temporary {
+            let path = self.dir().join("queue").join(name);
+            if is_abandoned(&path) {
+                unlink(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a message: envelope line parsed, length checked. One that is not there is [`SpoolError::Gone`].
+    pub fn open_message(&self, id: &MessageId) -> Result<Stored, SpoolError> {
+        let path = self.message_path(id);
+        match self.open_in_queue(id.as_str(), OFlags::RDONLY) {
+            Ok(file) => Stored::open(file, path, id),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SpoolError::Gone(id.clone())),
+            Err(error) => Err(SpoolError::io("open", path)(error)),
+        }
+    }
+
+    /// Opens a file of queue/, following no link.
+    pub(super) fn open_in_queue(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(self.queue(), name, flags, Mode::RUSR | Mode::WUSR)?))
+    }
+
+    /// Takes a finished message out: unlink ID, sync queue/, unlink ID.journal (history and `done` come first).
+    pub fn remove(&self, id: &MessageId) -> Result<(), SpoolError> {
+        unlink(&self.message_path(id))?;
+        self.sync_queue()?;
+        unlink(&self.journal_path(id))
+    }
+
+    /// Moves message and journal to failed/ and writes ID.reason beside them, durably.
+    pub fn set_aside(&self, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
+        let (folder, dir) = self.folder("failed")?;
+        let (from, to) = (self.message_path(id), dir.join(id.as_str()));
+        let is_waiting = exists(&from)?;
+        if !is_waiting && !exists(&to)? {
+            return Err(SpoolError::Gone(id.clone()));
+        }
+        write_reason(&folder, &dir, id, reason)?;
+        // Content first: a journal without content is harmless, content without journal would be sent anew.
+        if is_waiting {
+            fs::rename(&from, to).map_err(SpoolError::io("move", &from))?;
+        }
+        folder.sync().map_err(SpoolError::io("sync", &dir))?;
+        self.sync_queue()?;
+        self.remove_journal(id)?;
+        folder.sync().map_err(SpoolError::io("sync", &dir))
+    }
+
+    /// Octets free for this user on the spool's file system.
+    pub fn free_space(&self) -> Result<u64, SpoolError> {
+        fs2::available_space(self.dir()).map_err(SpoolError::io("read the free space of", self.dir()))
+    }
+
+    pub(super) fn sync_queue(&self) -> Result<(), SpoolError> {
+        self.queue().sync().map_err(SpoolError::io("sync", self.dir().join("queue")))
+    }
+
+    /// Opens a folder beside queue/, made anew if somebody removed it.
+    pub(super) fn folder(&self, name: &str) -> Result<(Folder, PathBuf), SpoolError> {
+        let path = self.dir().join(name);
+        let folder = match Folder::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                create(&path)?;
+                Folder::open(&path)
+            }
+            other => other,
+        };
+        folder.map(|folder| (folder, path.clone())).map_err(SpoolError::io("open", &path))
+    }
+
+    /// The journal of a message that is no longer in queue/.
+    fn remove_journal(&self, id: &MessageId) -> Result<(), SpoolError> {
+        let failed = self.dir().join("failed");
+        let path = self.journal_path(id);
+        if !exists(&failed.join(id.as_str()))? {
+            return unlink(&path);
+        }
+        match fs::rename(&path, failed.join(journal_name(id))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("move", path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    fn each_name(&self, mut see: impl FnMut(&str)) -> Result<(), SpoolError> {
+        let path = self.dir().join("queue");
+        let entries: ReadDir = fs::read_dir(&path).map_err(SpoolError::io("list", &path))?;
+        for entry in entries {
+            let entry = entry.map_err(SpoolError::io("list", &path))?;
+            entry.file_name().to_str().into_iter().for_each(&mut see);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn journal_name(id: &MessageId) -> String {
+    format!("{id}.journal")
+}
+
+/// Refuses a directory that others could fill with mail of their making, or take mail from.
+fn refuse_foreign(path: &Path, stat: &Stat) -> Result<(), SpoolError> {
+    let us = rustix::process::geteuid().as_raw();
+    if stat.st_uid != us {
+        return Err(SpoolError::NotOurs { path: path.to_owned(), owner: stat.st_uid, us });
+    }
+    let mode = stat.st_mode & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(SpoolError::Exposed { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
+/// The spool and its folders; queue/ is the last, since who finds it looks for no other.
+fn create_folders(dir: &Path) -> Result<(), SpoolError> {
+    create(dir)?;
+    let stat = rustix::fs::stat(dir).map_err(|error| SpoolError::io("read", dir)(error.into()))?;
+    refuse_foreign(dir, &stat)?;
+    for name in ["history", "failed", "queue"] {
+        create(&dir.join(name))?;
+    }
+    Ok(())
+}
+
+/// A directory for its owner alone, with those above it, all of them on disk afterwards.
+fn create(path: &Path) -> Result<(), SpoolError> {
+    let parent = path.parent().filter(|parent| *parent != OsStr::new("")).unwrap_or(Path::new("."));
+    let make = || DirBuilder::new().mode(0o700).create(path);
+    let outcome = match make() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && parent != path => {
+            create(parent)?;
+            make()
+        }
+        other => other,
+    };
+    let sync = || File::open(parent).and_then(|parent| parent.sync_all());
+    match outcome {
+        Ok(()) => sync().map_err(SpoolError::io("sync", parent)),
+        Err(_) if path.is_dir() => {
+            // Perhaps made just now, by a process that has not synced it yet. Somebody else's parent is his affair.
+            let _ = sync();
+            Ok(())
+        }
+        Err(error) => Err(SpoolError::io("create", path)(error)),
+    }
+}
+
+fn write_reason(folder: &Folder, dir: &Path, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
+    let name = format!("{id}.reason");
+    let path = dir.join(&name);
+    let file = Durable::create(folder, 0o600).map_err(SpoolError::io("create", &path))?;
+    writeln!(file.file(), "{}", reason.trim_end()).map_err(SpoolError::io("write", &path))?;
+    file.replace(&name).map_err(|failure| SpoolError::not_kept(path, failure))
+}
+
+fn exists(path: &Path) -> Result<bool, SpoolError> {
+    fs::exists(path).map_err(SpoolError::io("look for", path))
+}
+
+fn is_abandoned(path: &Path) -> bool {
+    let age = fs::symlink_metadata(path).and_then(|m| m.modified()).map(|at| at.elapsed().unwrap_or_default());
+    age.is_ok_and(|age| age > ABANDONED)
+}
+
+/// Removes a file; one that is gone already is fine.
+fn unlink(path: &Path) -> Result<(), SpoolError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("remove", path)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_tests.rs"]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;

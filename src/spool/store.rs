@@ -1,0 +1,97 @@
+//! Storing a new message: written unnamed, synced, linked into place, directory synced.
+//! The envelope line is reserved first and filled in last, when size and checksum are known.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use postrider_drop::durable::{Durable, Step};
+
+use super::SpoolError;
+use super::entry::{Body, Envelope};
+use super::id::MessageId;
+use super::queue::Spool;
+
+/// Octets that are gathered for one write.
+const BUFFER: usize = 64 * 1024;
+
+/// A message being written; dropped before `commit`, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Incoming {
+    spool: Spool,
+    envelope: Envelope,
+    file: Durable,
+    /// Octets of the envelope line.
+    pad: usize,
+    sum: crc32fast::Hasher,
+    /// What is not yet in the file; begins with the reserved line as long as nothing is.
+    buffer: Vec<u8>,
+    /// Octets in the file.
+    written: u64,
+}
+
+impl Incoming {
+    /// Begins with this envelope (its `size`, `crc32` and `body` are filled in at the end).
+    pub fn begin(spool: &Spool, envelope: Envelope) -> Result<Self, SpoolError> {
+        let pad = envelope.pad()?;
+        let file = Durable::create(spool.queue(), 0o600)
+            .map_err(SpoolError::io("create a file in", spool.dir().join("queue")))?;
+        let mut buffer = Vec::with_capacity(BUFFER);
+        buffer.resize(pad, b' ');
+        let envelope = Envelope { size: 0, crc32: 0, body: Body::SevenBit, ..envelope };
+        Ok(Self { spool: spool.clone(), envelope, file, pad, sum: crc32fast::Hasher::new(), buffer, written: 0 })
+    }
+
+    /// Appends content (CRLF lines).
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        for piece in bytes.chunks(BUFFER) {
+            if self.buffer.len() >= BUFFER {
+                self.flush()?;
+            }
+            self.buffer.extend_from_slice(piece);
+        }
+        self.envelope.size += bytes.len() as u64;
+        self.sum.update(bytes);
+        if self.envelope.body == Body::SevenBit && !bytes.is_ascii() {
+            self.envelope.body = Body::EightBit;
+        }
+        Ok(())
+    }
+
+    /// Octets of content written so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.envelope.size
+    }
+
+    /// Makes it durable under its id. An id that is taken is an error of its own ([`SpoolError::Exists`]).
+    pub fn commit(mut self) -> Result<MessageId, SpoolError> {
+        self.envelope.crc32 = self.sum.clone().finalize();
+        let line = self.envelope.line(self.pad)?;
+        if self.written == 0 {
+            self.buffer[..self.pad].copy_from_slice(&line);
+        } else {
+            self.file.file().write_all_at(&line, 0).map_err(|error| self.failed("write", error))?;
+        }
+        self.flush()?;
+        let Self { spool, envelope, file, .. } = self;
+        match file.keep(envelope.id.as_str()) {
+            Ok(()) => Ok(envelope.id),
+            Err(failure) if failure.step == Step::Link && failure.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(SpoolError::Exists(envelope.id))
+            }
+            Err(failure) => Err(SpoolError::not_kept(spool.message_path(&envelope.id), failure)),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), SpoolError> {
+        // By position: what is tried again after a failure lands in the same place.
+        self.file.file().write_all_at(&self.buffer, self.written).map_err(|error| self.failed("write", error))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> SpoolError {
+        SpoolError::io(action, self.spool.message_path(&self.envelope.id))(error)
+    }
+}

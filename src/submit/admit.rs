@@ -1,0 +1,216 @@
+//! Admission: completes a submission (qualifies, stamps, strips) and stores it, the
+//! same way for every entrance. What completing means is in `complete`; here it meets
+//! the spool, its limits and chance.
+
+use std::io::{self, Read};
+
+use jiff::Zoned;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::collect::{Collected, Sender};
+use super::complete::{EnvelopeError, Occasion};
+use super::head::Body;
+use crate::config::caller::Caller;
+use crate::config::{Config, Queue};
+use crate::spool::store::Incoming;
+use crate::spool::{self, Envelope, Kind, MessageId, Spool, SpoolError};
+
+/// Why a submission is not stored; nothing of it is left in the spool.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// No sender or recipients to write on it.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// Over `max_message_size`.
+    #[error("the message is over {0} bytes; raise max_message_size in [queue] to send it")]
+    TooBig(u64),
+    /// Under `min_free_space`.
+    #[error("no room for mail: {free} bytes are free below {place} and min_free_space keeps {least}; free some space")]
+    NoRoom {
+        /// Octets free.
+        free: u64,
+        /// Octets that must stay free.
+        least: u64,
+        /// The spool.
+        place: String,
+    },
+    /// The spool cannot store it.
+    #[error("cannot store the message: {0}; it is not sent, try again later")]
+    Spool(#[from] SpoolError),
+    /// The caller's input cannot be read to its end.
+    #[error("cannot read the message: {0}")]
+    Read(io::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(io::Error),
+}
+
+/// Completes and stores the submission. Once this returns its id, the message is safe.
+pub fn admit<R: Read>(
+    collected: &mut Collected<R>,
+    config: &Config,
+    spool: &Spool,
+    caller: &Caller,
+    now: &Zoned,
+) -> Result<MessageId, AdmitError> {
+    let chance = Chance::draw()?;
+    let micros = u64::try_from(now.timestamp().as_microsecond()).unwrap_or_default();
+    let id = MessageId::new(micros, chance.suffix);
+    let occasion = Occasion { config, caller, now, id: &id };
+    let sender = occasion.sender(&collected.sender)?;
+    let recipients = occasion.recipients(&collected.recipients)?;
+    let header = occasion.header(&collected.header, collected.full_name.as_deref(), &sender);
+    let envelope = Envelope {
+        v: 1,
+        arrived: now.timestamp(),
+        uid: caller.uid,
+        token: chance.token,
+        sender,
+        submitted_sender: as_submitted(&collected.sender),
+        recipients,
+        ret: None,
+        envid: None,
+        // These three are filled in when all content has been seen.
+        body: spool::Body::SevenBit,
+        size: 0,
+        crc32: 0,
+        kind: Kind::Mail,
+        about: None,
+        account: None,
+        id,
+    };
+    check_room(spool, &config.queue)?;
+    let mut store = Store { incoming: Incoming::begin(spool, envelope)?, spool, limits: &config.queue, unchecked: 0 };
+    write_content(&header, &mut collected.body, |bytes| store.write(bytes))?;
+    Ok(store.incoming.commit()?)
+}
+
+fn as_submitted(sender: &Sender) -> Option<String> {
+    match sender {
+        Sender::Login => None,
+        Sender::Given(text) => Some(String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
+/// What must differ between any two submissions.
+struct Chance {
+    suffix: u16,
+    token: String,
+}
+
+impl Chance {
+    fn draw() -> Result<Self, AdmitError> {
+        let mut bytes = [0; 18];
+        let drawn = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|e| AdmitError::Random(e.into()))?;
+        debug_assert!(drawn == 18, "the kernel gives up to 256 bytes at once");
+        let [high, low, token @ ..] = bytes;
+        Ok(Self { suffix: u16::from_be_bytes([high, low]), token: format!("{:032x}", u128::from_be_bytes(token)) })
+    }
+}
+
+/// A message on its way into the spool, and the limits it must keep.
+struct Store<'a> {
+    incoming: Incoming,
+    spool: &'a Spool,
+    limits: &'a Queue,
+    /// Octets written since free space was looked at.
+    unchecked: u64,
+}
+
+impl Store<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+        const BETWEEN_CHECKS: u64 = 4 * 1024 * 1024;
+        let length = bytes.len() as u64;
+        if self.incoming.size() + length > self.limits.max_message_size {
+            return Err(AdmitError::TooBig(self.limits.max_message_size));
+        }
+        self.unchecked += length;
+        if self.unchecked > BETWEEN_CHECKS {
+            self.unchecked = 0;
+            check_room(self.spool, self.limits)?;
+        }
+        Ok(self.incoming.write(bytes)?)
+    }
+}
+
+fn check_room(spool: &Spool, limits: &Queue) -> Result<(), AdmitError> {
+    let free = spool.free_space()?;
+    if free < limits.min_free_space {
+        let place = spool.dir().display().to_string();
+        return Err(AdmitError::NoRoom { free, least: limits.min_free_space, place });
+    }
+    Ok(())
+}
+
+/// Hands on the content as stored: the header, then the body block by block.
+fn write_content<R: Read>(
+    header: &[u8],
+    body: &mut Body<R>,
+    mut write: impl FnMut(&[u8]) -> Result<(), AdmitError>,
+) -> Result<(), AdmitError> {
+    write(header)?;
+    while let Some(block) = body.next_block().map_err(AdmitError::Read)? {
+        write(block)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::complete::tests::{caller, collected, config};
+    use super::*;
+    use crate::mail::address::ReversePath;
+
+    /// Admits with -t into a fresh spool; what is in the queue afterwards comes with it.
+    fn admitted(
+        bytes: &[u8],
+        adapt: impl FnOnce(&mut Config),
+    ) -> (Result<(Envelope, String), AdmitError>, Vec<MessageId>) {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        let mut config = config();
+        adapt(&mut config);
+        let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
+        let result = admit(&mut collected(bytes), &config, &spool, &caller(), &now).map(|id| {
+            let stored = spool.open_message(&id).unwrap();
+            stored.verify().unwrap();
+            let mut content = String::new();
+            stored.content().unwrap().read_to_string(&mut content).unwrap();
+            (stored.envelope, content)
+        });
+        (result, spool.ids().unwrap())
+    }
+
+    #[test]
+    fn what_is_admitted_is_in_the_queue_completed() {
+        let (result, ids) =
+            admitted(b"To: root\nBcc: b@x\nFrom: a@x\nDate: d\nMessage-ID: <m@x>\n\nbody \xc3\xa4\n", |_| {});
+        let (envelope, content) = result.unwrap();
+        assert_eq!(content, "To: root@home.lan\r\nFrom: a@x\r\nDate: d\r\nMessage-ID: <m@x>\r\n\r\nbody ä\r\n");
+        assert_eq!(ids, [envelope.id]);
+        assert_eq!(envelope.body, spool::Body::EightBit);
+        assert_eq!(envelope.size, content.len() as u64);
+        assert_eq!(envelope.sender.to_string(), "his@home.lan");
+        assert_eq!((envelope.uid, envelope.submitted_sender, envelope.token.len()), (1000, None, 32));
+        let recipients: Vec<String> =
+            envelope.recipients.iter().map(|r| format!("{} {}", r.given, r.address)).collect();
+        assert_eq!(recipients, ["root root@home.lan", "b@x b@x"]);
+        assert_ne!(envelope.sender, ReversePath::Null);
+    }
+
+    #[test]
+    fn what_is_refused_leaves_nothing_behind() {
+        let long = [&b"To: a@x\n\n"[..], &b"x".repeat(200_000)].concat();
+        let (result, ids) = admitted(&long, |config| config.queue.max_message_size = 100_000);
+        assert!(matches!(result, Err(AdmitError::TooBig(100_000))), "{result:?}");
+        assert_eq!(ids, []);
+        let (result, ids) = admitted(&long, |config| config.queue.min_free_space = u64::MAX);
+        assert!(matches!(result, Err(AdmitError::NoRoom { .. })), "{result:?}");
+        assert_eq!(ids, []);
+        let (result, ids) = admitted(b"To:\n\n", |_| {});
+        assert!(matches!(result, Err(AdmitError::Envelope(EnvelopeError::NoRecipients))), "{result:?}");
+        assert_eq!(ids, []);
+    }
+}

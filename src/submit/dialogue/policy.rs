@@ -1,0 +1,104 @@
+//! What a server gives its dialogue: settings and limits, and the [`Policy`] that says who
+//! may log in, who may send what to whom, and what becomes of a message.
+
+use super::reply::Refusal;
+use crate::config::{Mechanism, Secret};
+use crate::mail::address::{Address, ReversePath};
+use crate::spool::Body;
+
+/// Whether a client must log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginRule {
+    /// Before MAIL, and only under TLS.
+    Required,
+    /// There is no AUTH: who the client is is known otherwise.
+    Absent,
+}
+
+/// What TLS there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsRule {
+    /// By STARTTLS, required before anything that names a person.
+    Starttls,
+    /// None: a pipe, or a socket of this machine.
+    Absent,
+}
+
+/// Bounds on what a client may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets in a command line; RFC 4954 section 4.7 wants 12288 where there is AUTH.
+    pub line: usize,
+    /// Recipients of one message.
+    pub recipients: usize,
+    /// Octets in one message.
+    pub size: u64,
+    /// Malformed or misplaced commands, then the connection ends.
+    pub faults: usize,
+    /// Rejected logins, then the connection ends.
+    pub logins: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { line: 12_288, recipients: 1000, size: 50_000_000, faults: 20, logins: 3 }
+    }
+}
+
+/// What does not change during a dialogue.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The name in greeting and EHLO reply.
+    pub hostname: String,
+    /// What TLS there is.
+    pub tls: TlsRule,
+    /// Whether to log in.
+    pub login: LoginRule,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// What is known of the client so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Client {
+    /// Its argument to EHLO or HELO.
+    pub helo: Option<String>,
+    /// The TLS version, as in `TLSv1.3`.
+    pub tls: Option<String>,
+    /// Name and mechanism of its login.
+    pub login: Option<(String, Mechanism)>,
+}
+
+/// The envelope of the transaction in hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// MAIL FROM.
+    pub sender: ReversePath,
+    /// RCPT TO, in order, as accepted.
+    pub recipients: Vec<Address>,
+    /// BODY.
+    pub body: Body,
+}
+
+/// The owner's decisions.
+pub trait Policy {
+    /// What takes the content of a message.
+    type Message: Message;
+    /// May this login in? The password is not kept.
+    fn login(&mut self, username: &str, password: &Secret) -> Result<(), Refusal>;
+    /// May this client send as this sender?
+    fn sender(&mut self, client: &Client, sender: &ReversePath) -> Result<(), Refusal>;
+    /// May it send to this recipient?
+    fn recipient(&mut self, client: &Client, envelope: &Envelope, recipient: &Address) -> Result<(), Refusal>;
+    /// A message is about to come.
+    fn begin(&mut self, client: &Client, envelope: &Envelope) -> Result<Self::Message, Refusal>;
+}
+
+/// Takes one message's content; dropped before `finish`, the message never was.
+pub trait Message {
+    /// Content without dot-stuffing, otherwise byte for byte, in pieces. Line ends are the client's:
+    /// a bare CR or LF is not mended here. After a refusal no more pieces come.
+    fn write(&mut self, content: &[u8]) -> Result<(), Refusal>;
+    /// The content is complete: take responsibility for it. The text is told to the client.
+    fn finish(self) -> Result<String, Refusal>;
+}

@@ -1,0 +1,12 @@
+//! Mail in: the front end's collecting, admission, handing over
+//! to the runner, and the SMTP dialogue (no sockets).
+
+pub mod admit;
+pub mod collect;
+pub mod complete;
+pub mod dialogue;
+pub mod hand_over;
+pub mod head;
+pub mod input;
+pub mod recipients;
+pub mod serve;

@@ -1,0 +1,99 @@
+//! Whom a submission goes to, as its caller says: address lists in arguments, and with
+//! `-t` those of the header. What becomes of each is admission's business.
+
+use crate::mail::header::{Field, Header};
+use crate::mail::list::{self, Spec};
+
+/// Where recipients are taken from (`-t`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecipientsFrom {
+    /// The arguments.
+    Arguments,
+    /// The arguments and the header's address fields.
+    ArgumentsAndHeader,
+}
+
+/// A recipient before admission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// As given, without display name, comment and needless quotes.
+    pub text: String,
+    /// As read.
+    pub spec: Spec,
+}
+
+impl Given {
+    fn new(spec: Spec) -> Self {
+        // Postfix's empty_address_recipient.
+        let spec = if spec == Spec::Null { Spec::Bare("MAILER-DAEMON".to_owned()) } else { spec };
+        let text = match &spec {
+            Spec::Complete(address) => address.to_string(),
+            Spec::Bare(text) | Spec::Broken(text, _) => text.clone(),
+            Spec::Null => String::new(),
+        };
+        Self { text, spec }
+    }
+}
+
+/// The recipients in one argument; an argument without any stands for the empty address.
+#[must_use]
+pub fn in_argument(argument: &[u8]) -> Vec<Given> {
+    let found = in_list(argument);
+    if found.is_empty() { vec![Given::new(Spec::Null)] } else { found }
+}
+
+/// The recipients in a header: To, Cc and Bcc, but only the Resent- ones where there is one of these.
+#[must_use]
+pub fn in_header(header: &Header) -> Vec<Given> {
+    const PLAIN: [&str; 3] = ["To", "Cc", "Bcc"];
+    const RESENT: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
+    let one_of = |names: [&str; 3], field: &Field| names.iter().any(|name| field.is(name));
+    let names = if header.fields.iter().any(|field| one_of(RESENT, field)) { RESENT } else { PLAIN };
+    header.fields.iter().filter(|field| one_of(names, field)).flat_map(|field| in_list(field.value())).collect()
+}
+
+fn in_list(text: &[u8]) -> Vec<Given> {
+    list::parse(text).into_iter().map(|found| Given::new(found.spec)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(given: &[Given]) -> Vec<&str> {
+        given.iter().map(|given| given.text.as_str()).collect()
+    }
+
+    #[test]
+    fn an_argument_is_an_address_list() {
+        for (argument, expected) in [
+            ("a@x", vec!["a@x"]),
+            ("alice", vec!["alice"]),
+            ("a@x,b@x", vec!["a@x", "b@x"]),
+            ("a@x b@x", vec!["a@x", "b@x"]),
+            ("His Name <a@x>, b@x (her)", vec!["a@x", "b@x"]),
+            ("\"N, M\" <a@x>", vec!["a@x"]),
+            ("", vec!["MAILER-DAEMON"]),
+            ("<>", vec!["MAILER-DAEMON"]),
+            ("friends:;", vec!["MAILER-DAEMON"]),
+        ] {
+            assert_eq!(texts(&in_argument(argument.as_bytes())), expected, "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn resent_fields_take_the_place_of_the_plain_ones() {
+        for (header, expected) in [
+            ("To: a@x\r\nCc: b@x,\r\n c@x\r\nBCC: d@x\r\nTo: e@x\r\n", vec!["a@x", "b@x", "c@x", "d@x", "e@x"]),
+            ("To: a@x\r\nResent-To: b@x\r\nResent-Cc: c@x\r\n", vec!["b@x", "c@x"]),
+            ("To: a@x\r\nResent-To: b@x\r\nX: y\r\nResent-To: c@x\r\n", vec!["b@x", "c@x"]),
+            ("To: a@x\r\nResent-Bcc:\r\n", vec![]),
+            ("To: a@x\r\nResent-From: b@x\r\n", vec!["a@x"]),
+            ("To:\r\n", vec![]),
+            ("To: undisclosed-recipients:;\r\n", vec![]),
+            ("Apparently-To: a@x\r\nReturn-Path: <b@x>\r\nFrom: c@x\r\n", vec![]),
+        ] {
+            assert_eq!(texts(&in_header(&Header::read(header.as_bytes()))), expected, "{header:?}");
+        }
+    }
+}

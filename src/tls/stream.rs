@@ -1,0 +1,145 @@
+//! One TLS connection over any byte stream, client or server side: reads and writes
+//! that need nothing of each other (a reply can be read though writing failed).
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use rustls::{AlertDescription, Connection, ProtocolVersion};
+
+use super::TlsError;
+use super::verify::Judge;
+use crate::mail::outcome::TlsProblem;
+
+/// Why there is no TLS connection.
+#[derive(Debug, thiserror::Error)]
+pub enum HandshakeError {
+    /// Nothing was tried: this machine is not set up for it.
+    #[error(transparent)]
+    Local(#[from] TlsError),
+    /// The byte stream failed or ran out of time.
+    #[error("{0}")]
+    Io(io::Error),
+    /// The other side is not what it must be.
+    #[error("{}", match .0 { TlsProblem::Certificate(text) | TlsProblem::Handshake(text) => text })]
+    Problem(TlsProblem),
+}
+
+/// A connection whose handshake is done.
+#[derive(Debug)]
+pub struct TlsStream<S> {
+    connection: Connection,
+    io: S,
+}
+
+impl<S: Read + Write> TlsStream<S> {
+    /// Completes the handshake.
+    pub(super) fn handshake(mut connection: Connection, mut io: S) -> io::Result<Self> {
+        while connection.is_handshaking() {
+            connection.complete_io(&mut io)?;
+        }
+        while connection.wants_write() {
+            connection.write_tls(&mut io)?;
+        }
+        Ok(Self { connection, io })
+    }
+
+    /// As in `TLSv1.3`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        match self.connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLSv1.3".to_owned(),
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2".to_owned(),
+            Some(other) => format!("{other:?}"),
+            None => "TLS".to_owned(),
+        }
+    }
+
+    /// The stream below.
+    #[must_use]
+    pub fn io(&self) -> &S {
+        &self.io
+    }
+
+    /// The stream below, for its settings only.
+    pub fn io_mut(&mut self) -> &mut S {
+        &mut self.io
+    }
+
+    /// Says that no more will be sent; failures do not matter any more.
+    pub fn close(&mut self) {
+        self.connection.send_close_notify();
+        let _ = self.send_all();
+    }
+
+    fn send_all(&mut self) -> io::Result<()> {
+        while self.connection.wants_write() {
+            if self.connection.write_tls(&mut self.io)? == 0 {
+                return Err(ErrorKind::WriteZero.into());
+            }
+        }
+        self.io.flush()
+    }
+}
+
+impl<S: Read + Write> Read for TlsStream<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(buffer) {
+                Ok(count) => return Ok(count),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            self.connection.read_tls(&mut self.io)?;
+            let state = self.connection.process_new_packets().map_err(|e| io::Error::new(ErrorKind::InvalidData, e));
+            if self.connection.wants_write() {
+                // An alert or a key update; whether it gets out says nothing about what can be read.
+                let _ = self.send_all();
+            }
+            state?;
+        }
+    }
+}
+
+impl<S: Read + Write> Write for TlsStream<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.connection.writer().write(bytes)?;
+        self.send_all()?;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send_all()
+    }
+}
+
+/// A failed handshake with the verdict on the certificate, where there was one.
+pub(super) fn explain(error: io::Error, judge: &Judge) -> HandshakeError {
+    match judge.verdict() {
+        Some(words) => HandshakeError::Problem(TlsProblem::Certificate(words)),
+        None => unjudged(error),
+    }
+}
+
+/// A failed handshake in which no certificate was refused.
+pub(super) fn unjudged(error: io::Error) -> HandshakeError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(inner) => HandshakeError::Problem(TlsProblem::Handshake(handshake_words(inner))),
+        None => HandshakeError::Io(error),
+    }
+}
+
+fn handshake_words(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            "the server answered with something that is not TLS; \"implicit\" is for port 465, \"starttls\" for 587: \
+             check tls and the port of relay"
+                .to_owned()
+        }
+        rustls::Error::PeerIncompatible(_)
+        | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
+            format!(
+                "the server and postrider have no TLS version and cipher in common (TLS 1.2 and 1.3 are spoken here): {error}"
+            )
+        }
+        other => format!("the TLS handshake failed: {other}"),
+    }
+}

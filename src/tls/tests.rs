@@ -1,0 +1,86 @@
+//! Handshakes over loopback: what is trusted, and the words for what is not.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+
+use super::certificate::{Authority, Identity, Validity};
+use super::{Client, HandshakeError, Roots, Server};
+
+/// Connects as `name` to a server with that identity, trusting only `pem`.
+fn shake(identity: Identity, pem: &str, name: &str) -> Result<String, HandshakeError> {
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, pem).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(identity).unwrap();
+    let thread = std::thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        if let Ok(mut stream) = server.accept(socket) {
+            let _ = stream.write_all(b"hello");
+            stream.close();
+        }
+    });
+    let client = Client::new(Roots::File(&ca)).unwrap();
+    let result = client.connect(name, TcpStream::connect(address).unwrap()).map(|mut stream| {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        format!("{} {text}", stream.version())
+    });
+    thread.join().unwrap();
+    result
+}
+
+fn refusal(identity: Identity, pem: &str, name: &str) -> String {
+    shake(identity, pem, name).unwrap_err().to_string()
+}
+
+#[test]
+fn names_and_addresses_of_a_trusted_issuer_pass() {
+    let authority = Authority::generate("test root").unwrap();
+    let identity = authority.issue(&["mail.isp.example", "127.0.0.1"], Validity::LONG).unwrap();
+    for name in ["mail.isp.example", "MAIL.isp.example.", "127.0.0.1"] {
+        assert_eq!(shake(identity.clone(), authority.pem(), name).unwrap(), "TLSv1.3 hello", "{name}");
+    }
+}
+
+#[test]
+fn a_self_signed_certificate_passes_only_where_it_is_named_itself() {
+    let (identity, pem) = Identity::self_signed(&["nas.home.lan"]).unwrap();
+    assert!(shake(identity.clone(), &pem, "nas.home.lan").is_ok());
+    assert!(refusal(identity.clone(), &pem, "other.home.lan").contains("nas.home.lan"));
+    let authority = Authority::generate("other root").unwrap();
+    let words = refusal(identity, authority.pem(), "nas.home.lan");
+    assert!(words.contains("self-signed") && words.contains("tls_ca"), "{words}");
+}
+
+#[test]
+fn each_fault_of_a_certificate_is_named_with_its_cure() {
+    let authority = Authority::generate("test root").unwrap();
+    let words = |names: &[&str], validity, root: &Authority| {
+        refusal(authority.issue(names, validity).unwrap(), root.pem(), "mail.isp.example")
+    };
+    let past = Validity { from: (2019, 1, 1), until: (2020, 2, 3) };
+    let expired = words(&["mail.isp.example"], past, &authority);
+    assert!(expired.contains("expired on 2020-02-03"), "{expired}");
+    let future = Validity { from: (2080, 5, 6), until: (2081, 1, 1) };
+    let early = words(&["mail.isp.example"], future, &authority);
+    assert!(early.contains("not valid before 2080-05-06") && early.contains("clock"), "{early}");
+    let wrong = words(&["a.example", "b.example"], Validity::LONG, &authority);
+    assert!(wrong.contains("a.example, b.example") && wrong.contains("tls_name"), "{wrong}");
+    let unknown = words(&["mail.isp.example"], Validity::LONG, &Authority::generate("another").unwrap());
+    assert!(unknown.contains("\"test root\"") && unknown.contains("tls_ca"), "{unknown}");
+}
+
+#[test]
+fn a_root_file_without_certificates_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let missing = Client::new(Roots::File(&file)).unwrap_err().to_string();
+    assert!(missing.contains("tls_ca") && missing.contains("No such file"), "{missing}");
+    std::fs::write(&file, "hello").unwrap();
+    let empty = Client::new(Roots::File(&file)).unwrap_err().to_string();
+    assert!(empty.contains("BEGIN CERTIFICATE"), "{empty}");
+}

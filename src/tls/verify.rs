@@ -1,0 +1,101 @@
+//! The judge of one connection's certificate: asks the verifier, lets a certificate
+//! that `tls_ca` names itself pass, and keeps what is wrong in words.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
+
+use super::words;
+use super::x509::Facts;
+
+/// Verifies, and remembers why not.
+#[derive(Debug)]
+pub struct Judge {
+    inner: Arc<dyn ServerCertVerifier>,
+    pinned: Arc<[CertificateDer<'static>]>,
+    file: Option<PathBuf>,
+    verdict: Mutex<Option<String>>,
+}
+
+impl Judge {
+    /// `file` is the `tls_ca` that `pinned` is from.
+    pub fn new(
+        inner: Arc<dyn ServerCertVerifier>,
+        pinned: Arc<[CertificateDer<'static>]>,
+        file: Option<PathBuf>,
+    ) -> Self {
+        Self { inner, pinned, file, verdict: Mutex::new(None) }
+    }
+
+    /// What is wrong with the certificate, if it was refused.
+    pub fn verdict(&self) -> Option<String> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn refuse(&self, error: Error, words: String) -> Error {
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        error
+    }
+
+    /// A self-signed certificate (of a NAS, say) is often marked as a CA, which no verifier takes
+    /// from a server. Named in `tls_ca` it is trusted all the same, for its names and dates.
+    fn verify_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        let facts = Facts::read(certificate).ok_or(CertificateError::BadEncoding)?;
+        if now.as_secs() > facts.not_after {
+            return Err(CertificateError::Expired.into());
+        }
+        if now.as_secs() < facts.not_before {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        Ok(())
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let verified = if self.pinned.iter().any(|pinned| pinned.as_ref() == certificate.as_ref()) {
+            Self::verify_pinned(certificate, name, now).map(|()| ServerCertVerified::assertion())
+        } else {
+            self.inner.verify_server_cert(certificate, intermediates, name, ocsp, now)
+        };
+        verified.map_err(|error| {
+            let words = words::certificate(&error, certificate, name, now, self.file.as_deref());
+            self.refuse(error, words)
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.inner.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}

@@ -1,0 +1,67 @@
+//! Certificates of scripted providers, made on the spot: good ones, and each kind of
+//! bad one that a client must refuse.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+
+/// What the provider shows in the handshake.
+#[derive(Debug, Clone)]
+pub enum Certificate {
+    /// Valid for these names, by the provider's own authority.
+    For(Vec<String>),
+    /// The same, but its time is over.
+    Expired(Vec<String>),
+    /// Signed by itself; no authority knows it.
+    SelfSigned(Vec<String>),
+}
+
+/// A server's TLS settings, and the authority that a client may trust.
+#[derive(Debug)]
+pub struct Identity {
+    /// For the handshake.
+    pub server: Arc<ServerConfig>,
+    /// PEM of the authority's certificate.
+    pub authority: String,
+}
+
+impl Identity {
+    /// Makes keys and certificates.
+    pub fn new(certificate: &Certificate) -> Self {
+        let authority_key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "scripted authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = params.self_signed(&authority_key).unwrap();
+        let issuer = Issuer::new(params, authority_key);
+
+        let key = KeyPair::generate().unwrap();
+        let leaf = match certificate {
+            Certificate::For(names) => leaf_params(names).signed_by(&key, &issuer),
+            Certificate::Expired(names) => {
+                let mut params = leaf_params(names);
+                params.not_before = date_time_ymd(2020, 1, 1);
+                params.not_after = date_time_ymd(2021, 1, 1);
+                params.signed_by(&key, &issuer)
+            }
+            Certificate::SelfSigned(names) => leaf_params(names).self_signed(&key),
+        };
+        let chain = vec![leaf.unwrap().der().clone()];
+        let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, private)
+            .unwrap();
+        Self { server: Arc::new(server), authority: authority.pem() }
+    }
+}
+
+fn leaf_params(names: &[String]) -> CertificateParams {
+    let mut params = CertificateParams::new(names.to_vec()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, names.first().map_or("nobody", String::as_str));
+    params
+}

@@ -1,0 +1,71 @@
+//! A set of Linux namespaces that cannot outlive the test: mounts and processes inside it end with its first process, and that one ends
+//! when the pipe to the test closes, also when the test is killed.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// A mount and a process namespace with a shell as its first process.
+pub struct Namespace {
+    unshare: Child,
+    lifeline: Option<ChildStdin>,
+    init: u32,
+}
+
+impl Namespace {
+    /// Runs `setup` (shell, ends at the first failure; `$1`... are `arguments`) in new namespaces and keeps these.
+    pub fn new(setup: &str, arguments: &[&str]) -> Self {
+        let script = format!("exec 3>&1 >&2\n{setup}\necho ready >&3; exec 3>&-\nread -r never || :");
+        let mut unshare = Command::new("unshare")
+            .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["sh", "-euc", &script, "sh"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("unshare starts");
+        let lifeline = unshare.stdin.take();
+        let mut line = String::new();
+        BufReader::new(unshare.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        if line.trim() != "ready" {
+            let mut told = String::new();
+            unshare.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+            panic!("the namespace could not be set up: {told}");
+        }
+        let id = unshare.id();
+        let init = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap().trim().parse().unwrap();
+        Self { unshare, lifeline, init }
+    }
+
+    /// A command that runs inside, with a clean environment, as the login `user` of the inner password file.
+    pub fn command(&self, user: &str, program: &str) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &self.init.to_string(), "--mount", "--pid", "--wd=/", "--"]);
+        command.args(["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", program]);
+        command
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("USER", user)
+            .env("LOGNAME", user);
+        command
+    }
+
+    /// Where the outside finds the inner file `path`.
+    pub fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{path}", self.init))
+    }
+
+    /// The first process inside, by its outer number.
+    pub fn init(&self) -> u32 {
+        self.init
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        drop(self.lifeline.take());
+        let ended = self.unshare.wait();
+        debug_assert!(ended.is_ok());
+    }
+}
