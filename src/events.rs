@@ -92,6 +92,11 @@ pub fn warned(id: impl Display, report: impl Display) {
     line("bounce", format_args!("{id}: sender delay notification: {report}"));
 }
 
+/// A report of success to the sender was stored.
+pub fn told_success(id: impl Display, report: impl Display) {
+    line("bounce", format_args!("{id}: sender delivery status notification: {report}"));
+}
+
 /// It has left the queue.
 pub fn removed(id: impl Display) {
     line("qmgr", format_args!("{id}: removed"));
@@ -100,6 +105,21 @@ pub fn removed(id: impl Display) {
 /// It is set aside in failed/.
 pub fn set_aside(id: impl Display, reason: &str) {
     line("qmgr", format_args!("{id}: moved to failed/: {reason}"));
+}
+
+/// Somebody deleted it from the queue.
+pub fn deleted(id: impl Display) {
+    line("qmgr", format_args!("{id}: deleted on request"));
+}
+
+/// Somebody brought it back from failed/.
+pub fn brought_back(id: impl Display) {
+    line("qmgr", format_args!("{id}: brought back from failed/"));
+}
+
+/// It was in failed/ for so long that it is removed for good.
+pub fn aged_out(name: impl Display, days: u64) {
+    line("qmgr", format_args!("{name}: removed from failed/ after {days} days"));
 }
 
 /// It is held until somebody releases it.
@@ -118,6 +138,12 @@ pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Durat
         "smtp",
         format_args!("fatal: account {account}: {relay}: {reason}; mail waits, next try in {} s", again_in.as_secs()),
     );
+}
+
+/// Once per outage: nothing goes on with this account until its owner does something.
+pub fn account_stuck(account: &str, reason: &str) {
+    let crit = if stamp_host().is_none() { CRIT } else { "" };
+    prefixed(crit, "smtp", format_args!("fatal: account {account} needs its owner: {reason}"));
 }
 
 /// The account works again.
@@ -140,12 +166,29 @@ pub fn reloaded(what: &str) {
     line("qmgr", format_args!("{what}"));
 }
 
+/// Nothing goes on until somebody does something.
+pub fn alert(what: impl Display) {
+    line("qmgr", format_args!("fatal: {what}"));
+}
+
+/// What an alert was about is over.
+pub fn recovered(what: impl Display) {
+    line("qmgr", format_args!("{what}"));
+}
+
 /// Something is wrong that costs no mail but needs a person.
 pub fn warning(what: impl Display) {
     line("qmgr", format_args!("warning: {what}"));
 }
 
+/// Priority crit as the journal reads it at the start of a line (sd-daemon(3)).
+const CRIT: &str = "<2>";
+
 fn line(program: &str, text: std::fmt::Arguments<'_>) {
+    prefixed("", program, text);
+}
+
+fn prefixed(prefix: &str, program: &str, text: std::fmt::Arguments<'_>) {
     if SINK.get() == Some(&Sink::Nowhere) {
         return;
     }
@@ -153,7 +196,7 @@ fn line(program: &str, text: std::fmt::Arguments<'_>) {
     let clean: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     let tag = format!("postrider/{program}[{}]", std::process::id());
     let written = match stamp_host() {
-        None => format!("{tag}: {clean}\n"),
+        None => format!("{prefix}{tag}: {clean}\n"),
         Some(host) => format!("{} {host} {tag}: {clean}\n", Zoned::now().strftime("%b %e %H:%M:%S")),
     };
     // A log that cannot be written must not stop the mail.

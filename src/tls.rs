@@ -3,6 +3,7 @@
 //! in `x509`; `stream` is a connection.
 
 pub mod certificate;
+pub mod fingerprint;
 mod stream;
 mod verify;
 mod words;
@@ -18,12 +19,16 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use rustls_platform_verifier::Verifier;
 
 use certificate::Identity;
+use fingerprint::Pins;
+pub use stream::Binding;
 pub use stream::{HandshakeError, TlsStream};
 use verify::Judge;
+use zeroize::Zeroizing;
 
 /// Whom to trust.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +37,17 @@ pub enum Roots<'a> {
     Platform,
     /// Only the certificates of this PEM file; one that is the server's own is enough, CA or not.
     File(&'a Path),
+    /// Only certificates or public keys with one of these SHA-256 fingerprints, whatever else they say.
+    Pins(&'a [[u8; 32]]),
+}
+
+/// The oldest TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Oldest {
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
 }
 
 /// Why TLS cannot be set up on this machine; each says what to do.
@@ -61,6 +77,14 @@ pub enum TlsError {
         /// What is wrong in it.
         problem: String,
     },
+    /// `tls_client_cert` or its key cannot be used.
+    #[error("the client certificate (tls_client_cert {}) cannot be used: {problem}", .path.display())]
+    ClientCertificate {
+        /// The file at fault.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The name is neither a host name nor an address.
     #[error(
         "\"{0}\" is no name that a certificate could carry; set tls_name (letters beyond ASCII in their xn-- form)"
@@ -82,7 +106,8 @@ fn searched() -> String {
 /// The client side: verifies every server, speaks TLS 1.2 and 1.3.
 #[derive(Clone)]
 pub struct Client {
-    config: ClientConfig,
+    oldest: Oldest,
+    shown: Option<Identity>,
     verifier: Arc<dyn ServerCertVerifier>,
     /// Certificates that are trusted as they are (`tls_ca` may hold a server's own).
     pinned: Arc<[CertificateDer<'static>]>,
@@ -105,13 +130,49 @@ impl Client {
                 let certificates = read_certificates(path)?;
                 (only(&certificates, path)?, certificates.into(), Some(path.to_owned()))
             }
+            Roots::Pins(fingerprints) => {
+                let pins: Arc<dyn ServerCertVerifier> = Arc::new(Pins::new(fingerprints, provider()));
+                (pins, Arc::default(), None)
+            }
         };
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
+        Ok(Self { oldest: Oldest::Tls12, shown: None, verifier, pinned, file })
+    }
+
+    /// Speaks nothing older.
+    #[must_use]
+    pub fn at_least(self, oldest: Oldest) -> Self {
+        Self { oldest, ..self }
+    }
+
+    /// Shows a certificate to servers that ask for one (PEM files; the chain and the key may share one).
+    pub fn showing(self, chain: &Path, key: &Path) -> Result<Self, TlsError> {
+        let read = |path: &Path| {
+            std::fs::read(path)
+                .map(Zeroizing::new)
+                .map_err(|error| TlsError::ClientCertificate { path: path.to_owned(), problem: error.to_string() })
+        };
+        let identity = Identity::from_pem(&read(chain)?, &read(key)?)
+            .map_err(|error| TlsError::ClientCertificate { path: chain.to_owned(), problem: error.to_string() })?;
+        if identity.chain.is_empty() {
+            let problem = "there is no certificate in it".to_owned();
+            return Err(TlsError::ClientCertificate { path: chain.to_owned(), problem });
+        }
+        Ok(Self { shown: Some(identity), ..self })
+    }
+
+    fn config(&self, judge: Arc<Judge>) -> Result<ClientConfig, TlsError> {
+        let versions: &[&SupportedProtocolVersion] = match self.oldest {
+            Oldest::Tls12 => &[&TLS13, &TLS12],
+            Oldest::Tls13 => &[&TLS13],
+        };
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(versions)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier.clone())
-            .with_no_client_auth();
-        Ok(Self { config, verifier, pinned, file })
+            .with_custom_certificate_verifier(judge);
+        Ok(match self.shown.clone() {
+            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key)?,
+            None => builder.with_no_client_auth(),
+        })
     }
 
     /// Shakes hands over `io` and verifies that the server is `name` (a host name or an IP address).
@@ -119,8 +180,7 @@ impl Client {
         let bare = name.strip_suffix('.').unwrap_or(name);
         let server = ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::BadName(name.to_owned()))?;
         let judge = Arc::new(Judge::new(self.verifier.clone(), self.pinned.clone(), self.file.clone()));
-        let mut config = self.config.clone();
-        config.dangerous().set_certificate_verifier(judge.clone());
+        let config = self.config(judge.clone())?;
         let connection = ClientConnection::new(Arc::new(config), server).map_err(TlsError::Setup)?;
         TlsStream::handshake(connection.into(), io).map_err(|error| stream::explain(error, &judge))
     }

@@ -15,13 +15,15 @@ const LAYERS: [&[&str]; 6] =
     [&["mail"], &["events", "tls", "config"], &["rules", "spool"], &["submit", "deliver"], &["runner"], &["cli"]];
 
 /// Crates that only certain files may name.
-const DOORS: [(&str, &[&str]); 8] = [
+const DOORS: [(&str, &[&str]); 10] = [
     ("lettre", &["deliver"]),
     ("rustls", &["tls"]),
     ("rustls_platform_verifier", &["tls"]),
     ("rcgen", &["tls"]),
     ("toml", &["config"]),
     ("keyring", &["config"]),
+    ("pcre2", &["config"]),
+    ("hickory_resolver", &["deliver"]),
     ("inotify", &["runner"]),
     ("clap", &["cli"]),
 ];

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Done.
     Ok,
+    /// Done, but something wants a look (`check`), was not found (`lookup`) or is late (`status`).
+    Warnings,
     /// Usage, no recipient.
     Usage,
     /// Nothing storable in the input.
@@ -29,6 +31,10 @@ pub enum Exit {
     NoPermission,
     /// No usable configuration.
     Config,
+    /// `status` alone: somebody is needed.
+    Critical,
+    /// `status` alone: it could not look.
+    CannotTell,
 }
 
 impl Exit {
@@ -37,6 +43,7 @@ impl Exit {
     pub fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
+            Self::Warnings => 1,
             Self::Usage => 64,
             Self::DataError => 65,
             Self::NoInput => 66,
@@ -47,6 +54,8 @@ impl Exit {
             Self::TempFail => 75,
             Self::NoPermission => 77,
             Self::Config => 78,
+            Self::Critical => 2,
+            Self::CannotTell => 3,
         }
     }
 }

@@ -8,13 +8,15 @@ use std::time::Duration;
 use super::exit::{Exit, Failure};
 use crate::config::Config;
 use crate::events;
-use crate::runner::control::{self, Answer, Question, Selection};
+use crate::runner::control::{self, Answer, Question};
 use crate::runner::ears::Ears;
+use crate::runner::selection::Selection;
 use crate::runner::settings::Settings;
 use crate::runner::watch::Watchers;
 use crate::runner::{Engine, Until};
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::spool::{MessageId, Spool};
+use crate::submit::hand_over;
 
 /// Arguments of `flush`.
 #[derive(Debug, clap::Args)]
@@ -44,8 +46,12 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut teller = Teller { selection: selection.clone(), verbose: arguments.verbose, sums: Sums::default() };
     for _ in 0..TRIES {
         let question = Question::Flush { selection: selection.clone() };
-        match control::ask(&spool, &question) {
-            Ok(Some(answers)) => return follow(answers, teller),
+        match control::ask(&spool, &question, None) {
+            Ok(Some(answers)) => match follow(answers, &mut teller)? {
+                Followed::ToTheEnd => return Ok(teller.end()),
+                // It was about to end, or has just begun.
+                Followed::NotAtAll => {}
+            },
             Ok(None) => {}
             Err(error) => {
                 let message = format_args!("cannot talk to the runner of {}: {error}", spool.dir().display());
@@ -53,11 +59,10 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             }
         }
         if let TryLock::Taken(lock) = RunnerLock::try_take(&spool)? {
-            return alone(config, spool, lock, &selection, teller);
+            return alone(config, &spool, lock, &selection, teller);
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    teller.sums = Sums::default();
     Err(Failure::new(
         Exit::TempFail,
         format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
@@ -74,18 +79,33 @@ fn selection(config: &Config, arguments: &Arguments) -> Result<Selection, Failur
         let message = format_args!("no account {name} in {}; there is {}", config.path.display(), known.join(", "));
         return Err(Failure::new(Exit::Usage, message));
     }
-    Ok(Selection { ids, account: arguments.account.clone(), sender: arguments.sender.clone() })
+    let (account, sender) = (arguments.account.clone(), arguments.sender.clone());
+    Ok(Selection { ids, account, sender, ..Selection::default() })
+}
+
+/// How far another process's runner answered.
+enum Followed {
+    ToTheEnd,
+    NotAtAll,
 }
 
 /// Listens to another process's runner.
-fn follow(answers: impl Iterator<Item = std::io::Result<Answer>>, mut teller: Teller) -> Result<Exit, Failure> {
+fn follow(answers: impl Iterator<Item = std::io::Result<Answer>>, teller: &mut Teller) -> Result<Followed, Failure> {
+    let mut heard = false;
     for answer in answers {
+        if !heard && answer.is_err() {
+            return Ok(Followed::NotAtAll);
+        }
+        heard = true;
         let answer =
             answer.map_err(|e| Failure::new(Exit::TempFail, format_args!("the runner stopped answering: {e}")))?;
         if answer == Answer::Finished {
-            return Ok(teller.end());
+            return Ok(Followed::ToTheEnd);
         }
         teller.tell(&answer);
+    }
+    if !heard {
+        return Ok(Followed::NotAtAll);
     }
     Err(Failure::new(Exit::TempFail, "the runner ended before it was done; the mail is still queued (see `mailq`)"))
 }
@@ -93,14 +113,18 @@ fn follow(answers: impl Iterator<Item = std::io::Result<Answer>>, mut teller: Te
 /// Is the runner for as long as it takes.
 fn alone(
     config: &Config,
-    spool: Spool,
+    spool: &Spool,
     lock: RunnerLock,
     selection: &Selection,
     mut teller: Teller,
 ) -> Result<Exit, Failure> {
     let (sender, told) = mpsc::channel();
-    let settings = Settings::new(config.clone(), spool, Arc::new(Watchers::default()));
-    let mut engine = Engine::new(settings, lock, Until::Errands, Ears::default())?;
+    let settings = Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default()));
+    let ears = Ears::default();
+    // Others who want to flush meanwhile ask this runner; where they cannot, they wait for the lock.
+    let _ = control::listen(spool, ears.sender.clone());
+    let mut engine = Engine::new(Arc::new(settings), lock, Until::Errands, ears);
+    engine.take_stock()?;
     engine.flush(selection, sender);
     let printer = std::thread::spawn(move || {
         for told in told {
@@ -111,7 +135,9 @@ fn alone(
         }
         teller.end()
     });
-    engine.run()?;
+    engine.run();
+    // Mail that arrived meanwhile found a runner, which was this one.
+    hand_over::leave_runner_for_rest(config, spool);
     Ok(printer.join().unwrap_or(Exit::OsError))
 }
 
@@ -147,7 +173,14 @@ impl Teller {
                 self.sums.waiting += 1;
                 say(&format!("{id}: waits: {reason}"));
             }
-            Answer::Step { .. } | Answer::Result { .. } | Answer::Waiting { .. } | Answer::Finished => {}
+            Answer::Step { .. }
+            | Answer::Result { .. }
+            | Answer::Waiting { .. }
+            | Answer::Asked { .. }
+            | Answer::Changed { .. }
+            | Answer::Unchanged { .. }
+            | Answer::Active { .. }
+            | Answer::Finished => {}
         }
     }
 

@@ -1,13 +1,23 @@
 //! The command line: the only code that prints or exits. One file per subcommand;
 //! here is which of them, or which personality, was asked for.
 
+pub mod change;
+pub mod check;
 pub mod demo;
 pub mod exit;
 pub mod flush;
+mod harden;
+pub mod history;
+pub mod import;
+pub mod lookup;
+pub mod password;
 pub mod queue;
 pub mod route;
 pub mod run;
 pub mod sendmail;
+pub mod show_config;
+pub mod status;
+pub mod test;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,8 +55,23 @@ enum Command {
     Flush(flush::Arguments),
     /// Look at the queue
     Queue(queue::Arguments),
+    /// What became of mail that has left the queue
+    History(history::Arguments),
+    /// Is mail flowing? One line and an exit code for monitoring: 0 yes, 1 late, 2 stuck, 3 cannot tell
+    Status,
     /// Explain how an address is rewritten and where its mail goes, without sending
     Route(route::Arguments),
+    /// Ask one table for one key
+    Lookup(lookup::Arguments),
+    /// Look for every mistake in config, tables, secrets and spool
+    Check,
+    /// Set, delete or test an account's password
+    #[command(subcommand)]
+    Password(password::Action),
+    /// Make a config from another program's: postfix, msmtp, nullmailer, ssmtp or dma
+    Import(import::Arguments),
+    /// Talk to an account's relay, step by step, and with --to send it a mail
+    Test(test::Arguments),
     /// Show the whole way of a few mails on this machine alone; needs no account and no set-up
     Demo,
     /// Look at the configuration
@@ -58,6 +83,8 @@ enum Command {
 enum ConfigCommand {
     /// Read the configuration, report every fault, print which file it is
     Path,
+    /// Print what is set; with --defaults, everything
+    Show(show_config::Arguments),
 }
 
 /// The program: which personality by name, which subcommand by arguments.
@@ -65,10 +92,9 @@ enum ConfigCommand {
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    match Path::new(&name).file_name().and_then(|name| name.to_str()) {
-        Some("sendmail") => sendmail::main(),
-        Some("mailq") => conclude("mailq", load(None).and_then(|config| queue::mailq(&config))),
-        _ => postrider(),
+    match StartedAs::by_name(&name) {
+        Some(started_as) => sendmail::run(arguments, started_as),
+        None => postrider(),
     }
 }
 
@@ -92,7 +118,17 @@ fn postrider() -> ExitCode {
         Command::Run(arguments) => load(config.as_deref()).and_then(|config| run::run(&config, &arguments)),
         Command::Flush(arguments) => load(config.as_deref()).and_then(|config| flush::run(&config, &arguments)),
         Command::Queue(arguments) => load(config.as_deref()).and_then(|config| queue::run(&config, &arguments)),
+        Command::History(arguments) => load(config.as_deref()).and_then(|config| history::run(&config, &arguments)),
+        Command::Status => return status::run(load(config.as_deref())).into(),
         Command::Route(arguments) => load(config.as_deref()).and_then(|config| route::run(&config, &arguments)),
+        Command::Lookup(arguments) => load(config.as_deref()).and_then(|config| lookup::run(&config, &arguments)),
+        Command::Check => check::run(config.as_deref()),
+        Command::Password(action) => load(config.as_deref()).and_then(|config| password::run(&config, &action)),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Config(ConfigCommand::Show(arguments)) => {
+            load(config.as_deref()).and_then(|config| show_config::run(&config, &arguments))
+        }
+        Command::Test(arguments) => load(config.as_deref()).and_then(|config| test::run(&config, &arguments)),
         Command::Config(ConfigCommand::Path) => load(config.as_deref()).map(|config| {
             println!("{}", config.path.display());
             Exit::Ok
@@ -117,7 +153,9 @@ fn sendmail_arguments() -> Option<(Option<PathBuf>, Vec<OsString>)> {
 }
 
 fn load(named: Option<&Path>) -> Result<Config, Failure> {
-    Ok(locate::load(named)?)
+    let config = locate::load(named)?;
+    harden::keep_memory_private();
+    Ok(config)
 }
 
 /// Says a failure once, in one way, and ends.
@@ -132,3 +170,6 @@ fn conclude(program: &str, result: Result<Exit, Failure>) -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod manuals;

@@ -1,5 +1,5 @@
 //! `mailq` and `postrider queue list`: what waits, in Postfix's layout or as JSON Lines
-//! with `postqueue -j`'s members. `queue show` is in `show`. Nothing here changes the queue.
+//! with `postqueue -j`'s members. `queue show` is in `show`, what changes the queue in `change`.
 
 use std::io::{self, BufWriter, Write};
 
@@ -7,21 +7,32 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::change;
 use super::exit::{Exit, Failure};
 use crate::config::Config;
 use crate::mail::outcome::{Outcome, Status};
+use crate::runner::change::Change;
+use crate::runner::selection::Selection;
 use crate::spool::journal::{Journal, State};
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 mod show;
+mod which;
 
 pub use show::show;
+pub use which::{Look, Which};
 
 /// `postrider queue ...`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
     /// List what waits, oldest first, as mailq does
     List {
+        /// Which messages.
+        #[command(flatten)]
+        which: Which,
+        /// What was set aside in failed/, and why
+        #[arg(long)]
+        failed: bool,
         /// One JSON object a line (postqueue -j's members, and more)
         #[arg(long)]
         json: bool,
@@ -34,6 +45,24 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Do not try these messages until they are released
+    Hold(Chosen),
+    /// Let held messages go
+    Release(Chosen),
+    /// Delete messages: nobody is told, the history has them as deleted
+    Delete(Chosen),
+    /// Make messages due now; those of failed/ come back to the queue
+    Retry(Chosen),
+}
+
+/// Messages to change.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Chosen {
+    #[command(flatten)]
+    which: Which,
+    /// One JSON object a message
+    #[arg(long)]
+    json: bool,
 }
 
 /// How a listing is written.
@@ -79,7 +108,7 @@ impl QueueError {
     fn exit(&self) -> Exit {
         match self {
             Self::NoId(_) => Exit::Usage,
-            Self::Unreadable(_) | Self::Spool(SpoolError::Damaged { .. }) => Exit::DataError,
+            Self::Unreadable(_) | Self::Spool(SpoolError::Damaged { .. } | SpoolError::Newer { .. }) => Exit::DataError,
             Self::Spool(SpoolError::Gone(_)) => Exit::NoInput,
             Self::Spool(SpoolError::NotOurs { .. } | SpoolError::Exposed { .. }) => Exit::NoPermission,
             Self::Spool(SpoolError::Io { error, .. }) if error.kind() == io::ErrorKind::PermissionDenied => {
@@ -108,7 +137,16 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let spool = Spool::find(&config.spool)?;
     let out = &mut io::stdout().lock();
     let shown = match &arguments.command {
-        Command::List { json } => list(spool.as_ref(), Format::chosen(*json), out),
+        Command::Hold(chosen) => return changed(config, Change::Hold, chosen),
+        Command::Release(chosen) => return changed(config, Change::Release, chosen),
+        Command::Delete(chosen) => return changed(config, Change::Delete, chosen),
+        Command::Retry(chosen) => return changed(config, Change::Retry, chosen),
+        Command::List { failed: true, json, .. } => list_failed(spool.as_ref(), Format::chosen(*json), out),
+        Command::List { which, failed: false, json } => {
+            let selection = which.selection(config)?;
+            let look = spool.as_ref().map(|spool| Look::at(config, spool, selection)).unwrap_or_default();
+            list(spool.as_ref(), &look, Format::chosen(*json), out)
+        }
         Command::Show { id, json } => {
             MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone())).and_then(|id| match &spool {
                 Some(spool) => show(spool, &id, Format::chosen(*json), out),
@@ -122,11 +160,16 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 /// `mailq`.
 pub fn mailq(config: &Config) -> Result<Exit, Failure> {
     let spool = Spool::find(&config.spool)?;
-    quiet(list(spool.as_ref(), Format::Text, &mut io::stdout().lock()))
+    let look = spool.as_ref().map(|spool| Look::at(config, spool, Selection::default())).unwrap_or_default();
+    quiet(list(spool.as_ref(), &look, Format::Text, &mut io::stdout().lock()))
+}
+
+fn changed(config: &Config, change: Change, chosen: &Chosen) -> Result<Exit, Failure> {
+    change::run(config, change, &chosen.which, Format::chosen(chosen.json))
 }
 
 /// A reader that went away is no error.
-fn quiet(result: Result<(), QueueError>) -> Result<Exit, Failure> {
+pub(super) fn quiet(result: Result<(), QueueError>) -> Result<Exit, Failure> {
     match result {
         Err(QueueError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Ok),
         other => Ok(other.map(|()| Exit::Ok)?),
@@ -137,13 +180,22 @@ fn quiet(result: Result<(), QueueError>) -> Result<Exit, Failure> {
 struct Entry {
     envelope: Envelope,
     state: State,
+    /// Why it waits, where its recipients have no reason of their own.
+    trouble: Option<String>,
+    account: Option<String>,
+    is_active: bool,
 }
 
 impl Entry {
     fn read(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
         let envelope = spool.open_message(id)?.envelope;
         let state = Journal::peek(spool, id, envelope.recipients.len())?;
-        if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self { envelope, state }) }
+        if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self::of(envelope, state)) }
+    }
+
+    fn of(envelope: Envelope, state: State) -> Self {
+        let account = state.account.clone().or_else(|| envelope.account.clone());
+        Self { envelope, state, trouble: None, account, is_active: false }
     }
 
     /// Recipients that are still waited for, with why; where only the report is still owed, those it is about.
@@ -155,16 +207,21 @@ impl Entry {
             indices.extend(owed.map(|(index, _)| index));
         }
         let outcome = |index: usize| self.state.outcomes.get(index).and_then(Option::as_ref);
+        let why = |index: usize| outcome(index).map(reason).or_else(|| self.trouble.as_deref().map(printable));
         let recipients = self.envelope.recipients.iter().enumerate();
         recipients
             .filter(|(index, _)| indices.binary_search(index).is_ok())
-            .map(|(index, recipient)| (printable(&recipient.address.to_string()), outcome(index).map(reason)))
+            .map(|(index, recipient)| (printable(&recipient.address.to_string()), why(index)))
             .collect()
     }
 
     fn sender(&self) -> String {
-        self.envelope.sender.mailbox().map_or_else(|| "MAILER-DAEMON".to_owned(), |a| printable(&a.to_string()))
+        sender(&self.envelope)
     }
+}
+
+fn sender(envelope: &Envelope) -> String {
+    envelope.sender.mailbox().map_or_else(|| "MAILER-DAEMON".to_owned(), |a| printable(&a.to_string()))
 }
 
 /// Why a recipient waits, in one line.
@@ -176,18 +233,24 @@ fn reason(outcome: &Outcome) -> String {
 }
 
 /// What others wrote, without what could command a terminal or begin a line.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Lists what waits, oldest first; no spool is an empty queue. The first entry is written at once.
-pub fn list(spool: Option<&Spool>, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
+pub fn list(spool: Option<&Spool>, look: &Look, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
     let mut out = BufWriter::with_capacity(64 * 1024, out);
     let (mut count, mut octets, mut unreadable) = (0_u64, 0_u64, Vec::new());
     let ids = spool.map_or(Ok(Vec::new()), Spool::ids)?;
-    for (id, spool) in ids.iter().filter_map(|id| spool.map(|spool| (id, spool))) {
+    for (id, spool) in ids.iter().filter(|id| look.names(id)).filter_map(|id| spool.map(|spool| (id, spool))) {
         let entry = match Entry::read(spool, id) {
-            Ok(entry) => entry,
+            Ok(entry) if !look.is_meant(&entry.envelope, &entry.state) => continue,
+            Ok(entry) => Entry {
+                trouble: look.trouble(&entry.envelope, &entry.state),
+                account: look.account(&entry.envelope, &entry.state),
+                is_active: look.is_active(id),
+                ..entry
+            },
             // Delivered while we were reading.
             Err(SpoolError::Gone(_)) => continue,
             Err(error) => {
@@ -211,11 +274,43 @@ pub fn list(spool: Option<&Spool>, format: Format, out: &mut impl Write) -> Resu
     match (format, count) {
         (Format::Json, _) => {}
         (Format::Text, 0) => writeln!(out, "Mail queue is empty")?,
-        (Format::Text, 1) => writeln!(out, "\n-- {} Kbytes in 1 Request.", octets / 1024)?,
-        (Format::Text, _) => writeln!(out, "\n-- {} Kbytes in {count} Requests.", octets / 1024)?,
+        (Format::Text, _) => totals(count, octets, &mut out)?,
     }
     out.flush()?;
     if unreadable.is_empty() { Ok(()) } else { Err(QueueError::Unreadable(unreadable)) }
+}
+
+/// Lists what is in failed/, oldest first, with why.
+fn list_failed(spool: Option<&Spool>, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
+    let ids = spool.map_or(Ok(Vec::new()), Spool::failed_ids)?;
+    for (id, spool) in ids.iter().filter_map(|id| spool.map(|spool| (id, spool))) {
+        let failed = Failed::read(spool, id);
+        match format {
+            Format::Text => writeln!(out, "{id}  {}\n    {}", failed.sender, printable(&failed.reason))?,
+            Format::Json => {
+                serde_json::to_writer(&mut *out, &failed).map_err(io::Error::from)?;
+                writeln!(out)?;
+            }
+        }
+    }
+    Ok(out.flush()?)
+}
+
+/// A message of failed/, as far as it can be read.
+#[derive(Serialize)]
+struct Failed {
+    queue_name: &'static str,
+    queue_id: MessageId,
+    sender: String,
+    reason: String,
+}
+
+impl Failed {
+    fn read(spool: &Spool, id: &MessageId) -> Self {
+        let envelope = spool.open_failed(id).map(|stored| stored.envelope);
+        let sender = envelope.map_or_else(|_| "(no whole message)".to_owned(), |envelope| sender(&envelope));
+        Self { queue_name: "failed", queue_id: id.clone(), sender, reason: spool.failed_reason(id) }
+    }
 }
 
 const HEADINGS: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
@@ -224,8 +319,13 @@ const REASON_WIDTH: usize = 76;
 
 /// One entry as Postfix writes it with long ids; a reason stands before the recipients that share it.
 fn text(entry: &Entry, before: &str, out: &mut impl Write) -> io::Result<()> {
-    let Entry { envelope, state } = entry;
-    let id = format!("{}{}", envelope.id, if state.held { "!" } else { "" });
+    let Entry { envelope, state, .. } = entry;
+    let mark = match (entry.is_active, state.held) {
+        (true, _) => "*",
+        (false, true) => "!",
+        (false, false) => "",
+    };
+    let id = format!("{}{mark}", envelope.id);
     let arrived = envelope.arrived.to_zoned(TimeZone::system()).strftime("%a %b %e %H:%M:%S");
     writeln!(out, "{before}{id:<17} {:>8} {arrived} {}", envelope.size, entry.sender())?;
     let mut last = String::new();
@@ -240,6 +340,13 @@ fn text(entry: &Entry, before: &str, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{:17} {:8} {:19} {address}", "", "", "")?;
     }
     Ok(())
+}
+
+/// Sendmail's total before Postfix's, which must be the last line: `check_mailq` takes a machine without Postfix for one
+/// with Sendmail, looks for that line alone, and without it calls a full queue empty.
+fn totals(count: u64, octets: u64, out: &mut impl Write) -> io::Result<()> {
+    let requests = if count == 1 { "Request" } else { "Requests" };
+    writeln!(out, "\n\t\tTotal requests: {count}\n-- {} Kbytes in {count} {requests}.", octets / 1024)
 }
 
 /// An entry as `postqueue -j` has it, and our members behind.
@@ -268,13 +375,14 @@ struct ItemRecipient {
 
 impl Item {
     fn new(entry: &Entry) -> Self {
-        let Entry { envelope, state } = entry;
+        let Entry { envelope, state, .. } = entry;
         let recipients: Vec<_> = entry.waiting();
         Self {
-            queue_name: match (state.held, state.attempts) {
-                (true, _) => "hold",
-                (false, 0) => "incoming",
-                (false, _) => "deferred",
+            queue_name: match (entry.is_active, state.held, state.attempts) {
+                (true, ..) => "active",
+                (false, true, _) => "hold",
+                (false, false, 0) => "incoming",
+                (false, false, _) => "deferred",
             },
             queue_id: envelope.id.clone(),
             arrival_time: envelope.arrived.as_second(),
@@ -286,7 +394,7 @@ impl Item {
                 .into_iter()
                 .map(|(address, delay_reason)| ItemRecipient { address, delay_reason })
                 .collect(),
-            account: state.account.clone().or_else(|| envelope.account.clone()),
+            account: entry.account.clone(),
             attempts: state.attempts,
             next_attempt: state.next.map(utc),
             uid: envelope.uid,

@@ -2,16 +2,19 @@
 //! sending. It asks the same pure plan that delivery carries out.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
 use crate::config::caller::Caller;
-use crate::config::{Account, Config, TableSet, TlsMode};
+use crate::config::{self, Account, ArrivalTables, Config, TableFault, TableSet, TlsMode};
 use crate::deliver::plan::{self, Plan};
 use crate::mail::address::{Mailbox, ReversePath};
+use crate::mail::header::{Header, LineKind, line_kind};
 use crate::mail::list;
-use crate::rules::rewrite::Rewritten;
+use crate::rules::arrival::{Arrival, Destination, Step};
+use crate::rules::rewrite::{self, Generic, Rewritten};
 use crate::rules::route::Why;
 use crate::spool::{Body, Envelope, Kind, MessageId, Recipient};
 
@@ -24,43 +27,90 @@ pub struct Arguments {
     /// Envelope sender; default: your login
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     from: Option<String>,
+    /// Show what becomes of this message's header, too
+    #[arg(long, value_name = "FILE")]
+    header: Option<PathBuf>,
+}
+
+/// A message as admission would store it, and how it came to that.
+struct Admitted {
+    envelope: Envelope,
+    given_sender: String,
+    sender_steps: Vec<Step>,
+    /// For each recipient given: its text, its steps, and how many it became.
+    given: Vec<(String, Vec<Step>, usize)>,
 }
 
 /// Explains.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
-    let envelope = envelope(config, arguments)?;
-    let tables = TableSet::load(&config.generic);
-    let all: Vec<usize> = (0..envelope.recipients.len()).collect();
-    let plan = plan::plan(config, &tables, &envelope, &all)
-        .map_err(|no| Failure::new(Exit::Config, format_args!("this mail would wait: {no}")))?;
-    print!("{}", explain(&envelope, &plan));
+    let arriving = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &arriving, include: config::included };
+    let admitted = admit(config, &arrival, arguments)?;
+    let tables = TableSet::load("generic", &config.generic);
+    let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
+    let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
+    let mut text = explain(&admitted, &plan);
+    if let Some(path) = &arguments.header {
+        let generic = Generic { config, tables: &tables };
+        fields(&mut text, path, &arrival, &generic, &plan)?;
+    }
+    print!("{text}");
     Ok(Exit::Ok)
 }
 
-fn envelope(config: &Config, arguments: &Arguments) -> Result<Envelope, Failure> {
-    let sender = match arguments.from.as_deref() {
+fn would_wait(why: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Config, format_args!("this mail would wait: {why}"))
+}
+
+fn admit(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Result<Admitted, Failure> {
+    let given_sender = match arguments.from.as_deref() {
         None => mailbox(config, &Caller::current().login)?,
         Some("" | "<>") => ReversePath::Null,
         Some(text) => mailbox(config, text)?,
     };
-    let recipients = arguments.recipients.iter().flat_map(|text| {
-        let found = list::parse(text.as_bytes());
-        found.into_iter().filter_map(|found| found.spec.qualify(&config.origin)).map(|address| Recipient {
-            given: text.clone(),
-            address,
-            notify: None,
-            orcpt: None,
-        })
-    });
-    Ok(Envelope {
+    let refused = |fault: TableFault| Failure::new(Exit::Config, format_args!("this mail would not be taken: {fault}"));
+    let (sender, sender_steps) = arrival.sender(&given_sender).map_err(refused)?;
+    let (mut recipients, mut given) = (Vec::new(), Vec::new());
+    for text in &arguments.recipients {
+        for address in list::parse(text.as_bytes()).iter().filter_map(|found| found.spec.qualify(&config.origin)) {
+            let (destinations, steps) = match &address {
+                Mailbox::Valid(address) => arrival.recipient(address).map_err(refused)?,
+                Mailbox::Invalid(_) => (Vec::new(), Vec::new()),
+            };
+            let mut became: Vec<Recipient> = destinations.into_iter().map(|one| recipient(text, one)).collect();
+            if became.is_empty() {
+                became.push(unusable(text, &address));
+            }
+            given.push((address.to_string(), steps, became.len()));
+            recipients.extend(became);
+        }
+    }
+    let envelope = envelope(sender, arguments.from.clone(), recipients);
+    Ok(Admitted { envelope, given_sender: given_sender.to_string(), sender_steps, given })
+}
+
+fn recipient(given: &str, destination: Destination) -> Recipient {
+    let (address, refused) = match destination {
+        Destination::Address(address) => (address, None),
+        Destination::Refused(address, why) => (address, Some(why)),
+    };
+    Recipient { given: given.to_owned(), address: Mailbox::Valid(address), notify: None, orcpt: None, refused }
+}
+
+fn unusable(given: &str, address: &Mailbox) -> Recipient {
+    Recipient { given: given.to_owned(), address: address.clone(), notify: None, orcpt: None, refused: None }
+}
+
+fn envelope(sender: ReversePath, submitted_sender: Option<String>, recipients: Vec<Recipient>) -> Envelope {
+    Envelope {
         v: 1,
         id: MessageId::new(0, 0),
         arrived: Timestamp::UNIX_EPOCH,
         uid: 0,
         token: String::new(),
         sender,
-        submitted_sender: arguments.from.clone(),
-        recipients: recipients.collect(),
+        submitted_sender,
+        recipients,
         ret: None,
         envid: None,
         body: Body::SevenBit,
@@ -69,7 +119,7 @@ fn envelope(config: &Config, arguments: &Arguments) -> Result<Envelope, Failure>
         account: None,
         size: 0,
         crc32: 0,
-    })
+    }
 }
 
 fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {
@@ -83,10 +133,15 @@ fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {
     }
 }
 
-fn explain(envelope: &Envelope, plan: &Plan<'_>) -> String {
+fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "sender     <{}>", envelope.sender);
+    let envelope = &admitted.envelope;
+    let _ = writeln!(text, "sender     <{}>", admitted.given_sender);
+    steps(&mut text, &admitted.sender_steps);
     step(&mut text, plan.sender_rewritten.as_ref());
+    if let Some(from) = &plan.from {
+        let _ = writeln!(text, "  from     <{from}> (forced by account {})", plan.account.name);
+    }
     let _ = writeln!(text, "account    {} ({})", plan.account.name, why(&plan.why));
     for relay in &plan.account.relays {
         let mode = match plan.account.tls_mode(relay) {
@@ -97,16 +152,36 @@ fn explain(envelope: &Envelope, plan: &Plan<'_>) -> String {
         let _ = writeln!(text, "relay      {relay}, {mode}, {}", login(plan.account));
     }
     let _ = writeln!(text, "MAIL FROM  <{}>", plan.sender);
-    for one in &plan.recipients {
-        let _ = writeln!(text, "recipient  <{}>", envelope.recipients[one.index].address);
-        step(&mut text, one.rewritten.as_ref());
-        let _ = writeln!(text, "RCPT TO    <{}>", one.address);
-    }
-    for (index, nowhere) in &plan.nowhere {
-        let _ = writeln!(text, "recipient  <{}>", envelope.recipients[*index].address);
-        let _ = writeln!(text, "refused    {} {}", nowhere.code(), nowhere.reason());
+    let mut index = 0;
+    for (given, taken, count) in &admitted.given {
+        let _ = writeln!(text, "recipient  <{given}>");
+        steps(&mut text, taken);
+        for at in index..index + count {
+            if *count > 1 || !taken.is_empty() {
+                let _ = writeln!(text, "becomes    <{}>", envelope.recipients[at].address);
+            }
+            outgoing(&mut text, plan, at);
+        }
+        index += count;
     }
     text
+}
+
+/// What the plan does with one recipient of the envelope.
+fn outgoing(text: &mut String, plan: &Plan<'_>, index: usize) {
+    if let Some(one) = plan.recipients.iter().find(|one| one.index == index) {
+        step(text, one.rewritten.as_ref());
+        let _ = writeln!(text, "RCPT TO    <{}>", one.address);
+    }
+    if let Some((_, nowhere)) = plan.nowhere.iter().find(|(at, _)| *at == index) {
+        let _ = writeln!(text, "refused    {} {}", nowhere.code(), nowhere.reason());
+    }
+}
+
+fn steps(text: &mut String, steps: &[Step]) {
+    for Step { by, key, result, place } in steps {
+        let _ = writeln!(text, "  {by}  {key} -> {result} ({place})");
+    }
 }
 
 fn step(text: &mut String, rewritten: Option<&Rewritten>) {
@@ -114,6 +189,44 @@ fn step(text: &mut String, rewritten: Option<&Rewritten>) {
         None => writeln!(text, "  generic  no row"),
         Some(Rewritten { address, key, place }) => writeln!(text, "  generic  {key} -> <{address}> ({place})"),
     };
+}
+
+/// The fields of a message's header that change, before and after.
+fn fields(
+    text: &mut String,
+    path: &Path,
+    arrival: &Arrival<'_>,
+    generic: &Generic<'_>,
+    plan: &Plan<'_>,
+) -> Result<(), Failure> {
+    let read = std::fs::read(path).map_err(|error| {
+        Failure::new(Exit::NoInput, format_args!("cannot read {}: {error}; name a file with a header", path.display()))
+    })?;
+    let before = Header::read(&header_lines(&read));
+    let after = arrival.header(&rewrite::qualify(&before, &generic.config.origin)).map_err(would_wait)?;
+    let mut after = generic.header(&after).map_err(would_wait)?;
+    if let Some(from) = &plan.from {
+        after = rewrite::force_from(&after, from);
+    }
+    for (before, after) in before.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
+        let _ = writeln!(text, "field      {}", String::from_utf8_lossy(before.raw()).trim_end());
+        let _ = writeln!(text, "becomes    {}", String::from_utf8_lossy(after.raw()).trim_end());
+    }
+    Ok(())
+}
+
+/// The lines up to the first that is no header's, with CRLF.
+fn header_lines(bytes: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if matches!(line_kind(line), LineKind::Blank | LineKind::Other) {
+            break;
+        }
+        lines.extend_from_slice(line);
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
 }
 
 fn why(why: &Why) -> String {

@@ -1,33 +1,45 @@
-//! The command sendmail(8): its errors and exit codes. What its options are is in
-//! `options`; what it does is collect, admit, hand over.
+//! The command sendmail(8) and its names mailq and newaliases: what a call is for, and
+//! taking a message in. Options are in `options`, what they may say in `values`, each
+//! other mode in a file of its own, errors in `failure`.
 
+mod aliases;
+mod failure;
 mod options;
+mod run_queue;
+mod smtp;
+mod values;
+mod verify;
 
-use std::ffi::OsString;
-use std::io::{self, ErrorKind, IsTerminal, Read, Stdin, Write};
+use std::ffi::{OsStr, OsString};
+use std::io::{self, ErrorKind, IsTerminal, Read, Stdin};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use jiff::Zoned;
-
 use super::exit::Exit;
+use super::harden;
+use super::queue;
 use crate::config::caller::Caller;
-use crate::config::{Config, ConfigError, Delivery, locate};
-use crate::spool::{MessageId, Spool, SpoolError};
-use crate::submit::admit::{self, AdmitError};
-use crate::submit::collect::{self, Collected, Request};
-use crate::submit::complete::EnvelopeError;
+use crate::config::{Config, Delivery, clock, locate};
+use crate::spool::{MessageId, Spool};
+use crate::submit::admit;
+use crate::submit::collect::{self, Collected, Request, Sender};
 use crate::submit::hand_over::{self, Handed, Show};
-use crate::submit::head::HeadError;
-use options::{Attempt, Mode, Options, UsageError};
+use crate::submit::mail_back::{self, Failed};
+use failure::{Failure, Program};
+use options::Options;
+use values::{Attempt, Errors, Mode};
 
-/// The name that the command was called by: it decides whose config choice counts.
+/// The name that the command was called by: it decides whose config choice counts, and what is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartedAs {
     /// `sendmail`: web programs pass attacker-made arguments, so `-C` is accepted and ignored.
     Sendmail,
+    /// `mailq`: `sendmail -bp`.
+    Mailq,
+    /// `newaliases`: `sendmail -bi`.
+    Newaliases,
     /// `postrider sendmail`, perhaps with `--config` before it; `-C` counts.
     Subcommand {
         /// What `--config` said.
@@ -35,54 +47,95 @@ pub enum StartedAs {
     },
 }
 
-/// `sendmail ARGS` with this process's arguments.
+impl StartedAs {
+    /// What a program's own name says, with or without folders before it.
+    pub(super) fn by_name(path: &OsStr) -> Option<Self> {
+        match Path::new(path).file_name()?.to_str()? {
+            "sendmail" => Some(Self::Sendmail),
+            "mailq" => Some(Self::Mailq),
+            "newaliases" => Some(Self::Newaliases),
+            _ => None,
+        }
+    }
+
+    fn program(&self) -> Program {
+        Program(match self {
+            Self::Sendmail | Self::Subcommand { .. } => "sendmail",
+            Self::Mailq => "mailq",
+            Self::Newaliases => "newaliases",
+        })
+    }
+
+    /// The mode that the name alone decides.
+    fn mode(&self) -> Option<Mode> {
+        match self {
+            Self::Sendmail | Self::Subcommand { .. } => None,
+            Self::Mailq => Some(Mode::ListQueue),
+            Self::Newaliases => Some(Mode::Aliases),
+        }
+    }
+}
+
+/// The program `sendmail`; also `mailq` and `newaliases`, which Debian has as links to it.
 #[must_use]
 pub fn main() -> ExitCode {
-    run(std::env::args_os().skip(1), StartedAs::Sendmail)
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    run(arguments, StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail))
 }
 
 /// `sendmail ARGS`; the arguments come without the program's name. Silent when all went well.
 pub fn run(arguments: impl Iterator<Item = OsString>, started_as: StartedAs) -> ExitCode {
     // Callers' masks (177 is seen) would make folders of the spool that cannot be entered.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let outcome = match Options::read(arguments) {
-        Ok(options) => act(options, started_as),
+    let program = started_as.program();
+    let (errors, outcome) = match Options::read(arguments) {
+        Ok(options) => {
+            for ignored in &options.ignored {
+                program.warn(ignored);
+            }
+            (options.errors, act(options, started_as))
+        }
         Err(error) => {
-            Patient(io::stdin()).drain();
-            Err(error.into())
+            // mailq and newaliases read no message.
+            if started_as.mode().is_none() {
+                Patient(io::stdin()).drain();
+            }
+            (Errors::Print, Err(error.into()))
         }
     };
     match outcome {
-        Ok(Handed::Over) => ExitCode::SUCCESS,
-        Ok(Handed::Refused(words)) => {
-            let told = line(&format!("every recipient was refused: {words}"));
-            let _ = io::stderr().write_all(told.as_bytes());
-            Exit::Unavailable.into()
-        }
-        Err(failure) => {
-            tell(&failure);
-            failure.exit().into()
-        }
+        Ok(exit) => exit.into(),
+        Err(failure) => program.tell(&failure, errors).into(),
     }
 }
 
-fn act(options: Options, started_as: StartedAs) -> Result<Handed, Failure> {
-    match options.mode {
+fn act(options: Options, started_as: StartedAs) -> Result<Exit, Failure> {
+    let mode = started_as.mode().unwrap_or_else(|| options.mode.clone());
+    match mode {
         Mode::Deliver => deliver(options, started_as),
-        Mode::HostStatus => Ok(Handed::Over),
+        Mode::Nothing => Ok(Exit::Ok),
         // These read no message, so nobody waits for stdin to be read.
-        Mode::ListQueue => Err(Failure::NotBuilt("-bp", "use 'postrider queue list' or mailq")),
-        Mode::Smtp => Err(Failure::NotBuilt("-bs", "have the program call 'sendmail -t' instead")),
-        Mode::Verify => Err(Failure::NotBuilt("-bv", "use 'postrider route ADDRESS --from SENDER'")),
-        Mode::Aliases => Err(Failure::NotBuilt("-bi", "changed tables are read without it")),
-        Mode::Daemon => Err(Failure::NotBuilt("-bd", "use 'postrider run'")),
-        Mode::RunQueue => Err(Failure::NotBuilt("-q", "use 'postrider flush'")),
+        Mode::ListQueue => Ok(queue::mailq(&configured(&options, started_as)?)?),
+        Mode::Aliases => aliases::check(&configured(&options, started_as)?),
+        Mode::Daemon => {
+            let here = Here::find(&options, started_as)?;
+            hand_over::leave_daemon(&here.config, &here.spool);
+            Ok(Exit::Ok)
+        }
+        Mode::Foreground => run_queue::become_runner(&configured(&options, started_as)?),
+        Mode::RunQueue(tests) => {
+            let show = show(&options);
+            run_queue::flush(&Here::find(&options, started_as)?, &tests, show)
+        }
+        Mode::Verify => verify::verify(&Here::find(&options, started_as)?, &options),
+        Mode::Smtp => smtp::serve(Here::find(&options, started_as), &options),
     }
 }
 
 /// Takes a message in. Stdin is read to its end before a failure is told: a caller that still writes
 /// would die of SIGPIPE and never hear of it.
-fn deliver(options: Options, started_as: StartedAs) -> Result<Handed, Failure> {
+fn deliver(options: Options, started_as: StartedAs) -> Result<Exit, Failure> {
     let mut stdin = Patient(io::stdin());
     let here = match Here::find(&options, started_as) {
         Ok(here) => here,
@@ -91,19 +144,34 @@ fn deliver(options: Options, started_as: StartedAs) -> Result<Handed, Failure> {
             return Err(failure);
         }
     };
-    let show = if options.verbosity > 0 && io::stdout().is_terminal() { Show::Conversation } else { Show::Nothing };
-    let manner = match options.attempt {
-        Attempt::AtOnce => Delivery::Interactive,
-        Attempt::AsConfigured => here.config.delivery,
-    };
-    let id = match collect::collect(named(options.request), &mut stdin) {
-        Ok(mut collected) => here.admit(&mut collected)?,
+    let (show, manner, errors) = (show(&options), here.manner(&options), options.errors);
+    let request = named(options.request);
+    let asked = request.sender.clone();
+    let mut collected = match collect::collect(request, &mut stdin) {
+        Ok(collected) => collected,
         Err(error) => {
             stdin.drain();
-            return Err(error.into());
+            return Err(here.returned(error.into(), &asked, None::<&mut Collected<io::Empty>>, errors));
         }
     };
-    Ok(hand_over::hand_over(&here.config, &here.spool, &id, manner, show))
+    let id = match here.admit(&mut collected) {
+        Ok(id) => id,
+        Err(failure) => {
+            let asked = collected.sender.clone();
+            let failure = here.returned(failure, &asked, Some(&mut collected), errors);
+            collected.body.drain();
+            return Err(failure);
+        }
+    };
+    match hand_over::hand_over(&here.config, &here.spool, &id, manner, show) {
+        Handed::Over => Ok(Exit::Ok),
+        Handed::Refused(reason) => Err(Failure::Refused(reason)),
+    }
+}
+
+/// `-v` shows something to a person, and changes nothing for a program.
+fn show(options: &Options) -> Show {
+    if options.verbosity > 0 && io::stdout().is_terminal() { Show::Conversation } else { Show::Nothing }
 }
 
 /// `-F` comes before $NAME, and this before the passwd entry. It is a display name, and proves nothing.
@@ -112,7 +180,18 @@ fn named(request: Request) -> Request {
     Request { full_name, ..request }
 }
 
+fn configured(options: &Options, started_as: StartedAs) -> Result<Config, Failure> {
+    let named = match started_as {
+        StartedAs::Sendmail | StartedAs::Mailq | StartedAs::Newaliases => None,
+        StartedAs::Subcommand { config } => options.config.clone().or(config),
+    };
+    let config = locate::load(named.as_deref())?;
+    harden::keep_memory_private();
+    Ok(config)
+}
+
 /// Where a message is taken in: who calls, by which config, into which spool.
+#[derive(Debug, Clone)]
 struct Here {
     caller: Caller,
     config: Config,
@@ -121,20 +200,45 @@ struct Here {
 
 impl Here {
     fn find(options: &Options, started_as: StartedAs) -> Result<Self, Failure> {
-        let named = match started_as {
-            StartedAs::Sendmail => None,
-            StartedAs::Subcommand { config } => options.config.clone().or(config),
-        };
-        let config = locate::load(named.as_deref())?;
+        let config = configured(options, started_as)?;
         let spool = Spool::open(&config.spool).map_err(Failure::Spool)?;
         Ok(Self { caller: Caller::current(), config, spool })
     }
 
+    fn manner(&self, options: &Options) -> Delivery {
+        match options.attempt {
+            Attempt::AtOnce => Delivery::Interactive,
+            Attempt::AsConfigured => self.config.delivery,
+        }
+    }
+
     fn admit<R: Read>(&self, collected: &mut Collected<R>) -> Result<MessageId, Failure> {
-        admit::admit(collected, &self.config, &self.spool, &self.caller, &Zoned::now()).map_err(|error| {
-            collected.body.drain();
-            error.into()
-        })
+        Ok(admit::admit(collected, &self.config, &self.spool, &self.caller, &clock::now())?)
+    }
+
+    /// Tells the sender by mail, where that is asked for, possible and of use: then the failure is [`Failure::Returned`].
+    fn returned<R: Read>(
+        &self,
+        failure: Failure,
+        sender: &Sender,
+        message: Option<&mut Collected<R>>,
+        errors: Errors,
+    ) -> Failure {
+        let by_mail = matches!(errors, Errors::Mail | Errors::MailAndSucceed) && failure.is_about_the_message();
+        if !by_mail {
+            return failure;
+        }
+        let why = failure.to_string();
+        let failed = Failed { why: &why, sender, message };
+        match mail_back::mail_back(failed, &self.config, &self.spool, &self.caller, &clock::now()) {
+            Ok(Some(id)) => {
+                let manner = self.config.delivery;
+                let _ = hand_over::hand_over(&self.config, &self.spool, &id, manner, Show::Nothing);
+                Failure::Returned(Box::new(failure))
+            }
+            // The error that was to be mailed is the one to print.
+            Ok(None) | Err(_) => failure,
+        }
     }
 }
 
@@ -162,83 +266,24 @@ impl Read for Patient {
     }
 }
 
-/// Why there is no message in the queue.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Usage(#[from] UsageError),
-    #[error("{0} is not there yet; {1}")]
-    NotBuilt(&'static str, &'static str),
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error("cannot open the spool: {0}; the message is not sent, try again later")]
-    Spool(SpoolError),
-    #[error(transparent)]
-    Head(#[from] HeadError),
-    #[error(transparent)]
-    Admit(#[from] AdmitError),
-}
-
-impl Failure {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Usage(_) | Self::NotBuilt(..) | Self::Admit(AdmitError::Envelope(EnvelopeError::NoRecipients)) => {
-                Exit::Usage
-            }
-            Self::Head(HeadError::TooLong)
-            | Self::Admit(AdmitError::Envelope(
-                EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. },
-            )) => Exit::DataError,
-            Self::Head(HeadError::Read(_)) | Self::Admit(AdmitError::Read(_) | AdmitError::Random(_)) => Exit::OsError,
-            Self::Spool(_) | Self::Admit(AdmitError::TooBig(_) | AdmitError::NoRoom { .. } | AdmitError::Spool(_)) => {
-                Exit::TempFail
-            }
-            Self::Config(_) => Exit::Config,
-        }
-    }
-}
-
-/// One line on stderr; callers show no more, and some take the first line for all of it.
-fn tell(failure: &Failure) {
-    let _ = io::stderr().write_all(line(&failure.to_string()).as_bytes());
-}
-
-fn line(text: &str) -> String {
-    let mut lines = text.lines();
-    let first = lines.next().unwrap_or_default();
-    let more = match lines.count() {
-        0 => String::new(),
-        more => format!(" (and {more} more)"),
-    };
-    let plain: String = first.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
-    format!("sendmail: {plain}{more}\n")
-}
-
+/// What the option tables hold, for the test that compares them with the manual page.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(super) mod vocabulary {
+    use super::{options, values};
 
-    #[test]
-    fn a_failure_is_one_line() {
-        assert_eq!(line("a\nb\nc"), "sendmail: a (and 2 more)\n");
-        assert_eq!(line("a\x1b[31m"), "sendmail: a?[31m\n");
-        assert_eq!(line(""), "sendmail: \n");
+    pub fn letters() -> Vec<char> {
+        options::letters().map(char::from).collect()
     }
 
-    #[test]
-    fn exit_codes_say_what_happened() {
-        let envelope = |error| Failure::Admit(AdmitError::Envelope(error));
-        for (failure, code) in [
-            (Failure::Usage(UsageError::MissingValue('f')), 64),
-            (Failure::NotBuilt("-bs", ""), 64),
-            (envelope(EnvelopeError::NoRecipients), 64),
-            (envelope(EnvelopeError::NoUsableRecipient("-i".to_owned())), 65),
-            (Failure::Head(HeadError::TooLong), 65),
-            (Failure::Head(HeadError::Read(io::Error::other("x"))), 71),
-            (Failure::Admit(AdmitError::TooBig(1)), 75),
-            (Failure::Config(ConfigError::Missing(Vec::new())), 78),
-        ] {
-            assert_eq!(failure.exit().code(), code, "{failure}");
-        }
+    pub fn words() -> Vec<&'static str> {
+        options::words().collect()
+    }
+
+    pub fn modes() -> Vec<char> {
+        values::MODES.iter().map(|(letter, _)| char::from(*letter)).collect()
+    }
+
+    pub fn errors() -> Vec<char> {
+        values::ERRORS.iter().map(|(letter, _)| char::from(*letter)).collect()
     }
 }

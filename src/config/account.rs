@@ -1,10 +1,12 @@
 //! `[account.NAME]`: a named provider login, as checked values.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::relay::Relay;
+use super::relay::{Lookup, Relay};
 use super::secret::Password;
+use crate::mail::address::Address;
 
 /// When TLS begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +19,35 @@ pub enum TlsMode {
     None,
 }
 
+/// The oldest TLS that is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMin {
+    /// RFC 5246.
+    #[default]
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
 /// A SASL mechanism of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mechanism {
+    /// RFC 4422, appendix A: the client's certificate says who logs in.
+    External,
+    /// RFC 7677, bound to the TLS connection.
+    ScramSha256Plus,
+    /// RFC 5802, bound to the TLS connection.
+    ScramSha1Plus,
+    /// RFC 7677.
+    ScramSha256,
+    /// RFC 5802.
+    ScramSha1,
+    /// RFC 2195.
+    CramMd5,
+    /// RFC 7628; the password is a token.
+    OAuthBearer,
+    /// Google's and Microsoft's; the password is a token.
+    XOAuth2,
     /// RFC 4616.
     Plain,
     /// draft-murchison-sasl-login.
@@ -28,17 +56,78 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, safest first.
-    pub const ALL: [Self; 2] = [Self::Plain, Self::Login];
+    pub const ALL: [Self; 10] = [
+        Self::External,
+        Self::ScramSha256Plus,
+        Self::ScramSha1Plus,
+        Self::ScramSha256,
+        Self::ScramSha1,
+        Self::CramMd5,
+        Self::OAuthBearer,
+        Self::XOAuth2,
+        Self::Plain,
+        Self::Login,
+    ];
+
+    /// Those that are allowed where `auth` is not set: a password is not a token.
+    #[must_use]
+    pub fn usual() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|mechanism| !mechanism.wants_token()).collect()
+    }
 
     /// The name on the wire.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::External => "EXTERNAL",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::XOAuth2 => "XOAUTH2",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
         }
     }
+
+    /// Whether what the password source gives is taken for an OAuth 2.0 access token.
+    #[must_use]
+    pub fn wants_token(self) -> bool {
+        matches!(self, Self::OAuthBearer | Self::XOAuth2)
+    }
 }
+
+/// `[account.NAME.timeouts]`: limits of single steps; `None`: as `timeout` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StepLimits {
+    /// TCP, per address.
+    pub connect: Option<Duration>,
+    /// The 220 banner.
+    pub greeting: Option<Duration>,
+    /// EHLO and HELO.
+    pub helo: Option<Duration>,
+    /// The STARTTLS command, then the handshake.
+    pub starttls: Option<Duration>,
+    /// Each reply of the AUTH exchange.
+    pub auth: Option<Duration>,
+    /// MAIL, and RSET before it.
+    pub mail: Option<Duration>,
+    /// RCPT.
+    pub rcpt: Option<Duration>,
+    /// DATA, up to its 354.
+    pub data: Option<Duration>,
+    /// Each progress in sending.
+    pub block: Option<Duration>,
+    /// The reply to the end of the content.
+    pub last: Option<Duration>,
+    /// QUIT.
+    pub quit: Option<Duration>,
+}
+
+/// The SHA-256 of a certificate or of a public key.
+pub type Fingerprint = [u8; 32];
 
 /// A provider login: relays, TLS policy, credential, senders.
 #[derive(Debug, Clone)]
@@ -53,11 +142,17 @@ pub struct Account {
     pub tls_ca: Option<PathBuf>,
     /// The name that the certificate must match instead of the relay's.
     pub tls_name: Option<String>,
+    /// Certificates or public keys to trust, whatever their names, dates and issuers; empty: not used.
+    pub tls_fingerprint: Vec<Fingerprint>,
+    /// PEM files of the client's certificate chain and of its key.
+    pub tls_client: Option<(PathBuf, PathBuf)>,
+    /// The oldest TLS that is spoken.
+    pub tls_min: TlsMin,
     /// Login name; none: no AUTH.
     pub username: Option<String>,
     /// Where the password is.
     pub password: Option<Password>,
-    /// Allowed mechanisms, as listed; empty list in the file is an error, absent means all.
+    /// Allowed mechanisms, as listed; empty list in the file is an error, absent means the usual ones.
     pub auth: Vec<Mechanism>,
     /// Exact addresses, bare logins, and `@domain`, as written.
     pub senders: Vec<String>,
@@ -65,18 +160,32 @@ pub struct Account {
     pub sender_grace: Duration,
     /// One limit for every phase; none: those of RFC 5321 section 4.5.3.2.
     pub timeout: Option<Duration>,
+    /// Limits of single steps.
+    pub timeouts: StepLimits,
+    /// Addresses of this machine to connect from, one of each family at most; empty: the system's choice.
+    pub source_address: Vec<IpAddr>,
+    /// Messages that may be begun in any minute, over all sessions.
+    pub max_per_minute: Option<usize>,
+    /// Whether small messages may be sent along with their envelope (BDAT), before any reply.
+    pub early_data: bool,
     /// Sessions at once.
     pub max_connections: usize,
     /// Messages before a session is closed and opened anew.
     pub max_messages_per_connection: usize,
     /// The account accepts sending its credential without TLS.
     pub allow_plaintext: bool,
+    /// Takes the place of the envelope sender (not of the null sender) and of the addresses in From.
+    pub from: Option<Address>,
 }
 
 impl Account {
     /// The TLS mode for a relay of this account.
     #[must_use]
     pub fn tls_mode(&self, relay: &Relay) -> TlsMode {
-        self.tls.unwrap_or(if relay.port == 465 { TlsMode::Implicit } else { TlsMode::Starttls })
+        self.tls.unwrap_or(if relay.port == 465 || relay.lookup == Lookup::Submissions {
+            TlsMode::Implicit
+        } else {
+            TlsMode::Starttls
+        })
     }
 }

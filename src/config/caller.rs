@@ -4,6 +4,7 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use nix::unistd::{Gid, Uid, User};
 
@@ -21,9 +22,14 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// This process's. A passwd database that cannot be read counts as one without the entry.
+    /// This process's, looked up once. A passwd database that cannot be read counts as one without the entry.
     #[must_use]
     pub fn current() -> Self {
+        static CURRENT: OnceLock<Caller> = OnceLock::new();
+        CURRENT.get_or_init(Self::look_up).clone()
+    }
+
+    fn look_up() -> Self {
         let uid = Uid::effective();
         match User::from_uid(uid) {
             Ok(Some(user)) if !user.name.is_empty() => Self::from_entry(uid.as_raw(), user),

@@ -20,10 +20,20 @@ pub const TOP_KEYS: &[Key] = &[
     key("hostname", "EHLO name and Message-ID domain; default: this machine's full name"),
     key("origin", "completes addresses without a domain; default: hostname"),
     key("default_account", "account for senders that no account names; default: the only account"),
-    key("postmaster", "where bounces of bounces go; default: root"),
+    key("postmaster", "where bounces of bounces and alarms go; default: root"),
+    key("on_stuck", "command that is run once when an account stays in trouble: [WORD, ...]; default: none"),
+    key("on_stuck_after", "how long an account is in trouble before on_stuck is run; default: 1h"),
     key("delivery", "queue, background or interactive; default: background, in system mode queue"),
     key("spool", "the spool directory; default: ~/.local/state/postrider"),
     key("generic", "tables that give local addresses their Internet form, on the way out; default: none"),
+    key("canonical", "tables for sender and recipients on arrival, envelope and header; default: none"),
+    key("sender_canonical", "the same for the sender alone, before canonical; default: none"),
+    key("recipient_canonical", "the same for recipients alone, before canonical; default: none"),
+    key("virtual", "tables that give envelope recipients other addresses, on arrival; default: none"),
+    key("aliases", "aliases(5) files for recipients of this machine; default: none"),
+    key("masquerade_domains", "domains that hide the hosts below them, in sender and header; default: none"),
+    key("masquerade_exceptions", "users whose addresses are not masqueraded; default: none"),
+    key("propagate_extensions", "maps that keep an extension their key has not; default: canonical and virtual"),
     key("recipient_delimiter", "divides user from extension in user+extension; default: +"),
     key("received", "whether a Received field is added; default: true"),
     key("account", "[account.NAME]: a provider login; at least one"),
@@ -36,15 +46,42 @@ pub const ACCOUNT_KEYS: &[Key] = &[
     key("tls", "starttls, implicit or none; default: implicit on port 465, else starttls"),
     key("tls_ca", "PEM file of the only roots to trust; default: the system's"),
     key("tls_name", "name that the certificate must match; default: the relay's"),
+    key("tls_fingerprint", "SHA-256 of the certificate or public key that is trusted as it is; default: none"),
+    key("tls_client_cert", "PEM file of a certificate to show to the server; default: none"),
+    key("tls_client_key", "PEM file of that certificate's key; default: the same file"),
+    key("tls_min", "oldest TLS that is spoken, 1.2 or 1.3; default: 1.2"),
     key("username", "login name; default: none, no AUTH"),
-    key("password", "a text, { file = PATH } or { command = [WORD, ...] }"),
-    key("auth", "allowed mechanisms: plain, login; default: the safest offered"),
+    key("password", "a text, { file = PATH }, { command = [WORD, ...] }, { credential = NAME } or { keyring = true }"),
+    key(
+        "auth",
+        "allowed mechanisms, such as scram-sha-256, plain, xoauth2; default: the safest offered for a password",
+    ),
     key("senders", "senders that this account serves: user@domain, user, @domain; default: none"),
     key("sender_grace", "how long a refused sender waits for its owner to mend it; default: 1d"),
     key("timeout", "one limit for every step of the conversation; default: those of RFC 5321"),
+    key("timeouts", "[account.NAME.timeouts]: limits of single steps"),
+    key("source_address", "address of this machine to connect from, or one of each family; default: any"),
     key("max_connections", "sessions at once; default: 2"),
     key("max_messages_per_connection", "messages before a session is closed and opened anew; default: 100"),
+    key("max_per_minute", "messages begun in any minute; default: no limit"),
+    key("early_data", "send small messages along with their envelope where the server has CHUNKING; default: false"),
     key("allow_plaintext", "send the password without TLS; default: false"),
+    key("from", "address that takes the place of the envelope sender and of From; default: none"),
+];
+
+/// In `[account.NAME.timeouts]`.
+pub const TIMEOUT_KEYS: &[Key] = &[
+    key("connect", "the TCP connection, per address; default: 30s"),
+    key("greeting", "the server's first words; default: 5m"),
+    key("helo", "EHLO; default: 5m"),
+    key("starttls", "STARTTLS, then the handshake; default: 5m"),
+    key("auth", "each reply of the login; default: 5m"),
+    key("mail", "MAIL FROM; default: 5m"),
+    key("rcpt", "RCPT TO; default: 5m"),
+    key("data", "DATA; default: 2m"),
+    key("block", "each progress in sending; default: 3m"),
+    key("final", "the reply to the end of the content; default: 10m"),
+    key("quit", "QUIT; default: 5s"),
 ];
 
 /// In `[queue]`.
@@ -62,6 +99,8 @@ pub const QUEUE_KEYS: &[Key] = &[
 pub const PASSWORD_KEYS: &[Key] = &[
     key("file", "file whose first line is the password"),
     key("command", "command whose output's first line is the password"),
+    key("credential", "name of a systemd credential (LoadCredential=)"),
+    key("keyring", "true: the desktop's keyring has it"),
 ];
 
 /// The name nearest to a mistyped one, if one is near enough to be meant.
@@ -119,12 +158,12 @@ mod tests {
     #[test]
     fn every_key_stands_in_the_man_page() {
         let page = include_str!("../../man/postrider.toml.5");
-        for key in TOP_KEYS.iter().chain(ACCOUNT_KEYS).chain(QUEUE_KEYS).chain(PASSWORD_KEYS) {
+        for key in TOP_KEYS.iter().chain(ACCOUNT_KEYS).chain(TIMEOUT_KEYS).chain(QUEUE_KEYS).chain(PASSWORD_KEYS) {
             let named = page.lines().any(|line| {
                 let words: Vec<_> = line.split_whitespace().collect();
                 words.starts_with(&[".It", "Cm", key.name])
-                    || line == format!(".Ss [{}]", key.name)
-                    || (key.name == "account" && line == ".Ss [account.NAME]")
+                    || line == format!(".Ss [{}]\\&", key.name)
+                    || (key.name == "account" && line == ".Ss [account.NAME]\\&")
             });
             assert!(named, "{} is missing in postrider.toml.5", key.name);
         }

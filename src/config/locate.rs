@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 use zeroize::Zeroizing;
 
-use super::caller::Caller;
+use super::caller::{self, Caller};
 use super::read::{Readers, Surroundings, read_in};
 use super::{Config, ConfigError, Fault, hostname, open};
 
@@ -46,7 +46,7 @@ struct Standing {
 /// Finds, checks and reads the configuration for this process.
 pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
     let caller = Caller::current();
-    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && environment_is_ours());
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && caller::environment_is_trusted());
     let here = std::env::current_dir().unwrap_or_default();
     let candidates = candidates(&caller, named.map(|path| here.join(path)), variable.map(|path| here.join(path)));
     load_first(&caller, &candidates)
@@ -176,27 +176,6 @@ fn utf8<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
         let message = "a byte that is not UTF-8: save the file as UTF-8".to_owned();
         ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line, column, message }] }
     })
-}
-
-/// Whether the environment was made by someone with this process's own rights: the ids
-/// agree, and the kernel did not raise any right at exec (`AT_SECURE`: set-id bits, file
-/// capabilities).
-fn environment_is_ours() -> bool {
-    use rustix::process::{getegid, geteuid, getgid, getuid};
-    // The vector cannot be read where /proc is absent or the program was raised: not ours, then.
-    let raised = std::fs::read("/proc/self/auxv").map_or(true, |vector| at_secure(&vector));
-    getuid() == geteuid() && getgid() == getegid() && !raised
-}
-
-/// `AT_SECURE` in an auxiliary vector: pairs of words; true where it is missing.
-fn at_secure(vector: &[u8]) -> bool {
-    const AT_SECURE: usize = 23;
-    const WORD: usize = size_of::<usize>();
-    let word = |bytes: &[u8]| bytes.try_into().map_or(usize::MAX, usize::from_ne_bytes);
-    vector
-        .chunks_exact(2 * WORD)
-        .find(|pair| word(&pair[..WORD]) == AT_SECURE)
-        .is_none_or(|pair| word(&pair[WORD..]) != 0)
 }
 
 #[cfg(test)]
@@ -330,16 +309,5 @@ mod tests {
         assert_eq!(default_spool(Path::new(SYSTEM_CONFIG), home), Some(PathBuf::from(SYSTEM_SPOOL)));
         assert_eq!(default_spool(Path::new("/x/c.toml"), home), Some("/home/me/.local/state/postrider".into()));
         assert_eq!(default_spool(Path::new("/x/c.toml"), None), None);
-    }
-
-    #[test]
-    fn raised_rights_are_seen_in_the_auxiliary_vector() {
-        let vector = |pairs: &[(usize, usize)]| -> Vec<u8> {
-            pairs.iter().flat_map(|&(kind, value)| [kind.to_ne_bytes(), value.to_ne_bytes()].concat()).collect()
-        };
-        assert!(!at_secure(&vector(&[(6, 4096), (23, 0), (0, 0)])));
-        assert!(at_secure(&vector(&[(6, 4096), (23, 1), (0, 0)])));
-        assert!(at_secure(&vector(&[(6, 4096), (0, 0)])));
-        assert!(at_secure(b"short"));
     }
 }

@@ -4,13 +4,17 @@
 
 pub mod account;
 pub mod caller;
+pub mod clock;
 pub mod fault;
 pub mod hostname;
+pub mod import;
 pub mod keys;
 pub mod locate;
 mod open;
+pub mod outline;
 pub mod read;
 pub mod relay;
+pub mod rewriting;
 pub mod secret;
 pub mod table;
 pub mod units;
@@ -18,10 +22,11 @@ pub mod units;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use account::{Account, Mechanism, TlsMode};
+pub use account::{Account, Fingerprint, Mechanism, StepLimits, TlsMin, TlsMode};
 pub use fault::{ConfigError, Fault};
+pub use rewriting::{Propagates, Rewriting};
 pub use secret::{Password, Secret};
-pub use table::{Hit, TableFault, TableSet, TableSource};
+pub use table::{ArrivalTables, Dialect, Hit, Span, TableFault, TableSet, TableSource, included};
 
 /// How a message leaves once it is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +52,10 @@ pub struct Config {
     pub default_account: Option<String>,
     /// Where bounces of bounces go; bare or complete, as written.
     pub postmaster: String,
+    /// The words of a command that is run when an account has been in trouble for `on_stuck_after`; empty: none.
+    pub on_stuck: Vec<String>,
+    /// See `on_stuck`.
+    pub on_stuck_after: Duration,
     /// How messages leave.
     pub delivery: Delivery,
     /// The spool directory, absolute.
@@ -55,6 +64,8 @@ pub struct Config {
     pub received: bool,
     /// Sources of the generic map, in order.
     pub generic: Vec<TableSource>,
+    /// What is done to addresses on arrival.
+    pub rewriting: Rewriting,
     /// The characters that divide a local part from its extension; empty: none.
     pub recipient_delimiter: String,
     /// In the order of the file.
@@ -87,6 +98,14 @@ impl Config {
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// Whether a provider keeps mailboxes under this domain, as far as the config tells: an account logs in with
+    /// an address there. An `origin` like that is a real domain, and mail to it has somewhere to go.
+    #[must_use]
+    pub fn is_providers_domain(&self, domain: &str) -> bool {
+        let logins = self.accounts.iter().filter_map(|account| account.username.as_deref());
+        logins.filter_map(|login| login.rsplit_once('@')).any(|(_, at)| at.eq_ignore_ascii_case(domain))
     }
 
     /// Whether a domain is one of this machine's own names: hostname, its short form, origin, `localhost`.

@@ -4,9 +4,11 @@
 
 mod account;
 mod faults;
-mod generic;
+mod rewriting;
 mod section;
+mod tables;
 mod top;
+mod transport;
 
 use std::path::{Path, PathBuf};
 

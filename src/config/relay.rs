@@ -11,6 +11,10 @@ pub enum Lookup {
     Address,
     /// `host`: MX, then addresses.
     Mx,
+    /// `srv:domain`: SRV of `_submissions._tcp`, then of `_submission._tcp` (RFC 6186, RFC 8314).
+    Srv,
+    /// An answer of `_submissions._tcp`: TLS from the first byte, whatever the port.
+    Submissions,
 }
 
 /// One host and port to submit to.
@@ -51,6 +55,9 @@ pub enum RelayError {
     /// A service name that nobody here knows.
     #[error("the service name is not known: use submission (587), submissions (465), smtp (25), or the port's number")]
     UnknownService,
+    /// `srv:` without a domain name behind it.
+    #[error("behind srv: stands a domain alone, without a port: write \"srv:example.com\"")]
+    BadSrv,
     /// `smtps://host` and the like.
     #[error("it is written as a URL: write only the host and port, as in \"[smtp.example.com]:465\"")]
     Url,
@@ -62,6 +69,11 @@ impl Relay {
     pub fn parse(text: &str, services: impl Fn(&str) -> Option<u16>) -> Result<Self, RelayError> {
         if text.contains("://") {
             return Err(RelayError::Url);
+        }
+        if let Some(domain) = text.strip_prefix("srv:") {
+            let is_name = is_host(domain) && domain.parse::<Ipv4Addr>().is_err() && !domain.contains(':');
+            let srv = Self { host: domain.to_owned(), port: SUBMISSION, lookup: Lookup::Srv };
+            return if is_name { Ok(srv) } else { Err(RelayError::BadSrv) };
         }
         let (host, port, lookup) = split(text)?;
         if host.is_empty() {
@@ -149,7 +161,8 @@ pub fn service_port(services: &str, name: &str) -> Option<u16> {
 impl fmt::Display for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.lookup {
-            Lookup::Address => write!(f, "[{}]:{}", self.host, self.port),
+            Lookup::Srv => write!(f, "srv:{}", self.host),
+            Lookup::Address | Lookup::Submissions => write!(f, "[{}]:{}", self.host, self.port),
             Lookup::Mx => write!(f, "{}:{}", self.host, self.port),
         }
     }
@@ -181,6 +194,7 @@ mod tests {
             ("192.0.2.1:25", "[192.0.2.1]:25"),
             ("[a.example]:mine", "[a.example]:2525"),
             ("[a.example]:ssmtp", "[a.example]:465"),
+            ("srv:isp.example", "srv:isp.example"),
         ] {
             assert_eq!(shown(text), Ok(relay.to_owned()), "{text}");
         }
@@ -205,6 +219,8 @@ mod tests {
             ("a.example:65536", RelayError::BadPort),
             ("a.example:odd", RelayError::UnknownService),
             ("smtps://a.example", RelayError::Url),
+            ("srv:a.example:587", RelayError::BadSrv),
+            ("srv:", RelayError::BadSrv),
         ] {
             assert_eq!(shown(text), Err(error), "{text}");
         }

@@ -2,7 +2,11 @@
 //! The value lives in [`Secret`], which does not print and is wiped.
 
 mod command;
+mod credential;
 mod file;
+mod keyring;
+
+pub use self::keyring::{delete as delete_in_keyring, store as store_in_keyring};
 
 use std::fmt;
 use std::path::PathBuf;
@@ -42,6 +46,10 @@ pub enum Password {
     File(PathBuf),
     /// `{ command = [...] }`, run at the moment of use; the first line of its output.
     Command(Vec<String>),
+    /// `{ credential = "NAME" }`: systemd's `LoadCredential=`.
+    Credential(String),
+    /// `{ keyring = true }`: the Secret Service, under this account's name.
+    Keyring(String),
 }
 
 /// Why a password is not to be had; the text says what was tried and what mends it.
@@ -55,7 +63,7 @@ impl Password {
     pub fn file(&self) -> Option<&std::path::Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Literal(_) | Self::Command(_) => None,
+            Self::Literal(_) | Self::Command(_) | Self::Credential(_) | Self::Keyring(_) => None,
         }
     }
 
@@ -65,6 +73,8 @@ impl Password {
             Self::Literal(secret) => Ok(secret.clone()),
             Self::File(path) => file::fetch(path),
             Self::Command(words) => command::fetch(words, command::PATIENCE),
+            Self::Credential(name) => credential::fetch(name),
+            Self::Keyring(account) => keyring::fetch(account),
         }
     }
 }

@@ -1,13 +1,24 @@
-//! Lookup tables: Postfix's text format (table(5), postmap(1) source) and inline TOML
-//! tables, loaded into memory and looked up by key. Which keys are asked for, and
+//! Lookup tables: Postfix's text format (table(5), postmap(1) source), pattern tables,
+//! aliases(5) and inline TOML tables, loaded into memory and looked up by key. Which keys are asked for, and
 //! what an answer means, is `rules`' business.
 
+mod arrival;
+mod content;
 mod file;
+mod include;
+mod pattern;
+mod posix;
 mod text;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
+pub use self::arrival::ArrivalTables;
+pub use self::include::included;
+pub use self::pattern::Dialect;
+pub(super) use self::text::rows_of_text;
+
+use self::content::Format;
 use self::file::FileTable;
 use self::text::fold;
 
@@ -18,6 +29,30 @@ pub enum TableSource {
     Inline(Vec<(String, String)>),
     /// A text source, absolute path.
     Text(PathBuf),
+    /// A text source in aliases(5) format, absolute path.
+    Aliases(PathBuf),
+    /// A pattern table, absolute path.
+    Pattern(Dialect, PathBuf),
+}
+
+impl TableSource {
+    /// The file it is in, where it is in one.
+    #[must_use]
+    pub fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Inline(_) => None,
+            Self::Text(path) | Self::Aliases(path) | Self::Pattern(_, path) => Some(path),
+        }
+    }
+}
+
+/// How much of an address a key is. Pattern tables are asked for the whole only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// All of it.
+    Whole,
+    /// Without extension or domain, or the domain alone.
+    Part,
 }
 
 /// An answer: the value of a row, and where the row stands.
@@ -25,7 +60,7 @@ pub enum TableSource {
 pub struct Hit {
     /// The right-hand side, trimmed.
     pub value: String,
-    /// `file:line`, or `generic (inline)`.
+    /// `file:line`, or `generic (inline)` with the option's name.
     pub place: String,
 }
 
@@ -43,17 +78,20 @@ pub struct TableSet {
 #[derive(Debug)]
 enum Table {
     /// Values by folded key.
-    Inline(HashMap<String, String>),
-    Text(Box<FileTable>),
+    Inline {
+        rows: HashMap<String, String>,
+        place: String,
+    },
+    File(Box<FileTable>),
 }
 
 impl TableSet {
-    /// Loads all sources; what cannot be loaded answers with a [`TableFault`].
+    /// Loads all sources of the option; what cannot be loaded answers with a [`TableFault`].
     /// A file that was changed a moment ago is waited for, two seconds at most: it may
     /// be half written.
     #[must_use]
-    pub fn load(sources: &[TableSource]) -> Self {
-        Self { tables: sources.iter().map(Table::load).collect() }
+    pub fn load(option: &str, sources: &[TableSource]) -> Self {
+        Self { tables: sources.iter().map(|source| Table::load(option, source)).collect() }
     }
 
     /// Looks again at files that changed (unchanged for two seconds, read consistently).
@@ -61,17 +99,24 @@ impl TableSet {
     pub fn refresh(&mut self) {
         for table in &mut self.tables {
             match table {
-                Table::Inline(_) => {}
-                Table::Text(file) => file.refresh(),
+                Table::Inline { .. } => {}
+                Table::File(file) => file.refresh(),
             }
         }
     }
 
-    /// The first row for this key, in the order of the sources; keys are compared lower-cased.
-    pub fn lookup(&self, key: &str) -> Result<Option<Hit>, TableFault> {
-        let key = fold(key);
+    /// Whether there is nothing to ask.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// The first row for this key, in the order of the sources; keys are compared lower-cased,
+    /// patterns see the key as it is.
+    pub fn lookup(&self, key: &str, span: Span) -> Result<Option<Hit>, TableFault> {
+        let folded = fold(key);
         for table in &self.tables {
-            if let Some(hit) = table.lookup(&key)? {
+            if let Some(hit) = table.lookup(key, &folded, span)? {
                 return Ok(Some(hit));
             }
         }
@@ -82,34 +127,37 @@ impl TableSet {
     #[must_use]
     pub fn faults(&self) -> Vec<TableFault> {
         let faults = self.tables.iter().map(|table| match table {
-            Table::Inline(_) => Vec::new(),
-            Table::Text(file) => file.faults(),
+            Table::Inline { .. } => Vec::new(),
+            Table::File(file) => file.faults(),
         });
         faults.flatten().collect()
     }
 }
 
 impl Table {
-    fn load(source: &TableSource) -> Self {
+    fn load(option: &str, source: &TableSource) -> Self {
+        let file = |path, format| Self::File(Box::new(FileTable::load(path, format)));
         match source {
-            TableSource::Text(path) => Self::Text(Box::new(FileTable::load(path))),
+            TableSource::Text(path) => file(path, Format::Text),
+            TableSource::Aliases(path) => file(path, Format::Aliases),
+            TableSource::Pattern(dialect, path) => file(path, Format::Patterns(*dialect)),
             TableSource::Inline(rows) => {
                 let mut by_key = HashMap::new();
                 for (key, value) in rows {
                     // The first counts, as in a text table.
                     by_key.entry(fold(key).into_owned()).or_insert_with(|| value.trim().to_owned());
                 }
-                Self::Inline(by_key)
+                Self::Inline { rows: by_key, place: format!("{option} (inline)") }
             }
         }
     }
 
-    fn lookup(&self, key: &str) -> Result<Option<Hit>, TableFault> {
+    fn lookup(&self, key: &str, folded: &str, span: Span) -> Result<Option<Hit>, TableFault> {
         match self {
-            Self::Text(file) => file.lookup(key),
-            Self::Inline(rows) => {
-                let hit = |value: &String| Hit { value: value.clone(), place: "generic (inline)".to_owned() };
-                Ok(rows.get(key).map(hit))
+            Self::File(file) => file.lookup(key, folded, span),
+            Self::Inline { rows, place } => {
+                let hit = |value: &String| Hit { value: value.clone(), place: place.clone() };
+                Ok(rows.get(folded).map(hit))
             }
         }
     }

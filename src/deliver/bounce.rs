@@ -11,7 +11,9 @@ use lettre::message::{Message, MultiPart, SinglePart};
 
 use crate::config::Config;
 use crate::mail::address::Address;
-use crate::mail::outcome::Outcome;
+use crate::mail::dsn;
+use crate::mail::outcome::{Outcome, Reply, Status};
+use crate::rules::{advice as rules_advice, route, trouble};
 use crate::spool::{Envelope, MessageId};
 
 /// What a report is about.
@@ -21,6 +23,21 @@ pub enum Report {
     Failed,
     /// These recipients do not have it yet; it is still tried.
     Delayed,
+    /// A relay took it for these recipients; what becomes of it there is not told.
+    Relayed,
+    /// What would become of mail to these recipients (`sendmail -bv`).
+    Verified,
+}
+
+/// What is attached of the message that a report is about.
+#[derive(Debug, Clone, Copy)]
+pub enum Original<'a> {
+    /// Its header as stored.
+    Header(&'a [u8]),
+    /// All of it (RET=FULL), CRLF lines.
+    Whole(&'a [u8]),
+    /// There is no message.
+    Absent,
 }
 
 /// A recipient in a report.
@@ -30,6 +47,8 @@ pub struct Affected<'a> {
     pub given: &'a str,
     /// After admission.
     pub address: &'a str,
+    /// ORCPT, as on the wire.
+    pub orcpt: Option<&'a str>,
     /// What became of it.
     pub outcome: &'a Outcome,
 }
@@ -37,14 +56,14 @@ pub struct Affected<'a> {
 /// Everything that a report says.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// Failure or delay.
+    /// What it says.
     pub report: Report,
     /// The report's own id.
     pub id: &'a MessageId,
     /// The original's envelope.
     pub original: &'a Envelope,
-    /// Its header as stored.
-    pub header: &'a [u8],
+    /// What is attached of it.
+    pub attached: Original<'a>,
     /// The recipients concerned.
     pub affected: &'a [Affected<'a>],
     /// Who gets the report.
@@ -63,13 +82,19 @@ impl Report {
         match self {
             Self::Failed => "Undelivered Mail Returned to Sender",
             Self::Delayed => "Delayed Mail (still being retried)",
+            Self::Relayed => "Successful Mail Delivery Report",
+            Self::Verified => "Mail Delivery Status Report",
         }
     }
 
-    fn action(self) -> &'static str {
-        match self {
-            Self::Failed => "failed",
-            Self::Delayed => "delayed",
+    /// RFC 3464 section 2.3.3; where nothing was sent, Postfix's words.
+    fn action(self, outcome: &Outcome) -> &'static str {
+        match (self, outcome.status) {
+            (Self::Failed, _) => "failed",
+            (Self::Delayed, _) => "delayed",
+            (Self::Relayed, _) => "relayed",
+            (Self::Verified, Status::Delivered) => "deliverable",
+            (Self::Verified, Status::Deferred | Status::Refused | Status::Unknown) => "undeliverable",
         }
     }
 }
@@ -84,8 +109,12 @@ pub fn build(config: &Config, facts: &Facts<'_>) -> Result<Vec<u8>, NoReport> {
     let parts = MultiPart::builder()
         .header(report_type)
         .singlepart(SinglePart::plain(explanation(config, facts)))
-        .singlepart(part("message/delivery-status", delivery_status(config, facts).into_bytes())?)
-        .singlepart(part("text/rfc822-headers", facts.header.to_vec())?);
+        .singlepart(part("message/delivery-status", delivery_status(config, facts).into_bytes())?);
+    let parts = match facts.attached {
+        Original::Absent => parts,
+        Original::Header(header) => parts.singlepart(part("text/rfc822-headers", header.to_vec())?),
+        Original::Whole(content) => parts.singlepart(whole(content)?),
+    };
     let from = format!("Mail Delivery System <MAILER-DAEMON@{}>", config.hostname);
     let message = Message::builder()
         .raw_header(raw("From", from)?)
@@ -115,10 +144,28 @@ fn raw(name: &'static str, value: String) -> Result<HeaderValue, NoReport> {
 fn part(content_type: &str, bytes: Vec<u8>) -> Result<SinglePart, NoReport> {
     let kind = ContentType::parse(content_type).map_err(|e| NoReport(e.to_string()))?;
     let narrow = bytes.is_ascii() && bytes.split(|b| *b == b'\n').all(|line| line.len() < 998);
-    let encoding = if narrow { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::QuotedPrintable };
-    let body = lettre::message::Body::new_with_encoding(bytes, encoding)
-        .or_else(|bytes| lettre::message::Body::new_with_encoding(bytes, ContentTransferEncoding::Base64))
-        .map_err(|_| NoReport(format!("{content_type} cannot be encoded")))?;
+    let body = if narrow {
+        // Taken as it is: lettre would hide lines over 76 octets in base64, and a delivery status must stay readable
+        // (RFC 3464 section 2.1).
+        lettre::message::Body::dangerous_pre_encoded(bytes, ContentTransferEncoding::SevenBit)
+    } else {
+        lettre::message::Body::new_with_encoding(bytes, ContentTransferEncoding::QuotedPrintable)
+            .map_err(|_| NoReport(format!("{content_type} cannot be encoded")))?
+    };
+    Ok(SinglePart::builder().header(kind).body(body))
+}
+
+/// A message in a message, which no encoding may hide (RFC 2046 section 5.2.1); only its header where a line is
+/// too long to go out without.
+fn whole(content: &[u8]) -> Result<SinglePart, NoReport> {
+    if content.split(|byte| *byte == b'\n').any(|line| line.len() > 999) {
+        let end = memchr::memmem::find(content, b"\r\n\r\n").map_or(content.len(), |end| end + 2);
+        return part("text/rfc822-headers", content[..end].to_vec());
+    }
+    let encoding =
+        if content.is_ascii() { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::EightBit };
+    let kind = ContentType::parse("message/rfc822").map_err(|e| NoReport(e.to_string()))?;
+    let body = lettre::message::Body::dangerous_pre_encoded(content.to_vec(), encoding);
     Ok(SinglePart::builder().header(kind).body(body))
 }
 
@@ -127,11 +174,19 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
     text.push_str(match facts.report {
         Report::Failed => {
             "Your message could not be delivered to the recipients below, and it will\n\
-             not be tried again for them. Its header is attached.\n"
+             not be tried again for them. What there is of it is attached.\n"
         }
         Report::Delayed => {
             "Your message has not reached the recipients below yet. You need not send\n\
              it again: it is kept and tried until it is delivered or returned to you.\n"
+        }
+        Report::Relayed => {
+            "Your message was taken by the provider for the recipients below, as you\n\
+             asked to be told. Whether it reaches them is not known here.\n"
+        }
+        Report::Verified => {
+            "This is what would become of a message of yours to the recipients below.\n\
+             Nothing was sent to them, and no server was asked.\n"
         }
     });
     for one in facts.affected {
@@ -142,11 +197,23 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
             None => one.outcome.reply.clone(),
         };
         let _ = writeln!(text, "    {said}");
-        if let Some(advice) = advice(one.outcome) {
+        let advice = sender_advice(config, facts, one.outcome).or_else(|| advice(one.outcome).map(str::to_owned));
+        if let Some(advice) = advice.filter(|_| one.outcome.status != Status::Delivered) {
             let _ = writeln!(text, "    What to do: {advice}");
         }
     }
     text
+}
+
+/// What mends a sender that the provider refused: the row or key, by name.
+fn sender_advice(config: &Config, facts: &Facts<'_>, outcome: &Outcome) -> Option<String> {
+    let sender = &facts.original.sender;
+    let reply = Reply { code: outcome.code?, enhanced: Some(outcome.enhanced), text: outcome.reply.clone() };
+    if !trouble::blames_sender(&reply) {
+        return None;
+    }
+    let choice = route::choose(config, sender, sender, facts.original.account.as_deref()).ok()?;
+    Some(format!("{}.", rules_advice::refused_sender(choice.account, sender, sender)))
 }
 
 /// What the sender can do about a reply, by its enhanced code (RFC 3463).
@@ -174,8 +241,9 @@ fn delivery_status(config: &Config, facts: &Facts<'_>) -> String {
     let _ = write!(text, "Arrival-Date: {arrived}\r\n");
     for one in facts.affected {
         let _ = write!(text, "\r\nFinal-Recipient: rfc822; {}\r\n", printable(one.address));
-        let _ = write!(text, "Original-Recipient: rfc822; {}\r\n", printable(one.given));
-        let _ = write!(text, "Action: {}\r\nStatus: {}\r\n", facts.report.action(), one.outcome.enhanced);
+        let _ = write!(text, "Original-Recipient: {}\r\n", printable(&original_recipient(one)));
+        let action = facts.report.action(one.outcome);
+        let _ = write!(text, "Action: {action}\r\nStatus: {}\r\n", one.outcome.enhanced);
         if let Some(code) = one.outcome.code {
             let host = one.outcome.relay.split('[').next().unwrap_or_default();
             let _ = write!(text, "Remote-MTA: dns; {}\r\n", printable(host));
@@ -185,6 +253,15 @@ fn delivery_status(config: &Config, facts: &Facts<'_>) -> String {
         }
     }
     text
+}
+
+/// ORCPT decoded (RFC 3464 section 2.3.1), else as given.
+fn original_recipient(one: &Affected<'_>) -> String {
+    let asked = one.orcpt.and_then(|orcpt| orcpt.split_once(';'));
+    match asked.and_then(|(kind, address)| Some((kind, dsn::from_xtext(address)?))) {
+        Some((kind, address)) => format!("{kind}; {address}"),
+        None => format!("rfc822; {}", one.given),
+    }
 }
 
 /// One line of printable ASCII: delivery-status fields hold nothing else.

@@ -53,18 +53,29 @@ pub struct EightBit;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Utf8;
 
-/// MAIL FROM.
-pub fn mail(sender: &ReversePath, options: MailOptions) -> Result<String, AddressRefused> {
+/// MAIL FROM; `wishes` are those of `dsn`.
+pub fn mail(sender: &ReversePath, options: MailOptions, wishes: &str) -> Result<String, AddressRefused> {
     let sender = sender.mailbox().map(wire_address).transpose()?;
     let size = options.size.map(|size| MailParameter::Size(usize::try_from(size).unwrap_or(usize::MAX)));
     let body = options.eight_bit.map(|EightBit| MailParameter::Body(MailBodyParameter::EightBitMime));
     let utf8 = options.utf8.map(|Utf8| MailParameter::SmtpUtfEight);
-    Ok(Mail::new(sender, [size, body, utf8].into_iter().flatten().collect()).to_string())
+    Ok(with(&Mail::new(sender, [size, body, utf8].into_iter().flatten().collect()).to_string(), wishes))
 }
 
-/// RCPT TO.
-pub fn rcpt(recipient: &Address) -> Result<String, AddressRefused> {
-    Ok(Rcpt::new(wire_address(recipient)?, Vec::new()).to_string())
+/// RCPT TO; `wishes` are those of `dsn`.
+pub fn rcpt(recipient: &Address, wishes: &str) -> Result<String, AddressRefused> {
+    Ok(with(&Rcpt::new(wire_address(recipient)?, Vec::new()).to_string(), wishes))
+}
+
+/// A command line with more parameters.
+fn with(line: &str, parameters: &str) -> String {
+    format!("{}{parameters}\r\n", line.trim_end())
+}
+
+/// BDAT (RFC 3030) with the whole content.
+#[must_use]
+pub fn bdat_last(octets: usize) -> String {
+    format!("BDAT {octets} LAST\r\n")
 }
 
 /// EHLO.
@@ -137,7 +148,7 @@ mod tests {
         #[test]
         fn no_address_makes_more_than_one_line(local in any::<String>(), domain in "[a-z\u{fc}.\\[\\]:@<> \r\n-]{1,12}") {
             if let Ok(address) = Address::new(&local, &domain)
-                && let Ok(line) = rcpt(&address)
+                && let Ok(line) = rcpt(&address, "")
             {
                 let inner = line.strip_prefix("RCPT TO:<").and_then(|rest| rest.strip_suffix(">\r\n"));
                 prop_assert!(inner.is_some_and(|inner| !inner.contains(['\r', '\n', '\0', ' ', '<', '>'])));
@@ -150,20 +161,20 @@ mod tests {
         let address = |text: &str| Address::parse(text).map_err(|_| AddressRefused::Unsafe);
         let options = MailOptions { size: Some(7), eight_bit: Some(EightBit), utf8: None };
         assert_eq!(
-            address("a@x.example").and_then(|a| mail(&ReversePath::Mailbox(a), options)),
-            Ok("MAIL FROM:<a@x.example> SIZE=7 BODY=8BITMIME\r\n".to_owned())
+            address("a@x.example").and_then(|a| mail(&ReversePath::Mailbox(a), options, " RET=HDRS")),
+            Ok("MAIL FROM:<a@x.example> SIZE=7 BODY=8BITMIME RET=HDRS\r\n".to_owned())
         );
-        assert_eq!(mail(&ReversePath::Null, MailOptions::default()), Ok("MAIL FROM:<>\r\n".to_owned()));
+        assert_eq!(mail(&ReversePath::Null, MailOptions::default(), ""), Ok("MAIL FROM:<>\r\n".to_owned()));
         assert_eq!(
-            address("\"a@b\"@x.example").and_then(|a| rcpt(&a)),
+            address("\"a@b\"@x.example").and_then(|a| rcpt(&a, "")),
             Ok("RCPT TO:<\"a@b\"@x.example>\r\n".to_owned())
         );
         assert_eq!(
-            address("a@bücher.example").and_then(|a| rcpt(&a)),
+            address("a@bücher.example").and_then(|a| rcpt(&a, "")),
             Ok("RCPT TO:<a@xn--bcher-kva.example>\r\n".to_owned())
         );
         for bad in ["\"a b\"@x.example", "\"a>b\"@x.example", "\"<\"@x.example"] {
-            assert_eq!(address(bad).and_then(|a| rcpt(&a)), Err(AddressRefused::Unsafe), "{bad}");
+            assert_eq!(address(bad).and_then(|a| rcpt(&a, "")), Err(AddressRefused::Unsafe), "{bad}");
         }
     }
 }

@@ -21,6 +21,16 @@ enum At {
 #[derive(Debug)]
 pub struct Stuffer {
     at: At,
+    dots: Dots,
+}
+
+/// What dots at the start of lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dots {
+    /// Doubled, and one alone ends the content: DATA.
+    Stuffed,
+    /// Nothing special: BDAT counts octets.
+    Plain,
 }
 
 impl Default for Stuffer {
@@ -33,7 +43,13 @@ impl Stuffer {
     /// At the start of the content.
     #[must_use]
     pub fn new() -> Self {
-        Self { at: At::LineStart }
+        Self { at: At::LineStart, dots: Dots::Stuffed }
+    }
+
+    /// At the start of content for BDAT (RFC 3030): line ends are set right, dots are not touched.
+    #[must_use]
+    pub fn for_chunks() -> Self {
+        Self { at: At::LineStart, dots: Dots::Plain }
     }
 
     /// Appends the block's wire form to `out`.
@@ -55,7 +71,7 @@ impl Stuffer {
                     self.at = At::AfterCr;
                     block = &block[1..];
                 }
-                (At::LineStart, b'.') => {
+                (At::LineStart, b'.') if self.dots == Dots::Stuffed => {
                     out.extend_from_slice(b"..");
                     self.at = At::Middle;
                     block = &block[1..];
@@ -70,13 +86,15 @@ impl Stuffer {
         }
     }
 
-    /// Appends the end of the data: the CRLF that the last line may lack, then the lone dot.
+    /// Appends the end of the content: the CRLF that the last line may lack, then the lone dot of DATA.
     pub fn finish(self, out: &mut Vec<u8>) {
         match self.at {
             At::LineStart => {}
             At::Middle | At::AfterCr => out.extend_from_slice(b"\r\n"),
         }
-        out.extend_from_slice(b".\r\n");
+        if self.dots == Dots::Stuffed {
+            out.extend_from_slice(b".\r\n");
+        }
     }
 }
 
@@ -150,6 +168,18 @@ mod tests {
                     _ => {}
                 }
             }
+        }
+
+        #[test]
+        fn chunks_hold_the_lines_as_they_are_without_bare_cr_or_lf(content in nasty(), cut in 0usize..200) {
+            let cut = cut.min(content.len());
+            let mut out = Vec::new();
+            let mut stuffer = Stuffer::for_chunks();
+            stuffer.push(&content[..cut], &mut out);
+            stuffer.push(&content[cut..], &mut out);
+            stuffer.finish(&mut out);
+            let (unstuffed, _) = received(&stuffed(&[&content])).ok_or_else(|| TestCaseError::fail("no end"))?;
+            prop_assert_eq!(out, unstuffed);
         }
 
         #[test]

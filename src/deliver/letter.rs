@@ -4,19 +4,19 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use crate::config::TableFault;
-use crate::mail::header::Header;
-use crate::rules::rewrite::Generic;
-use crate::spool::{Envelope, Stored};
+use crate::mail::address::Address;
+use crate::mail::header::{Header, MAX_STORED};
+use crate::rules::rewrite::{Generic, force_from};
+use crate::spool::Stored;
 
-/// Octets of header that are read into memory; admission stores no larger ones.
-const MAX_HEADER: usize = 4 << 20;
+use super::session::Body;
 
 /// A message ready for a transaction.
-pub struct Letter {
+pub struct Letter<'s> {
     /// Header as it goes out, without the blank line.
     pub header: Vec<u8>,
     /// Everything from the blank line on.
-    pub body: Box<dyn Read + Send>,
+    pub body: StoredBody<'s>,
     /// Octets of both.
     pub size: u64,
     /// The Message-ID field's value, or empty.
@@ -36,20 +36,39 @@ pub enum NoLetter {
     Table(#[from] TableFault),
 }
 
-impl Letter {
-    /// Reads the header, rewrites it, and leaves the reader at the body.
-    pub fn open(stored: &Stored, generic: &Generic<'_>) -> Result<Self, NoLetter> {
+/// The body in its file.
+#[derive(Debug, Clone, Copy)]
+pub struct StoredBody<'s> {
+    stored: &'s Stored,
+    /// Octets of the stored header.
+    behind: u64,
+}
+
+impl Body for StoredBody<'_> {
+    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+        let mut reader = BufReader::with_capacity(64 << 10, self.stored.content()?);
+        io::copy(&mut reader.by_ref().take(self.behind), &mut io::sink())?;
+        Ok(Box::new(reader))
+    }
+}
+
+impl<'s> Letter<'s> {
+    /// Reads the header and rewrites it, with an address that is forced on From.
+    pub fn open(stored: &'s Stored, generic: &Generic<'_>, from: Option<&Address>) -> Result<Self, NoLetter> {
         let mut reader = BufReader::with_capacity(64 << 10, stored.content()?);
-        let (raw, blank) = read_header(&mut reader)?;
+        let (raw, _) = read_header(&mut reader)?;
         let header = Header::read(&raw);
-        let rewritten = generic.header(&header)?;
+        let mut rewritten = generic.header(&header)?;
+        if let Some(from) = from {
+            rewritten = force_from(&rewritten, from);
+        }
         let bytes = rewritten.to_bytes();
         let size = stored.envelope.size + bytes.len() as u64 - raw.len() as u64;
         Ok(Self {
             message_id: message_id(&header),
             hops: header.all("Received").count(),
             header: bytes,
-            body: Box::new(io::Cursor::new(blank).chain(reader)),
+            body: StoredBody { stored, behind: raw.len() as u64 },
             size,
         })
     }
@@ -68,25 +87,19 @@ pub fn message_id(header: &Header) -> String {
     field.map(|f| String::from_utf8_lossy(f.value()).trim().to_owned()).unwrap_or_default()
 }
 
-/// Whether a message needs 8BITMIME.
-#[must_use]
-pub fn is_eight_bit(envelope: &Envelope) -> bool {
-    envelope.body == crate::spool::Body::EightBit
-}
-
 /// Header lines, and the blank line behind them (empty where the content ends with the header).
 fn read_header(reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut header = Vec::new();
     loop {
         let start = header.len();
-        if reader.by_ref().take(MAX_HEADER as u64).read_until(b'\n', &mut header)? == 0 {
+        if reader.by_ref().take(MAX_STORED as u64).read_until(b'\n', &mut header)? == 0 {
             return Ok((header, Vec::new()));
         }
         if matches!(&header[start..], b"\r\n" | b"\n") {
             let blank = header.split_off(start);
             return Ok((header, blank));
         }
-        if header.len() > MAX_HEADER {
+        if header.len() > MAX_STORED {
             return Err(io::Error::other("its header is over 4 MiB"));
         }
     }

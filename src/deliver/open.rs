@@ -1,23 +1,26 @@
 //! How a session comes about: relays and their addresses in order, greeting, EHLO,
 //! STARTTLS, AUTH; and what of that ends the walk. Transactions are `transaction`'s.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
 use super::capabilities::{Capabilities, Extension};
 use super::command;
+use super::login;
 use super::observe::Observer;
-use super::sasl::{self, Cover, Login, Script};
+use super::race;
+use super::resolve;
+use super::sasl::Login;
 use super::session::{Described, NotOpened, Session, State};
-use super::stream::{Keep, Stream, Watch};
+use super::stream::{self, Keep, Stream, Watch};
 use super::timeouts::Timeouts;
-use crate::config::relay::{Lookup, Relay};
-use crate::config::{Account, TlsMode};
-use crate::mail::outcome::{Fact, Phase, Reply, Seen};
-use crate::tls::{Client, Roots};
+use crate::config::relay::Relay;
+use crate::config::{Account, TlsMin, TlsMode};
+use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::tls::{Client, Oldest, Roots};
 
 /// Opens a session for the account, as [`Session::open`] says.
 pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Session, NotOpened> {
-    match credential(account) {
+    match login::credential(account) {
         Ok(login) => walk(account, hostname, login, observer),
         Err(text) => Err(at_first(account, local(Phase::Credential, text))),
     }
@@ -31,8 +34,14 @@ pub(super) fn walk(
     observer: Box<dyn Observer>,
 ) -> Result<Session, NotOpened> {
     let tls = client(account).map_err(|text| at_first(account, local(Phase::Tls, text)))?;
-    let opener =
-        Opener { account, hostname, login, tls, timeouts: Timeouts::new(account.timeout), watch: Watch::new(observer) };
+    let opener = Opener {
+        account,
+        hostname,
+        login,
+        tls,
+        timeouts: Timeouts::new(account.timeout, &account.timeouts),
+        watch: Watch::new(observer),
+    };
     let mut best: Option<NotOpened> = None;
     for relay in &account.relays {
         match opener.relay(relay) {
@@ -69,18 +78,47 @@ struct Opener<'a> {
 }
 
 impl Opener<'_> {
-    /// Tries all addresses of one relay.
-    fn relay(&self, relay: &Relay) -> Result<Session, Stop> {
-        let addresses = self.resolve(relay).map_err(|seen| {
-            Stop::Relay(NotOpened { relay: place(relay), fact: Fact { phase: Phase::Resolve, seen } })
+    /// Tries all hosts that one relay as written leads to.
+    fn relay(&self, written: &Relay) -> Result<Session, Stop> {
+        let hosts = self.resolve(written).map_err(|fact| {
+            let is_account = is_account_trouble(&fact);
+            let failure = NotOpened { relay: place(written), fact };
+            if is_account { Stop::Account(failure) } else { Stop::Relay(failure) }
         })?;
         let mut best: Option<NotOpened> = None;
-        for address in addresses {
-            match self.address(relay, address) {
+        for (host, addresses) in hosts {
+            match self.host(&host, &addresses) {
+                Ok(session) => return Ok(session),
+                Err(Stop::Account(failure)) => return Err(Stop::Account(failure)),
+                Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
+            }
+        }
+        Err(Stop::Relay(best.unwrap_or_else(|| NotOpened { relay: place(written), fact: no_address(written) })))
+    }
+
+    /// Tries all addresses of one host.
+    fn host(&self, relay: &Relay, addresses: &[SocketAddr]) -> Result<Session, Stop> {
+        let mut left = race::by_turns(addresses);
+        let mut best: Option<NotOpened> = None;
+        while !left.is_empty() {
+            let raced = race::connect(&left, &self.account.source_address, self.timeouts.connect);
+            for (address, error) in raced.failed {
+                left.retain(|other| *other != address);
+                let fact = Fact { phase: Phase::Connect, seen: at_address(stream::seen(&error), &address) };
+                best = Some(further(best, self.failed(relay, &address, fact)));
+            }
+            let Some((address, socket)) = raced.winner else {
+                for address in std::mem::take(&mut left) {
+                    let fact = Fact { phase: Phase::Connect, seen: Seen::Timeout };
+                    best = Some(further(best, self.failed(relay, &address, fact)));
+                }
+                break;
+            };
+            left.retain(|other| *other != address);
+            match self.address(relay, address, socket) {
                 Ok(session) => return Ok(session),
                 Err(fact) => {
-                    self.watch.note(&format!("{}: {}", described(relay, &address), fact.seen));
-                    let failure = NotOpened { relay: described(relay, &address), fact };
+                    let failure = self.failed(relay, &address, fact);
                     if is_account_trouble(&failure.fact) {
                         return Err(Stop::Account(failure));
                     }
@@ -91,37 +129,75 @@ impl Opener<'_> {
         Err(Stop::Relay(best.unwrap_or_else(|| NotOpened { relay: place(relay), fact: no_address(relay) })))
     }
 
-    fn resolve(&self, relay: &Relay) -> Result<Vec<SocketAddr>, Seen> {
-        let addresses: Vec<SocketAddr> = match relay.lookup {
-            // MX records are not asked for yet: a name without brackets is taken for the host itself.
-            Lookup::Address | Lookup::Mx => (relay.host.as_str(), relay.port).to_socket_addrs(),
+    fn failed(&self, relay: &Relay, address: &SocketAddr, fact: Fact) -> NotOpened {
+        let place = described(relay, address);
+        self.watch.note(&format!("{place}: {}", fact.seen));
+        NotOpened { relay: place, fact }
+    }
+
+    /// The hosts that a relay as written leads to, in order, and their addresses.
+    fn resolve(&self, written: &Relay) -> Result<Vec<(Relay, Vec<SocketAddr>)>, Fact> {
+        let fact = |seen| Fact { phase: Phase::Resolve, seen };
+        let hosts = resolve::hosts(written).map_err(|text| fact(Seen::Failed(text)))?;
+        let (mut found, mut failure) = (Vec::new(), None);
+        for host in hosts {
+            self.certificate_name_is_written(written, &host)?;
+            match (host.host.as_str(), host.port).to_socket_addrs() {
+                Ok(addresses) => {
+                    let addresses: Vec<SocketAddr> = addresses.collect();
+                    let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
+                    self.watch.note(&format!("{} is {}", host.host, listed.join(", ")));
+                    found.push((host, addresses));
+                }
+                Err(error) => {
+                    failure = Some(format!(
+                        "cannot find the address of {}: {error}; check relay in [account.{}] and this machine's DNS",
+                        host.host, self.account.name
+                    ));
+                }
+            }
         }
-        .map_err(|error| {
-            Seen::Failed(format!(
-                "cannot find the address of {}: {error}; check relay in [account.{}] and this machine's DNS",
-                relay.host, self.account.name
-            ))
-        })?
-        .collect();
-        let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
-        self.watch.note(&format!("{} is {}", relay.host, listed.join(", ")));
-        Ok(addresses)
+        match failure {
+            Some(text) if found.is_empty() => Err(fact(Seen::Failed(text))),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    /// Whoever forges a DNS answer must not choose the name that the certificate is for.
+    fn certificate_name_is_written(&self, written: &Relay, host: &Relay) -> Result<(), Fact> {
+        let is_checked = self.account.tls_mode(host) != TlsMode::None && self.account.tls_name.is_none();
+        if !is_checked || resolve::is_within(&written.host, &host.host) {
+            return Ok(());
+        }
+        let (account, host) = (&self.account.name, &host.host);
+        Err(local(
+            Phase::Resolve,
+            format!(
+                "DNS says that {written} is {host}, a name outside of {}, and a forged answer could say that too; if it is \
+                 right, set tls_name = \"{host}\" in [account.{account}]",
+                written.host
+            ),
+        ))
     }
 
     /// Opens a session with one address.
-    fn address(&self, relay: &Relay, address: SocketAddr) -> Result<Session, Fact> {
-        let stream = Stream::connect(&address, self.timeouts.connect, self.watch.clone())
+    fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, Fact> {
+        let stream = Stream::new(socket, self.watch.clone())
             .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, &address) })?;
         self.watch.note(&format!("connected to {}", described(relay, &address)));
         let mut session = Session {
-            described: Described { relay: described(relay, &address), tls: None, auth: None },
+            described: Described { relay: described(relay, &address), tls: None, auth: None, dsn: false },
             stream,
             capabilities: Capabilities::none(),
             timeouts: self.timeouts,
             state: State::Ready,
+            early_data: self.account.early_data,
         };
         match self.introduce(&mut session, relay, &address) {
-            Ok(()) => Ok(session),
+            Ok(()) => {
+                session.described.dsn = session.capabilities.offers(Extension::Dsn);
+                Ok(session)
+            }
             Err(fact) => {
                 take_leave(session, &fact);
                 Err(fact)
@@ -151,7 +227,8 @@ impl Opener<'_> {
                 self.hello(session)?;
             }
         }
-        self.log_in(session, address)
+        let Some(login) = &self.login else { return Ok(()) };
+        login::log_in(session, self.account, login, relay, address)
     }
 
     /// EHLO; HELO where EHLO is refused and nothing that only EHLO can give is needed.
@@ -202,88 +279,6 @@ impl Opener<'_> {
         session.described.tls = session.stream.tls_version();
         Ok(())
     }
-
-    /// AUTH, if the account has a login.
-    fn log_in(&self, session: &mut Session, peer: &SocketAddr) -> Result<(), Fact> {
-        let Some(login) = &self.login else { return Ok(()) };
-        let cover = if session.stream.tls_version().is_some() { Cover::Tls } else { Cover::Clear };
-        if !sasl::may_carry_secret(cover, peer) && !self.account.allow_plaintext {
-            return Err(local(
-                Phase::Auth,
-                format!(
-                    "the password of account {name} is not sent in the clear to {peer}; set tls = \"starttls\" or \
-                     \"implicit\" in [account.{name}] (or allow_plaintext = true, if nobody can listen)",
-                    name = self.account.name
-                ),
-            ));
-        }
-        let offered = session.capabilities.auth.clone();
-        let mut unsupported: Option<Reply> = None;
-        for mechanism in sasl::candidates(&offered, &self.account.auth) {
-            match self.exchange(session, &Script::new(mechanism, login))? {
-                Exchange::Done => {
-                    session.described.auth = Some(mechanism);
-                    return Ok(());
-                }
-                Exchange::Unsupported(reply) => unsupported = Some(reply),
-            }
-        }
-        let seen = match unsupported {
-            Some(reply) => Seen::Reply(reply),
-            None => Seen::NotOffered(sasl::none_fits(&self.account.name, &offered, &self.account.auth, cover)),
-        };
-        Err(Fact { phase: Phase::Auth, seen })
-    }
-
-    /// One mechanism's exchange.
-    fn exchange(&self, session: &mut Session, script: &Script) -> Result<Exchange, Fact> {
-        let fact = |seen| Fact { phase: Phase::Auth, seen };
-        let limit = self.timeouts.auth;
-        let stream = &mut session.stream;
-        stream.send_secret(&script.opening, &script.masked, limit).map_err(fact)?;
-        let mut reply = stream.reply(limit, Keep::Code).map_err(fact)?;
-        if sasl::is_unsupported(reply.code) {
-            return Ok(Exchange::Unsupported(reply));
-        }
-        for answer in &script.answers {
-            if reply.code != 334 {
-                break;
-            }
-            stream.send_secret(answer, "(secret)", limit).map_err(fact)?;
-            reply = stream.reply(limit, Keep::Code).map_err(fact)?;
-        }
-        match reply.code {
-            200..300 => Ok(Exchange::Done),
-            300..400 => Err(fact(Seen::Garbage(format!(
-                "the server answered the login with {} where 235 or a refusal was due",
-                reply.code
-            )))),
-            _ => Err(fact(Seen::Reply(reply))),
-        }
-    }
-}
-
-/// How an exchange went, where it did not end the opening.
-enum Exchange {
-    /// Logged in.
-    Done,
-    /// The server does not have that mechanism after all.
-    Unsupported(Reply),
-}
-
-/// The password, read before anything is connected.
-fn credential(account: &Account) -> Result<Option<Login>, String> {
-    let Some(username) = &account.username else { return Ok(None) };
-    let name = &account.name;
-    let Some(password) = &account.password else {
-        return Err(format!("account {name} has a username but no password; set password in [account.{name}]"));
-    };
-    let password = password.fetch().map_err(|error| error.to_string())?;
-    // NUL divides the parts of PLAIN (RFC 4616): it would move the border between them.
-    if username.contains('\0') || password.expose().contains('\0') {
-        return Err(format!("the username or password of account {name} holds a NUL, which no login can carry"));
-    }
-    Ok(Some(Login { username: username.clone(), password }))
 }
 
 /// The TLS side, unless every relay goes without.
@@ -291,8 +286,20 @@ fn client(account: &Account) -> Result<Option<Client>, String> {
     if account.relays.iter().all(|relay| account.tls_mode(relay) == TlsMode::None) {
         return Ok(None);
     }
-    let roots = account.tls_ca.as_deref().map_or(Roots::Platform, Roots::File);
-    Client::new(roots).map(Some).map_err(|error| error.to_string())
+    let roots = match account.tls_ca.as_deref() {
+        _ if !account.tls_fingerprint.is_empty() => Roots::Pins(&account.tls_fingerprint),
+        Some(file) => Roots::File(file),
+        None => Roots::Platform,
+    };
+    let oldest = match account.tls_min {
+        TlsMin::Tls12 => Oldest::Tls12,
+        TlsMin::Tls13 => Oldest::Tls13,
+    };
+    let client = Client::new(roots).and_then(|client| match &account.tls_client {
+        Some((chain, key)) => client.showing(chain, key),
+        None => Ok(client),
+    });
+    client.map(|client| Some(client.at_least(oldest))).map_err(|error| error.to_string())
 }
 
 fn greeting(session: &mut Session) -> Result<(), Fact> {
@@ -354,7 +361,7 @@ fn progress(phase: Phase) -> u8 {
     }
 }
 
-fn local(phase: Phase, text: String) -> Fact {
+pub(super) fn local(phase: Phase, text: String) -> Fact {
     Fact { phase, seen: Seen::Local(text) }
 }
 

@@ -25,6 +25,8 @@ pub enum Nowhere {
     Syntax,
     /// A mailbox of this machine, which has none (5.1.2).
     Own(Address),
+    /// Its alias names what is not delivered to (5.3.5); why.
+    Alias(String),
 }
 
 impl Nowhere {
@@ -34,6 +36,7 @@ impl Nowhere {
         match self {
             Self::Syntax => "5.1.3",
             Self::Own(_) => "5.1.2",
+            Self::Alias(_) => "5.3.5",
         }
     }
 
@@ -42,9 +45,10 @@ impl Nowhere {
     pub fn reason(&self) -> String {
         match self {
             Self::Syntax => "bad address syntax".to_owned(),
+            Self::Alias(why) => why.clone(),
             Self::Own(address) => format!(
                 "<{address}> is an address of this machine, which keeps no mailboxes; \
-                 give it a real address by a row in `generic`, as in \"{address}\" = \"you@provider.example\""
+                 give it a real address by a row in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
             ),
         }
     }
@@ -59,6 +63,8 @@ pub struct Plan<'c> {
     pub why: Why,
     /// MAIL FROM.
     pub sender: ReversePath,
+    /// Takes the place of the addresses in From: the account's forced `from`.
+    pub from: Option<Address>,
     /// The row that rewrote the sender.
     pub sender_rewritten: Option<Rewritten>,
     /// RCPT TO.
@@ -88,11 +94,14 @@ pub fn plan<'c>(
     let generic = Generic { config, tables };
     let (sender, sender_rewritten) = outgoing_sender(&generic, &envelope.sender)?;
     let choice = route::choose(config, &envelope.sender, &sender, envelope.account.as_deref())?;
+    let from = sender.mailbox().and(choice.account.from.clone());
+    let sender = from.clone().map_or(sender, ReversePath::Mailbox);
     let mut plan = Plan {
         account: choice.account,
         why: choice.why,
         sender,
         sender_rewritten,
+        from,
         recipients: Vec::with_capacity(pending.len()),
         nowhere: Vec::new(),
     };
@@ -124,9 +133,13 @@ type Outgoing = Result<(Address, Option<Rewritten>), Nowhere>;
 
 fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Outgoing, TableFault> {
     let Mailbox::Valid(address) = &recipient.address else { return Ok(Err(Nowhere::Syntax)) };
+    if let Some(why) = &recipient.refused {
+        return Ok(Err(Nowhere::Alias(why.clone())));
+    }
     let rewritten = generic.address(address)?;
     let outgoing = rewritten.as_ref().map_or(address, |r| &r.address);
-    if generic.config.is_own_domain(outgoing.domain()) {
+    let domain = outgoing.domain();
+    if generic.config.is_own_domain(domain) && !generic.config.is_providers_domain(domain) {
         return Ok(Err(Nowhere::Own(outgoing.clone())));
     }
     Ok(Ok((outgoing.clone(), rewritten)))

@@ -1,14 +1,15 @@
-//! The content of an accepted envelope, block by block onto the wire, and the reply to
-//! its end. Holds one block at a time, whatever the message's size.
+//! The content of an accepted envelope, block by block onto the wire, and the reply to its
+//! end. Holds one block at a time, whatever the message's size.
 
 use std::io::{ErrorKind, Read};
 
+use super::body::Prepared;
 use super::content::Stuffer;
 use super::observe::Step;
 use super::session::{Session, State, Transaction};
 use super::stream::{Keep, Pending};
 use super::transaction::LEFTOVER;
-use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 
 /// Octets that are read, stuffed and sent at once.
 const BLOCK: usize = 32 * 1024;
@@ -17,51 +18,55 @@ const BLOCK: usize = 32 * 1024;
 pub(super) struct Delivered {
     /// In `Phase::Content` or `Phase::FinalDot`.
     pub fact: Fact,
+    /// What may be said next.
+    pub state: State,
 }
 
 impl Delivered {
-    /// Whether the connection ends with it: the content was cut short, or the reply is no end of it.
-    pub fn leaves_broken(&self) -> bool {
-        match (&self.fact.phase, &self.fact.seen) {
-            (Phase::FinalDot, Seen::Reply(reply)) => reply.code == 421,
-            _ => true,
+    fn broken(phase: Phase, seen: Seen) -> Self {
+        Self { fact: Fact { phase, seen }, state: State::Broken }
+    }
+
+    /// By the reply to the end of the content.
+    fn by(reply: Result<Reply, Seen>) -> Self {
+        match reply {
+            Ok(reply) if (300..400).contains(&reply.code) => {
+                let words = format!("the server answered the end of the content with \"{reply}\"");
+                Self::broken(Phase::FinalDot, Seen::Garbage(words))
+            }
+            Ok(reply) => {
+                let state = if reply.code == 421 { State::Broken } else { State::Ready };
+                Self { fact: Fact { phase: Phase::FinalDot, seen: Seen::Reply(reply) }, state }
+            }
+            Err(seen) => Self::broken(Phase::FinalDot, seen),
         }
     }
 }
 
-/// Sends the content and reads the last reply.
-pub(super) fn run(session: &mut Session, transaction: Transaction<'_>) -> Delivered {
-    session.stream.watch().note(&format!("sending the content, {} octets", transaction.size));
-    if let Err(seen) = send(session, transaction) {
-        return Delivered { fact: Fact { phase: Phase::Content, seen } };
+/// Sends the content as DATA wants it and reads the last reply.
+pub(super) fn data(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Delivered {
+    announce(session, prepared);
+    if let Err(seen) = send(session, transaction, prepared) {
+        return Delivered::broken(Phase::Content, seen);
     }
     session.stream.watch().step(Step::Sent("."));
-    session.state = State::Ready;
-    let seen = match session.stream.reply(session.timeouts.last, Keep::Text) {
-        Ok(reply) if (300..400).contains(&reply.code) => {
-            Seen::Garbage(format!("the server answered the end of the content with \"{reply}\""))
-        }
-        Ok(reply) => Seen::Reply(reply),
-        Err(seen) => seen,
-    };
-    Delivered { fact: Fact { phase: Phase::FinalDot, seen } }
+    Delivered::by(session.stream.reply(session.timeouts.last, Keep::Text))
 }
 
-fn send(session: &mut Session, transaction: Transaction<'_>) -> Result<(), Seen> {
-    let mut source = transaction.header.chain(transaction.body);
+fn announce(session: &Session, prepared: &Prepared) {
+    session.stream.watch().note(&format!("sending the content, {} octets", prepared.size));
+}
+
+fn send(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Result<(), Seen> {
+    let mut source = prepared.open(transaction).map_err(|error| unreadable(&error))?;
     let mut block = vec![0; BLOCK];
     let mut out = Vec::with_capacity(BLOCK + BLOCK / 2);
     let mut stuffer = Stuffer::new();
     loop {
-        let count = match source.read(&mut block) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            // Without its dot, what was sent so far is no message.
-            Err(error) => {
-                return Err(Seen::Local(format!("cannot read the stored message: {error}; see postrider check")));
-            }
-        };
+        let count = read(&mut *source, &mut block)?;
+        if count == 0 {
+            break;
+        }
         stuffer.push(&block[..count], &mut out);
         if out.len() >= BLOCK {
             send_block(session, &out)?;
@@ -70,6 +75,21 @@ fn send(session: &mut Session, transaction: Transaction<'_>) -> Result<(), Seen>
     }
     stuffer.finish(&mut out);
     send_block(session, &out)
+}
+
+fn read(source: &mut dyn Read, block: &mut [u8]) -> Result<usize, Seen> {
+    loop {
+        match source.read(block) {
+            Ok(count) => return Ok(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Without its end, what was sent so far is no message.
+            Err(error) => return Err(unreadable(&error)),
+        }
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Seen {
+    Seen::Local(format!("cannot read the stored message: {error}; see postrider check"))
 }
 
 /// Sends one block, unless the server has spoken before its time: such a reply must not be
@@ -93,4 +113,16 @@ fn too_early(session: &mut Session) -> Result<Seen, Seen> {
             Seen::Garbage(format!("the server said \"{reply}\" before it had the content"))
         }
     })
+}
+
+/// The whole content as BDAT wants it, for a message small enough.
+pub(super) fn whole(transaction: &Transaction<'_>, prepared: &Prepared) -> Result<Vec<u8>, Seen> {
+    let mut source = prepared.open(transaction).map_err(|error| unreadable(&error))?;
+    let mut raw = Vec::new();
+    source.read_to_end(&mut raw).map_err(|error| unreadable(&error))?;
+    let mut out = Vec::with_capacity(raw.len() + 2);
+    let mut lines = Stuffer::for_chunks();
+    lines.push(&raw, &mut out);
+    lines.finish(&mut out);
+    Ok(out)
 }

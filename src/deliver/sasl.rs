@@ -1,24 +1,59 @@
-//! SASL (RFC 4954): which mechanism, what is said in it, and to whom a secret may be
-//! said at all. Pure; the exchange itself is `open`'s.
+//! SASL (RFC 4954): which mechanism, and to whom a secret may be said at all. What is
+//! said in each mechanism is `exchange`'s and `scram`'s; the talking is `login`'s. Pure.
+
+pub mod exchange;
+mod scram;
 
 use std::net::{IpAddr, SocketAddr};
-
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
 
 use crate::config::{Mechanism, Secret};
 
 /// Ports that only root can listen on end below this one.
 const UNPRIVILEGED: u16 = 1024;
 
-/// Who logs in.
+/// Who logs in, and with what.
 #[derive(Debug, Clone)]
 pub struct Login {
     /// The account's login name.
-    pub username: String,
-    /// Its password.
-    pub password: Secret,
+    pub username: Option<String>,
+    /// Its password, or its access token.
+    pub password: Option<Secret>,
+    /// Whether we show a certificate.
+    pub certificate: Certificate,
+}
+
+/// A client certificate in the TLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// Shown, if the server asks for it.
+    Shown,
+    /// There is none.
+    None,
+}
+
+impl Login {
+    /// By password or token.
+    #[must_use]
+    pub fn new(username: String, password: Secret) -> Self {
+        Self { username: Some(username), password: Some(password), certificate: Certificate::None }
+    }
+
+    /// Whether it has what the mechanism needs.
+    fn suits(&self, mechanism: Mechanism) -> bool {
+        match mechanism {
+            Mechanism::External => self.certificate == Certificate::Shown,
+            _ => self.username.is_some() && self.password.is_some(),
+        }
+    }
+}
+
+/// Whether the connection can be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bindable {
+    /// There is channel binding data.
+    Yes,
+    /// There is none.
+    No,
 }
 
 /// What protects a secret on this connection.
@@ -44,13 +79,19 @@ pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {
     }
 }
 
-/// The mechanisms to try, safest first: offered and allowed.
+/// The mechanisms to try, safest first: offered, allowed, and possible with this login and connection.
 #[must_use]
-pub fn candidates(offered: &[String], allowed: &[Mechanism]) -> Vec<Mechanism> {
-    Mechanism::ALL
+pub fn candidates(offered: &[String], allowed: &[Mechanism], login: &Login, bindable: Bindable) -> Vec<Mechanism> {
+    let bound = |mechanism| matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
+    known(offered)
         .into_iter()
-        .filter(|mechanism| allowed.contains(mechanism) && offered.iter().any(|name| name == mechanism.name()))
+        .filter(|mechanism| allowed.contains(mechanism) && login.suits(*mechanism))
+        .filter(|mechanism| bindable == Bindable::Yes || !bound(*mechanism))
         .collect()
+}
+
+fn known(offered: &[String]) -> Vec<Mechanism> {
+    Mechanism::ALL.into_iter().filter(|mechanism| offered.iter().any(|name| name == mechanism.name())).collect()
 }
 
 /// The words for a server with which no mechanism fits.
@@ -65,12 +106,20 @@ pub fn none_fits(account: &str, offered: &[String], allowed: &[Mechanism], cover
         };
         return format!("the server offers no login (AUTH), but account {account} has a username; {way_out}");
     }
-    let known = candidates(offered, &Mechanism::ALL);
+    let known = known(offered);
     let way_out = if known.is_empty() {
         format!(
             "postrider speaks {}; ask the provider for a login of one of these kinds (an app password, say)",
             names(&Mechanism::ALL)
         )
+    } else if known.iter().all(|mechanism| mechanism.wants_token()) {
+        format!(
+            "these want an access token instead of a password: add {} to auth in [account.{account}], and a password \
+             command that prints a token",
+            quoted(&known)
+        )
+    } else if known.iter().all(|mechanism| *mechanism == Mechanism::External) {
+        format!("it wants a client certificate: set tls_client_cert in [account.{account}]")
     } else {
         format!("add {} to auth in [account.{account}]", quoted(&known))
     };
@@ -80,59 +129,21 @@ pub fn none_fits(account: &str, offered: &[String], allowed: &[Mechanism], cover
     )
 }
 
+/// The words for a server that offers mechanisms and then has none of them.
+#[must_use]
+pub fn all_unsupported(account: &str, offered: &[String], refused: &[(Mechanism, u16)]) -> String {
+    let refused: Vec<String> =
+        refused.iter().map(|(mechanism, code)| format!("{} ({code})", mechanism.name())).collect();
+    format!(
+        "the server offers {} but says of {} that it has it not; tell the provider, or allow others with auth in \
+         [account.{account}]",
+        offered.join(", "),
+        refused.join(", ")
+    )
+}
+
 fn quoted(mechanisms: &[Mechanism]) -> String {
     mechanisms.iter().map(|m| format!("\"{}\"", m.name().to_lowercase())).collect::<Vec<_>>().join(" or ")
-}
-
-/// What is said in one exchange.
-pub struct Script {
-    /// The AUTH command, without CRLF.
-    pub opening: Zeroizing<String>,
-    /// The same, fit to be shown.
-    pub masked: String,
-    /// The answers to the server's prompts, in order, whatever the prompts say.
-    pub answers: Vec<Zeroizing<String>>,
-}
-
-impl Script {
-    /// Writes the exchange down.
-    #[must_use]
-    pub fn new(mechanism: Mechanism, login: &Login) -> Self {
-        match mechanism {
-            Mechanism::Plain => {
-                let mut message =
-                    Zeroizing::new(Vec::with_capacity(login.username.len() + login.password.expose().len() + 2));
-                message.push(0);
-                message.extend_from_slice(login.username.as_bytes());
-                message.push(0);
-                message.extend_from_slice(login.password.expose().as_bytes());
-                let response = encoded(&message);
-                Self {
-                    opening: joined("AUTH PLAIN ", &response),
-                    masked: "AUTH PLAIN (secret)".to_owned(),
-                    // Some servers overlook the initial response and prompt for it.
-                    answers: vec![response],
-                }
-            }
-            Mechanism::Login => Self {
-                opening: Zeroizing::new("AUTH LOGIN".to_owned()),
-                masked: "AUTH LOGIN".to_owned(),
-                answers: vec![encoded(login.username.as_bytes()), encoded(login.password.expose().as_bytes())],
-            },
-        }
-    }
-}
-
-/// Allocated once, so that no copy stays behind in memory.
-fn joined(before: &str, secret: &str) -> Zeroizing<String> {
-    let mut line = Zeroizing::new(String::with_capacity(before.len() + secret.len()));
-    line.push_str(before);
-    line.push_str(secret);
-    line
-}
-
-fn encoded(bytes: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(STANDARD.encode(bytes))
 }
 
 /// Whether a reply to the AUTH command says that the mechanism is not to be had: the next may
@@ -152,19 +163,31 @@ mod tests {
 
     #[test]
     fn the_safest_offered_and_allowed_comes_first() {
-        let all = Mechanism::ALL;
-        assert_eq!(candidates(&offered(&["LOGIN", "PLAIN"]), &all), [Mechanism::Plain, Mechanism::Login]);
-        assert_eq!(candidates(&offered(&["LOGIN", "PLAIN"]), &[Mechanism::Login]), [Mechanism::Login]);
-        assert_eq!(candidates(&offered(&["CRAM-MD5"]), &all), []);
+        use Mechanism::{CramMd5, Login as LoginName, Plain, ScramSha1, ScramSha256, ScramSha256Plus, XOAuth2};
+        let usual = Mechanism::usual();
+        let login = Login::new("me".to_owned(), Secret::new("x".to_owned()));
+        let chosen =
+            |names: &[&str], allowed: &[Mechanism], bindable| candidates(&offered(names), allowed, &login, bindable);
+        assert_eq!(chosen(&["LOGIN", "PLAIN"], &usual, Bindable::No), [Plain, LoginName]);
+        assert_eq!(chosen(&["LOGIN", "PLAIN"], &[LoginName], Bindable::No), [LoginName]);
+        assert_eq!(chosen(&["DIGEST-MD5"], &usual, Bindable::No), []);
+        let many = ["PLAIN", "XOAUTH2", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "EXTERNAL"];
+        assert_eq!(chosen(&many, &usual, Bindable::No), [ScramSha256, ScramSha1, CramMd5, Plain]);
+        assert_eq!(chosen(&many, &usual, Bindable::Yes)[0], ScramSha256Plus);
+        assert_eq!(chosen(&many, &[XOAuth2, Plain], Bindable::Yes), [XOAuth2, Plain], "only where it is listed");
+        let shown = Login { username: None, password: None, certificate: Certificate::Shown };
+        assert_eq!(candidates(&offered(&many), &usual, &shown, Bindable::Yes), [Mechanism::External]);
     }
 
     #[test]
     fn where_none_fits_the_words_say_what_to_change() {
-        let words = none_fits("isp", &offered(&["CRAM-MD5", "PLAIN"]), &[Mechanism::Login], Cover::Tls);
-        for part in ["CRAM-MD5, PLAIN", "allows LOGIN", "add \"plain\" to auth in [account.isp]"] {
+        let words = none_fits("isp", &offered(&["DIGEST-MD5", "PLAIN"]), &[Mechanism::Login], Cover::Tls);
+        for part in ["DIGEST-MD5, PLAIN", "allows LOGIN", "add \"plain\" to auth in [account.isp]"] {
             assert!(words.contains(part), "{words}");
         }
         assert!(none_fits("isp", &offered(&["GSSAPI"]), &Mechanism::ALL, Cover::Tls).contains("postrider speaks"));
+        let token = none_fits("isp", &offered(&["XOAUTH2"]), &Mechanism::usual(), Cover::Tls);
+        assert!(token.contains("add \"xoauth2\" to auth") && token.contains("token"), "{token}");
         assert!(none_fits("isp", &[], &Mechanism::ALL, Cover::Clear).contains("starttls"));
     }
 
@@ -181,16 +204,5 @@ mod tests {
             let peer: Result<SocketAddr, _> = address.parse();
             assert_eq!(peer.map(|peer| may_carry_secret(Cover::Clear, &peer)), Ok(may), "{address}");
         }
-    }
-
-    #[test]
-    fn exchanges_as_the_rfcs_have_them() {
-        let login = Login { username: "tim".into(), password: Secret::new("tanstaaftanstaaf".into()) };
-        let plain = Script::new(Mechanism::Plain, &login);
-        assert_eq!(plain.opening.as_str(), "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm");
-        assert!(!plain.masked.contains("AHRp"));
-        let script = Script::new(Mechanism::Login, &login);
-        let answers: Vec<&str> = script.answers.iter().map(|a| a.as_str()).collect();
-        assert_eq!(answers, ["dGlt", "dGFuc3RhYWZ0YW5zdGFhZg=="]);
     }
 }

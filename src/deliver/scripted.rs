@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::observe::{Observer, Step};
 use crate::config::relay::{Lookup, Relay};
-use crate::config::{Account, Mechanism, TlsMode};
+use crate::config::{Account, Mechanism, StepLimits, TlsMin, TlsMode};
 use crate::tls::{Server, TlsStream};
 
 enum Line {
@@ -147,15 +147,23 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
         tls: Some(tls),
         tls_ca: ca.map(Path::to_owned),
         tls_name: None,
+        tls_fingerprint: Vec::new(),
+        tls_client: None,
+        tls_min: TlsMin::Tls12,
         username: None,
         password: None,
-        auth: Mechanism::ALL.to_vec(),
+        auth: Mechanism::usual(),
         senders: Vec::new(),
         sender_grace: Duration::ZERO,
         timeout: Some(Duration::from_secs(5)),
+        timeouts: StepLimits::default(),
+        source_address: Vec::new(),
+        max_per_minute: None,
+        early_data: false,
         max_connections: 1,
         max_messages_per_connection: 100,
         allow_plaintext: false,
+        from: None,
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io::Read;
 
 use super::capabilities::Capabilities;
+use super::dsn::Wishes;
 use super::observe::Observer;
 use super::stream::{Keep, Stream};
 use super::timeouts::Timeouts;
@@ -31,6 +32,21 @@ pub struct Described {
     pub tls: Option<String>,
     /// The mechanism that logged in.
     pub auth: Option<Mechanism>,
+    /// Whether the server takes over who is told of what (RFC 3461).
+    pub dsn: bool,
+}
+
+/// Where a body can be read from its beginning, as often as it is needed (again for recipients that the
+/// server had no room for).
+pub trait Body {
+    /// A reader at the blank line behind the header (or at the end, where the message has no body).
+    fn open(&self) -> std::io::Result<Box<dyn Read + '_>>;
+}
+
+impl Body for &[u8] {
+    fn open(&self) -> std::io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(*self))
+    }
 }
 
 /// One message for one sender and some recipients, ready for the wire.
@@ -39,14 +55,14 @@ pub struct Transaction<'a> {
     pub sender: &'a ReversePath,
     /// RCPT TO, after generic.
     pub recipients: &'a [Address],
+    /// RET, ENVID, NOTIFY and ORCPT, for servers with DSN.
+    pub wishes: Wishes<'a>,
     /// Header bytes as they go out (CRLF lines, without the blank line; may be empty).
     pub header: &'a [u8],
-    /// Everything behind the header, from the blank line on (empty where the message has none); CRLF lines.
-    pub body: &'a mut dyn Read,
+    /// Everything behind the header, from the blank line on; CRLF lines.
+    pub body: &'a dyn Body,
     /// Octets of header and body, for SIZE.
     pub size: u64,
-    /// Whether content holds bytes over 127.
-    pub eight_bit: bool,
 }
 
 /// What may be said next.
@@ -67,6 +83,8 @@ pub struct Session {
     pub(super) capabilities: Capabilities,
     pub(super) timeouts: Timeouts,
     pub(super) state: State,
+    /// The account allows content before any reply.
+    pub(super) early_data: bool,
 }
 
 impl Session {
@@ -83,14 +101,20 @@ impl Session {
         &self.described
     }
 
+    /// What the server offers, on this very connection.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
     /// Runs one transaction: one fact per recipient, in their order. A recipient is delivered when
     /// its fact is a 2xx reply in `Phase::FinalDot`. A fact in `Phase::FinalDot` without a reply
     /// (closed, timeout, garbage, failed) means that nobody knows.
     ///
     /// Replies of our own making: 552 5.3.4 in `Phase::Mail` for a message beyond the announced SIZE,
     /// 553 5.6.7 and 5.1.3 in `Phase::Mail` or `Phase::Rcpt` for an address that cannot be sent.
-    pub fn send(&mut self, transaction: Transaction<'_>) -> Vec<Fact> {
-        transaction::run(self, transaction)
+    pub fn send(&mut self, mut transaction: Transaction<'_>) -> Vec<Fact> {
+        transaction::run(self, &mut transaction)
     }
 
     /// Whether another transaction may follow on this connection.

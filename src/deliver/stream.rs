@@ -3,7 +3,7 @@
 //! observer of each line, secrets masked. What is said on it is others' business.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::observe::{Observer, Step};
 use super::reply::{Gathered, MAX_LINE, Progress, ReplyError, cleaned};
 use super::wire::Wire;
 use crate::mail::outcome::{Reply, Seen};
-use crate::tls::{Client, HandshakeError, TlsStream};
+use crate::tls::{Binding, Client, HandshakeError, TlsStream};
 
 /// The observer, shared by the connections that one opening tries.
 #[derive(Clone)]
@@ -76,9 +76,9 @@ pub struct Stream {
 const BUFFER: usize = 2 * MAX_LINE;
 
 impl Stream {
-    /// Connects to one address.
-    pub fn connect(address: &SocketAddr, limit: Duration, watch: Watch) -> Result<Self, Seen> {
-        let wire = Wire::connect(address, limit).map_err(|error| seen(&error))?;
+    /// Over a connected socket.
+    pub fn new(socket: TcpStream, watch: Watch) -> Result<Self, Seen> {
+        let wire = Wire::new(socket).map_err(|error| seen(&error))?;
         Ok(Self { channel: Channel::Plain(wire), watch, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0 })
     }
 
@@ -121,18 +121,32 @@ impl Stream {
             HandshakeError::Io(error) => seen(&error),
             HandshakeError::Problem(problem) => Seen::Tls(problem),
         })?;
-        self.watch.note(&format!("{}, the certificate of {name} is good", stream.version()));
+        for line in stream.described() {
+            self.watch.note(&line);
+        }
+        self.watch.note(&format!("the certificate is good for {name}"));
         self.channel = Channel::Tls(Box::new(stream));
         Ok(())
     }
 
     /// Sends command lines in one go; each ends with CRLF.
     pub fn send_lines<'l>(&mut self, lines: impl Iterator<Item = &'l str>, limit: Duration) -> Result<(), Seen> {
+        self.send_lines_and(lines, &[], limit)
+    }
+
+    /// The same, with content behind them.
+    pub fn send_lines_and<'l>(
+        &mut self,
+        lines: impl Iterator<Item = &'l str>,
+        content: &[u8],
+        limit: Duration,
+    ) -> Result<(), Seen> {
         let mut bytes = Vec::new();
         for line in lines {
             self.watch.step(Step::Sent(line.trim_end()));
             bytes.extend_from_slice(line.as_bytes());
         }
+        bytes.extend_from_slice(content);
         self.send(&bytes, limit)
     }
 
@@ -164,6 +178,24 @@ impl Stream {
     /// Reads one whole reply within the limit; its lines are wanted one by one (EHLO).
     pub fn reply_lines(&mut self, limit: Duration) -> Result<(Reply, Vec<String>), Seen> {
         self.gather(limit, Keep::Text).map(|gathered| (gathered.reply(), gathered.lines().to_vec()))
+    }
+
+    /// Reads one whole reply of an AUTH exchange: what may be kept of it, and what it says to the mechanism (the
+    /// rest of its one line, base64 as a rule).
+    pub fn challenge(&mut self, limit: Duration) -> Result<(Reply, Zeroizing<String>), Seen> {
+        self.gather(limit, Keep::Code).map(|gathered| {
+            let text = gathered.lines().first().cloned().unwrap_or_default();
+            (within(Keep::Code, gathered.reply()), Zeroizing::new(text))
+        })
+    }
+
+    /// What ties a login to this connection.
+    #[must_use]
+    pub fn binding(&self) -> Option<Binding> {
+        match &self.channel {
+            Channel::Tls(stream) => stream.binding(),
+            Channel::Plain(_) | Channel::Gone => None,
+        }
     }
 
     /// Looks, without waiting, whether something has come, or the connection is closed.
@@ -288,7 +320,7 @@ fn garbage(error: &ReplyError, keep: Keep) -> Seen {
 }
 
 /// A failed read or write as what was seen.
-fn seen(error: &io::Error) -> Seen {
+pub(super) fn seen(error: &io::Error) -> Seen {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Seen::Timeout,
         ErrorKind::UnexpectedEof

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::config::StepLimits;
+
 /// One limit per step; a reply must be complete within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
@@ -33,22 +35,22 @@ pub struct Timeouts {
 const QUIT: Duration = Duration::from_secs(5);
 
 impl Timeouts {
-    /// The account's one limit for all, or the RFC's.
+    /// The account's limits of single steps, else its one limit for all, else the RFC's.
     #[must_use]
-    pub fn new(one: Option<Duration>) -> Self {
-        let minutes = |count: u64| one.unwrap_or(Duration::from_secs(60 * count));
+    pub fn new(one: Option<Duration>, steps: &StepLimits) -> Self {
+        let minutes = |own: Option<Duration>, count: u64| own.or(one).unwrap_or(Duration::from_secs(60 * count));
         Self {
-            connect: one.unwrap_or(Duration::from_secs(30)),
-            greeting: minutes(5),
-            ehlo: minutes(5),
-            starttls: minutes(5),
-            auth: minutes(5),
-            mail: minutes(5),
-            rcpt: minutes(5),
-            data: minutes(2),
-            block: minutes(3),
-            last: minutes(10),
-            quit: one.unwrap_or(QUIT).min(QUIT),
+            connect: steps.connect.or(one).unwrap_or(Duration::from_secs(30)),
+            greeting: minutes(steps.greeting, 5),
+            ehlo: minutes(steps.helo, 5),
+            starttls: minutes(steps.starttls, 5),
+            auth: minutes(steps.auth, 5),
+            mail: minutes(steps.mail, 5),
+            rcpt: minutes(steps.rcpt, 5),
+            data: minutes(steps.data, 2),
+            block: minutes(steps.block, 3),
+            last: minutes(steps.last, 10),
+            quit: steps.quit.unwrap_or_else(|| one.unwrap_or(QUIT).min(QUIT)),
         }
     }
 }

@@ -1,27 +1,88 @@
-//! One transaction on an open session: MAIL, RCPT and DATA in groups where the server
-//! takes them so, replies read in context, a fact per recipient. Sending the content is
-//! `pump`'s; what the facts mean is decided in `rules::trouble`.
+//! One transaction on an open session: what is said in it, and how often it must be
+//! begun anew because the server takes fewer recipients at once. The talking is
+//! `envelope`'s, sending the content `pump`'s; what the facts mean is decided in
+//! `rules::trouble`.
 
 use std::time::Duration;
 
+use super::body::Prepared;
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
+use super::dsn::Wishes;
+use super::envelope::{Broken, Command, Data, Envelope, Mail};
+use super::ledger::{Ledger, Standing};
 use super::pump;
 use super::session::{Session, State, Transaction};
 use super::stream::{Keep, Pending};
-use super::timeouts::Timeouts;
+use crate::mail::mime::Takes;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
 
-/// Most RCPTs that are sent before their replies are read: both sides could else wait for each
-/// other with full buffers.
-const GROUP: usize = 50;
 /// How long a reply may take that must have been sent before the connection failed.
 pub(super) const LEFTOVER: Duration = Duration::from_secs(5);
+/// Octets of the largest content that goes out before any reply (DESIGN section 7).
+const EARLY: u64 = 64 << 10;
+/// Most recipients of a message that does.
+const EARLY_RECIPIENTS: usize = 50;
 
-/// Runs it; every recipient gets its fact.
-pub(super) fn run(session: &mut Session, transaction: Transaction<'_>) -> Vec<Fact> {
-    let mut ledger = Ledger::new(transaction.recipients.len());
-    let commands = match commands(session, &transaction, &mut ledger) {
+/// Runs it; every recipient gets its fact. Recipients for whom the server has no room in this
+/// transaction (452 4.5.3) go into another, at once, as long as each takes some.
+pub(super) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> Vec<Fact> {
+    let eight_bit = session.capabilities.offers(Extension::EightBitMime);
+    let prepared = match Prepared::new(transaction, if eight_bit { Takes::EightBit } else { Takes::SevenBit }) {
+        Ok(prepared) => prepared,
+        Err(fact) => return vec![fact; transaction.recipients.len()],
+    };
+    if prepared.is_converted() {
+        session.stream.watch().note("the content is re-encoded: the server does not take it as it is");
+    }
+    let mut round: Vec<usize> = (0..transaction.recipients.len()).collect();
+    let mut facts: Vec<Fact> = vec![nothing_said(); round.len()];
+    loop {
+        let told = once(session, transaction, &prepared, &round);
+        let mut left = Vec::new();
+        let mut delivered = 0;
+        for (&at, fact) in round.iter().zip(told) {
+            match &fact.seen {
+                Seen::Reply(reply) if fact.phase == Phase::Rcpt && is_too_many(reply) => left.push(at),
+                Seen::Reply(reply) if fact.phase == Phase::FinalDot && reply.is_positive() => delivered += 1,
+                _ => {}
+            }
+            facts[at] = fact;
+        }
+        if left.is_empty() || delivered == 0 || session.state == State::Broken {
+            return facts;
+        }
+        session
+            .stream
+            .watch()
+            .note(&format!("{} recipients were too many; they go into another transaction", left.len()));
+        round = left;
+    }
+}
+
+/// RFC 5321 section 4.5.3.1.10; 552 is what older servers say.
+fn is_too_many(reply: &Reply) -> bool {
+    let named = matches!(reply.enhanced, Some(Enhanced { subject: 5, detail: 3, .. }));
+    matches!(reply.code, 452 | 552) && (named || reply.text.to_lowercase().contains("too many recipients"))
+}
+
+/// How the content goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// DATA.
+    Data,
+    /// BDAT along with the envelope: these bytes.
+    Early(Vec<u8>),
+}
+
+/// One transaction for these of the recipients.
+fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Prepared, round: &[usize]) -> Vec<Fact> {
+    let mut ledger = Ledger::new(round.len());
+    let way = match way(session, transaction, prepared, round.len()) {
+        Ok(way) => way,
+        Err(fact) => return ledger.close(&fact),
+    };
+    let commands = match commands(session, transaction, prepared, round, &way, &mut ledger) {
         Ok(commands) => commands,
         Err(fact) => return ledger.close(&fact),
     };
@@ -32,17 +93,16 @@ pub(super) fn run(session: &mut Session, transaction: Transaction<'_>) -> Vec<Fa
         session.state = State::Broken;
         return ledger.close(&fact);
     }
-    let mut envelope = Envelope { session, ledger: &mut ledger, mail: Mail::Unanswered, data: Data::Unanswered };
+    let early: &[u8] = if let Way::Early(bytes) = &way { bytes } else { &[] };
+    let mut envelope = Envelope { session, ledger: &mut ledger, mail: Mail::Unanswered, data: Data::Unanswered, early };
     let ended = envelope.exchange(&commands);
     let data = envelope.data;
     match (ended, data) {
         (Err(Broken), _) => session.state = State::Broken,
         (Ok(()), Data::Ready) if ledger.has_accepted() => {
-            let outcome = pump::run(session, transaction);
-            if outcome.leaves_broken() {
-                session.state = State::Broken;
-            }
-            return ledger.close(&outcome.fact);
+            let sent = pump::data(session, transaction, prepared);
+            session.state = sent.state;
+            return ledger.close(&sent.fact);
         }
         (Ok(()), Data::Ready) => {
             lone_dot(session);
@@ -53,33 +113,21 @@ pub(super) fn run(session: &mut Session, transaction: Transaction<'_>) -> Vec<Fa
     ledger.close(&nothing_said())
 }
 
-/// A command of the transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Command {
-    Reset,
-    Mail,
-    /// Of the recipient at that place.
-    Rcpt(usize),
-    Data,
-}
-
-impl Command {
-    fn phase(self) -> Phase {
-        match self {
-            Self::Reset => Phase::Idle,
-            Self::Mail => Phase::Mail,
-            Self::Rcpt(_) => Phase::Rcpt,
-            Self::Data => Phase::Data,
-        }
+/// DATA, whose content goes out when the server has asked for it: no server, honest or broken, reads any of it as
+/// commands. Only an account that says so gets BDAT (RFC 3030), and that for small messages, which saves a round trip.
+fn way(
+    session: &Session,
+    transaction: &mut Transaction<'_>,
+    prepared: &Prepared,
+    recipients: usize,
+) -> Result<Way, Fact> {
+    let offers = |extension| session.capabilities.offers(extension);
+    let fits = prepared.size <= EARLY && recipients <= EARLY_RECIPIENTS;
+    if !(session.early_data && fits && offers(Extension::Chunking) && offers(Extension::Pipelining)) {
+        return Ok(Way::Data);
     }
-
-    fn limit(self, timeouts: &Timeouts) -> Duration {
-        match self {
-            Self::Reset | Self::Mail => timeouts.mail,
-            Self::Rcpt(_) => timeouts.rcpt,
-            Self::Data => timeouts.data,
-        }
-    }
+    let bytes = pump::whole(transaction, prepared).map_err(|seen| Fact { phase: Phase::Content, seen })?;
+    Ok(if bytes.len() as u64 > EARLY { Way::Data } else { Way::Early(bytes) })
 }
 
 /// The commands of the transaction with their lines. Recipients that cannot be sent are settled;
@@ -87,10 +135,13 @@ impl Command {
 fn commands(
     session: &Session,
     transaction: &Transaction<'_>,
+    prepared: &Prepared,
+    round: &[usize],
+    way: &Way,
     ledger: &mut Ledger,
 ) -> Result<Vec<(Command, String)>, Fact> {
     let offers = |extension| session.capabilities.offers(extension);
-    let mut lines = Vec::with_capacity(transaction.recipients.len() + 3);
+    let mut lines = Vec::with_capacity(round.len() + 3);
     if session.state == State::Halfway {
         lines.push((Command::Reset, command::rset()));
     }
@@ -99,27 +150,33 @@ fn commands(
     if sender_utf8 && !offers(Extension::SmtpUtf8) {
         return Err(Fact { phase: Phase::Mail, seen: Seen::Reply(no_utf8("sender")) });
     }
-    let utf8 = sender_utf8 || transaction.recipients.iter().any(|a| needs_utf8(a.local()));
+    let recipients = || round.iter().filter_map(|&at| transaction.recipients.get(at).map(|address| (at, address)));
+    let utf8 = sender_utf8 || recipients().any(|(_, a)| needs_utf8(a.local()));
+    let nothing = Wishes::default();
+    let wishes = if offers(Extension::Dsn) { &transaction.wishes } else { &nothing };
     let options = MailOptions {
-        size: size(session.capabilities.size, transaction.size)?,
-        eight_bit: (transaction.eight_bit && offers(Extension::EightBitMime)).then_some(EightBit),
+        size: size(session.capabilities.size, prepared.size)?,
+        eight_bit: (prepared.eight_bit && offers(Extension::EightBitMime)).then_some(EightBit),
         utf8: (utf8 && offers(Extension::SmtpUtf8)).then_some(Utf8),
     };
-    let mail = command::mail(transaction.sender, options)
+    let mail = command::mail(transaction.sender, options, &wishes.mail())
         .map_err(|error| Fact { phase: Phase::Mail, seen: Seen::Reply(unsendable(error)) })?;
     lines.push((Command::Mail, mail));
-    for (at, recipient) in transaction.recipients.iter().enumerate() {
+    for (place, (at, recipient)) in recipients().enumerate() {
         let refused = |reply| Standing::Settled(Fact { phase: Phase::Rcpt, seen: Seen::Reply(reply) });
         if needs_utf8(recipient.local()) && !offers(Extension::SmtpUtf8) {
-            ledger.0[at] = refused(no_utf8("recipient"));
+            ledger.0[place] = refused(no_utf8("recipient"));
             continue;
         }
-        match command::rcpt(recipient) {
-            Ok(line) => lines.push((Command::Rcpt(at), line)),
-            Err(error) => ledger.0[at] = refused(unsendable(error)),
+        match command::rcpt(recipient, &wishes.rcpt(at)) {
+            Ok(line) => lines.push((Command::Rcpt(place), line)),
+            Err(error) => ledger.0[place] = refused(unsendable(error)),
         }
     }
-    lines.push((Command::Data, command::data()));
+    match way {
+        Way::Data => lines.push((Command::Data, command::data())),
+        Way::Early(bytes) => lines.push((Command::Early, command::bdat_last(bytes.len()))),
+    }
     Ok(lines)
 }
 
@@ -146,7 +203,7 @@ fn unsendable(error: AddressRefused) -> Reply {
 }
 
 /// A refusal of ours in the shape of a reply: it is as final as one.
-fn own(code: u16, (class, subject, detail): (u8, u16, u16), text: String) -> Reply {
+pub(super) fn own(code: u16, (class, subject, detail): (u8, u16, u16), text: String) -> Reply {
     Reply { code, enhanced: Some(Enhanced { class, subject, detail }), text }
 }
 
@@ -167,6 +224,7 @@ fn idle_news(session: &mut Session) -> Option<Fact> {
 /// The server wants content that nobody has accepted: an empty message ends that, nobody gets it.
 fn lone_dot(session: &mut Session) {
     if session.stream.send_lines([".\r\n"].into_iter(), session.timeouts.block).is_ok() {
+        // Whatever it says to that, nobody was to get it.
         let _ = session.stream.reply(session.timeouts.last.min(LEFTOVER), Keep::Text);
     }
 }
@@ -174,173 +232,4 @@ fn lone_dot(session: &mut Session) {
 /// The fact for recipients that none was found for; there are none of these.
 fn nothing_said() -> Fact {
     Fact { phase: Phase::Mail, seen: Seen::Closed }
-}
-
-/// How MAIL stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mail {
-    Unanswered,
-    Accepted,
-    Refused,
-}
-
-/// How DATA stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Data {
-    Unanswered,
-    /// 354.
-    Ready,
-    Refused,
-}
-
-/// The connection is of no more use.
-struct Broken;
-
-/// The envelope part of a transaction.
-struct Envelope<'s> {
-    session: &'s mut Session,
-    ledger: &'s mut Ledger,
-    mail: Mail,
-    data: Data,
-}
-
-impl Envelope<'_> {
-    /// Says all that there is to say, group by group, and leaves the session's state behind.
-    fn exchange(&mut self, commands: &[(Command, String)]) -> Result<(), Broken> {
-        let most = if self.session.capabilities.offers(Extension::Pipelining) { GROUP + 3 } else { 1 };
-        for group in commands.chunks(most) {
-            if self.is_pointless(group) {
-                break;
-            }
-            self.session.state = State::Halfway;
-            self.group(group)?;
-        }
-        match (self.mail, self.data) {
-            (Mail::Refused, _) => self.session.state = State::Ready,
-            (Mail::Accepted | Mail::Unanswered, _) => {}
-        }
-        Ok(())
-    }
-
-    /// Nothing may follow a refused MAIL, and no DATA refused recipients.
-    fn is_pointless(&self, group: &[(Command, String)]) -> bool {
-        match (self.mail, group.first()) {
-            (Mail::Refused, _) | (_, None) => true,
-            (_, Some((Command::Data, _))) => !self.ledger.has_accepted(),
-            (_, Some(_)) => false,
-        }
-    }
-
-    fn group(&mut self, group: &[(Command, String)]) -> Result<(), Broken> {
-        let timeouts = self.session.timeouts;
-        let sent = self.session.stream.send_lines(group.iter().map(|(_, line)| line.as_str()), timeouts.block);
-        for (command, _) in group {
-            // The server may have said why before it closed.
-            let limit = if sent.is_ok() { command.limit(&timeouts) } else { LEFTOVER };
-            let reply = match (self.session.stream.reply(limit, Keep::Text), &sent) {
-                (Ok(reply), _) => reply,
-                (Err(_), Err(seen)) => return self.broken(*command, seen.clone()),
-                (Err(seen), Ok(())) => return self.broken(*command, seen),
-            };
-            self.answered(*command, reply)?;
-        }
-        Ok(())
-    }
-
-    /// Takes one reply in its context.
-    fn answered(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
-        if reply.code == 421 {
-            return self.broken(command, Seen::Reply(reply));
-        }
-        let phase = command.phase();
-        match (command, reply.code) {
-            (Command::Reset, 200..300) => {}
-            (Command::Reset, _) => return self.broken(command, Seen::Reply(reply)),
-            (Command::Mail, 200..300) => self.mail = Mail::Accepted,
-            (Command::Mail, 400..) => {
-                self.mail = Mail::Refused;
-                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
-            }
-            // What follows a refused MAIL was settled with it.
-            (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {}
-            (Command::Rcpt(at), 200..300) => self.ledger.0[at] = Standing::Accepted,
-            (Command::Rcpt(at), 400..) => {
-                self.ledger.0[at] = Standing::Settled(Fact { phase, seen: Seen::Reply(reply) });
-            }
-            (Command::Data, 354) => self.data = Data::Ready,
-            (Command::Data, 400..) => {
-                self.data = Data::Refused;
-                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
-            }
-            (Command::Mail | Command::Rcpt(_) | Command::Data, _) => {
-                return self.broken(command, out_of_step(&reply, command));
-            }
-        }
-        Ok(())
-    }
-
-    /// Every recipient without an answer of its own gets this one.
-    fn broken(&mut self, command: Command, seen: Seen) -> Result<(), Broken> {
-        self.ledger.settle_rest(&Fact { phase: command.phase(), seen });
-        Err(Broken)
-    }
-}
-
-fn out_of_step(reply: &Reply, command: Command) -> Seen {
-    let name = match command {
-        Command::Reset => "RSET",
-        Command::Mail => "MAIL",
-        Command::Rcpt(_) => "RCPT",
-        Command::Data => "DATA",
-    };
-    Seen::Garbage(format!("the server answered {name} with \"{reply}\", which is no answer to that"))
-}
-
-/// How a recipient stands.
-#[derive(Debug, Clone)]
-enum Standing {
-    /// Nothing is known yet.
-    Open,
-    /// Its RCPT was accepted: what becomes of the content becomes of it.
-    Accepted,
-    /// That is it.
-    Settled(Fact),
-}
-
-/// The recipients in their order.
-struct Ledger(Vec<Standing>);
-
-impl Ledger {
-    fn new(count: usize) -> Self {
-        Self(vec![Standing::Open; count])
-    }
-
-    fn has_accepted(&self) -> bool {
-        self.0.iter().any(|standing| matches!(standing, Standing::Accepted))
-    }
-
-    fn is_settled(&self) -> bool {
-        self.0.iter().all(|standing| matches!(standing, Standing::Settled(_)))
-    }
-
-    fn settle_rest(&mut self, fact: &Fact) {
-        for standing in &mut self.0 {
-            match standing {
-                Standing::Open | Standing::Accepted => *standing = Standing::Settled(fact.clone()),
-                Standing::Settled(_) => {}
-            }
-        }
-    }
-
-    /// The facts; whoever has none gets this one.
-    fn close(mut self, fact: &Fact) -> Vec<Fact> {
-        self.settle_rest(fact);
-        self.0
-            .into_iter()
-            .map(|standing| match standing {
-                Standing::Settled(own) => own,
-                Standing::Open | Standing::Accepted => fact.clone(),
-            })
-            .collect()
-    }
 }

@@ -2,7 +2,7 @@
 //! longer than a limit. What the bytes mean is `stream`'s.
 
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
@@ -26,11 +26,10 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Connects to one address.
-    pub fn connect(address: &SocketAddr, limit: Duration) -> io::Result<Self> {
-        let socket = TcpStream::connect_timeout(address, at_least(limit))?;
+    /// Over a connected socket.
+    pub fn new(socket: TcpStream) -> io::Result<Self> {
         socket.set_nodelay(true)?;
-        Ok(Self { socket, patience: Patience::Until(Instant::now() + limit), stall: None })
+        Ok(Self { socket, patience: Patience::None, stall: None })
     }
 
     /// Reads from now on must be done within the limit, all together.

@@ -3,6 +3,7 @@
 //! lists have them, are parsed in `list`.
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -254,15 +255,29 @@ fn is_atext(c: char) -> bool {
 fn is_domain(domain: &str) -> bool {
     if let Some(literal) = domain.strip_prefix('[') {
         let Some(literal) = literal.strip_suffix(']') else { return false };
-        return !literal.is_empty() && literal.chars().all(|c| c.is_ascii_alphanumeric() || ":.-".contains(c));
+        return is_literal(literal);
     }
-    domain.parse::<std::net::Ipv4Addr>().is_err()
-        && domain.split('.').all(|label| {
-            !label.is_empty()
-                && label.chars().all(|c| {
-                    c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && c.is_alphanumeric())
-                })
-        })
+    // Digits and dots alone are a number that somebody forgot the brackets of (Postfix's valid_hostname).
+    !domain.chars().all(|c| c.is_ascii_digit() || c == '.') && domain.split('.').all(is_label)
+}
+
+/// RFC 5321 section 4.1.3.
+fn is_literal(inner: &str) -> bool {
+    match inner.split_at_checked("IPv6:".len()) {
+        Some((tag, ip)) if tag.eq_ignore_ascii_case("IPv6:") => ip.parse::<Ipv6Addr>().is_ok(),
+        Some(_) | None => inner.parse::<Ipv4Addr>().is_ok(),
+    }
+}
+
+/// RFC 1035 section 2.3.1, with underscores, and letters beyond ASCII before they become A-labels.
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && label.len() <= 63
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && c.is_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -286,9 +301,26 @@ mod tests {
 
     #[test]
     fn what_could_break_a_command_line_is_no_address() {
-        for bad in
-            ["a\r\nb@x", "a@x\r\n", "a\0@x", "@x", "a@", "a", "-a@x", "a@192.0.2.1", "<a@x>", "a b@x", "a@x y", "a@x>"]
-        {
+        for bad in [
+            "a\r\nb@x",
+            "a@x\r\n",
+            "a\0@x",
+            "@x",
+            "a@",
+            "a",
+            "-a@x",
+            "a@192.0.2.1",
+            "<a@x>",
+            "a b@x",
+            "a@x y",
+            "a@x>",
+            "a@-x",
+            "a@x-.example",
+            "a@123",
+            "a@1.2",
+            "a@[x]",
+            "a@[IPv6:x]",
+        ] {
             assert!(Address::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -1,6 +1,9 @@
 //! A message's header as raw bytes cut into fields. A field that nobody changes
 //! keeps every byte. What makes a line a field is Postfix's rule (see [`line_kind`]).
 
+/// Octets of header that a stored message may have: every reader of one takes it whole.
+pub const MAX_STORED: usize = 4 << 20;
+
 /// One field: its raw bytes, folding and line ends included.
 ///
 /// A stored header has only real fields; a line that is none keeps its place as a field without a name.

@@ -2,7 +2,9 @@
 //! Bytes and values only; nothing here does I/O or reads a clock.
 
 pub mod address;
+pub mod dsn;
 pub mod header;
 pub mod list;
+pub mod mime;
 pub mod outcome;
 pub mod stamp;

@@ -2,13 +2,16 @@
 //! `ADDRESS_REWRITING_README`), and the completion of bare addresses in a header at
 //! admission. Pure: tables are handed in, loaded.
 
-use crate::config::{Config, Hit, TableFault, TableSet};
+use super::map::{Map, complete};
+use crate::config::{Config, Propagates, TableFault, TableSet};
 use crate::mail::address::Address;
 use crate::mail::header::{Field, Header};
 use crate::mail::list::{self, Found, Spec};
 
+pub use super::map::{Rewritten, without_extension};
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// The fields whose addresses are rewritten (POSTFIX.md); compared ignoring case.
 const ADDRESS_FIELDS: [&str; 16] = [
@@ -39,95 +42,46 @@ pub struct Generic<'a> {
     pub tables: &'a TableSet,
 }
 
-/// One look-up that answered, for explaining.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rewritten {
-    /// The result.
-    pub address: Address,
-    /// The key that matched.
-    pub key: String,
-    /// `file:line` or `generic (inline)`.
-    pub place: String,
-}
-
-/// A key to ask for, and the local part that a result of the form `@other` gets.
-struct Query<'a> {
-    key: String,
-    keeps: &'a str,
-}
-
-impl Generic<'_> {
+impl<'a> Generic<'a> {
     /// What the map makes of an address; `None`: it has no row for it. The null sender is no
     /// address: it is never rewritten.
-    ///
-    /// An extension that the key does not have is dropped, as Postfix does for generic maps.
     pub fn address(&self, address: &Address) -> Result<Option<Rewritten>, TableFault> {
-        for query in self.queries(address) {
-            if let Some(hit) = self.tables.lookup(&query.key)? {
-                let address = self.result(&hit, &query)?;
-                return Ok(Some(Rewritten { address, key: query.key, place: hit.place }));
-            }
-        }
-        Ok(None)
+        self.map().one(address)
     }
 
     /// Rewrites the addresses in the address fields; fields without a change keep every byte.
     pub fn header(&self, header: &Header) -> Result<Header, TableFault> {
-        let fields = header.fields.iter().map(|field| {
-            change(field, |found| {
-                let Some(old) = complete(&found.spec, &self.config.origin) else { return Ok(None) };
-                let new = self.address(&old)?.map(|rewritten| rewritten.address);
-                Ok(new.filter(|new| !is_same(&found.spec, new)))
-            })
-        });
-        Ok(Header { fields: fields.collect::<Result<_, _>>()? })
+        each_address(header, &self.config.origin, |_, old| Ok(self.address(old)?.map(|rewritten| rewritten.address)))
     }
 
-    /// Postfix's order: user+ext@domain, user@domain, for own domains user+ext, user, then @domain;
-    /// a local part that needs quotes is asked for without them, then with them.
-    fn queries<'a>(&self, address: &'a Address) -> Vec<Query<'a>> {
-        let (local, domain) = (address.local(), address.domain());
-        let bare = without_extension(local, &self.config.recipient_delimiter);
-        let locals: Vec<&str> = std::iter::once(local).chain(bare).collect();
-        let mut queries = Vec::new();
-        let mut ask = |key: String, keeps| {
-            let key = key.to_lowercase();
-            if queries.iter().all(|query: &Query| query.key != key) {
-                queries.push(Query { key, keeps });
-            }
-        };
-        for keeps in &locals {
-            ask(format!("{keeps}@{domain}"), *keeps);
-            if let Ok(quoted) = address.with_local(keeps) {
-                ask(quoted.to_string(), *keeps);
-            }
-        }
-        if self.config.is_own_domain(domain) {
-            for keeps in &locals {
-                ask((*keeps).to_owned(), *keeps);
-            }
-        }
-        ask(format!("@{domain}"), local);
-        queries
+    fn map(&self) -> Map<'a> {
+        Map { config: self.config, tables: self.tables, kind: Propagates::Generic }
     }
+}
 
-    /// A row's value as an address: `@other` keeps the user, a bare one gets the origin.
-    fn result(&self, hit: &Hit, query: &Query) -> Result<Address, TableFault> {
-        let value = hit.value.trim();
-        let result = match value.strip_prefix('@') {
-            Some(domain) if !domain.contains(':') => Address::new(query.keeps, domain).ok(),
-            _ => match list::parse(value.as_bytes()).as_slice() {
-                [one] => complete(&one.spec, &self.config.origin),
-                _ => None,
-            },
-        };
-        result.ok_or_else(|| {
-            let (place, key) = (&hit.place, &query.key);
-            TableFault(format!(
-                "{place}: the value \"{value}\" for \"{key}\" is not one mail address; write user@domain or @domain"
-            ))
+/// Puts one address in the place of those in From, names and comments kept.
+#[must_use]
+pub fn force_from(header: &Header, from: &Address) -> Header {
+    let forced: Result<Header, std::convert::Infallible> =
+        each_address(header, "localhost", |field, _| Ok(field.is("From").then(|| from.clone())));
+    let Ok(header) = forced;
+    header
+}
+
+/// A header with the addresses that `new` gives for those in the address fields, bare ones
+/// completed with `origin`; fields without a change keep every byte.
+pub(super) fn each_address<E>(
+    header: &Header,
+    origin: &str,
+    new: impl Fn(&Field, &Address) -> Result<Option<Address>, E>,
+) -> Result<Header, E> {
+    let fields = header.fields.iter().map(|field| {
+        change(field, |found| {
+            let Some(old) = complete(&found.spec, origin) else { return Ok(None) };
+            Ok(new(field, &old)?.filter(|new| !is_same(&found.spec, new)))
         })
-    }
+    });
+    Ok(Header { fields: fields.collect::<Result<_, _>>()? })
 }
 
 /// Completes bare addresses in the address fields with `origin`, and writes those that are not in
@@ -146,36 +100,13 @@ pub fn qualify(header: &Header, origin: &str) -> Header {
     Header { fields: fields.collect() }
 }
 
-/// The local part before its extension, where it has one: the first of the delimiter characters
-/// divides, but not as the local part's first character.
-#[must_use]
-pub fn without_extension<'a>(local: &'a str, delimiters: &str) -> Option<&'a str> {
-    let at = local.find(|c| delimiters.contains(c)).filter(|at| *at > 0)?;
-    if delimiters.contains('-') && is_never_divided(local) {
-        return None;
-    }
-    Some(&local[..at])
-}
-
-/// Names with a dash of their own (Postfix's `split_addr`).
-fn is_never_divided(local: &str) -> bool {
-    let local = local.to_ascii_lowercase();
-    ["mailer-daemon", "double-bounce"].contains(&local.as_str())
-        || local.starts_with("owner-")
-        || local.ends_with("-request")
-}
-
-/// The address meant, if it is one.
-fn complete(spec: &Spec, origin: &str) -> Option<Address> {
-    match spec {
-        Spec::Complete(address) => Some(address.clone()),
-        Spec::Bare(local) => Address::new(local, origin).ok(),
-        Spec::Null | Spec::Broken(..) => None,
-    }
-}
-
+/// Whether the address stays as it is. Bare ones do: admission has completed them all but the From that it makes for the
+/// null sender, `MAILER-DAEMON`, which Postfix sends without a domain as well.
 fn is_same(spec: &Spec, new: &Address) -> bool {
-    matches!(spec, Spec::Complete(old) if old == new)
+    match spec {
+        Spec::Complete(old) => old == new,
+        Spec::Bare(_) | Spec::Null | Spec::Broken(..) => true,
+    }
 }
 
 /// The field with the addresses that `new` gives in the place of those found.

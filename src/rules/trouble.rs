@@ -42,7 +42,17 @@ const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
 pub fn classify(fact: &Fact) -> Verdict {
     match fact.phase {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
-        Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => Verdict::Relay,
+        Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => match &fact.seen {
+            // A reason on this machine, such as a `tls_ca` that cannot be read: no relay can mend it.
+            Seen::Local(_) => Verdict::Account(AccountTrouble::Setup),
+            Seen::Reply(_)
+            | Seen::Closed
+            | Seen::Timeout
+            | Seen::Failed(_)
+            | Seen::Garbage(_)
+            | Seen::Tls(_)
+            | Seen::NotOffered(_) => Verdict::Relay,
+        },
         Phase::Ehlo | Phase::StartTls => before_login(&fact.seen),
         Phase::Auth => at_login(&fact.seen),
         Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot => in_transaction(fact),
@@ -93,6 +103,7 @@ fn reply_in_transaction(phase: Phase, reply: &Reply) -> Verdict {
         200..400 | 421 => Verdict::Charged,
         400..500 => Verdict::Deferred,
         code if LOGIN_CODES.contains(&code) => Verdict::Account(AccountTrouble::Login),
+        _ if is_sending_limit(reply) => Verdict::Sender,
         _ if phase == Phase::Mail => refused_mail(reply),
         _ if phase == Phase::Rcpt && blames_sender(reply) => Verdict::Sender,
         _ => Verdict::Refused,
@@ -101,8 +112,9 @@ fn reply_in_transaction(phase: Phase, reply: &Reply) -> Verdict {
 
 /// A 5xx to MAIL is about the sender, unless it is about the message.
 fn refused_mail(reply: &Reply) -> Verdict {
-    let about_size = reply.code == 552 || matches!(reply.enhanced, Some(Enhanced { subject: 3, detail: 4, .. }));
-    if about_size {
+    // Too big; an address that cannot be written at all (also our own words for that): no owner can mend these.
+    let about_message = |e: Enhanced| matches!((e.subject, e.detail), (3, 4) | (1, 3) | (6, 7));
+    if reply.code == 552 || reply.enhanced.is_some_and(about_message) {
         return Verdict::Refused;
     }
     match reply.code {
@@ -114,9 +126,16 @@ fn refused_mail(reply: &Reply) -> Verdict {
 }
 
 /// Providers that check the sender late say so at RCPT (Postfix delays its sender checks).
-fn blames_sender(reply: &Reply) -> bool {
+#[must_use]
+pub fn blames_sender(reply: &Reply) -> bool {
     let code = matches!(reply.enhanced, Some(Enhanced { subject: 1, detail: 7 | 8, .. }));
     code || mentions(reply, &["sender address rejected", "not owned", "sender verify failed", "not allowed to send as"])
+}
+
+/// The provider's limit on how much an account may send: it passes, and no recipient is to blame.
+fn is_sending_limit(reply: &Reply) -> bool {
+    matches!(reply.enhanced, Some(Enhanced { subject: 4, detail: 5, .. }))
+        || mentions(reply, &["sending limit", "sending quota", "sending rate", "hourly limit", "daily limit"])
 }
 
 fn mentions(reply: &Reply, words: &[&str]) -> bool {
@@ -238,6 +257,12 @@ mod tests {
             (Rcpt, reply(452, "4.5.3 too many recipients"), Deferred),
             (Rcpt, reply(421, "bye"), Charged),
             (Rcpt, Seen::Closed, Charged),
+            (Rcpt, reply(550, "5.4.5 Daily user sending limit exceeded"), Sender),
+            (FinalDot, reply(550, "5.4.5 Daily user sending limit exceeded"), Sender),
+            (Rcpt, reply(552, "5.2.2 mailbox quota exceeded"), Refused),
+            (Tls, Seen::Local("tls_ca cannot be read".into()), SETUP),
+            (Mail, reply(553, "5.6.7 no SMTPUTF8 here"), Refused),
+            (Mail, reply(553, "5.1.3 cannot be written on the wire"), Refused),
             (Data, reply(451, "later"), Deferred),
             (Data, reply(554, "5.5.1 no valid recipients"), Refused),
             (Data, reply(250, "ok?"), Charged),

@@ -10,27 +10,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::Change;
 use super::ears::Wake;
+use super::selection::Selection;
 use super::settle::{Settled, Then};
 use super::watch::Told;
-use crate::spool::{MessageId, Spool};
+use crate::spool::Spool;
 
 /// Octets of one question.
 const MAX_QUESTION: u64 = 1 << 20;
-
-/// Which messages are meant: all members that are given must hold; none given means all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selection {
-    /// These ids.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ids: Vec<MessageId>,
-    /// This account's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// From this sender (after admission), ignoring case.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sender: Option<String>,
-}
 
 /// A question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +30,16 @@ pub enum Question {
         #[serde(flatten)]
         selection: Selection,
     },
+    /// Change these.
+    Change {
+        /// How.
+        change: Change,
+        /// Which.
+        #[serde(flatten)]
+        selection: Selection,
+    },
+    /// Which messages are being sent just now?
+    Active,
 }
 
 /// An answer line.
@@ -73,6 +71,28 @@ pub enum Answer {
         /// Why.
         reason: String,
     },
+    /// So many messages will be attempted.
+    Asked {
+        /// How many.
+        messages: usize,
+    },
+    /// A message was changed as asked.
+    Changed {
+        /// The message.
+        id: String,
+    },
+    /// A message was not changed.
+    Unchanged {
+        /// The message, or empty where none could be looked at.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// These messages are being sent just now.
+    Active {
+        /// The messages.
+        ids: Vec<String>,
+    },
     /// That was all.
     Finished,
 }
@@ -88,6 +108,10 @@ impl Answer {
                 Self::Result { id: id.to_string(), delivered, refused, waiting, reason }
             }
             Told::Waiting(id, reason) => Self::Waiting { id, reason },
+            Told::Asked(messages) => Self::Asked { messages },
+            Told::Changed(id) => Self::Changed { id },
+            Told::Unchanged(id, reason) => Self::Unchanged { id, reason },
+            Told::Active(ids) => Self::Active { ids },
             Told::Finished => Self::Finished,
         }
     }
@@ -122,8 +146,12 @@ pub fn listen(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
     Ok(())
 }
 
-/// Asks the runner; `None` where no runner listens.
-pub fn ask(spool: &Spool, question: &Question) -> io::Result<Option<impl Iterator<Item = io::Result<Answer>> + use<>>> {
+/// Asks the runner; `None` where no runner listens. With `patience`, an answer that does not come in time is an error.
+pub fn ask(
+    spool: &Spool,
+    question: &Question,
+    patience: Option<Duration>,
+) -> io::Result<Option<impl Iterator<Item = io::Result<Answer>> + use<>>> {
     let directory = std::fs::File::open(spool.dir())?;
     let mut stream = match UnixStream::connect(short(&directory)) {
         Ok(stream) => stream,
@@ -134,6 +162,7 @@ pub fn ask(spool: &Spool, question: &Question) -> io::Result<Option<impl Iterato
     };
     let mut line = serde_json::to_vec(question)?;
     line.push(b'\n');
+    stream.set_read_timeout(patience)?;
     stream.write_all(&line)?;
     Ok(Some(BufReader::new(stream).lines().map(|line| Ok(serde_json::from_str(&line?)?))))
 }

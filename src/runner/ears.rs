@@ -1,8 +1,12 @@
-//! What wakes the runner besides its timer: new files in queue/ (inotify) and
-//! signals. Each listener is a thread that turns what it hears into a [`Wake`].
+//! What wakes the runner besides its timer: new files in queue/, a changed config or
+//! secret (inotify) and signals. Each listener is a thread that turns what it hears into
+//! a [`Wake`].
 
-use std::ffi::OsStr;
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
 use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use inotify::{EventMask, Inotify, WatchMask};
@@ -10,6 +14,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::control::Asked;
+use super::safe::Safety;
 use super::work::Report;
 use crate::spool::{MessageId, Spool};
 
@@ -20,6 +25,10 @@ pub enum Wake {
     Queued(MessageId),
     /// Perhaps something was missed: read the directory again.
     Rescan,
+    /// The timer rings.
+    Due,
+    /// A file that the owner may have mended was written: the config, a secret, a table.
+    Mended,
     /// SIGHUP: read the config again.
     Reload,
     /// SIGTERM or SIGINT: finish what is in hand and end.
@@ -69,12 +78,43 @@ pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
     Ok(())
 }
 
+/// Listens to these files until the process ends, through their folders: editors replace files.
+pub fn files(paths: &[PathBuf], wakes: Sender<Wake>) -> io::Result<()> {
+    let mut inotify = Inotify::init()?;
+    let mut names: HashMap<_, HashSet<OsString>> = HashMap::new();
+    for path in paths {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+        // A folder that is not there (yet) has nothing to tell.
+        if let Ok(watch) = inotify.watches().add(folder, WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO) {
+            names.entry(watch).or_default().insert(name.to_owned());
+        }
+    }
+    std::thread::Builder::new().name("files".into()).spawn(move || {
+        let mut buffer = vec![0; 16 << 10];
+        while let Ok(mut events) = inotify.read_events_blocking(&mut buffer) {
+            let is_ours = |event: inotify::Event<&OsStr>| {
+                event.mask.contains(EventMask::Q_OVERFLOW)
+                    || event.name.is_some_and(|name| names.get(&event.wd).is_some_and(|ours| ours.contains(name)))
+            };
+            let heard = events.any(is_ours);
+            if heard && wakes.send(Wake::Mended).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
 /// Listens to signals until the process ends.
-pub fn signals(wakes: Sender<Wake>) -> io::Result<()> {
+pub fn signals(safety: Arc<Safety>, wakes: Sender<Wake>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             let wake = if signal == SIGHUP { Wake::Reload } else { Wake::Stop };
+            if signal != SIGHUP {
+                // Sessions that wait for the disk hear it at once.
+                safety.stop();
+            }
             if wakes.send(wake).is_err() {
                 return;
             }

@@ -1,5 +1,6 @@
 //! The runner's loop: hears what happens, asks the schedule, starts and feeds session
-//! threads. All decisions about *when* are `schedule`'s and `rules::retry`'s.
+//! threads. All decisions about *when* are `schedule`'s and `rules::retry`'s. Times here
+//! are the queue's ([`super::clock`]), which no one can set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::alarm::Alarm;
 use super::control::{Asked, Question};
 use super::ears::{Ears, Wake};
 use super::errands::Errand;
@@ -17,15 +19,13 @@ use super::settings::Settings;
 use super::settle::{Settled, Then};
 use super::watch::Told as Watched;
 use super::work::{Report, Told, Worker};
-use crate::deliver::plan;
 use crate::events;
 use crate::spool::health::{self, Health, Trouble};
-use crate::spool::journal::Journal;
 use crate::spool::lock::RunnerLock;
 use crate::spool::{MessageId, SpoolError};
 
 /// The queue is read again this often, whatever inotify said.
-const RESCAN: Duration = Duration::from_mins(15);
+pub const RESCAN: Duration = Duration::from_mins(15);
 
 /// When the runner ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,88 +57,146 @@ pub struct Engine {
     pub(super) errands: Vec<Errand>,
     pub(super) stopping: bool,
     pub(super) until: Until,
+    pub(super) rescanned: Timestamp,
+    pub(super) cared: Timestamp,
     lock: RunnerLock,
     hands: HashMap<u64, Hand>,
     leaving: Vec<JoinHandle<()>>,
     hired: u64,
     refreshed: Timestamp,
-    rescanned: Timestamp,
+    rescan_every: Duration,
+    alarm: Option<Alarm>,
     sender: Sender<Wake>,
     wakes: Receiver<Wake>,
 }
 
 impl Engine {
-    /// Takes the queue as it is. The lock proves that no other runner works on it.
-    pub fn new(settings: Settings, lock: RunnerLock, until: Until, ears: Ears) -> Result<Self, SpoolError> {
-        settings.spool.sweep(&lock)?;
+    /// A runner that knows no message yet. The lock proves that no other works on the spool.
+    pub fn new(settings: Arc<Settings>, lock: RunnerLock, until: Until, ears: Ears) -> Self {
         let Ears { sender, wakes } = ears;
         let health = health::read(&settings.spool);
+        let alarm = Alarm::start(sender.clone());
+        // Without it the channel's timeout wakes the runner, only late after a suspend.
+        let alarm = alarm.map_err(|error| events::warning(format_args!("no timer: {error}"))).ok();
+        let now = settings.clock.now();
         let mut engine = Self {
-            settings: Arc::new(settings),
+            settings,
             schedule: Schedule::default(),
             health,
             errands: Vec::new(),
             stopping: false,
             until,
+            rescanned: now,
+            cared: Timestamp::UNIX_EPOCH,
             lock,
             hands: HashMap::new(),
             leaving: Vec::new(),
             hired: 0,
-            refreshed: Timestamp::now(),
-            rescanned: Timestamp::now(),
+            refreshed: now,
+            rescan_every: RESCAN,
+            alarm,
             sender,
             wakes,
         };
         engine.recall_rests();
-        engine.rescan()?;
-        events::started(engine.settings.spool.dir().display(), engine.schedule.len());
-        Ok(engine)
+        engine
+    }
+
+    /// Nobody tells of new mail: queue/ is looked at this often.
+    pub fn look_every(&mut self, pace: Duration) {
+        self.rescan_every = pace;
+    }
+
+    /// Tidies up and takes the queue as it is.
+    pub fn take_stock(&mut self) -> Result<(), SpoolError> {
+        if let Err(error) = self.settings.spool.sweep(&self.lock) {
+            events::warning(format_args!("{error}; what earlier runners left behind stays for now"));
+        }
+        self.settings.safety.keep_reserve();
+        self.rescan()?;
+        events::started(self.settings.spool.dir().display(), self.schedule.len());
+        Ok(())
     }
 
     /// Works until it ends; gives the lock back.
-    pub fn run(mut self) -> Result<(), SpoolError> {
+    pub fn run(mut self) {
         loop {
-            let now = Timestamp::now();
+            let now = self.now();
+            self.stopping |= self.settings.safety.is_stopping();
             self.schedule.wake(now);
             if !self.stopping {
                 self.refresh_tables(now);
                 self.start_sessions(now);
+                self.care_daily(now);
             }
-            self.finish_errands(now);
+            self.finish_errands();
             if self.is_over(now) {
                 break;
             }
-            match self.wakes.recv_timeout(self.patience(now)) {
-                Ok(wake) => self.hear(wake)?,
-                Err(RecvTimeoutError::Timeout) => self.rescan_if_long_ago()?,
+            match self.wait(now) {
+                Ok(wake) => self.hear(wake),
+                Err(RecvTimeoutError::Timeout) => {}
                 // This engine holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.rescan_if_long_ago();
         }
+        self.end();
+    }
+
+    fn end(mut self) {
         for thread in self.leaving.drain(..) {
             // They only say QUIT; one that panicked has nothing left to give back.
             let _ = thread.join();
         }
+        self.settings.clock.keep(&self.settings.spool);
         let why = if self.stopping { "told to" } else { "nothing left to do" };
         events::stopped(why);
         drop(self.lock);
-        Ok(())
     }
 
-    fn hear(&mut self, wake: Wake) -> Result<(), SpoolError> {
+    /// The queue's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.settings.clock.now()
+    }
+
+    fn wait(&self, now: Timestamp) -> Result<Wake, RecvTimeoutError> {
+        let patience = self.patience(now);
+        match &self.alarm {
+            Some(alarm) if alarm.set(patience).is_ok() => {
+                self.wakes.recv_timeout(RESCAN).or_else(|error| match error {
+                    RecvTimeoutError::Timeout => Ok(Wake::Due),
+                    RecvTimeoutError::Disconnected => Err(error),
+                })
+            }
+            _ => self.wakes.recv_timeout(patience),
+        }
+    }
+
+    fn hear(&mut self, wake: Wake) {
         match wake {
-            Wake::Queued(id) => self.take_in(id)?,
-            Wake::Rescan => self.rescan()?,
+            Wake::Queued(id) => self.take_in(id),
+            Wake::Rescan => self.rescan_or_later(),
+            Wake::Due => {}
+            Wake::Mended => self.mended(),
             Wake::Reload => self.reload(),
             Wake::Stop => self.stopping = true,
-            Wake::Worked(report) => self.worked(report)?,
-            Wake::Asked(Asked { question: Question::Flush { selection }, answers }) => {
-                self.reload_if_changed();
-                self.rescan()?;
-                self.flush(&selection, answers);
-            }
+            Wake::Worked(report) => self.worked(report),
+            Wake::Asked(Asked { question, answers }) => match question {
+                Question::Flush { selection } => {
+                    self.reload_if_changed();
+                    self.rescan_or_later();
+                    self.flush(&selection, answers);
+                }
+                Question::Change { change, selection } => self.change(change, &selection, &answers),
+                Question::Active => {
+                    let active = self.schedule.active().iter().map(ToString::to_string).collect();
+                    // Who asked may have gone.
+                    let _ = answers.send(Watched::Active(active));
+                    let _ = answers.send(Watched::Finished);
+                }
+            },
         }
-        Ok(())
     }
 
     /// Table files are looked at again when there is something to send, once a second at most.
@@ -149,61 +207,11 @@ impl Engine {
         }
     }
 
-    fn rescan_if_long_ago(&mut self) -> Result<(), SpoolError> {
-        let now = Timestamp::now();
-        if now.duration_since(self.rescanned).unsigned_abs() < RESCAN {
-            return Ok(());
+    fn rescan_if_long_ago(&mut self) {
+        let waited = Duration::try_from(self.now().duration_since(self.rescanned)).unwrap_or_default();
+        if waited >= self.rescan_every && !self.stopping {
+            self.rescan_or_later();
         }
-        self.rescanned = now;
-        self.rescan()
-    }
-
-    /// Reads queue/ and takes in what is not known yet.
-    fn rescan(&mut self) -> Result<(), SpoolError> {
-        for id in self.settings.spool.ids()? {
-            self.take_in(id)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn take_in(&mut self, id: MessageId) -> Result<(), SpoolError> {
-        if self.schedule.knows(&id) {
-            return Ok(());
-        }
-        let now = Timestamp::now();
-        let stored = match self.settings.spool.open_message(&id) {
-            Ok(stored) => stored,
-            Err(SpoolError::Gone(_)) => return Ok(()),
-            Err(SpoolError::Damaged { path, what }) => {
-                return self.set_aside(&id, &format!("{} is damaged: {what}", path.display()));
-            }
-            Err(other) => return Err(other),
-        };
-        let state = match Journal::peek(&self.settings.spool, &id, stored.envelope.recipients.len()) {
-            Ok(state) => state,
-            Err(SpoolError::Damaged { path, what }) => {
-                return self.set_aside(&id, &format!("{} is damaged: {what}", path.display()));
-            }
-            Err(other) => return Err(other),
-        };
-        if state.held {
-            return Ok(());
-        }
-        let account = self.account_for(&stored.envelope);
-        self.schedule.add(id, &account, state.next.unwrap_or(now));
-        Ok(())
-    }
-
-    /// The account's name, or empty where the config names none (the attempt will say so).
-    fn account_for(&self, envelope: &crate::spool::Envelope) -> String {
-        let tables = self.settings.generic();
-        plan::account_name(&self.settings.config, &tables, envelope).unwrap_or_default().to_owned()
-    }
-
-    fn set_aside(&mut self, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
-        self.settings.spool.set_aside(id, reason)?;
-        events::set_aside(id, reason);
-        Ok(())
     }
 
     fn start_sessions(&mut self, now: Timestamp) {
@@ -243,28 +251,29 @@ impl Engine {
         Ok(())
     }
 
-    fn worked(&mut self, report: Report) -> Result<(), SpoolError> {
-        let now = Timestamp::now();
+    fn worked(&mut self, report: Report) {
+        let now = self.now();
         let Report { worker, account, id, told } = report;
         match told {
             Told::Sent(settled) => {
                 self.well(&account);
-                self.settled(&account, settled)?;
+                self.settled(&account, settled);
             }
-            Told::Settled(settled) => self.settled(&account, settled)?,
+            Told::Settled(settled) => self.settled(&account, settled),
             Told::Charged(settled) => {
                 let reason = settled.reason.clone();
-                self.settled(&account, settled)?;
+                self.settled(&account, settled);
                 if self.schedule.charge(&account, &id) {
-                    self.trouble(&account, Trouble::Relay, "none", &reason, now);
+                    self.trouble(&account, Trouble::Relay, "none", &reason);
                 }
             }
             Told::Trouble { trouble, relay, reason } => {
-                self.trouble(&account, trouble, &relay, &reason, now);
                 self.schedule.put_back(&id, &account, now);
                 self.tell_waiting(&id, &reason);
+                self.trouble(&account, trouble, &relay, &reason);
             }
             Told::Elsewhere(other) => self.schedule.put_back(&id, &other, now),
+            Told::NotBegun => self.schedule.put_back(&id, &account, now),
             Told::Gone => {
                 self.schedule.forget(&id);
                 self.strike_off(&id);
@@ -277,14 +286,14 @@ impl Engine {
             }
         }
         self.feed(worker, &account, now);
-        Ok(())
     }
 
     /// Gives the worker its account's next message, or lets it go.
     fn feed(&mut self, worker: u64, account: &str, now: Timestamp) {
         self.schedule.wake(now);
         let current = self.hands.get(&worker).is_some_and(|hand| Arc::ptr_eq(&hand.settings, &self.settings));
-        let next = if self.stopping || !current { None } else { self.schedule.take(account, now) };
+        let stopping = self.stopping || self.settings.safety.is_stopping();
+        let next = if stopping || !current { None } else { self.schedule.take(account, now) };
         match (next, self.hands.get(&worker)) {
             (Some(id), Some(hand)) => {
                 // The thread waits for exactly this.
@@ -303,58 +312,22 @@ impl Engine {
         }
     }
 
-    fn settled(&mut self, account: &str, settled: Settled) -> Result<(), SpoolError> {
+    fn settled(&mut self, account: &str, settled: Settled) {
         let again = self.schedule.is_wanted_again(&settled.id);
-        match &settled.then {
-            Then::Again(_) if again => self.schedule.put_back(&settled.id, account, Timestamp::now()),
-            Then::Again(next) => self.schedule.put_back(&settled.id, account, *next),
+        let now = self.now();
+        match settled.then {
+            Then::Again(_) if again => self.schedule.put_back(&settled.id, account, now),
+            Then::Again(wait) => self.schedule.put_back(&settled.id, account, later(now, wait)),
             Then::Held | Then::Gone => self.schedule.forget(&settled.id),
         }
         for report in settled.reports.clone() {
-            self.take_in(report)?;
+            self.take_in(report);
         }
         if again && matches!(settled.then, Then::Again(_)) {
-            return Ok(());
+            return;
         }
         self.strike_off(&settled.id);
         self.settings.watchers.tell(&Watched::Result(settled));
-        Ok(())
-    }
-
-    fn reload_if_changed(&mut self) {
-        if self.settings.has_changed() {
-            self.reload();
-        }
-        self.settings.refresh();
-    }
-
-    fn reload(&mut self) {
-        match self.settings.reload() {
-            Ok(settings) => {
-                events::reloaded("configuration read again");
-                self.adopt(settings);
-            }
-            Err(error) => {
-                events::reloaded(&format!("warning: configuration not read again, the old one stays: {error}"));
-            }
-        }
-    }
-
-    /// New settings: every waiting message is routed anew and due at once; sessions in hand finish with the old ones.
-    fn adopt(&mut self, settings: Settings) {
-        self.settings = Arc::new(settings);
-        let now = Timestamp::now();
-        for account in self.accounts_in_trouble() {
-            if self.may_probe_now(&account, now) {
-                self.schedule.end_rest(&account);
-            }
-        }
-        for id in self.schedule.idle() {
-            self.schedule.forget(&id);
-            if let Err(error) = self.take_in(id) {
-                events::warning(error);
-            }
-        }
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
@@ -376,7 +349,7 @@ impl Engine {
         }
         let next = self.schedule.next_wake().map(|at| at.duration_since(now));
         next.and_then(|wait| Duration::try_from(wait.max(SignedDuration::ZERO)).ok())
-            .map_or(RESCAN, |wait| wait.min(RESCAN))
+            .map_or(self.rescan_every, |wait| wait.min(self.rescan_every))
     }
 }
 

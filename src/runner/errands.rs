@@ -4,10 +4,8 @@
 use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 
-use jiff::Timestamp;
-
-use super::control::Selection;
 use super::engine::{Engine, Until};
+use super::selection::Selection;
 use super::watch::Told as Watched;
 use crate::spool::MessageId;
 
@@ -22,38 +20,43 @@ pub(super) struct Errand {
 impl Engine {
     /// Attempts these now; results go to `answers`.
     pub fn flush(&mut self, selection: &Selection, answers: Sender<Watched>) {
-        let now = Timestamp::now();
+        let now = self.now();
         self.settings.refresh();
         let left = self.selected(selection);
         for id in &left {
             self.schedule.hurry(id, now);
         }
+        self.end_rests();
+        // Who asked may have gone.
+        let _ = answers.send(Watched::Asked(left.len()));
+        self.settings.watchers.add(answers.clone());
+        self.errands.push(Errand { left, answers });
         if self.until == Until::Errands {
-            for id in self.schedule.idle().into_iter().filter(|id| !left.contains(id)) {
-                self.schedule.forget(&id);
+            for id in self.schedule.idle() {
+                if !self.errands.iter().any(|errand| errand.left.contains(&id)) {
+                    self.schedule.forget(&id);
+                }
             }
         }
         for account in self.accounts_in_trouble() {
-            if self.may_probe_now(&account, now) {
-                self.schedule.end_rest(&account);
-            }
+            self.tell_resting(&account);
         }
-        self.settings.watchers.add(answers.clone());
-        self.errands.push(Errand { left, answers });
     }
 
     fn selected(&self, selection: &Selection) -> HashSet<MessageId> {
-        let matches = |id: &&MessageId| {
-            (selection.ids.is_empty() || selection.ids.contains(id))
-                && selection.account.as_deref().is_none_or(|name| self.schedule.account_of(id) == Some(name))
-                && selection.sender.as_deref().is_none_or(|sender| self.is_from(id, sender))
-        };
-        self.schedule.ids().filter(matches).cloned().collect()
+        self.schedule.ids().filter(|id| self.is_selected(id, selection)).cloned().collect()
     }
 
-    fn is_from(&self, id: &MessageId, sender: &str) -> bool {
+    fn is_selected(&self, id: &MessageId, selection: &Selection) -> bool {
+        let account = || self.schedule.account_of(id).unwrap_or_default().to_owned();
+        if !selection.names(id) {
+            return false;
+        }
+        if !selection.looks_inside() {
+            return selection.account.as_deref().is_none_or(|asked| account() == asked);
+        }
         let stored = self.settings.spool.open_message(id);
-        stored.is_ok_and(|stored| stored.envelope.sender.to_string().eq_ignore_ascii_case(sender))
+        stored.is_ok_and(|stored| selection.matches(&stored.envelope, account, &self.settings.clock))
     }
 
     pub(super) fn strike_off(&mut self, id: &MessageId) {
@@ -69,18 +72,26 @@ impl Engine {
         self.strike_off(id);
     }
 
-    /// What rests with its account cannot be attempted for a flush; then answers those that are done.
-    pub(super) fn finish_errands(&mut self, now: Timestamp) {
-        let resting: Vec<MessageId> = self.errands.iter().flat_map(|errand| errand.left.iter()).cloned().collect();
-        for id in resting {
-            let Some(account) = self.schedule.account_of(&id).map(str::to_owned) else {
-                self.strike_off(&id);
-                continue;
-            };
-            let rests = self.schedule.resting(&account).is_some_and(|rest| rest.until > now);
-            if (rests && !self.schedule.is_active(&id)) || self.stopping {
-                let reason = self.health.get(&account).map_or_else(String::new, |sick| sick.reason.clone());
-                self.tell_waiting(&id, &format!("account {account}: {reason}"));
+    /// What rests with its account cannot be attempted for a flush.
+    pub(super) fn tell_resting(&mut self, account: &str) {
+        let now = self.now();
+        if self.errands.is_empty() || self.schedule.resting(account).is_none_or(|rest| rest.until <= now) {
+            return;
+        }
+        let reason = self.health.get(account).map_or_else(String::new, |sick| sick.reason.clone());
+        self.schedule.wake(now);
+        for id in self.schedule.idle_of(account) {
+            self.tell_waiting(&id, &format!("account {account}: {reason}"));
+        }
+    }
+
+    /// Answers those that are done, and all when the runner is to end.
+    pub(super) fn finish_errands(&mut self) {
+        if self.stopping {
+            let left = self.errands.iter().flat_map(|errand| errand.left.iter());
+            let idle: Vec<MessageId> = left.filter(|id| !self.schedule.is_active(id)).cloned().collect();
+            for id in idle {
+                self.tell_waiting(&id, "the runner is ending");
             }
         }
         self.errands.retain(|errand| {

@@ -1,15 +1,25 @@
 //! The process that empties the queue: one loop that decides, a thread per open
 //! session that works, and small threads that listen (inotify, signals, control).
 
+mod alarm;
 pub mod care;
+pub mod change;
+pub mod clock;
 pub mod control;
 pub mod ears;
 pub mod engine;
 pub mod errands;
+mod intake;
+mod judge;
+mod outage;
 pub mod report;
+pub mod safe;
 pub mod schedule;
+pub mod selection;
 pub mod settings;
 pub mod settle;
+pub mod tempo;
+mod turns;
 pub mod watch;
 pub mod work;
 

@@ -1,11 +1,13 @@
 //! Storing reports to senders: one bounce per attempt that refused recipients, one
-//! delay notice per message. A report's id follows from message and attempt, so that
+//! delay notice per message, one report of success where NOTIFY asks for it. A report's id follows from message and attempt, so that
 //! storing it twice is harmless.
 
+use std::io::Read as _;
 use std::time::Duration;
 
 use super::settle::Desk;
-use crate::deliver::bounce::{self, Affected, Facts, Report};
+use crate::config::Config;
+use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
 use crate::deliver::letter;
 use crate::events;
 use crate::mail::address::{Address, Mailbox, ReversePath};
@@ -67,6 +69,29 @@ pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<Me
     }
 }
 
+/// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message; once, when nothing waits
+/// any more.
+pub fn tell_success(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
+    let outcomes = &desk.journal.state().outcomes;
+    let is_delivered = |i: &usize| outcomes[*i].as_ref().is_some_and(|o| o.status == Status::Delivered);
+    let taken: Vec<usize> =
+        (0..outcomes.len()).filter(is_delivered).filter(|i| asks_for(desk, *i, "success")).collect();
+    let id = report_id(&desk.stored.envelope.id, 0, Report::Relayed);
+    if taken.is_empty() || desk.journal.state().returned.contains(&id) {
+        return Ok(());
+    }
+    match store(desk, Report::Relayed, &id, &taken)? {
+        Stored::Yes => {
+            desk.journal.append(desk.now, &[Line::Returned(id.clone())])?;
+            events::told_success(&desk.stored.envelope.id, &id);
+            reports.push(id);
+        }
+        // Who has no address asked in vain; nothing failed.
+        Stored::Nobody(_) => {}
+    }
+    Ok(())
+}
+
 /// Whether a report was stored.
 enum Stored {
     Yes,
@@ -97,52 +122,98 @@ fn is_refused(outcome: Option<&crate::mail::outcome::Outcome>) -> bool {
 
 /// RFC 3461 NOTIFY: without it, failures and delays are told.
 fn wants(desk: &Desk<'_>, recipient: usize, what: &str) -> bool {
-    let notify = desk.stored.envelope.recipients.get(recipient).and_then(|r| r.notify.as_deref());
-    notify.is_none_or(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
+    let is_told_anyway = desk.stored.envelope.recipients.get(recipient).is_none_or(|r| r.notify.is_none());
+    is_told_anyway || asks_for(desk, recipient, what)
 }
 
-/// The id of a report: the original's time, its random digits moved on, so that another
+fn asks_for(desk: &Desk<'_>, recipient: usize, what: &str) -> bool {
+    let notify = desk.stored.envelope.recipients.get(recipient).and_then(|r| r.notify.as_deref());
+    notify.is_some_and(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
+}
+
+/// A message with more octets than this comes back as its header alone, whatever RET asks for (Postfix's limit).
+const MOST_RETURNED: u64 = 50_000;
+
+/// All of the message, where RET=FULL asks for it and it is small.
+fn whole(desk: &Desk<'_>, report: Report) -> Option<Vec<u8>> {
+    let envelope = &desk.stored.envelope;
+    let asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("full"));
+    if report != Report::Failed || !asked || envelope.size > MOST_RETURNED {
+        return None;
+    }
+    let mut content = Vec::new();
+    desk.stored.content().and_then(|mut reader| reader.read_to_end(&mut content)).ok()?;
+    Some(content)
+}
+
+/// The id of a report: as many microseconds behind the original as the attempt has in number, so that another
 /// attempt's report has another id and the same attempt's the same.
 fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     let (time, random) = original.parts();
-    let step = match report {
-        Report::Failed => attempt.wrapping_mul(2),
-        Report::Delayed => 1,
+    let mark = match report {
+        Report::Failed => 0x555,
+        Report::Delayed => 0xAAA,
+        Report::Relayed | Report::Verified => 0x5AA,
     };
-    let moved = u32::from(random).wrapping_add(step) & 0xFFF;
-    MessageId::new(time, u16::try_from(moved).unwrap_or_default())
+    MessageId::new(time.wrapping_add(attempt.into()), random ^ mark)
 }
 
 fn store(desk: &Desk<'_>, report: Report, id: &MessageId, recipients: &[usize]) -> Result<Stored, SpoolError> {
     let original = &desk.stored.envelope;
-    let to = match (&original.sender, original.kind) {
-        (ReversePath::Mailbox(to), Kind::Mail) => to,
-        (ReversePath::Null, Kind::Mail) => {
+    let postmaster = postmaster(desk).filter(|_| original.kind == Kind::Bounce && report == Report::Failed);
+    let to = match (&original.sender, original.kind, &postmaster) {
+        // A bounce that bounces goes to whoever looks after this machine, and no further.
+        (ReversePath::Mailbox(to), Kind::Mail, _) | (_, _, Some(to)) => to,
+        (ReversePath::Null, Kind::Mail, None) => {
             return Ok(Stored::Nobody("refused, and its null sender wants no report".to_owned()));
         }
         _ => return Ok(Stored::Nobody(undeliverable_report(desk, recipients))),
     };
+    let whole = whole(desk, report);
     let header = letter::stored_header(desk.stored).unwrap_or_default();
+    let attached = whole.as_deref().map_or(Original::Header(&header), Original::Whole);
     let addresses: Vec<String> = recipients.iter().map(|i| original.recipients[*i].address.to_string()).collect();
     let affected: Vec<Affected<'_>> = recipients
         .iter()
         .zip(&addresses)
         .filter_map(|(i, address)| {
             let outcome = desk.journal.state().outcomes[*i].as_ref()?;
-            Some(Affected { given: &original.recipients[*i].given, address, outcome })
+            let recipient = &original.recipients[*i];
+            Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
         })
         .collect();
-    let facts = Facts { report, id, original, header: &header, affected: &affected, to, at: desk.now };
+    let facts = Facts { report, id, original, attached, affected: &affected, to, at: desk.now };
     match bounce::build(&desk.settings.config, &facts) {
         Ok(content) => put(desk, report, id, to, &content),
         Err(error) => Ok(Stored::Nobody(error.to_string())),
     }
 }
 
+/// The postmaster's address, unless this message went there already.
+fn postmaster(desk: &Desk<'_>) -> Option<Address> {
+    let config = &desk.settings.config;
+    let address = postmaster_address(config)?;
+    let went_there = |recipient: &Recipient| recipient.given.eq_ignore_ascii_case(&address.to_string());
+    (!desk.stored.envelope.recipients.iter().any(went_there)).then_some(address)
+}
+
+/// `postmaster` of the config, complete.
+#[must_use]
+pub fn postmaster_address(config: &Config) -> Option<Address> {
+    let name = &config.postmaster;
+    let complete = if name.contains('@') { name.clone() } else { format!("{name}@{}", config.origin) };
+    Address::parse(&complete).ok()
+}
+
 fn undeliverable_report(desk: &Desk<'_>, recipients: &[usize]) -> String {
     let outcomes = recipients.iter().filter_map(|i| desk.journal.state().outcomes[*i].as_ref());
     let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("no reason");
     format!("a report that could not be delivered: {reason}")
+}
+
+fn is_about(desk: &Desk<'_>, report: &MessageId) -> bool {
+    let stored = desk.settings.spool.open_message(report);
+    stored.is_ok_and(|stored| stored.envelope.about.as_ref() == Some(&desk.stored.envelope.id))
 }
 
 fn put(desk: &Desk<'_>, report: Report, id: &MessageId, to: &Address, content: &[u8]) -> Result<Stored, SpoolError> {
@@ -160,13 +231,14 @@ fn put(desk: &Desk<'_>, report: Report, id: &MessageId, to: &Address, content: &
             given: to.to_string(),
             notify: None,
             orcpt: None,
+            refused: None,
         }],
         ret: None,
         envid: None,
         body: Body::SevenBit,
         kind: match report {
             Report::Failed => Kind::Bounce,
-            Report::Delayed => Kind::Notice,
+            Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
         },
         about: Some(original.id.clone()),
         account: desk.journal.state().account.clone(),
@@ -176,8 +248,9 @@ fn put(desk: &Desk<'_>, report: Report, id: &MessageId, to: &Address, content: &
     let mut incoming = Incoming::begin(&desk.settings.spool, envelope)?;
     incoming.write(content)?;
     match incoming.commit() {
-        // Stored by the attempt that a crash interrupted.
-        Ok(_) | Err(SpoolError::Exists(_)) => Ok(Stored::Yes),
+        Ok(_) => Ok(Stored::Yes),
+        // Stored by the attempt that a crash interrupted, unless chance gave another message this id.
+        Err(SpoolError::Exists(id)) if is_about(desk, &id) => Ok(Stored::Yes),
         Err(error) => Err(error),
     }
 }

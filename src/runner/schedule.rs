@@ -1,9 +1,12 @@
 //! Which message is tried when, and over which account's sessions: a plain data
 //! structure. Times are handed in; it never waits and never does I/O.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+
+use super::turns::{Origin, Turns};
 
 use crate::spool::MessageId;
 use crate::spool::health::Trouble;
@@ -20,7 +23,10 @@ pub struct Rest {
 /// One account's messages and sessions.
 #[derive(Debug, Default)]
 struct Lane {
-    ready: VecDeque<MessageId>,
+    /// Who is next; an id in it may have left or moved meanwhile, which its slot tells.
+    turns: Turns,
+    /// Messages that are ready indeed.
+    ready: usize,
     sessions: usize,
     rest: Option<Rest>,
     failures: u32,
@@ -38,7 +44,8 @@ enum Place {
 
 #[derive(Debug)]
 struct Slot {
-    account: String,
+    account: Arc<str>,
+    origin: Origin,
     place: Place,
     /// Somebody asked for an attempt while one was under way: it began before, so it does not count.
     again: bool,
@@ -49,7 +56,7 @@ struct Slot {
 pub struct Schedule {
     slots: HashMap<MessageId, Slot>,
     waiting: BTreeSet<(Timestamp, MessageId)>,
-    lanes: HashMap<String, Lane>,
+    lanes: HashMap<Arc<str>, Lane>,
 }
 
 impl Schedule {
@@ -79,7 +86,7 @@ impl Schedule {
     /// The account of a message.
     #[must_use]
     pub fn account_of(&self, id: &MessageId) -> Option<&str> {
-        self.slots.get(id).map(|slot| slot.account.as_str())
+        self.slots.get(id).map(|slot| &*slot.account)
     }
 
     /// Whether a session works on the message.
@@ -88,45 +95,68 @@ impl Schedule {
         self.slots.get(id).is_some_and(|slot| slot.place == Place::Active)
     }
 
+    /// All messages that a session works on.
+    #[must_use]
+    pub fn active(&self) -> Vec<&MessageId> {
+        self.slots.iter().filter(|(_, slot)| slot.place == Place::Active).map(|(id, _)| id).collect()
+    }
+
     /// All messages that no session works on.
     #[must_use]
     pub fn idle(&self) -> Vec<MessageId> {
         self.slots.iter().filter(|(_, slot)| slot.place != Place::Active).map(|(id, _)| id.clone()).collect()
     }
 
+    /// The idle messages of an account.
+    #[must_use]
+    pub fn idle_of(&self, account: &str) -> Vec<MessageId> {
+        let is_idle = |slot: &Slot| slot.place != Place::Active && *slot.account == *account;
+        self.slots.iter().filter(|(_, slot)| is_idle(slot)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Whether something could be tried now.
     #[must_use]
     pub fn has_work(&self, now: Timestamp) -> bool {
-        let open = |lane: &Lane| !lane.ready.is_empty() && lane.rest.is_none_or(|rest| rest.until <= now);
+        let open = |lane: &Lane| lane.ready > 0 && lane.rest.is_none_or(|rest| rest.until <= now);
         self.waiting.first().is_some_and(|(due, _)| *due <= now) || self.lanes.values().any(open)
     }
 
     /// Takes a message in, due at `due`. A known one is left as it is.
-    pub fn add(&mut self, id: MessageId, account: &str, due: Timestamp) {
+    pub fn add(&mut self, id: MessageId, account: &str, origin: Origin, due: Timestamp) {
         if self.knows(&id) {
             return;
         }
+        let account = self.name(account);
         self.waiting.insert((due, id.clone()));
-        self.slots.insert(id, Slot { account: account.to_owned(), place: Place::Waiting(due), again: false });
-        self.lanes.entry(account.to_owned()).or_default();
+        self.slots.insert(id, Slot { account, origin, place: Place::Waiting(due), again: false });
     }
 
     /// Forgets a message that has left.
     pub fn forget(&mut self, id: &MessageId) {
-        let Some(slot) = self.slots.remove(id) else { return };
-        match slot.place {
-            Place::Waiting(due) => {
-                self.waiting.remove(&(due, id.clone()));
-            }
-            Place::Ready => self.lane(&slot.account).ready.retain(|other| other != id),
-            Place::Active => {}
-        }
+        self.take_out(id);
     }
 
     /// Puts an active message back, to be tried at `due` through `account`.
     pub fn put_back(&mut self, id: &MessageId, account: &str, due: Timestamp) {
-        self.forget(id);
-        self.add(id.clone(), account, due);
+        if let Some(slot) = self.take_out(id) {
+            self.add(id.clone(), account, slot.origin, due);
+        }
+    }
+
+    fn take_out(&mut self, id: &MessageId) -> Option<Slot> {
+        let slot = self.slots.remove(id)?;
+        match slot.place {
+            Place::Waiting(due) => {
+                self.waiting.remove(&(due, id.clone()));
+            }
+            // Its turn comes and finds nobody: looking for it in the line would take long.
+            Place::Ready => {
+                let lane = self.lane(&slot.account);
+                lane.ready = lane.ready.saturating_sub(1);
+            }
+            Place::Active => {}
+        }
+        Some(slot)
     }
 
     /// Makes a waiting message due now; one that is being attempted is attempted again.
@@ -151,15 +181,14 @@ impl Schedule {
 
     /// Moves what is due to its account's line.
     pub fn wake(&mut self, now: Timestamp) {
-        while let Some((due, id)) = self.waiting.first().cloned() {
-            if due > now {
-                break;
-            }
-            self.waiting.pop_first();
+        while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
+            let Some((_, id)) = self.waiting.pop_first() else { return };
             if let Some(slot) = self.slots.get_mut(&id) {
                 slot.place = Place::Ready;
-                let account = slot.account.clone();
-                self.lane(&account).ready.push_back(id);
+                let (account, origin) = (Arc::clone(&slot.account), slot.origin);
+                let lane = self.lane(&account);
+                lane.ready += 1;
+                lane.turns.push(origin, id);
             }
         }
     }
@@ -170,22 +199,26 @@ impl Schedule {
         if lane.rest.is_some_and(|rest| rest.until > now) {
             return None;
         }
-        let id = lane.ready.pop_front()?;
-        if let Some(slot) = self.slots.get_mut(&id) {
-            slot.place = Place::Active;
+        while let Some(id) = lane.turns.pop() {
+            let slot = self.slots.get_mut(&id).filter(|slot| slot.place == Place::Ready && *slot.account == *account);
+            if let Some(slot) = slot {
+                slot.place = Place::Active;
+                lane.ready = lane.ready.saturating_sub(1);
+                return Some(id);
+            }
         }
-        Some(id)
+        None
     }
 
-    /// Accounts for which a further session should be opened now. An account that is in trouble,
-    /// or of which nothing is known yet, is probed by one session: a wrong password is tried once.
+    /// Accounts for which a further session should be opened now. An account that was in trouble, or of
+    /// which nothing is known yet, is probed by one session only: each try of a wrong password counts.
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
         let may_start = |name: &str, lane: &Lane| {
             let resting = lane.rest.is_some_and(|rest| rest.until > now);
-            let most = if lane.proven && lane.failures == 0 { most(name) } else { 1 };
-            !resting && !lane.ready.is_empty() && lane.sessions < most
+            let most = if lane.failures > 0 || !lane.proven { 1 } else { most(name) };
+            !resting && lane.ready > 0 && lane.sessions < most
         };
-        self.lanes.iter().filter(|(name, lane)| may_start(name, lane)).map(|(name, _)| name.clone()).collect()
+        self.lanes.iter().filter(|(name, lane)| may_start(name, lane)).map(|(name, _)| name.to_string()).collect()
     }
 
     /// A session of the account was started.
@@ -242,7 +275,7 @@ impl Schedule {
     /// When something has to be done next, if nothing happens before.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let rests = self.lanes.values().filter(|lane| !lane.ready.is_empty() && lane.sessions == 0);
+        let rests = self.lanes.values().filter(|lane| lane.ready > 0 && lane.sessions == 0);
         let rest = rests.filter_map(|lane| lane.rest.map(|rest| rest.until)).min();
         let waiting = self.waiting.first().map(|(due, _)| *due);
         match (rest, waiting) {
@@ -252,86 +285,22 @@ impl Schedule {
     }
 
     fn lane(&mut self, account: &str) -> &mut Lane {
-        self.lanes.entry(account.to_owned()).or_default()
+        let account = self.name(account);
+        self.lanes.entry(account).or_default()
+    }
+
+    /// The account's name, kept once for all of its messages.
+    fn name(&mut self, account: &str) -> Arc<str> {
+        if let Some((name, _)) = self.lanes.get_key_value(account) {
+            return Arc::clone(name);
+        }
+        let name: Arc<str> = account.into();
+        self.lanes.insert(Arc::clone(&name), Lane::default());
+        name
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    fn id(n: u64) -> MessageId {
-        MessageId::new(n, 0)
-    }
-
-    fn schedule(messages: &[(u64, &str, i64)]) -> Schedule {
-        let mut schedule = Schedule::default();
-        for (n, account, due) in messages {
-            schedule.add(id(*n), account, at(*due));
-        }
-        schedule.wake(at(0));
-        schedule
-    }
-
-    #[test]
-    fn what_is_due_is_taken_in_order_and_the_rest_waits() {
-        let mut s = schedule(&[(1, "a", 0), (2, "a", 5), (3, "a", -1)]);
-        assert_eq!(s.take("a", at(0)), Some(id(3)));
-        assert_eq!(s.take("a", at(0)), Some(id(1)));
-        assert_eq!(s.take("a", at(0)), None);
-        assert_eq!(s.next_wake(), Some(at(5)));
-    }
-
-    #[test]
-    fn an_account_in_trouble_rests_and_is_then_probed_by_one_session() {
-        let mut s = schedule(&[(1, "a", 0), (2, "a", 0), (3, "b", 0)]);
-        s.rest("a", Rest { until: at(60), trouble: Trouble::Relay }, 1);
-        assert_eq!(s.take("a", at(0)), None);
-        assert_eq!(s.startable(at(0), |_| 2), ["b"]);
-        s.session_started("b");
-        s.take("b", at(0)).unwrap();
-        assert_eq!(s.next_wake(), Some(at(60)));
-        assert_eq!(s.startable(at(60), |_| 2), ["a"]);
-        s.session_started("a");
-        assert!(s.startable(at(60), |_| 2).is_empty());
-        assert!(s.recover("a"));
-        assert_eq!(s.startable(at(60), |_| 2), ["a"]);
-    }
-
-    #[test]
-    fn an_account_gets_its_second_session_when_the_first_message_went_through() {
-        let mut s = schedule(&[(1, "a", 0), (2, "a", 0), (3, "a", 0)]);
-        s.session_started("a");
-        s.take("a", at(0)).unwrap();
-        assert!(s.startable(at(0), |_| 2).is_empty());
-        s.recover("a");
-        assert_eq!(s.startable(at(0), |_| 2), ["a"]);
-    }
-
-    #[test]
-    fn only_two_different_messages_in_a_row_blame_the_relay() {
-        let mut s = schedule(&[(1, "a", 0), (2, "a", 0)]);
-        assert!(!s.charge("a", &id(1)));
-        assert!(!s.charge("a", &id(1)));
-        assert!(s.charge("a", &id(2)));
-        s.recover("a");
-        assert!(!s.charge("a", &id(1)));
-    }
-
-    #[test]
-    fn a_message_put_back_waits_for_its_new_time_behind_the_others() {
-        let mut s = schedule(&[(1, "a", 0), (2, "a", 0)]);
-        assert_eq!(s.take("a", at(0)), Some(id(1)));
-        s.put_back(&id(1), "a", at(60));
-        assert_eq!(s.take("a", at(0)), Some(id(2)));
-        s.hurry(&id(1), at(1));
-        s.wake(at(1));
-        assert_eq!(s.take("a", at(1)), Some(id(1)));
-        s.forget(&id(1));
-        assert_eq!(s.len(), 1);
-    }
-}
+#[path = "schedule_tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,9 +1,14 @@
-//! What a runner works with: config, loaded tables, spool, watchers. Shared by its
+//! What a runner works with: config, loaded tables, spool, watchers, clock. Shared by its
 //! threads; replaced as a whole when the config is read again.
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
+use super::clock::Clock;
+use super::safe::Safety;
+use super::tempo::Tempo;
 use super::watch::Watchers;
 use crate::config::{Config, ConfigError, TableSet, locate};
 use crate::spool::Spool;
@@ -17,29 +22,54 @@ pub struct Settings {
     pub spool: Spool,
     /// Who is told of each step of a session.
     pub watchers: Arc<Watchers>,
+    /// The queue's time.
+    pub clock: Arc<Clock>,
+    /// Outcomes that must reach the disk; whether to end.
+    pub safety: Arc<Safety>,
+    /// Messages begun lately, by account.
+    pub tempo: Arc<Tempo>,
     generic: RwLock<TableSet>,
-    read_at: SystemTime,
+    read: Option<Edition>,
+}
+
+/// A file as it was when it was read; another one has another edition, however old it says it is.
+type Edition = (SystemTime, u64, u64);
+
+fn edition(path: &Path) -> Option<Edition> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.modified().ok()?, file.ino(), file.len()))
 }
 
 impl Settings {
     /// Loads the tables that the config names.
     #[must_use]
     pub fn new(config: Config, spool: Spool, watchers: Arc<Watchers>) -> Self {
-        let generic = RwLock::new(TableSet::load(&config.generic));
-        Self { config, spool, watchers, generic, read_at: SystemTime::now() }
+        let generic = RwLock::new(TableSet::load("generic", &config.generic));
+        let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
+        let read = edition(&config.path);
+        Self { config, spool, watchers, clock, safety, tempo: Arc::default(), generic, read }
     }
 
-    /// The next generation, from the same file; spool and watchers stay.
+    /// The next generation, from the same file; all but config and tables stays.
     pub fn reload(&self) -> Result<Self, ConfigError> {
+        let read = edition(&self.config.path);
         let config = locate::load(Some(&self.config.path))?;
-        Ok(Self::new(config, self.spool.clone(), Arc::clone(&self.watchers)))
+        Ok(Self {
+            generic: RwLock::new(TableSet::load("generic", &config.generic)),
+            config,
+            spool: self.spool.clone(),
+            watchers: Arc::clone(&self.watchers),
+            clock: Arc::clone(&self.clock),
+            safety: Arc::clone(&self.safety),
+            tempo: Arc::clone(&self.tempo),
+            read,
+        })
     }
 
-    /// Whether the config file was written since it was read.
+    /// Whether the config file is another than the one that was read.
     #[must_use]
     pub fn has_changed(&self) -> bool {
-        let written = std::fs::metadata(&self.config.path).and_then(|m| m.modified());
-        written.is_ok_and(|written| written >= self.read_at)
+        edition(&self.config.path).is_some_and(|now| Some(now) != self.read)
     }
 
     /// The generic tables.

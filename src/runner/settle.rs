@@ -13,8 +13,8 @@ use crate::events;
 use crate::mail::header::Header;
 use crate::mail::outcome::{Enhanced, Outcome, Status};
 use crate::rules::retry;
-use crate::spool::history::{self, Finished, Record};
-use crate::spool::journal::{Journal, Line};
+use crate::spool::history::{self, Ended, Finished, Record};
+use crate::spool::journal::{Journal, Line, State};
 use crate::spool::{MessageId, SpoolError, Stored};
 
 /// A message with everything that settling it needs.
@@ -62,8 +62,8 @@ pub struct Settled {
 /// What becomes of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Then {
-    /// Tried again at that time.
-    Again(Timestamp),
+    /// Tried again after that time.
+    Again(Duration),
     /// Held until released.
     Held,
     /// Left the queue.
@@ -75,8 +75,10 @@ pub fn settle(mut desk: Desk<'_>, attempt: &Attempt<'_>) -> Result<Settled, Spoo
     let number = desk.journal.state().attempts + 1;
     let begin = Line::Attempt { number, account: attempt.account.to_owned(), relay: attempt.relay.to_owned() };
     let lines: Vec<Line> = std::iter::once(begin).chain(lines_for(&attempt.outcomes)).collect();
-    desk.journal.append(desk.now, &lines)?;
-    expire(&mut desk)?;
+    desk.settings.safety.append(&mut desk.journal, desk.now, &lines)?;
+    if attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()) {
+        expire(&mut desk)?;
+    }
     conclude(desk)
 }
 
@@ -92,6 +94,11 @@ pub fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), Sp
 /// Like [`note`], where the message itself must wait: a table or account is missing.
 pub fn note_and_wait(mut desk: Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<Settled, SpoolError> {
     note(&mut desk, outcomes)?;
+    let lifetime = desk.settings.config.queue.lifetime;
+    let blocked = desk.journal.state().blocked_from.map(|since| desk.settings.clock.age(since));
+    if age(&desk) >= lifetime && blocked.is_some_and(|blocked| blocked >= lifetime) {
+        return park(&desk);
+    }
     conclude(desk)
 }
 
@@ -99,10 +106,38 @@ fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -> im
     outcomes.into_iter().map(|(recipient, outcome)| Line::Outcome { recipient: *recipient, outcome: outcome.clone() })
 }
 
+/// Takes out of the queue what its owner did not mend in all its lifetime; `queue retry` brings it back.
+fn park(desk: &Desk<'_>) -> Result<Settled, SpoolError> {
+    let id = &desk.stored.envelope.id;
+    let state = desk.journal.state();
+    let reason = telling_reason(&state.outcomes);
+    let settled = Settled {
+        id: id.clone(),
+        delivered: 0,
+        refused: 0,
+        waiting: state.pending().len(),
+        reason: format!("{reason}; set aside, `postrider queue retry {id}` brings it back"),
+        then: Then::Gone,
+        reports: Vec::new(),
+    };
+    desk.settings.spool.set_aside(id, &settled.reason)?;
+    events::set_aside(id, &settled.reason);
+    Ok(settled)
+}
+
 /// Draws the consequences of what the journal says: also where a crash interrupted that.
 pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
+    if desk.journal.state().done {
+        // A crash came between the last line and the leaving.
+        desk.settings.spool.remove(&desk.stored.envelope.id)?;
+        events::removed(&desk.stored.envelope.id);
+        return Ok(gone(&desk));
+    }
     let mut reports = Vec::new();
     let unreturnable = report::return_refused(&mut desk, &mut reports)?;
+    if desk.journal.state().pending().is_empty() {
+        report::tell_success(&mut desk, &mut reports)?;
+    }
     let state = desk.journal.state();
     let count = |status| state.outcomes.iter().flatten().filter(|o| o.status == status).count();
     let pending = state.pending();
@@ -123,6 +158,12 @@ pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
     Ok(settled)
 }
 
+fn gone(desk: &Desk<'_>) -> Settled {
+    let id = desk.stored.envelope.id.clone();
+    let (reason, reports) = (String::new(), Vec::new());
+    Settled { id, delivered: 0, refused: 0, waiting: 0, reason, then: Then::Gone, reports }
+}
+
 fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
     let worst = outcomes.iter().flatten().filter(|o| o.status != Status::Delivered);
     worst.map(Outcome::said).next().unwrap_or_default()
@@ -131,6 +172,8 @@ fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
 /// Gives up what is too old, at the end of an answered attempt.
 fn expire(desk: &mut Desk<'_>) -> Result<(), SpoolError> {
     let state = desk.journal.state();
+    // What the owner of the account must mend does not expire.
+    let is_owners = |outcome: &Outcome| outcome.status == Status::Deferred && outcome.code.is_some_and(|c| c >= 500);
     if !retry::is_expired(age(desk), state.heard, &desk.settings.config.queue) {
         return Ok(());
     }
@@ -138,7 +181,7 @@ fn expire(desk: &mut Desk<'_>) -> Result<(), SpoolError> {
         .pending()
         .into_iter()
         .filter_map(|recipient| {
-            let last = state.outcomes.get(recipient)?.as_ref()?;
+            let last = state.outcomes.get(recipient)?.as_ref().filter(|outcome| !is_owners(outcome))?;
             let outcome = Outcome {
                 status: Status::Refused,
                 enhanced: Enhanced { class: 4, subject: 4, detail: 7 },
@@ -152,7 +195,7 @@ fn expire(desk: &mut Desk<'_>) -> Result<(), SpoolError> {
 }
 
 fn age(desk: &Desk<'_>) -> Duration {
-    Duration::try_from(desk.now.duration_since(desk.stored.envelope.arrived)).unwrap_or_default()
+    desk.settings.clock.age(desk.stored.envelope.arrived)
 }
 
 /// The next time, a hold, or a delay notice for what is still to be tried.
@@ -178,7 +221,7 @@ fn wait(desk: &mut Desk<'_>, pending: &[usize], reports: &mut Vec<MessageId>) ->
         reports.extend(report::warn_of_delay(desk, pending)?);
     }
     desk.journal.append(desk.now, &[Line::Next(next)])?;
-    Ok(Then::Again(next))
+    Ok(Then::Again(wait))
 }
 
 /// Uniform in 0..1; without randomness, the middle.
@@ -195,7 +238,7 @@ pub(super) fn chance() -> f64 {
 fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>) -> Result<(), SpoolError> {
     let settings = desk.settings;
     let id = &desk.stored.envelope.id;
-    history::append(&settings.spool, &record(desk))?;
+    history::append(&settings.spool, &record(desk.stored, desk.journal.state(), desk.now))?;
     if let Some(reason) = unreturnable {
         settings.spool.set_aside(id, &reason)?;
         events::set_aside(id, &reason);
@@ -207,17 +250,36 @@ fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>) -> Result<(), SpoolE
     Ok(())
 }
 
-fn record(desk: &Desk<'_>) -> Record {
-    let envelope = &desk.stored.envelope;
-    let state = desk.journal.state();
-    let header = letter::stored_header(desk.stored).unwrap_or_default();
+/// The history of a message that somebody deletes from the queue.
+#[must_use]
+pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
+    let mut record = record(stored, state, now);
+    record.recipients = Vec::new();
+    for (recipient, outcome) in stored.envelope.recipients.iter().zip(&state.outcomes) {
+        let last = outcome.as_ref();
+        let kept = last.filter(|o| matches!(o.status, Status::Delivered | Status::Refused)).map(|o| o.status.into());
+        record.recipients.push(Finished {
+            address: recipient.address.to_string(),
+            relay: last.map_or_else(|| "none".to_owned(), |o| o.relay.clone()),
+            account: state.account.clone().unwrap_or_default(),
+            status: kept.unwrap_or(Ended::Deleted),
+            dsn: last.map_or_else(|| "4.0.0".to_owned(), |o| o.enhanced.to_string()),
+            reply: last.map_or_else(String::new, |o| o.reply.clone()),
+        });
+    }
+    record
+}
+
+fn record(stored: &Stored, state: &State, now: Timestamp) -> Record {
+    let envelope = &stored.envelope;
+    let header = letter::stored_header(stored).unwrap_or_default();
     let recipients = envelope.recipients.iter().zip(&state.outcomes).filter_map(|(recipient, outcome)| {
         let outcome = outcome.as_ref()?;
         Some(Finished {
             address: recipient.address.to_string(),
             relay: outcome.relay.clone(),
             account: state.account.clone().unwrap_or_default(),
-            status: outcome.status,
+            status: outcome.status.into(),
             dsn: outcome.enhanced.to_string(),
             reply: outcome.reply.clone(),
         })
@@ -225,7 +287,7 @@ fn record(desk: &Desk<'_>) -> Record {
     Record {
         id: envelope.id.clone(),
         arrived: envelope.arrived,
-        finished: desk.now,
+        finished: now,
         sender: envelope.sender.to_string(),
         submitted_sender: envelope.submitted_sender.clone(),
         uid: envelope.uid,

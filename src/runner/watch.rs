@@ -16,6 +16,14 @@ pub enum Told {
     Result(Settled),
     /// A message could not be attempted: id, reason.
     Waiting(String, String),
+    /// So many messages will be attempted.
+    Asked(usize),
+    /// A message was changed as asked: id.
+    Changed(String),
+    /// A message was not changed: id, reason.
+    Unchanged(String, String),
+    /// What is being sent just now: ids.
+    Active(Vec<String>),
     /// Everything that was asked for has been attempted.
     Finished,
 }

@@ -3,28 +3,30 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::intake;
+use super::judge::{MAX_HOPS, grace, kind_of, nowhere, outcome};
 use super::settings::Settings;
 use super::settle::{self, Attempt, Desk, Settled};
+use super::tempo::Turn;
 use super::watch::Relayed;
 use crate::config::Account;
-use crate::deliver::letter::{self, Letter, NoLetter};
-use crate::deliver::plan::{self, NoPlan, Plan};
+use crate::deliver::dsn::Wishes;
+use crate::deliver::letter::{Letter, NoLetter};
+use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::deliver::session::{Session, Transaction};
 use crate::events::{self, Delays};
-use crate::mail::address::Address;
+use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status};
+use crate::rules::advice;
 use crate::rules::rewrite::Generic;
 use crate::rules::trouble::{self, AccountTrouble, Verdict};
 use crate::spool::health::Trouble;
 use crate::spool::journal::Journal;
-use crate::spool::{Envelope, MessageId, SpoolError, Stored};
-
-/// Received fields above which a message is taken to be in a loop.
-const MAX_HOPS: usize = 50;
+use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
 
 /// What an attempt tells the runner.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ pub enum Told {
     },
     /// The config says another account now.
     Elsewhere(String),
+    /// The runner is to end before it was begun.
+    NotBegun,
     /// The message is not there any more, or was set aside.
     Gone,
     /// The spool failed; the message stays as it is.
@@ -86,6 +90,22 @@ struct NotBegun {
     fact: Fact,
 }
 
+/// What goes over the wire in one attempt.
+struct Exchange<'a> {
+    desk: &'a Desk<'a>,
+    plan: &'a Plan<'a>,
+    sendable: &'a [Planned],
+    recipients: &'a [Address],
+}
+
+/// What came of it.
+struct Sent {
+    facts: Vec<Fact>,
+    relay: String,
+    connecting: Duration,
+    sending: Duration,
+}
+
 impl Worker {
     /// A worker without a session yet.
     #[must_use]
@@ -110,47 +130,46 @@ impl Worker {
 
     fn attempt(&mut self, id: &MessageId) -> Result<Told, SpoolError> {
         let settings = Arc::clone(&self.settings);
+        if !settings.safety.may_begin() {
+            return Ok(Told::NotBegun);
+        }
         let (stored, journal) = match open(&settings, id) {
             Ok(opened) => opened,
             Err(SpoolError::Gone(_)) => return Ok(Told::Gone),
-            Err(SpoolError::Damaged { path, what }) => {
-                let reason = format!("{} is damaged: {what}", path.display());
-                settings.spool.set_aside(id, &reason)?;
-                events::set_aside(id, &reason);
+            Err(damage @ SpoolError::Damaged { .. }) => {
+                intake::set_aside(&settings, id, &damage)?;
                 return Ok(Told::Gone);
             }
             Err(other) => return Err(other),
         };
         let pending = journal.state().pending();
         let desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
-        if desk.journal.state().held {
+        if desk.journal.state().held && !desk.journal.state().done {
             return Ok(Told::Gone);
         }
         if pending.is_empty() {
             return settle::conclude(desk).map(Told::Settled);
         }
-        let tables = settings.generic();
-        match plan::plan(&settings.config, &tables, &stored.envelope, &pending) {
+        // Tables are borrowed for the moment only: whoever waits for them must not wait for a server.
+        let plan = plan::plan(&settings.config, &settings.generic(), &stored.envelope, &pending);
+        match plan {
             Ok(plan) if Some(&plan.account.name) != self.account.as_ref().map(|a| &a.name) => {
                 Ok(Told::Elsewhere(plan.account.name.clone()))
             }
-            Ok(plan) => self.carry_out(desk, &plan, &Generic { config: &settings.config, tables: &tables }),
+            Ok(plan) => self.carry_out(desk, &plan),
             Err(no) => cannot_plan(desk, &pending, &no),
         }
     }
 
     /// Attempts what was planned.
-    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>, generic: &Generic<'_>) -> Result<Told, SpoolError> {
-        let mut letter = match Letter::open(desk.stored, generic) {
+    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>) -> Result<Told, SpoolError> {
+        let letter = match open_letter(&desk, plan) {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
                 let pending: Vec<usize> = plan.recipients.iter().map(|p| p.index).collect();
                 return cannot_plan(desk, &pending, &NoPlan::Table(fault));
             }
-            Err(NoLetter::Io(error)) => {
-                let path = desk.settings.spool.dir().join("queue").join(desk.stored.envelope.id.as_str());
-                return Err(SpoolError::Io { action: "read", path, error });
-            }
+            Err(NoLetter::Io(error)) => return Err(unreadable(&desk, error)),
         };
         if desk.journal.state().attempts == 0 {
             introduce(&desk.stored.envelope, &letter.message_id);
@@ -161,43 +180,70 @@ impl Worker {
             log(&desk, &outcomes, Delays::default());
             return record(desk, plan, "none", outcomes).map(Told::Settled);
         }
-        let started = Instant::now();
-        let session = match self.session(plan.account) {
-            Ok(session) => session,
-            Err(not_begun) => return not_sent(desk, plan, &not_begun),
-        };
-        let connected = Instant::now();
+        if desk.settings.tempo.wait(plan.account, &desk.settings.safety) == Turn::Over {
+            return Ok(Told::NotBegun);
+        }
         let addresses: Vec<Address> = sendable.iter().map(|p| p.address.clone()).collect();
-        let facts = session.send(Transaction {
-            sender: &plan.sender,
-            recipients: &addresses,
-            header: &letter.header,
-            body: &mut *letter.body,
-            size: letter.size,
-            eight_bit: letter::is_eight_bit(&desk.stored.envelope),
-        });
-        let relay = session.described().relay.clone();
-        self.sent += 1;
+        let exchange = Exchange { desk: &desk, plan, sendable, recipients: &addresses };
+        let sent = match self.exchange(&exchange, &letter) {
+            Ok(sent) => sent,
+            Err(not_begun) => return Ok(not_sent(desk, plan, &not_begun)),
+        };
+        let Sent { facts, relay, connecting, sending } = sent;
         let verdicts: Vec<Verdict> =
             facts.iter().map(|fact| grace(&desk, plan.account, trouble::classify(fact))).collect();
+        if verdicts.contains(&Verdict::Sender) {
+            let sender = &desk.stored.envelope.sender;
+            let hint = advice::refused_sender(plan.account, sender, &plan.sender);
+            events::warning(format_args!("{}: {hint}", desk.stored.envelope.id));
+        }
         let all = sendable.iter().zip(facts.iter().zip(&verdicts));
         outcomes.extend(all.map(|(p, (fact, verdict))| (p.index, outcome(fact, *verdict, &relay))));
-        let delays = Delays {
-            queued: queued(&desk),
-            waiting: std::time::Duration::ZERO,
-            connecting: connected - started,
-            sending: connected.elapsed(),
-        };
+        let delays = Delays { queued: queued(&desk), waiting: Duration::ZERO, connecting, sending };
         log(&desk, &outcomes, delays);
         let first = facts.first().zip(verdicts.first()).map(|(fact, verdict)| (fact.clone(), *verdict));
         if let Some((fact, Verdict::Account(kind))) = first.filter(|(_, v)| verdicts.iter().all(|other| other == v)) {
             self.session = None;
-            settle::note(&mut desk, &outcomes)?;
+            note(&mut desk, &outcomes);
             return Ok(Told::Trouble { trouble: kind_of(kind), relay, reason: fact.seen.to_string() });
         }
         let charged = verdicts.contains(&Verdict::Charged);
         let settled = record(desk, plan, &relay, outcomes)?;
         Ok(if charged { Told::Charged(settled) } else { Told::Sent(settled) })
+    }
+
+    /// One transaction; another at once where the first could not be the message's own fault: the kept
+    /// connection had ended, or the relay takes no null sender from anybody.
+    fn exchange(&mut self, what: &Exchange<'_>, letter: &Letter<'_>) -> Result<Sent, NotBegun> {
+        let started = Instant::now();
+        let (mut sender, mut again) = (what.plan.sender.clone(), false);
+        loop {
+            let is_kept = self.session.is_some();
+            let session = self.session(what.plan.account)?;
+            let connected = Instant::now();
+            let facts = session.send(Transaction {
+                sender: &sender,
+                recipients: what.recipients,
+                header: &letter.header,
+                wishes: Wishes::of(&what.desk.stored.envelope, what.sendable.iter().map(|p| p.index)),
+                body: &letter.body,
+                size: letter.size,
+            });
+            let relay = session.described().relay.clone();
+            self.sent += 1;
+            let all_at = |phase| facts.iter().all(|fact| fact.phase == phase);
+            if all_at(Phase::Idle) {
+                self.session = None;
+                if !is_kept {
+                    let fact = facts.into_iter().next().unwrap_or_else(nothing_seen);
+                    return Err(NotBegun { verdict: Verdict::Relay, relay, fact });
+                }
+            } else if let Some(own) = own_address(what, &facts).filter(|_| !again) {
+                (sender, again) = (ReversePath::Mailbox(own), true);
+            } else {
+                return Ok(Sent { facts, relay, connecting: connected - started, sending: connected.elapsed() });
+            }
+        }
     }
 
     /// The open session, or a new one where it is used up or broken.
@@ -225,6 +271,36 @@ impl Worker {
     }
 }
 
+/// Where a relay refuses the null sender of our own report as such: the account's address, for another try. What
+/// stops loops is the spool's mark, not the address.
+fn own_address(what: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
+    let refused = |fact: &Fact| {
+        fact.phase == Phase::Mail
+            && matches!(&fact.seen, Seen::Reply(reply) if reply.is_permanent() && reply.code != 552)
+    };
+    let is_report = what.desk.stored.envelope.kind != Kind::Mail && what.plan.sender == ReversePath::Null;
+    if !is_report || !facts.iter().all(refused) {
+        return None;
+    }
+    let account = what.plan.account;
+    let mut names = account.username.iter().chain(&account.senders);
+    names.find_map(|name| Address::parse(name).ok())
+}
+
+fn open_letter<'s>(desk: &Desk<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
+    let tables = desk.settings.generic();
+    Letter::open(desk.stored, &Generic { config: &desk.settings.config, tables: &tables }, plan.from.as_ref())
+}
+
+fn nothing_seen() -> Fact {
+    Fact { phase: Phase::Idle, seen: Seen::Closed }
+}
+
+fn unreadable(desk: &Desk<'_>, error: std::io::Error) -> SpoolError {
+    let path = desk.settings.spool.dir().join("queue").join(desk.stored.envelope.id.as_str());
+    SpoolError::Io { action: "read", path, error }
+}
+
 fn open(settings: &Settings, id: &MessageId) -> Result<(Stored, Journal), SpoolError> {
     let stored = settings.spool.open_message(id)?;
     stored.verify()?;
@@ -238,75 +314,7 @@ fn introduce(envelope: &Envelope, message_id: &str) {
     events::active(&envelope.id, &envelope.sender, envelope.size, envelope.recipients.len());
 }
 
-/// The recipients that are refused before any server is asked.
-fn nowhere(plan: &Plan<'_>, letter: &Letter) -> Vec<(usize, Outcome)> {
-    let here = |code: &str, reply: String| Outcome {
-        status: Status::Refused,
-        code: None,
-        enhanced: Enhanced::parse(code).unwrap_or(Enhanced { class: 5, subject: 0, detail: 0 }),
-        reply,
-        relay: "none".to_owned(),
-    };
-    let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no.code(), no.reason()))).collect();
-    if letter.hops > MAX_HOPS {
-        let reason = format!("too many hops: {} Received fields; mail is going round in a loop", letter.hops);
-        outcomes.extend(plan.recipients.iter().map(|p| (p.index, here("5.4.6", reason.clone()))));
-    }
-    outcomes
-}
-
-/// Sender trouble waits for its owner, but not longer than the account's `sender_grace`.
-fn grace(desk: &Desk<'_>, account: &Account, verdict: Verdict) -> Verdict {
-    if verdict != Verdict::Sender {
-        return verdict;
-    }
-    let since = desk.journal.state().grace_from.unwrap_or(desk.now);
-    let waited = std::time::Duration::try_from(desk.now.duration_since(since)).unwrap_or_default();
-    let asked_before = desk.journal.state().grace_from.is_some() || account.sender_grace.is_zero();
-    if asked_before && waited >= account.sender_grace { Verdict::Refused } else { Verdict::Sender }
-}
-
-fn outcome(fact: &Fact, verdict: Verdict, relay: &str) -> Outcome {
-    let (code, reply) = match &fact.seen {
-        Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
-        other => (None, format!("{other} ({})", phase_words(fact.phase))),
-    };
-    Outcome {
-        status: trouble::status(verdict),
-        code,
-        enhanced: trouble::enhanced(fact, verdict),
-        reply,
-        relay: relay.to_owned(),
-    }
-}
-
-fn phase_words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Credential => "while reading the credential",
-        Phase::Resolve => "while looking up the relay's address",
-        Phase::Connect => "while connecting",
-        Phase::Greeting => "while waiting for the greeting",
-        Phase::Ehlo => "at EHLO",
-        Phase::StartTls => "at STARTTLS",
-        Phase::Tls => "during the TLS handshake",
-        Phase::Auth => "at AUTH",
-        Phase::Mail => "at MAIL FROM",
-        Phase::Rcpt => "at RCPT TO",
-        Phase::Data => "at DATA",
-        Phase::Content => "while sending the content",
-        Phase::FinalDot => "after the final dot",
-        Phase::Idle => "between messages",
-    }
-}
-
-fn kind_of(kind: AccountTrouble) -> Trouble {
-    match kind {
-        AccountTrouble::Login => Trouble::Login,
-        AccountTrouble::Setup => Trouble::Setup,
-    }
-}
-
-fn queued(desk: &Desk<'_>) -> std::time::Duration {
+fn queued(desk: &Desk<'_>) -> Duration {
     desk.now.duration_since(desk.stored.envelope.arrived).try_into().unwrap_or_default()
 }
 
@@ -329,7 +337,7 @@ fn record(
 }
 
 /// No session came about: the reason is noted with the message for mailq, and nothing is charged.
-fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> Result<Told, SpoolError> {
+fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> Told {
     let trouble = match not.verdict {
         Verdict::Account(kind) => kind_of(kind),
         _ => Trouble::Relay,
@@ -346,8 +354,15 @@ fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> Result<Told,
     let reason = outcome.said();
     let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
     log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });
-    settle::note(&mut desk, &outcomes)?;
-    Ok(Told::Trouble { trouble, relay: not.relay.clone(), reason })
+    note(&mut desk, &outcomes);
+    Told::Trouble { trouble, relay: not.relay.clone(), reason }
+}
+
+/// For mailq only: that it cannot be written must not hide the trouble from the runner, which would knock again at once.
+fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) {
+    if let Err(error) = settle::note(desk, outcomes) {
+        events::warning(error);
+    }
 }
 
 /// A table or account is missing: the mail waits for its owner, and nothing is charged.

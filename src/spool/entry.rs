@@ -28,6 +28,9 @@ pub struct Recipient {
     /// RFC 3461 ORCPT.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orcpt: Option<String>,
+    /// Why it is not sent to, where admission found that its alias names what is not delivered to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// Whether the content holds bytes over 127.
@@ -133,24 +136,34 @@ impl Envelope {
     }
 
     /// Reads the line (with or without its line end) of the message with this id; what is wrong with it otherwise.
-    pub(super) fn read(line: &[u8], id: &MessageId) -> Result<Self, String> {
+    pub(super) fn read(line: &[u8], id: &MessageId) -> Result<Self, NoEnvelope> {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
         }
-        let Version { v } = serde_json::from_slice(line).map_err(|e| format!("its first line is no envelope ({e})"))?;
-        if v != VERSION {
-            return Err(format!(
-                "its envelope has version {v}, this postrider reads version {VERSION}: a newer postrider stored it"
-            ));
+        let damaged = NoEnvelope::Damaged;
+        let Version { v } =
+            serde_json::from_slice(line).map_err(|e| damaged(format!("its first line is no envelope ({e})")))?;
+        if v > VERSION {
+            let what = format!("its envelope has version {v}, this postrider reads version {VERSION}");
+            return Err(NoEnvelope::Newer(what));
         }
         let envelope: Self =
-            serde_json::from_slice(line).map_err(|error| format!("its envelope cannot be read ({error})"))?;
+            serde_json::from_slice(line).map_err(|error| damaged(format!("its envelope cannot be read ({error})")))?;
         if envelope.id != *id {
-            return Err(format!("its envelope is that of message {}", envelope.id));
+            return Err(damaged(format!("its envelope is that of message {}", envelope.id)));
         }
         Ok(envelope)
     }
+}
+
+/// Why a line is not an envelope of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoEnvelope {
+    /// Torn, foreign, or another message's.
+    Damaged(String),
+    /// Stored by a newer program: whole, but not for us to read.
+    Newer(String),
 }
 
 /// The envelope's version that is written and read here.
@@ -172,7 +185,10 @@ impl Stored {
         let Some(line) = envelope_line(&file).map_err(SpoolError::io("read", &path))? else {
             return Err(SpoolError::damaged(path, "its first line has no end"));
         };
-        let envelope = Envelope::read(&line, id).map_err(|what| SpoolError::damaged(&path, what))?;
+        let envelope = Envelope::read(&line, id).map_err(|no| match no {
+            NoEnvelope::Damaged(what) => SpoolError::damaged(&path, what),
+            NoEnvelope::Newer(what) => SpoolError::Newer { path: path.clone(), what },
+        })?;
         let content_at = line.len() as u64;
         let length = file.metadata().map_err(SpoolError::io("read", &path))?.len();
         if content_at.checked_add(envelope.size) != Some(length) {

@@ -20,7 +20,7 @@ fn spool() -> (tempfile::TempDir, Spool) {
 
 fn recipient(number: usize) -> Recipient {
     let given = format!("someone.{number}@recipients.example");
-    Recipient { address: Mailbox::read(&given), given, notify: None, orcpt: None }
+    Recipient { address: Mailbox::read(&given), given, notify: None, orcpt: None, refused: None }
 }
 
 fn envelope(recipients: usize) -> Envelope {
@@ -170,9 +170,12 @@ fn altered_content_is_found_by_verify_and_lost_content_by_its_reader() {
 #[test]
 fn what_a_newer_version_stored_is_refused_in_so_many_words() {
     let id = envelope(1).id;
-    let reads = |text: &str| Envelope::read(text.as_bytes(), &id).unwrap_err();
+    let reads = |text: &str| match Envelope::read(text.as_bytes(), &id).unwrap_err() {
+        NoEnvelope::Newer(what) => format!("newer: {what}"),
+        NoEnvelope::Damaged(what) => what,
+    };
     let json = String::from_utf8(envelope(1).json().unwrap()).unwrap();
-    assert!(reads(&json.replace("\"v\":1", "\"v\":2")).contains("version 2"));
+    assert!(reads(&json.replace("\"v\":1", "\"v\":2")).starts_with("newer: its envelope has version 2"));
     assert!(reads(&json.replace("\"uid\"", "\"raw\":true,\"uid\"")).contains("raw"));
     assert!(reads(&json.replace("0007\",\"arrived", "0008\",\"arrived")).contains("that of message"));
     assert!(reads("{}").contains("no envelope"));

@@ -3,13 +3,13 @@
 //! so it is replaced by rename without a sync.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::SpoolError;
 use super::queue::Spool;
+use super::state_file;
 
 /// What kind of trouble an account is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,21 @@ pub struct Sick {
     pub relay: String,
     /// The server's words or ours.
     pub reason: String,
+    /// How people have been told of this outage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Telling>,
+}
+
+/// A way to tell people of an outage; each is used once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Telling {
+    /// The log.
+    Log,
+    /// The `on_stuck` command.
+    Command,
+    /// A mail to postmaster.
+    Mail,
 }
 
 /// All accounts in trouble, by name.
@@ -50,20 +65,10 @@ const NAME: &str = "accounts.json";
 /// Reads it; a missing or unreadable file is nobody in trouble.
 #[must_use]
 pub fn read(spool: &Spool) -> Health {
-    let bytes = std::fs::read(spool.dir().join(NAME)).unwrap_or_default();
-    serde_json::from_slice(&bytes).unwrap_or_default()
+    state_file::read(spool, NAME).unwrap_or_default()
 }
 
 /// Replaces it.
 pub fn write(spool: &Spool, health: &Health) -> Result<(), SpoolError> {
-    let path = spool.dir().join(NAME);
-    let temporary = spool.dir().join(".accounts.json.new");
-    let fail = |action, path: &std::path::Path| {
-        let path = path.to_owned();
-        move |error| SpoolError::Io { action, path, error }
-    };
-    let text = serde_json::to_vec(health).map_err(|e| fail("write", &path)(e.into()))?;
-    let mut file = std::fs::File::create(&temporary).map_err(fail("create", &temporary))?;
-    file.write_all(&text).map_err(fail("write", &temporary))?;
-    std::fs::rename(&temporary, &path).map_err(fail("rename", &path))
+    state_file::write(spool, NAME, health)
 }

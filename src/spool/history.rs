@@ -1,7 +1,7 @@
 //! history/: one JSON line per finished message, a file per UTC day.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
 use jiff::Timestamp;
@@ -23,12 +23,39 @@ pub struct Finished {
     pub relay: String,
     /// Account name, or empty.
     pub account: String,
-    /// Final status.
-    pub status: Status,
+    /// What became of it.
+    pub status: Ended,
     /// Enhanced code.
     pub dsn: String,
     /// The server's words or ours.
     pub reply: String,
+}
+
+/// How it ended for a recipient: the outcome's status, or one of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// The relay took it.
+    Delivered,
+    /// Set aside while it was still being tried.
+    Deferred,
+    /// It will not get it.
+    Refused,
+    /// Nobody knows.
+    Unknown,
+    /// Somebody deleted the message from the queue before.
+    Deleted,
+}
+
+impl From<Status> for Ended {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Delivered => Self::Delivered,
+            Status::Deferred => Self::Deferred,
+            Status::Refused => Self::Refused,
+            Status::Unknown => Self::Unknown,
+        }
+    }
 }
 
 /// One line of history.
@@ -72,6 +99,40 @@ pub fn append(spool: &Spool, record: &Record) -> Result<(), SpoolError> {
     file.sync_data().map_err(SpoolError::io("sync", &path))?;
     if is_new {
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
+    }
+    Ok(())
+}
+
+/// Reads records of days from that of `since` on, oldest file first, until `see` has seen enough (false). It is
+/// given the record and its line; lines that a crash cut short are passed over.
+pub fn read(
+    spool: &Spool,
+    since: Option<Timestamp>,
+    mut see: impl FnMut(&Record, &str) -> bool,
+) -> Result<(), SpoolError> {
+    let dir = spool.dir().join("history");
+    let entries = match fs::read_dir(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(SpoolError::io("list", &dir))?,
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut days: Vec<Date> = names.filter_map(|name| name.strip_suffix(SUFFIX)?.parse().ok()).collect();
+    days.sort_unstable();
+    for date in days.into_iter().filter(|date| since.is_none_or(|since| *date >= day(since))) {
+        let path = dir.join(format!("{date}{SUFFIX}"));
+        let file = match File::open(&path) {
+            // Pruned meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(SpoolError::io("open", &path))?,
+        };
+        for line in BufReader::new(file).lines() {
+            let line = line.map_err(SpoolError::io("read", &path))?;
+            if let Ok(record) = serde_json::from_str(&line)
+                && !see(&record, &line)
+            {
+                return Ok(());
+            }
+        }
     }
     Ok(())
 }
@@ -135,7 +196,7 @@ mod tests {
                 address: "b@y.example".to_owned(),
                 relay: "none".to_owned(),
                 account: String::new(),
-                status: Status::Refused,
+                status: Ended::Refused,
                 dsn: "5.1.3".to_owned(),
                 reply: "bad address syntax".to_owned(),
             }],

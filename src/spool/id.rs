@@ -7,47 +7,56 @@ use serde::{Deserialize, Serialize};
 
 /// The name of a queued message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct MessageId(String);
+#[serde(try_from = "String", into = "String")]
+pub struct MessageId([u8; 16]);
 
 impl MessageId {
     /// From microseconds since the epoch and a random number (its low 12 bits).
     #[must_use]
     pub fn new(micros: u64, random: u16) -> Self {
-        Self(format!("{:013X}{:03X}", micros & 0xF_FFFF_FFFF_FFFF, random & 0xFFF))
+        let number = (micros << 12) | u64::from(random & 0xFFF);
+        let digit = |at: usize| b"0123456789ABCDEF"[usize::try_from(number >> (60 - 4 * at) & 0xF).unwrap_or_default()];
+        Self(std::array::from_fn(digit))
     }
 
     /// Reads an id; anything else is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
-        (text.len() == 16 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+        text.as_bytes().try_into().ok().filter(|bytes: &[u8; 16]| bytes.iter().copied().all(hex)).map(Self)
     }
 
     /// Microseconds since the epoch, and the random number.
     #[must_use]
     pub fn parts(&self) -> (u64, u16) {
-        let time = u64::from_str_radix(self.0.get(..13).unwrap_or_default(), 16).unwrap_or_default();
-        let random = u16::from_str_radix(self.0.get(13..).unwrap_or_default(), 16).unwrap_or_default();
+        let time = u64::from_str_radix(self.as_str().get(..13).unwrap_or_default(), 16).unwrap_or_default();
+        let random = u16::from_str_radix(self.as_str().get(13..).unwrap_or_default(), 16).unwrap_or_default();
         (time, random)
     }
 
     /// When it was made, in microseconds since the epoch.
     #[must_use]
     pub fn micros(&self) -> u64 {
-        self.0.get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
+        self.as_str().get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
     }
 
     /// The 16 digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        // Digits only, by construction.
+        str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(self.as_str())
+    }
+}
+
+impl From<MessageId> for String {
+    fn from(id: MessageId) -> Self {
+        id.as_str().to_owned()
     }
 }
 

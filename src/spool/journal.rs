@@ -41,6 +41,8 @@ pub enum Line {
     Hold,
     /// Released.
     Release,
+    /// Somebody wants it tried again: what was refused and not returned, too.
+    Retry,
     /// A bounce with this id is stored; for these recipients nothing more is owed.
     Returned(MessageId),
     /// A delay notice with this id is stored.
@@ -76,6 +78,8 @@ pub struct State {
     pub warned: bool,
     /// Finished.
     pub done: bool,
+    /// Since when only account, relay or tables stood in its way; a real attempt ends it.
+    pub blocked_from: Option<Timestamp>,
 }
 
 impl State {
@@ -127,6 +131,7 @@ impl Replay {
                 state.attempts = *number;
                 state.account = Some(account.clone());
                 self.attempt = Some(*number);
+                state.blocked_from = None;
             }
             Line::Outcome { recipient, outcome } => {
                 let (Some(last), Some(unknowns)) =
@@ -141,11 +146,17 @@ impl Replay {
                     self.heard_in = self.attempt;
                     state.heard = state.heard.saturating_add(1);
                 }
+                if self.attempt.is_none() {
+                    state.blocked_from = state.blocked_from.or(Some(at));
+                }
                 if let Some(attempt_of) = state.attempt_of.get_mut(*recipient) {
                     *attempt_of = state.attempts;
                 }
-                let owners = outcome.status == Status::Deferred && outcome.code.is_some_and(|code| code >= 500);
-                state.grace_from = if owners { state.grace_from.or(Some(at)) } else { None };
+                // What was not charged to the message (a rejected login, say) says nothing about its sender.
+                if self.attempt.is_some() {
+                    let owners = outcome.status == Status::Deferred && outcome.code.is_some_and(|code| code >= 500);
+                    state.grace_from = if owners { state.grace_from.or(Some(at)) } else { None };
+                }
                 *last = Some(outcome.clone());
             }
             Line::Next(at) => {
@@ -153,7 +164,22 @@ impl Replay {
                 self.attempt = None;
             }
             Line::Hold => state.held = true,
-            Line::Release => state.held = false,
+            Line::Release => {
+                state.held = false;
+                state.unknowns.fill(0);
+            }
+            Line::Retry => {
+                let is_refused = |o: &Outcome| o.status == Status::Refused;
+                // What was returned to its sender is settled.
+                let is_open = state.returned.is_empty();
+                for outcome in state.outcomes.iter_mut().filter(|o| is_open && o.as_ref().is_some_and(is_refused)) {
+                    *outcome = None;
+                }
+                state.unknowns.fill(0);
+                (state.heard, state.next, state.held) = (0, None, false);
+                (state.grace_from, state.blocked_from) = (None, None);
+                self.attempt = None;
+            }
             Line::Returned(id) => state.returned.push(id.clone()),
             Line::Warned(_) => state.warned = true,
             Line::Done => state.done = true,
@@ -254,6 +280,19 @@ impl Journal {
                 Ok(replay.state)
             }
             None => Ok(State::new(recipients)),
+        }
+    }
+
+    /// The journal of a message in failed/.
+    pub fn peek_failed(spool: &Spool, id: &MessageId, recipients: usize) -> Result<State, SpoolError> {
+        let path = spool.failed_path(&journal_name(id));
+        match File::open(&path) {
+            Ok(file) => {
+                let replayed = replay(BufReader::new(file), recipients).map_err(|why| no_replay_of(path, why));
+                replayed.map(|replay| replay.state)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::new(recipients)),
+            Err(error) => Err(SpoolError::io("open", path)(error)),
         }
     }
 
@@ -361,7 +400,10 @@ fn open_file(spool: &Spool, id: &MessageId, flags: OFlags) -> Result<Option<File
 }
 
 fn no_replay(spool: &Spool, id: &MessageId, why: NoReplay) -> SpoolError {
-    let path = spool.journal_path(id);
+    no_replay_of(spool.journal_path(id), why)
+}
+
+fn no_replay_of(path: std::path::PathBuf, why: NoReplay) -> SpoolError {
     match why {
         NoReplay::Io(error) => SpoolError::io("read", path)(error),
         NoReplay::Damaged(what) => SpoolError::damaged(path, what),

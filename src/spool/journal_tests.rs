@@ -100,9 +100,27 @@ fn the_state_sums_up_what_happened() {
     journal.append(now(), &[attempt(3), outcome(0, Status::Refused, Some(550)), Line::Release]).unwrap();
     journal.append(now(), &[outcome(2, Status::Unknown, None), Line::Returned(MessageId::new(9, 9))]).unwrap();
     let state = journal.state().clone();
-    assert_eq!((state.heard, state.held, state.pending(), state.unknowns[2]), (2, false, vec![2], 2));
+    assert_eq!((state.heard, state.held, state.pending(), state.unknowns[2]), (2, false, vec![2], 1));
     assert_eq!(state.returned, [MessageId::new(9, 9)]);
     assert_eq!(*Journal::open(&spool, &id(), 3).unwrap().state(), state);
+}
+
+#[test]
+fn a_release_and_a_retry_begin_counting_anew() {
+    let (_dir, spool) = spool();
+    let mut journal = Journal::open(&spool, &id(), 3).unwrap();
+    journal.append(now(), &[outcome(0, Status::Deferred, None)]).unwrap();
+    assert_eq!(journal.state().blocked_from, Some(now()), "no attempt, only something in its way");
+    journal.append(now(), &[attempt(1), outcome(0, Status::Unknown, None), Line::Hold]).unwrap();
+    assert_eq!((journal.state().blocked_from, journal.state().unknowns[0]), (None, 1));
+    journal.append(now(), &[Line::Release]).unwrap();
+    assert_eq!((journal.state().held, journal.state().unknowns[0]), (false, 0));
+    journal.append(now(), &[attempt(2), outcome(1, Status::Delivered, Some(250))]).unwrap();
+    journal.append(now(), &[outcome(2, Status::Refused, Some(550)), Line::Retry]).unwrap();
+    assert_eq!((journal.state().pending(), journal.state().heard), (vec![0, 2], 0));
+    let returned = [outcome(2, Status::Refused, Some(550)), Line::Returned(MessageId::new(9, 9)), Line::Retry];
+    journal.append(now(), &returned).unwrap();
+    assert_eq!(journal.state().pending(), [0], "what was returned is settled");
 }
 
 #[test]

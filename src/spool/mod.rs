@@ -2,6 +2,7 @@
 //! is decided elsewhere; here it is stored, read, recorded and removed, durably.
 
 pub mod entry;
+mod failed;
 pub mod health;
 pub mod history;
 pub mod id;
@@ -9,8 +10,9 @@ pub mod journal;
 mod line;
 pub mod lock;
 pub mod queue;
+pub mod state_file;
 pub mod store;
-mod time;
+pub mod time;
 
 use std::path::PathBuf;
 
@@ -68,6 +70,14 @@ pub enum SpoolError {
         octets: usize,
         /// What there is room for.
         most: usize,
+    },
+    /// A newer postrider stored it, in a form that this one does not read; it stays where it is.
+    #[error("{} was stored by a newer postrider: {what}", .path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What is newer.
+        what: String,
     },
     /// The id is taken.
     #[error("message {0} exists already")]

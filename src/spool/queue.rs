@@ -1,20 +1,23 @@
 //! The spool directory itself: its folders, opening, listing, reading entries,
-//! taking a finished message out, setting one aside.
+//! taking a finished message out. What is set aside is in `failed`.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, ReadDir};
-use std::io::{self, Write};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use postrider_drop::durable::{Durable, Folder, TEMPORARY};
-use rustix::fs::{AtFlags, Mode, OFlags, Stat};
+use postrider_drop::durable::{Folder, TEMPORARY};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 use super::SpoolError;
 use super::entry::Stored;
 use super::id::MessageId;
+use super::journal::Journal;
 
 /// Age at which a temporary file is taken for what a killed process left behind.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -89,18 +92,23 @@ impl Spool {
     /// is that of a finished message, or of one set aside, which it follows.
     pub fn sweep(&self, lock: &super::lock::RunnerLock) -> Result<(), SpoolError> {
         let _ = lock;
-        let (mut journals, mut temporary) = (Vec::new(), Vec::new());
+        let (mut journals, mut temporary, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
         self.each_name(|name| {
             if let Some(id) = name.strip_suffix(".journal").and_then(MessageId::parse) {
                 journals.push(id);
             } else if name.starts_with(TEMPORARY) {
                 temporary.push(name.to_owned());
+            } else if MessageId::parse(name).is_none() {
+                foreign.push(name.to_owned());
             }
         })?;
+        for name in foreign {
+            self.set_name_aside(&name, "its name is not that of a message: something else left it in queue/")?;
+        }
         for id in journals {
             // Looked at now, not when the directory was read: content comes before its journal.
             if !exists(&self.message_path(&id))? {
-                self.remove_journal(&id)?;
+                self.move_journal(&id)?;
             }
         }
         for name in temporary {
@@ -116,16 +124,28 @@ impl Spool {
     pub fn open_message(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.message_path(id);
         match self.open_in_queue(id.as_str(), OFlags::RDONLY) {
-            Ok(file) => Stored::open(file, path, id),
+            Ok(file) => match foreign(&file).map_err(SpoolError::io("read", &path))? {
+                Some(what) => Err(SpoolError::damaged(path, what)),
+                None => Stored::open(file, path, id),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SpoolError::Gone(id.clone())),
+            Err(error) if is_no_file(&error) => Err(SpoolError::damaged(path, "it is not a file")),
             Err(error) => Err(SpoolError::io("open", path)(error)),
         }
     }
 
+    /// Whether anything waits that is not held. What cannot be read does not count.
+    pub fn has_work(&self) -> Result<bool, SpoolError> {
+        let waits = |id: &MessageId| {
+            let Ok(stored) = self.open_message(id) else { return false };
+            !Journal::peek(self, id, stored.envelope.recipients.len()).is_ok_and(|state| state.held)
+        };
+        Ok(self.ids()?.iter().any(waits))
+    }
+
     /// Opens a file of queue/, following no link.
     pub(super) fn open_in_queue(&self, name: &str, flags: OFlags) -> io::Result<File> {
-        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(File::from(rustix::fs::openat(self.queue(), name, flags, Mode::RUSR | Mode::WUSR)?))
+        open_regular(self.queue(), Path::new(name), flags)
     }
 
     /// Takes a finished message out: unlink ID, sync queue/, unlink ID.journal (history and `done` come first).
@@ -133,25 +153,6 @@ impl Spool {
         unlink(&self.message_path(id))?;
         self.sync_queue()?;
         unlink(&self.journal_path(id))
-    }
-
-    /// Moves message and journal to failed/ and writes ID.reason beside them, durably.
-    pub fn set_aside(&self, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
-        let (folder, dir) = self.folder("failed")?;
-        let (from, to) = (self.message_path(id), dir.join(id.as_str()));
-        let is_waiting = exists(&from)?;
-        if !is_waiting && !exists(&to)? {
-            return Err(SpoolError::Gone(id.clone()));
-        }
-        write_reason(&folder, &dir, id, reason)?;
-        // Content first: a journal without content is harmless, content without journal would be sent anew.
-        if is_waiting {
-            fs::rename(&from, to).map_err(SpoolError::io("move", &from))?;
-        }
-        folder.sync().map_err(SpoolError::io("sync", &dir))?;
-        self.sync_queue()?;
-        self.remove_journal(id)?;
-        folder.sync().map_err(SpoolError::io("sync", &dir))
     }
 
     /// Octets free for this user on the spool's file system.
@@ -176,19 +177,6 @@ impl Spool {
         folder.map(|folder| (folder, path.clone())).map_err(SpoolError::io("open", &path))
     }
 
-    /// The journal of a message that is no longer in queue/.
-    fn remove_journal(&self, id: &MessageId) -> Result<(), SpoolError> {
-        let failed = self.dir().join("failed");
-        let path = self.journal_path(id);
-        if !exists(&failed.join(id.as_str()))? {
-            return unlink(&path);
-        }
-        match fs::rename(&path, failed.join(journal_name(id))) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("move", path)(error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-
     fn each_name(&self, mut see: impl FnMut(&str)) -> Result<(), SpoolError> {
         let path = self.dir().join("queue");
         let entries: ReadDir = fs::read_dir(&path).map_err(SpoolError::io("list", &path))?;
@@ -198,6 +186,31 @@ impl Spool {
         }
         Ok(())
     }
+}
+
+/// Opens a file as its owner's runner may: it follows no link, and does not wait for the other end of a pipe.
+pub(super) fn open_regular(folder: impl AsFd, path: &Path, flags: OFlags) -> io::Result<File> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(File::from(rustix::fs::openat(folder, path, flags, Mode::RUSR | Mode::WUSR)?))
+}
+
+/// What speaks against a file that lies where a message should: not a file, somebody else's.
+fn foreign(file: &File) -> io::Result<Option<String>> {
+    let stat = rustix::fs::fstat(file)?;
+    let us = rustix::process::geteuid().as_raw();
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(Some("it is not a file".to_owned()));
+    }
+    if stat.st_uid != us {
+        return Ok(Some(format!("it belongs to uid {}, but the spool to uid {us}", stat.st_uid)));
+    }
+    Ok(None)
+}
+
+/// Whether an error of opening says that there is something else than a file.
+fn is_no_file(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NODEV))
 }
 
 pub(super) fn journal_name(id: &MessageId) -> String {
@@ -251,15 +264,7 @@ fn create(path: &Path) -> Result<(), SpoolError> {
     }
 }
 
-fn write_reason(folder: &Folder, dir: &Path, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
-    let name = format!("{id}.reason");
-    let path = dir.join(&name);
-    let file = Durable::create(folder, 0o600).map_err(SpoolError::io("create", &path))?;
-    writeln!(file.file(), "{}", reason.trim_end()).map_err(SpoolError::io("write", &path))?;
-    file.replace(&name).map_err(|failure| SpoolError::not_kept(path, failure))
-}
-
-fn exists(path: &Path) -> Result<bool, SpoolError> {
+pub(super) fn exists(path: &Path) -> Result<bool, SpoolError> {
     fs::exists(path).map_err(SpoolError::io("look for", path))
 }
 
@@ -269,7 +274,7 @@ fn is_abandoned(path: &Path) -> bool {
 }
 
 /// Removes a file; one that is gone already is fine.
-fn unlink(path: &Path) -> Result<(), SpoolError> {
+pub(super) fn unlink(path: &Path) -> Result<(), SpoolError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("remove", path)(error)),
         Ok(()) | Err(_) => Ok(()),

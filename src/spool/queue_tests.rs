@@ -129,5 +129,37 @@ fn a_message_that_is_a_link_is_not_followed() {
     let (_dir, spool) = spool();
     let id = MessageId::new(1, 0);
     std::os::unix::fs::symlink("/etc/passwd", spool.message_path(&id)).unwrap();
-    assert!(matches!(spool.open_message(&id), Err(SpoolError::Io { .. })));
+    assert!(matches!(spool.open_message(&id), Err(SpoolError::Damaged { .. })));
+}
+
+#[test]
+fn what_is_no_message_is_set_aside_and_nothing_waits_for_it() {
+    let (_dir, spool) = spool();
+    let path = |n| spool.message_path(&MessageId::new(n, 0));
+    fs::create_dir(path(1)).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, path(2), rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+    fs::write(path(3), "no envelope").unwrap();
+    for n in 1..=3 {
+        let id = MessageId::new(n, 0);
+        assert!(matches!(spool.open_message(&id), Err(SpoolError::Damaged { .. })), "{n}");
+        spool.set_aside(&id, "no message").unwrap();
+    }
+    fs::write(spool.dir().join("queue/letter.txt"), "mine").unwrap();
+    spool.sweep(&lock(&spool)).unwrap();
+    assert!(names(&spool, "queue").is_empty());
+    assert_eq!(spool.failed_count().unwrap(), 4);
+    assert!(names(&spool, "failed").contains(&"letter.txt.reason".to_owned()));
+}
+
+#[test]
+fn an_id_that_is_in_failed_already_replaces_nothing_there() {
+    let (_dir, spool) = spool();
+    let id = put(&spool, 1);
+    spool.set_aside(&id, "first").unwrap();
+    fs::write(spool.message_path(&id), "second").unwrap();
+    spool.set_aside(&id, "second").unwrap();
+    assert_eq!(fs::read(spool.dir().join(format!("failed/{id}-1"))).unwrap(), b"second");
+    let first = fs::read(spool.dir().join(format!("failed/{id}"))).unwrap();
+    spool.bring_back(&id).unwrap();
+    assert_eq!(fs::read(spool.message_path(&id)).unwrap(), first);
 }

@@ -7,11 +7,13 @@ use std::io::{self, Read};
 use jiff::Zoned;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::collect::{Collected, Sender};
+use super::collect::{Collected, Origin, Sender};
 use super::complete::{EnvelopeError, Occasion};
 use super::head::Body;
 use crate::config::caller::Caller;
-use crate::config::{Config, Queue};
+use crate::config::{self, ArrivalTables, Config, Queue};
+use crate::mail::header::MAX_STORED;
+use crate::rules::arrival::Arrival;
 use crate::spool::store::Incoming;
 use crate::spool::{self, Envelope, Kind, MessageId, Spool, SpoolError};
 
@@ -21,6 +23,9 @@ pub enum AdmitError {
     /// No sender or recipients to write on it.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// The header with what completes it is over [`MAX_STORED`].
+    #[error("the header is over {} MiB once its addresses are completed", MAX_STORED >> 20)]
+    HeaderTooLong,
     /// Over `max_message_size`.
     #[error("the message is over {0} bytes; raise max_message_size in [queue] to send it")]
     TooBig(u64),
@@ -54,12 +59,25 @@ pub fn admit<R: Read>(
     now: &Zoned,
 ) -> Result<MessageId, AdmitError> {
     let chance = Chance::draw()?;
-    let micros = u64::try_from(now.timestamp().as_microsecond()).unwrap_or_default();
-    let id = MessageId::new(micros, chance.suffix);
-    let occasion = Occasion { config, caller, now, id: &id };
+    let id = chance.id(now);
+    let tables = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &tables, include: config::included };
+    let occasion = Occasion { config, caller, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
-    let recipients = occasion.recipients(&collected.recipients)?;
-    let header = occasion.header(&collected.header, collected.full_name.as_deref(), &sender);
+    let mut recipients = occasion.recipients(&collected.recipients)?;
+    for recipient in &mut recipients {
+        let asked = collected.dsn.about(&recipient.given);
+        (recipient.notify, recipient.orcpt) = (asked.notify, asked.orcpt);
+    }
+    let header = match collected.origin {
+        Origin::Here => {
+            occasion.header(&collected.header, collected.full_name.as_deref(), &sender).map_err(EnvelopeError::Table)?
+        }
+        Origin::Elsewhere => occasion.foreign_header(&collected.header),
+    };
+    if header.len() > MAX_STORED {
+        return Err(AdmitError::HeaderTooLong);
+    }
     let envelope = Envelope {
         v: 1,
         arrived: now.timestamp(),
@@ -68,8 +86,8 @@ pub fn admit<R: Read>(
         sender,
         submitted_sender: as_submitted(&collected.sender),
         recipients,
-        ret: None,
-        envid: None,
+        ret: collected.dsn.ret.clone(),
+        envid: collected.dsn.envid.clone(),
         // These three are filled in when all content has been seen.
         body: spool::Body::SevenBit,
         size: 0,
@@ -80,26 +98,26 @@ pub fn admit<R: Read>(
         id,
     };
     check_room(spool, &config.queue)?;
-    let mut store = Store { incoming: Incoming::begin(spool, envelope)?, spool, limits: &config.queue, unchecked: 0 };
+    let mut store = Store::begin(spool, envelope, &config.queue)?;
     write_content(&header, &mut collected.body, |bytes| store.write(bytes))?;
-    Ok(store.incoming.commit()?)
+    store.commit()
 }
 
 fn as_submitted(sender: &Sender) -> Option<String> {
     match sender {
-        Sender::Login => None,
+        Sender::Login | Sender::FromField => None,
         Sender::Given(text) => Some(String::from_utf8_lossy(text).into_owned()),
     }
 }
 
 /// What must differ between any two submissions.
-struct Chance {
+pub(super) struct Chance {
     suffix: u16,
-    token: String,
+    pub(super) token: String,
 }
 
 impl Chance {
-    fn draw() -> Result<Self, AdmitError> {
+    pub(super) fn draw() -> Result<Self, AdmitError> {
         let mut bytes = [0; 18];
         let drawn = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|e| AdmitError::Random(e.into()))?;
         debug_assert!(drawn == 18, "the kernel gives up to 256 bytes at once");
@@ -108,8 +126,16 @@ impl Chance {
     }
 }
 
+impl Chance {
+    /// A message's name.
+    pub(super) fn id(&self, now: &Zoned) -> MessageId {
+        let micros = u64::try_from(now.timestamp().as_microsecond()).unwrap_or_default();
+        MessageId::new(micros, self.suffix)
+    }
+}
+
 /// A message on its way into the spool, and the limits it must keep.
-struct Store<'a> {
+pub(super) struct Store<'a> {
     incoming: Incoming,
     spool: &'a Spool,
     limits: &'a Queue,
@@ -117,8 +143,16 @@ struct Store<'a> {
     unchecked: u64,
 }
 
-impl Store<'_> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+impl<'a> Store<'a> {
+    pub(super) fn begin(spool: &'a Spool, envelope: Envelope, limits: &'a Queue) -> Result<Self, AdmitError> {
+        Ok(Self { incoming: Incoming::begin(spool, envelope)?, spool, limits, unchecked: 0 })
+    }
+
+    pub(super) fn commit(self) -> Result<MessageId, AdmitError> {
+        Ok(self.incoming.commit()?)
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
         const BETWEEN_CHECKS: u64 = 4 * 1024 * 1024;
         let length = bytes.len() as u64;
         if self.incoming.size() + length > self.limits.max_message_size {
@@ -133,7 +167,7 @@ impl Store<'_> {
     }
 }
 
-fn check_room(spool: &Spool, limits: &Queue) -> Result<(), AdmitError> {
+pub(super) fn check_room(spool: &Spool, limits: &Queue) -> Result<(), AdmitError> {
     let free = spool.free_space()?;
     if free < limits.min_free_space {
         let place = spool.dir().display().to_string();
@@ -143,7 +177,7 @@ fn check_room(spool: &Spool, limits: &Queue) -> Result<(), AdmitError> {
 }
 
 /// Hands on the content as stored: the header, then the body block by block.
-fn write_content<R: Read>(
+pub(super) fn write_content<R: Read>(
     header: &[u8],
     body: &mut Body<R>,
     mut write: impl FnMut(&[u8]) -> Result<(), AdmitError>,

@@ -7,6 +7,7 @@ use std::io::Read;
 use super::head::{self, Body, HeadError};
 use super::input::{Input, LoneDot};
 use super::recipients::{self, Given, RecipientsFrom};
+use crate::mail::dsn::Dsn;
 use crate::mail::header::Header;
 
 /// The envelope sender, as the caller asks for it.
@@ -17,6 +18,18 @@ pub enum Sender {
     Login,
     /// The text behind `-f`; empty or `<>` is the null sender.
     Given(Vec<u8>),
+    /// The first address of the message's From field, where there is one.
+    FromField,
+}
+
+/// Where a message comes from (`-G`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// This machine: its header is completed.
+    #[default]
+    Here,
+    /// Elsewhere, through some gateway: its header is complete, and nothing is added to it.
+    Elsewhere,
 }
 
 /// What the options ask for.
@@ -32,6 +45,10 @@ pub struct Request {
     pub lone_dot: LoneDot,
     /// The arguments behind the options.
     pub arguments: Vec<Vec<u8>>,
+    /// `-G`.
+    pub origin: Origin,
+    /// `-N`, `-R`, `-V`.
+    pub dsn: Dsn,
 }
 
 /// A submission whose body is still to be read.
@@ -43,6 +60,10 @@ pub struct Collected<R> {
     pub full_name: Option<Vec<u8>>,
     /// Whom it goes to, doubles and broken ones included.
     pub recipients: Vec<Given>,
+    /// Whether the header is to be completed.
+    pub origin: Origin,
+    /// The reports that are asked for.
+    pub dsn: Dsn,
     /// Its header, as given but for line ends, mbox lines, white space before colons, and what a NUL cut off.
     pub header: Header,
     /// The rest, from the blank line on.
@@ -59,5 +80,17 @@ pub fn collect<R: Read>(request: Request, source: R) -> Result<Collected<R>, Hea
         RecipientsFrom::Arguments => {}
         RecipientsFrom::ArgumentsAndHeader => recipients.extend(recipients::in_header(&header)),
     }
-    Ok(Collected { sender: request.sender, full_name: request.full_name, recipients, header, body })
+    let Request { full_name, origin, dsn, .. } = request;
+    let sender = resolve(request.sender, &header);
+    Ok(Collected { sender, full_name, recipients, origin, dsn, header, body })
+}
+
+fn resolve(sender: Sender, header: &Header) -> Sender {
+    match sender {
+        Sender::FromField => {
+            let field = header.first("Resent-From").or_else(|| header.first("From"));
+            field.map_or(Sender::Login, |field| Sender::Given(field.value().to_vec()))
+        }
+        Sender::Login | Sender::Given(_) => sender,
+    }
 }

@@ -7,13 +7,14 @@ use std::collections::HashSet;
 use jiff::Zoned;
 
 use super::collect::Sender;
-use super::recipients::Given;
-use crate::config::Config;
+use super::recipients::{self, Given};
 use crate::config::caller::Caller;
+use crate::config::{Config, TableFault};
 use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
 use crate::mail::header::Header;
 use crate::mail::list::{self, Spec};
 use crate::mail::stamp;
+use crate::rules::arrival::{Arrival, Destination};
 use crate::rules::rewrite;
 use crate::spool::{MessageId, Recipient};
 
@@ -34,6 +35,9 @@ pub enum EnvelopeError {
         /// Why.
         reason: AddressError,
     },
+    /// A table that it needs does not answer: another time.
+    #[error("{0}; the message is not taken until this is mended")]
+    Table(#[from] TableFault),
 }
 
 /// The circumstances of one admission.
@@ -47,16 +51,22 @@ pub struct Occasion<'a> {
     pub now: &'a Zoned,
     /// The message's name.
     pub id: &'a MessageId,
+    /// What is done to complete addresses.
+    pub arrival: Arrival<'a>,
 }
 
 impl Occasion<'_> {
-    /// The envelope sender: the first address behind `-f`, else the caller's login; completed.
+    /// The envelope sender: the first address behind `-f`, else the caller's login; completed and rewritten.
     pub fn sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
+        Ok(self.arrival.sender(&self.completed_sender(asked)?)?.0)
+    }
+
+    fn completed_sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
         let (text, spec) = match asked {
-            Sender::Login => (self.caller.login.clone(), Spec::Bare(self.caller.login.clone())),
+            Sender::Login | Sender::FromField => (self.caller.login.clone(), Spec::Bare(self.caller.login.clone())),
             Sender::Given(text) => (
                 String::from_utf8_lossy(text).into_owned(),
-                list::parse(text).into_iter().next().map_or(Spec::Null, |found| found.spec),
+                list::parse(text).into_iter().next().map_or(Spec::Null, |found| recipients::plain(found.spec)),
             ),
         };
         let bad = |reason| EnvelopeError::BadSender { text: text.clone(), reason };
@@ -68,23 +78,19 @@ impl Occasion<'_> {
         }
     }
 
-    /// The envelope recipients: completed; what is the same both as given and completed stands once,
-    /// as first spelt. One that is no address is kept (it bounces) beside others that are.
+    /// The envelope recipients: completed and rewritten; what is the same both as given and rewritten
+    /// stands once, as first spelt. One that is no address is kept (it bounces) beside others that are.
     pub fn recipients(&self, given: &[Given]) -> Result<Vec<Recipient>, EnvelopeError> {
         let first = given.first().ok_or(EnvelopeError::NoRecipients)?;
         let mut seen = HashSet::new();
-        let recipients: Vec<Recipient> = given
-            .iter()
-            .filter_map(|one| {
-                let address = one.spec.qualify(&self.config.origin)?;
-                seen.insert((one.text.to_lowercase(), address.to_string().to_lowercase())).then(|| Recipient {
-                    address,
-                    given: one.text.clone(),
-                    notify: None,
-                    orcpt: None,
-                })
-            })
-            .collect();
+        let mut recipients = Vec::new();
+        for one in given {
+            for recipient in self.rewritten(one)? {
+                if seen.insert((one.text.to_lowercase(), recipient.address.to_string().to_lowercase())) {
+                    recipients.push(recipient);
+                }
+            }
+        }
         if recipients.iter().any(|recipient| matches!(recipient.address, Mailbox::Valid(_))) {
             Ok(recipients)
         } else {
@@ -92,21 +98,53 @@ impl Occasion<'_> {
         }
     }
 
-    /// The header as stored, in CRLF lines: bare addresses completed; Bcc and the like dropped; Received
+    /// Whom one given recipient stands for.
+    fn rewritten(&self, given: &Given) -> Result<Vec<Recipient>, TableFault> {
+        let recipient =
+            |address, refused| Recipient { address, given: given.text.clone(), notify: None, orcpt: None, refused };
+        Ok(match given.spec.qualify(&self.config.origin) {
+            None => Vec::new(),
+            Some(Mailbox::Valid(address)) => {
+                let (destinations, _) = self.arrival.recipient(&address)?;
+                let recipients = destinations.into_iter().map(|destination| match destination {
+                    Destination::Address(address) => recipient(Mailbox::Valid(address), None),
+                    Destination::Refused(address, why) => recipient(Mailbox::Valid(address), Some(why)),
+                });
+                recipients.collect()
+            }
+            Some(invalid) => vec![recipient(invalid, None)],
+        })
+    }
+
+    /// The header as stored, in CRLF lines: addresses completed and rewritten; Bcc and the like dropped; Received
     /// on top; Message-Id, Date and From, or their Resent- forms, at the end where missing.
-    #[must_use]
-    pub fn header(&self, header: &Header, full_name: Option<&[u8]>, sender: &ReversePath) -> Vec<u8> {
+    pub fn header(
+        &self,
+        header: &Header,
+        full_name: Option<&[u8]>,
+        sender: &ReversePath,
+    ) -> Result<Vec<u8>, TableFault> {
         let mut bytes = Vec::new();
         if self.config.received {
             bytes.extend_from_slice(self.received().as_bytes());
         }
-        for field in &rewrite::qualify(header, &self.config.origin).fields {
+        for field in &self.arrival.header(&rewrite::qualify(header, &self.config.origin))?.fields {
             if !DROPPED.iter().any(|name| field.is(name)) {
                 bytes.extend_from_slice(field.raw());
             }
         }
         for (name, value) in self.missing(header, full_name, sender) {
             bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        Ok(bytes)
+    }
+
+    /// The header of a message that comes through a gateway: nothing is completed.
+    #[must_use]
+    pub fn foreign_header(&self, header: &Header) -> Vec<u8> {
+        let mut bytes = if self.config.received { self.received().into_bytes() } else { Vec::new() };
+        for field in header.fields.iter().filter(|field| !DROPPED.iter().any(|name| field.is(name))) {
+            bytes.extend_from_slice(field.raw());
         }
         bytes
     }

@@ -11,13 +11,14 @@ mod reply;
 use zeroize::{Zeroize, Zeroizing};
 
 use self::auth::{Exchange, Next};
-use self::command::{Command, Mail, Recipient};
-use self::content::{Fed, Unstuffer};
+use self::command::{Command, Mail, Path, Recipient};
+use self::content::{Fed, LineEnd, Unstuffer};
 use self::reply::{line, lines};
 use crate::config::Mechanism;
 use crate::mail::address::Address;
+use crate::mail::dsn::Dsn;
 
-pub use self::policy::{Client, Envelope, Limits, LoginRule, Message, Policy, Settings, TlsRule};
+pub use self::policy::{Client, Clients, Envelope, Limits, LoginRule, Message, Policy, Settings, TlsRule};
 pub use self::reply::Refusal;
 
 /// What the driver has to do.
@@ -158,7 +159,7 @@ impl<P: Policy> Dialogue<P> {
     }
 
     fn obey(&mut self, text: &[u8]) -> Result<Action, Refusal> {
-        match command::parse(text)? {
+        match command::parse(text, &self.settings.clients)? {
             Command::Ehlo(name) => Ok(self.ehlo(name)),
             Command::Helo(name) => {
                 self.greet(name);
@@ -203,7 +204,10 @@ impl<P: Policy> Dialogue<P> {
             texts.push("STARTTLS".to_owned());
         }
         if self.may_log_in().is_ok() {
-            texts.push(format!("AUTH {}", Mechanism::ALL.map(Mechanism::name).join(" ")));
+            texts.push(format!("AUTH {}", [Mechanism::Plain, Mechanism::Login].map(Mechanism::name).join(" ")));
+        }
+        if command::offers_dsn(&self.settings.clients) {
+            texts.push("DSN".to_owned());
         }
         texts.extend(["8BITMIME", "ENHANCEDSTATUSCODES"].map(str::to_owned));
         Action::Reply(lines(250, &texts))
@@ -283,15 +287,16 @@ impl<P: Policy> Dialogue<P> {
         if let Err(refusal) = self.policy.sender(&self.client, &mail.sender) {
             return Ok(Action::Reply(refusal.to_wire()));
         }
-        self.envelope = Some(Envelope { sender: mail.sender, recipients: Vec::new(), body: mail.body });
+        let dsn = Dsn { ret: mail.ret, envid: mail.envid, ..Dsn::default() };
+        self.envelope = Some(Envelope { sender: mail.sender, recipients: Vec::new(), body: mail.body, dsn });
         Ok(Action::Reply(line(250, "2.1.0", "sender noted")))
     }
 
     fn rcpt(&mut self, recipient: Recipient) -> Result<Action, Refusal> {
         let Some(envelope) = &mut self.envelope else { return Err(Refusal::new(503, "5.5.1", "MAIL comes first")) };
-        let address = match recipient {
-            Recipient::Mailbox(address) => address,
-            Recipient::Postmaster => Address::new("postmaster", &self.settings.hostname)
+        let address = match recipient.path {
+            Path::Mailbox(address) => address,
+            Path::Postmaster => Address::new("postmaster", &self.settings.hostname)
                 .map_err(|_| Refusal::new(550, "5.1.1", "there is no postmaster here"))?,
         };
         if envelope.recipients.len() >= self.settings.limits.recipients {
@@ -300,6 +305,7 @@ impl<P: Policy> Dialogue<P> {
         if let Err(refusal) = self.policy.recipient(&self.client, envelope, &address) {
             return Ok(Action::Reply(refusal.to_wire()));
         }
+        envelope.dsn.of.insert(address.to_string(), recipient.asked);
         envelope.recipients.push(address);
         Ok(Action::Reply(line(250, "2.1.5", "recipient noted")))
     }
@@ -316,9 +322,16 @@ impl<P: Policy> Dialogue<P> {
             }
             Ok(message) => {
                 let intake = Intake { message: Ok(message), size: 0, limit: self.settings.limits.size };
-                self.phase = Phase::Content(Receiving { unstuffer: Unstuffer::new(), intake });
+                self.phase = Phase::Content(Receiving { unstuffer: Unstuffer::new(self.line_end()), intake });
                 Ok(Action::Reply(line(354, "", "end it with a dot on a line of its own")))
             }
+        }
+    }
+
+    fn line_end(&self) -> LineEnd {
+        match self.settings.clients {
+            Clients::Strangers => LineEnd::Crlf,
+            Clients::Own { .. } => LineEnd::CrlfOrLf,
         }
     }
 

@@ -2,8 +2,9 @@
 //! `postrider run --until-empty` behind; interactive waits for `postrider flush ID`.
 //! Nothing here can undo the storing, so nothing here fails.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::config::{Config, Delivery};
 use crate::spool::lock::{RunnerLock, TryLock};
@@ -14,7 +15,7 @@ use crate::spool::{MessageId, Spool, SpoolError};
 pub enum Handed {
     /// Stored; whatever is to happen will happen.
     Over,
-    /// Attempted at once, and every recipient refused it. What `flush` said.
+    /// Attempted at once, and every recipient refused it; what was said.
     Refused(String),
 }
 
@@ -54,21 +55,52 @@ pub fn detach() {
 
 /// Runs `postrider flush ID` and waits for it.
 fn attempt(config: &Config, id: &MessageId, show: Show) -> Handed {
+    let mut flush = flush(config, std::slice::from_ref(id), show);
+    if show == Show::Nothing {
+        flush.stdout(Stdio::piped());
+    }
+    // Where SIGCHLD is ignored the exit code is lost, but not the waiting.
+    match spawn(&mut flush).and_then(|child| child.wait_with_output().ok()) {
+        Some(ended) if ended.status.code() == Some(ALL_REFUSED.into()) => {
+            let said = String::from_utf8_lossy(&ended.stdout);
+            let line = said.lines().next().unwrap_or_default();
+            Handed::Refused(line.split_once(": ").map_or(line, |(_, reason)| reason).to_owned())
+        }
+        Some(_) | None => Handed::Over,
+    }
+}
+
+/// Runs `postrider flush`, for these messages or for all, and waits; how it ended, if it could be started.
+#[must_use]
+pub fn flush_and_wait(config: &Config, ids: &[MessageId], show: Show) -> Option<ExitStatus> {
+    let mut flush = flush(config, ids, show);
+    flush.stderr(Stdio::inherit());
+    spawn(&mut flush).and_then(|mut child| child.wait().ok())
+}
+
+fn flush(config: &Config, ids: &[MessageId], show: Show) -> Command {
+    let output = || match show {
+        Show::Nothing => Stdio::null(),
+        Show::Conversation => Stdio::inherit(),
+    };
     let mut flush = postrider("flush", config);
     if show == Show::Conversation {
         flush.arg("-v");
     }
-    flush.arg(id.as_str()).stdin(Stdio::null());
-    match show {
-        Show::Nothing => flush.stdout(Stdio::piped()).stderr(Stdio::null()),
-        Show::Conversation => flush.stdout(Stdio::inherit()).stderr(Stdio::inherit()),
-    };
-    // Where SIGCHLD is ignored the exit code is lost, but not the waiting.
-    match spawn(&mut flush).and_then(|child| child.wait_with_output().ok()) {
-        Some(ended) if ended.status.code() == Some(ALL_REFUSED.into()) => {
-            Handed::Refused(String::from_utf8_lossy(&ended.stdout).trim().to_owned())
-        }
-        Some(_) | None => Handed::Over,
+    flush.args(ids.iter().map(MessageId::as_str)).stdin(Stdio::null()).stdout(output()).stderr(output());
+    flush
+}
+
+/// Becomes `postrider run`; returns only if that fails.
+#[must_use]
+pub fn become_runner(config: &Config) -> std::io::Error {
+    postrider("run", config).exec()
+}
+
+/// Leaves a runner behind that stays, unless there is one.
+pub fn leave_daemon(config: &Config, spool: &Spool) {
+    if !matches!(RunnerLock::try_take(spool), Ok(TryLock::Held(_))) {
+        leave(postrider("run", config));
     }
 }
 
@@ -77,12 +109,29 @@ fn leave_runner(config: &Config, spool: &Spool, id: &MessageId) {
     if matches!(spool.open_message(id), Err(SpoolError::Gone(_))) {
         return;
     }
+    leave_runner_unless_held(config, spool);
+}
+
+/// Leaves a runner behind for what is queued, where `delivery` says that nobody else does.
+pub fn leave_runner_for_rest(config: &Config, spool: &Spool) {
+    if config.delivery != Delivery::Queue && spool.has_work().unwrap_or(false) {
+        leave_runner_unless_held(config, spool);
+    }
+}
+
+fn leave_runner_unless_held(config: &Config, spool: &Spool) {
     // A runner looks once more after giving back its lock, so one that holds it now finds this message.
     if matches!(RunnerLock::try_take(spool), Ok(TryLock::Held(_))) {
         return;
     }
     let mut run = postrider("run", config);
-    run.args(["--until-empty", "--detached"]).current_dir("/");
+    run.arg("--until-empty");
+    leave(run);
+}
+
+/// Starts a runner that keeps nothing of the caller's.
+fn leave(mut run: Command) {
+    run.arg("--detached").current_dir("/");
     run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     // It outlives this process, and is waited for by whoever inherits it.
     let _ = spawn(&mut run);

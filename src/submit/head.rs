@@ -48,16 +48,16 @@ impl<R: Read> Body<R> {
 }
 
 /// Reads the header: CRLF lines without mbox `From ` lines, without white space before a colon, each
-/// field cut at its first NUL. Everything from the blank line on is left to the [`Body`].
+/// line cut at its first NUL. Everything from the blank line on is left to the [`Body`].
 pub fn read<R: Read>(input: Input<R>) -> Result<(Vec<u8>, Body<R>), HeadError> {
     let mut lines = Lines { input, bytes: Vec::new(), at: 0, ended: false };
-    let mut head = Head::default();
+    let mut head = Vec::new();
     let mut ahead = Vec::new();
     lines.skip_mbox_lines()?;
     while let Some(line) = lines.peek()? {
         match line_kind(line) {
-            LineKind::Field => head.field(lines.take(head.bytes.len())?),
-            LineKind::Continuation if !head.bytes.is_empty() => head.continuation(lines.take(head.bytes.len())?),
+            LineKind::Field => push_field(lines.take(head.len())?, &mut head),
+            LineKind::Continuation if !head.is_empty() => push_line(lines.take(head.len())?, &mut head),
             LineKind::Blank => break,
             LineKind::Continuation | LineKind::Other => {
                 ahead.extend_from_slice(b"\r\n");
@@ -66,37 +66,23 @@ pub fn read<R: Read>(input: Input<R>) -> Result<(Vec<u8>, Body<R>), HeadError> {
         }
     }
     ahead.extend_from_slice(lines.rest());
-    Ok((head.bytes, Body { ahead, handed_out: Vec::new(), input: lines.input }))
+    Ok((head, Body { ahead, handed_out: Vec::new(), input: lines.input }))
 }
 
-/// The header so far.
-#[derive(Debug, Default)]
-struct Head {
-    bytes: Vec<u8>,
-    /// A NUL was seen in the field in hand: the rest of it is lost, as in Postfix.
-    cut: bool,
+/// A field's first line, with its line end.
+fn push_field(line: &[u8], head: &mut Vec<u8>) {
+    let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
+    head.extend_from_slice(name.trim_ascii_end());
+    push_line(value, head);
 }
 
-impl Head {
-    /// A field's first line, with its line end.
-    fn field(&mut self, line: &[u8]) {
-        self.cut = false;
-        let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
-        self.bytes.extend_from_slice(name.trim_ascii_end());
-        self.continuation(value);
-    }
-
-    fn continuation(&mut self, line: &[u8]) {
-        if self.cut {
-            return;
-        }
-        if let Some(nul) = memchr(0, line) {
-            self.cut = true;
-            self.bytes.extend_from_slice(&line[..nul]);
-            self.bytes.extend_from_slice(b"\r\n");
-        } else {
-            self.bytes.extend_from_slice(line);
-        }
+/// A line, with its line end; what stands behind a NUL in it is lost, as in Postfix.
+fn push_line(line: &[u8], head: &mut Vec<u8>) {
+    if let Some(nul) = memchr(0, line) {
+        head.extend_from_slice(&line[..nul]);
+        head.extend_from_slice(b"\r\n");
+    } else {
+        head.extend_from_slice(line);
     }
 }
 
@@ -212,7 +198,7 @@ mod tests {
             ("From x\n", "", ""),
             ("A: b\nFrom x\n", "A: b\r\n", "\r\nFrom x\r\n"),
             ("Subject \t: x  \n", "Subject: x  \r\n", ""),
-            ("To: a\0b\n c\nX: d\n", "To: a\r\nX: d\r\n", ""),
+            ("To: a\0b\n c\0\nX: d\n", "To: a\r\n c\r\nX: d\r\n", ""),
             ("A: b\n.\nC: d\n", "A: b\r\n", ""),
             (".\nA: b\n", "", ""),
         ] {

@@ -8,5 +8,9 @@ pub mod dialogue;
 pub mod hand_over;
 pub mod head;
 pub mod input;
+pub mod mail_back;
 pub mod recipients;
 pub mod serve;
+
+#[cfg(test)]
+mod any_input;

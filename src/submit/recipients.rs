@@ -1,6 +1,7 @@
 //! Whom a submission goes to, as its caller says: address lists in arguments, and with
 //! `-t` those of the header. What becomes of each is admission's business.
 
+use crate::mail::address::{Address, AddressError};
 use crate::mail::header::{Field, Header};
 use crate::mail::list::{self, Spec};
 
@@ -24,8 +25,11 @@ pub struct Given {
 
 impl Given {
     fn new(spec: Spec) -> Self {
-        // Postfix's empty_address_recipient.
-        let spec = if spec == Spec::Null { Spec::Bare("MAILER-DAEMON".to_owned()) } else { spec };
+        let spec = match spec {
+            // Postfix's empty_address_recipient.
+            Spec::Null => Spec::Bare("MAILER-DAEMON".to_owned()),
+            other => plain(other),
+        };
         let text = match &spec {
             Spec::Complete(address) => address.to_string(),
             Spec::Bare(text) | Spec::Broken(text, _) => text.clone(),
@@ -35,10 +39,22 @@ impl Given {
     }
 }
 
+/// Without marks around it that cannot be meant: an address in quotes as a whole (`"a@x"`), or with a quote or bracket too
+/// many at its start or end. Postfix takes these off in an envelope, not in a header.
+#[must_use]
+pub fn plain(spec: Spec) -> Spec {
+    let text = match &spec {
+        Spec::Bare(text) => text.as_str(),
+        Spec::Broken(text, AddressError::BadSyntax) => text.trim_start_matches('"').trim_end_matches(['"', '>']),
+        Spec::Complete(_) | Spec::Null | Spec::Broken(..) => return spec,
+    };
+    Address::parse(text).map_or(spec, Spec::Complete)
+}
+
 /// The recipients in one argument; an argument without any stands for the empty address.
 #[must_use]
 pub fn in_argument(argument: &[u8]) -> Vec<Given> {
-    let found = in_list(argument);
+    let found: Vec<Given> = in_list(argument).map(Given::new).collect();
     if found.is_empty() { vec![Given::new(Spec::Null)] } else { found }
 }
 
@@ -49,11 +65,14 @@ pub fn in_header(header: &Header) -> Vec<Given> {
     const RESENT: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
     let one_of = |names: [&str; 3], field: &Field| names.iter().any(|name| field.is(name));
     let names = if header.fields.iter().any(|field| one_of(RESENT, field)) { RESENT } else { PLAIN };
-    header.fields.iter().filter(|field| one_of(names, field)).flat_map(|field| in_list(field.value())).collect()
+    let fields = header.fields.iter().filter(|field| one_of(names, field));
+    let specs = fields.flat_map(|field| in_list(field.value()));
+    // An empty address is somebody in an argument, but nobody in a header.
+    specs.filter(|spec| *spec != Spec::Null).map(Given::new).collect()
 }
 
-fn in_list(text: &[u8]) -> Vec<Given> {
-    list::parse(text).into_iter().map(|found| Given::new(found.spec)).collect()
+fn in_list(text: &[u8]) -> impl Iterator<Item = Spec> {
+    list::parse(text).into_iter().map(|found| found.spec)
 }
 
 #[cfg(test)]
@@ -76,6 +95,10 @@ mod tests {
             ("", vec!["MAILER-DAEMON"]),
             ("<>", vec!["MAILER-DAEMON"]),
             ("friends:;", vec!["MAILER-DAEMON"]),
+            ("\"a@x\"", vec!["a@x"]),
+            ("\"a@x", vec!["a@x"]),
+            ("a@x>", vec!["a@x"]),
+            ("a\"b@x", vec!["a\"b@x"]),
         ] {
             assert_eq!(texts(&in_argument(argument.as_bytes())), expected, "{argument:?}");
         }
@@ -90,6 +113,7 @@ mod tests {
             ("To: a@x\r\nResent-Bcc:\r\n", vec![]),
             ("To: a@x\r\nResent-From: b@x\r\n", vec!["a@x"]),
             ("To:\r\n", vec![]),
+            ("To: <>, a@x\r\n", vec!["a@x"]),
             ("To: undisclosed-recipients:;\r\n", vec![]),
             ("Apparently-To: a@x\r\nReturn-Path: <b@x>\r\nFrom: c@x\r\n", vec![]),
         ] {

@@ -3,10 +3,13 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use ring::digest::{SHA256, SHA384, SHA512, digest};
 use rustls::{AlertDescription, Connection, ProtocolVersion};
 
 use super::TlsError;
 use super::verify::Judge;
+use super::words;
+use super::x509::{Facts, SignatureHash};
 use crate::mail::outcome::TlsProblem;
 
 /// Why there is no TLS connection.
@@ -21,6 +24,18 @@ pub enum HandshakeError {
     /// The other side is not what it must be.
     #[error("{}", match .0 { TlsProblem::Certificate(text) | TlsProblem::Handshake(text) => text })]
     Problem(TlsProblem),
+}
+
+/// The label of RFC 9266's exporter.
+const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
+
+/// Channel binding (RFC 5056) of a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// As in `tls-exporter`.
+    pub kind: &'static str,
+    /// The bytes that both sides know.
+    pub data: Vec<u8>,
 }
 
 /// A connection whose handshake is done.
@@ -51,6 +66,33 @@ impl<S: Read + Write> TlsStream<S> {
             Some(other) => format!("{other:?}"),
             None => "TLS".to_owned(),
         }
+    }
+
+    /// The other side's certificate in words: version and cipher, names, dates, issuer, fingerprints; a line each.
+    #[must_use]
+    pub fn described(&self) -> Vec<String> {
+        let cipher = self.connection.negotiated_cipher_suite().map(|suite| format!(", {:?}", suite.suite()));
+        let mut lines = vec![format!("{}{}", self.version(), cipher.unwrap_or_default())];
+        if let Some(certificate) = self.connection.peer_certificates().and_then(<[_]>::first) {
+            lines.extend(words::facts(certificate));
+        }
+        lines
+    }
+
+    /// What ties a login to this very connection (RFC 9266; RFC 5929 section 4 below TLS 1.3).
+    #[must_use]
+    pub fn binding(&self) -> Option<Binding> {
+        if self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+            let data = self.connection.export_keying_material(vec![0; 32], EXPORTER, None).ok()?;
+            return Some(Binding { kind: "tls-exporter", data });
+        }
+        let certificate = self.connection.peer_certificates()?.first()?;
+        let hash = match Facts::read(certificate)?.signature_hash? {
+            SignatureHash::Sha256 => &SHA256,
+            SignatureHash::Sha384 => &SHA384,
+            SignatureHash::Sha512 => &SHA512,
+        };
+        Some(Binding { kind: "tls-server-end-point", data: digest(hash, certificate).as_ref().to_vec() })
     }
 
     /// The stream below.
@@ -137,7 +179,7 @@ fn handshake_words(error: &rustls::Error) -> String {
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
             format!(
-                "the server and postrider have no TLS version and cipher in common (TLS 1.2 and 1.3 are spoken here): {error}"
+                "the server and postrider have no TLS version and cipher in common (TLS 1.2 and 1.3 are spoken here, as far as tls_min lets them): {error}"
             )
         }
         other => format!("the TLS handshake failed: {other}"),

@@ -84,3 +84,60 @@ fn a_root_file_without_certificates_says_so() {
     let empty = Client::new(Roots::File(&file)).unwrap_err().to_string();
     assert!(empty.contains("BEGIN CERTIFICATE"), "{empty}");
 }
+
+/// Connects as `mail.isp.example` to a server with that identity, trusting only these fingerprints.
+fn shake_pinned(identity: Identity, pins: &[[u8; 32]]) -> Result<(Vec<String>, bool), HandshakeError> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::new(identity).unwrap();
+    let thread = std::thread::spawn(move || {
+        let (socket, _) = listener.accept().unwrap();
+        drop(server.accept(socket));
+    });
+    let client = Client::new(Roots::Pins(pins)).unwrap().at_least(super::Oldest::Tls13);
+    let result = client.connect("mail.isp.example", TcpStream::connect(address).unwrap()).map(|stream| {
+        (stream.described(), stream.binding().is_some_and(|b| b.kind == "tls-exporter" && b.data.len() == 32))
+    });
+    thread.join().unwrap();
+    result
+}
+
+#[test]
+fn a_fingerprint_of_certificate_or_key_is_trusted_whatever_the_rest_says() {
+    let authority = Authority::generate("test root").unwrap();
+    let past = Validity { from: (2019, 1, 1), until: (2020, 2, 3) };
+    let identity = authority.issue(&["other.example", "192.0.2.1"], past).unwrap();
+    let certificate = super::fingerprint::sha256(&identity.chain[0]);
+    let facts = super::x509::Facts::read(&identity.chain[0]).unwrap();
+    assert_eq!(facts.names, ["other.example", "192.0.2.1"]);
+    let key = super::fingerprint::sha256(&facts.public_key);
+    for pin in [certificate, key] {
+        let (described, bound) = shake_pinned(identity.clone(), &[[7; 32], pin]).unwrap();
+        let text = described.join("\n");
+        for part in [
+            "TLSv1.3",
+            "other.example, 192.0.2.1",
+            "test root",
+            "2019-01-01 to 2020-02-03",
+            &super::fingerprint::shown(&key),
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(bound);
+    }
+    let words = shake_pinned(identity, &[[7; 32]]).unwrap_err().to_string();
+    assert!(
+        words.contains("another than tls_fingerprint") && words.contains(&super::fingerprint::shown(&certificate)),
+        "{words}"
+    );
+}
+
+#[test]
+fn the_key_is_hashed_as_openssl_does() {
+    // The SubjectPublicKeyInfo as rcgen writes it is the one that must be found in the certificate.
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let facts = super::x509::Facts::read(certificate.der()).unwrap();
+    assert_eq!(facts.public_key, rcgen::PublicKeyData::subject_public_key_info(&key));
+    assert_eq!(facts.signature_hash, Some(super::x509::SignatureHash::Sha256));
+}

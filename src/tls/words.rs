@@ -6,13 +6,67 @@ use std::path::Path;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, Error};
 
+use super::fingerprint;
 use super::x509::Facts;
 
 /// How many of a certificate's names are told.
 const NAMES: usize = 8;
 
-/// The verifier's error, told of this certificate.
+/// What a certificate says of itself, for people, a line each.
+pub fn facts(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let own = fingerprint::shown(&fingerprint::sha256(certificate));
+    let Some(facts) = Facts::read(certificate) else {
+        return vec![format!("a certificate that cannot be read; its SHA-256 fingerprint is {own}")];
+    };
+    vec![
+        format!("the certificate is for {}", listed(&facts.names)),
+        format!(
+            "{}; valid from {} to {}",
+            if facts.self_signed {
+                "self-signed".to_owned()
+            } else {
+                facts
+                    .issuer
+                    .as_deref()
+                    .map_or_else(|| "of no named issuer".to_owned(), |i| format!("issued by {}", shown(i)))
+            },
+            day(facts.not_before),
+            day(facts.not_after)
+        ),
+        format!("its SHA-256 fingerprint is {own}"),
+        format!("that of its public key is {}", fingerprint::shown(&fingerprint::sha256(&facts.public_key))),
+    ]
+}
+
+fn listed(names: &[String]) -> String {
+    let mut told: Vec<String> = names.iter().take(NAMES).map(|name| shown(name)).collect();
+    if names.len() > NAMES {
+        told.push(format!("and {} more", names.len() - NAMES));
+    }
+    if told.is_empty() { "no name at all".to_owned() } else { told.join(", ") }
+}
+
+/// The verifier's error, told of this certificate: the fault, its cure, then what was seen and how to pin it.
 pub fn certificate(
+    error: &Error,
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+    now: UnixTime,
+    file: Option<&Path>,
+) -> String {
+    let fault = fault(error, certificate, name, now, file);
+    let own = fingerprint::shown(&fingerprint::sha256(certificate));
+    let seen = Facts::read(certificate).map_or_else(String::new, |facts| {
+        let (from, until) = (day(facts.not_before), day(facts.not_after));
+        format!("for {}, valid from {from} to {until}, ", listed(&facts.names))
+    });
+    format!(
+        "{fault} [seen: a certificate {seen}with the SHA-256 fingerprint {own}; if you are sure that it is the right \
+         server's, tls_fingerprint = \"{own}\" in the account trusts exactly this certificate]"
+    )
+}
+
+fn fault(
     error: &Error,
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
@@ -53,6 +107,10 @@ pub fn certificate(
         CertificateError::NotValidForNameContext { presented, .. } => wrong_name(&name, presented),
         CertificateError::NotValidForName => wrong_name(&name, &[]),
         CertificateError::UnknownIssuer => unknown_issuer(&name, facts.as_ref(), file),
+        CertificateError::ApplicationVerificationFailure => format!(
+            "the certificate of {name} is another than tls_fingerprint names; if the provider has renewed it, tls_fingerprint \
+             must be renewed too (a fingerprint of the public key often stays the same)"
+        ),
         // The root of that name is there, but has another key: a CA was made anew.
         CertificateError::BadSignature => format!(
             "the certificate of {name} is signed with another key than that of the trusted issuer{}; if that issuer has \

@@ -1,6 +1,8 @@
 //! The little of a certificate that people are told and that rustls keeps to itself:
 //! dates, issuer, whether it signed itself. Nothing is trusted for what is read here.
 
+use std::net::IpAddr;
+
 use rustls::pki_types::CertificateDer;
 
 /// What a certificate says of itself (RFC 5280 section 4.1).
@@ -14,6 +16,23 @@ pub struct Facts {
     pub self_signed: bool,
     /// The issuer's common name, else its organization.
     pub issuer: Option<String>,
+    /// Host names and addresses it is for (subjectAltName).
+    pub names: Vec<String>,
+    /// The `SubjectPublicKeyInfo`, DER.
+    pub public_key: Vec<u8>,
+    /// The hash of its signature, for tls-server-end-point (RFC 5929 section 4.1); `None`: not defined or not known.
+    pub signature_hash: Option<SignatureHash>,
+}
+
+/// What tls-server-end-point hashes a certificate with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignatureHash {
+    /// Also in place of MD5 and SHA-1.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
 }
 
 const SEQUENCE: u8 = 0x30;
@@ -24,12 +43,23 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const COMMON_NAME: &[u8] = &[0x55, 4, 3];
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
+const EXTENSIONS: u8 = 0xa3;
+const OCTETS: u8 = 0x04;
+const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
+const ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 17];
+/// 1.2.840.113549.1.1 (RSA) and 1.2.840.10045.4.3 (ECDSA), each with the number of the hash behind it.
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
+const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3];
+/// Names beyond these are not told.
+const MOST_NAMES: usize = 100;
 
 impl Facts {
     /// `None`: not DER of a certificate.
     pub fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
         let mut outer = Der(Der(certificate.as_ref()).take(SEQUENCE)?);
         let mut body = Der(outer.take(SEQUENCE)?);
+        let signature_hash = Der(outer.take(SEQUENCE)?).take(OID).and_then(signature_hash);
         if body.0.first() == Some(&VERSION) {
             body.take(VERSION)?;
         }
@@ -38,7 +68,13 @@ impl Facts {
         let issuer = body.take(SEQUENCE)?;
         let mut validity = Der(body.take(SEQUENCE)?);
         let subject = body.take(SEQUENCE)?;
+        let from_key = body.0;
+        body.take(SEQUENCE)?;
+        let public_key = from_key[..from_key.len() - body.0.len()].to_vec();
         Some(Self {
+            names: names(body).unwrap_or_default(),
+            public_key,
+            signature_hash,
             not_before: time(validity.element()?)?,
             not_after: time(validity.element()?)?,
             self_signed: issuer == subject,
@@ -73,6 +109,59 @@ impl<'a> Der<'a> {
     /// The next element, which must have this tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.element().filter(|(found, _)| *found == tag).map(|(_, content)| content)
+    }
+}
+
+fn signature_hash(oid: &[u8]) -> Option<SignatureHash> {
+    let number = |of: &[u8]| oid.strip_prefix(of).and_then(|rest| if let [one] = rest { Some(*one) } else { None });
+    match (number(RSA), number(ECDSA)) {
+        // MD5, SHA-1, SHA-256; SHA-1, SHA-256.
+        (Some(4 | 5 | 11), _) | (_, Some(1 | 2)) => Some(SignatureHash::Sha256),
+        (Some(12), _) | (_, Some(3)) => Some(SignatureHash::Sha384),
+        (Some(13), _) | (_, Some(4)) => Some(SignatureHash::Sha512),
+        _ => None,
+    }
+}
+
+/// The names in the extensions, which stand last in the body.
+fn names(mut body: Der<'_>) -> Option<Vec<String>> {
+    let extensions = loop {
+        if let (EXTENSIONS, content) = body.element()? {
+            break Der(content).take(SEQUENCE)?;
+        }
+    };
+    let mut extensions = Der(extensions);
+    let mut found = Vec::new();
+    while let Some(extension) = extensions.take(SEQUENCE) {
+        let mut extension = Der(extension);
+        if extension.take(OID)? != ALTERNATIVE_NAME {
+            continue;
+        }
+        let value = loop {
+            // Between them may stand whether it is critical.
+            if let (OCTETS, value) = extension.element()? {
+                break value;
+            }
+        };
+        let mut list = Der(Der(value).take(SEQUENCE)?);
+        while let Some((tag, name)) = list.element() {
+            found.extend(alternative(tag, name));
+            if found.len() == MOST_NAMES {
+                break;
+            }
+        }
+    }
+    Some(found)
+}
+
+fn alternative(tag: u8, name: &[u8]) -> Option<String> {
+    match tag {
+        DNS_NAME => Some(String::from_utf8_lossy(name).into_owned()),
+        IP_ADDRESS => match <[u8; 4]>::try_from(name) {
+            Ok(v4) => Some(IpAddr::from(v4).to_string()),
+            Err(_) => <[u8; 16]>::try_from(name).ok().map(|v6| IpAddr::from(v6).to_string()),
+        },
+        _ => None,
     }
 }
 

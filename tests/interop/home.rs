@@ -36,7 +36,7 @@ origin = "localdomain.local"
 default_account = "his"
 delivery = "{delivery}"
 recipient_delimiter = "+"
-generic = [{{ "his@localdomain.local" = "hisaccount@hisisp.example", "her@localdomain.local" = "heraccount@herisp.example", "@localdomain.local" = "hisaccount+local@hisisp.example" }}]
+generic = [{{ "his@localdomain.local" = "hisaccount@hisisp.example", "her@localdomain.local" = "heraccount@herisp.example", "her@homebox.localdomain.local" = "heraccount@herisp.example", "@localdomain.local" = "hisaccount+local@hisisp.example", "@homebox" = "hisaccount+local@hisisp.example" }}]
 
 [account.his]
 relay = "[127.0.0.1]:{submission}"
@@ -53,7 +53,7 @@ tls_name = "{NAME}"
 tls_ca = "{authority}"
 username = "{her}"
 password = {{ file = "her.secret" }}
-senders = ["her@localdomain.local"]
+senders = ["her@localdomain.local", "her@homebox.localdomain.local"]
 "#
     )
 }

@@ -1,5 +1,6 @@
 //! The machine that is not a mail server: namespaces in which /etc, /run, /home, /var/spool, /var/log and /var/cache are private, three
-//! people have an account and our programs stand where Debian looks for them. Nothing here reaches the real machine's files.
+//! people have an account, its name is homebox and our programs stand where Debian looks for them. Nothing here reaches the real
+//! machine's files. If `POSTRIDER_RECORDER` names a program, it stands in sendmail's place: `record` is one.
 
 use std::fs;
 use std::io::Write as _;
@@ -21,7 +22,7 @@ const SETUP: &str = r#"
     touch "$1/postrider" "$1/sendmail"
     mount --bind "$2" "$1/postrider"
     mount --bind "$3" "$1/sendmail"
-    mount --bind "$3" /usr/sbin/sendmail
+    mount --bind "${POSTRIDER_RECORDER:-$3}" /usr/sbin/sendmail
     mkdir "$1/etc"
     fresh "$1/etc"
     cp -a /etc/. "$1/etc"
@@ -30,6 +31,9 @@ const SETUP: &str = r#"
     touch /usr/local/bin/postrider
     mount --bind "$1/postrider" /usr/local/bin/postrider
     ln -s postrider /usr/local/bin/mailq
+    echo homebox >/etc/hostname
+    echo homebox >/proc/sys/kernel/hostname
+    printf '127.0.0.1 localhost\n127.0.1.1 homebox.localdomain.local homebox\n' >/etc/hosts
     rm -rf /etc/cron.d /etc/crontab /etc/postrider
     mkdir -p /etc/cron.d /var/spool/cron/crontabs /var/cache/logwatch
     chmod 1730 /var/spool/cron/crontabs

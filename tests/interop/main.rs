@@ -7,9 +7,12 @@
 
 mod arrived;
 mod callers;
+mod differential;
 mod home;
 mod machine;
+mod monitoring;
 mod namespace;
 mod need;
 mod provider;
+mod session;
 mod trouble;

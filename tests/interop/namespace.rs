@@ -17,7 +17,7 @@ impl Namespace {
     pub fn new(setup: &str, arguments: &[&str]) -> Self {
         let script = format!("exec 3>&1 >&2\n{setup}\necho ready >&3; exec 3>&-\nread -r never || :");
         let mut unshare = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"])
+            .args(["--mount", "--uts", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc"])
             .args(["sh", "-euc", &script, "sh"])
             .args(arguments)
             .stdin(Stdio::piped())
@@ -41,7 +41,7 @@ impl Namespace {
     /// A command that runs inside, with a clean environment, as the login `user` of the inner password file.
     pub fn command(&self, user: &str, program: &str) -> Command {
         let mut command = Command::new("nsenter");
-        command.args(["--target", &self.init.to_string(), "--mount", "--pid", "--wd=/", "--"]);
+        command.args(["--target", &self.init.to_string(), "--mount", "--uts", "--pid", "--wd=/", "--"]);
         command.args(["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--", program]);
         command
             .env_clear()

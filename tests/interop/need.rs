@@ -27,6 +27,18 @@ pub fn met(programs: &[&str]) -> bool {
     false
 }
 
+/// Whether the callers that are run by hand are wanted (`POSTRIDER_BY_HAND=yes`): too big, or at odds with others, for CI,
+/// where their recordings stand for them. The reason goes to the terminal.
+pub fn by_hand(reason: &str) -> bool {
+    let wanted = std::env::var_os("POSTRIDER_BY_HAND").is_some();
+    if !wanted {
+        let test = std::thread::current().name().unwrap_or("interop test").to_owned();
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "by hand only: {test}: {reason}").unwrap();
+    }
+    wanted
+}
+
 fn installed(name: &str) -> bool {
     ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| Path::new(folder).join(name).exists())
 }

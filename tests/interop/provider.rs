@@ -153,7 +153,7 @@ fn dovecot(root: &Path) {
     let root = root.display();
     let config = format!(
         "protocols = none\nbase_dir = {root}/dovecot.run\nstate_dir = {root}/dovecot.run\nlog_path = {root}/dovecot.log\nssl = no\n\
-         disable_plaintext_auth = no\nauth_mechanisms = plain login\nauth_failure_delay = 0\n\
+         disable_plaintext_auth = no\nauth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256\nauth_failure_delay = 0\n\
          passdb {{\n driver = passwd-file\n args = username_format=%u {root}/users\n}}\n\
          service auth {{\n unix_listener {root}/queue/private/auth {{\n mode = 0600\n user = postfix\n }}\n}}\n\
          service stats {{\n unix_listener stats-writer {{\n mode = 0600\n }}\n}}\n"

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 use std::path::Path;
 
+use crate::arrived::Arrived;
 use crate::home::{configure, secret_path};
 use crate::machine::Machine;
 use crate::need;
@@ -26,14 +27,18 @@ fn a_wrong_password_defers_the_mail_says_so_and_the_right_one_lets_it_out() {
     assert!(!told.contains("not his password"), "the password is not: {told}");
     let listed = machine.succeeds("his", "mailq", &[], "");
     assert!(listed.contains("535") && listed.contains("friend@elsewhere.example"), "mailq gives the reason: {listed}");
-    assert!(provider.arrived().is_empty(), "nothing bounces, nothing arrives");
+    // One alarm goes to the postmaster, through an account that works; nothing bounces.
+    let is_alarm = |mail: &Arrived| mail.header("Auto-Submitted") == "auto-generated" && mail.login() != "hisaccount";
+    let arrived = provider.arrived();
+    assert!(arrived.len() <= 1 && arrived.iter().all(is_alarm), "nothing but an alarm arrives");
 
     // A login is not tried again within minutes, unless the credential has changed.
     machine.write("his", &secret_path("his", "his"), LOGINS[0].1);
     machine.succeeds("his", "postrider", &["flush"], "");
     let mail = provider.wait_for_mail_to("friend@elsewhere.example");
     assert_eq!(mail.login(), "hisaccount");
-    assert_eq!(provider.arrived().len(), 1, "it arrives once");
+    let copies = provider.arrived().into_iter().filter(|mail| !is_alarm(mail)).count();
+    assert_eq!(copies, 1, "it arrives once");
     assert!(machine.succeeds("his", "mailq", &[], "").contains("Mail queue is empty"));
 }
 

@@ -142,6 +142,7 @@ pub(super) mod tests {
                 sender: ReversePath::Mailbox(address(WORK.sent_as)),
                 recipients: mail.recipients.iter().map(|text| address(text)).collect(),
                 body: Body::SevenBit,
+                dsn: crate::mail::dsn::Dsn::default(),
             },
             content: content.into_bytes(),
         }

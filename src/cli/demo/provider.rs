@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::config::Secret;
 use crate::mail::address::{Address, ReversePath};
 use crate::submit::dialogue::{
-    Client, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
+    Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
 };
 use crate::submit::serve::serve;
 use crate::tls::Server;
@@ -108,6 +108,7 @@ fn attend(stream: TcpStream, house: House, tls: &Server) -> io::Result<()> {
         hostname: house.customer.host.to_owned(),
         tls: TlsRule::Starttls,
         login: LoginRule::Required,
+        clients: Clients::Strangers,
         limits: Limits { size: 10_000_000, ..Limits::default() },
     };
     serve(stream, &mut Dialogue::new(settings, house), Some(tls))

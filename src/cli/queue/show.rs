@@ -58,7 +58,7 @@ fn header(stored: &Stored) -> io::Result<Header> {
 }
 
 fn envelope(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
-    let Entry { envelope, state } = entry;
+    let Entry { envelope, state, .. } = entry;
     let field = |out: &mut dyn Write, name: &str, value: &str| writeln!(out, "{name:<12}{}", printable(value));
     field(out, "Message:", envelope.id.as_str())?;
     field(out, "Arrived:", &format!("{}, from uid {}", local(envelope.arrived), envelope.uid))?;
@@ -151,6 +151,7 @@ fn journal(entry: &Entry, lines: &[(Timestamp, Line)], out: &mut impl Write) -> 
             Line::Next(at) => format!("next attempt not before {}", local(*at)),
             Line::Hold => "held".to_owned(),
             Line::Release => "released".to_owned(),
+            Line::Retry => "brought back from failed/".to_owned(),
             Line::Returned(id) => format!("returned to the sender in message {id}"),
             Line::Warned(id) => format!("the sender was told of the delay in message {id}"),
             Line::Done => "finished".to_owned(),

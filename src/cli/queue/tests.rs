@@ -19,6 +19,7 @@ fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: us
         given: (*given).to_owned(),
         notify: None,
         orcpt: None,
+        refused: None,
     };
     let sender = if sender.is_empty() { "\"\"".to_owned() } else { format!("{sender:?}") };
     let envelope = Envelope {
@@ -62,7 +63,7 @@ fn note(spool: &Spool, id: &MessageId, recipients: usize, lines: &[Line]) {
 
 fn listed(spool: &Spool, format: Format) -> String {
     let mut out = Vec::new();
-    list(Some(spool), format, &mut out).unwrap();
+    list(Some(spool), &Look::default(), format, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -100,6 +101,7 @@ fn the_layout_is_postfixs_with_long_ids() {
          {second}!      600 {time} MAILER-DAEMON\n\
          {blank}b@y.example\n\
          \n\
+         \t\tTotal requests: 2\n\
          -- 2 Kbytes in 2 Requests.\n",
         " ".repeat(32),
         " ".repeat(43),
@@ -114,9 +116,9 @@ fn one_request_is_no_plural_and_none_is_an_empty_queue() {
     assert_eq!(listed(&spool, Format::Text), "Mail queue is empty\n");
     assert_eq!(listed(&spool, Format::Json), "");
     put(&spool, 1, "a@x.example", &["b@y.example"], 100);
-    assert!(listed(&spool, Format::Text).ends_with("\n\n-- 0 Kbytes in 1 Request.\n"));
+    assert!(listed(&spool, Format::Text).ends_with("\n\n\t\tTotal requests: 1\n-- 0 Kbytes in 1 Request.\n"));
     let mut out = Vec::new();
-    list(None, Format::Text, &mut out).unwrap();
+    list(None, &Look::default(), Format::Text, &mut out).unwrap();
     assert_eq!(out, b"Mail queue is empty\n");
 }
 
@@ -156,7 +158,7 @@ fn a_damaged_message_is_told_and_hides_no_other() {
     let id = put(&spool, 1, "a@x.example", &["b@y.example"], 100);
     std::fs::write(dir.path().join("queue").join(MessageId::new(5, 0).as_str()), "{}").unwrap();
     let mut out = Vec::new();
-    let error = list(Some(&spool), Format::Text, &mut out).unwrap_err();
+    let error = list(Some(&spool), &Look::default(), Format::Text, &mut out).unwrap_err();
     assert_eq!((error.exit().code(), error.to_string().contains("1 message cannot be shown")), (65, true));
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains(id.as_str()) && text.ends_with("in 1 Request.\n"), "{text}");

@@ -6,7 +6,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use crate::submit::collect::{Request, Sender};
+use super::values::{self, Attempt, Errors, Mode, RunQueue};
+use crate::mail::dsn::{self, Dsn};
+use crate::submit::collect::{Origin, Request, Sender};
 use crate::submit::input::LoneDot;
 use crate::submit::recipients::RecipientsFrom;
 
@@ -30,6 +32,8 @@ enum Meaning {
     LoneDotIsText,
     /// `-f`, `-r`.
     Sender,
+    /// `--read-envelope-from`.
+    SenderFromField,
     /// `-F`.
     FullName,
     /// `-C`.
@@ -38,42 +42,26 @@ enum Meaning {
     Verbose,
     /// `-b`: the value's letter says what to do.
     Mode,
-    /// `-o`: the value's first letter is an option of old, `i` and `d` among them.
+    /// `-o`: the value's first letter is an option of old, `i`, `d` and `e` among them.
     Setting,
-    /// A mode of its own.
-    Become(Mode),
+    /// `-O`: the same by name.
+    NamedSetting,
+    /// `-e`: how errors are told.
+    Errors,
+    /// `-q`.
+    RunQueue,
+    /// `-I`.
+    Aliases,
+    /// `-G`.
+    Gateway,
+    /// `-N`.
+    Notify,
+    /// `-R`.
+    Return,
+    /// `-V`.
+    EnvelopeId,
     /// Nothing here, with or without a value.
     Nothing,
-}
-
-/// What a call is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// `-bm`: take a message.
-    Deliver,
-    /// `-bp`: show the queue.
-    ListQueue,
-    /// `-bs`: SMTP on stdin and stdout.
-    Smtp,
-    /// `-bv`: report on addresses.
-    Verify,
-    /// `-bi`, `-I`: rebuild aliases.
-    Aliases,
-    /// `-bd`, `-bl`, `-bD`: be a daemon.
-    Daemon,
-    /// `-q...`: run the queue.
-    RunQueue,
-    /// `-bh`, `-bH`: host status, of which there is none.
-    HostStatus,
-}
-
-/// How soon a message is attempted, where the caller says so (`-od`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempt {
-    /// As the config says.
-    AsConfigured,
-    /// `-odi`: before the command ends.
-    AtOnce,
 }
 
 struct Flag {
@@ -97,30 +85,30 @@ const FLAGS: &[Flag] = &[
     flag(b'v', Value::None, Meaning::Verbose),
     flag(b'b', Value::Needed, Meaning::Mode),
     flag(b'o', Value::Needed, Meaning::Setting),
-    flag(b'I', Value::None, Meaning::Become(Mode::Aliases)),
-    flag(b'q', Value::Attached, Meaning::Become(Mode::RunQueue)),
+    flag(b'I', Value::None, Meaning::Aliases),
+    flag(b'q', Value::Attached, Meaning::RunQueue),
     flag(b'A', Value::Needed, Meaning::Nothing),
     flag(b'B', Value::Needed, Meaning::Nothing),
     flag(b'c', Value::None, Meaning::Nothing),
     flag(b'D', Value::Needed, Meaning::Nothing),
     flag(b'd', Value::Attached, Meaning::Nothing),
     flag(b'E', Value::None, Meaning::Nothing),
-    flag(b'e', Value::Needed, Meaning::Nothing),
-    flag(b'G', Value::None, Meaning::Nothing),
+    flag(b'e', Value::Needed, Meaning::Errors),
+    flag(b'G', Value::None, Meaning::Gateway),
     flag(b'h', Value::Needed, Meaning::Nothing),
     flag(b'L', Value::Needed, Meaning::Nothing),
     flag(b'M', Value::Needed, Meaning::Nothing),
     flag(b'm', Value::None, Meaning::Nothing),
-    flag(b'N', Value::Needed, Meaning::Nothing),
+    flag(b'N', Value::Needed, Meaning::Notify),
     flag(b'n', Value::None, Meaning::Nothing),
-    flag(b'O', Value::Needed, Meaning::Nothing),
+    flag(b'O', Value::Needed, Meaning::NamedSetting),
     flag(b'p', Value::Needed, Meaning::Nothing),
     flag(b'Q', Value::Attached, Meaning::Nothing),
-    flag(b'R', Value::Needed, Meaning::Nothing),
+    flag(b'R', Value::Needed, Meaning::Return),
     flag(b's', Value::None, Meaning::Nothing),
     flag(b'T', Value::Attached, Meaning::Nothing),
     flag(b'U', Value::None, Meaning::Nothing),
-    flag(b'V', Value::Needed, Meaning::Nothing),
+    flag(b'V', Value::Needed, Meaning::EnvelopeId),
     flag(b'X', Value::Needed, Meaning::Nothing),
     flag(b'x', Value::None, Meaning::Nothing),
 ];
@@ -137,6 +125,18 @@ pub enum UsageError {
     /// `-b` with a letter that nobody knows.
     #[error("unknown mode -b{0}; to send a message, leave it out")]
     UnknownMode(String),
+    /// `-q` with something that selects nothing.
+    #[error("unknown selection -q{0}; it is -qI, -qR or -qS with a part of an id, recipient or sender, or an interval")]
+    UnknownSelection(String),
+}
+
+/// A value that cannot be heeded; the message is sent all the same, as Postfix does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("option -{letter} is ignored: {text} is not {wanted}")]
+pub struct Ignored {
+    letter: char,
+    text: String,
+    wanted: &'static str,
 }
 
 /// An argument list, read.
@@ -152,7 +152,15 @@ pub struct Options {
     pub verbosity: usize,
     /// `-od`.
     pub attempt: Attempt,
+    /// `-oe`.
+    pub errors: Errors,
+    /// What the caller is told beside.
+    pub ignored: Vec<Ignored>,
 }
+
+/// Options that have no letter: msmtp's, which its users leave in other programs' settings.
+const WORDS: &[(&str, Meaning)] =
+    &[("read-envelope-from", Meaning::SenderFromField), ("read-recipients", Meaning::HeaderRecipients)];
 
 impl Options {
     /// Reads the arguments behind the program's name. Options end at `--` and at the first argument
@@ -164,10 +172,7 @@ impl Options {
             match argument.strip_prefix(b"-") {
                 Some(b"-") => break,
                 Some(b"-config") => options.config = Some(path(next(&mut arguments, 'C')?)),
-                Some(letters) if letters.starts_with(b"-") => match letters.strip_prefix(b"-config=") {
-                    Some(value) => options.config = Some(path(value.to_vec())),
-                    None => return Err(UsageError::UnknownOption(shown(&argument))),
-                },
+                Some(letters) if letters.starts_with(b"-") => options.word(&letters[1..])?,
                 Some(letters) if !letters.is_empty() => options.letters(letters, &mut arguments)?,
                 Some(_) | None => {
                     options.request.arguments.push(argument);
@@ -177,6 +182,17 @@ impl Options {
         }
         options.request.arguments.extend(arguments);
         Ok(options)
+    }
+
+    /// What stands behind `--`.
+    fn word(&mut self, word: &[u8]) -> Result<(), UsageError> {
+        if let Some(value) = word.strip_prefix(b"config=") {
+            self.config = Some(path(value.to_vec()));
+            return Ok(());
+        }
+        let known = WORDS.iter().find(|(name, _)| name.as_bytes() == word);
+        let (_, meaning) = known.ok_or_else(|| UsageError::UnknownOption(format!("--{}", shown(word))))?;
+        self.take(*meaning, Vec::new())
     }
 
     /// One argument's letters, up to the first that takes a value.
@@ -205,17 +221,64 @@ impl Options {
             Meaning::FullName => self.request.full_name = Some(value),
             Meaning::Config => self.config = Some(path(value)),
             Meaning::Verbose => self.verbosity += 1,
-            Meaning::Mode => self.mode = mode(&value)?,
-            Meaning::Become(mode) => self.mode = mode,
-            Meaning::Setting => match value.as_slice() {
-                [b'i', ..] => self.request.lone_dot = LoneDot::IsText,
-                [b'd', b'i', ..] => self.attempt = Attempt::AtOnce,
-                [b'd', ..] => self.attempt = Attempt::AsConfigured,
-                _ => {}
-            },
+            Meaning::SenderFromField => self.request.sender = Sender::FromField,
+            Meaning::Mode => {
+                self.mode = values::mode(&value).ok_or_else(|| UsageError::UnknownMode(shown(&value)))?;
+            }
+            Meaning::Aliases => self.mode = Mode::Aliases,
+            Meaning::RunQueue => {
+                let run = values::run_queue(&value).ok_or_else(|| UsageError::UnknownSelection(shown(&value)))?;
+                self.run_queue(run);
+            }
+            Meaning::Setting => self.setting(values::setting(&value)),
+            Meaning::NamedSetting => self.setting(values::named_setting(&value)),
+            Meaning::Errors => self.errors = values::errors(&value).unwrap_or(self.errors),
+            Meaning::Gateway => self.request.origin = Origin::Elsewhere,
+            Meaning::Notify => {
+                self.request.dsn.notify = self.heed('N', dsn::notify, "never, or of success, failure, delay", &value);
+            }
+            Meaning::Return => self.request.dsn.ret = self.heed('R', dsn::ret, "full or hdrs", &value),
+            // Two characters are Postfix's older way to ask for variable return paths.
+            Meaning::EnvelopeId if value.len() == 2 => {}
+            Meaning::EnvelopeId => {
+                self.request.dsn.envid = self.heed('V', dsn::envid, "up to 100 printable characters", &value);
+            }
             Meaning::Nothing => {}
         }
         Ok(())
+    }
+
+    fn setting(&mut self, setting: values::Setting) {
+        match setting {
+            values::Setting::LoneDotIsText => self.request.lone_dot = LoneDot::IsText,
+            values::Setting::Attempt(attempt) => self.attempt = attempt,
+            values::Setting::Errors(errors) => self.errors = errors,
+            values::Setting::Other => {}
+        }
+    }
+
+    /// Several selections hold together.
+    fn run_queue(&mut self, run: RunQueue) {
+        match (&mut self.mode, run) {
+            (Mode::RunQueue(tests), RunQueue::Now(more)) => tests.extend(more),
+            // `-bd -q30m` is a daemon, and so is `-q30m` alone.
+            (_, RunQueue::Periodically) => self.mode = Mode::Daemon,
+            (_, RunQueue::Now(tests)) => self.mode = Mode::RunQueue(tests),
+        }
+    }
+
+    fn heed(
+        &mut self,
+        letter: char,
+        read: fn(&[u8]) -> Option<String>,
+        wanted: &'static str,
+        value: &[u8],
+    ) -> Option<String> {
+        let heeded = read(value);
+        if heeded.is_none() {
+            self.ignored.push(Ignored { letter, text: format!("'{}'", shown(value)), wanted });
+        }
+        heeded
     }
 }
 
@@ -229,25 +292,15 @@ impl Default for Options {
                 recipients_from: RecipientsFrom::Arguments,
                 lone_dot: LoneDot::EndsInput,
                 arguments: Vec::new(),
+                origin: Origin::Here,
+                dsn: Dsn::default(),
             },
             config: None,
             verbosity: 0,
             attempt: Attempt::AsConfigured,
+            errors: Errors::Print,
+            ignored: Vec::new(),
         }
-    }
-}
-
-/// The mode that `-b` names.
-fn mode(value: &[u8]) -> Result<Mode, UsageError> {
-    match value {
-        b"m" | b"a" => Ok(Mode::Deliver),
-        b"p" => Ok(Mode::ListQueue),
-        b"s" => Ok(Mode::Smtp),
-        b"v" => Ok(Mode::Verify),
-        b"i" => Ok(Mode::Aliases),
-        b"d" | b"D" | b"l" => Ok(Mode::Daemon),
-        b"h" | b"H" => Ok(Mode::HostStatus),
-        other => Err(UsageError::UnknownMode(shown(other))),
     }
 }
 
@@ -262,6 +315,16 @@ fn path(bytes: Vec<u8>) -> PathBuf {
 /// An argument in a message: on one line, and no longer than a line.
 fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).chars().take(60).flat_map(char::escape_debug).collect()
+}
+
+#[cfg(test)]
+pub(super) fn letters() -> impl Iterator<Item = u8> {
+    FLAGS.iter().map(|flag| flag.letter)
+}
+
+#[cfg(test)]
+pub(super) fn words() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|(word, _)| *word)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::section::{At, Section, Value, absolute, text, wrong_type};
 use super::top::not_zero;
-use super::{Readers, Surroundings};
+use super::{Readers, Surroundings, transport};
 use crate::config::keys::{ACCOUNT_KEYS, PASSWORD_KEYS};
 use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism, Password, Secret, TlsMode};
@@ -64,20 +64,30 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         tls: tls(&section, faults),
         tls_ca: section.path("tls_ca", around, faults),
         tls_name: tls_name(&section, faults),
+        tls_fingerprint: transport::fingerprints(&section, faults),
+        tls_client: transport::client_certificate(around, &section, faults),
+        tls_min: transport::tls_min(&section, faults),
         username: section.text("username", faults).map(|text| text.value.to_owned()),
-        password: section.get("password").and_then(|value| password(around, value, faults)),
+        password: section.get("password").and_then(|value| password(around, name.value, value, faults)),
         auth: auth(&section, faults),
         senders: senders(&section, faults),
         sender_grace: section.duration("sender_grace", faults).map_or(Duration::from_hours(24), |read| read.value),
         timeout: timeout(&section, faults),
+        timeouts: transport::timeouts(&section, faults),
+        source_address: transport::source_address(&section, faults),
+        max_per_minute: section.count("max_per_minute", faults),
+        early_data: section.flag("early_data", faults).unwrap_or(false),
         max_connections: section.count("max_connections", faults).unwrap_or(2),
         max_messages_per_connection: section.count("max_messages_per_connection", faults).unwrap_or(100),
         allow_plaintext: section.flag("allow_plaintext", faults).unwrap_or(false),
+        from: from(&section, faults),
     }
 }
 
 fn credentials_stand_together(section: &Section, faults: &mut Faults) {
     match (section.get("username"), section.get("password")) {
+        // EXTERNAL logs in by certificate; the username says as whom.
+        (Some(_), None) if section.has("tls_client_cert") => {}
         (Some(username), None) => {
             faults.add(
                 username.span().start,
@@ -139,7 +149,7 @@ fn tls_name(section: &Section, faults: &mut Faults) -> Option<String> {
 }
 
 /// Where the password is; a literal only where nobody else can read the file.
-fn password(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Password> {
+fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Faults) -> Option<Password> {
     let at = value.span().start;
     match value.get_ref() {
         DeValue::String(_) => {
@@ -152,7 +162,7 @@ fn password(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option
             }
             Some(Password::Literal(Secret::new(literal.value.to_owned())))
         }
-        DeValue::Table(table) => password_source(around, at, table, faults),
+        DeValue::Table(table) => password_source(around, account, at, table, faults),
         _ => {
             wrong_type(
                 "password",
@@ -173,20 +183,48 @@ fn open_to_others(path: &Path) -> String {
     )
 }
 
-fn password_source(around: &Surroundings, at: usize, table: &DeTable, faults: &mut Faults) -> Option<Password> {
+fn password_source(
+    around: &Surroundings,
+    account: &str,
+    at: usize,
+    table: &DeTable,
+    faults: &mut Faults,
+) -> Option<Password> {
     let section = Section::open(table, PASSWORD_KEYS, faults);
-    match (section.get("file"), section.get("command")) {
-        (Some(_), None) => section.path("file", around, faults).map(Password::File),
-        (None, Some(words)) => command(around, words, faults).map(Password::Command),
-        (Some(_), Some(_)) => {
-            faults.add(at, "`password` has both `file` and `command`: keep one");
+    let sources: Vec<&str> = PASSWORD_KEYS.iter().map(|key| key.name).filter(|name| section.has(name)).collect();
+    match sources.as_slice() {
+        ["file"] => section.path("file", around, faults).map(Password::File),
+        ["command"] => command(around, section.get("command")?, faults).map(Password::Command),
+        ["credential"] => credential(&section, faults),
+        // Open() has told of any other key.
+        [_] => {
+            let is_on = section.flag("keyring", faults)?;
+            if !is_on {
+                faults.add(at, "`keyring = false` names no source: write { file = \"PATH\" }, or keyring = true");
+            }
+            is_on.then(|| Password::Keyring(account.to_owned()))
+        }
+        [] => {
+            faults.add(
+                at,
+                "`password` names no source: write { file = \"PATH\" }, { command = [\"WORD\", ...] }, \
+                 { credential = \"NAME\" } or { keyring = true }",
+            );
             None
         }
-        (None, None) => {
-            faults.add(at, "`password` names no source: write { file = \"PATH\" } or { command = [\"WORD\", ...] }");
+        [first, second, ..] => {
+            faults.add(at, format!("`password` has both `{first}` and `{second}`: keep one"));
             None
         }
     }
+}
+
+fn credential(section: &Section, faults: &mut Faults) -> Option<Password> {
+    let text = section.text("credential", faults)?;
+    if text.value.contains('/') || text.value.starts_with('.') {
+        faults.add(text.at, "`credential` wants the name behind LoadCredential=, which is no path");
+    }
+    Some(Password::Credential(text.value.to_owned()))
 }
 
 /// The words as they are, but a program given by a relative path is one beside the config.
@@ -222,7 +260,7 @@ fn printable(path: &Path) -> String {
 }
 
 fn auth(section: &Section, faults: &mut Faults) -> Vec<Mechanism> {
-    let Some(texts) = section.texts("auth", faults) else { return Mechanism::ALL.to_vec() };
+    let Some(texts) = section.texts("auth", faults) else { return Mechanism::usual() };
     let mut mechanisms = Vec::new();
     for text in texts {
         match Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(text.value)) {
@@ -232,7 +270,7 @@ fn auth(section: &Section, faults: &mut Faults) -> Vec<Mechanism> {
                 let known = Mechanism::ALL.map(|mechanism| format!("\"{}\"", mechanism.name().to_lowercase()));
                 faults.add(
                     text.at,
-                    format!("`auth` lists a mechanism that is not known here; known are {}", known.join(" and ")),
+                    format!("`auth` lists a mechanism that is not known here; known are {}", known.join(", ")),
                 );
             }
         }
@@ -258,6 +296,17 @@ fn senders(section: &Section, faults: &mut Faults) -> Vec<String> {
         }
     }
     texts.iter().map(|text| text.value.to_owned()).collect()
+}
+
+fn from(section: &Section, faults: &mut Faults) -> Option<Address> {
+    let text = section.text("from", faults)?;
+    match Address::parse(text.value) {
+        Ok(address) => Some(address),
+        Err(error) => {
+            faults.add(text.at, format!("`from` wants one address, \"user@domain\": {error}"));
+            None
+        }
+    }
 }
 
 fn timeout(section: &Section, faults: &mut Faults) -> Option<Duration> {

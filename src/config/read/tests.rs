@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Delivery, Mechanism, Password, TableSource, TlsMode};
+use crate::config::{Delivery, Mechanism, Password, TableSource, TlsMin, TlsMode};
 
 const MINIMAL: &str = "[account.isp]\nrelay = \"[smtp.example.com]\"\n";
 
@@ -64,7 +64,7 @@ fn a_relay_is_enough_and_the_rest_has_defaults() {
     let account = config.account("isp").unwrap();
     assert_eq!(account.relays[0].to_string(), "[smtp.example.com]:587");
     assert_eq!((account.tls, account.tls_mode(&account.relays[0])), (None, TlsMode::Starttls));
-    assert_eq!(account.auth, Mechanism::ALL);
+    assert_eq!(account.auth, Mechanism::usual());
     assert_eq!((account.max_connections, account.max_messages_per_connection), (2, 100));
     assert_eq!((account.sender_grace, account.timeout), (Duration::from_hours(24), None));
     assert!(!account.allow_plaintext && account.senders.is_empty());
@@ -78,6 +78,14 @@ fn a_relay_is_enough_and_the_rest_has_defaults() {
 fn the_example_config_parses() {
     let config = good(include_str!("../../../contrib/config.toml"));
     assert!(!config.accounts.is_empty());
+}
+
+#[test]
+fn the_config_in_the_readme_parses() {
+    let readme = include_str!("../../../README.md");
+    let snippet = readme.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).unwrap().0;
+    let config = good(snippet);
+    assert_eq!(config.default_account.as_deref(), Some("isp"));
 }
 
 #[test]
@@ -183,8 +191,8 @@ fn what_must_stand_together_does() {
         ("senders = []", "3:11: `senders` is an empty list"),
         ("auth = []", "3:8: `auth` is an empty list"),
         (
-            "auth = [\"plain\", \"scram-sha-256\"]",
-            "3:18: `auth` lists a mechanism that is not known here; known are \"plain\" and \"login\"",
+            "auth = [\"plain\", \"digest-md5\"]",
+            "3:18: `auth` lists a mechanism that is not known here; known are \"external\", \"scram-sha-256-plus\", \"scram-sha-1-plus\", \"scram-sha-256\", \"scram-sha-1\", \"cram-md5\", \"oauthbearer\", \"xoauth2\", \"plain\", \"login\"",
         ),
         ("tls = \"ssl\"", "3:7: `tls` wants \"starttls\""),
         ("tls_name = \"a b\"", "3:12: `tls_name` wants"),
@@ -221,7 +229,7 @@ fn what_must_stand_together_does() {
         ("hostname = \"a b\"", "1:12: `hostname` is not a domain name"),
         ("postmaster = \"a@\"", "1:14: `postmaster` wants one address"),
         ("recipient_delimiter = \"@\"", "1:23: `recipient_delimiter` wants"),
-        ("generic = [\"regexp:/x\"]", "1:12: `generic` names a pattern table"),
+        ("generic = [\"regex:/x\"]", "1:12: `generic` names an unknown table type; did you mean `regexp:`"),
         ("generic = [\"hsah:/x\"]", "1:12: `generic` names an unknown table type; did you mean `hash:`?"),
         ("generic = [\"mysql:/x\"]", "1:12: `generic` names an unknown table type; known are hash:"),
         ("generic = [5]", "1:12: `generic` wants \"hash:/PATH\""),
@@ -326,4 +334,26 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_keys_of_the_transport_are_read() {
+    let hex = "ab".repeat(32);
+    let colons = vec!["0C"; 32].join(":");
+    let config = good(&format!(
+        "{MINIMAL}tls_fingerprint = [\"{hex}\", \"SHA256:{colons}\"]\ntls_client_cert = \"me.pem\"\ntls_min = \"1.3\"\n\
+         source_address = [\"192.0.2.7\", \"2001:db8::7\"]\nmax_per_minute = 30\nearly_data = true\n\
+         auth = [\"external\", \"xoauth2\"]\n[account.isp.timeouts]\nconnect = \"7s\"\nfinal = \"20m\"\n"
+    ));
+    let account = &config.accounts[0];
+    assert_eq!(account.tls_fingerprint, [[0xab; 32], [0x0c; 32]]);
+    let (chain, key) = account.tls_client.clone().unwrap();
+    assert_eq!((chain.file_name(), &chain), (Some("me.pem".as_ref()), &key));
+    assert_eq!(account.tls_min, TlsMin::Tls13);
+    assert_eq!(account.source_address.len(), 2);
+    assert_eq!((account.max_per_minute, account.early_data), (Some(30), true));
+    assert_eq!(account.auth, [Mechanism::External, Mechanism::XOAuth2]);
+    assert_eq!(account.timeouts.connect, Some(Duration::from_secs(7)));
+    assert_eq!(account.timeouts.last, Some(Duration::from_mins(20)));
+    assert_eq!(account.timeouts.mail, None);
 }

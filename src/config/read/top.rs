@@ -7,7 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::faults::Faults;
 use super::section::{At, Section, Value, wrong_type};
-use super::{Surroundings, account, generic};
+use super::tables::{Rows, sources};
+use super::{Surroundings, account, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Queue};
 use crate::mail::address::Address;
@@ -28,9 +29,12 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         path: around.path.to_owned(),
         default_account,
         postmaster: postmaster(&top, faults),
+        on_stuck: on_stuck(&top, faults),
+        on_stuck_after: top.duration("on_stuck_after", faults).map_or(HOUR, |read| read.value),
         delivery: delivery(&top, faults),
         received: top.flag("received", faults).unwrap_or(true),
-        generic: generic::sources(around, &top, faults),
+        generic: sources("generic", Rows::Postmap, around, &top, faults),
+        rewriting: rewriting::rewriting(around, &top, faults),
         recipient_delimiter: delimiter(&top, faults),
         queue: queue(&top, faults),
         spool: spool(around, &top, faults)?,
@@ -58,6 +62,11 @@ fn postmaster(top: &Section, faults: &mut Faults) -> String {
         faults.add(text.at, format!("`postmaster` wants one address, or a login: {error}"));
     }
     text.value.to_owned()
+}
+
+fn on_stuck(top: &Section, faults: &mut Faults) -> Vec<String> {
+    let words = top.texts("on_stuck", faults).unwrap_or_default();
+    words.into_iter().map(|word| word.value.to_owned()).collect()
 }
 
 fn delivery(top: &Section, faults: &mut Faults) -> Delivery {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::text::{RowProblem, Rows};
-use super::{Hit, TableFault};
+use super::content::{Content, Format};
+use super::{Hit, Span, TableFault};
 use crate::config::open;
 
 /// A file that changed less long ago may be half written.
@@ -58,7 +58,8 @@ enum Refusal {
 #[derive(Debug)]
 pub(super) struct FileTable {
     path: PathBuf,
-    good: Option<(Stamp, Rows)>,
+    format: Format,
+    good: Option<(Stamp, Content)>,
     /// Why there is no good version, or why it is not the newest.
     trouble: Option<String>,
     /// A version that is watched until it has settled.
@@ -71,9 +72,9 @@ pub(super) struct FileTable {
 
 impl FileTable {
     /// Reads the file; waits until it has settled, two seconds at most.
-    pub(super) fn load(path: &Path) -> Self {
-        let mut table =
-            Self { path: path.to_owned(), good: None, trouble: None, watched: None, unfit: None, lost: None };
+    pub(super) fn load(path: &Path, format: Format) -> Self {
+        let path = path.to_owned();
+        let mut table = Self { path, format, good: None, trouble: None, watched: None, unfit: None, lost: None };
         let give_up = Instant::now() + SETTLED + SETTLED / 10;
         loop {
             match table.read() {
@@ -103,26 +104,29 @@ impl FileTable {
         }
     }
 
-    /// The row of a folded key.
-    pub(super) fn lookup(&self, key: &str) -> Result<Option<Hit>, TableFault> {
-        let Some((_, rows)) = &self.good else {
+    /// The row of a key, given as it is and folded.
+    pub(super) fn lookup(&self, key: &str, folded: &str, span: Span) -> Result<Option<Hit>, TableFault> {
+        if span == Span::Part && self.format.wants_whole_keys() {
+            return Ok(None);
+        }
+        let Some((_, content)) = &self.good else {
             let shown = self.path.display();
             return Err(TableFault(self.trouble.clone().unwrap_or_else(|| format!("table {shown} is not loaded"))));
         };
-        let Some(found) = rows.find(key) else { return Ok(None) };
-        match found.value {
-            Ok(value) => Ok(Some(Hit { value, place: format!("{}:{}", self.path.display(), found.line) })),
-            Err(problem) => Err(self.row_fault(found.line, problem)),
+        let Some((line, found)) = content.find(key, folded) else { return Ok(None) };
+        match found {
+            Ok(value) => Ok(Some(Hit { value, place: format!("{}:{line}", self.path.display()) })),
+            Err(problem) => Err(self.row_fault(line, &problem)),
         }
     }
 
     /// What is wrong with the file and its rows.
     pub(super) fn faults(&self) -> Vec<TableFault> {
         let mut faults: Vec<_> = self.trouble.iter().cloned().map(TableFault).collect();
-        if let Some((_, rows)) = &self.good {
-            let mut problems = rows.problems();
-            faults.extend(problems.by_ref().take(MOST_FAULTS).map(|(line, problem)| self.row_fault(line, problem)));
-            let more = problems.count();
+        if let Some((_, content)) = &self.good {
+            let problems = content.problems();
+            let more = problems.len().saturating_sub(MOST_FAULTS);
+            faults.extend(problems.iter().take(MOST_FAULTS).map(|(line, problem)| self.row_fault(*line, problem)));
             if more > 0 {
                 faults.push(TableFault(format!("{}: {more} more rows are bad", self.path.display())));
             }
@@ -130,12 +134,12 @@ impl FileTable {
         faults
     }
 
-    fn row_fault(&self, line: u32, problem: RowProblem) -> TableFault {
-        TableFault(format!("{}:{line}: {}", self.path.display(), problem.remedy()))
+    fn row_fault(&self, line: u32, problem: &str) -> TableFault {
+        TableFault(format!("{}:{line}: {problem}", self.path.display()))
     }
 
     /// Keeps what was read, or the last good version and the reason.
-    fn settle(&mut self, result: Result<(Stamp, Rows), Refusal>) {
+    fn settle(&mut self, result: Result<(Stamp, Content), Refusal>) {
         let shown = self.path.display();
         let trouble = match result {
             Ok(good) => {
@@ -162,7 +166,7 @@ impl FileTable {
     }
 
     /// Reads the file if it has settled and did not change meanwhile.
-    fn read(&mut self) -> Result<(Stamp, Rows), Refusal> {
+    fn read(&mut self) -> Result<(Stamp, Content), Refusal> {
         let mut file = open::at_once(&self.path).map_err(Refusal::Unreadable)?;
         let before = file.metadata().map_err(Refusal::Unreadable)?;
         let stamp = Stamp::of(&before);
@@ -177,7 +181,7 @@ impl FileTable {
         if Stamp::of(&after) != stamp || text.len() as u64 != stamp.size {
             return Err(Refusal::Unsettled(SETTLED));
         }
-        Ok((stamp, Rows::new(text)))
+        Ok((stamp, Content::read(self.format, text)))
     }
 
     /// By its age, or, where the clock cannot tell (it jumped, or the file comes from the
@@ -233,7 +237,7 @@ mod tests {
     fn a_version_settles_by_age_or_by_being_watched() {
         let dir = tempfile::tempdir().unwrap();
         let stamp = Stamp::of(&fs::metadata(dir.path()).unwrap());
-        let mut table = FileTable::load(Path::new("/no/such/table"));
+        let mut table = FileTable::load(Path::new("/no/such/table"), Format::Text);
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         let start = Instant::now();
         assert!(table.has_settled(stamp, seconds(2), start).is_ok());

@@ -86,8 +86,8 @@ fn sources_are_asked_in_order_and_say_where_the_answer_stands() {
     let path = dir.path().join("generic");
     write(&path, "a@x from-file\nb@x from-file\n");
     let inline = TableSource::Inline(vec![("A@x".to_owned(), "from-config".to_owned())]);
-    let set = TableSet::load(&[inline, TableSource::Text(path.clone())]);
-    let hit = |key| set.lookup(key).unwrap().map(|hit| (hit.value, hit.place));
+    let set = TableSet::load("generic", &[inline, TableSource::Text(path.clone())]);
+    let hit = |key| set.lookup(key, Span::Whole).unwrap().map(|hit| (hit.value, hit.place));
     assert_eq!(hit("a@X"), Some(("from-config".to_owned(), "generic (inline)".to_owned())));
     assert_eq!(hit("b@x"), Some(("from-file".to_owned(), format!("{}:2", path.display()))));
     assert_eq!(hit("c@x"), None);
@@ -99,14 +99,14 @@ fn a_table_that_is_not_there_is_never_an_empty_one() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("generic");
     let inline = TableSource::Inline(vec![("a@x".to_owned(), "v".to_owned())]);
-    let mut set = TableSet::load(&[inline, TableSource::Text(path.clone())]);
-    assert!(set.lookup("a@x").unwrap().is_some(), "an earlier table answers without it");
-    let fault = set.lookup("b@x").unwrap_err().to_string();
+    let mut set = TableSet::load("generic", &[inline, TableSource::Text(path.clone())]);
+    assert!(set.lookup("a@x", Span::Whole).unwrap().is_some(), "an earlier table answers without it");
+    let fault = set.lookup("b@x", Span::Whole).unwrap_err().to_string();
     assert!(fault.contains(&path.display().to_string()) && fault.contains("create it"), "{fault}");
     assert_eq!(set.faults().len(), 1);
     write(&path, "");
     set.refresh();
-    assert_eq!(set.lookup("b@x"), Ok(None));
+    assert_eq!(set.lookup("b@x", Span::Whole), Ok(None));
 }
 
 #[test]
@@ -114,11 +114,11 @@ fn bad_rows_name_file_and_line() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("generic");
     write(&path, "# x\nnovalue\na@x v\n");
-    let set = TableSet::load(&[TableSource::Text(path.clone())]);
-    let fault = set.lookup("novalue").unwrap_err().to_string();
+    let set = TableSet::load("generic", &[TableSource::Text(path.clone())]);
+    let fault = set.lookup("novalue", Span::Whole).unwrap_err().to_string();
     assert!(fault.starts_with(&format!("{}:2: ", path.display())), "{fault}");
     assert_eq!(set.faults().len(), 1);
-    assert!(set.lookup("a@x").unwrap().is_some());
+    assert!(set.lookup("a@x", Span::Whole).unwrap().is_some());
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn a_changed_file_is_picked_up_once_it_has_settled() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("generic");
     write(&path, "a@x old\n");
-    let mut set = TableSet::load(&[TableSource::Text(path.clone())]);
-    let answer = |set: &TableSet| set.lookup("a@x").unwrap().map(|hit| hit.value);
+    let mut set = TableSet::load("generic", &[TableSource::Text(path.clone())]);
+    let answer = |set: &TableSet| set.lookup("a@x", Span::Whole).unwrap().map(|hit| hit.value);
     fs::write(&path, "a@x ne").unwrap();
     set.refresh();
     assert_eq!(answer(&set).as_deref(), Some("old"), "half written");
@@ -140,7 +140,7 @@ fn a_changed_file_is_picked_up_once_it_has_settled() {
     assert_eq!(answer(&set).as_deref(), Some("new"));
     std::thread::sleep(Duration::from_millis(2_100));
     set.refresh();
-    assert!(set.lookup("a@x").is_err(), "gone");
+    assert!(set.lookup("a@x", Span::Whole).is_err(), "gone");
 }
 
 #[test]
@@ -148,16 +148,16 @@ fn a_database_in_place_of_the_source_is_told_and_the_last_good_version_stays() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("generic");
     write(&path, "a@x v\n");
-    let mut set = TableSet::load(&[TableSource::Text(path.clone())]);
+    let mut set = TableSet::load("generic", &[TableSource::Text(path.clone())]);
     write(&path, "a@x\0v\n");
     set.refresh();
     set.refresh();
-    assert!(set.lookup("a@x").unwrap().is_some());
+    assert!(set.lookup("a@x", Span::Whole).unwrap().is_some());
     assert!(set.faults()[0].to_string().contains("postmap"));
-    let never_good = TableSet::load(&[TableSource::Text(path)]);
-    assert!(never_good.lookup("b@x").is_err());
-    let folder = TableSet::load(&[TableSource::Text(dir.path().to_owned())]);
-    assert!(folder.lookup("b@x").is_err());
+    let never_good = TableSet::load("generic", &[TableSource::Text(path)]);
+    assert!(never_good.lookup("b@x", Span::Whole).is_err());
+    let folder = TableSet::load("generic", &[TableSource::Text(dir.path().to_owned())]);
+    assert!(folder.lookup("b@x", Span::Whole).is_err());
 }
 
 #[test]
@@ -166,28 +166,30 @@ fn a_fresh_file_is_waited_for_when_it_is_first_loaded() {
     let path = dir.path().join("generic");
     write(&path, "a@x v\n");
     age(&path, 1);
-    let set = TableSet::load(&[TableSource::Text(path)]);
-    assert!(set.lookup("a@x").unwrap().is_some());
+    let set = TableSet::load("generic", &[TableSource::Text(path)]);
+    assert!(set.lookup("a@x", Span::Whole).unwrap().is_some());
 }
 
-/// `cargo test --release -- --ignored fifty` prints the time.
 #[test]
-#[ignore = "a measurement"]
-fn fifty_thousand_rows() {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for number in 0..50_000 {
-        writeln!(text, "user{number}.of.some.length@home{}.lan\taccount{number}@isp.example", number % 7).unwrap();
-    }
-    let size = text.len();
-    let start = std::time::Instant::now();
-    let rows = Rows::new(text.into_bytes());
-    let loaded = start.elapsed();
-    let start = std::time::Instant::now();
-    for number in 0..50_000 {
-        assert!(rows.find(&format!("user{number}.of.some.length@home{}.lan", number % 7)).is_some());
-    }
-    println!("{size} octets indexed in {loaded:?}, 50,000 look-ups in {:?}", start.elapsed());
+fn aliases_have_a_colon_and_may_be_quoted() {
+    let rows = Rows::aliases(b"# x\nRoot: me,\n  \"a b\"@x\n\"x: y\": z\n\"q\\\"r\" : s\nnone\nempty:\n".to_vec());
+    assert_eq!(good(&rows, "root").as_deref(), Some("me,  \"a b\"@x"));
+    assert_eq!(good(&rows, "x: y").as_deref(), Some("z"));
+    assert_eq!(good(&rows, "q\"r").as_deref(), Some("s"));
+    assert_eq!(value(&rows, "none"), Some(Err(RowProblem::NoColon)));
+    assert_eq!(value(&rows, "empty"), Some(Err(RowProblem::NoValue)));
+}
+
+#[test]
+fn pattern_tables_see_whole_keys_as_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("generic.pcre");
+    write(&path, "/^(.*)@home/ $1@isp\n");
+    let inline = TableSource::Inline(vec![("@home.lan".to_owned(), "rest@isp".to_owned())]);
+    let set = TableSet::load("generic", &[TableSource::Pattern(Dialect::Pcre, path.clone()), inline]);
+    let hit = |key, span| set.lookup(key, span).unwrap().map(|hit| (hit.value, hit.place));
+    assert_eq!(hit("His@home.lan", Span::Whole), Some(("His@isp".to_owned(), format!("{}:1", path.display()))));
+    assert_eq!(hit("@home.lan", Span::Part).map(|hit| hit.0).as_deref(), Some("rest@isp"));
 }
 
 proptest! {

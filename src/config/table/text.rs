@@ -14,6 +14,7 @@ pub(super) enum RowProblem {
     NotUtf8,
     StrayContinuation,
     AliasFormat,
+    NoColon,
 }
 
 impl RowProblem {
@@ -27,6 +28,7 @@ impl RowProblem {
                 "this row starts with a blank but continues nothing: take the blank away, or the row out"
             }
             Self::AliasFormat => "this row is in the alias format \"key: value\": take the colon away",
+            Self::NoColon => "this row is not in the alias format \"name: value, value\": put a colon behind the name",
         }
     }
 }
@@ -38,12 +40,25 @@ pub(super) struct Found {
     pub(super) value: Result<String, RowProblem>,
 }
 
+/// All good rows of a text, keys folded, in order; for those who take a table apart.
+pub fn rows_of_text(text: &[u8]) -> Vec<(String, String)> {
+    let rows = logical_rows(text, first_row(text)).filter_map(|row| {
+        let row = parse(&text[row.span], row.stray);
+        Some((row.key?, row.value.ok()?.into_owned()))
+    });
+    rows.collect()
+}
+
 /// A table's text with its index.
 #[derive(Debug)]
 pub(super) struct Rows {
     text: Vec<u8>,
     index: Vec<Entry>,
+    parse: Parse,
 }
+
+/// Takes a row apart; whether it is a stray continuation is told.
+type Parse = for<'t> fn(&'t [u8], bool) -> Row<'t>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
@@ -55,6 +70,15 @@ struct Entry {
 impl Rows {
     /// Indexes a text of less than 4 GiB.
     pub(super) fn new(text: Vec<u8>) -> Self {
+        Self::indexed(text, parse)
+    }
+
+    /// The same, of a text in aliases(5) format, `name: value, value`.
+    pub(super) fn aliases(text: Vec<u8>) -> Self {
+        Self::indexed(text, parse_alias)
+    }
+
+    fn indexed(text: Vec<u8>, parse: Parse) -> Self {
         let mut index: Vec<Entry> = logical_rows(&text, first_row(&text))
             .filter_map(|row| {
                 let key = parse(&text[row.span.clone()], row.stray).key?;
@@ -65,7 +89,7 @@ impl Rows {
         index.shrink_to_fit();
         // Ties keep the text's order: the first row of a key counts, as with postmap.
         index.sort_unstable();
-        Self { text, index }
+        Self { text, index, parse }
     }
 
     /// The first row of a folded key.
@@ -81,13 +105,13 @@ impl Rows {
     /// Lines and problems of all bad rows, in the text's order.
     pub(super) fn problems(&self) -> impl Iterator<Item = (u32, RowProblem)> {
         logical_rows(&self.text, first_row(&self.text))
-            .filter_map(|row| Some((row.line, parse(&self.text[row.span.clone()], row.stray).value.err()?)))
+            .filter_map(|row| Some((row.line, (self.parse)(&self.text[row.span.clone()], row.stray).value.err()?)))
     }
 
     fn row(&self, entry: Entry) -> Option<Row<'_>> {
         let at = usize::try_from(entry.at).ok()?;
         let row = logical_rows(&self.text, at).next()?;
-        Some(parse(&self.text[row.span], row.stray))
+        Some((self.parse)(&self.text[row.span], row.stray))
     }
 }
 
@@ -125,21 +149,21 @@ fn hash(key: &str) -> u64 {
 
 /// A row as it stands: its first line and all that continue it, with the blank and
 /// comment lines between.
-struct Logical {
-    line: u32,
-    span: Range<usize>,
+pub(super) struct Logical {
+    pub(super) line: u32,
+    pub(super) span: Range<usize>,
     /// It starts with a blank, but there is nothing before that it could continue.
     stray: bool,
 }
 
 /// Behind the byte order mark that some editors write.
-fn first_row(text: &[u8]) -> usize {
+pub(super) fn first_row(text: &[u8]) -> usize {
     const BOM: &[u8] = b"\xef\xbb\xbf";
     if text.starts_with(BOM) { BOM.len() } else { 0 }
 }
 
 /// The rows from an offset on; lines are counted from there.
-fn logical_rows(text: &[u8], mut at: usize) -> impl Iterator<Item = Logical> {
+pub(super) fn logical_rows(text: &[u8], mut at: usize) -> impl Iterator<Item = Logical> {
     let mut line = 0;
     std::iter::from_fn(move || {
         let mut row: Option<Logical> = None;
@@ -193,6 +217,36 @@ fn parse(row: &[u8], stray: bool) -> Row<'_> {
     }
 }
 
+fn parse_alias(row: &[u8], stray: bool) -> Row<'_> {
+    let joined = join(row);
+    let end = colon(&joined);
+    let key = text_of(&joined, 0..end.unwrap_or_else(|| key_end(&joined).at));
+    let value = text_of(&joined, end.map_or(joined.len(), |end| end + 1)..joined.len());
+    match (key, value) {
+        (None, _) => Row { key: None, value: Err(RowProblem::NotUtf8) },
+        (Some(key), None) => bad(&key, RowProblem::NotUtf8),
+        (Some(key), Some(_)) if stray => bad(&key, RowProblem::StrayContinuation),
+        (Some(key), Some(_)) if end.is_none() => bad(&key, RowProblem::NoColon),
+        (Some(key), Some(value)) if value.is_empty() => bad(&key, RowProblem::NoValue),
+        (Some(key), Some(value)) => Row { key: Some(fold(&key).into_owned()), value: Ok(value) },
+    }
+}
+
+/// The first colon outside of quotes.
+fn colon(row: &[u8]) -> Option<usize> {
+    let mut quoted = false;
+    let mut bytes = row.iter().enumerate();
+    while let Some((at, &byte)) = bytes.next() {
+        match byte {
+            b'\\' => drop(bytes.next()),
+            b'"' => quoted = !quoted,
+            b':' if !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
 /// A row that answers its key with a problem; in alias format, the key has a colon too many.
 fn bad<'t>(key: &str, problem: RowProblem) -> Row<'t> {
     Row { key: Some(fold(key.strip_suffix(':').unwrap_or(key)).into_owned()), value: Err(problem) }
@@ -226,7 +280,7 @@ fn key_end(row: &[u8]) -> KeyEnd {
 }
 
 /// The row on one line: skipped lines and line ends go, the blanks before continued text stay.
-fn join(row: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn join(row: &[u8]) -> Cow<'_, [u8]> {
     let stripped = |line| <[u8]>::strip_suffix(line, b"\r").unwrap_or(line);
     if !row.contains(&b'\n') {
         return Cow::Borrowed(stripped(row));

@@ -21,7 +21,7 @@ const PASSWORD: &str = "hunter2-swordfish";
 const BASE64: &str = "aHVudGVyMi1zd29yZGZpc2g";
 
 fn login() -> Login {
-    Login { username: "me".to_owned(), password: Secret::new(PASSWORD.to_owned()) }
+    Login::new("me".to_owned(), Secret::new(PASSWORD.to_owned()))
 }
 
 fn open(account: &Account, login: Option<Login>) -> (Result<Session, NotOpened>, Transcript) {

@@ -79,10 +79,7 @@ fn domain(text: &[u8], tokens: &[Token]) -> Result<String, AddressError> {
         [before @ .., last, dot] if dot.kind == Kind::Dot && last.kind != Kind::Dot => &tokens[..=before.len()],
         all => all,
     };
-    if tokens.iter().any(|t| t.kind == Kind::Quoted) {
-        return Err(AddressError::BadDomain);
-    }
-    let bytes: Vec<u8> = tokens.iter().flat_map(|t| &text[t.range()]).copied().collect();
+    let bytes: Vec<u8> = tokens.iter().flat_map(|t| content(text, *t)).collect();
     String::from_utf8(bytes).map_err(|_| AddressError::ForbiddenCharacter)
 }
 

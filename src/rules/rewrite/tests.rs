@@ -6,19 +6,22 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Delivery, Queue, TableSource};
+use crate::config::{Delivery, Queue, Rewriting, TableSource};
 
-fn config(delimiter: &str) -> Config {
+pub fn config(delimiter: &str) -> Config {
     Config {
         path: PathBuf::new(),
         hostname: "box.home.lan".to_owned(),
         origin: "home.lan".to_owned(),
         default_account: None,
         postmaster: "root".to_owned(),
+        on_stuck: Vec::new(),
+        on_stuck_after: std::time::Duration::from_hours(1),
         delivery: Delivery::Queue,
         spool: PathBuf::new(),
         received: true,
         generic: Vec::new(),
+        rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),
         accounts: Vec::new(),
         queue: Queue {
@@ -35,7 +38,7 @@ fn config(delimiter: &str) -> Config {
 
 fn table(rows: &[(&str, &str)]) -> TableSet {
     let rows = rows.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    TableSet::load(&[TableSource::Inline(rows)])
+    TableSet::load("generic", &[TableSource::Inline(rows)])
 }
 
 /// `result (key)`, or `-` without a row, or `fault`.
@@ -137,7 +140,7 @@ fn only_the_address_in_an_address_field_changes() {
             "To: \"A, B\" <rest@isp.example>,\r\n\tb@other (B), =?u?q?x?= <h@isp.example>\r\n",
         ),
         ("Cc: g: his@home.lan;, <>, broken@\r\n", "Cc: g: h@isp.example;, <>, broken@\r\n"),
-        ("Resent-Cc: his\r\n", "Resent-Cc: h@isp.example\r\n"),
+        ("Resent-From: MAILER-DAEMON\r\n", "Resent-From: MAILER-DAEMON\r\n"),
         (
             "Reply-To: <his@home.lan>\r\nX-Sender: his@home.lan\r\n",
             "Reply-To: <h@isp.example>\r\nX-Sender: his@home.lan\r\n",

@@ -5,11 +5,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::collect::{Collected, Request, collect};
+use super::super::collect::{Collected, Origin, Request, collect};
 use super::super::input::LoneDot;
 use super::super::recipients::RecipientsFrom;
 use super::*;
-use crate::config::{Delivery, Queue};
+use crate::config::{ArrivalTables, Delivery, Queue, Rewriting};
+use crate::mail::dsn::Dsn;
 use proptest::prelude::*;
 
 /// A config that answers every question.
@@ -20,10 +21,13 @@ pub fn config() -> Config {
         origin: "home.lan".to_owned(),
         default_account: None,
         postmaster: "root".to_owned(),
+        on_stuck: Vec::new(),
+        on_stuck_after: std::time::Duration::from_hours(1),
         delivery: Delivery::Queue,
         spool: PathBuf::from("/x/spool"),
         received: false,
         generic: Vec::new(),
+        rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),
         accounts: Vec::new(),
         queue: Queue {
@@ -46,7 +50,9 @@ pub fn caller() -> Caller {
 fn on<T>(config: &Config, act: impl FnOnce(Occasion<'_>) -> T) -> T {
     let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
     let id = MessageId::new(1, 2);
-    act(Occasion { config, caller: &caller(), now: &now, id: &id })
+    let tables = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &tables, include: crate::config::included };
+    act(Occasion { config, caller: &caller(), now: &now, id: &id, arrival })
 }
 
 /// As with -t.
@@ -57,6 +63,8 @@ pub fn collected(bytes: &[u8]) -> Collected<&[u8]> {
         recipients_from: RecipientsFrom::ArgumentsAndHeader,
         lone_dot: LoneDot::EndsInput,
         arguments: Vec::new(),
+        origin: Origin::Here,
+        dsn: Dsn::default(),
     };
     collect(request, bytes).unwrap()
 }
@@ -68,7 +76,7 @@ fn recipients(argument: &str) -> Result<Vec<Recipient>, EnvelopeError> {
 fn header(config: &Config, given: &str, full_name: Option<&[u8]>, sender: &Sender) -> String {
     on(config, |occasion| {
         let sender = occasion.sender(sender).unwrap();
-        let header = occasion.header(&Header::read(given.as_bytes()), full_name, &sender);
+        let header = occasion.header(&Header::read(given.as_bytes()), full_name, &sender).unwrap();
         String::from_utf8(header).unwrap()
     })
 }
@@ -198,7 +206,7 @@ proptest! {
         let mut collected = collected(&bytes);
         let made = on(&config(), |occasion| {
             let _ = occasion.recipients(&collected.recipients);
-            occasion.header(&collected.header, None, &ReversePath::Null)
+            occasion.header(&collected.header, None, &ReversePath::Null).unwrap()
         });
         prop_assert!(made.ends_with(b"\r\n"));
         prop_assert!(!made.contains(&0));

@@ -27,14 +27,12 @@ pub(super) enum Next {
 
 /// Begins an exchange; `initial` is the response sent along with the command.
 pub(super) fn begin(mechanism: &str, initial: Option<&str>) -> Result<Next, Refusal> {
-    let mechanism = Mechanism::ALL
-        .into_iter()
-        .find(|known| known.name() == mechanism)
-        .ok_or_else(|| Refusal::new(504, "5.5.4", "this mechanism is not offered; see the reply to EHLO"))?;
+    let mechanism = Mechanism::ALL.into_iter().find(|known| known.name() == mechanism);
     let (exchange, challenge) = match mechanism {
-        Mechanism::Plain => (Exchange::Plain, ""),
+        Some(Mechanism::Plain) => (Exchange::Plain, ""),
         // "Username:", as every client expects it.
-        Mechanism::Login => (Exchange::LoginName, "VXNlcm5hbWU6"),
+        Some(Mechanism::Login) => (Exchange::LoginName, "VXNlcm5hbWU6"),
+        _ => return Err(Refusal::new(504, "5.5.4", "this mechanism is not offered; see the reply to EHLO")),
     };
     match initial {
         None => Ok(Next::Challenge(challenge, exchange)),

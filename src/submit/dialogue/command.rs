@@ -3,8 +3,10 @@
 
 use zeroize::Zeroizing;
 
+use super::policy::Clients;
 use super::reply::Refusal;
 use crate::mail::address::{Address, ReversePath};
+use crate::mail::dsn::{self, Asked};
 use crate::spool::Body;
 
 /// A well-formed command.
@@ -32,17 +34,28 @@ pub(super) struct Mail {
     pub(super) size: Option<u64>,
     /// BODY (RFC 6152).
     pub(super) body: Body,
+    /// RET (RFC 3461).
+    pub(super) ret: Option<String>,
+    /// ENVID, decoded.
+    pub(super) envid: Option<String>,
 }
 
-/// RCPT's path: `<Postmaster>` alone needs no domain (RFC 5321 section 4.1.1.3).
+/// RCPT's path and parameters.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Recipient {
+pub(super) struct Recipient {
+    pub(super) path: Path,
+    pub(super) asked: Asked,
+}
+
+/// `<Postmaster>` alone needs no domain (RFC 5321 section 4.1.1.3).
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Path {
     Postmaster,
     Mailbox(Address),
 }
 
 /// Reads a line without its line end.
-pub(super) fn parse(line: &[u8]) -> Result<Command, Refusal> {
+pub(super) fn parse(line: &[u8], clients: &Clients) -> Result<Command, Refusal> {
     let line = std::str::from_utf8(line)
         .map_err(|_| Refusal::new(500, "5.5.2", "this line is not ASCII; send commands only"))?;
     let (verb, rest) = line.trim_ascii().split_once(' ').unwrap_or((line.trim_ascii(), ""));
@@ -52,8 +65,8 @@ pub(super) fn parse(line: &[u8]) -> Result<Command, Refusal> {
         "HELO" => domain(rest).map(Command::Helo),
         "STARTTLS" => alone(rest, Command::StartTls),
         "AUTH" => auth(rest),
-        "MAIL" => mail(rest).map(Command::Mail),
-        "RCPT" => recipient(rest).map(Command::Rcpt),
+        "MAIL" => mail(rest, clients).map(Command::Mail),
+        "RCPT" => recipient(rest, clients).map(Command::Rcpt),
         "DATA" => alone(rest, Command::Data),
         "RSET" => alone(rest, Command::Rset),
         "NOOP" => Ok(Command::Noop),
@@ -91,14 +104,14 @@ fn auth(rest: &str) -> Result<Command, Refusal> {
     }
 }
 
-fn mail(rest: &str) -> Result<Mail, Refusal> {
+fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
     let (path, parameters) =
-        path(rest, "FROM:").ok_or_else(|| syntax("MAIL FROM:<address> [SIZE=n] [BODY=8BITMIME]"))?;
+        path(rest, "FROM:", clients).ok_or_else(|| syntax("MAIL FROM:<address> [SIZE=n] [BODY=8BITMIME]"))?;
     let sender = match path {
         "" => ReversePath::Null,
-        text => ReversePath::Mailbox(address(text, "5.1.7")?),
+        text => ReversePath::Mailbox(address(text, clients, "5.1.7")?),
     };
-    let mut mail = Mail { sender, size: None, body: Body::SevenBit };
+    let mut mail = Mail { sender, size: None, body: Body::SevenBit, ret: None, envid: None };
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match (key.to_ascii_uppercase().as_str(), value.to_ascii_uppercase().as_str()) {
@@ -109,21 +122,44 @@ fn mail(rest: &str) -> Result<Mail, Refusal> {
             ("BODY", "8BITMIME") => mail.body = Body::EightBit,
             // RFC 4954 section 5: who says AUTH takes this parameter, and may disregard it.
             ("AUTH", _) => {}
+            ("RET", _) if offers_dsn(clients) => mail.ret = Some(dsn_value(key, dsn::ret(value.as_bytes()))?),
+            ("ENVID", _) if offers_dsn(clients) => {
+                let envid = dsn::from_xtext(value).and_then(|text| dsn::envid(text.as_bytes()));
+                mail.envid = Some(dsn_value(key, envid)?);
+            }
             _ => return Err(unknown_parameter(key)),
         }
     }
     Ok(mail)
 }
 
-fn recipient(rest: &str) -> Result<Recipient, Refusal> {
-    let (path, parameters) = path(rest, "TO:").ok_or_else(|| syntax("RCPT TO:<address>"))?;
-    if let Some(parameter) = parameters.split_ascii_whitespace().next() {
-        return Err(unknown_parameter(parameter.split('=').next().unwrap_or_default()));
+fn recipient(rest: &str, clients: &Clients) -> Result<Recipient, Refusal> {
+    let (path, parameters) = path(rest, "TO:", clients).ok_or_else(|| syntax("RCPT TO:<address>"))?;
+    let mut asked = Asked::default();
+    for parameter in parameters.split_ascii_whitespace() {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match key.to_ascii_uppercase().as_str() {
+            "NOTIFY" if offers_dsn(clients) => asked.notify = Some(dsn_value(key, dsn::notify(value.as_bytes()))?),
+            "ORCPT" if offers_dsn(clients) => asked.orcpt = Some(dsn_value(key, dsn::orcpt(value))?),
+            _ => return Err(unknown_parameter(key)),
+        }
     }
     if path.eq_ignore_ascii_case("postmaster") {
-        return Ok(Recipient::Postmaster);
+        return Ok(Recipient { path: Path::Postmaster, asked });
     }
-    address(path, "5.1.3").map(Recipient::Mailbox)
+    address(path, clients, "5.1.3").map(|address| Recipient { path: Path::Mailbox(address), asked })
+}
+
+/// RFC 3461 parameters are for those to whom EHLO offered them.
+pub(super) fn offers_dsn(clients: &Clients) -> bool {
+    match clients {
+        Clients::Strangers => false,
+        Clients::Own { .. } => true,
+    }
+}
+
+fn dsn_value(key: &str, value: Option<String>) -> Result<String, Refusal> {
+    value.ok_or_else(|| Refusal::new(501, "5.5.4", format!("{key} has no such value (RFC 3461)")))
 }
 
 fn unknown_parameter(key: &str) -> Refusal {
@@ -132,12 +168,16 @@ fn unknown_parameter(key: &str) -> Refusal {
 }
 
 /// `FROM:<path> parameters` -> path without brackets and source route, parameters.
-fn path<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
+fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str, &'a str)> {
     let head = rest.get(..keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {
         return None;
     }
-    let inside = rest[keyword.len()..].trim_ascii_start().strip_prefix('<')?;
+    let rest = rest[keyword.len()..].trim_ascii_start();
+    let Some(inside) = rest.strip_prefix('<') else {
+        let bare = rest.split_once(' ').unwrap_or((rest, ""));
+        return (*clients != Clients::Strangers && !bare.0.is_empty()).then_some(bare);
+    };
     let end = closing_bracket(inside)?;
     let (path, parameters) = (&inside[..end], &inside[end + 1..]);
     if !parameters.is_empty() && !parameters.starts_with(' ') {
@@ -163,8 +203,12 @@ fn closing_bracket(text: &str) -> Option<usize> {
     None
 }
 
-fn address(text: &str, enhanced: &'static str) -> Result<Address, Refusal> {
-    let address = Address::parse(text).map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))?;
+fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Address, Refusal> {
+    let complete = Address::parse(text).or_else(|why| match clients {
+        Clients::Own { origin } if !text.contains('@') => Address::new(text.trim_matches('"'), origin),
+        Clients::Own { .. } | Clients::Strangers => Err(why),
+    });
+    let address = complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))?;
     if address.is_ascii() {
         Ok(address)
     } else {
@@ -181,14 +225,14 @@ mod tests {
     }
 
     fn mail_of(line: &str) -> Mail {
-        match parse(line.as_bytes()).unwrap() {
+        match parse(line.as_bytes(), &Clients::Strangers).unwrap() {
             Command::Mail(mail) => mail,
             other => panic!("{other:?}"),
         }
     }
 
     fn code(line: &str) -> u16 {
-        parse(line.as_bytes()).unwrap_err().code()
+        parse(line.as_bytes(), &Clients::Strangers).unwrap_err().code()
     }
 
     #[test]
@@ -217,11 +261,37 @@ mod tests {
         assert_eq!(code("AUTH PLAIN a b"), 501);
         assert_eq!(code("GET / HTTP/1.1"), 500);
         assert_eq!(code(""), 500);
-        assert_eq!(parse(b"NOOP \xff").unwrap_err().code(), 500);
+        assert_eq!(parse(b"NOOP \xff", &Clients::Strangers).unwrap_err().code(), 500);
     }
 
     #[test]
     fn the_postmaster_needs_no_domain() {
-        assert_eq!(parse(b"RCPT TO:<Postmaster>"), Ok(Command::Rcpt(Recipient::Postmaster)));
+        let postmaster = Recipient { path: Path::Postmaster, asked: Asked::default() };
+        assert_eq!(parse(b"RCPT TO:<Postmaster>", &Clients::Strangers), Ok(Command::Rcpt(postmaster)));
+    }
+
+    #[test]
+    fn programs_of_our_own_are_taken_less_strictly() {
+        let own = Clients::Own { origin: "home.lan".to_owned() };
+        let recipient = |line: &str| match parse(line.as_bytes(), &own).unwrap() {
+            Command::Rcpt(Recipient { path: Path::Mailbox(address), asked }) => (address.to_string(), asked),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(recipient("RCPT TO:<root>").0, "root@home.lan");
+        assert_eq!(recipient("rcpt to: root").0, "root@home.lan");
+        assert_eq!(recipient("RCPT TO:bob@away.example").0, "bob@away.example");
+        let (_, asked) = recipient("RCPT TO:<bob@away.example> NOTIFY=success ORCPT=rfc822;b+2Bc@away.example");
+        assert_eq!(
+            (asked.notify.as_deref(), asked.orcpt.as_deref()),
+            (Some("SUCCESS"), Some("rfc822;b+2Bc@away.example"))
+        );
+        let Command::Mail(mail) = parse(b"MAIL FROM:<a> RET=full ENVID=a+2Bb", &own).unwrap() else { panic!("MAIL") };
+        assert_eq!(
+            (mail.sender, mail.ret.as_deref(), mail.envid.as_deref()),
+            (mailbox("a@home.lan"), Some("FULL"), Some("a+b"))
+        );
+        for bad in ["RCPT TO:<>", "RCPT TO:", "RCPT TO:<a@>", "RCPT TO:<a@x> NOTIFY=often", "RCPT TO:<a@x> ORCPT=x"] {
+            assert_eq!(parse(bad.as_bytes(), &own).unwrap_err().code(), 501, "{bad}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The transparency of DATA (RFC 5321 section 4.5.2) undone as bytes come in, in
 //! pieces of any size. Only CRLF begins a line and only CRLF `.` CRLF ends the
 //! content: what treats a bare LF as a line end can be made to see a second message
-//! in the middle of the first ("SMTP smuggling").
+//! in the middle of the first ("SMTP smuggling"). Only where a program of the same user
+//! is at the other end of a pipe does a bare LF count.
 
 /// Where in a line the next byte falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +19,15 @@ enum Place {
     Cr,
 }
 
+/// What ends a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LineEnd {
+    /// Nothing else.
+    Crlf,
+    /// Both.
+    CrlfOrLf,
+}
+
 /// What feeding bytes came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fed {
@@ -31,12 +41,13 @@ pub(super) enum Fed {
 #[derive(Debug)]
 pub(super) struct Unstuffer {
     place: Place,
+    line_end: LineEnd,
 }
 
 impl Unstuffer {
     /// At the first byte behind the DATA command's CRLF.
-    pub(super) fn new() -> Self {
-        Self { place: Place::LineStart }
+    pub(super) fn new(line_end: LineEnd) -> Self {
+        Self { place: Place::LineStart, line_end }
     }
 
     /// Hands the content in `input` to `write`, in pieces.
@@ -54,6 +65,10 @@ impl Unstuffer {
                     self.place = Place::DotCr;
                 }
                 (Place::DotCr, b'\n') => return Fed::Ended(at + 1),
+                (Place::Dot, b'\n') if self.line_end == LineEnd::CrlfOrLf => return Fed::Ended(at + 1),
+                (Place::LineStart | Place::Text, b'\n') if self.line_end == LineEnd::CrlfOrLf => {
+                    self.place = Place::LineStart;
+                }
                 (Place::DotCr, _) => {
                     write(b"\r");
                     self.place = if byte == b'\r' { Place::Cr } else { Place::Text };
@@ -92,7 +107,7 @@ mod tests {
     }
 
     fn unstuff<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<u8>, Option<usize>) {
-        let mut unstuffer = Unstuffer::new();
+        let mut unstuffer = Unstuffer::new(LineEnd::Crlf);
         let (mut content, mut before) = (Vec::new(), 0);
         for piece in pieces {
             match unstuffer.feed(piece, &mut |bytes| content.extend_from_slice(bytes)) {
@@ -111,6 +126,15 @@ mod tests {
     fn dots_come_off_and_the_lone_one_ends() {
         assert_eq!(whole(b"..a\r\n.b\r\n...\r\n.\r\nQUIT"), (b".a\r\nb\r\n..\r\n".to_vec(), Some(17)));
         assert_eq!(whole(b".\r\n"), (Vec::new(), Some(3)));
+    }
+
+    #[test]
+    fn where_a_bare_lf_counts_it_ends_lines_and_content() {
+        for wire in [&b"..a\nb\n.\nQUIT"[..], b"..a\nb\n.\r\nQUIT"] {
+            let mut content = Vec::new();
+            let fed = Unstuffer::new(LineEnd::CrlfOrLf).feed(wire, &mut |bytes| content.extend_from_slice(bytes));
+            assert_eq!((fed, content), (Fed::Ended(wire.len() - 4), b".a\nb\n".to_vec()));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::reply::Refusal;
 use crate::config::{Mechanism, Secret};
 use crate::mail::address::{Address, ReversePath};
+use crate::mail::dsn::Dsn;
 use crate::spool::Body;
 
 /// Whether a client must log in.
@@ -22,6 +23,19 @@ pub enum TlsRule {
     Starttls,
     /// None: a pipe, or a socket of this machine.
     Absent,
+}
+
+/// Whose clients these are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clients {
+    /// Anybody's: they keep to the letter of the RFCs.
+    Strangers,
+    /// Programs of the same user on a pipe. Their addresses may lack the domain or the angle brackets, their
+    /// lines may end with LF (nobody stands between to smuggle a message in), and they may ask for reports (DSN).
+    Own {
+        /// Completes addresses without a domain.
+        origin: String,
+    },
 }
 
 /// Bounds on what a client may send.
@@ -54,6 +68,8 @@ pub struct Settings {
     pub tls: TlsRule,
     /// Whether to log in.
     pub login: LoginRule,
+    /// How strictly their words are taken.
+    pub clients: Clients,
     /// Bounds.
     pub limits: Limits,
 }
@@ -78,6 +94,8 @@ pub struct Envelope {
     pub recipients: Vec<Address>,
     /// BODY.
     pub body: Body,
+    /// RET, ENVID, and for each recipient NOTIFY and ORCPT.
+    pub dsn: Dsn,
 }
 
 /// The owner's decisions.

@@ -63,7 +63,7 @@ impl Message for Letter {
 fn open(tls: TlsRule, login: LoginRule) -> (Dialogue<House>, House) {
     let house = House::default();
     let limits = Limits { line: 200, recipients: 2, size: 100, faults: 5, logins: 2 };
-    let settings = Settings { hostname: "mx.example".to_owned(), tls, login, limits };
+    let settings = Settings { hostname: "mx.example".to_owned(), tls, login, limits, clients: Clients::Strangers };
     (Dialogue::new(settings, house.clone()), house)
 }
 

@@ -102,7 +102,7 @@ fn interactive_delivers_only_its_own_message() {
 fn interactive_tells_when_every_recipient_is_refused() {
     let isp = Provider::setup().rule(on(Verb::Rcpt).about("away.example").reply("550 5.1.1 no such user")).start();
     let world = World::at_home(&isp).set("delivery", "interactive");
-    world.send_to(&["nobody@away.example", "noone@away.example"]).code(69).one_line().says("no such user");
+    world.send_to(&["nobody@away.example", "noone@away.example"]).code(69).one_line().says("refused");
 }
 
 #[test]

@@ -29,6 +29,17 @@ fn mail_that_waits_already_is_delivered_when_the_runner_starts() {
 }
 
 #[test]
+fn mail_queued_while_the_runner_starts_is_not_overlooked() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    for sent in 1..=10 {
+        let _runner = world.runner();
+        world.send_to(&["bob@away.example"]).code(0);
+        wait_for("the mail to be delivered", || isp.received() == sent && world.queued().is_empty());
+    }
+}
+
+#[test]
 fn sigterm_and_sigint_end_an_idle_runner_with_success() {
     let isp = Provider::start();
     let world = World::at_home(&isp);

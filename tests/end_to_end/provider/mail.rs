@@ -25,6 +25,8 @@ pub struct Mail {
     pub parameters: Vec<String>,
     /// RCPT TO, those accepted, without angle brackets.
     pub to: Vec<String>,
+    /// Parameters of the RCPTs, in order.
+    pub wishes: Vec<String>,
     /// Content with dots unstuffed, CRLF line ends.
     pub content: Vec<u8>,
 }

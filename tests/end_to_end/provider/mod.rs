@@ -2,6 +2,7 @@
 //! server on loopback with TLS and AUTH; when it goes, it complains of clients that
 //! broke the rules of SMTP.
 
+mod auth;
 mod identity;
 #[cfg(test)]
 mod itself;
@@ -93,6 +94,11 @@ impl Provider {
         password.clone_into(&mut self.shared.credentials.lock().unwrap()[0].1);
     }
 
+    /// Knows one more login.
+    pub fn add_login(&self, username: &str, password: &str) {
+        self.shared.credentials.lock().unwrap().push((username.to_owned(), password.to_owned()));
+    }
+
     /// All messages accepted so far.
     pub fn mails(&self) -> Vec<Mail> {
         self.shared.heard().mails.clone()
@@ -138,6 +144,11 @@ impl Provider {
     /// How many final dots came.
     pub fn dots(&self) -> usize {
         self.shared.heard().dots
+    }
+
+    /// How many flights of replies were sent: what each round trip costs one of.
+    pub fn turns(&self) -> usize {
+        self.shared.turns.load(Ordering::SeqCst)
     }
 
     /// How often a command came.

@@ -6,6 +6,10 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::auth;
 use super::mail::{Login, Mail};
 use super::parse::{code, decode, path_and_parameters, positive};
 use super::rule::{Act, Moment, Verb};
@@ -34,7 +38,7 @@ fn over() -> io::Error {
 impl Session {
     /// Serves until one side has had enough.
     pub fn serve(shared: &Arc<Shared>, tcp: TcpStream, number: usize) -> io::Result<()> {
-        let wire = Wire::new(tcp, shared.manners)?;
+        let wire = Wire::new(tcp, shared.manners, Arc::clone(&shared.turns))?;
         let mut session = Self {
             shared: Arc::clone(shared),
             wire,
@@ -110,6 +114,12 @@ impl Session {
     /// What a client must not do, whatever the server is like.
     fn judge(&self, verb: Verb, line: &str) {
         let more = self.wire.has_more();
+        if verb == Verb::Rcpt && line.contains("> ") && !self.shared.offers(self.tls, "DSN") {
+            self.violation(&format!("{line:?} uses DSN, which was not offered"));
+        }
+        if verb == Verb::Bdat && !self.shared.offers(self.tls, "CHUNKING") {
+            self.violation("BDAT was not offered");
+        }
         let last_of_group =
             matches!(verb, Verb::Ehlo | Verb::StartTls | Verb::Auth | Verb::Data | Verb::Noop | Verb::Quit);
         if more && last_of_group {
@@ -216,7 +226,8 @@ impl Session {
         if !self.tls && !self.shared.allows_clear_auth {
             self.violation("AUTH without TLS");
         }
-        if self.login.is_some() || !matches!(mechanism.as_str(), "PLAIN" | "LOGIN") {
+        let other = auth::KNOWN.contains(&mechanism.as_str()) && self.shared.offers_login(self.tls, &mechanism);
+        if self.login.is_some() || !(other || matches!(mechanism.as_str(), "PLAIN" | "LOGIN")) {
             let refusal =
                 if self.login.is_some() { "503 5.5.1 logged in already" } else { "504 5.5.4 no such mechanism" };
             self.answer(Moment::Command(Verb::Auth), line, refusal)?;
@@ -236,6 +247,9 @@ impl Session {
             return Ok(());
         }
         let initial = words.get(2).map(|text| (*text).to_owned());
+        if other {
+            return self.other_login(&mechanism, initial);
+        }
         let given = if mechanism == "PLAIN" { self.plain(initial)? } else { self.login_exchange(initial)? };
         let Some((username, password)) = given else {
             self.say("501 5.5.2 not the way it is done");
@@ -247,6 +261,30 @@ impl Session {
         self.say(if right { "235 2.7.0 welcome" } else { "535 5.7.8 authentication failed" });
         self.login = right.then_some(login);
         Ok(())
+    }
+
+    fn other_login(&mut self, mechanism: &str, initial: Option<String>) -> io::Result<()> {
+        let mut exchange = auth::Exchange::new(mechanism);
+        let mut message = match (initial, exchange.server_first()) {
+            (Some(text), _) => decode(&text),
+            (None, first) => self.challenge(&STANDARD.encode(first.unwrap_or_default()))?,
+        };
+        loop {
+            let Some(heard) = message else {
+                self.say("501 5.5.2 not the way it is done");
+                return Ok(());
+            };
+            match exchange.hear(&heard, |username| self.shared.password_of(username)) {
+                auth::Said::Challenge(text) => message = self.challenge(&STANDARD.encode(text))?,
+                auth::Said::End { username, right } => {
+                    let login = Login { mechanism: mechanism.to_owned(), username };
+                    self.shared.heard().logins.push((login.clone(), right));
+                    self.say(if right { "235 2.7.0 welcome" } else { "535 5.7.8 authentication failed" });
+                    self.login = right.then_some(login);
+                    return Ok(());
+                }
+            }
+        }
     }
 
     /// One answer to a challenge, decoded; `None` where the client gives up or sends nonsense.
@@ -310,7 +348,8 @@ impl Session {
             Some(_) => "250 2.1.5 ok",
         };
         let said = self.answer(Moment::Command(Verb::Rcpt), line, ordinary)?;
-        if let (true, Some((to, _)), Some(mail)) = (positive(said), parsed, &mut self.transaction) {
+        if let (true, Some((to, parameters)), Some(mail)) = (positive(said), parsed, &mut self.transaction) {
+            mail.wishes.extend(parameters);
             mail.to.push(to);
         }
         Ok(())
@@ -358,6 +397,10 @@ impl Session {
         let ready = self.transaction.as_ref().is_some_and(|mail| !mail.to.is_empty());
         let ordinary = if ready { "250 2.0.0 chunk taken" } else { "503 5.5.1 no valid recipients" };
         if last && ready {
+            // The script may refuse it; else the end of the content is its moment.
+            if self.answer(Moment::Command(Verb::Bdat), line, "")? != 0 {
+                return Ok(());
+            }
             let mut content =
                 self.transaction.as_mut().map(|mail| std::mem::take(&mut mail.content)).unwrap_or_default();
             content.extend_from_slice(&bytes);

@@ -168,6 +168,7 @@ impl Setup {
             script: Mutex::new(self.script),
             heard: Mutex::default(),
             open: Mutex::default(),
+            turns: Arc::default(),
         };
         Provider {
             shared: Arc::new(shared),

@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::identity::Identity;
 use super::mail::{Login, Mail};
@@ -55,6 +56,8 @@ pub struct Shared {
     pub script: Mutex<Script>,
     pub heard: Mutex<Heard>,
     pub open: Mutex<HashMap<usize, TcpStream>>,
+    /// Flights of replies, over all connections.
+    pub turns: Arc<AtomicUsize>,
 }
 
 impl Shared {
@@ -77,6 +80,17 @@ impl Shared {
 
     pub fn wants_login(&self) -> bool {
         !self.credentials.lock().unwrap().is_empty()
+    }
+
+    /// Whether this mechanism is announced.
+    pub fn offers_login(&self, tls: bool, mechanism: &str) -> bool {
+        let mut words =
+            self.offered(tls).iter().filter(|line| line.starts_with("AUTH")).flat_map(|line| line.split([' ', '=']));
+        words.any(|word| word == mechanism)
+    }
+
+    pub fn password_of(&self, username: &str) -> Option<String> {
+        self.credentials.lock().unwrap().iter().find(|(name, _)| name == username).map(|(_, secret)| secret.clone())
     }
 
     pub fn accepts(&self, username: &str, password: &str) -> bool {

@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -27,6 +28,7 @@ struct Stream {
     channel: Channel,
     output: Vec<u8>,
     manners: Manners,
+    turns: Arc<AtomicUsize>,
 }
 
 impl Stream {
@@ -41,6 +43,7 @@ impl Stream {
         if self.output.is_empty() {
             return Ok(());
         }
+        self.turns.fetch_add(1, Ordering::SeqCst);
         let output = std::mem::take(&mut self.output);
         let step = if self.manners.trickles { 1 } else { output.len() };
         for piece in output.chunks(step) {
@@ -70,11 +73,11 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Over a fresh connection, in the clear.
-    pub fn new(tcp: TcpStream, manners: Manners) -> io::Result<Self> {
+    /// Over a fresh connection, in the clear; `turns` counts the flights of replies.
+    pub fn new(tcp: TcpStream, manners: Manners, turns: Arc<AtomicUsize>) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
         let socket = tcp.try_clone()?;
-        let stream = Stream { channel: Channel::Clear(tcp), output: Vec::new(), manners };
+        let stream = Stream { channel: Channel::Clear(tcp), output: Vec::new(), manners, turns };
         Ok(Self { reader: BufReader::with_capacity(65536, stream), socket })
     }
 
@@ -86,8 +89,8 @@ impl Wire {
         while tls.conn.is_handshaking() {
             tls.conn.complete_io(&mut tls.sock)?;
         }
-        let manners = self.reader.get_ref().manners;
-        let stream = Stream { channel: Channel::Tls(tls), output: Vec::new(), manners };
+        let (manners, turns) = (self.reader.get_ref().manners, Arc::clone(&self.reader.get_ref().turns));
+        let stream = Stream { channel: Channel::Tls(tls), output: Vec::new(), manners, turns };
         self.reader = BufReader::with_capacity(65536, stream);
         Ok(())
     }

@@ -9,13 +9,14 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::provider::Provider;
-pub use program::{Ran, Runner, peak_memory};
+#[allow(unused_imports, reason = "the fault tests use `run`, the others the rest")]
+pub use program::{Ran, Runner, peak_memory, run};
 use settings::Settings;
 
 /// How long a test waits for what must come.
@@ -126,7 +127,12 @@ impl World {
         let path = self.dir.path().join(name);
         // A config that is replaced is never seen half-written.
         let fresh = self.dir.path().join(format!("{name}.new"));
-        fs::write(&fresh, text).unwrap();
+        // File times lag a few milliseconds behind the clock: a file written now must not seem older than now.
+        let now = SystemTime::now();
+        wait_for("the time of files to pass", || {
+            fs::write(&fresh, text).unwrap();
+            fs::metadata(&fresh).unwrap().modified().unwrap() >= now
+        });
         fs::set_permissions(&fresh, fs::Permissions::from_mode(mode)).unwrap();
         fs::rename(&fresh, &path).unwrap();
         path
@@ -162,6 +168,12 @@ impl World {
     #[track_caller]
     pub fn postrider(&self, args: &[&str]) -> Ran {
         program::run(self.command(env!("CARGO_BIN_EXE_postrider"), args), b"")
+    }
+
+    /// `postrider ARGS < input`.
+    #[track_caller]
+    pub fn postrider_with(&self, args: &[&str], input: impl AsRef<[u8]>) -> Ran {
+        program::run(self.command(env!("CARGO_BIN_EXE_postrider"), args), input.as_ref())
     }
 
     /// `postrider ARGS < input`, started under one of its other names.

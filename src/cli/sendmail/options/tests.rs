@@ -34,6 +34,7 @@ fn summary(options: &Options) -> String {
     out.push_str(&"v".repeat(options.verbosity));
     match &request.sender {
         Sender::Login => {}
+        Sender::FromField => out.push_str(" f:From"),
         Sender::Given(text) => write!(out, " f={}", shown(text)).unwrap(),
     }
     if let Some(name) = &request.full_name {
@@ -101,6 +102,11 @@ fn every_argument_list_that_callers_make_is_understood() {
         ("- R", " - R"),
         ("-t -- -t", "t -t"),
         ("-i -- -- R", "i -- R"),
+        ("--read-envelope-from -i R", "i f:From R"),
+        ("--read-recipients", "t"),
+        ("-OIgnoreDots -ODeliveryMode=i R", "iI R"),
+        ("-O IgnoreDots=True -O DeliveryMode=b R", "i R"),
+        ("-bms R", " R"),
     ] {
         let options = words(line).unwrap_or_else(|error| panic!("{line}: {error}"));
         assert_eq!(options.mode, Mode::Deliver, "{line}");
@@ -117,13 +123,25 @@ fn a_mode_is_never_taken_for_a_message() {
         ("-bv R", Mode::Verify),
         ("-bi", Mode::Aliases),
         ("-I", Mode::Aliases),
-        ("-bd -q30m", Mode::RunQueue),
-        ("-q", Mode::RunQueue),
-        ("-q R", Mode::RunQueue),
-        ("-qRexample.com", Mode::RunQueue),
+        ("-bi", Mode::Aliases),
+        ("-bC", Mode::Aliases),
+        ("-bd -q30m", Mode::Daemon),
+        ("-q30m -bd", Mode::Daemon),
+        ("-q30m", Mode::Daemon),
+        ("-q1h30m", Mode::Daemon),
+        ("-q", Mode::RunQueue(Vec::new())),
+        ("-q -v", Mode::RunQueue(Vec::new())),
+        ("-qf", Mode::RunQueue(Vec::new())),
+        ("-q R", Mode::RunQueue(Vec::new())),
         ("-bl", Mode::Daemon),
         ("-vbd", Mode::Daemon),
-        ("-bH", Mode::HostStatus),
+        ("-bD", Mode::Foreground),
+        ("-bh", Mode::Nothing),
+        ("-bH", Mode::Nothing),
+        ("-bt", Mode::Nothing),
+        ("-b p", Mode::ListQueue),
+        ("-bs -bm -bp", Mode::ListQueue),
+        ("-bpx", Mode::ListQueue),
     ] {
         assert_eq!(words(line).map(|options| options.mode), Ok(mode), "{line}");
     }
@@ -134,15 +152,92 @@ fn what_is_no_option_is_named() {
     for (line, error) in [
         ("-f", UsageError::MissingValue('f')),
         ("-tif", UsageError::MissingValue('f')),
-        ("-bt", UsageError::UnknownMode("t".to_owned())),
-        ("-bms", UsageError::UnknownMode("ms".to_owned())),
+        ("-bx", UsageError::UnknownMode("x".to_owned())),
+        ("-b", UsageError::MissingValue('b')),
+        ("-qX", UsageError::UnknownSelection("X".to_owned())),
+        ("-q!", UsageError::UnknownSelection("!".to_owned())),
         ("-J", UsageError::UnknownOption("-J".to_owned())),
         ("-tJ", UsageError::UnknownOption("-J".to_owned())),
-        ("--read-envelope-from", UsageError::UnknownOption("--read-envelope-from".to_owned())),
+        ("--read-everything", UsageError::UnknownOption("--read-everything".to_owned())),
     ] {
         assert_eq!(words(line), Err(error), "{line}");
     }
     assert_eq!(read(&[b"-\xff"]), Err(UsageError::UnknownOption("-\u{fffd}".to_owned())));
+}
+
+#[test]
+fn several_selections_hold_together() {
+    for (line, count) in [("-q", 0), ("-qRexample.com", 1), ("-q!Sroot -qRexample.com -qI64A", 3), ("-qGmain", 0)] {
+        let Mode::RunQueue(tests) = words(line).unwrap().mode else { panic!("{line}") };
+        assert_eq!(tests.len(), count, "{line}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_in_reports_is_heeded_or_named() {
+    for (line, notify, ret, envid) in [
+        ("-N never", Some("NEVER"), None, None),
+        ("-Nsuccess,delay -Rfull -VQQ314", Some("SUCCESS,DELAY"), Some("FULL"), Some("QQ314")),
+        ("-N delay -N failure -R hdrs -R full", Some("FAILURE"), Some("FULL"), None),
+        ("-Vid", None, None, None),
+    ] {
+        let options = words(line).unwrap();
+        let dsn = &options.request.dsn;
+        assert_eq!((dsn.notify.as_deref(), dsn.ret.as_deref(), dsn.envid.as_deref()), (notify, ret, envid), "{line}");
+        assert_eq!(options.ignored, [], "{line}");
+    }
+    for line in ["-N often", "-N never,delay", "-R all", "-V ''"] {
+        let options = words(line).unwrap();
+        assert_eq!(options.request.dsn, Dsn::default(), "{line}");
+        assert_eq!(options.ignored.len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn how_errors_are_told_has_four_spellings() {
+    for (letter, errors) in values::ERRORS {
+        let letter = char::from(*letter);
+        for line in [
+            format!("-oe{letter}"),
+            format!("-o e{letter}"),
+            format!("-e{letter}"),
+            format!("-e {letter}"),
+            format!("-OErrorMode={letter}"),
+            format!("-ioe{letter}"),
+        ] {
+            assert_eq!(words(&line).unwrap().errors, *errors, "{line}");
+        }
+    }
+    assert_eq!(words("-oem -oez R").unwrap().errors, Errors::Mail);
+}
+
+#[test]
+fn each_option_is_read_alone_grouped_attached_and_separate() {
+    for Flag { letter, value, .. } in FLAGS {
+        let letter = char::from(*letter);
+        let text = match letter {
+            'b' => "m",
+            'N' => "never",
+            'R' => "full",
+            'V' => "an-id",
+            _ => "0x",
+        };
+        let lines = match value {
+            Value::None => vec![format!("-{letter}"), format!("-i{letter}"), format!("-{letter} -{letter}")],
+            Value::Needed => {
+                vec![
+                    format!("-{letter}{text}"),
+                    format!("-{letter} {text}"),
+                    format!("-i{letter} {text} -{letter}{text}"),
+                ]
+            }
+            Value::Attached => vec![format!("-{letter}"), format!("-i{letter}"), format!("-{letter}0")],
+        };
+        for line in lines {
+            let options = words(&format!("{line} R")).unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(options.request.arguments, [b"R".to_vec()], "{line}");
+        }
+    }
 }
 
 #[test]

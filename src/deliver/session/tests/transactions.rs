@@ -1,10 +1,11 @@
 //! Transactions against scripted servers: a fact per recipient, whatever the server does.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::time::Duration;
 
+use super::super::super::dsn::{RecipientWish, Wishes};
 use super::super::super::scripted::{Peer, Scripted};
-use super::super::{Session, Transaction};
+use super::super::{Body, Session, Transaction};
 use super::{World, open, plain};
 use crate::config::{Account, TlsMode};
 use crate::mail::address::{Address, ReversePath};
@@ -13,21 +14,21 @@ use crate::mail::outcome::{Fact, Phase, Seen};
 const HEADER: &[u8] = b"Subject: hello\r\n";
 const BODY: &[u8] = b"\r\n.one\r\n.\r\nQUIT\r\n";
 
-fn send_body(session: &mut Session, recipients: &[&str], body: &mut dyn Read) -> Vec<Fact> {
+fn send_body(session: &mut Session, recipients: &[&str], body: &dyn Body) -> Vec<Fact> {
     let sender = ReversePath::Mailbox(Address::parse("me@isp.example").unwrap());
     let recipients: Vec<Address> = recipients.iter().map(|r| Address::parse(r).unwrap()).collect();
     session.send(Transaction {
         sender: &sender,
         recipients: &recipients,
+        wishes: Wishes::default(),
         header: HEADER,
         body,
         size: (HEADER.len() + BODY.len()) as u64,
-        eight_bit: true,
     })
 }
 
 fn send(session: &mut Session, recipients: &[&str]) -> Vec<Fact> {
-    send_body(session, recipients, &mut Cursor::new(BODY))
+    send_body(session, recipients, &BODY)
 }
 
 /// `phase code` or `phase word` of each fact.
@@ -80,7 +81,7 @@ fn a_message_for_two_arrives_as_it_is() {
         assert_eq!(
             heard[1..],
             [
-                "MAIL FROM:<me@isp.example> SIZE=33 BODY=8BITMIME",
+                "MAIL FROM:<me@isp.example> SIZE=33",
                 "RCPT TO:<a@x.example>",
                 "RCPT TO:<b@x.example>",
                 "DATA",
@@ -228,7 +229,14 @@ fn a_reply_before_its_time_is_not_taken_for_the_last() {
 }
 
 /// Endless content, as far as a test goes.
+#[derive(Clone, Copy)]
 struct Large(usize);
+
+impl Body for Large {
+    fn open(&self) -> std::io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(*self))
+    }
+}
 
 impl Read for Large {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
@@ -253,7 +261,7 @@ fn what_a_server_says_before_it_closes_amid_the_content_is_read() {
         peer.say("552 5.3.4 too large");
     });
     let mut session = open(&plain(&server), None).0.unwrap();
-    let facts = send_body(&mut session, &["a@x.example"], &mut Large(30_000_000));
+    let facts = send_body(&mut session, &["a@x.example"], &Large(30_000_000));
     assert_eq!(shown(&facts), ["Content 552"]);
     assert!(!session.is_usable());
     server.heard();
@@ -277,7 +285,7 @@ fn one_message_after_the_other_over_tls_however_large() {
     });
     let mut session = open(&world.account(&server, TlsMode::Implicit), None).0.unwrap();
     for size in [630, 630_000] {
-        let facts = send_body(&mut session, &["a@x.example"], &mut Large(size));
+        let facts = send_body(&mut session, &["a@x.example"], &Large(size));
         assert_eq!(shown(&facts), ["FinalDot 250"]);
     }
     session.quit();
@@ -294,6 +302,14 @@ fn a_message_that_cannot_be_read_is_never_ended() {
             Err(std::io::Error::other("disk on fire"))
         }
     }
+    /// Good when it is looked through, bad when it is sent.
+    struct Failing(std::cell::Cell<bool>);
+    impl Body for Failing {
+        fn open(&self) -> std::io::Result<Box<dyn Read + '_>> {
+            if self.0.replace(true) { Ok(Box::new(Broken)) } else { Ok(Box::new(BODY)) }
+        }
+    }
+    let broken = Failing(std::cell::Cell::new(false));
     let server = Scripted::play(|peer| {
         peer.welcome(&["PIPELINING"]);
         for reply in ["250 ok", "250 ok", "354 go"] {
@@ -302,7 +318,7 @@ fn a_message_that_cannot_be_read_is_never_ended() {
         peer.content();
     });
     let mut session = open(&plain(&server), None).0.unwrap();
-    let facts = send_body(&mut session, &["a@x.example"], &mut Broken);
+    let facts = send_body(&mut session, &["a@x.example"], &broken);
     assert_eq!(shown(&facts), ["Content Local"]);
     session.quit();
     assert!(!server.heard().contains(&".".to_owned()));
@@ -379,5 +395,39 @@ fn news_on_an_idle_connection_are_not_the_messages() {
         assert_eq!(shown(&facts), [expected]);
         assert_eq!(facts[0].phase, Phase::Idle);
         assert!(!session.is_usable());
+    }
+}
+
+#[test]
+fn what_the_submitter_wants_to_be_told_of_goes_out_where_dsn_is_offered() {
+    for (offered, mail, rcpt) in [
+        (&["PIPELINING", "DSN"][..], " RET=HDRS ENVID=a+2Bb", " NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;o@x.example"),
+        (&["PIPELINING"], "", ""),
+    ] {
+        let server = Scripted::play(move |peer| {
+            peer.welcome(offered);
+            for reply in ["250 ok", "250 ok", "354 go"] {
+                peer.answer(reply);
+            }
+            peer.content();
+            peer.say("250 queued");
+            peer.answer("221 bye");
+        });
+        let mut session = open(&plain(&server), None).0.unwrap();
+        assert_eq!(session.described().dsn, !mail.is_empty());
+        let recipient = RecipientWish { notify: Some("success,failure"), orcpt: Some("rfc822;o@x.example") };
+        let facts = session.send(Transaction {
+            sender: &ReversePath::Mailbox(Address::parse("me@isp.example").unwrap()),
+            recipients: &[Address::parse("a@x.example").unwrap()],
+            wishes: Wishes { ret: Some("hdrs"), envid: Some("a+b"), recipients: vec![recipient] },
+            header: HEADER,
+            body: &BODY,
+            size: (HEADER.len() + BODY.len()) as u64,
+        });
+        assert_eq!(shown(&facts), ["FinalDot 250"]);
+        session.quit();
+        let heard = server.heard();
+        assert!(heard.contains(&format!("MAIL FROM:<me@isp.example>{mail}")), "{heard:?}");
+        assert!(heard.contains(&format!("RCPT TO:<a@x.example>{rcpt}")), "{heard:?}");
     }
 }

@@ -1,0 +1,168 @@
+//! `postrider check`: everything that would keep mail from leaving, as far as it can be
+//! seen without asking the network, each with its way out. Exit 0, 1 (warnings) or 78.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::exit::{Exit, Failure};
+use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
+use crate::mail::address::Address;
+use crate::spool::Spool;
+use crate::tls::{Client, Roots};
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    Warning,
+    Error,
+}
+
+/// All that was found.
+#[derive(Debug, Default)]
+struct Findings(Vec<(Weight, String)>);
+
+impl Findings {
+    fn error(&mut self, text: impl Into<String>) {
+        self.0.push((Weight::Error, text.into()));
+    }
+
+    fn warning(&mut self, text: impl Into<String>) {
+        self.0.push((Weight::Warning, text.into()));
+    }
+}
+
+/// Checks the config that is named or found.
+pub fn run(named: Option<&Path>) -> Result<Exit, Failure> {
+    let mut findings = Findings::default();
+    let config = match locate::load(named) {
+        Ok(config) => config,
+        Err(error @ (ConfigError::Missing(_) | ConfigError::Unreadable { .. })) => return Err(error.into()),
+        Err(error) => {
+            error.to_string().lines().for_each(|line| findings.error(line));
+            return Ok(report(&findings, None));
+        }
+    };
+    tables(&config, &mut findings);
+    generic_results(&config, &mut findings);
+    senders(&config, &mut findings);
+    accounts(&config, &mut findings);
+    spool(&config, &mut findings);
+    Ok(report(&findings, Some(&config)))
+}
+
+fn report(findings: &Findings, config: Option<&Config>) -> Exit {
+    for (weight, text) in &findings.0 {
+        let word = match weight {
+            Weight::Warning => "warning",
+            Weight::Error => "error",
+        };
+        println!("{word}: {text}");
+    }
+    match (findings.0.iter().any(|(weight, _)| *weight == Weight::Error), findings.0.is_empty()) {
+        (true, _) => Exit::Config,
+        (false, false) => Exit::Warnings,
+        (false, true) => {
+            let shown = config.map(|config| config.path.display().to_string()).unwrap_or_default();
+            println!("{shown}: good");
+            Exit::Ok
+        }
+    }
+}
+
+fn tables(config: &Config, findings: &mut Findings) {
+    let faults = TableSet::load("generic", &config.generic).faults();
+    for fault in faults.into_iter().chain(ArrivalTables::load(&config.rewriting).faults()) {
+        findings.error(fault.to_string());
+    }
+}
+
+/// Rows whose result only the origin completes: no provider knows that.
+fn generic_results(config: &Config, findings: &mut Findings) {
+    for source in &config.generic {
+        let rows = match source {
+            TableSource::Inline(rows) => {
+                rows.iter().map(|(key, value)| ("generic (inline)".to_owned(), key, value.clone())).collect()
+            }
+            TableSource::Text(_) | TableSource::Aliases(_) | TableSource::Pattern(..) => Vec::new(),
+        };
+        for (place, key, value) in rows {
+            if !value.contains('@') {
+                findings.warning(format!("{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{}; write the whole address", config.origin));
+            }
+        }
+        let Some((path, text)) = source.path().and_then(|path| Some((path, std::fs::read_to_string(path).ok()?)))
+        else {
+            continue;
+        };
+        if !matches!(source, TableSource::Text(_)) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with(['#', ' ', '\t'])) {
+            let mut words = line.split_whitespace();
+            if let (Some(key), Some(value), None) = (words.next(), words.next(), words.next())
+                && !value.contains('@')
+            {
+                let place = format!("{}:{}", path.display(), number + 1);
+                findings.warning(format!("{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{}; write the whole address", config.origin));
+            }
+        }
+    }
+}
+
+fn senders(config: &Config, findings: &mut Findings) {
+    let mut owners: HashMap<String, &str> = HashMap::new();
+    for account in &config.accounts {
+        for entry in &account.senders {
+            let whole = if entry.contains('@') { entry.clone() } else { format!("{entry}@{}", config.origin) };
+            let whole = Address::parse(&whole).map_or_else(|_| whole.to_lowercase(), |address| address.folded());
+            if let Some(first) = owners.insert(whole, &account.name) {
+                findings.error(format!(
+                    "\"{entry}\" stands in the `senders` of account {first} and of account {}, where it is never used; \
+                     take it out of one",
+                    account.name
+                ));
+            }
+        }
+    }
+    if config.default_account.is_none() {
+        findings.warning("no `default_account`: mail of senders that no account names waits until one does; set it");
+    }
+}
+
+fn accounts(config: &Config, findings: &mut Findings) {
+    for account in &config.accounts {
+        let name = &account.name;
+        match &account.password {
+            // A command may ask somebody, and a keyring may have to be unlocked: not here.
+            None | Some(Password::Literal(_) | Password::Command(_) | Password::Keyring(_)) => {}
+            Some(password @ (Password::File(_) | Password::Credential(_))) => {
+                if let Err(error) = password.fetch() {
+                    findings.error(format!("account {name}: {error}"));
+                }
+            }
+        }
+        if account.relays.iter().any(|relay| account.tls_mode(relay) != TlsMode::None) {
+            let roots = account.tls_ca.as_deref().map_or(Roots::Platform, Roots::File);
+            if let Err(error) = Client::new(roots) {
+                findings.error(format!("account {name}: {error}"));
+            }
+        } else if account.username.is_some() && !account.allow_plaintext {
+            let local = |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            if account.relays.iter().any(|relay| !local(&relay.host)) {
+                findings.error(format!("account {name}: `tls` is \"none\", and a password is never sent without TLS; set tls = \"starttls\""));
+            }
+        }
+    }
+}
+
+fn spool(config: &Config, findings: &mut Findings) {
+    let shown = config.spool.display();
+    if let Err(error) = Spool::open(&config.spool) {
+        findings.error(format!("the spool {shown} cannot be used: {error}; let this user write there, or set `spool`"));
+        return;
+    }
+    if rustix::fs::access(config.spool.join("queue"), rustix::fs::Access::WRITE_OK).is_err() {
+        findings
+            .error(format!("the spool {shown} cannot be written by this user; run \"chown\" on it, or set `spool`"));
+    }
+}

@@ -1,0 +1,104 @@
+//! `postrider history`: what became of mail that has left the queue, by id, sender,
+//! recipient and time.
+
+use std::io::{self, BufWriter, Write};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::exit::{Exit, Failure};
+use super::queue::{QueueError, printable, quiet};
+use crate::config::{Config, units};
+use crate::spool::history::{self, Ended, Record};
+use crate::spool::{MessageId, Spool};
+
+/// Arguments of `history`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Only these messages
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// Only mail from this sender
+    #[arg(long, value_name = "ADDRESS")]
+    sender: Option<String>,
+    /// Only mail to this recipient
+    #[arg(long, value_name = "ADDRESS")]
+    recipient: Option<String>,
+    /// Only what was finished since then: a time (2026-11-22, 2026-11-22T14:00:00Z) or an age (2d, 4h)
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only what was finished before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what the arguments select, oldest first.
+pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+    let ids = arguments.ids.iter().map(|id| MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone())));
+    let ids: Vec<MessageId> = ids.collect::<Result<_, _>>()?;
+    let since = arguments.since.as_deref().map(moment).transpose()?;
+    let until = arguments.until.as_deref().map(moment).transpose()?;
+    let same =
+        |asked: &Option<String>, text: &str| asked.as_deref().is_none_or(|asked| text.eq_ignore_ascii_case(asked));
+    let is_meant = |record: &Record| {
+        (ids.is_empty() || ids.contains(&record.id))
+            && since.is_none_or(|since| record.finished >= since)
+            && until.is_none_or(|until| record.finished < until)
+            && same(&arguments.sender, &record.sender)
+            && (arguments.recipient.is_none()
+                || record.recipients.iter().any(|r| same(&arguments.recipient, &r.address)))
+    };
+    let Some(spool) = Spool::find(&config.spool)? else { return Ok(Exit::Ok) };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut written = Ok(());
+    history::read(&spool, since, |record, line| {
+        if is_meant(record) {
+            written = if arguments.json { writeln!(out, "{line}") } else { text(record, &mut out) };
+        }
+        written.is_ok()
+    })?;
+    quiet(written.and_then(|()| out.flush()).map_err(QueueError::Output))
+}
+
+/// A time as people write it: an instant, a day, or how long ago.
+fn moment(written: &str) -> Result<Timestamp, Failure> {
+    if let Ok(at) = written.parse() {
+        return Ok(at);
+    }
+    if let Ok(at) = written.parse::<jiff::civil::DateTime>().and_then(|at| at.to_zoned(TimeZone::system())) {
+        return Ok(at.timestamp());
+    }
+    let ago: Result<Duration, _> = units::duration(written);
+    let past = ago.ok().and_then(|ago| SignedDuration::try_from(ago).ok());
+    past.and_then(|ago| Timestamp::now().checked_sub(ago).ok()).ok_or_else(|| {
+        let message =
+            format_args!("{written:?} is no time: write 2026-11-22, 2026-11-22T14:00:00Z, or an age such as 2d");
+        Failure::new(Exit::Usage, message)
+    })
+}
+
+fn text(record: &Record, out: &mut impl Write) -> io::Result<()> {
+    let finished = record.finished.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
+    let sender = if record.sender.is_empty() { "<>" } else { &record.sender };
+    writeln!(out, "{finished}  {}  {:>8}  {}", record.id, record.size, printable(sender))?;
+    for recipient in &record.recipients {
+        let what = word(recipient.status);
+        let reply = if recipient.reply.is_empty() { String::new() } else { format!(" ({})", recipient.reply) };
+        writeln!(out, "    {what:<9}  {}  {}{}", printable(&recipient.address), recipient.dsn, printable(&reply))?;
+    }
+    Ok(())
+}
+
+fn word(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Delivered => "delivered",
+        Ended::Deferred => "deferred",
+        Ended::Refused => "refused",
+        Ended::Unknown => "unknown",
+        Ended::Deleted => "deleted",
+    }
+}

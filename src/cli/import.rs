@@ -1,0 +1,120 @@
+//! `postrider import`: another program's configuration becomes a config file with its
+//! secrets beside it. What it means is decided in `config::import`; here files are read
+//! and written, and nothing is ever overwritten.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::exit::{Exit, Failure};
+use crate::config::caller::Caller;
+use crate::config::import::draft::{Draft, Note};
+use crate::config::import::{self, Given, ImportError, Program};
+use crate::config::{hostname, locate};
+
+/// Arguments of `import`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Whose configuration: postfix, msmtp, nullmailer, ssmtp or dma
+    #[arg(value_parser = program)]
+    program: Program,
+    /// Its folder or file; default: the usual place
+    #[arg(long, value_name = "PATH")]
+    source: Option<PathBuf>,
+    /// The folder to write config.toml and secrets/ into; default: where your config is
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+}
+
+fn program(name: &str) -> Result<Program, String> {
+    let all = [Program::Postfix, Program::Msmtp, Program::Nullmailer, Program::Ssmtp, Program::Dma];
+    let known = all.map(Program::name).join(", ");
+    all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("known are {known}"))
+}
+
+/// Imports.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let caller = Caller::current();
+    let source = source(arguments, caller.home.as_deref());
+    let read = |path: &Path| fs::read_to_string(path);
+    let given = Given { source: &source, hostname: &hostname::this_machine(), read: &read };
+    let draft = import::translate(arguments.program, &given).map_err(|error| match error {
+        ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
+    })?;
+    let folder = match &arguments.output {
+        Some(folder) => folder.clone(),
+        None => usual_output(&caller)?,
+    };
+    let written = write(&folder, &draft, &source.display().to_string())?;
+    for path in written {
+        println!("wrote {}", path.display());
+    }
+    for note in &draft.notes {
+        match note {
+            Note::Changed(what, how) => println!("changed: {what}: {how}"),
+            Note::LeftOut(what, why) => println!("not carried over: {what}: {why}"),
+        }
+    }
+    println!("now run \"postrider --config {} check\"", folder.join("config.toml").display());
+    Ok(Exit::Ok)
+}
+
+fn source(arguments: &Arguments, home: Option<&Path>) -> PathBuf {
+    let source = arguments.source.clone().unwrap_or_else(|| {
+        let places = arguments.program.usual_places(home);
+        places.iter().find(|path| path.exists()).or(places.last()).cloned().unwrap_or_default()
+    });
+    std::path::absolute(&source).unwrap_or(source)
+}
+
+fn usual_output(caller: &Caller) -> Result<PathBuf, Failure> {
+    let path = match caller.home.as_deref().filter(|_| caller.uid != 0) {
+        Some(home) => locate::own_config(home),
+        None => PathBuf::from(locate::SYSTEM_CONFIG),
+    };
+    let folder = path.parent().map(Path::to_owned);
+    folder.ok_or_else(|| Failure::new(Exit::Usage, "name a folder to write into with --output"))
+}
+
+/// Writes secrets first, so that a config never names a file that is not there.
+fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failure> {
+    let config = folder.join("config.toml");
+    let secrets = folder.join("secrets");
+    let with =
+        draft.accounts.iter().filter_map(|account| Some((secrets.join(&account.name), account.secret.as_ref()?)));
+    let with: Vec<_> = with.collect();
+    for path in std::iter::once(&config).chain(with.iter().map(|(path, _)| path)) {
+        if path.symlink_metadata().is_ok() {
+            let shown = path.display();
+            let way_out = "nothing is overwritten: move it away, or name another folder with --output";
+            return Err(Failure::new(Exit::NoPermission, format_args!("{shown} is there already; {way_out}")));
+        }
+    }
+    let failed = |path: &Path, error: io::Error| {
+        Failure::new(
+            Exit::IoError,
+            format_args!("cannot write {}: {error}; name another folder with --output", path.display()),
+        )
+    };
+    let folders = if with.is_empty() { folder } else { &secrets };
+    DirBuilder::new().recursive(true).mode(0o700).create(folders).map_err(|error| failed(folders, error))?;
+    let mut written = Vec::new();
+    for (path, secret) in with {
+        store(&path, secret.expose().as_bytes()).map_err(|error| failed(&path, error))?;
+        written.push(path);
+    }
+    store(&config, draft.config(from).as_bytes()).map_err(|error| failed(&config, error))?;
+    written.push(config);
+    Ok(written)
+}
+
+/// A new file that only its owner reads, on disk.
+fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    if !bytes.ends_with(b"\n") {
+        file.write_all(b"\n")?;
+    }
+    file.sync_all()
+}

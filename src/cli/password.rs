@@ -1,0 +1,146 @@
+//! `postrider password`: puts an account's password where its config says it is kept, takes
+//! it out, or tests that it is there.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+
+use super::exit::{Exit, Failure};
+use crate::config::secret::{SecretError, delete_in_keyring, store_in_keyring};
+use crate::config::{Account, Config, Password, Secret};
+
+/// What to do.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// Ask for the password (or read it from standard input) and keep it
+    Set {
+        /// The account
+        account: String,
+    },
+    /// Take it out of the file or keyring
+    Delete {
+        /// The account
+        account: String,
+    },
+    /// Fetch it as delivery would, without showing it
+    Test {
+        /// The account
+        account: String,
+    },
+}
+
+/// Does it.
+pub fn run(config: &Config, action: &Action) -> Result<Exit, Failure> {
+    let (Action::Set { account } | Action::Delete { account } | Action::Test { account }) = action;
+    let account = config.account(account).ok_or_else(|| {
+        let names: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+        Failure::new(Exit::Usage, format_args!("there is no account {account}; the accounts are {}", names.join(", ")))
+    })?;
+    let name = &account.name;
+    let Some(password) = &account.password else {
+        let way_out = "set username, and password = { file = \"secrets/NAME\" } or { keyring = true }";
+        return Err(Failure::new(
+            Exit::Config,
+            format_args!("account {name} has no password in its config; {way_out}"),
+        ));
+    };
+    match action {
+        Action::Set { .. } => set(account, password)?,
+        Action::Delete { .. } => delete(account, password)?,
+        Action::Test { .. } => drop(password.fetch().map_err(unavailable)?),
+    }
+    println!(
+        "{}",
+        match action {
+            Action::Set { .. } => format!("the password of account {name} is kept"),
+            Action::Delete { .. } => format!("the password of account {name} is gone"),
+            Action::Test { .. } =>
+                format!("the password of account {name} is there; \"postrider flush\" shows whether it is right"),
+        }
+    );
+    Ok(Exit::Ok)
+}
+
+fn unavailable(error: SecretError) -> Failure {
+    Failure::new(Exit::Unavailable, error)
+}
+
+fn set(account: &Account, password: &Password) -> Result<(), Failure> {
+    match password {
+        Password::File(path) => {
+            let secret = ask(&account.name)?;
+            write(path, &secret).map_err(|error| {
+                let shown = path.display();
+                Failure::new(Exit::IoError, format_args!("cannot write {shown}: {error}; let this user write there"))
+            })
+        }
+        Password::Keyring(name) => store_in_keyring(name, &ask(&account.name)?).map_err(unavailable),
+        Password::Literal(_) | Password::Command(_) | Password::Credential(_) => Err(elsewhere(account, password)),
+    }
+}
+
+fn delete(account: &Account, password: &Password) -> Result<(), Failure> {
+    match password {
+        Password::File(path) => fs::remove_file(path)
+            .map_err(|error| Failure::new(Exit::IoError, format_args!("cannot remove {}: {error}", path.display()))),
+        Password::Keyring(name) => delete_in_keyring(name).map_err(unavailable),
+        Password::Literal(_) | Password::Command(_) | Password::Credential(_) => Err(elsewhere(account, password)),
+    }
+}
+
+fn elsewhere(account: &Account, password: &Password) -> Failure {
+    let place = match password {
+        Password::Literal(_) => "in the config file itself; change it there",
+        Password::Command(_) => "with a command of its own; change it with that program",
+        Password::Credential(_) => "with systemd; change the file that LoadCredential= names",
+        Password::File(_) | Password::Keyring(_) => "here",
+    };
+    Failure::new(Exit::Usage, format_args!("the password of account {} is kept {place}", account.name))
+}
+
+/// From the terminal without an echo, else the first line of standard input.
+fn ask(account: &str) -> Result<Secret, Failure> {
+    let stdin = io::stdin();
+    let failed = |error: io::Error| Failure::new(Exit::IoError, format_args!("cannot read the password: {error}"));
+    let mut line = String::new();
+    if stdin.is_terminal() {
+        eprint!("password of account {account}: ");
+        let usual = tcgetattr(&stdin).map_err(|error| failed(error.into()))?;
+        let mut silent = usual.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(|error| failed(error.into()))?;
+        let read = stdin.lock().read_line(&mut line);
+        // The terminal is as it was, whatever came.
+        let restored = tcsetattr(&stdin, OptionalActions::Flush, &usual);
+        eprintln!();
+        read.and(restored.map_err(io::Error::from).map(|()| 0)).map_err(failed)?;
+    } else {
+        stdin.lock().read_line(&mut line).map_err(failed)?;
+    }
+    while line.ends_with(['\n', '\r']) {
+        line.pop();
+    }
+    if line.is_empty() {
+        return Err(Failure::new(Exit::DataError, "the password is empty: nothing was changed"));
+    }
+    Ok(Secret::new(line))
+}
+
+/// A file that only its owner reads, replaced as a whole.
+fn write(path: &Path, secret: &Secret) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let fresh = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).and_then(|mut file| {
+        file.write_all(secret.expose().as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()
+    });
+    written.and_then(|()| fs::rename(&fresh, path)).inspect_err(|_| {
+        // What is half written is of no use to anybody.
+        let _ = fs::remove_file(&fresh);
+    })
+}

@@ -1,0 +1,187 @@
+//! Why a call of sendmail(8) failed, the exit code of each failure, and telling it: one
+//! line on stderr, or nothing where the caller wants to hear nothing.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use super::options::UsageError;
+use super::values::Errors;
+use crate::cli::exit::{self, Exit};
+use crate::config::{ConfigError, TableFault};
+use crate::deliver::plan::NoPlan;
+use crate::spool::SpoolError;
+use crate::submit::admit::AdmitError;
+use crate::submit::complete::EnvelopeError;
+use crate::submit::head::HeadError;
+
+/// What did not come about.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("cannot open the spool: {0}; the message is not sent, try again later")]
+    Spool(SpoolError),
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// Stored, attempted at once, and bounced: the sender has the report.
+    #[error("every recipient refused the message: {0}; it went back to the sender")]
+    Refused(String),
+    /// The sender is told by mail.
+    #[error("{0}")]
+    Returned(Box<Failure>),
+    /// `-bv` for the null sender.
+    #[error("-bv reports by mail to the sender, and the null sender gets none; name one with -f")]
+    NobodyToTell,
+    #[error("{0}; while it is so, mail waits")]
+    Plan(#[from] NoPlan),
+    #[error("cannot make the report: {0}")]
+    Report(String),
+    /// `-bi`.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Tables(Vec<TableFault>),
+    #[error("cannot start {0}: {1}")]
+    Start(&'static str, io::Error),
+    /// The connection of `-bs` broke, or its reason was told over it.
+    #[error("the SMTP client went away: {0}")]
+    Client(io::Error),
+    #[error("{}", .0.message)]
+    Command(exit::Failure),
+}
+
+impl From<exit::Failure> for Failure {
+    fn from(failure: exit::Failure) -> Self {
+        Self::Command(failure)
+    }
+}
+
+impl Failure {
+    /// By what it means (sysexits(3)); sendmail(8) has the table.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::NobodyToTell | Self::Admit(AdmitError::Envelope(EnvelopeError::NoRecipients)) => {
+                Exit::Usage
+            }
+            Self::Head(HeadError::TooLong)
+            | Self::Admit(
+                AdmitError::HeaderTooLong
+                | AdmitError::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }),
+            ) => Exit::DataError,
+            Self::Refused(_) => Exit::Unavailable,
+            Self::Head(HeadError::Read(_))
+            | Self::Admit(AdmitError::Read(_) | AdmitError::Random(_))
+            | Self::Start(..) => Exit::OsError,
+            Self::Client(_) => Exit::IoError,
+            Self::Spool(_)
+            | Self::Admit(
+                AdmitError::TooBig(_)
+                | AdmitError::NoRoom { .. }
+                | AdmitError::Spool(_)
+                | AdmitError::Envelope(EnvelopeError::Table(_)),
+            ) => Exit::TempFail,
+            Self::Report(_) => Exit::Software,
+            Self::Config(_) | Self::Plan(_) | Self::Tables(_) => Exit::Config,
+            Self::Returned(failure) => failure.exit(),
+            Self::Command(failure) => failure.exit,
+        }
+    }
+
+    /// Whether the message itself is at fault, so that its sender can mend it and the spool can store the report.
+    pub(super) fn is_about_the_message(&self) -> bool {
+        match self {
+            Self::Admit(AdmitError::Envelope(EnvelopeError::Table(_))) => false,
+            other => matches!(
+                other,
+                Self::Head(HeadError::TooLong)
+                    | Self::Admit(AdmitError::Envelope(_) | AdmitError::HeaderTooLong | AdmitError::TooBig(_))
+            ),
+        }
+    }
+
+    fn was_told_by_mail(&self) -> bool {
+        matches!(self, Self::Returned(_) | Self::Refused(_))
+    }
+}
+
+/// The name before each complaint.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Program(pub(super) &'static str);
+
+impl Program {
+    /// Says something that changes nothing.
+    pub(super) fn warn(self, what: impl Display) {
+        self.say(&what.to_string());
+    }
+
+    /// Tells a failure as the caller wishes; the code to exit with.
+    pub(super) fn tell(self, failure: &Failure, errors: Errors) -> Exit {
+        match (errors, failure.was_told_by_mail()) {
+            (Errors::Print, _) | (Errors::Mail | Errors::MailAndSucceed, false) => self.say(&failure.to_string()),
+            (Errors::Quiet, _) | (Errors::Mail | Errors::MailAndSucceed, true) => {}
+        }
+        match (errors, failure.was_told_by_mail()) {
+            (Errors::MailAndSucceed, true) => Exit::Ok,
+            _ => failure.exit(),
+        }
+    }
+
+    /// One line on stderr; callers show no more, and some take the first line for all of it.
+    fn say(self, text: &str) {
+        let _ = io::stderr().write_all(line(self, text).as_bytes());
+    }
+}
+
+fn line(Program(program): Program, text: &str) -> String {
+    let mut lines = text.lines();
+    let first = lines.next().unwrap_or_default();
+    let more = match lines.count() {
+        0 => String::new(),
+        more => format!(" (and {more} more)"),
+    };
+    let plain: String = first.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
+    format!("{program}: {plain}{more}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line() {
+        let line = |text| line(Program("sendmail"), text);
+        assert_eq!(line("a\nb\nc"), "sendmail: a (and 2 more)\n");
+        assert_eq!(line("a\x1b[31m"), "sendmail: a?[31m\n");
+        assert_eq!(line(""), "sendmail: \n");
+    }
+
+    #[test]
+    fn exit_codes_say_what_happened() {
+        let envelope = |error| Failure::Admit(AdmitError::Envelope(error));
+        for (failure, code) in [
+            (Failure::Usage(UsageError::MissingValue('f')), 64),
+            (envelope(EnvelopeError::NoRecipients), 64),
+            (Failure::NobodyToTell, 64),
+            (envelope(EnvelopeError::NoUsableRecipient("-i".to_owned())), 65),
+            (Failure::Head(HeadError::TooLong), 65),
+            (Failure::Refused(String::new()), 69),
+            (Failure::Head(HeadError::Read(io::Error::other("x"))), 71),
+            (Failure::Admit(AdmitError::TooBig(1)), 75),
+            (Failure::Config(ConfigError::Missing(Vec::new())), 78),
+            (Failure::Tables(vec![TableFault("x".to_owned())]), 78),
+            (Failure::Returned(Box::new(envelope(EnvelopeError::NoRecipients))), 64),
+        ] {
+            assert_eq!(failure.exit().code(), code, "{failure}");
+        }
+    }
+
+    #[test]
+    fn only_what_was_mailed_back_may_end_well() {
+        let quiet = Program("sendmail");
+        assert_eq!(quiet.tell(&Failure::Refused(String::new()), Errors::MailAndSucceed), Exit::Ok);
+        assert_eq!(quiet.tell(&Failure::Refused(String::new()), Errors::Mail), Exit::Unavailable);
+        assert_eq!(quiet.tell(&Failure::NobodyToTell, Errors::Quiet), Exit::Usage);
+    }
+}

@@ -1,0 +1,217 @@
+//! `sendmail -bs`: SMTP on stdin and stdout, as mail readers speak it to a local
+//! sendmail. Each message goes through the same admission as one on stdin, while it
+//! comes in, and is stored before 250 is said.
+
+use std::io::{self, Read, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::failure::Failure;
+use super::options::Options;
+use super::{Here, Patient};
+use crate::cli::exit::Exit;
+use crate::config::{Delivery, Secret};
+use crate::mail::address::{Address, ReversePath};
+use crate::mail::list::Spec;
+use crate::spool::MessageId;
+use crate::submit::admit::AdmitError;
+use crate::submit::collect::{self, Request, Sender};
+use crate::submit::complete::EnvelopeError;
+use crate::submit::dialogue::{
+    Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
+};
+use crate::submit::hand_over::{self, Show};
+use crate::submit::head::HeadError;
+use crate::submit::input::LoneDot;
+use crate::submit::recipients::{Given, RecipientsFrom};
+use crate::submit::serve;
+
+/// Pieces of content on their way to admission, of 16 KiB at most.
+const PIECES: usize = 16;
+
+/// Recipients of one message.
+const RECIPIENTS: usize = 20_000;
+
+/// Holds the dialogue. A client that just closes has nothing more to say, which is no failure.
+pub(super) fn serve(here: Result<Here, Failure>, options: &Options) -> Result<Exit, Failure> {
+    let mut pipe = Pipe { stdin: Patient(io::stdin()), stdout: io::stdout() };
+    let here = match here {
+        Ok(here) => here,
+        Err(failure) => {
+            // Mail readers show what the server says, not what stands on stderr.
+            let first = failure.to_string().lines().next().unwrap_or_default().to_owned();
+            let _ = pipe.write_all(&Refusal::new(421, "4.3.5", first).to_wire()).and_then(|()| pipe.flush());
+            return Err(failure);
+        }
+    };
+    let limits =
+        Limits { recipients: RECIPIENTS, size: here.config.queue.max_message_size, faults: 100, ..Limits::default() };
+    let settings = Settings {
+        hostname: here.config.hostname.clone(),
+        tls: TlsRule::Absent,
+        login: LoginRule::Absent,
+        clients: Clients::Own { origin: here.config.origin.clone() },
+        limits,
+    };
+    let manner = here.manner(options);
+    let mut dialogue = Dialogue::new(settings, Door { here, manner, request: options.request.clone() });
+    match serve::serve(pipe, &mut dialogue, None) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error) => Err(Failure::Client(error)),
+    }
+}
+
+struct Pipe {
+    stdin: Patient,
+    stdout: io::Stdout,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stdin.read(into)
+    }
+}
+
+impl Write for Pipe {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+}
+
+/// Lets everything in: the client is the user, who may say anything on the command line as well.
+struct Door {
+    here: Here,
+    manner: Delivery,
+    request: Request,
+}
+
+impl Policy for Door {
+    type Message = Letter;
+
+    fn login(&mut self, _username: &str, _password: &Secret) -> Result<(), Refusal> {
+        Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"))
+    }
+
+    fn sender(&mut self, _client: &Client, _sender: &ReversePath) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn recipient(&mut self, _client: &Client, _envelope: &Envelope, _recipient: &Address) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<Letter, Refusal> {
+        let request = Request {
+            sender: Sender::Given(envelope.sender.to_string().into_bytes()),
+            recipients_from: RecipientsFrom::Arguments,
+            // Postfix adds a From without a name to what comes by SMTP.
+            full_name: Some(Vec::new()),
+            lone_dot: LoneDot::IsText,
+            arguments: Vec::new(),
+            dsn: envelope.dsn.clone(),
+            ..self.request.clone()
+        };
+        let recipients = envelope.recipients.iter().map(given).collect();
+        Letter::begin(self.here.clone(), self.manner, request, recipients)
+    }
+}
+
+fn given(address: &Address) -> Given {
+    Given { text: address.to_string(), spec: Spec::Complete(address.clone()) }
+}
+
+/// What goes to the thread that admits.
+enum Piece {
+    Content(Vec<u8>),
+    End,
+}
+
+/// A message that is being admitted as it comes in.
+struct Letter {
+    here: Here,
+    manner: Delivery,
+    pieces: SyncSender<Piece>,
+    admission: Option<JoinHandle<Result<MessageId, Failure>>>,
+}
+
+impl Letter {
+    fn begin(here: Here, manner: Delivery, request: Request, recipients: Vec<Given>) -> Result<Self, Refusal> {
+        let (pieces, receiver) = sync_channel(PIECES);
+        let at = here.clone();
+        let admission = std::thread::Builder::new().name("admission".into()).spawn(move || {
+            let mut collected = collect::collect(request, Content { pieces: receiver, piece: Vec::new(), at: 0 })?;
+            collected.recipients = recipients;
+            at.admit(&mut collected)
+        });
+        let admission = admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot take mail: {error}")))?;
+        Ok(Self { here, manner, pieces, admission: Some(admission) })
+    }
+
+    /// What became of it.
+    fn result(&mut self) -> Result<MessageId, Refusal> {
+        let lost = || Refusal::new(451, "4.3.0", "the message is not stored; try again");
+        let admission = self.admission.take().ok_or_else(lost)?;
+        admission.join().map_err(|_| lost())?.map_err(|failure| refusal(&failure))
+    }
+}
+
+impl Message for Letter {
+    fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
+        if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
+            return Ok(());
+        }
+        // Admission has ended before the message did.
+        self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message is not stored; try again")))
+    }
+
+    fn finish(mut self) -> Result<String, Refusal> {
+        // If nobody takes it, the result says why.
+        let _ = self.pieces.send(Piece::End);
+        let id = self.result()?;
+        // Whatever comes of it, the message is safe, which is all that 250 says.
+        let _ = hand_over::hand_over(&self.here.config, &self.here.spool, &id, self.manner, Show::Nothing);
+        Ok(format!("{id} stored"))
+    }
+}
+
+/// In the class of reply that makes the client keep the message or give it up.
+fn refusal(failure: &Failure) -> Refusal {
+    let (code, enhanced) = match failure {
+        Failure::Admit(AdmitError::TooBig(_)) => (552, "5.3.4"),
+        Failure::Admit(AdmitError::NoRoom { .. }) => (452, "4.3.1"),
+        Failure::Admit(AdmitError::Envelope(EnvelopeError::BadSender { .. })) => (553, "5.1.7"),
+        Failure::Admit(AdmitError::Envelope(EnvelopeError::Table(_))) => (451, "4.3.0"),
+        Failure::Admit(AdmitError::Envelope(_)) => (554, "5.1.3"),
+        Failure::Head(HeadError::TooLong) | Failure::Admit(AdmitError::HeaderTooLong) => (554, "5.6.0"),
+        _ => (451, "4.3.0"),
+    };
+    Refusal::new(code, enhanced, failure.to_string())
+}
+
+/// The content as it comes in; a client that goes away before its end is an error, not the end.
+struct Content {
+    pieces: Receiver<Piece>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Content {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            match self.pieces.recv() {
+                Ok(Piece::Content(piece)) => (self.piece, self.at) = (piece, 0),
+                Ok(Piece::End) => return Ok(0),
+                Err(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let rest = &self.piece[self.at..];
+        let length = rest.len().min(into.len());
+        into[..length].copy_from_slice(&rest[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}

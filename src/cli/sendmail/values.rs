@@ -1,0 +1,285 @@
+//! The values that sendmail(8)'s options take: modes (`-b`), settings (`-o`, `-O`), how
+//! errors are told (`-e`), and which of the queue is meant (`-q`). Options themselves
+//! are in `options`.
+
+use crate::spool::Envelope;
+
+/// What a call is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// `-bm`: take a message.
+    Deliver,
+    /// `-bp`: show the queue.
+    ListQueue,
+    /// `-bs`: SMTP on stdin and stdout.
+    Smtp,
+    /// `-bv`: report on addresses.
+    Verify,
+    /// `-bi`, `-I`: rebuild aliases.
+    Aliases,
+    /// `-bd`, `-bl`, `-q30m`: see that somebody empties the queue.
+    Daemon,
+    /// `-bD`: be that somebody.
+    Foreground,
+    /// `-q...`: attempt what waits, of that what passes all these.
+    RunQueue(Vec<Test>),
+    /// `-bh`, `-bH`, `-bt`: host status and address tests, of which there are none.
+    Nothing,
+}
+
+/// The modes of Sendmail and Postfix; behind the first letter nothing is looked at.
+pub const MODES: &[(u8, Mode)] = &[
+    (b'm', Mode::Deliver),
+    (b'a', Mode::Deliver),
+    (b'p', Mode::ListQueue),
+    (b'P', Mode::ListQueue),
+    (b's', Mode::Smtp),
+    (b'v', Mode::Verify),
+    (b'i', Mode::Aliases),
+    (b'C', Mode::Aliases),
+    (b'd', Mode::Daemon),
+    (b'l', Mode::Daemon),
+    (b'D', Mode::Foreground),
+    (b'h', Mode::Nothing),
+    (b'H', Mode::Nothing),
+    (b't', Mode::Nothing),
+];
+
+/// The mode that `-b` names.
+pub fn mode(value: &[u8]) -> Option<Mode> {
+    let letter = value.first()?;
+    MODES.iter().find(|(known, _)| known == letter).map(|(_, mode)| mode.clone())
+}
+
+/// How soon a message is attempted, where the caller says so (`-od`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// As the config says.
+    AsConfigured,
+    /// `-odi`: before the command ends.
+    AtOnce,
+}
+
+/// How the caller is told of a failure (`-oe`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errors {
+    /// `p`: a line on stderr and the exit status.
+    Print,
+    /// `q`: the exit status only.
+    Quiet,
+    /// `m`, `w`: by mail to the sender, where that is possible; else printed.
+    Mail,
+    /// `e`: the same, and then the exit status is 0.
+    MailAndSucceed,
+}
+
+/// The letters behind `-oe`.
+pub const ERRORS: &[(u8, Errors)] = &[
+    (b'p', Errors::Print),
+    (b'q', Errors::Quiet),
+    (b'm', Errors::Mail),
+    (b'w', Errors::Mail),
+    (b'e', Errors::MailAndSucceed),
+];
+
+/// The way that `-e` names; `None`: an unknown one, which changes nothing.
+pub fn errors(value: &[u8]) -> Option<Errors> {
+    let letter = value.first()?;
+    ERRORS.iter().find(|(known, _)| known == letter).map(|(_, errors)| *errors)
+}
+
+/// What `-o` or `-O` sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// `i`, `IgnoreDots`.
+    LoneDotIsText,
+    /// `d`, `DeliveryMode`.
+    Attempt(Attempt),
+    /// `e`, `ErrorMode`.
+    Errors(Errors),
+    /// Anything else: it means nothing here.
+    Other,
+}
+
+/// Reads what stands behind `-o`.
+pub fn setting(value: &[u8]) -> Setting {
+    match value {
+        [b'i'] => Setting::LoneDotIsText,
+        [b'i', value @ ..] => ignore_dots(value),
+        [b'd', b'i', ..] => Setting::Attempt(Attempt::AtOnce),
+        [b'd', ..] => Setting::Attempt(Attempt::AsConfigured),
+        [b'e', value @ ..] => errors(value).map_or(Setting::Other, Setting::Errors),
+        _ => Setting::Other,
+    }
+}
+
+/// Reads `Name=value`, as behind `-O`.
+pub fn named_setting(text: &[u8]) -> Setting {
+    let (name, value) = text.split_at(text.iter().position(|byte| *byte == b'=').unwrap_or(text.len()));
+    let value = value.get(1..).unwrap_or_default().trim_ascii();
+    match name.trim_ascii().to_ascii_lowercase().as_slice() {
+        b"ignoredots" => ignore_dots(value),
+        b"deliverymode" => setting(&[b"d", value].concat()),
+        b"errormode" => setting(&[b"e", value].concat()),
+        _ => Setting::Other,
+    }
+}
+
+/// Sendmail's truth: a value that begins with f, F, n or N is false.
+fn ignore_dots(value: &[u8]) -> Setting {
+    if matches!(value, [b'f' | b'F' | b'n' | b'N', ..]) { Setting::Other } else { Setting::LoneDotIsText }
+}
+
+/// What `-q` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunQueue {
+    /// `-q`, `-qI...`: what waits and passes, now.
+    Now(Vec<Test>),
+    /// `-q30m`: from time to time.
+    Periodically,
+}
+
+/// A test of a waiting message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Test {
+    what: What,
+    part: String,
+    sense: Sense,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Id,
+    Recipient,
+    Sender,
+    /// Nothing here has what is asked for (a quarantine reason, say).
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sense {
+    Has,
+    HasNot,
+}
+
+impl Test {
+    /// Whether the message has, or has not, the part in its id, in a recipient or in its sender; ignoring case.
+    pub fn passes(&self, envelope: &Envelope) -> bool {
+        let has = |text: &str| text.to_lowercase().contains(&self.part);
+        let found = match self.what {
+            What::Id => has(envelope.id.as_str()),
+            What::Sender => has(&envelope.sender.to_string()),
+            What::Recipient => envelope.recipients.iter().any(|one| has(&one.address.to_string()) || has(&one.given)),
+            What::Absent => false,
+        };
+        found == (self.sense == Sense::Has)
+    }
+}
+
+/// Reads what stands behind `-q`.
+pub fn run_queue(value: &[u8]) -> Option<RunQueue> {
+    let (sense, rest) = match value {
+        [b'!', rest @ ..] => (Sense::HasNot, rest),
+        rest => (Sense::Has, rest),
+    };
+    let test = |what, part: &[u8]| {
+        let part = String::from_utf8_lossy(part).to_lowercase();
+        Some(RunQueue::Now(vec![Test { what, part, sense }]))
+    };
+    match rest {
+        [b'I', part @ ..] => test(What::Id, part),
+        [b'R', part @ ..] => test(What::Recipient, part),
+        [b'S', part @ ..] => test(What::Sender, part),
+        [b'Q' | b'L', ..] => test(What::Absent, b""),
+        _ if sense == Sense::HasNot => None,
+        // In the foreground, and a queue group: there is one queue, and it is run in the foreground.
+        [] | [b'f' | b'G', ..] => Some(RunQueue::Now(Vec::new())),
+        [b'p' | b'0'..=b'9', ..] => Some(RunQueue::Periodically),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on must say so")]
+
+    use super::*;
+    use crate::mail::address::{Mailbox, ReversePath};
+    use crate::spool::{Body, Kind, MessageId, Recipient};
+
+    fn envelope() -> Envelope {
+        Envelope {
+            v: 1,
+            id: MessageId::new(0x1234_5678, 0xABC),
+            arrived: jiff::Timestamp::UNIX_EPOCH,
+            uid: 0,
+            token: String::new(),
+            sender: ReversePath::Null,
+            submitted_sender: None,
+            recipients: vec![Recipient {
+                address: Mailbox::read("bob@Away.example"),
+                given: "bob".to_owned(),
+                notify: None,
+                orcpt: None,
+                refused: None,
+            }],
+            ret: None,
+            envid: None,
+            body: Body::SevenBit,
+            kind: Kind::Mail,
+            about: None,
+            account: None,
+            size: 0,
+            crc32: 0,
+        }
+    }
+
+    fn passes(value: &str) -> bool {
+        match run_queue(value.as_bytes()).unwrap() {
+            RunQueue::Now(tests) => tests.iter().all(|test| test.passes(&envelope())),
+            RunQueue::Periodically => unreachable!("{value} selects"),
+        }
+    }
+
+    #[test]
+    fn the_queue_is_selected_by_parts() {
+        for (value, expected) in [
+            ("", true),
+            ("f", true),
+            ("Gmain", true),
+            ("Raway.EXAMPLE", true),
+            ("Rother", false),
+            ("!Rother", true),
+            ("!Raway", false),
+            ("Sbob", false),
+            ("S", true),
+            ("Iabc", true),
+            ("I0000", true),
+            ("IF00D", false),
+            ("Qspam", false),
+        ] {
+            assert_eq!(passes(value), expected, "-q{value}");
+        }
+        for interval in ["30m", "1h30m", "15", "p5m"] {
+            assert_eq!(run_queue(interval.as_bytes()), Some(RunQueue::Periodically), "-q{interval}");
+        }
+        assert_eq!((run_queue(b"X"), run_queue(b"!"), run_queue(b"!30m")), (None, None, None));
+    }
+
+    #[test]
+    fn settings_have_two_spellings() {
+        for (short, named, setting) in [
+            ("i", "IgnoreDots", Setting::LoneDotIsText),
+            ("iTrue", "ignoredots=true", Setting::LoneDotIsText),
+            ("if", "IgnoreDots=False", Setting::Other),
+            ("di", "DeliveryMode=interactive", Setting::Attempt(Attempt::AtOnce)),
+            ("db", "DeliveryMode=b", Setting::Attempt(Attempt::AsConfigured)),
+            ("em", "ErrorMode=m", Setting::Errors(Errors::Mail)),
+            ("ex", "ErrorMode=x", Setting::Other),
+            ("A/etc/aliases", "AliasFile=/etc/aliases", Setting::Other),
+        ] {
+            assert_eq!(super::setting(short.as_bytes()), setting, "-o{short}");
+            assert_eq!(named_setting(named.as_bytes()), setting, "-O{named}");
+        }
+    }
+}

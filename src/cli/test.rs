@@ -1,0 +1,200 @@
+//! `postrider test`: a live conversation with an account's relay, step by step, and with
+//! `--to` a mail; secrets masked, each failure with its likely cause and cure.
+
+use std::io::Write;
+
+use jiff::Zoned;
+
+use super::exit::{Exit, Failure};
+use crate::config::{Account, Config};
+use crate::deliver::capabilities::{Capabilities, Extension, Size};
+use crate::deliver::dsn::Wishes;
+use crate::deliver::observe::{Observer, Step};
+use crate::deliver::session::{Described, Session, Transaction};
+use crate::mail::address::{Address, ReversePath};
+use crate::mail::outcome::{Fact, Seen};
+use crate::mail::stamp;
+use crate::rules::advice;
+use crate::rules::trouble::{self, Verdict};
+
+/// Arguments of `test`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The account; default: the default account
+    #[arg(value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// Send a short mail to this address as well
+    #[arg(long, value_name = "ADDRESS")]
+    to: Option<String>,
+    /// Envelope sender of that mail; default: the account's own address
+    #[arg(long, value_name = "ADDRESS")]
+    from: Option<String>,
+}
+
+/// Prints every step as it happens.
+struct Printer;
+
+impl Observer for Printer {
+    fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Note(text) => say(&format!("- {text}")),
+            Step::Sent(text) => say(&format!("> {text}")),
+            Step::Received(text) => say(&format!("< {text}")),
+        }
+    }
+}
+
+/// A line on stdout; a reader that has gone is no reason to stop.
+fn say(line: &str) {
+    let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let _ = writeln!(std::io::stdout(), "{clean}");
+}
+
+/// Tests.
+pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+    let account = chosen(config, arguments.account.as_deref())?;
+    let mail =
+        arguments.to.as_deref().map(|to| Mail::new(config, account, to, arguments.from.as_deref())).transpose()?;
+    say(&format!("Account {} ({}):", account.name, relays(account)));
+    let mut session = match Session::open(account, &config.hostname, Box::new(Printer)) {
+        Ok(session) => session,
+        Err(not) => {
+            say("");
+            say(&format!("FAILED at {}: {}", not.relay, not.fact.seen));
+            if let Some(cause) = advice::likely_cause(&not.fact, account) {
+                say(&format!("Likely cause: {cause}."));
+            }
+            return Ok(exit(trouble::classify(&not.fact)));
+        }
+    };
+    let outcome = mail.map(|mail| mail.send(&mut session));
+    let summary = summary(session.described(), session.capabilities());
+    session.quit();
+    say("");
+    say(&summary);
+    Ok(match outcome {
+        None => Exit::Ok,
+        Some(fact) => judge(&fact, account),
+    })
+}
+
+fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Account, Failure> {
+    let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+    let known = known.join(", ");
+    match name.or(config.default_account.as_deref()) {
+        Some(name) => config.account(name).ok_or_else(|| {
+            Failure::new(Exit::Usage, format_args!("no account {name} in {}; there is {known}", config.path.display()))
+        }),
+        None => Err(Failure::new(
+            Exit::Usage,
+            format_args!("which account? There is no default_account; say postrider test with one of {known}"),
+        )),
+    }
+}
+
+fn relays(account: &Account) -> String {
+    account.relays.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What was achieved, in a few lines.
+fn summary(described: &Described, capabilities: &Capabilities) -> String {
+    let over =
+        described.tls.as_deref().map_or_else(|| "in the clear, without TLS".to_owned(), |tls| format!("over {tls}"));
+    let login = match described.auth {
+        Some(mechanism) => format!("the login works ({})", mechanism.name()),
+        None => "no login was made (the account has none)".to_owned(),
+    };
+    let offered = [
+        (Extension::Pipelining, "PIPELINING"),
+        (Extension::EightBitMime, "8BITMIME"),
+        (Extension::SmtpUtf8, "SMTPUTF8"),
+        (Extension::Dsn, "DSN"),
+        (Extension::EnhancedStatusCodes, "ENHANCEDSTATUSCODES"),
+        (Extension::Chunking, "CHUNKING"),
+    ];
+    let mut names: Vec<String> =
+        offered.iter().filter(|(e, _)| capabilities.offers(*e)).map(|(_, name)| (*name).to_owned()).collect();
+    match capabilities.size {
+        Size::Limit(limit) => names.push(format!("messages of up to {limit} octets")),
+        Size::Unlimited | Size::Absent => {}
+    }
+    let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    format!("OK: {} {over}; {login}; it offers {names}", described.relay)
+}
+
+/// The mail of `--to`.
+struct Mail {
+    sender: ReversePath,
+    recipient: Address,
+    header: Vec<u8>,
+    body: Vec<u8>,
+}
+
+impl Mail {
+    fn new(config: &Config, account: &Account, to: &str, from: Option<&str>) -> Result<Self, Failure> {
+        let address = |text: &str| {
+            Address::parse(text)
+                .map_err(|error| Failure::new(Exit::Usage, format_args!("{text} is no address to mail to: {error}")))
+        };
+        let recipient = address(to)?;
+        let Some(sender) = from.or_else(|| advice::own_address(account)) else {
+            let message =
+                format_args!("account {} does not tell its own address; say it with --from ADDRESS", account.name);
+            return Err(Failure::new(Exit::Usage, message));
+        };
+        let sender = address(sender)?;
+        let now = Zoned::now();
+        let id = format!("{:016X}", now.timestamp().as_microsecond());
+        let header = format!(
+            "From: {sender}\r\nTo: {recipient}\r\nSubject: postrider test of account {}\r\nDate: {}\r\nMessage-ID: {}\r\n\
+             Auto-Submitted: auto-generated\r\n",
+            account.name,
+            stamp::date(&now),
+            stamp::message_id(&now, &id, &config.hostname)
+        );
+        let body = format!(
+            "\r\nThis is a test: account {} of postrider on {} can send mail.\r\n",
+            account.name, config.hostname
+        );
+        Ok(Self { sender: ReversePath::Mailbox(sender), recipient, header: header.into(), body: body.into() })
+    }
+
+    fn send(&self, session: &mut Session) -> Fact {
+        let mut facts = session.send(Transaction {
+            sender: &self.sender,
+            recipients: std::slice::from_ref(&self.recipient),
+            wishes: Wishes::default(),
+            header: &self.header,
+            body: &self.body.as_slice(),
+            size: (self.header.len() + self.body.len()) as u64,
+        });
+        // One recipient, one fact.
+        facts.swap_remove(0)
+    }
+}
+
+fn judge(fact: &Fact, account: &Account) -> Exit {
+    let verdict = trouble::classify(fact);
+    match (verdict, &fact.seen) {
+        (Verdict::Delivered, Seen::Reply(reply)) => {
+            say(&format!("The mail was taken: {reply}"));
+        }
+        (_, seen) => {
+            say(&format!("The mail was not taken: {seen}"));
+            if let Some(cause) = advice::likely_cause(fact, account) {
+                say(&format!("Likely cause: {cause}."));
+            }
+        }
+    }
+    exit(verdict)
+}
+
+/// 78: something in the config must change; 69: this mail is refused; 75: try again later.
+fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Delivered => Exit::Ok,
+        Verdict::Refused | Verdict::Sender => Exit::Unavailable,
+        Verdict::Account(_) => Exit::Config,
+        Verdict::Deferred | Verdict::Charged | Verdict::Relay | Verdict::Unknown => Exit::TempFail,
+    }
+}

@@ -1,0 +1,202 @@
+//! main.cf -> [`Draft`]: names, tables, limits and what is left out. Relays and logins are
+//! in `postfix_accounts`, TLS and mechanisms in `postfix_options`.
+
+use super::draft::{Draft, Section};
+use super::maincf::{MainCf, elements};
+use super::{Given, ImportError, postfix_accounts};
+
+/// main.cf's table parameters, and our keys.
+const TABLES: [(&str, &str); 6] = [
+    ("smtp_generic_maps", "generic"),
+    ("canonical_maps", "canonical"),
+    ("sender_canonical_maps", "sender_canonical"),
+    ("recipient_canonical_maps", "recipient_canonical"),
+    ("virtual_alias_maps", "virtual"),
+    ("alias_maps", "aliases"),
+];
+
+/// Parameters whose subject postrider does not have, by the start of their names.
+const NO_SUBJECT: [(&str, &str); 16] = [
+    ("smtpd_", "postrider receives no mail over SMTP"),
+    ("mynetworks", "postrider receives no mail over SMTP"),
+    ("inet_interfaces", "postrider receives no mail over SMTP"),
+    ("relay_domains", "postrider receives no mail over SMTP"),
+    ("mailbox_", "postrider keeps no mailboxes"),
+    ("home_mailbox", "postrider keeps no mailboxes"),
+    ("local_", "postrider delivers nothing locally"),
+    ("alias_database", "tables are read from their text, there is no newaliases step"),
+    ("virtual_alias_domains", "recipients are sent to the relay whatever their domain"),
+    ("biff", "postrider keeps no mailboxes"),
+    ("readme_directory", "it names Postfix's documents"),
+    ("compatibility_level", "it concerns Postfix's own history"),
+    ("append_dot_mydomain", "a domain without a dot stays as it is, as with yes at compatibility level 0 it did not"),
+    ("mail_", "it concerns Postfix's own files or name"),
+    ("queue_directory", "the spool is postrider's own"),
+    ("smtp_header_checks", "postrider changes no header but for addresses"),
+];
+
+/// Translates Postfix's main.cf.
+pub(super) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
+    let text = given.required(&given.file("main.cf"))?;
+    let main = MainCf::new(given, &text);
+    let mut draft = Draft::default();
+    names(&main, &mut draft);
+    for (name, key) in TABLES {
+        table(&main, name, key, &mut draft);
+    }
+    rewriting(&main, &mut draft);
+    postfix_accounts::accounts(&main, &mut draft);
+    limits(&main, &mut draft);
+    transport(&main, &mut draft);
+    destinations(&main, given.hostname, &mut draft);
+    for name in main.unused() {
+        let subject = NO_SUBJECT.iter().find(|(start, _)| name.starts_with(start));
+        draft.left_out(name, subject.map_or("postrider has nothing like it", |(_, why)| why));
+    }
+    draft.left_out("master.cf", "it is not read; options given there with -o are not known");
+    Ok(draft)
+}
+
+fn names(main: &MainCf<'_>, draft: &mut Draft) {
+    if let Some(name) = main.get("myhostname") {
+        draft.top.text("hostname", &name, "myhostname");
+    }
+    if let Some(name) = main.get("smtp_helo_name").filter(|name| Some(name) != main.get("myhostname").as_ref()) {
+        draft.left_out(
+            "smtp_helo_name",
+            format!("EHLO says `hostname`; set it to \"{name}\" if the relay asks for that"),
+        );
+    }
+    let Some(origin) = main.get("myorigin") else { return };
+    if !origin.starts_with('/') {
+        draft.top.text("origin", &origin, "myorigin");
+        return;
+    }
+    match main.read(&main.place(&origin)) {
+        Ok(text) => draft.top.text("origin", text.lines().next().unwrap_or_default().trim(), format!("from {origin}")),
+        Err(error) => draft.left_out("myorigin", format!("cannot read {origin}: {error}; set `origin`")),
+    }
+}
+
+/// One table parameter as a list of sources.
+fn table(main: &MainCf<'_>, name: &str, key: &'static str, draft: &mut Draft) {
+    let mut sources = Vec::new();
+    for element in main.list(name) {
+        match main.table(&element) {
+            Ok(table) => match main.read(&table.path) {
+                Ok(_) => sources.push(format!("{}:{}", table.kind, table.path.display())),
+                Err(error) => {
+                    let place = table.path.display();
+                    draft.left_out(format!("{name} = {element}"), format!("cannot read {place}: {error}"));
+                }
+            },
+            Err(why) => draft.left_out(format!("{name} = {element}"), why),
+        }
+    }
+    if !sources.is_empty() {
+        draft.top.list(key, &sources, name.to_owned());
+    }
+}
+
+fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
+    draft.top.text("recipient_delimiter", &main.get("recipient_delimiter").unwrap_or_default(), "recipient_delimiter");
+    for (name, key) in
+        [("masquerade_domains", "masquerade_domains"), ("masquerade_exceptions", "masquerade_exceptions")]
+    {
+        let values: Vec<String> = main.list(name);
+        if !values.is_empty() {
+            draft.top.list(key, &values, "");
+        }
+    }
+    if main.get("propagate_unmatched_extensions").is_some() {
+        let known = ["canonical", "virtual", "alias", "generic"];
+        let (kept, others): (Vec<String>, Vec<String>) =
+            main.list("propagate_unmatched_extensions").into_iter().partition(|name| known.contains(&name.as_str()));
+        draft.top.list("propagate_extensions", &kept, "propagate_unmatched_extensions");
+        for other in others {
+            draft.left_out(format!("propagate_unmatched_extensions = {other}"), "postrider has no such files");
+        }
+    }
+    for (name, usual) in [
+        ("canonical_classes", "envelope_sender envelope_recipient header_sender header_recipient"),
+        ("sender_canonical_classes", "envelope_sender header_sender"),
+        ("recipient_canonical_classes", "envelope_recipient header_recipient"),
+        ("masquerade_classes", "envelope_sender header_sender header_recipient"),
+    ] {
+        let mut classes = main.list(name);
+        let mut usual = elements(usual);
+        classes.sort();
+        usual.sort();
+        if !classes.is_empty() && classes != usual {
+            draft.left_out(name, format!("the classes are always {}", usual.join(", ")));
+        }
+    }
+}
+
+fn limits(main: &MainCf<'_>, draft: &mut Draft) {
+    match main.get("message_size_limit").as_deref().unwrap_or("10240000") {
+        "0" => draft.left_out("message_size_limit", "there is always a limit; the default is 50MB"),
+        text => match text.parse::<u64>() {
+            Ok(octets) => draft.queue.line("max_message_size", octets.to_string(), "message_size_limit"),
+            Err(_) => draft.left_out("message_size_limit", "it is not a number"),
+        },
+    }
+    for (name, key, unit) in [
+        ("minimal_backoff_time", "retry_min", 's'),
+        ("maximal_backoff_time", "retry_max", 's'),
+        ("maximal_queue_lifetime", "lifetime", 'd'),
+        ("delay_warning_time", "warn_after", 'h'),
+    ] {
+        let Some(text) = main.get(name) else { continue };
+        time(name, key, &text, unit, &mut draft.queue).unwrap_or_else(|why| draft.left_out(name, why));
+    }
+    if main.get("bounce_queue_lifetime").is_some_and(|time| Some(time) != main.get("maximal_queue_lifetime")) {
+        draft.left_out("bounce_queue_lifetime", "bounces live as long as other mail, `lifetime`");
+    }
+}
+
+fn time(name: &str, key: &'static str, text: &str, unit: char, queue: &mut Section) -> Result<(), String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text[digits.len()..].chars().next().unwrap_or(unit);
+    match (digits.trim().parse::<u32>(), unit) {
+        (Ok(0), _) => Err("zero turns it off with Postfix; postrider has its default".to_owned()),
+        (Ok(number), 's' | 'm' | 'h' | 'd' | 'w') => {
+            queue.text(key, &format!("{number}{unit}"), name.to_owned());
+            Ok(())
+        }
+        _ => Err(format!("\"{text}\" is not a time")),
+    }
+}
+
+/// Routes by recipient: there are none, but a row for all is a relay.
+fn transport(main: &MainCf<'_>, draft: &mut Draft) {
+    for element in main.list("transport_maps") {
+        let rows = main.table(&element).and_then(|table| main.rows(&table));
+        match rows {
+            Err(why) => draft.left_out(format!("transport_maps = {element}"), why),
+            Ok(rows) => {
+                for (key, value) in rows.iter().filter(|(key, _)| key != "*") {
+                    let why = "the relay is chosen by the sender, not by the recipient";
+                    draft.left_out(format!("transport_maps row \"{key} {value}\""), why);
+                }
+            }
+        }
+    }
+}
+
+/// Domains that Postfix takes for local and we do not.
+fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
+    let own = main.get("myhostname").unwrap_or_else(|| hostname.to_owned());
+    let origin = main.get("myorigin").unwrap_or_else(|| own.clone());
+    let short = own.split('.').next().unwrap_or_default().to_owned();
+    for name in main.list("mydestination") {
+        if ![own.as_str(), origin.as_str(), short.as_str(), "localhost"]
+            .iter()
+            .any(|own| own.eq_ignore_ascii_case(&name))
+        {
+            let why =
+                "own names are hostname, its short form, origin and localhost; rows for a bare user do not answer here";
+            draft.left_out(format!("mydestination = {name}"), why);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The keys of rewriting on arrival: `canonical` and its like, masquerading, and which
+//! maps propagate extensions.
+
+use toml::de::DeValue;
+
+use super::Surroundings;
+use super::faults::Faults;
+use super::section::Section;
+use super::tables::{Rows, sources};
+use crate::config::{Propagates, Rewriting, TableSource};
+use crate::mail::address::Address;
+
+/// All of them.
+pub(super) fn rewriting(around: &Surroundings, top: &Section, faults: &mut Faults) -> Rewriting {
+    let mut tables = |name, format| -> Vec<TableSource> { sources(name, format, around, top, faults) };
+    let read = Rewriting {
+        canonical: tables("canonical", Rows::Postmap),
+        sender_canonical: tables("sender_canonical", Rows::Postmap),
+        recipient_canonical: tables("recipient_canonical", Rows::Postmap),
+        virtuals: tables("virtual", Rows::Postmap),
+        aliases: tables("aliases", Rows::Aliases),
+        ..Rewriting::default()
+    };
+    Rewriting {
+        masquerade_domains: domains(top, faults),
+        masquerade_exceptions: list(top, "masquerade_exceptions", faults),
+        propagate_extensions: propagates(top, faults).unwrap_or(read.propagate_extensions),
+        ..read
+    }
+}
+
+/// An empty list is as good as none.
+fn list(top: &Section, name: &str, faults: &mut Faults) -> Vec<String> {
+    if top.get(name).is_some_and(|value| matches!(value.get_ref(), DeValue::Array(list) if list.is_empty())) {
+        return Vec::new();
+    }
+    let texts = top.texts(name, faults).unwrap_or_default();
+    texts.into_iter().map(|text| text.value.to_owned()).collect()
+}
+
+fn domains(top: &Section, faults: &mut Faults) -> Vec<String> {
+    let read = list(top, "masquerade_domains", faults);
+    let at = top.get("masquerade_domains").map_or(0, |value| value.span().start);
+    for domain in &read {
+        if Address::new("x", domain.trim_start_matches('!')).is_err() {
+            faults.add(at, "`masquerade_domains` wants domains, \"example.com\" or \"!host.example.com\"");
+        }
+    }
+    read
+}
+
+fn propagates(top: &Section, faults: &mut Faults) -> Option<Vec<Propagates>> {
+    let value = top.get("propagate_extensions")?;
+    let names = list(top, "propagate_extensions", faults);
+    let mut read = Vec::new();
+    for name in names {
+        match Propagates::ALL.into_iter().find(|known| known.name() == name) {
+            Some(known) => read.push(known),
+            None => faults.add(
+                value.span().start,
+                "`propagate_extensions` wants some of \"canonical\", \"virtual\", \"alias\" and \"generic\"",
+            ),
+        }
+    }
+    Some(read)
+}

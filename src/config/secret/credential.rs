@@ -1,0 +1,52 @@
+//! `password = { credential = "NAME" }`: what systemd's `LoadCredential=` put where only
+//! this service reads it (systemd.exec(5), "Credentials").
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{LONGEST, Secret, SecretError, first_line};
+use crate::config::open;
+
+/// Reads the credential now.
+pub(super) fn fetch(name: &str) -> Result<Secret, SecretError> {
+    fetch_in(std::env::var_os("CREDENTIALS_DIRECTORY"), name)
+}
+
+fn fetch_in(folder: Option<OsString>, name: &str) -> Result<Secret, SecretError> {
+    let source = format!("the systemd credential {name}");
+    let Some(folder) = folder else {
+        return Err(SecretError(format!(
+            "{source} is not there: this process was not started with credentials; add LoadCredential={name}:/PATH to its \
+             systemd unit, or write password = {{ file = \"PATH\" }}"
+        )));
+    };
+    let failed = |error: std::io::Error| {
+        SecretError(format!("cannot read {source}: {error}; add LoadCredential={name}:/PATH to the systemd unit"))
+    };
+    // The manager made the folder and its modes: they are not ours to judge.
+    let file: File = open::at_once(&Path::new(&folder).join(name)).map_err(failed)?;
+    let most = LONGEST + 2;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(most));
+    file.take(most as u64).read_to_end(&mut bytes).map_err(failed)?;
+    first_line(&source, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_credential_is_read_from_its_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = || Some(dir.path().as_os_str().to_owned());
+        assert!(fetch_in(folder(), "isp").unwrap_err().to_string().contains("LoadCredential=isp:"));
+        std::fs::write(dir.path().join("isp"), "hunter2\n").unwrap();
+        assert_eq!(fetch_in(folder(), "isp").unwrap().expose(), "hunter2");
+        assert!(fetch_in(None, "isp").unwrap_err().to_string().contains("LoadCredential=isp:"));
+    }
+}

@@ -1,0 +1,43 @@
+//! The tables of admission, loaded together.
+
+use super::{TableFault, TableSet};
+use crate::config::Rewriting;
+
+/// One set per option.
+#[derive(Debug, Default)]
+pub struct ArrivalTables {
+    /// `canonical`.
+    pub canonical: TableSet,
+    /// `sender_canonical`.
+    pub sender_canonical: TableSet,
+    /// `recipient_canonical`.
+    pub recipient_canonical: TableSet,
+    /// `virtual`.
+    pub virtuals: TableSet,
+    /// `aliases`.
+    pub aliases: TableSet,
+}
+
+impl ArrivalTables {
+    /// Loads what the config names.
+    #[must_use]
+    pub fn load(rewriting: &Rewriting) -> Self {
+        Self {
+            canonical: TableSet::load("canonical", &rewriting.canonical),
+            sender_canonical: TableSet::load("sender_canonical", &rewriting.sender_canonical),
+            recipient_canonical: TableSet::load("recipient_canonical", &rewriting.recipient_canonical),
+            virtuals: TableSet::load("virtual", &rewriting.virtuals),
+            aliases: TableSet::load("aliases", &rewriting.aliases),
+        }
+    }
+
+    /// Every fault in them, for `check`.
+    #[must_use]
+    pub fn faults(&self) -> Vec<TableFault> {
+        let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = self;
+        [sender_canonical, recipient_canonical, canonical, virtuals, aliases]
+            .iter()
+            .flat_map(|set| set.faults())
+            .collect()
+    }
+}

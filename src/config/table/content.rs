@@ -1,0 +1,60 @@
+//! What a table file holds, by its format: rows found by their key, or patterns tried in
+//! order. The file itself, and when it is read, is `file`'s.
+
+use super::pattern::{Dialect, Patterns};
+use super::text::Rows;
+
+/// How a table file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Text,
+    Aliases,
+    Patterns(Dialect),
+}
+
+impl Format {
+    /// Pattern tables are never asked for a part of an address.
+    pub(super) fn wants_whole_keys(self) -> bool {
+        match self {
+            Self::Patterns(_) => true,
+            Self::Text | Self::Aliases => false,
+        }
+    }
+}
+
+/// A table file's text, read.
+#[derive(Debug)]
+pub(super) enum Content {
+    Rows(Rows),
+    Patterns(Patterns),
+}
+
+impl Content {
+    /// Never fails: what is wrong is in the rows.
+    pub(super) fn read(format: Format, text: Vec<u8>) -> Self {
+        match format {
+            Format::Text => Self::Rows(Rows::new(text)),
+            Format::Aliases => Self::Rows(Rows::aliases(text)),
+            Format::Patterns(dialect) => Self::Patterns(Patterns::new(&text, dialect)),
+        }
+    }
+
+    /// Line and value, or problem, of the row for a key, given as it is and folded.
+    pub(super) fn find(&self, key: &str, folded: &str) -> Option<(u32, Result<String, String>)> {
+        match self {
+            Self::Rows(rows) => {
+                let found = rows.find(folded)?;
+                Some((found.line, found.value.map_err(|problem| problem.remedy().to_owned())))
+            }
+            Self::Patterns(patterns) => patterns.find(key).map(|answer| (answer.line, answer.value)),
+        }
+    }
+
+    /// Lines and problems of all bad rows.
+    pub(super) fn problems(&self) -> Vec<(u32, String)> {
+        match self {
+            Self::Rows(rows) => rows.problems().map(|(line, problem)| (line, problem.remedy().to_owned())).collect(),
+            Self::Patterns(patterns) => patterns.problems(),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Aliases of envelope recipients: virtual ones for any address, local ones (aliases(5))
+//! for this machine's own, applied until nobody is left to be replaced. What cannot be
+//! delivered to, and circles, are refused with the reason.
+
+use std::path::Path;
+
+use super::arrival::{Arrival, Destination, Step};
+use super::map::{complete, without_extension};
+use crate::config::{Hit, Propagates, Span, TableFault};
+use crate::mail::address::Address;
+use crate::mail::list;
+
+/// No recipient stands for more.
+const MOST: usize = 1000;
+
+/// Included lists within included lists.
+const DEEPEST: usize = 20;
+
+/// What one recipient comes to.
+pub(super) struct Expansion<'a> {
+    rules: Arrival<'a>,
+    /// What is being replaced, outermost first.
+    within: Vec<Address>,
+    found: Vec<Destination>,
+    steps: Vec<Step>,
+}
+
+impl<'a> Expansion<'a> {
+    /// Destinations without doubles, in the order of the rows.
+    pub(super) fn of(
+        rules: Arrival<'a>,
+        address: &Address,
+        steps: Vec<Step>,
+    ) -> Result<(Vec<Destination>, Vec<Step>), TableFault> {
+        let mut expansion = Self { rules, within: Vec::new(), found: Vec::new(), steps };
+        expansion.address(address)?;
+        Ok((expansion.found, expansion.steps))
+    }
+
+    fn address(&mut self, address: &Address) -> Result<(), TableFault> {
+        if self.within.last().is_some_and(|last| last.same_mailbox(address)) {
+            // A row that names itself keeps it: virtual's may still have a local alias.
+            return self.local(address);
+        }
+        if self.within.iter().any(|outer| outer.same_mailbox(address)) {
+            self.circle(address);
+            return Ok(());
+        }
+        if self.within.len() > MOST || self.found.len() > MOST {
+            self.refuse(address, format!("it stands for more than {MOST} addresses; make its aliases shorter"));
+            return Ok(());
+        }
+        let Some(hit) = self.rules.map(&self.rules.tables.virtuals, Propagates::Virtual).many(address)? else {
+            return self.local(address);
+        };
+        self.step("virtual", &hit.key, &joined(&hit.addresses), &hit.place);
+        self.within.push(address.clone());
+        for one in &hit.addresses {
+            self.address(one)?;
+        }
+        self.within.pop();
+        Ok(())
+    }
+
+    fn local(&mut self, address: &Address) -> Result<(), TableFault> {
+        let again = self.steps.iter().any(|step| step.by == "aliases")
+            && self.within.last().is_some_and(|last| last.same_mailbox(address));
+        match self.alias(address)? {
+            Some((hit, key, unmatched)) if !again => {
+                self.step("aliases", &key, &hit.value, &hit.place);
+                self.within.push(address.clone());
+                self.members(address, &hit, &hit.value, unmatched, 0)?;
+                self.within.pop();
+            }
+            _ => self.keep(Destination::Address(address.clone())),
+        }
+        Ok(())
+    }
+
+    /// The row of a local recipient, its key, and the extension that the key does not have.
+    fn alias<'q>(&self, address: &'q Address) -> Result<Option<(Hit, String, &'q str)>, TableFault> {
+        let (config, tables) = (self.rules.config, &self.rules.tables.aliases);
+        if tables.is_empty() || !config.is_own_domain(address.domain()) {
+            return Ok(None);
+        }
+        let local = address.local();
+        if let Some(hit) = tables.lookup(local, Span::Whole)? {
+            return Ok(Some((hit, local.to_lowercase(), "")));
+        }
+        let Some(bare) = without_extension(local, &config.recipient_delimiter) else { return Ok(None) };
+        let hit = tables.lookup(bare, Span::Part)?;
+        Ok(hit.map(|hit| (hit, bare.to_lowercase(), &local[bare.len()..])))
+    }
+
+    /// The values of a row, or of a list that it includes.
+    fn members(
+        &mut self,
+        of: &Address,
+        hit: &Hit,
+        text: &str,
+        unmatched: &str,
+        depth: usize,
+    ) -> Result<(), TableFault> {
+        for item in items(text) {
+            let plain = unquoted(&item);
+            if let Some(path) = plain.strip_prefix(":include:") {
+                if depth >= DEEPEST {
+                    self.refuse(of, format!("{}: lists include one another without end; take one out", hit.place));
+                    continue;
+                }
+                let list = (self.rules.include)(Path::new(path.trim()))?;
+                self.members(of, hit, &list, unmatched, depth + 1)?;
+            } else if let Some(what) = undeliverable(&plain) {
+                self.refuse(of, format!("{}: the alias names {what}; name a mail address in its place", hit.place));
+            } else {
+                self.member(of, hit, &item, unmatched)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, of: &Address, hit: &Hit, item: &str, unmatched: &str) -> Result<(), TableFault> {
+        let config = self.rules.config;
+        let (item, final_one) = item.strip_prefix('\\').map_or((item, false), |item| (item, true));
+        for found in list::parse(item.as_bytes()) {
+            let address = complete(&found.spec, &config.origin).ok_or_else(|| {
+                TableFault(format!("{}: \"{item}\" is no mail address; write user or user@domain", hit.place))
+            })?;
+            let propagates = config.rewriting.propagate_extensions.contains(&Propagates::Alias);
+            let extended = format!("{}{unmatched}", address.local());
+            let address = address.with_local(&extended).ok().filter(|_| propagates).unwrap_or(address);
+            // \user is the mailbox itself; so is a row's own name in it.
+            if final_one || address.same_mailbox(of) {
+                self.keep(Destination::Address(address));
+            } else {
+                self.address(&address)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn circle(&mut self, address: &Address) {
+        let way = joined(&[&self.within[..], std::slice::from_ref(address)].concat()).replace(", ", " -> ");
+        self.refuse(address, format!("its aliases go round in a circle, {way}; take one of these rows out"));
+    }
+
+    fn refuse(&mut self, address: &Address, why: String) {
+        self.keep(Destination::Refused(address.clone(), why));
+    }
+
+    fn keep(&mut self, destination: Destination) {
+        let is_same = |known: &Destination| match (known, &destination) {
+            (Destination::Address(known), Destination::Address(new)) => known.same_mailbox(new),
+            (known, new) => known == new,
+        };
+        if !self.found.iter().any(is_same) {
+            self.found.push(destination);
+        }
+    }
+
+    fn step(&mut self, by: &'static str, key: &str, result: &str, place: &str) {
+        self.steps.push(Step { by, key: key.to_owned(), result: result.to_owned(), place: place.to_owned() });
+    }
+}
+
+fn joined(addresses: &[Address]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What no provider can be given.
+fn undeliverable(item: &str) -> Option<String> {
+    let shown: String = item.chars().take(60).collect();
+    match item.chars().next()? {
+        '|' => Some(format!("a program (\"{shown}\"), and postrider runs none")),
+        '/' => Some(format!("a file (\"{shown}\"), and postrider keeps no mailboxes")),
+        _ => None,
+    }
+}
+
+/// The values between commas and line ends that stand outside of quotes.
+fn items(text: &str) -> Vec<String> {
+    let (mut items, mut item, mut quoted) = (Vec::new(), String::new(), false);
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => {
+                item.push(c);
+                item.extend(chars.next());
+            }
+            ',' | '\n' if !quoted => items.push(std::mem::take(&mut item)),
+            c => {
+                quoted ^= c == '"';
+                item.push(c);
+            }
+        }
+    }
+    items.push(item);
+    items.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+}
+
+/// Without the quotes around all of it.
+fn unquoted(item: &str) -> String {
+    match item.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inside) => inside.replace("\\\"", "\"").replace("\\\\", "\\"),
+        None => item.to_owned(),
+    }
+}

@@ -1,0 +1,176 @@
+//! Changes that people make to queued messages: hold, release, delete, retry. Only whoever
+//! holds the runner's lock makes them, so that no journal has two writers: the runner on
+//! request, or a command that found the lock free.
+
+use std::sync::mpsc::Sender;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::engine::Engine;
+use super::intake::account_for;
+use super::selection::Selection;
+use super::settings::Settings;
+use super::settle;
+use super::watch::Told;
+use crate::events;
+use crate::spool::history;
+use crate::spool::journal::{Journal, Line};
+use crate::spool::{MessageId, SpoolError, Stored};
+
+/// What is to be done with messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Not to be tried until released.
+    Hold,
+    /// To be tried again.
+    Release,
+    /// Out of the queue, without a report; history has it as deleted.
+    Delete,
+    /// Due now; what was set aside in failed/ comes back.
+    Retry,
+}
+
+impl Change {
+    /// As in "3 messages held".
+    #[must_use]
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Hold => "held",
+            Self::Release => "released",
+            Self::Delete => "deleted",
+            Self::Retry => "due now",
+        }
+    }
+}
+
+/// What became of a change to one message.
+#[derive(Debug)]
+pub enum Changed {
+    /// Done.
+    Yes,
+    /// It was so already.
+    WasSo,
+    /// Not done; why.
+    No(String),
+}
+
+/// The messages that are meant, those in failed/ behind those in queue/ where they can be meant at all.
+pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
+    let account = |stored: &Stored| account_for(settings, &stored.envelope);
+    let is_meant = |stored: &Stored| selection.matches(&stored.envelope, || account(stored), &settings.clock);
+    let mut ids = Vec::new();
+    for id in settings.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
+        // One that cannot be read can still be named.
+        let meant = settings.spool.open_message(&id).map_or(!selection.ids.is_empty(), |stored| is_meant(&stored));
+        ids.extend(meant.then_some(id));
+    }
+    let may_be_failed = match change {
+        Change::Hold | Change::Release => false,
+        Change::Delete => !selection.ids.is_empty(),
+        Change::Retry => !selection.is_all(),
+    };
+    if may_be_failed {
+        for id in settings.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
+            let meant = settings.spool.open_failed(&id).map_or(!selection.ids.is_empty(), |stored| is_meant(&stored));
+            ids.extend((meant && !ids.contains(&id)).then_some(id));
+        }
+    }
+    Ok(ids)
+}
+
+/// Changes one message that nobody works on. The caller holds the lock.
+pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
+    let stored = match settings.spool.open_message(id) {
+        Ok(stored) => stored,
+        Err(SpoolError::Gone(_)) => return apply_to_failed(settings, change, id),
+        Err(error) => return Err(error),
+    };
+    let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+    let now = Timestamp::now();
+    match (change, journal.state().held) {
+        (Change::Hold, true) | (Change::Release, false) => Ok(Changed::WasSo),
+        (Change::Hold, false) => journal.append(now, &[Line::Hold]).map(|()| Changed::Yes),
+        (Change::Release, true) => journal.append(now, &[Line::Release]).map(|()| Changed::Yes),
+        (Change::Retry, true) => Ok(Changed::No("it is held: `postrider queue release` lets it go".to_owned())),
+        (Change::Retry, false) => journal.append(now, &[Line::Next(now)]).map(|()| Changed::Yes),
+        (Change::Delete, _) => {
+            history::append(&settings.spool, &settle::deleted(&stored, journal.state(), now))?;
+            journal.append(now, &[Line::Done])?;
+            settings.spool.remove(id)?;
+            events::deleted(id);
+            Ok(Changed::Yes)
+        }
+    }
+}
+
+fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
+    let stored = settings.spool.open_failed(id)?;
+    let now = Timestamp::now();
+    match change {
+        Change::Hold | Change::Release => Err(SpoolError::Gone(id.clone())),
+        Change::Delete => {
+            let state = Journal::peek_failed(&settings.spool, id, stored.envelope.recipients.len())?;
+            history::append(&settings.spool, &settle::deleted(&stored, &state, now))?;
+            settings.spool.remove_failed(id)?;
+            events::deleted(id);
+            Ok(Changed::Yes)
+        }
+        Change::Retry => {
+            stored.verify()?;
+            settings.spool.bring_back(id)?;
+            let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+            journal.append(now, &[Line::Retry])?;
+            events::brought_back(id);
+            Ok(Changed::Yes)
+        }
+    }
+}
+
+impl Engine {
+    /// Makes the change where no session works on the message, and tells of each.
+    pub(super) fn change(&mut self, change: Change, selection: &Selection, answers: &Sender<Told>) {
+        // Who asked may have gone; the change is made all the same.
+        let tell = |told| drop(answers.send(told));
+        match chosen(&self.settings, change, selection) {
+            Ok(ids) => {
+                for id in ids {
+                    tell(self.change_one(change, &id));
+                }
+            }
+            Err(error) => tell(Told::Unchanged(String::new(), error.to_string())),
+        }
+        self.end_rests();
+        tell(Told::Finished);
+    }
+
+    fn change_one(&mut self, change: Change, id: &MessageId) -> Told {
+        if self.schedule.is_active(id) {
+            return Told::Unchanged(id.to_string(), "it is being sent just now; try again in a moment".to_owned());
+        }
+        let changed = apply(&self.settings, change, id);
+        match change {
+            Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Yes)) => {
+                self.schedule.forget(id);
+                self.strike_off(id);
+            }
+            Change::Hold | Change::Delete => {}
+            Change::Release | Change::Retry => {
+                self.take_in(id.clone());
+                self.schedule.hurry(id, self.now());
+            }
+        }
+        told(id, changed)
+    }
+}
+
+/// As it is told to whoever asked.
+#[must_use]
+pub fn told(id: &MessageId, changed: Result<Changed, SpoolError>) -> Told {
+    match changed {
+        Ok(Changed::Yes | Changed::WasSo) => Told::Changed(id.to_string()),
+        Ok(Changed::No(reason)) => Told::Unchanged(id.to_string(), reason),
+        Err(error) => Told::Unchanged(id.to_string(), error.to_string()),
+    }
+}

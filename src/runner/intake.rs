@@ -1,0 +1,153 @@
+//! How messages come into the runner's schedule: from queue/, from inotify, and anew when
+//! the config has changed. What is no message is set aside with its reason; what cannot
+//! be read now is tried again later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::engine::{Engine, later};
+use super::settings::Settings;
+use super::turns::Origin;
+use crate::deliver::plan;
+use crate::events;
+use crate::mail::outcome::Status;
+use crate::rules::retry;
+use crate::spool::journal::{Journal, State};
+use crate::spool::{Envelope, MessageId, SpoolError};
+
+/// When a message that is taken in is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// When its journal says.
+    AsRecorded,
+    /// Now, unless nobody knows what became of its last attempt.
+    Now,
+}
+
+impl Engine {
+    /// Reads queue/ and takes in what is not known yet.
+    pub(super) fn rescan(&mut self) -> Result<(), SpoolError> {
+        self.rescanned = self.now();
+        for id in self.settings.spool.ids()? {
+            self.take_in(id);
+        }
+        Ok(())
+    }
+
+    /// The same; a queue that cannot be listed now is listed later.
+    pub(super) fn rescan_or_later(&mut self) {
+        if let Err(error) = self.rescan() {
+            events::warning(format_args!("{error}; it is looked at again later"));
+        }
+    }
+
+    pub(super) fn take_in(&mut self, id: MessageId) {
+        self.take_in_due(id, Due::AsRecorded);
+    }
+
+    fn take_in_due(&mut self, id: MessageId, due: Due) {
+        if self.schedule.knows(&id) {
+            return;
+        }
+        match self.read(&id) {
+            Ok((_, state)) if state.held && !state.done => {}
+            Ok((envelope, state)) => {
+                let account = account_for(&self.settings, &envelope);
+                let origin = Origin::of(envelope.uid, &envelope.sender.to_string());
+                let due = later(self.now(), self.wait_of(&state, due));
+                self.schedule.add(id, &account, origin, due);
+            }
+            Err(SpoolError::Gone(_)) => {}
+            Err(error) => {
+                let aside = match &error {
+                    SpoolError::Damaged { .. } => set_aside(&self.settings, &id, &error),
+                    _ => Err(error),
+                };
+                if let Err(error) = aside {
+                    events::warning(format_args!("{id}: {error}; it is looked at again later"));
+                    let due = later(self.now(), self.settings.config.queue.retry_min);
+                    self.schedule.add(id, "", Origin::default(), due);
+                }
+            }
+        }
+    }
+
+    fn read(&self, id: &MessageId) -> Result<(Envelope, State), SpoolError> {
+        let envelope = self.settings.spool.open_message(id)?.envelope;
+        let state = Journal::peek(&self.settings.spool, id, envelope.recipients.len())?;
+        Ok((envelope, state))
+    }
+
+    /// The journal has the wall's time, which may have jumped since: no wait is longer than one that is ever set.
+    fn wait_of(&self, state: &State, due: Due) -> Duration {
+        let is_unknown = state.outcomes.iter().flatten().any(|outcome| outcome.status == Status::Unknown);
+        let longest = self.settings.config.queue.retry_max.mul_f64(1.1);
+        let longest = if is_unknown { longest.max(retry::AFTER_UNKNOWN) } else { longest };
+        match (due, state.next) {
+            (Due::Now, _) if !is_unknown => Duration::ZERO,
+            (_, None) => Duration::ZERO,
+            (_, Some(next)) => {
+                Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default().min(longest)
+            }
+        }
+    }
+
+    pub(super) fn reload_if_changed(&mut self) {
+        if self.settings.has_changed() {
+            self.reload();
+        }
+        self.settings.refresh();
+    }
+
+    pub(super) fn reload(&mut self) {
+        match self.settings.reload() {
+            Ok(settings) => {
+                events::reloaded("configuration read again");
+                self.adopt(settings);
+            }
+            Err(error) => {
+                events::reloaded(&format!("warning: configuration not read again, the old one stays: {error}"));
+            }
+        }
+    }
+
+    /// New settings: every waiting message is routed anew and due at once; sessions in hand finish with the old ones.
+    fn adopt(&mut self, settings: Settings) {
+        self.settings = Arc::new(settings);
+        self.end_rests();
+        self.schedule_anew();
+    }
+
+    /// A file that an account or a table needs was written: what waited for it may go.
+    pub(super) fn mended(&mut self) {
+        let before = Arc::clone(&self.settings);
+        self.reload_if_changed();
+        if Arc::ptr_eq(&before, &self.settings) {
+            self.end_rests();
+            self.schedule_anew();
+        }
+    }
+
+    fn schedule_anew(&mut self) {
+        for id in self.schedule.idle() {
+            self.schedule.forget(&id);
+            self.take_in_due(id, Due::Now);
+        }
+    }
+}
+
+/// The account's name, or empty where the config names none (the attempt will say so).
+pub(super) fn account_for(settings: &Settings, envelope: &Envelope) -> String {
+    let tables = settings.generic();
+    plan::account_name(&settings.config, &tables, envelope).unwrap_or_default().to_owned()
+}
+
+/// Moves what is no whole message to failed/, with the reason.
+pub(super) fn set_aside(settings: &Settings, id: &MessageId, damage: &SpoolError) -> Result<(), SpoolError> {
+    let reason = damage.to_string();
+    settings.spool.set_aside(id, &reason)?;
+    events::set_aside(id, &reason);
+    Ok(())
+}

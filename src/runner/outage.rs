@@ -1,0 +1,144 @@
+//! Telling people about an account in trouble, once per outage: a log line of priority
+//! crit, the `on_stuck` command, one mail to postmaster through another account.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::report::postmaster_address;
+use super::settings::Settings;
+use super::settle;
+use crate::events;
+use crate::mail::address::{Mailbox, ReversePath};
+use crate::mail::stamp;
+use crate::spool::health::{Sick, Telling, Trouble};
+use crate::spool::store::Incoming;
+use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, SpoolError};
+
+/// Tells what is to be told now and was not; marks it in `sick`. The id of a mail that was stored.
+pub fn alarm(
+    settings: &Settings,
+    account: &str,
+    sick: &mut Sick,
+    lasted: Duration,
+    works: impl Fn(&str) -> bool,
+) -> Option<MessageId> {
+    let mut tell = |way: Telling, now: bool| {
+        let first = now && !sick.told.contains(&way);
+        if first {
+            sick.told.push(way);
+        }
+        first
+    };
+    let is_owners = sick.trouble != Trouble::Relay;
+    let log = tell(Telling::Log, is_owners);
+    let command = tell(Telling::Command, lasted >= settings.config.on_stuck_after);
+    let mail = tell(Telling::Mail, is_owners);
+    if log {
+        events::account_stuck(account, &sick.reason);
+    }
+    if command {
+        run(settings, account, sick);
+    }
+    if !mail {
+        return None;
+    }
+    let through = settings.config.accounts.iter().map(|account| account.name.as_str()).find(|name| works(name))?;
+    match write(settings, account, sick, through) {
+        Ok(id) => id,
+        Err(error) => {
+            events::warning(error);
+            None
+        }
+    }
+}
+
+/// Starts `on_stuck`, and a thread that waits for its end.
+fn run(settings: &Settings, account: &str, sick: &Sick) {
+    let [program, arguments @ ..] = settings.config.on_stuck.as_slice() else { return };
+    let started = Command::new(program)
+        .args(arguments)
+        .env("POSTRIDER_ACCOUNT", account)
+        .env("POSTRIDER_RELAY", &sick.relay)
+        .env("POSTRIDER_REASON", &sick.reason)
+        .env("POSTRIDER_SINCE", sick.since.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    match started {
+        Ok(mut child) => {
+            // Nobody needs its end but the system, which keeps a dead child until it is asked for.
+            let _ = std::thread::Builder::new().name("on_stuck".into()).spawn(move || child.wait());
+        }
+        Err(error) => events::warning(format_args!("cannot start `on_stuck` ({program}): {error}")),
+    }
+}
+
+/// Stores the mail to postmaster.
+fn write(settings: &Settings, account: &str, sick: &Sick, through: &str) -> Result<Option<MessageId>, SpoolError> {
+    let Some(to) = postmaster_address(&settings.config) else { return Ok(None) };
+    let now = Timestamp::now();
+    let micros = u64::try_from(now.as_microsecond()).unwrap_or_default();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twelve random bits are wanted")]
+    let id = MessageId::new(micros, (settle::chance() * 4095.0) as u16);
+    let envelope = Envelope {
+        v: 1,
+        id: id.clone(),
+        arrived: now,
+        uid: rustix::process::geteuid().as_raw(),
+        token: format!("alarm-{id}"),
+        sender: ReversePath::Null,
+        submitted_sender: None,
+        recipients: vec![Recipient {
+            given: to.to_string(),
+            address: Mailbox::Valid(to.clone()),
+            notify: None,
+            orcpt: None,
+            refused: None,
+        }],
+        ret: None,
+        envid: None,
+        body: Body::SevenBit,
+        kind: Kind::Notice,
+        about: None,
+        account: Some(through.to_owned()),
+        size: 0,
+        crc32: 0,
+    };
+    let host = &settings.config.hostname;
+    let text = format!(
+        "From: Mail system <MAILER-DAEMON@{host}>\n\
+         To: {to}\n\
+         Subject: {host}: mail account {account} needs you\n\
+         Date: {date}\n\
+         Message-ID: <{id}@{host}>\n\
+         Auto-Submitted: auto-generated\n\
+         MIME-Version: 1.0\n\
+         Content-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: 8bit\n\
+         \n\
+         Mail of this machine that goes through the account {account} is not accepted any more.\n\
+         \n\
+         What was seen: {reason}\n\
+         Relay:         {relay}\n\
+         Since:         {since}\n\
+         \n\
+         Nothing is lost: the mail waits in the queue and is sent once this is mended.\n\
+         The account is in {path}; `postrider flush` tries it at once,\n\
+         `postrider status` says how things stand.\n",
+        date = stamp::date(&now.to_zoned(TimeZone::system())),
+        reason = clean(&sick.reason),
+        relay = clean(&sick.relay),
+        since = sick.since,
+        path = settings.config.path.display(),
+    );
+    let mut incoming = Incoming::begin(&settings.spool, envelope)?;
+    incoming.write(text.replace('\n', "\r\n").as_bytes())?;
+    incoming.commit().map(Some)
+}
+
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(900).collect()
+}

@@ -1,0 +1,169 @@
+//! failed/: what was neither delivered nor returned, or was no message at all, each with
+//! ID.reason beside it. Setting aside, looking at it, bringing back, ageing out.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use postrider_drop::durable::{Durable, Folder};
+use rustix::fs::{CWD, OFlags, RenameFlags};
+
+use super::SpoolError;
+use super::entry::Stored;
+use super::id::MessageId;
+use super::queue::{Spool, exists, journal_name, open_regular, unlink};
+
+const FOLDER: &str = "failed";
+const REASON: &str = ".reason";
+
+impl Spool {
+    /// Moves message and journal to failed/ and writes ID.reason beside them, durably.
+    pub fn set_aside(&self, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
+        self.set_name_aside(id.as_str(), reason)?.then_some(()).ok_or_else(|| SpoolError::Gone(id.clone()))?;
+        self.move_journal(id)
+    }
+
+    /// Moves any file of queue/ to failed/; false where it is in neither. One that is there under this name
+    /// already is not replaced: the newcomer gets a number.
+    pub(super) fn set_name_aside(&self, name: &str, reason: &str) -> Result<bool, SpoolError> {
+        let (folder, dir) = self.folder(FOLDER)?;
+        let from = self.dir().join("queue").join(name);
+        let is_waiting = fs::symlink_metadata(&from).is_ok();
+        if !is_waiting && !exists(&dir.join(name))? {
+            return Ok(false);
+        }
+        write_reason(&folder, &dir, name, reason)?;
+        // Content first: a journal without content is harmless, content without journal would be sent anew.
+        if is_waiting {
+            move_beside(&from, &dir, name)?;
+        }
+        folder.sync().map_err(SpoolError::io("sync", &dir))?;
+        self.sync_queue()?;
+        Ok(true)
+    }
+
+    /// The journal follows its message, or goes where the message is in neither folder.
+    pub(super) fn move_journal(&self, id: &MessageId) -> Result<(), SpoolError> {
+        let (folder, dir) = self.folder(FOLDER)?;
+        let path = self.journal_path(id);
+        if !exists(&dir.join(id.as_str()))? {
+            return unlink(&path);
+        }
+        match fs::rename(&path, dir.join(journal_name(id))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("move", path)(error)),
+            Ok(()) | Err(_) => folder.sync().map_err(SpoolError::io("sync", &dir)),
+        }
+    }
+
+    /// Ids of messages in failed/, oldest first. Foreign files there have none.
+    pub fn failed_ids(&self) -> Result<Vec<MessageId>, SpoolError> {
+        let mut ids: Vec<MessageId> = self.failed_names()?.iter().filter_map(|name| MessageId::parse(name)).collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    /// How many things are in failed/, reasons and journals not counted.
+    pub fn failed_count(&self) -> Result<usize, SpoolError> {
+        let is_companion = |name: &String| name.ends_with(REASON) || name.ends_with(".journal");
+        Ok(self.failed_names()?.iter().filter(|name| !is_companion(name)).count())
+    }
+
+    fn failed_names(&self) -> Result<Vec<String>, SpoolError> {
+        let dir = self.dir().join(FOLDER);
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(SpoolError::io("list", &dir))?,
+        };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        names.collect::<io::Result<_>>().map_err(SpoolError::io("list", &dir))
+    }
+
+    pub(super) fn failed_path(&self, name: &str) -> PathBuf {
+        self.dir().join(FOLDER).join(name)
+    }
+
+    /// Opens a message in failed/.
+    pub fn open_failed(&self, id: &MessageId) -> Result<Stored, SpoolError> {
+        let path = self.failed_path(id.as_str());
+        match open_regular(CWD, &path, OFlags::RDONLY) {
+            Ok(file) => Stored::open(file, path, id),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SpoolError::Gone(id.clone())),
+            Err(error) => Err(SpoolError::io("open", path)(error)),
+        }
+    }
+
+    /// Why it is in failed/, in the words that were written then.
+    #[must_use]
+    pub fn failed_reason(&self, id: &MessageId) -> String {
+        let reason = fs::read_to_string(self.failed_path(&format!("{id}{REASON}"))).unwrap_or_default();
+        reason.trim_end().to_owned()
+    }
+
+    /// Back to queue/, with its journal: that first, so that what was delivered is known at every instant.
+    pub fn bring_back(&self, id: &MessageId) -> Result<(), SpoolError> {
+        let (folder, dir) = self.folder(FOLDER)?;
+        for (name, to) in [(journal_name(id), self.journal_path(id)), (id.to_string(), self.message_path(id))] {
+            let from = dir.join(&name);
+            match rustix::fs::renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
+                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+                Err(rustix::io::Errno::EXIST) => return Err(SpoolError::Exists(id.clone())),
+                Err(error) => return Err(SpoolError::io("move", from)(error.into())),
+            }
+            self.sync_queue()?;
+        }
+        folder.sync().map_err(SpoolError::io("sync", &dir))?;
+        unlink(&self.failed_path(&format!("{id}{REASON}")))
+    }
+
+    /// Removes a message of failed/ for good (history comes first).
+    pub fn remove_failed(&self, id: &MessageId) -> Result<(), SpoolError> {
+        for name in [id.to_string(), journal_name(id), format!("{id}{REASON}")] {
+            unlink(&self.failed_path(&name))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was set aside before that, by the time of its reason; the names, for the log.
+    pub fn age_out(&self, lifetime: Duration, age: impl Fn(Timestamp) -> Duration) -> Result<Vec<String>, SpoolError> {
+        let mut gone = Vec::new();
+        for reason in self.failed_names()?.iter().filter(|name| name.ends_with(REASON)) {
+            let path = self.failed_path(reason);
+            let written = fs::metadata(&path).and_then(|file| file.modified()).map(Timestamp::try_from);
+            let Ok(Ok(written)) = written else { continue };
+            let name = reason.trim_end_matches(REASON);
+            if age(written) < lifetime {
+                continue;
+            }
+            unlink(&self.failed_path(name))?;
+            unlink(&self.failed_path(&format!("{name}.journal")))?;
+            unlink(&path)?;
+            gone.push(name.to_owned());
+        }
+        Ok(gone)
+    }
+}
+
+fn move_beside(from: &Path, dir: &Path, name: &str) -> Result<(), SpoolError> {
+    for number in 0..1000_u32 {
+        let to = if number == 0 { dir.join(name) } else { dir.join(format!("{name}-{number}")) };
+        match rustix::fs::renameat_with(CWD, from, CWD, &to, RenameFlags::NOREPLACE) {
+            // A file system that cannot say "do not replace".
+            Err(rustix::io::Errno::INVAL) if !exists(&to)? => {
+                return fs::rename(from, to).map_err(SpoolError::io("move", from));
+            }
+            Err(rustix::io::Errno::EXIST | rustix::io::Errno::INVAL) => {}
+            other => return other.map_err(|error| SpoolError::io("move", from)(error.into())),
+        }
+    }
+    Err(SpoolError::io("move", from)(io::ErrorKind::AlreadyExists.into()))
+}
+
+fn write_reason(folder: &Folder, dir: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {
+    let name = format!("{name}{REASON}");
+    let path = dir.join(&name);
+    let file = Durable::create(folder, 0o600).map_err(SpoolError::io("create", &path))?;
+    writeln!(file.file(), "{}", reason.trim_end()).map_err(SpoolError::io("write", &path))?;
+    file.replace(&name).map_err(|failure| SpoolError::not_kept(path, failure))
+}

@@ -1,0 +1,136 @@
+//! Telling a sender by mail that a message was not taken (`-oem`): what was wrong, and
+//! as much of the message as there is. What was taken and then fails is `runner`'s to report.
+
+use std::io::Read;
+
+use jiff::Zoned;
+
+use super::admit::{AdmitError, Chance, Store, check_room, write_content};
+use super::collect::{Collected, Sender};
+use super::complete::Occasion;
+use crate::config::caller::Caller;
+use crate::config::{self, ArrivalTables, Config};
+use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::stamp;
+use crate::rules::arrival::Arrival;
+use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
+
+/// What cannot be sent, and where it would have come from.
+#[derive(Debug)]
+pub struct Failed<'a, R> {
+    /// The error, as it would be printed.
+    pub why: &'a str,
+    /// The envelope sender, as asked for.
+    pub sender: &'a Sender,
+    /// The message, where its header could be read.
+    pub message: Option<&'a mut Collected<R>>,
+}
+
+/// Stores a report to the sender of what failed; `None` where there is nobody to tell.
+pub fn mail_back<R: Read>(
+    failed: Failed<'_, R>,
+    config: &Config,
+    spool: &Spool,
+    caller: &Caller,
+    now: &Zoned,
+) -> Result<Option<MessageId>, AdmitError> {
+    let blank = blank(caller, now)?;
+    let id = blank.id.clone();
+    // A table that does not answer must not keep the error from being told: generic alone applies, on the way out.
+    let tables = ArrivalTables::default();
+    let arrival = Arrival { config, tables: &tables, include: config::included };
+    let occasion = Occasion { config, caller, now, id: &id, arrival };
+    let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
+    check_room(spool, &config.queue)?;
+    let boundary = format!("{id}/{}", config.hostname);
+    let envelope = Envelope { recipients: recipient(&to), ..blank };
+    let mut store = Store::begin(spool, envelope, &config.queue)?;
+    store.write(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
+    if let Some(message) = failed.message {
+        let part = format!("--{boundary}\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+        store.write(part.as_bytes())?;
+        write_content(&occasion.foreign_header(&message.header), &mut message.body, |bytes| store.write(bytes))?;
+        store.write(b"\r\n")?;
+    }
+    store.write(format!("--{boundary}--\r\n").as_bytes())?;
+    store.commit().map(Some)
+}
+
+fn opening(occasion: &Occasion<'_>, to: &Address, boundary: &str, why: &str) -> String {
+    let Occasion { config, now, id, .. } = occasion;
+    let hostname = &config.hostname;
+    let message_id = stamp::message_id(now, id.as_str(), hostname);
+    let why: String = why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    [
+        &format!("From: Mail Delivery System <MAILER-DAEMON@{hostname}>"),
+        &format!("To: {to}"),
+        "Subject: Mail could not be sent",
+        &format!("Message-Id: {message_id}"),
+        &format!("Date: {}", stamp::date(now)),
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        &format!("Content-Type: multipart/mixed; boundary=\"{boundary}\""),
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        &format!("--{boundary}"),
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        &format!("This is the mail system of {hostname}."),
+        "",
+        "A message that was handed to sendmail under your name could not be sent:",
+        "",
+        &format!("    {why}"),
+        "",
+        "What there is of it is attached.",
+        "",
+        "",
+    ]
+    .join("\r\n")
+}
+
+/// The envelope of a report to somebody.
+pub fn envelope(to: &Address, caller: &Caller, now: &Zoned) -> Result<Envelope, AdmitError> {
+    Ok(Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(caller, now)? })
+}
+
+/// Stores a report that is complete.
+pub fn store(report: Envelope, content: &[u8], config: &Config, spool: &Spool) -> Result<MessageId, AdmitError> {
+    check_room(spool, &config.queue)?;
+    let mut store = Store::begin(spool, report, &config.queue)?;
+    store.write(content)?;
+    store.commit()
+}
+
+fn recipient(to: &Address) -> Vec<Recipient> {
+    vec![Recipient {
+        address: Mailbox::Valid(to.clone()),
+        given: to.to_string(),
+        notify: None,
+        orcpt: None,
+        refused: None,
+    }]
+}
+
+/// An envelope from nobody to nobody, with an id of its own.
+pub fn blank(caller: &Caller, now: &Zoned) -> Result<Envelope, AdmitError> {
+    let chance = Chance::draw()?;
+    Ok(Envelope {
+        v: 1,
+        id: chance.id(now),
+        arrived: now.timestamp(),
+        uid: caller.uid,
+        token: chance.token,
+        sender: ReversePath::Null,
+        submitted_sender: None,
+        recipients: Vec::new(),
+        ret: None,
+        envid: None,
+        body: Body::SevenBit,
+        kind: Kind::Bounce,
+        about: None,
+        account: None,
+        size: 0,
+        crc32: 0,
+    })
+}

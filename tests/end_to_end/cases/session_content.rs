@@ -1,0 +1,151 @@
+//! What the server can take, and what becomes of a message that is more: 8-bit text, long
+//! lines, too many recipients, reports that were asked for, addresses beyond ASCII.
+
+use mail_parser::MessageParser;
+use serde_json::json;
+
+use crate::provider::{Provider, Verb, on};
+use crate::world::World;
+
+const GREETING: &str =
+    "From: Alice <alice>\nTo: bob@away.example\nSubject: Gr\u{fc}\u{df}e\n\nSch\u{f6}ne Gr\u{fc}\u{df}e\n.\n";
+
+#[track_caller]
+fn send(world: &World, input: &str) -> String {
+    world.sendmail(&["-i", "-f", "alice", "--", "bob@away.example"], input).code(0);
+    world.run_once().stderr
+}
+
+#[test]
+fn a_server_with_8bitmime_gets_the_bytes_as_they_are() {
+    let isp = Provider::start();
+    send(&World::at_home(&isp), GREETING);
+    let mail = isp.mail();
+    assert_eq!(mail.parameter("BODY"), Some("8BITMIME"));
+    assert_eq!(mail.body(), "Sch\u{f6}ne Gr\u{fc}\u{df}e\r\n.\r\n".as_bytes());
+    assert_eq!(mail.field("Subject"), "Gr\u{fc}\u{df}e");
+}
+
+#[test]
+fn a_server_without_8bitmime_gets_ascii_that_means_the_same() {
+    let isp = Provider::setup().without("8BITMIME").start();
+    send(&World::at_home(&isp), GREETING);
+    let mail = isp.mail();
+    assert!(mail.content.is_ascii(), "{}", mail.text());
+    assert_eq!((mail.parameter("BODY"), mail.field("Content-Transfer-Encoding").as_str()), (None, "quoted-printable"));
+    let read = MessageParser::new().parse(&mail.content).unwrap();
+    assert_eq!(read.subject(), Some("Gr\u{fc}\u{df}e"));
+    assert_eq!(read.body_text(0).unwrap(), "Sch\u{f6}ne Gr\u{fc}\u{df}e\r\n.\r\n");
+}
+
+#[test]
+fn what_may_not_be_converted_bounces_and_says_why() {
+    let isp = Provider::setup().without("8BITMIME").start();
+    let world = World::at_home(&isp);
+    let signed = "From: alice\nTo: bob@away.example\nContent-Type: multipart/signed; boundary=b\n\n--b\n\nGr\u{fc}\u{df}e\n--b\n\nsig\n--b--\n";
+    send(&world, signed);
+    world.drain();
+    let bounce = isp.mail();
+    assert_eq!(bounce.from, "");
+    let read = MessageParser::new().parse(&bounce.content).unwrap();
+    let text = read.body_text(0).unwrap();
+    assert!(text.contains("signature") && text.contains("5.6.3"), "{text}");
+}
+
+#[test]
+fn a_line_beyond_998_octets_is_encoded_and_arrives_whole() {
+    let isp = Provider::start();
+    let line = "z".repeat(5000);
+    send(&World::at_home(&isp), &format!("From: alice\nTo: bob@away.example\n\n{line}\nend\n"));
+    let mail = isp.mail();
+    assert!(mail.content.split(|byte| *byte == b'\n').all(|line| line.len() <= 999));
+    let read = MessageParser::new().parse(&mail.content).unwrap();
+    assert_eq!(read.body_text(0).unwrap(), format!("{line}\r\nend\r\n"));
+}
+
+#[test]
+fn a_message_over_the_announced_size_is_returned_without_being_sent() {
+    let isp = Provider::setup().size(10_000).start();
+    let world = World::at_home(&isp);
+    send(&world, &format!("From: alice\nTo: bob@away.example\n\n{}", "a line of text\n".repeat(2000)));
+    world.drain();
+    assert_eq!(isp.mail().from, "", "only the bounce");
+    assert!(isp.mail().text().contains("10000"), "{}", isp.mail().text());
+}
+
+#[test]
+fn recipients_beyond_the_servers_limit_go_in_further_transactions_of_the_same_attempt() {
+    let isp = Provider::setup().recipients_per_message(2).start();
+    let world = World::at_home(&isp);
+    let all = ["a@x.example", "b@x.example", "c@x.example", "d@x.example", "e@x.example"];
+    world.send_to(&all).code(0);
+    world.run_once();
+    assert_eq!(world.queued().len(), 0);
+    let mails = isp.mails();
+    let groups: Vec<Vec<String>> = mails.iter().map(|mail| mail.to.clone()).collect();
+    assert_eq!(groups.concat(), all);
+    assert_eq!((mails.len(), isp.connections()), (3, 1));
+    assert!(mails.iter().all(|mail| mail.content == mails[0].content), "each got all of it");
+}
+
+#[test]
+fn content_is_never_sent_uncalled_for_unless_the_account_says_so() {
+    let isp = Provider::setup().offers("CHUNKING").start();
+    send(&World::at_home(&isp), GREETING);
+    assert_eq!((isp.received(), isp.count(Verb::Bdat), isp.count(Verb::Data)), (1, 0, 1));
+}
+
+#[test]
+fn early_content_arrives_octet_for_octet_and_large_content_is_called_for() {
+    let isp = Provider::setup().offers("CHUNKING").start();
+    let world = World::at_home(&isp).account_keys("isp", &[("early_data", json!(true))]);
+    send(&world, GREETING);
+    assert_eq!(isp.mail().body(), "Sch\u{f6}ne Gr\u{fc}\u{df}e\r\n.\r\n".as_bytes());
+    assert_eq!((isp.count(Verb::Bdat), isp.count(Verb::Data)), (1, 0));
+    send(&world, &format!("From: alice\nTo: bob@away.example\n\n{}", "QUIT\n".repeat(20_000)));
+    assert_eq!((isp.received(), isp.count(Verb::Bdat), isp.count(Verb::Data)), (2, 1, 1));
+}
+
+#[test]
+fn a_server_that_offers_chunks_and_has_none_is_told_with_the_key_to_change() {
+    let isp = Provider::setup().offers("CHUNKING").rule(on(Verb::Bdat).reply_and_close("502 5.5.1 what")).start();
+    let world = World::at_home(&isp).account_keys("isp", &[("early_data", json!(true))]);
+    let said = send(&world, GREETING);
+    assert!(said.contains("early_data = false"), "{said}");
+    assert_eq!((isp.received(), world.queued().len()), (0, 1), "it waits, nothing bounces");
+}
+
+#[test]
+fn addresses_beyond_ascii_go_where_they_are_taken_and_bounce_elsewhere() {
+    let isp = Provider::setup().offers("SMTPUTF8").start();
+    let world = World::at_home(&isp);
+    world.send_to(&["j\u{fc}rgen@b\u{fc}cher.example"]).code(0);
+    world.run_once();
+    let mail = isp.mail();
+    assert_eq!(mail.to, ["j\u{fc}rgen@xn--bcher-kva.example"]);
+    assert!(mail.parameters.iter().any(|parameter| parameter == "SMTPUTF8"), "{:?}", mail.parameters);
+
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["j\u{fc}rgen@b\u{fc}cher.example"]).code(0);
+    world.run_once();
+    world.drain();
+    assert!(isp.mail().text().contains("SMTPUTF8") && isp.mail().from.is_empty());
+
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["info@b\u{fc}cher.example"]).code(0);
+    world.run_once();
+    assert_eq!(isp.mail().to, ["info@xn--bcher-kva.example"], "a domain alone needs no extension");
+}
+
+#[test]
+fn a_refused_sender_is_told_with_the_row_that_mends_it() {
+    let isp =
+        Provider::setup().rule(on(Verb::Mail).reply("553 5.7.1 Sender address rejected: not owned by user")).start();
+    let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["owner@isp.example"]))]);
+    let said = send(&world, GREETING);
+    assert!(said.contains("does not let account isp send as me@isp.example"), "{said}");
+    assert!(said.contains("\"alice@home.lan\" = \"owner@isp.example\""), "{said}");
+    assert_eq!(world.queued().len(), 1);
+}

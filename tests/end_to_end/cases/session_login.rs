@@ -1,0 +1,153 @@
+//! Logging in: which mechanism is taken, what is never tried twice, and what the user
+//! is told where nothing fits.
+
+use serde_json::json;
+
+use crate::provider::{Provider, Setup, Verb, auth_answer, on};
+use crate::world::World;
+
+/// A provider that announces these mechanisms only, and no secret of which may be readable.
+fn offering(line: &str) -> Setup {
+    Provider::setup().without("AUTH").offers(line)
+}
+
+/// Sends one mail; what the program said.
+#[track_caller]
+fn attempt(world: &World) -> String {
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once().stderr
+}
+
+#[test]
+fn each_mechanism_alone_logs_in() {
+    for mechanism in ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"] {
+        let isp = offering(&format!("AUTH {mechanism}")).start();
+        let world = World::at_home(&isp);
+        attempt(&world);
+        assert_eq!(isp.mail().login.unwrap().mechanism, mechanism);
+        assert_eq!(isp.logins().len(), 1, "{mechanism}");
+    }
+}
+
+#[test]
+fn the_safest_offered_one_is_taken() {
+    for (offered, taken) in [
+        ("AUTH LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256", "SCRAM-SHA-256"),
+        ("AUTH LOGIN PLAIN CRAM-MD5 SCRAM-SHA-1", "SCRAM-SHA-1"),
+        ("AUTH LOGIN PLAIN CRAM-MD5 XOAUTH2", "CRAM-MD5"),
+        ("AUTH=LOGIN PLAIN", "PLAIN"),
+    ] {
+        let isp = offering(offered).start();
+        attempt(&World::at_home(&isp));
+        assert_eq!(isp.mail().login.unwrap().mechanism, taken, "{offered}");
+    }
+}
+
+#[test]
+fn only_allowed_ones_are_taken() {
+    let isp = offering("AUTH PLAIN LOGIN SCRAM-SHA-256").start();
+    attempt(&World::at_home(&isp).account_keys("isp", &[("auth", json!(["login"]))]));
+    assert_eq!(isp.mail().login.unwrap().mechanism, "LOGIN");
+}
+
+#[test]
+fn a_password_with_everything_in_it_logs_in() {
+    for mechanism in ["PLAIN", "SCRAM-SHA-256", "CRAM-MD5"] {
+        let isp = offering(&format!("AUTH {mechanism}")).login("me,=@isp.example", "p\u{e4}ss, \"w\u{f6}rd\"=").start();
+        let world = World::at_home(&isp);
+        if mechanism == "SCRAM-SHA-256" {
+            // Its user names are escaped, which this provider does not undo.
+            isp.add_login("me=2C=3D@isp.example", "p\u{e4}ss, \"w\u{f6}rd\"=");
+        }
+        let said = attempt(&world);
+        assert_eq!(isp.received(), 1, "{mechanism}: {said}\n{}", isp.transcript());
+    }
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_and_with_no_other_mechanism() {
+    for offered in ["AUTH PLAIN LOGIN SCRAM-SHA-256 CRAM-MD5", "AUTH PLAIN LOGIN CRAM-MD5", "AUTH PLAIN LOGIN"] {
+        let isp = offering(offered).start();
+        let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
+        let said = attempt(&world);
+        assert_eq!((isp.logins().len(), isp.count(Verb::Auth), isp.received()), (1, 1, 0), "{offered}");
+        assert!(said.contains("535") && !said.contains("wrong horse"), "{said}");
+        assert_eq!(world.queued().len(), 1);
+    }
+}
+
+#[test]
+fn a_mechanism_that_is_offered_and_then_unknown_gives_way_to_the_next() {
+    for code in ["504 5.5.4 what is that", "502 5.5.1 no", "500 what"] {
+        let isp = offering("AUTH PLAIN SCRAM-SHA-256").rule(on(Verb::Auth).about("SCRAM").reply(code)).start();
+        attempt(&World::at_home(&isp));
+        assert_eq!(isp.mail().login.unwrap().mechanism, "PLAIN");
+    }
+}
+
+#[test]
+fn where_nothing_fits_the_words_say_what_was_offered_and_what_to_change() {
+    for (offered, words) in [
+        ("AUTH GSSAPI NTLM", &["GSSAPI, NTLM", "postrider speaks"][..]),
+        ("AUTH XOAUTH2", &["XOAUTH2", "xoauth2", "auth in [account.isp]", "token"]),
+        ("AUTH EXTERNAL", &["EXTERNAL", "tls_client_cert"]),
+        ("AUTH", &["no login"]),
+        ("AUTH=", &["no login"]),
+    ] {
+        let isp = offering(offered).start();
+        let world = World::at_home(&isp);
+        let said = attempt(&world);
+        for word in words {
+            assert!(said.contains(word), "{offered}: {said}");
+        }
+        assert_eq!((isp.count(Verb::Auth), world.queued().len()), (0, 1), "{offered}");
+    }
+}
+
+#[test]
+fn tokens_log_in_and_a_rejected_one_is_fetched_anew_once() {
+    for (mechanism, name) in [("XOAUTH2", "xoauth2"), ("OAUTHBEARER", "oauthbearer")] {
+        let isp = offering(&format!("AUTH {mechanism} PLAIN")).login("me@isp.example", "fresh-token").start();
+        let world = World::at_home(&isp);
+        let script = format!("cd {}; cat token; printf 'fresh-token\\n' > token", world.path("").display());
+        world.file("token", "stale-token\n", 0o600);
+        let command = json!({ "command": ["/bin/sh", "-c", script] });
+        let world = world.account_keys("isp", &[("password", command), ("auth", json!([name]))]);
+        let said = attempt(&world);
+        assert_eq!(isp.received(), 1, "{said}\n{}", isp.transcript());
+        assert_eq!(isp.logins().iter().map(|(_, right)| *right).collect::<Vec<_>>(), [false, true], "{mechanism}");
+        assert!(!said.contains("stale-token"));
+    }
+}
+
+#[test]
+fn a_token_that_stays_wrong_is_told_and_not_tried_on_and_on() {
+    let isp = offering("AUTH XOAUTH2").login("me@isp.example", "other").start();
+    let keys = [("password", json!({ "command": ["/bin/echo", "stale"] })), ("auth", json!(["xoauth2"]))];
+    let world = World::at_home(&isp).account_keys("isp", &keys);
+    let said = attempt(&world);
+    assert_eq!((isp.logins().len(), world.queued().len()), (1, 1));
+    assert!(said.contains("535"), "{said}");
+}
+
+#[test]
+fn a_server_that_does_not_prove_that_it_knows_the_password_gets_no_mail() {
+    let isp = offering("AUTH SCRAM-SHA-256").rule(on(Verb::Auth).reply("235 2.7.0 come in, whoever you are")).start();
+    let world = World::at_home(&isp);
+    let said = attempt(&world);
+    assert_eq!((isp.received(), isp.count(Verb::Mail), world.queued().len()), (0, 0, 1));
+    assert!(said.contains("did not prove"), "{said}");
+}
+
+#[test]
+fn a_login_that_ends_in_a_closed_connection_waits() {
+    for setup in
+        [offering("AUTH PLAIN").rule(on(Verb::Auth).close()), offering("AUTH LOGIN").rule(auth_answer().close())]
+    {
+        let isp = setup.start();
+        let world = World::at_home(&isp);
+        attempt(&world);
+        assert!(isp.received() <= 1);
+        assert_eq!(isp.received() + world.queued().len(), 1);
+    }
+}

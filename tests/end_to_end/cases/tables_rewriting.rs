@@ -1,0 +1,234 @@
+//! Tables and rewriting through the real programs: what arrives at the provider is what
+//! Postfix would have made of it, and what `route` had said.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::provider::Provider;
+use crate::world::World;
+
+/// A table file that is old enough to be read at once.
+fn table(world: &World, name: &str, text: &str) {
+    let path = world.file(name, text, 0o644);
+    let then = std::time::SystemTime::now() - std::time::Duration::from_mins(1);
+    std::fs::File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+}
+
+#[test]
+fn a_pattern_table_gives_addresses_their_internet_form() {
+    let isp = Provider::start();
+    let world = World::new().account("isp", &isp).set("generic", json!(["regexp:generic.re", "pcre:generic.pcre"]));
+    table(&world, "generic.re", "# own\n/^root@home\\.lan$/ admin@isp.example\n");
+    table(&world, "generic.pcre", "if /@home\\.lan$/\n/^([^@+]+)(?:\\+[^@]*)?@/ his+$1@isp.example\nendif\n");
+    world
+        .sendmail(&["-f", "alice", "root", "b@x.example"], "From: Alice <alice+x>\nTo: root, b@x.example\n\nhi\n")
+        .code(0);
+    world.run_once();
+    let mail = isp.mail();
+    assert_eq!(mail.from, "his+alice@isp.example");
+    assert_eq!(mail.to, ["admin@isp.example", "b@x.example"]);
+    assert_eq!(mail.field("From"), "Alice <his+alice@isp.example>");
+    assert_eq!(mail.field("To"), "admin@isp.example, b@x.example");
+}
+
+#[test]
+fn arrival_rewrites_in_postfix_s_order() {
+    let isp = Provider::start();
+    let world = World::new()
+        .account("isp", &isp)
+        .set("sender_canonical", json!([{ "alice": "Alice.Smith@box.home.lan" }]))
+        .set("canonical", json!([{ "bob@home.lan": "Bob.Jones@box.home.lan" }]))
+        .set("masquerade_domains", json!(["home.lan"]))
+        .set("virtual", json!([{ "Bob.Jones@box.home.lan": "bob@isp.example, root" }]))
+        .set("aliases", "aliases")
+        .set("generic", json!([{ "Alice.Smith@home.lan": "alice@isp.example" }]));
+    table(&world, "aliases", "root: admin\nadmin: boss@isp.example\n");
+    world.sendmail(&["-f", "alice", "bob+x"], "From: alice\nTo: bob+x\nSubject: alice\n\nhi\n").code(0);
+    world.run_once();
+    let mail = isp.mail();
+    assert_eq!(mail.from, "alice@isp.example");
+    assert_eq!(mail.to, ["bob+x@isp.example", "boss@isp.example"]);
+    assert_eq!(mail.field("From"), "alice@isp.example");
+    assert_eq!(mail.field("To"), "Bob.Jones+x@home.lan");
+    assert_eq!(mail.field("Subject"), "alice");
+}
+
+#[test]
+fn an_alias_for_a_program_bounces_with_the_reason() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    table(&world, "aliases", "robot: \"|/usr/bin/robot -v\"\nlist: robot, bob@x.example\n");
+    world.send_to(&["list"]).code(0);
+    world.drain();
+    let mails = isp.mails();
+    let bounce = mails.iter().find(|mail| mail.from.is_empty()).expect("a bounce");
+    let text = String::from_utf8_lossy(bounce.body()).replace("=\r\n", "").replace("\r\n", " ");
+    assert!(text.contains("postrider runs none"), "{text}");
+    assert!(mails.iter().any(|mail| mail.to == ["bob@x.example"]), "the others get theirs");
+}
+
+#[test]
+fn a_table_of_arrival_that_is_missing_keeps_the_mail_with_its_caller() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("canonical", "missing");
+    let ran = world.send_to(&["bob@x.example"]).code(75);
+    assert!(ran.stderr.contains("missing") && ran.stderr.lines().count() == 1, "{}", ran.stderr);
+    assert!(world.queued().is_empty());
+    table(&world, "missing", "");
+    world.send_to(&["bob@x.example"]).code(0);
+}
+
+#[test]
+fn a_forced_from_stands_in_envelope_and_header_but_not_for_the_null_sender() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("from", json!("only@isp.example"))]);
+    world.send_to(&["bob@x.example"]).code(0);
+    world.run_once();
+    let mail = isp.mail();
+    assert_eq!((mail.from.as_str(), mail.field("From").as_str()), ("only@isp.example", "Alice <only@isp.example>"));
+    world.sendmail(&["-f", "<>", "bob@x.example"], "From: robot@isp.example\n\nhi\n").code(0);
+    world.run_once();
+    let mails = isp.mails();
+    let last = mails.last().expect("a second mail");
+    assert_eq!((last.from.as_str(), last.field("From").as_str()), ("", "robot@isp.example"));
+}
+
+#[test]
+fn check_finds_every_mistake_at_once() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.postrider(&["check"]).code(0);
+    let world = world
+        .account("other", &isp)
+        .account_keys("isp", &[("senders", json!(["alice"])), ("password", json!({ "file": "secret" }))])
+        .account_keys("other", &[("senders", json!(["Alice@home.lan"])), ("tls_ca", json!("no.pem"))])
+        .set("canonical", json!(["gone", "pcre:bad"]))
+        .set("generic", json!([{ "x": "y" }]));
+    world.file("secret", "password\n", 0o644);
+    table(&world, "bad", "/(/ x\n");
+    let said = world.postrider(&["check"]).code(78).stdout;
+    for part in
+        ["gone", "bad:1:", "no domain", "stands in the `senders`", "chmod 600", "no.pem", "no `default_account`"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn lookup_and_config_show_say_what_stands_where() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    table(&world, "aliases", "# x\nroot: me\n");
+    let said = world.postrider(&["lookup", "aliases", "Root"]).code(0).stdout;
+    assert!(said.starts_with("me ") && said.contains("aliases:2"), "{said}");
+    world.postrider(&["lookup", "generic", "nobody@x"]).code(1);
+    world.postrider(&["lookup", "nonsense", "x"]).code(64);
+    let shown = world.postrider(&["config", "show"]).code(0).stdout;
+    assert!(shown.contains("origin = \"home.lan\"") && shown.contains("[account.isp]"), "{shown}");
+    let (_, password) = isp.credential();
+    assert!(!shown.contains(password), "{shown}");
+    assert!(world.postrider(&["config", "show", "--defaults"]).code(0).stdout.contains("#retry_min"));
+}
+
+#[test]
+fn a_password_is_set_tested_and_deleted_in_its_file() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("password", json!({ "file": "secrets/isp" }))]);
+    world.postrider(&["password", "test", "isp"]).code(69);
+    let (_, password) = isp.credential();
+    world.postrider_with(&["password", "set", "isp"], format!("{password}\n")).code(0);
+    world.postrider(&["password", "test", "isp"]).code(0);
+    world.send_to(&["bob@x.example"]).code(0);
+    world.run_once();
+    assert_eq!(isp.received(), 1);
+    world.postrider(&["password", "delete", "isp"]).code(0);
+    world.postrider(&["password", "test", "isp"]).code(69);
+}
+
+#[test]
+fn a_postfix_set_up_moves_over_and_delivers() {
+    let isp = Provider::start();
+    let world = World::new();
+    let port = isp.relay();
+    world.file("ca.pem", isp.authority(), 0o644);
+    let (user, password) = isp.credential();
+    std::fs::create_dir(world.path("postfix")).unwrap();
+    world.file(
+        "postfix/main.cf",
+        &format!(
+            "myhostname = box.home.lan\nmydomain = home.lan\nmyorigin = $mydomain\nrelayhost = {port}\n\
+         smtp_generic_maps = hash:/etc/postfix/generic\nsmtp_sasl_auth_enable = yes\n\
+         smtp_sasl_security_options = noanonymous\nsmtp_sasl_password_maps = hash:/etc/postfix/sasl_passwd\n\
+         smtp_tls_security_level = secure\nsmtp_tls_CAfile = {}\n",
+            world.path("ca.pem").display()
+        ),
+        0o644,
+    );
+    table(&world, "postfix/generic", "alice@home.lan me@isp.example\n");
+    table(&world, "postfix/sasl_passwd", &format!("{port} {user}:{password}\n"));
+    let (source, output) = (world.path("postfix"), world.path("moved"));
+    let arguments = ["import", "postfix", "--source", source.to_str().unwrap(), "--output", output.to_str().unwrap()];
+    let said = world.postrider(&arguments).code(0).stdout;
+    assert!(said.contains("not carried over: master.cf"), "{said}");
+    world.postrider(&arguments).code(77);
+    let text = std::fs::read_to_string(output.join("config.toml")).unwrap();
+    let spool = world.path("spool");
+    world.file("moved/config.toml", &format!("spool = \"{}\"\ndelivery = \"queue\"\n{text}", spool.display()), 0o600);
+    let config = output.join("config.toml");
+    let config = config.to_str().unwrap();
+    world.postrider(&["--config", config, "check"]).code(0);
+    world
+        .postrider_with(&["--config", config, "sendmail", "-f", "alice", "bob@x.example"], "From: alice\n\nhi\n")
+        .code(0);
+    world.postrider(&["--config", config, "run", "--once"]).code(0);
+    let mail = isp.mail();
+    assert_eq!(
+        (mail.from.as_str(), mail.username(), mail.to.join(" ")),
+        ("me@isp.example", user, "bob@x.example".into())
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// What `route` says is what the provider then sees.
+    #[test]
+    fn route_agrees_with_delivery(
+        sender in "[a-c](\\+x)?(@(home\\.lan|box|x\\.example))?",
+        recipients in prop::collection::vec("[a-c](\\+x)?(@(home\\.lan|localhost|x\\.example))?", 1..3),
+        canonical in prop::collection::btree_map("[a-c](@home\\.lan)?", "[d-f]@(home\\.lan|y\\.example)", 0..3),
+        virtuals in prop::collection::btree_map("[a-f](@x\\.example)?", "[a-c]@z\\.example(, [d-f])?", 0..3),
+        aliases in prop::collection::btree_map("[a-f]", "[g-i]@z\\.example", 0..3),
+        generic in prop::collection::btree_map("[a-f]?@(home\\.lan|x\\.example)", "[a-c]@isp\\.example", 0..3),
+        second in "[a-f]?@(home\\.lan|isp\\.example|y\\.example)",
+    ) {
+        let (isp, other) = (Provider::start(), Provider::start());
+        let world = World::new()
+            .account("isp", &isp)
+            .account_with("other", &other, &[("senders", json!([second]))])
+            .set("default_account", "isp")
+            .set("canonical", json!([canonical]))
+            .set("virtual", json!([virtuals]))
+            .set("aliases", json!([aliases]))
+            .set("generic", json!([generic]));
+        let given: Vec<&str> = recipients.iter().map(String::as_str).collect();
+        let said = world.postrider(&[&["route", "--from", &sender][..], &given].concat()).code(0).stdout;
+        let lines = |start: &str| -> Vec<String> {
+            let found = said.lines().filter_map(|line| line.strip_prefix(start));
+            found.map(|rest| rest.trim_matches(['<', '>', ' ']).to_owned()).collect()
+        };
+        world.sendmail(&[&["-f", &sender][..], &given].concat(), "Subject: x\n\nhi\n").code(0);
+        world.run_once();
+        let through = if said.contains("account    other") { &other } else { &isp };
+        let wanted = lines("RCPT TO");
+        let mail = through.mails().into_iter().find(|mail| !mail.from.is_empty());
+        match mail {
+            None => prop_assert!(wanted.is_empty(), "{}", said),
+            Some(mail) => {
+                prop_assert_eq!(&mail.from, &lines("MAIL FROM")[0], "{}", said);
+                let sorted = |mut list: Vec<String>| { list.sort(); list.dedup(); list };
+                prop_assert_eq!(sorted(mail.to.clone()), sorted(wanted), "{}", said);
+            }
+        }
+    }
+}

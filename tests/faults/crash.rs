@@ -1,0 +1,73 @@
+//! `kill -9` at every system call in turn, then a restart: nothing accepted is lost, nothing
+//! torn is sent, at most one duplicate.
+
+use crate::points::{self, inject, is_skipped};
+use crate::provider::Provider;
+use crate::world::{World, run};
+
+const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
+const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");
+const MAIL: &[u8] = b"Subject: whole\n\none\ntwo\nthree\n";
+const BODY: &[u8] = b"one\r\ntwo\r\nthree\r\n";
+
+/// How often the mail to that recipient arrived, every time whole.
+fn arrived(isp: &Provider, recipient: &str) -> usize {
+    let mails: Vec<_> = isp.mails().into_iter().filter(|mail| mail.to.iter().any(|to| to == recipient)).collect();
+    for mail in &mails {
+        assert_eq!(mail.body(), BODY, "torn: {mail:?}");
+    }
+    mails.len()
+}
+
+#[test]
+fn a_front_end_killed_at_any_system_call_accepts_nothing_that_is_lost() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    let args = |to: &'static str| ["-i", "-f", "alice", to];
+    let points = points::of_run(&World::at_home(&isp), "spool", SENDMAIL, &args("bob@away.example"), MAIL);
+    let (mut accepted, mut stored) = (0, 0);
+    for (at, point) in points::chosen(&points).into_iter().enumerate() {
+        let world = World::at_home(&isp);
+        let recipient = format!("r{at}@away.example");
+        let fault = format!("{}:signal=SIGKILL:when={}", point.call, point.number);
+        let ran = run(inject(&world, &fault, SENDMAIL, &["-i", "-f", "alice", &recipient]), MAIL);
+        let is_accepted = ran.status == Some(0);
+        world.run_once();
+        let count = arrived(&isp, &recipient);
+        assert!(count <= 1, "{point:?}: sent {count} times");
+        assert!(count == 1 || !is_accepted, "{point:?}: accepted and lost");
+        assert!(world.queued().is_empty() && world.spool("failed").is_empty(), "{point:?}: left behind");
+        accepted += usize::from(is_accepted);
+        stored += count;
+    }
+    println!("sendmail killed at {} points: {stored} had stored, {accepted} were not hit", points.len());
+}
+
+#[test]
+fn a_runner_killed_at_any_system_call_loses_nothing_and_sends_at_most_one_copy_more() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    let first = World::at_home(&isp);
+    first.sendmail(&["-i", "-f", "alice", "bob@away.example"], MAIL).code(0);
+    let points = points::of_run(&first, "spool", POSTRIDER, &["run", "--once"], b"");
+    let mut twice = 0;
+    for (at, point) in points.iter().enumerate() {
+        let world = World::at_home(&isp);
+        let recipient = format!("r{at}@away.example");
+        world.sendmail(&["-i", "-f", "alice", &recipient], MAIL).code(0);
+        let fault = format!("{}:signal=SIGKILL:when={}", point.call, point.number);
+        run(inject(&world, &fault, POSTRIDER, &["run", "--once"]), b"");
+        world.postrider(&["flush"]);
+        let count = arrived(&isp, &recipient);
+        assert!((1..=2).contains(&count), "{point:?}: arrived {count} times; queue {:?}", world.queued());
+        assert!(world.queued().is_empty() && world.spool("failed").is_empty(), "{point:?}: left behind");
+        assert!(world.spool("queue").is_empty(), "{point:?}: {:?}", world.spool("queue"));
+        assert!(!world.history().is_empty(), "{point:?}: no history");
+        twice += usize::from(count == 2);
+    }
+    println!("runner killed at {} points: all arrived, {twice} of them twice", points.len());
+}

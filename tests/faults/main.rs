@@ -1,0 +1,20 @@
+//! Fault tests: a crash at every system call of the write path and of the delivery path in
+//! turn, and every error that a disk can give at each of them. Faults are made by strace's
+//! injection, which sees every system call; where strace is missing, they are skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    dead_code,
+    unused_imports,
+    reason = "a test that cannot go on must say so by panicking; the world has more than is used here"
+)]
+
+mod crash;
+mod errors;
+mod full;
+mod points;
+#[path = "../end_to_end/provider/mod.rs"]
+mod provider;
+#[path = "../end_to_end/world/mod.rs"]
+mod world;

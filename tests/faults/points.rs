@@ -1,0 +1,107 @@
+//! The points at which a fault can be made: the system calls of one run, in turn, as strace
+//! counts them (per thread and per call).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::world::World;
+
+/// Calls that change nothing that outlives the process: a crash there is a crash at the call before.
+const MEMORY_ONLY: [&str; 22] = [
+    "mmap",
+    "munmap",
+    "mprotect",
+    "brk",
+    "madvise",
+    "mremap",
+    "futex",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "sigaltstack",
+    "rseq",
+    "set_robust_list",
+    "set_tid_address",
+    "prctl",
+    "sched_getaffinity",
+    "sched_yield",
+    "prlimit64",
+    "getrandom",
+    "restart_syscall",
+    "exit_group",
+    "exit",
+    "clock_nanosleep",
+];
+
+/// One system call of a run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    /// Its name.
+    pub call: String,
+    /// Which one of this name, from 1.
+    pub number: usize,
+}
+
+/// In CI nothing is skipped and nothing sampled.
+fn is_strict() -> bool {
+    std::env::var("POSTRIDER_INTEROP").is_ok_and(|value| value == "require")
+}
+
+/// Says why the tests are skipped, if so.
+pub fn is_skipped() -> bool {
+    let missing = Command::new("strace").arg("-V").output().is_err();
+    assert!(!missing || !is_strict(), "strace is not installed, and POSTRIDER_INTEROP=require forbids skipping");
+    if missing {
+        println!("skipped: strace is not installed, and faults are made by its injection");
+    }
+    missing
+}
+
+/// All points in CI; for people every fourth, another set each time, since all of them take a minute.
+pub fn chosen(points: &[Point]) -> Vec<&Point> {
+    if is_strict() {
+        return points.iter().collect();
+    }
+    let first = std::process::id() as usize % 4;
+    println!("every fourth of {} points, from {first} on; POSTRIDER_INTEROP=require takes all", points.len());
+    points.iter().skip(first).step_by(4).collect()
+}
+
+/// A command under strace that makes this fault.
+pub fn inject(world: &World, fault: &str, program: &str, args: &[&str]) -> Command {
+    let log = world.path("strace.log");
+    let inject = format!("inject={fault}");
+    let before = ["-f", "-qq", "-o", log.to_str().unwrap(), "-e", inject.as_str(), program];
+    world.command("strace", &[&before, args].concat())
+}
+
+/// The points of a run from where it first touches the spool's folder of that name.
+pub fn of_run(world: &World, from: &str, program: &str, args: &[&str], input: &[u8]) -> Vec<Point> {
+    let log = world.path("trace.log");
+    let before = ["-f", "-qq", "-s", "256", "-o", log.to_str().unwrap(), program];
+    let ran = crate::world::run(world.command("strace", &[&before, args].concat()), input);
+    assert_eq!(ran.status, Some(0), "without a fault it works: {ran:?}");
+    read(&log, from)
+}
+
+fn read(log: &Path, from: &str) -> Vec<Point> {
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut points = Vec::new();
+    let mut begun = false;
+    for line in fs::read_to_string(log).unwrap().lines() {
+        begun |= line.contains(from);
+        let Some((thread, rest)) = line.split_once(' ') else { continue };
+        let rest = rest.trim_start();
+        let Some((call, _)) = rest.split_once('(').filter(|_| !rest.starts_with(['<', '+', '-'])) else { continue };
+        let count = counts.entry((thread.to_owned(), call.to_owned())).or_default();
+        *count += 1;
+        if begun && !MEMORY_ONLY.contains(&call) {
+            points.push(Point { call: call.to_owned(), number: *count });
+        }
+    }
+    points.sort();
+    points.dedup();
+    assert!(points.len() > 10, "the trace is read");
+    points
+}
