@@ -1,21 +1,29 @@
 //! The log: one function per line. This file is the log format (FORMATS.md, "Log"),
 //! Postfix's line set under our tags, so that logwatch and pflogsumm read it.
-//! Lines go to stderr, with a syslog stamp unless stderr is the journal's.
+//! Lines go to the system's log or to stderr, with a syslog stamp unless stderr is the journal's.
+
+mod syslog;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Zoned;
+use rustix::fs::FileType;
 
 use crate::mail::outcome::{Outcome, Status};
+use syslog::Syslog;
 
 /// Where lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sink {
     /// Standard error.
     Stderr,
+    /// The system's log; while there is none, standard error.
+    SyslogOrStderr,
+    /// The system's log; while there is none, nowhere.
+    Syslog,
     /// Nowhere: a command that tells the same in its own way on a terminal.
     Nowhere,
 }
@@ -26,6 +34,26 @@ static SINK: OnceLock<Sink> = OnceLock::new();
 pub fn choose(sink: Sink) {
     // A second choice would come from a program that is two commands at once; the first holds.
     let _ = SINK.set(sink);
+}
+
+/// How much a line wants to be read (syslog(3)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+impl Severity {
+    fn number(self) -> u8 {
+        match self {
+            Self::Info => 6,
+            Self::Warning => 4,
+            Self::Error => 3,
+            Self::Critical => 2,
+        }
+    }
 }
 
 /// Where the seconds between arrival and outcome went, as Postfix's `delays=a/b/c/d`.
@@ -104,110 +132,150 @@ pub fn removed(id: impl Display) {
 
 /// It is set aside in failed/.
 pub fn set_aside(id: impl Display, reason: &str) {
-    line("qmgr", format_args!("{id}: moved to failed/: {reason}"));
+    warning(format_args!("{id}: moved to failed/: {reason}"));
 }
 
-/// Somebody deleted it from the queue.
+/// Somebody deleted it.
 pub fn deleted(id: impl Display) {
-    line("qmgr", format_args!("{id}: deleted on request"));
+    line("postsuper", format_args!("{id}: removed"));
+    line("postsuper", format_args!("Deleted: 1 message"));
 }
 
 /// Somebody brought it back from failed/.
 pub fn brought_back(id: impl Display) {
-    line("qmgr", format_args!("{id}: brought back from failed/"));
+    line("postsuper", format_args!("{id}: requeued"));
+    line("postsuper", format_args!("Requeued: 1 message"));
 }
 
 /// It was in failed/ for so long that it is removed for good.
 pub fn aged_out(name: impl Display, days: u64) {
-    line("qmgr", format_args!("{name}: removed from failed/ after {days} days"));
+    warning(format_args!("{name}: removed from failed/ after {days} days"));
 }
 
-/// It is held until somebody releases it.
-pub fn held(id: impl Display, reason: &str) {
-    line("qmgr", format_args!("{id}: held: {reason}"));
+/// It is held until somebody releases it; because somebody wants so, or for this reason.
+pub fn held(id: impl Display, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        warning(format_args!("{id}: held: {reason}"));
+    }
+    line("postsuper", format_args!("{id}: placed on hold"));
+    line("postsuper", format_args!("Placed on hold: 1 message"));
+}
+
+/// Somebody released it.
+pub fn released(id: impl Display) {
+    line("postsuper", format_args!("{id}: released from hold"));
+    line("postsuper", format_args!("Released from hold: 1 message"));
 }
 
 /// The relay cannot be used now; no message is charged for it.
 pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
-    line("smtp", format_args!("warning: account {account}: {relay}: {reason}; next try in {} s", again_in.as_secs()));
+    let again_in = again_in.as_secs();
+    let text = format_args!("warning: account {account}: {relay}: {reason}; next try in {again_in} s");
+    severe(Severity::Warning, "smtp", text);
 }
 
 /// The account needs its owner; nothing bounces meanwhile.
 pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
-    line(
-        "smtp",
-        format_args!("fatal: account {account}: {relay}: {reason}; mail waits, next try in {} s", again_in.as_secs()),
-    );
+    let again_in = again_in.as_secs();
+    let text = format_args!("fatal: account {account}: {relay}: {reason}; mail waits, next try in {again_in} s");
+    severe(Severity::Error, "smtp", text);
 }
 
 /// Once per outage: nothing goes on with this account until its owner does something.
 pub fn account_stuck(account: &str, reason: &str) {
-    let crit = if stamp_host().is_none() { CRIT } else { "" };
-    prefixed(crit, "smtp", format_args!("fatal: account {account} needs its owner: {reason}"));
+    severe(Severity::Critical, "smtp", format_args!("fatal: account {account} needs its owner: {reason}"));
 }
 
 /// The account works again.
 pub fn account_well(account: &str) {
-    line("smtp", format_args!("account {account}: working again"));
+    line("master", format_args!("account {account}: working again"));
 }
 
 /// The runner begins.
-pub fn started(spool: impl Display, waiting: usize) {
-    line("qmgr", format_args!("started: spool {spool}, {waiting} messages waiting"));
+pub fn started(configuration: impl Display, spool: impl Display, waiting: usize) {
+    let version = env!("CARGO_PKG_VERSION");
+    line(
+        "master",
+        format_args!(
+            "daemon started -- version {version}, configuration {configuration}, spool {spool}, {waiting} messages waiting"
+        ),
+    );
 }
 
 /// The runner ends.
 pub fn stopped(why: &str) {
-    line("qmgr", format_args!("stopped: {why}"));
+    line("master", format_args!("stopped: {why}"));
 }
 
-/// The config was read again, or could not be.
-pub fn reloaded(what: &str) {
-    line("qmgr", format_args!("{what}"));
+/// The config was read again.
+pub fn reloaded(configuration: impl Display) {
+    line("master", format_args!("reload -- version {}, configuration {configuration}", env!("CARGO_PKG_VERSION")));
 }
 
 /// Nothing goes on until somebody does something.
 pub fn alert(what: impl Display) {
-    line("qmgr", format_args!("fatal: {what}"));
+    severe(Severity::Critical, "qmgr", format_args!("fatal: {what}"));
 }
 
 /// What an alert was about is over.
 pub fn recovered(what: impl Display) {
-    line("qmgr", format_args!("{what}"));
+    line("master", format_args!("{what}"));
 }
 
 /// Something is wrong that costs no mail but needs a person.
 pub fn warning(what: impl Display) {
-    line("qmgr", format_args!("warning: {what}"));
+    severe(Severity::Warning, "qmgr", format_args!("warning: {what}"));
 }
-
-/// Priority crit as the journal reads it at the start of a line (sd-daemon(3)).
-const CRIT: &str = "<2>";
 
 fn line(program: &str, text: std::fmt::Arguments<'_>) {
-    prefixed("", program, text);
+    severe(Severity::Info, program, text);
 }
 
-fn prefixed(prefix: &str, program: &str, text: std::fmt::Arguments<'_>) {
-    if SINK.get() == Some(&Sink::Nowhere) {
+fn severe(severity: Severity, program: &str, text: std::fmt::Arguments<'_>) {
+    static SYSLOG: OnceLock<Mutex<Syslog>> = OnceLock::new();
+    let sink = SINK.get().copied().unwrap_or(Sink::Stderr);
+    if sink == Sink::Nowhere {
         return;
     }
     let text = text.to_string();
     let clean: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
     let tag = format!("postrider/{program}[{}]", std::process::id());
+    if matches!(sink, Sink::Syslog | Sink::SyslogOrStderr) {
+        let syslog = SYSLOG.get_or_init(|| Mutex::new(Syslog::at(syslog::SOCKET)));
+        if syslog.lock().unwrap_or_else(PoisonError::into_inner).send(&tag, severity, &clean) || sink == Sink::Syslog {
+            return;
+        }
+    }
     let written = match stamp_host() {
-        None => format!("{prefix}{tag}: {clean}\n"),
+        None => format!("<{}>{tag}: {clean}\n", severity.number()),
         Some(host) => format!("{} {host} {tag}: {clean}\n", Zoned::now().strftime("%b %e %H:%M:%S")),
     };
     // A log that cannot be written must not stop the mail.
     let _ = std::io::stderr().write_all(written.as_bytes());
 }
 
+/// Whether nobody sees standard error: it is closed, on a device such as /dev/null that is no terminal, or leads to
+/// the journal, which the system's log reaches better (facility and tag).
+#[must_use]
+pub fn stderr_is_unseen() -> bool {
+    let stderr = std::io::stderr();
+    let Ok(stat) = rustix::fs::fstat(&stderr) else { return true };
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    is_device && !rustix::termios::isatty(&stderr) || stderr_is_journal()
+}
+
+/// Whether the journal reads standard error: then the variable names its device and inode (systemd.exec(5)).
+fn stderr_is_journal() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stderr())
+        .is_ok_and(|stat| stream.to_str() == Some(format!("{}:{}", stat.st_dev, stat.st_ino).as_str()))
+}
+
 /// This host's name for the stamp; none where the journal stamps by itself.
 fn stamp_host() -> Option<&'static str> {
     static HOST: OnceLock<Option<String>> = OnceLock::new();
     HOST.get_or_init(|| {
-        if std::env::var_os("JOURNAL_STREAM").is_some() {
+        if stderr_is_journal() {
             return None;
         }
         let name = rustix::system::uname().nodename().to_string_lossy().into_owned();

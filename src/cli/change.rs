@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::exit::{Exit, Failure};
 use super::queue::{Format, Which};
 use crate::config::Config;
-use crate::events;
 use crate::runner::change::{self, Change};
 use crate::runner::control::{self, Answer, Question};
 use crate::runner::selection::Selection;
@@ -23,7 +22,7 @@ const TRIES: u32 = 50;
 
 /// Makes the change and says what became of each message.
 pub fn run(config: &Config, change: Change, which: &Which, format: Format) -> Result<Exit, Failure> {
-    events::choose(events::Sink::Nowhere);
+    super::run::log_aside(config);
     let selection = which.selection(config)?;
     if selection.is_all() && !which.all {
         let message = "say which messages: ids, --account, --sender, --recipient, --older, or --all";

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use crate::config::Config;
-use crate::events;
 use crate::runner::control::{self, Answer, Question};
 use crate::runner::ears::Ears;
 use crate::runner::selection::Selection;
@@ -40,7 +39,7 @@ const TRIES: u32 = 20;
 
 /// Flushes.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
-    events::choose(events::Sink::Nowhere);
+    super::run::log_aside(config);
     let selection = selection(config, arguments)?;
     let spool = Spool::open(&config.spool)?;
     let mut teller = Teller { selection: selection.clone(), verbose: arguments.verbose, sums: Sums::default() };

@@ -1,12 +1,13 @@
 //! `postrider run`: the runner in the foreground, or the detached one that background
 //! delivery leaves behind.
 
-use std::path::PathBuf;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
-use crate::config::{Config, TableSource};
+use crate::config::{Config, Log, TableSource, locate};
 use crate::events;
 use crate::runner::ears::{self, Ears};
 use crate::runner::settings::Settings;
@@ -52,6 +53,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.detached {
         hand_over::detach();
     }
+    events::choose(sink(config));
     let until = arguments.until();
     let spool = Spool::open(&config.spool)?;
     let settings = Arc::new(Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default())));
@@ -81,6 +83,24 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             return Ok(Exit::Ok);
         }
     }
+}
+
+/// Where the log goes: where the config says, else to whoever sees it.
+fn sink(config: &Config) -> events::Sink {
+    let is_system = config.path == Path::new(locate::SYSTEM_CONFIG) && !std::io::stderr().is_terminal();
+    match config.log {
+        Some(Log::Stderr) => events::Sink::Stderr,
+        None if !is_system && !events::stderr_is_unseen() => events::Sink::Stderr,
+        Some(Log::Syslog) | None => events::Sink::SyslogOrStderr,
+    }
+}
+
+/// For a command that tells its user what it does, and does a runner's work: the system's log has it all the same.
+pub(super) fn log_aside(config: &Config) {
+    events::choose(match config.log {
+        Some(Log::Stderr) => events::Sink::Nowhere,
+        Some(Log::Syslog) | None => events::Sink::Syslog,
+    });
 }
 
 /// Takes the lock; who only looks holds it for a moment.

@@ -24,6 +24,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("on_stuck", "command that is run once when an account stays in trouble: [WORD, ...]; default: none"),
     key("on_stuck_after", "how long an account is in trouble before on_stuck is run; default: 1h"),
     key("delivery", "queue, background or interactive; default: background, in system mode queue"),
+    key("log", "syslog or stderr; default: syslog in system mode and where nobody sees stderr"),
     key("spool", "the spool directory; default: ~/.local/state/postrider"),
     key("generic", "tables that give local addresses their Internet form, on the way out; default: none"),
     key("canonical", "tables for sender and recipients on arrival, envelope and header; default: none"),

@@ -39,6 +39,15 @@ pub enum Delivery {
     Interactive,
 }
 
+/// Where the runner's log goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Log {
+    /// The system's log.
+    Syslog,
+    /// Standard error.
+    Stderr,
+}
+
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -58,6 +67,8 @@ pub struct Config {
     pub on_stuck_after: Duration,
     /// How messages leave.
     pub delivery: Delivery,
+    /// Where the runner's log goes, if that is said.
+    pub log: Option<Log>,
     /// The spool directory, absolute.
     pub spool: PathBuf,
     /// Whether admission adds a Received field.

@@ -91,8 +91,16 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
     let now = Timestamp::now();
     match (change, journal.state().held) {
         (Change::Hold, true) | (Change::Release, false) => Ok(Changed::WasSo),
-        (Change::Hold, false) => journal.append(now, &[Line::Hold]).map(|()| Changed::Yes),
-        (Change::Release, true) => journal.append(now, &[Line::Release]).map(|()| Changed::Yes),
+        (Change::Hold, false) => {
+            journal.append(now, &[Line::Hold])?;
+            events::held(id, None);
+            Ok(Changed::Yes)
+        }
+        (Change::Release, true) => {
+            journal.append(now, &[Line::Release])?;
+            events::released(id);
+            Ok(Changed::Yes)
+        }
         (Change::Retry, true) => Ok(Changed::No("it is held: `postrider queue release` lets it go".to_owned())),
         (Change::Retry, false) => journal.append(now, &[Line::Next(now)]).map(|()| Changed::Yes),
         (Change::Delete, _) => {

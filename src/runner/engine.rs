@@ -114,7 +114,8 @@ impl Engine {
         }
         self.settings.safety.keep_reserve();
         self.rescan()?;
-        events::started(self.settings.spool.dir().display(), self.schedule.len());
+        let settings = &self.settings;
+        events::started(settings.config.path.display(), settings.spool.dir().display(), self.schedule.len());
         Ok(())
     }
 

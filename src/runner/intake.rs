@@ -104,11 +104,11 @@ impl Engine {
     pub(super) fn reload(&mut self) {
         match self.settings.reload() {
             Ok(settings) => {
-                events::reloaded("configuration read again");
+                events::reloaded(settings.config.path.display());
                 self.adopt(settings);
             }
             Err(error) => {
-                events::reloaded(&format!("warning: configuration not read again, the old one stays: {error}"));
+                events::warning(format_args!("configuration not read again, the old one stays: {error}"));
             }
         }
     }

@@ -203,7 +203,7 @@ fn wait(desk: &mut Desk<'_>, pending: &[usize], reports: &mut Vec<MessageId>) ->
     let state = desk.journal.state();
     if pending.iter().any(|i| state.unknowns[*i] >= retry::UNKNOWN_BEFORE_HOLD) {
         let reason = "three times the server took the message and never said whether it keeps it";
-        events::held(&desk.stored.envelope.id, reason);
+        events::held(&desk.stored.envelope.id, Some(reason));
         desk.journal.append(desk.now, &[Line::Hold])?;
         return Ok(Then::Held);
     }

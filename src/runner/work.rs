@@ -309,7 +309,10 @@ fn open(settings: &Settings, id: &MessageId) -> Result<(Stored, Journal), SpoolE
 }
 
 fn introduce(envelope: &Envelope, message_id: &str) {
-    events::picked_up(&envelope.id, envelope.uid, &envelope.sender);
+    // Our own reports were picked up from nobody; their `bounce` line has named them.
+    if envelope.kind == Kind::Mail {
+        events::picked_up(&envelope.id, envelope.uid, &envelope.sender);
+    }
     events::message_id(&envelope.id, message_id);
     events::active(&envelope.id, &envelope.sender, envelope.size, envelope.recipients.len());
 }

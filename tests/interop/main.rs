@@ -9,6 +9,7 @@ mod arrived;
 mod callers;
 mod differential;
 mod home;
+mod logs;
 mod machine;
 mod monitoring;
 mod namespace;

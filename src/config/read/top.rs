@@ -10,7 +10,7 @@ use super::section::{At, Section, Value, wrong_type};
 use super::tables::{Rows, sources};
 use super::{Surroundings, account, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
-use crate::config::{Account, Config, Delivery, Queue};
+use crate::config::{Account, Config, Delivery, Log, Queue};
 use crate::mail::address::Address;
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -32,6 +32,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         on_stuck: on_stuck(&top, faults),
         on_stuck_after: top.duration("on_stuck_after", faults).map_or(HOUR, |read| read.value),
         delivery: delivery(&top, faults),
+        log: log(&top, faults),
         received: top.flag("received", faults).unwrap_or(true),
         generic: sources("generic", Rows::Postmap, around, &top, faults),
         rewriting: rewriting::rewriting(around, &top, faults),
@@ -78,6 +79,18 @@ fn delivery(top: &Section, faults: &mut Faults) -> Delivery {
         _ => {
             faults.add(text.at, "`delivery` wants \"queue\", \"background\" or \"interactive\"");
             Delivery::Background
+        }
+    }
+}
+
+fn log(top: &Section, faults: &mut Faults) -> Option<Log> {
+    let text = top.text("log", faults)?;
+    match text.value {
+        "syslog" => Some(Log::Syslog),
+        "stderr" => Some(Log::Stderr),
+        _ => {
+            faults.add(text.at, "`log` wants \"syslog\" or \"stderr\"");
+            None
         }
     }
 }

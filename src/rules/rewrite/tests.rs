@@ -20,6 +20,7 @@ pub fn config(delimiter: &str) -> Config {
         delivery: Delivery::Queue,
         spool: PathBuf::new(),
         received: true,
+        log: None,
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),

@@ -26,6 +26,7 @@ pub fn config() -> Config {
         delivery: Delivery::Queue,
         spool: PathBuf::from("/x/spool"),
         received: false,
+        log: None,
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),

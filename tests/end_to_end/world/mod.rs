@@ -64,6 +64,8 @@ impl World {
             .set("origin", "home.lan")
             .set("delivery", "queue")
             .set("spool", "spool")
+            // Nothing of a test's reaches the real machine's log.
+            .set("log", "stderr")
     }
 
     /// The usual machine: one account, and a generic map for `alice` and for everybody else.
