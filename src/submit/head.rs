@@ -3,9 +3,7 @@
 
 use std::io::{self, Read};
 
-use memchr::memchr;
-
-use super::input::Input;
+use super::input::{Input, position};
 use crate::mail::header::{LineKind, line_kind};
 
 /// Octets of a header; a longer one is not stored.
@@ -71,14 +69,14 @@ pub fn read<R: Read>(input: Input<R>) -> Result<(Vec<u8>, Body<R>), HeadError> {
 
 /// A field's first line, with its line end.
 fn push_field(line: &[u8], head: &mut Vec<u8>) {
-    let (name, value) = line.split_at(memchr(b':', line).unwrap_or(line.len()));
+    let (name, value) = line.split_at(position(b':', line).unwrap_or(line.len()));
     head.extend_from_slice(name.trim_ascii_end());
     push_line(value, head);
 }
 
 /// A line, with its line end; what stands behind a NUL in it is lost, as in Postfix.
 fn push_line(line: &[u8], head: &mut Vec<u8>) {
-    if let Some(nul) = memchr(0, line) {
+    if let Some(nul) = position(0, line) {
         head.extend_from_slice(&line[..nul]);
         head.extend_from_slice(b"\r\n");
     } else {
@@ -111,13 +109,13 @@ impl<R: Read> Lines<R> {
 
     /// As much of the next line, without its line end, as it takes to tell what it is; `None` at the end.
     fn peek(&mut self) -> io::Result<Option<&[u8]>> {
-        while !self.ended && self.rest().len() < PROBE && memchr(b'\n', self.rest()).is_none() {
+        while !self.ended && self.rest().len() < PROBE && position(b'\n', self.rest()).is_none() {
             self.read_on()?;
         }
         let rest = self.rest();
         let start = &rest[..rest.len().min(PROBE)];
         // Every LF has its CR: `Input` sees to that.
-        let line = memchr(b'\n', start).map_or(start, |end| &start[..end.saturating_sub(1)]);
+        let line = position(b'\n', start).map_or(start, |end| &start[..end.saturating_sub(1)]);
         Ok((!rest.is_empty()).then_some(line))
     }
 
@@ -125,7 +123,7 @@ impl<R: Read> Lines<R> {
     fn take(&mut self, before: usize) -> Result<&[u8], HeadError> {
         let mut searched = 0;
         let length = loop {
-            if let Some(end) = memchr(b'\n', &self.rest()[searched..]) {
+            if let Some(end) = position(b'\n', &self.rest()[searched..]) {
                 break searched + end + 1;
             }
             searched = self.rest().len();
@@ -146,7 +144,7 @@ impl<R: Read> Lines<R> {
     fn skip_mbox_lines(&mut self) -> io::Result<()> {
         while self.peek()?.is_some_and(|line| line.starts_with(b"From ") || line.starts_with(b">From ")) {
             while !self.ended {
-                if let Some(end) = memchr(b'\n', self.rest()) {
+                if let Some(end) = position(b'\n', self.rest()) {
                     self.at += end + 1;
                     break;
                 }
