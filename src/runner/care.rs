@@ -19,6 +19,8 @@ use crate::spool::history;
 const DAY: Duration = Duration::from_hours(24);
 /// How often the clock's reading is kept and the reserve seen to.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A file's time is the kernel's last tick, which lies so far behind the clock at most.
+const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
 /// How long what could not be returned is kept in failed/.
 const FAILED_KEPT: Duration = Duration::from_hours(90 * 24);
 
@@ -32,7 +34,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn trouble(&mut self, account: &str, trouble: Trouble, relay: &str, reason: &str) {
+    /// An account does not work; `begun` is the wall's time at which the attempt that showed it began.
+    pub(super) fn trouble(&mut self, account: &str, trouble: Trouble, relay: &str, reason: &str, begun: Timestamp) {
         let now = self.now();
         // Another session of the account has met the same trouble just before.
         if self.schedule.resting(account).is_some_and(|rest| rest.until > now && rest.trouble == trouble) {
@@ -55,7 +58,7 @@ impl Engine {
         let sick = Sick {
             trouble,
             since,
-            seen: wall,
+            seen: begun,
             next: later(wall, wait),
             failures,
             relay: relay.to_owned(),
@@ -153,12 +156,13 @@ impl Engine {
     }
 
     /// Whether the config or the account's secret file changed since.
-    fn mended_since(&self, account: &str, since: Timestamp) -> bool {
+    pub(super) fn mended_since(&self, account: &str, since: Timestamp) -> bool {
         let config = &self.settings.config;
         let secret = config.account(account).and_then(|account| account.password.as_ref()).and_then(|p| p.file());
         [Some(config.path.as_path()), secret].into_iter().flatten().any(|path| {
             let changed = std::fs::metadata(path).and_then(|m| m.modified()).ok();
-            changed.and_then(|time| Timestamp::try_from(time).ok()).is_some_and(|time| time > since)
+            let changed = changed.and_then(|time| Timestamp::try_from(time).ok());
+            changed.is_some_and(|time| time.saturating_add(FILE_TIME_LAG).is_ok_and(|time| time > since))
         })
     }
 

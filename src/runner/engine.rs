@@ -47,6 +47,8 @@ struct Hand {
     account: String,
     /// The settings it was started with; it is let go when they are superseded.
     settings: Arc<Settings>,
+    /// When it was given the message in hand, by the wall's clock, as files' times are.
+    begun: Timestamp,
 }
 
 /// The runner; holds the lock while it lives.
@@ -247,7 +249,8 @@ impl Engine {
         // The thread holds the other end until it has reported on every job.
         let _ = jobs.send(first.clone());
         let settings = Arc::clone(&self.settings);
-        self.hands.insert(number, Hand { jobs, thread, account: account.to_owned(), settings });
+        let begun = Timestamp::now();
+        self.hands.insert(number, Hand { jobs, thread, account: account.to_owned(), settings, begun });
         self.schedule.session_started(account);
         Ok(())
     }
@@ -265,13 +268,19 @@ impl Engine {
                 let reason = settled.reason.clone();
                 self.settled(&account, settled);
                 if self.schedule.charge(&account, &id) {
-                    self.trouble(&account, Trouble::Relay, "none", &reason);
+                    self.trouble(&account, Trouble::Relay, "none", &reason, Timestamp::now());
                 }
             }
             Told::Trouble { trouble, relay, reason } => {
+                let begun = self.hands.get(&worker).map_or_else(Timestamp::now, |hand| hand.begun);
                 self.schedule.put_back(&id, &account, now);
-                self.tell_waiting(&id, &reason);
-                self.trouble(&account, trouble, &relay, &reason);
+                if trouble != Trouble::Relay && self.mended_since(&account, begun) {
+                    // What the attempt worked with is out of date already.
+                    self.mended();
+                } else {
+                    self.tell_waiting(&id, &reason);
+                    self.trouble(&account, trouble, &relay, &reason, begun);
+                }
             }
             Told::Elsewhere(other) => self.schedule.put_back(&id, &other, now),
             Told::NotBegun => self.schedule.put_back(&id, &account, now),
@@ -295,8 +304,9 @@ impl Engine {
         let current = self.hands.get(&worker).is_some_and(|hand| Arc::ptr_eq(&hand.settings, &self.settings));
         let stopping = self.stopping || self.settings.safety.is_stopping();
         let next = if stopping || !current { None } else { self.schedule.take(account, now) };
-        match (next, self.hands.get(&worker)) {
+        match (next, self.hands.get_mut(&worker)) {
             (Some(id), Some(hand)) => {
+                hand.begun = Timestamp::now();
                 // The thread waits for exactly this.
                 let _ = hand.jobs.send(id);
             }

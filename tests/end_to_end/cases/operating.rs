@@ -164,6 +164,19 @@ fn a_running_runner_takes_a_mended_config_by_itself() {
 }
 
 #[test]
+fn a_password_that_is_mended_while_the_old_one_is_being_refused_is_used_at_once() {
+    let gate = Gate::closed();
+    let isp = Provider::setup().rule(on(Verb::Auth).once().behind(&gate)).start();
+    let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
+    let _runner = world.runner().ready(&world);
+    world.send_to(&["bob@away.example"]).code(0);
+    wait_for("the login with the old password", || isp.count(Verb::Auth) == 1);
+    let _world = world.account_keys("isp", &[("password", json!(isp.credential().1))]);
+    gate.open();
+    wait_for("the mail", || isp.received() == 1);
+}
+
+#[test]
 fn a_bounce_that_bounces_goes_to_postmaster_and_no_further() {
     let isp = Provider::setup()
         .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user"))

@@ -184,7 +184,8 @@ impl Drop for Runner {
         drop(self.child.kill());
         drop(self.child.wait());
         if thread::panicking() {
-            eprintln!("the runner said:\n{}", self.log());
+            // The world may be gone already.
+            eprintln!("the runner said:\n{}", fs::read_to_string(&self.log).unwrap_or_default());
         }
     }
 }
