@@ -124,7 +124,12 @@ fn senders(config: &Config, findings: &mut Findings) {
             }
         }
     }
-    if config.default_account.is_none() {
+    if config.accounts.is_empty() {
+        findings.warning(format!(
+            "no [account.NAME] in {}: all mail waits in the queue until one is filled in (`postrider init` asks for it)",
+            config.path.display()
+        ));
+    } else if config.default_account.is_none() {
         findings.warning("no `default_account`: mail of senders that no account names waits until one does; set it");
     }
 }

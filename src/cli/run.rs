@@ -10,6 +10,7 @@ use super::exit::{Exit, Failure};
 use crate::config::{Config, Log, TableSource, locate};
 use crate::events;
 use crate::runner::ears::{self, Ears};
+use crate::runner::readiness;
 use crate::runner::settings::Settings;
 use crate::runner::watch::Watchers;
 use crate::runner::{Engine, Until, control, engine};
@@ -73,6 +74,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         let mut engine = Engine::new(Arc::clone(&settings), lock, until, ears);
         engine.look_every(pace);
         engine.take_stock()?;
+        readiness::tell(readiness::State::Ready);
         engine.run();
         if until == Until::OnePass && !settings.safety.is_stopping() {
             // Mail that arrived meanwhile found a runner, which was this one.

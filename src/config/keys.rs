@@ -37,7 +37,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("propagate_extensions", "maps that keep an extension their key has not; default: canonical and virtual"),
     key("recipient_delimiter", "divides user from extension in user+extension; default: +"),
     key("received", "whether a Received field is added; default: true"),
-    key("account", "[account.NAME]: a provider login; at least one"),
+    key("account", "[account.NAME]: a provider login; at least one, or mail waits"),
     key("queue", "[queue]: retries, lifetimes and limits"),
 ];
 

@@ -14,6 +14,7 @@ use super::alarm::Alarm;
 use super::control::{Asked, Question};
 use super::ears::{Ears, Wake};
 use super::errands::Errand;
+use super::readiness;
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::settle::{Settled, Then};
@@ -148,6 +149,7 @@ impl Engine {
     }
 
     fn end(mut self) {
+        readiness::tell(readiness::State::Stopping);
         for thread in self.leaving.drain(..) {
             // They only say QUIT; one that panicked has nothing left to give back.
             let _ = thread.join();

@@ -12,6 +12,7 @@ pub mod errands;
 mod intake;
 mod judge;
 mod outage;
+pub mod readiness;
 pub mod report;
 pub mod safe;
 pub mod schedule;

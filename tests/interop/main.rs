@@ -7,6 +7,7 @@
 
 mod arrived;
 mod callers;
+mod contrib;
 mod differential;
 mod home;
 mod logs;
