@@ -18,7 +18,7 @@ use super::{Config, ConfigError, Fault, hostname, open};
 pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
 
 /// The spool that belongs to it.
-pub const SYSTEM_SPOOL: &str = "/var/spool/postrider";
+pub const SYSTEM_SPOOL: &str = postrider_drop::SPOOL;
 
 /// Names another config where the environment may be trusted.
 pub const VARIABLE: &str = "POSTRIDER_CONFIG";

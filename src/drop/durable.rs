@@ -3,7 +3,7 @@
 //! into place without replacing anything, and its directory synced.
 
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ use rustix::io::Errno;
 
 /// What temporary names begin with; whoever lists a directory skips them.
 pub const TEMPORARY: &str = ".tmp-";
+
+/// Where a process finds its open files.
+const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// A directory that files come to stay in, held open. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -39,23 +42,12 @@ impl AsFd for Folder {
     }
 }
 
-/// At which step a file failed to come to stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Its bytes could not be synced.
-    Sync,
-    /// It could not be given its name; [`io::ErrorKind::AlreadyExists`] where the name is taken.
-    Link,
-    /// Its name could not be synced.
-    SyncFolder,
-}
-
 /// Why a file did not come to stay. It has left nothing behind.
 #[derive(Debug)]
 pub struct NotKept {
-    /// How far it came.
-    pub step: Step,
-    /// The system's words.
+    /// What could not be done to it, as in "sync".
+    pub action: &'static str,
+    /// The system's words; [`io::ErrorKind::AlreadyExists`] where its name is taken.
     pub error: io::Error,
 }
 
@@ -64,17 +56,21 @@ pub struct NotKept {
 pub struct Durable {
     folder: Folder,
     file: File,
+    /// Where it has a name already.
     temporary: Option<String>,
 }
 
 impl Durable {
     /// Begins a file in the folder, readable and writable, with this mode whatever the umask is.
     pub fn create(folder: &Folder, mode: u32) -> io::Result<Self> {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(mode);
-        match rustix::io::retry_on_intr(|| rustix::fs::openat(folder, ".", flags, mode)) {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        // It will get its name through /proc: where that is missing, it needs one at once.
+        let unnamed = rustix::fs::stat(DESCRIPTORS)
+            .and_then(|_| rustix::io::retry_on_intr(|| rustix::fs::openat(folder, ".", flags, mode)));
+        match unnamed {
             Ok(fd) => Self::begun(folder, fd, None, mode),
-            // What kernels and file systems without unnamed files say.
+            // No /proc, or what kernels and file systems without unnamed files say.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL | Errno::NOSYS) => {
                 Self::create_named(folder, mode)
             }
@@ -84,7 +80,8 @@ impl Durable {
 
     fn create_named(folder: &Folder, mode: Mode) -> io::Result<Self> {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
-        let (fd, name) = with_temporary_name(|name| rustix::fs::openat(folder, name, flags, mode))?;
+        let name = temporary_name();
+        let fd = rustix::io::retry_on_intr(|| rustix::fs::openat(folder, &name, flags, mode))?;
         Self::begun(folder, fd, Some(name), mode)
     }
 
@@ -101,101 +98,65 @@ impl Durable {
         &self.file
     }
 
-    /// Makes it stay under this name (no path), replacing nothing. All of it is on disk afterwards.
-    pub fn keep(self, name: &str) -> Result<(), NotKept> {
-        self.keep_through(Path::new("/proc/self/fd"), name)
-    }
-
-    /// Makes it stay under this name, in the place of the file that had it.
-    pub fn replace(mut self, name: &str) -> Result<(), NotKept> {
-        self.file.sync_all().map_err(failed(Step::Sync))?;
-        let temporary = self.named().map_err(failed(Step::Link))?;
-        rustix::fs::renameat(&self.folder, &temporary, &self.folder, name)
-            .map_err(|error| failed(Step::Link)(error.into()))?;
-        self.temporary = None;
-        self.folder.sync().map_err(failed(Step::SyncFolder))
-    }
-
-    fn keep_through(mut self, descriptors: &Path, name: &str) -> Result<(), NotKept> {
-        self.file.sync_all().map_err(failed(Step::Sync))?;
-        self.link(descriptors, name).map_err(failed(Step::Link))?;
-        self.discard();
+    /// Makes it stay under the first of these names (no paths) that is not taken. All of it is on disk afterwards.
+    pub fn keep(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), NotKept> {
+        self.file.sync_all().map_err(cannot("sync"))?;
+        let mut names = names.into_iter();
+        let name = loop {
+            let name = names.next().ok_or_else(|| cannot("link")(Errno::EXIST))?;
+            match self.link(name.as_ref()) {
+                Err(Errno::EXIST) => {}
+                linked => break linked.map(|()| name).map_err(cannot("link"))?,
+            }
+        };
         self.folder.sync().map_err(|error| {
             // Nobody is told that it is safe, so nobody may find it: its owner keeps his copy.
-            let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
-            NotKept { step: Step::SyncFolder, error }
+            let _ = rustix::fs::unlinkat(&self.folder, name.as_ref(), AtFlags::empty());
+            cannot("sync the directory of")(error)
         })
     }
 
-    fn link(&mut self, descriptors: &Path, name: &str) -> io::Result<()> {
-        if self.temporary.is_none() {
-            let path = descriptors.join(self.file.as_raw_fd().to_string());
-            match rustix::fs::linkat(CWD, &path, &self.folder, name, AtFlags::SYMLINK_FOLLOW) {
-                // No /proc, or one that hides our descriptors.
-                Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::PERM | Errno::LOOP | Errno::XDEV) => {}
-                other => return Ok(other?),
+    /// Gives it this name, which must be free, and no other.
+    fn link(&mut self, name: &str) -> rustix::io::Result<()> {
+        let folder = &self.folder;
+        let Some(temporary) = &self.temporary else {
+            let path = format!("{DESCRIPTORS}/{}", self.file.as_raw_fd());
+            return rustix::fs::linkat(CWD, path, folder, name, AtFlags::SYMLINK_FOLLOW);
+        };
+        match rustix::fs::renameat_with(folder, temporary, folder, name, RenameFlags::NOREPLACE) {
+            // NFS cannot.
+            Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS) => {
+                rustix::fs::linkat(folder, temporary, folder, name, AtFlags::empty())?;
+                let _ = rustix::fs::unlinkat(folder, temporary, AtFlags::empty());
             }
+            renamed => renamed?,
         }
-        let temporary = self.named()?;
-        match rustix::fs::linkat(&self.folder, &temporary, &self.folder, name, AtFlags::empty()) {
-            // A file system without hard links.
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
-                let flags = RenameFlags::NOREPLACE;
-                rustix::fs::renameat_with(&self.folder, &temporary, &self.folder, name, flags)?;
-                self.temporary = None;
-                Ok(())
-            }
-            other => Ok(other?),
-        }
+        self.temporary = None;
+        Ok(())
     }
+}
 
-    /// Its temporary name. An unnamed file that cannot be named through /proc is copied to one that has it.
-    fn named(&mut self) -> io::Result<String> {
-        if let Some(temporary) = &self.temporary {
-            return Ok(temporary.clone());
-        }
-        let mode = Mode::from_raw_mode(rustix::fs::fstat(&self.file)?.st_mode);
-        let mut copy = Self::create_named(&self.folder, mode)?;
-        self.file.rewind()?;
-        io::copy(&mut self.file, &mut copy.file)?;
-        copy.file.sync_all()?;
-        std::mem::swap(self, &mut copy);
-        self.temporary.clone().ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn discard(&mut self) {
+impl Drop for Durable {
+    fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {
             let _ = rustix::fs::unlinkat(&self.folder, temporary, AtFlags::empty());
         }
     }
 }
 
-impl Drop for Durable {
-    fn drop(&mut self) {
-        self.discard();
-    }
+fn cannot<E: Into<io::Error>>(action: &'static str) -> impl FnOnce(E) -> NotKept {
+    move |error| NotKept { action, error: error.into() }
 }
 
-fn failed(step: Step) -> impl Fn(io::Error) -> NotKept {
-    move |error| NotKept { step, error }
-}
-
-/// Tries names until one is not taken.
-fn with_temporary_name<T>(mut make: impl FnMut(&str) -> rustix::io::Result<T>) -> io::Result<(T, String)> {
-    let pid = std::process::id();
-    for attempt in 0..100_u32 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("{TEMPORARY}{pid}-{}-{attempt}", now.as_nanos());
-        match make(&name) {
-            Ok(file) => return Ok((file, name)),
-            Err(Errno::EXIST | Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
+/// A name that no other process makes at the same time.
+#[must_use]
+pub fn temporary_name() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{TEMPORARY}{}-{}", std::process::id(), now.as_nanos())
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may panic
 mod tests {
     use std::io::Write;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -224,7 +185,7 @@ mod tests {
             let (durable, other) = if which == 0 { (unnamed, named) } else { (named, unnamed) };
             drop(other);
             durable.file().write_all(b"content").unwrap();
-            durable.keep("name").unwrap();
+            durable.keep(["name"]).unwrap();
             assert_eq!(names(&dir), ["name"]);
             assert_eq!(std::fs::read(dir.path().join("name")).unwrap(), b"content");
             let metadata = dir.path().join("name").metadata().unwrap();
@@ -245,38 +206,22 @@ mod tests {
         std::fs::write(dir.path().join("name"), "older").unwrap();
         for durable in both(&folder) {
             durable.file().write_all(b"newer").unwrap();
-            let refused = durable.keep("name").unwrap_err();
-            assert_eq!((refused.step, refused.error.kind()), (Step::Link, io::ErrorKind::AlreadyExists));
+            let refused = durable.keep(["name"]).unwrap_err();
+            assert_eq!((refused.action, refused.error.kind()), ("link", io::ErrorKind::AlreadyExists));
         }
         assert_eq!(names(&dir), ["name"]);
         assert_eq!(std::fs::read(dir.path().join("name")).unwrap(), b"older");
     }
 
     #[test]
-    fn replacing_is_for_those_who_ask() {
+    fn the_first_name_that_is_free_is_taken() {
         let (dir, folder) = folder();
+        std::fs::write(dir.path().join("0"), "older").unwrap();
         for durable in both(&folder) {
-            std::fs::write(dir.path().join("name"), "older").unwrap();
-            durable.file().write_all(b"newer").unwrap();
-            durable.replace("name").unwrap();
-            assert_eq!(std::fs::read(dir.path().join("name")).unwrap(), b"newer");
+            durable.keep(["0", "1", "2"]).unwrap();
         }
-        assert_eq!(names(&dir), ["name"]);
-    }
-
-    #[test]
-    fn without_proc_the_file_still_comes_to_stay() {
-        let (dir, folder) = folder();
-        for (at, durable) in both(&folder).into_iter().enumerate() {
-            durable.file().write_all(b"content").unwrap();
-            let name = format!("name{at}");
-            durable.keep_through(Path::new("/nonexistent"), &name).unwrap();
-            assert_eq!(std::fs::read(dir.path().join(name)).unwrap(), b"content");
-        }
-        let durable = Durable::create(&folder, 0o640).unwrap();
-        durable.file().write_all(b"content").unwrap();
-        durable.keep_through(Path::new("/nonexistent"), "last").unwrap();
-        assert_eq!(dir.path().join("last").metadata().unwrap().permissions().mode() & 0o7777, 0o640);
+        let refused = Durable::create(&folder, 0o600).unwrap().keep(["0", "1", "2"]).unwrap_err();
+        assert_eq!((refused.action, refused.error.kind()), ("link", io::ErrorKind::AlreadyExists));
         assert_eq!(names(&dir).len(), 3);
     }
 

@@ -14,6 +14,7 @@ use super::SpoolError;
 use super::entry::Stored;
 use super::id::MessageId;
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
+use super::replace::replace;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";
@@ -165,5 +166,5 @@ fn write_reason(folder: &Folder, dir: &Path, name: &str, reason: &str) -> Result
     let path = dir.join(&name);
     let file = Durable::create(folder, 0o600).map_err(SpoolError::io("create", &path))?;
     writeln!(file.file(), "{}", reason.trim_end()).map_err(SpoolError::io("write", &path))?;
-    file.replace(&name).map_err(|failure| SpoolError::not_kept(path, failure))
+    replace(folder, file, &path)
 }

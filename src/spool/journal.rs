@@ -14,6 +14,7 @@ use super::SpoolError;
 use super::id::MessageId;
 use super::line::{self, MAX_LINE, NoLine};
 use super::queue::{Spool, journal_name};
+use super::replace::replace;
 use crate::mail::outcome::{Outcome, Status};
 
 /// One line.
@@ -385,7 +386,7 @@ impl Journal {
         let mut good = old;
         good.seek(SeekFrom::Start(0)).map_err(SpoolError::io("read", path))?;
         io::copy(&mut good.take(self.replay.good), &mut new.file()).map_err(SpoolError::io("write", path))?;
-        new.replace(&name).map_err(|failure| SpoolError::not_kept(path.to_owned(), failure))?;
+        replace(self.spool.queue(), new, path)?;
         self.file = Some(self.spool.open_in_queue(&name, OFlags::RDWR).map_err(SpoolError::io("open", path))?);
         Ok(())
     }

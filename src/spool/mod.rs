@@ -10,6 +10,7 @@ pub mod journal;
 mod line;
 pub mod lock;
 pub mod queue;
+mod replace;
 pub mod state_file;
 pub mod store;
 pub mod time;
@@ -100,12 +101,6 @@ impl SpoolError {
 
     /// A file did not come to stay.
     fn not_kept(path: PathBuf, failure: postrider_drop::durable::NotKept) -> Self {
-        use postrider_drop::durable::Step;
-        let action = match failure.step {
-            Step::Sync => "sync",
-            Step::Link => "link",
-            Step::SyncFolder => "sync the directory of",
-        };
-        Self::Io { action, path, error: failure.error }
+        Self::Io { action: failure.action, path, error: failure.error }
     }
 }

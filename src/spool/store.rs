@@ -4,7 +4,7 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use postrider_drop::durable::{Durable, Step};
+use postrider_drop::durable::Durable;
 
 use super::SpoolError;
 use super::entry::{Body, Envelope};
@@ -74,9 +74,9 @@ impl Incoming {
         }
         self.flush()?;
         let Self { spool, envelope, file, .. } = self;
-        match file.keep(envelope.id.as_str()) {
+        match file.keep([envelope.id.as_str()]) {
             Ok(()) => Ok(envelope.id),
-            Err(failure) if failure.step == Step::Link && failure.error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(SpoolError::Exists(envelope.id))
             }
             Err(failure) => Err(SpoolError::not_kept(spool.message_path(&envelope.id), failure)),

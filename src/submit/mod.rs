@@ -5,6 +5,7 @@ pub mod admit;
 pub mod collect;
 pub mod complete;
 pub mod dialogue;
+pub mod frame;
 pub mod hand_over;
 pub mod head;
 pub mod input;

@@ -1,0 +1,43 @@
+//! A new file in the place of an older one that must not be lost: whoever looks finds the
+//! one or the other, whole, also after a crash.
+
+use std::path::Path;
+
+use postrider_drop::durable::{Durable, Folder, temporary_name};
+use rustix::fs::AtFlags;
+
+use super::SpoolError;
+
+/// Makes the file stay at `path`, whose directory is `folder`.
+pub fn replace(folder: &Folder, new: Durable, path: &Path) -> Result<(), SpoolError> {
+    let temporary = temporary_name();
+    new.keep([&temporary]).map_err(|failure| SpoolError::not_kept(path.to_owned(), failure))?;
+    let name = path.file_name().unwrap_or_default();
+    if let Err(error) = rustix::fs::renameat(folder, &temporary, folder, name) {
+        let _ = rustix::fs::unlinkat(folder, &temporary, AtFlags::empty());
+        return Err(SpoolError::io("replace", path)(error.into()));
+    }
+    folder.sync().map_err(SpoolError::io("sync the directory of", path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn the_newer_is_there_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, path) = (Folder::open(dir.path()).unwrap(), dir.path().join("name"));
+        for text in ["older", "newer"] {
+            let new = Durable::create(&folder, 0o600).unwrap();
+            new.file().write_all(text.as_bytes()).unwrap();
+            replace(&folder, new, &path).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
