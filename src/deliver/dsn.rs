@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::mail::address::Address;
 use crate::spool::Envelope;
 
 /// Of one recipient.
@@ -10,7 +11,7 @@ use crate::spool::Envelope;
 pub struct RecipientWish<'a> {
     /// NOTIFY, as given.
     pub notify: Option<&'a str>,
-    /// ORCPT, as given.
+    /// ORCPT, as given; else the recipient before aliases and maps, so that a report names whom its reader knows.
     pub orcpt: Option<&'a str>,
 }
 
@@ -32,7 +33,7 @@ impl<'a> Wishes<'a> {
         let wish = |index: usize| {
             envelope.recipients.get(index).map_or_else(RecipientWish::default, |recipient| RecipientWish {
                 notify: recipient.notify.as_deref(),
-                orcpt: recipient.orcpt.as_deref(),
+                orcpt: recipient.orcpt.as_deref().or_else(|| original(&recipient.given)),
             })
         };
         Self { ret: envelope.ret.as_deref(), envid: envelope.envid.as_deref(), recipients: indices.map(wish).collect() }
@@ -68,6 +69,11 @@ impl<'a> Wishes<'a> {
         }
         text
     }
+}
+
+/// As Postfix does without being asked: complete addresses only, and those of ASCII (others want RFC 6533's form).
+fn original(given: &str) -> Option<&str> {
+    (given.is_ascii() && Address::parse(given).is_ok()).then_some(given)
 }
 
 /// `NEVER`, or one to three of the others; anything else is not sent.

@@ -181,6 +181,16 @@ pub enum Status {
     Unknown,
 }
 
+/// Who tells a sender who asked for it that a recipient's mail was delivered (RFC 3461, NOTIFY=SUCCESS).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Teller {
+    /// We: the relay knows nothing of such wishes.
+    #[default]
+    Us,
+    /// The relay, which offers DSN and was told of the wish.
+    Relay,
+}
+
 /// A recipient's outcome with the server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -194,6 +204,8 @@ pub struct Outcome {
     pub reply: String,
     /// `host[ip]:port`, or `none` where none was reached.
     pub relay: String,
+    /// Where it was delivered: who says so.
+    pub teller: Teller,
 }
 
 impl Outcome {

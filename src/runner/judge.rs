@@ -5,7 +5,7 @@ use super::settle::Desk;
 use crate::config::Account;
 use crate::deliver::letter::Letter;
 use crate::deliver::plan::Plan;
-use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status};
+use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
 use crate::rules::trouble::{self, AccountTrouble, Verdict};
 use crate::spool::health::Trouble;
 
@@ -20,6 +20,7 @@ pub(super) fn nowhere(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outco
         enhanced: Enhanced::parse(code).unwrap_or(Enhanced { class: 5, subject: 0, detail: 0 }),
         reply,
         relay: "none".to_owned(),
+        teller: Teller::Us,
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no.code(), no.reason()))).collect();
     if letter.hops > MAX_HOPS {
@@ -41,7 +42,7 @@ pub(super) fn grace(desk: &Desk<'_>, account: &Account, verdict: Verdict) -> Ver
 }
 
 /// A fact in the words of the journal.
-pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str) -> Outcome {
+pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller) -> Outcome {
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
         // These words do not say by themselves where it happened.
@@ -54,6 +55,7 @@ pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str) -> Outcome {
         enhanced: trouble::enhanced(fact, verdict),
         reply,
         relay: relay.to_owned(),
+        teller,
     }
 }
 

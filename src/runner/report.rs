@@ -11,7 +11,7 @@ use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
 use crate::deliver::letter;
 use crate::events;
 use crate::mail::address::{Address, Mailbox, ReversePath};
-use crate::mail::outcome::Status;
+use crate::mail::outcome::{Status, Teller};
 use crate::spool::journal::Line;
 use crate::spool::store::Incoming;
 use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, SpoolError};
@@ -69,13 +69,13 @@ pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<Me
     }
 }
 
-/// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message; once, when nothing waits
-/// any more.
+/// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
+/// does not; once, when nothing waits any more.
 pub fn tell_success(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
     let outcomes = &desk.journal.state().outcomes;
-    let is_delivered = |i: &usize| outcomes[*i].as_ref().is_some_and(|o| o.status == Status::Delivered);
-    let taken: Vec<usize> =
-        (0..outcomes.len()).filter(is_delivered).filter(|i| asks_for(desk, *i, "success")).collect();
+    let is_ours =
+        |i: &usize| outcomes[*i].as_ref().is_some_and(|o| o.status == Status::Delivered && o.teller == Teller::Us);
+    let taken: Vec<usize> = (0..outcomes.len()).filter(is_ours).filter(|i| asks_for(desk, *i, "success")).collect();
     let id = report_id(&desk.stored.envelope.id, 0, Report::Relayed);
     if taken.is_empty() || desk.journal.state().returned.contains(&id) {
         return Ok(());

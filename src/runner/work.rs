@@ -20,7 +20,7 @@ use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::deliver::session::{Session, Transaction};
 use crate::events::{self, Delays};
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status};
+use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
 use crate::rules::advice;
 use crate::rules::rewrite::Generic;
 use crate::rules::trouble::{self, AccountTrouble, Verdict};
@@ -102,6 +102,7 @@ struct Exchange<'a> {
 struct Sent {
     facts: Vec<Fact>,
     relay: String,
+    teller: Teller,
     connecting: Duration,
     sending: Duration,
 }
@@ -189,7 +190,7 @@ impl Worker {
             Ok(sent) => sent,
             Err(not_begun) => return Ok(not_sent(desk, plan, &not_begun)),
         };
-        let Sent { facts, relay, connecting, sending } = sent;
+        let Sent { facts, relay, teller, connecting, sending } = sent;
         let verdicts: Vec<Verdict> =
             facts.iter().map(|fact| grace(&desk, plan.account, trouble::classify(fact))).collect();
         if verdicts.contains(&Verdict::Sender) {
@@ -198,7 +199,7 @@ impl Worker {
             events::warning(format_args!("{}: {hint}", desk.stored.envelope.id));
         }
         let all = sendable.iter().zip(facts.iter().zip(&verdicts));
-        outcomes.extend(all.map(|(p, (fact, verdict))| (p.index, outcome(fact, *verdict, &relay))));
+        outcomes.extend(all.map(|(p, (fact, verdict))| (p.index, outcome(fact, *verdict, &relay, teller))));
         let delays = Delays { queued: queued(&desk), waiting: Duration::ZERO, connecting, sending };
         log(&desk, &outcomes, delays);
         let first = facts.first().zip(verdicts.first()).map(|(fact, verdict)| (fact.clone(), *verdict));
@@ -230,6 +231,7 @@ impl Worker {
                 size: letter.size,
             });
             let relay = session.described().relay.clone();
+            let teller = if session.described().dsn { Teller::Relay } else { Teller::Us };
             self.sent += 1;
             let all_at = |phase| facts.iter().all(|fact| fact.phase == phase);
             if all_at(Phase::Idle) {
@@ -241,7 +243,13 @@ impl Worker {
             } else if let Some(own) = own_address(what, &facts).filter(|_| !again) {
                 (sender, again) = (ReversePath::Mailbox(own), true);
             } else {
-                return Ok(Sent { facts, relay, connecting: connected - started, sending: connected.elapsed() });
+                return Ok(Sent {
+                    facts,
+                    relay,
+                    teller,
+                    connecting: connected - started,
+                    sending: connected.elapsed(),
+                });
             }
         }
     }
@@ -345,7 +353,7 @@ fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> Told {
         Verdict::Account(kind) => kind_of(kind),
         _ => Trouble::Relay,
     };
-    let mut outcome = outcome(&not.fact, not.verdict, &not.relay);
+    let mut outcome = outcome(&not.fact, not.verdict, &not.relay, Teller::Us);
     if not.verdict == Verdict::Account(AccountTrouble::Login) {
         let account = &plan.account.name;
         outcome.reply = format!(
@@ -376,6 +384,7 @@ fn cannot_plan(desk: Desk<'_>, pending: &[usize], no: &NoPlan) -> Result<Told, S
         enhanced: Enhanced { class: 4, subject: 3, detail: 5 },
         reply: no.to_string(),
         relay: "none".to_owned(),
+        teller: Teller::Us,
     };
     let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();
     log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });

@@ -6,7 +6,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mail::outcome::Enhanced;
+use crate::mail::outcome::{Enhanced, Teller};
 
 fn spool() -> (tempfile::TempDir, Spool) {
     let dir = tempfile::tempdir().unwrap();
@@ -31,8 +31,16 @@ fn outcome(recipient: usize, status: Status, code: Option<u16>) -> Line {
     let reply = "4.2.0 say \"later\" ü\u{1}".to_owned();
     Line::Outcome {
         recipient,
-        outcome: Outcome { status, code, enhanced, reply, relay: "r[192.0.2.1]:587".to_owned() },
+        outcome: Outcome { status, code, enhanced, reply, relay: "r[192.0.2.1]:587".to_owned(), teller: Teller::Us },
     }
+}
+
+/// A delivery of which the relay tells.
+fn told_by_relay(recipient: usize) -> Line {
+    let enhanced = Enhanced { class: 2, subject: 0, detail: 0 };
+    let (code, teller) = (Some(250), Teller::Relay);
+    let outcome = Outcome { status: Status::Delivered, code, enhanced, reply: "ok".into(), relay: "r".into(), teller };
+    Line::Outcome { recipient, outcome }
 }
 
 fn attempt(number: u32) -> Line {
@@ -44,6 +52,7 @@ fn every_line() -> Vec<Line> {
         attempt(1),
         outcome(0, Status::Deferred, Some(450)),
         outcome(1, Status::Unknown, None),
+        told_by_relay(2),
         Line::Next(at("2026-11-22T13:30:00.25Z")),
         Line::Hold,
         Line::Release,
@@ -81,6 +90,19 @@ fn every_line_comes_back_with_its_time() {
     assert_eq!(lines, every_line().into_iter().map(|line| (now(), line)).collect::<Vec<_>>());
     let reopened = Journal::open(&spool, &id(), 3).unwrap();
     assert_eq!(*reopened.state(), Journal::peek(&spool, &id(), 3).unwrap());
+}
+
+#[test]
+fn a_delivery_says_whether_the_relay_tells_of_it_and_an_older_journal_still_reads() {
+    let (_dir, spool, bytes) = written(&[told_by_relay(0), outcome(1, Status::Delivered, Some(250))]);
+    let text = String::from_utf8(bytes).unwrap();
+    let told: Vec<bool> = text.lines().map(|line| line.contains(r#""dsn":true}"#)).collect();
+    assert_eq!(told, [true, false]);
+    let old = r#"{"t":"2026-11-22T13:20:55.500000Z","outcome":{"recipient":0,"status":"delivered","code":250,"enhanced":"2.0.0","reply":"ok","relay":"r"}}"#;
+    let sum = crc32fast::hash(old.as_bytes());
+    fs::write(spool.journal_path(&id()), format!("{},\"c\":\"{sum:08x}\"}}\n", &old[..old.len() - 1])).unwrap();
+    let state = Journal::peek(&spool, &id(), 3).unwrap();
+    assert_eq!(state.outcomes[0].as_ref().unwrap().teller, Teller::Us);
 }
 
 #[test]

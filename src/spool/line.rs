@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::MessageId;
 use super::journal::Line;
-use crate::mail::outcome::{Enhanced, Outcome, Status};
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 
 /// Octets that a line may take.
 pub const MAX_LINE: usize = 128 * 1024;
@@ -31,8 +31,22 @@ struct Stamped {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Event {
-    Attempt { number: u32, account: String, relay: String },
-    Outcome { recipient: usize, status: Status, code: Option<u16>, enhanced: String, reply: String, relay: String },
+    Attempt {
+        number: u32,
+        account: String,
+        relay: String,
+    },
+    Outcome {
+        recipient: usize,
+        status: Status,
+        code: Option<u16>,
+        enhanced: String,
+        reply: String,
+        relay: String,
+        /// The relay tells of success; journals of before this member say nothing, and we tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dsn: Option<True>,
+    },
     Next(#[serde(with = "super::time")] Timestamp),
     Hold(True),
     Release(True),
@@ -111,6 +125,10 @@ fn event(line: &Line) -> Event {
             enhanced: outcome.enhanced.to_string(),
             reply: clipped(&outcome.reply),
             relay: clipped(&outcome.relay),
+            dsn: match outcome.teller {
+                Teller::Us => None,
+                Teller::Relay => Some(True),
+            },
         },
         Line::Next(at) => Event::Next(*at),
         Line::Hold => Event::Hold(True),
@@ -125,9 +143,10 @@ fn event(line: &Line) -> Event {
 fn line(event: Event) -> Result<Line, String> {
     Ok(match event {
         Event::Attempt { number, account, relay } => Line::Attempt { number, account, relay },
-        Event::Outcome { recipient, status, code, enhanced, reply, relay } => {
+        Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn } => {
             let enhanced = Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is no enhanced code"))?;
-            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay } }
+            let teller = dsn.map_or(Teller::Us, |True| Teller::Relay);
+            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, teller } }
         }
         Event::Next(at) => Line::Next(at),
         Event::Hold(True) => Line::Hold,

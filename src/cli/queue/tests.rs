@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mail::address::{Mailbox, ReversePath};
-use crate::mail::outcome::Enhanced;
+use crate::mail::outcome::{Enhanced, Teller};
 use crate::spool::journal::Line;
 use crate::spool::store::Incoming;
 use crate::spool::{Body, Kind, Recipient};
@@ -52,7 +52,14 @@ fn deferred(recipient: usize, code: Option<u16>, reply: &str) -> Line {
     let relay = "mx[192.0.2.1]:587".to_owned();
     Line::Outcome {
         recipient,
-        outcome: Outcome { status: Status::Deferred, code, enhanced, reply: reply.to_owned(), relay },
+        outcome: Outcome {
+            status: Status::Deferred,
+            code,
+            enhanced,
+            reply: reply.to_owned(),
+            relay,
+            teller: Teller::Us,
+        },
     }
 }
 
@@ -129,8 +136,14 @@ fn finished_messages_and_delivered_recipients_are_not_listed() {
     note(&spool, &done, 1, &[Line::Done]);
     let partly = put(&spool, 2, "a@x.example", &["b@y.example", "c@y.example"], 100);
     let enhanced = Enhanced { class: 2, subject: 0, detail: 0 };
-    let outcome =
-        Outcome { status: Status::Delivered, code: Some(250), enhanced, reply: "ok".into(), relay: "r".into() };
+    let outcome = Outcome {
+        status: Status::Delivered,
+        code: Some(250),
+        enhanced,
+        reply: "ok".into(),
+        relay: "r".into(),
+        teller: Teller::Us,
+    };
     note(&spool, &partly, 2, &[Line::Outcome { recipient: 0, outcome }]);
     let text = listed(&spool, Format::Text);
     assert!(text.contains("c@y.example") && !text.contains("b@y.example") && !text.contains(done.as_str()), "{text}");

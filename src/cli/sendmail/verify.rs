@@ -12,7 +12,7 @@ use crate::config::{self, ArrivalTables, TableSet, clock};
 use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
 use crate::deliver::plan::{self, Plan};
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{Enhanced, Outcome, Status};
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::arrival::Arrival;
 use crate::spool::Envelope;
 use crate::submit::admit::AdmitError;
@@ -97,5 +97,5 @@ fn undeliverable(why: &plan::Nowhere) -> Outcome {
 }
 
 fn outcome(status: Status, enhanced: Enhanced, reply: String) -> Outcome {
-    Outcome { status, code: None, enhanced, reply, relay: "none".to_owned() }
+    Outcome { status, code: None, enhanced, reply, relay: "none".to_owned(), teller: Teller::Us }
 }

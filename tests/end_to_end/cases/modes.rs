@@ -162,6 +162,31 @@ fn a_report_of_success_is_sent_where_it_is_asked_for() {
 }
 
 #[test]
+fn a_relay_that_takes_the_wish_over_is_the_only_one_to_report_success() {
+    let isp = Provider::setup().offers("DSN").start();
+    let world = World::at_home(&isp);
+    world.sendmail(&["-N", "success", "-f", "alice", "bob@away.example"], MAIL).code(0).silent();
+    world.drain();
+    assert_eq!(isp.mail().wishes, ["NOTIFY=SUCCESS", "ORCPT=rfc822;bob@away.example"], "no report of ours beside it");
+}
+
+#[test]
+fn recipients_that_a_relay_without_dsn_took_in_another_attempt_are_still_reported() {
+    let later = || on(Verb::Rcpt).about("later").reply("450 4.2.0 not now");
+    let (with, without) = (Provider::setup().offers("DSN").rule(later()).start(), Provider::start());
+    let world = World::at_home(&with);
+    let args = ["-N", "success", "-f", "alice", "bob@away.example", "later@away.example"];
+    world.sendmail(&args, MAIL).code(0).silent();
+    world.run_once();
+    assert_eq!((with.mail().to, world.queued().len()), (vec!["bob@away.example".to_owned()], 1));
+    let world = world.account("isp", &without);
+    world.flush().code(0);
+    world.drain();
+    let text = without.mail_to("me@isp.example").text();
+    assert!(text.contains("rfc822; later@away.example") && !text.contains("rfc822; bob@away.example"), "{text}");
+}
+
+#[test]
 fn never_and_full_shape_the_bounce() {
     let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user")).start();
     let world = World::at_home(&isp);
