@@ -10,6 +10,7 @@ pub mod dsn;
 mod envelope;
 mod ledger;
 pub mod letter;
+pub mod lines;
 mod login;
 pub mod observe;
 mod open;

@@ -7,11 +7,11 @@ use std::net::{IpAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use memchr::memchr;
 use zeroize::Zeroizing;
 
+use super::lines::Lines;
 use super::observe::{Observer, Step};
-use super::reply::{Gathered, MAX_LINE, Progress, ReplyError, cleaned};
+use super::reply::{Gathered, Progress, ReplyError, cleaned};
 use super::wire::Wire;
 use crate::mail::outcome::{Reply, Seen};
 use crate::tls::{Binding, Client, HandshakeError, TlsStream};
@@ -67,19 +67,14 @@ enum Channel {
 pub struct Stream {
     channel: Channel,
     watch: Watch,
-    /// Bytes received and not yet read as a line are `buffer[start..end]`.
-    buffer: Box<[u8]>,
-    start: usize,
-    end: usize,
+    lines: Lines,
 }
-
-const BUFFER: usize = 2 * MAX_LINE;
 
 impl Stream {
     /// Over a connected socket.
     pub fn new(socket: TcpStream, watch: Watch) -> Result<Self, Seen> {
         let wire = Wire::new(socket).map_err(|error| seen(&error))?;
-        Ok(Self { channel: Channel::Plain(wire), watch, buffer: vec![0; BUFFER].into_boxed_slice(), start: 0, end: 0 })
+        Ok(Self { channel: Channel::Plain(wire), watch, lines: Lines::default() })
     }
 
     /// Our own address on this connection.
@@ -104,7 +99,7 @@ impl Stream {
     /// Shakes hands and verifies that the server is `name`. Clear text that arrived before
     /// would be read as if it had come over TLS: it ends the session.
     pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
-        if self.start < self.end {
+        if !self.lines.is_empty() {
             return Err(Seen::Garbage(
                 "the server sent more behind its reply to STARTTLS, which would be read as if it had come over TLS \
                  (somebody may be tampering with the connection); nothing secret was sent"
@@ -200,7 +195,7 @@ impl Stream {
 
     /// Looks, without waiting, whether something has come, or the connection is closed.
     pub fn pending(&mut self) -> Result<Pending, Seen> {
-        if self.start < self.end {
+        if !self.lines.is_empty() {
             return Ok(Pending::Bytes);
         }
         self.wire().map_err(|error| seen(&error))?.only_what_is_there();
@@ -228,8 +223,10 @@ impl Stream {
         self.wire().map_err(|error| seen(&error))?.allow(limit);
         let mut gathered = Gathered::default();
         loop {
-            let (from, to) = self.line()?;
-            let line = &self.buffer[from..to];
+            let Some(line) = self.lines.next_line().map_err(|error| Seen::Garbage(error.to_string()))? else {
+                self.fill().map_err(|error| seen(&error))?;
+                continue;
+            };
             let progress = gathered.line(line).map_err(|error| garbage(&error, keep))?;
             if keep == Keep::Text {
                 self.watch.step(Step::Received(&cleaned(line)));
@@ -244,31 +241,9 @@ impl Stream {
         Ok(gathered)
     }
 
-    /// The bounds in the buffer of the next line, without its end; a bare LF ends a line too.
-    fn line(&mut self) -> Result<(usize, usize), Seen> {
-        loop {
-            let unread = &self.buffer[self.start..self.end];
-            match memchr(b'\n', unread) {
-                Some(at) if at <= MAX_LINE + 1 => {
-                    let from = self.start;
-                    self.start += at + 1;
-                    let to = if unread[..at].ends_with(b"\r") { from + at - 1 } else { from + at };
-                    return Ok((from, to));
-                }
-                None if unread.len() <= MAX_LINE => self.fill().map_err(|error| seen(&error))?,
-                Some(_) | None => {
-                    return Err(Seen::Garbage(format!("the server sent a line of more than {MAX_LINE} octets")));
-                }
-            }
-        }
-    }
-
     /// Reads some more into the buffer; the end of the stream is an error.
     fn fill(&mut self) -> io::Result<()> {
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        let room = &mut self.buffer[self.end..];
+        let room = self.lines.room();
         let count = loop {
             let read = match &mut self.channel {
                 Channel::Plain(wire) => wire.read(room),
@@ -283,7 +258,7 @@ impl Stream {
         if count == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        self.end += count;
+        self.lines.received(count);
         Ok(())
     }
 
