@@ -132,6 +132,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
         host: &relay.host,
         port: relay.port,
         binding: session.stream.binding(),
+        plus: sasl::plus(&session.capabilities.auth),
         nonce: nonce().map_err(|text| local(Phase::Auth, text))?,
     };
     let mut exchange = Exchange::new(mechanism, login, &around);

@@ -7,6 +7,7 @@ mod scram;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::config::{Mechanism, Secret};
+use exchange::Plus;
 
 /// Ports that only root can listen on end below this one.
 const UNPRIVILEGED: u16 = 1024;
@@ -88,6 +89,13 @@ pub fn candidates(offered: &[String], allowed: &[Mechanism], login: &Login, bind
         .filter(|mechanism| allowed.contains(mechanism) && login.suits(*mechanism))
         .filter(|mechanism| bindable == Bindable::Yes || !bound(*mechanism))
         .collect()
+}
+
+/// Whether any of them is bound to the connection.
+#[must_use]
+pub fn plus(offered: &[String]) -> Plus {
+    let is_bound = |name: &String| name.starts_with("SCRAM-") && name.ends_with("-PLUS");
+    if offered.iter().any(is_bound) { Plus::Offered } else { Plus::NotOffered }
 }
 
 fn known(offered: &[String]) -> Vec<Mechanism> {

@@ -131,7 +131,8 @@ impl<S: Read + Write> Read for TlsStream<S> {
                 Err(error) => return Err(error),
             }
             self.connection.read_tls(&mut self.io)?;
-            let state = self.connection.process_new_packets().map_err(|e| io::Error::new(ErrorKind::InvalidData, e));
+            let state =
+                self.connection.process_new_packets().map_err(|e| io::Error::new(ErrorKind::InvalidData, words_of(&e)));
             if self.connection.wants_write() {
                 // An alert or a key update; whether it gets out says nothing about what can be read.
                 let _ = self.send_all();
@@ -169,6 +170,34 @@ pub(super) fn unjudged(error: io::Error) -> HandshakeError {
     }
 }
 
+/// What broke a connection; with TLS 1.3 a server judges our certificate when the handshake is over for us.
+fn words_of(error: &rustls::Error) -> String {
+    let refused = match error {
+        rustls::Error::AlertReceived(alert) => about_our_certificate(*alert),
+        _ => None,
+    };
+    refused.map_or_else(|| error.to_string(), |words| format!("{words} ({error})"))
+}
+
+fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
+    match alert {
+        AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
+            Some("the server wants a client certificate; set tls_client_cert and tls_client_key")
+        }
+        AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA
+        | AlertDescription::AccessDenied
+        | AlertDescription::DecryptError => Some(
+            "the server refuses our client certificate; check tls_client_cert, its dates, and that this provider gave it out",
+        ),
+        _ => None,
+    }
+}
+
 fn handshake_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(_) => {
@@ -182,6 +211,6 @@ fn handshake_words(error: &rustls::Error) -> String {
                 "the server and postrider have no TLS version and cipher in common (TLS 1.2 and 1.3 are spoken here, as far as tls_min lets them): {error}"
             )
         }
-        other => format!("the TLS handshake failed: {other}"),
+        other => format!("the TLS handshake failed: {}", words_of(other)),
     }
 }

@@ -7,7 +7,7 @@ use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
 use super::Login;
-use super::scram::{Hash, Scram};
+use super::scram::{Bound, Hash, Scram};
 use crate::config::Mechanism;
 use crate::tls::Binding;
 
@@ -28,8 +28,19 @@ pub struct Surroundings<'a> {
     pub port: u16,
     /// The connection's, if it has one.
     pub binding: Option<Binding>,
+    /// Whether the server offers to bind to it.
+    pub plus: Plus,
     /// Fresh and random: printable ASCII without a comma.
     pub nonce: String,
+}
+
+/// Whether a server offers mechanisms that are bound to the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plus {
+    /// At least one.
+    Offered,
+    /// None.
+    NotOffered,
 }
 
 /// One exchange.
@@ -70,13 +81,18 @@ impl Exchange {
     pub fn new(mechanism: Mechanism, login: &Login, around: &Surroundings<'_>) -> Self {
         let username = login.username.as_deref().unwrap_or_default();
         let password = login.password.as_ref().map_or("", |secret| secret.expose());
-        let scram = |hash, binding| Self::Scram(Box::new(Scram::new(hash, login, binding, &around.nonce)));
+        let scram = |hash, bound| Self::Scram(Box::new(Scram::new(hash, login, bound, &around.nonce)));
+        let plus = around.binding.as_ref().map_or(Bound::Not, Bound::To);
+        let plain = match (&around.binding, around.plus) {
+            (Some(_), Plus::NotOffered) => Bound::NotOffered,
+            (Some(_), Plus::Offered) | (None, _) => Bound::Not,
+        };
         match mechanism {
             Mechanism::External => Self::Single(bytes(username)),
-            Mechanism::ScramSha256Plus => scram(Hash::Sha256, around.binding.as_ref()),
-            Mechanism::ScramSha1Plus => scram(Hash::Sha1, around.binding.as_ref()),
-            Mechanism::ScramSha256 => scram(Hash::Sha256, None),
-            Mechanism::ScramSha1 => scram(Hash::Sha1, None),
+            Mechanism::ScramSha256Plus => scram(Hash::Sha256, plus),
+            Mechanism::ScramSha1Plus => scram(Hash::Sha1, plus),
+            Mechanism::ScramSha256 => scram(Hash::Sha256, plain),
+            Mechanism::ScramSha1 => scram(Hash::Sha1, plain),
             Mechanism::CramMd5 => Self::Cram(login.clone()),
             Mechanism::OAuthBearer => {
                 let user = username.replace('=', "=3D").replace(',', "=2C");
@@ -156,7 +172,8 @@ mod tests {
 
     fn begin(mechanism: Mechanism, user: &str, password: &str) -> Exchange {
         let login = Login::new(user.to_owned(), Secret::new(password.to_owned()));
-        let around = Surroundings { host: "h.example", port: 587, binding: None, nonce: "n".to_owned() };
+        let around =
+            Surroundings { host: "h.example", port: 587, binding: None, plus: Plus::NotOffered, nonce: "n".to_owned() };
         Exchange::new(mechanism, &login, &around)
     }
 

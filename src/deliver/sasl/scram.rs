@@ -69,10 +69,21 @@ enum Stage {
     Convinced,
 }
 
+/// What an exchange is bound to (RFC 5802 section 6).
+#[derive(Debug, Clone, Copy)]
+pub enum Bound<'a> {
+    /// The connection: a -PLUS mechanism.
+    To(&'a Binding),
+    /// Nothing, because the server offers no -PLUS: a server that does sees that somebody between took it away.
+    NotOffered,
+    /// Nothing.
+    Not,
+}
+
 /// One exchange.
 pub struct Scram {
     hash: Hash,
-    /// `n,,` or `p=TYPE,,`.
+    /// `n,,`, `y,,` or `p=TYPE,,`.
     header: String,
     bound: Vec<u8>,
     bare: String,
@@ -82,15 +93,22 @@ pub struct Scram {
 }
 
 impl Scram {
-    /// Begins one, bound to the connection where there is something to bind to.
-    pub fn new(hash: Hash, login: &Login, binding: Option<&Binding>, nonce: &str) -> Self {
+    /// Begins one.
+    pub fn new(hash: Hash, login: &Login, bound: Bound<'_>, nonce: &str) -> Self {
         let username = login.username.as_deref().unwrap_or_default();
         let username = prepared(username).replace('=', "=3D").replace(',', "=2C");
         let password = login.password.as_ref().map_or("", |secret| secret.expose());
         Self {
             hash,
-            header: binding.map_or_else(|| "n,,".to_owned(), |binding| format!("p={},,", binding.kind)),
-            bound: binding.map(|binding| binding.data.clone()).unwrap_or_default(),
+            header: match bound {
+                Bound::To(binding) => format!("p={},,", binding.kind),
+                Bound::NotOffered => "y,,".to_owned(),
+                Bound::Not => "n,,".to_owned(),
+            },
+            bound: match bound {
+                Bound::To(binding) => binding.data.clone(),
+                Bound::NotOffered | Bound::Not => Vec::new(),
+            },
             bare: format!("n={username},r={nonce}"),
             nonce: nonce.to_owned(),
             password: Secret::new(prepared(password)),
@@ -168,7 +186,7 @@ mod tests {
     use super::*;
 
     fn exchange(hash: Hash, nonce: &str) -> Scram {
-        Scram::new(hash, &Login::new("user".to_owned(), Secret::new("pencil".to_owned())), None, nonce)
+        Scram::new(hash, &Login::new("user".to_owned(), Secret::new("pencil".to_owned())), Bound::Not, nonce)
     }
 
     /// The RFCs' own examples.

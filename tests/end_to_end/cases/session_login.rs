@@ -1,7 +1,7 @@
 //! Logging in: which mechanism is taken, what is never tried twice, and what the user
 //! is told where nothing fits.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::provider::{Provider, Setup, Verb, auth_answer, on};
 use crate::world::World;
@@ -41,6 +41,60 @@ fn the_safest_offered_one_is_taken() {
         attempt(&World::at_home(&isp));
         assert_eq!(isp.mail().login.unwrap().mechanism, taken, "{offered}");
     }
+}
+
+#[test]
+fn a_login_is_bound_to_the_connection_where_that_is_offered() {
+    for (offered, taken) in [
+        ("AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS PLAIN", "SCRAM-SHA-256-PLUS"),
+        ("AUTH SCRAM-SHA-1-PLUS SCRAM-SHA-1 PLAIN", "SCRAM-SHA-1-PLUS"),
+    ] {
+        for (setup, tls) in [(offering(offered), "starttls"), (offering(offered).implicit_tls(), "implicit")] {
+            let isp = setup.start();
+            attempt(&World::at_home(&isp).account_keys("isp", &[("tls", json!(tls))]));
+            assert_eq!(isp.mail().login.unwrap().mechanism, taken, "{offered}");
+        }
+    }
+}
+
+#[test]
+fn whoever_allows_no_bound_login_gets_another_although_it_is_offered() {
+    let isp = offering("AUTH SCRAM-SHA-256 SCRAM-SHA-256-PLUS").start();
+    attempt(&World::at_home(&isp).account_keys("isp", &[("auth", json!(["scram-sha-256"]))]));
+    assert_eq!(isp.mail().login.unwrap().mechanism, "SCRAM-SHA-256");
+}
+
+#[test]
+fn a_certificate_logs_in_alone_or_with_a_name_and_no_password_is_needed() {
+    for (offered, keys) in [
+        ("AUTH EXTERNAL", json!(null)),
+        ("AUTH PLAIN EXTERNAL", json!(null)),
+        ("AUTH EXTERNAL", json!("customer@isp.example")),
+    ] {
+        let isp = offering(offered).start();
+        let world = World::at_home(&isp);
+        world.file("customer.pem", isp.customer().1, 0o600);
+        let (shown, none) = (json!("customer.pem"), Value::Null);
+        let certificate = [("tls_client_cert", shown.clone()), ("tls_client_key", shown), ("password", none)];
+        let world = world.account_keys("isp", &certificate).account_keys("isp", &[("username", keys)]);
+        let said = attempt(&world);
+        assert_eq!(isp.received(), 1, "{said}\n{}", isp.transcript());
+        let login = isp.mail().login.unwrap();
+        assert_eq!((login.mechanism.as_str(), login.username.as_str()), ("EXTERNAL", isp.customer().0));
+    }
+}
+
+#[test]
+fn a_certificate_of_somebody_else_logs_nobody_in() {
+    let (isp, other) = (offering("AUTH EXTERNAL").start(), Provider::start());
+    let world = World::at_home(&isp);
+    world.file("customer.pem", other.customer().1, 0o600);
+    let keys = [("tls_client_cert", json!("customer.pem")), ("tls_client_key", json!("customer.pem"))];
+    let said = attempt(
+        &world.account_keys("isp", &keys).account_keys("isp", &[("password", Value::Null), ("username", Value::Null)]),
+    );
+    assert_eq!((isp.received(), isp.count(Verb::Mail)), (0, 0));
+    assert!(said.contains("certificate"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,16 @@ use md5::{Digest, Md5};
 use ring::{digest, hmac, pbkdf2};
 
 /// The mechanisms that are known here.
-pub const KNOWN: [&str; 5] = ["CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER"];
+pub const KNOWN: [&str; 8] = [
+    "CRAM-MD5",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256-PLUS",
+    "XOAUTH2",
+    "OAUTHBEARER",
+    "EXTERNAL",
+];
 
 const NONCE: &str = "3rfcNHYJY1ZVvWVs7j";
 const SALT: &[u8] = b"sixteen bytes...";
@@ -27,16 +36,25 @@ pub enum Said {
     End { username: String, right: bool },
 }
 
+/// What a mechanism may know of the connection.
+pub struct Around {
+    /// What SCRAM must bind the login to (RFC 5802, `gs2-header` and channel binding).
+    pub bound: Vec<u8>,
+    /// Whose certificate the client showed.
+    pub shown: Option<String>,
+}
+
 /// One exchange.
 pub struct Exchange {
     mechanism: String,
+    around: Around,
     /// The user's messages so far.
     heard: Vec<String>,
 }
 
 impl Exchange {
-    pub fn new(mechanism: &str) -> Self {
-        Self { mechanism: mechanism.to_owned(), heard: Vec::new() }
+    pub fn new(mechanism: &str, around: Around) -> Self {
+        Self { mechanism: mechanism.to_owned(), around, heard: Vec::new() }
     }
 
     /// Whether the server speaks first.
@@ -52,6 +70,12 @@ impl Exchange {
                 let (username, given) = message.rsplit_once(' ').unwrap_or((message, ""));
                 let right = password_of(username).is_some_and(|password| cram(&password) == given);
                 Said::End { username: username.to_owned(), right }
+            }
+            // An empty message: whoever the certificate says.
+            "EXTERNAL" => {
+                let shown = self.around.shown.clone();
+                let right = shown.as_ref().is_some_and(|shown| message.is_empty() || message == shown);
+                Said::End { username: shown.unwrap_or_default(), right }
             }
             "XOAUTH2" => self.token(part(&self.heard[0], "user="), &password_of),
             "OAUTHBEARER" => {
@@ -85,7 +109,7 @@ impl Exchange {
         let (unproven, proof) = last.rsplit_once(",p=").unwrap_or((last, ""));
         let signed = format!("{bare},{first},{unproven}");
         let (expected, verifier) = self.proofs(&password, &signed);
-        let right = unproven == format!("c=biws,r={nonce}") && proof == expected;
+        let right = unproven == format!("c={},r={nonce}", STANDARD.encode(&self.around.bound)) && proof == expected;
         match self.heard.len() {
             2 if right => Said::Challenge(format!("v={verifier}")),
             _ => Said::End { username, right },
@@ -94,7 +118,7 @@ impl Exchange {
 
     /// The client's proof and the server's signature.
     fn proofs(&self, password: &str, signed: &str) -> (String, String) {
-        let sha1 = self.mechanism == "SCRAM-SHA-1";
+        let sha1 = self.mechanism.starts_with("SCRAM-SHA-1");
         let (kdf, mac, hash, length) = if sha1 {
             (pbkdf2::PBKDF2_HMAC_SHA1, hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &digest::SHA1_FOR_LEGACY_USE_ONLY, 20)
         } else {

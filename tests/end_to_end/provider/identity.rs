@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 
 /// What the provider shows in the handshake.
 #[derive(Debug, Clone)]
@@ -25,7 +26,22 @@ pub struct Identity {
     pub server: Arc<ServerConfig>,
     /// PEM of the authority's certificate.
     pub authority: String,
+    /// Of a customer who logs in by certificate.
+    pub customer: Customer,
 }
+
+/// Who logs in by certificate, and what he shows.
+#[derive(Debug)]
+pub struct Customer {
+    /// His login.
+    pub name: String,
+    /// PEM of certificate and key.
+    pub pem: String,
+    certificate: Vec<u8>,
+}
+
+/// Whose login it is.
+const CUSTOMER: &str = "customer@isp.example";
 
 impl Identity {
     /// Makes keys and certificates.
@@ -49,14 +65,37 @@ impl Identity {
             Certificate::SelfSigned(names) => leaf_params(names).self_signed(&key),
         };
         let chain = vec![leaf.unwrap().der().clone()];
+        let customer = Customer::new(&issuer);
+        let mut authorities = RootCertStore::empty();
+        authorities.add(authority.der().clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        // A certificate is asked for; who has none is served all the same.
+        let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(authorities), Arc::clone(&provider))
+            .allow_unauthenticated()
+            .build()
+            .unwrap();
         let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let server = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        let server = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients)
             .with_single_cert(chain, private)
             .unwrap();
-        Self { server: Arc::new(server), authority: authority.pem() }
+        Self { server: Arc::new(server), authority: authority.pem(), customer }
+    }
+
+    /// Whose certificate it is.
+    pub fn owner(&self, certificate: &[u8]) -> Option<String> {
+        (certificate == self.customer.certificate).then(|| self.customer.name.clone())
+    }
+}
+
+impl Customer {
+    fn new(issuer: &Issuer<'_, KeyPair>) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let certificate = leaf_params(&[CUSTOMER.to_owned()]).signed_by(&key, issuer).unwrap();
+        let pem = format!("{}{}", certificate.pem(), key.serialize_pem());
+        Self { name: CUSTOMER.to_owned(), pem, certificate: certificate.der().to_vec() }
     }
 }
 

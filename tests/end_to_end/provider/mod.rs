@@ -6,6 +6,7 @@ mod auth;
 mod identity;
 #[cfg(test)]
 mod itself;
+mod login;
 mod mail;
 mod parse;
 mod rule;
@@ -72,6 +73,12 @@ impl Provider {
     /// PEM of the authority behind its certificate.
     pub fn authority(&self) -> &str {
         &self.shared.identity.authority
+    }
+
+    /// The login of who shows a certificate, and PEM of that certificate and its key.
+    pub fn customer(&self) -> (&str, &str) {
+        let customer = &self.shared.identity.customer;
+        (&customer.name, &customer.pem)
     }
 
     /// The login that works.

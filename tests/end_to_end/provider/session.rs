@@ -6,12 +6,8 @@ use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
-use super::auth;
 use super::mail::{Login, Mail};
-use super::parse::{code, decode, path_and_parameters, positive};
+use super::parse::{code, path_and_parameters, positive};
 use super::rule::{Act, Moment, Verb};
 use super::shared::Shared;
 use super::wire::Wire;
@@ -21,17 +17,17 @@ const LINE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// One served connection.
 pub struct Session {
-    shared: Arc<Shared>,
-    wire: Wire,
+    pub(super) shared: Arc<Shared>,
+    pub(super) wire: Wire,
     number: usize,
-    tls: bool,
+    pub(super) tls: bool,
     ehlo: Option<String>,
-    login: Option<Login>,
+    pub(super) login: Option<Login>,
     transaction: Option<Mail>,
     accepted: usize,
 }
 
-fn over() -> io::Error {
+pub(super) fn over() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
 }
 
@@ -97,7 +93,7 @@ impl Session {
         self.wire.close()
     }
 
-    fn command(&mut self) -> io::Result<Option<String>> {
+    pub(super) fn command(&mut self) -> io::Result<Option<String>> {
         let Some(line) = self.wire.line(COMMAND_LIMIT)? else { return Ok(None) };
         if !line.ends_with(b"\r\n") {
             self.violation(&format!("a command without CRLF: {:?}", String::from_utf8_lossy(&line)));
@@ -133,17 +129,17 @@ impl Session {
         }
     }
 
-    fn violation(&self, what: &str) {
+    pub(super) fn violation(&self, what: &str) {
         self.shared.heard().violations.push(what.to_owned());
     }
 
-    fn say(&mut self, text: &str) {
+    pub(super) fn say(&mut self, text: &str) {
         self.wire.say(text.as_bytes());
         self.wire.say(b"\r\n");
     }
 
     /// Plays what the script says at this moment, else the ordinary reply; tells the code that went out.
-    fn answer(&mut self, moment: Moment, text: &str, ordinary: &str) -> io::Result<u16> {
+    pub(super) fn answer(&mut self, moment: Moment, text: &str, ordinary: &str) -> io::Result<u16> {
         let cue = self.shared.cue(moment, text, self.number);
         match cue.map_or(Act::Ordinary, super::rule::Cue::wait) {
             Act::Ordinary => {
@@ -218,100 +214,6 @@ impl Session {
         self.start_tls()?;
         (self.ehlo, self.login, self.transaction) = (None, None, None);
         Ok(())
-    }
-
-    fn auth(&mut self, line: &str) -> io::Result<()> {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let mechanism = words.get(1).copied().unwrap_or_default().to_ascii_uppercase();
-        if !self.tls && !self.shared.allows_clear_auth {
-            self.violation("AUTH without TLS");
-        }
-        let other = auth::KNOWN.contains(&mechanism.as_str()) && self.shared.offers_login(self.tls, &mechanism);
-        if self.login.is_some() || !(other || matches!(mechanism.as_str(), "PLAIN" | "LOGIN")) {
-            let refusal =
-                if self.login.is_some() { "503 5.5.1 logged in already" } else { "504 5.5.4 no such mechanism" };
-            self.answer(Moment::Command(Verb::Auth), line, refusal)?;
-            return Ok(());
-        }
-        // The script answers the command itself only where it has a rule for it; else the exchange is made.
-        let scripted = self.answer(Moment::Command(Verb::Auth), line, "")?;
-        if scripted == 334 {
-            let answer = self.command()?.ok_or_else(over)?;
-            self.answer(Moment::AuthAnswer, &answer, "535 5.7.8 not so")?;
-            return Ok(());
-        }
-        if scripted != 0 {
-            if scripted == 235 {
-                self.login = Some(Login { mechanism, username: String::new() });
-            }
-            return Ok(());
-        }
-        let initial = words.get(2).map(|text| (*text).to_owned());
-        if other {
-            return self.other_login(&mechanism, initial);
-        }
-        let given = if mechanism == "PLAIN" { self.plain(initial)? } else { self.login_exchange(initial)? };
-        let Some((username, password)) = given else {
-            self.say("501 5.5.2 not the way it is done");
-            return Ok(());
-        };
-        let login = Login { mechanism, username };
-        let right = self.shared.accepts(&login.username, &password);
-        self.shared.heard().logins.push((login.clone(), right));
-        self.say(if right { "235 2.7.0 welcome" } else { "535 5.7.8 authentication failed" });
-        self.login = right.then_some(login);
-        Ok(())
-    }
-
-    fn other_login(&mut self, mechanism: &str, initial: Option<String>) -> io::Result<()> {
-        let mut exchange = auth::Exchange::new(mechanism);
-        let mut message = match (initial, exchange.server_first()) {
-            (Some(text), _) => decode(&text),
-            (None, first) => self.challenge(&STANDARD.encode(first.unwrap_or_default()))?,
-        };
-        loop {
-            let Some(heard) = message else {
-                self.say("501 5.5.2 not the way it is done");
-                return Ok(());
-            };
-            match exchange.hear(&heard, |username| self.shared.password_of(username)) {
-                auth::Said::Challenge(text) => message = self.challenge(&STANDARD.encode(text))?,
-                auth::Said::End { username, right } => {
-                    let login = Login { mechanism: mechanism.to_owned(), username };
-                    self.shared.heard().logins.push((login.clone(), right));
-                    self.say(if right { "235 2.7.0 welcome" } else { "535 5.7.8 authentication failed" });
-                    self.login = right.then_some(login);
-                    return Ok(());
-                }
-            }
-        }
-    }
-
-    /// One answer to a challenge, decoded; `None` where the client gives up or sends nonsense.
-    fn challenge(&mut self, challenge: &str) -> io::Result<Option<String>> {
-        self.say(&format!("334 {challenge}"));
-        let answer = self.command()?.ok_or_else(over)?;
-        Ok(decode(&answer))
-    }
-
-    fn plain(&mut self, initial: Option<String>) -> io::Result<Option<(String, String)>> {
-        let message = match initial {
-            Some(text) => decode(&text),
-            None => self.challenge("")?,
-        };
-        Ok(message.and_then(|message| {
-            let mut parts = message.split('\0').skip(1).map(str::to_owned);
-            Some((parts.next()?, parts.next()?))
-        }))
-    }
-
-    fn login_exchange(&mut self, initial: Option<String>) -> io::Result<Option<(String, String)>> {
-        let username = match initial {
-            Some(text) => decode(&text),
-            None => self.challenge("VXNlcm5hbWU6")?,
-        };
-        let Some(username) = username else { return Ok(None) };
-        Ok(self.challenge("UGFzc3dvcmQ6")?.map(|password| (username, password)))
     }
 
     fn mail(&mut self, line: &str) -> io::Result<()> {

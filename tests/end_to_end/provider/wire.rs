@@ -95,6 +95,22 @@ impl Wire {
         Ok(())
     }
 
+    /// What both sides know of this TLS connection and nobody else does (RFC 9266).
+    pub fn binding(&self) -> Option<Vec<u8>> {
+        match &self.reader.get_ref().channel {
+            Channel::Clear(_) => None,
+            Channel::Tls(tls) => tls.conn.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", None).ok(),
+        }
+    }
+
+    /// The certificate that the client showed.
+    pub fn shown(&self) -> Option<Vec<u8>> {
+        match &self.reader.get_ref().channel {
+            Channel::Clear(_) => None,
+            Channel::Tls(tls) => Some(tls.conn.peer_certificates()?.first()?.to_vec()),
+        }
+    }
+
     /// The next line with its line end; `None` at the end. What was said is sent before waiting.
     pub fn line(&mut self, limit: usize) -> io::Result<Option<Vec<u8>>> {
         let mut line = Vec::new();
