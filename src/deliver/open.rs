@@ -262,7 +262,13 @@ impl Opener<'_> {
         }
         say(session, &command::starttls()).map_err(fact)?;
         let reply = session.stream.reply(self.timeouts.starttls, Keep::Text).map_err(fact)?;
-        if reply.is_positive() { Ok(()) } else { Err(fact(Seen::Reply(reply))) }
+        match reply.code {
+            220 => Ok(()),
+            200..400 => {
+                Err(fact(Seen::Garbage(format!("the server answered STARTTLS with \"{reply}\" where 220 was due"))))
+            }
+            _ => Err(fact(Seen::Reply(reply))),
+        }
     }
 
     fn start_tls(&self, session: &mut Session, relay: &Relay) -> Result<(), Fact> {

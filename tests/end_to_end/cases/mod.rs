@@ -9,6 +9,7 @@ mod front;
 mod input;
 mod looking;
 mod memory;
+mod misbehaviour;
 mod modes;
 mod oddities;
 mod operating;

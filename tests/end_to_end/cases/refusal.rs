@@ -80,6 +80,7 @@ fn a_message_refused_for_good_bounces() {
     bounces(on(Verb::Rcpt).about("bob@").reply("553 5.1.3 bad address"), "bad address");
     bounces(on(Verb::Data).once().reply("554 5.6.0 no such content here"), "no such content");
     bounces(after_dot().about("bob@").reply("554 5.7.1 this is spam"), "this is spam");
+    bounces(after_dot().about("bob@").reply("552 5.2.2 over quota"), "over quota");
 }
 
 #[test]
