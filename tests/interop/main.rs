@@ -15,6 +15,7 @@ mod machine;
 mod monitoring;
 mod namespace;
 mod need;
+mod peers;
 mod provider;
 mod session;
 mod trouble;

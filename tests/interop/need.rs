@@ -1,7 +1,8 @@
 //! What a test needs of the machine it runs on, and how it says that it cannot run.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Programs of the provider and of the namespaces: every test needs them.
 const ALWAYS: [&str; 8] = ["unshare", "nsenter", "setpriv", "mount", "cp", "postfix", "postconf", "dovecot"];
@@ -17,14 +18,7 @@ pub fn met(programs: &[&str]) -> bool {
     } else {
         return true;
     };
-    let test = std::thread::current().name().unwrap_or("interop test").to_owned();
-    assert!(
-        std::env::var_os("POSTRIDER_INTEROP").is_none_or(|value| value != "require"),
-        "{test} must not be skipped here, but: {reason}"
-    );
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped: {test}: {reason}").unwrap();
-    false
+    skip(&reason)
 }
 
 /// Whether the callers that are run by hand are wanted (`POSTRIDER_BY_HAND=yes`): too big, or at odds with others, for CI,
@@ -37,6 +31,33 @@ pub fn by_hand(reason: &str) -> bool {
         writeln!(terminal, "by hand only: {test}: {reason}").unwrap();
     }
     wanted
+}
+
+/// Where Exim's package is unpacked (it cannot be installed beside Postfix); `.ci/run` does it. Without it, as with [`met`].
+pub fn exim() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/exim");
+    let is_there = root.join("usr/sbin/exim4").exists();
+    let how = "Exim is not unpacked: apt-get download exim4-daemon-light, dpkg -x into target/peers/exim";
+    (met(&[]) && (is_there || skip(how))).then_some(root).filter(|_| is_there)
+}
+
+/// Whether Python has this module.
+pub fn python(module: &str) -> bool {
+    let import = format!("import {module}");
+    let has = Command::new("python3").args(["-c", &import]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    has || skip(&format!("Python has no {module}"))
+}
+
+/// Says that the test cannot run here, and why; fails if CI forbids that.
+fn skip(reason: &str) -> bool {
+    let test = std::thread::current().name().unwrap_or("interop test").to_owned();
+    assert!(
+        std::env::var_os("POSTRIDER_INTEROP").is_none_or(|value| value != "require"),
+        "{test} must not be skipped here, but: {reason}"
+    );
+    let mut terminal = std::io::stderr();
+    writeln!(terminal, "skipped: {test}: {reason}").unwrap();
+    false
 }
 
 fn installed(name: &str) -> bool {

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tempfile::TempDir;
 
 use crate::arrived::Arrived;
@@ -20,6 +22,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The name in the certificate.
 pub const NAME: &str = "mail.provider.example";
+
+/// Whose the customer's certificate is.
+pub const CUSTOMER: &str = "hisaccount@hisisp.example";
 
 /// The logins: name, password, the addresses it may send from (a leading @ stands for a whole domain). The blanks, the colon and the
 /// hash are there because passwords have them.
@@ -112,7 +117,7 @@ fn root_of(provider: &Provider) -> &Path {
 
 /// A port that nobody listens on, below the range from which the kernel takes ports for outgoing connections, so that none of these
 /// can take it before the server does.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from(std::process::id() % 500).unwrap() * 20;
     loop {
@@ -123,8 +128,8 @@ fn free_port() -> u16 {
     }
 }
 
-/// An authority and a server certificate by it: a self-signed one would be refused as an authority's used for a server.
-fn certificate(root: &Path) {
+/// An authority and certificates by it, for the server and for a customer who logs in with his: a self-signed one would be refused as an authority's used for a server.
+pub fn certificate(root: &Path) {
     let mut authority = rcgen::CertificateParams::default();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     authority.distinguished_name.push(rcgen::DnType::CommonName, "Interop authority");
@@ -136,7 +141,27 @@ fn certificate(root: &Path) {
     // Postfix wants key and chain in one file, key first.
     let chain = key.serialize_pem() + &server.signed_by(&key, &issuer).unwrap().pem();
     fs::write(root.join("chain.pem"), chain).unwrap();
-    fs::set_permissions(root.join("chain.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    let customer_key = rcgen::KeyPair::generate().unwrap();
+    let mut customer = rcgen::CertificateParams::default();
+    customer.subject_alt_names.push(rcgen::SanType::Rfc822Name(CUSTOMER.try_into().unwrap()));
+    let both = customer.signed_by(&customer_key, &issuer).unwrap().pem() + &customer_key.serialize_pem();
+    fs::write(root.join("customer.pem"), both).unwrap();
+    for private in ["chain.pem", "customer.pem"] {
+        fs::set_permissions(root.join(private), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+}
+
+/// The key with which the provider's tokens are signed.
+const TOKEN_KEY: &[u8] = b"a secret that only the provider has";
+
+/// An access token of `login` (a JWT, RFC 7519), as an OAuth server gives it out.
+pub fn token(login: &str) -> String {
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let head = text(br#"{"alg":"HS256","typ":"JWT"}"#);
+    let claims = text(format!(r#"{{"sub":"{login}","exp":4102444800,"scope":"mail"}}"#).as_bytes());
+    let signed = format!("{head}.{claims}");
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, TOKEN_KEY);
+    format!("{signed}.{}", text(ring::hmac::sign(&key, signed.as_bytes()).as_ref()))
 }
 
 fn dovecot(root: &Path) {
@@ -150,10 +175,18 @@ fn dovecot(root: &Path) {
         writeln!(users, "{login}:{{PLAIN.HEX}}{password}").unwrap();
     }
     fs::write(root.join("users"), users).unwrap();
+    // One key for whoever the token says issued it, which it does not say.
+    fs::create_dir_all(root.join("keys/default/HS256")).unwrap();
+    fs::write(root.join("keys/default/HS256/default"), STANDARD.encode(TOKEN_KEY)).unwrap();
     let root = root.display();
+    let tokens = format!(
+        "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={root}/keys/\nusername_attribute = sub\n"
+    );
+    fs::write(format!("{root}/tokens.conf"), tokens).unwrap();
     let config = format!(
         "protocols = none\nbase_dir = {root}/dovecot.run\nstate_dir = {root}/dovecot.run\nlog_path = {root}/dovecot.log\nssl = no\n\
-         disable_plaintext_auth = no\nauth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256\nauth_failure_delay = 0\n\
+         disable_plaintext_auth = no\nauth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer\nauth_failure_delay = 0\n\
+         passdb {{\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {root}/tokens.conf\n}}\n\
          passdb {{\n driver = passwd-file\n args = username_format=%u {root}/users\n}}\n\
          service auth {{\n unix_listener {root}/queue/private/auth {{\n mode = 0600\n user = postfix\n }}\n}}\n\
          service stats {{\n unix_listener stats-writer {{\n mode = 0600\n }}\n}}\n"

@@ -132,6 +132,12 @@ impl Setup {
         self
     }
 
+    /// Is far away: every flight of replies takes so long.
+    pub fn far_away(mut self, distance: Duration) -> Self {
+        self.manners.distance = distance;
+        self
+    }
+
     /// Adds a line to the script.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.script.add(rule);

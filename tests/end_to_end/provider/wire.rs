@@ -16,6 +16,8 @@ pub struct Manners {
     pub trickles: bool,
     /// Reads at most 1 KiB, then waits so long.
     pub slowness: Duration,
+    /// Its replies take so long to arrive, as if it were far away.
+    pub distance: Duration,
 }
 
 enum Channel {
@@ -45,6 +47,7 @@ impl Stream {
         }
         self.turns.fetch_add(1, Ordering::SeqCst);
         let output = std::mem::take(&mut self.output);
+        std::thread::sleep(self.manners.distance);
         let step = if self.manners.trickles { 1 } else { output.len() };
         for piece in output.chunks(step) {
             self.raw().write_all(piece)?;
