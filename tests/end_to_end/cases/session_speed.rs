@@ -1,6 +1,8 @@
 //! Round trips: what a message costs on a connection that is open, counted by the
 //! provider in flights of replies.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::provider::{Provider, Verb, after_dot, on};
@@ -21,7 +23,7 @@ fn turns(isp: &Provider, keys: &[(&str, Value)]) -> usize {
 
 #[test]
 fn a_message_costs_two_round_trips_with_pipelining() {
-    let isp = Provider::start();
+    let isp = Provider::setup().far_away(Duration::from_millis(1)).start();
     let turns = turns(&isp, &[]);
     assert!(turns <= MESSAGES * 21 / 10, "{turns}");
 }
@@ -72,7 +74,7 @@ fn no_more_messages_are_begun_in_a_minute_than_allowed_and_the_wait_can_be_ended
     }
     let mut runner = world.runner().ready(&world);
     wait_for("two messages", || isp.received() == 2);
-    std::thread::sleep(std::time::Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(isp.received(), 2, "the third waits");
     runner.signal(rustix::process::Signal::TERM);
     assert_eq!(runner.end(), Some(0));
