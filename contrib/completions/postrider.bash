@@ -37,6 +37,9 @@ _postrider() {
             postrider,import)
                 cmd="postrider__subcmd__import"
                 ;;
+            postrider,init)
+                cmd="postrider__subcmd__init"
+                ;;
             postrider,lookup)
                 cmd="postrider__subcmd__lookup"
                 ;;
@@ -99,6 +102,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,import)
                 cmd="postrider__subcmd__help__subcmd__import"
+                ;;
+            postrider__subcmd__help,init)
+                cmd="postrider__subcmd__help__subcmd__init"
                 ;;
             postrider__subcmd__help,lookup)
                 cmd="postrider__subcmd__help__subcmd__lookup"
@@ -230,7 +236,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -420,7 +426,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status route lookup check password import test demo config help"
+            opts="sendmail run flush queue history status route lookup check password init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -546,6 +552,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__import)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__init)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -842,6 +862,28 @@ _postrider() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__init)
+            opts="-h --output --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

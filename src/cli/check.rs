@@ -1,12 +1,16 @@
 //! `postrider check`: everything that would keep mail from leaving, as far as it can be
 //! seen without asking the network, each with its way out. Exit 0, 1 (warnings) or 78.
 
+mod names;
+
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
 use crate::mail::address::Address;
+use crate::rules::advice;
+use crate::rules::rewrite::Generic;
 use crate::spool::Spool;
 use crate::tls::{Client, Roots};
 
@@ -44,9 +48,13 @@ pub fn run(named: Option<&Path>) -> Result<Exit, Failure> {
     };
     tables(&config, &mut findings);
     generic_results(&config, &mut findings);
+    own_addresses(&config, &mut findings);
     senders(&config, &mut findings);
     accounts(&config, &mut findings);
     spool(&config, &mut findings);
+    if config.path == Path::new(locate::SYSTEM_CONFIG) {
+        names::taken_by_others().for_each(|sentence| findings.warning(sentence));
+    }
     Ok(report(&findings, Some(&config)))
 }
 
@@ -107,6 +115,26 @@ fn generic_results(config: &Config, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// What programs send under this machine's own names must get an address that the provider knows.
+fn own_addresses(config: &Config, findings: &mut Findings) {
+    let account = config.default_account.as_deref().and_then(|name| config.account(name));
+    let (Some(account), Ok(root)) = (account, Address::new("root", &config.origin)) else { return };
+    let tables = TableSet::load("generic", &config.generic);
+    // A table that cannot be read was told above; `from` gives every mail an address.
+    let Ok(rewritten) = (Generic { config, tables: &tables }).address(&root) else { return };
+    let outgoing = rewritten.map_or_else(|| root.clone(), |rewritten| rewritten.address);
+    let is_known = !config.is_own_domain(outgoing.domain()) || config.is_providers_domain(outgoing.domain());
+    if account.username.is_none() || account.from.is_some() || is_known {
+        return;
+    }
+    let own = advice::own_address(account).unwrap_or("YOU@PROVIDER");
+    findings.warning(format!(
+        "no row of `generic` gives {root} an address that the world knows, and most providers refuse such a sender: add the \
+         row \"@{}\" = \"{own}\"",
+        config.origin
+    ));
 }
 
 fn senders(config: &Config, findings: &mut Findings) {

@@ -110,7 +110,7 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
 }
 
 /// A new file that only its owner reads, on disk.
-fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     if !bytes.ends_with(b"\n") {

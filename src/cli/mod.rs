@@ -9,6 +9,7 @@ pub mod flush;
 mod harden;
 pub mod history;
 pub mod import;
+pub mod init;
 pub mod lookup;
 pub mod password;
 pub mod queue;
@@ -68,6 +69,8 @@ enum Command {
     /// Set, delete or test an account's password
     #[command(subcommand)]
     Password(password::Action),
+    /// Ask for a first account and write a config that works
+    Init(init::Arguments),
     /// Make a config from another program's: postfix, msmtp, nullmailer, ssmtp or dma
     Import(import::Arguments),
     /// Talk to an account's relay, step by step, and with --to send it a mail
@@ -124,6 +127,7 @@ fn postrider() -> ExitCode {
         Command::Lookup(arguments) => load(config.as_deref()).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check => check::run(config.as_deref()),
         Command::Password(action) => load(config.as_deref()).and_then(|config| password::run(&config, &action)),
+        Command::Init(arguments) => init::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Config(ConfigCommand::Show(arguments)) => {
             load(config.as_deref()).and_then(|config| show_config::run(&config, &arguments))

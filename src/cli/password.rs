@@ -102,7 +102,7 @@ fn elsewhere(account: &Account, password: &Password) -> Failure {
 }
 
 /// From the terminal without an echo, else the first line of standard input.
-fn ask(account: &str) -> Result<Secret, Failure> {
+pub(super) fn ask(account: &str) -> Result<Secret, Failure> {
     let stdin = io::stdin();
     let failed = |error: io::Error| Failure::new(Exit::IoError, format_args!("cannot read the password: {error}"));
     let mut line = String::new();
@@ -130,7 +130,7 @@ fn ask(account: &str) -> Result<Secret, Failure> {
 }
 
 /// A file that only its owner reads, replaced as a whole.
-fn write(path: &Path, secret: &Secret) -> io::Result<()> {
+pub(super) fn write(path: &Path, secret: &Secret) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let fresh = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));

@@ -183,3 +183,23 @@ fn the_packaged_config_is_valid_and_says_that_an_account_is_missing() {
     assert_eq!(told.status.code(), Some(1), "{said}");
     assert!(said.contains("no [account.NAME] in /etc/postrider/config.toml"), "{said}");
 }
+
+#[test]
+fn another_mail_program_in_the_way_is_told_with_the_command_that_moves_it() {
+    if !need::met(&[]) {
+        return;
+    }
+    let (provider, machine) = (Provider::start(), Machine::new());
+    configure(&machine, &provider, "root", "queue");
+    let check = || {
+        let told = machine.run("root", "postrider", &["check"], "").stdout;
+        String::from_utf8(told).unwrap()
+    };
+    let words = "/usr/sbin/sendmail is another mail program's: cron and all others hand their mail to that one";
+    assert!(!check().contains(words), "{}", check());
+    machine.succeeds("root", "mount", &["--bind", "/bin/true", "/usr/sbin/sendmail"], "");
+    assert!(check().contains(words), "{}", check());
+    assert!(check().contains("dpkg-divert --rename --add /usr/sbin/sendmail"), "{}", check());
+    let manual = fs::read_to_string(contrib("../man/postrider-trouble.7")).unwrap();
+    assert!(manual.replace('\n', " ").contains(words), "postrider-trouble(7) must show {words:?}");
+}

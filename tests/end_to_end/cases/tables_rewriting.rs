@@ -164,7 +164,7 @@ fn a_postfix_set_up_moves_over_and_delivers() {
         ),
         0o644,
     );
-    table(&world, "postfix/generic", "alice@home.lan me@isp.example\n");
+    table(&world, "postfix/generic", "alice@home.lan me@isp.example\n@home.lan me+home@isp.example\n");
     table(&world, "postfix/sasl_passwd", &format!("{port} {user}:{password}\n"));
     let (source, output) = (world.path("postfix"), world.path("moved"));
     let arguments = ["import", "postfix", "--source", source.to_str().unwrap(), "--output", output.to_str().unwrap()];

@@ -1,0 +1,36 @@
+//! Whether programs that call sendmail reach postrider: who stands under the names that they know.
+
+use std::fs;
+use std::path::Path;
+
+/// Where programs look for a mailer.
+const NAMES: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
+
+/// A text that every program of ours has inside.
+const MARK: &[u8] = crate::config::locate::VARIABLE.as_bytes();
+
+/// One sentence for each name under which another mail program stands.
+pub(super) fn taken_by_others() -> impl Iterator<Item = String> {
+    NAMES.into_iter().map(Path::new).filter_map(taken)
+}
+
+fn taken(name: &Path) -> Option<String> {
+    let Ok(program) = fs::read(name) else {
+        return (name == Path::new(NAMES[0])).then(|| {
+            format!(
+                "{} is not there: programs that call it cannot send mail; install postrider's `sendmail` as that",
+                name.display()
+            )
+        });
+    };
+    if program.windows(MARK.len()).any(|window| window == MARK) {
+        return None;
+    }
+    let shown = name.display();
+    let real = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
+    let whose = if real == name { String::new() } else { format!(" ({})", real.display()) };
+    Some(format!(
+        "{shown} is another mail program's{whose}: cron and all others hand their mail to that one; remove its package, or run \
+         \"dpkg-divert --rename --add {shown}\", and install postrider's `sendmail` as {shown}"
+    ))
+}

@@ -1,0 +1,270 @@
+//! `postrider init`: asks for a first account, writes a config and a password file that work, and gives a user's runner
+//! its unit. What is there already stays as it is.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::exit::{Exit, Failure};
+use super::{import, password};
+use crate::config::caller::Caller;
+use crate::config::import::draft::quoted;
+use crate::config::relay::Relay;
+use crate::config::{Secret, hostname, locate};
+use crate::mail::address::Address;
+
+/// Arguments of `init`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Write into this folder instead of the usual one, and no unit
+    #[arg(long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+}
+
+/// Submission servers of providers that many people have, where the name does not follow from the address.
+const KNOWN: [(&[&str], &str); 9] = [
+    (&["gmail.com", "googlemail.com"], "smtp.gmail.com:587"),
+    (&["outlook.com", "hotmail.com", "live.com"], "smtp-mail.outlook.com:587"),
+    (&["icloud.com", "me.com", "mac.com"], "smtp.mail.me.com:587"),
+    (&["yahoo.com"], "smtp.mail.yahoo.com:465"),
+    (&["gmx.de", "gmx.net", "gmx.at", "gmx.ch"], "mail.gmx.net:587"),
+    (&["fastmail.com", "fastmail.fm"], "smtp.fastmail.com:465"),
+    (&["posteo.de", "posteo.net"], "posteo.de:465"),
+    (&["t-online.de"], "securesmtp.t-online.de:465"),
+    (&["zoho.com"], "smtp.zoho.com:465"),
+];
+
+/// The unit of a user's runner, which runs the program that is beside this text.
+const UNIT: &str = include_str!("../../contrib/systemd/user/postrider.service");
+
+/// What was answered.
+struct Answers {
+    address: Address,
+    relay: String,
+    username: String,
+    password: Secret,
+}
+
+/// Asks, and writes.
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let caller = Caller::current();
+    let usual = match caller.home.as_deref().filter(|_| caller.uid != 0) {
+        Some(home) => locate::own_config(home),
+        None => PathBuf::from(locate::SYSTEM_CONFIG),
+    };
+    let config = arguments.output.as_ref().map_or(usual, |folder| folder.join("config.toml"));
+    let waiting = spare(&config)?;
+    let answers = ask()?;
+    let written = write(&config, waiting.as_deref(), &answers)?;
+    println!("wrote {} and {}", config.display(), written.display());
+    if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
+        leave_unit(home);
+    }
+    println!("now see whether it works: postrider test --to {}", answers.address);
+    Ok(Exit::Ok)
+}
+
+/// A config that has an account stays. One without, as the package leaves it, makes room: where it goes.
+fn spare(config: &Path) -> Result<Option<PathBuf>, Failure> {
+    if config.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let shown = config.display();
+    match locate::load(Some(config)) {
+        Ok(found) if found.accounts.is_empty() => Ok(Some(config.with_file_name("config.toml.before-init"))),
+        Ok(_) => Err(Failure::new(
+            Exit::NoPermission,
+            format_args!(
+                "{shown} is there already, with accounts; nothing is overwritten: edit it, or move it away first"
+            ),
+        )),
+        Err(error) => Err(Failure::new(
+            Exit::NoPermission,
+            format_args!(
+                "{shown} is there already; nothing is overwritten: mend it, or move it away first. It says: {error}"
+            ),
+        )),
+    }
+}
+
+fn ask() -> Result<Answers, Failure> {
+    let address = question("Your address at the mail provider", "", |answer| {
+        Address::parse(answer).map_err(|error| format!("that is no address: {error}; write one such as me@isp.example"))
+    })?;
+    let relay = question("Its server for outgoing mail", &server(address.domain()), |answer| {
+        // As people write it, without the brackets that keep Postfix from looking up MX records.
+        let (host, port) = answer.rsplit_once(':').unwrap_or((answer, "587"));
+        let written = if host.starts_with('[') { format!("{host}:{port}") } else { format!("[{host}]:{port}") };
+        Relay::parse(&written, hostname::service)
+            .map(|_| written)
+            .map_err(|error| format!("that is no server: {error}"))
+    })?;
+    let username = question("Login name there", &address.to_string(), |answer| Ok(answer.to_owned()))?;
+    let password = password::ask(&username)?;
+    Ok(Answers { address, relay, username, password })
+}
+
+/// The server that mail of this domain is most likely submitted to.
+fn server(domain: &str) -> String {
+    let known = KNOWN.iter().find(|(domains, _)| domains.iter().any(|known| domain.eq_ignore_ascii_case(known)));
+    known.map_or_else(|| format!("smtp.{domain}:587"), |(_, server)| (*server).to_owned())
+}
+
+/// Asks until the answer can be read; on a terminal only, since nobody else would give another.
+fn question<T>(text: &str, usual: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Failure> {
+    let stdin = io::stdin();
+    loop {
+        // Where nobody sees the question, the answer counts.
+        let hint = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+        let _ = write!(io::stderr(), "{text}{hint}: ");
+        let mut line = String::new();
+        let failed = |error| Failure::new(Exit::IoError, format_args!("cannot read the answer: {error}"));
+        if stdin.lock().read_line(&mut line).map_err(failed)? == 0 {
+            return Err(Failure::new(Exit::DataError, "the answers ended before the questions; nothing was written"));
+        }
+        let answer = if line.trim().is_empty() { usual } else { line.trim() };
+        match read(answer) {
+            Ok(value) => return Ok(value),
+            Err(problem) if stdin.is_terminal() => eprintln!("{problem}"),
+            Err(problem) => {
+                return Err(Failure::new(Exit::DataError, format_args!("{answer:?}: {problem}; nothing was written")));
+            }
+        }
+    }
+}
+
+/// Writes the password first, so that no config names one that is not there; where it is.
+fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<PathBuf, Failure> {
+    let failed = |path: &Path| {
+        let shown = path.display().to_string();
+        move |error: io::Error| {
+            Failure::new(
+                Exit::IoError,
+                format_args!("cannot write {shown}: {error}; name another folder with --output"),
+            )
+        }
+    };
+    let folder = config.parent().unwrap_or(Path::new("/"));
+    let name = account_name(&answers.address);
+    let secret = folder.join("secrets").join(&name);
+    let group = runners_group(config);
+    let secrets = folder.join("secrets");
+    DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(failed(&secrets))?;
+    password::write(&secret, &answers.password).map_err(failed(&secret))?;
+    if let Some(spared) = waiting {
+        fs::rename(config, spared).map_err(failed(spared))?;
+    }
+    import::store(config, text(&name, answers).as_bytes()).map_err(failed(config))?;
+    if let Some(group) = group {
+        for (path, mode) in [(&secrets, 0o750), (&secret, 0o640), (&config.to_path_buf(), 0o640)] {
+            std::os::unix::fs::chown(path, None, Some(group)).map_err(failed(path))?;
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed(path))?;
+        }
+    }
+    Ok(secret)
+}
+
+/// The group that reads the machine's secrets, where there is one.
+fn runners_group(config: &Path) -> Option<u32> {
+    let is_system = config == Path::new(locate::SYSTEM_CONFIG);
+    let group = is_system.then(|| nix::unistd::Group::from_name("postrider"))?;
+    group.ok().flatten().map(|group| group.gid.as_raw())
+}
+
+/// `isp` of `me@mail.isp.example` and of `me@isp.example`.
+fn account_name(address: &Address) -> String {
+    let labels: Vec<&str> = address.domain().split('.').collect();
+    let label = labels.len().checked_sub(2).and_then(|at| labels.get(at)).or(labels.first()).copied().unwrap_or("");
+    let name: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    if name.trim_start_matches('-').is_empty() {
+        "provider".to_owned()
+    } else {
+        name.trim_start_matches('-').to_owned()
+    }
+}
+
+fn text(name: &str, answers: &Answers) -> String {
+    let own = quoted(&answers.address.to_string());
+    let host = hostname::this_machine();
+    let short = host.split('.').next().unwrap_or(&host).to_owned();
+    let mut names = vec![host.clone()];
+    names.extend([short, "localhost".to_owned()].into_iter().filter(|name| *name != host));
+    let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
+    format!(
+        "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
+         # Addresses of this machine, such as root@{host}, become yours on the way out; mail to them comes to you.\n\
+         generic = [{{ {} }}]\n\n\
+         [account.{name}]\n\
+         relay = {}\n\
+         username = {}\n\
+         password = {{ file = {} }}\n",
+        rows.join(", "),
+        quoted(&answers.relay),
+        quoted(&answers.username),
+        quoted(&format!("secrets/{name}")),
+    )
+}
+
+/// A runner that starts with the user's session; without one, mail leaves a runner behind by itself.
+fn leave_unit(home: &Path) {
+    if !Path::new("/run/systemd/system").exists() {
+        return;
+    }
+    let unit = home.join(".config/systemd/user/postrider.service");
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/bin/postrider"));
+    let text = UNIT.replace("/usr/bin/postrider", &program.display().to_string());
+    let written = unit.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| import::store(&unit, text.as_bytes()));
+    match written {
+        Ok(()) => println!("wrote {}", unit.display()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            println!("{}: {error}; without it each mail leaves a runner behind", unit.display());
+            return;
+        }
+    }
+    let enable = ["--user", "enable", "--now", "postrider.service"];
+    let run = |arguments: &[&str]| {
+        let status = Command::new("systemctl").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    if run(&["--user", "daemon-reload"]) && run(&enable) {
+        println!("the runner is started, and will be at each login (without one: loginctl enable-linger)");
+    } else {
+        println!("to start the runner at each login: systemctl {}", enable.join(" "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::config::read;
+
+    #[test]
+    fn what_is_written_is_a_config() {
+        let answers = Answers {
+            address: Address::parse("me@isp.example").unwrap(),
+            relay: "[smtp.isp.example]:587".to_owned(),
+            username: "me".to_owned(),
+            password: Secret::new("x".to_owned()),
+        };
+        let config = read::read(Path::new("/x/config.toml"), &text("isp", &answers)).unwrap();
+        assert_eq!(config.accounts[0].relays[0].to_string(), "[smtp.isp.example]:587");
+        assert_eq!(config.accounts[0].username.as_deref(), Some("me"));
+    }
+
+    #[test]
+    fn names_and_servers_follow_from_the_address() {
+        for (address, name, expected) in [
+            ("me@isp.example", "isp", "smtp.isp.example:587"),
+            ("me@mail.isp.example", "isp", "smtp.mail.isp.example:587"),
+            ("me@GMX.de", "GMX", "mail.gmx.net:587"),
+            ("me@box", "box", "smtp.box:587"),
+        ] {
+            let address = Address::parse(address).unwrap();
+            assert_eq!((account_name(&address).as_str(), server(address.domain()).as_str()), (name, expected));
+        }
+    }
+}
