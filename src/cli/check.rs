@@ -1,12 +1,14 @@
 //! `postrider check`: everything that would keep mail from leaving, as far as it can be
 //! seen without asking the network, each with its way out. Exit 0, 1 (warnings) or 78.
 
+mod installation;
 mod names;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use crate::config::locate::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
 use crate::mail::address::Address;
 use crate::rules::advice;
@@ -43,6 +45,11 @@ pub fn run(named: Option<&Path>) -> Result<Exit, Failure> {
         Err(error @ (ConfigError::Missing(_) | ConfigError::Unreadable { .. })) => return Err(error.into()),
         Err(error) => {
             error.to_string().lines().for_each(|line| findings.error(line));
+            if let ConfigError::NotTrusted { path, .. } | ConfigError::Faulty { path, .. } = &error
+                && path == Path::new(SYSTEM_CONFIG)
+            {
+                installation::check(&mut findings);
+            }
             return Ok(report(&findings, None));
         }
     };
@@ -51,9 +58,11 @@ pub fn run(named: Option<&Path>) -> Result<Exit, Failure> {
     own_addresses(&config, &mut findings);
     senders(&config, &mut findings);
     accounts(&config, &mut findings);
-    spool(&config, &mut findings);
-    if config.path == Path::new(locate::SYSTEM_CONFIG) {
+    if config.path == Path::new(SYSTEM_CONFIG) {
+        installation::check(&mut findings);
         names::taken_by_others().for_each(|sentence| findings.warning(sentence));
+    } else {
+        spool(&config, &mut findings);
     }
     Ok(report(&findings, Some(&config)))
 }

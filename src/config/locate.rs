@@ -20,6 +20,12 @@ pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
 /// The spool that belongs to it.
 pub const SYSTEM_SPOOL: &str = postrider_drop::SPOOL;
 
+/// Where the drop program is installed.
+pub const DROP_PROGRAM: &str = match option_env!("POSTRIDER_DROP") {
+    Some(program) => program,
+    None => "/usr/libexec/postrider/postrider-drop",
+};
+
 /// Names another config where the environment may be trusted.
 pub const VARIABLE: &str = "POSTRIDER_CONFIG";
 

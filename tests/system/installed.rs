@@ -1,0 +1,239 @@
+//! A machine on which postrider is installed: by contrib/install.sh, into an overlay over /usr and private /etc, /run, /home and /var
+//! folders. He and she have an account on it, nobody else's files are reached.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::namespace::Namespace;
+
+/// Uids and gids of the people.
+pub const HIS: u32 = 20_001;
+pub const HER: u32 = 20_002;
+
+/// The drop program, and where it stores.
+pub const PROGRAM: &str = "/usr/libexec/postrider/postrider-drop";
+pub const DROP: &str = "/var/spool/postrider/drop";
+
+/// Programs that the namespaces need.
+const NEEDED: [&str; 8] = ["unshare", "nsenter", "setpriv", "mount", "strace", "prlimit", "useradd", "gpasswd"];
+
+/// What makes the mounts; $1 is a folder of ours, $2 the source tree, $3 the folder of the built programs. These are copied first, since
+/// they may lie below a folder that gets hidden.
+const SETUP: &str = r#"
+    fresh() { mkdir -p "$1"; mount -t tmpfs -o mode=755 tmpfs "$1"; }
+    fresh "$1"
+    mkdir "$1/programs" "$1/source" "$1/etc" "$1/usr" "$1/work"
+    cp "$3/postrider" "$3/sendmail" "$3/postrider-drop" "$1/programs"
+    cp -r "$2/contrib" "$2/man" "$1/source"
+    cp -a /etc/. "$1/etc"
+    mount --bind "$1/etc" /etc
+    mount -t overlay -o "lowerdir=/usr,upperdir=$1/usr,workdir=$1/work" overlay /usr
+    for folder in /run /home /var/spool /var/log; do fresh "$folder"; done
+    rm -rf /etc/postrider /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases
+    printf 'his:x:20001:20001:His Name:/home/his:/bin/sh\nher:x:20002:20002:Her Name:/home/her:/bin/sh\n' >>/etc/passwd
+    printf 'his:x:20001:\nher:x:20002:\n' >>/etc/group
+    mkdir -m 755 /home/his /home/her
+    chown his:his /home/his
+    chown her:her /home/her
+    ln -s "$1" /run/ours
+"#;
+
+/// A machine; gone when dropped, with all processes that were started in it.
+pub struct Machine {
+    namespace: Namespace,
+    _folder: TempDir,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// What it said on standard error.
+    pub said: String,
+    /// And on standard output.
+    pub printed: String,
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), said: text(output.stderr), printed: text(output.stdout) }
+    }
+}
+
+/// Whether the test can run here; the reason why not goes to the terminal, unless CI forbids skipping.
+pub fn can_run() -> bool {
+    let installed = |name: &&str| ["/usr/sbin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(name).exists());
+    let missing: Vec<&str> = NEEDED.into_iter().filter(|name| !installed(name)).collect();
+    let reason = if !rustix::process::geteuid().is_root() {
+        "it makes namespaces, so it must run as root".to_owned()
+    } else if !missing.is_empty() {
+        format!("not installed: {}", missing.join(", "))
+    } else {
+        return true;
+    };
+    let test = std::thread::current().name().unwrap_or("system test").to_owned();
+    assert!(
+        std::env::var_os("POSTRIDER_INTEROP").is_none_or(|value| value != "require"),
+        "{test} must not be skipped here, but: {reason}"
+    );
+    writeln!(std::io::stderr(), "skipped: {test}: {reason}").unwrap();
+    false
+}
+
+/// The folder of the built programs. Cargo builds the drop program for its own package's tests alone: where it is older than its sources,
+/// or missing, it is built here.
+fn programs() -> PathBuf {
+    let folder = Path::new(env!("CARGO_BIN_EXE_postrider")).parent().unwrap().to_owned();
+    let changed = |path: &Path| fs::metadata(path).and_then(|seen| seen.modified());
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drop");
+    let newest = fs::read_dir(sources).unwrap().map(|entry| changed(&entry.unwrap().path()).unwrap()).max().unwrap();
+    if !changed(&folder.join("postrider-drop")).is_ok_and(|built| built >= newest) {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--locked", "--quiet", "--package", "postrider-drop", "--bin", "postrider-drop"]);
+        build.arg("--target-dir").arg(folder.parent().unwrap());
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
+    }
+    folder
+}
+
+impl Machine {
+    /// One without postrider, and without any other mail program.
+    pub fn bare() -> Self {
+        let folder = tempfile::Builder::new().prefix("system-machine-").tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let arguments = [folder.path().to_str().unwrap(), env!("CARGO_MANIFEST_DIR"), programs().to_str().unwrap()]
+            .map(str::to_owned);
+        let namespace = Namespace::new(SETUP, &arguments.each_ref().map(String::as_str));
+        Self { namespace, _folder: folder }
+    }
+
+    /// One with postrider installed.
+    pub fn new() -> Self {
+        let machine = Self::bare();
+        machine.install("").good();
+        machine
+    }
+
+    /// Runs contrib/install.sh with these words before and behind it.
+    pub fn install(&self, arguments: &str) -> Ended {
+        self.install_with("", arguments)
+    }
+
+    /// Runs contrib/install.sh with this environment.
+    pub fn install_with(&self, variables: &str, arguments: &str) -> Ended {
+        self.sh(
+            "root",
+            &format!("{variables} sh /run/ours/source/contrib/install.sh --programs /run/ours/programs {arguments}"),
+            b"",
+        )
+    }
+
+    /// A command that `login` runs: a shell script.
+    pub fn command(&self, login: &str, script: &str) -> Command {
+        let mut command = self.namespace.command(login, "sh");
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Starts a script of `login`.
+    pub fn start(&self, login: &str, script: &str) -> Child {
+        self.command(login, script).spawn().unwrap()
+    }
+
+    /// Runs a script of `login` to its end.
+    pub fn sh(&self, login: &str, script: &str, input: &[u8]) -> Ended {
+        run(self.command(login, script), input)
+    }
+
+    /// What `login` gets who drops this submission.
+    pub fn drop_as(&self, login: &str, frame: &[u8]) -> Ended {
+        self.sh(login, &format!("exec {PROGRAM}"), frame)
+    }
+
+    /// Where the outside finds an inner file.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.namespace.path(path)
+    }
+
+    /// The names in drop/, sorted.
+    pub fn dropped(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path(DROP)).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    /// Takes everything out of drop/.
+    pub fn empty_drop(&self) {
+        for name in self.dropped() {
+            fs::remove_file(self.path(DROP).join(name)).unwrap();
+        }
+    }
+
+    /// Owner, group and mode of an inner file.
+    pub fn standing(&self, path: &str) -> (u32, u32, u32) {
+        let seen = fs::symlink_metadata(self.path(path)).unwrap();
+        (seen.uid(), seen.gid(), seen.mode() & 0o7777)
+    }
+
+    /// The gid that the machine's group file gives to a group.
+    pub fn gid(&self, group: &str) -> u32 {
+        let text = fs::read_to_string(self.path("/etc/group")).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{group}:x:"))).unwrap();
+        line.split(':').next().unwrap().parse().unwrap()
+    }
+}
+
+impl Ended {
+    /// Insists on success.
+    #[track_caller]
+    pub fn good(self) -> Self {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self
+    }
+
+    /// Insists on this code, and on one line that says why.
+    #[track_caller]
+    pub fn refused(self, code: i32) -> Self {
+        assert_eq!((self.code, self.said.lines().count()), (Some(code), 1), "{self:?}");
+        assert!(self.said.starts_with("postrider-drop: not stored: "), "{self:?}");
+        self
+    }
+}
+
+/// Runs a command to its end with this input, which it need not read.
+pub fn run(mut command: Command, input: &[u8]) -> Ended {
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        child.wait_with_output().unwrap()
+    })
+    .into()
+}
+
+/// A submission as the front end frames it.
+pub fn frame(envelope: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut writer = postrider::submit::frame::FrameWriter::begin(Vec::new(), envelope).unwrap();
+    writer.write(content).unwrap();
+    writer.finish().unwrap()
+}
+
+/// Shell text that prints octets, for scripts that make their own input.
+pub fn printf(octets: &[u8]) -> String {
+    octets.iter().fold(String::from("printf '"), |mut text, octet| {
+        write!(text, "\\{octet:03o}").unwrap();
+        text
+    }) + "'"
+}
