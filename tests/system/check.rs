@@ -73,6 +73,7 @@ fn an_installed_machine_has_no_error_and_every_wrong_place_is_mended_by_the_comm
             mends(&machine, &format!("chown his {folder}"), &format!("{folder} belongs to his, not to root"));
         }
     }
+    mends(&machine, "rm /usr/sbin/sendmail", "/usr/sbin/sendmail is not there");
     mends(&machine, "mount -o remount,nosuid /usr", "is mounted nosuid");
     machine.sh("root", &format!("rm {program}"), b"").good();
     assert!(check(&machine).contains(&format!("{program} is missing")));

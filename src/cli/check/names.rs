@@ -18,12 +18,13 @@ fn taken(name: &Path) -> Option<String> {
     let Ok(program) = fs::read(name) else {
         return (name == Path::new(NAMES[0])).then(|| {
             format!(
-                "{} is not there: programs that call it cannot send mail; install postrider's `sendmail` as that",
+                "{} is not there: programs that call it cannot send mail; run \"ln -s ../bin/postrider {}\"",
+                name.display(),
                 name.display()
             )
         });
     };
-    if program.windows(MARK.len()).any(|window| window == MARK) {
+    if memchr::memmem::find(&program, MARK).is_some() {
         return None;
     }
     let shown = name.display();
