@@ -12,6 +12,7 @@ use super::{import, password};
 use crate::config::caller::Caller;
 use crate::config::import::draft::quoted;
 use crate::config::relay::Relay;
+use crate::config::secret::runners_group;
 use crate::config::{Secret, hostname, locate};
 use crate::mail::address::Address;
 
@@ -149,28 +150,23 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     let folder = config.parent().unwrap_or(Path::new("/"));
     let name = account_name(&answers.address);
     let secret = folder.join("secrets").join(&name);
-    let group = runners_group(config);
     let secrets = folder.join("secrets");
     DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(failed(&secrets))?;
+    let group = runners_group().filter(|_| config == Path::new(locate::SYSTEM_CONFIG));
+    let give = |path: &Path, mode: u32| match group {
+        Some(group) => std::os::unix::fs::chown(path, None, Some(group))
+            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+            .map_err(failed(path)),
+        None => Ok(()),
+    };
+    give(&secrets, 0o750)?;
     password::write(&secret, &answers.password).map_err(failed(&secret))?;
     if let Some(spared) = waiting {
         fs::rename(config, spared).map_err(failed(spared))?;
     }
     import::store(config, text(&name, answers).as_bytes()).map_err(failed(config))?;
-    if let Some(group) = group {
-        for (path, mode) in [(&secrets, 0o750), (&secret, 0o640), (&config.to_path_buf(), 0o640)] {
-            std::os::unix::fs::chown(path, None, Some(group)).map_err(failed(path))?;
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed(path))?;
-        }
-    }
+    give(config, 0o640)?;
     Ok(secret)
-}
-
-/// The group that reads the machine's secrets, where there is one.
-fn runners_group(config: &Path) -> Option<u32> {
-    let is_system = config == Path::new(locate::SYSTEM_CONFIG);
-    let group = is_system.then(|| nix::unistd::Group::from_name("postrider"))?;
-    group.ok().flatten().map(|group| group.gid.as_raw())
 }
 
 /// `isp` of `me@mail.isp.example` and of `me@isp.example`.

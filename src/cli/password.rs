@@ -3,13 +3,13 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt as _, OpenOptionsExt, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::exit::{Exit, Failure};
-use crate::config::secret::{SecretError, delete_in_keyring, store_in_keyring};
+use crate::config::secret::{SecretError, delete_in_keyring, runners_group, store_in_keyring};
 use crate::config::{Account, Config, Password, Secret};
 
 /// What to do.
@@ -129,7 +129,7 @@ pub(super) fn ask(account: &str) -> Result<Secret, Failure> {
     Ok(Secret::new(line))
 }
 
-/// A file that only its owner reads, replaced as a whole.
+/// A file that only its owner reads, and the machine's runner where the folder is its; replaced as a whole.
 pub(super) fn write(path: &Path, secret: &Secret) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -137,6 +137,10 @@ pub(super) fn write(path: &Path, secret: &Secret) -> io::Result<()> {
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).and_then(|mut file| {
         file.write_all(secret.expose().as_bytes())?;
         file.write_all(b"\n")?;
+        if let Some(group) = runners_group().filter(|group| fs::metadata(folder).is_ok_and(|of| of.gid() == *group)) {
+            std::os::unix::fs::fchown(&file, None, Some(group))?;
+            file.set_permissions(fs::Permissions::from_mode(0o640))?;
+        }
         file.sync_all()
     });
     written.and_then(|()| fs::rename(&fresh, path)).inspect_err(|_| {

@@ -1,5 +1,5 @@
 //! `password = { file = "..." }`: a regular file of the caller's or root's, with nothing
-//! for anyone else, checked on the opened descriptor.
+//! for anyone else but the machine's runner, checked on the opened descriptor.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,12 +19,34 @@ pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
     let mut file = open::at_once(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
-    if let Some(problem) = objection(metadata.is_file(), metadata.uid(), metadata.mode(), uid) {
+    let standing = Standing {
+        regular: metadata.is_file(),
+        owner: metadata.uid(),
+        is_runners: runners_group() == Some(metadata.gid()),
+        mode: metadata.mode(),
+    };
+    if let Some(problem) = objection(standing, uid) {
         return Err(SecretError(format!("the password file {shown} is not used: {}", problem.said(path))));
     }
     let mut bytes = Zeroizing::new([0; LONGEST + 2]);
     let length = fill(&mut file, bytes.as_mut_slice()).map_err(failed)?;
     first_line(&format!("the password file {shown}"), &bytes[..length])
+}
+
+/// The group that reads the machine's secrets and has no members, where postrider is installed.
+#[must_use]
+pub fn runners_group() -> Option<u32> {
+    nix::unistd::Group::from_name("postrider").ok().flatten().map(|group| group.gid.as_raw())
+}
+
+/// What the checks need to know of an opened file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Standing {
+    regular: bool,
+    owner: u32,
+    /// Its group is the runner's.
+    is_runners: bool,
+    mode: u32,
 }
 
 /// What makes a file unfit to hold a password.
@@ -33,6 +55,7 @@ enum Objection {
     NotRegular,
     Owner(u32, u32),
     Open,
+    OpenToOthers,
 }
 
 impl Objection {
@@ -43,18 +66,20 @@ impl Objection {
             Self::Owner(owner, uid) => {
                 format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"chown {uid} {shown}\"")
             }
+            Self::OpenToOthers => format!("others than the runner have rights on it; run \"chmod 640 {shown}\""),
             Self::Open => format!("its group or others have rights on it; run \"chmod 600 {shown}\""),
         }
     }
 }
 
-fn objection(regular: bool, owner: u32, mode: u32, uid: u32) -> Option<Objection> {
-    if !regular {
+fn objection(file: Standing, uid: u32) -> Option<Objection> {
+    let foreign = if file.is_runners { 0o037 } else { 0o077 };
+    if !file.regular {
         Some(Objection::NotRegular)
-    } else if owner != uid && owner != 0 {
-        Some(Objection::Owner(owner, uid))
-    } else if mode & 0o077 != 0 {
-        Some(Objection::Open)
+    } else if file.owner != uid && file.owner != 0 {
+        Some(Objection::Owner(file.owner, uid))
+    } else if file.mode & foreign != 0 {
+        Some(if file.is_runners { Objection::OpenToOthers } else { Objection::Open })
     } else {
         None
     }
@@ -103,7 +128,14 @@ mod tests {
             (true, 1001, 0o100_600, Some(Objection::Owner(1001, 1000))),
             (false, 1000, 0o10_600, Some(Objection::NotRegular)),
         ] {
-            assert_eq!(objection(regular, owner, mode, 1000), objected, "{owner} {mode:o}");
+            let file = Standing { regular, owner, is_runners: false, mode };
+            assert_eq!(objection(file, 1000), objected, "{owner} {mode:o}");
+        }
+        for (mode, objected) in
+            [(0o640, None), (0o660, Some(Objection::OpenToOthers)), (0o644, Some(Objection::OpenToOthers))]
+        {
+            let file = Standing { regular: true, owner: 0, is_runners: true, mode };
+            assert_eq!(objection(file, 1000), objected, "{mode:o} with the runner's group");
         }
     }
 

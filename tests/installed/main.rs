@@ -1,0 +1,15 @@
+//! The package on a bare Debian: installed as the README says, used by cron, by people and by a hardened service, rebooted, upgraded,
+//! broken and purged. `run`, beside this file, builds the packages and the tree that this needs; without them it is left out.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    dead_code,
+    unused_imports,
+    reason = "a test that cannot go on must say so by panicking; the provider can do more than is used here"
+)]
+
+mod container;
+#[path = "../end_to_end/provider/mod.rs"]
+mod provider;
+mod story;

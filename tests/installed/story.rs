@@ -1,0 +1,171 @@
+//! One machine's life, from the first `apt install` to `apt purge`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::container::{Container, TREE};
+use crate::provider::Provider;
+
+/// The folder with `old.deb`, `new.deb` and logwatch's package.
+const PACKAGES: &str = "POSTRIDER_PACKAGES";
+
+/// What `postrider init` is answered; the port is the provider's.
+const ADDRESS: &str = "me@isp.example";
+const PASSWORD: &str = "correct horse";
+
+const README: &str = include_str!("../../README.md");
+
+struct Home {
+    container: Container,
+    isp: Option<Provider>,
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // It knocks at its own door.
+        let isp = self.isp.take();
+        self.container.in_network(move || drop(isp));
+    }
+}
+
+impl Home {
+    fn isp(&self) -> &Provider {
+        self.isp.as_ref().expect("it is there until the end")
+    }
+
+    #[track_caller]
+    fn ok(&self, script: &str) -> String {
+        self.container.ok(script)
+    }
+}
+
+#[test]
+fn a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace() {
+    if std::env::var_os(TREE).is_none() {
+        eprintln!("left out: it wants a Debian and packages; tests/installed/run makes them");
+        return;
+    }
+    let mut container = Container::new();
+    for package in fs::read_dir(packages()).unwrap().map(Result::unwrap) {
+        fs::copy(package.path(), container.path("/srv").join(package.file_name())).unwrap();
+    }
+    container.boot();
+    let isp = container.in_network(|| {
+        Provider::setup().login(ADDRESS, PASSWORD).login("alice@work.example", "battery staple").start()
+    });
+    let home = Home { container, isp: Some(isp) };
+    people(&home);
+    let before = everything(&home);
+
+    first_hour(&home);
+    installed_as_designed(&home);
+    an_upgrade_keeps_the_config(&home);
+    purged_without_a_trace(&home, &before);
+    assert_eq!(home.isp().violations(), Vec::<String>::new());
+}
+
+fn packages() -> PathBuf {
+    PathBuf::from(std::env::var_os(PACKAGES).expect("the packages come with the tree"))
+}
+
+/// People, and a machine that trusts the test's authority.
+fn people(home: &Home) {
+    home.ok("useradd --create-home --shell /bin/sh alice && useradd --create-home --shell /bin/sh bob");
+    home.container.write("/usr/local/share/ca-certificates/isp.crt", home.isp().authority());
+    home.ok("update-ca-certificates");
+}
+
+/// The commands of the README, one by one, as they stand there.
+fn first_hour(home: &Home) {
+    let section =
+        README.split("\n## From a bare Debian to cron's first mail\n").nth(1).expect("the README has the section");
+    let block = section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it has commands");
+    let commands: Vec<&str> = block.lines().filter(|line| !line.starts_with('#')).collect();
+    assert!(commands.len() <= 5, "{commands:?}");
+    let answers = format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", home.isp().port());
+    for command in commands {
+        let command = command.replace("./postrider_*.deb", "./old.deb").replace("apt ", "apt-get -y ");
+        let input = if command.ends_with("postrider init") { answers.as_str() } else { "" };
+        let told = home.container.ok_with(&command, input);
+        println!("# {command}\n{told}");
+        if command.contains("old.deb") {
+            before_it_is_filled_in(home);
+        }
+    }
+    let mail = home.isp().mail_to(ADDRESS);
+    assert_eq!((mail.from.as_str(), mail.username()), (ADDRESS, ADDRESS));
+    home.ok("rm /etc/cron.d/hello && apt-get -y --no-install-recommends install ./logwatch.deb && apt-get check");
+}
+
+/// The packaged config is valid and sends nothing.
+fn before_it_is_filled_in(home: &Home) {
+    home.ok("systemctl is-active postrider.socket postrider.service");
+    home.ok("systemctl is-enabled postrider.socket postrider.service");
+    let check = home.container.run("postrider check");
+    assert_eq!(check.status.code(), Some(1), "{}", String::from_utf8_lossy(&check.stdout));
+    assert_eq!(home.isp().connections(), 0);
+}
+
+fn installed_as_designed(home: &Home) {
+    let modes = home.ok(
+        "cd /var/spool/postrider && stat -c '%n %a %U %G' . drop queue failed history /usr/libexec/postrider/postrider-drop \
+         /etc/postrider/secrets /etc/postrider/config.toml",
+    );
+    let expected = ". 711 postrider postrider\ndrop 1770 postrider postrider-drop\nqueue 700 postrider postrider\n\
+                    failed 700 postrider postrider\nhistory 700 postrider postrider\n\
+                    /usr/libexec/postrider/postrider-drop 2755 root postrider-drop\n/etc/postrider/secrets 750 root postrider\n\
+                    /etc/postrider/config.toml 640 root postrider\n";
+    assert_eq!(modes, expected);
+    for name in ["/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/mailq", "/usr/bin/newaliases"] {
+        home.ok(&format!("test -x {name}"));
+    }
+    let process = home.ok("ps -o user= -p $(systemctl show --value --property MainPID postrider.service)");
+    assert_eq!(process.trim(), "postrider");
+    home.ok("! runuser -u bob -- cat /etc/postrider/config.toml 2>/dev/null");
+    let check = home.container.run("postrider check");
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+fn an_upgrade_keeps_the_config(home: &Home) {
+    let config =
+        "cat /etc/postrider/config.toml; stat -c '%a %U %G' /etc/postrider/config.toml /etc/postrider/secrets/*";
+    let (before, old) = (home.ok(config), home.ok("dpkg-query -W postrider"));
+    home.ok("apt-get -y install ./new.deb && apt-get check && systemctl is-active postrider.service");
+    assert_ne!(old, home.ok("dpkg-query -W postrider"));
+    assert_eq!(before, home.ok(config));
+}
+
+/// Every file, user and unit of the machine.
+fn everything(home: &Home) -> BTreeSet<String> {
+    let told = home.ok(
+        "find / -xdev -path /proc -prune -o -path /sys -prune -o -path /var/log -prune -o -path /var/cache -prune \
+         -o -path /var/lib/dpkg -prune -o -path /var/lib/apt -prune -o -path /tmp -prune -o -path /var/tmp -prune -o -path /root -prune \
+         -o -print; cut -d: -f1 /etc/passwd | sed s/^/user:/; cut -d: -f1 /etc/group | sed s/^/group:/; find /run -path '*postrider*'",
+    );
+    told.lines().map(str::to_owned).collect()
+}
+
+fn purged_without_a_trace(home: &Home, before: &BTreeSet<String>) {
+    home.ok("apt-get -y purge postrider logwatch && apt-get check");
+    let after = everything(home);
+    let left: Vec<&String> = after.difference(before).filter(|path| !is_the_systems(path)).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    let told = home.ok("systemctl --no-legend --all list-units 'postrider*'");
+    assert!(!told.contains("loaded active"), "{told}");
+}
+
+/// What the system writes of itself while it runs.
+fn is_the_systems(path: &str) -> bool {
+    let own = [
+        "/var/lib/systemd",
+        "/var/lib/pam",
+        "/etc/passwd-",
+        "/etc/group-",
+        "/etc/shadow-",
+        "/etc/gshadow-",
+        "/var/spool/cron",
+        "/var/mail",
+    ];
+    own.iter().any(|own| path.starts_with(own))
+}
