@@ -115,6 +115,11 @@ pub fn returned(id: impl Display, report: impl Display) {
     line("bounce", format_args!("{id}: sender non-delivery notification: {report}"));
 }
 
+/// The report to its sender waits for a digest.
+pub fn owed(id: impl Display) {
+    line("bounce", format_args!("{id}: more reports than `reports_per_hour`: its sender is told in a digest"));
+}
+
 /// A delay notice to the sender was stored.
 pub fn warned(id: impl Display, report: impl Display) {
     line("bounce", format_args!("{id}: sender delay notification: {report}"));

@@ -16,7 +16,7 @@ use crate::mail::list;
 use crate::rules::arrival::{Arrival, Destination, Step};
 use crate::rules::rewrite::{self, Generic, Rewritten};
 use crate::rules::route::Why;
-use crate::spool::{Body, Envelope, Kind, MessageId, Recipient};
+use crate::spool::{Envelope, MessageId, Recipient};
 
 /// Arguments of `route`.
 #[derive(Debug, clap::Args)]
@@ -94,32 +94,16 @@ fn recipient(given: &str, destination: Destination) -> Recipient {
         Destination::Address(address) => (address, None),
         Destination::Refused(address, why) => (address, Some(why)),
     };
-    Recipient { given: given.to_owned(), address: Mailbox::Valid(address), notify: None, orcpt: None, refused }
+    Recipient { refused, ..Recipient::new(Mailbox::Valid(address), given.to_owned()) }
 }
 
 fn unusable(given: &str, address: &Mailbox) -> Recipient {
-    Recipient { given: given.to_owned(), address: address.clone(), notify: None, orcpt: None, refused: None }
+    Recipient::new(address.clone(), given.to_owned())
 }
 
 fn envelope(sender: ReversePath, submitted_sender: Option<String>, recipients: Vec<Recipient>) -> Envelope {
-    Envelope {
-        v: 1,
-        id: MessageId::new(0, 0),
-        arrived: Timestamp::UNIX_EPOCH,
-        uid: 0,
-        token: String::new(),
-        sender,
-        submitted_sender,
-        recipients,
-        ret: None,
-        envid: None,
-        body: Body::SevenBit,
-        kind: Kind::Mail,
-        about: None,
-        account: None,
-        size: 0,
-        crc32: 0,
-    }
+    let nothing = Envelope::mail(MessageId::new(0, 0), Timestamp::UNIX_EPOCH, sender, recipients);
+    Envelope { submitted_sender, ..nothing }
 }
 
 fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {

@@ -94,6 +94,7 @@ pub const QUEUE_KEYS: &[Key] = &[
     key("max_message_size", "largest message taken; default: 50MB"),
     key("min_free_space", "what must stay free on the spool's file system; default: 64MB"),
     key("history", "how long finished messages are remembered; default: 90d"),
+    key("reports_per_hour", "reports to one sender before they are gathered in a digest; default: 20"),
 ];
 
 /// In `password = { ... }`.

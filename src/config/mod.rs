@@ -102,6 +102,8 @@ pub struct Queue {
     pub min_free_space: u64,
     /// How long history is kept.
     pub history: Duration,
+    /// Reports to one sender within an hour, above which they are gathered in a digest.
+    pub reports_per_hour: u32,
 }
 
 impl Config {

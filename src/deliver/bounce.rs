@@ -75,7 +75,7 @@ pub struct Facts<'a> {
 /// A report could not be built; the original is kept.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot build the report: {0}")]
-pub struct NoReport(String);
+pub struct NoReport(pub(super) String);
 
 impl Report {
     fn subject(self) -> &'static str {
@@ -130,12 +130,12 @@ pub fn build(config: &Config, facts: &Facts<'_>) -> Result<Vec<u8>, NoReport> {
 }
 
 /// lettre wants an envelope to build a message; ours is the spool's, so this one is never used.
-fn placeholder_envelope() -> Result<lettre::address::Envelope, NoReport> {
+pub(super) fn placeholder_envelope() -> Result<lettre::address::Envelope, NoReport> {
     let to = lettre::Address::new("postmaster", "localhost").map_err(|e| NoReport(e.to_string()))?;
     lettre::address::Envelope::new(None, vec![to]).map_err(|e| NoReport(e.to_string()))
 }
 
-fn raw(name: &'static str, value: String) -> Result<HeaderValue, NoReport> {
+pub(super) fn raw(name: &'static str, value: String) -> Result<HeaderValue, NoReport> {
     let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|e| NoReport(e.to_string()))?;
     Ok(HeaderValue::dangerous_new_pre_encoded(name, value.clone(), value))
 }
@@ -189,6 +189,12 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
              Nothing was sent to them, and no server was asked.\n"
         }
     });
+    tell_affected(&mut text, config, facts);
+    text
+}
+
+/// Each recipient with what was said and what to do.
+pub(super) fn tell_affected(text: &mut String, config: &Config, facts: &Facts<'_>) {
     for one in facts.affected {
         let given = if one.given == one.address { String::new() } else { format!(" (given as {})", one.given) };
         let _ = write!(text, "\n<{}>{given}:\n", one.address);
@@ -202,7 +208,6 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
             let _ = writeln!(text, "    What to do: {advice}");
         }
     }
-    text
 }
 
 /// What mends a sender that the provider refused: the row or key, by name.

@@ -6,6 +6,7 @@ pub mod bounce;
 pub mod capabilities;
 pub mod command;
 pub mod content;
+pub mod digest;
 pub mod dsn;
 mod envelope;
 mod ledger;

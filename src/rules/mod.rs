@@ -2,6 +2,7 @@
 
 pub mod advice;
 mod aliases;
+pub mod allowance;
 pub mod arrival;
 pub mod map;
 pub mod pace;

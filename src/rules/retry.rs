@@ -58,6 +58,7 @@ mod tests {
             max_message_size: 0,
             min_free_space: 0,
             history: minutes(1),
+            reports_per_hour: 20,
         }
     }
 

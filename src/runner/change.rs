@@ -161,6 +161,7 @@ impl Engine {
         match change {
             Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Yes)) => {
                 self.schedule.forget(id);
+                self.owed.forget(id);
                 self.strike_off(id);
             }
             Change::Hold | Change::Delete => {}

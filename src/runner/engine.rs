@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::alarm::Alarm;
 use super::control::{Asked, Question};
+use super::digest::Owed;
 use super::ears::{Ears, Wake};
 use super::errands::Errand;
 use super::readiness;
@@ -58,6 +59,7 @@ pub struct Engine {
     pub(super) schedule: Schedule,
     pub(super) health: Health,
     pub(super) errands: Vec<Errand>,
+    pub(super) owed: Owed,
     pub(super) stopping: bool,
     pub(super) until: Until,
     pub(super) rescanned: Timestamp,
@@ -87,6 +89,7 @@ impl Engine {
             schedule: Schedule::default(),
             health,
             errands: Vec::new(),
+            owed: Owed::default(),
             stopping: false,
             until,
             rescanned: now,
@@ -130,6 +133,7 @@ impl Engine {
             self.schedule.wake(now);
             if !self.stopping {
                 self.refresh_tables(now);
+                self.send_digests(now);
                 self.start_sessions(now);
                 self.care_daily(now);
             }
@@ -331,7 +335,10 @@ impl Engine {
         match settled.then {
             Then::Again(_) if again => self.schedule.put_back(&settled.id, account, now),
             Then::Again(wait) => self.schedule.put_back(&settled.id, account, later(now, wait)),
-            Then::Held | Then::Gone => self.schedule.forget(&settled.id),
+            Then::Held | Then::Gone | Then::Owed => self.schedule.forget(&settled.id),
+        }
+        if let Some(owes) = settled.owes.clone() {
+            self.owe(&settled.id, owes);
         }
         for report in settled.reports.clone() {
             self.take_in(report);
@@ -350,7 +357,7 @@ impl Engine {
         match self.until {
             _ if self.stopping => true,
             Until::Told => false,
-            Until::Empty => self.schedule.is_empty(),
+            Until::Empty => self.schedule.is_empty() && self.owed.is_empty(),
             Until::OnePass => !self.schedule.has_work(now) && self.errands.is_empty(),
             Until::Errands => self.errands.is_empty(),
         }
@@ -360,7 +367,8 @@ impl Engine {
         if self.stopping {
             return RESCAN;
         }
-        let next = self.schedule.next_wake().map(|at| at.duration_since(now));
+        let next = self.schedule.next_wake().into_iter().chain(self.owed.next()).min();
+        let next = next.map(|at| at.duration_since(now));
         next.and_then(|wait| Duration::try_from(wait.max(SignedDuration::ZERO)).ok())
             .map_or(self.rescan_every, |wait| wait.min(self.rescan_every))
     }

@@ -26,6 +26,7 @@ impl Engine {
         for id in &left {
             self.schedule.hurry(id, now);
         }
+        self.owed.hurry(|id| left.contains(id), now);
         self.end_rests();
         // Who asked may have gone.
         let _ = answers.send(Watched::Asked(left.len()));
@@ -44,7 +45,7 @@ impl Engine {
     }
 
     fn selected(&self, selection: &Selection) -> HashSet<MessageId> {
-        self.schedule.ids().filter(|id| self.is_selected(id, selection)).cloned().collect()
+        self.schedule.ids().chain(self.owed.ids()).filter(|id| self.is_selected(id, selection)).cloned().collect()
     }
 
     fn is_selected(&self, id: &MessageId, selection: &Selection) -> bool {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::engine::{Engine, later};
+use super::report;
 use super::settings::Settings;
 use super::turns::Origin;
 use crate::deliver::plan;
@@ -54,6 +55,13 @@ impl Engine {
         match self.read(&id) {
             Ok((_, state)) if state.held && !state.done => {}
             Ok((envelope, state)) => {
+                self.finish_digest(&envelope);
+                if let Some(owes) = report::owes(&self.settings, &envelope, &state) {
+                    self.owe(&id, owes);
+                    if state.waits_for_digest() {
+                        return;
+                    }
+                }
                 let account = account_for(&self.settings, &envelope);
                 let origin = Origin::of(envelope.uid, &envelope.sender.to_string());
                 let due = later(self.now(), self.wait_of(&state, due));

@@ -2,10 +2,12 @@
 //! session that works, and small threads that listen (inotify, signals, control).
 
 mod alarm;
+mod allowance;
 pub mod care;
 pub mod change;
 pub mod clock;
 pub mod control;
+pub mod digest;
 pub mod ears;
 pub mod engine;
 pub mod errands;

@@ -11,11 +11,10 @@ use super::report::postmaster_address;
 use super::settings::Settings;
 use super::settle;
 use crate::events;
-use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::stamp;
 use crate::spool::health::{Sick, Telling, Trouble};
 use crate::spool::store::Incoming;
-use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, SpoolError};
+use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
 /// Tells what is to be told now and was not; marks it in `sick`. The id of a mail that was stored.
 pub fn alarm(
@@ -80,32 +79,12 @@ fn run(settings: &Settings, account: &str, sick: &Sick) {
 fn write(settings: &Settings, account: &str, sick: &Sick, through: &str) -> Result<Option<MessageId>, SpoolError> {
     let Some(to) = postmaster_address(&settings.config) else { return Ok(None) };
     let now = Timestamp::now();
-    let micros = u64::try_from(now.as_microsecond()).unwrap_or_default();
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twelve random bits are wanted")]
-    let id = MessageId::new(micros, (settle::chance() * 4095.0) as u16);
+    let id = settle::fresh_id(now);
     let envelope = Envelope {
-        v: 1,
-        id: id.clone(),
-        arrived: now,
         uid: rustix::process::geteuid().as_raw(),
         token: format!("alarm-{id}"),
-        sender: ReversePath::Null,
-        submitted_sender: None,
-        recipients: vec![Recipient {
-            given: to.to_string(),
-            address: Mailbox::Valid(to.clone()),
-            notify: None,
-            orcpt: None,
-            refused: None,
-        }],
-        ret: None,
-        envid: None,
-        body: Body::SevenBit,
-        kind: Kind::Notice,
-        about: None,
         account: Some(through.to_owned()),
-        size: 0,
-        crc32: 0,
+        ..Envelope::own(id.clone(), now, Kind::Notice, &to)
     };
     let host = &settings.config.hostname;
     let text = format!(

@@ -1,20 +1,25 @@
 //! Storing reports to senders: one bounce per attempt that refused recipients, one
-//! delay notice per message, one report of success where NOTIFY asks for it. A report's id follows from message and attempt, so that
-//! storing it twice is harmless.
+//! delay notice per message, one report of success where NOTIFY asks for it. A report's id
+//! follows from message and attempt, so that storing it twice is harmless. Beyond the cap
+//! per hour the journal says that a report is owed; the digest that tells it is `digest`'s.
 
 use std::io::Read as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::digest::{Addressee, Owes};
+use super::settings::Settings;
 use super::settle::Desk;
 use crate::config::Config;
 use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
-use crate::deliver::letter;
+use crate::deliver::{digest, letter};
 use crate::events;
-use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Status, Teller};
-use crate::spool::journal::Line;
+use crate::spool::journal::{Journal, Line, State};
 use crate::spool::store::Incoming;
-use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, SpoolError};
+use crate::spool::{Envelope, Kind, MessageId, Recipient, SpoolError};
 
 /// Stores a bounce for every attempt that refused recipients and has none yet; adds
 /// their ids to `reports`. Says why something could not be returned, if so.
@@ -22,11 +27,17 @@ pub fn return_refused(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Resu
     let mut unreturnable = None;
     for attempt in attempts_that_refused(desk) {
         let id = report_id(&desk.stored.envelope.id, attempt, Report::Failed);
-        if desk.journal.state().returned.contains(&id) {
+        let state = desk.journal.state();
+        if state.returned.contains(&id) || state.owed.contains(&attempt) || state.digested.contains(&attempt) {
             continue;
         }
         let refused = refused_in(desk, attempt);
         if refused.is_empty() {
+            continue;
+        }
+        if is_over_the_cap(desk, Report::Failed, &id) {
+            desk.journal.append(desk.now, &[Line::Owed(attempt)])?;
+            events::owed(&desk.stored.envelope.id);
             continue;
         }
         match store(desk, Report::Failed, &id, &refused)? {
@@ -59,6 +70,11 @@ pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<Me
     if heard_of.is_empty() {
         return Ok(None);
     }
+    if is_over_the_cap(desk, Report::Delayed, &id) {
+        desk.journal.append(desk.now, &[Line::Owed(0)])?;
+        events::owed(&desk.stored.envelope.id);
+        return Ok(None);
+    }
     match store(desk, Report::Delayed, &id, &heard_of)? {
         Stored::Yes => {
             desk.journal.append(desk.now, &[Line::Warned(id.clone())])?;
@@ -67,6 +83,51 @@ pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<Me
         }
         Stored::Nobody(_) => Ok(None),
     }
+}
+
+/// Whether this report is to go into a digest. One that is stored already is not.
+fn is_over_the_cap(desk: &Desk<'_>, report: Report, id: &MessageId) -> bool {
+    let to = addressee(desk.settings, &desk.stored.envelope, report);
+    to.is_some_and(|to| desk.settings.allowance.take(desk.settings, &to).is_err()) && !is_about(desk, id)
+}
+
+/// What the message owes, as its journal says.
+#[must_use]
+pub fn owes(settings: &Settings, envelope: &Envelope, state: &State) -> Option<Owes> {
+    if state.owed.is_empty() || state.done {
+        return None;
+    }
+    let to = addressee(settings, envelope, Report::Failed)?;
+    let wait = settings.allowance.left(settings, &to);
+    Some(Owes { to: Addressee { to, uid: envelope.uid, account: state.account.clone() }, wait })
+}
+
+/// What a digest to this address says about the message; nothing where nothing is owed to it (any more).
+pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option<String>, SpoolError> {
+    let stored = settings.spool.open_message(id)?;
+    let original = &stored.envelope;
+    let journal = Journal::open(&settings.spool, id, original.recipients.len())?;
+    let desk = Desk { settings, stored: &stored, journal, now: Timestamp::now() };
+    let state = desk.journal.state();
+    if state.held || state.done || state.owed.is_empty() {
+        return Ok(None);
+    }
+    let header = letter::stored_header(&stored).unwrap_or_default();
+    let mut text = String::new();
+    for attempt in &state.owed {
+        let (report, recipients) = match attempt {
+            0 => (Report::Delayed, state.pending().into_iter().filter(|i| wants(&desk, *i, "delay")).collect()),
+            attempt => (Report::Failed, refused_in(&desk, *attempt)),
+        };
+        let addresses = addresses(original, &recipients);
+        let affected = affected(&desk, &recipients, &addresses);
+        let facts =
+            Facts { report, id, original, attached: Original::Header(&header), affected: &affected, to, at: desk.now };
+        if !affected.is_empty() {
+            text.push_str(&digest::piece(&settings.config, &facts));
+        }
+    }
+    Ok((!text.is_empty()).then_some(text))
 }
 
 /// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
@@ -160,28 +221,17 @@ fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
 
 fn store(desk: &Desk<'_>, report: Report, id: &MessageId, recipients: &[usize]) -> Result<Stored, SpoolError> {
     let original = &desk.stored.envelope;
-    let postmaster = postmaster(desk).filter(|_| original.kind == Kind::Bounce && report == Report::Failed);
-    let to = match (&original.sender, original.kind, &postmaster) {
-        // A bounce that bounces goes to whoever looks after this machine, and no further.
-        (ReversePath::Mailbox(to), Kind::Mail, _) | (_, _, Some(to)) => to,
-        (ReversePath::Null, Kind::Mail, None) => {
-            return Ok(Stored::Nobody("refused, and its null sender wants no report".to_owned()));
-        }
-        _ => return Ok(Stored::Nobody(undeliverable_report(desk, recipients))),
+    let Some(to) = &addressee(desk.settings, original, report) else {
+        return Ok(Stored::Nobody(match (&original.sender, original.kind) {
+            (ReversePath::Null, Kind::Mail) => "refused, and its null sender wants no report".to_owned(),
+            _ => undeliverable_report(desk, recipients),
+        }));
     };
     let whole = whole(desk, report);
     let header = letter::stored_header(desk.stored).unwrap_or_default();
     let attached = whole.as_deref().map_or(Original::Header(&header), Original::Whole);
-    let addresses: Vec<String> = recipients.iter().map(|i| original.recipients[*i].address.to_string()).collect();
-    let affected: Vec<Affected<'_>> = recipients
-        .iter()
-        .zip(&addresses)
-        .filter_map(|(i, address)| {
-            let outcome = desk.journal.state().outcomes[*i].as_ref()?;
-            let recipient = &original.recipients[*i];
-            Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
-        })
-        .collect();
+    let addresses = addresses(original, recipients);
+    let affected = affected(desk, recipients, &addresses);
     let facts = Facts { report, id, original, attached, affected: &affected, to, at: desk.now };
     match bounce::build(&desk.settings.config, &facts) {
         Ok(content) => put(desk, report, id, to, &content),
@@ -189,12 +239,35 @@ fn store(desk: &Desk<'_>, report: Report, id: &MessageId, recipients: &[usize]) 
     }
 }
 
+fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
+    recipients.iter().map(|i| original.recipients[*i].address.to_string()).collect()
+}
+
+/// Those of the recipients of whom something was heard.
+fn affected<'a>(desk: &'a Desk<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
+    let of = |(i, address): (&usize, &'a String)| {
+        let outcome = desk.journal.state().outcomes[*i].as_ref()?;
+        let recipient = &desk.stored.envelope.recipients[*i];
+        Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
+    };
+    recipients.iter().zip(addresses).filter_map(of).collect()
+}
+
+/// Who gets a report about the message: its sender; where a report of a failure fails itself, whoever looks after
+/// this machine, and no further.
+fn addressee(settings: &Settings, original: &Envelope, report: Report) -> Option<Address> {
+    match (&original.sender, original.kind, report) {
+        (ReversePath::Mailbox(to), Kind::Mail, _) => Some(to.clone()),
+        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(settings, original),
+        _ => None,
+    }
+}
+
 /// The postmaster's address, unless this message went there already.
-fn postmaster(desk: &Desk<'_>) -> Option<Address> {
-    let config = &desk.settings.config;
-    let address = postmaster_address(config)?;
+fn postmaster(settings: &Settings, original: &Envelope) -> Option<Address> {
+    let address = postmaster_address(&settings.config)?;
     let went_there = |recipient: &Recipient| recipient.given.eq_ignore_ascii_case(&address.to_string());
-    (!desk.stored.envelope.recipients.iter().any(went_there)).then_some(address)
+    (!original.recipients.iter().any(went_there)).then_some(address)
 }
 
 /// `postmaster` of the config, complete.
@@ -218,32 +291,16 @@ fn is_about(desk: &Desk<'_>, report: &MessageId) -> bool {
 
 fn put(desk: &Desk<'_>, report: Report, id: &MessageId, to: &Address, content: &[u8]) -> Result<Stored, SpoolError> {
     let original = &desk.stored.envelope;
+    let kind = match report {
+        Report::Failed => Kind::Bounce,
+        Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
+    };
     let envelope = Envelope {
-        v: 1,
-        id: id.clone(),
-        arrived: desk.now,
         uid: original.uid,
         token: format!("report-{}", original.token),
-        sender: ReversePath::Null,
-        submitted_sender: None,
-        recipients: vec![Recipient {
-            address: Mailbox::Valid(to.clone()),
-            given: to.to_string(),
-            notify: None,
-            orcpt: None,
-            refused: None,
-        }],
-        ret: None,
-        envid: None,
-        body: Body::SevenBit,
-        kind: match report {
-            Report::Failed => Kind::Bounce,
-            Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
-        },
         about: Some(original.id.clone()),
         account: desk.journal.state().account.clone(),
-        size: 0,
-        crc32: 0,
+        ..Envelope::own(id.clone(), desk.now, kind, to)
     };
     let mut incoming = Incoming::begin(&desk.settings.spool, envelope)?;
     incoming.write(content)?;

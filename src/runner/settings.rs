@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
+use super::allowance::Allowance;
 use super::clock::Clock;
 use super::safe::Safety;
 use super::tempo::Tempo;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub safety: Arc<Safety>,
     /// Messages begun lately, by account.
     pub tempo: Arc<Tempo>,
+    /// Reports sent lately, by whom they went to.
+    pub allowance: Arc<Allowance>,
     generic: RwLock<TableSet>,
     read: Option<Edition>,
 }
@@ -47,7 +50,7 @@ impl Settings {
         let generic = RwLock::new(TableSet::load("generic", &config.generic));
         let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
         let read = edition(&config.path);
-        Self { config, spool, watchers, clock, safety, tempo: Arc::default(), generic, read }
+        Self { config, spool, watchers, clock, safety, tempo: Arc::default(), allowance: Arc::default(), generic, read }
     }
 
     /// The next generation, from the same file; all but config and tables stays.
@@ -62,6 +65,7 @@ impl Settings {
             clock: Arc::clone(&self.clock),
             safety: Arc::clone(&self.safety),
             tempo: Arc::clone(&self.tempo),
+            allowance: Arc::clone(&self.allowance),
             read,
         })
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::digest::Owes;
 use super::report;
 use super::settings::Settings;
 use crate::deliver::letter;
@@ -57,6 +58,8 @@ pub struct Settled {
     pub then: Then,
     /// Reports stored on the way, to be sent.
     pub reports: Vec<MessageId>,
+    /// What it owes its sender in a digest.
+    pub owes: Option<Owes>,
 }
 
 /// What becomes of a message.
@@ -66,6 +69,8 @@ pub enum Then {
     Again(Duration),
     /// Held until released.
     Held,
+    /// Stays only until a digest has told its sender.
+    Owed,
     /// Left the queue.
     Gone,
 }
@@ -119,6 +124,7 @@ fn park(desk: &Desk<'_>) -> Result<Settled, SpoolError> {
         reason: format!("{reason}; set aside, `postrider queue retry {id}` brings it back"),
         then: Then::Gone,
         reports: Vec::new(),
+        owes: None,
     };
     desk.settings.spool.set_aside(id, &settled.reason)?;
     events::set_aside(id, &settled.reason);
@@ -149,11 +155,18 @@ pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
         reason: telling_reason(&state.outcomes),
         then: Then::Gone,
         reports,
+        owes: None,
     };
-    if pending.is_empty() {
-        leave(&mut desk, unreturnable)?;
-    } else {
+    let owes = |desk: &Desk<'_>| report::owes(desk.settings, &desk.stored.envelope, desk.journal.state());
+    if !pending.is_empty() {
         settled.then = wait(&mut desk, &pending, &mut settled.reports)?;
+        settled.owes = owes(&desk);
+    } else if let Some(owed) = owes(&desk) {
+        (settled.then, settled.owes) = (Then::Owed, Some(owed));
+    } else {
+        let nobody = || "refused, and nobody is left to be told".to_owned();
+        let unreturnable = unreturnable.or_else(|| (!desk.journal.state().owed.is_empty()).then(nobody));
+        leave(&mut desk, unreturnable)?;
     }
     Ok(settled)
 }
@@ -161,7 +174,7 @@ pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
 fn gone(desk: &Desk<'_>) -> Settled {
     let id = desk.stored.envelope.id.clone();
     let (reason, reports) = (String::new(), Vec::new());
-    Settled { id, delivered: 0, refused: 0, waiting: 0, reason, then: Then::Gone, reports }
+    Settled { id, delivered: 0, refused: 0, waiting: 0, reason, then: Then::Gone, reports, owes: None }
 }
 
 fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
@@ -231,6 +244,13 @@ pub(super) fn chance() -> f64 {
         Ok(4) => f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX),
         _ => 0.5,
     }
+}
+
+/// A name for a message of our own that follows from no other.
+pub(super) fn fresh_id(now: Timestamp) -> MessageId {
+    let micros = u64::try_from(now.as_microsecond()).unwrap_or_default();
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twelve random bits are wanted")]
+    MessageId::new(micros, (chance() * 4095.0) as u16)
 }
 
 /// Takes a finished message out: history, `done`, unlink; or sets it aside where its

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpoolError;
 use super::id::MessageId;
-use crate::mail::address::{Mailbox, ReversePath};
+use crate::mail::address::{Address, Mailbox, ReversePath};
 
 /// One recipient of the envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +97,9 @@ pub struct Envelope {
     /// For a report: the account of the message it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// For a digest: the messages that it reports on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reports: Vec<MessageId>,
     /// Octets of content.
     pub size: u64,
     /// CRC-32 (IEEE) of the content.
@@ -107,7 +110,46 @@ pub struct Envelope {
 pub const MAX_ENVELOPE: usize = 16 * 1024 * 1024;
 const MIN_PAD: usize = 1024;
 
+impl Recipient {
+    /// Of whom nothing more is known.
+    #[must_use]
+    pub fn new(address: Mailbox, given: String) -> Self {
+        Self { address, given, notify: None, orcpt: None, refused: None }
+    }
+}
+
 impl Envelope {
+    /// Of a mail for which nothing special is asked. `body`, `size` and `crc32` are filled in when it is stored.
+    #[must_use]
+    pub fn mail(id: MessageId, arrived: Timestamp, sender: ReversePath, recipients: Vec<Recipient>) -> Self {
+        Self {
+            v: VERSION,
+            id,
+            arrived,
+            uid: 0,
+            token: String::new(),
+            sender,
+            submitted_sender: None,
+            recipients,
+            ret: None,
+            envid: None,
+            body: Body::SevenBit,
+            kind: Kind::Mail,
+            about: None,
+            account: None,
+            reports: Vec::new(),
+            size: 0,
+            crc32: 0,
+        }
+    }
+
+    /// Of a message of our own: from nobody, to one address.
+    #[must_use]
+    pub fn own(id: MessageId, arrived: Timestamp, kind: Kind, to: &Address) -> Self {
+        let recipients = vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())];
+        Self { kind, ..Self::mail(id, arrived, ReversePath::Null, recipients) }
+    }
+
     /// What the envelope line takes on disk: the next power of two, at least 1024, that holds
     /// it with its line end whatever `size` and `crc32` will be.
     pub(super) fn pad(&self) -> Result<usize, SpoolError> {

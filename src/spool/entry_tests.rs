@@ -39,6 +39,7 @@ fn envelope(recipients: usize) -> Envelope {
         kind: Kind::Mail,
         about: None,
         account: None,
+        reports: Vec::new(),
         size: 999,
         crc32: 999,
     }

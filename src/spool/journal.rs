@@ -48,6 +48,10 @@ pub enum Line {
     Returned(MessageId),
     /// A delay notice with this id is stored.
     Warned(MessageId),
+    /// The report on what this attempt refused (0: of the delay) goes into a digest.
+    Owed(u32),
+    /// A digest with this id is stored; of what was owed nothing is any more.
+    Digest(MessageId),
     /// Finished; the message leaves.
     Done,
 }
@@ -77,6 +81,10 @@ pub struct State {
     pub returned: Vec<MessageId>,
     /// Whether the delay notice was stored.
     pub warned: bool,
+    /// Attempts whose report is to go into a digest (0: the delay notice).
+    pub owed: Vec<u32>,
+    /// Attempts whose report is in a digest that is stored.
+    pub digested: Vec<u32>,
     /// Finished.
     pub done: bool,
     /// Since when only account, relay or tables stood in its way; a real attempt ends it.
@@ -103,6 +111,12 @@ impl State {
             Some(Status::Delivered | Status::Refused) => false,
         };
         self.outcomes.iter().enumerate().filter(|(_, outcome)| is_open(outcome)).map(|(index, _)| index).collect()
+    }
+
+    /// Whether nothing is left to do but to name it in a digest.
+    #[must_use]
+    pub fn waits_for_digest(&self) -> bool {
+        !self.done && !self.owed.is_empty() && self.pending().is_empty()
     }
 }
 
@@ -179,10 +193,19 @@ impl Replay {
                 state.unknowns.fill(0);
                 (state.heard, state.next, state.held) = (0, None, false);
                 (state.grace_from, state.blocked_from) = (None, None);
+                state.owed.retain(|attempt| *attempt == 0);
                 self.attempt = None;
             }
             Line::Returned(id) => state.returned.push(id.clone()),
             Line::Warned(_) => state.warned = true,
+            Line::Owed(attempt) => {
+                state.owed.push(*attempt);
+                state.warned |= *attempt == 0;
+            }
+            Line::Digest(id) => {
+                state.digested.append(&mut state.owed);
+                state.returned.push(id.clone());
+            }
             Line::Done => state.done = true,
         }
         Ok(())

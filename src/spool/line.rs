@@ -53,6 +53,8 @@ enum Event {
     Retry(True),
     Returned(MessageId),
     Warned(MessageId),
+    Owed(u32),
+    Digest(MessageId),
     Done(True),
 }
 
@@ -136,6 +138,8 @@ fn event(line: &Line) -> Event {
         Line::Retry => Event::Retry(True),
         Line::Returned(id) => Event::Returned(id.clone()),
         Line::Warned(id) => Event::Warned(id.clone()),
+        Line::Owed(attempt) => Event::Owed(*attempt),
+        Line::Digest(id) => Event::Digest(id.clone()),
         Line::Done => Event::Done(True),
     }
 }
@@ -154,6 +158,8 @@ fn line(event: Event) -> Result<Line, String> {
         Event::Retry(True) => Line::Retry,
         Event::Returned(id) => Line::Returned(id),
         Event::Warned(id) => Line::Warned(id),
+        Event::Owed(attempt) => Line::Owed(attempt),
+        Event::Digest(id) => Line::Digest(id),
         Event::Done(True) => Line::Done,
     })
 }

@@ -15,7 +15,7 @@ use crate::config::{self, ArrivalTables, Config, Queue};
 use crate::mail::header::MAX_STORED;
 use crate::rules::arrival::Arrival;
 use crate::spool::store::Incoming;
-use crate::spool::{self, Envelope, Kind, MessageId, Spool, SpoolError};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 /// Why a submission is not stored; nothing of it is left in the spool.
 #[derive(Debug, thiserror::Error)]
@@ -79,23 +79,12 @@ pub fn admit<R: Read>(
         return Err(AdmitError::HeaderTooLong);
     }
     let envelope = Envelope {
-        v: 1,
-        arrived: now.timestamp(),
         uid: caller.uid,
         token: chance.token,
-        sender,
         submitted_sender: as_submitted(&collected.sender),
-        recipients,
         ret: collected.dsn.ret.clone(),
         envid: collected.dsn.envid.clone(),
-        // These three are filled in when all content has been seen.
-        body: spool::Body::SevenBit,
-        size: 0,
-        crc32: 0,
-        kind: Kind::Mail,
-        about: None,
-        account: None,
-        id,
+        ..Envelope::mail(id, now.timestamp(), sender, recipients)
     };
     check_room(spool, &config.queue)?;
     let mut store = Store::begin(spool, envelope, &config.queue)?;
@@ -224,7 +213,7 @@ mod tests {
         let (envelope, content) = result.unwrap();
         assert_eq!(content, "To: root@home.lan\r\nFrom: a@x\r\nDate: d\r\nMessage-ID: <m@x>\r\n\r\nbody ä\r\n");
         assert_eq!(ids, [envelope.id]);
-        assert_eq!(envelope.body, spool::Body::EightBit);
+        assert_eq!(envelope.body, crate::spool::Body::EightBit);
         assert_eq!(envelope.size, content.len() as u64);
         assert_eq!(envelope.sender.to_string(), "his@home.lan");
         assert_eq!((envelope.uid, envelope.submitted_sender, envelope.token.len()), (1000, None, 32));

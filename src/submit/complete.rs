@@ -100,8 +100,7 @@ impl Occasion<'_> {
 
     /// Whom one given recipient stands for.
     fn rewritten(&self, given: &Given) -> Result<Vec<Recipient>, TableFault> {
-        let recipient =
-            |address, refused| Recipient { address, given: given.text.clone(), notify: None, orcpt: None, refused };
+        let recipient = |address, refused| Recipient { refused, ..Recipient::new(address, given.text.clone()) };
         Ok(match given.spec.qualify(&self.config.origin) {
             None => Vec::new(),
             Some(Mailbox::Valid(address)) => {

@@ -13,7 +13,7 @@ use crate::config::{self, ArrivalTables, Config};
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::stamp;
 use crate::rules::arrival::Arrival;
-use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
+use crate::spool::{Envelope, Kind, MessageId, Recipient, Spool};
 
 /// What cannot be sent, and where it would have come from.
 #[derive(Debug)]
@@ -103,34 +103,12 @@ pub fn store(report: Envelope, content: &[u8], config: &Config, spool: &Spool) -
 }
 
 fn recipient(to: &Address) -> Vec<Recipient> {
-    vec![Recipient {
-        address: Mailbox::Valid(to.clone()),
-        given: to.to_string(),
-        notify: None,
-        orcpt: None,
-        refused: None,
-    }]
+    vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())]
 }
 
 /// An envelope from nobody to nobody, with an id of its own.
 pub fn blank(caller: &Caller, now: &Zoned) -> Result<Envelope, AdmitError> {
     let chance = Chance::draw()?;
-    Ok(Envelope {
-        v: 1,
-        id: chance.id(now),
-        arrived: now.timestamp(),
-        uid: caller.uid,
-        token: chance.token,
-        sender: ReversePath::Null,
-        submitted_sender: None,
-        recipients: Vec::new(),
-        ret: None,
-        envid: None,
-        body: Body::SevenBit,
-        kind: Kind::Bounce,
-        about: None,
-        account: None,
-        size: 0,
-        crc32: 0,
-    })
+    let blank = Envelope::mail(chance.id(now), now.timestamp(), ReversePath::Null, Vec::new());
+    Ok(Envelope { uid: caller.uid, token: chance.token, kind: Kind::Bounce, ..blank })
 }

@@ -11,6 +11,7 @@
 )]
 
 mod crash;
+mod digest;
 mod errors;
 mod full;
 mod points;

@@ -154,6 +154,9 @@ fn journal(entry: &Entry, lines: &[(Timestamp, Line)], out: &mut impl Write) -> 
             Line::Retry => "brought back from failed/".to_owned(),
             Line::Returned(id) => format!("returned to the sender in message {id}"),
             Line::Warned(id) => format!("the sender was told of the delay in message {id}"),
+            Line::Owed(0) => "the sender is to be told of the delay in a digest".to_owned(),
+            Line::Owed(_) => "to be returned to the sender in a digest".to_owned(),
+            Line::Digest(id) => format!("reported to the sender in digest {id}"),
             Line::Done => "finished".to_owned(),
         };
         writeln!(out, "  {}  {}", local(*at), printable(&what))?;

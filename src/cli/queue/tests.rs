@@ -37,6 +37,7 @@ fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: us
         kind: Kind::Mail,
         about: None,
         account: None,
+        reports: Vec::new(),
         size: 0,
         crc32: 0,
     };

@@ -205,33 +205,12 @@ mod tests {
 
     use super::*;
     use crate::mail::address::{Mailbox, ReversePath};
-    use crate::spool::{Body, Kind, MessageId, Recipient};
+    use crate::spool::{MessageId, Recipient};
 
     fn envelope() -> Envelope {
-        Envelope {
-            v: 1,
-            id: MessageId::new(0x1234_5678, 0xABC),
-            arrived: jiff::Timestamp::UNIX_EPOCH,
-            uid: 0,
-            token: String::new(),
-            sender: ReversePath::Null,
-            submitted_sender: None,
-            recipients: vec![Recipient {
-                address: Mailbox::read("bob@Away.example"),
-                given: "bob".to_owned(),
-                notify: None,
-                orcpt: None,
-                refused: None,
-            }],
-            ret: None,
-            envid: None,
-            body: Body::SevenBit,
-            kind: Kind::Mail,
-            about: None,
-            account: None,
-            size: 0,
-            crc32: 0,
-        }
+        let recipients = vec![Recipient::new(Mailbox::read("bob@Away.example"), "bob".to_owned())];
+        let id = MessageId::new(0x1234_5678, 0xABC);
+        Envelope::mail(id, jiff::Timestamp::UNIX_EPOCH, ReversePath::Null, recipients)
     }
 
     fn passes(value: &str) -> bool {

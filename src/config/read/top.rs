@@ -158,6 +158,7 @@ fn queue(top: &Section, faults: &mut Faults) -> Queue {
     let mut time = |name, default| or(section.duration(name, faults), default);
     let (lifetime, warn_after) = (time("lifetime", DAY * 5), time("warn_after", HOUR * 4));
     let history = time("history", DAY * 90);
+    let reports = section.count("reports_per_hour", faults).unwrap_or(20);
     Queue {
         retry_min: or(retry_min, RETRY_MIN),
         retry_max: or(retry_max, RETRY_MAX),
@@ -166,6 +167,7 @@ fn queue(top: &Section, faults: &mut Faults) -> Queue {
         max_message_size: section.size("max_message_size", faults).map_or(50_000_000, |read| read.value),
         min_free_space: section.size("min_free_space", faults).map_or(64_000_000, |read| read.value),
         history,
+        reports_per_hour: reports.try_into().unwrap_or(u32::MAX),
     }
 }
 

@@ -33,6 +33,7 @@ pub fn config(delimiter: &str) -> Config {
             max_message_size: 0,
             min_free_space: 0,
             history: Duration::ZERO,
+            reports_per_hour: 20,
         },
     }
 }

@@ -5,6 +5,7 @@ mod bounce;
 mod content;
 mod crash;
 mod delivery;
+mod digest;
 mod first_hour;
 mod front;
 mod input;

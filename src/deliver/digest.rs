@@ -1,0 +1,69 @@
+//! A digest: many reports to one sender in one message, in words a person understands.
+//! Built piece by piece, since there may be thousands. Storing it is the runner's business.
+
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lettre::message::{Message, SinglePart};
+
+use super::bounce::{Facts, NoReport, Original, Report, placeholder_envelope, raw, tell_affected};
+use super::letter::message_id;
+use crate::config::Config;
+use crate::mail::address::Address;
+use crate::mail::header::Header;
+use crate::spool::MessageId;
+
+/// What the digest says about one message.
+#[must_use]
+pub fn piece(config: &Config, facts: &Facts<'_>) -> String {
+    let arrived = facts.original.arrived.to_zoned(TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S %z");
+    let mut text = format!("\nMessage {} of {arrived}\n", facts.original.id);
+    if let Original::Header(header) = facts.attached {
+        let header = Header::read(header);
+        let subject = header.first("Subject").map(|field| one_line(field.value())).unwrap_or_default();
+        let _ = writeln!(text, "Subject:    {subject}\nMessage-ID: {}", one_line(message_id(&header).as_bytes()));
+    }
+    text.push_str(match facts.report {
+        Report::Delayed => "is still tried for:\n",
+        Report::Failed | Report::Relayed | Report::Verified => "could not be delivered to:\n",
+    });
+    tell_affected(&mut text, config, facts);
+    text
+}
+
+/// The digest's content, CRLF lines; `pieces` are about this many messages.
+pub fn build(
+    config: &Config,
+    id: &MessageId,
+    to: &Address,
+    at: Timestamp,
+    messages: usize,
+    pieces: &str,
+) -> Result<Vec<u8>, NoReport> {
+    let host = &config.hostname;
+    let text = format!(
+        "This is the mail system of {host}.\n\n\
+         So many of your messages met trouble within an hour that they are reported\n\
+         together here. What could not be delivered will not be tried again; what is\n\
+         delayed is kept and tried until it is delivered or returned to you.\n{pieces}"
+    );
+    let message = Message::builder()
+        .raw_header(raw("From", format!("Mail Delivery System <MAILER-DAEMON@{host}>"))?)
+        .raw_header(raw("To", to.to_string())?)
+        .subject(format!("Undelivered or delayed: {messages} messages of yours"))
+        .raw_header(raw("Auto-Submitted", "auto-replied".to_owned())?)
+        .date(SystemTime::from(at))
+        .message_id(Some(format!("<{id}@{host}>")))
+        .envelope(placeholder_envelope()?)
+        .singlepart(SinglePart::plain(text))
+        .map_err(|error| NoReport(error.to_string()))?;
+    Ok(message.formatted())
+}
+
+fn one_line(value: &[u8]) -> String {
+    let text: String =
+        String::from_utf8_lossy(value).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    text.chars().take(200).collect()
+}
