@@ -9,45 +9,13 @@ use std::io::Write;
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::provider::Provider;
+use crate::world::letters::{Random, is_whole, message, number_from, seed};
 use crate::world::{World, wait_for};
-
-/// Random enough for choosing moments (xorshift64*), and repeatable.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound
-    }
-
-    fn moment(&mut self, below_micros: u64) -> Duration {
-        Duration::from_micros(self.below(below_micros))
-    }
-}
-
-fn number_from(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
-
-/// A message that shows whether it is whole: numbered lines, and their count at both ends.
-fn message(name: &str, lines: u64) -> String {
-    let body: Vec<String> = (0..lines).map(|at| format!("{name} line {at} of {lines}\n")).collect();
-    let body = body.concat();
-    format!("Subject: {name}\nX-Lines: {lines}\n\n{body}{name} ends after {lines}\n")
-}
-
-fn is_whole(mail: &crate::provider::Mail) -> bool {
-    let (name, lines) = (mail.field("Subject"), mail.field("X-Lines").parse().unwrap());
-    let wanted = message(&name, lines).split_once("\n\n").unwrap().1.replace('\n', "\r\n");
-    mail.body() == wanted.as_bytes()
-}
 
 fn start_sendmail(world: &World, input: String) -> Child {
     let mut command = world.command(env!("CARGO_BIN_EXE_sendmail"), &["-i", "-f", "alice", "bob@away.example"]);
@@ -94,18 +62,17 @@ impl Load<'_> {
 #[test]
 fn kill_minus_nine_at_random_moments_loses_and_tears_nothing() {
     let crashes = number_from("POSTRIDER_CRASHES").unwrap_or(200);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = number_from("POSTRIDER_CRASH_SEED").unwrap_or(u64::from(now.subsec_nanos()));
+    let seed = seed("POSTRIDER_CRASH_SEED");
     // Shown only if the test fails.
     println!("POSTRIDER_CRASHES={crashes} POSTRIDER_CRASH_SEED={seed}");
-    let mut random = Random(seed | 1);
+    let mut random = Random::from(seed);
 
     let isp = Provider::start();
     let world = World::at_home(&isp);
     let load =
         Load { world: &world, accepted: Mutex::default(), sent: AtomicUsize::new(0), over: AtomicBool::new(false) };
     std::thread::scope(|scope| {
-        let others = Random(seed.rotate_left(32) | 1);
+        let others = Random::from(seed.rotate_left(32));
         scope.spawn(|| load.keep_coming(others));
         let mut runner = world.runner();
         for _ in 0..crashes {

@@ -2,6 +2,7 @@
 //! Nothing of the real machine's config, spool or network is touched; what is still
 //! running when the world ends is killed.
 
+pub mod letters;
 mod program;
 mod settings;
 

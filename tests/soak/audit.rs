@@ -1,0 +1,70 @@
+//! The audit: what became of every recipient of every accepted message.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::load::Accepted;
+use crate::provider::Provider;
+use crate::world::World;
+use crate::world::letters::is_whole;
+
+/// What arrived, by message.
+#[derive(Default)]
+struct Arrived {
+    /// How often each recipient was sent to.
+    copies: HashMap<(String, String), usize>,
+    /// How often each recipient was reported to have failed.
+    reported: HashMap<String, usize>,
+}
+
+/// Asserts that nothing is missing; the figures in words.
+pub fn audit(isp: &Provider, world: &World, accepted: &[Accepted]) -> String {
+    let arrived = arrived(isp);
+    let (mut delivered, mut refused, mut twice) = (0, 0, 0);
+    let mut lost = Vec::new();
+    for Accepted { name, recipients } in accepted {
+        for recipient in recipients {
+            if recipient.starts_with("refused") {
+                let count = arrived.reported.get(recipient).copied().unwrap_or_default();
+                refused += usize::from(count > 0);
+                lost.extend((count == 0).then(|| format!("{recipient}: refused and not reported")));
+            } else {
+                let count = arrived.copies.get(&(name.clone(), recipient.clone())).copied().unwrap_or_default();
+                delivered += usize::from(count > 0);
+                twice += count.saturating_sub(1);
+                lost.extend((count == 0).then(|| format!("{recipient}: neither delivered nor queued")));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{} recipients are lost: {:?}", lost.len(), &lost[..lost.len().min(10)]);
+    assert!(world.spool("failed").is_empty(), "{:?}", world.spool("failed"));
+    assert!(world.spool("queue").is_empty(), "{:?}", world.spool("queue"));
+    let known: HashSet<String> =
+        world.history().iter().filter_map(|line| line["message_id"].as_str().map(str::to_owned)).collect();
+    assert!(known.len() >= accepted.len(), "history knows {} of {} messages", known.len(), accepted.len());
+    let recipients: usize = accepted.iter().map(|one| one.recipients.len()).sum();
+    assert_eq!(delivered + refused, recipients);
+    let reports = arrived.reported.values().filter(|count| **count > 1).count();
+    format!(
+        "{recipients} recipients: {delivered} delivered, {refused} returned, 0 queued, 0 lost; \
+         {twice} copies too many, {reports} failures told more than once"
+    )
+}
+
+fn arrived(isp: &Provider) -> Arrived {
+    let mut arrived = Arrived::default();
+    for mail in isp.mails() {
+        if mail.from.is_empty() {
+            let text = mail.text();
+            let named = text.split('<').skip(1).filter_map(|rest| rest.split_once(">:")).map(|(address, _)| address);
+            for address in named.filter(|address| address.starts_with("refused-")) {
+                *arrived.reported.entry(address.to_owned()).or_default() += 1;
+            }
+        } else {
+            assert!(is_whole(&mail), "torn: {}", mail.field("Subject"));
+            for recipient in &mail.to {
+                *arrived.copies.entry((mail.field("Subject"), recipient.clone())).or_default() += 1;
+            }
+        }
+    }
+    arrived
+}
