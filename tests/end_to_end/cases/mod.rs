@@ -25,6 +25,7 @@ mod session_speed;
 mod session_test;
 mod session_tls;
 mod setups;
+mod snippets;
 mod surroundings;
 mod tables_rewriting;
 mod trouble;
