@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use crate::container::{Container, TREE};
-use crate::provider::Provider;
+use crate::container::{Container, TREE, wait_for};
+use crate::provider::{Mail, Provider, Verb, on};
 
 /// The folder with `old.deb`, `new.deb` and logwatch's package.
 const PACKAGES: &str = "POSTRIDER_PACKAGES";
@@ -38,6 +38,44 @@ impl Home {
     fn ok(&self, script: &str) -> String {
         self.container.ok(script)
     }
+
+    /// The mail with this subject, once it has arrived; exactly one.
+    #[track_caller]
+    fn arrives(&self, subject: &str) -> Mail {
+        let found = |isp: &Provider| {
+            let mails: Vec<Mail> = isp.mails().into_iter().filter(|mail| mail.field("Subject") == subject).collect();
+            assert!(mails.len() < 2, "{subject} arrived twice");
+            mails.into_iter().next()
+        };
+        let mut tries = 0;
+        wait_for(subject, || {
+            tries += 1;
+            let mail = found(self.isp());
+            if mail.is_none() && tries % 100 == 0 {
+                eprintln!(
+                    "{subject} is late:\n{}\n{}",
+                    self.container.journal(),
+                    self.ok("mailq; postrider status || :")
+                );
+            }
+            mail
+        })
+    }
+
+    /// A mail of somebody's, with nothing but a subject.
+    #[track_caller]
+    fn sends(&self, login: &str, subject: &str) {
+        let script = format!(
+            "printf 'Subject: {subject}\\n\\nhello\\n' | runuser -u {login} -- sendmail -i friend@away.example"
+        );
+        let told = self.ok(&script);
+        assert_eq!(told, "", "success is silent");
+    }
+
+    /// The provider takes no mail until it behaves again.
+    fn refuse(&self) {
+        self.isp().add(on(Verb::Mail).reply("451 4.3.0 not just now"));
+    }
 }
 
 #[test]
@@ -54,12 +92,13 @@ fn a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace() {
     let isp = container.in_network(|| {
         Provider::setup().login(ADDRESS, PASSWORD).login("alice@work.example", "battery staple").start()
     });
-    let home = Home { container, isp: Some(isp) };
+    let mut home = Home { container, isp: Some(isp) };
     people(&home);
     let before = everything(&home);
 
     first_hour(&home);
     installed_as_designed(&home);
+    a_user_has_a_config_of_her_own(&mut home);
     an_upgrade_keeps_the_config(&home);
     purged_without_a_trace(&home, &before);
     assert_eq!(home.isp().violations(), Vec::<String>::new());
@@ -125,6 +164,43 @@ fn installed_as_designed(home: &Home) {
     home.ok("! runuser -u bob -- cat /etc/postrider/config.toml 2>/dev/null");
     let check = home.container.run("postrider check");
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+}
+
+/// alice has her own config, and the unit that `init` left, which runs once she may stay: cron's and her own mail leave by it, also what was
+/// handed in before a reboot. The log is in the journal, where logwatch reads it.
+fn a_user_has_a_config_of_her_own(home: &mut Home) {
+    let answers = format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", home.isp().port());
+    let told = home.container.ok_with("runuser -u alice -- postrider init", &answers);
+    assert!(told.contains("wrote /home/alice/.config/systemd/user/postrider.service"), "{told}");
+    home.sends("alice", "of alice");
+    assert_eq!(home.arrives("of alice").from, ADDRESS);
+
+    // Cron runs @reboot jobs once; a restart of it is no reboot.
+    home.ok("echo '@reboot echo of her cron' | runuser -u alice -- crontab -");
+    home.ok("rm -f /run/crond.reboot && systemctl restart cron");
+    wait_for("cron's mail", || {
+        home.isp().mails().into_iter().find(|mail| mail.text().trim_end().ends_with("of her cron"))
+    });
+    home.ok("runuser -u alice -- crontab -r");
+
+    home.refuse();
+    home.sends("alice", "before the reboot");
+    home.container.shut_down();
+    home.container.boot();
+    home.ok("loginctl enable-linger alice");
+    let manager = "runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice) systemctl --user";
+    wait_for("her service manager", || {
+        home.container.run(&format!("{manager} is-system-running")).status.success().then_some(())
+    });
+    home.isp().behave();
+    home.ok(&format!("{manager} enable --now postrider.service && {manager} is-active postrider.service"));
+    home.ok("runuser -u alice -- postrider flush");
+    assert_eq!(home.arrives("before the reboot").username(), ADDRESS);
+
+    let report = home.ok("logwatch --service postfix --range all --detail high --output stdout");
+    assert!(report.contains("Sent via SMTP") && report.contains("Accepted"), "{report}");
+    assert!(!report.contains("nmatched"), "{report}");
+    home.ok("loginctl disable-linger alice && runuser -u alice -- rm -r /home/alice/.config /home/alice/.local");
 }
 
 fn an_upgrade_keeps_the_config(home: &Home) {
