@@ -30,16 +30,18 @@ use watch::Watch;
 use world::letters::{Random, number_from, seed};
 use world::{World, wait_for};
 
-/// Refuses and defers whoever is named so.
+/// Refuses whoever is named so.
 fn ordinary(isp: &Provider) {
     isp.behave();
     isp.add(on(Verb::Rcpt).about("refused").reply("550 5.1.1 no such user here"));
-    isp.add(on(Verb::Rcpt).about("deferred").reply("450 4.2.0 mailbox busy"));
 }
 
-/// A trouble of the provider's, until the next one.
-fn trouble(isp: &Provider, random: &mut Random) {
+/// A trouble of the provider's, until the next one; then somebody flushes, which brings the digests.
+fn trouble(isp: &Provider, world: &World, random: &mut Random) {
     ordinary(isp);
+    if random.below(2) == 0 {
+        isp.add(on(Verb::Rcpt).about("deferred").reply("450 4.2.0 mailbox busy"));
+    }
     let rule: Option<Rule> = match random.below(10) {
         0 => Some(greeting().reply_and_close("421 4.3.2 closing for maintenance")),
         1 => Some(greeting().close()),
@@ -52,6 +54,7 @@ fn trouble(isp: &Provider, random: &mut Random) {
     if let Some(rule) = rule {
         isp.add(rule);
     }
+    world.flush();
 }
 
 #[test]
@@ -74,14 +77,14 @@ fn every_recipient_of_every_accepted_message_is_accounted_for() {
         let mut random = Random::from(seed);
         let mut runner = world.runner().ready(&world);
         while !is_over(2) {
-            std::thread::sleep(random.moment(2_000_000));
-            if random.below(2) == 0 {
+            std::thread::sleep(random.moment(1_000_000));
+            if random.below(4) > 0 {
                 runner.signal(Signal::KILL);
                 runner.end();
                 runner = world.runner().ready(&world);
                 kills += 1;
             } else {
-                trouble(&isp, &mut random);
+                trouble(&isp, &world, &mut random);
                 troubles += 1;
             }
         }
@@ -89,7 +92,7 @@ fn every_recipient_of_every_accepted_message_is_accounted_for() {
         while !is_over(4) {
             std::thread::sleep(random.moment(300_000));
             if random.below(6) == 0 {
-                trouble(&isp, &mut random);
+                trouble(&isp, &world, &mut random);
                 troubles += 1;
             }
             watch.look(is_over(3));
@@ -97,8 +100,7 @@ fn every_recipient_of_every_accepted_message_is_accounted_for() {
         load.end();
         watch
     });
-    isp.behave();
-    isp.add(on(Verb::Rcpt).about("refused").reply("550 5.1.1 no such user here"));
+    ordinary(&isp);
     wait_for("the queue to be emptied", || {
         // Three times unknown is held.
         world.postrider(&["queue", "release", "--all"]);
