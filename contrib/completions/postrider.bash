@@ -400,7 +400,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__flush)
-            opts="-v -h --account --sender --verbose --config --help"
+            opts="-v -h --account --sender --recipient --older --all --verbose --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -411,6 +411,14 @@ _postrider() {
                     return 0
                     ;;
                 --sender)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recipient)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

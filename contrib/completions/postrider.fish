@@ -49,9 +49,12 @@ complete -c postrider -n "__fish_postrider_using_subcommand run" -l once -d 'One
 complete -c postrider -n "__fish_postrider_using_subcommand run" -l until-empty -d 'End when the queue is empty'
 complete -c postrider -n "__fish_postrider_using_subcommand run" -l detached -d 'Leave the caller\'s session and directory (background delivery)'
 complete -c postrider -n "__fish_postrider_using_subcommand run" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l account -d 'Only mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l sender -d 'Only mail from this sender' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l account -d 'Mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l sender -d 'Mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l recipient -d 'Mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l all -d 'All messages'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s v -l verbose -d 'Show the conversation with the server, secrets masked'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -l config -d 'Use this configuration file instead of looking for one' -r -F

@@ -1,11 +1,12 @@
 //! `postrider flush`: attempt queued mail now, by the runner there is or, where there
 //! is none, in this process; say what became of each message.
 
-use std::io::Write;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
+use super::progress::Progress;
+use super::queue::Which;
 use crate::config::Config;
 use crate::runner::control::{self, Answer, Question};
 use crate::runner::ears::Ears;
@@ -20,15 +21,8 @@ use crate::submit::hand_over;
 /// Arguments of `flush`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Only these messages
-    #[arg(value_name = "ID")]
-    ids: Vec<String>,
-    /// Only mail of this account
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
-    /// Only mail from this sender
-    #[arg(long, value_name = "ADDRESS")]
-    sender: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Show the conversation with the server, secrets masked
     #[arg(short, long)]
     verbose: bool,
@@ -40,9 +34,11 @@ const TRIES: u32 = 20;
 /// Flushes.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     super::run::log_aside(config);
-    let selection = selection(config, arguments)?;
+    let selection = arguments.which.selection(config)?;
     let spool = Spool::open(&config.spool)?;
-    let mut teller = Teller { selection: selection.clone(), verbose: arguments.verbose, sums: Sums::default() };
+    let verbose = arguments.verbose;
+    let progress = if verbose { Progress::hidden() } else { Progress::on_stdout() };
+    let mut teller = Teller { selection: selection.clone(), verbose, progress, sums: Sums::default() };
     for _ in 0..TRIES {
         let question = Question::Flush { selection: selection.clone() };
         match control::ask(&spool, &question, None) {
@@ -66,20 +62,6 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         Exit::TempFail,
         format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
     ))
-}
-
-fn selection(config: &Config, arguments: &Arguments) -> Result<Selection, Failure> {
-    let unknown =
-        |id: &str| Failure::new(Exit::Usage, format_args!("{id} is not the id of a message; `mailq` lists them"));
-    let ids =
-        arguments.ids.iter().map(|id| MessageId::parse(id).ok_or_else(|| unknown(id))).collect::<Result<_, _>>()?;
-    if let Some(name) = arguments.account.as_deref().filter(|name| config.account(name).is_none()) {
-        let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
-        let message = format_args!("no account {name} in {}; there is {}", config.path.display(), known.join(", "));
-        return Err(Failure::new(Exit::Usage, message));
-    }
-    let (account, sender) = (arguments.account.clone(), arguments.sender.clone());
-    Ok(Selection { ids, account, sender, ..Selection::default() })
 }
 
 /// How far another process's runner answered.
@@ -153,29 +135,28 @@ struct Sums {
 struct Teller {
     selection: Selection,
     verbose: bool,
+    progress: Progress,
     sums: Sums,
 }
 
 impl Teller {
     fn tell(&mut self, answer: &Answer) {
         match answer {
-            Answer::Step { line } if self.verbose => say(line),
-            Answer::Result { id, delivered, refused, waiting, reason } if self.is_asked(id) => {
+            Answer::Step { line } if self.verbose => self.progress.say(line),
+            Answer::Asked { messages } => self.progress.begin(*messages),
+            Answer::Result { id, delivered, refused, waiting, reason } => {
                 self.sums.messages += 1;
                 self.sums.delivered += delivered;
                 self.sums.refused += refused;
                 self.sums.waiting += waiting;
-                say(&result_line(id, *delivered, *refused, *waiting, reason));
+                self.progress.done(&result_line(id, *delivered, *refused, *waiting, reason));
             }
-            Answer::Waiting { id, reason } if self.is_asked(id) => {
+            Answer::Waiting { id, reason } => {
                 self.sums.messages += 1;
                 self.sums.waiting += 1;
-                say(&format!("{id}: waits: {reason}"));
+                self.progress.done(&format!("{id}: waits: {reason}"));
             }
             Answer::Step { .. }
-            | Answer::Result { .. }
-            | Answer::Waiting { .. }
-            | Answer::Asked { .. }
             | Answer::Changed { .. }
             | Answer::Unchanged { .. }
             | Answer::Active { .. }
@@ -183,12 +164,9 @@ impl Teller {
         }
     }
 
-    fn is_asked(&self, id: &str) -> bool {
-        self.selection.ids.is_empty() || self.selection.ids.iter().any(|asked| asked.as_str() == id)
-    }
-
     /// The closing line, and the code: 69 where one asked-for message was refused for all its recipients.
     fn end(self) -> Exit {
+        self.progress.wipe();
         if self.sums.messages == 0 {
             let ids: Vec<&str> = self.selection.ids.iter().map(MessageId::as_str).collect();
             return match (ids.is_empty(), self.selection == Selection::default()) {
@@ -210,12 +188,6 @@ fn result_line(id: &str, delivered: usize, refused: usize, waiting: usize, reaso
 }
 
 fn tell_and(exit: Exit, line: &str) -> Exit {
-    say(line);
+    Progress::hidden().say(line);
     exit
-}
-
-/// A line on stdout; a reader that has gone is no reason to stop the mail.
-fn say(line: &str) {
-    let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    let _ = writeln!(std::io::stdout(), "{clean}");
 }

@@ -12,6 +12,7 @@ pub mod import;
 pub mod init;
 pub mod lookup;
 pub mod password;
+mod progress;
 pub mod queue;
 pub mod route;
 pub mod run;

@@ -346,8 +346,7 @@ impl Engine {
         if again && matches!(settled.then, Then::Again(_)) {
             return;
         }
-        self.strike_off(&settled.id);
-        self.settings.watchers.tell(&Watched::Result(settled));
+        self.tell_result(settled);
     }
 
     fn is_over(&self, now: Timestamp) -> bool {

@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 
 use super::engine::{Engine, Until};
 use super::selection::Selection;
+use super::settle::Settled;
 use super::watch::Told as Watched;
 use crate::spool::MessageId;
 
@@ -67,10 +68,22 @@ impl Engine {
     }
 
     pub(super) fn tell_waiting(&mut self, id: &MessageId, reason: &str) {
-        if self.errands.iter().any(|errand| errand.left.contains(id)) {
-            self.settings.watchers.tell(&Watched::Waiting(id.to_string(), reason.to_owned()));
+        self.tell_of(id, &Watched::Waiting(id.to_string(), reason.to_owned()));
+    }
+
+    /// The message was attempted: those who asked for it are told, others are not.
+    pub(super) fn tell_result(&mut self, settled: Settled) {
+        let id = settled.id.clone();
+        self.tell_of(&id, &Watched::Result(settled));
+    }
+
+    fn tell_of(&mut self, id: &MessageId, told: &Watched) {
+        for errand in &mut self.errands {
+            if errand.left.remove(id) {
+                // Who asked may have gone.
+                let _ = errand.answers.send(told.clone());
+            }
         }
-        self.strike_off(id);
     }
 
     /// What rests with its account cannot be attempted for a flush.

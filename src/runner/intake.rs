@@ -16,6 +16,7 @@ use crate::events;
 use crate::mail::outcome::Status;
 use crate::rules::retry;
 use crate::spool::journal::{Journal, State};
+use crate::spool::queue::Trail;
 use crate::spool::{Envelope, MessageId, SpoolError};
 
 /// When a message that is taken in is due.
@@ -27,12 +28,20 @@ enum Due {
     Now,
 }
 
+/// Messages that are read at once when the queue is scanned: so many envelopes are in memory together.
+const BATCH: usize = 1000;
+
 impl Engine {
     /// Reads queue/ and takes in what is not known yet.
     pub(super) fn rescan(&mut self) -> Result<(), SpoolError> {
         self.rescanned = self.now();
-        for id in self.settings.spool.ids()? {
-            self.take_in(id);
+        let mut unknown = self.settings.spool.listing()?;
+        unknown.retain(|(id, _)| !self.schedule.knows(id));
+        for batch in unknown.chunks(BATCH) {
+            let settings = Arc::clone(&self.settings);
+            for (id, read) in read_batch(&settings, batch) {
+                self.place(id, read, Due::AsRecorded);
+            }
         }
         Ok(())
     }
@@ -52,7 +61,13 @@ impl Engine {
         if self.schedule.knows(&id) {
             return;
         }
-        match self.read(&id) {
+        let read = read(&self.settings, &id, Trail::Journal);
+        self.place(id, read, due);
+    }
+
+    /// Puts a message that was read where it belongs.
+    fn place(&mut self, id: MessageId, read: Read, due: Due) {
+        match read {
             Ok((_, state)) if state.held && !state.done => {}
             Ok((envelope, state)) => {
                 self.finish_digest(&envelope);
@@ -80,12 +95,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    fn read(&self, id: &MessageId) -> Result<(Envelope, State), SpoolError> {
-        let envelope = self.settings.spool.open_message(id)?.envelope;
-        let state = Journal::peek(&self.settings.spool, id, envelope.recipients.len())?;
-        Ok((envelope, state))
     }
 
     /// The journal has the wall's time, which may have jumped since: no wait is longer than one that is ever set.
@@ -144,6 +153,34 @@ impl Engine {
             self.take_in_due(id, Due::Now);
         }
     }
+}
+
+/// What a message's files say.
+type Read = Result<(Envelope, State), SpoolError>;
+
+fn read(settings: &Settings, id: &MessageId, trail: Trail) -> Read {
+    let envelope = settings.spool.open_message(id)?.envelope;
+    let state = match trail {
+        Trail::Journal => Journal::peek(&settings.spool, id, envelope.recipients.len())?,
+        Trail::None => State::new(envelope.recipients.len()),
+    };
+    Ok((envelope, state))
+}
+
+/// Reads these, in their order; many of them on all processors.
+fn read_batch(settings: &Settings, batch: &[(MessageId, Trail)]) -> Vec<(MessageId, Read)> {
+    let one = |(id, trail): &(MessageId, Trail)| (id.clone(), read(settings, id, *trail));
+    let hands = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    if batch.len() < BATCH || hands == 1 {
+        return batch.iter().map(one).collect();
+    }
+    std::thread::scope(|scope| {
+        let part = |part: &'_ [(MessageId, Trail)]| part.iter().map(one).collect::<Vec<_>>();
+        let parts = batch.chunks(batch.len().div_ceil(hands));
+        let threads: Vec<_> = parts.map(|of| (of, scope.spawn(move || part(of)))).collect();
+        // A thread that panicked has read nothing.
+        threads.into_iter().flat_map(|(of, thread)| thread.join().unwrap_or_else(|_| part(of))).collect()
+    })
 }
 
 /// The account's name, or empty where the config names none (the attempt will say so).

@@ -1,6 +1,7 @@
 //! The spool directory itself: its folders, opening, listing, reading entries,
 //! taking a finished message out. What is set aside is in `failed`.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, ReadDir};
 use std::io;
@@ -21,6 +22,15 @@ use super::journal::Journal;
 
 /// Age at which a temporary file is taken for what a killed process left behind.
 const ABANDONED: Duration = Duration::from_hours(1);
+
+/// Whether something was recorded of a message when queue/ was listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trail {
+    /// It has a journal.
+    Journal,
+    /// It was never attempted.
+    None,
+}
 
 /// An opened spool; cheap to clone.
 #[derive(Debug, Clone)]
@@ -86,6 +96,18 @@ impl Spool {
         self.each_name(|name| ids.extend(MessageId::parse(name)))?;
         ids.sort_unstable();
         Ok(ids)
+    }
+
+    /// The same ids, each with whether a journal of it is there: one pass over the directory, however many there are.
+    pub fn listing(&self) -> Result<Vec<(MessageId, Trail)>, SpoolError> {
+        let (mut ids, mut journals) = (Vec::new(), HashSet::new());
+        self.each_name(|name| match name.strip_suffix(".journal") {
+            Some(name) => journals.extend(MessageId::parse(name)),
+            None => ids.extend(MessageId::parse(name)),
+        })?;
+        ids.sort_unstable();
+        let trail = |id: &MessageId| if journals.contains(id) { Trail::Journal } else { Trail::None };
+        Ok(ids.into_iter().map(|id| (id.clone(), trail(&id))).collect())
     }
 
     /// Removes what finished messages and killed processes left behind; only for the runner. A journal without content

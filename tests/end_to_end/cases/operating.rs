@@ -228,3 +228,23 @@ fn what_cannot_be_a_message_is_set_aside_and_the_rest_goes_on() {
     let reasons = world.spool("failed").into_iter().filter(|path| path.extension().is_some_and(|e| e == "reason"));
     assert_eq!(reasons.count(), 5);
 }
+
+#[test]
+fn a_flush_of_some_mail_tells_of_no_other_that_is_sent_meanwhile() {
+    let gate = Gate::closed();
+    let isp = Provider::setup().rule(after_dot().once().behind(&gate)).start();
+    let world = World::at_home(&isp);
+    let _runner = world.runner().ready(&world);
+    let other = queue(&world, "bob@away.example");
+    wait_for("the final dot", || isp.dots() == 1);
+    let mine = queue(&world, "carol@away.example");
+    let told = std::thread::scope(|scope| {
+        let flush = scope.spawn(|| world.postrider(&["flush", "--recipient", "carol@away.example"]).code(0).stdout);
+        wait_for("the flush to be asked for", || world.queue_json().len() == 2);
+        gate.open();
+        flush.join().unwrap()
+    });
+    assert!(!told.contains(&other), "{told}");
+    assert!(told.contains(&mine) || told.contains("nothing of that"), "{told}");
+    assert!(!told.contains('\r') && !told.contains('['), "no bar where nobody looks: {told:?}");
+}

@@ -1,0 +1,90 @@
+//! A bar at the foot of a terminal for work that takes long; nothing where the output is
+//! not one. Lines are written above it.
+
+use std::io::{self, IsTerminal as _, Write};
+
+/// The widest that a bar becomes.
+const WIDEST: usize = 40;
+
+/// How far the work is.
+#[derive(Debug)]
+pub struct Progress {
+    total: usize,
+    done: usize,
+    /// None: no terminal, or one that cannot go back in a line.
+    columns: Option<usize>,
+}
+
+impl Progress {
+    /// On standard output, if that is a terminal.
+    #[must_use]
+    pub fn on_stdout() -> Self {
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let stdout = io::stdout();
+        let columns = (stdout.is_terminal() && !is_dumb).then(|| {
+            rustix::termios::tcgetwinsize(&stdout).map_or(80, |size| usize::from(size.ws_col)).max(20)
+        });
+        Self { total: 0, done: 0, columns }
+    }
+
+    /// None at all: something else is shown.
+    #[must_use]
+    pub fn hidden() -> Self {
+        Self { total: 0, done: 0, columns: None }
+    }
+
+    /// So much there is to do.
+    pub fn begin(&mut self, total: usize) {
+        self.total = total;
+        self.draw();
+    }
+
+    /// One more is done, of which this line tells.
+    pub fn done(&mut self, line: &str) {
+        self.done += 1;
+        self.say(line);
+    }
+
+    /// A line above the bar; a reader that has gone is no reason to stop the work.
+    pub fn say(&self, line: &str) {
+        self.wipe();
+        let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        let _ = writeln!(io::stdout(), "{clean}");
+        self.draw();
+    }
+
+    /// The bar goes.
+    pub fn wipe(&self) {
+        if self.columns.is_some() {
+            let _ = write!(io::stdout(), "\r\x1b[K");
+            let _ = io::stdout().flush();
+        }
+    }
+
+    fn draw(&self) {
+        if let Some(columns) = self.columns.filter(|_| self.total > 1 && self.done < self.total) {
+            let _ = write!(io::stdout(), "\r{}", bar(self.done, self.total, columns));
+            let _ = io::stdout().flush();
+        }
+    }
+}
+
+/// `[=====     ] 5/10`, a column short of the terminal's width.
+fn bar(done: usize, total: usize, columns: usize) -> String {
+    let figures = format!(" {done}/{total}");
+    let width = columns.saturating_sub(figures.len() + 3).min(WIDEST);
+    let full = (width * done).checked_div(total).unwrap_or(width).min(width);
+    format!("[{}{}]{figures}", "=".repeat(full), " ".repeat(width - full))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_fits_its_terminal() {
+        assert_eq!(bar(5, 10, 18), "[=====     ] 5/10");
+        assert_eq!(bar(0, 1, 400).len(), WIDEST + 6);
+        assert!(bar(99_999, 100_000, 20).len() < 20);
+    }
+}
