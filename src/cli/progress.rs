@@ -21,9 +21,8 @@ impl Progress {
     pub fn on_stdout() -> Self {
         let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
         let stdout = io::stdout();
-        let columns = (stdout.is_terminal() && !is_dumb).then(|| {
-            rustix::termios::tcgetwinsize(&stdout).map_or(80, |size| usize::from(size.ws_col)).max(20)
-        });
+        let columns = (stdout.is_terminal() && !is_dumb)
+            .then(|| rustix::termios::tcgetwinsize(&stdout).map_or(80, |size| usize::from(size.ws_col)).max(20));
         Self { total: 0, done: 0, columns }
     }
 

@@ -14,7 +14,9 @@ mod crash;
 mod digest;
 mod errors;
 mod full;
+mod oplog;
 mod points;
+mod power;
 #[path = "../end_to_end/provider/mod.rs"]
 mod provider;
 #[path = "../end_to_end/world/mod.rs"]

@@ -44,7 +44,7 @@ pub struct Point {
 }
 
 /// In CI nothing is skipped and nothing sampled.
-fn is_strict() -> bool {
+pub fn is_strict() -> bool {
     std::env::var("POSTRIDER_INTEROP").is_ok_and(|value| value == "require")
 }
 
