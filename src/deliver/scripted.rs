@@ -49,6 +49,11 @@ impl Peer {
         line
     }
 
+    /// The next line, blank ones included; none when the client is gone.
+    pub fn next_line(&mut self) -> Option<String> {
+        if self.is_over() { None } else { Some(self.hear()) }
+    }
+
     /// Hears one line and answers it.
     pub fn answer(&mut self, reply: &str) -> String {
         let line = self.hear();

@@ -14,8 +14,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::control::Asked;
+use super::news::News;
 use super::safe::Safety;
-use super::work::Report;
 use crate::spool::{MessageId, Spool};
 
 /// Something for the runner's loop.
@@ -33,8 +33,8 @@ pub enum Wake {
     Reload,
     /// SIGTERM or SIGINT: finish what is in hand and end.
     Stop,
-    /// A session's thread reports.
-    Worked(Report),
+    /// A session's thread has news.
+    News(News),
     /// Somebody asks over the control socket.
     Asked(Asked),
 }

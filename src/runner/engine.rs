@@ -15,12 +15,13 @@ use super::control::{Asked, Question};
 use super::digest::Owed;
 use super::ears::{Ears, Wake};
 use super::errands::Errand;
+use super::news::{Ear, Late, News, Report, Told};
 use super::readiness;
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::settle::{Settled, Then};
 use super::watch::Told as Watched;
-use super::work::{Report, Told, Worker};
+use super::work::Worker;
 use crate::events;
 use crate::spool::health::{self, Health, Trouble};
 use crate::spool::lock::RunnerLock;
@@ -68,6 +69,10 @@ pub struct Engine {
     hands: HashMap<u64, Hand>,
     leaving: Vec<JoinHandle<()>>,
     hired: u64,
+    /// Answered attempts that are not on disk yet; below zero for the moment in which the disk was faster than the news.
+    settling: isize,
+    /// Sessions that wait for what may come of these, and their accounts.
+    resting: Vec<(u64, String)>,
     refreshed: Timestamp,
     rescan_every: Duration,
     alarm: Option<Alarm>,
@@ -98,6 +103,8 @@ impl Engine {
             hands: HashMap::new(),
             leaving: Vec::new(),
             hired: 0,
+            settling: 0,
+            resting: Vec::new(),
             refreshed: now,
             rescan_every: RESCAN,
             alarm,
@@ -190,7 +197,7 @@ impl Engine {
             Wake::Mended => self.mended(),
             Wake::Reload => self.reload(),
             Wake::Stop => self.stopping = true,
-            Wake::Worked(report) => self.worked(report),
+            Wake::News(news) => self.told(news),
             Wake::Asked(Asked { question, answers }) => match question {
                 Question::Flush { selection } => {
                     self.reload_if_changed();
@@ -248,10 +255,10 @@ impl Engine {
         let number = self.hired;
         let (jobs, work) = mpsc::channel();
         let wakes = self.sender.clone();
+        let ear: Ear = Arc::new(move |news| wakes.send(Wake::News(news)).is_ok());
         let worker = Worker::new(number, account.to_owned(), Arc::clone(&self.settings));
-        let thread = std::thread::Builder::new()
-            .name(format!("session {number}"))
-            .spawn(move || worker.run(&work, &|report| wakes.send(Wake::Worked(report)).is_ok()))?;
+        let thread =
+            std::thread::Builder::new().name(format!("session {number}")).spawn(move || worker.run(&work, &ear))?;
         // The thread holds the other end until it has reported on every job.
         let _ = jobs.send(first.clone());
         let settings = Arc::clone(&self.settings);
@@ -261,13 +268,24 @@ impl Engine {
         Ok(())
     }
 
+    fn told(&mut self, news: News) {
+        match news {
+            News::Worked(report) => self.worked(report),
+            News::Settled(late) => self.settled_late(late),
+        }
+        let now = self.now();
+        for (worker, account) in std::mem::take(&mut self.resting) {
+            self.feed(worker, &account, now);
+        }
+    }
+
     fn worked(&mut self, report: Report) {
         let now = self.now();
         let Report { worker, account, id, told } = report;
         match told {
-            Told::Sent(settled) => {
+            Told::Answered => {
                 self.well(&account);
-                self.settled(&account, settled);
+                self.settling += 1;
             }
             Told::Settled(settled) => self.settled(&account, settled),
             Told::Charged(settled) => {
@@ -294,17 +312,29 @@ impl Engine {
                 self.schedule.forget(&id);
                 self.strike_off(&id);
             }
-            Told::Spool(error) => {
-                events::warning(format_args!("{id}: {error}; it is tried again later"));
-                let again = later(now, self.settings.config.queue.retry_min);
-                self.schedule.put_back(&id, &account, again);
-                self.tell_waiting(&id, &error.to_string());
-            }
+            Told::Spool(error) => self.spool_failed(&account, &id, &error),
         }
         self.feed(worker, &account, now);
     }
 
-    /// Gives the worker its account's next message, or lets it go.
+    /// What a session learnt a while ago is on disk, or is not.
+    fn settled_late(&mut self, late: Late) {
+        self.settling -= 1;
+        match late.settled {
+            Ok(settled) => self.settled(&late.account, settled),
+            Err(error) => self.spool_failed(&late.account, &late.id, &error),
+        }
+    }
+
+    fn spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
+        events::warning(format_args!("{id}: {error}; it is tried again later"));
+        let again = later(self.now(), self.settings.config.queue.retry_min);
+        self.schedule.put_back(id, account, again);
+        self.tell_waiting(id, &error.to_string());
+    }
+
+    /// Gives the worker its account's next message, or lets it go; while attempts are being written down it stays, for
+    /// there may be a bounce for it to send.
     fn feed(&mut self, worker: u64, account: &str, now: Timestamp) {
         self.schedule.wake(now);
         let current = self.hands.get(&worker).is_some_and(|hand| Arc::ptr_eq(&hand.settings, &self.settings));
@@ -316,6 +346,7 @@ impl Engine {
                 // The thread waits for exactly this.
                 let _ = hand.jobs.send(id);
             }
+            _ if self.settling != 0 && current && !stopping => self.resting.push((worker, account.to_owned())),
             _ => self.let_go(worker),
         }
     }
@@ -350,7 +381,7 @@ impl Engine {
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
-        if !self.hands.is_empty() {
+        if !self.hands.is_empty() || self.settling != 0 {
             return false;
         }
         match self.until {

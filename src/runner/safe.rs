@@ -2,11 +2,12 @@
 //! in memory and appended again until it does, and no new transaction begins meanwhile.
 //! A small reserve file is given up for them. Also here: whether the runner is to end.
 
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -16,6 +17,9 @@ use crate::spool::{Spool, SpoolError};
 
 /// Octets of the reserve: some hundred outcomes.
 const RESERVE: usize = 256 << 10;
+/// Outcomes that may be on their way to the disk while another transaction begins, and for how long.
+const MOST_AHEAD: usize = 64;
+const LONGEST_AHEAD: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -23,8 +27,33 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 #[derive(Debug, Default)]
 struct State {
     stopping: bool,
-    /// Sessions with outcomes that are not on disk.
+    /// Sessions with outcomes that the disk does not take.
     unsaved: usize,
+    /// Outcomes on their way to the disk: a number, how many, since when; oldest first.
+    ahead: VecDeque<(u64, usize, Instant)>,
+    given: u64,
+}
+
+impl State {
+    /// Whether no other transaction may begin before some outcome is on disk.
+    fn is_too_far_ahead(&self) -> bool {
+        let outcomes: usize = self.ahead.iter().map(|(_, outcomes, _)| outcomes).sum();
+        outcomes >= MOST_AHEAD || self.ahead.front().is_some_and(|(_, _, since)| since.elapsed() >= LONGEST_AHEAD)
+    }
+}
+
+/// Outcomes that are known and not yet on disk; dropped when they are.
+#[derive(Debug)]
+pub struct Ahead {
+    safety: Arc<Safety>,
+    number: u64,
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.safety.state().ahead.retain(|(number, ..)| *number != self.number);
+        self.safety.changed.notify_all();
+    }
 }
 
 /// Shared by the runner's threads.
@@ -74,10 +103,22 @@ impl Safety {
         self.state().stopping
     }
 
-    /// Waits until every outcome that is known is on disk; false where the runner is to end instead.
+    /// Counts so many outcomes as known and not yet on disk.
+    #[must_use]
+    pub fn ahead(self: &Arc<Self>, outcomes: usize) -> Ahead {
+        let mut state = self.state();
+        state.given += 1;
+        let number = state.given;
+        state.ahead.push_back((number, outcomes, Instant::now()));
+        drop(state);
+        Ahead { safety: Arc::clone(self), number }
+    }
+
+    /// Waits until the outcomes that are known are on disk, but for a few that are on their way; false where the runner
+    /// is to end instead.
     #[must_use]
     pub fn may_begin(&self) -> bool {
-        let waiting = |state: &mut State| state.unsaved > 0 && !state.stopping;
+        let waiting = |state: &mut State| (state.unsaved > 0 || state.is_too_far_ahead()) && !state.stopping;
         let state = self.changed.wait_while(self.state(), waiting).unwrap_or_else(PoisonError::into_inner);
         !state.stopping
     }

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use super::allowance::Allowance;
 use super::clock::Clock;
 use super::safe::Safety;
+use super::settlers::Settlers;
 use super::tempo::Tempo;
 use super::watch::Watchers;
 use crate::config::{Config, ConfigError, TableSet, locate};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub clock: Arc<Clock>,
     /// Outcomes that must reach the disk; whether to end.
     pub safety: Arc<Safety>,
+    /// Who writes down what sessions learnt.
+    pub settlers: Arc<Settlers>,
     /// Messages begun lately, by account.
     pub tempo: Arc<Tempo>,
     /// Reports sent lately, by whom they went to.
@@ -50,7 +53,8 @@ impl Settings {
         let generic = RwLock::new(TableSet::load("generic", &config.generic));
         let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
         let read = edition(&config.path);
-        Self { config, spool, watchers, clock, safety, tempo: Arc::default(), allowance: Arc::default(), generic, read }
+        let (settlers, tempo, allowance) = (Arc::default(), Arc::default(), Arc::default());
+        Self { config, spool, watchers, clock, safety, settlers, tempo, allowance, generic, read }
     }
 
     /// The next generation, from the same file; all but config and tables stays.
@@ -64,6 +68,7 @@ impl Settings {
             watchers: Arc::clone(&self.watchers),
             clock: Arc::clone(&self.clock),
             safety: Arc::clone(&self.safety),
+            settlers: Arc::clone(&self.settlers),
             tempo: Arc::clone(&self.tempo),
             allowance: Arc::clone(&self.allowance),
             read,

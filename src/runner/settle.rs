@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::digest::Owes;
 use super::report;
+use super::safe::Ahead;
 use super::settings::Settings;
 use crate::deliver::letter;
 use crate::events;
@@ -39,6 +40,8 @@ pub struct Attempt<'a> {
     pub relay: &'a str,
     /// Per recipient (index in the envelope).
     pub outcomes: Vec<(usize, Outcome)>,
+    /// Told when the outcomes are on disk.
+    pub ahead: Ahead,
 }
 
 /// How a message stands after an attempt.
@@ -76,11 +79,13 @@ pub enum Then {
 }
 
 /// Records an attempt that counts, and draws its consequences.
-pub fn settle(mut desk: Desk<'_>, attempt: &Attempt<'_>) -> Result<Settled, SpoolError> {
+pub fn settle(mut desk: Desk<'_>, attempt: Attempt<'_>) -> Result<Settled, SpoolError> {
     let number = desk.journal.state().attempts + 1;
     let begin = Line::Attempt { number, account: attempt.account.to_owned(), relay: attempt.relay.to_owned() };
     let lines: Vec<Line> = std::iter::once(begin).chain(lines_for(&attempt.outcomes)).collect();
-    desk.settings.safety.append(&mut desk.journal, desk.now, &lines)?;
+    let appended = desk.settings.safety.append(&mut desk.journal, desk.now, &lines);
+    drop(attempt.ahead);
+    appended?;
     if attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()) {
         expire(&mut desk)?;
     }

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use super::intake;
 use super::judge::{MAX_HOPS, grace, kind_of, nowhere, outcome};
+use super::news::{Ear, Late, News, Report, Told};
+use super::safe::Ahead;
 use super::settings::Settings;
 use super::settle::{self, Attempt, Desk, Settled};
 use super::tempo::Turn;
@@ -28,47 +30,6 @@ use crate::spool::health::Trouble;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
 
-/// What an attempt tells the runner.
-#[derive(Debug)]
-pub enum Told {
-    /// The relay answered; outcomes are recorded.
-    Sent(Settled),
-    /// Outcomes are recorded, and no relay was asked.
-    Settled(Settled),
-    /// The connection ended inside the transaction; outcomes are recorded.
-    Charged(Settled),
-    /// Nothing is wrong with the message: relay or account trouble.
-    Trouble {
-        /// Kind.
-        trouble: Trouble,
-        /// `host[ip]:port` or `none`.
-        relay: String,
-        /// What was seen.
-        reason: String,
-    },
-    /// The config says another account now.
-    Elsewhere(String),
-    /// The runner is to end before it was begun.
-    NotBegun,
-    /// The message is not there any more, or was set aside.
-    Gone,
-    /// The spool failed; the message stays as it is.
-    Spool(SpoolError),
-}
-
-/// From a session's thread to the runner.
-#[derive(Debug)]
-pub struct Report {
-    /// Which thread.
-    pub worker: u64,
-    /// Which account.
-    pub account: String,
-    /// Which message.
-    pub id: MessageId,
-    /// What came of it.
-    pub told: Told,
-}
-
 /// One session's thread.
 pub struct Worker {
     /// Its number.
@@ -81,6 +42,23 @@ pub struct Worker {
     pub settings: Arc<Settings>,
     session: Option<Session>,
     sent: usize,
+}
+
+/// How far a message was carried.
+enum Carried {
+    /// To its end.
+    Told(Told),
+    /// To an answer that is to be recorded.
+    Answered(Box<Answered>),
+}
+
+/// What a relay's answer leaves to be recorded.
+struct Answered {
+    journal: Journal,
+    now: Timestamp,
+    relay: String,
+    outcomes: Vec<(usize, Outcome)>,
+    ahead: Ahead,
 }
 
 /// Why a transaction was not begun.
@@ -115,12 +93,12 @@ impl Worker {
         Self { number, account, name, settings, session: None, sent: 0 }
     }
 
-    /// Works until the runner sends no more, or `report_to` says that nobody listens.
-    pub fn run(mut self, jobs: &Receiver<MessageId>, report_to: &dyn Fn(Report) -> bool) {
+    /// Works until the runner sends no more, or nobody listens.
+    pub fn run(mut self, jobs: &Receiver<MessageId>, ear: &Ear) {
         while let Ok(id) = jobs.recv() {
-            let told = self.attempt(&id).unwrap_or_else(Told::Spool);
+            let told = self.attempt(&id, ear).unwrap_or_else(Told::Spool);
             let report = Report { worker: self.number, account: self.name.clone(), id, told };
-            if !report_to(report) {
+            if !ear(News::Worked(report)) {
                 break;
             }
         }
@@ -129,7 +107,7 @@ impl Worker {
         }
     }
 
-    fn attempt(&mut self, id: &MessageId) -> Result<Told, SpoolError> {
+    fn attempt(&mut self, id: &MessageId, ear: &Ear) -> Result<Told, SpoolError> {
         let settings = Arc::clone(&self.settings);
         if !settings.safety.may_begin() {
             return Ok(Told::NotBegun);
@@ -157,18 +135,37 @@ impl Worker {
             Ok(plan) if Some(&plan.account.name) != self.account.as_ref().map(|a| &a.name) => {
                 Ok(Told::Elsewhere(plan.account.name.clone()))
             }
-            Ok(plan) => self.carry_out(desk, &plan),
+            Ok(plan) => match self.carry_out(desk, &plan)? {
+                Carried::Told(told) => Ok(told),
+                Carried::Answered(answered) => {
+                    self.hand_over(stored, *answered, ear);
+                    Ok(Told::Answered)
+                }
+            },
             Err(no) => cannot_plan(desk, &pending, &no),
         }
     }
 
+    /// The next transaction may begin while the disk takes the outcomes of this one.
+    fn hand_over(&self, stored: Stored, answered: Answered, ear: &Ear) {
+        let (settings, account, ear) = (Arc::clone(&self.settings), self.name.clone(), Arc::clone(ear));
+        self.settings.settlers.give(move || {
+            let id = stored.envelope.id.clone();
+            let Answered { journal, now, relay, outcomes, ahead } = answered;
+            let desk = Desk { settings: &settings, stored: &stored, journal, now };
+            let settled = settle::settle(desk, Attempt { account: &account, relay: &relay, outcomes, ahead });
+            // Without a listener the runner is gone; the next one reads the journal.
+            let _ = ear(News::Settled(Late { account, id, settled }));
+        });
+    }
+
     /// Attempts what was planned.
-    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>) -> Result<Told, SpoolError> {
+    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>) -> Result<Carried, SpoolError> {
         let letter = match open_letter(&desk, plan) {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
                 let pending: Vec<usize> = plan.recipients.iter().map(|p| p.index).collect();
-                return cannot_plan(desk, &pending, &NoPlan::Table(fault));
+                return cannot_plan(desk, &pending, &NoPlan::Table(fault)).map(Carried::Told);
             }
             Err(NoLetter::Io(error)) => return Err(unreadable(&desk, error)),
         };
@@ -179,16 +176,16 @@ impl Worker {
         let sendable = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
         if sendable.is_empty() {
             log(&desk, &outcomes, Delays::default());
-            return record(desk, plan, "none", outcomes).map(Told::Settled);
+            return record(desk, plan, "none", outcomes).map(|settled| Carried::Told(Told::Settled(settled)));
         }
         if desk.settings.tempo.wait(plan.account, &desk.settings.safety) == Turn::Over {
-            return Ok(Told::NotBegun);
+            return Ok(Carried::Told(Told::NotBegun));
         }
         let addresses: Vec<Address> = sendable.iter().map(|p| p.address.clone()).collect();
         let exchange = Exchange { desk: &desk, plan, sendable, recipients: &addresses };
         let sent = match self.exchange(&exchange, &letter) {
             Ok(sent) => sent,
-            Err(not_begun) => return Ok(not_sent(desk, plan, &not_begun)),
+            Err(not_begun) => return Ok(Carried::Told(not_sent(desk, plan, &not_begun))),
         };
         let Sent { facts, relay, teller, connecting, sending } = sent;
         let verdicts: Vec<Verdict> =
@@ -206,11 +203,13 @@ impl Worker {
         if let Some((fact, Verdict::Account(kind))) = first.filter(|(_, v)| verdicts.iter().all(|other| other == v)) {
             self.session = None;
             note(&mut desk, &outcomes);
-            return Ok(Told::Trouble { trouble: kind_of(kind), relay, reason: fact.seen.to_string() });
+            return Ok(Carried::Told(Told::Trouble { trouble: kind_of(kind), relay, reason: fact.seen.to_string() }));
         }
-        let charged = verdicts.contains(&Verdict::Charged);
-        let settled = record(desk, plan, &relay, outcomes)?;
-        Ok(if charged { Told::Charged(settled) } else { Told::Sent(settled) })
+        if verdicts.contains(&Verdict::Charged) {
+            return record(desk, plan, &relay, outcomes).map(|settled| Carried::Told(Told::Charged(settled)));
+        }
+        let ahead = desk.settings.safety.ahead(outcomes.len());
+        Ok(Carried::Answered(Box::new(Answered { journal: desk.journal, now: desk.now, relay, outcomes, ahead })))
     }
 
     /// One transaction; another at once where the first could not be the message's own fault: the kept
@@ -344,7 +343,8 @@ fn record(
     relay: &str,
     outcomes: Vec<(usize, Outcome)>,
 ) -> Result<Settled, SpoolError> {
-    settle::settle(desk, &Attempt { account: &plan.account.name, relay, outcomes })
+    let ahead = desk.settings.safety.ahead(outcomes.len());
+    settle::settle(desk, Attempt { account: &plan.account.name, relay, outcomes, ahead })
 }
 
 /// No session came about: the reason is noted with the message for mailq, and nothing is charged.

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod injection;
 mod transactions;
 
 use std::path::PathBuf;
