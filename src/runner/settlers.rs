@@ -27,8 +27,10 @@ struct State {
 #[derive(Default)]
 pub struct Settlers {
     state: Mutex<State>,
-    /// Work has come, or was taken.
-    changed: Condvar,
+    /// Work has come.
+    come: Condvar,
+    /// Work was taken.
+    taken: Condvar,
 }
 
 impl std::fmt::Debug for Settlers {
@@ -42,11 +44,11 @@ impl Settlers {
     pub fn give(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
         let mut state = self.state();
         while state.waiting.len() >= WAITING {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.waiting.push_back(Box::new(job));
         if state.idle >= state.waiting.len() || state.threads >= MOST {
-            self.changed.notify_all();
+            self.come.notify_one();
             return;
         }
         state.threads += 1;
@@ -68,13 +70,13 @@ impl Settlers {
         loop {
             if let Some(job) = state.waiting.pop_front() {
                 drop(state);
-                self.changed.notify_all();
+                self.taken.notify_one();
                 job();
                 state = self.state();
                 continue;
             }
             state.idle += 1;
-            let (woken, wait) = self.changed.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (woken, wait) = self.come.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state = woken;
             state.idle -= 1;
             if wait.timed_out() && state.waiting.is_empty() {

@@ -96,7 +96,7 @@ pub fn append(spool: &Spool, record: &Record) -> Result<(), SpoolError> {
     let mut file = file.map_err(SpoolError::io("open", &path))?;
     let line = line(&file, record).map_err(SpoolError::io("read", &path))?;
     file.write_all(&line).map_err(SpoolError::io("write", &path))?;
-    file.sync_data().map_err(SpoolError::io("sync", &path))?;
+    spool.history_syncs(&path).sync(|| file.sync_data()).map_err(SpoolError::io("sync", &path))?;
     if is_new {
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
     }

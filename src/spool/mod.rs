@@ -14,6 +14,7 @@ mod replace;
 pub mod state_file;
 pub mod store;
 pub mod time;
+mod together;
 
 use std::path::PathBuf;
 

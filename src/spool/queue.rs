@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use postrider_drop::durable::{Folder, TEMPORARY};
@@ -19,6 +19,7 @@ use super::SpoolError;
 use super::entry::Stored;
 use super::id::MessageId;
 use super::journal::Journal;
+use super::together::Together;
 
 /// Age at which a temporary file is taken for what a killed process left behind.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -42,6 +43,8 @@ pub struct Spool {
 struct Opened {
     dir: PathBuf,
     queue: Folder,
+    queue_syncs: Together,
+    history_syncs: Mutex<(PathBuf, Arc<Together>)>,
 }
 
 impl Spool {
@@ -68,7 +71,14 @@ impl Spool {
         let stat = rustix::fs::statat(&queue, "..", AtFlags::empty())
             .map_err(|error| SpoolError::io("read", dir)(error.into()))?;
         refuse_foreign(dir, &stat)?;
-        Ok(Some(Self { opened: Arc::new(Opened { dir: dir.to_owned(), queue }) }))
+        Ok(Some(Self {
+            opened: Arc::new(Opened {
+                dir: dir.to_owned(),
+                queue,
+                queue_syncs: Together::default(),
+                history_syncs: Mutex::default(),
+            }),
+        }))
     }
 
     /// The directory.
@@ -183,7 +193,17 @@ impl Spool {
     }
 
     pub(super) fn sync_queue(&self) -> Result<(), SpoolError> {
-        self.queue().sync().map_err(SpoolError::io("sync", self.dir().join("queue")))
+        let synced = self.opened.queue_syncs.sync(|| self.queue().sync());
+        synced.map_err(SpoolError::io("sync", self.dir().join("queue")))
+    }
+
+    /// The syncs of a file of history/; another day has another file.
+    pub(super) fn history_syncs(&self, path: &Path) -> Arc<Together> {
+        let mut current = self.opened.history_syncs.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.0 != path {
+            *current = (path.to_owned(), Arc::default());
+        }
+        Arc::clone(&current.1)
     }
 
     /// Opens a folder beside queue/, made anew if somebody removed it.

@@ -1,0 +1,115 @@
+//! One sync for all threads that want the same file or folder synced at the same time: whoever comes while one runs
+//! waits for the next, which begins after everything that these have written.
+
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug, Default)]
+struct State {
+    running: bool,
+    /// Number of the last sync that was begun, and of the last that ended.
+    begun: u64,
+    ended: u64,
+    /// The last that failed, and with which error of the system.
+    failed: Option<(u64, Option<i32>)>,
+}
+
+/// The syncs of one file or folder.
+#[derive(Debug, Default)]
+pub struct Together {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Together {
+    /// Returns when a sync that was begun after this call has ended. A failure is everybody's who waited for it, and of
+    /// those who are still to learn of an earlier end: to be told of one too many costs a repetition.
+    pub fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut state = self.state();
+        let wanted = state.begun + 1;
+        while state.running && state.ended < wanted {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.ended >= wanted {
+            return match state.failed {
+                Some((number, error)) if number >= wanted => {
+                    Err(error.map_or_else(|| io::ErrorKind::Other.into(), io::Error::from_raw_os_error))
+                }
+                Some(_) | None => Ok(()),
+            };
+        }
+        state.running = true;
+        state.begun += 1;
+        let number = state.begun;
+        drop(state);
+        let synced = sync();
+        let mut state = self.state();
+        (state.running, state.ended) = (false, number);
+        if let Err(error) = &synced {
+            state.failed = Some((number, error.raw_os_error()));
+        }
+        drop(state);
+        self.changed.notify_all();
+        synced
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
+
+    /// How often a sync was made for one that runs and five that come meanwhile, and what each was told.
+    fn six(second: fn() -> io::Result<()>) -> (usize, Vec<bool>) {
+        let (together, syncs) = (Together::default(), AtomicUsize::new(0));
+        let (began, has_begun) = channel();
+        let (go, may_go) = channel::<()>();
+        let asking = AtomicUsize::new(0);
+        let told = std::thread::scope(|scope| {
+            let (shared, count) = (&together, &syncs);
+            let first = scope.spawn(move || {
+                shared.sync(|| {
+                    began.send(()).unwrap();
+                    may_go.recv().unwrap();
+                    count.fetch_add(1, Ordering::SeqCst);
+                    Ok(())
+                })
+            });
+            has_begun.recv().unwrap();
+            let ask = || {
+                asking.fetch_add(1, Ordering::SeqCst);
+                together.sync(|| {
+                    syncs.fetch_add(1, Ordering::SeqCst);
+                    second()
+                })
+            };
+            let others: Vec<_> = (0..5).map(|_| scope.spawn(ask)).collect();
+            while asking.load(Ordering::SeqCst) < 5 {
+                std::thread::yield_now();
+            }
+            go.send(()).unwrap();
+            let all = std::iter::once(first).chain(others);
+            all.map(|thread| thread.join().unwrap().is_ok()).collect()
+        });
+        (syncs.into_inner(), told)
+    }
+
+    #[test]
+    fn who_comes_while_a_sync_runs_shares_a_later_one() {
+        let (syncs, told) = six(|| Ok(()));
+        assert!((2..=6).contains(&syncs), "never the one that ran already: {syncs}");
+        assert_eq!(told, [true; 6]);
+    }
+
+    #[test]
+    fn a_failure_is_everybodys_who_waited_for_it() {
+        let (_, told) = six(|| Err(io::Error::from_raw_os_error(5)));
+        assert_eq!(told, [true, false, false, false, false, false]);
+    }
+}
