@@ -19,6 +19,7 @@ pub mod run;
 pub mod sendmail;
 pub mod show_config;
 pub mod status;
+mod step_down;
 pub mod test;
 
 use std::ffi::OsString;
@@ -127,7 +128,9 @@ fn postrider() -> ExitCode {
         Command::Route(arguments) => load(config.as_deref()).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(config.as_deref()).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check => check::run(config.as_deref()),
-        Command::Password(action) => load(config.as_deref()).and_then(|config| password::run(&config, &action)),
+        Command::Password(action) => {
+            load_as_caller(config.as_deref()).and_then(|config| password::run(&config, &action))
+        }
         Command::Init(arguments) => init::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Config(ConfigCommand::Show(arguments)) => {
@@ -158,6 +161,15 @@ fn sendmail_arguments() -> Option<(Option<PathBuf>, Vec<OsString>)> {
 }
 
 fn load(named: Option<&Path>) -> Result<Config, Failure> {
+    let config = locate::load(named)?;
+    step_down::if_root(&config)?;
+    // Last: a change of user would undo it.
+    harden::keep_memory_private();
+    Ok(config)
+}
+
+/// For what root writes into /etc.
+fn load_as_caller(named: Option<&Path>) -> Result<Config, Failure> {
     let config = locate::load(named)?;
     harden::keep_memory_private();
     Ok(config)

@@ -20,6 +20,7 @@ use std::time::Duration;
 use super::exit::Exit;
 use super::harden;
 use super::queue;
+use super::step_down;
 use crate::config::caller::Caller;
 use crate::config::{Config, Delivery, clock, locate};
 use crate::spool::{MessageId, Spool};
@@ -186,6 +187,7 @@ fn configured(options: &Options, started_as: StartedAs) -> Result<Config, Failur
         StartedAs::Subcommand { config } => options.config.clone().or(config),
     };
     let config = locate::load(named.as_deref())?;
+    step_down::if_root(&config)?;
     harden::keep_memory_private();
     Ok(config)
 }

@@ -76,6 +76,11 @@ impl Home {
     fn refuse(&self) {
         self.isp().add(on(Verb::Mail).reply("451 4.3.0 not just now"));
     }
+
+    #[track_caller]
+    fn waiting(&self) -> usize {
+        self.ok("postrider queue list --json").lines().count()
+    }
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace() {
     first_hour(&home);
     installed_as_designed(&home);
     a_user_has_a_config_of_her_own(&mut home);
-    an_upgrade_keeps_the_config(&home);
+    an_upgrade_keeps_config_and_queue(&home);
     purged_without_a_trace(&home, &before);
     assert_eq!(home.isp().violations(), Vec::<String>::new());
 }
@@ -132,8 +137,12 @@ fn first_hour(home: &Home) {
             before_it_is_filled_in(home);
         }
     }
-    let mail = home.isp().mail_to(ADDRESS);
-    assert_eq!((mail.from.as_str(), mail.username()), (ADDRESS, ADDRESS));
+    // Cron looks once a minute.
+    let mail = wait_for("cron's mail", || {
+        home.isp().mails().into_iter().find(|mail| mail.field("Subject").starts_with("Cron <root@homebox>"))
+    });
+    let to = [ADDRESS.to_owned()];
+    assert_eq!((mail.from.as_str(), mail.to.as_slice(), mail.username()), (ADDRESS, &to[..], ADDRESS));
     home.ok("rm /etc/cron.d/hello && apt-get -y --no-install-recommends install ./logwatch.deb && apt-get check");
 }
 
@@ -161,6 +170,7 @@ fn installed_as_designed(home: &Home) {
     }
     let process = home.ok("ps -o user= -p $(systemctl show --value --property MainPID postrider.service)");
     assert_eq!(process.trim(), "postrider");
+    home.ok("mailq && newaliases && postrider status");
     home.ok("! runuser -u bob -- cat /etc/postrider/config.toml 2>/dev/null");
     let check = home.container.run("postrider check");
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
@@ -185,6 +195,8 @@ fn a_user_has_a_config_of_her_own(home: &mut Home) {
 
     home.refuse();
     home.sends("alice", "before the reboot");
+    home.sends("root", "of root before the reboot");
+    assert_eq!(home.ok("stat -c %U /var/spool/postrider/queue/*").split_whitespace().collect::<BTreeSet<_>>().len(), 1);
     home.container.shut_down();
     home.container.boot();
     home.ok("loginctl enable-linger alice");
@@ -196,6 +208,8 @@ fn a_user_has_a_config_of_her_own(home: &mut Home) {
     home.ok(&format!("{manager} enable --now postrider.service && {manager} is-active postrider.service"));
     home.ok("runuser -u alice -- postrider flush");
     assert_eq!(home.arrives("before the reboot").username(), ADDRESS);
+    home.ok("postrider flush");
+    home.arrives("of root before the reboot");
 
     let report = home.ok("logwatch --service postfix --range all --detail high --output stdout");
     assert!(report.contains("Sent via SMTP") && report.contains("Accepted"), "{report}");
@@ -203,13 +217,20 @@ fn a_user_has_a_config_of_her_own(home: &mut Home) {
     home.ok("loginctl disable-linger alice && runuser -u alice -- rm -r /home/alice/.config /home/alice/.local");
 }
 
-fn an_upgrade_keeps_the_config(home: &Home) {
+fn an_upgrade_keeps_config_and_queue(home: &Home) {
+    home.refuse();
+    home.sends("root", "queued before the upgrade");
+    wait_for("it to be tried", || home.ok("mailq").contains("451").then_some(()));
     let config =
         "cat /etc/postrider/config.toml; stat -c '%a %U %G' /etc/postrider/config.toml /etc/postrider/secrets/*";
     let (before, old) = (home.ok(config), home.ok("dpkg-query -W postrider"));
     home.ok("apt-get -y install ./new.deb && apt-get check && systemctl is-active postrider.service");
     assert_ne!(old, home.ok("dpkg-query -W postrider"));
     assert_eq!(before, home.ok(config));
+    assert_eq!(home.waiting(), 1);
+    home.isp().behave();
+    home.ok("postrider flush");
+    home.arrives("queued before the upgrade");
 }
 
 /// Every file, user and unit of the machine.
