@@ -4,9 +4,9 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attacks;
 mod check;
 mod install;
-#[allow(dead_code, reason = "for the attacks to come")]
 mod installed;
 #[allow(dead_code, reason = "the machines of the interop tests need more")]
 #[path = "../interop/namespace.rs"]
