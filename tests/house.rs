@@ -381,3 +381,26 @@ fn the_guard_sees_what_it_must() {
     assert!(test_files(&source).contains(&"spool/scripted.rs".to_owned()));
     assert!(!code_of("/// println!\nfn f() {}").contains("println!"));
 }
+
+/// Words like `this_is_a_test`, which in a manual are the names of tests.
+fn test_names(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !is_word(c));
+    words
+        .filter(|word| {
+            word.matches('_').count() >= 3 && word.chars().all(|c| c.is_lowercase() || "_0123456789".contains(c))
+        })
+        .collect()
+}
+
+#[test]
+fn the_tests_that_a_manual_names_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    walk(&root.join("src"), &mut paths);
+    walk(&root.join("tests"), &mut paths);
+    let texts: String = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let manual = fs::read_to_string(root.join("man/postrider-drop.8")).unwrap();
+    let named = test_names(&manual);
+    assert!(named.len() > 20, "the manual names its tests: {named:?}");
+    none(named.into_iter().filter(|name| !texts.contains(&format!("fn {name}("))).map(str::to_owned));
+}

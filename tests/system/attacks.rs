@@ -363,7 +363,7 @@ fn all_slots_of_one_user_cost_the_others_nothing() {
     assert_eq!(stored(&machine, "20001.17"), mail());
     // Few but big ones are too much as well.
     machine.empty_drop();
-    machine.sh("root", &format!("cd {DROP}; truncate -s {} 20001.0; truncate -s 1 20001.1", WAITING), b"").good();
+    machine.sh("root", &format!("cd {DROP}; truncate -s {WAITING} 20001.0; truncate -s 1 20001.1"), b"").good();
     machine.drop_as("his", &mail()).refused(75);
     machine.drop_as("her", &mail()).good();
     assert_eq!(machine.dropped(), ["20001.0", "20001.1", "20002.0"]);

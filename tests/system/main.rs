@@ -6,6 +6,7 @@
 
 mod attacks;
 mod check;
+mod faults;
 mod install;
 mod installed;
 #[allow(dead_code, reason = "the machines of the interop tests need more")]
