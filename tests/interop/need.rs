@@ -41,10 +41,13 @@ pub fn exim() -> Option<PathBuf> {
     (met(&[]) && (is_there || skip(how))).then_some(root).filter(|_| is_there)
 }
 
+/// Debian's, whose modules are Debian's packages: another one may come first in the path.
+pub const PYTHON: &str = "/usr/bin/python3";
+
 /// Whether Python has this module.
 pub fn python(module: &str) -> bool {
     let import = format!("import {module}");
-    let has = Command::new("python3").args(["-c", &import]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
+    let has = Command::new(PYTHON).args(["-c", &import]).stderr(Stdio::null()).status().is_ok_and(|s| s.success());
     has || skip(&format!("Python has no {module}"))
 }
 

@@ -58,7 +58,7 @@ impl Peer {
     /// aiosmtpd, as a short program uses it.
     pub fn aiosmtpd() -> Self {
         let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/aiosmtpd_server.py");
-        let setup = r#"python3 "$2" "$1" "$3" "$4" "$5" "$6" >"$1/out" 2>&1 &"#;
+        let setup = r#"/usr/bin/python3 "$2" "$1" "$3" "$4" "$5" "$6" >"$1/out" 2>&1 &"#;
         let ports = [provider::free_port(), provider::free_port()];
         let words = ports.map(|port| port.to_string());
         Self::start_at(ports, setup, &[program, &words[0], &words[1], LOGIN.0, LOGIN.1], |root, _| {

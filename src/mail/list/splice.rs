@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::tokens::{Kind, Tokens};
-use super::{Found, parse};
+use super::{Found, Spec, parse};
 use crate::mail::address::Address;
 
 /// The longest line without its line end (RFC 5322 section 2.1.1).
@@ -13,6 +13,8 @@ const LONGEST_LINE: usize = 998;
 
 /// The value with `new[i]` in the place of `found[i]`, where there is one. `column` is how many
 /// bytes stand before the value on its first line. Without anything new: the same bytes.
+///
+/// A value so broken that it would not read back with the new addresses stays as it is.
 ///
 /// Comments inside the replaced bytes move behind the new address. Addresses that only white
 /// space divided get a comma, if one of them is new.
@@ -37,7 +39,23 @@ pub fn replace(value: &[u8], found: &[Found], new: &[Option<Address>], column: u
         done = found.at.end;
     }
     out.extend_from_slice(&value[done..]);
-    if new.iter().any(Option::is_some) { fold(&out, column) } else { out }
+    let is_new = new.iter().any(Option::is_some);
+    match (is_new, is_new && reads_back(&out, found, new)) {
+        (false, _) => out,
+        (true, true) => fold(&out, column),
+        (true, false) => value.to_vec(),
+    }
+}
+
+/// Whether the new value has just the addresses that it is to have. In a broken one, what stands behind an address
+/// may belong to it or not, depending on the address.
+fn reads_back(value: &[u8], found: &[Found], new: &[Option<Address>]) -> bool {
+    let read = parse(value);
+    let is_as_wanted = |(read, (old, new)): (&Found, (&Found, &Option<Address>))| match new {
+        Some(address) => matches!(&read.spec, Spec::Complete(got) if got == address),
+        None => read.spec == old.spec,
+    };
+    read.len() == found.len() && read.iter().zip(found.iter().zip(new)).all(is_as_wanted)
 }
 
 /// Where a comma goes between two addresses: behind the comments there; `None` where a mark divides them.
