@@ -60,6 +60,15 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// The one with this number, of those that say how handing in a message ended.
+    #[must_use]
+    pub fn of_code(code: u8) -> Option<Self> {
+        let all = [Self::Usage, Self::DataError, Self::OsError, Self::TempFail, Self::NoPermission, Self::Config];
+        all.into_iter().find(|exit| exit.code() == code)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())

@@ -98,14 +98,14 @@ pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     match StartedAs::by_name(&name) {
-        Some(started_as) => sendmail::run(arguments, started_as),
+        Some(started_as) => sendmail::run(arguments, &started_as),
         None => postrider(),
     }
 }
 
 fn postrider() -> ExitCode {
     if let Some((config, arguments)) = sendmail_arguments() {
-        return sendmail::run(arguments.into_iter(), StartedAs::Subcommand { config });
+        return sendmail::run(arguments.into_iter(), &StartedAs::Subcommand { config });
     }
     let Arguments { config, command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
@@ -117,10 +117,10 @@ fn postrider() -> ExitCode {
     };
     let result = match command {
         Command::Sendmail { arguments } => {
-            return sendmail::run(arguments.into_iter(), StartedAs::Subcommand { config });
+            return sendmail::run(arguments.into_iter(), &StartedAs::Subcommand { config });
         }
         Command::Demo => return demo::main(),
-        Command::Run(arguments) => load(config.as_deref()).and_then(|config| run::run(&config, &arguments)),
+        Command::Run(arguments) => run::start(config.as_deref(), &arguments),
         Command::Flush(arguments) => load(config.as_deref()).and_then(|config| flush::run(&config, &arguments)),
         Command::Queue(arguments) => load(config.as_deref()).and_then(|config| queue::run(&config, &arguments)),
         Command::History(arguments) => load(config.as_deref()).and_then(|config| history::run(&config, &arguments)),

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
-use crate::config::{Config, Log, TableSource, locate};
+use super::{harden, step_down};
+use crate::config::{Config, ConfigError, Log, TableSource, locate};
 use crate::events;
+use crate::runner::door;
 use crate::runner::ears::{self, Ears};
+use crate::runner::front::{Front, Stage};
 use crate::runner::readiness;
 use crate::runner::settings::Settings;
 use crate::runner::watch::Watchers;
@@ -49,11 +52,71 @@ impl Arguments {
     }
 }
 
-/// Runs until the end that the arguments name.
-pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+/// How often a config that cannot be read is looked at again.
+const UNREADABLE: Duration = Duration::from_secs(2);
+
+/// Finds the config and runs. The machine's runner takes mail in also while its config cannot be read.
+pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.detached {
         hand_over::detach();
     }
+    let is_for_all = step_down::is_machines(named);
+    if !is_for_all {
+        return run(&super::load(named)?, arguments, None);
+    }
+    step_down::to_runner(Path::new(locate::SYSTEM_SPOOL))?;
+    harden::keep_memory_private();
+    let config = locate::load(named);
+    if arguments.until() != Until::Told {
+        return run(&config?, arguments, None);
+    }
+    events::choose(config.as_ref().map_or_else(|_| unseen(), sink));
+    let spool = Spool::open(Path::new(locate::SYSTEM_SPOOL))?;
+    let lock = match take(&spool)? {
+        TryLock::Taken(lock) => lock,
+        TryLock::Held(pid) => return Err(held(&spool, pid)),
+    };
+    let front = Arc::new(Front::new(spool.clone(), String::new()));
+    if let Err(error) = door::open(Arc::clone(&front)) {
+        cannot_hear("submissions", &spool, &error);
+    }
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            readiness::tell(readiness::State::Ready);
+            readable(named, error, &front)
+        }
+    };
+    // Given back for a moment: the loop takes it as every runner does.
+    drop(lock);
+    run(&config, arguments, Some(&front))
+}
+
+/// Waits for a config that can be read; what comes in meanwhile is stored as it comes.
+fn readable(named: Option<&Path>, mut error: ConfigError, front: &Front) -> Config {
+    let mut told = String::new();
+    loop {
+        let why = error.to_string();
+        if why != told {
+            events::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
+            front.set(Stage::NoConfig(why.clone()));
+            told = why;
+        }
+        std::thread::sleep(UNREADABLE);
+        match locate::load(named) {
+            Ok(config) => return config,
+            Err(again) => error = again,
+        }
+    }
+}
+
+/// Where the log goes as long as nobody can say.
+fn unseen() -> events::Sink {
+    if std::io::stderr().is_terminal() { events::Sink::Stderr } else { events::Sink::SyslogOrStderr }
+}
+
+/// Runs until the end that the arguments name; `front` takes in the mail of the whole machine.
+fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Result<Exit, Failure> {
     events::choose(sink(config));
     let until = arguments.until();
     let spool = Spool::open(&config.spool)?;
@@ -73,6 +136,9 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         let pace = listen(&ears, &settings);
         let mut engine = Engine::new(Arc::clone(&settings), lock, until, ears);
         engine.look_every(pace);
+        if let Some(front) = front {
+            engine.serve(Arc::clone(front));
+        }
         engine.take_stock()?;
         readiness::tell(readiness::State::Ready);
         engine.run();

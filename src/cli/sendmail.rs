@@ -7,6 +7,7 @@ mod failure;
 mod options;
 mod run_queue;
 mod smtp;
+mod system;
 mod values;
 mod verify;
 
@@ -59,6 +60,14 @@ impl StartedAs {
         }
     }
 
+    /// The config that the caller names, where that counts.
+    fn named<'a>(&'a self, options: &'a Options) -> Option<&'a Path> {
+        match self {
+            Self::Sendmail | Self::Mailq | Self::Newaliases => None,
+            Self::Subcommand { config } => options.config.as_deref().or(config.as_deref()),
+        }
+    }
+
     fn program(&self) -> Program {
         Program(match self {
             Self::Sendmail | Self::Subcommand { .. } => "sendmail",
@@ -82,11 +91,11 @@ impl StartedAs {
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    run(arguments, StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail))
+    run(arguments, &StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail))
 }
 
 /// `sendmail ARGS`; the arguments come without the program's name. Silent when all went well.
-pub fn run(arguments: impl Iterator<Item = OsString>, started_as: StartedAs) -> ExitCode {
+pub fn run(arguments: impl Iterator<Item = OsString>, started_as: &StartedAs) -> ExitCode {
     // Callers' masks (177 is seen) would make folders of the spool that cannot be entered.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let program = started_as.program();
@@ -111,7 +120,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, started_as: StartedAs) -> 
     }
 }
 
-fn act(options: Options, started_as: StartedAs) -> Result<Exit, Failure> {
+fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
     let mode = started_as.mode().unwrap_or_else(|| options.mode.clone());
     match mode {
         Mode::Deliver => deliver(options, started_as),
@@ -136,8 +145,11 @@ fn act(options: Options, started_as: StartedAs) -> Result<Exit, Failure> {
 
 /// Takes a message in. Stdin is read to its end before a failure is told: a caller that still writes
 /// would die of SIGPIPE and never hear of it.
-fn deliver(options: Options, started_as: StartedAs) -> Result<Exit, Failure> {
+fn deliver(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
     let mut stdin = Patient(io::stdin());
+    if locate::is_system_mode(started_as.named(&options)) {
+        return system::deliver(named(options.request), stdin);
+    }
     let here = match Here::find(&options, started_as) {
         Ok(here) => here,
         Err(failure) => {
@@ -181,12 +193,8 @@ fn named(request: Request) -> Request {
     Request { full_name, ..request }
 }
 
-fn configured(options: &Options, started_as: StartedAs) -> Result<Config, Failure> {
-    let named = match started_as {
-        StartedAs::Sendmail | StartedAs::Mailq | StartedAs::Newaliases => None,
-        StartedAs::Subcommand { config } => options.config.clone().or(config),
-    };
-    let config = locate::load(named.as_deref())?;
+fn configured(options: &Options, started_as: &StartedAs) -> Result<Config, Failure> {
+    let config = locate::load(started_as.named(options))?;
     step_down::if_root(&config)?;
     harden::keep_memory_private();
     Ok(config)
@@ -201,7 +209,7 @@ struct Here {
 }
 
 impl Here {
-    fn find(options: &Options, started_as: StartedAs) -> Result<Self, Failure> {
+    fn find(options: &Options, started_as: &StartedAs) -> Result<Self, Failure> {
         let config = configured(options, started_as)?;
         let spool = Spool::open(&config.spool).map_err(Failure::Spool)?;
         Ok(Self { caller: Caller::current(), config, spool })

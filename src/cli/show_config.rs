@@ -2,7 +2,7 @@
 //! holds for those that are not. Passwords are never shown.
 
 use super::exit::{Exit, Failure};
-use crate::config::keys::{ACCOUNT_KEYS, Key, QUEUE_KEYS, TOP_KEYS};
+use crate::config::keys::{ACCOUNT_KEYS, Key, LIMIT_KEYS, QUEUE_KEYS, TOP_KEYS};
 use crate::config::{Config, outline};
 
 /// Arguments of `config show`.
@@ -28,6 +28,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             let known = match name.as_str() {
                 "" => TOP_KEYS,
                 "queue" => QUEUE_KEYS,
+                "limits" => LIMIT_KEYS,
                 _ => ACCOUNT_KEYS,
             };
             known.iter().filter(|key| keys.iter().all(|(set, _)| set != key.name)).for_each(unset);

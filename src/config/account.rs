@@ -156,6 +156,8 @@ pub struct Account {
     pub auth: Vec<Mechanism>,
     /// Exact addresses, bare logins, and `@domain`, as written.
     pub senders: Vec<String>,
+    /// Local logins that may use it; `None`: everyone.
+    pub users: Option<Vec<String>>,
     /// How long a refused sender waits for its owner to mend it.
     pub sender_grace: Duration,
     /// One limit for every phase; none: those of RFC 5321 section 4.5.3.2.

@@ -30,11 +30,25 @@ impl Caller {
     }
 
     fn look_up() -> Self {
-        let uid = Uid::effective();
-        match User::from_uid(uid) {
-            Ok(Some(user)) if !user.name.is_empty() => Self::from_entry(uid.as_raw(), user),
-            Ok(_) | Err(_) => Self::without_entry(uid.as_raw()),
+        Self::of(Uid::effective().as_raw())
+    }
+
+    /// Another process's, by the uid that the kernel gives it.
+    #[must_use]
+    pub fn of(uid: u32) -> Self {
+        match User::from_uid(Uid::from_raw(uid)) {
+            Ok(Some(user)) if !user.name.is_empty() => Self::from_entry(uid, user),
+            Ok(_) | Err(_) => Self::without_entry(uid),
         }
+    }
+
+    /// Whether the uid says who it is. The kernel shows everybody from outside this process's user namespace
+    /// under one uid, the overflow uid: who comes with it may be anybody.
+    #[must_use]
+    pub fn is_somebody(&self) -> bool {
+        static OVERFLOW: OnceLock<u32> = OnceLock::new();
+        let read = || std::fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();
+        self.uid != *OVERFLOW.get_or_init(|| read().unwrap_or(65_534))
     }
 
     fn from_entry(uid: u32, user: User) -> Self {

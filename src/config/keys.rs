@@ -39,6 +39,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("received", "whether a Received field is added; default: true"),
     key("account", "[account.NAME]: a provider login; at least one, or mail waits"),
     key("queue", "[queue]: retries, lifetimes and limits"),
+    key("limits", "[limits]: what one user may hand in at once, in system mode"),
 ];
 
 /// In `[account.NAME]`.
@@ -58,6 +59,7 @@ pub const ACCOUNT_KEYS: &[Key] = &[
         "allowed mechanisms, such as scram-sha-256, plain, xoauth2; default: the safest offered for a password",
     ),
     key("senders", "senders that this account serves: user@domain, user, @domain; default: none"),
+    key("users", "local logins that may send through it: [LOGIN, ...]; default: everyone"),
     key("sender_grace", "how long a refused sender waits for its owner to mend it; default: 1d"),
     key("timeout", "one limit for every step of the conversation; default: those of RFC 5321"),
     key("timeouts", "[account.NAME.timeouts]: limits of single steps"),
@@ -95,6 +97,13 @@ pub const QUEUE_KEYS: &[Key] = &[
     key("min_free_space", "what must stay free on the spool's file system; default: 64MB"),
     key("history", "how long finished messages are remembered; default: 90d"),
     key("reports_per_hour", "reports to one sender before they are gathered in a digest; default: 20"),
+];
+
+/// In `[limits]`.
+pub const LIMIT_KEYS: &[Key] = &[
+    key("connections", "one user's connections at once; default: 20"),
+    key("in_flight", "what one user hands in at the same moment; default: 500MB"),
+    key("per_minute", "one user's messages in any minute; default: 2000"),
 ];
 
 /// In `password = { ... }`.
@@ -149,7 +158,7 @@ mod tests {
             ("relays", Some("relay")),
             ("tls-ca", Some("tls_ca")),
             ("sender", Some("senders")),
-            ("user", None),
+            ("user", Some("users")),
             ("colour", None),
             ("", None),
         ] {
@@ -160,7 +169,14 @@ mod tests {
     #[test]
     fn every_key_stands_in_the_man_page() {
         let page = include_str!("../../man/postrider.toml.5");
-        for key in TOP_KEYS.iter().chain(ACCOUNT_KEYS).chain(TIMEOUT_KEYS).chain(QUEUE_KEYS).chain(PASSWORD_KEYS) {
+        for key in TOP_KEYS
+            .iter()
+            .chain(ACCOUNT_KEYS)
+            .chain(TIMEOUT_KEYS)
+            .chain(QUEUE_KEYS)
+            .chain(LIMIT_KEYS)
+            .chain(PASSWORD_KEYS)
+        {
             let named = page.lines().any(|line| {
                 let words: Vec<_> = line.split_whitespace().collect();
                 words.starts_with(&[".It", "Cm", key.name])

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::caller::{self, Caller};
 use super::read::{Readers, Surroundings, read_in};
-use super::{Config, ConfigError, Fault, hostname, open};
+use super::{Config, ConfigError, Fault, hostname, open, places};
 
 /// The system's config file.
 pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
@@ -56,6 +56,20 @@ pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
     let here = std::env::current_dir().unwrap_or_default();
     let candidates = candidates(&caller, named.map(|path| here.join(path)), variable.map(|path| here.join(path)));
     load_first(&caller, &candidates)
+}
+
+/// Whether this caller's mail is the whole machine's affair (system mode): postrider is installed for it, and the caller
+/// names no config and has none under the home. Then none is read.
+#[must_use]
+pub fn is_system_mode(named: Option<&Path>) -> bool {
+    let caller = Caller::current();
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && caller::environment_is_trusted());
+    let candidates = candidates(&caller, named.map(Path::to_owned), variable.map(PathBuf::from));
+    let is_taken = |candidate: &Candidate| match candidate {
+        Candidate::Named(_) => true,
+        Candidate::Usual(path) => path != Path::new(SYSTEM_CONFIG) && path.symlink_metadata().is_ok(),
+    };
+    !candidates.iter().any(is_taken) && places::is_installed()
 }
 
 /// The spool for a config at `path` that names none; `None` without a home.

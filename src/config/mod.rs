@@ -9,9 +9,11 @@ pub mod fault;
 pub mod hostname;
 pub mod import;
 pub mod keys;
+mod limits;
 pub mod locate;
 mod open;
 pub mod outline;
+pub mod places;
 pub mod read;
 pub mod relay;
 pub mod rewriting;
@@ -24,6 +26,7 @@ use std::time::Duration;
 
 pub use account::{Account, Fingerprint, Mechanism, StepLimits, TlsMin, TlsMode};
 pub use fault::{ConfigError, Fault};
+pub use limits::Limits;
 pub use rewriting::{Propagates, Rewriting};
 pub use secret::{Password, Secret};
 pub use table::{ArrivalTables, Dialect, Hit, Span, TableFault, TableSet, TableSource, included};
@@ -83,6 +86,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// Queue settings.
     pub queue: Queue,
+    /// What one user may hand in at once.
+    pub limits: Limits,
 }
 
 /// `[queue]`.

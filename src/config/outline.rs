@@ -15,7 +15,7 @@ pub fn read(path: &Path) -> Result<Outline, ConfigError> {
     let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
     let (table, _) = DeTable::parse_recoverable(&text);
-    let mut outline = vec![section("", table.get_ref(), &text, |name| name != "account" && name != "queue")];
+    let mut outline = vec![section("", table.get_ref(), &text, |name| !["account", "queue", "limits"].contains(&name))];
     if let Some(DeValue::Table(accounts)) = table.get_ref().get("account").map(toml::Spanned::get_ref) {
         let mut accounts: Vec<_> = accounts.iter().collect();
         accounts.sort_by_key(|(name, _)| name.span().start);
@@ -31,6 +31,9 @@ pub fn read(path: &Path) -> Result<Outline, ConfigError> {
         _ => &empty,
     };
     outline.push(section("queue", queue, &text, |_| true));
+    if let Some(DeValue::Table(limits)) = table.get_ref().get("limits").map(toml::Spanned::get_ref) {
+        outline.push(section("limits", limits, &text, |_| true));
+    }
     Ok(outline)
 }
 

@@ -4,6 +4,7 @@
 
 mod account;
 mod faults;
+mod limits;
 mod rewriting;
 mod section;
 mod tables;

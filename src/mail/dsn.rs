@@ -4,6 +4,8 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use serde::{Deserialize, Serialize};
+
 /// The longest ENVID that is taken (RFC 3461 section 4.4).
 const LONGEST_ENVID: usize = 100;
 
@@ -11,7 +13,8 @@ const LONGEST_ENVID: usize = 100;
 const LONGEST_ORCPT: usize = 500;
 
 /// What is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Dsn {
     /// NOTIFY for every recipient that has none of its own.
     pub notify: Option<String>,
@@ -24,7 +27,8 @@ pub struct Dsn {
 }
 
 /// What is asked for about one recipient.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Asked {
     /// NOTIFY.
     pub notify: Option<String>,

@@ -1,7 +1,9 @@
 //! Which account a sender's mail goes through (DESIGN section 5). Pure: config and
 //! addresses in, account and reason out.
 
-use crate::config::{Account, Config};
+use super::rewrite::Generic;
+use crate::config::caller::Caller;
+use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath};
 
 /// Why an account was chosen.
@@ -57,6 +59,26 @@ pub fn choose<'c>(
         Some(account) => Ok(Choice { account, why: Why::Default }),
         None => Err(NoAccount { sender: admitted.to_string() }),
     }
+}
+
+/// The account that a sender's mail would go through; `None` where no account serves it.
+pub fn account_of<'c>(
+    config: &'c Config,
+    tables: &TableSet,
+    sender: &ReversePath,
+) -> Result<Option<&'c Account>, TableFault> {
+    let rewritten = match sender.mailbox() {
+        Some(address) => Generic { config, tables }.address(address)?,
+        None => None,
+    };
+    let after = rewritten.map_or_else(|| sender.clone(), |rewritten| ReversePath::Mailbox(rewritten.address));
+    Ok(choose(config, sender, &after, None).ok().map(|choice| choice.account))
+}
+
+/// Whether the account is for this caller. One who may be anybody uses only what is for everyone.
+#[must_use]
+pub fn may_use(account: &Account, caller: &Caller) -> bool {
+    account.users.as_ref().is_none_or(|users| caller.is_somebody() && users.contains(&caller.login))
 }
 
 /// The first account with the first matching form: exact, without extension, `@domain`.

@@ -15,7 +15,9 @@ use super::control::{Asked, Question};
 use super::digest::Owed;
 use super::ears::{Ears, Wake};
 use super::errands::Errand;
+use super::front::{Front, Stage};
 use super::news::{Ear, Late, News, Report, Told};
+use super::porter;
 use super::readiness;
 use super::schedule::Schedule;
 use super::settings::Settings;
@@ -76,6 +78,10 @@ pub struct Engine {
     refreshed: Timestamp,
     rescan_every: Duration,
     alarm: Option<Alarm>,
+    /// Where the mail of the whole machine comes in.
+    pub(super) front: Option<Arc<Front>>,
+    /// Has pickup look at once.
+    pub(super) nudge: Option<Sender<()>>,
     sender: Sender<Wake>,
     wakes: Receiver<Wake>,
 }
@@ -108,11 +114,23 @@ impl Engine {
             refreshed: now,
             rescan_every: RESCAN,
             alarm,
+            front: None,
+            nudge: None,
             sender,
             wakes,
         };
         engine.recall_rests();
         engine
+    }
+
+    /// Takes in the mail of the whole machine as well.
+    pub fn serve(&mut self, front: Arc<Front>) {
+        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
+        match porter::start(Arc::clone(&front)) {
+            Ok(nudge) => self.nudge = Some(nudge),
+            Err(error) => events::warning(format_args!("nothing is picked up from drop/: {error}")),
+        }
+        self.front = Some(front);
     }
 
     /// Nobody tells of new mail: queue/ is looked at this often.

@@ -58,7 +58,7 @@ impl Engine {
     }
 
     fn take_in_due(&mut self, id: MessageId, due: Due) {
-        if self.schedule.knows(&id) {
+        if self.schedule.knows(&id) || self.front.as_ref().is_some_and(|front| front.is_held_back(&id)) {
             return;
         }
         let read = read(&self.settings, &id, Trail::Journal);
@@ -70,6 +70,9 @@ impl Engine {
         match read {
             Ok((_, state)) if state.held && !state.done => {}
             Ok((envelope, state)) => {
+                if let Some(front) = &self.front {
+                    front.remember(envelope.uid, &envelope.token, &id);
+                }
                 self.finish_digest(&envelope);
                 if let Some(owes) = report::owes(&self.settings, &envelope, &state) {
                     self.owe(&id, owes);
@@ -133,12 +136,19 @@ impl Engine {
     /// New settings: every waiting message is routed anew and due at once; sessions in hand finish with the old ones.
     fn adopt(&mut self, settings: Settings) {
         self.settings = Arc::new(settings);
+        if let Some(front) = &self.front {
+            front.adopt(&self.settings);
+        }
         self.end_rests();
         self.schedule_anew();
     }
 
     /// A file that an account or a table needs was written: what waited for it may go.
     pub(super) fn mended(&mut self) {
+        if let Some(nudge) = &self.nudge {
+            // Pickup runs as long as the loop does.
+            let _ = nudge.send(());
+        }
         let before = Arc::clone(&self.settings);
         self.reload_if_changed();
         if Arc::ptr_eq(&before, &self.settings) {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::intake;
 use super::judge::{MAX_HOPS, grace, kind_of, nowhere, outcome};
 use super::news::{Ear, Late, News, Report, Told};
+use super::permission;
 use super::safe::Ahead;
 use super::settings::Settings;
 use super::settle::{self, Attempt, Desk, Settled};
@@ -131,6 +132,11 @@ impl Worker {
         }
         // Tables are borrowed for the moment only: whoever waits for them must not wait for a server.
         let plan = plan::plan(&settings.config, &settings.generic(), &stored.envelope, &pending);
+        if let Ok(plan) = &plan
+            && let Some(who) = permission::refused(plan, &stored.envelope)
+        {
+            return permission::hold(desk, plan, &pending, &who).map(Told::Settled);
+        }
         match plan {
             Ok(plan) if Some(&plan.account.name) != self.account.as_ref().map(|a| &a.name) => {
                 Ok(Told::Elsewhere(plan.account.name.clone()))

@@ -45,6 +45,14 @@ impl Spool {
         Ok(true)
     }
 
+    /// Moves a file of the spool to failed/, with the reason beside it.
+    pub(super) fn set_file_aside(&self, from: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {
+        let (folder, dir) = self.folder(FOLDER)?;
+        write_reason(&folder, &dir, name, reason)?;
+        move_beside(from, &dir, name)?;
+        folder.sync().map_err(SpoolError::io("sync", &dir))
+    }
+
     /// The journal follows its message, or goes where the message is in neither folder.
     pub(super) fn move_journal(&self, id: &MessageId) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;

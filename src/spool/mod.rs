@@ -15,6 +15,7 @@ pub mod state_file;
 pub mod store;
 pub mod time;
 mod together;
+pub mod waiting;
 
 use std::path::PathBuf;
 

@@ -310,7 +310,7 @@ pub(super) fn exists(path: &Path) -> Result<bool, SpoolError> {
     fs::exists(path).map_err(SpoolError::io("look for", path))
 }
 
-fn is_abandoned(path: &Path) -> bool {
+pub(super) fn is_abandoned(path: &Path) -> bool {
     let age = fs::symlink_metadata(path).and_then(|m| m.modified()).map(|at| at.elapsed().unwrap_or_default());
     age.is_ok_and(|age| age > ABANDONED)
 }

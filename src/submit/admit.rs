@@ -11,9 +11,11 @@ use super::collect::{Collected, Origin, Sender};
 use super::complete::{EnvelopeError, Occasion};
 use super::head::Body;
 use crate::config::caller::Caller;
-use crate::config::{self, ArrivalTables, Config, Queue};
+use crate::config::{self, ArrivalTables, Config, Queue, TableSet};
+use crate::mail::address::ReversePath;
 use crate::mail::header::MAX_STORED;
 use crate::rules::arrival::Arrival;
+use crate::rules::route;
 use crate::spool::store::Incoming;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
@@ -23,6 +25,19 @@ pub enum AdmitError {
     /// No sender or recipients to write on it.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    /// The sender's account names its users, and the caller is none of them.
+    #[error(
+        "{login} may not send as <{sender}>: the account {account} is not for {login}; send as somebody else, or have {login} added to \
+         `users` in [account.{account}]"
+    )]
+    NotAllowed {
+        /// Who.
+        login: String,
+        /// As whom.
+        sender: String,
+        /// Through which account.
+        account: String,
+    },
     /// The header with what completes it is over [`MAX_STORED`].
     #[error("the header is over {} MiB once its addresses are completed", MAX_STORED >> 20)]
     HeaderTooLong,
@@ -50,6 +65,21 @@ pub enum AdmitError {
     Random(io::Error),
 }
 
+impl AdmitError {
+    /// By what it means, as sendmail(8) tables it (sysexits(3)).
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Envelope(EnvelopeError::NoRecipients) => 64,
+            Self::HeaderTooLong
+            | Self::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }) => 65,
+            Self::Read(_) | Self::Random(_) => 71,
+            Self::TooBig(_) | Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => 75,
+            Self::NotAllowed { .. } => 77,
+        }
+    }
+}
+
 /// Completes and stores the submission. Once this returns its id, the message is safe.
 pub fn admit<R: Read>(
     collected: &mut Collected<R>,
@@ -58,12 +88,72 @@ pub fn admit<R: Read>(
     caller: &Caller,
     now: &Zoned,
 ) -> Result<MessageId, AdmitError> {
-    let chance = Chance::draw()?;
-    let id = chance.id(now);
+    let naming = Naming::by_chance(now)?;
+    admit_as(collected, naming, &Entry { config, spool, caller, now })
+}
+
+/// Where and for whom a submission comes in.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Names, tables, limits.
+    pub config: &'a Config,
+    /// Where it is stored.
+    pub spool: &'a Spool,
+    /// Who submits.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: &'a Zoned,
+}
+
+/// What a message is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// Its id.
+    pub id: MessageId,
+    /// Its submission's token.
+    pub token: String,
+}
+
+impl Naming {
+    /// A name that no other has.
+    pub fn by_chance(now: &Zoned) -> Result<Self, AdmitError> {
+        let chance = Chance::draw()?;
+        Ok(Self { id: chance.id(now), token: chance.token })
+    }
+}
+
+/// The same under a name that is given.
+pub fn admit_as<R: Read>(
+    collected: &mut Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+) -> Result<MessageId, AdmitError> {
+    store(collected, naming, entry, may_send)
+}
+
+/// The same for a caller who was told already that it is stored: whether the sender's account is for him is seen to
+/// when it is attempted.
+pub fn admit_unasked<R: Read>(
+    collected: &mut Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+) -> Result<MessageId, AdmitError> {
+    store(collected, naming, entry, |_, _, _| Ok(()))
+}
+
+fn store<R: Read>(
+    collected: &mut Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+    may_send: impl Fn(&Config, &Caller, &ReversePath) -> Result<(), AdmitError>,
+) -> Result<MessageId, AdmitError> {
+    let Entry { config, spool, caller, now } = *entry;
+    let Naming { id, token } = naming;
     let tables = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = Occasion { config, caller, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
+    may_send(config, caller, &sender)?;
     let mut recipients = occasion.recipients(&collected.recipients)?;
     for recipient in &mut recipients {
         let asked = collected.dsn.about(&recipient.given);
@@ -80,7 +170,7 @@ pub fn admit<R: Read>(
     }
     let envelope = Envelope {
         uid: caller.uid,
-        token: chance.token,
+        token,
         submitted_sender: as_submitted(&collected.sender),
         ret: collected.dsn.ret.clone(),
         envid: collected.dsn.envid.clone(),
@@ -90,6 +180,23 @@ pub fn admit<R: Read>(
     let mut store = Store::begin(spool, envelope, &config.queue)?;
     write_content(&header, &mut collected.body, |bytes| store.write(bytes))?;
     store.commit()
+}
+
+/// Refuses a caller whom the sender's account is not for. Tables are read only where an account asks who comes.
+fn may_send(config: &Config, caller: &Caller, sender: &ReversePath) -> Result<(), AdmitError> {
+    if config.accounts.iter().all(|account| account.users.is_none()) {
+        return Ok(());
+    }
+    let tables = TableSet::load("generic", &config.generic);
+    let account = route::account_of(config, &tables, sender).map_err(EnvelopeError::Table)?;
+    match account.filter(|account| !route::may_use(account, caller)) {
+        None => Ok(()),
+        Some(account) => Err(AdmitError::NotAllowed {
+            login: caller.login.clone(),
+            sender: sender.to_string(),
+            account: account.name.clone(),
+        }),
+    }
 }
 
 fn as_submitted(sender: &Sender) -> Option<String> {

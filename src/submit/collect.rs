@@ -4,6 +4,8 @@
 
 use std::io::Read;
 
+use serde::{Deserialize, Serialize};
+
 use super::head::{self, Body, HeadError};
 use super::input::{Input, LoneDot};
 use super::recipients::{self, Given, RecipientsFrom};
@@ -23,7 +25,8 @@ pub enum Sender {
 }
 
 /// Where a message comes from (`-G`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// This machine: its header is completed.
     #[default]

@@ -12,3 +12,8 @@ mod installed;
 #[allow(dead_code, reason = "the machines of the interop tests need more")]
 #[path = "../interop/namespace.rs"]
 mod namespace;
+#[allow(dead_code, unused_imports, reason = "the tests of delivery need more")]
+#[path = "../end_to_end/provider/mod.rs"]
+mod provider;
+mod service;
+mod wait;

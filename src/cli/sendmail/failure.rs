@@ -12,6 +12,7 @@ use crate::deliver::plan::NoPlan;
 use crate::spool::SpoolError;
 use crate::submit::admit::AdmitError;
 use crate::submit::complete::EnvelopeError;
+use crate::submit::hand_in::NotHandedIn;
 use crate::submit::head::HeadError;
 
 /// What did not come about.
@@ -27,6 +28,8 @@ pub(super) enum Failure {
     Head(#[from] HeadError),
     #[error(transparent)]
     Admit(#[from] AdmitError),
+    #[error(transparent)]
+    HandIn(#[from] NotHandedIn),
     /// Stored, attempted at once, and bounced: the sender has the report.
     #[error("every recipient refused the message: {0}; it went back to the sender")]
     Refused(String),
@@ -62,26 +65,16 @@ impl Failure {
     /// By what it means (sysexits(3)); sendmail(8) has the table.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::NobodyToTell | Self::Admit(AdmitError::Envelope(EnvelopeError::NoRecipients)) => {
-                Exit::Usage
-            }
-            Self::Head(HeadError::TooLong)
-            | Self::Admit(
-                AdmitError::HeaderTooLong
-                | AdmitError::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }),
-            ) => Exit::DataError,
+            Self::Usage(_) | Self::NobodyToTell => Exit::Usage,
+            Self::Head(HeadError::TooLong) => Exit::DataError,
+            Self::Admit(error) => Exit::of_code(error.code()).unwrap_or(Exit::Software),
             Self::Refused(_) => Exit::Unavailable,
             Self::Head(HeadError::Read(_))
-            | Self::Admit(AdmitError::Read(_) | AdmitError::Random(_))
-            | Self::Start(..) => Exit::OsError,
+            | Self::Start(..)
+            | Self::HandIn(NotHandedIn::Read(_) | NotHandedIn::Naming(_)) => Exit::OsError,
             Self::Client(_) => Exit::IoError,
-            Self::Spool(_)
-            | Self::Admit(
-                AdmitError::TooBig(_)
-                | AdmitError::NoRoom { .. }
-                | AdmitError::Spool(_)
-                | AdmitError::Envelope(EnvelopeError::Table(_)),
-            ) => Exit::TempFail,
+            Self::Spool(_) | Self::HandIn(NotHandedIn::NoWay(_) | NotHandedIn::Kept(_)) => Exit::TempFail,
+            Self::HandIn(NotHandedIn::Refused { code, .. }) => Exit::of_code(*code).unwrap_or(Exit::TempFail),
             Self::Report(_) => Exit::Software,
             Self::Config(_) | Self::Plan(_) | Self::Tables(_) => Exit::Config,
             Self::Returned(failure) => failure.exit(),

@@ -75,6 +75,7 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         password: section.get("password").and_then(|value| password(around, name.value, value, faults)),
         auth: auth(&section, faults),
         senders: senders(&section, faults),
+        users: users(&section, faults),
         sender_grace: section.duration("sender_grace", faults).map_or(Duration::from_hours(24), |read| read.value),
         timeout: timeout(&section, faults),
         timeouts: transport::timeouts(&section, faults),
@@ -86,6 +87,16 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         allow_plaintext: section.flag("allow_plaintext", faults).unwrap_or(false),
         from: from(&section, faults),
     }
+}
+
+/// An empty list would be an account that nobody may use.
+fn users(section: &Section, faults: &mut Faults) -> Option<Vec<String>> {
+    let logins = section.texts("users", faults)?;
+    if logins.is_empty() {
+        let at = section.get("users").map_or(0, |value| value.span().start);
+        faults.add(at, "`users` names nobody, so that nobody may use the account: name logins, or remove it");
+    }
+    Some(logins.into_iter().map(|login| login.value.to_owned()).collect())
 }
 
 fn credentials_stand_together(section: &Section, faults: &mut Faults) {

@@ -235,7 +235,7 @@ fn what_must_stand_together_does() {
         ("generic = [5]", "1:12: `generic` wants \"hash:/PATH\""),
         ("generic = { home.lan = \"x\" }", "1:13: a key of `generic` with a dot or @ in it needs quotes"),
         ("received = 1", "1:12: `received` wants true or false"),
-        ("users = 1", "1:1: unknown key `users`"),
+        ("users = 1", "1:1: `users` does not belong here but into an [account.NAME] section"),
     ] {
         let fault = fault_at_top(line);
         assert!(fault.starts_with(said), "{fault}");

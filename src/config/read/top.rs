@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::section::{At, Section, Value, wrong_type};
 use super::tables::{Rows, sources};
-use super::{Surroundings, account, rewriting};
+use super::{Surroundings, account, limits, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Log, Queue};
 use crate::mail::address::Address;
@@ -38,6 +38,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         rewriting: rewriting::rewriting(around, &top, faults),
         recipient_delimiter: delimiter(&top, faults),
         queue: queue(&top, faults),
+        limits: limits::limits(&top, faults),
         spool: spool(around, &top, faults)?,
         accounts,
         hostname: String::new(),

@@ -35,6 +35,7 @@ pub fn config(delimiter: &str) -> Config {
             history: Duration::ZERO,
             reports_per_hour: 20,
         },
+        limits: crate::config::Limits::default(),
     }
 }
 

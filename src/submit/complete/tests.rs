@@ -41,6 +41,7 @@ pub fn config() -> Config {
             history: Duration::from_hours(24),
             reports_per_hour: 20,
         },
+        limits: crate::config::Limits::default(),
     }
 }
 

@@ -1,0 +1,28 @@
+//! sendmail in system mode: no config is read; what is collected goes to the runner of the
+//! machine, or to the drop program while none answers.
+
+use super::Patient;
+use super::failure::Failure;
+use crate::cli::exit::Exit;
+use crate::submit::admit::AdmitError;
+use crate::submit::collect::{self, Request};
+use crate::submit::complete::EnvelopeError;
+use crate::submit::hand_in;
+
+/// Hands one message in. Stdin is read to its end before a failure is told.
+pub(super) fn deliver(request: Request, mut stdin: Patient) -> Result<Exit, Failure> {
+    let mut collected = match collect::collect(request, &mut stdin) {
+        Ok(collected) => collected,
+        Err(error) => {
+            stdin.drain();
+            return Err(error.into());
+        }
+    };
+    if collected.recipients.is_empty() {
+        collected.body.drain();
+        return Err(AdmitError::Envelope(EnvelopeError::NoRecipients).into());
+    }
+    let handed = hand_in::hand_in(&mut collected);
+    collected.body.drain();
+    handed.map(|_| Exit::Ok).map_err(Failure::HandIn)
+}

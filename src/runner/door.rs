@@ -1,0 +1,209 @@
+//! The socket on which the whole machine hands mail in (FORMATS.md, "Submission frame"): a
+//! thread for each connection, who is there by the kernel's word, one answer for each
+//! submission, after it is on disk.
+
+use std::cell::Cell;
+use std::fmt::Display;
+use std::io::{self, BufWriter, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::front::{Front, Token};
+use super::settings::Settings;
+use crate::config::caller::Caller;
+use crate::config::{Limits, clock, places};
+use crate::spool::MessageId;
+use crate::submit::admit::{self, AdmitError, Entry, Naming};
+use crate::submit::complete::EnvelopeError;
+use crate::submit::frame::{Bounds, WIDEST};
+use crate::submit::head::HeadError;
+use crate::submit::submission::{self, NotRead, Submission};
+
+/// Connections at once, of all together.
+const ALTOGETHER: u32 = 250;
+
+/// A client that makes no progress for this long is let go.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// `EX_DATAERR` and `EX_TEMPFAIL` of sysexits(3).
+const DATA_ERROR: u8 = 65;
+const TEMPORARY: u8 = 75;
+
+/// Listens until the process ends: at the socket that the service manager hands over, else at one of its own.
+pub fn open(front: Arc<Front>) -> io::Result<()> {
+    let listener = match listenfd::ListenFd::from_env().take_unix_listener(0)? {
+        Some(listener) => listener,
+        None => bind(Path::new(places::SOCKET))?,
+    };
+    listener.set_nonblocking(false)?;
+    std::thread::Builder::new().name("door".into()).spawn(move || {
+        for stream in listener.incoming() {
+            match stream {
+                Ok(stream) => admit_guest(&front, stream),
+                // No descriptors left: those who are inside give theirs back.
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    })?;
+    Ok(())
+}
+
+/// Only the lock's holder comes here: an old socket file is replaced.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
+    Ok(listener)
+}
+
+fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
+    let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { return };
+    let uid = peer.uid.as_raw();
+    let limits = limits(front);
+    // Whoever is not let in finds no answer, and has the drop program.
+    if front.enter(uid, limits.connections, ALTOGETHER).is_err() {
+        return;
+    }
+    let inside = Arc::clone(front);
+    let started = std::thread::Builder::new().name("guest".into()).spawn(move || {
+        let visit = Visit { front: &inside, uid, octets: Cell::new(0) };
+        // A client that goes away has nothing to be told.
+        let _ = visit.serve(stream);
+        inside.leave(uid, visit.octets.get());
+    });
+    if started.is_err() {
+        front.leave(uid, 0);
+    }
+}
+
+fn limits(front: &Front) -> Limits {
+    front.settings().map_or_else(|_| Limits::default(), |settings| settings.config.limits)
+}
+
+/// One connection.
+struct Visit<'a> {
+    front: &'a Front,
+    uid: u32,
+    /// Octets that are counted as being handed in.
+    octets: Cell<u64>,
+}
+
+/// What is answered.
+enum Answer {
+    Stored(String),
+    No(u8, String),
+}
+
+impl Answer {
+    fn later(text: impl Display) -> Self {
+        Self::No(TEMPORARY, text.to_string())
+    }
+}
+
+impl Visit<'_> {
+    fn serve(&self, stream: UnixStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut writer = stream.try_clone()?;
+        let answer = match self.take_in(stream) {
+            Ok(answer) => answer,
+            Err(NotRead::Head(HeadError::Read(error))) => Answer::later(error),
+            Err(error) => Answer::No(DATA_ERROR, error.to_string()),
+        };
+        let line = match answer {
+            Answer::Stored(id) => format!("ok {id}\n"),
+            Answer::No(code, text) => format!("no {code} {}\n", text.replace(['\n', '\r'], " ")),
+        };
+        writer.write_all(line.as_bytes())
+    }
+
+    fn take_in(&self, stream: UnixStream) -> Result<Answer, NotRead> {
+        let limits = limits(self.front);
+        if self.front.count_message(self.uid, limits.per_minute).is_err() {
+            let most = limits.per_minute;
+            return Ok(Answer::later(format!("uid {} has handed in {most} messages within a minute", self.uid)));
+        }
+        let settings = self.front.settings();
+        let content = settings.as_ref().map_or(WIDEST.content, |settings| {
+            // What is stored is measured again.
+            settings.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
+        });
+        let counted = Counted { stream, visit: self, most: limits.in_flight };
+        let mut submission = Submission::read(counted, Bounds { content, ..WIDEST })?;
+        let token = submission.token.clone();
+        match self.front.reserve(self.uid, &token) {
+            Token::Stored(id) => return Ok(Answer::Stored(id.to_string())),
+            Token::BeingStored => return Ok(Answer::later("the same submission is being stored just now")),
+            Token::Fresh => {}
+        }
+        let stored = match &settings {
+            Ok(settings) => self.store(&mut submission, settings),
+            Err(_) => self.keep_raw(&mut submission),
+        };
+        let id = match &stored {
+            Answer::Stored(id) => MessageId::parse(id),
+            Answer::No(..) => None,
+        };
+        self.front.settle(self.uid, &token, id.as_ref());
+        Ok(stored)
+    }
+
+    fn store<R: Read>(&self, submission: &mut Submission<R>, settings: &Settings) -> Answer {
+        let (caller, now) = (Caller::of(self.uid), clock::now());
+        let naming = match Naming::by_chance(&now) {
+            Ok(naming) => Naming { token: submission.token.clone(), ..naming },
+            Err(error) => return Answer::later(error),
+        };
+        let entry = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now };
+        match admit::admit_as(&mut submission.collected, naming, &entry) {
+            Ok(id) => Answer::Stored(id.to_string()),
+            // A table that does not answer costs nobody a mail.
+            Err(AdmitError::Envelope(EnvelopeError::Table(_))) => self.keep_raw(submission),
+            Err(error) => Answer::No(error.code(), error.to_string()),
+        }
+    }
+
+    /// Stores it as it came, for the day when the config or its tables can be read.
+    fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Answer {
+        let kept = Naming::by_chance(&clock::now()).map_err(|error| error.to_string()).and_then(|naming| {
+            let spool = &self.front.spool;
+            let file = spool.begin_raw().map_err(|error| error.to_string())?;
+            let out = BufWriter::new(file.file());
+            submission::write(&mut submission.collected, &submission.token, out)
+                .map_err(|error| error.to_string())?
+                .flush()
+                .map_err(|error| error.to_string())?;
+            spool.keep_raw(file, self.uid, &naming.token).map_err(|error| error.to_string())?;
+            Ok(naming.id)
+        });
+        match kept {
+            Ok(id) => Answer::Stored(id.to_string()),
+            Err(why) => Answer::later(format!("cannot store the message: {why}; it is not sent, try again later")),
+        }
+    }
+}
+
+/// A stream whose octets count as being handed in by its uid.
+struct Counted<'a> {
+    stream: UnixStream,
+    visit: &'a Visit<'a>,
+    most: u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.stream.read(into)?;
+        let octets = length as u64;
+        self.visit.octets.set(self.visit.octets.get().saturating_add(octets));
+        self.visit.front.count_octets(self.visit.uid, octets, self.most).map_err(|_| {
+            io::Error::other(format!("uid {} hands in more than {} octets at once", self.visit.uid, self.most))
+        })?;
+        Ok(length)
+    }
+}

@@ -1,0 +1,143 @@
+//! Submissions that are no messages yet: drop/ (left by the drop program, owned by whoever
+//! called it) and raw/ (taken by the runner while no config could be read). Each is a frame
+//! in a file UID.REST. drop/ is hostile ground: nothing in it is believed but what the
+//! kernel says of an opened file.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use postrider_drop::durable::{Durable, TEMPORARY};
+use rustix::fs::{CWD, OFlags};
+
+use super::SpoolError;
+use super::queue::{Spool, is_abandoned, open_regular, unlink};
+
+/// Where it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Left by the drop program.
+    Drop,
+    /// Taken by the runner.
+    Raw,
+}
+
+impl Place {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Drop, Self::Raw];
+
+    /// The folder's name.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Drop => postrider_drop::FOLDER,
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// A submission that waits.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Whose it is.
+    pub uid: u32,
+    /// Where.
+    pub place: Place,
+    /// Its file's name there.
+    pub name: String,
+    /// When it was left.
+    pub arrived: Timestamp,
+    /// The frame.
+    pub file: File,
+}
+
+/// What lies where a submission should.
+#[derive(Debug)]
+pub enum Found {
+    /// One.
+    Submission(Waiting),
+    /// Something else, and what is wrong with it.
+    Foreign(String),
+    /// Nothing (any more), or a file that is being written.
+    Nothing,
+}
+
+impl Spool {
+    /// The names in a folder of submissions, in order of name. One that is not there is empty.
+    pub fn waiting_names(&self, place: Place) -> Result<Vec<String>, SpoolError> {
+        let dir = self.dir().join(place.folder());
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(SpoolError::io("list", &dir))?,
+        };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        let mut names: Vec<String> = names.collect::<io::Result<_>>().map_err(SpoolError::io("list", &dir))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Opens one: a regular file with one name, of the user whom its name says, or of the runner's in raw/.
+    pub fn open_waiting(&self, place: Place, name: &str) -> Result<Found, SpoolError> {
+        let path = self.waiting_path(place, name);
+        if name.starts_with(TEMPORARY) {
+            if is_abandoned(&path) {
+                unlink(&path)?;
+            }
+            return Ok(Found::Nothing);
+        }
+        let file = match open_regular(CWD, &path, OFlags::RDONLY) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Ok(Found::Foreign(format!("it cannot be opened: {error}"))),
+        };
+        let seen = file.metadata().map_err(SpoolError::io("read", &path))?;
+        let named = name.split_once('.').and_then(|(uid, _)| uid.parse::<u32>().ok());
+        let uid = match (place, named) {
+            (_, None) => return Ok(Found::Foreign("its name is not that of a submission".to_owned())),
+            (Place::Drop, Some(uid)) if seen.uid() != uid => {
+                return Ok(Found::Foreign(format!("it belongs to uid {}, and its name says {uid}", seen.uid())));
+            }
+            (_, Some(uid)) => uid,
+        };
+        if !seen.is_file() || seen.nlink() != 1 {
+            return Ok(Found::Foreign("it is not a file with one name".to_owned()));
+        }
+        let arrived = seen.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
+        Ok(Found::Submission(Waiting { uid, place, name: name.to_owned(), arrived, file }))
+    }
+
+    /// Takes one out, durably: it is a message now.
+    pub fn remove_waiting(&self, place: Place, name: &str) -> Result<(), SpoolError> {
+        unlink(&self.waiting_path(place, name))?;
+        let (folder, dir) = self.folder(place.folder())?;
+        folder.sync().map_err(SpoolError::io("sync", dir))
+    }
+
+    /// Moves what is no submission to failed/, with the reason.
+    pub fn set_waiting_aside(&self, place: Place, name: &str, reason: &str) -> Result<(), SpoolError> {
+        self.set_file_aside(&self.waiting_path(place, name), name, reason)
+    }
+
+    /// Begins a submission of this user's in raw/.
+    pub fn begin_raw(&self) -> Result<Durable, SpoolError> {
+        let (folder, dir) = self.folder(Place::Raw.folder())?;
+        Durable::create(&folder, 0o600).map_err(SpoolError::io("create a file in", dir))
+    }
+
+    /// Makes it stay.
+    pub fn keep_raw(&self, file: Durable, uid: u32, token: &str) -> Result<(), SpoolError> {
+        let name = format!("{uid}.{token}");
+        let path = self.waiting_path(Place::Raw, &name);
+        file.keep([name]).or_else(|failure| match failure.error.kind() {
+            // The same submission again.
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(SpoolError::not_kept(path, failure)),
+        })
+    }
+
+    fn waiting_path(&self, place: Place, name: &str) -> PathBuf {
+        self.dir().join(place.folder()).join(name)
+    }
+}

@@ -1,0 +1,136 @@
+//! Pickup: admits what was left in drop/ and raw/. A submission becomes a message under an
+//! id that follows from its file, so that a crash in between stores it twice under one name,
+//! which is once.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::tz::TimeZone;
+
+use super::admit::{self, AdmitError, Entry, Naming};
+use super::complete::EnvelopeError;
+use super::frame::WIDEST;
+use super::mail_back::{self, Failed};
+use super::submission::{NotRead, Submission};
+use crate::config::Config;
+use crate::config::caller::Caller;
+use crate::spool::waiting::{Found, Place, Waiting};
+use crate::spool::{MessageId, Spool, SpoolError};
+
+/// What became of one that waited.
+#[derive(Debug)]
+pub enum Picked {
+    /// It is a message now, or its report is.
+    Up(MessageId),
+    /// It was one already.
+    Known,
+    /// It is in failed/ now; why.
+    Aside(String),
+    /// It waits on; why.
+    Later(String),
+    /// There was nothing.
+    Nothing,
+}
+
+/// What is known of a submission that may have come in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    No,
+    /// It is being stored, and may yet fail.
+    InHand,
+    /// It is stored.
+    Stored,
+}
+
+/// What pickup must know of the runner.
+pub trait Runner {
+    /// Whether the same submission came in another way.
+    fn known(&self, uid: u32, token: &str) -> Known;
+    /// A message of this name is about to be stored, and is not to be attempted before its file is gone from drop/.
+    fn hold_back(&self, id: &MessageId);
+}
+
+/// Picks one up.
+pub fn pick_up(
+    place: Place,
+    name: &str,
+    config: &Config,
+    spool: &Spool,
+    runner: &dyn Runner,
+) -> Result<Picked, SpoolError> {
+    let waiting = match spool.open_waiting(place, name)? {
+        Found::Submission(waiting) => waiting,
+        Found::Nothing => return Ok(Picked::Nothing),
+        Found::Foreign(what) => {
+            spool.set_waiting_aside(place, name, &format!("{what}; it was left in {}/", place.folder()))?;
+            return Ok(Picked::Aside(what));
+        }
+    };
+    let mut submission = match Submission::read(&waiting.file, WIDEST) {
+        Ok(submission) => submission,
+        Err(NotRead::Head(super::head::HeadError::Read(error))) => return Ok(Picked::Later(error.to_string())),
+        Err(broken) => {
+            let what = broken.to_string();
+            spool.set_waiting_aside(place, name, &what)?;
+            return Ok(Picked::Aside(what));
+        }
+    };
+    match (place, runner.known(waiting.uid, &submission.token)) {
+        // What lies in raw/ is what is known.
+        (Place::Raw, _) | (Place::Drop, Known::No) => {}
+        (Place::Drop, Known::InHand) => return Ok(Picked::Later("it is being handed in as well".to_owned())),
+        (Place::Drop, Known::Stored) => {
+            spool.remove_waiting(place, name)?;
+            return Ok(Picked::Known);
+        }
+    }
+    let naming = Naming { id: id_of(&waiting), token: submission.token.clone() };
+    let id = naming.id.clone();
+    runner.hold_back(&id);
+    let caller = Caller::of(waiting.uid);
+    let now = waiting.arrived.to_zoned(TimeZone::system());
+    let entry = Entry { config, spool, caller: &caller, now: &now };
+    let picked = match admit::admit_unasked(&mut submission.collected, naming, &entry) {
+        Ok(id) => Picked::Up(id),
+        Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),
+        Err(error) if is_final(&error) => {
+            let asked = submission.collected.sender.clone();
+            let why = error.to_string();
+            let failed = Failed { why: &why, sender: &asked, message: Some(&mut submission.collected) };
+            match mail_back::mail_back(failed, config, spool, &caller, &now) {
+                Ok(Some(report)) => Picked::Up(report),
+                Ok(None) => {
+                    spool.set_waiting_aside(place, name, &why)?;
+                    return Ok(Picked::Aside(why));
+                }
+                Err(error) => return Ok(Picked::Later(error.to_string())),
+            }
+        }
+        Err(error) => return Ok(Picked::Later(error.to_string())),
+    };
+    spool.remove_waiting(place, name)?;
+    Ok(picked)
+}
+
+/// Whether waiting would not help: its caller was told that it is stored, so its sender hears of it by mail.
+fn is_final(error: &AdmitError) -> bool {
+    match error {
+        AdmitError::HeaderTooLong | AdmitError::TooBig(_) | AdmitError::NotAllowed { .. } => true,
+        AdmitError::Envelope(envelope) => !matches!(envelope, EnvelopeError::Table(_)),
+        AdmitError::NoRoom { .. } | AdmitError::Spool(_) | AdmitError::Read(_) | AdmitError::Random(_) => false,
+    }
+}
+
+/// Follows from the file's time and name, so that picking it up again finds the same.
+fn id_of(waiting: &Waiting) -> MessageId {
+    let mut hasher = DefaultHasher::new();
+    (waiting.place.folder(), &waiting.name, waiting.arrived.as_nanosecond()).hash(&mut hasher);
+    let micros = u64::try_from(waiting.arrived.as_microsecond()).unwrap_or_default();
+    #[allow(clippy::cast_possible_truncation, reason = "twelve bits are wanted")]
+    MessageId::new(micros, hasher.finish() as u16)
+}
+
+/// Whether the message of that name is this submission's.
+fn is_stored(spool: &Spool, id: &MessageId, token: &str) -> bool {
+    spool.open_message(id).is_ok_and(|stored| stored.envelope.token == token)
+}

@@ -1,0 +1,200 @@
+//! Mail through the machine's runner: by its socket, by the drop program while it is away, with a config that cannot be read, from
+//! services without rights; and who may do what.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::process::Child;
+
+use crate::installed::{HER, HIS, Machine, can_run};
+use crate::provider::{Mail, Provider};
+use crate::wait::wait_for;
+
+const CONFIG: &str = "/etc/postrider/config.toml";
+const MAIL: &[u8] = b"Subject: hello\n\ntext\n";
+
+/// The machine with a runner's config for this provider; `more` is written behind the account's keys.
+fn machine(provider: &Provider, more: &str) -> Machine {
+    let machine = Machine::new();
+    configure(&machine, provider, more);
+    machine
+}
+
+fn configure(machine: &Machine, provider: &Provider, more: &str) {
+    let (username, password) = provider.credential();
+    secret(machine, "isp.password", password);
+    fs::write(machine.path("/etc/postrider/isp.pem"), provider.authority()).unwrap();
+    let config = format!(
+        "hostname = \"homebox.home.lan\"\norigin = \"home.lan\"\npostmaster = \"boss@isp.example\"\ngeneric = [{{ \"@home.lan\" = \"me@isp.example\" }}]\n[account.isp]\n\
+         relay = \"{}\"\nusername = \"{username}\"\npassword = {{ file = \"isp.password\" }}\ntls_ca = \"isp.pem\"\n{more}\n",
+        provider.relay()
+    );
+    fs::write(machine.path(CONFIG), config).unwrap();
+    fs::set_permissions(machine.path(CONFIG), fs::Permissions::from_mode(0o644)).unwrap();
+}
+
+fn secret(machine: &Machine, name: &str, text: &str) {
+    let path = machine.path("/etc/postrider").join(name);
+    fs::write(&path, format!("{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    chown(&path, Some(0), Some(machine.gid("postrider"))).unwrap();
+}
+
+/// The runner, started by root; killed when dropped.
+struct Runner<'m>(Child, &'m Machine);
+
+impl<'m> Runner<'m> {
+    fn start(machine: &'m Machine) -> Self {
+        let child = machine.start("root", "exec postrider run >/run/runner.log 2>&1");
+        let runner = Self(child, machine);
+        wait_for("the runner to listen", || {
+            fs::symlink_metadata(machine.path("/run/postrider/submit")).is_ok()
+                && machine.sh("his", "postrider status >/dev/null 2>&1; true", b"").code == Some(0)
+        });
+        runner
+    }
+}
+
+impl Drop for Runner<'_> {
+    fn drop(&mut self) {
+        // The child is nsenter; what it entered with ends with it only if it is told to.
+        let _ = self.1.sh("root", "pkill -9 -x postrider; rm -f /run/postrider/submit", b"");
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        if std::thread::panicking() {
+            eprintln!("the runner said:\n{}", fs::read_to_string(self.1.path("/run/runner.log")).unwrap_or_default());
+        }
+    }
+}
+
+#[test]
+fn everybodys_mail_goes_through_the_socket_under_the_senders_name() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    for login in ["his", "her", "root"] {
+        machine.sh(login, "sendmail -i friend@away.example", MAIL).good();
+    }
+    wait_for("three mails", || isp.received() == 3);
+    let froms: Vec<String> = isp.mails().iter().map(Mail::text).collect();
+    for name in ["From: His Name <me@isp.example>", "From: Her Name <me@isp.example>", "From: root <me@isp.example>"] {
+        assert!(froms.iter().any(|mail| mail.contains(name)), "{name}: {froms:?}");
+    }
+    for uid in [HIS, HER, 0] {
+        assert!(froms.iter().any(|mail| mail.contains(&format!("(postrider, from userid {uid})"))), "{uid}: {froms:?}");
+    }
+    let runner = machine.sh("root", "ps -o user= -C postrider", b"").printed;
+    assert!(runner.split_whitespace().all(|user| user.starts_with("postrid")), "never root: {runner}");
+}
+
+#[test]
+fn while_the_runner_is_away_mail_is_dropped_and_picked_up_when_it_is_back() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    machine.sh("his", "sendmail -t -i", b"To: friend@away.example\nSubject: one\n\n.\ntext\n").good();
+    machine.sh("her", "sendmail friend@away.example", MAIL).good();
+    assert_eq!(machine.dropped().len(), 2);
+    let runner = Runner::start(&machine);
+    wait_for("both mails", || isp.received() == 2);
+    wait_for("drop/ to be empty", || machine.dropped().is_empty());
+    assert!(isp.mails().iter().any(|mail| mail.text().contains("His Name")));
+    // A big one, too, that comes while the runner runs, and one while it is killed.
+    let big = [b"Subject: big\n\n".to_vec(), b"x\n".repeat(1 << 20)].concat();
+    machine.sh("his", "sendmail friend@away.example", &big).good();
+    wait_for("the big mail", || isp.received() == 3);
+    drop(runner);
+    machine.sh("his", "sendmail friend@away.example", &big).good();
+    let _runner = Runner::start(&machine);
+    wait_for("the second big mail", || isp.received() == 4);
+}
+
+#[test]
+fn a_config_that_cannot_be_read_costs_no_mail() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    fs::write(machine.path(CONFIG), "[account.isp\n").unwrap();
+    let _runner = Runner::start(&machine);
+    machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    // No set-id bit helps here: the socket must take it.
+    machine.sh("her", "exec setpriv --no-new-privs sendmail friend@away.example", MAIL).good();
+    assert_eq!(isp.received(), 0);
+    configure(&machine, &isp, "");
+    wait_for("both mails", || isp.received() == 2);
+}
+
+#[test]
+fn a_service_without_rights_gets_its_mail_out_while_the_runner_is_restarted() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let sandbox = "exec unshare --mount sh -ec 'mount -o remount,bind,ro /usr; mount -t tmpfs tmpfs /tmp; \
+                   exec setpriv --reuid=his --regid=his --clear-groups --no-new-privs sendmail friend@away.example'";
+    let sending = machine.start("root", &format!("printf 'Subject: x\\n\\nx\\n' | {sandbox}"));
+    let _runner = Runner::start(&machine);
+    let ended = sending.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    wait_for("the mail", || isp.received() == 1);
+    machine.sh("root", &format!("printf 'Subject: x\\n\\nx\\n' | {sandbox}"), b"").good();
+    wait_for("the second mail", || isp.received() == 2);
+}
+
+#[test]
+fn an_account_is_for_its_users_alone() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "users = [\"his\", \"root\"]");
+    let runner = Runner::start(&machine);
+    machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    wait_for("his mail", || isp.received() == 1);
+    let refused = machine.sh("her", "sendmail -f his@home.lan friend@away.example", MAIL);
+    assert_eq!((refused.code, refused.said.lines().count()), (Some(77), 1), "{refused:?}");
+    assert!(refused.said.contains("her may not send as <his@home.lan>"), "{refused:?}");
+    // Found later: held, and not bounced.
+    drop(runner);
+    machine.sh("her", "sendmail friend@away.example", MAIL).good();
+    let _runner = Runner::start(&machine);
+    wait_for("her mail to be held", || machine.sh("root", "mailq", b"").printed.contains("her@home.lan"));
+    wait_for("the hold", || {
+        let listed = machine.sh("root", "mailq", b"").printed;
+        listed.contains('!') && listed.contains("is not for her")
+    });
+    wait_for("the mail to postmaster", || isp.mails().iter().any(|mail| mail.to == ["boss@isp.example"]));
+    assert_eq!(isp.mails().iter().filter(|mail| mail.to == ["friend@away.example"]).count(), 1);
+    let status = machine.sh("root", "postrider status", b"");
+    assert!(status.printed.contains("held"), "{status:?}");
+}
+
+#[test]
+fn a_user_at_his_limits_costs_the_others_nothing() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[limits]\nper_minute = 3\nconnections = 4");
+    let _runner = Runner::start(&machine);
+    for _ in 0..3 {
+        machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    }
+    let over = machine.sh("his", "sendmail friend@away.example", MAIL);
+    assert_eq!((over.code, over.said.lines().count()), (Some(75), 1), "{over:?}");
+    // Stalled connections of his take none of her places; his own mail goes to drop/.
+    let stalled = "python3 -c 'import socket,time\nall=[]\nfor i in range(50):\n s=socket.socket(socket.AF_UNIX); s.connect(\"/run/postrider/submit\"); all.append(s)\ntime.sleep(60)'";
+    let mut stalled = machine.start("his", stalled);
+    machine.sh("her", "sendmail friend@away.example", MAIL).good();
+    machine.sh("root", "sendmail friend@away.example", MAIL).good();
+    wait_for("the others' mail", || isp.received() == 5);
+    let _ = stalled.kill();
+    let _ = stalled.wait();
+}
