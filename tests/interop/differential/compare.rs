@@ -9,6 +9,8 @@ use super::recorder::Transaction;
 /// A mail as the provider has it: transactions with the same content are one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Mail {
+    relay: String,
+    login: Option<(String, String)>,
     sender: String,
     recipients: Vec<String>,
     fields: Vec<Vec<u8>>,
@@ -46,7 +48,7 @@ pub fn differences(case: &Case, reference: &Run, ours: &Run) -> Vec<String> {
 /// What MAIL's parameters say of the mail must be so. They are not compared: the reference says BODY=8BITMIME by what the MIME header
 /// declares, whatever the content, and asks for SMTPUTF8 for any 8-bit header.
 fn wrong_parameters(transaction: &Transaction) -> Option<String> {
-    let Transaction { sender, recipients, parameters, data } = transaction;
+    let Transaction { sender, recipients, parameters, data, .. } = transaction;
     let says = |parameter: &str| parameters.iter().any(|given| given == parameter);
     let beyond_ascii = |address: &String| address.rsplit_once('@').is_some_and(|(local, _)| !local.is_ascii());
     let is_true = says("BODY=8BITMIME") != data.is_ascii()
@@ -55,6 +57,9 @@ fn wrong_parameters(transaction: &Transaction) -> Option<String> {
 }
 
 fn compare(case: &Case, theirs: &Mail, mine: &Mail, found: &mut Vec<String>) {
+    if (&theirs.relay, &theirs.login) != (&mine.relay, &mine.login) {
+        found.push(format!("by {} as {:?}, not by {} as {:?}", mine.relay, mine.login, theirs.relay, theirs.login));
+    }
     if theirs.sender != mine.sender {
         found.push(format!("sender <{}>, not <{}>", mine.sender, theirs.sender));
     }
@@ -88,13 +93,12 @@ fn mails(transactions: &[Transaction]) -> Vec<Mail> {
     let mut mails: Vec<Mail> = Vec::new();
     for transaction in transactions {
         let (fields, body) = message(&transaction.data);
-        let mail =
-            Mail { sender: transaction.sender.clone(), recipients: transaction.recipients.clone(), fields, body };
-        let same =
-            |other: &&mut Mail| (&other.sender, &other.fields, &other.body) == (&mail.sender, &mail.fields, &mail.body);
-        match mails.iter_mut().find(same) {
-            Some(other) => other.recipients.extend(mail.recipients),
-            None => mails.push(mail),
+        let Transaction { relay, login, sender, recipients, .. } = transaction.clone();
+        let mail = Mail { relay, login, sender, recipients: Vec::new(), fields, body };
+        let same = |other: &Mail| Mail { recipients: Vec::new(), ..other.clone() } == mail;
+        match mails.iter_mut().find(|other| same(other)) {
+            Some(other) => other.recipients.extend(recipients),
+            None => mails.push(Mail { recipients, ..mail }),
         }
     }
     for mail in &mut mails {

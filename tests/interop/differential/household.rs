@@ -1,7 +1,6 @@
-//! The machine on which both programs stand: a real Postfix set up as a null client, and postrider, with the same names, the same
-//! generic map and a recorder each as their provider. Every case is a user of its own, whose number tells the copies apart.
+//! The machine on which both programs stand: a real Postfix set up as a null client, and postrider. Every case is a user of its own,
+//! whose number tells the copies apart. What the two are set up to do is in `setups` and `moved`.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -23,32 +22,6 @@ const FIRST_USER: u32 = 30_001;
 /// How long the reference may take to empty its queue: ample, since a passing test never waits for it.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Tables and providers: name, what the provider offers, delimiter, rows of the generic map.
-type Setup = (&'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);
-
-const FULL: &[&str] = &["PIPELINING", "SIZE 10240000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"];
-const POOR: &[&str] = &["PIPELINING", "SIZE 10240000", "8BITMIME"];
-
-/// `plain` keeps the user and replaces the fictitious domain; no more is needed for any mail to leave.
-const SETUPS: [Setup; 3] = [
-    ("plain", FULL, "", &[("@home.lan", "@isp.example")]),
-    (
-        "generic",
-        FULL,
-        "+",
-        &[
-            ("his@home.lan", "hisaccount@isp.example"),
-            ("her", "heraccount@herisp.example"),
-            ("cam+garden@home.lan", "garden@isp.example"),
-            ("moved@away.example", "@there.example"),
-            ("bare@home.lan", "bareword"),
-            ("bareword", "never.asked@isp.example"),
-            ("@home.lan", "hisaccount+local@isp.example"),
-        ],
-    ),
-    ("poor", POOR, "", &[("@home.lan", "@isp.example")]),
-];
-
 /// What one program made of a case.
 #[derive(Debug, Clone, Default)]
 pub struct Run {
@@ -69,32 +42,30 @@ pub struct Household {
 }
 
 impl Household {
-    /// Starts one for these cases.
-    pub fn start(setup: &str, cases: &[&Case]) -> Self {
-        let (_, offers, delimiter, rows) =
-            SETUPS.iter().find(|(name, ..)| *name == setup).unwrap_or_else(|| panic!("no set-up {setup}"));
+    /// Its folder with the cases' people and what they type in.
+    pub fn folder(cases: &[&Case]) -> TempDir {
         // Hundreds of messages, each synced by both programs: in memory, where there is such a place.
         let memory = Path::new("/dev/shm");
         let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         let folder = tempfile::Builder::new().prefix("interop-differential-").tempdir_in(place).unwrap();
         let root = folder.path();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
-        let (reference, ours) = (Recorder::start(offers), Recorder::start(offers));
         people(root, cases);
-        null_client(root, reference.port, delimiter, rows);
         for (at, case) in cases.iter().enumerate() {
-            let user = user(at);
-            let home = home(root, user);
-            fs::create_dir_all(home.join("spool")).unwrap();
-            fs::write(home.join("config.toml"), config(&home, ours.port, delimiter, rows)).unwrap();
-            fs::write(home.join("stdin"), &case.stdin).unwrap();
-            for path in [&home, &home.join("spool"), &home.join("config.toml"), &home.join("stdin")] {
-                chown(path, Some(user), Some(user)).unwrap();
-            }
+            fs::create_dir_all(home(root, user(at))).unwrap();
+            own(root, at, "stdin", &case.stdin);
         }
-        let programs = [env!("CARGO_BIN_EXE_postrider"), env!("CARGO_BIN_EXE_sendmail")];
-        let namespace = Namespace::new(MOUNTS, &[root.to_str().unwrap(), programs[0], programs[1]]);
+        folder
+    }
+
+    /// Its parts, set up.
+    pub fn of(namespace: Namespace, folder: TempDir, reference: Recorder, ours: Recorder) -> Self {
         Self { namespace, folder, reference, ours }
+    }
+
+    /// Where the user of the case at that place has all that is his.
+    pub fn home(root: &Path, at: usize) -> PathBuf {
+        home(root, user(at))
     }
 
     /// Runs all cases through the reference.
@@ -129,7 +100,7 @@ impl Household {
     fn command(&self, at: usize, program: &str) -> Command {
         let user = user(at).to_string();
         let mut command = Command::new("nsenter");
-        command.args(["--target", &self.namespace.init().to_string(), "--mount", "--pid", "--wd=/", "--"]);
+        command.args(["--target", &self.namespace.init().to_string(), "--mount", "--net", "--pid", "--wd=/", "--"]);
         command.args(["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups", "--", program]);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TZ", "UTC");
         command.env("POSTRIDER_CONFIG", home(self.folder.path(), user.parse().unwrap()).join("config.toml"));
@@ -174,6 +145,20 @@ impl Household {
     }
 }
 
+/// A file of the user at that place.
+pub fn own(root: &Path, at: usize, name: &str, content: &[u8]) {
+    let user = user(at);
+    let home = home(root, user);
+    let path = home.join(name);
+    let folder = path.parent().unwrap();
+    fs::create_dir_all(folder).unwrap();
+    fs::write(&path, content).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    for path in [&home, folder, &path] {
+        chown(path, Some(user), Some(user)).unwrap();
+    }
+}
+
 /// Some at a time: most of the time goes into waiting.
 fn each(cases: &[&Case], run: impl Fn(usize, &Case) -> Run + Sync) -> Vec<Run> {
     const LANES: usize = 6;
@@ -204,22 +189,6 @@ fn sorted_out(mut runs: Vec<Run>, transactions: Vec<Transaction>) -> Vec<Run> {
     runs
 }
 
-/// What makes the mounts and starts the reference; $1 is a folder of ours, $2 and $3 are our programs.
-const MOUNTS: &str = r#"
-    fresh() { mkdir -p "$1"; mount -t tmpfs -o mode=755 tmpfs "$1"; }
-    touch "$1/postrider" "$1/sendmail"
-    mount --bind "$2" "$1/postrider"
-    mount --bind "$3" "$1/sendmail"
-    mount --bind "$1/passwd" /etc/passwd
-    cp -a /etc/postfix/. "$1/postfix.d/"
-    cp "$1/main.cf" "$1/master.cf" "$1/generic" "$1/postfix.d/"
-    mount --bind "$1/postfix.d" /etc/postfix
-    for folder in /var/spool /var/lib/postfix /var/log; do fresh "$folder"; done
-    chown postfix /var/lib/postfix
-    mkdir -p /var/spool/postfix
-    postfix start >"$1/postfix.out" 2>&1 || { cat "$1/postfix.out" /var/log/maillog; exit 1; }
-"#;
-
 fn user(at: usize) -> u32 {
     FIRST_USER + u32::try_from(at).unwrap()
 }
@@ -237,39 +206,6 @@ fn people(root: &Path, cases: &[&Case]) {
         let Case { login, gecos, .. } = case;
         writeln!(passwd, "{login}:x:{user}:{user}:{gecos}:{}:/bin/sh", home.display()).unwrap();
     }
-}
-
-fn null_client(root: &Path, port: u16, delimiter: &str, rows: &[(&str, &str)]) {
-    let main = format!(
-        "compatibility_level = 3.6\nmaillog_file = /var/log/maillog\nmyhostname = homebox.home.lan\nmydomain = home.lan\n\
-         myorigin = $mydomain\nmydestination =\nalias_maps =\nalias_database =\ninet_interfaces = loopback-only\n\
-         inet_protocols = ipv4\nrelayhost = [127.0.0.1]:{port}\nsmtp_generic_maps = texthash:/etc/postfix/generic\n\
-         recipient_delimiter = {delimiter}\nin_flow_delay = 0\nsmtp_tls_security_level = none\n"
-    );
-    let master = "pickup unix n - n 60 1 pickup\ncleanup unix n - n - 0 cleanup\nqmgr unix n - n 300 1 qmgr\n\
-                  rewrite unix - - n - - trivial-rewrite\nbounce unix - - n - 0 bounce\ndefer unix - - n - 0 bounce\n\
-                  trace unix - - n - 0 bounce\nverify unix - - n - 1 verify\nflush unix n - n 1000? 0 flush\n\
-                  proxymap unix - - n - - proxymap\nsmtp unix - - n - - smtp\nshowq unix n - n - - showq\n\
-                  error unix - - n - - error\nretry unix - - n - - error\nlocal unix - n n - - local\n\
-                  anvil unix - - n - 1 anvil\npostlog unix-dgram n - n - 1 postlogd\n";
-    let rows = rows.iter().fold(String::new(), |mut text, (key, value)| {
-        writeln!(text, "{key} {value}").unwrap();
-        text
-    });
-    for (name, text) in [("main.cf", main.as_str()), ("master.cf", master), ("generic", &rows)] {
-        fs::write(root.join(name), text).unwrap();
-    }
-    fs::create_dir(root.join("postfix.d")).unwrap();
-}
-
-fn config(home: &Path, port: u16, delimiter: &str, rows: &[(&str, &str)]) -> String {
-    let rows: Vec<String> = rows.iter().map(|(key, value)| format!("{key:?} = {value:?}")).collect();
-    format!(
-        "hostname = \"homebox.home.lan\"\norigin = \"home.lan\"\ndelivery = \"queue\"\nspool = \"{}\"\n\
-         recipient_delimiter = {delimiter:?}\ngeneric = [{{ {} }}]\n[account.provider]\nrelay = \"[127.0.0.1]:{port}\"\ntls = \"none\"\n",
-        home.join("spool").display(),
-        rows.join(", ")
-    )
 }
 
 /// Files below a folder.

@@ -5,14 +5,17 @@ mod address_field;
 mod case;
 mod compare;
 mod household;
+mod internet;
+mod moved;
 mod recorder;
+mod setups;
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use crate::need;
 use case::Case;
-use household::{Household, Run};
+use household::Run;
 
 /// Each file has cases of one kind.
 const FILES: [(&str, &str); 8] = [
@@ -50,19 +53,24 @@ fn what_reaches_the_provider_is_what_postfix_would_have_sent() {
     let (mut faults, mut explained) = (String::new(), 0);
     for setup in setups {
         let cases: Vec<&Case> = cases.iter().filter(|case| case.setup == setup).collect();
-        let household = Household::start(setup, &cases);
+        let household = setups::household(setup, &cases);
         let (theirs, ours) = std::thread::scope(|scope| {
             let theirs = scope.spawn(|| household.reference(&cases));
             let ours = household.ours(&cases);
             (theirs.join().unwrap(), ours)
         });
-        for ((case, theirs), ours) in cases.iter().zip(&theirs).zip(&ours) {
-            explained += usize::from(case.explained.is_some());
-            judge(case, theirs, ours, &mut faults);
-        }
+        explained += judge_all(&cases, &theirs, &ours, &mut faults);
     }
     eprintln!("{} cases, {explained} of them explained", cases.len());
     assert!(faults.is_empty(), "ours, not Postfix's:\n{faults}");
+}
+
+/// How many of them are explained.
+fn judge_all(cases: &[&Case], theirs: &[Run], ours: &[Run], faults: &mut String) -> usize {
+    for ((case, theirs), ours) in cases.iter().zip(theirs).zip(ours) {
+        judge(case, theirs, ours, faults);
+    }
+    cases.iter().filter(|case| case.explained.is_some()).count()
 }
 
 fn judge(case: &Case, theirs: &Run, ours: &Run, faults: &mut String) {
