@@ -74,9 +74,11 @@ fn full_name(gecos: &str, login: &str) -> String {
 
 /// Whether environment variables may steer this process: real and effective ids are the same, and
 /// the kernel did not start it with more rights than its caller has (`AT_SECURE`, getauxval(3)).
+/// Looked up once.
 #[must_use]
 pub fn environment_is_trusted() -> bool {
-    Uid::current() == Uid::effective() && Gid::current() == Gid::effective() && !at_secure()
+    static TRUSTED: OnceLock<bool> = OnceLock::new();
+    *TRUSTED.get_or_init(|| Uid::current() == Uid::effective() && Gid::current() == Gid::effective() && !at_secure())
 }
 
 /// A program that gained rights at its start may not read its own /proc files: what is there but
