@@ -146,7 +146,7 @@ pub fn deleted(id: impl Display) {
     line("postsuper", format_args!("Deleted: 1 message"));
 }
 
-/// Somebody brought it back from failed/.
+/// Somebody brought it back from failed/, or had its recipients looked up again.
 pub fn brought_back(id: impl Display) {
     line("postsuper", format_args!("{id}: requeued"));
     line("postsuper", format_args!("Requeued: 1 message"));

@@ -1334,7 +1334,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__queue__subcmd__retry)
-            opts="-h --account --sender --recipient --older --all --json --config --help"
+            opts="-h --account --sender --recipient --older --all --json --readmit --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -46,7 +46,7 @@ pub fn run(config: &Config, change: Change, which: &Which, format: Format) -> Re
         if let TryLock::Taken(lock) = RunnerLock::try_take(&spool)? {
             let exit = alone(config, &spool, change, &selection, format)?;
             drop(lock);
-            if matches!(change, Change::Release | Change::Retry) {
+            if matches!(change, Change::Release | Change::Retry | Change::Readmit) {
                 hand_over::leave_runner_for_rest(config, &spool);
             }
             return Ok(exit);

@@ -52,7 +52,14 @@ pub enum Command {
     /// Delete messages: nobody is told, the history has them as deleted
     Delete(Chosen),
     /// Make messages due now; those of failed/ come back to the queue
-    Retry(Chosen),
+    Retry {
+        /// Which messages, and how what became of them is told.
+        #[command(flatten)]
+        chosen: Chosen,
+        /// Apply canonical, virtual and aliases again, to recipients that wait
+        #[arg(long)]
+        readmit: bool,
+    },
 }
 
 /// Messages to change.
@@ -140,7 +147,8 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Hold(chosen) => return changed(config, Change::Hold, chosen),
         Command::Release(chosen) => return changed(config, Change::Release, chosen),
         Command::Delete(chosen) => return changed(config, Change::Delete, chosen),
-        Command::Retry(chosen) => return changed(config, Change::Retry, chosen),
+        Command::Retry { chosen, readmit: false } => return changed(config, Change::Retry, chosen),
+        Command::Retry { chosen, readmit: true } => return changed(config, Change::Readmit, chosen),
         Command::List { failed: true, json, .. } => list_failed(spool.as_ref(), Format::chosen(*json), out),
         Command::List { which, failed: false, json } => {
             let selection = which.selection(config)?;
@@ -188,8 +196,9 @@ struct Entry {
 
 impl Entry {
     fn read(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
-        let envelope = spool.open_message(id)?.envelope;
+        let mut envelope = spool.open_message(id)?.envelope;
         let state = Journal::peek(spool, id, envelope.recipients.len())?;
+        envelope.join(&state);
         if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self::of(envelope, state)) }
     }
 
@@ -203,7 +212,8 @@ impl Entry {
         let mut indices = self.state.pending();
         if indices.is_empty() {
             let is_owed = |outcome: &Option<Outcome>| outcome.as_ref().is_none_or(|o| o.status != Status::Delivered);
-            let owed = self.state.outcomes.iter().enumerate().filter(|(_, outcome)| is_owed(outcome));
+            let owed = self.state.outcomes.iter().zip(&self.state.replaced).enumerate();
+            let owed = owed.filter(|(_, (outcome, replaced))| is_owed(outcome) && !**replaced);
             indices.extend(owed.map(|(index, _)| index));
         }
         let outcome = |index: usize| self.state.outcomes.get(index).and_then(Option::as_ref);

@@ -17,6 +17,7 @@ use crate::events;
 use crate::spool::history;
 use crate::spool::journal::{Journal, Line};
 use crate::spool::{MessageId, SpoolError, Stored};
+use crate::submit::readmit;
 
 /// What is to be done with messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub enum Change {
     Delete,
     /// Due now; what was set aside in failed/ comes back.
     Retry,
+    /// The same, and the tables of arrival are applied again to recipients that wait.
+    Readmit,
 }
 
 impl Change {
@@ -41,6 +44,7 @@ impl Change {
             Self::Release => "released",
             Self::Delete => "deleted",
             Self::Retry => "due now",
+            Self::Readmit => "readmitted and due now",
         }
     }
 }
@@ -69,7 +73,7 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
     let may_be_failed = match change {
         Change::Hold | Change::Release => false,
         Change::Delete => !selection.ids.is_empty(),
-        Change::Retry => !selection.is_all(),
+        Change::Retry | Change::Readmit => !selection.is_all(),
     };
     if may_be_failed {
         for id in settings.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
@@ -82,12 +86,13 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
 
 /// Changes one message that nobody works on. The caller holds the lock.
 pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
-    let stored = match settings.spool.open_message(id) {
+    let mut stored = match settings.spool.open_message(id) {
         Ok(stored) => stored,
         Err(SpoolError::Gone(_)) => return apply_to_failed(settings, change, id),
         Err(error) => return Err(error),
     };
     let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+    stored.envelope.join(journal.state());
     let now = Timestamp::now();
     match (change, journal.state().held) {
         (Change::Hold, true) | (Change::Release, false) => Ok(Changed::WasSo),
@@ -101,8 +106,15 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
             events::released(id);
             Ok(Changed::Yes)
         }
-        (Change::Retry, true) => Ok(Changed::No("it is held: `postrider queue release` lets it go".to_owned())),
+        (Change::Retry | Change::Readmit, true) => {
+            Ok(Changed::No("it is held: `postrider queue release` lets it go".to_owned()))
+        }
         (Change::Retry, false) => journal.append(now, &[Line::Next(now)]).map(|()| Changed::Yes),
+        (Change::Readmit, false) => {
+            let changed = readmit(settings, &stored, &mut journal)?;
+            events::brought_back(id);
+            Ok(changed)
+        }
         (Change::Delete, _) => {
             history::append(&settings.spool, &settle::deleted(&stored, journal.state(), now))?;
             journal.append(now, &[Line::Done])?;
@@ -114,26 +126,45 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
 }
 
 fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
-    let stored = settings.spool.open_failed(id)?;
+    let mut stored = settings.spool.open_failed(id)?;
     let now = Timestamp::now();
     match change {
         Change::Hold | Change::Release => Err(SpoolError::Gone(id.clone())),
         Change::Delete => {
             let state = Journal::peek_failed(&settings.spool, id, stored.envelope.recipients.len())?;
+            stored.envelope.join(&state);
             history::append(&settings.spool, &settle::deleted(&stored, &state, now))?;
             settings.spool.remove_failed(id)?;
             events::deleted(id);
             Ok(Changed::Yes)
         }
-        Change::Retry => {
+        Change::Retry | Change::Readmit => {
             stored.verify()?;
             settings.spool.bring_back(id)?;
             let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
             journal.append(now, &[Line::Retry])?;
+            stored.envelope.join(journal.state());
             events::brought_back(id);
-            Ok(Changed::Yes)
+            match change {
+                Change::Readmit => readmit(settings, &stored, &mut journal),
+                _ => Ok(Changed::Yes),
+            }
         }
     }
+}
+
+/// Makes it due, for whom the tables of arrival name today in place of those who wait.
+fn readmit(settings: &Settings, stored: &Stored, journal: &mut Journal) -> Result<Changed, SpoolError> {
+    let now = Timestamp::now();
+    let readmitted = match readmit::readmit(&settings.config, &stored.envelope.recipients, &journal.state().pending()) {
+        Ok(readmitted) => readmitted,
+        Err(fault) => return Ok(Changed::No(fault.to_string())),
+    };
+    // Who is added comes first: of lines that a crash cuts off, a recipient too many costs less than one too few.
+    let added = readmitted.added.into_iter().map(Line::Added);
+    let lines: Vec<Line> =
+        added.chain(readmitted.replaced.into_iter().map(Line::Replaced)).chain([Line::Next(now)]).collect();
+    journal.append(now, &lines).map(|()| Changed::Yes)
 }
 
 impl Engine {
@@ -165,6 +196,11 @@ impl Engine {
                 self.strike_off(id);
             }
             Change::Hold | Change::Delete => {}
+            Change::Readmit => {
+                // Scheduled by what it was before: its recipients may go another way now.
+                self.schedule.forget(id);
+                self.take_in(id.clone());
+            }
             Change::Release | Change::Retry => {
                 self.take_in(id.clone());
                 self.schedule.hurry(id, self.now());

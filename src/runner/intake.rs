@@ -169,11 +169,12 @@ impl Engine {
 type Read = Result<(Envelope, State), SpoolError>;
 
 fn read(settings: &Settings, id: &MessageId, trail: Trail) -> Read {
-    let envelope = settings.spool.open_message(id)?.envelope;
+    let mut envelope = settings.spool.open_message(id)?.envelope;
     let state = match trail {
         Trail::Journal => Journal::peek(&settings.spool, id, envelope.recipients.len())?,
         Trail::None => State::new(envelope.recipients.len()),
     };
+    envelope.join(&state);
     Ok((envelope, state))
 }
 

@@ -104,9 +104,10 @@ pub fn owes(settings: &Settings, envelope: &Envelope, state: &State) -> Option<O
 
 /// What a digest to this address says about the message; nothing where nothing is owed to it (any more).
 pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option<String>, SpoolError> {
-    let stored = settings.spool.open_message(id)?;
+    let mut stored = settings.spool.open_message(id)?;
+    let journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+    stored.envelope.join(journal.state());
     let original = &stored.envelope;
-    let journal = Journal::open(&settings.spool, id, original.recipients.len())?;
     let desk = Desk { settings, stored: &stored, journal, now: Timestamp::now() };
     let state = desk.journal.state();
     if state.held || state.done || state.owed.is_empty() {

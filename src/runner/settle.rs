@@ -280,8 +280,7 @@ fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>) -> Result<(), SpoolE
 pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
     let mut record = record(stored, state, now);
     record.recipients = Vec::new();
-    for (recipient, outcome) in stored.envelope.recipients.iter().zip(&state.outcomes) {
-        let last = outcome.as_ref();
+    for (recipient, last) in state.each(&stored.envelope.recipients) {
         let kept = last.filter(|o| matches!(o.status, Status::Delivered | Status::Refused)).map(|o| o.status.into());
         record.recipients.push(Finished {
             address: recipient.address.to_string(),
@@ -298,8 +297,8 @@ pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
 fn record(stored: &Stored, state: &State, now: Timestamp) -> Record {
     let envelope = &stored.envelope;
     let header = letter::stored_header(stored).unwrap_or_default();
-    let recipients = envelope.recipients.iter().zip(&state.outcomes).filter_map(|(recipient, outcome)| {
-        let outcome = outcome.as_ref()?;
+    let recipients = state.each(&envelope.recipients).filter_map(|(recipient, outcome)| {
+        let outcome = outcome?;
         Some(Finished {
             address: recipient.address.to_string(),
             relay: outcome.relay.clone(),

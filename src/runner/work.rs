@@ -315,9 +315,10 @@ fn unreadable(desk: &Desk<'_>, error: std::io::Error) -> SpoolError {
 }
 
 fn open(settings: &Settings, id: &MessageId) -> Result<(Stored, Journal), SpoolError> {
-    let stored = settings.spool.open_message(id)?;
+    let mut stored = settings.spool.open_message(id)?;
     stored.verify()?;
     let journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+    stored.envelope.join(journal.state());
     Ok((stored, journal))
 }
 

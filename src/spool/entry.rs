@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpoolError;
 use super::id::MessageId;
+use super::state::State;
 use crate::mail::address::{Address, Mailbox, ReversePath};
 
 /// One recipient of the envelope.
@@ -119,6 +120,11 @@ impl Recipient {
 }
 
 impl Envelope {
+    /// Takes in the recipients that the journal adds: outcomes are numbered through both.
+    pub fn join(&mut self, state: &State) {
+        self.recipients.extend(state.added.iter().cloned());
+    }
+
     /// Of a mail for which nothing special is asked. `body`, `size` and `crc32` are filled in when it is stored.
     #[must_use]
     pub fn mail(id: MessageId, arrived: Timestamp, sender: ReversePath, recipients: Vec<Recipient>) -> Self {

@@ -11,11 +11,14 @@ use postrider_drop::durable::Durable;
 use rustix::fs::OFlags;
 
 use super::SpoolError;
+use super::entry::Recipient;
 use super::id::MessageId;
 use super::line::{self, MAX_LINE, NoLine};
 use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use crate::mail::outcome::{Outcome, Status};
+
+pub use super::state::State;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,76 +51,16 @@ pub enum Line {
     Returned(MessageId),
     /// A delay notice with this id is stored.
     Warned(MessageId),
+    /// One recipient more, named by the tables of another day (`queue retry --readmit`); its index is the next one.
+    Added(Recipient),
+    /// Nobody is to get it under this index any more: the tables of another day name others.
+    Replaced(usize),
     /// The report on what this attempt refused (0: of the delay) goes into a digest.
     Owed(u32),
     /// A digest with this id is stored; of what was owed nothing is any more.
     Digest(MessageId),
     /// Finished; the message leaves.
     Done,
-}
-
-/// What the journal says so far.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct State {
-    /// Attempts begun.
-    pub attempts: u32,
-    /// Attempts that brought at least one outcome line with a reply to MAIL, RCPT or content.
-    pub heard: u32,
-    /// The account of the last attempt.
-    pub account: Option<String>,
-    /// The last outcome per recipient (index in the envelope).
-    pub outcomes: Vec<Option<Outcome>>,
-    /// Per recipient: the number of the attempt that brought its last outcome (0: none yet).
-    pub attempt_of: Vec<u32>,
-    /// When a row of outcomes began that a 5xx deferred (sender or account trouble); any other outcome ends it.
-    pub grace_from: Option<Timestamp>,
-    /// Per recipient: how often `unknown`.
-    pub unknowns: Vec<u32>,
-    /// Not before.
-    pub next: Option<Timestamp>,
-    /// Held.
-    pub held: bool,
-    /// Bounces stored.
-    pub returned: Vec<MessageId>,
-    /// Whether the delay notice was stored.
-    pub warned: bool,
-    /// Attempts whose report is to go into a digest (0: the delay notice).
-    pub owed: Vec<u32>,
-    /// Attempts whose report is in a digest that is stored.
-    pub digested: Vec<u32>,
-    /// Finished.
-    pub done: bool,
-    /// Since when only account, relay or tables stood in its way; a real attempt ends it.
-    pub blocked_from: Option<Timestamp>,
-}
-
-impl State {
-    /// Nothing happened yet to this many recipients.
-    #[must_use]
-    pub fn new(recipients: usize) -> Self {
-        Self {
-            outcomes: vec![None; recipients],
-            attempt_of: vec![0; recipients],
-            unknowns: vec![0; recipients],
-            ..Self::default()
-        }
-    }
-
-    /// Indices of recipients without a final outcome (never tried, deferred or unknown).
-    #[must_use]
-    pub fn pending(&self) -> Vec<usize> {
-        let is_open = |outcome: &Option<Outcome>| match outcome.as_ref().map(|outcome| outcome.status) {
-            None | Some(Status::Deferred | Status::Unknown) => true,
-            Some(Status::Delivered | Status::Refused) => false,
-        };
-        self.outcomes.iter().enumerate().filter(|(_, outcome)| is_open(outcome)).map(|(index, _)| index).collect()
-    }
-
-    /// Whether nothing is left to do but to name it in a digest.
-    #[must_use]
-    pub fn waits_for_digest(&self) -> bool {
-        !self.done && !self.owed.is_empty() && self.pending().is_empty()
-    }
 }
 
 /// The state, and what is needed to carry it on.
@@ -197,6 +140,15 @@ impl Replay {
                 self.attempt = None;
             }
             Line::Returned(id) => state.returned.push(id.clone()),
+            Line::Added(recipient) => state.add(recipient.clone()),
+            Line::Replaced(recipient) => {
+                let (Some(replaced), Some(last)) =
+                    (state.replaced.get_mut(*recipient), state.outcomes.get_mut(*recipient))
+                else {
+                    return Err(format!("it replaces recipient {recipient}, whom the envelope has not"));
+                };
+                (*replaced, *last) = (true, None);
+            }
             Line::Warned(_) => state.warned = true,
             Line::Owed(attempt) => {
                 state.owed.push(*attempt);
@@ -366,8 +318,10 @@ impl Journal {
     fn encode(&self, at: Timestamp, lines: &[Line]) -> Result<Vec<Vec<u8>>, SpoolError> {
         let refused = |what| SpoolError::damaged(self.spool.journal_path(&self.id), what);
         let encode = |line: &Line| match line {
-            Line::Outcome { recipient, .. } if *recipient >= self.state().outcomes.len() => {
-                Err(refused(format!("no outcome can be added for recipient {recipient}, whom the envelope has not")))
+            Line::Outcome { recipient, .. } | Line::Replaced(recipient)
+                if *recipient >= self.state().outcomes.len() =>
+            {
+                Err(refused(format!("nothing can be recorded of recipient {recipient}, whom the envelope has not")))
             }
             _ => line::encode(at, line).map_err(|error| refused(error.to_string())),
         };

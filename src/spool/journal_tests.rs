@@ -6,6 +6,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mail::address::{Address, Mailbox};
 use crate::mail::outcome::{Enhanced, Teller};
 
 fn spool() -> (tempfile::TempDir, Spool) {
@@ -58,8 +59,36 @@ fn every_line() -> Vec<Line> {
         Line::Release,
         Line::Returned(MessageId::new(2, 0)),
         Line::Warned(MessageId::new(3, 0)),
+        Line::Added(recipient("carol@x.example")),
+        Line::Replaced(1),
         Line::Done,
     ]
+}
+
+fn recipient(address: &str) -> Recipient {
+    Recipient::new(Mailbox::Valid(Address::parse(address).unwrap()), "root".to_owned())
+}
+
+#[test]
+fn who_is_added_waits_and_who_is_replaced_does_not() {
+    let (_dir, spool) = spool();
+    let mut journal = Journal::open(&spool, &id(), 2).unwrap();
+    journal
+        .append(now(), &[attempt(1), outcome(0, Status::Delivered, Some(250)), outcome(1, Status::Unknown, None)])
+        .unwrap();
+    journal.append(now(), &[Line::Added(recipient("carol@x.example")), Line::Replaced(1)]).unwrap();
+    assert!(journal.append(now(), &[Line::Replaced(3)]).is_err());
+    let mut journal = Journal::open(&spool, &id(), 2).unwrap();
+    assert_eq!(journal.state().pending(), [2]);
+    journal.append(now(), &[attempt(2), outcome(2, Status::Deferred, Some(450))]).unwrap();
+    let state = Journal::peek(&spool, &id(), 2).unwrap();
+    let all = [recipient("a@x.example"), recipient("b@x.example"), state.added[0].clone()];
+    let shown: Vec<_> =
+        state.each(&all).map(|(one, outcome)| (one.address.to_string(), outcome.unwrap().status)).collect();
+    assert_eq!(
+        shown,
+        [("a@x.example".to_owned(), Status::Delivered), ("carol@x.example".to_owned(), Status::Deferred)]
+    );
 }
 
 fn written(lines: &[Line]) -> (tempfile::TempDir, Spool, Vec<u8>) {

@@ -9,6 +9,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::entry::Recipient;
 use super::id::MessageId;
 use super::journal::Line;
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
@@ -53,6 +54,8 @@ enum Event {
     Retry(True),
     Returned(MessageId),
     Warned(MessageId),
+    Added(Recipient),
+    Replaced(usize),
     Owed(u32),
     Digest(MessageId),
     Done(True),
@@ -138,6 +141,8 @@ fn event(line: &Line) -> Event {
         Line::Retry => Event::Retry(True),
         Line::Returned(id) => Event::Returned(id.clone()),
         Line::Warned(id) => Event::Warned(id.clone()),
+        Line::Added(recipient) => Event::Added(recipient.clone()),
+        Line::Replaced(recipient) => Event::Replaced(*recipient),
         Line::Owed(attempt) => Event::Owed(*attempt),
         Line::Digest(id) => Event::Digest(id.clone()),
         Line::Done => Event::Done(True),
@@ -158,6 +163,8 @@ fn line(event: Event) -> Result<Line, String> {
         Event::Retry(True) => Line::Retry,
         Event::Returned(id) => Line::Returned(id),
         Event::Warned(id) => Line::Warned(id),
+        Event::Added(recipient) => Line::Added(recipient),
+        Event::Replaced(recipient) => Line::Replaced(recipient),
         Event::Owed(attempt) => Line::Owed(attempt),
         Event::Digest(id) => Line::Digest(id),
         Event::Done(True) => Line::Done,

@@ -11,6 +11,7 @@ mod line;
 pub mod lock;
 pub mod queue;
 mod replace;
+mod state;
 pub mod state_file;
 pub mod store;
 pub mod time;

@@ -85,7 +85,7 @@ impl Occasion<'_> {
         let mut seen = HashSet::new();
         let mut recipients = Vec::new();
         for one in given {
-            for recipient in self.rewritten(one)? {
+            for recipient in rewritten(&self.arrival, one)? {
                 if seen.insert((one.text.to_lowercase(), recipient.address.to_string().to_lowercase())) {
                     recipients.push(recipient);
                 }
@@ -96,23 +96,6 @@ impl Occasion<'_> {
         } else {
             Err(EnvelopeError::NoUsableRecipient(first.text.clone()))
         }
-    }
-
-    /// Whom one given recipient stands for.
-    fn rewritten(&self, given: &Given) -> Result<Vec<Recipient>, TableFault> {
-        let recipient = |address, refused| Recipient { refused, ..Recipient::new(address, given.text.clone()) };
-        Ok(match given.spec.qualify(&self.config.origin) {
-            None => Vec::new(),
-            Some(Mailbox::Valid(address)) => {
-                let (destinations, _) = self.arrival.recipient(&address)?;
-                let recipients = destinations.into_iter().map(|destination| match destination {
-                    Destination::Address(address) => recipient(Mailbox::Valid(address), None),
-                    Destination::Refused(address, why) => recipient(Mailbox::Valid(address), Some(why)),
-                });
-                recipients.collect()
-            }
-            Some(invalid) => vec![recipient(invalid, None)],
-        })
     }
 
     /// The header as stored, in CRLF lines: addresses completed and rewritten; Bcc and the like dropped; Received
@@ -186,6 +169,23 @@ impl Occasion<'_> {
             stamp::date(self.now)
         )
     }
+}
+
+/// Whom one given recipient stands for.
+pub(super) fn rewritten(arrival: &Arrival<'_>, given: &Given) -> Result<Vec<Recipient>, TableFault> {
+    let recipient = |address, refused| Recipient { refused, ..Recipient::new(address, given.text.clone()) };
+    Ok(match given.spec.qualify(&arrival.config.origin) {
+        None => Vec::new(),
+        Some(Mailbox::Valid(address)) => {
+            let (destinations, _) = arrival.recipient(&address)?;
+            let recipients = destinations.into_iter().map(|destination| match destination {
+                Destination::Address(address) => recipient(Mailbox::Valid(address), None),
+                Destination::Refused(address, why) => recipient(Mailbox::Valid(address), Some(why)),
+            });
+            recipients.collect()
+        }
+        Some(invalid) => vec![recipient(invalid, None)],
+    })
 }
 
 /// Fields that no message keeps.

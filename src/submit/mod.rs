@@ -13,6 +13,7 @@ pub mod input;
 mod kept;
 pub mod mail_back;
 pub mod pickup;
+pub mod readmit;
 pub mod recipients;
 pub mod serve;
 pub mod submission;

@@ -115,7 +115,7 @@ fn kind_word(kind: Kind) -> &'static str {
 
 fn recipients(entry: &Entry, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "Recipients:")?;
-    for (recipient, outcome) in entry.envelope.recipients.iter().zip(&entry.state.outcomes) {
+    for (recipient, outcome) in entry.state.each(&entry.envelope.recipients) {
         let address = recipient.address.to_string();
         let given = if recipient.given == address { String::new() } else { format!(" (given as {})", recipient.given) };
         let outcome = match outcome {
@@ -140,19 +140,25 @@ fn journal(entry: &Entry, lines: &[(Timestamp, Line)], out: &mut impl Write) -> 
     if !lines.is_empty() {
         writeln!(out, "Journal:")?;
     }
+    let address = |recipient: usize| {
+        let address = entry.envelope.recipients.get(recipient).map(|r| r.address.to_string());
+        address.unwrap_or_else(|| format!("recipient {recipient}"))
+    };
     for (at, line) in lines {
         let what = match line {
             Line::Attempt { number, account, relay } => format!("attempt {number}, account {account}, relay {relay}"),
             Line::Outcome { recipient, outcome } => {
-                let address = entry.envelope.recipients.get(*recipient).map(|r| r.address.to_string());
-                let address = address.unwrap_or_else(|| format!("recipient {recipient}"));
-                format!("{address}: {}: {}", status_word(outcome.status), reason(outcome))
+                format!("{}: {}: {}", address(*recipient), status_word(outcome.status), reason(outcome))
             }
             Line::Next(at) => format!("next attempt not before {}", local(*at)),
             Line::Hold => "held".to_owned(),
             Line::Release => "released".to_owned(),
             Line::Retry => "brought back from failed/".to_owned(),
             Line::Returned(id) => format!("returned to the sender in message {id}"),
+            Line::Added(recipient) => {
+                format!("{} stands for {} now, by the tables of then", recipient.address, recipient.given)
+            }
+            Line::Replaced(recipient) => format!("{} is replaced", address(*recipient)),
             Line::Warned(id) => format!("the sender was told of the delay in message {id}"),
             Line::Owed(0) => "the sender is to be told of the delay in a digest".to_owned(),
             Line::Owed(_) => "to be returned to the sender in a digest".to_owned(),

@@ -16,6 +16,7 @@ mod modes;
 mod oddities;
 mod operating;
 mod pipe;
+mod readmit;
 mod recorded;
 mod refusal;
 mod runner;
