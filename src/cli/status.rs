@@ -5,12 +5,13 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
-use crate::config::Config;
+use crate::config::{Config, TableSet};
+use crate::deliver::plan::{self, NoPlan};
 use crate::runner::clock::Clock;
 use crate::spool::health::{self, Trouble};
 use crate::spool::journal::Journal;
 use crate::spool::lock::{RunnerLock, TryLock};
-use crate::spool::{MessageId, Spool, SpoolError};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -19,6 +20,7 @@ struct Found {
     held: usize,
     late: usize,
     damaged: usize,
+    homeless: usize,
     oldest: Duration,
     failed: usize,
     runner: bool,
@@ -56,12 +58,14 @@ fn look(config: &Config, spool: &Spool) -> Result<Found, SpoolError> {
         found.stuck |= sick.trouble != Trouble::Relay;
         found.troubles.push(format!("account {account}: {}", sick.reason));
     }
+    let generic = TableSet::load("generic", &config.generic);
     for id in spool.ids()? {
         match state(spool, &id) {
             Ok((_, true)) => found.held += 1,
-            Ok((arrived, false)) => {
-                let age = clock.age(arrived);
+            Ok((envelope, false)) => {
+                let age = clock.age(envelope.arrived);
                 found.waiting += 1;
+                found.homeless += usize::from(is_homeless(config, &generic, &envelope));
                 found.late += usize::from(age >= config.queue.warn_after);
                 found.oldest = found.oldest.max(age);
             }
@@ -72,16 +76,21 @@ fn look(config: &Config, spool: &Spool) -> Result<Found, SpoolError> {
     Ok(found)
 }
 
-/// When it arrived, and whether it is held.
-fn state(spool: &Spool, id: &MessageId) -> Result<(jiff::Timestamp, bool), SpoolError> {
+/// Whether no account serves the sender; where one serves all, nobody need ask.
+fn is_homeless(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool {
+    config.default_account.is_none() && matches!(plan::account_name(config, generic, envelope), Err(NoPlan::Account(_)))
+}
+
+/// Its envelope, and whether it is held.
+fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, bool), SpoolError> {
     let envelope = spool.open_message(id)?.envelope;
     let state = Journal::peek(spool, id, envelope.recipients.len())?;
-    Ok((envelope.arrived, state.held))
+    Ok((envelope, state.held))
 }
 
 impl Found {
     fn verdict(&self) -> (Exit, &'static str) {
-        if self.stuck || self.failed > 0 || self.damaged > 0 {
+        if self.stuck || self.failed > 0 || self.damaged > 0 || self.homeless > 0 {
             (Exit::Critical, "CRITICAL")
         } else if self.late > 0 {
             (Exit::Warnings, "WARNING")
@@ -102,6 +111,7 @@ impl Found {
             }
         };
         add(self.late, "later than warn_after (`mailq` says why)");
+        add(self.homeless, "whose sender no account serves (`postrider check` says what to set)");
         add(self.held, "held");
         add(self.damaged, "unreadable");
         add(self.failed, "in failed/ (`postrider queue list --failed` says why)");

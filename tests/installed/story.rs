@@ -14,6 +14,9 @@ const PACKAGES: &str = "POSTRIDER_PACKAGES";
 const ADDRESS: &str = "me@isp.example";
 const PASSWORD: &str = "correct horse";
 
+/// alice's own login there.
+const HERS: &str = "alice@work.example";
+
 const README: &str = include_str!("../../README.md");
 
 struct Home {
@@ -77,6 +80,29 @@ impl Home {
         self.isp().add(on(Verb::Mail).reply("451 4.3.0 not just now"));
     }
 
+    fn behave(&self) {
+        self.isp().behave();
+        self.ok("postrider flush");
+    }
+
+    /// Two mails wait, and a third is still in drop/, since the service is stopped.
+    fn leaves_mail_everywhere(&self, before: &str) {
+        self.refuse();
+        self.sends("alice", &format!("of alice before {before}"));
+        self.sends("root", &format!("of root before {before}"));
+        wait_for("both to be tried", || (self.ok("mailq").matches("451").count() == 2).then_some(()));
+        self.ok("systemctl stop postrider.socket postrider.service");
+        self.sends("bob", &format!("of bob before {before}"));
+        assert_eq!(self.ok("ls /var/spool/postrider/drop").lines().count(), 1);
+    }
+
+    #[track_caller]
+    fn all_arrive(&self, before: &str) {
+        for (login, username) in [("alice", HERS), ("root", ADDRESS), ("bob", ADDRESS)] {
+            assert_eq!(self.arrives(&format!("of {login} before {before}")).username(), username, "{login}");
+        }
+    }
+
     #[track_caller]
     fn waiting(&self) -> usize {
         self.ok("postrider queue list --json").lines().count()
@@ -94,17 +120,21 @@ fn a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace() {
         fs::copy(package.path(), container.path("/srv").join(package.file_name())).unwrap();
     }
     container.boot();
-    let isp = container.in_network(|| {
-        Provider::setup().login(ADDRESS, PASSWORD).login("alice@work.example", "battery staple").start()
-    });
+    let isp = container.in_network(|| Provider::setup().login(ADDRESS, PASSWORD).login(HERS, "battery staple").start());
     let mut home = Home { container, isp: Some(isp) };
     people(&home);
     let before = everything(&home);
 
     first_hour(&home);
     installed_as_designed(&home);
-    a_user_has_a_config_of_her_own(&mut home);
-    an_upgrade_keeps_config_and_queue(&home);
+    everybody_mails_through_their_own_account(&home);
+    units_without_rights_mail_as_who_they_are(&home);
+    mail_starts_a_service_that_is_stopped(&home);
+    a_user_has_a_config_of_her_own(&home);
+    a_broken_config_loses_nothing(&home);
+    a_reboot_loses_nothing(&mut home);
+    an_upgrade_loses_nothing(&home);
+    logwatch_reads_the_journal(&home);
     purged_without_a_trace(&home, &before);
     assert_eq!(home.isp().violations(), Vec::<String>::new());
 }
@@ -115,7 +145,9 @@ fn packages() -> PathBuf {
 
 /// People, and a machine that trusts the test's authority.
 fn people(home: &Home) {
-    home.ok("useradd --create-home --shell /bin/sh alice && useradd --create-home --shell /bin/sh bob");
+    for login in ["alice", "bob", "carol"] {
+        home.ok(&format!("useradd --create-home --shell /bin/sh {login}"));
+    }
     home.container.write("/usr/local/share/ca-certificates/isp.crt", home.isp().authority());
     home.ok("update-ca-certificates");
 }
@@ -137,6 +169,7 @@ fn first_hour(home: &Home) {
             before_it_is_filled_in(home);
         }
     }
+    assert_eq!(home.arrives("before it was filled in").username(), ADDRESS);
     // Cron looks once a minute.
     let mail = wait_for("cron's mail", || {
         home.isp().mails().into_iter().find(|mail| mail.field("Subject").starts_with("Cron <root@homebox>"))
@@ -146,13 +179,16 @@ fn first_hour(home: &Home) {
     home.ok("rm /etc/cron.d/hello && apt-get -y --no-install-recommends install ./logwatch.deb && apt-get check");
 }
 
-/// The packaged config is valid and sends nothing.
+/// The packaged config is valid and sends nothing; mail waits for an account.
 fn before_it_is_filled_in(home: &Home) {
     home.ok("systemctl is-active postrider.socket postrider.service");
     home.ok("systemctl is-enabled postrider.socket postrider.service");
     let check = home.container.run("postrider check");
     assert_eq!(check.status.code(), Some(1), "{}", String::from_utf8_lossy(&check.stdout));
-    assert_eq!(home.isp().connections(), 0);
+    home.sends("bob", "before it was filled in");
+    let status = home.container.run("postrider status");
+    assert_ne!(status.status.code(), Some(0), "somebody is needed: {}", String::from_utf8_lossy(&status.stdout));
+    assert_eq!((home.waiting(), home.isp().connections()), (1, 0));
 }
 
 fn installed_as_designed(home: &Home) {
@@ -176,61 +212,145 @@ fn installed_as_designed(home: &Home) {
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
 }
 
-/// alice has her own config, and the unit that `init` left, which runs once she may stay: cron's and her own mail leave by it, also what was
-/// handed in before a reboot. The log is in the journal, where logwatch reads it.
-fn a_user_has_a_config_of_her_own(home: &mut Home) {
-    let answers = format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", home.isp().port());
-    let told = home.container.ok_with("runuser -u alice -- postrider init", &answers);
-    assert!(told.contains("wrote /home/alice/.config/systemd/user/postrider.service"), "{told}");
-    home.sends("alice", "of alice");
-    assert_eq!(home.arrives("of alice").from, ADDRESS);
-
+/// alice has an account of her own in the machine's config, which is for her alone; cron's mail of root and of her, and what she sends,
+/// leave by the accounts of those whose it is, under their names.
+fn everybody_mails_through_their_own_account(home: &Home) {
+    let account = format!(
+        "\n[account.work]\nrelay = \"[127.0.0.1]:{}\"\nusername = \"{HERS}\"\npassword = {{ file = \"secrets/work\" }}\n\
+         senders = [\"alice@homebox.home.lan\"]\nfrom = \"{HERS}\"\nusers = [\"alice\"]\n",
+        home.isp().port()
+    );
+    home.container.ok_with("install -m 640 -g postrider /dev/stdin /etc/postrider/secrets/work", "battery staple\n");
+    home.container.ok_with("cat >>/etc/postrider/config.toml", &account);
+    home.ok("sed -i '1i default_account = \"isp\"' /etc/postrider/config.toml && postrider check");
     // Cron runs @reboot jobs once; a restart of it is no reboot.
-    home.ok("echo '@reboot echo of her cron' | runuser -u alice -- crontab -");
+    home.ok("echo '@reboot echo of root' | crontab - && echo '@reboot echo of alice' | runuser -u alice -- crontab -");
     home.ok("rm -f /run/crond.reboot && systemctl restart cron");
-    wait_for("cron's mail", || {
-        home.isp().mails().into_iter().find(|mail| mail.text().trim_end().ends_with("of her cron"))
-    });
-    home.ok("runuser -u alice -- crontab -r");
+    for (login, uid, username, to) in [("root", "0", ADDRESS, ADDRESS), ("alice", "1000", HERS, ADDRESS)] {
+        let mail = wait_for(&format!("cron's mail of {login}"), || {
+            let of = |mail: &Mail| mail.text().trim_end().ends_with(&format!("\nof {login}"));
+            home.isp().mails().into_iter().find(of)
+        });
+        assert_eq!((mail.username(), mail.from.as_str(), &mail.to[..]), (username, username, &[to.to_owned()][..]));
+        assert_eq!(mail.field("Subject"), format!("Cron <{login}@homebox> echo of {login}"));
+        assert!(mail.text().contains(&format!("(postrider, from userid {uid})")), "{}", mail.text());
+    }
+    home.ok("crontab -r && runuser -u alice -- crontab -r");
+    home.ok("echo hello | runuser -u alice -- mail -s 'of mailutils' friend@away.example");
+    assert_eq!(home.arrives("of mailutils").username(), HERS);
+    // bob cannot have her account by her address.
+    let told = home.container.run(
+        "printf 'Subject: not his\\n\\n' | runuser -u bob -- sendmail -f alice@homebox.home.lan friend@away.example",
+    );
+    assert_eq!(told.status.code(), Some(77), "{told:?}");
+}
 
-    home.refuse();
-    home.sends("alice", "before the reboot");
-    home.sends("root", "of root before the reboot");
-    assert_eq!(home.ok("stat -c %U /var/spool/postrider/queue/*").split_whitespace().collect::<BTreeSet<_>>().len(), 1);
-    home.container.shut_down();
-    home.container.boot();
-    home.ok("loginctl enable-linger alice");
-    let manager = "runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice) systemctl --user";
+/// No set-id bit has an effect in these, and nothing can be written; one has a uid that nobody else has.
+fn units_without_rights_mail_as_who_they_are(home: &Home) {
+    for (name, user, username) in
+        [("of-bob", "User=bob", ADDRESS), ("of-alice", "User=alice", HERS), ("of-nobody", "DynamicUser=yes", ADDRESS)]
+    {
+        unit(home, name, user);
+        home.ok(&format!("systemctl start {name}.service"));
+        assert_eq!(home.arrives(name).username(), username, "{name}");
+    }
+}
+
+/// A service of this user's that writes a mail and has no right that it does not need for that.
+fn unit(home: &Home, name: &str, user: &str) {
+    let unit = format!(
+        "[Service]\nType=oneshot\n{user}\nNoNewPrivileges=yes\nProtectSystem=strict\nProtectHome=yes\nPrivateTmp=yes\n\
+         PrivateDevices=yes\nRestrictSUIDSGID=yes\nCapabilityBoundingSet=\n\
+         ExecStart=/bin/sh -c \"printf 'To: friend@away.example\\nSubject: {name}\\n\\n' | /usr/sbin/sendmail -t\"\n"
+    );
+    home.container.write(&format!("/run/systemd/system/{name}.service"), &unit);
+    home.ok("systemctl daemon-reload");
+}
+
+/// The socket is the service manager's, so mail comes in while there is no runner, and starts one.
+fn mail_starts_a_service_that_is_stopped(home: &Home) {
+    let before = home.ok("stat -c %i /run/postrider/submit");
+    home.ok("systemctl stop postrider.service && ! systemctl --quiet is-active postrider.service");
+    unit(home, "of-bob-to-nobody", "User=bob");
+    home.ok("systemctl start of-bob-to-nobody.service");
+    home.arrives("of-bob-to-nobody");
+    home.ok("systemctl is-active postrider.socket postrider.service");
+    // A runner that had made a socket of its own would have replaced it.
+    assert_eq!(before, home.ok("stat -c %i /run/postrider/submit"));
+    assert_eq!(home.ok("ls /var/spool/postrider/drop"), "");
+    // With neither, mail waits where the drop program stores it.
+    home.ok("systemctl stop postrider.socket postrider.service");
+    home.sends("bob", "of bob to the drop");
+    home.ok("systemctl start postrider.socket postrider.service");
+    home.arrives("of bob to the drop");
+}
+
+/// carol has her own config instead of the machine's, and the unit that `init` left, which runs once she may stay.
+fn a_user_has_a_config_of_her_own(home: &Home) {
+    let answers = format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", home.isp().port());
+    let told = home.container.ok_with("runuser -u carol -- postrider init", &answers);
+    assert!(told.contains("wrote /home/carol/.config/systemd/user/postrider.service"), "{told}");
+    home.ok("systemctl stop postrider.socket postrider.service");
+    home.sends("carol", "of carol");
+    assert_eq!(home.arrives("of carol").from, ADDRESS);
+    home.ok("systemctl start postrider.socket postrider.service && loginctl enable-linger carol");
+    let manager = "runuser -u carol -- env XDG_RUNTIME_DIR=/run/user/$(id -u carol) systemctl --user";
     wait_for("her service manager", || {
         home.container.run(&format!("{manager} is-system-running")).status.success().then_some(())
     });
-    home.isp().behave();
     home.ok(&format!("{manager} enable --now postrider.service && {manager} is-active postrider.service"));
-    home.ok("runuser -u alice -- postrider flush");
-    assert_eq!(home.arrives("before the reboot").username(), ADDRESS);
-    home.ok("postrider flush");
-    home.arrives("of root before the reboot");
-
-    let report = home.ok("logwatch --service postfix --range all --detail high --output stdout");
-    assert!(report.contains("Sent via SMTP") && report.contains("Accepted"), "{report}");
-    assert!(!report.contains("nmatched"), "{report}");
-    home.ok("loginctl disable-linger alice && runuser -u alice -- rm -r /home/alice/.config /home/alice/.local");
+    home.sends("carol", "of carol's runner");
+    home.arrives("of carol's runner");
+    home.ok("loginctl disable-linger carol && runuser -u carol -- rm -r /home/carol/.config /home/carol/.local");
 }
 
-fn an_upgrade_keeps_config_and_queue(home: &Home) {
-    home.refuse();
-    home.sends("root", "queued before the upgrade");
-    wait_for("it to be tried", || home.ok("mailq").contains("451").then_some(()));
+fn a_broken_config_loses_nothing(home: &Home) {
+    home.ok("cp -p /etc/postrider/config.toml /root/good.toml && echo 'what = [is this' >>/etc/postrider/config.toml");
+    home.ok("systemctl restart postrider.service && systemctl is-active postrider.service");
+    home.sends("bob", "with a broken config");
+    unit(home, "of-alice-with-a-broken-config", "User=alice");
+    home.ok("systemctl start of-alice-with-a-broken-config.service");
+    let status = home.container.run("postrider status");
+    assert_eq!(status.status.code(), Some(3), "status shouts: {}", String::from_utf8_lossy(&status.stdout));
+    // A runner that ends meanwhile has them all the same.
+    home.ok("systemctl restart postrider.service");
+    home.ok("cat /root/good.toml >/etc/postrider/config.toml && rm /root/good.toml");
+    home.arrives("with a broken config");
+    assert_eq!(home.arrives("of-alice-with-a-broken-config").username(), HERS);
+}
+
+fn a_reboot_loses_nothing(home: &mut Home) {
+    home.leaves_mail_everywhere("the reboot");
+    home.container.shut_down();
+    home.container.boot();
+    home.ok("systemctl is-active postrider.socket postrider.service");
+    home.behave();
+    home.all_arrive("the reboot");
+}
+
+fn an_upgrade_loses_nothing(home: &Home) {
+    home.leaves_mail_everywhere("the upgrade");
     let config =
         "cat /etc/postrider/config.toml; stat -c '%a %U %G' /etc/postrider/config.toml /etc/postrider/secrets/*";
     let (before, old) = (home.ok(config), home.ok("dpkg-query -W postrider"));
-    home.ok("apt-get -y install ./new.deb && apt-get check && systemctl is-active postrider.service");
+    home.ok("apt-get -y install ./new.deb && apt-get check && systemctl is-active postrider.socket postrider.service");
     assert_ne!(old, home.ok("dpkg-query -W postrider"));
     assert_eq!(before, home.ok(config));
-    assert_eq!(home.waiting(), 1);
-    home.isp().behave();
-    home.ok("postrider flush");
-    home.arrives("queued before the upgrade");
+    wait_for("the drop to be picked up", || (home.waiting() == 3).then_some(()));
+    home.behave();
+    home.all_arrive("the upgrade");
+    // One that finds a broken config is one all the same.
+    home.ok("cp -p /etc/postrider/config.toml /root/good.toml && echo 'what = [is this' >>/etc/postrider/config.toml");
+    home.ok("apt-get -y install --reinstall ./new.deb && systemctl is-active postrider.socket postrider.service");
+    home.sends("bob", "after the second upgrade");
+    home.ok("cat /root/good.toml >/etc/postrider/config.toml && rm /root/good.toml");
+    home.arrives("after the second upgrade");
+}
+
+fn logwatch_reads_the_journal(home: &Home) {
+    let report = home.ok("logwatch --service postfix --range all --detail high --output stdout");
+    assert!(report.contains("Sent via SMTP") && report.contains("Accepted"), "{report}");
+    assert!(!report.contains("nmatched"), "{report}");
 }
 
 /// Every file, user and unit of the machine.

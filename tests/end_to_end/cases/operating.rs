@@ -115,6 +115,17 @@ fn status_says_whether_mail_flows() {
 }
 
 #[test]
+fn status_is_critical_while_mail_waits_that_no_account_serves() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world =
+        World::at_home(&isp).account("other", &other).account_keys("other", &[("senders", json!(["@work.example"]))]);
+    world.sendmail(&["-f", "me@work.example", "bob@away.example"], "\n").code(0);
+    world.postrider(&["status"]).code(0);
+    world.sendmail(&["-f", "me@nowhere.example", "bob@away.example"], "\n").code(0);
+    world.postrider(&["status"]).code(2).says("1 whose sender no account serves (`postrider check` says what to set)");
+}
+
+#[test]
 fn mailq_gives_the_accounts_trouble_as_reason_for_all_its_mail_and_the_alarm_goes_another_way() {
     let (isp, other) = (Provider::start(), Provider::start());
     let world = World::at_home(&isp)
