@@ -263,8 +263,7 @@ fn unit(home: &Home, name: &str, user: &str) {
          PrivateDevices=yes\nRestrictSUIDSGID=yes\nCapabilityBoundingSet=\n\
          ExecStart=/bin/sh -c \"printf 'To: friend@away.example\\nSubject: {name}\\n\\n' | /usr/sbin/sendmail -t\"\n"
     );
-    home.container.write(&format!("/run/systemd/system/{name}.service"), &unit);
-    home.ok("systemctl daemon-reload");
+    home.container.ok_with(&format!("cat >/run/systemd/system/{name}.service && systemctl daemon-reload"), &unit);
 }
 
 /// The socket is the service manager's, so mail comes in while there is no runner, and starts one.
@@ -299,8 +298,8 @@ fn a_user_has_a_config_of_her_own(home: &Home) {
         home.container.run(&format!("{manager} is-system-running")).status.success().then_some(())
     });
     home.ok(&format!("{manager} enable --now postrider.service && {manager} is-active postrider.service"));
-    home.sends("carol", "of carol's runner");
-    home.arrives("of carol's runner");
+    home.sends("carol", "of the runner of carol");
+    home.arrives("of the runner of carol");
     home.ok("loginctl disable-linger carol && runuser -u carol -- rm -r /home/carol/.config /home/carol/.local");
 }
 
