@@ -99,7 +99,8 @@ impl Durable {
     }
 
     /// Makes it stay under the first of these names (no paths) that is not taken. All of it is on disk afterwards.
-    pub fn keep(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), NotKept> {
+    /// Where all are taken, it may be changed and kept under another.
+    pub fn keep(&mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<(), NotKept> {
         self.file.sync_all().map_err(cannot("sync"))?;
         let mut names = names.into_iter();
         let name = loop {
@@ -182,7 +183,7 @@ mod tests {
         for which in 0..2 {
             let (dir, folder) = folder();
             let [unnamed, named] = both(&folder);
-            let (durable, other) = if which == 0 { (unnamed, named) } else { (named, unnamed) };
+            let (mut durable, other) = if which == 0 { (unnamed, named) } else { (named, unnamed) };
             drop(other);
             durable.file().write_all(b"content").unwrap();
             durable.keep(["name"]).unwrap();
@@ -204,7 +205,7 @@ mod tests {
     fn a_taken_name_is_not_replaced() {
         let (dir, folder) = folder();
         std::fs::write(dir.path().join("name"), "older").unwrap();
-        for durable in both(&folder) {
+        for mut durable in both(&folder) {
             durable.file().write_all(b"newer").unwrap();
             let refused = durable.keep(["name"]).unwrap_err();
             assert_eq!((refused.action, refused.error.kind()), ("link", io::ErrorKind::AlreadyExists));
@@ -217,7 +218,7 @@ mod tests {
     fn the_first_name_that_is_free_is_taken() {
         let (dir, folder) = folder();
         std::fs::write(dir.path().join("0"), "older").unwrap();
-        for durable in both(&folder) {
+        for mut durable in both(&folder) {
             durable.keep(["0", "1", "2"]).unwrap();
         }
         let refused = Durable::create(&folder, 0o600).unwrap().keep(["0", "1", "2"]).unwrap_err();

@@ -37,7 +37,7 @@ fn store() -> Result<(), Refusal> {
         return Err(Refusal(NOT_IN_GROUP, format!("{why}; where it should have, run \"postrider check\" as root")));
     }
     let folder = Folder::open(&path).map_err(cannot("open"))?;
-    let durable = Durable::create(&folder, 0o640).map_err(cannot("create a file in"))?;
+    let mut durable = Durable::create(&folder, 0o640).map_err(cannot("create a file in"))?;
     if getegid() != group {
         rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("give its group to a file in"))?;
     }

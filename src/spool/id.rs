@@ -26,6 +26,15 @@ impl MessageId {
         text.as_bytes().try_into().ok().filter(|bytes: &[u8; 16]| bytes.iter().copied().all(hex)).map(Self)
     }
 
+    /// The next one, for where this one is taken.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        match self.parts() {
+            (time, 0xFFF) => Self::new(time + 1, 0),
+            (time, random) => Self::new(time, random + 1),
+        }
+    }
+
     /// Microseconds since the epoch, and the random number.
     #[must_use]
     pub fn parts(&self) -> (u64, u16) {
@@ -77,6 +86,8 @@ mod tests {
         let (early, late) = (MessageId::new(1_795_000_000_000_000, 0xFFF), MessageId::new(1_795_000_000_000_001, 0));
         assert!(early < late);
         assert_eq!(MessageId::parse(early.as_str()), Some(early.clone()));
+        assert_eq!(early.next(), late);
+        assert_eq!(late.next(), MessageId::new(1_795_000_000_000_001, 1));
         assert_eq!(early.micros(), 1_795_000_000_000_000);
         for bad in ["", "../../etc/passwd", "00000000000000ab", "00000000000000000", "ID.journal"] {
             assert_eq!(MessageId::parse(bad), None, "{bad}");

@@ -11,6 +11,7 @@ use super::SpoolError;
 /// Makes the file stay at `path`, whose directory is `folder`.
 pub fn replace(folder: &Folder, new: Durable, path: &Path) -> Result<(), SpoolError> {
     let temporary = temporary_name();
+    let mut new = new;
     new.keep([&temporary]).map_err(|failure| SpoolError::not_kept(path.to_owned(), failure))?;
     let name = path.file_name().unwrap_or_default();
     if let Err(error) = rustix::fs::renameat(folder, &temporary, folder, name) {

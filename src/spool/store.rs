@@ -27,7 +27,12 @@ pub struct Incoming {
     buffer: Vec<u8>,
     /// Octets in the file.
     written: u64,
+    /// Where in the content the id stands.
+    stamps: Vec<u64>,
 }
+
+/// Ids that are tried, one after the other, where the first is taken.
+const TRIES: usize = 32;
 
 impl Incoming {
     /// Begins with this envelope (its `size`, `crc32` and `body` are filled in at the end).
@@ -38,7 +43,16 @@ impl Incoming {
         let mut buffer = Vec::with_capacity(BUFFER);
         buffer.resize(pad, b' ');
         let envelope = Envelope { size: 0, crc32: 0, body: Body::SevenBit, ..envelope };
-        Ok(Self { spool: spool.clone(), envelope, file, pad, sum: crc32fast::Hasher::new(), buffer, written: 0 })
+        Ok(Self {
+            spool: spool.clone(),
+            envelope,
+            file,
+            pad,
+            sum: crc32fast::Hasher::new(),
+            buffer,
+            written: 0,
+            stamps: Vec::new(),
+        })
     }
 
     /// Appends content (CRLF lines).
@@ -57,6 +71,14 @@ impl Incoming {
         Ok(())
     }
 
+    /// Appends content of our making, in which the id may stand: where the id has to be another one, it is there, too.
+    pub fn write_stamped(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        let id = self.envelope.id.as_str().as_bytes();
+        let places = bytes.windows(id.len()).enumerate().filter(|(_, window)| *window == id);
+        self.stamps.extend(places.map(|(at, _)| self.envelope.size + at as u64));
+        self.write(bytes)
+    }
+
     /// Octets of content written so far.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -65,6 +87,24 @@ impl Incoming {
 
     /// Makes it durable under its id. An id that is taken is an error of its own ([`SpoolError::Exists`]).
     pub fn commit(mut self) -> Result<MessageId, SpoolError> {
+        self.seal()?;
+        self.keep()
+    }
+
+    /// The same under the next id that is free, unless this very submission is what is there already: the id is as
+    /// good as any other, and [`Incoming::write_stamped`] knows where it stands.
+    pub fn commit_under_free_id(mut self) -> Result<MessageId, SpoolError> {
+        self.seal()?;
+        for _ in 0..TRIES {
+            match self.keep() {
+                Err(SpoolError::Exists(id)) if !self.is_what_is_there() => self.rename(id.next())?,
+                other => return other,
+            }
+        }
+        Err(SpoolError::Exists(self.envelope.id))
+    }
+
+    fn seal(&mut self) -> Result<(), SpoolError> {
         self.envelope.crc32 = self.sum.clone().finalize();
         let line = self.envelope.line(self.pad)?;
         if self.written == 0 {
@@ -72,15 +112,44 @@ impl Incoming {
         } else {
             self.file.file().write_all_at(&line, 0).map_err(|error| self.failed("write", error))?;
         }
-        self.flush()?;
-        let Self { spool, envelope, file, .. } = self;
-        match file.keep([envelope.id.as_str()]) {
-            Ok(()) => Ok(envelope.id),
-            Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(SpoolError::Exists(envelope.id))
-            }
-            Err(failure) => Err(SpoolError::not_kept(spool.message_path(&envelope.id), failure)),
+        self.flush()
+    }
+
+    fn keep(&mut self) -> Result<MessageId, SpoolError> {
+        let id = self.envelope.id.clone();
+        match self.file.keep([id.as_str()]) {
+            Ok(()) => Ok(id),
+            Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => Err(SpoolError::Exists(id)),
+            Err(failure) => Err(SpoolError::not_kept(self.spool.message_path(&id), failure)),
         }
+    }
+
+    /// Whether the message that has the id is the same submission, stored before a crash.
+    fn is_what_is_there(&self) -> bool {
+        self.spool.open_message(&self.envelope.id).is_ok_and(|there| there.envelope.token == self.envelope.token)
+    }
+
+    /// Gives what is written another id, wherever it stands.
+    fn rename(&mut self, id: MessageId) -> Result<(), SpoolError> {
+        let content = self.pad as u64;
+        for at in &self.stamps {
+            let write = self.file.file().write_all_at(id.as_str().as_bytes(), content + at);
+            write.map_err(|error| self.failed("write", error))?;
+        }
+        let (mut sum, mut piece) = (crc32fast::Hasher::new(), vec![0; BUFFER]);
+        let mut at = content;
+        loop {
+            match self.file.file().read_at(&mut piece, at).map_err(|error| self.failed("read", error))? {
+                0 => break,
+                read => {
+                    sum.update(&piece[..read]);
+                    at += read as u64;
+                }
+            }
+        }
+        (self.envelope.id, self.envelope.crc32) = (id, sum.finalize());
+        let line = self.envelope.line(self.pad)?;
+        self.file.file().write_all_at(&line, 0).map_err(|error| self.failed("write", error))
     }
 
     fn flush(&mut self) -> Result<(), SpoolError> {

@@ -127,7 +127,7 @@ impl Spool {
     }
 
     /// Makes it stay.
-    pub fn keep_raw(&self, file: Durable, uid: u32, token: &str) -> Result<(), SpoolError> {
+    pub fn keep_raw(&self, mut file: Durable, uid: u32, token: &str) -> Result<(), SpoolError> {
         let name = format!("{uid}.{token}");
         let path = self.waiting_path(Place::Raw, &name);
         file.keep([name]).or_else(|failure| match failure.error.kind() {

@@ -178,7 +178,8 @@ fn store<R: Read>(
     };
     check_room(spool, &config.queue)?;
     let mut store = Store::begin(spool, envelope, &config.queue)?;
-    write_content(&header, &mut collected.body, |bytes| store.write(bytes))?;
+    store.write_stamped(&header)?;
+    write_body(&mut collected.body, |bytes| store.write(bytes))?;
     store.commit()
 }
 
@@ -245,10 +246,21 @@ impl<'a> Store<'a> {
     }
 
     pub(super) fn commit(self) -> Result<MessageId, AdmitError> {
-        Ok(self.incoming.commit()?)
+        Ok(self.incoming.commit_under_free_id()?)
+    }
+
+    /// Writes content of our making, in which the id may stand.
+    pub(super) fn write_stamped(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+        self.check(bytes)?;
+        Ok(self.incoming.write_stamped(bytes)?)
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+        self.check(bytes)?;
+        Ok(self.incoming.write(bytes)?)
+    }
+
+    fn check(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
         const BETWEEN_CHECKS: u64 = 4 * 1024 * 1024;
         let length = bytes.len() as u64;
         if self.incoming.size() + length > self.limits.max_message_size {
@@ -259,7 +271,7 @@ impl<'a> Store<'a> {
             self.unchecked = 0;
             check_room(self.spool, self.limits)?;
         }
-        Ok(self.incoming.write(bytes)?)
+        Ok(())
     }
 }
 
@@ -272,13 +284,11 @@ pub(super) fn check_room(spool: &Spool, limits: &Queue) -> Result<(), AdmitError
     Ok(())
 }
 
-/// Hands on the content as stored: the header, then the body block by block.
-pub(super) fn write_content<R: Read>(
-    header: &[u8],
+/// Hands on the body as stored, block by block.
+pub(super) fn write_body<R: Read>(
     body: &mut Body<R>,
     mut write: impl FnMut(&[u8]) -> Result<(), AdmitError>,
 ) -> Result<(), AdmitError> {
-    write(header)?;
     while let Some(block) = body.next_block().map_err(AdmitError::Read)? {
         write(block)?;
     }
@@ -328,6 +338,38 @@ mod tests {
             envelope.recipients.iter().map(|r| format!("{} {}", r.given, r.address)).collect();
         assert_eq!(recipients, ["root root@home.lan", "b@x b@x"]);
         assert_ne!(envelope.sender, ReversePath::Null);
+    }
+
+    #[test]
+    fn a_taken_id_gives_way_to_the_next_one_in_every_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (spool, config) = (Spool::open(dir.path()).unwrap(), config());
+        let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
+        let entry = Entry { config: &Config { received: true, ..config }, spool: &spool, caller: &caller(), now: &now };
+        let id = MessageId::new(1_795_000_000_000_000, 0xFFF);
+        let body = "x".repeat(200_000);
+        for token in ["one", "two", "three"] {
+            let message = format!("To: a@x\n\n{token} {body}\n");
+            let naming = Naming { id: id.clone(), token: token.to_owned() };
+            admit_as(&mut collected(message.as_bytes()), naming, &entry).unwrap();
+        }
+        let again = Naming { id: id.next(), token: "two".to_owned() };
+        let again = admit_as(&mut collected(b"To: a@x\n\ntwo\n"), again, &entry).unwrap_err();
+        assert!(matches!(again, AdmitError::Spool(SpoolError::Exists(there)) if there == id.next()));
+        let ids = spool.ids().unwrap();
+        assert_eq!(ids, [id.clone(), id.next(), id.next().next()]);
+        for (id, token) in ids.iter().zip(["one", "two", "three"]) {
+            let stored = spool.open_message(id).unwrap();
+            stored.verify().unwrap();
+            let mut content = String::new();
+            stored.content().unwrap().read_to_string(&mut content).unwrap();
+            assert_eq!(
+                (content.matches(id.as_str()).count(), stored.envelope.token.as_str()),
+                (2, token),
+                "{content:.500}"
+            );
+            assert!(content.contains(&format!("{token} xxx")));
+        }
     }
 
     #[test]

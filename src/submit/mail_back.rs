@@ -5,7 +5,7 @@ use std::io::Read;
 
 use jiff::Zoned;
 
-use super::admit::{AdmitError, Chance, Store, check_room, write_content};
+use super::admit::{AdmitError, Chance, Store, check_room, write_body};
 use super::collect::{Collected, Sender};
 use super::complete::Occasion;
 use crate::config::caller::Caller;
@@ -42,14 +42,15 @@ pub fn mail_back<R: Read>(
     let occasion = Occasion { config, caller, now, id: &id, arrival };
     let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
     check_room(spool, &config.queue)?;
-    let boundary = format!("{id}/{}", config.hostname);
+    let boundary = format!("{}/{}", blank.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
     let mut store = Store::begin(spool, envelope, &config.queue)?;
-    store.write(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
+    store.write_stamped(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
     if let Some(message) = failed.message {
         let part = format!("--{boundary}\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
         store.write(part.as_bytes())?;
-        write_content(&occasion.foreign_header(&message.header), &mut message.body, |bytes| store.write(bytes))?;
+        store.write(&occasion.foreign_header(&message.header))?;
+        write_body(&mut message.body, |bytes| store.write(bytes))?;
         store.write(b"\r\n")?;
     }
     store.write(format!("--{boundary}--\r\n").as_bytes())?;

@@ -84,8 +84,8 @@ pub fn pick_up(
             return Ok(Picked::Known);
         }
     }
-    let naming = Naming { id: id_of(&waiting), token: submission.token.clone() };
-    let id = naming.id.clone();
+    let id = free_id(spool, id_of(&waiting), &submission.token);
+    let naming = Naming { id: id.clone(), token: submission.token.clone() };
     runner.hold_back(&id);
     let caller = Caller::of(waiting.uid);
     let now = waiting.arrived.to_zoned(TimeZone::system());
@@ -128,6 +128,14 @@ fn id_of(waiting: &Waiting) -> MessageId {
     let micros = u64::try_from(waiting.arrived.as_microsecond()).unwrap_or_default();
     #[allow(clippy::cast_possible_truncation, reason = "twelve bits are wanted")]
     MessageId::new(micros, hasher.finish() as u16)
+}
+
+/// The first id from this one on that no other message has.
+fn free_id(spool: &Spool, mut id: MessageId, token: &str) -> MessageId {
+    while spool.open_message(&id).is_ok_and(|stored| stored.envelope.token != token) {
+        id = id.next();
+    }
+    id
 }
 
 /// Whether the message of that name is this submission's.

@@ -56,6 +56,22 @@ fn a_front_end_that_cannot_write_says_so_in_one_line_and_leaves_nothing() {
 }
 
 #[test]
+fn an_id_that_is_taken_costs_nothing_but_another_one() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let args = ["-i", "-f", "alice", "bob@away.example"];
+    let ran = run(inject(&world, "linkat:error=EEXIST:when=1..3", SENDMAIL, &args), MAIL);
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let id = world.queued().pop().unwrap();
+    world.postrider(&["run", "--once"]).code(0);
+    let text = isp.mail().text();
+    assert!(text.contains(&format!("id {id};")) && text.contains(&format!(".{id}@")), "{text}");
+}
+
+#[test]
 fn a_runner_that_cannot_write_for_a_moment_sends_once_and_recovers() {
     if is_skipped() {
         return;
