@@ -18,10 +18,10 @@ pub const FOLDER: &str = "drop";
 pub const GROUP: &str = "postrider-drop";
 
 /// So many submissions of one user wait in drop/ at most.
-pub const SLOTS: u32 = 1000;
+pub const SLOTS: u64 = 1000;
 
 /// And so many of root's: cron's mails of two months, one a minute.
-pub const ROOT_SLOTS: u32 = 100_000;
+pub const ROOT_SLOTS: u64 = 100_000;
 
 /// So many octets of one user wait in drop/ before no more are taken; root may fill the disk.
 pub const WAITING: i64 = 1 << 30;

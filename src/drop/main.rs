@@ -32,17 +32,15 @@ fn store() -> Result<(), Refusal> {
     let path = Path::new(SPOOL).join(FOLDER);
     let group = Gid::from_raw(rustix::fs::stat(&path).map_err(cannot("find"))?.st_gid);
     if getegid() != group && !geteuid().is_root() {
-        let why =
-            "the set-group-id bit has no effect here (NoNewPrivileges, a nosuid mount or a debugger takes it away)";
+        let why = "the set-group-id bit has no effect here (NoNewPrivileges, a nosuid mount or a debugger)";
         return Err(Refusal(NOT_IN_GROUP, format!("{why}; where it should have, run \"postrider check\" as root")));
     }
     let folder = Folder::open(&path).map_err(cannot("open"))?;
     let mut durable = Durable::create(&folder, 0o640).map_err(cannot("create a file in"))?;
-    if getegid() != group {
-        rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("give its group to a file in"))?;
-    }
+    rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("give its group to a file in"))?;
     copy(durable.file(), &folder)?;
-    durable.keep(names(&folder)).map_err(|NotKept { error, .. }| match error.kind() {
+    let inode = rustix::fs::fstat(durable.file()).map_err(cannot("look at a file in"))?.st_ino;
+    durable.keep(names(&folder, inode)).map_err(|NotKept { error, .. }| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             later(format!("too much of this user's mail waits in {SPOOL}/{FOLDER}; start the runner"))
         }
@@ -70,15 +68,18 @@ fn copy(mut file: &File, folder: &Folder) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The names of this user's slots, as long as what lies in them is not too much.
-fn names(folder: &Folder) -> impl Iterator<Item = String> {
-    let uid = geteuid();
-    let (slots, most) = if uid.is_root() { (ROOT_SLOTS, i64::MAX) } else { (SLOTS, WAITING) };
-    (0..slots).map(move |slot| format!("{}.{slot}", uid.as_raw())).scan(0_i64, move |waiting, name| {
-        let size = rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).map_or(0, |taken| taken.st_size);
-        *waiting = waiting.saturating_add(size);
-        (*waiting <= most).then_some(name)
-    })
+/// The names of this user's free slots, as long as what lies in the others is not too much. Root's many are searched from the
+/// file's inode number on, which no other file there has.
+fn names(folder: &Folder, inode: u64) -> impl Iterator<Item = String> {
+    let (uid, mut waiting) = (geteuid(), 0_i64);
+    let (at, slots, most) = if uid.is_root() { (inode, ROOT_SLOTS, i64::MAX) } else { (0, SLOTS, WAITING) };
+    let slots = (at % ROOT_SLOTS..slots).chain(0..at % ROOT_SLOTS).map(move |slot| format!("{}.{slot}", uid.as_raw()));
+    let free = move |name| {
+        let size = rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).map(|taken| taken.st_size);
+        waiting = waiting.saturating_add(size.unwrap_or(0));
+        (waiting <= most).then_some(size.is_err().then_some(name))
+    };
+    slots.map_while(free).flatten()
 }
 
 fn later(why: impl std::fmt::Display) -> Refusal {
