@@ -159,7 +159,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file instead of looking for one' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Send a short mail to this address as well' -r
-complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of that mail; default: the account\'s own address' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of that mail; default: the account\'s own address, else the one of root\'s mail' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l config -d 'Use this configuration file instead of looking for one' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand test" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand demo" -l config -d 'Use this configuration file instead of looking for one' -r -F

@@ -164,9 +164,14 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     if let Some(spared) = waiting {
         fs::rename(config, spared).map_err(failed(spared))?;
     }
-    import::store(config, text(&name, answers).as_bytes()).map_err(failed(config))?;
-    give(config, 0o640)?;
-    Ok(secret)
+    // A runner that is there reads it as soon as it appears, so it appears with its owner and mode.
+    let fresh = folder.join(".config.toml.new");
+    let _ = fs::remove_file(&fresh);
+    import::store(&fresh, text(&name, answers).as_bytes()).map_err(failed(&fresh))?;
+    let placed = give(&fresh, 0o640).and_then(|()| fs::hard_link(&fresh, config).map_err(failed(config)));
+    // Under its other name it is of no use.
+    let _ = fs::remove_file(&fresh);
+    placed.map(|()| secret)
 }
 
 /// `isp` of `me@mail.isp.example` and of `me@isp.example`.

@@ -2,16 +2,16 @@
 //! delivery leaves behind.
 
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use super::{harden, step_down};
-use crate::config::{Config, ConfigError, Log, TableSource, locate};
+use crate::config::{Config, ConfigError, Log, locate};
 use crate::events;
 use crate::runner::door;
-use crate::runner::ears::{self, Ears};
+use crate::runner::ears::{self, Ears, FileEar};
 use crate::runner::front::{Front, Stage};
 use crate::runner::readiness;
 use crate::runner::settings::Settings;
@@ -133,9 +133,10 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Re
             TryLock::Held(_) if until == Until::Empty => return Ok(Exit::Ok),
             TryLock::Held(pid) => return Err(held(&spool, pid)),
         };
-        let pace = listen(&ears, &settings);
+        let (pace, files) = listen(&ears, &settings);
         let mut engine = Engine::new(Arc::clone(&settings), lock, until, ears);
         engine.look_every(pace);
+        engine.follow_files(files);
         if let Some(front) = front {
             engine.serve(Arc::clone(front));
         }
@@ -181,32 +182,25 @@ fn take(spool: &Spool) -> Result<TryLock, Failure> {
     Ok(RunnerLock::try_take(spool)?)
 }
 
-/// Starts the listeners; how often queue/ is to be looked at. What cannot be listened to costs promptness, not mail.
-fn listen(ears: &Ears, settings: &Settings) -> Duration {
+/// Starts the listeners; how often queue/ is to be looked at, and the one that follows the config. What cannot be listened to costs
+/// promptness, not mail.
+fn listen(ears: &Ears, settings: &Settings) -> (Duration, Option<FileEar>) {
     let spool = &settings.spool;
     let mut pace = engine::RESCAN;
     if let Err(error) = ears::queue(spool, ears.sender.clone()) {
         cannot_hear("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;
     }
-    if let Err(error) = ears::files(&needed(&settings.config), ears.sender.clone()) {
-        cannot_hear("changes of the configuration", spool, &error);
-    }
+    let files = FileEar::start(&settings.files(), ears.sender.clone());
+    let files = files.map_err(|error| cannot_hear("changes of the configuration", spool, &error)).ok();
     if let Err(error) = control::listen(spool, ears.sender.clone()) {
         cannot_hear("commands", spool, &error);
     }
-    pace
+    (pace, files)
 }
 
 fn cannot_hear(what: &str, spool: &Spool, error: &std::io::Error) {
     events::warning(format_args!("cannot listen to {what} in {}: {error}", spool.dir().display()));
-}
-
-/// The files whose change may mend what mail waits for.
-fn needed(config: &Config) -> Vec<PathBuf> {
-    let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
-    let tables = config.generic.iter().filter_map(TableSource::path);
-    secrets.chain(tables).map(PathBuf::from).chain([config.path.clone()]).collect()
 }
 
 fn held(spool: &Spool, pid: Option<u32>) -> Failure {

@@ -6,7 +6,7 @@ use std::io::Write;
 use jiff::Zoned;
 
 use super::exit::{Exit, Failure};
-use crate::config::{Account, Config};
+use crate::config::{Account, Config, TableSet};
 use crate::deliver::capabilities::{Capabilities, Extension, Size};
 use crate::deliver::dsn::Wishes;
 use crate::deliver::observe::{Observer, Step};
@@ -15,6 +15,7 @@ use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Seen};
 use crate::mail::stamp;
 use crate::rules::advice;
+use crate::rules::rewrite::Generic;
 use crate::rules::trouble::{self, Verdict};
 
 /// Arguments of `test`.
@@ -26,7 +27,7 @@ pub struct Arguments {
     /// Send a short mail to this address as well
     #[arg(long, value_name = "ADDRESS")]
     to: Option<String>,
-    /// Envelope sender of that mail; default: the account's own address
+    /// Envelope sender of that mail; default: the account's own address, else the one of root's mail
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
 }
@@ -122,6 +123,33 @@ fn summary(described: &Described, capabilities: &Capabilities) -> String {
     format!("OK: {} {over}; {login}; it offers {names}", described.relay)
 }
 
+/// Which address goes out for one that is given: completed and rewritten, as delivery does.
+struct WaysOut<'a>(Generic<'a>);
+
+impl WaysOut<'_> {
+    fn of(&self, text: &str) -> Result<Address, Failure> {
+        let given = if text.contains('@') { text.to_owned() } else { format!("{text}@{}", self.0.config.origin) };
+        let address = Address::parse(&given)
+            .map_err(|error| Failure::new(Exit::Usage, format_args!("{text} is no address to mail to: {error}")))?;
+        let rewritten = self.0.address(&address).map_err(|fault| Failure::new(Exit::Config, fault))?;
+        Ok(rewritten.map_or(address, |rewritten| rewritten.address))
+    }
+
+    /// What the machine's own mail goes out under, if the provider may know that.
+    fn of_root(&self, account: &Account) -> Result<Address, Failure> {
+        let address = self.of("root")?;
+        let config = self.0.config;
+        if config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain()) {
+            let name = &account.name;
+            let message = format_args!(
+                "neither account {name} nor a row of `generic` tells an address to send from; say it with --from ADDRESS"
+            );
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        Ok(address)
+    }
+}
+
 /// The mail of `--to`.
 struct Mail {
     sender: ReversePath,
@@ -132,17 +160,13 @@ struct Mail {
 
 impl Mail {
     fn new(config: &Config, account: &Account, to: &str, from: Option<&str>) -> Result<Self, Failure> {
-        let address = |text: &str| {
-            Address::parse(text)
-                .map_err(|error| Failure::new(Exit::Usage, format_args!("{text} is no address to mail to: {error}")))
+        let tables = TableSet::load("generic", &config.generic);
+        let ways_out = WaysOut(Generic { config, tables: &tables });
+        let recipient = ways_out.of(to)?;
+        let sender = match from.or_else(|| advice::own_address(account)) {
+            Some(text) => ways_out.of(text)?,
+            None => account.from.clone().map_or_else(|| ways_out.of_root(account), Ok)?,
         };
-        let recipient = address(to)?;
-        let Some(sender) = from.or_else(|| advice::own_address(account)) else {
-            let message =
-                format_args!("account {} does not tell its own address; say it with --from ADDRESS", account.name);
-            return Err(Failure::new(Exit::Usage, message));
-        };
-        let sender = address(sender)?;
         let now = Zoned::now();
         let id = format!("{:016X}", now.timestamp().as_microsecond());
         let header = format!(

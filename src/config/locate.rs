@@ -176,6 +176,11 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn unreadable(path: &Path, error: io::Error) -> ConfigError {
     let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied if path == Path::new(SYSTEM_CONFIG) => {
+            "; it is the machine's, for root alone to look at: run this as root (sudo), or have a config of your own \
+             (postrider init). Mail goes without either"
+                .to_owned()
+        }
         io::ErrorKind::PermissionDenied => {
             "; let this user read it and enter its folders, or name another with --config FILE".to_owned()
         }

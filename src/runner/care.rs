@@ -2,6 +2,7 @@
 //! them, when their mail is parked. And what is done once a day: history and failed/
 //! are kept within their bounds.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -155,13 +156,16 @@ impl Engine {
             || self.mended_since(account, sick.seen)
     }
 
-    /// Whether the config or the account's secret file changed since.
+    /// Whether the config or the account's secret file changed since. A file that is put back, or that a chmod mends, has an old time of
+    /// modification; when that was done is in its other time.
     pub(super) fn mended_since(&self, account: &str, since: Timestamp) -> bool {
         let config = &self.settings.config;
         let secret = config.account(account).and_then(|account| account.password.as_ref()).and_then(|p| p.file());
         [Some(config.path.as_path()), secret].into_iter().flatten().any(|path| {
-            let changed = std::fs::metadata(path).and_then(|m| m.modified()).ok();
-            let changed = changed.and_then(|time| Timestamp::try_from(time).ok());
+            let changed = std::fs::metadata(path).ok();
+            let nanoseconds =
+                |file: std::fs::Metadata| i32::try_from(file.ctime_nsec()).map(|ns| (file.ctime(), ns)).ok();
+            let changed = changed.and_then(nanoseconds).and_then(|(s, ns)| Timestamp::new(s, ns).ok());
             changed.is_some_and(|time| time.saturating_add(FILE_TIME_LAG).is_ok_and(|time| time > since))
         })
     }

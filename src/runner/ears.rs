@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use inotify::{EventMask, Inotify, WatchMask};
+use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -78,31 +78,54 @@ pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
     Ok(())
 }
 
-/// Listens to these files until the process ends, through their folders: editors replace files.
-pub fn files(paths: &[PathBuf], wakes: Sender<Wake>) -> io::Result<()> {
-    let mut inotify = Inotify::init()?;
-    let mut names: HashMap<_, HashSet<OsString>> = HashMap::new();
-    for path in paths {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
-        // A folder that is not there (yet) has nothing to tell.
-        if let Ok(watch) = inotify.watches().add(folder, WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO) {
-            names.entry(watch).or_default().insert(name.to_owned());
-        }
+/// Listens, until the process ends, to files that their owner may mend: through their folders, since editors replace files.
+#[derive(Debug)]
+pub struct FileEar {
+    watches: Watches,
+    names: Arc<Mutex<Names>>,
+}
+
+/// By folder.
+type Names = HashMap<WatchDescriptor, HashSet<OsString>>;
+
+impl FileEar {
+    /// Listens to these.
+    pub fn start(paths: &[PathBuf], wakes: Sender<Wake>) -> io::Result<Self> {
+        let mut inotify = Inotify::init()?;
+        let ear = Self { watches: inotify.watches(), names: Arc::default() };
+        ear.follow(paths);
+        let names = Arc::clone(&ear.names);
+        std::thread::Builder::new().name("files".into()).spawn(move || {
+            let mut buffer = vec![0; 16 << 10];
+            while let Ok(mut events) = inotify.read_events_blocking(&mut buffer) {
+                let is_ours = |event: inotify::Event<&OsStr>| {
+                    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+                    event.mask.contains(EventMask::Q_OVERFLOW)
+                        || event.name.is_some_and(|name| names.get(&event.wd).is_some_and(|ours| ours.contains(name)))
+                };
+                let heard = events.any(is_ours);
+                if heard && wakes.send(Wake::Mended).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(ear)
     }
-    std::thread::Builder::new().name("files".into()).spawn(move || {
-        let mut buffer = vec![0; 16 << 10];
-        while let Ok(mut events) = inotify.read_events_blocking(&mut buffer) {
-            let is_ours = |event: inotify::Event<&OsStr>| {
-                event.mask.contains(EventMask::Q_OVERFLOW)
-                    || event.name.is_some_and(|name| names.get(&event.wd).is_some_and(|ours| ours.contains(name)))
-            };
-            let heard = events.any(is_ours);
-            if heard && wakes.send(Wake::Mended).is_err() {
-                return;
+
+    /// Listens to these instead.
+    pub fn follow(&self, paths: &[PathBuf]) {
+        // What mends a file may be a chmod alone.
+        let mask = WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::ATTRIB;
+        let mut names = Names::new();
+        for path in paths {
+            let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            // A folder that is not there (yet) has nothing to tell.
+            if let Ok(watch) = self.watches.clone().add(folder, mask) {
+                names.entry(watch).or_default().insert(name.to_owned());
             }
         }
-    })?;
-    Ok(())
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
 }
 
 /// Listens to signals until the process ends.

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::alarm::Alarm;
 use super::control::{Asked, Question};
 use super::digest::Owed;
-use super::ears::{Ears, Wake};
+use super::ears::{Ears, FileEar, Wake};
 use super::errands::Errand;
 use super::front::{Front, Stage};
 use super::news::{Ear, Late, News, Report, Told};
@@ -82,6 +82,7 @@ pub struct Engine {
     pub(super) front: Option<Arc<Front>>,
     /// Has pickup look at once.
     pub(super) nudge: Option<Sender<()>>,
+    pub(super) files: Option<FileEar>,
     sender: Sender<Wake>,
     wakes: Receiver<Wake>,
 }
@@ -116,6 +117,7 @@ impl Engine {
             alarm,
             front: None,
             nudge: None,
+            files: None,
             sender,
             wakes,
         };
@@ -131,6 +133,11 @@ impl Engine {
             Err(error) => events::warning(format_args!("nothing is picked up from drop/: {error}")),
         }
         self.front = Some(front);
+    }
+
+    /// Who tells of changed files is to know which these are, whatever the config says later.
+    pub fn follow_files(&mut self, files: Option<FileEar>) {
+        self.files = files;
     }
 
     /// Nobody tells of new mail: queue/ is looked at this often.

@@ -139,6 +139,9 @@ impl Engine {
         if let Some(front) = &self.front {
             front.adopt(&self.settings);
         }
+        if let Some(files) = &self.files {
+            files.follow(&self.settings.files());
+        }
         self.end_rests();
         self.schedule_anew();
     }

@@ -2,7 +2,7 @@
 //! threads; replaced as a whole when the config is read again.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
@@ -12,7 +12,7 @@ use super::safe::Safety;
 use super::settlers::Settlers;
 use super::tempo::Tempo;
 use super::watch::Watchers;
-use crate::config::{Config, ConfigError, TableSet, locate};
+use crate::config::{Config, ConfigError, TableSet, TableSource, locate};
 use crate::spool::Spool;
 
 /// One generation of settings.
@@ -79,6 +79,15 @@ impl Settings {
     #[must_use]
     pub fn has_changed(&self) -> bool {
         edition(&self.config.path).is_some_and(|now| Some(now) != self.read)
+    }
+
+    /// The files whose change may mend what mail waits for.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let config = &self.config;
+        let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
+        let tables = config.generic.iter().filter_map(TableSource::path);
+        secrets.chain(tables).map(PathBuf::from).chain([config.path.clone()]).collect()
     }
 
     /// The generic tables.

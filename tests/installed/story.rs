@@ -185,6 +185,7 @@ fn before_it_is_filled_in(home: &Home) {
     home.ok("systemctl is-enabled postrider.socket postrider.service");
     let check = home.container.run("postrider check");
     assert_eq!(check.status.code(), Some(1), "{}", String::from_utf8_lossy(&check.stdout));
+    // Nobody has to tell the runner of what `init` writes.
     home.sends("bob", "before it was filled in");
     let status = home.container.run("postrider status");
     assert_ne!(status.status.code(), Some(0), "somebody is needed: {}", String::from_utf8_lossy(&status.stdout));

@@ -175,6 +175,38 @@ fn a_running_runner_takes_a_mended_config_by_itself() {
 }
 
 #[test]
+fn a_running_runner_takes_what_is_mended_by_a_chmod_alone() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
+    let runner = world.runner().ready(&world);
+    world.send_to(&["bob@away.example"]).code(0);
+    wait_for("the refusal", || world.mailq().contains("535"));
+    let config = world.path("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("wrong horse", isp.credential().1);
+    // Nobody uses a config that others can write to.
+    world.file("fresh.toml", &text, 0o666);
+    std::fs::rename(world.path("fresh.toml"), &config).unwrap();
+    wait_for("the warning", || runner.log().contains("configuration not read again"));
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
+    wait_for("the mail", || isp.received() == 1);
+}
+
+#[test]
+fn a_running_runner_follows_the_config_to_another_password_file() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
+    let _runner = world.runner().ready(&world);
+    world.send_to(&["bob@away.example"]).code(0);
+    wait_for("the refusal", || world.mailq().contains("535"));
+    std::fs::create_dir(world.path("secrets")).unwrap();
+    world.file("secrets/isp", "still wrong\n", 0o600);
+    let world = world.account_keys("isp", &[("password", json!({ "file": "secrets/isp" }))]);
+    wait_for("the second refusal", || isp.count(Verb::Auth) >= 2);
+    world.file("secrets/isp", &format!("{}\n", isp.credential().1), 0o600);
+    wait_for("the mail", || isp.received() == 1);
+}
+
+#[test]
 fn a_password_that_is_mended_while_the_old_one_is_being_refused_is_used_at_once() {
     let gate = Gate::closed();
     let isp = Provider::setup().rule(on(Verb::Auth).once().behind(&gate)).start();

@@ -52,9 +52,25 @@ fn each_failure_has_its_cause_its_cure_and_its_code() {
 }
 
 #[test]
+fn addresses_are_completed_and_rewritten_as_in_delivery() {
+    // The account's username is no address.
+    for (args, from, to) in [
+        (&["--to", "bob@away.example"][..], "me+home@isp.example", "bob@away.example"),
+        (&["--to", "root", "--from", "bob"], "me+home@isp.example", "me+home@isp.example"),
+        (&["--to", "root", "--from", "bob@away.example"], "bob@away.example", "me+home@isp.example"),
+    ] {
+        let (isp, ran) = test(Provider::setup(), &[], args);
+        ran.code(0);
+        let mail = isp.mail();
+        assert_eq!((mail.from.as_str(), mail.to), (from, vec![to.to_owned()]), "{args:?}");
+    }
+}
+
+#[test]
 fn an_unknown_account_and_an_account_without_address_are_told() {
     let isp = Provider::start();
     let world = World::at_home(&isp);
     world.postrider(&["test", "nobody"]).code(64).says("there is isp");
+    let world = world.generic(&[]);
     world.postrider(&["test", "--to", "bob@away.example"]).code(64).says("--from");
 }
