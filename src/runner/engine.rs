@@ -332,6 +332,10 @@ impl Engine {
                 }
             }
             Told::Elsewhere(other) => self.schedule.put_back(&id, &other, now),
+            Told::More => {
+                self.well(&account);
+                self.schedule.put_back(&id, &account, now);
+            }
             Told::NotBegun => self.schedule.put_back(&id, &account, now),
             Told::Gone => {
                 self.schedule.forget(&id);
@@ -389,6 +393,7 @@ impl Engine {
         let again = self.schedule.is_wanted_again(&settled.id);
         let now = self.now();
         match settled.then {
+            Then::More => return self.schedule.put_back(&settled.id, account, now),
             Then::Again(_) if again => self.schedule.put_back(&settled.id, account, now),
             Then::Again(wait) => self.schedule.put_back(&settled.id, account, later(now, wait)),
             Then::Held | Then::Gone | Then::Owed => self.schedule.forget(&settled.id),

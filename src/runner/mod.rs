@@ -13,6 +13,7 @@ pub mod ears;
 pub mod engine;
 pub mod errands;
 pub mod front;
+mod group;
 mod intake;
 mod judge;
 pub mod news;

@@ -11,6 +11,8 @@ use crate::spool::{MessageId, SpoolError};
 pub enum Told {
     /// The relay answered; somebody else records the outcomes and tells when that is done ([`Late`]).
     Answered,
+    /// The relay answered, outcomes are recorded, and the attempt is to go on with other recipients.
+    More,
     /// Outcomes are recorded, and no relay was asked.
     Settled(Settled),
     /// The connection ended inside the transaction; outcomes are recorded.

@@ -33,13 +33,17 @@ pub struct Desk<'a> {
 
 /// What an attempt came to.
 #[derive(Debug)]
-pub struct Attempt<'a> {
+pub struct Attempt {
     /// Account name.
-    pub account: &'a str,
+    pub account: String,
     /// `host[ip]:port` or `none`.
-    pub relay: &'a str,
+    pub relay: String,
     /// Per recipient (index in the envelope).
     pub outcomes: Vec<(usize, Outcome)>,
+    /// Whether it begins with these.
+    pub begins: bool,
+    /// Whether it is over with these.
+    pub ends: bool,
     /// Told when the outcomes are on disk.
     pub ahead: Ahead,
 }
@@ -68,6 +72,8 @@ pub struct Settled {
 /// What becomes of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Then {
+    /// The attempt goes on with other recipients.
+    More,
     /// Tried again after that time.
     Again(Duration),
     /// Held until released.
@@ -79,17 +85,29 @@ pub enum Then {
 }
 
 /// Records an attempt that counts, and draws its consequences.
-pub fn settle(mut desk: Desk<'_>, attempt: Attempt<'_>) -> Result<Settled, SpoolError> {
-    let number = desk.journal.state().attempts + 1;
-    let begin = Line::Attempt { number, account: attempt.account.to_owned(), relay: attempt.relay.to_owned() };
-    let lines: Vec<Line> = std::iter::once(begin).chain(lines_for(&attempt.outcomes)).collect();
-    let appended = desk.settings.safety.append(&mut desk.journal, desk.now, &lines);
-    drop(attempt.ahead);
-    appended?;
-    if attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()) {
+pub fn settle(mut desk: Desk<'_>, attempt: Attempt) -> Result<Settled, SpoolError> {
+    let (ends, is_heard) = (attempt.ends, attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()));
+    record_attempt(&mut desk, attempt)?;
+    if !ends {
+        return Ok(Settled { then: Then::More, ..gone(&desk) });
+    }
+    if is_heard {
         expire(&mut desk)?;
     }
     conclude(desk)
+}
+
+/// Records what became of some of an attempt's recipients.
+pub fn record_attempt(desk: &mut Desk<'_>, attempt: Attempt) -> Result<(), SpoolError> {
+    let begin = attempt.begins.then(|| Line::Attempt {
+        number: desk.journal.state().attempts + 1,
+        account: attempt.account,
+        relay: attempt.relay,
+    });
+    let lines: Vec<Line> = begin.into_iter().chain(lines_for(&attempt.outcomes)).collect();
+    let appended = desk.settings.safety.append(&mut desk.journal, desk.now, &lines);
+    drop(attempt.ahead);
+    appended
 }
 
 /// Notes why a message waits without charging it an attempt: relay or account trouble.

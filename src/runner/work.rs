@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::group::{self, Group};
 use super::intake;
 use super::judge::{MAX_HOPS, grace, kind_of, nowhere, outcome};
 use super::news::{Ear, Late, News, Report, Told};
@@ -59,7 +60,17 @@ struct Answered {
     now: Timestamp,
     relay: String,
     outcomes: Vec<(usize, Outcome)>,
+    begins: bool,
+    ends: bool,
     ahead: Ahead,
+}
+
+impl Answered {
+    /// The journal, and what is to be recorded in it.
+    fn of(self, account: &str) -> (Journal, Attempt) {
+        let Self { journal, relay, outcomes, begins, ends, ahead, now: _ } = self;
+        (journal, Attempt { account: account.to_owned(), relay, outcomes, begins, ends, ahead })
+    }
 }
 
 /// Why a transaction was not begun.
@@ -122,33 +133,50 @@ impl Worker {
             }
             Err(other) => return Err(other),
         };
-        let pending = journal.state().pending();
-        let desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
+        let mut desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
         if desk.journal.state().held && !desk.journal.state().done {
             return Ok(Told::Gone);
         }
-        if pending.is_empty() {
-            return settle::conclude(desk).map(Told::Settled);
+        for _ in 0..group::IN_A_ROW {
+            let group = Group::next(desk.journal.state());
+            if group.recipients.is_empty() {
+                return settle::conclude(desk).map(Told::Settled);
+            }
+            let answered = match self.attempt_group(desk, group)? {
+                Carried::Told(told) => return Ok(told),
+                Carried::Answered(answered) if answered.ends => {
+                    self.hand_over(stored, *answered, ear);
+                    return Ok(Told::Answered);
+                }
+                Carried::Answered(answered) => *answered,
+            };
+            let (journal, attempt) = answered.of(&self.name);
+            desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
+            settle::record_attempt(&mut desk, attempt)?;
+            if settings.safety.is_stopping() {
+                break;
+            }
         }
+        Ok(Told::More)
+    }
+
+    /// Attempts some recipients of a message.
+    fn attempt_group(&mut self, desk: Desk<'_>, group: Group) -> Result<Carried, SpoolError> {
+        let (settings, envelope) = (desk.settings, &desk.stored.envelope);
         // Tables are borrowed for the moment only: whoever waits for them must not wait for a server.
-        let plan = plan::plan(&settings.config, &settings.generic(), &stored.envelope, &pending);
+        let plan = plan::plan(&settings.config, &settings.generic(), envelope, &group.recipients);
         if let Ok(plan) = &plan
-            && let Some(who) = permission::refused(plan, &stored.envelope)
+            && let Some(who) = permission::refused(plan, envelope)
         {
-            return permission::hold(desk, plan, &pending, &who).map(Told::Settled);
+            let pending = [group.recipients, group.rest].concat();
+            return permission::hold(desk, plan, &pending, &who).map(|settled| Carried::Told(Told::Settled(settled)));
         }
         match plan {
             Ok(plan) if Some(&plan.account.name) != self.account.as_ref().map(|a| &a.name) => {
-                Ok(Told::Elsewhere(plan.account.name.clone()))
+                Ok(Carried::Told(Told::Elsewhere(plan.account.name.clone())))
             }
-            Ok(plan) => match self.carry_out(desk, &plan)? {
-                Carried::Told(told) => Ok(told),
-                Carried::Answered(answered) => {
-                    self.hand_over(stored, *answered, ear);
-                    Ok(Told::Answered)
-                }
-            },
-            Err(no) => cannot_plan(desk, &pending, &no),
+            Ok(plan) => self.carry_out(desk, &plan, group),
+            Err(no) => cannot_plan(desk, &[group.recipients, group.rest].concat(), &no).map(Carried::Told),
         }
     }
 
@@ -157,20 +185,21 @@ impl Worker {
         let (settings, account, ear) = (Arc::clone(&self.settings), self.name.clone(), Arc::clone(ear));
         self.settings.settlers.give(move || {
             let id = stored.envelope.id.clone();
-            let Answered { journal, now, relay, outcomes, ahead } = answered;
+            let now = answered.now;
+            let (journal, attempt) = answered.of(&account);
             let desk = Desk { settings: &settings, stored: &stored, journal, now };
-            let settled = settle::settle(desk, Attempt { account: &account, relay: &relay, outcomes, ahead });
+            let settled = settle::settle(desk, attempt);
             // Without a listener the runner is gone; the next one reads the journal.
             let _ = ear(News::Settled(Late { account, id, settled }));
         });
     }
 
     /// Attempts what was planned.
-    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>) -> Result<Carried, SpoolError> {
+    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>, mut group: Group) -> Result<Carried, SpoolError> {
         let letter = match open_letter(&desk, plan) {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
-                let pending: Vec<usize> = plan.recipients.iter().map(|p| p.index).collect();
+                let pending = [group.recipients, group.rest].concat();
                 return cannot_plan(desk, &pending, &NoPlan::Table(fault)).map(Carried::Told);
             }
             Err(NoLetter::Io(error)) => return Err(unreadable(&desk, error)),
@@ -182,7 +211,7 @@ impl Worker {
         let sendable = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
         if sendable.is_empty() {
             log(&desk, &outcomes, Delays::default());
-            return record(desk, plan, "none", outcomes).map(|settled| Carried::Told(Told::Settled(settled)));
+            return record(desk, plan, &group, "none", outcomes).map(|settled| Carried::Told(Told::Settled(settled)));
         }
         if desk.settings.tempo.wait(plan.account, &desk.settings.safety) == Turn::Over {
             return Ok(Carried::Told(Told::NotBegun));
@@ -203,6 +232,13 @@ impl Worker {
         }
         let all = sendable.iter().zip(facts.iter().zip(&verdicts));
         outcomes.extend(all.map(|(p, (fact, verdict))| (p.index, outcome(fact, *verdict, &relay, teller))));
+        if facts.iter().all(|fact| fact.phase == Phase::Mail) {
+            // What is said to MAIL is said to all.
+            let rest = std::mem::take(&mut group.rest);
+            if let Some((_, to_all)) = outcomes.last().cloned() {
+                outcomes.extend(rest.into_iter().map(|index| (index, to_all.clone())));
+            }
+        }
         let delays = Delays { queued: queued(&desk), waiting: Duration::ZERO, connecting, sending };
         log(&desk, &outcomes, delays);
         let first = facts.first().zip(verdicts.first()).map(|(fact, verdict)| (fact.clone(), *verdict));
@@ -212,10 +248,13 @@ impl Worker {
             return Ok(Carried::Told(Told::Trouble { trouble: kind_of(kind), relay, reason: fact.seen.to_string() }));
         }
         if verdicts.contains(&Verdict::Charged) {
-            return record(desk, plan, &relay, outcomes).map(|settled| Carried::Told(Told::Charged(settled)));
+            // Its turn is over, whoever it did not reach.
+            group.rest.clear();
+            return record(desk, plan, &group, &relay, outcomes).map(|settled| Carried::Told(Told::Charged(settled)));
         }
         let ahead = desk.settings.safety.ahead(outcomes.len());
-        Ok(Carried::Answered(Box::new(Answered { journal: desk.journal, now: desk.now, relay, outcomes, ahead })))
+        let (journal, now, begins, ends) = (desk.journal, desk.now, group.begins, group.ends());
+        Ok(Carried::Answered(Box::new(Answered { journal, now, relay, outcomes, begins, ends, ahead })))
     }
 
     /// One transaction; another at once where the first could not be the message's own fault: the kept
@@ -347,11 +386,14 @@ fn log(desk: &Desk<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
 fn record(
     desk: Desk<'_>,
     plan: &Plan<'_>,
+    group: &Group,
     relay: &str,
     outcomes: Vec<(usize, Outcome)>,
 ) -> Result<Settled, SpoolError> {
     let ahead = desk.settings.safety.ahead(outcomes.len());
-    settle::settle(desk, Attempt { account: &plan.account.name, relay, outcomes, ahead })
+    let (account, relay) = (plan.account.name.clone(), relay.to_owned());
+    let (begins, ends) = (group.begins, group.ends());
+    settle::settle(desk, Attempt { account, relay, outcomes, begins, ends, ahead })
 }
 
 /// No session came about: the reason is noted with the message for mailq, and nothing is charged.

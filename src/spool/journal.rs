@@ -67,8 +67,6 @@ pub enum Line {
 #[derive(Debug)]
 struct Replay {
     state: State,
-    /// The attempt whose outcomes are being read; outcomes behind its end were not charged to the message.
-    attempt: Option<u32>,
     /// The last attempt that is counted in `heard`.
     heard_in: Option<u32>,
     /// Octets of good lines.
@@ -79,7 +77,7 @@ struct Replay {
 
 impl Replay {
     fn new(recipients: usize) -> Self {
-        Self { state: State::new(recipients), attempt: None, heard_in: None, good: 0, torn: false }
+        Self { state: State::new(recipients), heard_in: None, good: 0, torn: false }
     }
 
     fn apply(&mut self, at: Timestamp, line: &Line) -> Result<(), String> {
@@ -88,7 +86,7 @@ impl Replay {
             Line::Attempt { number, account, relay: _ } => {
                 state.attempts = *number;
                 state.account = Some(account.clone());
-                self.attempt = Some(*number);
+                state.attempt = Some(*number);
                 state.blocked_from = None;
             }
             Line::Outcome { recipient, outcome } => {
@@ -100,18 +98,18 @@ impl Replay {
                 if outcome.status == Status::Unknown {
                     *unknowns = unknowns.saturating_add(1);
                 }
-                if outcome.code.is_some() && self.attempt.is_some() && self.heard_in != self.attempt {
-                    self.heard_in = self.attempt;
+                if outcome.code.is_some() && state.attempt.is_some() && self.heard_in != state.attempt {
+                    self.heard_in = state.attempt;
                     state.heard = state.heard.saturating_add(1);
                 }
-                if self.attempt.is_none() {
+                if state.attempt.is_none() {
                     state.blocked_from = state.blocked_from.or(Some(at));
                 }
                 if let Some(attempt_of) = state.attempt_of.get_mut(*recipient) {
                     *attempt_of = state.attempts;
                 }
                 // What was not charged to the message (a rejected login, say) says nothing about its sender.
-                if self.attempt.is_some() {
+                if state.attempt.is_some() {
                     let owners = outcome.status == Status::Deferred && outcome.code.is_some_and(|code| code >= 500);
                     state.grace_from = if owners { state.grace_from.or(Some(at)) } else { None };
                 }
@@ -119,7 +117,7 @@ impl Replay {
             }
             Line::Next(at) => {
                 state.next = Some(*at);
-                self.attempt = None;
+                state.attempt = None;
             }
             Line::Hold => state.held = true,
             Line::Release => {
@@ -137,7 +135,7 @@ impl Replay {
                 (state.heard, state.next, state.held) = (0, None, false);
                 (state.grace_from, state.blocked_from) = (None, None);
                 state.owed.retain(|attempt| *attempt == 0);
-                self.attempt = None;
+                state.attempt = None;
             }
             Line::Returned(id) => state.returned.push(id.clone()),
             Line::Added(recipient) => state.add(recipient.clone()),

@@ -12,6 +12,8 @@ use crate::mail::outcome::{Outcome, Status};
 pub struct State {
     /// Attempts begun.
     pub attempts: u32,
+    /// The one that is not known to be over; outcomes without one are not charged to the message.
+    pub attempt: Option<u32>,
     /// Attempts that brought at least one outcome line with a reply to MAIL, RCPT or content.
     pub heard: u32,
     /// The account of the last attempt.

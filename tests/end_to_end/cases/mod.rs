@@ -4,6 +4,7 @@ mod background;
 mod bounce;
 mod content;
 mod crash;
+mod crowd;
 mod delivery;
 mod digest;
 mod first_hour;
