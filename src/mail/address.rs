@@ -225,6 +225,25 @@ impl<'de> Deserialize<'de> for Mailbox {
     }
 }
 
+/// The local part before its extension, where it has one: the first of the delimiter characters
+/// divides, but not as the local part's first character.
+#[must_use]
+pub fn without_extension<'a>(local: &'a str, delimiters: &str) -> Option<&'a str> {
+    let at = local.find(|c| delimiters.contains(c)).filter(|at| *at > 0)?;
+    if delimiters.contains('-') && is_never_divided(local) {
+        return None;
+    }
+    Some(&local[..at])
+}
+
+/// Names with a dash of their own (Postfix's `split_addr`).
+fn is_never_divided(local: &str) -> bool {
+    let local = local.to_ascii_lowercase();
+    ["mailer-daemon", "double-bounce"].contains(&local.as_str())
+        || local.starts_with("owner-")
+        || local.ends_with("-request")
+}
+
 /// Takes the rest of a quoted string (after its opening quote) apart: content, rest.
 fn unquote(rest: &str) -> Result<(String, &str), AddressError> {
     let mut local = String::new();

@@ -5,9 +5,9 @@
 use std::path::Path;
 
 use super::arrival::{Arrival, Destination, Step};
-use super::map::{complete, without_extension};
+use super::map::complete;
 use crate::config::{Hit, Propagates, Span, TableFault};
-use crate::mail::address::Address;
+use crate::mail::address::{Address, without_extension};
 use crate::mail::list;
 
 /// No recipient stands for more.

@@ -3,7 +3,7 @@
 //! out) and `arrival`. Pure: tables are handed in, loaded.
 
 use crate::config::{Config, Hit, Propagates, Span, TableFault, TableSet};
-use crate::mail::address::Address;
+use crate::mail::address::{Address, without_extension};
 use crate::mail::list::{self, Spec};
 
 /// A map of one machine, borrowed for one use.
@@ -132,25 +132,6 @@ impl Map<'_> {
 
 fn bad_value(hit: &Hit, query: &Query, what: &str) -> TableFault {
     TableFault(format!("{}: the value \"{}\" for \"{}\" {what}", hit.place, hit.value.trim(), query.key))
-}
-
-/// The local part before its extension, where it has one: the first of the delimiter characters
-/// divides, but not as the local part's first character.
-#[must_use]
-pub fn without_extension<'a>(local: &'a str, delimiters: &str) -> Option<&'a str> {
-    let at = local.find(|c| delimiters.contains(c)).filter(|at| *at > 0)?;
-    if delimiters.contains('-') && is_never_divided(local) {
-        return None;
-    }
-    Some(&local[..at])
-}
-
-/// Names with a dash of their own (Postfix's `split_addr`).
-fn is_never_divided(local: &str) -> bool {
-    let local = local.to_ascii_lowercase();
-    ["mailer-daemon", "double-bounce"].contains(&local.as_str())
-        || local.starts_with("owner-")
-        || local.ends_with("-request")
 }
 
 /// The address meant, if it is one.

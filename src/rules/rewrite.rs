@@ -8,7 +8,7 @@ use crate::mail::address::Address;
 use crate::mail::header::{Field, Header};
 use crate::mail::list::{self, Found, Spec};
 
-pub use super::map::{Rewritten, without_extension};
+pub use super::map::Rewritten;
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -4,7 +4,7 @@
 use super::rewrite::Generic;
 use crate::config::caller::Caller;
 use crate::config::{Account, Config, TableFault, TableSet};
-use crate::mail::address::{Address, ReversePath};
+use crate::mail::address::{Address, ReversePath, without_extension};
 
 /// Why an account was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,8 +97,8 @@ fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, Str
 /// The forms under which a sender is looked up, lower-cased.
 fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
     let mut forms = vec![sender.folded()];
-    if let Some(at) = sender.local().find(|c| delimiter.contains(c)).filter(|at| *at > 0) {
-        forms.push(format!("{}@{}", &sender.local()[..at], sender.domain()).to_lowercase());
+    if let Some(bare) = without_extension(sender.local(), delimiter) {
+        forms.push(format!("{bare}@{}", sender.domain()).to_lowercase());
     }
     forms.push(format!("@{}", sender.domain()).to_lowercase());
     forms

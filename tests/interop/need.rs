@@ -51,6 +51,13 @@ pub fn python(module: &str) -> bool {
     has || skip(&format!("Python has no {module}"))
 }
 
+/// Whether Postfix reads tables of this kind: some are packages of their own.
+pub fn tables(kind: &str) -> bool {
+    let listed = std::fs::read_to_string("/etc/postfix/dynamicmaps.cf").unwrap_or_default();
+    let has = listed.lines().any(|line| line.split_whitespace().next() == Some(kind));
+    has || skip(&format!("Postfix does not read {kind} tables"))
+}
+
 /// Says that the test cannot run here, and why; fails if CI forbids that.
 fn skip(reason: &str) -> bool {
     let test = std::thread::current().name().unwrap_or("interop test").to_owned();

@@ -58,9 +58,20 @@ impl<'a> MainCf<'a> {
         Some(value.trim().to_owned()).filter(|value| !value.is_empty())
     }
 
+    /// The expanded value, also where that is empty; the default where the parameter is not set.
+    pub(super) fn or_default(&self, name: &str, default: &str) -> String {
+        self.used.borrow_mut().insert(name.to_owned());
+        self.expand(self.raw(name).unwrap_or(default), 0).trim().to_owned()
+    }
+
     /// `yes`, in any case.
     pub(super) fn is_yes(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("yes"))
+    }
+
+    /// Whether main.cf says anything of it, and be it that it is empty.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.raw(name).is_some()
     }
 
     /// The elements of a list; those in braces stay whole.

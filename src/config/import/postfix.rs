@@ -108,7 +108,7 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
             draft.top.list(key, &values, "");
         }
     }
-    if main.get("propagate_unmatched_extensions").is_some() {
+    if main.is_set("propagate_unmatched_extensions") {
         let known = ["canonical", "virtual", "alias", "generic"];
         let (kept, others): (Vec<String>, Vec<String>) =
             main.list("propagate_unmatched_extensions").into_iter().partition(|name| known.contains(&name.as_str()));
@@ -184,19 +184,25 @@ fn transport(main: &MainCf<'_>, draft: &mut Draft) {
     }
 }
 
-/// Domains that Postfix takes for local and we do not.
+/// Domains that Postfix takes for local and we do not, and the other way round.
 fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
     let own = main.get("myhostname").unwrap_or_else(|| hostname.to_owned());
     let origin = main.get("myorigin").unwrap_or_else(|| own.clone());
     let short = own.split('.').next().unwrap_or_default().to_owned();
-    for name in main.list("mydestination") {
-        if ![own.as_str(), origin.as_str(), short.as_str(), "localhost"]
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(&name))
-        {
+    let ours = [own.as_str(), origin.as_str(), short.as_str(), "localhost"];
+    let theirs = main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost");
+    let theirs = elements(&theirs);
+    let has = |name: &str| theirs.iter().any(|their| their.eq_ignore_ascii_case(name));
+    if main.is_set("mydestination") {
+        for name in theirs.iter().filter(|name| !ours.iter().any(|own| own.eq_ignore_ascii_case(name))) {
             let why =
                 "own names are hostname, its short form, origin and localhost; rows for a bare user do not answer here";
             draft.left_out(format!("mydestination = {name}"), why);
         }
+    }
+    let more: Vec<&str> = ours.into_iter().filter(|name| !has(name) && *name != origin).collect();
+    if !more.is_empty() {
+        let how = format!("rows for a bare user answer for {} as well: they are always own names", more.join(", "));
+        draft.changed("mydestination", how);
     }
 }

@@ -1,10 +1,14 @@
 //! `relayhost`, `sender_dependent_relayhost_maps` and `smtp_sasl_password_maps` -> accounts:
 //! one for each pair of relay and login, with the senders that Postfix sends there.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use super::draft::{Draft, DraftAccount, Section};
 use super::maincf::MainCf;
 use super::postfix_options::{self, Options};
 use crate::config::Secret;
+use crate::mail::address::without_extension;
 
 /// Name and password.
 type Login = (String, String);
@@ -24,6 +28,9 @@ struct Ways {
     logins: Vec<(String, Login)>,
     by_sender: bool,
     relayhost: Option<String>,
+    delimiters: String,
+    /// Keys of `logins` that somebody has got.
+    used: RefCell<BTreeSet<String>>,
 }
 
 /// Adds all accounts.
@@ -42,8 +49,9 @@ pub(super) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
         }
     }
     let default = ways.default();
-    match default {
-        Some(way) if !groups.iter().any(|(known, _)| *known == way) => groups.insert(0, (way, Vec::new())),
+    unused(&ways, draft);
+    match &default {
+        Some(way) if !groups.iter().any(|(known, _)| known == way) => groups.insert(0, (way.clone(), Vec::new())),
         Some(_) => {}
         None => {
             draft.left_out(
@@ -52,7 +60,6 @@ pub(super) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
             );
         }
     }
-    let default = ways.default();
     for (way, senders) in groups {
         let name = add(main, draft, &way, &senders, &options);
         if Some(&way) == default.as_ref() {
@@ -79,7 +86,27 @@ fn read(main: &MainCf<'_>, draft: &mut Draft) -> Ways {
     } else if !passwords.is_empty() {
         draft.left_out("smtp_sasl_password_maps", "smtp_sasl_auth_enable is not yes: Postfix logs in nowhere");
     }
-    Ways { relays, logins, by_sender, relayhost }
+    let delimiters = main.get("recipient_delimiter").unwrap_or_default();
+    Ways { relays, logins, by_sender, relayhost, delimiters, used: RefCell::default() }
+}
+
+/// Logins that nobody has got, and those that were got by a guess.
+fn unused(ways: &Ways, draft: &mut Draft) {
+    let used = ways.used.borrow();
+    for (key, _) in &ways.logins {
+        let what = format!("smtp_sasl_password_maps row for {key}");
+        if used.contains(key) {
+            if let Some(relay) = ways.guessed_at(key) {
+                draft.changed(what, format!("taken for the login at {relay}, one of whose mail hosts it seems to be"));
+            }
+        } else if key.contains('@') {
+            draft.left_out(what, "smtp_sender_dependent_authentication is not yes: Postfix does not look for senders");
+        } else {
+            let why =
+                "no relay is written so; if it is a mail host of one, set `username` and `password` of its account";
+            draft.left_out(what, why);
+        }
+    }
 }
 
 fn rows(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<(String, String)> {
@@ -89,6 +116,10 @@ fn rows(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<(String, String
             Ok(rows) => all.extend(rows),
             Err(why) => draft.left_out(format!("{name} = {element}"), why),
         }
+    }
+    // Postfix asks in lower case.
+    for (key, _) in &mut all {
+        *key = key.to_lowercase();
     }
     let mut seen = std::collections::HashSet::new();
     all.retain(|(key, _)| seen.insert(key.clone()));
@@ -117,17 +148,19 @@ impl Ways {
         senders
     }
 
-    /// Postfix asks for the address, then for its domain.
+    /// Postfix asks for the address, for it without its extension, then for its domain.
     fn of(&self, sender: &str) -> Option<Way> {
-        let domain = sender.find('@').map_or("", |at| &sender[at..]);
-        let relay = find(&self.relays, sender).or_else(|| find(&self.relays, domain));
+        let (local, domain) = sender.split_at(sender.find('@').unwrap_or(sender.len()));
+        let bare = without_extension(local, &self.delimiters).map(|local| format!("{local}{domain}"));
+        let forms: Vec<&str> = [Some(sender), bare.as_deref(), Some(domain)].into_iter().flatten().collect();
+        let relay = forms.iter().find_map(|form| find(&self.relays, form));
         let relay = match relay.map(String::as_str) {
             None => self.relayhost.clone()?,
             Some(dunno) if dunno.eq_ignore_ascii_case("dunno") => self.relayhost.clone()?,
             Some(relay) => relay.to_owned(),
         };
-        let own = find(&self.logins, sender).or_else(|| find(&self.logins, domain)).filter(|_| self.by_sender);
-        let login = own.cloned().or_else(|| self.login_at(&relay));
+        let own = forms.iter().filter(|_| self.by_sender).find_map(|form| self.login(form));
+        let login = own.or_else(|| self.login_at(&relay));
         Some(Way { relay, login })
     }
 
@@ -136,11 +169,33 @@ impl Ways {
         Some(Way { login: self.login_at(&relay), relay })
     }
 
-    /// By the host's bare name, then by the relay as written.
+    fn login(&self, key: &str) -> Option<Login> {
+        let login = find(&self.logins, key)?;
+        self.used.borrow_mut().insert(key.to_owned());
+        Some(login.clone())
+    }
+
+    /// By the host's bare name, then by the relay as written. Where the DNS says which hosts are called, Postfix asks for their
+    /// names: one below the relay's domain is taken for one of them.
     fn login_at(&self, relay: &str) -> Option<Login> {
         let relay = relay.to_lowercase();
-        find(&self.logins, host(&relay)).or_else(|| find(&self.logins, &relay)).cloned()
+        let written = self.login(host(&relay)).or_else(|| self.login(&relay));
+        written.or_else(|| {
+            let (key, _) = self.logins.iter().find(|(key, _)| is_below(key, &relay))?;
+            self.login(key)
+        })
     }
+
+    /// The relay that got this row only because it may be one of its mail hosts.
+    fn guessed_at(&self, key: &str) -> Option<&str> {
+        let mut relays = self.relays.iter().map(|(_, relay)| relay).chain(&self.relayhost);
+        relays.find(|relay| is_below(key, &relay.to_lowercase())).map(String::as_str)
+    }
+}
+
+/// Whether a host may be one that the DNS names for a relay.
+fn is_below(name: &str, relay: &str) -> bool {
+    !relay.starts_with('[') && name.strip_suffix(host(relay)).is_some_and(|front| front.ends_with('.'))
 }
 
 fn find<'r, T>(rows: &'r [(String, T)], key: &str) -> Option<&'r T> {

@@ -61,10 +61,8 @@ fn mechanisms(main: &MainCf<'_>, draft: &mut Draft) -> Option<Vec<String>> {
     let excluded: Vec<&str> = filter.iter().filter_map(|name| name.strip_prefix('!')).collect();
     let wanted: Vec<&str> = filter.iter().map(String::as_str).filter(|name| !name.starts_with('!')).collect();
     let same = |names: &[&str], name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
-    let usual = || main.get("smtp_sasl_security_options").unwrap_or_else(|| "noplaintext, noanonymous".to_owned());
-    let security = main.get("smtp_sasl_tls_security_options").unwrap_or_else(usual);
-    // Asked for, so that neither is told to be unknown.
-    let _ = main.get("smtp_sasl_security_options");
+    let usual = main.or_default("smtp_sasl_security_options", "noplaintext, noanonymous");
+    let security = main.or_default("smtp_sasl_tls_security_options", &usual);
     let no_plain = main.is_yes("smtp_sasl_auth_enable") && elements(&security).iter().any(|one| one == "noplaintext");
     let fits = |name: &str| {
         !same(&excluded, name) && (wanted.is_empty() || same(&wanted, name)) && !(no_plain && same(&PLAIN_TEXT, name))

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use super::*;
-use crate::config::{Config, TlsMode, read};
+use crate::config::{Config, Mechanism, TlsMode, read};
 
 /// Translates files; the config that comes of it, read, and the draft.
 fn translated(program: Program, source: &str, files: &[(&str, &str)]) -> (Config, Draft, String) {
@@ -107,6 +107,64 @@ fn tls_and_names_of_postfix_move_over() {
             draft.notes.iter().any(|note| matches!(note, draft::Note::LeftOut(what, _) if what.contains(said))),
             "{said}: {text}"
         );
+    }
+}
+
+/// A main.cf with a login, and two tables.
+fn household(more: &str, relays: &str, passwords: &str) -> (Config, Draft, String) {
+    let main = format!(
+        "myhostname = box.home.lan\nsmtp_sasl_auth_enable = yes\nsmtp_tls_security_level = secure\n\
+         sender_dependent_relayhost_maps = hash:/etc/postfix/relays\nsmtp_sasl_password_maps = hash:/etc/postfix/passwd\n{more}"
+    );
+    let files =
+        [("/etc/postfix/main.cf", main.as_str()), ("/etc/postfix/relays", relays), ("/etc/postfix/passwd", passwords)];
+    translated(Program::Postfix, "/etc/postfix", &files)
+}
+
+fn is_noted(draft: &Draft, what: &str) -> bool {
+    draft.notes.iter().any(|note| match note {
+        draft::Note::Changed(subject, _) | draft::Note::LeftOut(subject, _) => subject.contains(what),
+    })
+}
+
+#[test]
+fn what_main_cf_sets_to_nothing_is_not_what_it_leaves_out() {
+    let passwords = "[mail.isp.example] me:secret\n";
+    let (config, ..) = household("relayhost = [mail.isp.example]\n", "", passwords);
+    assert!(!config.accounts[0].auth.contains(&Mechanism::Plain), "Postfix's default is noplaintext");
+    let (config, ..) = household(
+        "relayhost = [mail.isp.example]\nsmtp_sasl_security_options =\npropagate_unmatched_extensions =\n",
+        "",
+        passwords,
+    );
+    assert!(config.accounts[0].auth.is_empty() || config.accounts[0].auth.contains(&Mechanism::Plain));
+    assert!(config.rewriting.propagate_extensions.is_empty());
+}
+
+#[test]
+fn a_sender_with_an_extension_finds_the_rows_of_the_one_without() {
+    let (config, ..) = household(
+        "recipient_delimiter = +\nsmtp_sender_dependent_authentication = yes\nrelayhost = [mail.isp.example]\n",
+        "@Club.example [mail.club.example]:587\nclub@club.example [mail.club.example]:26\n",
+        "club+news@club.example news:secret\n",
+    );
+    let news = config.accounts.iter().find(|account| account.username.as_deref() == Some("news")).unwrap();
+    assert_eq!(
+        (news.relays[0].to_string().as_str(), news.senders.join(" ").as_str()),
+        ("[mail.club.example]:26", "club+news@club.example")
+    );
+}
+
+#[test]
+fn a_login_under_the_name_of_a_mail_host_is_found_and_one_that_nobody_gets_is_told() {
+    let (config, draft, text) = household(
+        "relayhost = isp.example\n",
+        "",
+        "mx.isp.example me:secret\nmx.else.example me:secret\nme@isp.example me:secret\n",
+    );
+    assert_eq!(config.accounts[0].username.as_deref(), Some("me"));
+    for row in ["mx.isp.example", "mx.else.example", "me@isp.example"] {
+        assert!(is_noted(&draft, &format!("row for {row}")), "{row}: {text}");
     }
 }
 

@@ -126,8 +126,11 @@ fn message(data: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
         }
         rest = behind;
     }
-    let ours = fields.iter().take_while(|field| is_trace_of_the_machine(field)).count();
-    fields.drain(..ours);
+    // Who gave it on by an alias says whose mail it was.
+    let own = |field: &&Vec<u8>| field.starts_with(b"Delivered-To:") || is_trace_of_the_machine(field);
+    let front = fields.iter().take_while(own).count();
+    let traces = fields[..front].iter().rposition(|field| is_trace_of_the_machine(field)).map_or(0, |at| at + 1);
+    fields.drain(..traces);
     (fields.iter().map(|field| without_the_generated(field)).collect(), rest.to_vec())
 }
 

@@ -75,6 +75,7 @@ showq unix n - n - - showq
 error unix - - n - - error
 retry unix - - n - - error
 local unix - n n - - local
+scache unix - - n - 1 scache
 anvil unix - - n - 1 anvil
 postlog unix-dgram n - n - 1 postlogd
 ";
