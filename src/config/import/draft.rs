@@ -93,6 +93,15 @@ impl Draft {
         self.note(Note::LeftOut(what.into(), why.into()));
     }
 
+    /// Addresses of this machine get another domain on their way out, and keep their user; `rows` of single users come
+    /// first. Not `origin`: its domain would count as this machine's own, and mail to others there would go nowhere.
+    pub(super) fn sends_as(&mut self, own: &str, domain: &str, rows: &[String], comment: &str) {
+        let every = format!("{} = {}", quoted(&format!("@{own}")), quoted(&format!("@{domain}")));
+        let rows: Vec<&str> = rows.iter().map(String::as_str).chain([every.as_str()]).collect();
+        self.top.text("origin", own, "what generic rewrites");
+        self.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), comment);
+    }
+
     fn note(&mut self, note: Note) {
         if !self.notes.contains(&note) {
             self.notes.push(note);

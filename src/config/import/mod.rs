@@ -2,13 +2,16 @@
 //! [`Draft`] what it means. Pure: files are read through what is handed in, and nothing
 //! is written here.
 
+mod dma;
 pub mod draft;
 mod maincf;
 mod msmtp;
+mod nullmailer;
 mod postfix;
 mod postfix_accounts;
 mod postfix_options;
 mod simple;
+mod ssmtp;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -103,9 +106,9 @@ pub fn translate(program: Program, given: &Given<'_>) -> Result<Draft, ImportErr
     match program {
         Program::Postfix => postfix::translate(given),
         Program::Msmtp => msmtp::translate(given),
-        Program::Nullmailer => simple::nullmailer(given),
-        Program::Ssmtp => simple::ssmtp(given),
-        Program::Dma => simple::dma(given),
+        Program::Nullmailer => nullmailer::translate(given),
+        Program::Ssmtp => ssmtp::translate(given),
+        Program::Dma => dma::translate(given),
     }
 }
 

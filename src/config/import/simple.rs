@@ -1,12 +1,10 @@
-//! nullmailer, ssmtp and dma -> [`Draft`]: one relay host, one login, a few names.
+//! What nullmailer, ssmtp and dma come down to: relays with one login, and how they become an
+//! account. Each program's files are read in a file of its own.
 
-use std::collections::BTreeMap;
-
-use super::draft::{Draft, DraftAccount, Section, quoted};
-use super::{Given, ImportError};
+use super::draft::{Draft, DraftAccount, Section};
 use crate::config::Secret;
 
-/// What all three come down to.
+/// One login and where it is used.
 #[derive(Debug, Default)]
 pub(super) struct Simple {
     pub(super) hosts: Vec<String>,
@@ -15,6 +13,10 @@ pub(super) struct Simple {
     pub(super) password: Option<String>,
     pub(super) tls: Wire,
     pub(super) ca: Option<String>,
+    pub(super) client_cert: Option<String>,
+    pub(super) client_key: Option<String>,
+    pub(super) fingerprint: Option<String>,
+    pub(super) source: Option<String>,
     pub(super) from: Option<String>,
     pub(super) auth: Option<&'static str>,
 }
@@ -57,8 +59,17 @@ impl Simple {
             }
             Wire::Clear => keys.text("tls", "none", "as before; set \"starttls\" if the relay offers it"),
         }
-        if let Some(ca) = &self.ca {
-            keys.text("tls_ca", ca, "");
+        let texts = [
+            ("tls_ca", &self.ca),
+            ("tls_fingerprint", &self.fingerprint),
+            ("tls_client_cert", &self.client_cert),
+            ("tls_client_key", &self.client_key),
+            ("source_address", &self.source),
+        ];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                keys.text(key, value, "");
+            }
         }
         if let (Some(user), true) = (&self.user, login) {
             keys.text("username", user, "");
@@ -73,95 +84,17 @@ impl Simple {
         let secret = self.password.filter(|_| login).map(Secret::new);
         draft.accounts.push(DraftAccount { name, keys, secret });
     }
-}
 
-/// The first line of a one-line file.
-fn line(given: &Given<'_>, name: &str) -> Option<String> {
-    let text = (given.read)(&given.file(name)).ok()?;
-    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned)
-}
-
-/// nullmailer's control files.
-pub(super) fn nullmailer(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let remotes = given.required(&given.file("remotes"))?;
-    let mut draft = Draft::default();
-    let me = line(given, "me");
-    if let Some(name) = line(given, "helohost").or_else(|| me.clone()) {
-        draft.top.text("hostname", &name, "me, or helohost");
-    }
-    if let Some(origin) = line(given, "defaulthost").or_else(|| me.clone()) {
-        draft.top.text("origin", &origin, "me, or defaulthost");
-    }
-    if let Some(address) = line(given, "adminaddr") {
-        let first = address.split(',').next().unwrap_or_default().trim().to_owned();
-        let rows: Vec<String> = ["localhost"]
-            .into_iter()
-            .chain(me.as_deref())
-            .map(|own| format!("{} = {}", quoted(&format!("@{own}")), quoted(&address)))
-            .collect();
-        draft.top.line("virtual", format!("[{{ {} }}]", rows.join(", ")), "adminaddr");
-        draft.top.text("postmaster", &first, "adminaddr");
-    }
-    for (name, key) in [("pausetime", "retry_min"), ("maxpause", "retry_max"), ("queuelifetime", "lifetime")] {
-        if let Some(seconds) = line(given, name) {
-            draft.queue.text(key, &format!("{seconds}s"), name);
-        }
-    }
-    for (name, why) in [
-        ("sendtimeout", "steps have limits of their own, `timeout`"),
-        ("idhost", "Message-ID takes `hostname`"),
-        ("defaultdomain", "a domain without a dot stays as it is"),
-        ("doublebounceto", "set `postmaster`"),
-    ] {
-        if line(given, name).is_some() {
-            draft.left_out(name, why);
-        }
-    }
-    let mut first: Option<Simple> = None;
-    for remote in remotes.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let Some(simple) = remote_of(remote, given, &mut draft) else { continue };
-        match &mut first {
-            None => first = Some(simple),
-            Some(known) if known.same_login(&simple) => known.hosts.extend(simple.hosts),
-            Some(_) => draft.left_out(
-                format!("remotes line for {}", simple.hosts.join("")),
-                "it has a login, port or TLS of its own: one account's relays share them",
-            ),
-        }
-    }
-    first.unwrap_or_default().add(&mut draft);
-    Ok(draft)
-}
-
-impl Simple {
-    fn same_login(&self, other: &Self) -> bool {
+    /// Whether another relay may stand in the same account.
+    pub(super) fn same_login(&self, other: &Self) -> bool {
         (&self.port, &self.user, &self.password, self.tls) == (&other.port, &other.user, &other.password, other.tls)
     }
-}
 
-fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simple> {
-    let mut words = words(remote).into_iter();
-    let host = words.next()?;
-    let mut simple = Simple { hosts: vec![host.clone()], from: line(given, "allmailfrom"), ..Simple::default() };
-    for word in words {
-        let (name, value) = word.split_once('=').map_or((word.as_str(), ""), |(name, value)| (name, value));
-        match name {
-            "smtp" => {}
-            "--port" => simple.port = Some(value.to_owned()),
-            "--user" => simple.user = Some(value.to_owned()),
-            "--pass" => simple.password = Some(value.to_owned()),
-            "--ssl" => simple.tls = Wire::Implicit,
-            "--starttls" => simple.tls = Wire::Starttls,
-            "--auth-login" => simple.auth = Some("login"),
-            "--x509cafile" => simple.ca = Some(value.to_owned()),
-            "--insecure" => {
-                draft.changed(format!("--insecure for {host}"), "the certificate must now be valid for the relay");
-            }
-            other => draft.left_out(format!("remotes option {other} for {host}"), "postrider has nothing like it"),
-        }
+    /// Whether the login is a mailbox of this domain.
+    pub(super) fn logs_in_at(&self, domain: &str) -> bool {
+        let user = self.user.as_deref().and_then(|user| user.rsplit_once('@'));
+        user.is_some_and(|(_, at)| at.eq_ignore_ascii_case(domain))
     }
-    // tls and ssl together: ssl means from the first byte unless starttls is asked for
-    Some(simple)
 }
 
 /// Words with quotes and backslashes, as a shell has them.
@@ -186,137 +119,4 @@ pub(super) fn words(text: &str) -> Vec<String> {
         words.push(word);
     }
     words
-}
-
-/// ssmtp.conf and revaliases.
-pub(super) fn ssmtp(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(&given.file("ssmtp.conf"))?;
-    let mut settings = pairs(&text, '=');
-    let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
-    let mut draft = Draft::default();
-    let mut simple = Simple::default();
-    let hub = take("mailhub").unwrap_or_else(|| "mail".to_owned());
-    let (host, port) = hub.split_once(':').map_or((hub.as_str(), None), |(host, port)| (host, Some(port)));
-    simple.hosts = vec![host.to_owned()];
-    simple.port = port.map(str::to_owned);
-    simple.user = take("authuser");
-    simple.password = take("authpass");
-    simple.ca = take("tls_ca_file");
-    simple.auth = take("authmethod").and_then(|method| method.eq_ignore_ascii_case("login").then_some("login"));
-    let yes = |value: Option<String>| value.is_some_and(|value| value.eq_ignore_ascii_case("yes"));
-    simple.tls = match (yes(take("usestarttls")), yes(take("usetls"))) {
-        (true, _) => Wire::Starttls,
-        (false, true) => Wire::Implicit,
-        (false, false) => Wire::Clear,
-    };
-    if let Some(name) = take("hostname") {
-        draft.top.text("hostname", &name, "hostname");
-    }
-    if let Some(domain) = take("rewritedomain") {
-        draft.top.text("origin", &domain, "rewriteDomain");
-    }
-    if let Some(root) = take("root") {
-        draft.top.line("aliases", format!("[{{ root = {} }}]", quoted(&root)), "root");
-        draft.top.text("postmaster", &root, "root");
-        draft.changed("root", "mail to root goes there; ssmtp sent that of all system users there");
-    }
-    let _ = (take("fromlineoverride"), take("debug"));
-    for name in settings.keys() {
-        draft.left_out(name.clone(), "postrider has nothing like it");
-    }
-    revaliases(given, &mut draft);
-    simple.add(&mut draft);
-    Ok(draft)
-}
-
-/// `local:outgoing@address[:mailhub]`.
-fn revaliases(given: &Given<'_>, draft: &mut Draft) {
-    let Ok(text) = (given.read)(&given.file("revaliases")) else { return };
-    let mut rows = Vec::new();
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let mut parts = line.splitn(3, ':').map(str::trim);
-        let (Some(user), Some(address), hub) = (parts.next(), parts.next(), parts.next()) else { continue };
-        rows.push(format!("{} = {}", quoted(user), quoted(address)));
-        if let Some(hub) = hub {
-            let why = "add an account with this relay and the address in its `senders`";
-            draft.left_out(format!("revaliases mailhub {hub} for {user}"), why);
-        }
-    }
-    if !rows.is_empty() {
-        draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "revaliases");
-    }
-}
-
-/// dma.conf and auth.conf.
-pub(super) fn dma(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(&given.file("dma.conf"))?;
-    let mut settings = pairs(&text, ' ');
-    let mut draft = Draft::default();
-    let mut simple = Simple::default();
-    let mut take = |name: &str| settings.remove(name);
-    match take("smarthost").filter(|host| !host.is_empty()) {
-        Some(host) => simple.hosts = vec![host],
-        None => draft.left_out("SMARTHOST", "it is not set: dma finds each recipient's mail server itself"),
-    }
-    simple.port = take("port").filter(|port| !port.is_empty());
-    simple.tls = match (take("starttls").is_some(), take("securetransfer").is_some()) {
-        (true, true) => Wire::Starttls,
-        (false, true) => Wire::Implicit,
-        (_, false) => Wire::Clear,
-    };
-    let place = take("authpath").unwrap_or_else(|| "auth.conf".to_owned());
-    let place = std::path::Path::new(&place);
-    let beside = given.file("dma.conf").with_file_name(place.file_name().unwrap_or_default());
-    if let Ok(text) = (given.read)(&beside).or_else(|_| (given.read)(place)) {
-        let host = simple.hosts.first().cloned().unwrap_or_default();
-        for row in text.lines().filter(|row| !row.trim_start().starts_with('#')) {
-            let Some((user, (at, password))) = row.split_once('|').and_then(|(u, r)| Some((u, r.split_once(':')?)))
-            else {
-                continue;
-            };
-            if at.trim() == host {
-                (simple.user, simple.password) = (Some(user.trim().to_owned()), Some(password.to_owned()));
-            } else {
-                draft.left_out(format!("auth.conf row for {at}"), "it is not the SMARTHOST's");
-            }
-        }
-    }
-    if let Some(name) = take("mailname").filter(|name| !name.is_empty()) {
-        let name = if name.starts_with('/') {
-            (given.read)(std::path::Path::new(&name)).ok().and_then(|text| text.lines().next().map(str::to_owned))
-        } else {
-            Some(name)
-        };
-        if let Some(name) = name {
-            draft.top.text("hostname", name.trim(), "MAILNAME");
-        }
-    }
-    match take("masquerade").unwrap_or_default().split_once('@').map(|(user, host)| (user.to_owned(), host.to_owned()))
-    {
-        Some((user, host)) if !user.is_empty() && !host.is_empty() => simple.from = Some(format!("{user}@{host}")),
-        Some((_, host)) if !host.is_empty() => draft.top.text("origin", &host, "MASQUERADE"),
-        Some((user, _)) => draft.left_out("MASQUERADE", format!("set `from` of the account to \"{user}@...\"")),
-        None => {}
-    }
-    let aliases = take("aliases").unwrap_or_else(|| "/etc/aliases".to_owned());
-    if (given.read)(std::path::Path::new(&aliases)).is_ok() {
-        draft.top.list("aliases", &[aliases], "ALIASES");
-    }
-    let _ = (take("spooldir"), take("nullclient"), take("opportunistic_tls"));
-    for name in settings.keys() {
-        draft.left_out(name.to_uppercase(), "postrider has nothing like it");
-    }
-    simple.add(&mut draft);
-    Ok(draft)
-}
-
-/// `name=value` or `name value` lines, names in lower case.
-fn pairs(text: &str, divider: char) -> BTreeMap<String, String> {
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (name, value) = line.split_once(divider).unwrap_or((line, ""));
-            (name.trim().to_lowercase(), value.trim().to_owned())
-        })
-        .collect()
 }

@@ -194,7 +194,7 @@ fn the_small_programs_move_over() {
             ("/etc/ssmtp/revaliases", "root:me@isp.example:smtp.isp.example:587\n"),
         ],
     );
-    assert_eq!((config.origin.as_str(), config.generic.len(), config.rewriting.aliases.len()), ("home.lan", 1, 1));
+    assert_eq!((config.origin.as_str(), config.generic.len(), config.rewriting.aliases.len()), ("box.home.lan", 1, 1));
     assert_eq!(secrets(&draft), [("isp", "pw")]);
 
     let (config, draft, _) = translated(
@@ -221,7 +221,7 @@ fn msmtp_moves_over() {
     let text = "defaults\ntls on\nauth on\ntls_trust_file /etc/ssl/certs/ca-certificates.crt\nlogfile ~/.msmtp.log\n\
         account freemail\nhost smtp.freemail.example\nfrom joe@freemail.example\nuser joe\npassword \"se cret\"\n\
         account provider : freemail\nhost mail.provider.example\nport 465\ntls_starttls off\nfrom smith@provider.example\n\
-        user smith\npasswordeval \"pass show x\"\nsource_ip 1.2.3.4\naccount default : provider\n";
+        user smith\npasswordeval \"pass show x\"\nproxy_host localhost\naccount default : provider\n";
     let (config, draft, shown) = translated(Program::Msmtp, "/home/me/.msmtprc", &[("/home/me/.msmtprc", text)]);
     assert_eq!(config.default_account.as_deref(), Some("provider"));
     let tls: Vec<_> =
@@ -232,5 +232,43 @@ fn msmtp_moves_over() {
     );
     assert_eq!(tls[1].0, "[mail.provider.example]:465");
     assert_eq!(secrets(&draft)[0], ("freemail", "se cret"));
-    assert!(shown.contains("source_ip of account provider"), "{shown}");
+    assert!(shown.contains("proxy_host of account provider"), "{shown}");
+}
+
+#[test]
+fn what_a_small_program_says_otherwise_is_told_by_name() {
+    let left_out = |draft: &Draft, what: &str| {
+        draft.notes.iter().any(|note| matches!(note, draft::Note::LeftOut(name, _) if name.contains(what)))
+    };
+    let remotes = "a.example qmqp\n::1 smtp ssl port=4650 source=::1\n";
+    let files =
+        [("/n/remotes", remotes), ("/n/pausetime", "0\n"), ("/n/maxpause", "soon\n"), ("/etc/mailname", "m.lan\n")];
+    let (config, draft, text) = translated(Program::Nullmailer, "/n", &files);
+    assert_eq!((config.accounts[0].relays[0].to_string().as_str(), config.origin.as_str()), ("[::1]:4650", "m.lan"));
+    assert!(["a.example", "pausetime", "maxpause"].iter().all(|what| left_out(&draft, what)), "{text}");
+
+    for (masquerade, from) in [
+        ("percolator.example", None),
+        ("@percolator.example", None),
+        ("john@", Some("john@box.home.lan")),
+        ("herb@ert.example", Some("herb@ert.example")),
+    ] {
+        let conf = format!("SMARTHOST a.example\nOPPORTUNISTIC_TLS\nDEFER\nMASQUERADE {masquerade}\nALIASES /al\n");
+        let (config, draft, text) = translated(Program::Dma, "/d", &[("/d/dma.conf", &conf), ("/al", "*: me\n")]);
+        let forced = config.accounts[0].from.as_ref().map(ToString::to_string);
+        assert_eq!(forced.as_deref(), from, "{text}");
+        assert_eq!(text.contains("\"@box.home.lan\" = \"@percolator.example\""), from.is_none(), "{text}");
+        assert!(left_out(&draft, "DEFER") && left_out(&draft, "row *"), "{text}");
+    }
+
+    let account = "account a\nhost a.example\ntls on\nauth gssapi\nuser me\npassword x\nfrom %U-%H@a.example\n\
+        tls_fingerprint 00:11\nsource_ip 1.2.3.4\naccount b : a\nfrom *@b.example\nauth external\nprotocol lmtp\n\
+        account c : a\nfrom *@c.example\nauth xoauth2\nallow_from_override off\n";
+    let (config, draft, text) = translated(Program::Msmtp, "/m", &[("/m", account)]);
+    assert!(["auth gssapi", "from %U-%H", "tls_fingerprint", "account b"].iter().all(|what| left_out(&draft, what)));
+    assert_eq!(config.accounts.len(), 2, "{text}");
+    assert_eq!(
+        (config.accounts[1].senders.join(""), config.accounts[1].auth[0].name()),
+        ("@c.example".to_owned(), "XOAUTH2")
+    );
 }

@@ -9,6 +9,7 @@ mod delivery;
 mod digest;
 mod first_hour;
 mod front;
+mod imports;
 mod input;
 mod looking;
 mod memory;

@@ -26,6 +26,8 @@ pub struct Identity {
     pub server: Arc<ServerConfig>,
     /// PEM of the authority's certificate.
     pub authority: String,
+    /// SHA-256 of the certificate that is shown, in hexadecimal digits.
+    pub fingerprint: String,
     /// Of a customer who logs in by certificate.
     pub customer: Customer,
 }
@@ -65,6 +67,8 @@ impl Identity {
             Certificate::SelfSigned(names) => leaf_params(names).self_signed(&key),
         };
         let chain = vec![leaf.unwrap().der().clone()];
+        let digest = ring::digest::digest(&ring::digest::SHA256, &chain[0]);
+        let fingerprint = digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().concat();
         let customer = Customer::new(&issuer);
         let mut authorities = RootCertStore::empty();
         authorities.add(authority.der().clone()).unwrap();
@@ -81,7 +85,7 @@ impl Identity {
             .with_client_cert_verifier(clients)
             .with_single_cert(chain, private)
             .unwrap();
-        Self { server: Arc::new(server), authority: authority.pem(), customer }
+        Self { server: Arc::new(server), authority: authority.pem(), fingerprint, customer }
     }
 
     /// Whose certificate it is.

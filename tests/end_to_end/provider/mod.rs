@@ -75,6 +75,11 @@ impl Provider {
         &self.shared.identity.authority
     }
 
+    /// SHA-256 of its certificate, in hexadecimal digits.
+    pub fn fingerprint(&self) -> &str {
+        &self.shared.identity.fingerprint
+    }
+
     /// The login of who shows a certificate, and PEM of that certificate and its key.
     pub fn customer(&self) -> (&str, &str) {
         let customer = &self.shared.identity.customer;
