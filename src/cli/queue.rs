@@ -292,11 +292,11 @@ pub fn list(spool: Option<&Spool>, look: &Look, format: Format, out: &mut impl W
 
 /// Lists what is in failed/, oldest first, with why.
 fn list_failed(spool: Option<&Spool>, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
-    let ids = spool.map_or(Ok(Vec::new()), Spool::failed_ids)?;
-    for (id, spool) in ids.iter().filter_map(|id| spool.map(|spool| (id, spool))) {
-        let failed = Failed::read(spool, id);
+    let names = spool.map_or(Ok(Vec::new()), Spool::failed)?;
+    for (name, spool) in names.iter().filter_map(|name| spool.map(|spool| (name, spool))) {
+        let failed = Failed::read(spool, name);
         match format {
-            Format::Text => writeln!(out, "{id}  {}\n    {}", failed.sender, printable(&failed.reason))?,
+            Format::Text => writeln!(out, "{}  {}\n    {}", printable(name), failed.sender, printable(&failed.reason))?,
             Format::Json => {
                 serde_json::to_writer(&mut *out, &failed).map_err(io::Error::from)?;
                 writeln!(out)?;
@@ -310,16 +310,16 @@ fn list_failed(spool: Option<&Spool>, format: Format, out: &mut impl Write) -> R
 #[derive(Serialize)]
 struct Failed {
     queue_name: &'static str,
-    queue_id: MessageId,
+    queue_id: String,
     sender: String,
     reason: String,
 }
 
 impl Failed {
-    fn read(spool: &Spool, id: &MessageId) -> Self {
-        let envelope = spool.open_failed(id).map(|stored| stored.envelope);
+    fn read(spool: &Spool, name: &str) -> Self {
+        let envelope = spool.open_failed_name(name).map(|stored| stored.envelope);
         let sender = envelope.map_or_else(|_| "(no whole message)".to_owned(), |envelope| sender(&envelope));
-        Self { queue_name: "failed", queue_id: id.clone(), sender, reason: spool.failed_reason(id) }
+        Self { queue_name: "failed", queue_id: name.to_owned(), sender, reason: spool.failed_reason(name) }
     }
 }
 

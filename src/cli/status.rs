@@ -51,7 +51,7 @@ pub fn run(config: Result<Config, Failure>) -> Exit {
 
 fn look(config: &Config, spool: &Spool) -> Result<Found, SpoolError> {
     let clock = Clock::start(spool);
-    let mut found = Found { failed: spool.failed_count()?, ..Found::default() };
+    let mut found = Found { failed: spool.failed()?.len(), ..Found::default() };
     // A glance at the lock, given back at once.
     found.runner = matches!(RunnerLock::try_take(spool), Ok(TryLock::Held(_)));
     for (account, sick) in health::read(spool) {

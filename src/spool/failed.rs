@@ -18,49 +18,63 @@ use super::replace::replace;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";
+const JOURNAL: &str = ".journal";
 
 impl Spool {
     /// Moves message and journal to failed/ and writes ID.reason beside them, durably.
     pub fn set_aside(&self, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
-        self.set_name_aside(id.as_str(), reason)?.then_some(()).ok_or_else(|| SpoolError::Gone(id.clone()))?;
-        self.move_journal(id)
+        let name = self.set_name_aside(id.as_str(), reason)?.ok_or_else(|| SpoolError::Gone(id.clone()))?;
+        self.move_journal_of(id, &name)
     }
 
-    /// Moves any file of queue/ to failed/; false where it is in neither. One that is there under this name
-    /// already is not replaced: the newcomer gets a number.
-    pub(super) fn set_name_aside(&self, name: &str, reason: &str) -> Result<bool, SpoolError> {
+    /// Moves any file of queue/ to failed/; its name there, or nothing where it is in neither. One that is there under
+    /// this name already is not replaced: the newcomer gets a number.
+    pub(super) fn set_name_aside(&self, name: &str, reason: &str) -> Result<Option<String>, SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let from = self.dir().join("queue").join(name);
         let is_waiting = fs::symlink_metadata(&from).is_ok();
         if !is_waiting && !exists(&dir.join(name))? {
-            return Ok(false);
+            return Ok(None);
         }
-        write_reason(&folder, &dir, name, reason)?;
+        let name = if is_waiting { free_name(&dir, name)? } else { name.to_owned() };
+        write_reason(&folder, &dir, &name, reason)?;
         // Content first: a journal without content is harmless, content without journal would be sent anew.
         if is_waiting {
-            move_beside(&from, &dir, name)?;
+            move_to(&from, &dir.join(&name))?;
         }
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
         self.sync_queue()?;
-        Ok(true)
+        Ok(Some(name))
     }
 
     /// Moves a file of the spool to failed/, with the reason beside it.
     pub(super) fn set_file_aside(&self, from: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
-        write_reason(&folder, &dir, name, reason)?;
-        move_beside(from, &dir, name)?;
+        let name = free_name(&dir, name)?;
+        write_reason(&folder, &dir, &name, reason)?;
+        move_to(from, &dir.join(&name))?;
         folder.sync().map_err(SpoolError::io("sync", &dir))
     }
 
-    /// The journal follows its message, or goes where the message is in neither folder.
+    /// The journal follows its message after a crash, or goes where the message is in neither folder.
     pub(super) fn move_journal(&self, id: &MessageId) -> Result<(), SpoolError> {
+        let (_, dir) = self.folder(FOLDER)?;
+        for name in numbered(id.as_str()) {
+            if !exists(&dir.join(&name))? {
+                break;
+            }
+            if !exists(&dir.join(format!("{name}{JOURNAL}")))? {
+                return self.move_journal_of(id, &name);
+            }
+        }
+        unlink(&self.journal_path(id))
+    }
+
+    /// The journal follows its message, which is there under this name.
+    fn move_journal_of(&self, id: &MessageId, name: &str) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let path = self.journal_path(id);
-        if !exists(&dir.join(id.as_str()))? {
-            return unlink(&path);
-        }
-        match fs::rename(&path, dir.join(journal_name(id))) {
+        match fs::rename(&path, dir.join(format!("{name}{JOURNAL}"))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("move", path)(error)),
             Ok(()) | Err(_) => folder.sync().map_err(SpoolError::io("sync", &dir)),
         }
@@ -73,10 +87,13 @@ impl Spool {
         Ok(ids)
     }
 
-    /// How many things are in failed/, reasons and journals not counted.
-    pub fn failed_count(&self) -> Result<usize, SpoolError> {
-        let is_companion = |name: &String| name.ends_with(REASON) || name.ends_with(".journal");
-        Ok(self.failed_names()?.iter().filter(|name| !is_companion(name)).count())
+    /// What is in failed/, in order of name: messages by their ids, and whatever else was set aside by its own name.
+    pub fn failed(&self) -> Result<Vec<String>, SpoolError> {
+        let is_journal = |name: &str| name.strip_suffix(JOURNAL).is_some_and(|of| id_of(of).is_some());
+        let mut names = self.failed_names()?;
+        names.retain(|name| !name.ends_with(REASON) && !is_journal(name));
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn failed_names(&self) -> Result<Vec<String>, SpoolError> {
@@ -93,6 +110,14 @@ impl Spool {
         self.dir().join(FOLDER).join(name)
     }
 
+    /// Opens a message in failed/ by the name that it has there.
+    pub fn open_failed_name(&self, name: &str) -> Result<Stored, SpoolError> {
+        let path = self.failed_path(name);
+        let id = id_of(name).ok_or_else(|| SpoolError::damaged(&path, "its name is not that of a message"))?;
+        let file = open_regular(CWD, &path, OFlags::RDONLY).map_err(SpoolError::io("open", &path))?;
+        Stored::open(file, path, &id)
+    }
+
     /// Opens a message in failed/.
     pub fn open_failed(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.failed_path(id.as_str());
@@ -105,8 +130,8 @@ impl Spool {
 
     /// Why it is in failed/, in the words that were written then.
     #[must_use]
-    pub fn failed_reason(&self, id: &MessageId) -> String {
-        let reason = fs::read_to_string(self.failed_path(&format!("{id}{REASON}"))).unwrap_or_default();
+    pub fn failed_reason(&self, name: &str) -> String {
+        let reason = fs::read_to_string(self.failed_path(&format!("{name}{REASON}"))).unwrap_or_default();
         reason.trim_end().to_owned()
     }
 
@@ -145,8 +170,13 @@ impl Spool {
             if age(written) < lifetime {
                 continue;
             }
-            unlink(&self.failed_path(name))?;
-            unlink(&self.failed_path(&format!("{name}.journal")))?;
+            let content = self.failed_path(name);
+            if content.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+                fs::remove_dir_all(&content).map_err(SpoolError::io("remove", content))?;
+            } else {
+                unlink(&content)?;
+            }
+            unlink(&self.failed_path(&format!("{name}{JOURNAL}")))?;
             unlink(&path)?;
             gone.push(name.to_owned());
         }
@@ -154,19 +184,32 @@ impl Spool {
     }
 }
 
-fn move_beside(from: &Path, dir: &Path, name: &str) -> Result<(), SpoolError> {
-    for number in 0..1000_u32 {
-        let to = if number == 0 { dir.join(name) } else { dir.join(format!("{name}-{number}")) };
-        match rustix::fs::renameat_with(CWD, from, CWD, &to, RenameFlags::NOREPLACE) {
-            // A file system that cannot say "do not replace".
-            Err(rustix::io::Errno::INVAL) if !exists(&to)? => {
-                return fs::rename(from, to).map_err(SpoolError::io("move", from));
-            }
-            Err(rustix::io::Errno::EXIST | rustix::io::Errno::INVAL) => {}
-            other => return other.map_err(|error| SpoolError::io("move", from)(error.into())),
+/// A name, and the same with numbers.
+fn numbered(name: &str) -> impl Iterator<Item = String> + '_ {
+    (0..10_000_u32).map(move |number| if number == 0 { name.to_owned() } else { format!("{name}-{number}") })
+}
+
+/// The message that a name in failed/ stands for.
+fn id_of(name: &str) -> Option<MessageId> {
+    MessageId::parse(name.split_once('-').map_or(name, |(id, _)| id))
+}
+
+/// The first of its names that nothing there has: only the runner puts anything there.
+fn free_name(dir: &Path, name: &str) -> Result<String, SpoolError> {
+    for name in numbered(name) {
+        if fs::symlink_metadata(dir.join(&name)).is_err() {
+            return Ok(name);
         }
     }
-    Err(SpoolError::io("move", from)(io::ErrorKind::AlreadyExists.into()))
+    Err(SpoolError::io("find a name in", dir)(io::ErrorKind::AlreadyExists.into()))
+}
+
+fn move_to(from: &Path, to: &Path) -> Result<(), SpoolError> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot say "do not replace".
+        Err(rustix::io::Errno::INVAL) => fs::rename(from, to).map_err(SpoolError::io("move", from)),
+        other => other.map_err(|error| SpoolError::io("move", from)(error.into())),
+    }
 }
 
 fn write_reason(folder: &Folder, dir: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {

@@ -371,7 +371,7 @@ fn open_file(spool: &Spool, id: &MessageId, flags: OFlags) -> Result<Option<File
     match spool.open_in_queue(&journal_name(id), flags) {
         Ok(file) => Ok(Some(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(SpoolError::io("open", spool.journal_path(id))(error)),
+        Err(error) => Err(spool.not_opened(&journal_name(id), spool.journal_path(id), error)),
     }
 }
 

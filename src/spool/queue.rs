@@ -134,8 +134,12 @@ impl Spool {
                 foreign.push(name.to_owned());
             }
         })?;
+        // A folder of somebody else's stays, and is no reason to leave the rest.
+        let mut swept = Ok(());
         for name in foreign {
-            self.set_name_aside(&name, "its name is not that of a message: something else left it in queue/")?;
+            let aside =
+                self.set_name_aside(&name, "its name is not that of a message: something else left it in queue/");
+            swept = swept.and(aside.map(drop));
         }
         for id in journals {
             // Looked at now, not when the directory was read: content comes before its journal.
@@ -149,7 +153,7 @@ impl Spool {
                 unlink(&path)?;
             }
         }
-        Ok(())
+        swept
     }
 
     /// Opens a message: envelope line parsed, length checked. One that is not there is [`SpoolError::Gone`].
@@ -161,8 +165,21 @@ impl Spool {
                 None => Stored::open(file, path, id),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SpoolError::Gone(id.clone())),
-            Err(error) if is_no_file(&error) => Err(SpoolError::damaged(path, "it is not a file")),
-            Err(error) => Err(SpoolError::io("open", path)(error)),
+            Err(error) => Err(self.not_opened(id.as_str(), path, error)),
+        }
+    }
+
+    /// Why a file of queue/ could not be opened: for ever, where it is no file or somebody else's.
+    pub(super) fn not_opened(&self, name: &str, path: PathBuf, error: io::Error) -> SpoolError {
+        if is_no_file(&error) {
+            return SpoolError::damaged(path, "it is not a file");
+        }
+        let seen = (error.kind() == io::ErrorKind::PermissionDenied)
+            .then(|| rustix::fs::statat(self.queue(), name, AtFlags::SYMLINK_NOFOLLOW).ok())
+            .flatten();
+        match seen.and_then(|seen| somebody_elses(&seen)) {
+            Some(what) => SpoolError::damaged(path, what),
+            None => SpoolError::io("open", path)(error),
         }
     }
 
@@ -239,14 +256,15 @@ pub(super) fn open_regular(folder: impl AsFd, path: &Path, flags: OFlags) -> io:
 /// What speaks against a file that lies where a message should: not a file, somebody else's.
 fn foreign(file: &File) -> io::Result<Option<String>> {
     let stat = rustix::fs::fstat(file)?;
-    let us = rustix::process::geteuid().as_raw();
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Ok(Some("it is not a file".to_owned()));
     }
-    if stat.st_uid != us {
-        return Ok(Some(format!("it belongs to uid {}, but the spool to uid {us}", stat.st_uid)));
-    }
-    Ok(None)
+    Ok(somebody_elses(&stat))
+}
+
+fn somebody_elses(stat: &Stat) -> Option<String> {
+    let (owner, us) = (stat.st_uid, rustix::process::geteuid().as_raw());
+    (owner != us).then(|| format!("it belongs to uid {owner}, but the spool to uid {us}"))
 }
 
 /// Whether an error of opening says that there is something else than a file.

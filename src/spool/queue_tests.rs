@@ -147,7 +147,8 @@ fn what_is_no_message_is_set_aside_and_nothing_waits_for_it() {
     fs::write(spool.dir().join("queue/letter.txt"), "mine").unwrap();
     spool.sweep(&lock(&spool)).unwrap();
     assert!(names(&spool, "queue").is_empty());
-    assert_eq!(spool.failed_count().unwrap(), 4);
+    let names_there = spool.failed().unwrap();
+    assert_eq!((names_there.len(), names_there[3].as_str()), (4, "letter.txt"));
     assert!(names(&spool, "failed").contains(&"letter.txt.reason".to_owned()));
 }
 
@@ -157,9 +158,22 @@ fn an_id_that_is_in_failed_already_replaces_nothing_there() {
     let id = put(&spool, 1);
     spool.set_aside(&id, "first").unwrap();
     fs::write(spool.message_path(&id), "second").unwrap();
+    fs::write(spool.journal_path(&id), "second's").unwrap();
+    let journal = fs::read(spool.failed_path(&journal_name(&id))).unwrap();
     spool.set_aside(&id, "second").unwrap();
-    assert_eq!(fs::read(spool.dir().join(format!("failed/{id}-1"))).unwrap(), b"second");
+    let there = |name: &str| fs::read(spool.failed_path(name)).unwrap();
+    assert_eq!(
+        (there(&format!("{id}-1")), there(&format!("{id}-1.journal"))),
+        (b"second".to_vec(), b"second's".to_vec())
+    );
+    assert_eq!(there(&journal_name(&id)), journal);
+    let reasons = spool.failed().unwrap().into_iter().map(|name| spool.failed_reason(&name)).collect::<Vec<_>>();
+    assert_eq!(reasons, ["first", "second"]);
+    fs::create_dir_all(spool.failed_path("folder/below")).unwrap();
+    fs::write(spool.failed_path("folder.reason"), "third").unwrap();
     let first = fs::read(spool.dir().join(format!("failed/{id}"))).unwrap();
     spool.bring_back(&id).unwrap();
     assert_eq!(fs::read(spool.message_path(&id)).unwrap(), first);
+    assert_eq!(spool.age_out(Duration::ZERO, |_| Duration::from_secs(1)).unwrap().len(), 2);
+    assert!(names(&spool, "failed").is_empty());
 }

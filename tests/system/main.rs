@@ -12,6 +12,7 @@ mod installed;
 #[allow(dead_code, reason = "the machines of the interop tests need more")]
 #[path = "../interop/namespace.rs"]
 mod namespace;
+mod owners;
 #[allow(dead_code, unused_imports, reason = "the tests of delivery need more")]
 #[path = "../end_to_end/provider/mod.rs"]
 mod provider;

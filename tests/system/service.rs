@@ -10,10 +10,11 @@ use crate::provider::{Mail, Provider};
 use crate::wait::wait_for;
 
 const CONFIG: &str = "/etc/postrider/config.toml";
-const MAIL: &[u8] = b"Subject: hello\n\ntext\n";
+/// A mail.
+pub const MAIL: &[u8] = b"Subject: hello\n\ntext\n";
 
 /// The machine with a runner's config for this provider; `more` is written behind the account's keys.
-fn machine(provider: &Provider, more: &str) -> Machine {
+pub fn machine(provider: &Provider, more: &str) -> Machine {
     let machine = Machine::new();
     configure(&machine, provider, more);
     machine
@@ -40,10 +41,11 @@ fn secret(machine: &Machine, name: &str, text: &str) {
 }
 
 /// The runner, started by root; killed when dropped.
-struct Runner<'m>(Child, &'m Machine);
+pub struct Runner<'m>(Child, &'m Machine);
 
 impl<'m> Runner<'m> {
-    fn start(machine: &'m Machine) -> Self {
+    /// Started, and listening.
+    pub fn start(machine: &'m Machine) -> Self {
         let child = machine.start("root", "exec postrider run >/run/runner.log 2>&1");
         let runner = Self(child, machine);
         wait_for("the runner to listen", || {

@@ -266,10 +266,26 @@ fn what_cannot_be_a_message_is_set_aside_and_the_rest_goes_on() {
     std::os::unix::fs::symlink("/etc/passwd", place("00060FF000000004")).unwrap();
     std::fs::write(place("notes.txt"), "mine").unwrap();
     std::fs::set_permissions(place("notes.txt"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    // An id that exists twice: in failed/ there is one of this name.
+    world.file("spool/failed/00060FF000000001", "older", 0o600);
+    world.file("spool/failed/00060FF000000001.reason", "long ago\n", 0o600);
     world.run_once();
     assert_eq!((isp.received(), world.queued().len()), (1, 0));
+    let listed = world.postrider(&["queue", "list", "--failed"]).code(0).stdout;
+    for (name, reason) in [
+        ("00060FF000000001 ", "long ago"),
+        ("00060FF000000001-1 ", "00060FF000000001 is damaged"),
+        ("00060FF000000002 ", "that of message"),
+        ("00060FF000000003 ", "not a file"),
+        ("00060FF000000004 ", "not a file"),
+        ("notes.txt ", "not that of a message"),
+    ] {
+        let said = listed.lines().skip_while(|line| !line.starts_with(name)).nth(1).unwrap_or_default();
+        assert!(said.contains(reason), "{name}: {listed}");
+    }
+    world.postrider(&["status"]).code(2).says("6 in failed/");
     let reasons = world.spool("failed").into_iter().filter(|path| path.extension().is_some_and(|e| e == "reason"));
-    assert_eq!(reasons.count(), 5);
+    assert_eq!(reasons.count(), 6);
 }
 
 #[test]
