@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use super::queue::{Format, Which};
+use super::remote;
 use crate::config::Config;
 use crate::runner::change::{self, Change};
 use crate::runner::control::{self, Answer, Question};
@@ -23,11 +24,7 @@ const TRIES: u32 = 50;
 /// Makes the change and says what became of each message.
 pub fn run(config: &Config, change: Change, which: &Which, format: Format) -> Result<Exit, Failure> {
     super::run::log_aside(config);
-    let selection = which.selection(config)?;
-    if selection.is_all() && !which.all {
-        let message = "say which messages: ids, --account, --sender, --recipient, --older, or --all";
-        return Err(Failure::new(Exit::Usage, message));
-    }
+    let selection = named(which, Some(config))?;
     let Some(spool) = Spool::find(&config.spool)? else { return Ok(Tally::new(change, format).end(&selection)) };
     for _ in 0..TRIES {
         let question = Question::Change { change, selection: selection.clone() };
@@ -57,6 +54,29 @@ pub fn run(config: &Config, change: Change, which: &Which, format: Format) -> Re
         Exit::TempFail,
         format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
     ))
+}
+
+/// Has the runner make it, on a queue that is not this process's to read.
+pub(super) fn run_remotely(change: Change, which: &Which, format: Format) -> Result<Exit, Failure> {
+    let selection = named(which, None)?;
+    let mut tally = Tally::new(change, format);
+    for answer in remote::ask(&Question::Change { change, selection: selection.clone() })? {
+        match answer.map_err(|error| remote::failure(&error))? {
+            Answer::Finished => return Ok(tally.end(&selection)),
+            answer => tally.count(&answer),
+        }
+    }
+    Err(remote::failure(&std::io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// Everything is changed only by who says so.
+fn named(which: &Which, config: Option<&Config>) -> Result<Selection, Failure> {
+    let selection = which.selection(config)?;
+    if selection.is_all() && !which.all {
+        let message = "say which messages: ids, --account, --sender, --recipient, --older, or --all";
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(selection)
 }
 
 /// Listens to the runner; `None` where it ended before it said anything.

@@ -61,10 +61,18 @@ impl Exit {
 }
 
 impl Exit {
-    /// The one with this number, of those that say how handing in a message ended.
+    /// The one with this number, of those that a runner answers with.
     #[must_use]
     pub fn of_code(code: u8) -> Option<Self> {
-        let all = [Self::Usage, Self::DataError, Self::OsError, Self::TempFail, Self::NoPermission, Self::Config];
+        let all = [
+            Self::Usage,
+            Self::DataError,
+            Self::NoInput,
+            Self::OsError,
+            Self::TempFail,
+            Self::NoPermission,
+            Self::Config,
+        ];
         all.into_iter().find(|exit| exit.code() == code)
     }
 }

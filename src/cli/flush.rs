@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
 use super::queue::Which;
+use super::remote;
 use crate::config::Config;
 use crate::runner::control::{self, Answer, Question};
 use crate::runner::ears::Ears;
@@ -34,11 +35,9 @@ const TRIES: u32 = 20;
 /// Flushes.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     super::run::log_aside(config);
-    let selection = arguments.which.selection(config)?;
+    let selection = arguments.which.selection(Some(config))?;
     let spool = Spool::open(&config.spool)?;
-    let verbose = arguments.verbose;
-    let progress = if verbose { Progress::hidden() } else { Progress::on_stdout() };
-    let mut teller = Teller { selection: selection.clone(), verbose, progress, sums: Sums::default() };
+    let mut teller = Teller::new(&selection, arguments.verbose);
     for _ in 0..TRIES {
         let question = Question::Flush { selection: selection.clone() };
         match control::ask(&spool, &question, None) {
@@ -62,6 +61,19 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         Exit::TempFail,
         format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
     ))
+}
+
+/// Has the machine's runner flush what is the caller's, on a queue that is not this process's to read.
+pub(super) fn run_remotely(arguments: &Arguments) -> Result<Exit, Failure> {
+    let selection = arguments.which.selection(None)?;
+    let mut teller = Teller::new(&selection, arguments.verbose);
+    for answer in remote::ask(&Question::Flush { selection })? {
+        match answer.map_err(|error| remote::failure(&error))? {
+            Answer::Finished => return Ok(teller.end()),
+            answer => teller.tell(&answer),
+        }
+    }
+    Err(remote::failure(&std::io::ErrorKind::UnexpectedEof.into()))
 }
 
 /// How far another process's runner answered.
@@ -140,6 +152,11 @@ struct Teller {
 }
 
 impl Teller {
+    fn new(selection: &Selection, verbose: bool) -> Self {
+        let progress = if verbose { Progress::hidden() } else { Progress::on_stdout() };
+        Self { selection: selection.clone(), verbose, progress, sums: Sums::default() }
+    }
+
     fn tell(&mut self, answer: &Answer) {
         match answer {
             Answer::Step { line } if self.verbose => self.progress.say(line),

@@ -8,8 +8,11 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::exit::{Exit, Failure};
-use super::queue::{QueueError, printable, quiet};
+use super::queue::{QueueError, quiet};
+use super::remote;
 use crate::config::{Config, units};
+use crate::runner::desk::{Answer, Question};
+use crate::runner::listing::printable;
 use crate::spool::history::{self, Ended, Record};
 use crate::spool::{MessageId, Spool};
 
@@ -38,30 +41,70 @@ pub struct Arguments {
 
 /// Prints what the arguments select, oldest first.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
-    let ids = arguments.ids.iter().map(|id| MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone())));
-    let ids: Vec<MessageId> = ids.collect::<Result<_, _>>()?;
-    let since = arguments.since.as_deref().map(moment).transpose()?;
-    let until = arguments.until.as_deref().map(moment).transpose()?;
-    let same =
-        |asked: &Option<String>, text: &str| asked.as_deref().is_none_or(|asked| text.eq_ignore_ascii_case(asked));
-    let is_meant = |record: &Record| {
-        (ids.is_empty() || ids.contains(&record.id))
-            && since.is_none_or(|since| record.finished >= since)
-            && until.is_none_or(|until| record.finished < until)
-            && same(&arguments.sender, &record.sender)
-            && (arguments.recipient.is_none()
-                || record.recipients.iter().any(|r| same(&arguments.recipient, &r.address)))
-    };
+    let wanted = Wanted::read(arguments)?;
     let Some(spool) = Spool::find(&config.spool)? else { return Ok(Exit::Ok) };
     let mut out = BufWriter::new(io::stdout().lock());
     let mut written = Ok(());
-    history::read(&spool, since, |record, line| {
-        if is_meant(record) {
-            written = if arguments.json { writeln!(out, "{line}") } else { text(record, &mut out) };
-        }
+    history::read(&spool, wanted.since, |record, line| {
+        written = wanted.print(record, line, &mut out);
         written.is_ok()
     })?;
     quiet(written.and_then(|()| out.flush()).map_err(QueueError::Output))
+}
+
+/// The same of the caller's own mail, by asking the runner.
+pub(super) fn run_remotely(arguments: &Arguments) -> Result<Exit, Failure> {
+    let wanted = Wanted::read(arguments)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    for answer in remote::ask(&Question::History { since: wanted.since })? {
+        match answer.map_err(|error| remote::failure(&error))? {
+            Answer::Record { line } => {
+                let Ok(record) = serde_json::from_str(&line) else { continue };
+                if let Err(error) = wanted.print(&record, &line, &mut out) {
+                    return quiet(Err(error.into()));
+                }
+            }
+            Answer::No { code, reason } => return Err(remote::refused(code, &reason)),
+            _ => return quiet(out.flush().map_err(QueueError::Output)),
+        }
+    }
+    Err(remote::failure(&io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// What is asked for, read.
+struct Wanted<'a> {
+    arguments: &'a Arguments,
+    ids: Vec<MessageId>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl<'a> Wanted<'a> {
+    fn read(arguments: &'a Arguments) -> Result<Self, Failure> {
+        let ids = arguments.ids.iter().map(|id| MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone())));
+        let since = arguments.since.as_deref().map(moment).transpose()?;
+        let until = arguments.until.as_deref().map(moment).transpose()?;
+        Ok(Self { arguments, ids: ids.collect::<Result<_, _>>()?, since, until })
+    }
+
+    fn is_meant(&self, record: &Record) -> bool {
+        let Arguments { sender, recipient, .. } = self.arguments;
+        let same =
+            |asked: &Option<String>, text: &str| asked.as_deref().is_none_or(|asked| text.eq_ignore_ascii_case(asked));
+        (self.ids.is_empty() || self.ids.contains(&record.id))
+            && self.since.is_none_or(|since| record.finished >= since)
+            && self.until.is_none_or(|until| record.finished < until)
+            && same(sender, &record.sender)
+            && (recipient.is_none() || record.recipients.iter().any(|r| same(recipient, &r.address)))
+    }
+
+    fn print(&self, record: &Record, line: &str, out: &mut impl Write) -> io::Result<()> {
+        match (self.is_meant(record), self.arguments.json) {
+            (false, _) => Ok(()),
+            (true, true) => writeln!(out, "{line}"),
+            (true, false) => text(record, out),
+        }
+    }
 }
 
 /// A time as people write it: an instant, a day, or how long ago.

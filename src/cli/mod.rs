@@ -14,6 +14,7 @@ pub mod lookup;
 pub mod password;
 mod progress;
 pub mod queue;
+mod remote;
 pub mod route;
 pub mod run;
 pub mod sendmail;
@@ -121,10 +122,16 @@ fn postrider() -> ExitCode {
         }
         Command::Demo => return demo::main(),
         Command::Run(arguments) => run::start(config.as_deref(), &arguments),
+        Command::Flush(arguments) if remote::is_needed(config.as_deref()) => flush::run_remotely(&arguments),
         Command::Flush(arguments) => load(config.as_deref()).and_then(|config| flush::run(&config, &arguments)),
+        Command::Queue(arguments) if remote::is_needed(config.as_deref()) => queue::run_remotely(&arguments),
         Command::Queue(arguments) => load(config.as_deref()).and_then(|config| queue::run(&config, &arguments)),
+        Command::History(arguments) if remote::is_needed(config.as_deref()) => history::run_remotely(&arguments),
         Command::History(arguments) => load(config.as_deref()).and_then(|config| history::run(&config, &arguments)),
-        Command::Status => return status::run(load(config.as_deref())).into(),
+        Command::Status if remote::is_needed(config.as_deref()) => return status::tell(status::look_remotely()).into(),
+        Command::Status => {
+            return status::tell(load(config.as_deref()).and_then(|config| status::look(&config))).into();
+        }
         Command::Route(arguments) => load(config.as_deref()).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(config.as_deref()).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check => check::run(config.as_deref()),

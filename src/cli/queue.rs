@@ -2,6 +2,7 @@
 //! with `postqueue -j`'s members. `queue show` is in `show`, what changes the queue in `change`.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,18 +10,19 @@ use serde::Serialize;
 
 use super::change;
 use super::exit::{Exit, Failure};
+use super::remote;
 use crate::config::Config;
-use crate::mail::outcome::{Outcome, Status};
 use crate::runner::change::Change;
+use crate::runner::desk::{Answer, Question};
+use crate::runner::listing::{self, Item, Look, Met, NotListed, Totals, printable};
 use crate::runner::selection::Selection;
-use crate::spool::journal::{Journal, State};
-use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::spool::{MessageId, Spool, SpoolError};
 
 mod show;
 mod which;
 
 pub use show::show;
-pub use which::{Look, Which};
+pub use which::Which;
 
 /// `postrider queue ...`.
 #[derive(Debug, Clone, clap::Subcommand)]
@@ -107,8 +109,8 @@ pub enum QueueError {
     #[error("{0:?} is no message id: ids have 16 digits and upper-case letters, `postrider queue list` shows them")]
     NoId(String),
     /// All others were listed.
-    #[error("{} cannot be shown: {}", messages(.0.len()), .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Unreadable(Vec<SpoolError>),
+    #[error("{} cannot be shown: {}", messages(.0.len()), .0.join("; "))]
+    Unreadable(Vec<String>),
 }
 
 impl QueueError {
@@ -139,7 +141,16 @@ fn messages(count: usize) -> String {
     if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
 }
 
-/// Does what `postrider queue` was told.
+impl From<NotListed> for QueueError {
+    fn from(error: NotListed) -> Self {
+        match error {
+            NotListed::Spool(error) => Self::Spool(error),
+            NotListed::Output(error) => Self::Output(error),
+        }
+    }
+}
+
+/// Does what `postrider queue` was told, on a spool that this process may read.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let spool = Spool::find(&config.spool)?;
     let out = &mut io::stdout().lock();
@@ -151,25 +162,63 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Retry { chosen, readmit: true } => return changed(config, Change::Readmit, chosen),
         Command::List { failed: true, json, .. } => list_failed(spool.as_ref(), Format::chosen(*json), out),
         Command::List { which, failed: false, json } => {
-            let selection = which.selection(config)?;
-            let look = spool.as_ref().map(|spool| Look::at(config, spool, selection)).unwrap_or_default();
+            let selection = which.selection(Some(config))?;
+            let look = spool.as_ref().map(|spool| which::look(config, spool, selection)).unwrap_or_default();
             list(spool.as_ref(), &look, Format::chosen(*json), out)
         }
-        Command::Show { id, json } => {
-            MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone())).and_then(|id| match &spool {
-                Some(spool) => show(spool, &id, Format::chosen(*json), out),
-                None => Err(SpoolError::Gone(id).into()),
-            })
-        }
+        Command::Show { id, json } => read_id(id).and_then(|id| match &spool {
+            Some(spool) => show(spool, &id, Format::chosen(*json), out),
+            None => Err(SpoolError::Gone(id).into()),
+        }),
     };
     quiet(shown)
+}
+
+/// The same by asking the runner.
+pub fn run_remotely(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (change, chosen) = match &arguments.command {
+        Command::Hold(chosen) => (Change::Hold, chosen),
+        Command::Release(chosen) => (Change::Release, chosen),
+        Command::Delete(chosen) => (Change::Delete, chosen),
+        Command::Retry { chosen, readmit: false } => (Change::Retry, chosen),
+        Command::Retry { chosen, readmit: true } => (Change::Readmit, chosen),
+        Command::List { failed: true, .. } => {
+            let message = "what is in failed/ is for root: run this as root";
+            return Err(Failure::new(Exit::NoPermission, message));
+        }
+        Command::List { which, failed: false, json } => {
+            return list_remotely(which.selection(None)?, Format::chosen(*json));
+        }
+        Command::Show { id, json } => {
+            let Answer::Shown(shown) = remote::ask_one(&Question::Show { id: read_id(id)? })? else {
+                return Err(remote::failure(&io::ErrorKind::InvalidData.into()));
+            };
+            return quiet(show::tell(&shown, Format::chosen(*json), &mut io::stdout().lock()));
+        }
+    };
+    change::run_remotely(change, &chosen.which, Format::chosen(chosen.json))
+}
+
+fn read_id(id: &str) -> Result<MessageId, QueueError> {
+    MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.to_owned()))
 }
 
 /// `mailq`.
 pub fn mailq(config: &Config) -> Result<Exit, Failure> {
     let spool = Spool::find(&config.spool)?;
-    let look = spool.as_ref().map(|spool| Look::at(config, spool, Selection::default())).unwrap_or_default();
+    let selection = Selection::default();
+    let look = spool.as_ref().map(|spool| which::look(config, spool, selection)).unwrap_or_default();
     quiet(list(spool.as_ref(), &look, Format::Text, &mut io::stdout().lock()))
+}
+
+/// `mailq` of somebody who may not read the queue.
+pub(super) fn mailq_remotely() -> Result<Exit, Failure> {
+    list_remotely(Selection::default(), Format::Text)
+}
+
+/// Whether `mailq` with this config has to ask.
+pub(super) fn is_remote(named: Option<&Path>) -> bool {
+    remote::is_needed(named)
 }
 
 fn changed(config: &Config, change: Change, chosen: &Chosen) -> Result<Exit, Failure> {
@@ -184,110 +233,78 @@ pub(super) fn quiet(result: Result<(), QueueError>) -> Result<Exit, Failure> {
     }
 }
 
-/// A message that waits.
-struct Entry {
-    envelope: Envelope,
-    state: State,
-    /// Why it waits, where its recipients have no reason of their own.
-    trouble: Option<String>,
-    account: Option<String>,
-    is_active: bool,
-}
-
-impl Entry {
-    fn read(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
-        let mut envelope = spool.open_message(id)?.envelope;
-        let state = Journal::peek(spool, id, envelope.recipients.len())?;
-        envelope.join(&state);
-        if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self::of(envelope, state)) }
-    }
-
-    fn of(envelope: Envelope, state: State) -> Self {
-        let account = state.account.clone().or_else(|| envelope.account.clone());
-        Self { envelope, state, trouble: None, account, is_active: false }
-    }
-
-    /// Recipients that are still waited for, with why; where only the report is still owed, those it is about.
-    fn waiting(&self) -> Vec<(String, Option<String>)> {
-        let mut indices = self.state.pending();
-        if indices.is_empty() {
-            let is_owed = |outcome: &Option<Outcome>| outcome.as_ref().is_none_or(|o| o.status != Status::Delivered);
-            let owed = self.state.outcomes.iter().zip(&self.state.replaced).enumerate();
-            let owed = owed.filter(|(_, (outcome, replaced))| is_owed(outcome) && !**replaced);
-            indices.extend(owed.map(|(index, _)| index));
-        }
-        let outcome = |index: usize| self.state.outcomes.get(index).and_then(Option::as_ref);
-        let why = |index: usize| outcome(index).map(reason).or_else(|| self.trouble.as_deref().map(printable));
-        let recipients = self.envelope.recipients.iter().enumerate();
-        recipients
-            .filter(|(index, _)| indices.binary_search(index).is_ok())
-            .map(|(index, recipient)| (printable(&recipient.address.to_string()), why(index)))
-            .collect()
-    }
-
-    fn sender(&self) -> String {
-        sender(&self.envelope)
-    }
-}
-
-fn sender(envelope: &Envelope) -> String {
-    envelope.sender.mailbox().map_or_else(|| "MAILER-DAEMON".to_owned(), |a| printable(&a.to_string()))
-}
-
-/// Why a recipient waits, in one line.
-fn reason(outcome: &Outcome) -> String {
-    printable(&match outcome.code {
-        Some(code) => format!("host {} said: {code} {}", outcome.relay, outcome.reply),
-        None => outcome.reply.clone(),
-    })
-}
-
-/// What others wrote, without what could command a terminal or begin a line.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
 /// Lists what waits, oldest first; no spool is an empty queue. The first entry is written at once.
 pub fn list(spool: Option<&Spool>, look: &Look, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
-    let mut out = BufWriter::with_capacity(64 * 1024, out);
-    let (mut count, mut octets, mut unreadable) = (0_u64, 0_u64, Vec::new());
-    let ids = spool.map_or(Ok(Vec::new()), Spool::ids)?;
-    for (id, spool) in ids.iter().filter(|id| look.names(id)).filter_map(|id| spool.map(|spool| (id, spool))) {
-        let entry = match Entry::read(spool, id) {
-            Ok(entry) if !look.is_meant(&entry.envelope, &entry.state) => continue,
-            Ok(entry) => Entry {
-                trouble: look.trouble(&entry.envelope, &entry.state),
-                account: look.account(&entry.envelope, &entry.state),
-                is_active: look.is_active(id),
-                ..entry
+    let mut printer = Printer::new(format, out);
+    let totals = match spool {
+        None => Totals::default(),
+        Some(spool) => look.list(spool, |met| match met {
+            Met::Item(item) => printer.item(&item),
+            Met::Unreadable(error) => {
+                printer.unreadable.push(error.to_string());
+                Ok(())
+            }
+        })?,
+    };
+    printer.end(totals)
+}
+
+/// The same by asking the runner.
+fn list_remotely(selection: Selection, format: Format) -> Result<Exit, Failure> {
+    let mut out = io::stdout().lock();
+    let mut printer = Printer::new(format, &mut out);
+    for answer in remote::ask(&Question::List { selection })? {
+        match answer.map_err(|error| remote::failure(&error))? {
+            Answer::Item(item) => match printer.item(&item) {
+                Ok(()) => {}
+                Err(error) => return quiet(Err(error.into())),
             },
-            // Delivered while we were reading.
-            Err(SpoolError::Gone(_)) => continue,
-            Err(error) => {
-                unreadable.push(error);
-                continue;
-            }
-        };
-        match format {
-            Format::Text => text(&entry, if count == 0 { HEADINGS } else { "\n" }, &mut out)?,
+            Answer::Unreadable { reason } => printer.unreadable.push(reason),
+            Answer::Totals(totals) => return quiet(printer.end(totals)),
+            Answer::No { code, reason } => return Err(remote::refused(code, &reason)),
+            Answer::Shown(_) | Answer::Record { .. } | Answer::Status(_) | Answer::Hello { .. } | Answer::Finished => {}
+        }
+    }
+    Err(remote::failure(&io::ErrorKind::UnexpectedEof.into()))
+}
+
+/// Writes a listing.
+struct Printer<W: Write> {
+    out: BufWriter<W>,
+    format: Format,
+    listed: u64,
+    unreadable: Vec<String>,
+}
+
+impl<W: Write> Printer<W> {
+    fn new(format: Format, out: W) -> Self {
+        Self { out: BufWriter::with_capacity(64 * 1024, out), format, listed: 0, unreadable: Vec::new() }
+    }
+
+    fn item(&mut self, item: &Item) -> io::Result<()> {
+        match self.format {
+            Format::Text => text(item, if self.listed == 0 { HEADINGS } else { "\n" }, &mut self.out)?,
             Format::Json => {
-                serde_json::to_writer(&mut out, &Item::new(&entry)).map_err(io::Error::from)?;
-                out.write_all(b"\n")?;
+                serde_json::to_writer(&mut self.out, item)?;
+                self.out.write_all(b"\n")?;
             }
         }
-        if count == 0 {
-            out.flush()?;
+        if self.listed == 0 {
+            self.out.flush()?;
         }
-        count += 1;
-        octets = octets.saturating_add(entry.envelope.size);
+        self.listed += 1;
+        Ok(())
     }
-    match (format, count) {
-        (Format::Json, _) => {}
-        (Format::Text, 0) => writeln!(out, "Mail queue is empty")?,
-        (Format::Text, _) => totals(count, octets, &mut out)?,
+
+    fn end(mut self, all: Totals) -> Result<(), QueueError> {
+        match (self.format, all.messages) {
+            (Format::Json, _) => {}
+            (Format::Text, 0) => writeln!(self.out, "Mail queue is empty")?,
+            (Format::Text, _) => totals(all, &mut self.out)?,
+        }
+        self.out.flush()?;
+        if self.unreadable.is_empty() { Ok(()) } else { Err(QueueError::Unreadable(self.unreadable)) }
     }
-    out.flush()?;
-    if unreadable.is_empty() { Ok(()) } else { Err(QueueError::Unreadable(unreadable)) }
 }
 
 /// Lists what is in failed/, oldest first, with why.
@@ -318,7 +335,7 @@ struct Failed {
 impl Failed {
     fn read(spool: &Spool, name: &str) -> Self {
         let envelope = spool.open_failed_name(name).map(|stored| stored.envelope);
-        let sender = envelope.map_or_else(|_| "(no whole message)".to_owned(), |envelope| sender(&envelope));
+        let sender = envelope.map_or_else(|_| "(no whole message)".to_owned(), |envelope| listing::sender(&envelope));
         Self { queue_name: "failed", queue_id: name.to_owned(), sender, reason: spool.failed_reason(name) }
     }
 }
@@ -328,92 +345,35 @@ const HEADINGS: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/
 const REASON_WIDTH: usize = 76;
 
 /// One entry as Postfix writes it with long ids; a reason stands before the recipients that share it.
-fn text(entry: &Entry, before: &str, out: &mut impl Write) -> io::Result<()> {
-    let Entry { envelope, state, .. } = entry;
-    let mark = match (entry.is_active, state.held) {
-        (true, _) => "*",
-        (false, true) => "!",
-        (false, false) => "",
+fn text(item: &Item, before: &str, out: &mut impl Write) -> io::Result<()> {
+    let mark = match item.queue_name.as_str() {
+        "active" => "*",
+        "hold" => "!",
+        _ => "",
     };
-    let id = format!("{}{mark}", envelope.id);
-    let arrived = envelope.arrived.to_zoned(TimeZone::system()).strftime("%a %b %e %H:%M:%S");
-    writeln!(out, "{before}{id:<17} {:>8} {arrived} {}", envelope.size, entry.sender())?;
-    let mut last = String::new();
-    for (address, reason) in entry.waiting() {
-        let reason = reason.unwrap_or_default();
+    let id = format!("{}{mark}", item.queue_id);
+    let arrived = Timestamp::from_second(item.arrival_time).unwrap_or_default().to_zoned(TimeZone::system());
+    let arrived = arrived.strftime("%a %b %e %H:%M:%S");
+    writeln!(out, "{before}{id:<17} {:>8} {arrived} {}", item.message_size, printable(&item.sender))?;
+    let mut last = "";
+    for recipient in &item.recipients {
+        let reason = recipient.delay_reason.as_deref().unwrap_or_default();
         if reason != last {
-            let shown = if reason.is_empty() { "reason unavailable" } else { &reason };
+            let shown = if reason.is_empty() { "reason unavailable" } else { reason };
             let padding = REASON_WIDTH.saturating_sub(shown.chars().count());
             writeln!(out, "{:padding$}({shown})", "")?;
             last = reason;
         }
-        writeln!(out, "{:17} {:8} {:19} {address}", "", "", "")?;
+        writeln!(out, "{:17} {:8} {:19} {}", "", "", "", recipient.address)?;
     }
     Ok(())
 }
 
 /// Sendmail's total before Postfix's, which must be the last line: `check_mailq` takes a machine without Postfix for one
 /// with Sendmail, looks for that line alone, and without it calls a full queue empty.
-fn totals(count: u64, octets: u64, out: &mut impl Write) -> io::Result<()> {
-    let requests = if count == 1 { "Request" } else { "Requests" };
-    writeln!(out, "\n\t\tTotal requests: {count}\n-- {} Kbytes in {count} {requests}.", octets / 1024)
-}
-
-/// An entry as `postqueue -j` has it, and our members behind.
-#[derive(Serialize)]
-struct Item {
-    queue_name: &'static str,
-    queue_id: MessageId,
-    arrival_time: i64,
-    message_size: u64,
-    forced_expire: bool,
-    sender: String,
-    recipients: Vec<ItemRecipient>,
-    account: Option<String>,
-    attempts: u32,
-    next_attempt: Option<String>,
-    trouble: String,
-    uid: u32,
-}
-
-#[derive(Serialize)]
-struct ItemRecipient {
-    address: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay_reason: Option<String>,
-}
-
-impl Item {
-    fn new(entry: &Entry) -> Self {
-        let Entry { envelope, state, .. } = entry;
-        let recipients: Vec<_> = entry.waiting();
-        Self {
-            queue_name: match (entry.is_active, state.held, state.attempts) {
-                (true, ..) => "active",
-                (false, true, _) => "hold",
-                (false, false, 0) => "incoming",
-                (false, false, _) => "deferred",
-            },
-            queue_id: envelope.id.clone(),
-            arrival_time: envelope.arrived.as_second(),
-            message_size: envelope.size,
-            forced_expire: false,
-            sender: entry.sender(),
-            trouble: recipients.iter().find_map(|(_, reason)| reason.clone()).unwrap_or_default(),
-            recipients: recipients
-                .into_iter()
-                .map(|(address, delay_reason)| ItemRecipient { address, delay_reason })
-                .collect(),
-            account: entry.account.clone(),
-            attempts: state.attempts,
-            next_attempt: state.next.map(utc),
-            uid: envelope.uid,
-        }
-    }
-}
-
-fn utc(at: Timestamp) -> String {
-    format!("{at:.6}")
+fn totals(Totals { messages, octets }: Totals, out: &mut impl Write) -> io::Result<()> {
+    let requests = if messages == 1 { "Request" } else { "Requests" };
+    writeln!(out, "\n\t\tTotal requests: {messages}\n-- {} Kbytes in {messages} {requests}.", octets / 1024)
 }
 
 #[cfg(test)]

@@ -126,6 +126,7 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Mode::Deliver => deliver(options, started_as),
         Mode::Nothing => Ok(Exit::Ok),
         // These read no message, so nobody waits for stdin to be read.
+        Mode::ListQueue if queue::is_remote(started_as.named(&options)) => Ok(queue::mailq_remotely()?),
         Mode::ListQueue => Ok(queue::mailq(&configured(&options, started_as)?)?),
         Mode::Aliases => aliases::check(&configured(&options, started_as)?),
         Mode::Daemon => {
@@ -134,6 +135,7 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Mode::Foreground => run_queue::become_runner(&configured(&options, started_as)?),
+        Mode::RunQueue(tests) if queue::is_remote(started_as.named(&options)) => run_queue::flush_remotely(&tests),
         Mode::RunQueue(tests) => {
             let show = show(&options);
             run_queue::flush(&Here::find(&options, started_as)?, &tests, show)

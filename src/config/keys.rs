@@ -21,6 +21,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("origin", "completes addresses without a domain; default: hostname"),
     key("default_account", "account for senders that no account names; default: the only account"),
     key("postmaster", "where bounces of bounces and alarms go; default: root"),
+    key("operators", "logins that see and change everybody's mail, besides root, in system mode; default: none"),
     key("on_stuck", "command that is run once when an account stays in trouble: [WORD, ...]; default: none"),
     key("on_stuck_after", "how long an account is in trouble before on_stuck is run; default: 1h"),
     key("delivery", "queue, background or interactive; default: background, in system mode queue"),

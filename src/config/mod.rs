@@ -64,6 +64,8 @@ pub struct Config {
     pub default_account: Option<String>,
     /// Where bounces of bounces go; bare or complete, as written.
     pub postmaster: String,
+    /// Logins that see and change everybody's mail, besides root.
+    pub operators: Vec<String>,
     /// The words of a command that is run when an account has been in trouble for `on_stuck_after`; empty: none.
     pub on_stuck: Vec<String>,
     /// See `on_stuck`.

@@ -67,7 +67,7 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
     let mut ids = Vec::new();
     for id in settings.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
         // One that cannot be read can still be named.
-        let meant = settings.spool.open_message(&id).map_or(!selection.ids.is_empty(), |stored| is_meant(&stored));
+        let meant = settings.spool.open_message(&id).map_or(selection.means_unreadable(), |stored| is_meant(&stored));
         ids.extend(meant.then_some(id));
     }
     let may_be_failed = match change {
@@ -77,7 +77,8 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
     };
     if may_be_failed {
         for id in settings.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
-            let meant = settings.spool.open_failed(&id).map_or(!selection.ids.is_empty(), |stored| is_meant(&stored));
+            let meant =
+                settings.spool.open_failed(&id).map_or(selection.means_unreadable(), |stored| is_meant(&stored));
             ids.extend((meant && !ids.contains(&id)).then_some(id));
         }
     }

@@ -11,8 +11,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::desk;
 use super::front::{Front, Token};
 use super::settings::Settings;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use rustix::net::{RecvFlags, recv};
+
 use crate::config::caller::Caller;
 use crate::config::{Limits, clock, places};
 use crate::spool::MessageId;
@@ -63,8 +68,9 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 }
 
 fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
-    let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { return };
-    let uid = peer.uid.as_raw();
+    // Not by rustix, whose process numbers cannot say that the peer is in a container: 0.
+    let Ok(peer) = getsockopt(&stream, PeerCredentials) else { return };
+    let uid = peer.uid();
     let limits = limits(front);
     // Whoever is not let in finds no answer, and has the drop program.
     if front.enter(uid, limits.connections, ALTOGETHER).is_err() {
@@ -110,6 +116,9 @@ impl Visit<'_> {
     fn serve(&self, stream: UnixStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
+        if self.asks(&stream)? {
+            return desk::answer(self.front, self.uid, stream);
+        }
         let mut writer = stream.try_clone()?;
         let answer = match self.take_in(stream) {
             Ok(answer) => answer,
@@ -121,6 +130,13 @@ impl Visit<'_> {
             Answer::No(code, text) => format!("no {code} {}\n", text.replace(['\n', '\r'], " ")),
         };
         writer.write_all(line.as_bytes())
+    }
+
+    /// A question is a line of JSON; no frame begins like one. Questions count as messages, so that nobody asks without end.
+    fn asks(&self, stream: &UnixStream) -> io::Result<bool> {
+        let mut first = [0];
+        rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
+        Ok(first == *b"{" && self.front.count_message(self.uid, limits(self.front).per_minute).is_ok())
     }
 
     fn take_in(&self, stream: UnixStream) -> Result<Answer, NotRead> {

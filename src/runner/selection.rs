@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
+use super::viewer::Viewer;
 use crate::spool::{Envelope, MessageId};
 
 /// Which messages are meant: all members that are given must hold; none given means all.
@@ -27,6 +28,9 @@ pub struct Selection {
     /// In the queue for longer than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub older: Option<Duration>,
+    /// Of what this one may see. Nobody says it of themselves.
+    #[serde(skip)]
+    pub viewer: Viewer,
 }
 
 impl Selection {
@@ -45,12 +49,24 @@ impl Selection {
     /// Whether it takes opening the message to know.
     #[must_use]
     pub fn looks_inside(&self) -> bool {
-        self.sender.is_some() || self.recipient.is_some() || self.older.is_some()
+        self.sender.is_some() || self.recipient.is_some() || self.older.is_some() || self.viewer != Viewer::Everything
     }
 
-    /// Whether the message is meant; `account` is asked only where it matters.
+    /// Whether a message that cannot be read is meant all the same: by name, by who may see all.
+    #[must_use]
+    pub fn means_unreadable(&self) -> bool {
+        !self.ids.is_empty() && self.viewer == Viewer::Everything
+    }
+
+    /// Whether the message is meant, and may be seen; `account` is asked only where it matters.
     #[must_use]
     pub fn matches(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
+        self.viewer.sees(envelope.uid) && self.is_about(envelope, account, clock)
+    }
+
+    /// Whether the message is meant, whoever may see it.
+    #[must_use]
+    pub fn is_about(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
         self.names(&envelope.id)
             && self.sender.as_deref().is_none_or(|asked| is_from(envelope, asked))
             && self.recipient.as_deref().is_none_or(|asked| is_to(envelope, asked))

@@ -6,6 +6,7 @@
 
 mod attacks;
 mod check;
+mod desk;
 mod faults;
 mod install;
 mod installed;

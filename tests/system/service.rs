@@ -20,7 +20,7 @@ pub fn machine(provider: &Provider, more: &str) -> Machine {
     machine
 }
 
-fn configure(machine: &Machine, provider: &Provider, more: &str) {
+pub fn configure(machine: &Machine, provider: &Provider, more: &str) {
     let (username, password) = provider.credential();
     secret(machine, "isp.password", password);
     fs::write(machine.path("/etc/postrider/isp.pem"), provider.authority()).unwrap();

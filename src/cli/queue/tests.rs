@@ -3,6 +3,9 @@
 use super::*;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::outcome::{Enhanced, Teller};
+use crate::mail::outcome::{Outcome, Status};
+use crate::spool::Envelope;
+use crate::spool::journal::Journal;
 use crate::spool::journal::Line;
 use crate::spool::store::Incoming;
 use crate::spool::{Body, Kind, Recipient};

@@ -3,9 +3,12 @@
 
 use super::Here;
 use super::failure::Failure;
-use super::values::Test;
+use super::values::{Parts, Test};
 use crate::cli::exit::{self, Exit};
+use crate::cli::remote;
 use crate::config::Config;
+use crate::runner::selection::Selection;
+use crate::runner::{control, desk};
 use crate::spool::{MessageId, SpoolError};
 use crate::submit::hand_over::{self, Show};
 
@@ -28,9 +31,40 @@ pub(super) fn flush(here: &Here, tests: &[Test], show: Show) -> Result<Exit, Fai
 fn selected(here: &Here, tests: &[Test]) -> Result<Vec<MessageId>, SpoolError> {
     let passes = |id: &MessageId| {
         let stored = here.spool.open_message(id);
-        stored.is_ok_and(|stored| tests.iter().all(|test| test.passes(&stored.envelope)))
+        stored.is_ok_and(|stored| passes_all(tests, &Parts::from(&stored.envelope)))
     };
     Ok(here.spool.ids()?.into_iter().filter(passes).collect())
+}
+
+fn passes_all(tests: &[Test], message: &Parts) -> bool {
+    tests.iter().all(|test| test.passes(message))
+}
+
+/// The same of the caller's own mail, by the machine's runner, whose queue is not this process's to read.
+pub(super) fn flush_remotely(tests: &[Test]) -> Result<Exit, Failure> {
+    let mut selection = Selection::default();
+    if !tests.is_empty() {
+        for answer in remote::ask(&desk::Question::List { selection: Selection::default() })? {
+            match answer.map_err(|error| remote::failure(&error))? {
+                desk::Answer::Item(item) if passes_all(tests, &Parts::from(&*item)) => {
+                    selection.ids.push(item.queue_id);
+                }
+                desk::Answer::Totals(_) => break,
+                _ => {}
+            }
+        }
+        if selection.ids.is_empty() {
+            return Ok(Exit::Ok);
+        }
+    }
+    for answer in remote::ask(&control::Question::Flush { selection })? {
+        // What became of the mail is no failure of the queue run.
+        let answer: control::Answer = answer.map_err(|error| remote::failure(&error))?;
+        if answer == control::Answer::Finished {
+            break;
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// Becomes the runner.

@@ -2,6 +2,7 @@
 //! errors are told (`-e`), and which of the queue is meant (`-q`). Options themselves
 //! are in `options`.
 
+use crate::runner::listing::Item;
 use crate::spool::Envelope;
 
 /// What a call is for.
@@ -164,15 +165,37 @@ enum Sense {
 
 impl Test {
     /// Whether the message has, or has not, the part in its id, in a recipient or in its sender; ignoring case.
-    pub fn passes(&self, envelope: &Envelope) -> bool {
-        let has = |text: &str| text.to_lowercase().contains(&self.part);
+    pub fn passes(&self, message: &Parts) -> bool {
+        let has = |text: &String| text.to_lowercase().contains(&self.part);
         let found = match self.what {
-            What::Id => has(envelope.id.as_str()),
-            What::Sender => has(&envelope.sender.to_string()),
-            What::Recipient => envelope.recipients.iter().any(|one| has(&one.address.to_string()) || has(&one.given)),
+            What::Id => has(&message.id),
+            What::Sender => has(&message.sender),
+            What::Recipient => message.recipients.iter().any(has),
             What::Absent => false,
         };
         found == (self.sense == Sense::Has)
+    }
+}
+
+/// What of a message is tested.
+#[derive(Debug)]
+pub struct Parts {
+    id: String,
+    sender: String,
+    recipients: Vec<String>,
+}
+
+impl From<&Envelope> for Parts {
+    fn from(envelope: &Envelope) -> Self {
+        let recipients = envelope.recipients.iter().flat_map(|one| [one.address.to_string(), one.given.clone()]);
+        Self { id: envelope.id.to_string(), sender: envelope.sender.to_string(), recipients: recipients.collect() }
+    }
+}
+
+impl From<&Item> for Parts {
+    fn from(item: &Item) -> Self {
+        let recipients = item.recipients.iter().map(|one| one.address.clone());
+        Self { id: item.queue_id.to_string(), sender: item.sender.clone(), recipients: recipients.collect() }
     }
 }
 
@@ -215,7 +238,7 @@ mod tests {
 
     fn passes(value: &str) -> bool {
         match run_queue(value.as_bytes()).unwrap() {
-            RunQueue::Now(tests) => tests.iter().all(|test| test.passes(&envelope())),
+            RunQueue::Now(tests) => tests.iter().all(|test| test.passes(&Parts::from(&envelope()))),
             RunQueue::Periodically => unreachable!("{value} selects"),
         }
     }

@@ -29,7 +29,8 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         path: around.path.to_owned(),
         default_account,
         postmaster: postmaster(&top, faults),
-        on_stuck: on_stuck(&top, faults),
+        operators: words("operators", &top, faults),
+        on_stuck: words("on_stuck", &top, faults),
         on_stuck_after: top.duration("on_stuck_after", faults).map_or(HOUR, |read| read.value),
         delivery: delivery(&top, faults),
         log: log(&top, faults),
@@ -66,8 +67,8 @@ fn postmaster(top: &Section, faults: &mut Faults) -> String {
     text.value.to_owned()
 }
 
-fn on_stuck(top: &Section, faults: &mut Faults) -> Vec<String> {
-    let words = top.texts("on_stuck", faults).unwrap_or_default();
+fn words(name: &str, top: &Section, faults: &mut Faults) -> Vec<String> {
+    let words = top.texts(name, faults).unwrap_or_default();
     words.into_iter().map(|word| word.value.to_owned()).collect()
 }
 

@@ -21,6 +21,7 @@ pub fn config() -> Config {
         origin: "home.lan".to_owned(),
         default_account: None,
         postmaster: "root".to_owned(),
+        operators: Vec::new(),
         on_stuck: Vec::new(),
         on_stuck_after: std::time::Duration::from_hours(1),
         delivery: Delivery::Queue,

@@ -1,0 +1,259 @@
+//! What anybody on the machine may ask of the runner, over the socket on which mail is
+//! handed in: one JSON line asks, JSON lines answer. Everybody gets what is theirs
+//! (`viewer`); an id that is not theirs is as unknown as one that does not exist.
+
+use std::collections::HashSet;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::change::Change;
+use super::control::{self, Asked};
+use super::ears::Wake;
+use super::front::Front;
+use super::listing::{Item, Look, Met, NotListed, Totals};
+use super::selection::Selection;
+use super::settings::Settings;
+use super::shown::Shown;
+use super::standing::Standing;
+use super::viewer::Viewer;
+use super::watch::Told;
+use crate::spool::{MessageId, SpoolError, history};
+
+/// Octets of one question.
+const MAX_QUESTION: u64 = 64 << 10;
+
+/// A loop that is busy is not waited for when only marks depend on it.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// Exit codes of sysexits(3) that a refusal has.
+const USAGE: u8 = 64;
+const NO_INPUT: u8 = 66;
+const TEMPORARY: u8 = 75;
+const NO_PERMISSION: u8 = 77;
+
+/// A question. What the runner's loop answers itself is in [`control::Question`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "lowercase")]
+pub enum Question {
+    /// What waits?
+    List {
+        /// Of it, which.
+        #[serde(flatten)]
+        selection: Selection,
+    },
+    /// One message.
+    Show {
+        /// Its id.
+        id: MessageId,
+    },
+    /// What was finished?
+    History {
+        /// Not before.
+        since: Option<Timestamp>,
+    },
+    /// Is mail flowing?
+    Status,
+    /// For whom wants to hold an SMTP dialogue: by which name, for which domain, up to which size?
+    Hello,
+}
+
+/// A line of an answer.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "told", rename_all = "lowercase")]
+pub enum Answer {
+    /// A message that waits.
+    Item(Box<Item>),
+    /// One that cannot be read.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+    /// All that waits, whoever may see it; the end.
+    Totals(Totals),
+    /// A message.
+    Shown(Box<Shown>),
+    /// A line of history, as it is stored.
+    Record {
+        /// JSON.
+        line: String,
+    },
+    /// How things stand.
+    Status(Standing),
+    /// What the greeting says.
+    Hello {
+        /// The machine's name.
+        hostname: String,
+        /// What bare addresses get.
+        origin: String,
+        /// The longest message, in octets.
+        size: u64,
+    },
+    /// Not answered.
+    No {
+        /// A code of sysexits(3).
+        code: u8,
+        /// Why.
+        reason: String,
+    },
+    /// That was all.
+    Finished,
+}
+
+/// What somebody came with.
+enum Asking {
+    Desk(Question),
+    Loop(control::Question),
+}
+
+/// Answers one question of the peer with this uid.
+pub(super) fn answer(front: &Front, uid: u32, stream: UnixStream) -> io::Result<()> {
+    let out = stream.try_clone()?;
+    let mut line = String::new();
+    BufReader::new(stream.take(MAX_QUESTION)).read_line(&mut line)?;
+    let settings = front.settings();
+    let viewer = Viewer::of(uid, settings.as_ref().ok().map(|settings| &settings.config));
+    let visitor = Visitor { front, settings, viewer };
+    let mut out = BufWriter::new(out);
+    let read = serde_json::from_str(&line).map(Asking::Desk);
+    match read.or_else(|_| serde_json::from_str(&line).map(Asking::Loop)) {
+        Ok(Asking::Desk(question)) => visitor.desk(question, &mut out)?,
+        Ok(Asking::Loop(question)) => visitor.ask_loop(question, &mut out)?,
+        Err(error) => say(&mut out, &no(USAGE, format!("this is no question: {error}")))?,
+    }
+    out.flush()
+}
+
+/// One who asks.
+struct Visitor<'a> {
+    front: &'a Front,
+    settings: Result<Arc<Settings>, String>,
+    viewer: Viewer,
+}
+
+impl Visitor<'_> {
+    fn desk(&self, question: Question, out: &mut impl Write) -> io::Result<()> {
+        let answer = match question {
+            Question::List { selection } => self.list(selection, out),
+            Question::Show { id } => match Shown::read(&self.front.spool, &id, self.viewer) {
+                Ok(shown) => Answer::Shown(Box::new(shown)),
+                Err(error) => of_spool(&error),
+            },
+            Question::History { since } => self.history(since, out),
+            Question::Status => self.status(),
+            Question::Hello => match &self.settings {
+                Ok(settings) => Answer::Hello {
+                    hostname: settings.config.hostname.clone(),
+                    origin: settings.config.origin.clone(),
+                    size: settings.config.queue.max_message_size,
+                },
+                Err(why) => no(TEMPORARY, why.clone()),
+            },
+        };
+        say(out, &answer)
+    }
+
+    fn list(&self, selection: Selection, out: &mut impl Write) -> Answer {
+        let selection = Selection { viewer: self.viewer, ..selection };
+        let settings = || self.settings.as_ref().ok().map(Arc::clone);
+        let look = Look::at(&self.front.spool, selection, self.active(), settings);
+        let listed = look.list(&self.front.spool, |met| match met {
+            Met::Item(item) => say(out, &Answer::Item(item)),
+            Met::Unreadable(error) => say(out, &Answer::Unreadable { reason: error.to_string() }),
+        });
+        match listed {
+            Ok(totals) => Answer::Totals(totals),
+            Err(NotListed::Spool(error)) => of_spool(&error),
+            Err(NotListed::Output(error)) => no(TEMPORARY, error.to_string()),
+        }
+    }
+
+    fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Answer {
+        let read = history::read(&self.front.spool, since, |record, line| {
+            !self.viewer.sees(record.uid) || say(out, &Answer::Record { line: line.to_owned() }).is_ok()
+        });
+        read.map_or_else(|error| of_spool(&error), |()| Answer::Finished)
+    }
+
+    fn status(&self) -> Answer {
+        let settings = match &self.settings {
+            Ok(settings) => settings,
+            Err(why) => return no(TEMPORARY, why.clone()),
+        };
+        match Standing::look(&settings.config, Some(&self.front.spool)) {
+            Ok(standing) if self.viewer == Viewer::Everything => Answer::Status(standing),
+            Ok(standing) => Answer::Status(standing.without_reasons()),
+            Err(error) => of_spool(&error),
+        }
+    }
+
+    /// Has the runner's loop answer.
+    fn ask_loop(&self, question: control::Question, out: &mut impl Write) -> io::Result<()> {
+        if let Err(why) = &self.settings {
+            return say(out, &no(TEMPORARY, why.clone()));
+        }
+        let narrowed = |selection| Selection { viewer: self.viewer, ..selection };
+        let question = match (question, self.viewer) {
+            (control::Question::Change { change, selection }, Viewer::Everything) => {
+                control::Question::Change { change, selection }
+            }
+            (control::Question::Change { change: Change::Delete, selection }, _) => {
+                control::Question::Change { change: Change::Delete, selection: narrowed(selection) }
+            }
+            (control::Question::Change { .. }, _) => {
+                let reason =
+                    "only root and the logins in `operators` hold, release and retry mail; you may delete yours";
+                return say(out, &no(NO_PERMISSION, reason.to_owned()));
+            }
+            (control::Question::Flush { selection }, _) => control::Question::Flush { selection: narrowed(selection) },
+            (control::Question::Active, Viewer::Everything) => control::Question::Active,
+            (control::Question::Active, _) => return say(out, &Answer::Finished),
+        };
+        for told in self.put(question) {
+            // What servers and others say to each other is not for everybody.
+            if matches!(told, Told::Step(_)) && self.viewer != Viewer::Everything {
+                continue;
+            }
+            let is_last = matches!(told, Told::Finished);
+            say(out, &control::Answer::from_told(told))?;
+            out.flush()?;
+            if is_last {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&self, question: control::Question) -> mpsc::Receiver<Told> {
+        let (answers, told) = mpsc::channel();
+        self.front.wake(Wake::Asked(Asked { question, answers }));
+        told
+    }
+
+    /// What is being sent just now, where the loop says so at once.
+    fn active(&self) -> HashSet<String> {
+        let told = self.put(control::Question::Active);
+        match told.recv_timeout(GLANCE) {
+            Ok(Told::Active(ids)) => ids.into_iter().collect(),
+            _ => HashSet::new(),
+        }
+    }
+}
+
+fn say(out: &mut impl Write, answer: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, answer)?;
+    out.write_all(b"\n")
+}
+
+fn no(code: u8, reason: String) -> Answer {
+    Answer::No { code, reason }
+}
+
+fn of_spool(error: &SpoolError) -> Answer {
+    let code = if matches!(error, SpoolError::Gone(_)) { NO_INPUT } else { TEMPORARY };
+    no(code, error.to_string())
+}

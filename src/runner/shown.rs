@@ -1,0 +1,165 @@
+//! One message of the queue as `queue show` tells it: its envelope, what was tried, its
+//! header. The body is not shown, only how long it is.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::listing::{Entry, Item, printable, reason};
+use super::viewer::Viewer;
+use crate::mail::outcome::Status;
+use crate::spool::journal::{Journal, Line};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
+
+/// Octets of header that are shown; admission takes no longer one.
+const MAX_HEADER: u64 = 2 * 1024 * 1024;
+
+/// The list's members, and what it has no room for.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Shown {
+    /// As listed.
+    #[serde(flatten)]
+    pub item: Item,
+    /// As stored.
+    pub envelope: Envelope,
+    /// Per recipient of the envelope.
+    pub outcomes: Vec<Option<ShownOutcome>>,
+    /// Recipients that others are in the place of, as indices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaced: Vec<usize>,
+    /// What happened, oldest first.
+    pub journal: Vec<Noted>,
+    /// For those who may read everybody's mail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// Octets behind the header.
+    pub body_octets: u64,
+}
+
+/// The last outcome of a recipient.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ShownOutcome {
+    /// What it came to.
+    pub status: Status,
+    /// The server's code, where it said one.
+    pub code: Option<u16>,
+    /// RFC 3463.
+    pub enhanced: String,
+    /// In whose words.
+    pub reply: String,
+    /// Which server.
+    pub relay: String,
+    /// All that in one line.
+    pub reason: String,
+}
+
+/// Something that happened.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Noted {
+    /// When.
+    pub at: Timestamp,
+    /// What, for people.
+    pub what: String,
+}
+
+impl Shown {
+    /// Reads it; nothing is shown to whom it is not for, as if it were not there.
+    pub fn read(spool: &Spool, id: &MessageId, viewer: Viewer) -> Result<Self, SpoolError> {
+        let stored = match spool.open_message(id) {
+            Err(_) if viewer != Viewer::Everything => return Err(SpoolError::Gone(id.clone())),
+            opened => opened?,
+        };
+        if !viewer.sees(stored.envelope.uid) {
+            return Err(SpoolError::Gone(id.clone()));
+        }
+        let entry = Entry::read(spool, id)?;
+        let (header, body_octets) = header(&stored).map_err(|error| SpoolError::Io {
+            action: "read",
+            path: spool.dir().join("queue").join(id.as_str()),
+            error,
+        })?;
+        let outcomes = entry.state.outcomes.iter().map(|outcome| {
+            outcome.as_ref().map(|outcome| ShownOutcome {
+                status: outcome.status,
+                code: outcome.code,
+                enhanced: outcome.enhanced.to_string(),
+                reply: outcome.reply.clone(),
+                relay: outcome.relay.clone(),
+                reason: reason(outcome),
+            })
+        });
+        let replaced = entry.state.replaced.iter().enumerate().filter_map(|(index, gone)| gone.then_some(index));
+        let lines = Journal::lines(spool, id)?;
+        let journal = lines.iter().map(|(at, line)| Noted { at: *at, what: printable(&what(&entry.envelope, line)) });
+        Ok(Self {
+            item: Item::new(&entry),
+            outcomes: outcomes.collect(),
+            replaced: replaced.collect(),
+            journal: journal.collect(),
+            header: (viewer == Viewer::Everything).then_some(header),
+            body_octets,
+            envelope: entry.envelope,
+        })
+    }
+}
+
+/// The header, and how much follows it.
+fn header(stored: &Stored) -> io::Result<(String, u64)> {
+    let mut content = BufReader::new(stored.content()?).take(MAX_HEADER);
+    let (mut text, mut octets, mut line) = (String::new(), 0_u64, Vec::new());
+    loop {
+        line.clear();
+        octets += content.read_until(b'\n', &mut line)? as u64;
+        if matches!(line[..], [] | [b'\n'] | [b'\r', b'\n']) {
+            return Ok((text, stored.envelope.size.saturating_sub(octets)));
+        }
+        text.push_str(&String::from_utf8_lossy(&line));
+    }
+}
+
+/// A line of the journal in words.
+fn what(envelope: &Envelope, line: &Line) -> String {
+    let address = |recipient: usize| {
+        let address = envelope.recipients.get(recipient).map(|r| r.address.to_string());
+        address.unwrap_or_else(|| format!("recipient {recipient}"))
+    };
+    match line {
+        Line::Attempt { number, account, relay } => format!("attempt {number}, account {account}, relay {relay}"),
+        Line::Outcome { recipient, outcome } => {
+            format!("{}: {}: {}", address(*recipient), status_word(outcome.status), reason(outcome))
+        }
+        Line::Next(at) => format!("next attempt not before {}", local(*at)),
+        Line::Hold => "held".to_owned(),
+        Line::Release => "released".to_owned(),
+        Line::Retry => "brought back from failed/".to_owned(),
+        Line::Returned(id) => format!("returned to the sender in message {id}"),
+        Line::Added(recipient) => {
+            format!("{} stands for {} now, by the tables of then", recipient.address, recipient.given)
+        }
+        Line::Replaced(recipient) => format!("{} is replaced", address(*recipient)),
+        Line::Warned(id) => format!("the sender was told of the delay in message {id}"),
+        Line::Owed(0) => "the sender is to be told of the delay in a digest".to_owned(),
+        Line::Owed(_) => "to be returned to the sender in a digest".to_owned(),
+        Line::Digest(id) => format!("reported to the sender in digest {id}"),
+        Line::Done => "finished".to_owned(),
+    }
+}
+
+/// In a word.
+#[must_use]
+pub fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Delivered => "delivered",
+        Status::Deferred => "deferred",
+        Status::Refused => "refused",
+        Status::Unknown => "unknown",
+    }
+}
+
+/// A time as people here read it.
+#[must_use]
+pub fn local(at: Timestamp) -> String {
+    at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+}
