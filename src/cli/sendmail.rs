@@ -128,6 +128,8 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         // These read no message, so nobody waits for stdin to be read.
         Mode::ListQueue if queue::is_remote(started_as.named(&options)) => Ok(queue::mailq_remotely()?),
         Mode::ListQueue => Ok(queue::mailq(&configured(&options, started_as)?)?),
+        // There is nothing to build, and the tables are not this user's to check.
+        Mode::Aliases if queue::is_remote(started_as.named(&options)) => Ok(Exit::Ok),
         Mode::Aliases => aliases::check(&configured(&options, started_as)?),
         Mode::Daemon => {
             let here = Here::find(&options, started_as)?;
@@ -140,7 +142,9 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
             let show = show(&options);
             run_queue::flush(&Here::find(&options, started_as)?, &tests, show)
         }
+        Mode::Verify if queue::is_remote(started_as.named(&options)) => verify::verify_remotely(&options),
         Mode::Verify => verify::verify(&Here::find(&options, started_as)?, &options),
+        Mode::Smtp if locate::is_system_mode(started_as.named(&options)) => smtp::serve_remotely(&options),
         Mode::Smtp => smtp::serve(Here::find(&options, started_as), &options),
     }
 }

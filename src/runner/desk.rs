@@ -20,9 +20,13 @@ use super::selection::Selection;
 use super::settings::Settings;
 use super::shown::Shown;
 use super::standing::Standing;
+use super::verification::{self, Verify};
 use super::viewer::Viewer;
 use super::watch::Told;
+use crate::config::caller::Caller;
+use crate::config::clock;
 use crate::spool::{MessageId, SpoolError, history};
+use crate::submit::admit::Entry;
 
 /// Octets of one question.
 const MAX_QUESTION: u64 = 64 << 10;
@@ -58,6 +62,8 @@ pub enum Question {
     },
     /// Is mail flowing?
     Status,
+    /// What would become of this mail? Told by mail.
+    Verify(Verify),
     /// For whom wants to hold an SMTP dialogue: by which name, for which domain, up to which size?
     Hello,
 }
@@ -117,7 +123,7 @@ pub(super) fn answer(front: &Front, uid: u32, stream: UnixStream) -> io::Result<
     BufReader::new(stream.take(MAX_QUESTION)).read_line(&mut line)?;
     let settings = front.settings();
     let viewer = Viewer::of(uid, settings.as_ref().ok().map(|settings| &settings.config));
-    let visitor = Visitor { front, settings, viewer };
+    let visitor = Visitor { front, settings, viewer, uid };
     let mut out = BufWriter::new(out);
     let read = serde_json::from_str(&line).map(Asking::Desk);
     match read.or_else(|_| serde_json::from_str(&line).map(Asking::Loop)) {
@@ -133,6 +139,7 @@ struct Visitor<'a> {
     front: &'a Front,
     settings: Result<Arc<Settings>, String>,
     viewer: Viewer,
+    uid: u32,
 }
 
 impl Visitor<'_> {
@@ -145,6 +152,7 @@ impl Visitor<'_> {
             },
             Question::History { since } => self.history(since, out),
             Question::Status => self.status(),
+            Question::Verify(question) => self.verify(&question),
             Question::Hello => match &self.settings {
                 Ok(settings) => Answer::Hello {
                     hostname: settings.config.hostname.clone(),
@@ -188,6 +196,19 @@ impl Visitor<'_> {
             Ok(standing) if self.viewer == Viewer::Everything => Answer::Status(standing),
             Ok(standing) => Answer::Status(standing.without_reasons()),
             Err(error) => of_spool(&error),
+        }
+    }
+
+    fn verify(&self, question: &Verify) -> Answer {
+        let settings = match &self.settings {
+            Ok(settings) => settings,
+            Err(why) => return no(TEMPORARY, why.clone()),
+        };
+        let (caller, now) = (Caller::of(self.uid), clock::now());
+        let place = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now };
+        match verification::verify(&place, question) {
+            Ok(_) => Answer::Finished,
+            Err(error) => no(error.code(), error.to_string()),
         }
     }
 

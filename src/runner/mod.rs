@@ -34,6 +34,7 @@ pub mod shown;
 pub mod standing;
 pub mod tempo;
 mod turns;
+pub mod verification;
 pub mod viewer;
 pub mod watch;
 pub mod work;

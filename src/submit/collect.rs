@@ -13,7 +13,8 @@ use crate::mail::dsn::Dsn;
 use crate::mail::header::Header;
 
 /// The envelope sender, as the caller asks for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Sender {
     /// No `-f`: whoever calls; admission knows.
     #[default]

@@ -98,8 +98,11 @@ fn operators_see_and_change_everybodys_mail() {
     let shown = machine.sh("her", &format!("postrider queue show {his}"), b"").good().printed;
     assert!(shown.contains("Header:\n") && shown.contains("Subject: hello"), "{shown}");
     for (change, done) in [("hold", "held"), ("release", "released"), ("retry", "due now"), ("delete", "deleted")] {
-        let told = machine.sh("her", &format!("postrider queue {change} {his}"), b"").good().printed;
-        assert_eq!(told, format!("{his}: {done}\n"));
+        // It may be being sent just now.
+        wait_for(done, || {
+            let told = machine.sh("her", &format!("postrider queue {change} {his}"), b"");
+            told.code == Some(0) && told.printed == format!("{his}: {done}\n")
+        });
     }
 }
 
@@ -177,4 +180,55 @@ fn odd_questions_are_refused_and_hold_nobody_up() {
     machine.sh("his", "sendmail friend@away.example", MAIL).good();
     wait_for("the mail", || isp.received() == 1);
     assert_eq!(machine.sh("her", "mailq", b"").good().printed, "Mail queue is empty\n");
+}
+
+const DIALOGUE: &[u8] = b"EHLO me\r\nMAIL FROM:<his@home.lan>\r\nRCPT TO:<friend@away.example>\r\nDATA\r\n\
+    Subject: by smtp\r\n\r\ntext\r\n.\r\nQUIT\r\n";
+
+#[test]
+fn mail_readers_that_speak_smtp_need_no_config_and_no_runner() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    // Nobody but the runner may read it.
+    machine.sh("root", "chgrp postrider /etc/postrider/config.toml; chmod 640 /etc/postrider/config.toml", b"").good();
+    let said = machine.sh("his", "sendmail -bs", DIALOGUE).good().printed;
+    assert!(said.contains("250 2.0.0 stored") && said.ends_with("\r\n"), "{said}");
+    assert_eq!(machine.dropped().len(), 1);
+    let _runner = Runner::start(&machine);
+    wait_for("the mail that was dropped", || isp.received() == 1);
+    let said = machine.sh("his", "sendmail -bs", DIALOGUE).good().printed;
+    assert!(said.starts_with("220 homebox.home.lan ESMTP"), "{said}");
+    wait_for("the mail that was handed in", || isp.received() == 2);
+    for mail in isp.mails() {
+        assert!(
+            mail.text().contains("Subject: by smtp") && mail.text().contains(&format!("userid {HIS})")),
+            "{mail:?}"
+        );
+    }
+    let wrong = String::from_utf8_lossy(DIALOGUE).replace("RCPT TO:<friend@away.example>", "RCPT friend");
+    let said = machine.sh("his", "sendmail -bs", wrong.as_bytes()).good().printed;
+    assert!(said.contains("\r\n501 ") && !said.contains("354"), "{said}");
+    machine.sh("his", "newaliases", b"").good();
+}
+
+#[test]
+fn verification_is_reported_by_mail_to_whoever_may_not_read_the_config() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    machine.sh("root", "chgrp postrider /etc/postrider/config.toml; chmod 640 /etc/postrider/config.toml", b"").good();
+    let _runner = Runner::start(&machine);
+    machine.sh("his", "sendmail -bv friend@away.example", b"").good();
+    wait_for("the report", || isp.received() == 1);
+    let report = &isp.mails()[0];
+    assert_eq!(report.to, ["me@isp.example"]);
+    assert!(report.text().contains("would be sent to <friend@away.example> from <me@isp.example>"), "{report:?}");
+    let nobody = machine.sh("his", "sendmail -bv -f '<>' friend@away.example", b"");
+    assert_eq!((nobody.code, nobody.said.lines().count()), (Some(64), 1), "{nobody:?}");
+    assert_eq!(isp.received(), 1);
 }

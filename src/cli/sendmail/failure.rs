@@ -8,7 +8,7 @@ use super::options::UsageError;
 use super::values::Errors;
 use crate::cli::exit::{self, Exit};
 use crate::config::{ConfigError, TableFault};
-use crate::deliver::plan::NoPlan;
+use crate::runner::verification::NotVerified;
 use crate::spool::SpoolError;
 use crate::submit::admit::AdmitError;
 use crate::submit::complete::EnvelopeError;
@@ -36,13 +36,9 @@ pub(super) enum Failure {
     /// The sender is told by mail.
     #[error("{0}")]
     Returned(Box<Failure>),
-    /// `-bv` for the null sender.
-    #[error("-bv reports by mail to the sender, and the null sender gets none; name one with -f")]
-    NobodyToTell,
-    #[error("{0}; while it is so, mail waits")]
-    Plan(#[from] NoPlan),
-    #[error("cannot make the report: {0}")]
-    Report(String),
+    /// `-bv`.
+    #[error(transparent)]
+    Verify(#[from] NotVerified),
     /// `-bi`.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Tables(Vec<TableFault>),
@@ -65,7 +61,7 @@ impl Failure {
     /// By what it means (sysexits(3)); sendmail(8) has the table.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::NobodyToTell => Exit::Usage,
+            Self::Usage(_) => Exit::Usage,
             Self::Head(HeadError::TooLong) => Exit::DataError,
             Self::Admit(error) => Exit::of_code(error.code()).unwrap_or(Exit::Software),
             Self::Refused(_) => Exit::Unavailable,
@@ -75,8 +71,8 @@ impl Failure {
             Self::Client(_) => Exit::IoError,
             Self::Spool(_) | Self::HandIn(NotHandedIn::NoWay(_) | NotHandedIn::Kept(_)) => Exit::TempFail,
             Self::HandIn(NotHandedIn::Refused { code, .. }) => Exit::of_code(*code).unwrap_or(Exit::TempFail),
-            Self::Report(_) => Exit::Software,
-            Self::Config(_) | Self::Plan(_) | Self::Tables(_) => Exit::Config,
+            Self::Verify(error) => Exit::of_code(error.code()).unwrap_or(Exit::Software),
+            Self::Config(_) | Self::Tables(_) => Exit::Config,
             Self::Returned(failure) => failure.exit(),
             Self::Command(failure) => failure.exit,
         }
@@ -156,7 +152,7 @@ mod tests {
         for (failure, code) in [
             (Failure::Usage(UsageError::MissingValue('f')), 64),
             (envelope(EnvelopeError::NoRecipients), 64),
-            (Failure::NobodyToTell, 64),
+            (Failure::Verify(NotVerified::NobodyToTell), 64),
             (envelope(EnvelopeError::NoUsableRecipient("-i".to_owned())), 65),
             (Failure::Head(HeadError::TooLong), 65),
             (Failure::Refused(String::new()), 69),
@@ -175,6 +171,6 @@ mod tests {
         let quiet = Program("sendmail");
         assert_eq!(quiet.tell(&Failure::Refused(String::new()), Errors::MailAndSucceed), Exit::Ok);
         assert_eq!(quiet.tell(&Failure::Refused(String::new()), Errors::Mail), Exit::Unavailable);
-        assert_eq!(quiet.tell(&Failure::NobodyToTell, Errors::Quiet), Exit::Usage);
+        assert_eq!(quiet.tell(&Failure::Verify(NotVerified::NobodyToTell), Errors::Quiet), Exit::Usage);
     }
 }

@@ -10,16 +10,19 @@ use super::failure::Failure;
 use super::options::Options;
 use super::{Here, Patient};
 use crate::cli::exit::Exit;
-use crate::config::{Delivery, Secret};
+use crate::cli::remote;
+use crate::config::{Config, Delivery, Secret, hostname};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::list::Spec;
-use crate::spool::MessageId;
+use crate::runner::desk::{Answer, Question};
 use crate::submit::admit::AdmitError;
-use crate::submit::collect::{self, Request, Sender};
+use crate::submit::collect::{self, Collected, Request, Sender};
 use crate::submit::complete::EnvelopeError;
 use crate::submit::dialogue::{
     Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
 };
+use crate::submit::frame::WIDEST;
+use crate::submit::hand_in::{self, NotHandedIn};
 use crate::submit::hand_over::{self, Show};
 use crate::submit::head::HeadError;
 use crate::submit::input::LoneDot;
@@ -34,36 +37,93 @@ const RECIPIENTS: usize = 20_000;
 
 /// Holds the dialogue. A client that just closes has nothing more to say, which is no failure.
 pub(super) fn serve(here: Result<Here, Failure>, options: &Options) -> Result<Exit, Failure> {
-    let mut pipe = Pipe { stdin: Patient(io::stdin()), stdout: io::stdout() };
     let here = match here {
         Ok(here) => here,
         Err(failure) => {
             // Mail readers show what the server says, not what stands on stderr.
             let first = failure.to_string().lines().next().unwrap_or_default().to_owned();
+            let mut pipe = Pipe::open();
             let _ = pipe.write_all(&Refusal::new(421, "4.3.5", first).to_wire()).and_then(|()| pipe.flush());
             return Err(failure);
         }
     };
-    let limits =
-        Limits { recipients: RECIPIENTS, size: here.config.queue.max_message_size, faults: 100, ..Limits::default() };
+    let Config { hostname, origin, queue, .. } = &here.config;
+    let greeting = Greeting { hostname: hostname.clone(), origin: origin.clone(), size: queue.max_message_size };
+    let manner = here.manner(options);
+    hold(greeting, Taker::Spool { here: Box::new(here), manner }, options)
+}
+
+/// The same for the machine's mailer, which is asked what the greeting says; without a runner, what is known anyhow.
+pub(super) fn serve_remotely(options: &Options) -> Result<Exit, Failure> {
+    let greeting = if let Ok(Answer::Hello { hostname, origin, size }) = remote::ask_one(&Question::Hello) {
+        Greeting { hostname, origin, size }
+    } else {
+        let hostname = hostname::this_machine();
+        Greeting { origin: hostname.clone(), hostname, size: WIDEST.content }
+    };
+    hold(greeting, Taker::Machine, options)
+}
+
+/// What a client is told at first.
+struct Greeting {
+    hostname: String,
+    origin: String,
+    /// The longest message, in octets.
+    size: u64,
+}
+
+fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Failure> {
+    let limits = Limits { recipients: RECIPIENTS, size: greeting.size, faults: 100, ..Limits::default() };
     let settings = Settings {
-        hostname: here.config.hostname.clone(),
+        hostname: greeting.hostname,
         tls: TlsRule::Absent,
         login: LoginRule::Absent,
-        clients: Clients::Own { origin: here.config.origin.clone() },
+        clients: Clients::Own { origin: greeting.origin },
         limits,
     };
-    let manner = here.manner(options);
-    let mut dialogue = Dialogue::new(settings, Door { here, manner, request: options.request.clone() });
-    match serve::serve(pipe, &mut dialogue, None) {
+    let mut dialogue = Dialogue::new(settings, Door { taker, request: options.request.clone() });
+    match serve::serve(Pipe::open(), &mut dialogue, None) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(Failure::Client(error)),
+    }
+}
+
+/// Who takes the messages in.
+#[derive(Clone)]
+enum Taker {
+    /// This process, into the spool.
+    Spool { here: Box<Here>, manner: Delivery },
+    /// The machine's mailer.
+    Machine,
+}
+
+impl Taker {
+    /// Takes one in; what is said of it when it is safe.
+    fn take<R: Read>(&self, collected: &mut Collected<R>) -> Result<String, Failure> {
+        match self {
+            Self::Spool { here, manner } => {
+                let id = here.admit(collected)?;
+                // Whatever comes of it, the message is safe, which is all that 250 says.
+                let _ = hand_over::hand_over(&here.config, &here.spool, &id, *manner, Show::Nothing);
+                Ok(format!("{id} stored"))
+            }
+            Self::Machine => {
+                let id = hand_in::hand_in(collected)?;
+                Ok(id.map_or_else(|| "stored".to_owned(), |id| format!("{id} stored")))
+            }
+        }
     }
 }
 
 struct Pipe {
     stdin: Patient,
     stdout: io::Stdout,
+}
+
+impl Pipe {
+    fn open() -> Self {
+        Self { stdin: Patient(io::stdin()), stdout: io::stdout() }
+    }
 }
 
 impl Read for Pipe {
@@ -84,8 +144,7 @@ impl Write for Pipe {
 
 /// Lets everything in: the client is the user, who may say anything on the command line as well.
 struct Door {
-    here: Here,
-    manner: Delivery,
+    taker: Taker,
     request: Request,
 }
 
@@ -116,7 +175,7 @@ impl Policy for Door {
             ..self.request.clone()
         };
         let recipients = envelope.recipients.iter().map(given).collect();
-        Letter::begin(self.here.clone(), self.manner, request, recipients)
+        Letter::begin(self.taker.clone(), request, recipients)
     }
 }
 
@@ -132,27 +191,24 @@ enum Piece {
 
 /// A message that is being admitted as it comes in.
 struct Letter {
-    here: Here,
-    manner: Delivery,
     pieces: SyncSender<Piece>,
-    admission: Option<JoinHandle<Result<MessageId, Failure>>>,
+    admission: Option<JoinHandle<Result<String, Failure>>>,
 }
 
 impl Letter {
-    fn begin(here: Here, manner: Delivery, request: Request, recipients: Vec<Given>) -> Result<Self, Refusal> {
+    fn begin(taker: Taker, request: Request, recipients: Vec<Given>) -> Result<Self, Refusal> {
         let (pieces, receiver) = sync_channel(PIECES);
-        let at = here.clone();
         let admission = std::thread::Builder::new().name("admission".into()).spawn(move || {
             let mut collected = collect::collect(request, Content { pieces: receiver, piece: Vec::new(), at: 0 })?;
             collected.recipients = recipients;
-            at.admit(&mut collected)
+            taker.take(&mut collected)
         });
         let admission = admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot take mail: {error}")))?;
-        Ok(Self { here, manner, pieces, admission: Some(admission) })
+        Ok(Self { pieces, admission: Some(admission) })
     }
 
     /// What became of it.
-    fn result(&mut self) -> Result<MessageId, Refusal> {
+    fn result(&mut self) -> Result<String, Refusal> {
         let lost = || Refusal::new(451, "4.3.0", "the message is not stored; try again");
         let admission = self.admission.take().ok_or_else(lost)?;
         admission.join().map_err(|_| lost())?.map_err(|failure| refusal(&failure))
@@ -171,10 +227,7 @@ impl Message for Letter {
     fn finish(mut self) -> Result<String, Refusal> {
         // If nobody takes it, the result says why.
         let _ = self.pieces.send(Piece::End);
-        let id = self.result()?;
-        // Whatever comes of it, the message is safe, which is all that 250 says.
-        let _ = hand_over::hand_over(&self.here.config, &self.here.spool, &id, self.manner, Show::Nothing);
-        Ok(format!("{id} stored"))
+        self.result()
     }
 }
 
@@ -186,7 +239,10 @@ fn refusal(failure: &Failure) -> Refusal {
         Failure::Admit(AdmitError::Envelope(EnvelopeError::BadSender { .. })) => (553, "5.1.7"),
         Failure::Admit(AdmitError::Envelope(EnvelopeError::Table(_))) => (451, "4.3.0"),
         Failure::Admit(AdmitError::Envelope(_)) => (554, "5.1.3"),
-        Failure::Head(HeadError::TooLong) | Failure::Admit(AdmitError::HeaderTooLong) => (554, "5.6.0"),
+        Failure::HandIn(NotHandedIn::Refused { code: 77, .. }) => (550, "5.7.1"),
+        Failure::HandIn(NotHandedIn::Refused { code: 64..=69, .. })
+        | Failure::Head(HeadError::TooLong)
+        | Failure::Admit(AdmitError::HeaderTooLong) => (554, "5.6.0"),
         _ => (451, "4.3.0"),
     };
     Refusal::new(code, enhanced, failure.to_string())

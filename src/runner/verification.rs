@@ -1,0 +1,136 @@
+//! What would become of mail to these recipients (`sendmail -bv`), told to the sender by
+//! mail. The plan is the one that delivery carries out; nobody else gets anything, and
+//! no server is asked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ArrivalTables, Config, TableSet};
+use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
+use crate::deliver::plan::{self, NoPlan, Plan};
+use crate::mail::address::{Address, ReversePath};
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::rules::arrival::Arrival;
+use crate::spool::{Envelope, MessageId};
+use crate::submit::admit::{AdmitError, Entry};
+use crate::submit::collect::Sender;
+use crate::submit::complete::Occasion;
+use crate::submit::{mail_back, recipients};
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    /// Who would send, and is told.
+    pub sender: Sender,
+    /// To whom, as arguments of sendmail(8).
+    pub recipients: Vec<Vec<u8>>,
+    /// `-V`.
+    pub envid: Option<String>,
+}
+
+/// Why nobody is told anything.
+#[derive(Debug, thiserror::Error)]
+pub enum NotVerified {
+    /// The sender is the null sender.
+    #[error("-bv reports by mail to the sender, and the null sender gets none; name one with -f")]
+    NobodyToTell,
+    /// The sender or a recipient is none, or the report could not be stored.
+    #[error(transparent)]
+    Admit(#[from] AdmitError),
+    /// No account.
+    #[error("{0}; while it is so, mail waits")]
+    Plan(#[from] NoPlan),
+    /// The report could not be made.
+    #[error("cannot make the report: {0}")]
+    Report(String),
+}
+
+impl NotVerified {
+    /// The code of sysexits(3) to exit with.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::NobodyToTell => 64,
+            Self::Admit(error) => error.code(),
+            Self::Plan(_) => 78,
+            Self::Report(_) => 70,
+        }
+    }
+}
+
+/// Stores the report.
+pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVerified> {
+    let Entry { config, spool, caller, now } = *place;
+    let asked = asked(place, question)?;
+    let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NobodyToTell) };
+    let tables = TableSet::load("generic", &config.generic);
+    let all: Vec<usize> = (0..asked.recipients.len()).collect();
+    let plan = plan::plan(config, &tables, &asked, &all)?;
+    let mut report = mail_back::envelope(to, caller, now)?;
+    report.account = Some(plan.account.name.clone());
+    let content = content(config, &asked, &plan, &report, to)?;
+    Ok(mail_back::store(report, &content, config, spool)?)
+}
+
+/// The envelope of the message that is asked about.
+fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> {
+    let Entry { config, caller, now, .. } = *place;
+    let given: Vec<_> = question.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
+    let blank = mail_back::blank(caller, now)?;
+    let tables = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &tables, include: crate::config::included };
+    let occasion = Occasion { config, caller, now, id: &blank.id, arrival };
+    let sender = occasion.sender(&question.sender).map_err(AdmitError::from)?;
+    let recipients = occasion.recipients(&given).map_err(AdmitError::from)?;
+    Ok(Envelope { sender, recipients, envid: question.envid.clone(), ..blank })
+}
+
+fn content(
+    config: &Config,
+    asked: &Envelope,
+    plan: &Plan<'_>,
+    report: &Envelope,
+    to: &Address,
+) -> Result<Vec<u8>, NotVerified> {
+    let mut outcomes: Vec<(usize, Outcome)> = plan.nowhere.iter().map(|(i, why)| (*i, undeliverable(why))).collect();
+    outcomes.extend(plan.recipients.iter().map(|one| (one.index, deliverable(plan, &one.address))));
+    outcomes.sort_by_key(|(index, _)| *index);
+    let addresses: Vec<String> = asked.recipients.iter().map(|one| one.address.to_string()).collect();
+    let affected: Vec<Affected<'_>> = outcomes
+        .iter()
+        .map(|(index, outcome)| Affected {
+            given: &asked.recipients[*index].given,
+            address: &addresses[*index],
+            orcpt: None,
+            outcome,
+        })
+        .collect();
+    let facts = Facts {
+        report: Report::Verified,
+        id: &report.id,
+        original: asked,
+        attached: Original::Absent,
+        affected: &affected,
+        to,
+        at: report.arrived,
+    };
+    bounce::build(config, &facts).map_err(|error| NotVerified::Report(error.to_string()))
+}
+
+fn deliverable(plan: &Plan<'_>, address: &Address) -> Outcome {
+    let relays: Vec<String> = plan.account.relays.iter().map(ToString::to_string).collect();
+    let (sender, account) = (&plan.sender, &plan.account.name);
+    outcome(
+        Status::Delivered,
+        Enhanced { class: 2, subject: 1, detail: 5 },
+        format!("would be sent to <{address}> from <{sender}> through account {account} ({})", relays.join(", ")),
+    )
+}
+
+fn undeliverable(why: &plan::Nowhere) -> Outcome {
+    let enhanced = Enhanced::parse(why.code()).unwrap_or(Enhanced { class: 5, subject: 1, detail: 0 });
+    outcome(Status::Refused, enhanced, why.reason())
+}
+
+fn outcome(status: Status, enhanced: Enhanced, reply: String) -> Outcome {
+    Outcome { status, code: None, enhanced, reply, relay: "none".to_owned(), teller: Teller::Us }
+}
