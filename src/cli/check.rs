@@ -95,11 +95,13 @@ fn tables(config: &Config, findings: &mut Findings) {
 
 /// Rows whose result only the origin completes: no provider knows that.
 fn generic_results(config: &Config, findings: &mut Findings) {
+    let everything = "everything".to_owned();
     for source in &config.generic {
         let rows = match source {
             TableSource::Inline(rows) => {
                 rows.iter().map(|(key, value)| ("generic (inline)".to_owned(), key, value.clone())).collect()
             }
+            TableSource::Static(value) => vec![("generic (static)".to_owned(), &everything, value.clone())],
             TableSource::Text(_) | TableSource::Aliases(_) | TableSource::Pattern(..) => Vec::new(),
         };
         for (place, key, value) in rows {

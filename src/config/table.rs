@@ -33,6 +33,8 @@ pub enum TableSource {
     Aliases(PathBuf),
     /// A pattern table, absolute path.
     Pattern(Dialect, PathBuf),
+    /// The same answer, whatever is asked.
+    Static(String),
 }
 
 impl TableSource {
@@ -40,7 +42,7 @@ impl TableSource {
     #[must_use]
     pub fn path(&self) -> Option<&std::path::Path> {
         match self {
-            Self::Inline(_) => None,
+            Self::Inline(_) | Self::Static(_) => None,
             Self::Text(path) | Self::Aliases(path) | Self::Pattern(_, path) => Some(path),
         }
     }
@@ -82,6 +84,10 @@ enum Table {
         rows: HashMap<String, String>,
         place: String,
     },
+    Static {
+        value: String,
+        place: String,
+    },
     File(Box<FileTable>),
 }
 
@@ -99,7 +105,7 @@ impl TableSet {
     pub fn refresh(&mut self) {
         for table in &mut self.tables {
             match table {
-                Table::Inline { .. } => {}
+                Table::Inline { .. } | Table::Static { .. } => {}
                 Table::File(file) => file.refresh(),
             }
         }
@@ -127,7 +133,7 @@ impl TableSet {
     #[must_use]
     pub fn faults(&self) -> Vec<TableFault> {
         let faults = self.tables.iter().map(|table| match table {
-            Table::Inline { .. } => Vec::new(),
+            Table::Inline { .. } | Table::Static { .. } => Vec::new(),
             Table::File(file) => file.faults(),
         });
         faults.flatten().collect()
@@ -141,6 +147,7 @@ impl Table {
             TableSource::Text(path) => file(path, Format::Text),
             TableSource::Aliases(path) => file(path, Format::Aliases),
             TableSource::Pattern(dialect, path) => file(path, Format::Patterns(*dialect)),
+            TableSource::Static(value) => Self::Static { value: value.clone(), place: format!("{option} (static)") },
             TableSource::Inline(rows) => {
                 let mut by_key = HashMap::new();
                 for (key, value) in rows {
@@ -155,6 +162,7 @@ impl Table {
     fn lookup(&self, key: &str, folded: &str, span: Span) -> Result<Option<Hit>, TableFault> {
         match self {
             Self::File(file) => file.lookup(key, folded, span),
+            Self::Static { value, place } => Ok(Some(Hit { value: value.clone(), place: place.clone() })),
             Self::Inline { rows, place } => {
                 let hit = |value: &String| Hit { value: value.clone(), place: place.clone() };
                 Ok(rows.get(folded).map(hit))

@@ -37,8 +37,13 @@ impl Section {
 
     /// A list of texts.
     pub fn list(&mut self, key: &'static str, values: &[String], comment: impl Into<String>) {
-        let list = values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(", ");
-        self.line(key, format!("[{list}]"), comment);
+        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+        self.values(key, &values, comment);
+    }
+
+    /// A list of values that are TOML already.
+    pub fn values(&mut self, key: &'static str, values: &[String], comment: impl Into<String>) {
+        self.line(key, format!("[{}]", values.join(", ")), comment);
     }
 
     /// A value that is TOML already; the first for a key counts.
@@ -46,6 +51,17 @@ impl Section {
         if self.lines.iter().all(|line| line.key != key) {
             self.lines.push(Line { key, value, comment: comment.into() });
         }
+    }
+
+    /// Adds the lines of another section, for keys that this one does not have.
+    pub fn append(&mut self, other: &Self) {
+        for Line { key, value, comment } in &other.lines {
+            self.line(key, value.clone(), comment.as_str());
+        }
+    }
+
+    fn comments(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|line| line.comment.as_str())
     }
 
     fn write(&self, out: &mut String) {
@@ -100,6 +116,18 @@ impl Draft {
         let rows: Vec<&str> = rows.iter().map(String::as_str).chain([every.as_str()]).collect();
         self.top.text("origin", own, "what generic rewrites");
         self.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), comment);
+    }
+
+    /// Whether a comment or a note speaks of this parameter.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        let sections = [&self.top, &self.queue].into_iter().chain(self.accounts.iter().map(|account| &account.keys));
+        let notes = self.notes.iter().flat_map(|note| match note {
+            Note::Changed(what, how) => [what.as_str(), how],
+            Note::LeftOut(what, why) => [what.as_str(), why],
+        });
+        let mut told = sections.flat_map(Section::comments).chain(notes);
+        told.any(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name))
     }
 
     fn note(&mut self, note: Note) {

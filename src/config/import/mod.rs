@@ -4,14 +4,20 @@
 
 mod dma;
 pub mod draft;
+mod expansion;
 mod maincf;
 mod msmtp;
 mod nullmailer;
 mod postfix;
 mod postfix_accounts;
+mod postfix_connection;
+mod postfix_left;
+mod postfix_login;
 mod postfix_options;
+mod postfix_ways;
 mod simple;
 mod ssmtp;
+mod tables;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -112,5 +118,7 @@ pub fn translate(program: Program, given: &Given<'_>) -> Result<Draft, ImportErr
     }
 }
 
+#[cfg(test)]
+mod postfix_tests;
 #[cfg(test)]
 mod tests;

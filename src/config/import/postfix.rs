@@ -1,9 +1,9 @@
 //! main.cf -> [`Draft`]: names, tables, limits and what is left out. Relays and logins are
 //! in `postfix_accounts`, TLS and mechanisms in `postfix_options`.
 
-use super::draft::{Draft, Section};
+use super::draft::Draft;
 use super::maincf::{MainCf, elements};
-use super::{Given, ImportError, postfix_accounts};
+use super::{Given, ImportError, postfix_accounts, postfix_left, tables};
 
 /// main.cf's table parameters, and our keys.
 const TABLES: [(&str, &str); 6] = [
@@ -15,45 +15,35 @@ const TABLES: [(&str, &str); 6] = [
     ("alias_maps", "aliases"),
 ];
 
-/// Parameters whose subject postrider does not have, by the start of their names.
-const NO_SUBJECT: [(&str, &str); 16] = [
-    ("smtpd_", "postrider receives no mail over SMTP"),
-    ("mynetworks", "postrider receives no mail over SMTP"),
-    ("inet_interfaces", "postrider receives no mail over SMTP"),
-    ("relay_domains", "postrider receives no mail over SMTP"),
-    ("mailbox_", "postrider keeps no mailboxes"),
-    ("home_mailbox", "postrider keeps no mailboxes"),
-    ("local_", "postrider delivers nothing locally"),
-    ("alias_database", "tables are read from their text, there is no newaliases step"),
-    ("virtual_alias_domains", "recipients are sent to the relay whatever their domain"),
-    ("biff", "postrider keeps no mailboxes"),
-    ("readme_directory", "it names Postfix's documents"),
-    ("compatibility_level", "it concerns Postfix's own history"),
-    ("append_dot_mydomain", "a domain without a dot stays as it is, as with yes at compatibility level 0 it did not"),
-    ("mail_", "it concerns Postfix's own files or name"),
-    ("queue_directory", "the spool is postrider's own"),
-    ("smtp_header_checks", "postrider changes no header but for addresses"),
-];
-
 /// Translates Postfix's main.cf.
 pub(super) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(&given.file("main.cf"))?;
-    let main = MainCf::new(given, &text);
+    let place = given.file("main.cf");
+    let text = given.required(&place)?;
+    let mut main = MainCf::new(given, &text);
+    let master = (given.read)(&place.with_file_name("master.cf"));
+    if let Ok(master) = &master {
+        main.take_options(master);
+    }
     let mut draft = Draft::default();
     names(&main, &mut draft);
     for (name, key) in TABLES {
-        table(&main, name, key, &mut draft);
+        let sources = tables::sources(&main, name, &mut draft);
+        if !sources.is_empty() {
+            draft.top.values(key, &sources, name);
+        }
+        let folder = format!(":{}/", place.with_file_name("").display().to_string().trim_end_matches('/'));
+        if sources.iter().any(|source| source.contains(&folder)) {
+            draft.changed("tables", "they are read where they are, in Postfix's folder: keep them when Postfix goes");
+        }
     }
     rewriting(&main, &mut draft);
     postfix_accounts::accounts(&main, &mut draft);
     limits(&main, &mut draft);
-    transport(&main, &mut draft);
     destinations(&main, given.hostname, &mut draft);
-    for name in main.unused() {
-        let subject = NO_SUBJECT.iter().find(|(start, _)| name.starts_with(start));
-        draft.left_out(name, subject.map_or("postrider has nothing like it", |(_, why)| why));
+    postfix_left::rest(&main, &mut draft);
+    if master.is_ok() {
+        draft.left_out("master.cf", "of it only the options of the service smtp were taken");
     }
-    draft.left_out("master.cf", "it is not read; options given there with -o are not known");
     Ok(draft)
 }
 
@@ -61,6 +51,7 @@ fn names(main: &MainCf<'_>, draft: &mut Draft) {
     if let Some(name) = main.get("myhostname") {
         draft.top.text("hostname", &name, "myhostname");
     }
+    append_dot(main, draft);
     if let Some(name) = main.get("smtp_helo_name").filter(|name| Some(name) != main.get("myhostname").as_ref()) {
         draft.left_out(
             "smtp_helo_name",
@@ -78,26 +69,6 @@ fn names(main: &MainCf<'_>, draft: &mut Draft) {
     }
 }
 
-/// One table parameter as a list of sources.
-fn table(main: &MainCf<'_>, name: &str, key: &'static str, draft: &mut Draft) {
-    let mut sources = Vec::new();
-    for element in main.list(name) {
-        match main.table(&element) {
-            Ok(table) => match main.read(&table.path) {
-                Ok(_) => sources.push(format!("{}:{}", table.kind, table.path.display())),
-                Err(error) => {
-                    let place = table.path.display();
-                    draft.left_out(format!("{name} = {element}"), format!("cannot read {place}: {error}"));
-                }
-            },
-            Err(why) => draft.left_out(format!("{name} = {element}"), why),
-        }
-    }
-    if !sources.is_empty() {
-        draft.top.list(key, &sources, name.to_owned());
-    }
-}
-
 fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
     draft.top.text("recipient_delimiter", &main.get("recipient_delimiter").unwrap_or_default(), "recipient_delimiter");
     for (name, key) in
@@ -105,7 +76,7 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
     {
         let values: Vec<String> = main.list(name);
         if !values.is_empty() {
-            draft.top.list(key, &values, "");
+            draft.top.list(key, &values, name);
         }
     }
     if main.is_set("propagate_unmatched_extensions") {
@@ -148,39 +119,39 @@ fn limits(main: &MainCf<'_>, draft: &mut Draft) {
         ("delay_warning_time", "warn_after", 'h'),
     ] {
         let Some(text) = main.get(name) else { continue };
-        time(name, key, &text, unit, &mut draft.queue).unwrap_or_else(|why| draft.left_out(name, why));
+        match time(&text, unit) {
+            Ok(time) => draft.queue.text(key, &time, name),
+            Err(why) => draft.left_out(name, why),
+        }
+    }
+    if !main.is_set("delay_warning_time") {
+        draft.changed("delay_warning_time", "Postfix tells nobody of a delay; postrider does after `warn_after`");
     }
     if main.get("bounce_queue_lifetime").is_some_and(|time| Some(time) != main.get("maximal_queue_lifetime")) {
         draft.left_out("bounce_queue_lifetime", "bounces live as long as other mail, `lifetime`");
     }
 }
 
-fn time(name: &str, key: &'static str, text: &str, unit: char, queue: &mut Section) -> Result<(), String> {
+/// Without a level, and with none set, Postfix completes domains that have no dot.
+fn append_dot(main: &MainCf<'_>, draft: &mut Draft) {
+    let appends = main.or_default("append_dot_mydomain", "${{$compatibility_level} < {1} ? {yes} : {no}}");
+    if appends.eq_ignore_ascii_case("yes") {
+        let domain = main.or_default("mydomain", "$mydomain");
+        draft.changed(
+            "append_dot_mydomain",
+            format!("a domain without a dot stays as it is; Postfix appends .{domain}"),
+        );
+    }
+}
+
+/// A time of main.cf as one of ours; a bare number has the parameter's own unit.
+pub(super) fn time(text: &str, unit: char) -> Result<String, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text[digits.len()..].chars().next().unwrap_or(unit);
     match (digits.trim().parse::<u32>(), unit) {
         (Ok(0), _) => Err("zero turns it off with Postfix; postrider has its default".to_owned()),
-        (Ok(number), 's' | 'm' | 'h' | 'd' | 'w') => {
-            queue.text(key, &format!("{number}{unit}"), name.to_owned());
-            Ok(())
-        }
+        (Ok(number), 's' | 'm' | 'h' | 'd' | 'w') => Ok(format!("{number}{unit}")),
         _ => Err(format!("\"{text}\" is not a time")),
-    }
-}
-
-/// Routes by recipient: there are none, but a row for all is a relay.
-fn transport(main: &MainCf<'_>, draft: &mut Draft) {
-    for element in main.list("transport_maps") {
-        let rows = main.table(&element).and_then(|table| main.rows(&table));
-        match rows {
-            Err(why) => draft.left_out(format!("transport_maps = {element}"), why),
-            Ok(rows) => {
-                for (key, value) in rows.iter().filter(|(key, _)| key != "*") {
-                    let why = "the relay is chosen by the sender, not by the recipient";
-                    draft.left_out(format!("transport_maps row \"{key} {value}\""), why);
-                }
-            }
-        }
     }
 }
 

@@ -1,142 +1,262 @@
-//! `smtp_tls_...` and `smtp_sasl_...` -> the keys of an account. Where Postfix did without TLS
-//! or without a good certificate, we do not, and say so.
+//! `smtp_tls_...` -> the keys of an account, with those that `postfix_login` and `postfix_connection` read for all. Where
+//! Postfix did without TLS or without a good certificate, we do not, and say so.
 
 use std::net::IpAddr;
 
 use super::draft::{Draft, Section};
 use super::maincf::{MainCf, elements};
-use super::postfix_accounts::host;
-use crate::config::Mechanism;
-
-/// Mechanisms that show the password to the server.
-const PLAIN_TEXT: [&str; 4] = ["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"];
+use super::postfix_ways::host;
+use super::{postfix_connection, postfix_login, tables};
 
 /// What holds for all accounts.
 pub(super) struct Options {
     level: String,
+    /// The parameter that sets it.
+    level_by: &'static str,
     wrapper: bool,
     ca: Option<String>,
-    /// Relay as written -> level and attributes.
+    /// Relay as written, in lower case -> level and attributes.
     policies: Vec<(String, String)>,
-    auth: Option<Vec<String>>,
+    auth: Option<(Vec<String>, String)>,
+    /// `hostname`, `nexthop`, or names, by level.
+    matches: [(&'static str, Vec<String>); 2],
+    /// Fingerprints, if they are of SHA-256.
+    fingerprints: Vec<String>,
+    /// Certificates, addresses, times, limits.
+    common: Section,
 }
 
 /// Reads them, and notes what is not carried over.
 pub(super) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Options {
-    let level = main.get("smtp_tls_security_level").unwrap_or_else(|| {
-        let enforced = main.is_yes("smtp_enforce_tls");
-        if enforced {
-            "encrypt"
-        } else if main.is_yes("smtp_use_tls") {
-            "may"
-        } else {
-            "none"
-        }
-        .to_owned()
-    });
-    if main.get("smtp_tls_CApath").is_some() {
-        draft.left_out("smtp_tls_CApath", "the system's roots are used, or the one file `tls_ca`");
-    }
-    for name in ["smtp_tls_cert_file", "smtp_tls_key_file", "smtp_tls_chain_files"] {
-        if main.get(name).is_some() {
-            draft.left_out(name, "no client certificate is sent");
-        }
-    }
-    let policies = main.list("smtp_tls_policy_maps");
-    let mut rows = Vec::new();
-    for element in policies {
-        match main.table(&element).and_then(|table| main.rows(&table)) {
-            Ok(read) => rows.extend(read),
-            Err(why) => draft.left_out(format!("smtp_tls_policy_maps = {element}"), why),
-        }
-    }
+    let (level, level_by) = level(main);
+    let policies = tables::rows(main, "smtp_tls_policy_maps", draft);
     let ca = main.get("smtp_tls_CAfile").filter(|path| !path.ends_with("/ca-certificates.crt"));
     let ca = ca.map(|path| main.place(&path).display().to_string());
-    Options { level, wrapper: main.is_yes("smtp_tls_wrappermode"), ca, policies: rows, auth: mechanisms(main, draft) }
+    if ca.is_none() && main.is_set("smtp_tls_CAfile") {
+        draft.changed("smtp_tls_CAfile", "the system's roots are trusted anyway");
+    }
+    let mut common = Section::default();
+    client_certificate(main, draft, &mut common);
+    versions(main, draft, &mut common);
+    postfix_connection::read(main, draft, &mut common);
+    Options {
+        level,
+        level_by,
+        wrapper: main.is_yes("smtp_tls_wrappermode"),
+        ca,
+        policies,
+        auth: postfix_login::mechanisms(main, draft),
+        matches: ["smtp_tls_verify_cert_match", "smtp_tls_secure_cert_match"].map(|name| (name, main.list(name))),
+        fingerprints: fingerprints(main, draft),
+        common,
+    }
 }
 
-/// The mechanisms that Postfix would take; `None`: any.
-fn mechanisms(main: &MainCf<'_>, draft: &mut Draft) -> Option<Vec<String>> {
-    let filter = main.list("smtp_sasl_mechanism_filter");
-    let excluded: Vec<&str> = filter.iter().filter_map(|name| name.strip_prefix('!')).collect();
-    let wanted: Vec<&str> = filter.iter().map(String::as_str).filter(|name| !name.starts_with('!')).collect();
-    let same = |names: &[&str], name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
-    let usual = main.or_default("smtp_sasl_security_options", "noplaintext, noanonymous");
-    let security = main.or_default("smtp_sasl_tls_security_options", &usual);
-    let no_plain = main.is_yes("smtp_sasl_auth_enable") && elements(&security).iter().any(|one| one == "noplaintext");
-    let fits = |name: &str| {
-        !same(&excluded, name) && (wanted.is_empty() || same(&wanted, name)) && !(no_plain && same(&PLAIN_TEXT, name))
+fn level(main: &MainCf<'_>) -> (String, &'static str) {
+    let old = || match (main.is_yes("smtp_enforce_tls"), main.is_yes("smtp_use_tls")) {
+        (true, _) if main.or_default("smtp_tls_enforce_peername", "yes").eq_ignore_ascii_case("no") => {
+            ("encrypt", "smtp_enforce_tls, smtp_tls_enforce_peername")
+        }
+        (true, _) => ("verify", "smtp_enforce_tls"),
+        (false, true) => ("may", "smtp_use_tls"),
+        (false, false) => ("none", "smtp_tls_security_level, unset,"),
     };
-    let kept: Vec<String> =
-        Mechanism::ALL.iter().map(|one| one.name()).filter(|name| fits(name)).map(str::to_lowercase).collect();
-    if kept.len() == Mechanism::ALL.len() || !main.is_yes("smtp_sasl_auth_enable") {
-        return None;
+    match main.get("smtp_tls_security_level") {
+        Some(level) => (level, "smtp_tls_security_level"),
+        None => (old().0.to_owned(), old().1),
     }
-    if kept.is_empty() {
-        let parameter = if no_plain { "smtp_sasl_security_options" } else { "smtp_sasl_mechanism_filter" };
-        draft.changed(
-            parameter,
-            "none of the mechanisms it allows is known here: the safest that is offered is used, over TLS",
-        );
-        return None;
+}
+
+fn fingerprints(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {
+    let digest = main.or_default("smtp_tls_fingerprint_digest", "${{$compatibility_level} < {3.6} ? {md5} : {sha256}}");
+    let written = main.list("smtp_tls_fingerprint_cert_match");
+    if written.is_empty() || digest.eq_ignore_ascii_case("sha256") {
+        return written;
     }
-    Some(kept)
+    let why = format!("they are of {digest}; \"postrider test\" shows the one of SHA-256 for `tls_fingerprint`");
+    draft.left_out("smtp_tls_fingerprint_cert_match", why);
+    Vec::new()
+}
+
+/// The certificate with which Postfix logs in: the first pair.
+fn client_certificate(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
+    let chains = main.list("smtp_tls_chain_files");
+    let pairs = [
+        ("smtp_tls_cert_file", "smtp_tls_key_file"),
+        ("smtp_tls_eccert_file", "smtp_tls_eckey_file"),
+        ("smtp_tls_dcert_file", "smtp_tls_dkey_file"),
+    ];
+    let mut found: Vec<(&str, String, Option<String>)> = Vec::new();
+    if let Some(file) = chains.first() {
+        found.push(("smtp_tls_chain_files", file.clone(), None));
+    }
+    for (certificate, key) in pairs {
+        let given = main.get(certificate).filter(|path| path != "none");
+        found.extend(given.map(|path| (certificate, path, main.get(key))));
+    }
+    let mut found = found.into_iter();
+    if let Some((name, path, key)) = found.next() {
+        keys.text("tls_client_cert", &main.place(&path).display().to_string(), name);
+        if let Some(key) = key.filter(|key| *key != path) {
+            let name = name.replace("cert_file", "key_file");
+            keys.text("tls_client_key", &main.place(&key).display().to_string(), name);
+        }
+    }
+    for (name, path, _) in found {
+        draft.left_out(format!("{name} = {path}"), "an account shows one certificate, the first");
+    }
+    for file in chains.iter().skip(1) {
+        draft.left_out(format!("smtp_tls_chain_files = {file}"), "an account shows one certificate, the first");
+    }
+}
+
+/// Whether a list of versions leaves TLS 1.2 out.
+fn oldest(list: &str) -> &'static str {
+    let words = elements(list);
+    let has = |word: &str| words.iter().any(|one| one.eq_ignore_ascii_case(word));
+    let lists_some = words.iter().any(|word| !word.starts_with(['!', '>', '<']));
+    let is_new = has(">=TLSv1.3") || has("!TLSv1.2") || (lists_some && has("TLSv1.3") && !has("TLSv1.2"));
+    if is_new { "1.3" } else { "1.2" }
+}
+
+fn versions(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
+    let name = "smtp_tls_mandatory_protocols";
+    let Some(list) = main.get(name) else { return };
+    keys.text("tls_min", oldest(&list), format!("{name}; 1.2 is the oldest that is spoken"));
+    if list.contains("<=") {
+        draft.left_out(format!("{name} = {list}"), "there is no newest version, only an oldest, `tls_min`");
+    }
 }
 
 impl Options {
+    /// The row of `smtp_tls_policy_maps` for a relay: as written, or for a domain above it.
+    fn policy(&self, relay: &str) -> Option<&(String, String)> {
+        let relay = relay.to_lowercase();
+        let find = |key: &str| self.policies.iter().find(|(known, _)| known == key);
+        let parents = relay.match_indices('.').map(|(at, _)| &relay[at..]).filter(|_| !relay.starts_with('['));
+        find(&relay).or_else(|| parents.into_iter().find_map(find)).or_else(|| find(tables::ALL))
+    }
+
+    /// Rows of `smtp_tls_policy_maps` that none of these relays asks for.
+    pub(super) fn tell_unused_policies(&self, relays: &[&str], draft: &mut Draft) {
+        let used: Vec<_> = relays.iter().filter_map(|relay| self.policy(relay)).collect();
+        for row in self.policies.iter().filter(|row| !used.contains(row)) {
+            draft.left_out(format!("smtp_tls_policy_maps row for {}", row.0), "no relay is written so");
+        }
+    }
+
     /// The TLS and login keys of one account.
-    pub(super) fn write(&self, name: &str, relay: &str, login: bool, keys: &mut Section, draft: &mut Draft) {
-        let policy =
-            self.policies.iter().find(|(key, _)| *key == relay.to_lowercase() || *key == host(&relay.to_lowercase()));
-        let words = policy.map(|(_, value)| elements(value));
+    pub(super) fn write(&self, name: &str, relay: &str, login: Option<&str>, keys: &mut Section, draft: &mut Draft) {
+        let words = self.policy(relay).map(|(_, value)| elements(value));
+        let by = if words.is_some() { "smtp_tls_policy_maps" } else { self.level_by };
         let level = words.as_ref().and_then(|words| words.first()).unwrap_or(&self.level).clone();
-        let port = relay.rsplit_once(':').map(|(_, port)| port);
         let implicit = self.wrapper && level != "none";
-        let here = host(relay).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if implicit {
-            keys.text("tls", "implicit", "smtp_tls_wrappermode");
-        } else if level == "none" && (here || !login) {
-            keys.text("tls", "none", "as with Postfix; set \"starttls\" if the relay offers it");
-            if login {
-                keys.line("allow_plaintext", "true".to_owned(), "the relay is this machine");
-            }
-        } else {
-            keys.text("tls", "starttls", "");
-        }
-        let what = format!("TLS for account {name}");
-        match level.as_str() {
-            "none" if !implicit && (here || !login) => {}
-            "none" => draft.changed(what, "Postfix sent the password in the clear; TLS is now required"),
-            "may" => draft.changed(
-                what,
-                "smtp_tls_security_level = may took TLS if offered and any certificate; both are now required",
-            ),
-            "encrypt" => draft.changed(
-                what,
-                "smtp_tls_security_level = encrypt took any certificate; it must now be valid for the relay",
-            ),
-            "verify" | "secure" => {}
-            other => draft
-                .changed(what, format!("level {other} is not known here; the certificate must be valid for the relay")),
-        }
-        if port == Some("465") && !implicit {
+        Self::begin(&Tls { account: name, relay, level: &level, by, implicit }, login, keys, draft);
+        if relay.ends_with(":465") && !implicit {
             draft.changed(
                 format!("port 465 of account {name}"),
                 "without smtp_tls_wrappermode Postfix cannot have talked to it",
             );
         }
-        if let Some(name) = words.iter().flatten().find_map(|word| word.strip_prefix("match=")) {
-            if name.contains(['.', ':']) && !name.contains(':') && !name.starts_with('.') {
-                keys.text("tls_name", name, "smtp_tls_policy_maps");
-            } else {
-                draft.left_out(format!("smtp_tls_policy_maps match={name}"), "one name can be set, `tls_name`");
-            }
-        }
+        self.attributes(&level, words.as_deref().unwrap_or_default(), keys, draft);
         if let Some(ca) = &self.ca {
             keys.text("tls_ca", ca, "smtp_tls_CAfile");
         }
-        if let Some(auth) = self.auth.as_ref().filter(|_| login) {
-            keys.list("auth", auth, "smtp_sasl_mechanism_filter, smtp_sasl_security_options");
+        keys.append(&self.common);
+        if let (Some((auth, names)), Some(_)) = (&self.auth, login) {
+            keys.list("auth", auth, names.as_str());
         }
     }
+
+    /// When TLS begins, and what is different from Postfix.
+    fn begin(tls: &Tls<'_>, login: Option<&str>, keys: &mut Section, draft: &mut Draft) {
+        let Tls { account, relay, level, by, implicit } = *tls;
+        let here = host(relay).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let clear = level == "none" && (here || login.is_none());
+        if implicit {
+            keys.text("tls", "implicit", format!("smtp_tls_wrappermode, {by}"));
+        } else if clear {
+            keys.text("tls", "none", format!("{by}, as with Postfix; set \"starttls\" if the relay offers it"));
+            if login.is_some() {
+                keys.line("allow_plaintext", "true".to_owned(), "the relay is this machine");
+            }
+        } else {
+            keys.text("tls", "starttls", by);
+        }
+        let what = format!("TLS for account {account}");
+        let how = match level {
+            "verify" | "secure" | "fingerprint" => return,
+            "none" if clear => return,
+            "none" => "Postfix sent the password in the clear; TLS is now required",
+            "may" => "it took TLS if offered, and any certificate; both are now required",
+            "encrypt" => "it took any certificate, which must now be valid for the relay",
+            _ => "it is not known here; TLS is required and the certificate must be valid for the relay",
+        };
+        draft.changed(what, format!("{by} = {level}: {how}"));
+    }
+
+    /// What stands behind the level in a policy, or in parameters of its own.
+    fn attributes(&self, level: &str, words: &[String], keys: &mut Section, draft: &mut Draft) {
+        let mut has_match = false;
+        for word in words.iter().skip(1) {
+            let told = format!("smtp_tls_policy_maps {word}");
+            match word.split_once('=') {
+                Some(("match", names)) => {
+                    let names: Vec<String> = names.split([':', '|']).map(str::to_owned).collect();
+                    let names = if level == "fingerprint" { vec![word[6..].replace('|', " ")] } else { names };
+                    Self::matching(level, "smtp_tls_policy_maps match", &names, keys, draft);
+                    has_match = true;
+                }
+                Some(("protocols", list)) => {
+                    keys.text("tls_min", oldest(&list.replace(':', " ")), "smtp_tls_policy_maps protocols");
+                }
+                Some(("tafile", path)) => keys.text("tls_ca", path, "smtp_tls_policy_maps tafile"),
+                _ => draft.left_out(told, "it has no counterpart among the keys of an account"),
+            }
+        }
+        if level == "fingerprint" && !has_match && !self.fingerprints.is_empty() {
+            keys.list("tls_fingerprint", &self.fingerprints, "smtp_tls_fingerprint_cert_match");
+        }
+        let own = match level {
+            "verify" => &self.matches[0],
+            _ => &self.matches[1],
+        };
+        if !has_match && !own.1.is_empty() {
+            Self::matching(level, own.0, &own.1, keys, draft);
+        }
+    }
+
+    /// The name that the certificate must have.
+    fn matching(level: &str, what: &str, names: &[String], keys: &mut Section, draft: &mut Draft) {
+        if level == "fingerprint" {
+            let prints: Vec<String> = names.iter().flat_map(|names| elements(names)).collect();
+            let is_long = |print: &String| print.bytes().filter(u8::is_ascii_hexdigit).count() == 64;
+            if prints.iter().all(is_long) {
+                keys.list("tls_fingerprint", &prints, what);
+            } else {
+                let why = "it is not of SHA-256; \"postrider test\" shows the one for `tls_fingerprint`";
+                draft.left_out(what, why);
+            }
+            return;
+        }
+        let keywords = ["hostname", "nexthop", "dot-nexthop"];
+        let (usual, literal): (Vec<&String>, Vec<&String>) =
+            names.iter().partition(|name| keywords.contains(&name.as_str()));
+        match (usual.as_slice(), literal.as_slice()) {
+            (_, []) => {}
+            ([], [name]) if !name.starts_with('.') => keys.text("tls_name", name, what),
+            _ => draft.left_out(format!("{what} = {}", names.join(" ")), "one name can be set, `tls_name`"),
+        }
+    }
+}
+
+/// How one account's TLS was with Postfix.
+#[derive(Clone, Copy)]
+struct Tls<'t> {
+    account: &'t str,
+    relay: &'t str,
+    level: &'t str,
+    /// The parameter that says so.
+    by: &'t str,
+    implicit: bool,
 }

@@ -15,6 +15,9 @@ const TEXT_TYPES: [&str; 6] = ["hash", "btree", "lmdb", "cdb", "dbm", "texthash"
 /// Postfix's types of pattern tables.
 const PATTERN_TYPES: [(&str, Dialect); 2] = [("regexp", Dialect::Posix), ("pcre", Dialect::Pcre)];
 
+/// Postfix's type that has no file: what stands behind the colon is the answer.
+const STATIC: &str = "static";
+
 const WANTED: &str = "\"hash:/PATH\", \"pcre:/PATH\" or an inline table { \"LOCAL\" = \"INTERNET\" }";
 
 /// How the text files of an option are written.
@@ -72,13 +75,16 @@ impl Reader<'_, '_, '_> {
             Some((kind, path)) => (kind, path),
             None => (TEXT_TYPES[0], text.value),
         };
+        if kind == STATIC && !path.trim().is_empty() {
+            return Some(TableSource::Static(path.trim().to_owned()));
+        }
         let pattern = PATTERN_TYPES.iter().find(|(name, _)| *name == kind);
-        if pattern.is_none() && !TEXT_TYPES.contains(&kind) {
+        if pattern.is_none() && kind != STATIC && !TEXT_TYPES.contains(&kind) {
             self.unknown_type(text.at, kind);
             return None;
         }
         if path.is_empty() {
-            let message = format!("`{}` names a table type without a path: write {WANTED}", self.name);
+            let message = format!("`{}` names a table type without a path or value: write {WANTED}", self.name);
             self.faults.add(text.at, message);
             return None;
         }
@@ -91,7 +97,8 @@ impl Reader<'_, '_, '_> {
     }
 
     fn unknown_type(&mut self, at: usize, kind: &str) {
-        let known: Vec<&str> = TEXT_TYPES.into_iter().chain(PATTERN_TYPES.map(|(name, _)| name)).collect();
+        let known: Vec<&str> =
+            TEXT_TYPES.into_iter().chain(PATTERN_TYPES.map(|(name, _)| name)).chain([STATIC]).collect();
         let name = self.name;
         let message = match nearest(kind, known.iter().copied()) {
             Some(near) => format!("`{name}` names an unknown table type; did you mean `{near}:`?"),

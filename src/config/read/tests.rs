@@ -231,6 +231,7 @@ fn what_must_stand_together_does() {
         ("recipient_delimiter = \"@\"", "1:23: `recipient_delimiter` wants"),
         ("generic = [\"regex:/x\"]", "1:12: `generic` names an unknown table type; did you mean `regexp:`"),
         ("generic = [\"hsah:/x\"]", "1:12: `generic` names an unknown table type; did you mean `hash:`?"),
+        ("generic = [\"static:\"]", "1:12: `generic` names a table type without a path or value"),
         ("generic = [\"mysql:/x\"]", "1:12: `generic` names an unknown table type; known are hash:"),
         ("generic = [5]", "1:12: `generic` wants \"hash:/PATH\""),
         ("generic = { home.lan = \"x\" }", "1:13: a key of `generic` with a dot or @ in it needs quotes"),

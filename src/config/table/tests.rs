@@ -30,6 +30,13 @@ fn age(path: &Path, seconds: u64) {
 }
 
 #[test]
+fn a_static_table_has_one_answer_for_all() {
+    let set = TableSet::load("generic", &[TableSource::Static("me@isp.example".to_owned())]);
+    let hit = set.lookup("His@home.lan", Span::Whole).unwrap().unwrap();
+    assert_eq!((hit.value.as_str(), hit.place.as_str()), ("me@isp.example", "generic (static)"));
+}
+
+#[test]
 fn rows_are_read_as_postmap_reads_them() {
     let rows = Rows::new(
         b"\xef\xbb\xbf# generic\n\n   # indented comment\nHis@Home.lan\this@isp.example  \n\
