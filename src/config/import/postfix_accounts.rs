@@ -60,7 +60,7 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
     relays(main, &written, account.by, &mut keys);
     let login = account.way.login.as_ref();
     if let Some((user, _)) = login {
-        keys.text("username", user, "smtp_sasl_password_maps");
+        keys.text("username", user, "smtp_sasl_password_maps, smtp_sasl_auth_enable");
     }
     if !account.senders.is_empty() {
         keys.list("senders", account.senders, "sender_dependent_relayhost_maps, smtp_sender_dependent_authentication");

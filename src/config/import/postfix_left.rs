@@ -109,10 +109,45 @@ const AFFAIRS: [&str; 22] = [
     "in_flow_delay",
 ];
 
+/// Parameters that are understood; who sets them to what they are anyway, or where they decide nothing, is told so.
+const UNDERSTOOD: [&str; 27] = [
+    "append_dot_mydomain",
+    "bounce_queue_lifetime",
+    "canonical_classes",
+    "default_database_type",
+    "default_transport",
+    "disable_dns_lookups",
+    "masquerade_classes",
+    "mydestination",
+    "recipient_canonical_classes",
+    "relay_transport",
+    "relayhost",
+    "sender_canonical_classes",
+    "smtp_dns_support_level",
+    "smtp_enforce_tls",
+    "smtp_helo_name",
+    "smtp_sasl_auth_enable",
+    "smtp_sasl_mechanism_filter",
+    "smtp_sasl_security_options",
+    "smtp_sasl_tls_security_options",
+    "smtp_sasl_tls_verified_security_options",
+    "smtp_sender_dependent_authentication",
+    "smtp_tcp_port",
+    "smtp_tls_enforce_peername",
+    "smtp_tls_fingerprint_digest",
+    "smtp_tls_security_level",
+    "smtp_tls_wrappermode",
+    "smtp_use_tls",
+];
+
 /// Notes all that nobody spoke of.
 pub(super) fn rest(main: &MainCf<'_>, draft: &mut Draft) {
     for name in main.names() {
         if draft.mentions(name) {
+            continue;
+        }
+        if UNDERSTOOD.contains(&name) {
+            draft.changed(name, "it decides nothing here, or says what holds anyway");
             continue;
         }
         let reason = REASONS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| *why);

@@ -166,6 +166,7 @@ fn a_postfix_set_up_moves_over_and_delivers() {
     );
     table(&world, "postfix/generic", "alice@home.lan me@isp.example\n@home.lan me+home@isp.example\n");
     table(&world, "postfix/sasl_passwd", &format!("{port} {user}:{password}\n"));
+    table(&world, "postfix/master.cf", "smtp unix - - y - - smtp\n");
     let (source, output) = (world.path("postfix"), world.path("moved"));
     let arguments = ["import", "postfix", "--source", source.to_str().unwrap(), "--output", output.to_str().unwrap()];
     let said = world.postrider(&arguments).code(0).stdout;
