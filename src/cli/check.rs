@@ -41,30 +41,45 @@ impl Findings {
 pub fn run(named: Option<&Path>) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
     let config = match locate::load(named) {
-        Ok(config) => config,
+        Ok(config) => Some(config),
         Err(error @ (ConfigError::Missing(_) | ConfigError::Unreadable { .. })) => return Err(error.into()),
         Err(error) => {
             error.to_string().lines().for_each(|line| findings.error(line));
-            if let ConfigError::NotTrusted { path, .. } | ConfigError::Faulty { path, .. } = &error
-                && path == Path::new(SYSTEM_CONFIG)
-            {
-                installation::check(&mut findings);
-            }
-            return Ok(report(&findings, None));
+            rest_of(error, &mut findings)
         }
     };
-    tables(&config, &mut findings);
-    generic_results(&config, &mut findings);
-    own_addresses(&config, &mut findings);
-    senders(&config, &mut findings);
-    accounts(&config, &mut findings);
+    if let Some(config) = &config {
+        examine(config, &mut findings);
+    }
+    Ok(report(&findings, config.as_ref()))
+}
+
+/// What of a config can be looked at in spite of its faults; one that others may have written is not looked into.
+fn rest_of(error: ConfigError, findings: &mut Findings) -> Option<Config> {
+    match error {
+        ConfigError::Faulty { rest: Some(rest), .. } => return Some(*rest),
+        ConfigError::Faulty { path, .. } | ConfigError::NotTrusted { path, .. } => {
+            if path == Path::new(SYSTEM_CONFIG) {
+                installation::check(findings);
+            }
+        }
+        ConfigError::Missing(_) | ConfigError::Unreadable { .. } => {}
+    }
+    None
+}
+
+fn examine(config: &Config, findings: &mut Findings) {
+    tables(config, findings);
+    generic_results(config, findings);
+    own_addresses(config, findings);
+    senders(config, findings);
+    accounts(config, findings);
     if config.path == Path::new(SYSTEM_CONFIG) {
-        installation::check(&mut findings);
+        installation::check(findings);
         names::taken_by_others().for_each(|sentence| findings.warning(sentence));
     } else {
-        spool(&config, &mut findings);
+        spool(config, findings);
     }
-    Ok(report(&findings, Some(&config)))
 }
 
 fn report(findings: &Findings, config: Option<&Config>) -> Exit {
@@ -95,37 +110,37 @@ fn tables(config: &Config, findings: &mut Findings) {
 
 /// Rows whose result only the origin completes: no provider knows that.
 fn generic_results(config: &Config, findings: &mut Findings) {
-    let everything = "everything".to_owned();
-    for source in &config.generic {
-        let rows = match source {
-            TableSource::Inline(rows) => {
-                rows.iter().map(|(key, value)| ("generic (inline)".to_owned(), key, value.clone())).collect()
-            }
-            TableSource::Static(value) => vec![("generic (static)".to_owned(), &everything, value.clone())],
-            TableSource::Text(_) | TableSource::Aliases(_) | TableSource::Pattern(..) => Vec::new(),
-        };
-        for (place, key, value) in rows {
-            if !value.contains('@') {
-                findings.warning(format!("{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{}; write the whole address", config.origin));
-            }
-        }
-        let Some((path, text)) = source.path().and_then(|path| Some((path, std::fs::read_to_string(path).ok()?)))
-        else {
-            continue;
-        };
-        if !matches!(source, TableSource::Text(_)) {
-            continue;
-        }
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with(['#', ' ', '\t'])) {
-            let mut words = line.split_whitespace();
-            if let (Some(key), Some(value), None) = (words.next(), words.next(), words.next())
-                && !value.contains('@')
-            {
-                let place = format!("{}:{}", path.display(), number + 1);
-                findings.warning(format!("{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{}; write the whole address", config.origin));
-            }
+    for (place, key, value) in config.generic.iter().flat_map(rows) {
+        if !value.contains('@') {
+            let origin = &config.origin;
+            findings.warning(format!(
+                "{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{origin}; write the whole \
+                 address"
+            ));
         }
     }
+}
+
+/// Place, key or pattern, and result of each row; what is no row is told elsewhere.
+fn rows(source: &TableSource) -> Vec<(String, String, String)> {
+    if let TableSource::Inline(rows) = source {
+        let row = |(key, value): &(String, String)| ("generic (inline)".to_owned(), key.clone(), value.clone());
+        return rows.iter().map(row).collect();
+    }
+    if let TableSource::Static(value) = source {
+        return vec![("generic (static)".to_owned(), "everything".to_owned(), value.clone())];
+    }
+    let Some((path, text)) = source.path().and_then(|path| Some((path, std::fs::read_to_string(path).ok()?))) else {
+        return Vec::new();
+    };
+    let numbered = text.lines().enumerate().filter(|(_, line)| !line.starts_with(['#', ' ', '\t']));
+    let row = |(number, line): (usize, &str)| {
+        let (key, value) = line.trim_end().split_once(char::is_whitespace)?;
+        // A pattern with blanks in it, and if and endif, are not looked into.
+        let is_row = !value.trim_start().contains(char::is_whitespace) && !matches!(key, "if" | "endif");
+        is_row.then(|| (format!("{}:{}", path.display(), number + 1), key.to_owned(), value.trim_start().to_owned()))
+    };
+    numbered.filter_map(row).collect()
 }
 
 /// What programs send under this machine's own names must get an address that the provider knows.
@@ -162,6 +177,14 @@ fn senders(config: &Config, findings: &mut Findings) {
                 ));
             }
         }
+    }
+    let is_default = |name: &str| config.default_account.as_deref() == Some(name);
+    for account in config.accounts.iter().filter(|account| account.senders.is_empty() && !is_default(&account.name)) {
+        let name = &account.name;
+        findings.warning(format!(
+            "no mail goes through account {name}: name its `senders`, or set default_account = \"{name}\" for those that no \
+             account names"
+        ));
     }
     if config.accounts.is_empty() {
         findings.warning(format!(

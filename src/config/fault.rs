@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use super::Config;
+
 /// One fault at one place of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
@@ -47,6 +49,8 @@ pub enum ConfigError {
         path: PathBuf,
         /// At least one, in the file's order.
         faults: Vec<Fault>,
+        /// What the rest of it says, as far as it says enough; only for looking for more mistakes.
+        rest: Option<Box<Config>>,
     },
 }
 

@@ -130,7 +130,11 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
     file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
     if bytes.len() as u64 > MOST {
         let message = "the file is larger than 4 MiB: keep tables in files of their own".to_owned();
-        return Err(ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line: 1, column: 1, message }] });
+        return Err(ConfigError::Faulty {
+            path: path.to_owned(),
+            faults: vec![Fault { line: 1, column: 1, message }],
+            rest: None,
+        });
     }
     let text = utf8(path, &bytes)?;
     let around = Surroundings {
@@ -199,7 +203,7 @@ fn utf8<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
         let last = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
         let column = String::from_utf8_lossy(last).chars().count() + 1;
         let message = "a byte that is not UTF-8: save the file as UTF-8".to_owned();
-        ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line, column, message }] }
+        ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line, column, message }], rest: None }
     })
 }
 

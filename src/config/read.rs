@@ -71,7 +71,7 @@ pub fn read_in(around: &Surroundings, text: &str) -> Result<Config, ConfigError>
     let config = sound.then(|| top::config(around, table.get_ref(), &mut faults)).flatten();
     match (config, faults.into_list()) {
         (Some(config), faults) if faults.is_empty() => Ok(config),
-        (_, faults) => Err(ConfigError::Faulty { path: around.path.to_owned(), faults }),
+        (rest, faults) => Err(ConfigError::Faulty { path: around.path.to_owned(), faults, rest: rest.map(Box::new) }),
     }
 }
 

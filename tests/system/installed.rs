@@ -73,8 +73,13 @@ impl From<Output> for Ended {
 
 /// Whether the test can run here; the reason why not goes to the terminal, unless CI forbids skipping.
 pub fn can_run() -> bool {
+    can_run_with(&[])
+}
+
+/// The same for a test that needs further programs.
+pub fn can_run_with(programs: &[&str]) -> bool {
     let installed = |name: &&str| ["/usr/sbin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(name).exists());
-    let missing: Vec<&str> = NEEDED.into_iter().filter(|name| !installed(name)).collect();
+    let missing: Vec<&str> = NEEDED.iter().chain(programs).copied().filter(|name| !installed(name)).collect();
     let reason = if !rustix::process::geteuid().is_root() {
         "it makes namespaces, so it must run as root".to_owned()
     } else if !missing.is_empty() {

@@ -11,6 +11,7 @@ mod dns;
 mod faults;
 mod install;
 mod installed;
+mod keyring;
 mod name_server;
 #[allow(dead_code, reason = "the machines of the interop tests need more")]
 #[path = "../interop/namespace.rs"]

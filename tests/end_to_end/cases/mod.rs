@@ -2,6 +2,7 @@
 
 mod background;
 mod bounce;
+mod checking;
 mod content;
 mod crash;
 mod crowd;
@@ -21,6 +22,7 @@ mod pipe;
 mod readmit;
 mod recorded;
 mod refusal;
+mod route;
 mod runner;
 mod session_content;
 mod session_login;

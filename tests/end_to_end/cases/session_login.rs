@@ -174,14 +174,49 @@ fn tokens_log_in_and_a_rejected_one_is_fetched_anew_once() {
     }
 }
 
+/// A command that gives another token each time and notes that it ran.
+fn tokens(world: &World) -> serde_json::Value {
+    let script = format!("cd {}; echo ran >> runs; echo token-$(wc -l < runs)", world.path("").display());
+    json!({ "command": ["/bin/sh", "-c", script] })
+}
+
+fn runs(world: &World) -> usize {
+    std::fs::read_to_string(world.path("runs")).unwrap().lines().count()
+}
+
 #[test]
 fn a_token_that_stays_wrong_is_told_and_not_tried_on_and_on() {
-    let isp = offering("AUTH XOAUTH2").login("me@isp.example", "other").start();
-    let keys = [("password", json!({ "command": ["/bin/echo", "stale"] })), ("auth", json!(["xoauth2"]))];
-    let world = World::at_home(&isp).account_keys("isp", &keys);
-    let said = attempt(&world);
-    assert_eq!((isp.logins().len(), world.queued().len()), (1, 1));
-    assert!(said.contains("535"), "{said}");
+    for (mechanism, name) in [("XOAUTH2", "xoauth2"), ("OAUTHBEARER", "oauthbearer")] {
+        let isp = offering(&format!("AUTH {mechanism}")).login("me@isp.example", "other").start();
+        let same = json!({ "command": ["/bin/echo", "stale"] });
+        let world = World::at_home(&isp).account_keys("isp", &[("password", same), ("auth", json!([name]))]);
+        let said = attempt(&world);
+        assert_eq!((isp.logins().len(), world.queued().len()), (1, 1), "the same one is not sent twice");
+        assert!(said.contains("535"), "{said}");
+        // Another each time: one fetch and one login more for the rejection, whatever comes of it.
+        let anew = tokens(&world);
+        let world = world.account_keys("isp", &[("password", anew)]);
+        world.flush();
+        let ran = runs(&world);
+        // A config that was written just before may be taken for one that was mended meanwhile, and be tried once more.
+        assert!(ran == 2 || ran == 4, "{mechanism}: {ran}");
+        assert_eq!((isp.logins().len(), world.queued().len()), (1 + ran, 1), "{mechanism}");
+        // The next attempt has a fetch of its own, and one more once that token is rejected.
+        isp.change_password(&format!("token-{}", ran + 2));
+        let world = world.set("postmaster", "me@isp.example");
+        world.flush().code(0);
+        assert_eq!((isp.logins().len(), runs(&world), isp.received()), (3 + ran, ran + 2, 1), "{mechanism}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_say_whether_a_token_is_right_gets_no_other() {
+    let isp = offering("AUTH XOAUTH2").rule(on(Verb::Auth).reply("454 4.7.0 later")).start();
+    let world = World::at_home(&isp);
+    let keys = [("password", tokens(&world)), ("auth", json!(["xoauth2"]))];
+    let world = world.account_keys("isp", &keys);
+    attempt(&world);
+    assert_eq!((isp.count(Verb::Auth), runs(&world), world.queued().len()), (1, 1, 1));
 }
 
 #[test]

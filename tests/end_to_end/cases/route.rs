@@ -1,0 +1,210 @@
+//! `postrider route` against delivery: random set-ups and mails, and what it said is what the provider saw.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Value, json};
+
+use crate::provider::{Mail, Provider};
+use crate::world::World;
+
+type Rows = BTreeMap<String, String>;
+
+/// A set-up, as far as it is drawn.
+#[derive(Debug, Clone)]
+struct House {
+    maps: [(&'static str, Rows); 6],
+    masquerade: Vec<&'static str>,
+    exceptions: Vec<&'static str>,
+    delimiter: &'static str,
+    propagate: Vec<&'static str>,
+    /// The senders of two accounts; a third has the rest.
+    senders: [Vec<String>; 2],
+    /// Forced by the second account.
+    forced: Option<&'static str>,
+}
+
+/// A mail.
+#[derive(Debug, Clone)]
+struct Letter {
+    sender: String,
+    recipients: Vec<String>,
+    from: String,
+    to: Vec<String>,
+    reply_to: String,
+}
+
+const SENDER: &str = "[a-c]([+-]x)?(@(home\\.lan|box\\.home\\.lan|homebox\\.home\\.lan|x\\.example))?";
+const RECIPIENT: &str = "[a-c]([+-]x)?(@(home\\.lan|localhost|homebox|x\\.example|isp\\.example))?";
+
+fn rows(keys: &'static str, values: &'static str) -> impl Strategy<Value = Rows> {
+    prop::collection::btree_map(keys, values, 0..3)
+}
+
+fn house() -> impl Strategy<Value = House> {
+    let maps = (
+        rows("[a-c](\\+x)?(@home\\.lan)?", "[d-f]@(home\\.lan|box\\.home\\.lan|y\\.example)"),
+        rows("[a-c]|@x\\.example", "([d-f]|@y\\.example)"),
+        rows("[a-f](@home\\.lan)?", "[d-f](\\+z)?@(home\\.lan|y\\.example)"),
+        rows("[a-f](@x\\.example|@y\\.example)?", "[a-c]@z\\.example(, [d-f])?"),
+        rows("[a-f]", "([g-i]@z\\.example|[d-f](, [a-c]@z\\.example)?|\"\\|/bin/prog\")"),
+        rows("([a-f](\\+x)?)?@(home\\.lan|x\\.example|box\\.home\\.lan)", "([a-c])?@isp\\.example"),
+    );
+    let hiding = (
+        select(vec![vec![], vec!["home.lan"], vec!["!box.home.lan", "home.lan"]]),
+        subsequence(vec!["a", "b", "root"], 0..2),
+        select(vec!["+", "", "+-"]),
+        subsequence(vec!["canonical", "virtual", "alias", "generic"], 0..=4),
+    );
+    let sender = "[a-f]?@(home\\.lan|isp\\.example|y\\.example)|[a-f]";
+    let accounts = (
+        prop::collection::vec(sender, 0..2),
+        prop::collection::vec(sender, 0..2),
+        select(vec![None, None, Some("only@isp.example")]),
+    );
+    (maps, hiding, accounts).prop_map(|(maps, hiding, (first, second, forced))| House {
+        maps: [
+            ("sender_canonical", maps.0),
+            ("recipient_canonical", maps.1),
+            ("canonical", maps.2),
+            ("virtual", maps.3),
+            ("aliases", maps.4),
+            ("generic", maps.5),
+        ],
+        masquerade: hiding.0,
+        exceptions: hiding.1,
+        delimiter: hiding.2,
+        propagate: hiding.3,
+        senders: [first, second],
+        forced,
+    })
+}
+
+fn letter() -> impl Strategy<Value = Letter> {
+    (
+        prop_oneof![9 => SENDER, 1 => Just("<>".to_owned())],
+        prop::collection::vec(RECIPIENT, 1..4),
+        SENDER,
+        prop::collection::vec(RECIPIENT, 1..3),
+        RECIPIENT,
+    )
+        .prop_map(|(sender, recipients, from, to, reply_to)| Letter { sender, recipients, from, to, reply_to })
+}
+
+/// What `route` said.
+struct Said {
+    text: String,
+}
+
+impl Said {
+    /// What stands behind this word at the beginning of its lines.
+    fn all(&self, word: &str) -> Vec<String> {
+        let found = self.text.lines().filter_map(|line| line.strip_prefix(word)).filter(|rest| rest.starts_with(' '));
+        found.map(|rest| rest.trim().trim_start_matches('<').trim_end_matches('>').to_owned()).collect()
+    }
+
+    fn one(&self, word: &str) -> String {
+        self.all(word).remove(0)
+    }
+
+    /// A header line as it will be.
+    fn becomes(&self, line: &str) -> String {
+        let mut lines = self.text.lines();
+        match lines.find(|told| told.strip_prefix("field ").is_some_and(|field| field.trim() == line)) {
+            Some(_) => {
+                lines.next().and_then(|told| told.strip_prefix("becomes ")).unwrap_or_default().trim().to_owned()
+            }
+            None => line.to_owned(),
+        }
+    }
+}
+
+fn sorted(mut list: Vec<String>) -> Vec<String> {
+    list.sort();
+    list.dedup();
+    list
+}
+
+fn serves(senders: &[String]) -> Value {
+    if senders.is_empty() { Value::Null } else { json!(senders) }
+}
+
+/// The machine, with an account at each provider.
+fn machine(house: &House, providers: &[Provider; 3]) -> World {
+    let mut world = World::new()
+        .account_with("first", &providers[0], &[("senders", serves(&house.senders[0]))])
+        .account_with("second", &providers[1], &[("senders", serves(&house.senders[1]))])
+        .account_with("rest", &providers[2], &[])
+        .set("default_account", "rest")
+        .set("masquerade_domains", json!(house.masquerade))
+        .set("masquerade_exceptions", json!(house.exceptions))
+        .set("recipient_delimiter", house.delimiter)
+        .set("propagate_extensions", json!(house.propagate));
+    if let Some(forced) = house.forced {
+        world = world.account_keys("second", &[("from", json!(forced))]);
+    }
+    house.maps.iter().fold(world, |world, (option, rows)| world.set(option, json!([rows])))
+}
+
+/// The mail that the provider took, if it took it.
+fn seen(provider: &Provider) -> Option<Mail> {
+    provider.mails().into_iter().find(|mail| mail.fields("Subject") == ["asked"])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn route_agrees_with_delivery(house in house(), letter in letter()) {
+        let providers = ["one", "two", "three"].map(|name| Provider::setup().login(name, "correct horse").start());
+        let world = machine(&house, &providers);
+        let Letter { sender, recipients, from, to, reply_to } = &letter;
+        let fields = [
+            format!("From: \"A. Name\" <{from}>"),
+            format!("To: {} (comment)", to.join(", ")),
+            format!("Reply-To: {reply_to}"),
+        ];
+        let message = format!("{}\nSubject: asked\n\nhi\n", fields.join("\n"));
+        let file = world.file("message", &message, 0o600);
+        let given: Vec<&str> = recipients.iter().map(String::as_str).collect();
+        let asked = [&["route", "--from", sender, "--header", file.to_str().unwrap()][..], &given].concat();
+        let asked = world.postrider(&asked);
+        let sent = world.sendmail(&[&["-i", "-f", sender][..], &given].concat(), &message);
+        let said = Said { text: asked.stdout };
+        if asked.status != Some(0) {
+            prop_assert!(asked.stderr.contains("would not be taken"), "{}", asked.stderr);
+            prop_assert_eq!(sent.status, Some(75), "{} {}", asked.stderr, sent.stderr);
+            return Ok(());
+        }
+        prop_assert_eq!(sent.status, Some(0), "{} {}", sent.stderr, said.text);
+        world.drain();
+        let account = said.one("account");
+        let at = ["first", "second", "rest"].iter().position(|name| account.starts_with(name)).unwrap();
+        prop_assert!(said.one("relay").starts_with(&providers[at].relay()), "{}", said.text);
+        let wanted = sorted(said.all("RCPT TO"));
+        for (number, provider) in providers.iter().enumerate() {
+            let Some(mail) = seen(provider) else {
+                prop_assert!(number != at || wanted.is_empty(), "{}", said.text);
+                continue;
+            };
+            prop_assert_eq!(number, at, "{}", said.text);
+            prop_assert!(said.one("relay").ends_with(&format!("login {}", mail.username())), "{}", said.text);
+            prop_assert_eq!(&mail.from, &said.one("MAIL FROM"), "{}", said.text);
+            prop_assert_eq!(sorted(mail.to.clone()), wanted.clone(), "{}", said.text);
+            for field in &fields {
+                let becomes = said.becomes(field);
+                prop_assert!(mail.header().contains(&format!("{becomes}\r\n")), "{becomes}: {}\n{}", mail.header(), said.text);
+            }
+        }
+        // A bounce came later, and may be done with before.
+        let finished = world.history().into_iter().min_by_key(|one| one["id"].as_str().unwrap().to_owned()).unwrap();
+        let recipients = finished["recipients"].as_array().unwrap();
+        let refused = recipients.iter().filter(|recipient| recipient["status"] == "refused");
+        let told = |recipient: &Value| {
+            let text = |member: &str| recipient[member].as_str().unwrap().to_owned();
+            format!("{} {}", text("dsn"), text("reply"))
+        };
+        prop_assert_eq!(sorted(refused.map(told).collect()), sorted(said.all("refused")), "{}\n{}", said.text, finished);
+    }
+}
