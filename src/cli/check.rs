@@ -199,14 +199,10 @@ fn senders(config: &Config, findings: &mut Findings) {
 fn accounts(config: &Config, findings: &mut Findings) {
     for account in &config.accounts {
         let name = &account.name;
-        match &account.password {
-            // A command may ask somebody, and a keyring may have to be unlocked: not here.
-            None | Some(Password::Literal(_) | Password::Command(_) | Password::Keyring(_)) => {}
-            Some(password @ (Password::File(_) | Password::Credential(_))) => {
-                if let Err(error) = password.fetch() {
-                    findings.error(format!("account {name}: {error}"));
-                }
-            }
+        if let Some(Err(error)) =
+            account.password.as_ref().filter(|password| password.is_at_hand()).map(Password::fetch)
+        {
+            findings.error(format!("account {name}: {error}"));
         }
         if account.relays.iter().any(|relay| account.tls_mode(relay) != TlsMode::None) {
             let roots = account.tls_ca.as_deref().map_or(Roots::Platform, Roots::File);

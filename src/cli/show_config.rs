@@ -2,7 +2,8 @@
 //! holds for those that are not. Passwords are never shown.
 
 use super::exit::{Exit, Failure};
-use crate::config::keys::{ACCOUNT_KEYS, Key, LIMIT_KEYS, QUEUE_KEYS, TOP_KEYS};
+use crate::config::keys::{ACCOUNT_KEYS, Key, LIMIT_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS};
+use crate::config::outline::{Part, Section};
 use crate::config::{Config, outline};
 
 /// Arguments of `config show`.
@@ -13,32 +14,38 @@ pub struct Arguments {
     defaults: bool,
 }
 
+/// Keys that are sections of their own, which are always shown.
+const SECTIONS: [&str; 3] = ["account", "queue", "limits"];
+
 /// Prints it.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let sections = outline::read(&config.path)?;
     println!("# {}", config.path.display());
-    for (name, keys) in sections {
-        if !name.is_empty() {
-            println!("\n[{name}]");
+    for section in &sections {
+        let unset = if arguments.defaults { unset(section, &sections) } else { Vec::new() };
+        if section.part != Part::Top && !(section.keys.is_empty() && unset.is_empty()) {
+            println!("\n[{}]", section.part.heading());
         }
-        for (key, value) in &keys {
+        for (key, value) in &section.keys {
             println!("{key} = {value}");
         }
-        if arguments.defaults {
-            let known = match name.as_str() {
-                "" => TOP_KEYS,
-                "queue" => QUEUE_KEYS,
-                "limits" => LIMIT_KEYS,
-                _ => ACCOUNT_KEYS,
-            };
-            known.iter().filter(|key| keys.iter().all(|(set, _)| set != key.name)).for_each(unset);
+        for key in unset {
+            println!("#{} - {}", key.name, key.doc);
         }
     }
     Ok(Exit::Ok)
 }
 
-fn unset(key: &Key) {
-    if !matches!(key.name, "account" | "queue") {
-        println!("#{} - {}", key.name, key.doc);
-    }
+/// The keys that a section may have and has not.
+fn unset<'k>(section: &Section, all: &[Section]) -> Vec<&'k Key> {
+    let (known, has_section) = match &section.part {
+        Part::Top => (TOP_KEYS, true),
+        Part::Account(name) => (ACCOUNT_KEYS, all.iter().any(|one| one.part == Part::Timeouts(name.clone()))),
+        Part::Timeouts(_) => (TIMEOUT_KEYS, false),
+        Part::Queue => (QUEUE_KEYS, false),
+        Part::Limits => (LIMIT_KEYS, false),
+    };
+    let is_section = |key: &Key| has_section && (SECTIONS.contains(&key.name) || key.name == "timeouts");
+    let is_set = |key: &Key| section.keys.iter().any(|(set, _)| set == key.name);
+    known.iter().filter(|key| !is_set(key) && !is_section(key)).collect()
 }

@@ -7,43 +7,84 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigError;
 
-/// Section name (empty for the top), and its keys with their values as written.
-pub type Outline = Vec<(String, Vec<(String, String)>)>;
+/// Which section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// Above the first.
+    Top,
+    /// `[account.NAME]`.
+    Account(String),
+    /// `[account.NAME.timeouts]`.
+    Timeouts(String),
+    /// `[queue]`.
+    Queue,
+    /// `[limits]`.
+    Limits,
+}
 
-/// Reads a config that has been read without a fault before. The top and `queue` are always there.
-pub fn read(path: &Path) -> Result<Outline, ConfigError> {
+impl Part {
+    /// Its heading without brackets; the top has none.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        match self {
+            Self::Top => String::new(),
+            Self::Account(name) => format!("account.{name}"),
+            Self::Timeouts(name) => format!("account.{name}.timeouts"),
+            Self::Queue => "queue".to_owned(),
+            Self::Limits => "limits".to_owned(),
+        }
+    }
+}
+
+/// A section, and its keys with their values as written; sections in it are not among them.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// Which.
+    pub part: Part,
+    /// In the file's order.
+    pub keys: Vec<(String, String)>,
+}
+
+/// Reads a config that has been read without a fault before. The top, `queue` and `limits` are always there.
+pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
     let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
     let (table, _) = DeTable::parse_recoverable(&text);
-    let mut outline = vec![section("", table.get_ref(), &text, |name| !["account", "queue", "limits"].contains(&name))];
-    if let Some(DeValue::Table(accounts)) = table.get_ref().get("account").map(toml::Spanned::get_ref) {
+    let top = table.get_ref();
+    let mut outline = vec![section(Part::Top, top, &text, &["account", "queue", "limits"])];
+    if let Some(accounts) = inner(top, "account") {
         let mut accounts: Vec<_> = accounts.iter().collect();
         accounts.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in accounts {
-            if let DeValue::Table(table) = value.get_ref() {
-                outline.push(section(&format!("account.{}", name.get_ref()), table, &text, |_| true));
+            let DeValue::Table(table) = value.get_ref() else { continue };
+            let name = name.get_ref().to_string();
+            outline.push(section(Part::Account(name.clone()), table, &text, &["timeouts"]));
+            if let Some(timeouts) = inner(table, "timeouts") {
+                outline.push(section(Part::Timeouts(name), timeouts, &text, &[]));
             }
         }
     }
-    let empty = DeTable::new();
-    let queue = match table.get_ref().get("queue").map(toml::Spanned::get_ref) {
-        Some(DeValue::Table(queue)) => queue,
-        _ => &empty,
-    };
-    outline.push(section("queue", queue, &text, |_| true));
-    if let Some(DeValue::Table(limits)) = table.get_ref().get("limits").map(toml::Spanned::get_ref) {
-        outline.push(section("limits", limits, &text, |_| true));
+    let nothing = DeTable::new();
+    for (part, name) in [(Part::Queue, "queue"), (Part::Limits, "limits")] {
+        outline.push(section(part, inner(top, name).unwrap_or(&nothing), &text, &[]));
     }
     Ok(outline)
 }
 
-fn section(name: &str, table: &DeTable, text: &str, wanted: impl Fn(&str) -> bool) -> (String, Vec<(String, String)>) {
-    let mut keys: Vec<_> = table.iter().filter(|(key, _)| wanted(key.get_ref())).collect();
+fn inner<'t, 'd>(table: &'t DeTable<'d>, name: &str) -> Option<&'t DeTable<'d>> {
+    match table.get(name).map(toml::Spanned::get_ref) {
+        Some(DeValue::Table(inner)) => Some(inner),
+        Some(_) | None => None,
+    }
+}
+
+fn section(part: Part, table: &DeTable, text: &str, without: &[&str]) -> Section {
+    let mut keys: Vec<_> = table.iter().filter(|(key, _)| !without.contains(&key.get_ref().as_ref())).collect();
     keys.sort_by_key(|(key, _)| key.span().start);
     let shown = keys.into_iter().map(|(key, value)| {
         let written = text.get(value.span()).unwrap_or_default().to_owned();
         let is_secret = key.get_ref() == "password" && value.get_ref().is_str();
         (key.get_ref().to_string(), if is_secret { "\"...\"    # not shown".to_owned() } else { written })
     });
-    (name.to_owned(), shown.collect())
+    Section { part, keys: shown.collect() }
 }

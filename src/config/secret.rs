@@ -68,6 +68,17 @@ impl Password {
         }
     }
 
+    /// Whether it lies where this process can look without asking anybody: a command may ask a person, a keyring may have to be
+    /// unlocked, and systemd gives credentials to its services alone.
+    #[must_use]
+    pub fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Literal(_) | Self::File(_) => true,
+            Self::Credential(_) => credential::are_given(),
+            Self::Command(_) | Self::Keyring(_) => false,
+        }
+    }
+
     /// Fetches the password now: reads the file (owner and mode checked) or runs the command.
     pub fn fetch(&self) -> Result<Secret, SecretError> {
         match self {

@@ -12,6 +12,7 @@ mod text;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use self::arrival::ArrivalTables;
 pub use self::include::included;
@@ -109,6 +110,13 @@ impl TableSet {
                 Table::File(file) => file.refresh(),
             }
         }
+    }
+
+    /// How long after now a file that is being written may be read, if it is not written to again; `None`: none is.
+    #[must_use]
+    pub fn settles_in(&self) -> Option<Duration> {
+        let is_settling = |table: &Table| matches!(table, Table::File(file) if file.is_settling());
+        self.tables.iter().any(is_settling).then_some(file::SETTLED + file::SETTLED / 10)
     }
 
     /// Whether there is nothing to ask.

@@ -34,6 +34,11 @@ fn wire_address(address: &Address) -> Result<lettre::Address, AddressRefused> {
     Ok(lettre::Address::new_dangerous(local, domain))
 }
 
+/// Why an address could not stand in a command, before any is sent.
+pub fn sendable(address: &Address) -> Result<(), AddressRefused> {
+    wire_address(address).map(drop)
+}
+
 /// Optional parameters of MAIL, as the server offers them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MailOptions {

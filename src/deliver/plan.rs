@@ -1,6 +1,7 @@
 //! What one attempt at a message will do: sender and recipients as they go out, and
 //! the account. Pure, so that `postrider route` shows exactly what delivery does.
 
+use super::command::{self, AddressRefused};
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::rules::rewrite::{Generic, Rewritten};
@@ -27,6 +28,8 @@ pub enum Nowhere {
     Own(Address),
     /// Its alias names what is not delivered to (5.3.5); why.
     Alias(String),
+    /// No command can carry the address safely (5.1.3); why.
+    Unsendable(Address, AddressRefused),
 }
 
 impl Nowhere {
@@ -34,7 +37,7 @@ impl Nowhere {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Syntax => "5.1.3",
+            Self::Syntax | Self::Unsendable(..) => "5.1.3",
             Self::Own(_) => "5.1.2",
             Self::Alias(_) => "5.3.5",
         }
@@ -46,6 +49,9 @@ impl Nowhere {
         match self {
             Self::Syntax => "bad address syntax".to_owned(),
             Self::Alias(why) => why.clone(),
+            Self::Unsendable(address, why) => {
+                format!("<{address}> is not sent to any server: {why}; write another address")
+            }
             Self::Own(address) => format!(
                 "<{address}> is an address of this machine, which keeps no mailboxes; \
                  give it a real address by a row in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
@@ -141,6 +147,9 @@ fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Ou
     let domain = outgoing.domain();
     if generic.config.is_own_domain(domain) && !generic.config.is_providers_domain(domain) {
         return Ok(Err(Nowhere::Own(outgoing.clone())));
+    }
+    if let Err(why) = command::sendable(outgoing) {
+        return Ok(Err(Nowhere::Unsendable(outgoing.clone(), why)));
     }
     Ok(Ok((outgoing.clone(), rewritten)))
 }

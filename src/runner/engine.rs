@@ -76,6 +76,8 @@ pub struct Engine {
     /// Sessions that wait for what may come of these, and their accounts.
     resting: Vec<(u64, String)>,
     refreshed: Timestamp,
+    /// When a table that is being written may have come to rest.
+    pub(super) tables_settle: Option<Timestamp>,
     rescan_every: Duration,
     alarm: Option<Alarm>,
     /// Where the mail of the whole machine comes in.
@@ -113,6 +115,7 @@ impl Engine {
             settling: 0,
             resting: Vec::new(),
             refreshed: now,
+            tables_settle: None,
             rescan_every: RESCAN,
             alarm,
             front: None,
@@ -165,6 +168,7 @@ impl Engine {
             self.schedule.wake(now);
             if !self.stopping {
                 self.refresh_tables(now);
+                self.take_settled_tables(now);
                 self.send_digests(now);
                 self.start_sessions(now);
                 self.care_daily(now);
@@ -427,7 +431,7 @@ impl Engine {
         if self.stopping {
             return RESCAN;
         }
-        let next = self.schedule.next_wake().into_iter().chain(self.owed.next()).min();
+        let next = self.schedule.next_wake().into_iter().chain(self.owed.next()).chain(self.tables_settle).min();
         let next = next.map(|at| at.duration_since(now));
         next.and_then(|wait| Duration::try_from(wait.max(SignedDuration::ZERO)).ok())
             .map_or(self.rescan_every, |wait| wait.min(self.rescan_every))

@@ -158,6 +158,15 @@ impl Engine {
             self.end_rests();
             self.schedule_anew();
         }
+        let settles = self.settings.generic().settles_in();
+        self.tables_settle = settles.map(|wait| later(self.now(), wait));
+    }
+
+    /// What waits for a row of a table that was being written goes as soon as that may be read.
+    pub(super) fn take_settled_tables(&mut self, now: Timestamp) {
+        if self.tables_settle.take_if(|at| *at <= now).is_some() {
+            self.mended();
+        }
     }
 
     fn schedule_anew(&mut self) {

@@ -11,9 +11,17 @@ use zeroize::Zeroizing;
 use super::{LONGEST, Secret, SecretError, first_line};
 use crate::config::open;
 
+/// Where they are.
+const FOLDER: &str = "CREDENTIALS_DIRECTORY";
+
+/// Whether this process was given any.
+pub(super) fn are_given() -> bool {
+    std::env::var_os(FOLDER).is_some()
+}
+
 /// Reads the credential now.
 pub(super) fn fetch(name: &str) -> Result<Secret, SecretError> {
-    fetch_in(std::env::var_os("CREDENTIALS_DIRECTORY"), name)
+    fetch_in(std::env::var_os(FOLDER), name)
 }
 
 fn fetch_in(folder: Option<OsString>, name: &str) -> Result<Secret, SecretError> {

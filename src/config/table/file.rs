@@ -13,7 +13,7 @@ use super::{Hit, Span, TableFault};
 use crate::config::open;
 
 /// A file that changed less long ago may be half written.
-const SETTLED: Duration = Duration::from_secs(2);
+pub(super) const SETTLED: Duration = Duration::from_secs(2);
 
 /// No table is larger, in octets; offsets in the index have 32 bits.
 const MOST: u64 = 256 << 20;
@@ -102,6 +102,11 @@ impl FileTable {
             }
             Err(error) => self.settle(Err(Refusal::Unreadable(error))),
         }
+    }
+
+    /// Whether there is another version than the one in memory, which may still be written.
+    pub(super) fn is_settling(&self) -> bool {
+        self.watched.is_some()
     }
 
     /// The row of a key, given as it is and folded.

@@ -1,10 +1,12 @@
 //! The stories, by what they are about.
 
+mod aliases;
 mod background;
 mod bounce;
 mod checking;
 mod content;
 mod crash;
+mod credentials;
 mod crowd;
 mod delivery;
 mod digest;

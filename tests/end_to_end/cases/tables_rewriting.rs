@@ -105,7 +105,27 @@ fn lookup_and_config_show_say_what_stands_where() {
     assert!(shown.contains("origin = \"home.lan\"") && shown.contains("[account.isp]"), "{shown}");
     let (_, password) = isp.credential();
     assert!(!shown.contains(password), "{shown}");
-    assert!(world.postrider(&["config", "show", "--defaults"]).code(0).stdout.contains("#retry_min"));
+    let world = world.account_keys("isp", &[("timeouts", json!({ "greeting": "7s" }))]);
+    let shown = world.postrider(&["config", "show"]).code(0).stdout;
+    assert!(shown.contains("[account.isp.timeouts]\ngreeting = \"7s\"\n"), "{shown}");
+    assert!(!shown.contains("postmaster") && !shown.contains("[limits]"), "what is set, and no more: {shown}");
+    let all = world.postrider(&["config", "show", "--defaults"]).code(0).stdout;
+    let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text}: {all}"));
+    let order = [
+        at("#postmaster - where bounces of bounces and alarms go; default: root"),
+        at("[account.isp]"),
+        at("#max_connections - sessions at once; default: 2"),
+        at("[account.isp.timeouts]"),
+        at("#connect - the TCP connection"),
+        at("[queue]"),
+        at("#retry_min"),
+        at("[limits]"),
+        at("#per_minute - one user's messages in any minute; default: 2000"),
+    ];
+    assert!(order.is_sorted(), "{all}");
+    for nothing in ["#limits", "#queue", "#account", "#timeouts", "#origin", "#greeting", "#password"] {
+        assert!(!all.contains(&format!("{nothing} ")), "{nothing}: {all}");
+    }
 }
 
 #[test]
