@@ -9,33 +9,47 @@ use postrider_drop::frame::{Part, Place};
 
 /// Octets of content handed over at a time, and at most in a chunk that we write.
 const PIECE: usize = 64 * 1024;
+/// Octets of a chunk's length.
+const LENGTH: usize = 4;
+/// Octets of content that most messages do not exceed.
+const FIRST: usize = 12 * 1024;
 
 /// Writes a frame. Dropped before [`FrameWriter::finish`], what was written is no submission.
 #[derive(Debug)]
 pub struct FrameWriter<W: Write> {
     out: W,
-    buffer: Vec<u8>,
+    /// Framed, and not written yet: a small submission goes out in one piece. At its end is the chunk that is being filled.
+    framed: Vec<u8>,
+    /// Where that one's length belongs.
+    chunk_at: usize,
 }
 
 impl<W: Write> FrameWriter<W> {
     /// Begins with the envelope; it may not be empty, nor over 4 GiB.
-    pub fn begin(mut out: W, envelope: &[u8]) -> io::Result<Self> {
+    pub fn begin(out: W, envelope: &[u8]) -> io::Result<Self> {
         if envelope.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError::NoEnvelope));
         }
-        chunk(&mut out, envelope)?;
-        Ok(Self { out, buffer: Vec::with_capacity(PIECE) })
+        let mut writer = Self { out, framed: Vec::with_capacity(envelope.len() + LENGTH + FIRST), chunk_at: 0 };
+        writer.open_chunk();
+        writer.framed.extend_from_slice(envelope);
+        writer.close_chunk()?;
+        writer.open_chunk();
+        Ok(writer)
     }
 
     /// Appends content.
     pub fn write(&mut self, mut content: &[u8]) -> io::Result<()> {
         while !content.is_empty() {
-            let room = PIECE.saturating_sub(self.buffer.len());
+            let room = PIECE.saturating_sub(self.in_chunk());
             let (now, later) = content.split_at_checked(room).unwrap_or((content, &[]));
-            self.buffer.extend_from_slice(now);
+            self.framed.extend_from_slice(now);
             content = later;
-            if self.buffer.len() >= PIECE {
-                self.flush()?;
+            if self.in_chunk() >= PIECE {
+                self.close_chunk()?;
+                self.out.write_all(&self.framed)?;
+                self.framed.clear();
+                self.open_chunk();
             }
         }
         Ok(())
@@ -43,25 +57,30 @@ impl<W: Write> FrameWriter<W> {
 
     /// Writes the end and gives the writer back.
     pub fn finish(mut self) -> io::Result<W> {
-        self.flush()?;
-        self.out.write_all(&0_u32.to_be_bytes())?;
+        if self.in_chunk() > 0 {
+            self.close_chunk()?;
+            self.open_chunk();
+        }
+        // An empty chunk is the end.
+        self.out.write_all(&self.framed)?;
         self.out.flush()?;
         Ok(self.out)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        if !self.buffer.is_empty() {
-            chunk(&mut self.out, &self.buffer)?;
-            self.buffer.clear();
-        }
+    fn open_chunk(&mut self) {
+        self.chunk_at = self.framed.len();
+        self.framed.extend_from_slice(&[0; LENGTH]);
+    }
+
+    fn in_chunk(&self) -> usize {
+        self.framed.len() - self.chunk_at - LENGTH
+    }
+
+    fn close_chunk(&mut self) -> io::Result<()> {
+        let length = u32::try_from(self.in_chunk()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.framed[self.chunk_at..self.chunk_at + LENGTH].copy_from_slice(&length.to_be_bytes());
         Ok(())
     }
-}
-
-fn chunk(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    out.write_all(&length.to_be_bytes())?;
-    out.write_all(bytes)
 }
 
 /// What comes next in a frame.
