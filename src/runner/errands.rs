@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use super::engine::{Engine, Until};
 use super::selection::Selection;
 use super::settle::Settled;
+use super::viewer::Viewer;
 use super::watch::Told as Watched;
 use crate::spool::MessageId;
 
@@ -28,7 +29,10 @@ impl Engine {
             self.schedule.hurry(id, now);
         }
         self.owed.hurry(|id| left.contains(id), now);
-        self.end_rests();
+        // A relay in trouble is not anybody's to knock at as often as he likes.
+        if selection.viewer == Viewer::Everything {
+            self.end_rests();
+        }
         // Who asked may have gone.
         let _ = answers.send(Watched::Asked(left.len()));
         self.settings.watchers.add(answers.clone());
