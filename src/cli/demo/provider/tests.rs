@@ -78,8 +78,12 @@ fn injected_cleartext_never_reaches_the_secure_side() {
 
 #[test]
 fn it_stops_when_dropped() {
-    let (provider, _authority) = provider();
-    let port = provider.port();
-    drop(provider);
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    let is_closed = || {
+        let (provider, _authority) = provider();
+        let port = provider.port();
+        drop(provider);
+        TcpStream::connect(("127.0.0.1", port)).is_err()
+    };
+    // Another process may get the port at once.
+    assert!((0..3).any(|_| is_closed()));
 }
