@@ -15,7 +15,7 @@ use crate::mail::header::{Header, LineKind, line_kind};
 use crate::mail::list;
 use crate::rules::arrival::{Arrival, Destination, Step};
 use crate::rules::rewrite::{self, Generic, Rewritten};
-use crate::rules::route::Why;
+use crate::rules::route::{Why, may_use};
 use crate::spool::{Envelope, MessageId, Recipient};
 
 /// Arguments of `route`.
@@ -127,6 +127,9 @@ fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
         let _ = writeln!(text, "  from     <{from}> (forced by account {})", plan.account.name);
     }
     let _ = writeln!(text, "account    {} ({})", plan.account.name, why(&plan.why));
+    if let Some(users) = &plan.account.users {
+        let _ = writeln!(text, "users      {}{}", users.join(", "), objection(plan.account));
+    }
     for relay in &plan.account.relays {
         let mode = match plan.account.tls_mode(relay) {
             TlsMode::Starttls => "STARTTLS",
@@ -220,6 +223,15 @@ fn why(why: &Why) -> String {
         Why::Report => "the report's original went through it".to_owned(),
         Why::Default => "default_account".to_owned(),
     }
+}
+
+/// That whoever asks may not use the account.
+fn objection(account: &Account) -> String {
+    let caller = Caller::current();
+    if may_use(account, &caller) {
+        return String::new();
+    }
+    format!(" ({0} is none of them: mail handed in by {0} would be refused)", caller.login)
 }
 
 fn login(account: &Account) -> String {

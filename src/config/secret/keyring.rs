@@ -1,6 +1,10 @@
 //! `password = { keyring = true }`: the desktop's Secret Service keeps it, under the service
 //! `postrider` and the account's name. The only door to the keyring.
 
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
+
 use keyring::{Entry, Error};
 
 use super::{Secret, SecretError, first_line};
@@ -8,10 +12,23 @@ use super::{Secret, SecretError, first_line};
 /// The name under which all of ours are kept.
 const SERVICE: &str = "postrider";
 
+/// How long a keyring may take: one that is locked asks somebody, who may not be there.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Reads the password now.
 pub(super) fn fetch(account: &str) -> Result<Secret, SecretError> {
-    let password = entry(account)?.get_password().map_err(|error| said("read", account, &error))?;
-    let password = Secret::new(password);
+    let name = account.to_owned();
+    let ask = move || {
+        let read = entry(&name)?.get_password().map_err(|error| said("read", &name, &error))?;
+        Ok(Secret::new(read))
+    };
+    let password = within(PATIENCE, ask).unwrap_or_else(|| {
+        let why = format!("it did not answer within {} s; unlock it", PATIENCE.as_secs());
+        Err(SecretError(format!(
+            "cannot read the keyring's password of account {account}: {why}; {}",
+            instead(account)
+        )))
+    })?;
     first_line(&format!("the keyring's entry for account {account}"), password.expose().as_bytes())
 }
 
@@ -29,6 +46,21 @@ fn entry(account: &str) -> Result<Entry, SecretError> {
     Entry::new(SERVICE, account).map_err(|error| said("use", account, &error))
 }
 
+/// What the work comes to; `None` if it takes longer, and then it is left to itself.
+fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let (hand_over, receive) = sync_channel(1);
+    // Whoever waited for it may have given up.
+    thread::spawn(move || drop(hand_over.send(work())));
+    receive.recv_timeout(patience).ok()
+}
+
+fn instead(account: &str) -> String {
+    format!(
+        "where no Secret Service runs (a server, cron, a locked session), write password = {{ file = \"secrets/{account}\" }} and \
+         run \"postrider password set {account}\", or use {{ command = [...] }} or {{ credential = \"...\" }}"
+    )
+}
+
 /// Nothing of an entry's content goes into the text.
 fn said(action: &str, account: &str, error: &Error) -> SecretError {
     let why = match error {
@@ -41,9 +73,19 @@ fn said(action: &str, account: &str, error: &Error) -> SecretError {
         Error::BadEncoding(_) | Error::BadDataFormat(..) => "what it holds is no text".to_owned(),
         other => other.to_string(),
     };
-    SecretError(format!(
-        "cannot {action} the keyring's password of account {account}: {why}; where no Secret Service runs (a server, cron, a \
-         locked session), write password = {{ file = \"secrets/{account}\" }} and run \"postrider password set {account}\", or \
-         use {{ command = [...] }} or {{ credential = \"...\" }}"
-    ))
+    SecretError(format!("cannot {action} the keyring's password of account {account}: {why}; {}", instead(account)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_that_takes_too_long_is_left_to_itself() {
+        let (release, gate) = sync_channel::<()>(0);
+        let waits = move || gate.recv().is_ok();
+        assert_eq!(within(Duration::from_millis(20), waits), None);
+        drop(release);
+        assert_eq!(within(PATIENCE, || 7), Some(7));
+    }
 }

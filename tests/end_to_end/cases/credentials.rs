@@ -60,3 +60,29 @@ fn a_password_that_is_kept_elsewhere_is_neither_set_nor_deleted_here() {
     world.postrider(&["password", "delete", "isp"]).code(74).says("secrets/isp");
     assert!(!world.path("secrets/isp").exists());
 }
+
+#[test]
+fn a_machine_without_a_keyring_says_what_to_use_instead() {
+    let isp = Provider::start();
+    let world = with_password(&isp, json!({ "keyring": true }));
+    // Nobody's own session bus is asked.
+    let without = |args: &[&str], input: &str| {
+        let mut command = world.command(env!("CARGO_BIN_EXE_postrider"), args);
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+        run(command, input.as_bytes())
+    };
+    world.send_to(&["bob@away.example"]).code(0);
+    let said = [
+        without(&["password", "test", "isp"], "").code(69).one_line().stderr,
+        without(&["password", "set", "isp"], "correct horse\n").code(69).one_line().stderr,
+        without(&["password", "delete", "isp"], "").code(69).one_line().stderr,
+        without(&["run", "--once"], "").code(0).stderr,
+        world.mailq().split_whitespace().collect::<Vec<_>>().join(" "),
+    ];
+    for said in said {
+        assert!(said.contains("password = { file = \"secrets/isp\" }"), "{said}");
+        assert!(said.contains("run \"postrider password set isp\"") && !said.contains("horse"), "{said}");
+    }
+    without(&["check"], "").code(0);
+    assert_eq!((isp.connections(), world.queued().len()), (0, 1));
+}

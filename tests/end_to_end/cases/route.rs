@@ -7,7 +7,7 @@ use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
 use crate::provider::{Mail, Provider};
-use crate::world::World;
+use crate::world::{World, login};
 
 type Rows = BTreeMap<String, String>;
 
@@ -150,6 +150,22 @@ fn machine(house: &House, providers: &[Provider; 3]) -> World {
 /// The mail that the provider took, if it took it.
 fn seen(provider: &Provider) -> Option<Mail> {
     provider.mails().into_iter().find(|mail| mail.fields("Subject") == ["asked"])
+}
+
+#[test]
+fn an_account_that_is_for_others_is_told_and_refused() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("users", json!(["somebody"]))]);
+    let said = world.postrider(&["route", "bob@away.example", "--from", "alice"]).code(0);
+    let me = login();
+    said.says(&format!("users      somebody ({me} is none of them: mail handed in by {me} would be refused)"));
+    world.send_to(&["bob@away.example"]).code(77);
+    let world = world.account_keys("isp", &[("users", json!(["somebody", me]))]);
+    world
+        .postrider(&["route", "bob@away.example", "--from", "alice"])
+        .code(0)
+        .says(&format!("users      somebody, {me}\n"));
+    world.send_to(&["bob@away.example"]).code(0);
 }
 
 proptest! {
