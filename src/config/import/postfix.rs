@@ -36,6 +36,7 @@ pub(super) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
             draft.changed("tables", "they are read where they are, in Postfix's folder: keep them when Postfix goes");
         }
     }
+    mailboxes(&main, given.hostname, &mut draft);
     rewriting(&main, &mut draft);
     postfix_accounts::accounts(&main, &mut draft);
     limits(&main, &mut draft);
@@ -66,6 +67,25 @@ fn names(main: &MainCf<'_>, draft: &mut Draft) {
     match main.read(&main.place(&origin)) {
         Ok(text) => draft.top.text("origin", text.lines().next().unwrap_or_default().trim(), format!("from {origin}")),
         Err(error) => draft.left_out("myorigin", format!("cannot read {origin}: {error}; set `origin`")),
+    }
+}
+
+/// Virtual aliases that keep mail on the machine: the first of them.
+fn mailboxes(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
+    const SHOWN: usize = 10;
+    let own = [main.or_default("myhostname", hostname), main.or_default("myorigin", hostname), "localhost".to_owned()];
+    let is_own = |address: &str| {
+        address.rsplit_once('@').is_none_or(|(_, domain)| own.iter().any(|own| own.eq_ignore_ascii_case(domain)))
+    };
+    // What cannot be read was told above.
+    let rows = tables::rows(main, "virtual_alias_maps", &mut Draft::default());
+    let kept = rows.iter().filter(|(key, value)| !is_own(key) && elements(value).iter().any(|address| is_own(address)));
+    for (key, value) in kept.take(SHOWN) {
+        let how = format!(
+            "{value} is a mailbox of Postfix's; postrider keeps none, and returns that mail unless aliases or generic have an \
+             address for it; take the row out to send it to the provider"
+        );
+        draft.changed(format!("virtual_alias_maps row for {key}"), how);
     }
 }
 

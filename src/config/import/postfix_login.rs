@@ -25,36 +25,37 @@ pub(super) fn mechanisms(main: &MainCf<'_>, draft: &mut Draft) -> Option<(Vec<St
     let same = |names: &[&str], name: &str| names.iter().any(|other| other.eq_ignore_ascii_case(name));
     // Certificates are always verified: the options for such a session hold.
     let security = SECURITY.iter().rev().find(|name| main.is_set(name)).copied().unwrap_or(SECURITY[0]);
-    let options = elements(&main.or_default(security, "noplaintext, noanonymous"));
+    if !main.is_set(security) {
+        let how = "Postfix's default shows no password to a server; here it is shown where nothing safer is offered, over verified TLS";
+        draft.changed(security, how);
+    }
+    let options = elements(&main.or_default(security, "noanonymous"));
     for option in options.iter().filter(|option| !KNOWN.contains(&option.as_str())) {
         draft.left_out(format!("{security} = {option}"), "list the mechanisms that fit in `auth` of the account");
     }
     let no_plain = options.iter().any(|option| option == "noplaintext");
-    let fits = |name: &str| {
-        !same(&excluded, name) && (wanted.is_empty() || same(&wanted, name)) && !(no_plain && same(&PLAIN_TEXT, name))
+    let fits = |one: &Mechanism| {
+        let name = one.name();
+        // A password is no token, unless somebody says so.
+        let is_wanted = if wanted.is_empty() { !one.wants_token() } else { same(&wanted, name) };
+        is_wanted && !same(&excluded, name) && !(no_plain && same(&PLAIN_TEXT, name))
     };
-    let kept: Vec<String> =
-        Mechanism::ALL.iter().map(|one| one.name()).filter(|name| fits(name)).map(str::to_lowercase).collect();
+    let kept: Vec<Mechanism> = Mechanism::ALL.into_iter().filter(fits).collect();
     let both = format!("smtp_sasl_mechanism_filter, {security}");
     if kept.is_empty() {
         draft.changed(both, "none of the mechanisms they allow is known here: the safest that is offered is used");
         return None;
     }
-    if kept.len() == Mechanism::ALL.len() {
-        return None;
-    }
-    if no_plain && !main.is_set(security) {
-        let how = "it is not set, so Postfix shows no password to a server; add \"plain\" to `auth` if the login finds no mechanism";
-        draft.changed(security, how);
-    }
-    Some((kept, both))
+    let names = kept.iter().map(|one| one.name().to_lowercase()).collect();
+    (kept != Mechanism::usual()).then_some((names, both))
 }
 
 /// The filter's names; those that are files or tables are noted.
 fn filter(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {
     let (tables, names): (Vec<String>, Vec<String>) =
         main.list("smtp_sasl_mechanism_filter").into_iter().partition(|element| element.contains(['/', ':']));
-    for table in tables {
+    // Everything that was not excluded before.
+    for table in tables.iter().filter(|table| !table.starts_with("static:")) {
         let why = "only names of mechanisms are taken; list them in `auth` of the account";
         draft.left_out(format!("smtp_sasl_mechanism_filter = {table}"), why);
     }

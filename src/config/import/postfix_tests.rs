@@ -110,14 +110,21 @@ fn is_noted(draft: &Draft, what: &str) -> bool {
 #[test]
 fn what_main_cf_sets_to_nothing_is_not_what_it_leaves_out() {
     let passwords = "[mail.isp.example] me:secret\n";
-    let (config, ..) = household("relayhost = [mail.isp.example]\n", "", passwords);
-    assert!(!config.accounts[0].auth.contains(&Mechanism::Plain), "Postfix's default is noplaintext");
+    let noplaintext = "relayhost = [mail.isp.example]\nsmtp_sasl_security_options = noplaintext\n";
+    let (config, ..) = household(noplaintext, "", passwords);
+    assert!(!config.accounts[0].auth.contains(&Mechanism::Plain));
+    let (config, draft, _) = household("relayhost = [mail.isp.example]\n", "", passwords);
+    assert!(
+        config.accounts[0].auth == Mechanism::usual(),
+        "TLS protects the password, so Postfix's default is not needed"
+    );
+    assert!(is_noted(&draft, "smtp_sasl_security_options"));
     let (config, ..) = household(
         "relayhost = [mail.isp.example]\nsmtp_sasl_security_options =\npropagate_unmatched_extensions =\n",
         "",
         passwords,
     );
-    assert!(config.accounts[0].auth.is_empty() || config.accounts[0].auth.contains(&Mechanism::Plain));
+    assert!(config.accounts[0].auth == Mechanism::usual());
     assert!(config.rewriting.propagate_extensions.is_empty());
 }
 

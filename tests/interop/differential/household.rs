@@ -100,7 +100,16 @@ impl Household {
     fn command(&self, at: usize, program: &str) -> Command {
         let user = user(at).to_string();
         let mut command = Command::new("nsenter");
-        command.args(["--target", &self.namespace.init().to_string(), "--mount", "--net", "--pid", "--wd=/", "--"]);
+        command.args([
+            "--target",
+            &self.namespace.init().to_string(),
+            "--mount",
+            "--uts",
+            "--net",
+            "--pid",
+            "--wd=/",
+            "--",
+        ]);
         command.args(["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups", "--", program]);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("TZ", "UTC");
         command.env("POSTRIDER_CONFIG", home(self.folder.path(), user.parse().unwrap()).join("config.toml"));
@@ -137,6 +146,11 @@ impl Household {
             assert!(Instant::now() < end, "the reference does not empty its queue; its log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// What the import said.
+    pub fn told(&self) -> String {
+        fs::read_to_string(self.folder.path().join("import.out")).unwrap_or_default()
     }
 
     /// What the reference has to say.

@@ -11,11 +11,13 @@ use super::recorder::{Door, Implicit, Recorder};
 use crate::namespace::Namespace;
 
 /// Mail hosts and their addresses.
-const HOSTS: [(&str, Ipv4Addr); 4] = [
+const HOSTS: [(&str, Ipv4Addr); 6] = [
     ("mail.isp.example", Ipv4Addr::new(127, 0, 1, 1)),
     ("smtp.work.example", Ipv4Addr::new(127, 0, 1, 2)),
     ("mail.club.example", Ipv4Addr::new(127, 0, 1, 3)),
     ("mx.byname.example", Ipv4Addr::new(127, 0, 1, 4)),
+    ("mail.example.com", Ipv4Addr::new(127, 0, 1, 5)),
+    ("mail.example.net", Ipv4Addr::new(127, 0, 1, 6)),
 ];
 
 /// Domains whose mail host is another one, with its MX.

@@ -7,6 +7,7 @@ mod compare;
 mod household;
 mod internet;
 mod moved;
+mod readme;
 mod recorder;
 mod setups;
 

@@ -89,7 +89,7 @@ fn moves_over(name: &str) {
     assert!(cases.len() >= AT_LEAST, "{} mails", cases.len());
     let only = std::env::var(ONLY).unwrap_or_default();
     let cases: Vec<&Case> = cases.iter().filter(|case| case.title.contains(&only)).collect();
-    let household = household(name, &cases);
+    let household = household(&format!("moves/{name}"), ("", START), &cases);
     let theirs = household.reference(&cases);
     let ours = household.ours(&cases);
     let mut faults = String::new();
@@ -97,14 +97,15 @@ fn moves_over(name: &str) {
     assert!(faults.is_empty(), "{name}: ours, not Postfix's:\n{faults}");
 }
 
-fn household(name: &str, cases: &[&Case]) -> Household {
+/// A machine with a folder of Postfix's that lies in tests/interop, and what was imported from it; `first` and `last` are run around the import.
+pub fn household(name: &str, (first, last): (&str, &str), cases: &[&Case]) -> Household {
     let folder = Household::folder(cases);
     let root = folder.path();
     let tables = etc(name, &root.join("etc"));
     let internet = Internet::new();
     fs::write(root.join("ca.pem"), &internet.authority).unwrap();
     let programs = [env!("CARGO_BIN_EXE_postrider"), env!("CARGO_BIN_EXE_sendmail")];
-    let setup = format!("{MOUNTS}{WORLD}{START}");
+    let setup = format!("{MOUNTS}{first}{WORLD}{last}");
     let arguments = [root.to_str().unwrap(), programs[0], programs[1], &tables.join(" ")];
     let namespace = Namespace::with_own_network(&setup, &arguments);
     let recorder = Recorder::default();
@@ -117,7 +118,7 @@ fn household(name: &str, cases: &[&Case]) -> Household {
 
 /// The set-up's folder; its tables that Postfix wants compiled.
 fn etc(name: &str, to: &Path) -> Vec<String> {
-    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/moves").join(name);
+    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name);
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
