@@ -19,6 +19,7 @@ const fn key(name: &'static str, doc: &'static str) -> Key {
 pub const TOP_KEYS: &[Key] = &[
     key("hostname", "EHLO name and Message-ID domain; default: this machine's full name"),
     key("origin", "completes addresses without a domain; default: hostname"),
+    key("own_domains", "this machine's own names; default: hostname, its first part, origin and localhost"),
     key("default_account", "account for senders that no account names; default: the only account"),
     key("postmaster", "where bounces of bounces and alarms go; default: root"),
     key("operators", "logins that see and change everybody's mail, besides root, in system mode; default: none"),

@@ -64,6 +64,8 @@ pub struct Config {
     pub default_account: Option<String>,
     /// Where bounces of bounces go; bare or complete, as written.
     pub postmaster: String,
+    /// This machine's own names, where they are not the usual ones.
+    pub own_domains: Option<Vec<String>>,
     /// Logins that see and change everybody's mail, besides root.
     pub operators: Vec<String>,
     /// The words of a command that is run when an account has been in trouble for `on_stuck_after`; empty: none.
@@ -128,10 +130,20 @@ impl Config {
         logins.filter_map(|login| login.rsplit_once('@')).any(|(_, at)| at.eq_ignore_ascii_case(domain))
     }
 
-    /// Whether a domain is one of this machine's own names: hostname, its short form, origin, `localhost`.
+    /// Whether rows for a bare user answer for this domain: it is one of the own names, or completes bare addresses.
+    #[must_use]
+    pub fn is_users_domain(&self, domain: &str) -> bool {
+        self.is_own_domain(domain) || domain.eq_ignore_ascii_case(&self.origin)
+    }
+
+    /// Whether a domain is one of this machine's own names: hostname, its short form, origin, `localhost`, or those that are
+    /// listed.
     #[must_use]
     pub fn is_own_domain(&self, domain: &str) -> bool {
         let own = |name: &str| domain.eq_ignore_ascii_case(name);
+        if let Some(listed) = &self.own_domains {
+            return listed.iter().any(|name| own(name));
+        }
         own(&self.hostname) || own(&self.origin) || own("localhost") || self.hostname.split('.').next().is_some_and(own)
     }
 }

@@ -98,7 +98,7 @@ impl Map<'_> {
                 ask(quoted.to_string(), span, keeps);
             }
         }
-        if self.config.is_own_domain(domain) {
+        if self.config.is_users_domain(domain) {
             for keeps in &locals {
                 ask((*keeps).to_owned(), Span::Part, keeps);
             }

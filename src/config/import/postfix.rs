@@ -4,6 +4,7 @@
 use super::draft::Draft;
 use super::maincf::{MainCf, elements};
 use super::{Given, ImportError, postfix_accounts, postfix_left, tables};
+use crate::mail::address::Address;
 
 /// main.cf's table parameters, and our keys.
 const TABLES: [(&str, &str); 6] = [
@@ -59,15 +60,22 @@ fn names(main: &MainCf<'_>, draft: &mut Draft) {
             format!("EHLO says `hostname`; set it to \"{name}\" if the relay asks for that"),
         );
     }
-    let Some(origin) = main.get("myorigin") else { return };
+    match origin(main) {
+        Some(Ok(origin)) => draft.top.text("origin", &origin, "myorigin"),
+        Some(Err(why)) => draft.left_out("myorigin", format!("{why}; set `origin`")),
+        None => {}
+    }
+}
+
+/// `myorigin`, or what stands in the file that it names.
+fn origin(main: &MainCf<'_>) -> Option<Result<String, String>> {
+    let origin = main.get("myorigin")?;
     if !origin.starts_with('/') {
-        draft.top.text("origin", &origin, "myorigin");
-        return;
+        return Some(Ok(origin));
     }
-    match main.read(&main.place(&origin)) {
-        Ok(text) => draft.top.text("origin", text.lines().next().unwrap_or_default().trim(), format!("from {origin}")),
-        Err(error) => draft.left_out("myorigin", format!("cannot read {origin}: {error}; set `origin`")),
-    }
+    let text = main.read(&main.place(&origin));
+    let first = text.map(|text| text.lines().next().unwrap_or_default().trim().to_owned());
+    Some(first.map_err(|error| format!("cannot read {origin}: {error}")))
 }
 
 /// Virtual aliases that keep mail on the machine: the first of them.
@@ -175,25 +183,38 @@ pub(super) fn time(text: &str, unit: char) -> Result<String, String> {
     }
 }
 
-/// Domains that Postfix takes for local and we do not, and the other way round.
+/// The last labels of names that no provider has.
+const FICTITIOUS: [&str; 11] =
+    ["lan", "local", "localdomain", "localhost", "home", "arpa", "internal", "intranet", "private", "test", "invalid"];
+
+/// The machine's own names: those of Postfix, its host's names, and an origin that exists nowhere else.
 fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
-    let own = main.get("myhostname").unwrap_or_else(|| hostname.to_owned());
-    let origin = main.get("myorigin").unwrap_or_else(|| own.clone());
+    let own = main.or_default("myhostname", hostname);
+    let origin = origin(main).and_then(Result::ok).unwrap_or_else(|| own.clone());
     let short = own.split('.').next().unwrap_or_default().to_owned();
-    let ours = [own.as_str(), origin.as_str(), short.as_str(), "localhost"];
-    let theirs = main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost");
-    let theirs = elements(&theirs);
-    let has = |name: &str| theirs.iter().any(|their| their.eq_ignore_ascii_case(name));
-    if main.is_set("mydestination") {
-        for name in theirs.iter().filter(|name| !ours.iter().any(|own| own.eq_ignore_ascii_case(name))) {
-            let why =
-                "own names are hostname, its short form, origin and localhost; rows for a bare user do not answer here";
-            draft.left_out(format!("mydestination = {name}"), why);
-        }
+    let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
+    let has = |names: &[String], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
+    let (mut names, others): (Vec<String>, Vec<String>) =
+        theirs.into_iter().partition(|name| Address::new("x", name).is_ok());
+    for other in others {
+        draft.left_out(format!("mydestination = {other}"), "only names are taken; list them in `own_domains`");
     }
-    let more: Vec<&str> = ours.into_iter().filter(|name| !has(name) && *name != origin).collect();
+    let more: Vec<String> =
+        [own.clone(), short, "localhost".to_owned()].into_iter().filter(|name| !has(&names, name)).collect();
     if !more.is_empty() {
-        let how = format!("rows for a bare user answer for {} as well: they are always own names", more.join(", "));
+        let how = format!("{} are own names as well: rows for a bare user answer for them", more.join(", "));
         draft.changed("mydestination", how);
+        names.extend(more);
     }
+    let last = origin.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let exists = origin.contains('.') && !FICTITIOUS.contains(&last.as_str());
+    if !has(&names, &origin) && !exists {
+        names.push(origin.clone());
+    }
+    let comment = if has(&names, &origin) {
+        "mydestination".to_owned()
+    } else {
+        format!("mydestination; mail to {origin} goes to the relay, as with Postfix")
+    };
+    draft.top.list("own_domains", &names, comment);
 }

@@ -81,8 +81,7 @@ fn tls_and_names_of_postfix_move_over() {
     assert_eq!(config.origin, "home.lan");
     assert_eq!(config.rewriting.masquerade_domains, ["!a.home.lan", "home.lan"]);
     assert!(config.rewriting.aliases.is_empty(), "there is no /etc/aliases");
-    for said in ["transport_maps row", "mydestination = localhost.home.lan", "alias_maps", "smtp_nonsense", "= include"]
-    {
+    for said in ["transport_maps row", "alias_maps", "smtp_nonsense", "= include"] {
         assert!(
             draft.notes.iter().any(|note| matches!(note, draft::Note::LeftOut(what, _) if what.contains(said))),
             "{said}: {text}"
@@ -309,6 +308,22 @@ fn no_parameter_of_postfix_is_dropped_silently() {
     let words: std::collections::HashSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let missing: Vec<&&str> = names.iter().filter(|name| !words.contains(**name)).collect();
     assert!(names.len() > 800 && missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn a_real_domain_that_is_not_delivered_here_is_not_an_own_name() {
+    for (lines, own, others) in [
+        ("myorigin = isp.example\nmydestination =", "box.home.lan box localhost", "isp.example home.lan"),
+        ("myorigin = home.lan\nmydestination =", "box.home.lan box localhost home.lan", "isp.example"),
+        ("myorigin = isp.example\nmydestination = $myorigin, nas.home.lan", "isp.example nas.home.lan box", "home.lan"),
+        ("myorigin = isp.example", "box.home.lan localhost.home.lan localhost", "isp.example"),
+        ("", "box.home.lan localhost.home.lan", "home.lan"),
+    ] {
+        let (config, _, text) = with(lines);
+        let all = |names: &str, wanted: bool| names.split(' ').all(|name| config.is_own_domain(name) == wanted);
+        assert!(all(own, true) && all(others, false), "{lines}\n{text}");
+        assert!(config.is_users_domain(&config.origin));
+    }
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub(super) fn rewriting(around: &Surroundings, top: &Section, faults: &mut Fault
         ..Rewriting::default()
     };
     Rewriting {
-        masquerade_domains: domains(top, faults),
+        masquerade_domains: domains("masquerade_domains", top, faults),
         masquerade_exceptions: list(top, "masquerade_exceptions", faults),
         propagate_extensions: propagates(top, faults).unwrap_or(read.propagate_extensions),
         ..read
@@ -38,12 +38,18 @@ fn list(top: &Section, name: &str, faults: &mut Faults) -> Vec<String> {
     texts.into_iter().map(|text| text.value.to_owned()).collect()
 }
 
-fn domains(top: &Section, faults: &mut Faults) -> Vec<String> {
-    let read = list(top, "masquerade_domains", faults);
-    let at = top.get("masquerade_domains").map_or(0, |value| value.span().start);
+/// A list of domains; those of `masquerade_domains` may have a mark in front.
+pub(super) fn domains(name: &str, top: &Section, faults: &mut Faults) -> Vec<String> {
+    let read = list(top, name, faults);
+    let at = top.get(name).map_or(0, |value| value.span().start);
+    let (mark, wanted) = match name {
+        "masquerade_domains" => ("!", "\"example.com\" or \"!host.example.com\""),
+        _ => ("", "such as \"home.lan\""),
+    };
     for domain in &read {
-        if Address::new("x", domain.trim_start_matches('!')).is_err() {
-            faults.add(at, "`masquerade_domains` wants domains, \"example.com\" or \"!host.example.com\"");
+        let plain = if mark.is_empty() { domain } else { domain.trim_start_matches(mark) };
+        if Address::new("x", plain).is_err() {
+            faults.add(at, format!("`{name}` wants domains, {wanted}"));
         }
     }
     read

@@ -44,6 +44,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         accounts,
         hostname: String::new(),
         origin: String::new(),
+        own_domains: top.has("own_domains").then(|| rewriting::domains("own_domains", &top, faults)),
     };
     let hostname = hostname.unwrap_or_else(around.hostname);
     Some(Config { origin: origin.unwrap_or_else(|| hostname.clone()), hostname, ..config })

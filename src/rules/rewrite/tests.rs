@@ -10,6 +10,7 @@ use crate::config::{Delivery, Queue, Rewriting, TableSource};
 
 pub fn config(delimiter: &str) -> Config {
     Config {
+        own_domains: None,
         path: PathBuf::new(),
         hostname: "box.home.lan".to_owned(),
         origin: "home.lan".to_owned(),

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 /// A config that answers every question.
 pub fn config() -> Config {
     Config {
+        own_domains: None,
         path: PathBuf::from("/x/config.toml"),
         hostname: "homebox.home.lan".to_owned(),
         origin: "home.lan".to_owned(),

@@ -53,6 +53,22 @@ fn arrival_rewrites_in_postfix_s_order() {
 }
 
 #[test]
+fn mail_to_the_origin_s_domain_is_sent_where_the_machine_does_not_own_it() {
+    let isp = Provider::start();
+    let world = World::new()
+        .account("isp", &isp)
+        .set("origin", "work.example")
+        .set("own_domains", json!(["box.home.lan"]))
+        .set("generic", json!([{ "alice": "alice@isp.example" }]));
+    world.sendmail(&["-f", "alice", "bob", "carol@work.example", "dave@box.home.lan"], "Subject: x\n\nhi\n").code(0);
+    world.run_once();
+    let mail = isp.mail_to("bob@work.example");
+    assert_eq!((mail.from.as_str(), mail.to.len()), ("alice@isp.example", 2));
+    let report = isp.mail_to("alice@isp.example");
+    assert!(report.from.is_empty() && String::from_utf8_lossy(&report.content).contains("dave@box.home.lan"));
+}
+
+#[test]
 fn an_alias_for_a_program_bounces_with_the_reason() {
     let isp = Provider::start();
     let world = World::at_home(&isp).set("aliases", "aliases");

@@ -136,7 +136,7 @@ fn message(data: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
 
 fn is_trace_of_the_machine(field: &[u8]) -> bool {
     let field = String::from_utf8_lossy(field);
-    field.starts_with("Received:") && field.contains("by homebox.home.lan")
+    field.starts_with("Received:") && field.contains("by homebox.")
 }
 
 fn without_the_generated(field: &[u8]) -> Vec<u8> {
@@ -144,9 +144,7 @@ fn without_the_generated(field: &[u8]) -> Vec<u8> {
     let (name, value) = text.split_once(':').unwrap_or((text, ""));
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).strftime("%Y").to_string();
     let is_generated = match name {
-        "Message-Id" | "Resent-Message-Id" => {
-            value.starts_with(&format!(" <{today}")) && value.ends_with("@homebox.home.lan>\r\n")
-        }
+        "Message-Id" | "Resent-Message-Id" => value.starts_with(&format!(" <{today}")) && value.contains("@homebox."),
         "Date" | "Resent-Date" => value.contains(&format!(" {today} ")) && value.contains(" +0000"),
         _ => false,
     };

@@ -81,6 +81,11 @@ fn aliases_moves_over() {
     moves_over("aliases");
 }
 
+#[test]
+fn null_client_moves_over() {
+    moves_over("null-client");
+}
+
 fn moves_over(name: &str) {
     if !need::met(&["sendmail", "postmap", "ip"]) {
         return;
