@@ -1,0 +1,78 @@
+//! What is kept, and that nothing grows without bound: history by days, filtered and aged out;
+//! what the runner keeps for itself.
+
+use std::fs;
+
+use jiff::{Timestamp, ToSpan as _};
+
+use crate::provider::{Provider, Verb, on};
+use crate::world::World;
+
+#[test]
+fn history_is_kept_for_as_long_as_the_config_says_and_is_filtered_by_all_that_is_asked() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user")).start();
+    let world = World::at_home(&isp).queue_set("history", "30d");
+    for (from, to) in
+        [("alice", "bob@away.example"), ("his@home.lan", "carol@away.example"), ("alice", "nobody@away.example")]
+    {
+        world.sendmail(&["-i", "-f", from, to], "Subject: x\n\nx\n").code(0);
+    }
+    world.drain();
+    let told = |args: &[&str]| world.postrider(&[&["history", "--json"], args].concat()).code(0).stdout.lines().count();
+    let id = world.history()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(told(&[]), 4, "and the bounce");
+    for (args, expected) in [
+        (&["--sender", "ALICE@home.lan"][..], 2),
+        (&["--sender", ""], 1),
+        (&["--recipient", "carol@away.example"], 1),
+        (&["--sender", "alice@home.lan", "--recipient", "carol@away.example"], 0),
+        (&["--since", "1h"], 4),
+        (&["--until", "1h"], 0),
+        (&["--since", "2020-01-01", "--until", "2020-01-02"], 0),
+        (&[&id], 1),
+    ] {
+        assert_eq!(told(args), expected, "{args:?}");
+    }
+    world.postrider(&["history", "--since", "yesterday"]).code(64).one_line();
+    let days = |days: i64| (Timestamp::now() - (days * 24).hours()).to_string()[..10].to_owned();
+    for old in [days(40), days(20)] {
+        world.file(&format!("spool/history/{old}.jsonl"), "{}\n", 0o600);
+    }
+    world.run_once();
+    let names: Vec<_> =
+        world.spool("history").iter().map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    assert!(!names.contains(&days(40)) && names.contains(&days(20)) && names.contains(&days(0)), "{names:?}");
+}
+
+#[test]
+fn mail_that_has_left_leaves_nothing_but_its_history() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user")).start();
+    let world = World::at_home(&isp);
+    let send = |round: usize| {
+        for number in 0..8 {
+            let to = format!("{}{number}@away.example", if number % 2 == 0 { "nobody" } else { "bob" });
+            world.sendmail(&["-i", "-f", &format!("s{round}{number}@home.lan"), &to], "Subject: x\n\nx\n").code(0);
+        }
+        world.drain();
+    };
+    let kept = || {
+        let files = fs::read_dir(world.path("spool")).unwrap().map(|entry| entry.unwrap());
+        let mut sizes: Vec<_> = files
+            .filter(|entry| entry.file_type().unwrap().is_file() && entry.file_name() != "reports.json")
+            .map(|entry| (entry.file_name(), entry.metadata().unwrap().len()))
+            .collect();
+        sizes.sort();
+        sizes
+    };
+    send(0);
+    let before = kept();
+    for round in 1..4 {
+        send(round);
+    }
+    assert_eq!(kept(), before);
+    assert!(world.spool("queue").is_empty() && world.spool("failed").is_empty());
+    assert_eq!(world.spool("history").len(), 1);
+    // Who had a report is forgotten an hour later.
+    let reports = fs::read_to_string(world.path("spool/reports.json")).unwrap();
+    assert_eq!(reports.matches("@").count(), 16, "{reports}");
+}
