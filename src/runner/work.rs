@@ -204,7 +204,8 @@ impl Worker {
             }
             Err(NoLetter::Io(error)) => return Err(unreadable(&desk, error)),
         };
-        if desk.journal.state().attempts == 0 {
+        // Once: what a relay in trouble keeps waiting is noted, and known already.
+        if desk.journal.state().outcomes.iter().all(Option::is_none) {
             introduce(&desk.stored.envelope, &letter.message_id);
         }
         let mut outcomes = nowhere(plan, &letter);

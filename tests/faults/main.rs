@@ -10,6 +10,7 @@
     reason = "a test that cannot go on must say so by panicking; the world has more than is used here"
 )]
 
+mod clock;
 mod crash;
 mod digest;
 mod errors;

@@ -74,5 +74,5 @@ fn mail_that_has_left_leaves_nothing_but_its_history() {
     assert_eq!(world.spool("history").len(), 1);
     // Who had a report is forgotten an hour later.
     let reports = fs::read_to_string(world.path("spool/reports.json")).unwrap();
-    assert_eq!(reports.matches("@").count(), 16, "{reports}");
+    assert_eq!(reports.matches('@').count(), 16, "{reports}");
 }

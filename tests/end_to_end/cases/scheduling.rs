@@ -45,15 +45,18 @@ fn a_single_mail_does_not_wait_behind_another_senders_mailing() {
 fn when_the_relay_is_back_all_its_mail_goes_at_once() {
     let isp = Provider::setup().rule(greeting().reply_and_close("421 4.3.2 closed for now")).start();
     let world = World::at_home(&isp).queue_set("retry_min", "1s").queue_set("retry_max", "2s");
-    let _runner = world.runner().ready(&world);
+    let runner = world.runner().ready(&world);
     for number in 0..12 {
         world.send_to(&[&format!("r{number}@away.example")]).code(0);
     }
+    wait_for("some probes", || isp.connections() >= 3);
     wait_for("the trouble to be known", || world.mailq().matches("closed for now").count() == 12);
     let before = isp.connections();
     isp.behave();
     wait_for("all of it", || isp.received() == 12);
     assert!(isp.connections() - before <= 6, "one probe, then the rest: {} connections", isp.connections() - before);
+    let log = runner.log();
+    assert_eq!(log.matches("postrider/pickup").count(), 12, "each is picked up once, however often it is tried: {log}");
     wait_for("the trouble to be over", || world.postrider(&["status"]).stdout.contains("OK: nothing waits"));
 }
 

@@ -1,0 +1,135 @@
+//! Clocks that jump under running programs, hours either way and fifty years: nothing bounces,
+//! nobody is told of a delay, and nothing stalls. libfaketime moves the wall clock; the boot
+//! clock, which the queue goes by, stays.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::points::is_strict;
+use crate::provider::{Provider, Verb, greeting, on};
+use crate::world::{Runner, World, run, wait_for};
+
+const MAIL: &[u8] = b"Subject: in time\n\none\n";
+
+/// Where the clock stands at first, and where it jumps to: a board without a battery is the last.
+const JUMPS: [(&str, &str); 5] = [("+0", "+5h"), ("+0", "-5h"), ("+0", "+50y"), ("+0", "-50y"), ("-50y", "+0")];
+
+fn library() -> Option<PathBuf> {
+    let folders = fs::read_dir("/usr/lib").unwrap().filter_map(Result::ok);
+    let found = folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    assert!(
+        found.is_some() || !is_strict(),
+        "faketime is not installed, and POSTRIDER_INTEROP=require forbids skipping"
+    );
+    if found.is_none() {
+        println!("skipped: faketime is not installed, and it moves the clock");
+    }
+    found
+}
+
+/// A machine whose wall clock is set by hand.
+struct Clocked {
+    world: World,
+    library: PathBuf,
+}
+
+impl Clocked {
+    fn new(world: World, library: PathBuf, offset: &str) -> Self {
+        let clocked = Self { world, library };
+        clocked.set(offset);
+        clocked
+    }
+
+    fn set(&self, offset: &str) {
+        self.world.file("wall", offset, 0o600);
+    }
+
+    fn command(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = self.world.command(program, args);
+        command.env("LD_PRELOAD", &self.library).env("FAKETIME_TIMESTAMP_FILE", self.world.path("wall"));
+        command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command
+    }
+
+    fn send(&self, to: &str) {
+        run(self.command(env!("CARGO_BIN_EXE_sendmail"), &["-i", "-f", "alice", to]), MAIL).code(0);
+    }
+
+    fn runner(&self, name: &str) -> Runner {
+        Runner::start(self.command(env!("CARGO_BIN_EXE_postrider"), &["run"]), self.world.path(name)).ready(&self.world)
+    }
+}
+
+/// All of them at the same time: they wait for most of it.
+fn at_each_jump(test: impl Fn(&str, &str, PathBuf) + Sync) {
+    let Some(library) = library() else { return };
+    std::thread::scope(|scope| {
+        for (before, after) in JUMPS {
+            let (test, library) = (&test, library.clone());
+            scope.spawn(move || test(before, after, library));
+        }
+    });
+}
+
+fn attempts(isp: &Provider, to: &str) -> usize {
+    isp.transcript().matches(&format!("RCPT TO:<{to}>")).count()
+}
+
+#[test]
+fn a_clock_that_jumps_neither_bounces_nor_stalls_anything() {
+    at_each_jump(|before, after, library| {
+        let isp = Provider::setup().rule(on(Verb::Rcpt).reply("450 4.2.0 not now")).start();
+        let world = World::at_home(&isp).queue_set("retry_min", "1s").queue_set("retry_max", "1s");
+        let clocked = Clocked::new(world, library, before);
+        clocked.send("before@away.example");
+        let mut runner = clocked.runner("first.log");
+        wait_for("the first attempts", || attempts(&isp, "before@away.example") >= 2);
+        clocked.set(after);
+        // More of them than it takes to expire.
+        let so_far = attempts(&isp, "before@away.example");
+        wait_for("the retries to go on", || attempts(&isp, "before@away.example") >= so_far + 5);
+        clocked.send("after@away.example");
+        wait_for("what came after the jump to be tried again", || attempts(&isp, "after@away.example") >= 2);
+        // As after a restart, which has nothing but the spool to go by.
+        runner.signal(Signal::KILL);
+        runner.end();
+        let (old, new) = (attempts(&isp, "before@away.example"), attempts(&isp, "after@away.example"));
+        let _runner = clocked.runner("second.log");
+        wait_for("both to be tried by the next runner", || {
+            attempts(&isp, "before@away.example") > old && attempts(&isp, "after@away.example") > new
+        });
+        let status = run(clocked.command(env!("CARGO_BIN_EXE_postrider"), &["status"]), b"");
+        assert_eq!(status.status, Some(0), "{before} to {after}: {status:?}");
+        assert_eq!(
+            (isp.received(), clocked.world.queued().len()),
+            (0, 2),
+            "{before} to {after}: nobody is told of anything"
+        );
+        isp.behave();
+        wait_for("both mails", || isp.received() == 2 && clocked.world.queued().is_empty());
+        assert!(clocked.world.spool("failed").is_empty(), "{before} to {after}");
+    });
+}
+
+#[test]
+fn a_relay_in_trouble_is_probed_again_whatever_the_clock_says_meanwhile() {
+    at_each_jump(|before, after, library| {
+        let isp = Provider::setup().rule(greeting().reply_and_close("421 4.3.2 closed for now")).start();
+        let world = World::at_home(&isp).queue_set("retry_min", "1s").queue_set("retry_max", "1s");
+        let clocked = Clocked::new(world, library, before);
+        clocked.send("bob@away.example");
+        let mut runner = clocked.runner("first.log");
+        wait_for("the first probe", || isp.connections() >= 1);
+        clocked.set(after);
+        let so_far = isp.connections();
+        wait_for("more of them", || isp.connections() >= so_far + 2);
+        runner.signal(Signal::KILL);
+        runner.end();
+        let _runner = clocked.runner("second.log");
+        isp.behave();
+        wait_for("the mail", || isp.received() == 1 && clocked.world.queued().is_empty());
+    });
+}
