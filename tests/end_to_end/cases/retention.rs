@@ -59,7 +59,7 @@ fn mail_that_has_left_leaves_nothing_but_its_history() {
         let files = fs::read_dir(world.path("spool")).unwrap().map(|entry| entry.unwrap());
         let mut sizes: Vec<_> = files
             .filter(|entry| entry.file_type().unwrap().is_file() && entry.file_name() != "reports.json")
-            .map(|entry| (entry.file_name(), entry.metadata().unwrap().len()))
+            .map(|entry| (entry.file_name(), entry.metadata().unwrap().len() / 1024))
             .collect();
         sizes.sort();
         sizes
