@@ -235,6 +235,12 @@ pub struct Stored {
 impl Stored {
     /// Reads the envelope line and compares the length; `path` is for errors.
     pub(super) fn open(file: File, path: PathBuf, id: &MessageId) -> Result<Self, SpoolError> {
+        let length = file.metadata().map_err(SpoolError::io("read", &path))?.len();
+        Self::of_length(file, length, path, id)
+    }
+
+    /// The same of a file whose length is known.
+    pub(super) fn of_length(file: File, length: u64, path: PathBuf, id: &MessageId) -> Result<Self, SpoolError> {
         let Some(line) = envelope_line(&file).map_err(SpoolError::io("read", &path))? else {
             return Err(SpoolError::damaged(path, "its first line has no end"));
         };
@@ -243,7 +249,6 @@ impl Stored {
             NoEnvelope::Newer(what) => SpoolError::Newer { path: path.clone(), what },
         })?;
         let content_at = line.len() as u64;
-        let length = file.metadata().map_err(SpoolError::io("read", &path))?.len();
         if content_at.checked_add(envelope.size) != Some(length) {
             let what = format!(
                 "its envelope says {} octets of content, but {} are there",

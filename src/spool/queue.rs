@@ -42,6 +42,8 @@ pub struct Spool {
 #[derive(Debug)]
 struct Opened {
     dir: PathBuf,
+    /// Who opened it, and owns it.
+    us: u32,
     queue: Folder,
     queue_syncs: Together,
     history_syncs: Mutex<(PathBuf, Arc<Together>)>,
@@ -74,6 +76,7 @@ impl Spool {
         Ok(Some(Self {
             opened: Arc::new(Opened {
                 dir: dir.to_owned(),
+                us: stat.st_uid,
                 queue,
                 queue_syncs: Together::default(),
                 history_syncs: Mutex::default(),
@@ -160,10 +163,13 @@ impl Spool {
     pub fn open_message(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.message_path(id);
         match self.open_in_queue(id.as_str(), OFlags::RDONLY) {
-            Ok(file) => match foreign(&file).map_err(SpoolError::io("read", &path))? {
-                Some(what) => Err(SpoolError::damaged(path, what)),
-                None => Stored::open(file, path, id),
-            },
+            Ok(file) => {
+                let stat = rustix::fs::fstat(&file).map_err(|error| SpoolError::io("read", &path)(error.into()))?;
+                match foreign(&stat, self.opened.us) {
+                    Some(what) => Err(SpoolError::damaged(path, what)),
+                    None => Stored::of_length(file, u64::try_from(stat.st_size).unwrap_or_default(), path, id),
+                }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SpoolError::Gone(id.clone())),
             Err(error) => Err(self.not_opened(id.as_str(), path, error)),
         }
@@ -177,7 +183,7 @@ impl Spool {
         let seen = (error.kind() == io::ErrorKind::PermissionDenied)
             .then(|| rustix::fs::statat(self.queue(), name, AtFlags::SYMLINK_NOFOLLOW).ok())
             .flatten();
-        match seen.and_then(|seen| somebody_elses(&seen)) {
+        match seen.and_then(|seen| somebody_elses(&seen, self.opened.us)) {
             Some(what) => SpoolError::damaged(path, what),
             None => SpoolError::io("open", path)(error),
         }
@@ -254,16 +260,15 @@ pub(super) fn open_regular(folder: impl AsFd, path: &Path, flags: OFlags) -> io:
 }
 
 /// What speaks against a file that lies where a message should: not a file, somebody else's.
-fn foreign(file: &File) -> io::Result<Option<String>> {
-    let stat = rustix::fs::fstat(file)?;
+fn foreign(stat: &Stat, us: u32) -> Option<String> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-        return Ok(Some("it is not a file".to_owned()));
+        return Some("it is not a file".to_owned());
     }
-    Ok(somebody_elses(&stat))
+    somebody_elses(stat, us)
 }
 
-fn somebody_elses(stat: &Stat) -> Option<String> {
-    let (owner, us) = (stat.st_uid, rustix::process::geteuid().as_raw());
+fn somebody_elses(stat: &Stat, us: u32) -> Option<String> {
+    let owner = stat.st_uid;
     (owner != us).then(|| format!("it belongs to uid {owner}, but the spool to uid {us}"))
 }
 
