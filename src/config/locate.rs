@@ -160,6 +160,8 @@ fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
         let problem = format!("it belongs to uid {}", standing.owner);
         let remedy = if uid == 0 {
             format!("root takes a config of root's only: run \"chown root {shown}\"")
+        } else if path == Path::new(SYSTEM_CONFIG) {
+            format!("the machine's config is root's: as root, run \"chown root {shown}\"")
         } else {
             format!("it must belong to this user (uid {uid}) or to root: as root, run \"chown {uid} {shown}\"")
         };

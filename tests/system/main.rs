@@ -20,5 +20,6 @@ mod owners;
 #[allow(dead_code, unused_imports, reason = "the tests of delivery need more")]
 #[path = "../end_to_end/provider/mod.rs"]
 mod provider;
+mod secrets;
 mod service;
 mod wait;

@@ -46,7 +46,12 @@ pub struct Runner<'m>(Child, &'m Machine);
 impl<'m> Runner<'m> {
     /// Started, and listening.
     pub fn start(machine: &'m Machine) -> Self {
-        let child = machine.start("root", "exec postrider run >/run/runner.log 2>&1");
+        Self::start_by(machine, "")
+    }
+
+    /// The same, started by a program that root runs.
+    pub fn start_by(machine: &'m Machine, program: &str) -> Self {
+        let child = machine.start("root", &format!("exec {program} postrider run >/run/runner.log 2>&1"));
         let runner = Self(child, machine);
         wait_for("the runner to listen", || {
             fs::symlink_metadata(machine.path("/run/postrider/submit")).is_ok()

@@ -22,7 +22,7 @@ const ADD_ONE: &str =
 pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults) -> Vec<Account> {
     let Some(value) = top.get("account") else {
         // The machine's config is there before it is filled in: what programs hand in waits for that.
-        if around.path != Path::new(SYSTEM_CONFIG) {
+        if !is_machines(around) {
             faults.add(0, ADD_ONE);
         }
         return Vec::new();
@@ -168,7 +168,9 @@ fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Fa
     let at = value.span().start;
     match value.get_ref() {
         DeValue::String(_) => {
-            if around.readers == Readers::Others {
+            if is_machines(around) {
+                faults.add(at, not_for_the_machine(account, "`password` stands in the machine's config itself"));
+            } else if around.readers == Readers::Others {
                 faults.add(at, open_to_others(around.path));
             }
             let literal = text("password", value, faults)?;
@@ -188,6 +190,19 @@ fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Fa
             None
         }
     }
+}
+
+/// Whether the config is the one of the whole machine, whose runner is a user of its own.
+fn is_machines(around: &Surroundings) -> bool {
+    around.path == Path::new(SYSTEM_CONFIG)
+}
+
+/// Administrators show that config around, and nobody is logged in as the runner.
+fn not_for_the_machine(account: &str, what: &str) -> String {
+    format!(
+        "{what}, which is for a user's own config alone: write password = {{ file = \"secrets/{account}\" }} instead and run \
+         \"postrider password set {account}\""
+    )
 }
 
 fn open_to_others(path: &Path) -> String {
@@ -216,6 +231,8 @@ fn password_source(
             let is_on = section.flag("keyring", faults)?;
             if !is_on {
                 faults.add(at, "`keyring = false` names no source: write { file = \"PATH\" }, or keyring = true");
+            } else if is_machines(around) {
+                faults.add(at, not_for_the_machine(account, "`password` asks the keyring of a desktop"));
             }
             is_on.then(|| Password::Keyring(account.to_owned()))
         }

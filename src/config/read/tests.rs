@@ -51,6 +51,23 @@ fn fault_at_top(line: &str) -> String {
 }
 
 #[test]
+fn the_machines_config_holds_no_password_and_asks_no_keyring() {
+    let machine = Surroundings { path: Path::new(locate::SYSTEM_CONFIG), ..around(Readers::OwnerOnly) };
+    let said = |password: &str| {
+        let text = format!("{MINIMAL}username = \"me\"\npassword = {password}\n");
+        read_in(&machine, &text).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    for refused in ["\"hunter2\"", "{ keyring = true }"] {
+        let said = said(refused);
+        assert!(said.contains("run \"postrider password set isp\"") && !said.contains("hunter2"), "{said}");
+        assert!(said.contains("{ file = \"secrets/isp\" }") && said.lines().count() == 1, "{said}");
+    }
+    for taken in ["{ file = \"secrets/isp\" }", "{ command = [\"pass\"] }", "{ credential = \"isp\" }"] {
+        assert_eq!(said(taken), "", "{taken}");
+    }
+}
+
+#[test]
 fn a_relay_is_enough_and_the_rest_has_defaults() {
     let config = good(MINIMAL);
     assert_eq!(config.path, Path::new("/etc/x/config.toml"));
