@@ -119,7 +119,11 @@ fn unseen() -> events::Sink {
 fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Result<Exit, Failure> {
     events::choose(sink(config));
     let until = arguments.until();
-    let spool = Spool::open(&config.spool)?;
+    // What the entrances store counts as this runner's.
+    let spool = match front.filter(|front| front.spool.dir() == config.spool) {
+        Some(front) => front.spool.clone(),
+        None => Spool::open(&config.spool)?,
+    };
     let settings = Arc::new(Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default())));
     loop {
         let ears = Ears::default();

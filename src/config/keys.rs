@@ -106,6 +106,9 @@ pub const LIMIT_KEYS: &[Key] = &[
     key("connections", "one user's connections at once; default: 20"),
     key("in_flight", "what one user hands in at the same moment; default: 500MB"),
     key("per_minute", "one user's messages in any minute; default: 2000"),
+    key("waiting", "one user's messages that wait or were set aside; default: 10000"),
+    key("waiting_size", "what these take of the disk; default: 1GB"),
+    key("root_reserve", "what is root's of the spool's file system; default: a tenth, at most 1GB"),
 ];
 
 /// In `password = { ... }`.

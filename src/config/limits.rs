@@ -1,5 +1,5 @@
-//! `[limits]`: what one user may hand in at once, in system mode, so that
-//! nobody starves the others. root is exempt.
+//! `[limits]`: what one user may hand in at once and have waiting, in system mode, so that
+//! nobody starves the others. root is exempt, and has a reserve of the disk.
 
 /// Per uid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,10 +10,46 @@ pub struct Limits {
     pub in_flight: u64,
     /// Messages in any minute.
     pub per_minute: u32,
+    /// Messages that wait, or failed and were set aside.
+    pub waiting: u32,
+    /// Octets of these.
+    pub waiting_size: u64,
+    /// What is root's of the spool's file system.
+    pub root_reserve: Reserve,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 20, in_flight: 500_000_000, per_minute: 2_000 }
+        Self {
+            connections: 20,
+            in_flight: 500_000_000,
+            per_minute: 2_000,
+            waiting: 10_000,
+            waiting_size: 1_000_000_000,
+            root_reserve: Reserve::Tenth,
+        }
+    }
+}
+
+/// What must stay free for somebody else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reserve {
+    /// So many octets.
+    Octets(u64),
+    /// A tenth of the file system, at most a gigabyte.
+    Tenth,
+}
+
+impl Reserve {
+    /// For whoever shares with nobody.
+    pub const NONE: Self = Self::Octets(0);
+
+    /// Octets of a file system of this size.
+    #[must_use]
+    pub fn of(self, whole: u64) -> u64 {
+        match self {
+            Self::Octets(octets) => octets,
+            Self::Tenth => (whole / 10).min(1_000_000_000),
+        }
     }
 }

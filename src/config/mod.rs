@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use account::{Account, Fingerprint, Mechanism, StepLimits, TlsMin, TlsMode};
 pub use fault::{ConfigError, Fault};
-pub use limits::Limits;
+pub use limits::{Limits, Reserve};
 pub use rewriting::{Propagates, Rewriting};
 pub use secret::{Password, Secret};
 pub use table::{ArrivalTables, Dialect, Hit, Span, TableFault, TableSet, TableSource, included};

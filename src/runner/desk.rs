@@ -24,7 +24,7 @@ use super::verification::{self, Verify};
 use super::viewer::Viewer;
 use super::watch::Told;
 use crate::config::caller::Caller;
-use crate::config::clock;
+use crate::config::{Reserve, clock};
 use crate::spool::{MessageId, SpoolError, history};
 use crate::submit::admit::Entry;
 
@@ -205,7 +205,13 @@ impl Visitor<'_> {
             Err(why) => return no(TEMPORARY, why.clone()),
         };
         let (caller, now) = (Caller::of(self.uid), clock::now());
-        let place = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now };
+        let place = Entry {
+            config: &settings.config,
+            spool: &settings.spool,
+            caller: &caller,
+            now: &now,
+            reserve: Reserve::NONE,
+        };
         match verification::verify(&place, question) {
             Ok(_) => Answer::Finished,
             Err(error) => no(error.code(), error.to_string()),

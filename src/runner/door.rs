@@ -13,13 +13,14 @@ use std::time::Duration;
 
 use super::desk;
 use super::front::{Front, Token};
+use super::guests::Refusal;
 use super::settings::Settings;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{RecvFlags, recv};
 
 use crate::config::caller::Caller;
-use crate::config::{Limits, clock, places};
+use crate::config::{Limits, Reserve, clock, places};
 use crate::spool::MessageId;
 use crate::submit::admit::{self, AdmitError, Entry, Naming};
 use crate::submit::complete::EnvelopeError;
@@ -71,25 +72,21 @@ fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
     // Not by rustix, whose process numbers cannot say that the peer is in a container: 0.
     let Ok(peer) = getsockopt(&stream, PeerCredentials) else { return };
     let uid = peer.uid();
-    let limits = limits(front);
+    let limits = front.limits();
     // Whoever is not let in finds no answer, and has the drop program.
-    if front.enter(uid, limits.connections, ALTOGETHER).is_err() {
+    if front.guests.enter(uid, limits.connections, ALTOGETHER).is_err() {
         return;
     }
     let inside = Arc::clone(front);
     let started = std::thread::Builder::new().name("guest".into()).spawn(move || {
-        let visit = Visit { front: &inside, uid, octets: Cell::new(0) };
+        let visit = Visit { front: &inside, uid, octets: Cell::new(0), refusal: Cell::new(None) };
         // A client that goes away has nothing to be told.
         let _ = visit.serve(stream);
-        inside.leave(uid, visit.octets.get());
+        inside.guests.leave(uid, visit.octets.get());
     });
     if started.is_err() {
-        front.leave(uid, 0);
+        front.guests.leave(uid, 0);
     }
-}
-
-fn limits(front: &Front) -> Limits {
-    front.settings().map_or_else(|_| Limits::default(), |settings| settings.config.limits)
 }
 
 /// One connection.
@@ -98,6 +95,8 @@ struct Visit<'a> {
     uid: u32,
     /// Octets that are counted as being handed in.
     octets: Cell<u64>,
+    /// Why no more of them are taken.
+    refusal: Cell<Option<Refusal>>,
 }
 
 /// What is answered.
@@ -120,11 +119,7 @@ impl Visit<'_> {
             return desk::answer(self.front, self.uid, stream);
         }
         let mut writer = stream.try_clone()?;
-        let answer = match self.take_in(stream) {
-            Ok(answer) => answer,
-            Err(NotRead::Head(HeadError::Read(error))) => Answer::later(error),
-            Err(error) => Answer::No(DATA_ERROR, error.to_string()),
-        };
+        let answer = self.take_in(stream);
         let line = match answer {
             Answer::Stored(id) => format!("ok {id}\n"),
             Answer::No(code, text) => format!("no {code} {}\n", text.replace(['\n', '\r'], " ")),
@@ -132,25 +127,38 @@ impl Visit<'_> {
         writer.write_all(line.as_bytes())
     }
 
-    /// A question is a line of JSON; no frame begins like one. Questions count as messages, so that nobody asks without end.
+    /// A question is a line of JSON; no frame begins like one. They are counted, so that nobody asks without end.
     fn asks(&self, stream: &UnixStream) -> io::Result<bool> {
         let mut first = [0];
         rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
-        Ok(first == *b"{" && self.front.count_message(self.uid, limits(self.front).per_minute).is_ok())
+        Ok(first == *b"{" && self.front.guests.count_question(self.uid, self.front.limits().per_minute).is_ok())
     }
 
-    fn take_in(&self, stream: UnixStream) -> Result<Answer, NotRead> {
-        let limits = limits(self.front);
-        if self.front.count_message(self.uid, limits.per_minute).is_err() {
-            let most = limits.per_minute;
-            return Ok(Answer::later(format!("uid {} has handed in {most} messages within a minute", self.uid)));
+    fn take_in(&self, stream: UnixStream) -> Answer {
+        let (limits, load, guests) = (self.front.limits(), self.front.load_of(self.uid), &self.front.guests);
+        let counted = guests.count_message(self.uid, limits.per_minute);
+        if let Err(refusal) = counted.and_then(|()| guests.expect(self.uid, load, &limits)) {
+            return Answer::later(refusal.said_to(self.uid));
         }
+        let taken = self.take(stream, &limits);
+        // Before the answer: whoever has it may come again at once.
+        guests.arrived(self.uid, self.octets.take());
+        match (self.refusal.take(), taken) {
+            (_, Ok(stored @ Answer::Stored(_))) => stored,
+            (Some(refusal), _) => Answer::later(refusal.said_to(self.uid)),
+            (None, Ok(answer)) => answer,
+            (None, Err(NotRead::Head(HeadError::Read(error)))) => Answer::later(error),
+            (None, Err(error)) => Answer::No(DATA_ERROR, error.to_string()),
+        }
+    }
+
+    fn take(&self, stream: UnixStream, limits: &Limits) -> Result<Answer, NotRead> {
         let settings = self.front.settings();
         let content = settings.as_ref().map_or(WIDEST.content, |settings| {
             // What is stored is measured again.
             settings.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
-        let counted = Counted { stream, visit: self, most: limits.in_flight };
+        let counted = Counted { stream, visit: self, limits };
         let mut submission = Submission::read(counted, Bounds { content, ..WIDEST })?;
         let token = submission.token.clone();
         match self.front.reserve(self.uid, &token) {
@@ -176,7 +184,8 @@ impl Visit<'_> {
             Ok(naming) => Naming { token: submission.token.clone(), ..naming },
             Err(error) => return Answer::later(error),
         };
-        let entry = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now };
+        let reserve = if self.uid == 0 { Reserve::NONE } else { settings.config.limits.root_reserve };
+        let entry = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now, reserve };
         match admit::admit_as(&mut submission.collected, naming, &entry) {
             Ok(id) => Answer::Stored(id.to_string()),
             // A table that does not answer costs nobody a mail.
@@ -209,16 +218,17 @@ impl Visit<'_> {
 struct Counted<'a> {
     stream: UnixStream,
     visit: &'a Visit<'a>,
-    most: u64,
+    limits: &'a Limits,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Visit { front, uid, octets, refusal } = self.visit;
         let length = self.stream.read(into)?;
-        let octets = length as u64;
-        self.visit.octets.set(self.visit.octets.get().saturating_add(octets));
-        self.visit.front.count_octets(self.visit.uid, octets, self.most).map_err(|_| {
-            io::Error::other(format!("uid {} hands in more than {} octets at once", self.visit.uid, self.most))
+        octets.set(octets.get().saturating_add(length as u64));
+        front.guests.count_octets(*uid, length as u64, front.load_of(*uid), self.limits).map_err(|over| {
+            refusal.set(Some(over));
+            io::Error::other("over a limit")
         })?;
         Ok(length)
     }

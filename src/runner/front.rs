@@ -1,22 +1,22 @@
 //! What the entrances (socket, pickup) share with the runner's loop: the settings in force,
 //! or why there are none; submissions seen lately; messages that are not to be attempted
-//! yet.
+//! yet; who is here.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 
 use super::ears::Wake;
+use super::guests::{Guests, over};
 use super::settings::Settings;
+use crate::config::Limits;
+use crate::spool::tally::Load;
 use crate::spool::{MessageId, Spool};
 use crate::submit::pickup::{Known, Runner};
 
 /// So many submissions are remembered.
 const REMEMBERED: usize = 100_000;
-
-const MINUTE: Duration = Duration::from_mins(1);
 
 /// The runner as its entrances see it.
 #[derive(Debug)]
@@ -40,7 +40,8 @@ pub struct Front {
     stage: RwLock<Stage>,
     held_back: Mutex<HashSet<MessageId>>,
     seen: Mutex<Seen>,
-    guests: Mutex<HashMap<u32, Guest>>,
+    /// Who is here, and what they have handed in.
+    pub guests: Guests,
     hasher: RandomState,
 }
 
@@ -49,25 +50,6 @@ pub struct Front {
 struct Seen {
     tokens: HashMap<u64, Option<MessageId>>,
     order: VecDeque<u64>,
-}
-
-/// One uid's doings.
-#[derive(Debug, Default)]
-struct Guest {
-    connections: u32,
-    in_flight: u64,
-    lately: VecDeque<Instant>,
-}
-
-/// Why somebody is not served now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// As many connections as one user, or all together, may have.
-    Connections,
-    /// As many octets as one user may hand in at once.
-    InFlight,
-    /// As many messages as one user may hand in a minute.
-    PerMinute,
 }
 
 /// What became of a token.
@@ -90,7 +72,7 @@ impl Front {
             stage: RwLock::new(Stage::NoConfig(why)),
             held_back: Mutex::default(),
             seen: Mutex::default(),
-            guests: Mutex::default(),
+            guests: Guests::default(),
             hasher: RandomState::new(),
         }
     }
@@ -101,6 +83,11 @@ impl Front {
             Stage::NoConfig(why) => Err(why.clone()),
             Stage::Open { settings, .. } => Ok(Arc::clone(settings)),
         }
+    }
+
+    /// What one user may have, also where nobody can say.
+    pub fn limits(&self) -> Limits {
+        self.settings().map_or_else(|_| Limits::default(), |settings| settings.config.limits)
     }
 
     /// Changes the stage.
@@ -178,55 +165,9 @@ impl Front {
         }
     }
 
-    /// Lets a connection in; `most` is what one uid, and what all together may have.
-    pub fn enter(&self, uid: u32, most: u32, altogether: u32) -> Result<(), Refusal> {
-        let mut guests = lock(&self.guests);
-        let all: u32 = guests.values().map(|guest| guest.connections).sum();
-        let guest = guests.entry(uid).or_default();
-        // A tenth of the places is root's.
-        let full = if uid == 0 { all >= altogether } else { guest.connections >= most || all >= altogether / 10 * 9 };
-        if full {
-            return Err(Refusal::Connections);
-        }
-        guest.connections += 1;
-        Ok(())
-    }
-
-    /// A connection ended, with so many octets of it still counted.
-    pub fn leave(&self, uid: u32, octets: u64) {
-        let mut guests = lock(&self.guests);
-        if let Some(guest) = guests.get_mut(&uid) {
-            guest.connections = guest.connections.saturating_sub(1);
-            guest.in_flight = guest.in_flight.saturating_sub(octets);
-            let is_idle = guest.connections == 0 && guest.lately.back().is_none_or(|last| last.elapsed() > MINUTE);
-            if is_idle {
-                guests.remove(&uid);
-            }
-        }
-    }
-
-    /// Counts a message.
-    pub fn count_message(&self, uid: u32, most: u32) -> Result<(), Refusal> {
-        let mut guests = lock(&self.guests);
-        let guest = guests.entry(uid).or_default();
-        while guest.lately.front().is_some_and(|first| first.elapsed() > MINUTE) {
-            guest.lately.pop_front();
-        }
-        if uid != 0 && guest.lately.len() >= usize::try_from(most).unwrap_or(usize::MAX) {
-            return Err(Refusal::PerMinute);
-        }
-        if uid != 0 {
-            guest.lately.push_back(Instant::now());
-        }
-        Ok(())
-    }
-
-    /// Counts octets that come in.
-    pub fn count_octets(&self, uid: u32, octets: u64, most: u64) -> Result<(), Refusal> {
-        let mut guests = lock(&self.guests);
-        let guest = guests.entry(uid).or_default();
-        guest.in_flight = guest.in_flight.saturating_add(octets);
-        if uid != 0 && guest.in_flight > most { Err(Refusal::InFlight) } else { Ok(()) }
+    /// What this user has waiting.
+    pub fn load_of(&self, uid: u32) -> Load {
+        self.settings().map_or_else(|_| self.spool.load_of(uid), |settings| settings.spool.load_of(uid))
     }
 }
 
@@ -237,6 +178,15 @@ impl Runner for Front {
             None => Known::No,
             Some(None) => Known::InHand,
             Some(Some(_)) => Known::Stored,
+        }
+    }
+
+    fn may_have(&self, uid: u32, octets: u64) -> Result<(), String> {
+        let limits = self.limits();
+        let load = self.load_of(uid);
+        match over(load, octets, &limits) {
+            Some(refusal) if uid != 0 => Err(refusal.said_to(uid)),
+            _ => Ok(()),
         }
     }
 
@@ -258,37 +208,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path()).unwrap();
         (dir, Front::new(spool, String::new()))
-    }
-
-    #[test]
-    fn one_user_at_his_limits_costs_the_others_nothing() {
-        let (_dir, front) = front();
-        for _ in 0..3 {
-            front.enter(1000, 3, 100).unwrap();
-        }
-        assert_eq!(front.enter(1000, 3, 100), Err(Refusal::Connections));
-        front.enter(1001, 3, 100).unwrap();
-        front.leave(1000, 0);
-        front.enter(1000, 3, 100).unwrap();
-        assert_eq!(front.count_octets(1000, 11, 10), Err(Refusal::InFlight));
-        front.count_octets(1001, 10, 10).unwrap();
-        for _ in 0..5 {
-            front.count_message(1000, 5).unwrap();
-            front.count_message(0, 0).unwrap();
-        }
-        assert_eq!(front.count_message(1000, 5), Err(Refusal::PerMinute));
-        front.count_message(1001, 5).unwrap();
-    }
-
-    #[test]
-    fn a_tenth_of_the_places_is_roots() {
-        let (_dir, front) = front();
-        for uid in 1..=9 {
-            front.enter(uid, 10, 10).unwrap();
-        }
-        assert_eq!(front.enter(11, 10, 10), Err(Refusal::Connections));
-        front.enter(0, 10, 10).unwrap();
-        assert_eq!(front.enter(0, 10, 10), Err(Refusal::Connections));
     }
 
     #[test]

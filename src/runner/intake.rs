@@ -67,6 +67,9 @@ impl Engine {
 
     /// Puts a message that was read where it belongs.
     fn place(&mut self, id: MessageId, read: Read, due: Due) {
+        if let Ok((envelope, _)) = &read {
+            self.settings.spool.count(&id, envelope.uid, envelope.octets());
+        }
         match read {
             Ok((_, state)) if state.held && !state.done => {}
             Ok((envelope, state)) => {

@@ -15,6 +15,7 @@ pub mod engine;
 pub mod errands;
 pub mod front;
 mod group;
+pub mod guests;
 mod intake;
 mod judge;
 pub mod listing;

@@ -1,6 +1,7 @@
 //! Pickup's own thread: it looks into drop/ and raw/ when something appears there, when the
 //! config or a table was mended, and now and then.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
@@ -44,25 +45,45 @@ fn listen(front: &Front, nudge: Sender<()>) -> std::io::Result<()> {
 }
 
 fn work(front: &Front, nudges: &Receiver<()>) {
-    let mut patience = Duration::ZERO;
+    if let Err(error) = front.spool.count_rest() {
+        events::warning(format_args!("{error}; what is there counts against nobody's limits"));
+    }
+    let (mut patience, mut over) = (Duration::ZERO, HashSet::new());
     loop {
         match nudges.recv_timeout(patience) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         while nudges.try_recv().is_ok() {}
-        patience = if look(front) { SELDOM } else { SOON };
+        patience = if look(front, &mut over) { SELDOM } else { SOON };
     }
 }
 
-/// One look at all that waits; whether nothing is left.
-fn look(front: &Front) -> bool {
-    let mut is_empty = true;
+/// One look at all that waits; whether nothing is left. `over` are those who were over their limits at the last look.
+fn look(front: &Front, over: &mut HashSet<String>) -> bool {
+    let (mut is_empty, before) = (true, std::mem::take(over));
     for place in Place::ALL {
         match front.spool.waiting_names(place) {
             Ok(names) => {
                 for name in names {
-                    is_empty &= take(front, place, &name);
+                    let whose = name.split_once('.').map_or("", |(uid, _)| uid);
+                    if place == Place::Drop && over.contains(whose) {
+                        continue;
+                    }
+                    match take(front, place, &name) {
+                        Taken::Yes => {}
+                        Taken::No => is_empty = false,
+                        Taken::Over(why) => {
+                            if !before.contains(whose) {
+                                events::warning(format_args!(
+                                    "{}/{name}: {why}; it is picked up later",
+                                    place.folder()
+                                ));
+                            }
+                            over.insert(whose.to_owned());
+                            is_empty = false;
+                        }
+                    }
                 }
             }
             Err(error) => {
@@ -74,23 +95,28 @@ fn look(front: &Front) -> bool {
     is_empty
 }
 
-fn take(front: &Front, place: Place, name: &str) -> bool {
-    let Ok(settings) = front.settings() else { return false };
+/// Whether one was taken.
+enum Taken {
+    Yes,
+    No,
+    /// Nor will any other of its user's be.
+    Over(String),
+}
+
+fn take(front: &Front, place: Place, name: &str) -> Taken {
+    let Ok(settings) = front.settings() else { return Taken::No };
     let picked = pickup::pick_up(place, name, &settings.config, &settings.spool, front);
     front.let_all_go();
-    match picked {
-        Ok(Picked::Up(_) | Picked::Known | Picked::Nothing) => true,
+    let why = match picked {
+        Ok(Picked::Up(_) | Picked::Known | Picked::Nothing) => return Taken::Yes,
         Ok(Picked::Aside(why)) => {
             events::set_aside(name, &why);
-            true
+            return Taken::Yes;
         }
-        Ok(Picked::Later(why)) => {
-            events::warning(format_args!("{}/{name}: {why}; it is picked up later", place.folder()));
-            false
-        }
-        Err(error) => {
-            events::warning(format_args!("{}/{name}: {error}; it is picked up later", place.folder()));
-            false
-        }
-    }
+        Ok(Picked::Over(why)) => return Taken::Over(why),
+        Ok(Picked::Later(why)) => why,
+        Err(error) => error.to_string(),
+    };
+    events::warning(format_args!("{}/{name}: {why}; it is picked up later", place.folder()));
+    Taken::No
 }

@@ -59,7 +59,7 @@ impl NotVerified {
 
 /// Stores the report.
 pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVerified> {
-    let Entry { config, spool, caller, now } = *place;
+    let Entry { config, spool, caller, now, .. } = *place;
     let asked = asked(place, question)?;
     let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NobodyToTell) };
     let tables = TableSet::load("generic", &config.generic);

@@ -168,6 +168,12 @@ impl Envelope {
         Ok(pad)
     }
 
+    /// What the message takes on disk.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.size.saturating_add(self.pad().unwrap_or(MIN_PAD) as u64)
+    }
+
     /// The line, padded with blanks to `pad` octets, its line end the last of them.
     pub(super) fn line(&self, pad: usize) -> Result<Vec<u8>, SpoolError> {
         let mut line = self.json()?;

@@ -15,6 +15,7 @@ use super::entry::Stored;
 use super::id::MessageId;
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
 use super::replace::replace;
+use super::tally::Folder as Counted;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";
@@ -29,9 +30,9 @@ impl Spool {
 
     /// Moves any file of queue/ to failed/; its name there, or nothing where it is in neither. One that is there under
     /// this name already is not replaced: the newcomer gets a number.
-    pub(super) fn set_name_aside(&self, name: &str, reason: &str) -> Result<Option<String>, SpoolError> {
+    pub(super) fn set_name_aside(&self, waiting: &str, reason: &str) -> Result<Option<String>, SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
-        let from = self.dir().join("queue").join(name);
+        let (from, name) = (self.dir().join("queue").join(waiting), waiting);
         let is_waiting = fs::symlink_metadata(&from).is_ok();
         if !is_waiting && !exists(&dir.join(name))? {
             return Ok(None);
@@ -42,6 +43,7 @@ impl Spool {
         if is_waiting {
             move_to(&from, &dir.join(&name))?;
         }
+        self.tally().rename((Counted::Queue, waiting), (Counted::Failed, &name));
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
         self.sync_queue()?;
         Ok(Some(name))
@@ -53,6 +55,7 @@ impl Spool {
         let name = free_name(&dir, name)?;
         write_reason(&folder, &dir, &name, reason)?;
         move_to(from, &dir.join(&name))?;
+        self.count_failed(&name);
         folder.sync().map_err(SpoolError::io("sync", &dir))
     }
 
@@ -147,6 +150,7 @@ impl Spool {
             }
             self.sync_queue()?;
         }
+        self.tally().rename((Counted::Failed, id.as_str()), (Counted::Queue, id.as_str()));
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
         unlink(&self.failed_path(&format!("{id}{REASON}")))
     }
@@ -156,6 +160,7 @@ impl Spool {
         for name in [id.to_string(), journal_name(id), format!("{id}{REASON}")] {
             unlink(&self.failed_path(&name))?;
         }
+        self.tally().take(Counted::Failed, id.as_str());
         Ok(())
     }
 
@@ -178,6 +183,7 @@ impl Spool {
             }
             unlink(&self.failed_path(&format!("{name}{JOURNAL}")))?;
             unlink(&path)?;
+            self.tally().take(Counted::Failed, name);
             gone.push(name.to_owned());
         }
         Ok(gone)
@@ -190,7 +196,7 @@ fn numbered(name: &str) -> impl Iterator<Item = String> + '_ {
 }
 
 /// The message that a name in failed/ stands for.
-fn id_of(name: &str) -> Option<MessageId> {
+pub(super) fn id_of(name: &str) -> Option<MessageId> {
     MessageId::parse(name.split_once('-').map_or(name, |(id, _)| id))
 }
 

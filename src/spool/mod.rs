@@ -14,6 +14,7 @@ mod replace;
 mod state;
 pub mod state_file;
 pub mod store;
+pub mod tally;
 pub mod time;
 mod together;
 pub mod waiting;

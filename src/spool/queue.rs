@@ -19,6 +19,7 @@ use super::SpoolError;
 use super::entry::Stored;
 use super::id::MessageId;
 use super::journal::Journal;
+use super::tally::{self, Tally};
 use super::together::Together;
 
 /// Age at which a temporary file is taken for what a killed process left behind.
@@ -47,6 +48,7 @@ struct Opened {
     queue: Folder,
     queue_syncs: Together,
     history_syncs: Mutex<(PathBuf, Arc<Together>)>,
+    tally: Tally,
 }
 
 impl Spool {
@@ -80,6 +82,7 @@ impl Spool {
                 queue,
                 queue_syncs: Together::default(),
                 history_syncs: Mutex::default(),
+                tally: Tally::default(),
             }),
         }))
     }
@@ -88,6 +91,10 @@ impl Spool {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.opened.dir
+    }
+
+    pub(super) fn tally(&self) -> &Tally {
+        &self.opened.tally
     }
 
     /// queue/, open.
@@ -206,13 +213,9 @@ impl Spool {
     /// Takes a finished message out: unlink ID, sync queue/, unlink ID.journal (history and `done` come first).
     pub fn remove(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
+        self.tally().take(tally::Folder::Queue, id.as_str());
         self.sync_queue()?;
         unlink(&self.journal_path(id))
-    }
-
-    /// Octets free for this user on the spool's file system.
-    pub fn free_space(&self) -> Result<u64, SpoolError> {
-        fs2::available_space(self.dir()).map_err(SpoolError::io("read the free space of", self.dir()))
     }
 
     pub(super) fn sync_queue(&self) -> Result<(), SpoolError> {

@@ -41,7 +41,7 @@ fn a_new_spool_is_its_owners_alone() {
     }
     assert!(Spool::find(&dir.path().join("none")).unwrap().is_none());
     assert!(!dir.path().join("none").exists());
-    assert!(spool.free_space().unwrap() > 0);
+    assert!(spool.space().unwrap().free > 0);
     drop(Spool::open(spool.dir()).unwrap());
 }
 

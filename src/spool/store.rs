@@ -10,6 +10,7 @@ use super::SpoolError;
 use super::entry::{Body, Envelope};
 use super::id::MessageId;
 use super::queue::Spool;
+use super::tally::Folder;
 
 /// Octets that are gathered for one write.
 const BUFFER: usize = 64 * 1024;
@@ -117,10 +118,16 @@ impl Incoming {
 
     fn keep(&mut self) -> Result<MessageId, SpoolError> {
         let id = self.envelope.id.clone();
-        match self.file.keep([id.as_str()]) {
-            Ok(()) => Ok(id),
-            Err(failure) if failure.error.kind() == io::ErrorKind::AlreadyExists => Err(SpoolError::Exists(id)),
-            Err(failure) => Err(SpoolError::not_kept(self.spool.message_path(&id), failure)),
+        // Counted before anybody can find it, who may have sent and removed it before this returns.
+        let octets = self.pad as u64 + self.envelope.size;
+        let is_counted = self.spool.tally().add_new(Folder::Queue, id.as_str(), self.envelope.uid, octets);
+        let Err(failure) = self.file.keep([id.as_str()]) else { return Ok(id) };
+        if is_counted {
+            self.spool.tally().take(Folder::Queue, id.as_str());
+        }
+        match failure.error.kind() {
+            io::ErrorKind::AlreadyExists => Err(SpoolError::Exists(id)),
+            _ => Err(SpoolError::not_kept(self.spool.message_path(&id), failure)),
         }
     }
 

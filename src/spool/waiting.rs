@@ -14,6 +14,10 @@ use rustix::fs::{CWD, OFlags};
 
 use super::SpoolError;
 use super::queue::{Spool, is_abandoned, open_regular, unlink};
+use super::tally::Folder as Counted;
+
+/// Names that are tried, one after the other, where the first is taken.
+const TRIES: u32 = 32;
 
 /// Where it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub struct Waiting {
     pub name: String,
     /// When it was left.
     pub arrived: Timestamp,
+    /// Octets of the frame.
+    pub octets: u64,
     /// The frame.
     pub file: File,
 }
@@ -93,7 +99,7 @@ impl Spool {
             Err(error) => return Ok(Found::Foreign(format!("it cannot be opened: {error}"))),
         };
         let seen = file.metadata().map_err(SpoolError::io("read", &path))?;
-        let named = name.split_once('.').and_then(|(uid, _)| uid.parse::<u32>().ok());
+        let named = uid_in(name);
         let uid = match (place, named) {
             (_, None) => return Ok(Found::Foreign("its name is not that of a submission".to_owned())),
             (Place::Drop, Some(uid)) if seen.uid() != uid => {
@@ -105,19 +111,26 @@ impl Spool {
             return Ok(Found::Foreign("it is not a file with one name".to_owned()));
         }
         let arrived = seen.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
-        Ok(Found::Submission(Waiting { uid, place, name: name.to_owned(), arrived, file }))
+        Ok(Found::Submission(Waiting { uid, place, name: name.to_owned(), arrived, octets: seen.len(), file }))
     }
 
     /// Takes one out, durably: it is a message now.
     pub fn remove_waiting(&self, place: Place, name: &str) -> Result<(), SpoolError> {
         unlink(&self.waiting_path(place, name))?;
+        if place == Place::Raw {
+            self.tally().take(Counted::Raw, name);
+        }
         let (folder, dir) = self.folder(place.folder())?;
         folder.sync().map_err(SpoolError::io("sync", dir))
     }
 
     /// Moves what is no submission to failed/, with the reason.
     pub fn set_waiting_aside(&self, place: Place, name: &str, reason: &str) -> Result<(), SpoolError> {
-        self.set_file_aside(&self.waiting_path(place, name), name, reason)
+        self.set_file_aside(&self.waiting_path(place, name), name, reason)?;
+        if place == Place::Raw {
+            self.tally().take(Counted::Raw, name);
+        }
+        Ok(())
     }
 
     /// Begins a submission of this user's in raw/.
@@ -126,18 +139,57 @@ impl Spool {
         Durable::create(&folder, 0o600).map_err(SpoolError::io("create a file in", dir))
     }
 
-    /// Makes it stay.
+    /// Makes it stay, under a name that no other has.
     pub fn keep_raw(&self, mut file: Durable, uid: u32, token: &str) -> Result<(), SpoolError> {
-        let name = format!("{uid}.{token}");
-        let path = self.waiting_path(Place::Raw, &name);
-        file.keep([name]).or_else(|failure| match failure.error.kind() {
-            // The same submission again.
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(SpoolError::not_kept(path, failure)),
-        })
+        let (first, mut number) = (format!("{uid}.{token}"), 0);
+        let mut name = first.clone();
+        loop {
+            match file.keep([&name]) {
+                Ok(()) => break,
+                Err(in_use) if in_use.error.kind() == io::ErrorKind::AlreadyExists && number < TRIES => {
+                    number += 1;
+                    name = format!("{first}-{number}");
+                }
+                Err(failure) => return Err(SpoolError::not_kept(self.waiting_path(Place::Raw, &name), failure)),
+            }
+        }
+        self.count_waiting(Place::Raw, &name);
+        Ok(())
     }
 
     fn waiting_path(&self, place: Place, name: &str) -> PathBuf {
         self.dir().join(place.folder()).join(name)
+    }
+}
+
+/// Whose a submission is, as its name says.
+pub(super) fn uid_in(name: &str) -> Option<u32> {
+    name.split_once('.').and_then(|(uid, _)| uid.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn one_name_twice_in_raw_is_two_submissions() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        for text in ["one", "two", "three"] {
+            let file = spool.begin_raw().unwrap();
+            file.file().write_all(text.as_bytes()).unwrap();
+            spool.keep_raw(file, 1000, "T").unwrap();
+        }
+        let names = spool.waiting_names(Place::Raw).unwrap();
+        assert_eq!(names, ["1000.T", "1000.T-1", "1000.T-2"]);
+        for (name, text) in names.iter().zip(["one", "two", "three"]) {
+            let Found::Submission(mut waiting) = spool.open_waiting(Place::Raw, name).unwrap() else { unreachable!() };
+            let mut there = String::new();
+            waiting.file.read_to_string(&mut there).unwrap();
+            assert_eq!((waiting.uid, there.as_str()), (1000, text));
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::collect::{Collected, Origin, Sender};
 use super::complete::{EnvelopeError, Occasion};
 use super::head::Body;
 use crate::config::caller::Caller;
-use crate::config::{self, ArrivalTables, Config, Queue, TableSet};
+use crate::config::{self, ArrivalTables, Config, Queue, Reserve, TableSet};
 use crate::mail::address::ReversePath;
 use crate::mail::header::MAX_STORED;
 use crate::rules::arrival::Arrival;
@@ -45,12 +45,17 @@ pub enum AdmitError {
     #[error("the message is over {0} bytes; raise max_message_size in [queue] to send it")]
     TooBig(u64),
     /// Under `min_free_space`.
-    #[error("no room for mail: {free} bytes are free below {place} and min_free_space keeps {least}; free some space")]
+    #[error(
+        "no room for mail: {free} bytes are free below {place}, min_free_space keeps {least} and root_reserve {reserve} of them; free some \
+         space"
+    )]
     NoRoom {
         /// Octets free.
         free: u64,
         /// Octets that must stay free.
         least: u64,
+        /// And those that are root's alone.
+        reserve: u64,
         /// The spool.
         place: String,
     },
@@ -89,7 +94,7 @@ pub fn admit<R: Read>(
     now: &Zoned,
 ) -> Result<MessageId, AdmitError> {
     let naming = Naming::by_chance(now)?;
-    admit_as(collected, naming, &Entry { config, spool, caller, now })
+    admit_as(collected, naming, &Entry { config, spool, caller, now, reserve: Reserve::NONE })
 }
 
 /// Where and for whom a submission comes in.
@@ -103,6 +108,8 @@ pub struct Entry<'a> {
     pub caller: &'a Caller,
     /// When.
     pub now: &'a Zoned,
+    /// Of the disk, what is not this caller's.
+    pub reserve: Reserve,
 }
 
 /// What a message is called.
@@ -147,7 +154,7 @@ fn store<R: Read>(
     entry: &Entry<'_>,
     may_send: impl Fn(&Config, &Caller, &ReversePath) -> Result<(), AdmitError>,
 ) -> Result<MessageId, AdmitError> {
-    let Entry { config, spool, caller, now } = *entry;
+    let Entry { config, spool, caller, now, reserve } = *entry;
     let Naming { id, token } = naming;
     let tables = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &tables, include: config::included };
@@ -176,8 +183,7 @@ fn store<R: Read>(
         envid: collected.dsn.envid.clone(),
         ..Envelope::mail(id, now.timestamp(), sender, recipients)
     };
-    check_room(spool, &config.queue)?;
-    let mut store = Store::begin(spool, envelope, &config.queue)?;
+    let mut store = Store::begin(spool, envelope, Room { reserve, ..Room::of(&config.queue) })?;
     store.write_stamped(&header)?;
     write_body(&mut collected.body, |bytes| store.write(bytes))?;
     store.commit()
@@ -231,18 +237,50 @@ impl Chance {
     }
 }
 
+/// How much a message may take, and what it must leave.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    /// Octets of one message.
+    largest: u64,
+    /// Octets that must stay free.
+    least: u64,
+    reserve: Reserve,
+}
+
+impl Room {
+    /// For whoever shares it with nobody.
+    pub(super) fn of(queue: &Queue) -> Self {
+        Self { largest: queue.max_message_size, least: queue.min_free_space, reserve: Reserve::NONE }
+    }
+
+    fn check(self, spool: &Spool) -> Result<(), AdmitError> {
+        let (space, least) = (spool.space()?, self.least);
+        let reserve = self.reserve.of(space.whole);
+        if space.free < least.saturating_add(reserve) {
+            return Err(AdmitError::NoRoom {
+                free: space.free,
+                least,
+                reserve,
+                place: spool.dir().display().to_string(),
+            });
+        }
+        Ok(())
+    }
+}
+
 /// A message on its way into the spool, and the limits it must keep.
 pub(super) struct Store<'a> {
     incoming: Incoming,
     spool: &'a Spool,
-    limits: &'a Queue,
+    room: Room,
     /// Octets written since free space was looked at.
     unchecked: u64,
 }
 
 impl<'a> Store<'a> {
-    pub(super) fn begin(spool: &'a Spool, envelope: Envelope, limits: &'a Queue) -> Result<Self, AdmitError> {
-        Ok(Self { incoming: Incoming::begin(spool, envelope)?, spool, limits, unchecked: 0 })
+    pub(super) fn begin(spool: &'a Spool, envelope: Envelope, room: Room) -> Result<Self, AdmitError> {
+        room.check(spool)?;
+        Ok(Self { incoming: Incoming::begin(spool, envelope)?, spool, room, unchecked: 0 })
     }
 
     pub(super) fn commit(self) -> Result<MessageId, AdmitError> {
@@ -263,25 +301,16 @@ impl<'a> Store<'a> {
     fn check(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
         const BETWEEN_CHECKS: u64 = 4 * 1024 * 1024;
         let length = bytes.len() as u64;
-        if self.incoming.size() + length > self.limits.max_message_size {
-            return Err(AdmitError::TooBig(self.limits.max_message_size));
+        if self.incoming.size() + length > self.room.largest {
+            return Err(AdmitError::TooBig(self.room.largest));
         }
         self.unchecked += length;
         if self.unchecked > BETWEEN_CHECKS {
             self.unchecked = 0;
-            check_room(self.spool, self.limits)?;
+            self.room.check(self.spool)?;
         }
         Ok(())
     }
-}
-
-pub(super) fn check_room(spool: &Spool, limits: &Queue) -> Result<(), AdmitError> {
-    let free = spool.free_space()?;
-    if free < limits.min_free_space {
-        let place = spool.dir().display().to_string();
-        return Err(AdmitError::NoRoom { free, least: limits.min_free_space, place });
-    }
-    Ok(())
 }
 
 /// Hands on the body as stored, block by block.
@@ -345,7 +374,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (spool, config) = (Spool::open(dir.path()).unwrap(), config());
         let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
-        let entry = Entry { config: &Config { received: true, ..config }, spool: &spool, caller: &caller(), now: &now };
+        let entry = Entry {
+            config: &Config { received: true, ..config },
+            spool: &spool,
+            caller: &caller(),
+            now: &now,
+            reserve: Reserve::NONE,
+        };
         let id = MessageId::new(1_795_000_000_000_000, 0xFFF);
         let body = "x".repeat(200_000);
         for token in ["one", "two", "three"] {

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use jiff::Zoned;
 
-use super::admit::{AdmitError, Chance, Store, check_room, write_body};
+use super::admit::{AdmitError, Chance, Room, Store, write_body};
 use super::collect::{Collected, Sender};
 use super::complete::Occasion;
 use crate::config::caller::Caller;
@@ -41,10 +41,9 @@ pub fn mail_back<R: Read>(
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = Occasion { config, caller, now, id: &id, arrival };
     let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
-    check_room(spool, &config.queue)?;
     let boundary = format!("{}/{}", blank.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
-    let mut store = Store::begin(spool, envelope, &config.queue)?;
+    let mut store = Store::begin(spool, envelope, Room::of(&config.queue))?;
     store.write_stamped(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
     if let Some(message) = failed.message {
         let part = format!("--{boundary}\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
@@ -97,8 +96,7 @@ pub fn envelope(to: &Address, caller: &Caller, now: &Zoned) -> Result<Envelope, 
 
 /// Stores a report that is complete.
 pub fn store(report: Envelope, content: &[u8], config: &Config, spool: &Spool) -> Result<MessageId, AdmitError> {
-    check_room(spool, &config.queue)?;
-    let mut store = Store::begin(spool, report, &config.queue)?;
+    let mut store = Store::begin(spool, report, Room::of(&config.queue))?;
     store.write(content)?;
     store.commit()
 }

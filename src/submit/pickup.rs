@@ -11,8 +11,8 @@ use super::complete::EnvelopeError;
 use super::frame::WIDEST;
 use super::mail_back::{self, Failed};
 use super::submission::{NotRead, Submission};
-use crate::config::Config;
 use crate::config::caller::Caller;
+use crate::config::{Config, Reserve};
 use crate::spool::waiting::{Found, Place, Waiting};
 use crate::spool::{MessageId, Spool, SpoolError};
 
@@ -27,6 +27,8 @@ pub enum Picked {
     Aside(String),
     /// It waits on; why.
     Later(String),
+    /// Its user has as much waiting as he may: so does all of his that is here; why.
+    Over(String),
     /// There was nothing.
     Nothing,
 }
@@ -46,6 +48,8 @@ pub enum Known {
 pub trait Runner {
     /// Whether the same submission came in another way.
     fn known(&self, uid: u32, token: &str) -> Known;
+    /// Whether its user may have so many octets more waiting; why not, otherwise.
+    fn may_have(&self, uid: u32, octets: u64) -> Result<(), String>;
     /// A message of this name is about to be stored, and is not to be attempted before its file is gone from drop/.
     fn hold_back(&self, id: &MessageId);
 }
@@ -66,6 +70,12 @@ pub fn pick_up(
             return Ok(Picked::Aside(what));
         }
     };
+    // What lies in raw/ is counted already.
+    if place == Place::Drop
+        && let Err(why) = runner.may_have(waiting.uid, waiting.octets)
+    {
+        return Ok(Picked::Over(why));
+    }
     let mut submission = match Submission::read(&waiting.file, WIDEST) {
         Ok(submission) => submission,
         Err(NotRead::Head(super::head::HeadError::Read(error))) => return Ok(Picked::Later(error.to_string())),
@@ -89,7 +99,8 @@ pub fn pick_up(
     runner.hold_back(&id);
     let caller = Caller::of(waiting.uid);
     let now = waiting.arrived.to_zoned(TimeZone::system());
-    let entry = Entry { config, spool, caller: &caller, now: &now };
+    // Its octets are on the disk already, and leave it once they are delivered.
+    let entry = Entry { config, spool, caller: &caller, now: &now, reserve: Reserve::NONE };
     let picked = match admit::admit_unasked(&mut submission.collected, naming, &entry) {
         Ok(id) => Picked::Up(id),
         Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),

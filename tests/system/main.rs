@@ -12,6 +12,7 @@ mod faults;
 mod install;
 mod installed;
 mod keyring;
+mod limits;
 mod name_server;
 #[allow(dead_code, reason = "the machines of the interop tests need more")]
 #[path = "../interop/namespace.rs"]
