@@ -9,6 +9,7 @@ mod check;
 mod desk;
 mod dns;
 mod faults;
+mod hostile;
 mod install;
 mod installed;
 mod keyring;
