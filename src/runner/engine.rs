@@ -130,11 +130,15 @@ impl Engine {
 
     /// Takes in the mail of the whole machine as well.
     pub fn serve(&mut self, front: Arc<Front>) {
-        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
-        match porter::start(Arc::clone(&front)) {
+        self.open(Arc::clone(&front));
+        match porter::start(front) {
             Ok(nudge) => self.nudge = Some(nudge),
             Err(error) => events::warning(format_args!("nothing is picked up from drop/: {error}")),
         }
+    }
+
+    fn open(&mut self, front: Arc<Front>) {
+        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
         self.front = Some(front);
     }
 
@@ -154,7 +158,16 @@ impl Engine {
             events::warning(format_args!("{error}; what earlier runners left behind stays for now"));
         }
         self.settings.safety.keep_reserve();
+        // Who serves has a porter for this; any other runner looks once.
+        let looks = self.front.is_none() && self.settings.spool.has_left()?;
+        if looks {
+            self.open(Arc::new(Front::new(self.settings.spool.clone(), String::new())));
+        }
         self.rescan()?;
+        if let Some(front) = self.front.as_ref().filter(|_| looks) {
+            porter::look(front, &mut HashSet::new());
+            self.rescan()?;
+        }
         let settings = &self.settings;
         events::started(settings.config.path.display(), settings.spool.dir().display(), self.schedule.len());
         Ok(())

@@ -11,6 +11,7 @@ use crate::deliver::plan::{self, NoPlan};
 use crate::spool::health::{self, Trouble};
 use crate::spool::journal::Journal;
 use crate::spool::lock::{RunnerLock, TryLock};
+use crate::spool::waiting::Place;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 /// What was found.
@@ -21,6 +22,8 @@ pub struct Standing {
     late: usize,
     damaged: usize,
     homeless: usize,
+    dropped: usize,
+    raw: usize,
     oldest: Duration,
     failed: usize,
     runner: bool,
@@ -53,6 +56,8 @@ impl Standing {
             found.stuck |= sick.trouble != Trouble::Relay;
             found.troubles.push(format!("account {account}: {}", sick.reason));
         }
+        found.dropped = spool.waiting_names(Place::Drop)?.len();
+        found.raw = spool.waiting_names(Place::Raw)?.len();
         let generic = TableSet::load("generic", &config.generic);
         for id in spool.ids()? {
             match state(spool, &id) {
@@ -96,11 +101,12 @@ impl Standing {
     /// In words.
     #[must_use]
     pub fn words(&self) -> String {
-        let mut words = vec![match self.waiting {
-            0 => "nothing waits".to_owned(),
-            1 => "1 message waits".to_owned(),
-            more => format!("{more} messages wait"),
-        }];
+        let mut words = match self.waiting {
+            0 if self.dropped + self.raw > 0 => Vec::new(),
+            0 => vec!["nothing waits".to_owned()],
+            1 => vec!["1 message waits".to_owned()],
+            more => vec![format!("{more} messages wait")],
+        };
         let mut add = |count: usize, what: &str| {
             if count > 0 {
                 words.push(format!("{count} {what}"));
@@ -108,11 +114,13 @@ impl Standing {
         };
         add(self.late, "later than warn_after (`mailq` says why)");
         add(self.homeless, "whose sender no account serves (`postrider check` says what to set)");
+        add(self.dropped, "in drop/, where no runner has taken it over yet");
+        add(self.raw, "taken in while the configuration or a table could not be read");
         add(self.held, "held");
         add(self.damaged, "unreadable");
         add(self.failed, "in failed/ (`postrider queue list --failed` says why)");
         words.extend(self.troubles.iter().cloned());
-        if !self.runner && self.waiting > 0 {
+        if !self.runner && self.waiting + self.dropped + self.raw > 0 {
             words.push("no runner is at work: `postrider flush` sends now, `postrider run` stays".to_owned());
         }
         words.join(", ")

@@ -71,6 +71,16 @@ pub enum Found {
 }
 
 impl Spool {
+    /// Whether anything lies in drop/ or raw/.
+    pub fn has_left(&self) -> Result<bool, SpoolError> {
+        for place in Place::ALL {
+            if !self.waiting_names(place)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The names in a folder of submissions, in order of name. One that is not there is empty.
     pub fn waiting_names(&self, place: Place) -> Result<Vec<String>, SpoolError> {
         let dir = self.dir().join(place.folder());

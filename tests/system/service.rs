@@ -121,6 +121,24 @@ fn while_the_runner_is_away_mail_is_dropped_and_picked_up_when_it_is_back() {
 }
 
 #[test]
+fn what_was_dropped_leaves_by_whoever_looks_after_the_queue() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    // The second is contrib's cron line, for machines without a service manager.
+    let commands = ["postrider flush", "runuser -u postrider -- postrider run --until-empty", "postrider run --once"];
+    for (sent, command) in commands.into_iter().enumerate() {
+        machine.sh("his", "sendmail friend@away.example", MAIL).good();
+        let status = machine.sh("root", "postrider status", b"").printed;
+        assert!(status.contains("1 in drop/, where no runner has taken it over yet"), "{status}");
+        machine.sh("root", command, b"").good();
+        assert_eq!((isp.received(), machine.dropped().len()), (sent + 1, 0), "{command}");
+    }
+}
+
+#[test]
 fn a_config_that_cannot_be_read_costs_no_mail() {
     if !can_run() {
         return;
