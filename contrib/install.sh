@@ -180,7 +180,7 @@ install_all() {
         say "The user or the groups are not there, or this is not root. What installs these files must still run:"
         printf '%s' "$left"
     elif [ -z "$DESTDIR" ]; then
-        say "Installed. Next: fill in /etc/postrider/config.toml, then \"postrider check\" and \"postrider test\"."
+        say_next
     fi
 }
 
@@ -213,8 +213,27 @@ put_units() {
             mv -f "$DESTDIR$units/$unit.new" "$DESTDIR$units/$unit"; }
     done
     put "$here/contrib/tmpfiles.d/postrider.conf" "$PREFIX/lib/tmpfiles.d/postrider.conf" root root 0644
-    [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] ||
-        say "To start it: systemctl daemon-reload && systemctl enable --now postrider.socket postrider.service"
+}
+
+say_next() {
+    say "Installed. Next:"
+    if [ -d /run/systemd/system ]; then
+        say "    systemctl daemon-reload && systemctl enable --now postrider.socket postrider.service"
+    else
+        say "    cp $here/contrib/init.d/postrider /etc/init.d/   and have it started at boot; without a service manager
+    cp $here/contrib/cron.d/postrider /etc/cron.d/   sends every five minutes"
+    fi
+    say "    postrider init   asks for an account (or fill in /etc/postrider/config.toml), \"postrider check\" finds mistakes"
+}
+
+# A user whose process runs cannot be taken away.
+stop() {
+    [ -z "$DESTDIR" ] || return 0
+    if [ -d /run/systemd/system ]; then
+        systemctl disable --now postrider.socket postrider.service >/dev/null 2>&1 || :
+    elif [ -x /etc/init.d/postrider ]; then
+        /etc/init.d/postrider stop || :
+    fi
 }
 
 take() {
@@ -225,6 +244,7 @@ take() {
 
 uninstall_all() {
     [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "it must run as root, or with DESTDIR"
+    stop
     for path in $(names | sed 's/ .*//') "$PREFIX/bin/mailq" "$PREFIX/sbin/sendmail"; do
         # One that another mail program has put there since is that one's.
         if [ -h "$DESTDIR$path" ] || is_ours "$DESTDIR$path"; then
@@ -235,6 +255,7 @@ uninstall_all() {
     for path in lib/systemd/system/postrider.service lib/systemd/system/postrider.socket lib/tmpfiles.d/postrider.conf; do
         take "$PREFIX/$path"
     done
+    [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || :
     for name in /usr/sbin/sendmail /usr/lib/sendmail "$PREFIX/bin/mailq" "$PREFIX/bin/newaliases"; do
         if [ -e "$DESTDIR$name.aside" ] || [ -h "$DESTDIR$name.aside" ]; then
             say "$name.aside -> $name"

@@ -168,10 +168,9 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
     import::store(&fresh, text(&name, answers).as_bytes()).map_err(failed(&fresh))?;
-    let placed = give(&fresh, 0o640).and_then(|()| fs::hard_link(&fresh, config).map_err(failed(config)));
-    // Under its other name it is of no use.
-    let _ = fs::remove_file(&fresh);
-    placed.map(|()| secret)
+    give(&fresh, 0o640)?;
+    fs::rename(&fresh, config).map_err(failed(config))?;
+    Ok(secret)
 }
 
 /// `isp` of `me@mail.isp.example` and of `me@isp.example`.

@@ -2,7 +2,7 @@
 //! threads. All decisions about *when* are `schedule`'s and `rules::retry`'s. Times here
 //! are the queue's ([`super::clock`]), which no one can set.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;

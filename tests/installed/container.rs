@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -60,6 +60,11 @@ impl Container {
     /// Writes a file of root's.
     pub fn write(&self, path: &str, text: &str) {
         fs::write(self.path(path), text).unwrap();
+    }
+
+    /// Puts a copy of one of this machine's files or folders into one of its folders.
+    pub fn copy(&self, from: &Path, into: &str) {
+        ok(Command::new("cp").arg("-a").arg(from).arg(self.path(into)));
     }
 
     /// Boots, and waits until it is up.

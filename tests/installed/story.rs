@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::container::{Container, TREE, wait_for};
 use crate::provider::{Mail, Provider, Verb, on};
@@ -33,6 +33,11 @@ impl Drop for Home {
 }
 
 impl Home {
+    /// What `init` is answered.
+    fn answers(&self) -> String {
+        format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", self.isp().port())
+    }
+
     fn isp(&self) -> &Provider {
         self.isp.as_ref().expect("it is there until the end")
     }
@@ -119,6 +124,7 @@ fn a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace() {
     for package in fs::read_dir(packages()).unwrap().map(Result::unwrap) {
         fs::copy(package.path(), container.path("/srv").join(package.file_name())).unwrap();
     }
+    clone(&container);
     container.boot();
     let isp = container.in_network(|| Provider::setup().login(ADDRESS, PASSWORD).login(HERS, "battery staple").start());
     let mut home = Home { container, isp: Some(isp) };
@@ -135,7 +141,10 @@ fn a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace() {
     a_reboot_loses_nothing(&mut home);
     an_upgrade_loses_nothing(&home);
     logwatch_reads_the_journal(&home);
-    purged_without_a_trace(&home, &before);
+    home.ok("apt-get -y purge postrider logwatch && apt-get check");
+    nothing_is_left(&home, &before);
+    installed_without_a_package(&home);
+    nothing_is_left(&home, &before);
     assert_eq!(home.isp().violations(), Vec::<String>::new());
 }
 
@@ -152,16 +161,32 @@ fn people(home: &Home) {
     home.ok("update-ca-certificates");
 }
 
+/// A clone of the project as it is once it has been built.
+fn clone(container: &Container) {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir_all(container.path("/srv/clone/target/release")).unwrap();
+    for folder in ["contrib", "man"] {
+        container.copy(&project.join(folder), "/srv/clone");
+    }
+    for program in ["postrider", "sendmail", "postrider-drop"] {
+        container.copy(&project.join("target/release").join(program), "/srv/clone/target/release");
+    }
+}
+
+/// The commands of a section of the README, but for those that build.
+fn commands(section: &str) -> Vec<&'static str> {
+    let section = README.split(&format!("\n## {section}\n")).nth(1).expect("the README has the section");
+    let block = section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it has commands");
+    block.lines().filter(|line| !line.starts_with("cargo build")).collect()
+}
+
 /// The commands of the README, one by one, as they stand there.
 fn first_hour(home: &Home) {
-    let section =
-        README.split("\n## From a bare Debian to cron's first mail\n").nth(1).expect("the README has the section");
-    let block = section.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("it has commands");
-    let commands: Vec<&str> = block.lines().filter(|line| !line.starts_with('#')).collect();
+    let commands = commands("From a bare Debian to cron's first mail");
     assert!(commands.len() <= 5, "{commands:?}");
-    let answers = format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", home.isp().port());
     for command in commands {
         let command = command.replace("./postrider_*.deb", "./old.deb").replace("apt ", "apt-get -y ");
+        let answers = home.answers();
         let input = if command.ends_with("postrider init") { answers.as_str() } else { "" };
         let told = home.container.ok_with(&command, input);
         println!("# {command}\n{told}");
@@ -169,6 +194,7 @@ fn first_hour(home: &Home) {
             before_it_is_filled_in(home);
         }
     }
+    // Nobody had to tell the runner of what `init` wrote.
     assert_eq!(home.arrives("before it was filled in").username(), ADDRESS);
     // Cron looks once a minute.
     let mail = wait_for("cron's mail", || {
@@ -185,7 +211,6 @@ fn before_it_is_filled_in(home: &Home) {
     home.ok("systemctl is-enabled postrider.socket postrider.service");
     let check = home.container.run("postrider check");
     assert_eq!(check.status.code(), Some(1), "{}", String::from_utf8_lossy(&check.stdout));
-    // Nobody has to tell the runner of what `init` writes.
     home.sends("bob", "before it was filled in");
     let status = home.container.run("postrider status");
     assert_ne!(status.status.code(), Some(0), "somebody is needed: {}", String::from_utf8_lossy(&status.stdout));
@@ -287,8 +312,10 @@ fn mail_starts_a_service_that_is_stopped(home: &Home) {
 
 /// carol has her own config instead of the machine's, and the unit that `init` left, which runs once she may stay.
 fn a_user_has_a_config_of_her_own(home: &Home) {
-    let answers = format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", home.isp().port());
-    let told = home.container.ok_with("runuser -u carol -- postrider init", &answers);
+    let mut told = String::new();
+    for command in commands("For yourself alone") {
+        told += &home.container.ok_with(&format!("runuser -l carol -c 'cd /srv/clone && {command}'"), &home.answers());
+    }
     assert!(told.contains("wrote /home/carol/.config/systemd/user/postrider.service"), "{told}");
     home.ok("systemctl stop postrider.socket postrider.service");
     home.sends("carol", "of carol");
@@ -363,8 +390,23 @@ fn everything(home: &Home) -> BTreeSet<String> {
     told.lines().map(str::to_owned).collect()
 }
 
-fn purged_without_a_trace(home: &Home, before: &BTreeSet<String>) {
-    home.ok("apt-get -y purge postrider logwatch && apt-get check");
+/// By contrib/install.sh, as the README says for systems without a package, and away again.
+fn installed_without_a_package(home: &Home) {
+    for command in commands("On any other system") {
+        let command = command.trim_start_matches("sudo ");
+        home.container.ok_with(&format!("cd /srv/clone && {command}"), &home.answers());
+    }
+    let check = home.container.run("postrider check");
+    assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stdout));
+    home.sends("bob", "without a package");
+    home.arrives("without a package");
+    unit(home, "of-bob-without-a-package", "User=bob");
+    home.ok("systemctl start of-bob-without-a-package.service");
+    home.arrives("of-bob-without-a-package");
+    home.ok("cd /srv/clone && contrib/install.sh --uninstall --purge");
+}
+
+fn nothing_is_left(home: &Home, before: &BTreeSet<String>) {
     let after = everything(home);
     let left: Vec<&String> = after.difference(before).filter(|path| !is_the_systems(path)).collect();
     assert!(left.is_empty(), "left behind: {left:?}");

@@ -91,10 +91,41 @@ fn a_relay_is_enough_and_the_rest_has_defaults() {
     assert_eq!(config.queue.history.as_secs(), 90 * 86_400);
 }
 
+const EXAMPLE: &str = include_str!("../../../contrib/config.toml");
+
+/// The key of an example's line, and whether it is commented out.
+fn example_key(line: &str) -> Option<(&str, bool)> {
+    let (bare, commented) = line.strip_prefix('#').map_or((line, false), |bare| (bare, true));
+    let key = bare.split_once(" = ")?.0;
+    (!key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')).then_some((key, commented))
+}
+
 #[test]
-fn the_example_config_parses() {
-    let config = good(include_str!("../../../contrib/config.toml"));
-    assert!(!config.accounts.is_empty());
+fn the_example_config_parses_also_with_any_of_its_lines_put_to_use() {
+    assert!(!good(EXAMPLE).accounts.is_empty());
+    let lines: Vec<&str> = EXAMPLE.lines().collect();
+    let section = |at: usize| lines[..at].iter().rposition(|line| line.starts_with('[') && line.ends_with(']'));
+    let mut tried = 0;
+    for (at, line) in lines.iter().enumerate() {
+        let Some((key, true)) = example_key(line) else { continue };
+        let kept = lines.iter().enumerate().filter_map(|(other, text)| {
+            let is_the_same = section(other) == section(at) && example_key(text) == Some((key, false));
+            if other == at { Some(&text[1..]) } else { (!is_the_same).then_some(*text) }
+        });
+        good(&kept.collect::<Vec<_>>().join("\n"));
+        tried += 1;
+    }
+    assert!(tried > 40, "{tried}");
+}
+
+#[test]
+fn the_example_config_has_every_key() {
+    let keys: Vec<&str> = EXAMPLE.lines().filter_map(example_key).map(|(key, _)| key).collect();
+    let lists = [keys::TOP_KEYS, keys::ACCOUNT_KEYS, keys::QUEUE_KEYS, keys::LIMIT_KEYS];
+    for key in lists.into_iter().flatten() {
+        let is_there = keys.contains(&key.name) || EXAMPLE.contains(&format!("\n[{}", key.name));
+        assert!(is_there, "{} is missing in contrib/config.toml", key.name);
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod aliases;
 mod background;
 mod bounce;
 mod checking;
+mod claims;
 mod content;
 mod crash;
 mod credentials;

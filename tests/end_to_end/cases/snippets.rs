@@ -77,6 +77,31 @@ fn every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_
 }
 
 #[test]
+fn the_packaged_config_sends_once_its_lines_are_put_to_use() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").start();
+    let world = World::new();
+    world.file("isp.pem", isp.authority(), 0o644);
+    std::fs::create_dir(world.path("secrets")).unwrap();
+    world.file("secrets/isp", "correct horse\n", 0o600);
+    // What begins with # and no blank is a line of the config.
+    let used = |line: &str| match line.strip_prefix('#') {
+        Some(bare) if !bare.is_empty() && !bare.starts_with(' ') => bare.to_owned(),
+        _ => line.to_owned(),
+    };
+    let text: Vec<String> = page("contrib/debian/config.toml").lines().map(used).collect();
+    let relay = "relay = \"[mail.isp.example]:587\"";
+    let text = text.join("\n").replace(relay, &format!("relay = \"{}\"\ntls_ca = \"isp.pem\"", isp.relay()));
+    let text =
+        format!("delivery = \"queue\"\nspool = \"spool\"\nlog = \"stderr\"\nhostname = \"homebox.home.lan\"\n{text}");
+    let config = world.file("packaged.toml", &text, 0o600);
+    let config = config.to_str().unwrap();
+    world.postrider(&["--config", config, "check"]).code(0);
+    world.postrider_with(&["--config", config, "sendmail", "-f", "root", "root"], "Subject: x\n\n").code(0);
+    world.postrider(&["--config", config, "run", "--once"]).code(0);
+    assert_eq!((isp.mail().from.as_str(), isp.mail().to), ("me@isp.example", vec!["me@isp.example".to_owned()]));
+}
+
+#[test]
 fn every_command_that_is_shown_runs() {
     let isp = Provider::start();
     let world = World::at_home(&isp);

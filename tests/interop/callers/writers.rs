@@ -79,6 +79,13 @@ fn patches_sent_with_git_arrive_as_a_thread() {
     let Some((provider, machine)) = ready(&["/usr/bin/git", "/usr/lib/git-core/git-send-email"], SHE.login) else {
         return;
     };
+    // As README and manual say.
+    for page in ["README.md", "man/postrider.1"] {
+        let text = std::fs::read_to_string(format!("{}/{page}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let line = text.lines().find_map(|line| line.find("git config --global").map(|at| line[at..].to_owned()));
+        let line = format!("export HOME=/home/her; {}", line.expect("git's line is shown"));
+        machine.succeeds(SHE.login, "/bin/sh", &["-ec", &line], "");
+    }
     let repository = "export HOME=/home/her; cd; git init -q garden; cd garden; git config user.name 'Her Name'; \
         git config user.email her@localdomain.local; echo rose >plants; git add plants; git commit -q -m 'Plant a rose'; \
         printf '.\\nFrom seed\\n' >seeds; git add seeds; git commit -q -m 'Säe aus'; \

@@ -1,0 +1,174 @@
+//! Everything that people copy is run or loaded by a test: each block of README and manual and each file of contrib names the one that
+//! does it here, and what is new and names none is a failure.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A page, what the block has in it that no other block of the page has, and its test.
+const SHOWN: [(&str, &str, &str); 30] = [
+    ("README.md", "cargo run --release -- demo", IN_CHECK),
+    ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
+    ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
+    ("README.md", "install -D target/release/postrider", BARE_DEBIAN),
+    ("README.md", "[account.isp]", CONFIGS),
+    ("README.md", "postrider route", COMMANDS),
+    ("README.md", "git config", "patches_sent_with_git_arrive_as_a_thread"),
+    ("man/mailq.1", "----Queue ID-----", TABLE),
+    ("man/postrider-drop.8", "cargo test --test system", IN_CHECK),
+    ("man/postrider-tables.5", "hisaccount@hisisp.example", TABLE),
+    ("man/postrider.1", "[account.isp]", CONFIGS),
+    ("man/postrider.1", "postrider route", COMMANDS),
+    ("man/postrider.1", "git config", "patches_sent_with_git_arrive_as_a_thread"),
+    ("man/postrider.toml.5", "[account.isp]", CONFIGS),
+    ("man/sendmail.8", "-FCronDaemon", COMMANDS),
+    ("man/sendmail.8", "sendmail -t <<END", COMMANDS),
+    (TROUBLE, "username or password of [account.isp] is wrong", "a_wrong_password_is_told_as_such"),
+    (TROUBLE, "the server rejects the login of account isp", "a_wrong_password_is_told_as_such"),
+    (TROUBLE, "the provider wants an app password here", "an_app_password_is_asked_for_where_the_provider_wants_one"),
+    (
+        TROUBLE,
+        "does not let account isp send",
+        "a_sender_that_the_account_does_not_own_is_told_with_the_row_that_mends_it",
+    ),
+    (TROUBLE, "no row of `generic`", "a_missing_generic_row_is_found_before_the_provider_complains"),
+    (TROUBLE, "a firewall or the internet provider", "a_blocked_port_is_told_as_such"),
+    (TROUBLE, "its group or others have rights on it", UNREADABLE),
+    (TROUBLE, "write the password into it as one line", UNREADABLE),
+    (TROUBLE, "the certificate is not for", "a_certificate_for_another_name_is_told_with_the_key_that_names_it"),
+    (TROUBLE, "is misspelt", "a_machine_without_network_is_told_so"),
+    (TROUBLE, "no room for mail", "a_full_disk_is_told_at_once_and_the_caller_keeps_its_mail"),
+    (TROUBLE, "is another mail program's", "another_mail_program_in_the_way_is_told_with_the_command_that_moves_it"),
+    (
+        "contrib/config.toml",
+        "# postrider: an example",
+        "the_example_config_parses_also_with_any_of_its_lines_put_to_use",
+    ),
+    ("contrib/debian/config.toml", "# postrider's configuration", PACKAGED),
+];
+
+/// Where a file of contrib begins, and its test.
+const CONTRIB: [(&str, &str); 21] = [
+    ("apparmor/", "the_apparmor_profile_is_one"),
+    ("changelog", BARE_DEBIAN),
+    ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
+    ("config.toml", "the_example_config_parses_also_with_any_of_its_lines_put_to_use"),
+    ("cron.d/", CRON_LINE),
+    ("debian/config.toml", PACKAGED),
+    ("debian/links/", BARE_DEBIAN),
+    ("debian/postinst", BARE_DEBIAN),
+    ("debian/postrm", BARE_DEBIAN),
+    ("debian/prerm", BARE_DEBIAN),
+    ("hooks/", CRON_LINE),
+    ("init.d/", "the_init_script_starts_reloads_and_stops_the_runner"),
+    ("install.sh", "what_is_installed_works_is_told_and_may_be_installed_again"),
+    ("logwatch/", "logwatch_and_pflogsumm_make_full_sense_of_a_day_with_sent_deferred_bounced_and_held_mail"),
+    ("systemd/postrider.", "the_units_are_valid_and_the_service_is_exposed_by_less_than_two"),
+    ("systemd/user/", BARE_DEBIAN),
+    ("sysusers.d/", "users_and_folders_are_made_as_the_design_has_them"),
+    ("tmpfiles.d/", "users_and_folders_are_made_as_the_design_has_them"),
+    // What the project's own people run, and no machine loads.
+    ("bench/", BY_HAND),
+    ("check", IN_CI),
+    ("filesystems", IN_CHECK),
+];
+
+const TROUBLE: &str = "man/postrider-trouble.7";
+const BARE_DEBIAN: &str = "a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace";
+const CONFIGS: &str = "every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_knows";
+const COMMANDS: &str = "every_command_that_is_shown_runs";
+const TABLE: &str = "the_table_and_the_listing_that_are_shown_are_ours";
+const UNREADABLE: &str = "a_password_file_that_others_read_or_nobody_can_is_told_with_the_command_that_mends_it";
+const CRON_LINE: &str = "a_machine_without_a_service_manager_sends_by_the_cron_line_and_when_the_network_comes_up";
+const PACKAGED: &str = "the_packaged_config_sends_once_its_lines_are_put_to_use";
+
+/// No test's name: what runs it.
+const IN_CHECK: &str = "contrib/check";
+const IN_CI: &str = ".ci/run";
+const BY_HAND: &str = "";
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap()
+}
+
+/// All files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// The code blocks of a Markdown text.
+fn fenced(text: &str) -> Vec<String> {
+    text.split("\n```").skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The displays of a manual page.
+fn displays(text: &str) -> Vec<String> {
+    let blocks = text.split("\n.Bd ").skip(1).map(|rest| rest.split("\n.Ed").next().unwrap().to_owned());
+    let lines = text.lines().filter(|line| line.starts_with(".Dl ") || line.starts_with(".D1 ")).map(str::to_owned);
+    blocks.chain(lines).collect()
+}
+
+/// Whether what is named runs: a test's function, or a command of a script of ours.
+fn runs(name: &str, tests: &str) -> bool {
+    [IN_CHECK, IN_CI].contains(&name) || name == BY_HAND || tests.contains(&format!("fn {name}("))
+}
+
+#[test]
+fn every_block_of_readme_and_manual_is_run_or_loaded_by_a_test() {
+    let manual = files(&Path::new(ROOT).join("man")).into_iter().map(|path| {
+        let name = format!("man/{}", path.file_name().unwrap().to_str().unwrap());
+        let blocks = displays(&read(&name));
+        (name, blocks)
+    });
+    let readme = ("README.md".to_owned(), fenced(&read("README.md")));
+    let examples =
+        ["contrib/config.toml", "contrib/debian/config.toml"].map(|name| (name.to_owned(), vec![read(name)]));
+    let mut claims: Vec<_> = SHOWN.to_vec();
+    for (page, blocks) in manual.chain([readme]).chain(examples) {
+        for block in blocks {
+            // Displays are filled: a line may end anywhere.
+            let plain = block.split_whitespace().collect::<Vec<_>>().join(" ");
+            let at = claims.iter().position(|(of, part, _)| *of == page && plain.contains(part));
+            let at = at.unwrap_or_else(|| panic!("{page} shows what no test is named for here:\n{block}"));
+            claims.remove(at);
+        }
+    }
+    assert_eq!(claims, [], "nothing shows this any more");
+}
+
+#[test]
+fn every_file_of_contrib_is_run_or_loaded_by_a_test() {
+    let contrib = Path::new(ROOT).join("contrib");
+    for path in files(&contrib) {
+        let name = path.strip_prefix(&contrib).unwrap().to_str().unwrap();
+        assert!(CONTRIB.iter().any(|(begin, _)| name.starts_with(begin)), "no test is named here for contrib/{name}");
+    }
+}
+
+#[test]
+fn the_tests_that_are_named_exist() {
+    let sources = ["src", "tests"].into_iter().flat_map(|folder| files(&Path::new(ROOT).join(folder)));
+    let sources = sources.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let tests: String = sources.map(|path| fs::read_to_string(path).unwrap()).collect();
+    for name in SHOWN.iter().map(|(_, _, name)| name).chain(CONTRIB.iter().map(|(_, name)| name)) {
+        assert!(runs(name, &tests), "there is no test {name}");
+    }
+    let (check, ci) = (read(IN_CHECK), read(IN_CI));
+    for command in ["cargo run --release --quiet -- demo", "cargo test --locked\n", "contrib/filesystems"] {
+        assert!(check.contains(command), "{IN_CHECK} runs {command:?}");
+    }
+    assert!(ci.ends_with("CHECK=strict contrib/check\n"));
+}
+
+/// What the package must have beside its programs, so that nothing that was written stays behind.
+#[test]
+fn the_package_has_every_manual_page() {
+    let package = read("Cargo.toml");
+    for path in files(&Path::new(ROOT).join("man")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let asset = format!("[\"man/{name}\", \"usr/share/man/man{}/{name}\"", name.rsplit('.').next().unwrap());
+        assert!(package.contains(&asset), "Cargo.toml has no {asset}");
+    }
+}
