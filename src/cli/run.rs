@@ -139,8 +139,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Re
         };
         let (pace, files) = listen(&ears, &settings);
         let mut engine = Engine::new(Arc::clone(&settings), lock, until, ears);
-        engine.look_every(pace);
-        engine.follow_files(files);
+        engine.listen(pace, files);
         if let Some(front) = front {
             engine.serve(Arc::clone(front));
         }

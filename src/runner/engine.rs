@@ -142,14 +142,9 @@ impl Engine {
         self.front = Some(front);
     }
 
-    /// Who tells of changed files is to know which these are, whatever the config says later.
-    pub fn follow_files(&mut self, files: Option<FileEar>) {
-        self.files = files;
-    }
-
-    /// Nobody tells of new mail: queue/ is looked at this often.
-    pub fn look_every(&mut self, pace: Duration) {
-        self.rescan_every = pace;
+    /// How often queue/ is looked at, where nobody tells of new mail sooner; who tells of changed files follows the config.
+    pub fn listen(&mut self, pace: Duration, files: Option<FileEar>) {
+        (self.rescan_every, self.files) = (pace, files);
     }
 
     /// Tidies up and takes the queue as it is.

@@ -2,6 +2,8 @@
 //! command is run, and check is content again.
 
 use crate::installed::{Machine, can_run};
+use crate::provider::Provider;
+use crate::service;
 
 /// What is where: what contrib/install.sh makes.
 const FOLDERS: [&str; 8] = [
@@ -106,6 +108,29 @@ fn wrong_users_groups_and_members_are_mended_by_the_command_that_check_names() {
         mends(&machine, damage, named);
     }
     assert!(check(&machine).contains(config), "{}", check(&machine));
+}
+
+#[test]
+fn a_password_file_that_the_runner_cannot_use_is_mended_by_the_command_that_check_names() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = service::machine(&isp, "");
+    let password = "/etc/postrider/isp.password";
+    for (damage, named) in [
+        ("chown root:root FILE && chmod 600 FILE", "Permission denied"),
+        ("chgrp 0 FILE && chmod 644 FILE", "its group or others have rights on it"),
+        ("chmod 644 FILE", "others than the runner have rights on it"),
+        ("chown his FILE", "it belongs to uid 20001"),
+    ] {
+        mends(&machine, &damage.replace("FILE", password), named);
+    }
+    machine.sh("root", &format!("mv {password} /run/password"), b"").good();
+    let said = check(&machine);
+    assert!(said.contains("write the password into it as one line and run"), "{said}");
+    machine.sh("root", &format!("cat /run/password >{password} && {}", commands(&said).concat()), b"").good();
+    assert!(!check(&machine).contains("error: "), "{}", check(&machine));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Delivery, Mechanism, Password, TableSource, TlsMin, TlsMode};
+use crate::config::{Delivery, Mechanism, Password, TableSource, TlsMin, TlsMode, keys};
 
 const MINIMAL: &str = "[account.isp]\nrelay = \"[smtp.example.com]\"\n";
 
@@ -105,17 +105,19 @@ fn the_example_config_parses_also_with_any_of_its_lines_put_to_use() {
     assert!(!good(EXAMPLE).accounts.is_empty());
     let lines: Vec<&str> = EXAMPLE.lines().collect();
     let section = |at: usize| lines[..at].iter().rposition(|line| line.starts_with('[') && line.ends_with(']'));
-    let mut tried = 0;
+    let (mut tried, mut wrong) = (0, Vec::new());
     for (at, line) in lines.iter().enumerate() {
         let Some((key, true)) = example_key(line) else { continue };
         let kept = lines.iter().enumerate().filter_map(|(other, text)| {
             let is_the_same = section(other) == section(at) && example_key(text) == Some((key, false));
-            if other == at { Some(&text[1..]) } else { (!is_the_same).then_some(*text) }
+            // A key is of use with its certificate only.
+            let is_needed = key == "tls_client_key" && example_key(text) == Some(("tls_client_cert", true));
+            if other == at || is_needed { Some(&text[1..]) } else { (!is_the_same).then_some(*text) }
         });
-        good(&kept.collect::<Vec<_>>().join("\n"));
+        wrong.extend(faults(&kept.collect::<Vec<_>>().join("\n")));
         tried += 1;
     }
-    assert!(tried > 40, "{tried}");
+    assert!(tried > 40 && wrong.is_empty(), "{tried} lines: {wrong:?}");
 }
 
 #[test]

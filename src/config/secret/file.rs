@@ -64,10 +64,14 @@ impl Objection {
         match self {
             Self::NotRegular => "it is not a regular file; name one".to_owned(),
             Self::Owner(owner, uid) => {
-                format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"chown {uid} {shown}\"")
+                let command = cure(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
+                format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"{command}\"")
             }
             Self::OpenToOthers => format!("others than the runner have rights on it; run \"chmod 640 {shown}\""),
-            Self::Open => format!("its group or others have rights on it; run \"chmod 600 {shown}\""),
+            Self::Open => {
+                let command = cure(path).unwrap_or_else(|| format!("chmod 600 {shown}"));
+                format!("its group or others have rights on it; run \"{command}\"")
+            }
         }
     }
 }
@@ -100,13 +104,25 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 fn hint(path: &Path, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::NotFound => {
-            format!("; write the password into it as one line and run \"chmod 600 {}\"", path.display())
+    let shown = path.display();
+    match (error.kind(), cure(path)) {
+        (io::ErrorKind::NotFound, cure) => {
+            let command = cure.unwrap_or_else(|| format!("chmod 600 {shown}"));
+            format!("; write the password into it as one line and run \"{command}\"")
         }
-        io::ErrorKind::PermissionDenied => "; it must belong to the user who sends, or be named elsewhere".to_owned(),
+        (io::ErrorKind::PermissionDenied, Some(command)) => format!("; as root, run \"{command}\""),
+        (io::ErrorKind::PermissionDenied, None) => {
+            "; it must belong to the user who sends, or be named elsewhere".to_owned()
+        }
         _ => String::new(),
     }
+}
+
+/// What gives a file of the machine's to its runner, where this is that one; all others want a file of their own.
+fn cure(path: &Path) -> Option<String> {
+    let is_runner = runners_group().is_some_and(|group| group == rustix::process::getegid().as_raw());
+    let shown = path.display();
+    is_runner.then(|| format!("chown root:postrider {shown} && chmod 640 {shown}"))
 }
 
 #[cfg(test)]
