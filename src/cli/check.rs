@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use super::step_down;
 use crate::config::locate::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
 use crate::mail::address::Address;
@@ -69,17 +70,21 @@ fn rest_of(error: ConfigError, findings: &mut Findings) -> Option<Config> {
 }
 
 fn examine(config: &Config, findings: &mut Findings) {
+    if config.path == Path::new(SYSTEM_CONFIG) {
+        installation::check(findings);
+        names::taken_by_others().for_each(|sentence| findings.warning(sentence));
+        // What root can read and the runner cannot is of no use.
+        if let Err(failure) = step_down::if_root(config) {
+            findings.warning(failure.message);
+        }
+    } else {
+        spool(config, findings);
+    }
     tables(config, findings);
     generic_results(config, findings);
     own_addresses(config, findings);
     senders(config, findings);
     accounts(config, findings);
-    if config.path == Path::new(SYSTEM_CONFIG) {
-        installation::check(findings);
-        names::taken_by_others().for_each(|sentence| findings.warning(sentence));
-    } else {
-        spool(config, findings);
-    }
 }
 
 fn report(findings: &Findings, config: Option<&Config>) -> Exit {
