@@ -1,13 +1,11 @@
 //! The first hour: `init` writes a config that works, and the commonest mistakes each lead to an error that names the cure, in the
 //! words that postrider-trouble(7) shows.
 
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::Ipv4Addr;
 
-use rustix::net;
 use serde_json::json;
 
-use crate::provider::{Provider, Setup, Verb, on};
+use crate::provider::{Blackhole, Provider, Setup, Verb, on};
 use crate::world::{Ran, World, is_root};
 
 const MANUAL: &str = include_str!("../../../man/postrider-trouble.7");
@@ -108,17 +106,8 @@ fn a_missing_generic_row_is_found_before_the_provider_complains() {
 
 #[test]
 fn a_blocked_port_is_told_as_such() {
-    // A listener whose queue is full lets nobody in, as a firewall that drops what comes.
-    let listener = net::socket(net::AddressFamily::INET, net::SocketType::STREAM, None).unwrap();
-    net::bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    net::listen(&listener, 0).unwrap();
-    let address = SocketAddr::try_from(net::getsockname(&listener).unwrap()).unwrap();
-    let mut waiting = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
-        waiting.push(stream);
-    }
-    let isp = provider().start();
-    let keys = [("relay", json!(format!("[127.0.0.1]:{}", address.port()))), ("timeouts", json!({"connect": "1s"}))];
+    let (isp, nobody) = (provider().start(), Blackhole::at((Ipv4Addr::LOCALHOST, 0)));
+    let keys = [("relay", json!(nobody.relay())), ("timeouts", json!({"connect": "1s"}))];
     let world = at_home(&isp).account_keys("isp", &keys);
     let said = tested(&world).code(75).stdout;
     told(&said, "a firewall or the internet provider blocks the port: try 587 or 465 (port 25 is often blocked)");

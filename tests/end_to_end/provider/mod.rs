@@ -3,6 +3,7 @@
 //! broke the rules of SMTP.
 
 mod auth;
+mod blackhole;
 mod identity;
 #[cfg(test)]
 mod itself;
@@ -15,12 +16,13 @@ mod setup;
 mod shared;
 mod wire;
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+pub use blackhole::Blackhole;
 pub use identity::Certificate;
 pub use mail::{Login, Mail};
 pub use rule::{Gate, Rule, Verb, after_dot, auth_answer, during_content, greeting, handshake, idle, on};
@@ -32,7 +34,7 @@ use shared::{Heard, Shared};
 /// A provider at work, until it is dropped.
 pub struct Provider {
     shared: Arc<Shared>,
-    port: u16,
+    address: SocketAddr,
     bound: OwnedFd,
     connections: usize,
     going: Arc<AtomicBool>,
@@ -62,12 +64,12 @@ impl Provider {
 
     /// The port.
     pub fn port(&self) -> u16 {
-        self.port
+        self.address.port()
     }
 
     /// As a config's `relay`.
     pub fn relay(&self) -> String {
-        format!("[127.0.0.1]:{}", self.port)
+        format!("[{}]:{}", self.address.ip(), self.port())
     }
 
     /// PEM of the authority behind its certificate.
@@ -153,6 +155,11 @@ impl Provider {
         self.shared.heard().connections
     }
 
+    /// Where each connection came from.
+    pub fn callers(&self) -> Vec<IpAddr> {
+        self.shared.heard().callers.clone()
+    }
+
     /// How many final dots came.
     pub fn dots(&self) -> usize {
         self.shared.heard().dots
@@ -212,6 +219,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>, going: &Arc<AtomicBool>,
         let number = {
             let mut heard = shared.heard();
             heard.connections += 1;
+            heard.callers.extend(tcp.peer_addr().map(|peer| peer.ip()));
             heard.connections
         };
         let mut open = shared.open.lock().unwrap();
@@ -234,7 +242,7 @@ impl Drop for Provider {
     fn drop(&mut self) {
         self.going.store(true, Ordering::SeqCst);
         if let Some(thread) = self.listening.lock().unwrap().take() {
-            drop(TcpStream::connect(("127.0.0.1", self.port)));
+            drop(TcpStream::connect(self.address));
             drop(thread.join());
         }
         for tcp in self.shared.open.lock().unwrap().values() {

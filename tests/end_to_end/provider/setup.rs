@@ -1,6 +1,6 @@
 //! Setting a provider up: what it knows, offers, limits and plays.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ pub struct Setup {
     recipients_per_message: usize,
     connections: usize,
     allows_clear_auth: bool,
+    place: IpAddr,
 }
 
 fn owned(lines: &[&str]) -> Vec<String> {
@@ -48,6 +49,7 @@ impl Setup {
             recipients_per_message: usize::MAX,
             connections: usize::MAX,
             allows_clear_auth: false,
+            place: Ipv4Addr::LOCALHOST.into(),
         }
     }
 
@@ -65,6 +67,11 @@ impl Setup {
     /// Has a good certificate for this name only.
     pub fn named(self, name: &str) -> Self {
         self.certificate(Certificate::For(owned(&[name])))
+    }
+
+    /// Is reached over IPv6 only.
+    pub fn over_ipv6(self) -> Self {
+        Self { place: Ipv6Addr::LOCALHOST.into(), ..self }
     }
 
     /// Speaks TLS from the first byte, as on port 465.
@@ -156,10 +163,11 @@ impl Setup {
         if self.credentials.is_empty() {
             self = self.login("hisaccount", "correct horse");
         }
-        let bound = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        let family = if self.place.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let bound = rustix::net::socket(family, SocketType::STREAM, None).unwrap();
         rustix::io::fcntl_setfd(&bound, rustix::io::FdFlags::CLOEXEC).unwrap();
-        rustix::net::bind(&bound, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address: SocketAddrV4 = rustix::net::getsockname(&bound).unwrap().try_into().unwrap();
+        rustix::net::bind(&bound, &SocketAddr::new(self.place, 0)).unwrap();
+        let address: SocketAddr = rustix::net::getsockname(&bound).unwrap().try_into().unwrap();
         let credential = self.credentials.first().cloned();
         let shared = Shared {
             identity: Identity::new(&self.certificate),
@@ -178,7 +186,7 @@ impl Setup {
         };
         Provider {
             shared: Arc::new(shared),
-            port: address.port(),
+            address,
             bound,
             connections: self.connections,
             going: Arc::default(),

@@ -2,7 +2,7 @@
 //! has heard so far.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::TcpStream;
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -37,6 +37,8 @@ pub struct Heard {
     /// Handshakes that came to nothing.
     pub failed_handshakes: Vec<String>,
     pub connections: usize,
+    /// Where each came from.
+    pub callers: Vec<IpAddr>,
     /// Final dots read.
     pub dots: usize,
 }
