@@ -26,7 +26,7 @@ use rustls_platform_verifier::Verifier;
 use certificate::Identity;
 use fingerprint::Pins;
 pub use stream::Binding;
-pub use stream::{HandshakeError, TlsStream};
+pub use stream::{HandshakeError, OursRefused, TlsStream};
 use verify::Judge;
 use zeroize::Zeroizing;
 

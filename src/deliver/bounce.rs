@@ -12,8 +12,7 @@ use lettre::message::{Message, MultiPart, SinglePart};
 use crate::config::Config;
 use crate::mail::address::Address;
 use crate::mail::dsn;
-use crate::mail::outcome::{Outcome, Reply, Status};
-use crate::rules::{advice as rules_advice, route, trouble};
+use crate::mail::outcome::{Outcome, Status};
 use crate::spool::{Envelope, MessageId};
 
 /// What a report is about.
@@ -189,12 +188,12 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
              Nothing was sent to them, and no server was asked.\n"
         }
     });
-    tell_affected(&mut text, config, facts);
+    tell_affected(&mut text, facts);
     text
 }
 
 /// Each recipient with what was said and what to do.
-pub(super) fn tell_affected(text: &mut String, config: &Config, facts: &Facts<'_>) {
+pub(super) fn tell_affected(text: &mut String, facts: &Facts<'_>) {
     for one in facts.affected {
         let given = if one.given == one.address { String::new() } else { format!(" (given as {})", one.given) };
         let _ = write!(text, "\n<{}>{given}:\n", one.address);
@@ -203,22 +202,12 @@ pub(super) fn tell_affected(text: &mut String, config: &Config, facts: &Facts<'_
             None => one.outcome.reply.clone(),
         };
         let _ = writeln!(text, "    {said}");
-        let advice = sender_advice(config, facts, one.outcome).or_else(|| advice(one.outcome).map(str::to_owned));
+        let cure = one.outcome.cure.as_ref().map(|cure| format!("{cure}."));
+        let advice = cure.or_else(|| advice(one.outcome).map(str::to_owned));
         if let Some(advice) = advice.filter(|_| one.outcome.status != Status::Delivered) {
             let _ = writeln!(text, "    What to do: {advice}");
         }
     }
-}
-
-/// What mends a sender that the provider refused: the row or key, by name.
-fn sender_advice(config: &Config, facts: &Facts<'_>, outcome: &Outcome) -> Option<String> {
-    let sender = &facts.original.sender;
-    let reply = Reply { code: outcome.code?, enhanced: Some(outcome.enhanced), text: outcome.reply.clone() };
-    if !trouble::blames_sender(&reply) {
-        return None;
-    }
-    let choice = route::choose(config, sender, sender, facts.original.account.as_deref()).ok()?;
-    Some(format!("{}.", rules_advice::refused_sender(choice.account, sender, sender)))
 }
 
 /// What the sender can do about a reply, by its enhanced code (RFC 3463).

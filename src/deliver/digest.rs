@@ -17,7 +17,7 @@ use crate::spool::MessageId;
 
 /// What the digest says about one message.
 #[must_use]
-pub fn piece(config: &Config, facts: &Facts<'_>) -> String {
+pub fn piece(facts: &Facts<'_>) -> String {
     let arrived = facts.original.arrived.to_zoned(TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S %z");
     let mut text = format!("\nMessage {} of {arrived}\n", facts.original.id);
     if let Original::Header(header) = facts.attached {
@@ -29,7 +29,7 @@ pub fn piece(config: &Config, facts: &Facts<'_>) -> String {
         Report::Delayed => "is still tried for:\n",
         Report::Failed | Report::Relayed | Report::Verified => "could not be delivered to:\n",
     });
-    tell_affected(&mut text, config, facts);
+    tell_affected(&mut text, facts);
     text
 }
 

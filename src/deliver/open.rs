@@ -15,7 +15,7 @@ use super::stream::{self, Keep, Stream, Watch};
 use super::timeouts::Timeouts;
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
-use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::mail::outcome::{Fact, Phase, Seen, TlsProblem};
 use crate::tls::{Client, Oldest, Roots};
 
 /// Opens a session for the account, as [`Session::open`] says.
@@ -339,7 +339,7 @@ fn say(session: &mut Session, line: &str) -> Result<(), Seen> {
 /// STARTTLS (somebody between may have removed it).
 fn is_account_trouble(fact: &Fact) -> bool {
     match (&fact.phase, &fact.seen) {
-        (_, Seen::Local(_)) | (Phase::Auth, Seen::NotOffered(_)) => true,
+        (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,
         (Phase::Ehlo | Phase::StartTls | Phase::Auth, Seen::Reply(reply)) => reply.is_permanent(),
         _ => false,
     }

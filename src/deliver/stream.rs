@@ -13,8 +13,8 @@ use super::lines::Lines;
 use super::observe::{Observer, Step};
 use super::reply::{Gathered, Progress, ReplyError, cleaned};
 use super::wire::Wire;
-use crate::mail::outcome::{Reply, Seen};
-use crate::tls::{Binding, Client, HandshakeError, TlsStream};
+use crate::mail::outcome::{Reply, Seen, TlsProblem};
+use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
 
 /// The observer, shared by the connections that one opening tries.
 #[derive(Clone)]
@@ -304,7 +304,10 @@ pub(super) fn seen(error: &io::Error) -> Seen {
         | ErrorKind::BrokenPipe
         | ErrorKind::NotConnected
         | ErrorKind::WriteZero => Seen::Closed,
-        ErrorKind::InvalidData => Seen::Failed(format!("the TLS connection broke: {error}")),
+        ErrorKind::InvalidData => match error.get_ref().and_then(|inner| inner.downcast_ref::<OursRefused>()) {
+            Some(refused) => Seen::Tls(TlsProblem::Ours(refused.to_string())),
+            None => Seen::Failed(format!("the TLS connection broke: {error}")),
+        },
         _ => Seen::Failed(error.to_string()),
     }
 }

@@ -118,6 +118,8 @@ pub enum Phase {
 pub enum TlsProblem {
     /// The certificate or the chain does not verify; the text says how and names what would mend it.
     Certificate(String),
+    /// The server does not take our own certificate, or wants one; our words, with the key to set.
+    Ours(String),
     /// Anything else in the handshake.
     Handshake(String),
 }
@@ -153,7 +155,9 @@ impl fmt::Display for Seen {
             | Self::Garbage(text)
             | Self::NotOffered(text)
             | Self::Local(text)
-            | Self::Tls(TlsProblem::Certificate(text) | TlsProblem::Handshake(text)) => f.write_str(text),
+            | Self::Tls(TlsProblem::Certificate(text) | TlsProblem::Ours(text) | TlsProblem::Handshake(text)) => {
+                f.write_str(text)
+            }
         }
     }
 }
@@ -206,6 +210,8 @@ pub struct Outcome {
     pub relay: String,
     /// Where it was delivered: who says so.
     pub teller: Teller,
+    /// The row or key that would mend it, where that was known.
+    pub cure: Option<String>,
 }
 
 impl Outcome {

@@ -1,9 +1,23 @@
 //! What would mend a failure: the row or key to write, named. Pure; where the words go
-//! (log, bounce, `postrider test`) is others' business.
+//! (log, bounce, `status`, `postrider test`) is others' business.
 
+use super::trouble;
 use crate::config::Account;
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
+
+/// What mends a refusal that is about the sender, as the reply has it.
+#[must_use]
+pub fn sender_trouble(reply: &Reply, account: &Account, admitted: &ReversePath, outgoing: &ReversePath) -> String {
+    if trouble::is_sending_limit(reply) {
+        return format!(
+            "the provider limits how much account {0} may send, which passes by itself; `max_per_minute` in [account.{0}] \
+             slows it down, another account can carry a part of the mail",
+            account.name
+        );
+    }
+    refused_sender(account, admitted, outgoing)
+}
 
 /// What mends a sender that the provider refuses: `admitted` is the sender as the mail has it, `outgoing` as the
 /// provider saw it.

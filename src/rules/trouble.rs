@@ -44,7 +44,7 @@ pub fn classify(fact: &Fact) -> Verdict {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => match &fact.seen {
             // A reason on this machine, such as a `tls_ca` that cannot be read: no relay can mend it.
-            Seen::Local(_) => Verdict::Account(AccountTrouble::Setup),
+            Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => Verdict::Account(AccountTrouble::Setup),
             Seen::Reply(_)
             | Seen::Closed
             | Seen::Timeout
@@ -62,7 +62,8 @@ pub fn classify(fact: &Fact) -> Verdict {
 fn before_login(seen: &Seen) -> Verdict {
     match seen {
         Seen::Reply(reply) if reply.is_permanent() => Verdict::Account(setup_or_login(reply)),
-        Seen::Local(_) => Verdict::Account(AccountTrouble::Setup),
+        // The server judges our certificate when the handshake is over for us.
+        Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => Verdict::Account(AccountTrouble::Setup),
         // A STARTTLS that is missing today may be an attacker's or a proxy's doing: wait for the relay.
         Seen::Reply(_)
         | Seen::NotOffered(_)
@@ -77,7 +78,9 @@ fn before_login(seen: &Seen) -> Verdict {
 fn at_login(seen: &Seen) -> Verdict {
     match seen {
         Seen::Reply(reply) if reply.is_permanent() => Verdict::Account(AccountTrouble::Login),
-        Seen::NotOffered(_) | Seen::Local(_) => Verdict::Account(AccountTrouble::Setup),
+        Seen::NotOffered(_) | Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => {
+            Verdict::Account(AccountTrouble::Setup)
+        }
         Seen::Reply(_) | Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => {
             Verdict::Relay
         }
@@ -133,7 +136,8 @@ pub fn blames_sender(reply: &Reply) -> bool {
 }
 
 /// The provider's limit on how much an account may send: it passes, and no recipient is to blame.
-fn is_sending_limit(reply: &Reply) -> bool {
+#[must_use]
+pub fn is_sending_limit(reply: &Reply) -> bool {
     matches!(reply.enhanced, Some(Enhanced { subject: 4, detail: 5, .. }))
         || mentions(reply, &["sending limit", "sending quota", "sending rate", "hourly limit", "daily limit"])
 }
@@ -179,7 +183,7 @@ pub fn enhanced(fact: &Fact, verdict: Verdict) -> Enhanced {
         Seen::Failed(_) if fact.phase == Phase::Resolve => own(4, 3),
         Seen::Failed(_) => own(4, 1),
         Seen::Garbage(_) => own(5, 0),
-        Seen::Tls(TlsProblem::Certificate(_) | TlsProblem::Handshake(_)) => own(7, 5),
+        Seen::Tls(TlsProblem::Certificate(_) | TlsProblem::Ours(_) | TlsProblem::Handshake(_)) => own(7, 5),
         Seen::NotOffered(_) => own(7, 4),
         Seen::Local(_) => own(3, 0),
     }
@@ -206,6 +210,7 @@ mod tests {
         let failed = || Seen::Failed("refused".into());
         let garbage = || Seen::Garbage("not SMTP".into());
         let certificate = || Seen::Tls(TlsProblem::Certificate("expired".into()));
+        let ours = || Seen::Tls(TlsProblem::Ours("refused".into()));
         let missing = || Seen::NotOffered("no STARTTLS".into());
         let table = [
             (Credential, Seen::Local("no file".into()), SETUP),
@@ -228,6 +233,10 @@ mod tests {
             (StartTls, garbage(), Relay),
             (Tls, certificate(), Relay),
             (Tls, Seen::Closed, Relay),
+            (Tls, ours(), SETUP),
+            (Greeting, ours(), SETUP),
+            (Ehlo, ours(), SETUP),
+            (Auth, ours(), SETUP),
             (Auth, reply(535, "5.7.8 wrong password"), LOGIN),
             (Auth, reply(534, "5.7.9 too weak"), LOGIN),
             (Auth, reply(538, "5.7.11 encryption required"), LOGIN),

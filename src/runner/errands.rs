@@ -35,7 +35,7 @@ impl Engine {
         }
         // Who asked may have gone.
         let _ = answers.send(Watched::Asked(left.len()));
-        self.settings.watchers.add(answers.clone());
+        self.settings.watchers.add(left.clone(), answers.clone());
         self.errands.push(Errand { left, answers });
         if self.until == Until::Errands {
             for id in self.schedule.idle() {

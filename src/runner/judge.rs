@@ -21,6 +21,7 @@ pub(super) fn nowhere(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outco
         reply,
         relay: "none".to_owned(),
         teller: Teller::Us,
+        cure: None,
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no.code(), no.reason()))).collect();
     if letter.hops > MAX_HOPS {
@@ -56,6 +57,7 @@ pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller
         reply,
         relay: relay.to_owned(),
         teller,
+        cure: None,
     }
 }
 

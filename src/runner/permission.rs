@@ -45,6 +45,7 @@ pub(super) fn hold(
         reply: reason.clone(),
         relay: "none".to_owned(),
         teller: Teller::Us,
+        cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|index| (*index, outcome.clone())).collect();
     settle::note(&mut desk, &outcomes)?;

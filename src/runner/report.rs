@@ -125,7 +125,7 @@ pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option
         let facts =
             Facts { report, id, original, attached: Original::Header(&header), affected: &affected, to, at: desk.now };
         if !affected.is_empty() {
-            text.push_str(&digest::piece(&settings.config, &facts));
+            text.push_str(&digest::piece(&facts));
         }
     }
     Ok((!text.is_empty()).then_some(text))

@@ -1,6 +1,7 @@
 //! Is mail flowing, and if not, why: what `postrider status` and `[told] status` over the
 //! socket say. Counts and reasons, no addresses of anybody.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::clock::Clock;
 use crate::config::{Config, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::spool::health::{self, Trouble};
-use crate::spool::journal::Journal;
+use crate::spool::journal::{Journal, State};
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::spool::waiting::Place;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
@@ -28,6 +29,12 @@ pub struct Standing {
     failed: usize,
     runner: bool,
     troubles: Vec<String>,
+    /// Messages whose sender the provider refuses.
+    #[serde(default)]
+    refused: usize,
+    /// What would mend that.
+    #[serde(default)]
+    cures: BTreeSet<String>,
     stuck: bool,
     warn_after: Duration,
 }
@@ -61,10 +68,11 @@ impl Standing {
         let generic = TableSet::load("generic", &config.generic);
         for id in spool.ids()? {
             match state(spool, &id) {
-                Ok((_, true)) => found.held += 1,
-                Ok((envelope, false)) => {
+                Ok((_, state)) if state.held => found.held += 1,
+                Ok((envelope, state)) => {
                     let age = clock.age(envelope.arrived);
                     found.waiting += 1;
+                    found.note_cures(&state);
                     found.homeless += usize::from(is_homeless(config, &generic, &envelope));
                     found.late += usize::from(age >= warn_after);
                     found.oldest = found.oldest.max(age);
@@ -83,13 +91,21 @@ impl Standing {
             let account = trouble.split(':').next().unwrap_or_default();
             *trouble = format!("{account} is in trouble");
         }
+        self.cures.clear();
         self
+    }
+
+    fn note_cures(&mut self, state: &State) {
+        let outcomes = state.pending().into_iter().filter_map(|index| state.outcomes[index].as_ref());
+        let mut cures = outcomes.filter_map(|outcome| outcome.cure.clone()).peekable();
+        self.refused += usize::from(cures.peek().is_some());
+        self.cures.extend(cures);
     }
 
     /// What it comes to.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.stuck || self.failed > 0 || self.damaged > 0 || self.homeless > 0 {
+        if self.stuck || self.failed > 0 || self.damaged > 0 || self.homeless > 0 || self.refused > 0 {
             Verdict::Stuck
         } else if self.late > 0 {
             Verdict::Late
@@ -114,12 +130,13 @@ impl Standing {
         };
         add(self.late, "later than warn_after (`mailq` says why)");
         add(self.homeless, "whose sender no account serves (`postrider check` says what to set)");
+        add(self.refused, "whose sender the provider refuses (`mailq` says why)");
         add(self.dropped, "in drop/, where no runner has taken it over yet");
         add(self.raw, "taken in while the configuration or a table could not be read");
         add(self.held, "held");
         add(self.damaged, "unreadable");
         add(self.failed, "in failed/ (`postrider queue list --failed` says why)");
-        words.extend(self.troubles.iter().cloned());
+        words.extend(self.troubles.iter().chain(&self.cures).cloned());
         if !self.runner && self.waiting + self.dropped + self.raw > 0 {
             words.push("no runner is at work: `postrider flush` sends now, `postrider run` stays".to_owned());
         }
@@ -145,9 +162,9 @@ fn is_homeless(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool
     config.default_account.is_none() && matches!(plan::account_name(config, generic, envelope), Err(NoPlan::Account(_)))
 }
 
-/// Its envelope, and whether it is held.
-fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, bool), SpoolError> {
+/// Its envelope, and how it stands.
+fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, State), SpoolError> {
     let envelope = spool.open_message(id)?.envelope;
     let state = Journal::peek(spool, id, envelope.recipients.len())?;
-    Ok((envelope, state.held))
+    Ok((envelope, state))
 }

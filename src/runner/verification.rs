@@ -132,5 +132,5 @@ fn undeliverable(why: &plan::Nowhere) -> Outcome {
 }
 
 fn outcome(status: Status, enhanced: Enhanced, reply: String) -> Outcome {
-    Outcome { status, code: None, enhanced, reply, relay: "none".to_owned(), teller: Teller::Us }
+    Outcome { status, code: None, enhanced, reply, relay: "none".to_owned(), teller: Teller::Us, cure: None }
 }

@@ -1,11 +1,13 @@
 //! Who watches the runner: a `flush -v` on this terminal or over the control socket.
-//! Steps of sessions and results of messages are told to everybody who asked.
+//! Each is told of the steps of sessions while they serve the messages that it asked for.
 
+use std::collections::HashSet;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::settle::Settled;
 use crate::deliver::observe::{Observer, Step};
+use crate::spool::MessageId;
 
 /// What a watcher is told.
 #[derive(Debug, Clone)]
@@ -28,34 +30,28 @@ pub enum Told {
     Finished,
 }
 
-/// The list of those who watch.
-#[derive(Debug, Default)]
-pub struct Watchers(Mutex<Vec<Sender<Told>>>);
-
-impl Watchers {
-    /// Adds one; it leaves by dropping its receiver.
-    pub fn add(&self, watcher: Sender<Told>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(watcher);
-    }
-
-    /// Tells all; who is gone is forgotten.
-    pub fn tell(&self, told: &Told) {
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        watchers.retain(|watcher| watcher.send(told.clone()).is_ok());
-    }
-
-    fn nobody(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
+/// Somebody who watches.
+#[derive(Debug)]
+struct Watcher {
+    /// The messages that are asked for.
+    asked: HashSet<MessageId>,
+    told: Sender<Told>,
 }
 
-/// A session's observer that passes every step on to the watchers.
-#[derive(Debug)]
-pub struct Relayed(pub Arc<Watchers>);
+/// The list of those who watch.
+#[derive(Debug, Default)]
+pub struct Watchers(Mutex<Vec<Watcher>>);
 
-impl Observer for Relayed {
-    fn step(&mut self, step: Step<'_>) {
-        if self.0.nobody() {
+impl Watchers {
+    /// Adds one who asked for these messages; it leaves by dropping its receiver.
+    pub fn add(&self, asked: HashSet<MessageId>, told: Sender<Told>) {
+        self.list().push(Watcher { asked, told });
+    }
+
+    /// Tells those who asked for this message of a step in its session; who is gone is forgotten.
+    fn tell(&self, id: &MessageId, step: &Step<'_>) {
+        let mut list = self.list();
+        if list.is_empty() {
             return;
         }
         let line = match step {
@@ -63,6 +59,38 @@ impl Observer for Relayed {
             Step::Sent(text) => format!("> {text}"),
             Step::Received(text) => format!("< {text}"),
         };
-        self.0.tell(&Told::Step(line));
+        list.retain(|watcher| !watcher.asked.contains(id) || watcher.told.send(Told::Step(line.clone())).is_ok());
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The message that a session is at work for.
+#[derive(Debug, Clone, Default)]
+pub struct Serving(Arc<Mutex<Option<MessageId>>>);
+
+impl Serving {
+    /// From now on, this one.
+    pub fn begin(&self, id: &MessageId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
+    }
+}
+
+/// A session's observer that passes every step on to those who asked for the message that it serves.
+#[derive(Debug)]
+pub struct Relayed {
+    /// Who watches.
+    pub watchers: Arc<Watchers>,
+    /// What it serves.
+    pub serving: Serving,
+}
+
+impl Observer for Relayed {
+    fn step(&mut self, step: Step<'_>) {
+        if let Some(id) = &*self.serving.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.watchers.tell(id, &step);
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::safe::Ahead;
 use super::settings::Settings;
 use super::settle::{self, Attempt, Desk, Settled};
 use super::tempo::Turn;
-use super::watch::Relayed;
+use super::watch::{Relayed, Serving};
 use crate::config::Account;
 use crate::deliver::dsn::Wishes;
 use crate::deliver::letter::{Letter, NoLetter};
@@ -43,6 +43,7 @@ pub struct Worker {
     /// Settings when it started.
     pub settings: Arc<Settings>,
     session: Option<Session>,
+    serving: Serving,
     sent: usize,
 }
 
@@ -102,7 +103,7 @@ impl Worker {
     #[must_use]
     pub fn new(number: u64, name: String, settings: Arc<Settings>) -> Self {
         let account = settings.config.account(&name).cloned();
-        Self { number, account, name, settings, session: None, sent: 0 }
+        Self { number, account, name, settings, session: None, serving: Serving::default(), sent: 0 }
     }
 
     /// Works until the runner sends no more, or nobody listens.
@@ -121,6 +122,7 @@ impl Worker {
 
     fn attempt(&mut self, id: &MessageId, ear: &Ear) -> Result<Told, SpoolError> {
         let settings = Arc::clone(&self.settings);
+        self.serving.begin(id);
         if !settings.safety.may_begin() {
             return Ok(Told::NotBegun);
         }
@@ -226,13 +228,14 @@ impl Worker {
         let Sent { facts, relay, teller, connecting, sending } = sent;
         let verdicts: Vec<Verdict> =
             facts.iter().map(|fact| grace(&desk, plan.account, trouble::classify(fact))).collect();
-        if verdicts.contains(&Verdict::Sender) {
-            let sender = &desk.stored.envelope.sender;
-            let hint = advice::refused_sender(plan.account, sender, &plan.sender);
-            events::warning(format_args!("{}: {hint}", desk.stored.envelope.id));
-        }
         let all = sendable.iter().zip(facts.iter().zip(&verdicts));
-        outcomes.extend(all.map(|(p, (fact, verdict))| (p.index, outcome(fact, *verdict, &relay, teller))));
+        outcomes.extend(all.map(|(p, (fact, verdict))| {
+            let cure = cure(fact, plan, &desk.stored.envelope);
+            (p.index, Outcome { cure, ..outcome(fact, *verdict, &relay, teller) })
+        }));
+        if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
+            events::warning(format_args!("{}: {cure}", desk.stored.envelope.id));
+        }
         if facts.iter().all(|fact| fact.phase == Phase::Mail) {
             // What is said to MAIL is said to all.
             let rest = std::mem::take(&mut group.rest);
@@ -313,7 +316,8 @@ impl Worker {
             session
         } else {
             self.sent = 0;
-            let observer = Box::new(Relayed(Arc::clone(&self.settings.watchers)));
+            let watchers = Arc::clone(&self.settings.watchers);
+            let observer = Box::new(Relayed { watchers, serving: self.serving.clone() });
             Session::open(account, &self.settings.config.hostname, observer).map_err(|not| NotBegun {
                 verdict: trouble::classify(&not.fact),
                 relay: not.relay,
@@ -343,6 +347,16 @@ fn own_address(what: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
 fn open_letter<'s>(desk: &Desk<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
     let tables = desk.settings.generic();
     Letter::open(desk.stored, &Generic { config: &desk.settings.config, tables: &tables }, plan.from.as_ref())
+}
+
+/// The row or key that would mend a refusal of the sender.
+fn cure(fact: &Fact, plan: &Plan<'_>, envelope: &Envelope) -> Option<String> {
+    match (trouble::classify(fact), &fact.seen) {
+        (Verdict::Sender, Seen::Reply(reply)) => {
+            Some(advice::sender_trouble(reply, plan.account, &envelope.sender, &plan.sender))
+        }
+        _ => None,
+    }
 }
 
 fn nothing_seen() -> Fact {
@@ -435,6 +449,7 @@ fn cannot_plan(desk: Desk<'_>, pending: &[usize], no: &NoPlan) -> Result<Told, S
         reply: no.to_string(),
         relay: "none".to_owned(),
         teller: Teller::Us,
+        cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();
     log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });

@@ -32,7 +32,15 @@ fn outcome(recipient: usize, status: Status, code: Option<u16>) -> Line {
     let reply = "4.2.0 say \"later\" ü\u{1}".to_owned();
     Line::Outcome {
         recipient,
-        outcome: Outcome { status, code, enhanced, reply, relay: "r[192.0.2.1]:587".to_owned(), teller: Teller::Us },
+        outcome: Outcome {
+            status,
+            code,
+            enhanced,
+            reply,
+            relay: "r[192.0.2.1]:587".to_owned(),
+            teller: Teller::Us,
+            cure: None,
+        },
     }
 }
 
@@ -40,7 +48,15 @@ fn outcome(recipient: usize, status: Status, code: Option<u16>) -> Line {
 fn told_by_relay(recipient: usize) -> Line {
     let enhanced = Enhanced { class: 2, subject: 0, detail: 0 };
     let (code, teller) = (Some(250), Teller::Relay);
-    let outcome = Outcome { status: Status::Delivered, code, enhanced, reply: "ok".into(), relay: "r".into(), teller };
+    let outcome = Outcome {
+        status: Status::Delivered,
+        code,
+        enhanced,
+        reply: "ok".into(),
+        relay: "r".into(),
+        teller,
+        cure: None,
+    };
     Line::Outcome { recipient, outcome }
 }
 

@@ -47,6 +47,9 @@ enum Event {
         /// The relay tells of success; journals of before this member say nothing, and we tell.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dsn: Option<True>,
+        /// The row or key that would mend it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cure: Option<String>,
     },
     Next(#[serde(with = "super::time")] Timestamp),
     Hold(True),
@@ -134,6 +137,7 @@ fn event(line: &Line) -> Event {
                 Teller::Us => None,
                 Teller::Relay => Some(True),
             },
+            cure: outcome.cure.as_deref().map(clipped),
         },
         Line::Next(at) => Event::Next(*at),
         Line::Hold => Event::Hold(True),
@@ -152,10 +156,10 @@ fn event(line: &Line) -> Event {
 fn line(event: Event) -> Result<Line, String> {
     Ok(match event {
         Event::Attempt { number, account, relay } => Line::Attempt { number, account, relay },
-        Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn } => {
+        Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn, cure } => {
             let enhanced = Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is no enhanced code"))?;
             let teller = dsn.map_or(Teller::Us, |True| Teller::Relay);
-            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, teller } }
+            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, teller, cure } }
         }
         Event::Next(at) => Line::Next(at),
         Event::Hold(True) => Line::Hold,

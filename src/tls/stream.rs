@@ -22,9 +22,14 @@ pub enum HandshakeError {
     #[error("{0}")]
     Io(io::Error),
     /// The other side is not what it must be.
-    #[error("{}", match .0 { TlsProblem::Certificate(text) | TlsProblem::Handshake(text) => text })]
+    #[error("{}", match .0 { TlsProblem::Certificate(text) | TlsProblem::Ours(text) | TlsProblem::Handshake(text) => text })]
     Problem(TlsProblem),
 }
+
+/// What a read ends with when the server refuses our certificate: with TLS 1.3 the handshake is over for us by then.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OursRefused(String);
 
 /// The label of RFC 9266's exporter.
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
@@ -131,8 +136,10 @@ impl<S: Read + Write> Read for TlsStream<S> {
                 Err(error) => return Err(error),
             }
             self.connection.read_tls(&mut self.io)?;
-            let state =
-                self.connection.process_new_packets().map_err(|e| io::Error::new(ErrorKind::InvalidData, words_of(&e)));
+            let state = self
+                .connection
+                .process_new_packets()
+                .map_err(|error| io::Error::new(ErrorKind::InvalidData, told(error)));
             if self.connection.wants_write() {
                 // An alert or a key update; whether it gets out says nothing about what can be read.
                 let _ = self.send_all();
@@ -165,18 +172,25 @@ pub(super) fn explain(error: io::Error, judge: &Judge) -> HandshakeError {
 /// A failed handshake in which no certificate was refused.
 pub(super) fn unjudged(error: io::Error) -> HandshakeError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(inner) => HandshakeError::Problem(TlsProblem::Handshake(handshake_words(inner))),
+        Some(inner) => HandshakeError::Problem(match ours_refused(inner) {
+            Some(OursRefused(words)) => TlsProblem::Ours(words),
+            None => TlsProblem::Handshake(handshake_words(inner)),
+        }),
         None => HandshakeError::Io(error),
     }
 }
 
-/// What broke a connection; with TLS 1.3 a server judges our certificate when the handshake is over for us.
-fn words_of(error: &rustls::Error) -> String {
-    let refused = match error {
-        rustls::Error::AlertReceived(alert) => about_our_certificate(*alert),
-        _ => None,
-    };
-    refused.map_or_else(|| error.to_string(), |words| format!("{words} ({error})"))
+/// What broke a connection.
+fn told(error: rustls::Error) -> Box<dyn std::error::Error + Send + Sync> {
+    match ours_refused(&error) {
+        Some(refused) => Box::new(refused),
+        None => Box::new(error),
+    }
+}
+
+fn ours_refused(error: &rustls::Error) -> Option<OursRefused> {
+    let rustls::Error::AlertReceived(alert) = error else { return None };
+    about_our_certificate(*alert).map(|words| OursRefused(format!("{words} ({error})")))
 }
 
 fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
@@ -211,6 +225,6 @@ fn handshake_words(error: &rustls::Error) -> String {
                 "the server and postrider have no TLS version and cipher in common (TLS 1.2 and 1.3 are spoken here, as far as tls_min lets them): {error}"
             )
         }
-        other => format!("the TLS handshake failed: {}", words_of(other)),
+        other => format!("the TLS handshake failed: {other}"),
     }
 }

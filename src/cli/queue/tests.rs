@@ -63,6 +63,7 @@ fn deferred(recipient: usize, code: Option<u16>, reply: &str) -> Line {
             reply: reply.to_owned(),
             relay,
             teller: Teller::Us,
+            cure: None,
         },
     }
 }
@@ -147,6 +148,7 @@ fn finished_messages_and_delivered_recipients_are_not_listed() {
         reply: "ok".into(),
         relay: "r".into(),
         teller: Teller::Us,
+        cure: None,
     };
     note(&spool, &partly, 2, &[Line::Outcome { recipient: 0, outcome }]);
     let text = listed(&spool, Format::Text);

@@ -32,6 +32,7 @@ mod scheduling;
 mod selection;
 mod session_content;
 mod session_login;
+mod session_shown;
 mod session_speed;
 mod session_test;
 mod session_timeouts;

@@ -5,7 +5,7 @@ use mail_parser::MessageParser;
 use serde_json::json;
 
 use crate::provider::{Provider, Verb, on};
-use crate::world::World;
+use crate::world::{World, wait_for};
 
 const GREETING: &str =
     "From: Alice <alice>\nTo: bob@away.example\nSubject: Gr\u{fc}\u{df}e\n\nSch\u{f6}ne Gr\u{fc}\u{df}e\n.\n";
@@ -139,13 +139,52 @@ fn addresses_beyond_ascii_go_where_they_are_taken_and_bounce_elsewhere() {
     assert_eq!(isp.mail().to, ["info@xn--bcher-kva.example"], "a domain alone needs no extension");
 }
 
+/// The row that gives the sender another address; and `senders` of the account that owns this one.
+#[track_caller]
+fn names_the_row_and_the_key(told: &str) {
+    // A bounce may be quoted-printable.
+    let plain = told.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+    let words = plain.split_whitespace().collect::<Vec<_>>().join(" ");
+    for word in [
+        "does not let account isp send as me@isp.example",
+        "\"alice@home.lan\" = \"owner@isp.example\"",
+        "`generic`",
+        "`senders` of the account that owns it",
+    ] {
+        assert!(words.contains(word), "{word}: {told}");
+    }
+}
+
 #[test]
-fn a_refused_sender_is_told_with_the_row_that_mends_it() {
-    let isp =
-        Provider::setup().rule(on(Verb::Mail).reply("553 5.7.1 Sender address rejected: not owned by user")).start();
-    let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["owner@isp.example"]))]);
+fn a_refused_sender_is_told_with_the_row_that_mends_it_in_log_status_and_bounce() {
+    for (verb, about, refusal) in [
+        (Verb::Mail, "<me@", "553 5.7.1 Sender address rejected: not owned by user"),
+        (Verb::Mail, "<me@", "550 5.7.60 no such rights"),
+        (Verb::Rcpt, "bob", "550 5.1.8 sender address rejected"),
+    ] {
+        let isp = Provider::setup().rule(on(verb).about(about).reply(refusal)).start();
+        let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["owner@isp.example"]))]);
+        names_the_row_and_the_key(&send(&world, GREETING));
+        names_the_row_and_the_key(&world.postrider(&["status"]).code(2).says("1 whose sender").stdout);
+        assert_eq!((isp.received(), world.queued().len()), (0, 1));
+        // When its patience is over.
+        let world = world.account_keys("isp", &[("sender_grace", json!("1s"))]);
+        wait_for("the bounce", || {
+            world.flush();
+            isp.received() == 1
+        });
+        names_the_row_and_the_key(&isp.mail().text());
+        world.drain();
+        world.postrider(&["status"]).code(0);
+    }
+}
+
+#[test]
+fn a_providers_limit_on_what_an_account_may_send_is_told_as_such() {
+    let limit = on(Verb::Mail).reply("550 5.4.5 Daily user sending limit exceeded");
+    let isp = Provider::setup().rule(limit).start();
+    let world = World::at_home(&isp);
     let said = send(&world, GREETING);
-    assert!(said.contains("does not let account isp send as me@isp.example"), "{said}");
-    assert!(said.contains("\"alice@home.lan\" = \"owner@isp.example\""), "{said}");
-    assert_eq!(world.queued().len(), 1);
+    assert!(said.contains("limits how much account isp may send") && !said.contains("`generic`"), "{said}");
+    world.postrider(&["status"]).code(2).says("max_per_minute");
 }

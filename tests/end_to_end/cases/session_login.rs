@@ -90,11 +90,19 @@ fn a_certificate_of_somebody_else_logs_nobody_in() {
     let world = World::at_home(&isp);
     world.file("customer.pem", other.customer().1, 0o600);
     let keys = [("tls_client_cert", json!("customer.pem")), ("tls_client_key", json!("customer.pem"))];
-    let said = attempt(
-        &world.account_keys("isp", &keys).account_keys("isp", &[("password", Value::Null), ("username", Value::Null)]),
-    );
-    assert_eq!((isp.received(), isp.count(Verb::Mail)), (0, 0));
-    assert!(said.contains("certificate"), "{said}");
+    let none = [("password", Value::Null), ("username", Value::Null)];
+    let second = Provider::start();
+    let relays = [("relay", json!([isp.relay(), second.relay()]))];
+    let world = world.account_keys("isp", &keys).account_keys("isp", &none).account_keys("isp", &relays);
+    let said = attempt(&world);
+    assert_eq!((isp.received(), isp.count(Verb::Mail), second.connections()), (0, 0, 0));
+    // The owner must mend it: nothing is wrong with the relay, and no other would do better.
+    assert!(said.contains("fatal: account isp") && said.contains("check tls_client_cert"), "{said}");
+    world.postrider(&["status"]).code(2).says("check tls_client_cert");
+    world.postrider(&["test"]).code(78).says("check tls_client_cert");
+    world.file("customer.pem", isp.customer().1, 0o600);
+    world.flush().code(0);
+    assert_eq!((isp.received(), world.queued().len()), (1, 0));
 }
 
 #[test]
