@@ -11,15 +11,65 @@ use crate::mail::address::Address;
 /// The longest line without its line end (RFC 5322 section 2.1.1).
 const LONGEST_LINE: usize = 998;
 
+/// How often a broken value is read again to find what of it can be replaced.
+const MOST_TRIES: usize = 64;
+
 /// The value with `new[i]` in the place of `found[i]`, where there is one. `column` is how many
 /// bytes stand before the value on its first line. Without anything new: the same bytes.
 ///
-/// A value so broken that it would not read back with the new addresses stays as it is.
+/// A list that is as it should be has all its addresses replaced. In a broken one, what stands around an address may
+/// belong to it or not, depending on the address: one with which the value would not read back stays as it is.
 ///
 /// Comments inside the replaced bytes move behind the new address. Addresses that only white
 /// space divided get a comma, if one of them is new.
 #[must_use]
 pub fn replace(value: &[u8], found: &[Found], new: &[Option<Address>], column: usize) -> Vec<u8> {
+    let wanted: Vec<usize> = new.iter().enumerate().filter_map(|(place, new)| new.as_ref().map(|_| place)).collect();
+    let taken = vec![None; new.len()];
+    let mut trial = Trial { value, found, new, column, taken, best: value.to_vec(), tries: MOST_TRIES };
+    trial.take(&wanted);
+    trial.best
+}
+
+/// A search for the new addresses that the value reads back with.
+struct Trial<'a> {
+    value: &'a [u8],
+    found: &'a [Found],
+    new: &'a [Option<Address>],
+    column: usize,
+    taken: Vec<Option<&'a Address>>,
+    /// The value with what is taken.
+    best: Vec<u8>,
+    tries: usize,
+}
+
+impl Trial<'_> {
+    /// Takes the new addresses at these places; where that does not read back, those of each half.
+    fn take(&mut self, places: &[usize]) {
+        if places.is_empty() || self.tries == 0 {
+            return;
+        }
+        self.tries -= 1;
+        for &place in places {
+            self.taken[place] = self.new[place].as_ref();
+        }
+        let out = fold(&splice(self.value, self.found, &self.taken), self.column);
+        if reads_back(&out, self.found, &self.taken) {
+            self.best = out;
+            return;
+        }
+        for &place in places {
+            self.taken[place] = None;
+        }
+        if places.len() > 1 {
+            let (one, other) = places.split_at(places.len() / 2);
+            self.take(one);
+            self.take(other);
+        }
+    }
+}
+
+fn splice(value: &[u8], found: &[Found], new: &[Option<&Address>]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len() + 64);
     let mut done = 0;
     let mut previous = false;
@@ -39,20 +89,14 @@ pub fn replace(value: &[u8], found: &[Found], new: &[Option<Address>], column: u
         done = found.at.end;
     }
     out.extend_from_slice(&value[done..]);
-    let is_new = new.iter().any(Option::is_some);
-    match (is_new, is_new && reads_back(&out, found, new)) {
-        (false, _) => out,
-        (true, true) => fold(&out, column),
-        (true, false) => value.to_vec(),
-    }
+    out
 }
 
-/// Whether the new value has just the addresses that it is to have. In a broken one, what stands behind an address
-/// may belong to it or not, depending on the address.
-fn reads_back(value: &[u8], found: &[Found], new: &[Option<Address>]) -> bool {
+/// Whether the new value has just the addresses that it is to have.
+fn reads_back(value: &[u8], found: &[Found], new: &[Option<&Address>]) -> bool {
     let read = parse(value);
-    let is_as_wanted = |(read, (old, new)): (&Found, (&Found, &Option<Address>))| match new {
-        Some(address) => matches!(&read.spec, Spec::Complete(got) if got == address),
+    let is_as_wanted = |(read, (old, new)): (&Found, (&Found, &Option<&Address>))| match new {
+        Some(address) => matches!(&read.spec, Spec::Complete(got) if got == *address),
         None => read.spec == old.spec,
     };
     read.len() == found.len() && read.iter().zip(found.iter().zip(new)).all(is_as_wanted)
