@@ -4,7 +4,7 @@
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Zoned;
 
@@ -19,17 +19,23 @@ const FACILITY: u8 = 2 << 3;
 /// A log that does not read holds up the mail once for so long, and no more until it reads again.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// A log that is not there is looked for again after so long, and not for each line.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Where the log is, and the way to it while there is one.
 #[derive(Debug)]
 pub struct Syslog {
     path: PathBuf,
     socket: Option<UnixDatagram>,
+    /// When it was not there.
+    missed: Option<Instant>,
+    pause: Duration,
 }
 
 impl Syslog {
     /// The log at `path`; it may come later, or never.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), socket: None }
+        Self { path: path.into(), socket: None, missed: None, pause: PAUSE }
     }
 
     /// Sends one line; whether the log has taken it. Connects where that is needed: a syslogd that was
@@ -41,8 +47,10 @@ impl Syslog {
         match first {
             Some(Ok(())) => true,
             Some(Err(error)) if is_full(&error) => false,
+            None if self.missed.is_some_and(|missed| missed.elapsed() < self.pause) => false,
             Some(Err(_)) | None => {
                 self.socket = connect(&self.path).ok();
+                self.missed = self.socket.is_none().then(Instant::now);
                 self.socket.as_ref().is_some_and(|socket| deliver(socket, line.as_bytes()).is_ok())
             }
         }
@@ -86,7 +94,7 @@ mod tests {
     fn a_line_has_priority_stamp_and_tag_and_finds_a_log_that_was_started_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let mut syslog = Syslog::at(&path);
+        let mut syslog = Syslog { pause: Duration::ZERO, ..Syslog::at(&path) };
         assert!(!syslog.send("postrider/qmgr[7]", Severity::Info, "no log is there yet"));
         for severity in [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical] {
             let log = UnixDatagram::bind(&path).unwrap();
@@ -99,6 +107,19 @@ mod tests {
             drop(log);
             std::fs::remove_file(&path).unwrap();
         }
+    }
+
+    #[test]
+    fn a_log_that_is_not_there_is_not_looked_for_at_each_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut syslog = Syslog { pause: Duration::from_hours(1), ..Syslog::at(&path) };
+        assert!(!syslog.send("t", Severity::Info, "lost"));
+        let log = UnixDatagram::bind(&path).unwrap();
+        assert!(!syslog.send("t", Severity::Info, "within the pause"));
+        syslog.pause = Duration::ZERO;
+        assert!(syslog.send("t", Severity::Info, "after it"));
+        assert!(received(&log).ends_with("after it"));
     }
 
     #[test]

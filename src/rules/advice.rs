@@ -82,6 +82,9 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
             Some("the server does not like our name: set `hostname` to a full name, such as box.example.net".to_owned())
         }
         (Phase::Auth, Seen::Reply(reply)) => Some(login(reply, account)),
+        (_, Seen::Reply(reply)) if trouble::is_too_big(reply) => Some(
+            "the mail is larger than the provider takes at all: send less at once, or a link to it".to_owned(),
+        ),
         (Phase::Mail, Seen::Reply(reply)) if reply.is_permanent() => Some(format!(
             "the provider does not let account {name} send as that address: give a sender that belongs to it (--from, a row \
              in `generic`)"
@@ -89,6 +92,10 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
         (Phase::Rcpt, Seen::Reply(reply)) if reply.is_permanent() => {
             Some("the recipient's address is wrong, or the provider does not relay to it without a login".to_owned())
         }
+        (Phase::Data | Phase::Content | Phase::FinalDot, Seen::Reply(reply)) if reply.is_permanent() => Some(
+            "the provider refuses the content, for the reason that its words give; its support can say which rule that is"
+                .to_owned(),
+        ),
         (_, Seen::Reply(reply)) if reply.is_transient() || reply.code == 421 => {
             Some("the server is busy or limits its clients: wait some minutes and try again".to_owned())
         }

@@ -142,6 +142,13 @@ pub fn is_sending_limit(reply: &Reply) -> bool {
         || mentions(reply, &["sending limit", "sending quota", "sending rate", "hourly limit", "daily limit"])
 }
 
+/// The message is larger than the server takes.
+#[must_use]
+pub fn is_too_big(reply: &Reply) -> bool {
+    matches!(reply.enhanced, Some(Enhanced { class: 5, subject: 3, detail: 4 }))
+        || (reply.code == 552 && reply.enhanced.is_none())
+}
+
 fn mentions(reply: &Reply, words: &[&str]) -> bool {
     let text = reply.text.to_lowercase();
     words.iter().any(|word| text.contains(word))

@@ -95,11 +95,11 @@ fn splice(value: &[u8], found: &[Found], new: &[Option<&Address>]) -> Vec<u8> {
 /// Whether the new value has just the addresses that it is to have.
 fn reads_back(value: &[u8], found: &[Found], new: &[Option<&Address>]) -> bool {
     let read = parse(value);
-    let is_as_wanted = |(read, (old, new)): (&Found, (&Found, &Option<&Address>))| match new {
-        Some(address) => matches!(&read.spec, Spec::Complete(got) if got == *address),
+    let is_as_wanted = |(read, (old, new)): (&Found, (&Found, Option<&Address>))| match new {
+        Some(address) => matches!(&read.spec, Spec::Complete(got) if got == address),
         None => read.spec == old.spec,
     };
-    read.len() == found.len() && read.iter().zip(found.iter().zip(new)).all(is_as_wanted)
+    read.len() == found.len() && read.iter().zip(found.iter().zip(new.iter().copied())).all(is_as_wanted)
 }
 
 /// Where a comma goes between two addresses: behind the comments there; `None` where a mark divides them.
