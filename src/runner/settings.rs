@@ -1,9 +1,10 @@
 //! What a runner works with: config, loaded tables, spool, watchers, clock. Shared by its
 //! threads; replaced as a whole when the config is read again.
 
+use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use super::allowance::Allowance;
@@ -13,7 +14,7 @@ use super::settlers::Settlers;
 use super::tempo::Tempo;
 use super::watch::Watchers;
 use crate::config::{Config, ConfigError, TableSet, TableSource, locate};
-use crate::spool::Spool;
+use crate::spool::{MessageId, Spool, SpoolError, history};
 
 /// One generation of settings.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub tempo: Arc<Tempo>,
     /// Reports sent lately, by whom they went to.
     pub allowance: Arc<Allowance>,
+    /// Messages that a crash left in the queue after their record was written.
+    recorded: OnceLock<HashSet<MessageId>>,
     generic: RwLock<TableSet>,
     read: Option<Edition>,
 }
@@ -54,7 +57,8 @@ impl Settings {
         let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
         let read = edition(&config.path);
         let (settlers, tempo, allowance) = (Arc::default(), Arc::default(), Arc::default());
-        Self { config, spool, watchers, clock, safety, settlers, tempo, allowance, generic, read }
+        let recorded = OnceLock::new();
+        Self { config, spool, watchers, clock, safety, settlers, tempo, allowance, recorded, generic, read }
     }
 
     /// The next generation, from the same file; all but config and tables stays.
@@ -71,8 +75,20 @@ impl Settings {
             settlers: Arc::clone(&self.settlers),
             tempo: Arc::clone(&self.tempo),
             allowance: Arc::clone(&self.allowance),
+            recorded: self.recorded.clone(),
             read,
         })
+    }
+
+    /// Whether history has this message that is still in the queue, with nothing left to be tried; looked up for all such
+    /// messages at once, the first time that one is found.
+    pub fn is_recorded(&self, id: &MessageId) -> Result<bool, SpoolError> {
+        if self.recorded.get().is_none() {
+            let queued: HashSet<MessageId> = self.spool.ids()?.into_iter().collect();
+            // Another session may have looked meanwhile.
+            let _ = self.recorded.set(history::known(&self.spool, |id| queued.contains(id))?);
+        }
+        Ok(self.recorded.get().is_some_and(|recorded| recorded.contains(id)))
     }
 
     /// Whether the config file is another than the one that was read.

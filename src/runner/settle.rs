@@ -154,8 +154,26 @@ fn park(desk: &Desk<'_>) -> Result<Settled, SpoolError> {
     Ok(settled)
 }
 
-/// Draws the consequences of what the journal says: also where a crash interrupted that.
-pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
+/// Whether a message's record may be in history already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    /// It ends here and now.
+    No,
+    /// It may have ended before a crash.
+    Perhaps,
+}
+
+/// Draws the consequences of what the journal says.
+fn conclude(desk: Desk<'_>) -> Result<Settled, SpoolError> {
+    draw(desk, Recorded::No)
+}
+
+/// The same where a crash may have interrupted that.
+pub fn resume(desk: Desk<'_>) -> Result<Settled, SpoolError> {
+    draw(desk, Recorded::Perhaps)
+}
+
+fn draw(mut desk: Desk<'_>, recorded: Recorded) -> Result<Settled, SpoolError> {
     if desk.journal.state().done {
         // A crash came between the last line and the leaving.
         desk.settings.spool.remove(&desk.stored.envelope.id)?;
@@ -189,7 +207,7 @@ pub fn conclude(mut desk: Desk<'_>) -> Result<Settled, SpoolError> {
     } else {
         let nobody = || "refused, and nobody is left to be told".to_owned();
         let unreturnable = unreturnable.or_else(|| (!desk.journal.state().owed.is_empty()).then(nobody));
-        leave(&mut desk, unreturnable)?;
+        leave(&mut desk, unreturnable, recorded)?;
     }
     Ok(settled)
 }
@@ -277,17 +295,20 @@ pub(super) fn fresh_id(now: Timestamp) -> MessageId {
 }
 
 /// Takes a finished message out: history, `done`, unlink; or sets it aside where its
-/// failure could not be returned to anybody.
-fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>) -> Result<(), SpoolError> {
+/// failure could not be returned to anybody. Once history has it on disk, it has left: `done` need not be synced,
+/// since a runner that finds neither looks there.
+fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>, recorded: Recorded) -> Result<(), SpoolError> {
     let settings = desk.settings;
     let id = &desk.stored.envelope.id;
-    history::append(&settings.spool, &record(desk.stored, desk.journal.state(), desk.now))?;
+    if recorded == Recorded::No || !settings.is_recorded(id)? {
+        history::append(&settings.spool, &record(desk.stored, desk.journal.state(), desk.now))?;
+    }
     if let Some(reason) = unreturnable {
         settings.spool.set_aside(id, &reason)?;
         events::set_aside(id, &reason);
         return Ok(());
     }
-    desk.journal.append(desk.now, &[Line::Done])?;
+    desk.journal.hint(desk.now, &Line::Done)?;
     settings.spool.remove(id)?;
     events::removed(id);
     Ok(())

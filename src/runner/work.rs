@@ -142,7 +142,7 @@ impl Worker {
         for _ in 0..group::IN_A_ROW {
             let group = Group::next(desk.journal.state());
             if group.recipients.is_empty() {
-                return settle::conclude(desk).map(Told::Settled);
+                return settle::resume(desk).map(Told::Settled);
             }
             let answered = match self.attempt_group(desk, group)? {
                 Carried::Told(told) => return Ok(told),

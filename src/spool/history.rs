@@ -1,5 +1,6 @@
 //! history/: one JSON line per finished message, a file per UTC day.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -135,6 +136,18 @@ pub fn read(
         }
     }
     Ok(())
+}
+
+/// The messages that have a record, as far as they are asked for: they have left, whatever a crash left behind of them.
+pub fn known(spool: &Spool, is_asked: impl Fn(&MessageId) -> bool) -> Result<HashSet<MessageId>, SpoolError> {
+    let mut known = HashSet::new();
+    read(spool, None, |record, _| {
+        if is_asked(&record.id) {
+            known.insert(record.id.clone());
+        }
+        true
+    })?;
+    Ok(known)
 }
 
 /// Removes the files of all days before that of `before` (UTC).

@@ -313,6 +313,17 @@ impl Journal {
         lines.iter().try_for_each(|line| self.replay.apply(at, line)).map_err(|what| SpoolError::damaged(path, what))
     }
 
+    /// Appends a line without a sync: a power cut may take it, and so may an error.
+    pub fn hint(&mut self, at: Timestamp, line: &Line) -> Result<(), SpoolError> {
+        let encoded = self.encode(at, std::slice::from_ref(line))?.concat();
+        self.make_ready()?;
+        let path = self.spool.journal_path(&self.id);
+        let Some(file) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
+        // Whatever is appended behind it is synced with it, or takes its place.
+        self.before = Before::Cut;
+        file.write_all_at(&encoded, self.replay.good).map_err(SpoolError::io("write", path))
+    }
+
     fn encode(&self, at: Timestamp, lines: &[Line]) -> Result<Vec<Vec<u8>>, SpoolError> {
         let refused = |what| SpoolError::damaged(self.spool.journal_path(&self.id), what);
         let encode = |line: &Line| match line {

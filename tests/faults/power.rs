@@ -251,6 +251,8 @@ fn a_message_being_delivered_survives_a_power_cut_and_is_sent_at_most_twice() {
             "cut at {end}: {:?}",
             files.keys()
         );
+        let records = world.postrider(&["history", "--json"]).code(0).stdout;
+        assert_eq!(records.lines().count(), 1, "cut at {end}: {records}");
         again += usize::from(*end > told && count == 1);
     }
     println!(
