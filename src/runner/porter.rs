@@ -60,7 +60,7 @@ fn work(front: &Front, nudges: &Receiver<()>) {
 }
 
 /// One look at all that waits; whether nothing is left. `over` are those who were over their limits at the last look.
-pub fn look(front: &Front, over: &mut HashSet<String>) -> bool {
+pub(super) fn look(front: &Front, over: &mut HashSet<String>) -> bool {
     let (mut is_empty, before) = (true, std::mem::take(over));
     for place in Place::ALL {
         match front.spool.waiting_names(place) {
