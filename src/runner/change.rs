@@ -62,14 +62,7 @@ pub enum Changed {
 
 /// The messages that are meant, those in failed/ behind those in queue/ where they can be meant at all.
 pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
-    let account = |stored: &Stored| account_for(settings, &stored.envelope);
-    let is_meant = |stored: &Stored| selection.matches(&stored.envelope, || account(stored), &settings.clock);
-    let mut ids = Vec::new();
-    for id in settings.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
-        // One that cannot be read can still be named.
-        let meant = settings.spool.open_message(&id).map_or(selection.means_unreadable(), |stored| is_meant(&stored));
-        ids.extend(meant.then_some(id));
-    }
+    let mut ids = queued(settings, selection)?;
     let may_be_failed = match change {
         Change::Hold | Change::Release => false,
         Change::Delete => !selection.ids.is_empty(),
@@ -77,12 +70,32 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
     };
     if may_be_failed {
         for id in settings.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
-            let meant =
-                settings.spool.open_failed(&id).map_or(selection.means_unreadable(), |stored| is_meant(&stored));
+            let meant = settings
+                .spool
+                .open_failed(&id)
+                .map_or(selection.means_unreadable(), |stored| is_meant(settings, selection, &stored));
             ids.extend((meant && !ids.contains(&id)).then_some(id));
         }
     }
     Ok(ids)
+}
+
+/// Those in queue/.
+pub(super) fn queued(settings: &Settings, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
+    let mut ids = Vec::new();
+    for id in settings.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
+        // One that cannot be read can still be named.
+        let meant = settings
+            .spool
+            .open_message(&id)
+            .map_or(selection.means_unreadable(), |stored| is_meant(settings, selection, &stored));
+        ids.extend(meant.then_some(id));
+    }
+    Ok(ids)
+}
+
+fn is_meant(settings: &Settings, selection: &Selection, stored: &Stored) -> bool {
+    selection.matches(&stored.envelope, || account_for(settings, &stored.envelope), &settings.clock)
 }
 
 /// Changes one message that nobody works on. The caller holds the lock.

@@ -6,13 +6,14 @@ use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::change::Change;
+use super::change::{self, Change};
 use super::control::{self, Asked};
+use super::counter::Place;
 use super::ears::Wake;
 use super::front::Front;
 use super::listing::{Item, Look, Met, NotListed, Totals};
@@ -30,6 +31,12 @@ use crate::submit::admit::Entry;
 
 /// Octets of one question.
 const MAX_QUESTION: u64 = 64 << 10;
+
+/// A question that is not whole by then is none.
+const TO_ASK: Duration = Duration::from_secs(10);
+
+/// So long somebody's next question waits for the one before.
+const TO_WAIT: Duration = Duration::from_secs(10);
 
 /// A loop that is busy is not waited for when only marks depend on it.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -120,7 +127,8 @@ enum Asking {
 pub(super) fn answer(front: &Front, uid: u32, stream: UnixStream) -> io::Result<()> {
     let out = stream.try_clone()?;
     let mut line = String::new();
-    BufReader::new(stream.take(MAX_QUESTION)).read_line(&mut line)?;
+    let prompt = Prompt { stream, until: Instant::now() + TO_ASK };
+    BufReader::new(prompt.take(MAX_QUESTION)).read_line(&mut line)?;
     let settings = front.settings();
     let viewer = Viewer::of(uid, settings.as_ref().ok().map(|settings| &settings.config));
     let visitor = Visitor { front, settings, viewer, uid };
@@ -134,6 +142,23 @@ pub(super) fn answer(front: &Front, uid: u32, stream: UnixStream) -> io::Result<
     out.flush()
 }
 
+/// A stream that is read from until then, however slowly it comes.
+struct Prompt {
+    stream: UnixStream,
+    until: Instant,
+}
+
+impl Read for Prompt {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(into)
+    }
+}
+
 /// One who asks.
 struct Visitor<'a> {
     front: &'a Front,
@@ -143,7 +168,22 @@ struct Visitor<'a> {
 }
 
 impl Visitor<'_> {
+    /// One's turn to have the queue read; those who may read all of it need not wait.
+    fn turn(&self) -> Result<Option<Place<'_>>, Answer> {
+        if self.viewer == Viewer::Everything {
+            return Ok(None);
+        }
+        let late = || no(TEMPORARY, "another question of yours is being answered; try again in a moment".to_owned());
+        self.front.counter.wait(self.uid, TO_WAIT).map(Some).ok_or_else(late)
+    }
+
     fn desk(&self, question: Question, out: &mut impl Write) -> io::Result<()> {
+        // Whoever begins an SMTP dialogue has asked for nothing that takes time.
+        let turn = if question == Question::Hello { Ok(None) } else { self.turn() };
+        let _turn = match turn {
+            Ok(turn) => turn,
+            Err(answer) => return say(out, &answer),
+        };
         let answer = match question {
             Question::List { selection } => self.list(selection, out),
             Question::Show { id } => match Shown::read(&self.front.spool, &id, self.viewer) {
@@ -223,20 +263,27 @@ impl Visitor<'_> {
         if let Err(why) = &self.settings {
             return say(out, &no(TEMPORARY, why.clone()));
         }
-        let narrowed = |selection| Selection { viewer: self.viewer, ..selection };
         let question = match (question, self.viewer) {
             (control::Question::Change { change, selection }, Viewer::Everything) => {
                 control::Question::Change { change, selection }
             }
             (control::Question::Change { change: Change::Delete, selection }, _) => {
-                control::Question::Change { change: Change::Delete, selection: narrowed(selection) }
+                let change = Change::Delete;
+                match self.own(&selection, |settings, own| change::chosen(settings, change, own)) {
+                    Ok(selection) => control::Question::Change { change, selection },
+                    Err(answer) => return say(out, &answer),
+                }
             }
             (control::Question::Change { .. }, _) => {
                 let reason =
                     "only root and the logins in `operators` hold, release and retry mail; you may delete yours";
                 return say(out, &no(NO_PERMISSION, reason.to_owned()));
             }
-            (control::Question::Flush { selection }, _) => control::Question::Flush { selection: narrowed(selection) },
+            (control::Question::Flush { selection }, Viewer::Everything) => control::Question::Flush { selection },
+            (control::Question::Flush { selection }, _) => match self.own(&selection, change::queued) {
+                Ok(selection) => control::Question::Flush { selection },
+                Err(answer) => return say(out, &answer),
+            },
             (control::Question::Active, Viewer::Everything) => control::Question::Active,
             (control::Question::Active, _) => return say(out, &Answer::Finished),
         };
@@ -253,6 +300,23 @@ impl Visitor<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What is meant and is theirs, by ids: the loop, which works for all, does not read the queue for one. Where there is
+    /// nothing, that is the answer.
+    fn own(
+        &self,
+        selection: &Selection,
+        find: impl FnOnce(&Settings, &Selection) -> Result<Vec<MessageId>, SpoolError>,
+    ) -> Result<Selection, Answer> {
+        let _turn = self.turn()?;
+        let settings = self.settings.as_ref().map_err(|why| no(TEMPORARY, why.clone()))?;
+        let own = Selection { viewer: self.viewer, ..selection.clone() };
+        let ids = find(settings, &own).map_err(|error| of_spool(&error))?;
+        if ids.is_empty() {
+            return Err(Answer::Finished);
+        }
+        Ok(Selection { ids: ids.into_iter().collect(), viewer: self.viewer, ..Selection::default() })
     }
 
     fn put(&self, question: control::Question) -> mpsc::Receiver<Told> {

@@ -22,6 +22,7 @@ use super::readiness;
 use super::schedule::Schedule;
 use super::settings::Settings;
 use super::settle::{Settled, Then};
+use super::viewer::Viewer;
 use super::watch::Told as Watched;
 use super::work::Worker;
 use crate::events;
@@ -237,8 +238,13 @@ impl Engine {
             Wake::News(news) => self.told(news),
             Wake::Asked(Asked { question, answers }) => match question {
                 Question::Flush { selection } => {
-                    self.reload_if_changed();
-                    self.rescan_or_later();
+                    if selection.viewer == Viewer::Everything {
+                        self.reload_if_changed();
+                        self.rescan_or_later();
+                    } else {
+                        // The ids are there; nobody else has the whole queue read.
+                        selection.ids.iter().for_each(|id| self.take_in(id.clone()));
+                    }
                     self.flush(&selection, answers);
                 }
                 Question::Change { change, selection } => self.change(change, &selection, &answers),

@@ -35,7 +35,10 @@ impl Engine {
         }
         // Who asked may have gone.
         let _ = answers.send(Watched::Asked(left.len()));
-        self.settings.watchers.add(left.clone(), answers.clone());
+        // What servers say is for those alone who see everybody's mail; for others it would only pile up.
+        if selection.viewer == Viewer::Everything {
+            self.settings.watchers.add(left.clone(), answers.clone());
+        }
         self.errands.push(Errand { left, answers });
         if self.until == Until::Errands {
             for id in self.schedule.idle() {

@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use super::counter::Counter;
 use super::ears::Wake;
 use super::guests::{Guests, over};
 use super::settings::Settings;
@@ -37,6 +38,8 @@ pub enum Stage {
 pub struct Front {
     /// The spool of the machine.
     pub spool: Spool,
+    /// Where those wait who ask.
+    pub(super) counter: Counter,
     stage: RwLock<Stage>,
     held_back: Mutex<HashSet<MessageId>>,
     seen: Mutex<Seen>,
@@ -69,6 +72,7 @@ impl Front {
     pub fn new(spool: Spool, why: String) -> Self {
         Self {
             spool,
+            counter: Counter::default(),
             stage: RwLock::new(Stage::NoConfig(why)),
             held_back: Mutex::default(),
             seen: Mutex::default(),

@@ -215,9 +215,11 @@ impl Look {
         self.settings.as_ref().is_none_or(|settings| self.selection.is_about(envelope, account, &settings.clock))
     }
 
-    /// Shows what is meant and may be seen, oldest first; the totals of all that is meant. What `see` fails with ends it.
+    /// Shows what is meant and may be seen, oldest first; its totals, or those of the whole queue where all of it is meant:
+    /// else whoever asks often enough learns who writes to whom. What `see` fails with ends it.
     pub fn list(&self, spool: &Spool, mut see: impl FnMut(Met) -> io::Result<()>) -> Result<Totals, NotListed> {
         let mut totals = Totals::default();
+        let counts_all = Selection { viewer: Viewer::Everything, ..self.selection.clone() }.is_all();
         for id in spool.ids()?.iter().filter(|id| self.selection.names(id)) {
             let entry = match Entry::read(spool, id) {
                 Ok(entry) if !self.is_meant(&entry.envelope, &entry.state) => continue,
@@ -230,9 +232,12 @@ impl Look {
                     continue;
                 }
             };
-            totals.messages += 1;
-            totals.octets = totals.octets.saturating_add(entry.envelope.size);
-            if self.selection.viewer.sees(entry.envelope.uid) {
+            let is_seen = self.selection.viewer.sees(entry.envelope.uid);
+            if is_seen || counts_all {
+                totals.messages += 1;
+                totals.octets = totals.octets.saturating_add(entry.envelope.size);
+            }
+            if is_seen {
                 see(Met::Item(Box::new(Item::new(&self.known(entry)))))?;
             }
         }

@@ -7,6 +7,7 @@ pub mod care;
 pub mod change;
 pub mod clock;
 pub mod control;
+mod counter;
 pub mod desk;
 pub mod digest;
 pub mod door;

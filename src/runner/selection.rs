@@ -1,6 +1,7 @@
 //! Which messages are meant: by id, account, sender, recipient, age. The same words for
 //! commands that look themselves and for those that ask the runner.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,8 @@ use crate::spool::{Envelope, MessageId};
 #[serde(default)]
 pub struct Selection {
     /// These ids.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ids: Vec<MessageId>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub ids: BTreeSet<MessageId>,
     /// This account's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,

@@ -10,6 +10,7 @@ use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::arrival::Arrival;
+use crate::rules::route;
 use crate::spool::{Envelope, MessageId};
 use crate::submit::admit::{AdmitError, Entry};
 use crate::submit::collect::Sender;
@@ -39,6 +40,16 @@ pub enum NotVerified {
     /// No account.
     #[error("{0}; while it is so, mail waits")]
     Plan(#[from] NoPlan),
+    /// It goes out through the account that it is about.
+    #[error("{login} may not send as <{sender}>: the account {account} is for others (`users`)")]
+    NotAllowed {
+        /// Who asks.
+        login: String,
+        /// As whom.
+        sender: Address,
+        /// Not theirs.
+        account: String,
+    },
     /// The report could not be made.
     #[error("cannot make the report: {0}")]
     Report(String),
@@ -51,6 +62,7 @@ impl NotVerified {
         match self {
             Self::NobodyToTell => 64,
             Self::Admit(error) => error.code(),
+            Self::NotAllowed { .. } => 77,
             Self::Plan(_) => 78,
             Self::Report(_) => 70,
         }
@@ -65,6 +77,10 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..asked.recipients.len()).collect();
     let plan = plan::plan(config, &tables, &asked, &all)?;
+    if !route::may_use(plan.account, caller) {
+        let account = plan.account.name.clone();
+        return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
+    }
     let mut report = mail_back::envelope(to, caller, now)?;
     report.account = Some(plan.account.name.clone());
     let content = content(config, &asked, &plan, &report, to)?;

@@ -11,12 +11,12 @@ use crate::service::{MAIL, Runner, machine};
 use crate::wait::wait_for;
 
 /// A provider that defers whatever comes.
-fn deferring() -> Provider {
+pub fn deferring() -> Provider {
     Provider::setup().rule(on(Verb::Rcpt).reply("450 4.2.0 <secret@away.example> not now")).start()
 }
 
 /// One message of each, deferred; their ids.
-fn one_of_each(machine: &Machine) -> [String; 2] {
+pub fn one_of_each(machine: &Machine) -> [String; 2] {
     machine.sh("his", "sendmail friend-of-his@away.example", MAIL).good();
     machine.sh("her", "sendmail friend-of-hers@away.example", MAIL).good();
     let listed = || machine.sh("root", "postrider queue list --json", b"").good().printed;

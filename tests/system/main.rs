@@ -6,6 +6,7 @@
 
 mod attacks;
 mod check;
+mod curious;
 mod desk;
 mod dns;
 mod faults;

@@ -47,7 +47,7 @@ pub(super) fn flush_remotely(tests: &[Test]) -> Result<Exit, Failure> {
         for answer in remote::ask(&desk::Question::List { selection: Selection::default() })? {
             match answer.map_err(|error| remote::failure(&error))? {
                 desk::Answer::Item(item) if passes_all(tests, &Parts::from(&*item)) => {
-                    selection.ids.push(item.queue_id);
+                    selection.ids.insert(item.queue_id);
                 }
                 desk::Answer::Totals(_) => break,
                 _ => {}
