@@ -18,7 +18,7 @@ pub fn look(config: &Config) -> Result<Standing, Failure> {
 /// Looks through the runner's eyes.
 pub(super) fn look_remotely() -> Result<Standing, Failure> {
     match remote::ask_one(&Question::Status)? {
-        Answer::Status(standing) => Ok(standing),
+        Answer::Status(standing) => Ok(*standing),
         _ => Err(remote::failure(&std::io::ErrorKind::InvalidData.into())),
     }
 }

@@ -96,7 +96,7 @@ pub enum Answer {
         line: String,
     },
     /// How things stand.
-    Status(Standing),
+    Status(Box<Standing>),
     /// What the greeting says.
     Hello {
         /// The machine's name.
@@ -233,8 +233,8 @@ impl Visitor<'_> {
             Err(why) => return no(TEMPORARY, why.clone()),
         };
         match Standing::look(&settings.config, Some(&self.front.spool)) {
-            Ok(standing) if self.viewer == Viewer::Everything => Answer::Status(standing),
-            Ok(standing) => Answer::Status(standing.without_reasons()),
+            Ok(standing) if self.viewer == Viewer::Everything => Answer::Status(Box::new(standing)),
+            Ok(standing) => Answer::Status(Box::new(standing.without_reasons())),
             Err(error) => of_spool(&error),
         }
     }

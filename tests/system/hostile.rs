@@ -47,10 +47,10 @@ while True:
 '"#;
 
 /// Hands in, as fast as it goes, through the socket and the drop program in turn.
-const FLOOD: &str = r#"exec sh -c '
+const FLOOD: &str = r"exec sh -c '
 for worker in 1 2 3; do (while :; do sendmail flood@away.example </run/flood.eml; done) & done
 while :; do /usr/libexec/postrider/postrider-drop </run/flood.frame; done
-' >/dev/null 2>&1"#;
+' >/dev/null 2>&1";
 
 fn submission(token: &str, sender: &str, to: &str, subject: &str) -> Vec<u8> {
     let envelope = format!(
