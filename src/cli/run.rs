@@ -76,7 +76,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
         TryLock::Taken(lock) => lock,
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
-    let front = Arc::new(Front::new(spool.clone(), String::new()));
+    let front = Arc::new(Front::new(spool.clone(), "the runner is starting; try again in a moment".to_owned()));
     if let Err(error) = door::open(Arc::clone(&front)) {
         cannot_hear("submissions", &spool, &error);
     }

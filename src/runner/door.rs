@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk;
-use super::front::{Front, Token};
+use super::front::{Fate, Front, Token};
 use super::guests::Refusal;
 use super::settings::Settings;
 use nix::sys::socket::getsockopt;
@@ -79,7 +79,8 @@ fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
     }
     let inside = Arc::clone(front);
     let started = std::thread::Builder::new().name("guest".into()).spawn(move || {
-        let visit = Visit { front: &inside, uid, octets: Cell::new(0), refusal: Cell::new(None) };
+        let visit =
+            Visit { front: &inside, uid, octets: Cell::new(0), held_back: Cell::new(None), refusal: Cell::new(None) };
         // A client that goes away has nothing to be told.
         let _ = visit.serve(stream);
         inside.guests.leave(uid, visit.octets.get());
@@ -95,13 +96,17 @@ struct Visit<'a> {
     uid: u32,
     /// Octets that are counted as being handed in.
     octets: Cell<u64>,
+    /// The message that waits for the answer.
+    held_back: Cell<Option<MessageId>>,
     /// Why no more of them are taken.
     refusal: Cell<Option<Refusal>>,
 }
 
 /// What is answered.
 enum Answer {
-    Stored(String),
+    Stored(MessageId),
+    /// In raw/.
+    Kept(MessageId),
     No(u8, String),
 }
 
@@ -120,11 +125,15 @@ impl Visit<'_> {
         }
         let mut writer = stream.try_clone()?;
         let answer = self.take_in(stream);
-        let line = match answer {
-            Answer::Stored(id) => format!("ok {id}\n"),
+        let line = match &answer {
+            Answer::Stored(id) | Answer::Kept(id) => format!("ok {id}\n"),
             Answer::No(code, text) => format!("no {code} {}\n", text.replace(['\n', '\r'], " ")),
         };
-        writer.write_all(line.as_bytes())
+        let answered = writer.write_all(line.as_bytes());
+        if let Some(id) = self.held_back.take() {
+            self.front.let_go(&id);
+        }
+        answered
     }
 
     /// A question is a line of JSON; no frame begins like one. They are counted, so that nobody asks without end.
@@ -144,7 +153,7 @@ impl Visit<'_> {
         // Before the answer: whoever has it may come again at once.
         guests.arrived(self.uid, self.octets.take());
         match (self.refusal.take(), taken) {
-            (_, Ok(stored @ Answer::Stored(_))) => stored,
+            (_, Ok(stored @ (Answer::Stored(_) | Answer::Kept(_)))) => stored,
             (Some(refusal), _) => Answer::later(refusal.said_to(self.uid)),
             (None, Ok(answer)) => answer,
             (None, Err(NotRead::Head(HeadError::Read(error)))) => Answer::later(error),
@@ -162,7 +171,7 @@ impl Visit<'_> {
         let mut submission = Submission::read(counted, Bounds { content, ..WIDEST })?;
         let token = submission.token.clone();
         match self.front.reserve(self.uid, &token) {
-            Token::Stored(id) => return Ok(Answer::Stored(id.to_string())),
+            Token::Stored(id) => return Ok(Answer::Stored(id)),
             Token::BeingStored => return Ok(Answer::later("the same submission is being stored just now")),
             Token::Fresh => {}
         }
@@ -170,11 +179,12 @@ impl Visit<'_> {
             Ok(settings) => self.store(&mut submission, settings),
             Err(_) => self.keep_raw(&mut submission),
         };
-        let id = match &stored {
-            Answer::Stored(id) => MessageId::parse(id),
+        let fate = match &stored {
+            Answer::Stored(id) => Some(Fate::Message(id.clone())),
+            Answer::Kept(id) => Some(Fate::Raw(id.clone())),
             Answer::No(..) => None,
         };
-        self.front.settle(self.uid, &token, id.as_ref());
+        self.front.settle(self.uid, &token, fate);
         Ok(stored)
     }
 
@@ -184,10 +194,13 @@ impl Visit<'_> {
             Ok(naming) => Naming { token: submission.token.clone(), ..naming },
             Err(error) => return Answer::later(error),
         };
+        // A crash before the answer has it come again: it must not be on its way by then.
+        self.front.hold_until_answered(&naming.id);
+        self.held_back.set(Some(naming.id.clone()));
         let reserve = if self.uid == 0 { Reserve::NONE } else { settings.config.limits.root_reserve };
         let entry = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now, reserve };
         match admit::admit_as(&mut submission.collected, naming, &entry) {
-            Ok(id) => Answer::Stored(id.to_string()),
+            Ok(id) => Answer::Stored(id),
             // A table that does not answer costs nobody a mail.
             Err(AdmitError::Envelope(EnvelopeError::Table(_))) => self.keep_raw(submission),
             Err(error) => Answer::No(error.code(), error.to_string()),
@@ -208,7 +221,7 @@ impl Visit<'_> {
             Ok(naming.id)
         });
         match kept {
-            Ok(id) => Answer::Stored(id.to_string()),
+            Ok(id) => Answer::Kept(id),
             Err(why) => Answer::later(format!("cannot store the message: {why}; it is not sent, try again later")),
         }
     }
@@ -223,7 +236,7 @@ struct Counted<'a> {
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Visit { front, uid, octets, refusal } = self.visit;
+        let Visit { front, uid, octets, refusal, .. } = self.visit;
         let length = self.stream.read(into)?;
         octets.set(octets.get().saturating_add(length as u64));
         front.guests.count_octets(*uid, length as u64, front.load_of(*uid), self.limits).map_err(|over| {

@@ -2,7 +2,7 @@
 //! threads. All decisions about *when* are `schedule`'s and `rules::retry`'s. Times here
 //! are the queue's ([`super::clock`]), which no one can set.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
@@ -15,9 +15,8 @@ use super::control::{Asked, Question};
 use super::digest::Owed;
 use super::ears::{Ears, FileEar, Wake};
 use super::errands::Errand;
-use super::front::{Front, Stage};
+use super::front::Front;
 use super::news::{Ear, Late, News, Report, Told};
-use super::porter;
 use super::readiness;
 use super::schedule::Schedule;
 use super::settings::Settings;
@@ -86,7 +85,7 @@ pub struct Engine {
     /// Has pickup look at once.
     pub(super) nudge: Option<Sender<()>>,
     pub(super) files: Option<FileEar>,
-    sender: Sender<Wake>,
+    pub(super) sender: Sender<Wake>,
     wakes: Receiver<Wake>,
 }
 
@@ -129,20 +128,6 @@ impl Engine {
         engine
     }
 
-    /// Takes in the mail of the whole machine as well.
-    pub fn serve(&mut self, front: Arc<Front>) {
-        self.open(Arc::clone(&front));
-        match porter::start(front) {
-            Ok(nudge) => self.nudge = Some(nudge),
-            Err(error) => events::warning(format_args!("nothing is picked up from drop/: {error}")),
-        }
-    }
-
-    fn open(&mut self, front: Arc<Front>) {
-        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
-        self.front = Some(front);
-    }
-
     /// How often queue/ is looked at, where nobody tells of new mail sooner; who tells of changed files follows the config.
     pub fn listen(&mut self, pace: Duration, files: Option<FileEar>) {
         (self.rescan_every, self.files) = (pace, files);
@@ -154,15 +139,11 @@ impl Engine {
             events::warning(format_args!("{error}; what earlier runners left behind stays for now"));
         }
         self.settings.safety.keep_reserve();
-        // Who serves has a porter for this; any other runner looks once.
-        let looks = self.front.is_none() && self.settings.spool.has_left()?;
-        if looks {
-            self.open(Arc::new(Front::new(self.settings.spool.clone(), String::new())));
-        }
+        let left = self.front_for_what_is_left()?;
         self.rescan()?;
-        if let Some(front) = self.front.as_ref().filter(|_| looks) {
-            porter::look(front, &mut HashSet::new());
-            self.rescan()?;
+        match left {
+            Some(front) => self.take_over(&front)?,
+            None => self.open_front(),
         }
         let settings = &self.settings;
         events::started(settings.config.path.display(), settings.spool.dir().display(), self.schedule.len());

@@ -2,7 +2,7 @@
 //! or why there are none; submissions seen lately; messages that are not to be attempted
 //! yet; who is here.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -41,26 +41,46 @@ pub struct Front {
     /// Where those wait who ask.
     pub(super) counter: Counter,
     stage: RwLock<Stage>,
-    held_back: Mutex<HashSet<MessageId>>,
+    held_back: Mutex<HashMap<MessageId, Until>>,
     seen: Mutex<Seen>,
     /// Who is here, and what they have handed in.
     pub guests: Guests,
     hasher: RandomState,
 }
 
+/// How long a message that is stored is not to be attempted: a crash before that has its submission come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Its file is gone from drop/ or raw/.
+    PickedUp,
+    /// Whoever handed it in has the answer.
+    Answered,
+}
+
 /// Submissions by uid and token.
 #[derive(Debug, Default)]
 struct Seen {
-    tokens: HashMap<u64, Option<MessageId>>,
+    tokens: HashMap<u64, Fate>,
     order: VecDeque<u64>,
 }
 
-/// What became of a token.
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is being stored.
+    InHand,
+    /// It is a message.
+    Message(MessageId),
+    /// It is in raw/; this was answered.
+    Raw(MessageId),
+}
+
+/// What a token gets that comes now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     /// Nobody has it: it is reserved now.
     Fresh,
-    /// Its message is stored under this id.
+    /// It is stored, and this was answered.
     Stored(MessageId),
     /// It is being stored.
     BeingStored,
@@ -116,7 +136,12 @@ impl Front {
 
     /// Whether the message may not be attempted yet.
     pub fn is_held_back(&self, id: &MessageId) -> bool {
-        lock(&self.held_back).contains(id)
+        lock(&self.held_back).contains_key(id)
+    }
+
+    /// A message of this name is about to be stored, and is not to be attempted before that is answered.
+    pub fn hold_until_answered(&self, id: &MessageId) {
+        lock(&self.held_back).insert(id.clone(), Until::Answered);
     }
 
     /// The message may be attempted.
@@ -125,9 +150,12 @@ impl Front {
         self.wake(Wake::Queued(id.clone()));
     }
 
-    /// Lets all go that are held back: whatever became of them, their turn is over.
-    pub fn let_all_go(&self) {
-        let ids: Vec<MessageId> = lock(&self.held_back).drain().collect();
+    /// Lets all go that pickup held back: whatever became of them, their turn is over.
+    pub fn let_picked_up_go(&self) {
+        let mut held_back = lock(&self.held_back);
+        let ids: Vec<MessageId> =
+            held_back.extract_if(|_, until| *until == Until::PickedUp).map(|(id, _)| id).collect();
+        drop(held_back);
         for id in ids {
             self.wake(Wake::Queued(id));
         }
@@ -138,11 +166,11 @@ impl Front {
         let key = self.hasher.hash_one((uid, token));
         let mut seen = lock(&self.seen);
         match seen.tokens.get(&key) {
-            Some(Some(id)) => return Token::Stored(id.clone()),
-            Some(None) => return Token::BeingStored,
+            Some(Fate::Message(id) | Fate::Raw(id)) => return Token::Stored(id.clone()),
+            Some(Fate::InHand) => return Token::BeingStored,
             None => {}
         }
-        seen.tokens.insert(key, None);
+        seen.tokens.insert(key, Fate::InHand);
         seen.order.push_back(key);
         if seen.order.len() > REMEMBERED
             && let Some(oldest) = seen.order.pop_front()
@@ -152,12 +180,12 @@ impl Front {
         Token::Fresh
     }
 
-    /// The token's message is stored, or is not and may come again.
-    pub fn settle(&self, uid: u32, token: &str, id: Option<&MessageId>) {
+    /// The token's submission is stored, or is not and may come again.
+    pub fn settle(&self, uid: u32, token: &str, fate: Option<Fate>) {
         let key = self.hasher.hash_one((uid, token));
         let mut seen = lock(&self.seen);
-        match id {
-            Some(id) => drop(seen.tokens.insert(key, Some(id.clone()))),
+        match fate {
+            Some(fate) => drop(seen.tokens.insert(key, fate)),
             None => drop(seen.tokens.remove(&key)),
         }
     }
@@ -165,7 +193,7 @@ impl Front {
     /// A message of the queue was read: its token is known.
     pub fn remember(&self, uid: u32, token: &str, id: &MessageId) {
         if self.reserve(uid, token) == Token::Fresh {
-            self.settle(uid, token, Some(id));
+            self.settle(uid, token, Some(Fate::Message(id.clone())));
         }
     }
 
@@ -180,8 +208,9 @@ impl Runner for Front {
         let key = self.hasher.hash_one((uid, token));
         match lock(&self.seen).tokens.get(&key) {
             None => Known::No,
-            Some(None) => Known::InHand,
-            Some(Some(_)) => Known::Stored,
+            Some(Fate::InHand) => Known::InHand,
+            Some(Fate::Message(_)) => Known::Stored,
+            Some(Fate::Raw(_)) => Known::Raw,
         }
     }
 
@@ -195,7 +224,13 @@ impl Runner for Front {
     }
 
     fn hold_back(&self, id: &MessageId) {
-        lock(&self.held_back).insert(id.clone());
+        lock(&self.held_back).insert(id.clone(), Until::PickedUp);
+    }
+
+    fn stored(&self, uid: u32, token: &str, id: &MessageId) {
+        // It may be known as one of raw/.
+        let _ = self.reserve(uid, token);
+        self.settle(uid, token, Some(Fate::Message(id.clone())));
     }
 }
 
@@ -221,7 +256,11 @@ mod tests {
         assert_eq!(front.reserve(1000, "T"), Token::Fresh);
         assert_eq!(front.reserve(1000, "T"), Token::BeingStored);
         assert_eq!(front.reserve(1001, "T"), Token::Fresh);
-        front.settle(1000, "T", Some(&id));
+        front.settle(1000, "T", Some(Fate::Raw(id.clone())));
+        assert_eq!(front.reserve(1000, "T"), Token::Stored(id.clone()));
+        assert_eq!(front.known(1000, "T"), Known::Raw);
+        front.stored(1000, "T", &id);
+        assert_eq!(front.known(1000, "T"), Known::Stored);
         assert_eq!(front.reserve(1000, "T"), Token::Stored(id));
         front.settle(1001, "T", None);
         assert_eq!(front.reserve(1001, "T"), Token::Fresh);

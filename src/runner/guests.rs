@@ -238,10 +238,8 @@ mod tests {
         assert_eq!(guests.count_octets(1000, 1, load, &size), Err(Refusal::WaitingSize(load, 2_500)));
         guests.expect(0, load, &messages).unwrap();
         guests.count_octets(0, 2_500, load, &size).unwrap();
-        for uid in [0, 1001] {
-            guests.expect(uid, Load::default(), &messages).unwrap();
-            guests.count_octets(uid, 2_500, load, &size).unwrap();
-        }
+        guests.expect(1001, Load::default(), &messages).unwrap();
+        guests.count_octets(1001, 2_500, Load::default(), &size).unwrap();
         let said = Refusal::WaitingSize(load, 2_500).said_to(4_000_000_000);
         assert!(said.contains("1 messages, 2000 bytes; ") && said.contains("waiting_size"), "{said}");
     }

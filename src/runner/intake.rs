@@ -36,7 +36,7 @@ impl Engine {
     pub(super) fn rescan(&mut self) -> Result<(), SpoolError> {
         self.rescanned = self.now();
         let mut unknown = self.settings.spool.listing()?;
-        unknown.retain(|(id, _)| !self.schedule.knows(id));
+        unknown.retain(|(id, _)| !self.schedule.knows(id) && !self.is_held_back(id));
         for batch in unknown.chunks(BATCH) {
             let settings = Arc::clone(&self.settings);
             for (id, read) in read_batch(&settings, batch) {
@@ -53,12 +53,17 @@ impl Engine {
         }
     }
 
+    /// Whether its submission might come again, should the runner be killed now.
+    fn is_held_back(&self, id: &MessageId) -> bool {
+        self.front.as_ref().is_some_and(|front| front.is_held_back(id))
+    }
+
     pub(super) fn take_in(&mut self, id: MessageId) {
         self.take_in_due(id, Due::AsRecorded);
     }
 
     fn take_in_due(&mut self, id: MessageId, due: Due) {
-        if self.schedule.knows(&id) || self.front.as_ref().is_some_and(|front| front.is_held_back(&id)) {
+        if self.schedule.knows(&id) || self.is_held_back(&id) {
             return;
         }
         let read = read(&self.settings, &id, Trail::Journal);
@@ -69,13 +74,13 @@ impl Engine {
     fn place(&mut self, id: MessageId, read: Read, due: Due) {
         if let Ok((envelope, _)) = &read {
             self.settings.spool.count(&id, envelope.uid, envelope.octets());
+            if let Some(front) = &self.front {
+                front.remember(envelope.uid, &envelope.token, &id);
+            }
         }
         match read {
             Ok((_, state)) if state.held && !state.done => {}
             Ok((envelope, state)) => {
-                if let Some(front) = &self.front {
-                    front.remember(envelope.uid, &envelope.token, &id);
-                }
                 self.finish_digest(&envelope);
                 if let Some(owes) = report::owes(&self.settings, &envelope, &state) {
                     self.owe(&id, owes);

@@ -13,6 +13,7 @@ pub mod digest;
 pub mod door;
 pub mod ears;
 pub mod engine;
+mod entrances;
 pub mod errands;
 pub mod front;
 mod group;

@@ -106,7 +106,7 @@ enum Taken {
 fn take(front: &Front, place: Place, name: &str) -> Taken {
     let Ok(settings) = front.settings() else { return Taken::No };
     let picked = pickup::pick_up(place, name, &settings.config, &settings.spool, front);
-    front.let_all_go();
+    front.let_picked_up_go();
     let why = match picked {
         Ok(Picked::Up(_) | Picked::Known | Picked::Nothing) => return Taken::Yes,
         Ok(Picked::Aside(why)) => {

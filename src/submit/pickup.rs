@@ -40,8 +40,10 @@ pub enum Known {
     No,
     /// It is being stored, and may yet fail.
     InHand,
-    /// It is stored.
+    /// It is a message.
     Stored,
+    /// It is in raw/.
+    Raw,
 }
 
 /// What pickup must know of the runner.
@@ -52,6 +54,8 @@ pub trait Runner {
     fn may_have(&self, uid: u32, octets: u64) -> Result<(), String>;
     /// A message of this name is about to be stored, and is not to be attempted before its file is gone from drop/.
     fn hold_back(&self, id: &MessageId);
+    /// The submission with this token is a message now, or its report is.
+    fn stored(&self, uid: u32, token: &str, id: &MessageId);
 }
 
 /// Picks one up.
@@ -86,10 +90,10 @@ pub fn pick_up(
         }
     };
     match (place, runner.known(waiting.uid, &submission.token)) {
-        // What lies in raw/ is what is known.
-        (Place::Raw, _) | (Place::Drop, Known::No) => {}
-        (Place::Drop, Known::InHand) => return Ok(Picked::Later("it is being handed in as well".to_owned())),
-        (Place::Drop, Known::Stored) => {
+        // What lies in raw/ may be what is known of it.
+        (Place::Raw, Known::Raw) | (_, Known::No) => {}
+        (_, Known::InHand) => return Ok(Picked::Later("it is being handed in as well".to_owned())),
+        (_, Known::Stored) | (Place::Drop, Known::Raw) => {
             spool.remove_waiting(place, name)?;
             return Ok(Picked::Known);
         }
@@ -119,6 +123,9 @@ pub fn pick_up(
         }
         Err(error) => return Ok(Picked::Later(error.to_string())),
     };
+    if let Picked::Up(id) = &picked {
+        runner.stored(waiting.uid, &submission.token, id);
+    }
     spool.remove_waiting(place, name)?;
     Ok(picked)
 }

@@ -13,13 +13,13 @@ fn mail() -> Vec<u8> {
 }
 
 /// Runs it as him under strace, which as root leaves the set-id bit its effect.
-fn under_strace(machine: &Machine, options: &str) -> Ended {
-    machine.sh("root", &format!("exec strace -f -qq -u his -o /run/trace {options} {PROGRAM}"), &mail())
+pub fn under_strace(machine: &Machine, options: &str, frame: &[u8]) -> Ended {
+    machine.sh("root", &format!("exec strace -f -qq -u his -o /run/trace {options} {PROGRAM}"), frame)
 }
 
 /// The calls of a run without faults from the first of ours on: name, and which one of that name.
-fn points(machine: &Machine) -> Vec<(String, usize)> {
-    under_strace(machine, "").good();
+pub fn points(machine: &Machine) -> Vec<(String, usize)> {
+    under_strace(machine, "", &mail()).good();
     let (mut counts, mut points, mut begun) = (BTreeMap::<String, usize>::new(), Vec::new(), false);
     for line in fs::read_to_string(machine.path("/run/trace")).unwrap().lines() {
         let call = line.split_once(' ').map_or("", |(_, rest)| rest.trim_start()).split('(').next().unwrap().to_owned();
@@ -54,7 +54,7 @@ fn a_drop_program_killed_at_any_system_call_accepts_nothing_that_is_lost_and_lea
     let points = points(&machine);
     let mut stored = 0;
     for (call, number) in &points {
-        let ended = under_strace(&machine, &format!("-e inject={call}:signal=SIGKILL:when={number}"));
+        let ended = under_strace(&machine, &format!("-e inject={call}:signal=SIGKILL:when={number}"), &mail());
         let whole = whole_ones(&machine);
         assert!(whole <= 1 && (whole == 1 || ended.code != Some(0)), "{call} {number}: {ended:?}");
         stored += whole;
@@ -73,7 +73,7 @@ fn an_error_at_any_system_call_is_told_in_one_line_and_leaves_nothing() {
         ["open", "openat", "newfstatat", "stat", "statx", "read", "write", "fstatfs", "fsync", "linkat", "fchmod"];
     for (call, number) in points(&machine).iter().filter(|(call, _)| may_fail.contains(&call.as_str())) {
         for error in ERRORS {
-            let ended = under_strace(&machine, &format!("-e inject={call}:error={error}:when={number}"));
+            let ended = under_strace(&machine, &format!("-e inject={call}:error={error}:when={number}"), &mail());
             let whole = whole_ones(&machine);
             // A look at a slot that fails is no reason not to try it.
             if ended.code == Some(0) {
@@ -95,10 +95,10 @@ fn where_files_must_have_a_name_a_submission_is_stored_all_the_same() {
     let points = points(&machine);
     let mut opens = points.iter().filter(|(call, _)| call == "openat").map(|(_, number)| *number);
     let unnamed = opens.next_back().unwrap();
-    under_strace(&machine, &format!("-e inject=openat:error=EOPNOTSUPP:when={unnamed}")).good();
+    under_strace(&machine, &format!("-e inject=openat:error=EOPNOTSUPP:when={unnamed}"), &mail()).good();
     assert_eq!((machine.dropped(), whole_ones(&machine)), (vec!["20001.0".to_owned()], 1));
     // NFS does not rename without replacing either.
     let neither = format!("-e inject=openat:error=EOPNOTSUPP:when={unnamed} -e inject=renameat2:error=EINVAL");
-    under_strace(&machine, &neither).good();
+    under_strace(&machine, &neither, &mail()).good();
     assert_eq!((machine.dropped(), whole_ones(&machine)), (vec!["20001.0".to_owned()], 1));
 }

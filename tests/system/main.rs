@@ -7,6 +7,7 @@
 mod attacks;
 mod check;
 mod curious;
+mod crashes;
 mod desk;
 mod dns;
 mod faults;

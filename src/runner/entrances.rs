@@ -1,0 +1,45 @@
+//! The runner's entrances: the socket and pickup of the one that serves the machine, and
+//! a look into drop/ and raw/ by any other that holds the lock.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::front::{Front, Stage};
+use super::porter;
+use crate::events;
+use crate::spool::SpoolError;
+
+impl Engine {
+    /// Takes in the mail of the whole machine as well.
+    pub fn serve(&mut self, front: Arc<Front>) {
+        self.front = Some(front);
+    }
+
+    /// Once all that is in the queue is known: what comes in, or lies in drop/, may be there already.
+    pub(super) fn open_front(&mut self) {
+        let Some(front) = &self.front else { return };
+        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
+        match porter::start(Arc::clone(front)) {
+            Ok(nudge) => self.nudge = Some(nudge),
+            Err(error) => events::warning(format_args!("nothing is picked up from drop/: {error}")),
+        }
+    }
+
+    /// Who serves has a porter for what lies in drop/ or raw/; any other runner looks once, with this.
+    pub(super) fn front_for_what_is_left(&mut self) -> Result<Option<Arc<Front>>, SpoolError> {
+        if self.front.is_some() || !self.settings.spool.has_left()? {
+            return Ok(None);
+        }
+        let front = Arc::new(Front::new(self.settings.spool.clone(), String::new()));
+        self.front = Some(Arc::clone(&front));
+        Ok(Some(front))
+    }
+
+    /// Picks up what is left there.
+    pub(super) fn take_over(&mut self, front: &Front) -> Result<(), SpoolError> {
+        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
+        porter::look(front, &mut HashSet::new());
+        self.rescan()
+    }
+}
