@@ -133,3 +133,42 @@ fn a_relay_in_trouble_is_probed_again_whatever_the_clock_says_meanwhile() {
         wait_for("the mail", || isp.received() == 1 && clocked.world.queued().is_empty());
     });
 }
+
+/// Whether a program can be started whose boot clock is ahead.
+fn can_sleep() -> bool {
+    let probe = Command::new("unshare").args(["--time", "--boottime", "60", "--fork", "true"]).output();
+    let can = probe.is_ok_and(|probe| probe.status.success());
+    assert!(can || !is_strict(), "no time namespace can be made here, and POSTRIDER_INTEROP=require forbids skipping");
+    if !can {
+        println!("skipped: no time namespace can be made here");
+    }
+    can
+}
+
+#[test]
+fn a_laptop_that_slept_for_a_week_tells_of_the_delay_and_gives_nothing_up_yet() {
+    let Some(library) = library().filter(|_| can_sleep()) else { return };
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply("450 4.2.0 not now")).start();
+    let clocked = Clocked::new(World::at_home(&isp), library, "+0");
+    clocked.send("bob@away.example");
+    let mut runner = clocked.runner("first.log");
+    wait_for("the first attempt", || {
+        attempts(&isp, "bob@away.example") == 1 && clocked.world.mailq().contains("not now")
+    });
+    runner.signal(Signal::KILL);
+    runner.end();
+    // Both clocks have gone on for seven days; the lifetime is five.
+    clocked.set("+7d");
+    let mut command = clocked.command("unshare", &["--time", "--boottime", "604800", "--fork", "--kill-child"]);
+    command.args([env!("CARGO_BIN_EXE_postrider"), "run"]);
+    let _runner = Runner::start(command, clocked.world.path("second.log"));
+    wait_for("the notice of the delay", || isp.received() == 1);
+    let notice = isp.mail().text();
+    assert!(notice.contains("Action: delayed") && notice.contains("bob@away.example"), "{notice}");
+    wait_for("the notice to leave the queue", || clocked.world.queued().len() == 1);
+    assert_eq!(attempts(&isp, "bob@away.example"), 2);
+    assert!(clocked.world.history().iter().all(|record| record["sender"] == ""), "nothing but the notice has left");
+    isp.behave();
+    clocked.world.flush();
+    wait_for("the mail", || isp.received() == 2);
+}

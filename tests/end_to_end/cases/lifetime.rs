@@ -1,0 +1,61 @@
+//! How long mail is tried: a bounce at the end of its lifetime, but not before five answered attempts;
+//! and a runner that slept meanwhile.
+
+use rustix::process::Signal;
+
+use crate::provider::{Provider, Verb, after_dot, on};
+use crate::world::{World, wait_for};
+
+#[test]
+fn mail_that_is_deferred_for_all_its_lifetime_bounces_but_not_before_five_answers() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply("450 4.2.0 mailbox busy")).start();
+    let world = World::at_home(&isp).queue_set("lifetime", "1s").queue_set("warn_after", "5d");
+    world.send_to(&["bob@away.example"]).code(0);
+    let asked = || isp.transcript().matches("RCPT TO:<bob@away.example>").count();
+    while world.history().is_empty() {
+        assert_eq!((isp.received(), world.queued().len()), (0, 1), "after {} attempts", asked());
+        world.flush();
+        assert!(asked() < 200, "it never ends");
+    }
+    wait_for("the bounce", || {
+        world.run_once();
+        isp.received() == 1
+    });
+    assert!(asked() >= 5, "{} attempts", asked());
+    let bounce = isp.mail().text();
+    for wanted in ["Status: 4.4.7", "delivery time expired", "mailbox busy", "bob@away.example"] {
+        assert!(bounce.contains(wanted), "{wanted:?} in:\n{bounce}");
+    }
+    assert_eq!((world.queued().len(), world.spool("failed").len()), (0, 0));
+}
+
+#[test]
+fn what_was_never_answered_does_not_expire_however_old_it_is() {
+    let isp = Provider::setup().rule(crate::provider::greeting().close()).start();
+    let world = World::at_home(&isp).queue_set("lifetime", "1s").queue_set("warn_after", "5d");
+    world.send_to(&["bob@away.example"]).code(0);
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    for _ in 0..8 {
+        world.flush();
+    }
+    assert_eq!((world.queued().len(), world.history().len(), world.spool("failed").len()), (1, 0, 0));
+    isp.behave();
+    world.flush();
+    assert_eq!(isp.mail().to, ["bob@away.example"]);
+}
+
+#[test]
+fn a_runner_that_is_stopped_in_the_middle_of_everything_goes_on_where_it_was() {
+    let isp = Provider::setup().rule(after_dot().nth(2).reply("451 4.3.0 try later")).start();
+    let world = World::at_home(&isp).queue_set("retry_min", "1s").queue_set("retry_max", "1s");
+    let runner = world.runner().ready(&world);
+    for number in 0..4 {
+        world.send_to(&[&format!("r{number}@away.example")]).code(0);
+    }
+    wait_for("the first mail", || isp.received() >= 1);
+    runner.signal(Signal::STOP);
+    world.send_to(&["late@away.example"]).code(0);
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    runner.signal(Signal::CONT);
+    wait_for("all of it", || isp.received() == 5 && world.queued().is_empty());
+}
