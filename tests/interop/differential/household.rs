@@ -148,6 +148,14 @@ impl Household {
         }
     }
 
+    /// What `check` says of the first user's config; it must find no error.
+    pub fn check(&self) {
+        let program = self.folder.path().join("postrider");
+        let output = self.command(0, program.to_str().unwrap()).arg("check").stdin(Stdio::null()).output().unwrap();
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{told}");
+    }
+
     /// What the import said.
     pub fn told(&self) -> String {
         fs::read_to_string(self.folder.path().join("import.out")).unwrap_or_default()

@@ -95,6 +95,7 @@ fn moves_over(name: &str) {
     let only = std::env::var(ONLY).unwrap_or_default();
     let cases: Vec<&Case> = cases.iter().filter(|case| case.title.contains(&only)).collect();
     let household = household(&format!("moves/{name}"), ("", START), &cases);
+    household.check();
     let theirs = household.reference(&cases);
     let ours = household.ours(&cases);
     let mut faults = String::new();

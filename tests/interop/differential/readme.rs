@@ -64,6 +64,7 @@ fn the_examples_of_postfix_s_documents_move_over_and_deliver() {
         let cases: Vec<Case> = ways.iter().map(|(sender, ..)| mail(sender)).collect();
         let cases: Vec<&Case> = cases.iter().collect();
         let household = household(&format!("readme/{name}"), (NAME, ""), &cases);
+        household.check();
         assert!(household.told().contains(told), "{name}: {}", household.told());
         for ((sender, relay, login, outside), run) in ways.iter().zip(household.ours(&cases)) {
             let [mail] = run.transactions.as_slice() else { panic!("{name}: {sender}: {run:?}") };
