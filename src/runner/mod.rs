@@ -37,6 +37,7 @@ pub mod shown;
 pub mod standing;
 pub mod tempo;
 mod turns;
+mod unsent;
 pub mod verification;
 pub mod viewer;
 pub mod watch;

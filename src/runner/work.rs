@@ -16,6 +16,7 @@ use super::safe::Ahead;
 use super::settings::Settings;
 use super::settle::{self, Attempt, Desk, Settled};
 use super::tempo::Turn;
+use super::unsent::{cannot_plan, not_sent, note};
 use super::watch::{Relayed, Serving};
 use crate::config::Account;
 use crate::deliver::dsn::Wishes;
@@ -24,11 +25,10 @@ use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::deliver::session::{Session, Transaction};
 use crate::events::{self, Delays};
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
+use crate::mail::outcome::{Fact, Outcome, Phase, Seen, Teller};
 use crate::rules::advice;
 use crate::rules::rewrite::Generic;
-use crate::rules::trouble::{self, AccountTrouble, Verdict};
-use crate::spool::health::Trouble;
+use crate::rules::trouble::{self, Verdict};
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
 
@@ -75,10 +75,10 @@ impl Answered {
 }
 
 /// Why a transaction was not begun.
-struct NotBegun {
-    verdict: Verdict,
-    relay: String,
-    fact: Fact,
+pub(super) struct NotBegun {
+    pub(super) verdict: Verdict,
+    pub(super) relay: String,
+    pub(super) fact: Fact,
 }
 
 /// What goes over the wire in one attempt.
@@ -385,11 +385,11 @@ fn introduce(envelope: &Envelope, message_id: &str) {
     events::active(&envelope.id, &envelope.sender, envelope.size, envelope.recipients.len());
 }
 
-fn queued(desk: &Desk<'_>) -> Duration {
+pub(super) fn queued(desk: &Desk<'_>) -> Duration {
     desk.now.duration_since(desk.stored.envelope.arrived).try_into().unwrap_or_default()
 }
 
-fn log(desk: &Desk<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
+pub(super) fn log(desk: &Desk<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
     for (index, outcome) in outcomes {
         if let Some(recipient) = desk.stored.envelope.recipients.get(*index) {
             let to = recipient.address.to_string();
@@ -409,49 +409,4 @@ fn record(
     let (account, relay) = (plan.account.name.clone(), relay.to_owned());
     let (begins, ends) = (group.begins, group.ends());
     settle::settle(desk, Attempt { account, relay, outcomes, begins, ends, ahead })
-}
-
-/// No session came about: the reason is noted with the message for mailq, and nothing is charged.
-fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> Told {
-    let trouble = match not.verdict {
-        Verdict::Account(kind) => kind_of(kind),
-        _ => Trouble::Relay,
-    };
-    let mut outcome = outcome(&not.fact, not.verdict, &not.relay, Teller::Us);
-    if not.verdict == Verdict::Account(AccountTrouble::Login) {
-        let account = &plan.account.name;
-        outcome.reply = format!(
-            "{}: the server rejects the login of account {account}; check its username and password \
-             (some providers want an app password)",
-            outcome.reply
-        );
-    }
-    let reason = outcome.said();
-    let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
-    log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });
-    note(&mut desk, &outcomes);
-    Told::Trouble { trouble, relay: not.relay.clone(), reason }
-}
-
-/// For mailq only: that it cannot be written must not hide the trouble from the runner, which would knock again at once.
-fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) {
-    if let Err(error) = settle::note(desk, outcomes) {
-        events::warning(error);
-    }
-}
-
-/// A table or account is missing: the mail waits for its owner, and nothing is charged.
-fn cannot_plan(desk: Desk<'_>, pending: &[usize], no: &NoPlan) -> Result<Told, SpoolError> {
-    let outcome = Outcome {
-        status: Status::Deferred,
-        code: None,
-        enhanced: Enhanced { class: 4, subject: 3, detail: 5 },
-        reply: no.to_string(),
-        relay: "none".to_owned(),
-        teller: Teller::Us,
-        cure: None,
-    };
-    let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();
-    log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });
-    settle::note_and_wait(desk, &outcomes).map(Told::Settled)
 }

@@ -6,8 +6,8 @@
 
 mod attacks;
 mod check;
-mod curious;
 mod crashes;
+mod curious;
 mod desk;
 mod dns;
 mod faults;
