@@ -2,9 +2,10 @@
 //! host where one does not answer, and what is said where DNS does not help.
 
 use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
 
 use crate::name_server::Network;
-use crate::name_server::Record::{A, Alias, Mx, Srv, Trouble};
+use crate::name_server::Record::{A, Alias, Mx, Silence, Srv, Trouble};
 use crate::provider::Provider;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
@@ -88,6 +89,12 @@ fn mail_waits_where_dns_does_not_help_and_it_is_said_why() {
         let failed = network.flushes();
         assert!(failed.contains("cannot ask DNS for the MX records of isp.example"), "{failed}");
         assert_eq!(isp.connections(), 0);
+        network.knows("isp.example", &[Silence]);
+        let began = Instant::now();
+        let silent = network.flushes();
+        assert!(silent.contains("cannot ask DNS for the MX records of isp.example"), "{silent}");
+        assert!(silent.contains("check this machine's DNS"), "{silent}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         network.knows("isp.example", &[A(HERE)]);
         assert_eq!(network.flushes(), EMPTY);
         assert_eq!(isp.received(), 1);

@@ -29,6 +29,8 @@ pub enum Record {
     Alias(&'static str),
     /// The server cannot tell at the moment (SERVFAIL), whatever is asked.
     Trouble,
+    /// It does not answer.
+    Silence,
 }
 
 impl Record {
@@ -39,7 +41,7 @@ impl Record {
             Self::Mx(..) => 15,
             Self::Srv(..) => 33,
             Self::Alias(_) => 5,
-            Self::Trouble => 0,
+            Self::Trouble | Self::Silence => 0,
         }
     }
 
@@ -51,7 +53,7 @@ impl Record {
                 [&priority.to_be_bytes()[..], &weight.to_be_bytes(), &port.to_be_bytes(), &name(host)].concat()
             }
             Self::Alias(host) => name(host),
-            Self::Trouble => Vec::new(),
+            Self::Trouble | Self::Silence => Vec::new(),
         }
     }
 }
@@ -155,7 +157,11 @@ fn serve(socket: &UdpSocket, zone: &Mutex<Zone>, asked: &Mutex<Vec<(String, u16)
     while let Ok((length, from)) = socket.recv_from(&mut bytes) {
         let Some(question) = Question::read(&bytes[..length]) else { continue };
         asked.lock().unwrap().push((question.name.clone(), question.kind));
-        let reply = reply(&question, &zone.lock().unwrap());
+        let zone = zone.lock().unwrap();
+        if zone.get(&question.name).is_some_and(|records| records.iter().any(|one| matches!(one, Record::Silence))) {
+            continue;
+        }
+        let reply = reply(&question, &zone);
         // Who asked may be gone.
         drop(socket.send_to(&reply, from));
     }

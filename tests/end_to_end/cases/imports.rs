@@ -1,6 +1,8 @@
 //! Configurations of other programs, as their Debian packages bring them and filled in as their manuals say: `import` makes a config
 //! of each that `check` finds good, and its mail arrives with the login, sender and recipients that the other program would have used.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::provider::{Mail, Provider, Setup};
 use crate::world::{Ran, World};
 
@@ -30,6 +32,19 @@ fn imported(world: World, program: &str, source: &str) -> Imported {
     let (source, output) = (source.to_str().unwrap(), output.to_str().unwrap());
     let said = world.postrider(&["import", program, "--source", source, "--output", output]).code(0);
     let text = std::fs::read_to_string(world.path("moved/config.toml")).unwrap();
+    let mode = |name: &str| std::fs::metadata(world.path(name)).map(|file| file.permissions().mode() & 0o777);
+    assert_eq!((mode("moved/config.toml").unwrap(), mode("moved").unwrap()), (0o600, 0o700));
+    for secret in std::fs::read_dir(world.path("moved/secrets")).into_iter().flatten() {
+        let path = secret.unwrap().path();
+        assert_eq!(mode(path.to_str().unwrap()).unwrap(), 0o600, "{}", path.display());
+        let password = std::fs::read_to_string(path).unwrap();
+        assert!(!text.contains(password.trim_end()), "no password in the config:\n{text}");
+    }
+    world
+        .postrider(&["import", program, "--source", source, "--output", output])
+        .code(77)
+        .says("nothing is overwritten");
+    assert_eq!(std::fs::read_to_string(world.path("moved/config.toml")).unwrap(), text);
     world.file(
         "moved/config.toml",
         &format!("spool = \"../spool\"\nlog = \"stderr\"\ndelivery = \"queue\"\n{text}"),
