@@ -16,7 +16,7 @@ use super::watch::Told;
 use crate::events;
 use crate::spool::history;
 use crate::spool::journal::{Journal, Line};
-use crate::spool::{MessageId, SpoolError, Stored};
+use crate::spool::{Envelope, MessageId, SpoolError, Stored};
 use crate::submit::readmit;
 
 /// What is to be done with messages.
@@ -73,7 +73,7 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
             let meant = settings
                 .spool
                 .open_failed(&id)
-                .map_or(selection.means_unreadable(), |stored| is_meant(settings, selection, &stored));
+                .map_or(selection.means_unreadable(), |stored| is_meant(settings, selection, &stored.envelope));
             ids.extend((meant && !ids.contains(&id)).then_some(id));
         }
     }
@@ -85,17 +85,16 @@ pub(super) fn queued(settings: &Settings, selection: &Selection) -> Result<Vec<M
     let mut ids = Vec::new();
     for id in settings.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
         // One that cannot be read can still be named.
-        let meant = settings
-            .spool
-            .open_message(&id)
-            .map_or(selection.means_unreadable(), |stored| is_meant(settings, selection, &stored));
+        let meant = selection
+            .read(&settings.spool, &id)
+            .map_or(selection.means_unreadable(), |envelope| is_meant(settings, selection, &envelope));
         ids.extend(meant.then_some(id));
     }
     Ok(ids)
 }
 
-fn is_meant(settings: &Settings, selection: &Selection, stored: &Stored) -> bool {
-    selection.matches(&stored.envelope, || account_for(settings, &stored.envelope), &settings.clock)
+fn is_meant(settings: &Settings, selection: &Selection, envelope: &Envelope) -> bool {
+    selection.matches(envelope, || account_for(settings, envelope), &settings.clock)
 }
 
 /// Changes one message that nobody works on. The caller holds the lock.

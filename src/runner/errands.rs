@@ -64,8 +64,8 @@ impl Engine {
         if !selection.looks_inside() {
             return selection.account.as_deref().is_none_or(|asked| account() == asked);
         }
-        let stored = self.settings.spool.open_message(id);
-        stored.is_ok_and(|stored| selection.matches(&stored.envelope, account, &self.settings.clock))
+        let envelope = selection.read(&self.settings.spool, id);
+        envelope.is_ok_and(|envelope| selection.matches(&envelope, account, &self.settings.clock))
     }
 
     pub(super) fn strike_off(&mut self, id: &MessageId) {

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
 use super::viewer::Viewer;
-use crate::spool::{Envelope, MessageId};
+use crate::spool::journal::Journal;
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 /// Which messages are meant: all members that are given must hold; none given means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,16 @@ impl Selection {
     #[must_use]
     pub fn means_unreadable(&self) -> bool {
         !self.ids.is_empty() && self.viewer == Viewer::Everything
+    }
+
+    /// The envelope to be matched: where it matters, with the recipients that the journal adds.
+    pub fn read(&self, spool: &Spool, id: &MessageId) -> Result<Envelope, SpoolError> {
+        let mut envelope = spool.open_message(id)?.envelope;
+        if self.recipient.is_some() {
+            let state = Journal::peek(spool, id, envelope.recipients.len())?;
+            envelope.join(&state);
+        }
+        Ok(envelope)
     }
 
     /// Whether the message is meant, and may be seen; `account` is asked only where it matters.
