@@ -1,9 +1,12 @@
 //! main.cf -> [`Draft`]: names, tables, limits and what is left out. Relays and logins are
 //! in `postfix_accounts`, TLS and mechanisms in `postfix_options`.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::maincf::{MainCf, elements};
 use super::{Given, ImportError, postfix_accounts, postfix_left, tables};
+use crate::config::units;
 use crate::mail::address::Address;
 
 /// main.cf's table parameters, and our keys.
@@ -50,8 +53,10 @@ pub(super) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
 }
 
 fn names(main: &MainCf<'_>, draft: &mut Draft) {
-    if let Some(name) = main.get("myhostname") {
-        draft.top.text("hostname", &name, "myhostname");
+    match main.get("myhostname") {
+        Some(name) if is_domain(&name) => draft.top.text("hostname", &name, "myhostname"),
+        Some(name) => draft.left_out(format!("myhostname = {name}"), "it is no domain name; set `hostname`"),
+        None => {}
     }
     append_dot(main, draft);
     if let Some(name) = main.get("smtp_helo_name").filter(|name| Some(name) != main.get("myhostname").as_ref()) {
@@ -61,10 +66,15 @@ fn names(main: &MainCf<'_>, draft: &mut Draft) {
         );
     }
     match origin(main) {
-        Some(Ok(origin)) => draft.top.text("origin", &origin, "myorigin"),
+        Some(Ok(origin)) if is_domain(&origin) => draft.top.text("origin", &origin, "myorigin"),
+        Some(Ok(origin)) => draft.left_out(format!("myorigin = {origin}"), "it is no domain name; set `origin`"),
         Some(Err(why)) => draft.left_out("myorigin", format!("{why}; set `origin`")),
         None => {}
     }
+}
+
+fn is_domain(name: &str) -> bool {
+    name.is_ascii() && !name.starts_with(['[', '.', '!']) && Address::new("x", name).is_ok()
 }
 
 /// `myorigin`, or what stands in the file that it names.
@@ -102,7 +112,14 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
     for (name, key) in
         [("masquerade_domains", "masquerade_domains"), ("masquerade_exceptions", "masquerade_exceptions")]
     {
-        let values: Vec<String> = main.list(name);
+        let (values, tables): (Vec<String>, Vec<String>) =
+            main.list(name).into_iter().partition(|value| !value.contains(['/', ':']));
+        for table in tables {
+            draft.left_out(
+                format!("{name} = {table}"),
+                format!("its names are not read from tables; list them in `{key}`"),
+            );
+        }
         if !values.is_empty() {
             draft.top.list(key, &values, name);
         }
@@ -152,6 +169,11 @@ fn limits(main: &MainCf<'_>, draft: &mut Draft) {
             Err(why) => draft.left_out(name, why),
         }
     }
+    let least = main.get("minimal_backoff_time").and_then(|text| units::duration(&time(&text, 's').ok()?).ok());
+    if !main.is_set("maximal_backoff_time") && least.is_some_and(|least| least > Duration::from_hours(1)) {
+        // Ours is an hour, and must not be shorter than the other.
+        draft.queue.text("retry_max", "4000s", "maximal_backoff_time's default");
+    }
     if !main.is_set("delay_warning_time") {
         draft.changed("delay_warning_time", "Postfix tells nobody of a delay; postrider does after `warn_after`");
     }
@@ -189,13 +211,12 @@ const FICTITIOUS: [&str; 11] =
 
 /// The machine's own names: those of Postfix, its host's names, and an origin that exists nowhere else.
 fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
-    let own = main.or_default("myhostname", hostname);
-    let origin = origin(main).and_then(Result::ok).unwrap_or_else(|| own.clone());
+    let own = main.get("myhostname").filter(|name| is_domain(name)).unwrap_or_else(|| hostname.to_owned());
+    let origin = origin(main).and_then(Result::ok).filter(|name| is_domain(name)).unwrap_or_else(|| own.clone());
     let short = own.split('.').next().unwrap_or_default().to_owned();
     let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
     let has = |names: &[String], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
-    let (mut names, others): (Vec<String>, Vec<String>) =
-        theirs.into_iter().partition(|name| Address::new("x", name).is_ok());
+    let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
     for other in others {
         draft.left_out(format!("mydestination = {other}"), "only names are taken; list them in `own_domains`");
     }

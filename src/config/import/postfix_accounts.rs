@@ -5,6 +5,7 @@ use super::maincf::{MainCf, elements};
 use super::postfix_options::{self, Options};
 use super::postfix_ways::{self, Way, host};
 use crate::config::Secret;
+use crate::mail::address::Address;
 
 /// Adds all accounts.
 pub(super) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
@@ -12,6 +13,10 @@ pub(super) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
     let options = postfix_options::read(main, draft);
     let mut groups: Vec<(Way, Vec<String>)> = Vec::new();
     for sender in ways.senders() {
+        if !is_sender(&sender) {
+            draft.left_out(format!("sender {sender}"), "it is neither user@domain nor @domain");
+            continue;
+        }
         let Some(way) = ways.of(&sender) else {
             draft.left_out(format!("sender {sender}"), "Postfix has no relay for it; add it to an account's `senders`");
             continue;
@@ -41,6 +46,13 @@ pub(super) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
         if is_default {
             draft.top.text("default_account", &name, by);
         }
+    }
+}
+
+fn is_sender(key: &str) -> bool {
+    match key.strip_prefix('@') {
+        Some(domain) => Address::new("x", domain).is_ok(),
+        None => Address::parse(key).is_ok(),
     }
 }
 

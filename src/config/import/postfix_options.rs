@@ -7,6 +7,7 @@ use super::draft::{Draft, Section};
 use super::maincf::{MainCf, elements};
 use super::postfix_ways::host;
 use super::{postfix_connection, postfix_login, tables};
+use crate::mail::address::Address;
 
 /// What holds for all accounts.
 pub(super) struct Options {
@@ -215,7 +216,7 @@ impl Options {
             }
         }
         if level == "fingerprint" && !has_match && !self.fingerprints.is_empty() {
-            keys.list("tls_fingerprint", &self.fingerprints, "smtp_tls_fingerprint_cert_match");
+            Self::matching(level, "smtp_tls_fingerprint_cert_match", &self.fingerprints, keys, draft);
         }
         let own = match level {
             "verify" => &self.matches[0],
@@ -244,7 +245,7 @@ impl Options {
             names.iter().partition(|name| keywords.contains(&name.as_str()));
         match (usual.as_slice(), literal.as_slice()) {
             (_, []) => {}
-            ([], [name]) if !name.starts_with('.') => keys.text("tls_name", name, what),
+            ([], [name]) if is_name(name) => keys.text("tls_name", name, what),
             _ => draft.left_out(format!("{what} = {}", names.join(" ")), "one name can be set, `tls_name`"),
         }
     }
@@ -259,4 +260,9 @@ struct Tls<'t> {
     /// The parameter that says so.
     by: &'t str,
     implicit: bool,
+}
+
+/// Whether it is the one name that a certificate can have.
+fn is_name(name: &str) -> bool {
+    !name.starts_with(['.', '[']) && Address::new("x", name).is_ok()
 }

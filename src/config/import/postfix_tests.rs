@@ -260,6 +260,17 @@ fn what_cannot_be_carried_over_is_named_with_its_reason() {
         ("smtp_tls_fingerprint_cert_match = 3D:95", "smtp_tls_fingerprint_cert_match: they are of md5"),
         ("smtp_tls_security_level = dane", "smtp_tls_security_level = dane: it is not known here"),
         ("smtp_tls_secure_cert_match = nexthop, dot-nexthop, x.example", "one name can be set"),
+        ("smtp_tls_secure_cert_match = *.isp.example", "smtp_tls_secure_cert_match = *.isp.example: one name"),
+        (
+            "compatibility_level = 3.6\nsmtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_cert_match = 3D:95",
+            "smtp_tls_fingerprint_cert_match: it is not of SHA-256",
+        ),
+        ("myhostname = 1", "myhostname = 1: it is no domain name"),
+        ("myorigin = [x]", "myorigin = [x]: it is no domain name"),
+        ("masquerade_domains = hash:/etc/postfix/x, isp.example", "masquerade_domains = hash:/etc/postfix/x: "),
+        ("minimal_backoff_time = 4000s", "delay_warning_time"),
+        ("mydestination = hash:/x, $myhostname", "mydestination = hash:/x: only names"),
+        ("sender_dependent_relayhost_maps = inline:{ a@=[x.example] }", "sender a@: it is neither"),
         ("smtp_tls_chain_files = /a.pem, /b.pem", "smtp_tls_chain_files = /b.pem"),
         ("smtp_bind_address = 0.0.0.0", "smtp_bind_address: it means any address"),
         (
