@@ -29,7 +29,7 @@ pub use fault::{ConfigError, Fault};
 pub use limits::{Limits, Reserve};
 pub use rewriting::{Propagates, Rewriting};
 pub use secret::{Password, Secret};
-pub use table::{ArrivalTables, Dialect, Hit, Span, TableFault, TableSet, TableSource, included};
+pub use table::{ArrivalTables, Dialect, Hit, KeptTables, Span, TableFault, TableSet, TableSource, included};
 
 /// How a message leaves once it is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,6 +53,14 @@ pub struct Rewriting {
     pub propagate_extensions: Vec<Propagates>,
 }
 
+impl Rewriting {
+    /// All tables that it names.
+    pub fn tables(&self) -> impl Iterator<Item = &TableSource> {
+        let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases, .. } = self;
+        [canonical, sender_canonical, recipient_canonical, virtuals, aliases].into_iter().flatten()
+    }
+}
+
 impl Default for Rewriting {
     fn default() -> Self {
         Self {

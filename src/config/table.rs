@@ -6,6 +6,7 @@ mod arrival;
 mod content;
 mod file;
 mod include;
+mod kept;
 mod pattern;
 mod posix;
 mod text;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use self::arrival::ArrivalTables;
 pub use self::include::included;
+pub use self::kept::KeptTables;
 pub use self::pattern::Dialect;
 pub(super) use self::text::rows_of_text;
 

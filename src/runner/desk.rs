@@ -27,7 +27,7 @@ use super::watch::Told;
 use crate::config::caller::Caller;
 use crate::config::{Reserve, clock};
 use crate::spool::{MessageId, SpoolError, history};
-use crate::submit::admit::Entry;
+use crate::submit::entry::Entry;
 
 /// Octets of one question.
 const MAX_QUESTION: u64 = 64 << 10;
@@ -250,6 +250,7 @@ impl Visitor<'_> {
             spool: &settings.spool,
             caller: &caller,
             now: &now,
+            tables: settings.arriving(),
             reserve: Reserve::NONE,
         };
         match verification::verify(&place, question) {

@@ -22,8 +22,9 @@ use rustix::net::{RecvFlags, recv};
 use crate::config::caller::Caller;
 use crate::config::{Limits, Reserve, clock, places};
 use crate::spool::MessageId;
-use crate::submit::admit::{self, AdmitError, Entry, Naming};
+use crate::submit::admit::{self, AdmitError, Naming};
 use crate::submit::complete::EnvelopeError;
+use crate::submit::entry::Entry;
 use crate::submit::frame::{Bounds, WIDEST};
 use crate::submit::head::HeadError;
 use crate::submit::submission::{self, NotRead, Submission};
@@ -198,7 +199,8 @@ impl Visit<'_> {
         self.front.hold_until_answered(&naming.id);
         self.held_back.set(Some(naming.id.clone()));
         let reserve = if self.uid == 0 { Reserve::NONE } else { settings.config.limits.root_reserve };
-        let entry = Entry { config: &settings.config, spool: &settings.spool, caller: &caller, now: &now, reserve };
+        let (config, spool, tables) = (&settings.config, &settings.spool, settings.arriving());
+        let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve };
         match admit::admit_as(&mut submission.collected, naming, &entry) {
             Ok(id) => Answer::Stored(id),
             // A table that does not answer costs nobody a mail.

@@ -105,7 +105,7 @@ enum Taken {
 
 fn take(front: &Front, place: Place, name: &str) -> Taken {
     let Ok(settings) = front.settings() else { return Taken::No };
-    let picked = pickup::pick_up(place, name, &settings.config, &settings.spool, front);
+    let picked = pickup::pick_up(place, name, (&settings.config, settings.arriving()), &settings.spool, front);
     front.let_picked_up_go();
     let why = match picked {
         Ok(Picked::Up(_) | Picked::Known | Picked::Nothing) => return Taken::Yes,

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, RwLockReadGuard};
 use std::time::SystemTime;
 
 use super::allowance::Allowance;
@@ -13,8 +13,9 @@ use super::safe::Safety;
 use super::settlers::Settlers;
 use super::tempo::Tempo;
 use super::watch::Watchers;
-use crate::config::{Config, ConfigError, TableSet, TableSource, locate};
+use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
 use crate::spool::{MessageId, Spool, SpoolError, history};
+use crate::submit::entry::Tables;
 
 /// One generation of settings.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub struct Settings {
     pub allowance: Arc<Allowance>,
     /// Messages that a crash left in the queue after their record was written.
     recorded: OnceLock<HashSet<MessageId>>,
-    generic: RwLock<TableSet>,
+    tables: KeptTables,
     read: Option<Edition>,
 }
 
@@ -53,12 +54,12 @@ impl Settings {
     /// Loads the tables that the config names.
     #[must_use]
     pub fn new(config: Config, spool: Spool, watchers: Arc<Watchers>) -> Self {
-        let generic = RwLock::new(TableSet::load("generic", &config.generic));
+        let tables = KeptTables::load(&config);
         let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
         let read = edition(&config.path);
         let (settlers, tempo, allowance) = (Arc::default(), Arc::default(), Arc::default());
         let recorded = OnceLock::new();
-        Self { config, spool, watchers, clock, safety, settlers, tempo, allowance, recorded, generic, read }
+        Self { config, spool, watchers, clock, safety, settlers, tempo, allowance, recorded, tables, read }
     }
 
     /// The next generation, from the same file; all but config and tables stays.
@@ -66,7 +67,7 @@ impl Settings {
         let read = edition(&self.config.path);
         let config = locate::load(Some(&self.config.path))?;
         Ok(Self {
-            generic: RwLock::new(TableSet::load("generic", &config.generic)),
+            tables: KeptTables::load(&config),
             config,
             spool: self.spool.clone(),
             watchers: Arc::clone(&self.watchers),
@@ -102,17 +103,23 @@ impl Settings {
     pub fn files(&self) -> Vec<PathBuf> {
         let config = &self.config;
         let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
-        let tables = config.generic.iter().filter_map(TableSource::path);
+        let tables = config.generic.iter().chain(config.rewriting.tables()).filter_map(TableSource::path);
         secrets.chain(tables).map(PathBuf::from).chain([config.path.clone()]).collect()
     }
 
     /// The generic tables.
     pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
-        self.generic.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.tables.generic()
     }
 
-    /// Looks again at table files that changed.
+    /// Looks again at table files of the way out that changed.
     pub fn refresh(&self) {
-        self.generic.write().unwrap_or_else(std::sync::PoisonError::into_inner).refresh();
+        self.tables.refresh_generic();
+    }
+
+    /// The tables for a message that comes in now.
+    pub fn arriving(&self) -> Tables<'_> {
+        self.tables.renew(&self.config.rewriting);
+        Tables::Kept(&self.tables)
     }
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ArrivalTables, Config, TableSet};
+use crate::config::Config;
 use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
 use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
@@ -12,9 +12,10 @@ use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::arrival::Arrival;
 use crate::rules::route;
 use crate::spool::{Envelope, MessageId};
-use crate::submit::admit::{AdmitError, Entry};
+use crate::submit::admit::AdmitError;
 use crate::submit::collect::Sender;
 use crate::submit::complete::Occasion;
+use crate::submit::entry::Entry;
 use crate::submit::{mail_back, recipients};
 
 /// What is asked.
@@ -74,9 +75,8 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
     let Entry { config, spool, caller, now, .. } = *place;
     let asked = asked(place, question)?;
     let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NobodyToTell) };
-    let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..asked.recipients.len()).collect();
-    let plan = plan::plan(config, &tables, &asked, &all)?;
+    let plan = place.tables.leaving(config, |tables| plan::plan(config, tables, &asked, &all))?;
     if !route::may_use(plan.account, caller) {
         let account = plan.account.name.clone();
         return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
@@ -92,12 +92,13 @@ fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> 
     let Entry { config, caller, now, .. } = *place;
     let given: Vec<_> = question.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
     let blank = mail_back::blank(caller, now)?;
-    let tables = ArrivalTables::load(&config.rewriting);
-    let arrival = Arrival { config, tables: &tables, include: crate::config::included };
-    let occasion = Occasion { config, caller, now, id: &blank.id, arrival };
-    let sender = occasion.sender(&question.sender).map_err(AdmitError::from)?;
-    let recipients = occasion.recipients(&given).map_err(AdmitError::from)?;
-    Ok(Envelope { sender, recipients, envid: question.envid.clone(), ..blank })
+    place.tables.arriving(config, |tables| {
+        let arrival = Arrival { config, tables, include: crate::config::included };
+        let occasion = Occasion { config, caller, now, id: &blank.id, arrival };
+        let sender = occasion.sender(&question.sender).map_err(AdmitError::from)?;
+        let recipients = occasion.recipients(&given).map_err(AdmitError::from)?;
+        Ok(Envelope { sender, recipients, envid: question.envid.clone(), ..blank })
+    })
 }
 
 fn content(

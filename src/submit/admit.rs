@@ -9,9 +9,10 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::collect::{Collected, Origin, Sender};
 use super::complete::{EnvelopeError, Occasion};
+use super::entry::{Entry, Tables};
 use super::head::Body;
 use crate::config::caller::Caller;
-use crate::config::{self, ArrivalTables, Config, Queue, Reserve, TableSet};
+use crate::config::{self, ArrivalTables, Config, Queue, Reserve};
 use crate::mail::address::ReversePath;
 use crate::mail::header::MAX_STORED;
 use crate::rules::arrival::Arrival;
@@ -94,22 +95,7 @@ pub fn admit<R: Read>(
     now: &Zoned,
 ) -> Result<MessageId, AdmitError> {
     let naming = Naming::by_chance(now)?;
-    admit_as(collected, naming, &Entry { config, spool, caller, now, reserve: Reserve::NONE })
-}
-
-/// Where and for whom a submission comes in.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry<'a> {
-    /// Names, tables, limits.
-    pub config: &'a Config,
-    /// Where it is stored.
-    pub spool: &'a Spool,
-    /// Who submits.
-    pub caller: &'a Caller,
-    /// When.
-    pub now: &'a Zoned,
-    /// Of the disk, what is not this caller's.
-    pub reserve: Reserve,
+    admit_as(collected, naming, &Entry { config, spool, caller, now, tables: Tables::Fresh, reserve: Reserve::NONE })
 }
 
 /// What a message is called.
@@ -145,22 +131,38 @@ pub fn admit_unasked<R: Read>(
     naming: Naming,
     entry: &Entry<'_>,
 ) -> Result<MessageId, AdmitError> {
-    store(collected, naming, entry, |_, _, _| Ok(()))
+    store(collected, naming, entry, |_, _| Ok(()))
 }
 
 fn store<R: Read>(
     collected: &mut Collected<R>,
     naming: Naming,
     entry: &Entry<'_>,
-    may_send: impl Fn(&Config, &Caller, &ReversePath) -> Result<(), AdmitError>,
+    may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
 ) -> Result<MessageId, AdmitError> {
-    let Entry { config, spool, caller, now, reserve } = *entry;
+    let Entry { config, spool, tables, reserve, .. } = *entry;
+    // The tables are free again before the body is read, from whoever takes his time.
+    let (envelope, header) = tables.arriving(config, |tables| complete(collected, naming, entry, tables, may_send))?;
+    let mut store = Store::begin(spool, envelope, Room { reserve, ..Room::of(&config.queue) })?;
+    store.write_stamped(&header)?;
+    write_body(&mut collected.body, |bytes| store.write(bytes))?;
+    store.commit()
+}
+
+/// Envelope and header of the message.
+fn complete<R: Read>(
+    collected: &Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+    tables: &ArrivalTables,
+    may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
+) -> Result<(Envelope, Vec<u8>), AdmitError> {
+    let Entry { config, caller, now, .. } = *entry;
     let Naming { id, token } = naming;
-    let tables = ArrivalTables::load(&config.rewriting);
-    let arrival = Arrival { config, tables: &tables, include: config::included };
+    let arrival = Arrival { config, tables, include: config::included };
     let occasion = Occasion { config, caller, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
-    may_send(config, caller, &sender)?;
+    may_send(entry, &sender)?;
     let mut recipients = occasion.recipients(&collected.recipients)?;
     for recipient in &mut recipients {
         let asked = collected.dsn.about(&recipient.given);
@@ -183,19 +185,17 @@ fn store<R: Read>(
         envid: collected.dsn.envid.clone(),
         ..Envelope::mail(id, now.timestamp(), sender, recipients)
     };
-    let mut store = Store::begin(spool, envelope, Room { reserve, ..Room::of(&config.queue) })?;
-    store.write_stamped(&header)?;
-    write_body(&mut collected.body, |bytes| store.write(bytes))?;
-    store.commit()
+    Ok((envelope, header))
 }
 
-/// Refuses a caller whom the sender's account is not for. Tables are read only where an account asks who comes.
-fn may_send(config: &Config, caller: &Caller, sender: &ReversePath) -> Result<(), AdmitError> {
+/// Refuses a caller whom the sender's account is not for. Tables are asked only where an account asks who comes.
+fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
+    let Entry { config, caller, .. } = *entry;
     if config.accounts.iter().all(|account| account.users.is_none()) {
         return Ok(());
     }
-    let tables = TableSet::load("generic", &config.generic);
-    let account = route::account_of(config, &tables, sender).map_err(EnvelopeError::Table)?;
+    let account = entry.tables.leaving(config, |tables| route::account_of(config, tables, sender));
+    let account = account.map_err(EnvelopeError::Table)?;
     match account.filter(|account| !route::may_use(account, caller)) {
         None => Ok(()),
         Some(account) => Err(AdmitError::NotAllowed {
@@ -379,6 +379,7 @@ mod tests {
             spool: &spool,
             caller: &caller(),
             now: &now,
+            tables: Tables::Fresh,
             reserve: Reserve::NONE,
         };
         let id = MessageId::new(1_795_000_000_000_000, 0xFFF);

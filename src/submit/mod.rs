@@ -5,6 +5,7 @@ pub mod admit;
 pub mod collect;
 pub mod complete;
 pub mod dialogue;
+pub mod entry;
 pub mod frame;
 pub mod hand_in;
 pub mod hand_over;

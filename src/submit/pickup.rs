@@ -6,8 +6,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::tz::TimeZone;
 
-use super::admit::{self, AdmitError, Entry, Naming};
+use super::admit::{self, AdmitError, Naming};
 use super::complete::EnvelopeError;
+use super::entry::{Entry, Tables};
 use super::frame::WIDEST;
 use super::mail_back::{self, Failed};
 use super::submission::{NotRead, Submission};
@@ -62,7 +63,7 @@ pub trait Runner {
 pub fn pick_up(
     place: Place,
     name: &str,
-    config: &Config,
+    (config, tables): (&Config, Tables<'_>),
     spool: &Spool,
     runner: &dyn Runner,
 ) -> Result<Picked, SpoolError> {
@@ -104,7 +105,7 @@ pub fn pick_up(
     let caller = Caller::of(waiting.uid);
     let now = waiting.arrived.to_zoned(TimeZone::system());
     // Its octets are on the disk already, and leave it once they are delivered.
-    let entry = Entry { config, spool, caller: &caller, now: &now, reserve: Reserve::NONE };
+    let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve: Reserve::NONE };
     let picked = match admit::admit_unasked(&mut submission.collected, naming, &entry) {
         Ok(id) => Picked::Up(id),
         Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),

@@ -223,3 +223,28 @@ fn a_user_at_his_limits_costs_the_others_nothing() {
     let _ = stalled.kill();
     let _ = stalled.wait();
 }
+
+#[test]
+fn a_runner_takes_its_tables_of_arrival_from_memory_and_sees_when_they_change() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let (config, aliases) = (machine.path(CONFIG), machine.path("/etc/postrider/aliases"));
+    fs::write(&config, format!("aliases = [\"aliases\"]\n{}", fs::read_to_string(&config).unwrap())).unwrap();
+    fs::write(&aliases, "team: first@away.example\n").unwrap();
+    let _runner = Runner::start(&machine);
+    let to = |whom: &str| isp.mails().iter().filter(|mail| mail.to == [whom]).count();
+    machine.sh("his", "sendmail team", MAIL).good();
+    wait_for("the first one's mail", || to("first@away.example") == 1);
+    // Whoever changed it finds it changed with the next mail, by both ways in.
+    fs::write(&aliases, "team: second@away.example\n").unwrap();
+    machine.sh("his", "sendmail team", MAIL).good();
+    wait_for("the second one's mail", || to("second@away.example") == 1);
+    fs::write(&aliases, "team: third@away.example\n").unwrap();
+    let dropped = crate::installed::frame(br#"{"v":1,"token":"T","sender":null,"recipients":[{"bare":"team"}]}"#, MAIL);
+    machine.drop_as("her", &dropped).good();
+    wait_for("the third one's mail", || to("third@away.example") == 1);
+    assert_eq!(isp.received(), 3);
+}

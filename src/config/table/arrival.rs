@@ -1,5 +1,7 @@
 //! The tables of admission, loaded together.
 
+use std::time::Duration;
+
 use super::{TableFault, TableSet};
 use crate::config::Rewriting;
 
@@ -29,6 +31,20 @@ impl ArrivalTables {
             virtuals: TableSet::load("virtual", &rewriting.virtuals),
             aliases: TableSet::load("aliases", &rewriting.aliases),
         }
+    }
+
+    /// Looks again at files that changed.
+    pub fn refresh(&mut self) {
+        let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = self;
+        [sender_canonical, recipient_canonical, canonical, virtuals, aliases].into_iter().for_each(TableSet::refresh);
+    }
+
+    /// How long after now a file that is being written may be read; `None`: none is.
+    #[must_use]
+    pub fn settles_in(&self) -> Option<Duration> {
+        let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = self;
+        let all = [sender_canonical, recipient_canonical, canonical, virtuals, aliases];
+        all.into_iter().filter_map(TableSet::settles_in).max()
     }
 
     /// Every fault in them, for `check`.
