@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
@@ -69,14 +70,37 @@ impl Container {
 
     /// Boots, and waits until it is up.
     pub fn boot(&mut self) {
+        self.start(&["--boot"]);
+        wait_for("the machine to be up", || {
+            let state = self.run("systemctl is-system-running");
+            let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
+            ["running", "degraded"].contains(&state.as_str()).then_some(())
+        });
+    }
+
+    /// Starts it without systemd, as a machine in the runlevel that others boot into.
+    pub fn start_without_systemd(&mut self) {
+        fs::remove_file(self.path("/sbin/runlevel")).unwrap();
+        self.write("/sbin/runlevel", "#!/bin/sh\necho N 2\n");
+        fs::set_permissions(self.path("/sbin/runlevel"), fs::Permissions::from_mode(0o755)).unwrap();
+        self.start(&["--as-pid2", "sleep", "infinity"]);
+        wait_for("its first program", || self.run("pgrep -x sleep").status.success().then_some(()));
+    }
+
+    /// `how` ends with the program, if there is one to name.
+    fn start(&mut self, how: &[&str]) {
+        let (mode, program) = how.split_at(1);
         let console = fs::File::create(self.folder.path().join("console")).unwrap();
         let nspawn = Command::new("setpriv")
             .args(["--pdeathsig", "KILL", "systemd-nspawn"])
-            .args(["--register=no", "--keep-unit", "--boot", "--console=pipe", "--quiet", "--machine=homebox"])
+            .args(["--register=no", "--keep-unit", "--console=pipe", "--quiet"])
             .args(["--hostname=homebox", "--resolv-conf=off", "--timezone=off"])
+            .arg(format!("--machine=homebox{}", self.network.id()))
+            .args(mode)
             .arg(format!("--network-namespace-path=/proc/{}/ns/net", self.network.id()))
             .arg("--directory")
             .arg(self.path("/"))
+            .args(program)
             .stdin(Stdio::null())
             .stdout(console.try_clone().unwrap())
             .stderr(console)
@@ -86,11 +110,6 @@ impl Container {
         let children = format!("/proc/{id}/task/{id}/children");
         let init = wait_for("its first process", || fs::read_to_string(&children).ok()?.trim().parse().ok());
         self.running = Some(Running { nspawn, init });
-        wait_for("the machine to be up", || {
-            let state = self.run("systemctl is-system-running");
-            let state = String::from_utf8_lossy(&state.stdout).trim().to_owned();
-            ["running", "degraded"].contains(&state.as_str()).then_some(())
-        });
     }
 
     /// Shuts down as its owner would.

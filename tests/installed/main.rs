@@ -10,6 +10,7 @@
 )]
 
 mod container;
+mod others;
 #[path = "../end_to_end/provider/mod.rs"]
 mod provider;
 mod story;
