@@ -143,7 +143,7 @@ fn mailq_gives_the_accounts_trouble_as_reason_for_all_its_mail_and_the_alarm_goe
     }
     let said = world.run_once().stderr;
     assert_eq!(isp.logins().len(), 1);
-    assert_eq!(world.mailq().matches("535").count(), 3, "{}", world.mailq());
+    assert_eq!(world.mailq().matches("535 5.7.8").count(), 3, "{}", world.mailq());
     assert!(said.contains("needs its owner"), "{said}");
     wait_for("the alarm", || {
         world.run_once();
@@ -169,7 +169,7 @@ fn a_running_runner_takes_a_mended_config_by_itself() {
     let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
     let _runner = world.runner().ready(&world);
     world.send_to(&["bob@away.example"]).code(0);
-    wait_for("the refusal", || world.mailq().contains("535"));
+    wait_for("the refusal", || world.mailq().contains("535 5.7.8"));
     let _world = world.account_keys("isp", &[("password", json!(isp.credential().1))]);
     wait_for("the mail", || isp.received() == 1);
 }
@@ -180,7 +180,7 @@ fn a_running_runner_takes_what_is_mended_by_a_chmod_alone() {
     let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
     let runner = world.runner().ready(&world);
     world.send_to(&["bob@away.example"]).code(0);
-    wait_for("the refusal", || world.mailq().contains("535"));
+    wait_for("the refusal", || world.mailq().contains("535 5.7.8"));
     let config = world.path("config.toml");
     let text = std::fs::read_to_string(&config).unwrap().replace("wrong horse", isp.credential().1);
     // Nobody uses a config that others can write to.
@@ -197,7 +197,7 @@ fn a_running_runner_follows_the_config_to_another_password_file() {
     let world = World::at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
     let _runner = world.runner().ready(&world);
     world.send_to(&["bob@away.example"]).code(0);
-    wait_for("the refusal", || world.mailq().contains("535"));
+    wait_for("the refusal", || world.mailq().contains("535 5.7.8"));
     std::fs::create_dir(world.path("secrets")).unwrap();
     world.file("secrets/isp", "still wrong\n", 0o600);
     let world = world.account_keys("isp", &[("password", json!({ "file": "secrets/isp" }))]);
