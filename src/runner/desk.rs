@@ -159,6 +159,11 @@ impl Read for Prompt {
     }
 }
 
+/// Answers nothing, and says why.
+pub(super) fn refuse(mut stream: UnixStream, reason: String) -> io::Result<()> {
+    say(&mut stream, &no(TEMPORARY, reason))
+}
+
 /// One who asks.
 struct Visitor<'a> {
     front: &'a Front,

@@ -121,8 +121,12 @@ impl Visit<'_> {
     fn serve(&self, stream: UnixStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        if self.asks(&stream)? {
-            return desk::answer(self.front, self.uid, stream);
+        if asks(&stream)? {
+            // Counted, so that nobody asks without end.
+            return match self.front.guests.count_question(self.uid, self.front.limits().per_minute) {
+                Ok(()) => desk::answer(self.front, self.uid, stream),
+                Err(refusal) => desk::refuse(stream, refusal.said_to(self.uid)),
+            };
         }
         let mut writer = stream.try_clone()?;
         let answer = self.take_in(stream);
@@ -135,13 +139,6 @@ impl Visit<'_> {
             self.front.let_go(&id);
         }
         answered
-    }
-
-    /// A question is a line of JSON; no frame begins like one. They are counted, so that nobody asks without end.
-    fn asks(&self, stream: &UnixStream) -> io::Result<bool> {
-        let mut first = [0];
-        rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
-        Ok(first == *b"{" && self.front.guests.count_question(self.uid, self.front.limits().per_minute).is_ok())
     }
 
     fn take_in(&self, stream: UnixStream) -> Answer {
@@ -227,6 +224,13 @@ impl Visit<'_> {
             Err(why) => Answer::later(format!("cannot store the message: {why}; it is not sent, try again later")),
         }
     }
+}
+
+/// A question is a line of JSON; no frame begins like one.
+fn asks(stream: &UnixStream) -> io::Result<bool> {
+    let mut first = [0];
+    rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
+    Ok(first == *b"{")
 }
 
 /// A stream whose octets count as being handed in by its uid.

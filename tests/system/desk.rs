@@ -232,3 +232,19 @@ fn verification_is_reported_by_mail_to_whoever_may_not_read_the_config() {
     assert_eq!((nobody.code, nobody.said.lines().count()), (Some(64), 1), "{nobody:?}");
     assert_eq!(isp.received(), 1);
 }
+
+#[test]
+fn who_asks_without_end_is_told_to_wait() {
+    if !can_run() {
+        return;
+    }
+    let machine = machine(&Provider::start(), "[limits]\nper_minute = 3");
+    let _runner = Runner::start(&machine);
+    for _ in 0..3 {
+        machine.sh("her", "mailq", b"").good();
+    }
+    let told = machine.sh("her", "mailq", b"");
+    assert_eq!((told.code, told.said.lines().count()), (Some(75), 1), "{told:?}");
+    assert!(told.said.contains("minute"), "{told:?}");
+    machine.sh("root", "mailq", b"").good();
+}
