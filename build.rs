@@ -1,5 +1,5 @@
 //! Links the compiler's unwinder into the programs. As a shared library, `libgcc_s` is looked for, mapped and
-//! relocated at each start, which is a tenth of what a `sendmail` call takes; the standard library names it
+//! relocated at each start, which is some 3 % of what a `sendmail` call takes; the standard library names it
 //! itself, so that `-static-libgcc` does not reach it, but a linker script of its name, found first, does.
 
 use std::path::{Path, PathBuf};

@@ -59,7 +59,7 @@ impl Refusal {
             }
             Self::PerMinute(most) => {
                 format!(
-                    "{login} has handed in the {most} messages that per_minute in [limits] allows; try again in a minute"
+                    "{login} has handed in, or asked, as often as per_minute in [limits] allows ({most}); try again in a minute"
                 )
             }
             Self::Waiting(load, most) => {

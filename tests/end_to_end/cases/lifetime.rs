@@ -29,12 +29,20 @@ fn mail_that_is_deferred_for_all_its_lifetime_bounces_but_not_before_five_answer
     assert_eq!((world.queued().len(), world.spool("failed").len()), (0, 0));
 }
 
+/// Something has waited for a second at least.
+fn wait_for_age(world: &World) {
+    wait_for("a message of a second's age", || {
+        let told = world.postrider(&["status"]).stdout;
+        told.contains("oldest=") && !told.contains("oldest=0s")
+    });
+}
+
 #[test]
 fn what_was_never_answered_does_not_expire_however_old_it_is() {
     let isp = Provider::setup().rule(crate::provider::greeting().close()).start();
     let world = World::at_home(&isp).queue_set("lifetime", "1s").queue_set("warn_after", "5d");
     world.send_to(&["bob@away.example"]).code(0);
-    std::thread::sleep(std::time::Duration::from_millis(1200));
+    wait_for_age(&world);
     for _ in 0..8 {
         world.flush();
     }
@@ -55,7 +63,8 @@ fn a_runner_that_is_stopped_in_the_middle_of_everything_goes_on_where_it_was() {
     wait_for("the first mail", || isp.received() >= 1);
     runner.signal(Signal::STOP);
     world.send_to(&["late@away.example"]).code(0);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    // What was deferred is due, and nobody looks.
+    wait_for_age(&world);
     runner.signal(Signal::CONT);
     wait_for("all of it", || isp.received() == 5 && world.queued().is_empty());
 }
