@@ -186,7 +186,9 @@ impl Engine {
         }
         let kept = SignedDuration::try_from(settings.config.queue.history).unwrap_or(SignedDuration::MAX);
         let before = settings.clock.earliest().saturating_sub(kept);
-        if let Err(error) = before.map_or(Ok(()), |before| history::prune(&settings.spool, before)) {
+        // Who has left by his record alone must be gone when that goes.
+        let prune = |before| settings.spool.sync_queue().and_then(|()| history::prune(&settings.spool, before));
+        if let Err(error) = before.map_or(Ok(()), prune) {
             events::warning(error);
         }
         match settings.spool.age_out(FAILED_KEPT, |stamp| settings.clock.age(stamp)) {

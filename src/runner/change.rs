@@ -129,7 +129,7 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
             Ok(changed)
         }
         (Change::Delete, _) => {
-            history::append(&settings.spool, &settle::deleted(&stored, journal.state(), now))?;
+            history::append(&settings.spool, &[settle::deleted(&stored, journal.state(), now)])?;
             journal.append(now, &[Line::Done])?;
             settings.spool.remove(id)?;
             events::deleted(id);
@@ -146,7 +146,7 @@ fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Resul
         Change::Delete => {
             let state = Journal::peek_failed(&settings.spool, id, stored.envelope.recipients.len())?;
             stored.envelope.join(&state);
-            history::append(&settings.spool, &settle::deleted(&stored, &state, now))?;
+            history::append(&settings.spool, &[settle::deleted(&stored, &state, now)])?;
             settings.spool.remove_failed(id)?;
             events::deleted(id);
             Ok(Changed::Yes)

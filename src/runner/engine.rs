@@ -138,6 +138,9 @@ impl Engine {
         if let Err(error) = self.settings.spool.sweep(&self.lock) {
             events::warning(format_args!("{error}; what earlier runners left behind stays for now"));
         }
+        if let Err(error) = self.settings.recorded.see_off(&self.settings.spool) {
+            events::warning(format_args!("{error}; what has left already is looked for again with each message"));
+        }
         self.settings.safety.keep_reserve();
         let left = self.front_for_what_is_left()?;
         self.rescan()?;

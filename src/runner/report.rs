@@ -16,7 +16,7 @@ use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
 use crate::deliver::{digest, letter};
 use crate::events;
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{Status, Teller};
+use crate::mail::outcome::{Outcome, Status, Teller};
 use crate::spool::journal::{Journal, Line, State};
 use crate::spool::store::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, Recipient, SpoolError};
@@ -134,10 +134,9 @@ pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option
 /// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
 /// does not; once, when nothing waits any more.
 pub fn tell_success(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
-    let outcomes = &desk.journal.state().outcomes;
-    let is_ours =
-        |i: &usize| outcomes[*i].as_ref().is_some_and(|o| o.status == Status::Delivered && o.teller == Teller::Us);
-    let taken: Vec<usize> = (0..outcomes.len()).filter(is_ours).filter(|i| asks_for(desk, *i, "success")).collect();
+    let (envelope, outcomes) = (&desk.stored.envelope, &desk.journal.state().outcomes);
+    let is_owed = |i: &usize| outcomes[*i].as_ref().is_some_and(|outcome| owes_success(envelope, *i, outcome));
+    let taken: Vec<usize> = (0..outcomes.len()).filter(is_owed).collect();
     let id = report_id(&desk.stored.envelope.id, 0, Report::Relayed);
     if taken.is_empty() || desk.journal.state().returned.contains(&id) {
         return Ok(());
@@ -152,6 +151,12 @@ pub fn tell_success(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result
         Stored::Nobody(_) => {}
     }
     Ok(())
+}
+
+/// Whether its sender wants to be told that the relay took it for this recipient, and the relay itself does not tell.
+#[must_use]
+pub fn owes_success(envelope: &Envelope, recipient: usize, outcome: &Outcome) -> bool {
+    outcome.status == Status::Delivered && outcome.teller == Teller::Us && asks_for(envelope, recipient, "success")
 }
 
 /// Whether a report was stored.
@@ -185,11 +190,11 @@ fn is_refused(outcome: Option<&crate::mail::outcome::Outcome>) -> bool {
 /// RFC 3461 NOTIFY: without it, failures and delays are told.
 fn wants(desk: &Desk<'_>, recipient: usize, what: &str) -> bool {
     let is_told_anyway = desk.stored.envelope.recipients.get(recipient).is_none_or(|r| r.notify.is_none());
-    is_told_anyway || asks_for(desk, recipient, what)
+    is_told_anyway || asks_for(&desk.stored.envelope, recipient, what)
 }
 
-fn asks_for(desk: &Desk<'_>, recipient: usize, what: &str) -> bool {
-    let notify = desk.stored.envelope.recipients.get(recipient).and_then(|r| r.notify.as_deref());
+fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
+    let notify = envelope.recipients.get(recipient).and_then(|r| r.notify.as_deref());
     notify.is_some_and(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
 }
 

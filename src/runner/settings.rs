@@ -1,20 +1,21 @@
 //! What a runner works with: config, loaded tables, spool, watchers, clock. Shared by its
 //! threads; replaced as a whole when the config is read again.
 
-use std::collections::HashSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, RwLockReadGuard};
+use std::sync::{Arc, RwLockReadGuard};
 use std::time::SystemTime;
 
 use super::allowance::Allowance;
 use super::clock::Clock;
+use super::departures::Departures;
+use super::recorded::Recorded;
 use super::safe::Safety;
 use super::settlers::Settlers;
 use super::tempo::Tempo;
 use super::watch::Watchers;
 use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
-use crate::spool::{MessageId, Spool, SpoolError, history};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::submit::entry::Tables;
 
 /// One generation of settings.
@@ -32,12 +33,14 @@ pub struct Settings {
     pub safety: Arc<Safety>,
     /// Who writes down what sessions learnt.
     pub settlers: Arc<Settlers>,
+    /// Finished messages on their way out.
+    pub departures: Arc<Departures>,
     /// Messages begun lately, by account.
     pub tempo: Arc<Tempo>,
     /// Reports sent lately, by whom they went to.
     pub allowance: Arc<Allowance>,
-    /// Messages that a crash left in the queue after their record was written.
-    recorded: OnceLock<HashSet<MessageId>>,
+    /// Messages that are in the queue still after their record was written.
+    pub recorded: Arc<Recorded>,
     tables: KeptTables,
     read: Option<Edition>,
 }
@@ -57,9 +60,20 @@ impl Settings {
         let tables = KeptTables::load(&config);
         let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
         let read = edition(&config.path);
-        let (settlers, tempo, allowance) = (Arc::default(), Arc::default(), Arc::default());
-        let recorded = OnceLock::new();
-        Self { config, spool, watchers, clock, safety, settlers, tempo, allowance, recorded, tables, read }
+        Self {
+            config,
+            spool,
+            watchers,
+            clock,
+            safety,
+            settlers: Arc::default(),
+            departures: Arc::default(),
+            tempo: Arc::default(),
+            allowance: Arc::default(),
+            recorded: Arc::default(),
+            tables,
+            read,
+        }
     }
 
     /// The next generation, from the same file; all but config and tables stays.
@@ -74,22 +88,23 @@ impl Settings {
             clock: Arc::clone(&self.clock),
             safety: Arc::clone(&self.safety),
             settlers: Arc::clone(&self.settlers),
+            departures: Arc::clone(&self.departures),
             tempo: Arc::clone(&self.tempo),
             allowance: Arc::clone(&self.allowance),
-            recorded: self.recorded.clone(),
+            recorded: Arc::clone(&self.recorded),
             read,
         })
     }
 
-    /// Whether history has this message that is still in the queue, with nothing left to be tried; looked up for all such
-    /// messages at once, the first time that one is found.
+    /// Whether history has this message that is still in the queue.
     pub fn is_recorded(&self, id: &MessageId) -> Result<bool, SpoolError> {
-        if self.recorded.get().is_none() {
-            let queued: HashSet<MessageId> = self.spool.ids()?.into_iter().collect();
-            // Another session may have looked meanwhile.
-            let _ = self.recorded.set(history::known(&self.spool, |id| queued.contains(id))?);
-        }
-        Ok(self.recorded.get().is_some_and(|recorded| recorded.contains(id)))
+        self.recorded.has(&self.spool, id)
+    }
+
+    /// Whether it has left: every recipient has it, and history says so, but its file is still there. One that was
+    /// brought back from failed/ under its old id has not.
+    pub fn has_left(&self, envelope: &Envelope) -> Result<bool, SpoolError> {
+        self.recorded.has_left(&self.spool, envelope)
     }
 
     /// Whether the config file is another than the one that was read.

@@ -17,7 +17,7 @@ use crate::mail::outcome::{Enhanced, Outcome, Status};
 use crate::rules::retry;
 use crate::spool::history::{self, Ended, Finished, Record};
 use crate::spool::journal::{Journal, Line, State};
-use crate::spool::{MessageId, SpoolError, Stored};
+use crate::spool::{Envelope, MessageId, SpoolError, Stored};
 
 /// A message with everything that settling it needs.
 pub struct Desk<'a> {
@@ -301,7 +301,7 @@ fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>, recorded: Recorded) 
     let settings = desk.settings;
     let id = &desk.stored.envelope.id;
     if recorded == Recorded::No || !settings.is_recorded(id)? {
-        history::append(&settings.spool, &record(desk.stored, desk.journal.state(), desk.now))?;
+        history::append(&settings.spool, &[stored_record(desk.stored, desk.journal.state(), desk.now)])?;
     }
     if let Some(reason) = unreturnable {
         settings.spool.set_aside(id, &reason)?;
@@ -317,7 +317,7 @@ fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>, recorded: Recorded) 
 /// The history of a message that somebody deletes from the queue.
 #[must_use]
 pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    let mut record = record(stored, state, now);
+    let mut record = stored_record(stored, state, now);
     record.recipients = Vec::new();
     for (recipient, last) in state.each(&stored.envelope.recipients) {
         let kept = last.filter(|o| matches!(o.status, Status::Delivered | Status::Refused)).map(|o| o.status.into());
@@ -333,9 +333,14 @@ pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
     record
 }
 
-fn record(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    let envelope = &stored.envelope;
+fn stored_record(stored: &Stored, state: &State, now: Timestamp) -> Record {
     let header = letter::stored_header(stored).unwrap_or_default();
+    record(&stored.envelope, state, now, letter::message_id(&Header::read(&header)))
+}
+
+/// The history of a message that leaves the queue by itself.
+#[must_use]
+pub(super) fn record(envelope: &Envelope, state: &State, now: Timestamp, message_id: String) -> Record {
     let recipients = state.each(&envelope.recipients).filter_map(|(recipient, outcome)| {
         let outcome = outcome?;
         Some(Finished {
@@ -355,7 +360,7 @@ fn record(stored: &Stored, state: &State, now: Timestamp) -> Record {
         submitted_sender: envelope.submitted_sender.clone(),
         uid: envelope.uid,
         size: envelope.size,
-        message_id: letter::message_id(&Header::read(&header)),
+        message_id,
         recipients: recipients.collect(),
     }
 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use super::departures::Answered;
 use super::group::{self, Group};
 use super::intake;
 use super::judge::{MAX_HOPS, grace, kind_of, nowhere, outcome};
-use super::news::{Ear, Late, News, Report, Told};
+use super::news::{Ear, News, Report, Told};
 use super::permission;
 use super::safe::Ahead;
 use super::settings::Settings;
@@ -52,11 +53,12 @@ enum Carried {
     /// To its end.
     Told(Told),
     /// To an answer that is to be recorded.
-    Answered(Box<Answered>),
+    Answered(Box<Heard>),
 }
 
 /// What a relay's answer leaves to be recorded.
-struct Answered {
+struct Heard {
+    message_id: String,
     journal: Journal,
     now: Timestamp,
     relay: String,
@@ -66,10 +68,10 @@ struct Answered {
     ahead: Ahead,
 }
 
-impl Answered {
+impl Heard {
     /// The journal, and what is to be recorded in it.
     fn of(self, account: &str) -> (Journal, Attempt) {
-        let Self { journal, relay, outcomes, begins, ends, ahead, now: _ } = self;
+        let Self { journal, relay, outcomes, begins, ends, ahead, message_id: _, now: _ } = self;
         (journal, Attempt { account: account.to_owned(), relay, outcomes, begins, ends, ahead })
     }
 }
@@ -135,6 +137,11 @@ impl Worker {
             }
             Err(other) => return Err(other),
         };
+        if settings.has_left(&stored.envelope)? {
+            settings.spool.remove(id)?;
+            events::removed(id);
+            return Ok(Told::Gone);
+        }
         let mut desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
         if desk.journal.state().held && !desk.journal.state().done {
             return Ok(Told::Gone);
@@ -144,15 +151,15 @@ impl Worker {
             if group.recipients.is_empty() {
                 return settle::resume(desk).map(Told::Settled);
             }
-            let answered = match self.attempt_group(desk, group)? {
+            let heard = match self.attempt_group(desk, group)? {
                 Carried::Told(told) => return Ok(told),
-                Carried::Answered(answered) if answered.ends => {
-                    self.hand_over(stored, *answered, ear);
+                Carried::Answered(heard) if heard.ends => {
+                    self.hand_over(stored, *heard, ear);
                     return Ok(Told::Answered);
                 }
-                Carried::Answered(answered) => *answered,
+                Carried::Answered(heard) => *heard,
             };
-            let (journal, attempt) = answered.of(&self.name);
+            let (journal, attempt) = heard.of(&self.name);
             desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
             settle::record_attempt(&mut desk, attempt)?;
             if settings.safety.is_stopping() {
@@ -183,17 +190,16 @@ impl Worker {
     }
 
     /// The next transaction may begin while the disk takes the outcomes of this one.
-    fn hand_over(&self, stored: Stored, answered: Answered, ear: &Ear) {
-        let (settings, account, ear) = (Arc::clone(&self.settings), self.name.clone(), Arc::clone(ear));
-        self.settings.settlers.give(move || {
-            let id = stored.envelope.id.clone();
-            let now = answered.now;
-            let (journal, attempt) = answered.of(&account);
-            let desk = Desk { settings: &settings, stored: &stored, journal, now };
-            let settled = settle::settle(desk, attempt);
-            // Without a listener the runner is gone; the next one reads the journal.
-            let _ = ear(News::Settled(Late { account, id, settled }));
-        });
+    fn hand_over(&self, stored: Stored, mut heard: Heard, ear: &Ear) {
+        let (message_id, now) = (std::mem::take(&mut heard.message_id), heard.now);
+        let (journal, attempt) = heard.of(&self.name);
+        let (settings, ear) = (Arc::clone(&self.settings), Arc::clone(ear));
+        let answered = Answered { settings, ear, stored, message_id, journal, now, attempt };
+        if answered.leaves_at_once() {
+            self.settings.departures.give(answered);
+        } else {
+            self.settings.settlers.give(move || answered.settle());
+        }
     }
 
     /// Attempts what was planned.
@@ -258,7 +264,8 @@ impl Worker {
         }
         let ahead = desk.settings.safety.ahead(outcomes.len());
         let (journal, now, begins, ends) = (desk.journal, desk.now, group.begins, group.ends());
-        Ok(Carried::Answered(Box::new(Answered { journal, now, relay, outcomes, begins, ends, ahead })))
+        let message_id = letter.message_id;
+        Ok(Carried::Answered(Box::new(Heard { message_id, journal, now, relay, outcomes, begins, ends, ahead })))
     }
 
     /// One transaction; another at once where the first could not be the message's own fault: the kept

@@ -1,6 +1,6 @@
 //! history/: one JSON line per finished message, a file per UTC day.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -84,10 +84,35 @@ pub struct Record {
     pub recipients: Vec<Finished>,
 }
 
-/// Appends the record and syncs it.
-pub fn append(spool: &Spool, record: &Record) -> Result<(), SpoolError> {
+/// What a record says of a message that a crash left in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// When it was stored.
+    pub arrived: Timestamp,
+    /// Octets.
+    pub size: u64,
+    /// Whether every recipient has it.
+    pub is_delivered: bool,
+}
+
+impl From<&Record> for Trace {
+    fn from(record: &Record) -> Self {
+        let is_delivered = record.recipients.iter().all(|recipient| recipient.status == Ended::Delivered);
+        Self { arrived: record.arrived, size: record.size, is_delivered }
+    }
+}
+
+/// Appends the records, those of one day in one write, and syncs them.
+pub fn append(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
+    records
+        .chunk_by(|one, next| day(one.finished) == day(next.finished))
+        .try_for_each(|of_day| append_day(spool, of_day))
+}
+
+fn append_day(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
+    let Some(first) = records.first() else { return Ok(()) };
     let (folder, dir) = spool.folder("history")?;
-    let path = dir.join(format!("{}{SUFFIX}", day(record.finished)));
+    let path = dir.join(format!("{}{SUFFIX}", day(first.finished)));
     let mut options = OpenOptions::new();
     options.read(true).append(true).mode(0o600);
     let (file, is_new) = match options.open(&path) {
@@ -95,8 +120,8 @@ pub fn append(spool: &Spool, record: &Record) -> Result<(), SpoolError> {
         other => (other, false),
     };
     let mut file = file.map_err(SpoolError::io("open", &path))?;
-    let line = line(&file, record).map_err(SpoolError::io("read", &path))?;
-    file.write_all(&line).map_err(SpoolError::io("write", &path))?;
+    let lines = lines(&file, records).map_err(SpoolError::io("read", &path))?;
+    file.write_all(&lines).map_err(SpoolError::io("write", &path))?;
     spool.history_syncs(&path).sync(|| file.sync_data()).map_err(SpoolError::io("sync", &path))?;
     if is_new {
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
@@ -111,6 +136,13 @@ pub fn read(
     since: Option<Timestamp>,
     mut see: impl FnMut(&Record, &str) -> bool,
 ) -> Result<(), SpoolError> {
+    each_line(spool, since, |line| match (serde_json::from_slice(line), str::from_utf8(line)) {
+        (Ok(record), Ok(line)) => see(&record, line.trim_end_matches('\n')),
+        _ => true,
+    })
+}
+
+fn each_line(spool: &Spool, since: Option<Timestamp>, mut see: impl FnMut(&[u8]) -> bool) -> Result<(), SpoolError> {
     let dir = spool.dir().join("history");
     let entries = match fs::read_dir(&dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -119,6 +151,7 @@ pub fn read(
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let mut days: Vec<Date> = names.filter_map(|name| name.strip_suffix(SUFFIX)?.parse().ok()).collect();
     days.sort_unstable();
+    let mut line = Vec::new();
     for date in days.into_iter().filter(|date| since.is_none_or(|since| *date >= day(since))) {
         let path = dir.join(format!("{date}{SUFFIX}"));
         let file = match File::open(&path) {
@@ -126,28 +159,36 @@ pub fn read(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other.map_err(SpoolError::io("open", &path))?,
         };
-        for line in BufReader::new(file).lines() {
-            let line = line.map_err(SpoolError::io("read", &path))?;
-            if let Ok(record) = serde_json::from_str(&line)
-                && !see(&record, &line)
-            {
+        let mut file = BufReader::new(file);
+        while file.read_until(b'\n', &mut line).map_err(SpoolError::io("read", &path))? != 0 {
+            if !see(&line) {
                 return Ok(());
             }
+            line.clear();
         }
     }
     Ok(())
 }
 
-/// The messages that have a record, as far as they are asked for: they have left, whatever a crash left behind of them.
-pub fn known(spool: &Spool, is_asked: impl Fn(&MessageId) -> bool) -> Result<HashSet<MessageId>, SpoolError> {
-    let mut known = HashSet::new();
-    read(spool, None, |record, _| {
-        if is_asked(&record.id) {
-            known.insert(record.id.clone());
+/// The messages that have a record, as far as they are asked for, whatever a crash left behind of them. Only the lines of
+/// these are read as JSON: this is done at each start, with months of history.
+pub fn traces(spool: &Spool, is_asked: impl Fn(&MessageId) -> bool) -> Result<HashMap<MessageId, Trace>, SpoolError> {
+    let mut traces = HashMap::new();
+    each_line(spool, None, |line| {
+        if id_of(line).is_some_and(|id| is_asked(&id))
+            && let Ok(record) = serde_json::from_slice::<Record>(line)
+        {
+            traces.insert(record.id.clone(), Trace::from(&record));
         }
         true
     })?;
-    Ok(known)
+    Ok(traces)
+}
+
+/// A record begins with its id.
+fn id_of(line: &[u8]) -> Option<MessageId> {
+    let id = line.strip_prefix(b"{\"id\":\"")?.split(|octet| *octet == b'"').next()?;
+    MessageId::parse(str::from_utf8(id).ok()?)
 }
 
 /// Removes the files of all days before that of `before` (UTC).
@@ -174,19 +215,21 @@ fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// The record's line; behind one that a crash cut short, a line end first.
-fn line(file: &File, record: &Record) -> io::Result<Vec<u8>> {
-    let mut line = Vec::new();
+/// The records' lines; behind one that a crash cut short, a line end first.
+fn lines(file: &File, records: &[Record]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
     if let Some(last) = file.metadata()?.len().checked_sub(1) {
         let mut octet = [0];
         file.read_exact_at(&mut octet, last)?;
         if octet != *b"\n" {
-            line.push(b'\n');
+            lines.push(b'\n');
         }
     }
-    serde_json::to_writer(&mut line, record)?;
-    line.push(b'\n');
-    Ok(line)
+    for record in records {
+        serde_json::to_writer(&mut lines, record)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -221,14 +264,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path()).unwrap();
         let path = dir.path().join("history/2026-11-22.jsonl");
-        append(&spool, &record(1, "2026-11-22T23:59:59.5Z")).unwrap();
+        append(&spool, &[record(1, "2026-11-22T23:59:59.5Z")]).unwrap();
         let mut torn = fs::read(&path).unwrap();
         let first: Record = serde_json::from_slice(&torn).unwrap();
         assert_eq!(first, record(1, "2026-11-22T23:59:59.5Z"));
         torn.extend_from_slice(b"{\"id\":");
         fs::write(&path, torn).unwrap();
-        append(&spool, &record(2, "2026-11-22T00:00:00Z")).unwrap();
-        append(&spool, &record(3, "2026-11-23T00:00:00Z")).unwrap();
+        append(&spool, &[record(2, "2026-11-22T00:00:00Z"), record(3, "2026-11-23T00:00:00Z")]).unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let good: Vec<Record> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         assert_eq!(good.iter().map(|record| record.id.micros()).collect::<Vec<_>>(), [1, 2]);
@@ -240,7 +282,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path()).unwrap();
         for day in ["2026-11-20", "2026-11-21", "2026-11-22"] {
-            append(&spool, &record(1, &format!("{day}T12:00:00Z"))).unwrap();
+            append(&spool, &[record(1, &format!("{day}T12:00:00Z"))]).unwrap();
         }
         fs::write(dir.path().join("history/notes.jsonl"), "mine").unwrap();
         prune(&spool, "2026-11-21T23:00:00Z".parse().unwrap()).unwrap();

@@ -289,6 +289,12 @@ impl Journal {
         &self.replay.state
     }
 
+    /// Whether nothing was ever written of the message, not even in part.
+    #[must_use]
+    pub fn is_blank(&self) -> bool {
+        self.file.is_none() && self.before == Before::SyncName
+    }
+
     /// Appends, one write a line, then one sync; the first append of a new journal also syncs queue/.
     ///
     /// After an error nothing of it counts: the state is as before, and the lines may be appended again.

@@ -218,7 +218,16 @@ impl Spool {
         unlink(&self.journal_path(id))
     }
 
-    pub(super) fn sync_queue(&self) -> Result<(), SpoolError> {
+    /// Takes out a message without a journal whose record in history says that it has left: should the file be there
+    /// again after a power cut, that record is, too.
+    pub fn let_go(&self, id: &MessageId) -> Result<(), SpoolError> {
+        unlink(&self.message_path(id))?;
+        self.tally().take(tally::Folder::Queue, id.as_str());
+        Ok(())
+    }
+
+    /// Has on disk who has left.
+    pub fn sync_queue(&self) -> Result<(), SpoolError> {
         let synced = self.opened.queue_syncs.sync(|| self.queue().sync());
         synced.map_err(SpoolError::io("sync", self.dir().join("queue")))
     }

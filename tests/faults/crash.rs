@@ -2,7 +2,7 @@
 //! torn is sent, at most one duplicate.
 
 use crate::points::{self, inject, is_skipped};
-use crate::provider::Provider;
+use crate::provider::{Provider, Verb, on};
 use crate::world::{World, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
@@ -51,18 +51,38 @@ fn a_runner_killed_at_any_system_call_loses_nothing_and_sends_at_most_one_copy_m
         return;
     }
     let isp = Provider::start();
-    let first = World::at_home(&isp);
-    first.sendmail(&["-i", "-f", "alice", "bob@away.example"], MAIL).code(0);
-    let points = points::of_run(&first, "spool", POSTRIDER, &["run", "--once"], b"");
+    kill_at_each_call(&isp, |world, recipient| {
+        world.sendmail(&["-i", "-f", "alice", recipient], MAIL).code(0);
+    });
+}
+
+#[test]
+fn a_runner_killed_at_any_system_call_of_a_later_attempt_loses_nothing_and_sends_at_most_one_copy_more() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    kill_at_each_call(&isp, |world, recipient| {
+        isp.add(on(Verb::Rcpt).about(recipient).once().reply("450 4.2.0 not now"));
+        world.sendmail(&["-i", "-f", "alice", recipient], MAIL).code(0);
+        world.run_once();
+    });
+}
+
+/// Kills a runner at each call while it delivers what was made ready.
+fn kill_at_each_call(isp: &Provider, make_ready: impl Fn(&World, &str)) {
+    let first = World::at_home(isp);
+    make_ready(&first, "bob@away.example");
+    let points = points::of_run(&first, "spool", POSTRIDER, &["flush"], b"");
     let mut twice = 0;
     for (at, point) in points.iter().enumerate() {
-        let world = World::at_home(&isp);
+        let world = World::at_home(isp);
         let recipient = format!("r{at}@away.example");
-        world.sendmail(&["-i", "-f", "alice", &recipient], MAIL).code(0);
+        make_ready(&world, &recipient);
         let fault = format!("{}:signal=SIGKILL:when={}", point.call, point.number);
-        run(inject(&world, &fault, POSTRIDER, &["run", "--once"]), b"");
+        run(inject(&world, &fault, POSTRIDER, &["flush"]), b"");
         world.postrider(&["flush"]);
-        let count = arrived(&isp, &recipient);
+        let count = arrived(isp, &recipient);
         assert!((1..=2).contains(&count), "{point:?}: arrived {count} times; queue {:?}", world.queued());
         assert!(world.queued().is_empty() && world.spool("failed").is_empty(), "{point:?}: left behind");
         assert!(world.spool("queue").is_empty(), "{point:?}: {:?}", world.spool("queue"));
