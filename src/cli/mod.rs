@@ -129,6 +129,9 @@ fn postrider() -> ExitCode {
         Command::History(arguments) if remote::is_needed(config.as_deref()) => history::run_remotely(&arguments),
         Command::History(arguments) => load(config.as_deref()).and_then(|config| history::run(&config, &arguments)),
         Command::Status if remote::is_needed(config.as_deref()) => return status::tell(status::look_remotely()).into(),
+        Command::Status if step_down::is_machines(config.as_deref()) => {
+            return status::tell(status::look_at_machines(config.as_deref())).into();
+        }
         Command::Status => {
             return status::tell(load(config.as_deref()).and_then(|config| status::look(&config))).into();
         }

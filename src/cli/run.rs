@@ -15,6 +15,7 @@ use crate::runner::ears::{self, Ears, FileEar};
 use crate::runner::front::{Front, Stage};
 use crate::runner::readiness;
 use crate::runner::settings::Settings;
+use crate::runner::standing::Unreadable;
 use crate::runner::watch::Watchers;
 use crate::runner::{Engine, Until, control, engine};
 use crate::spool::Spool;
@@ -76,7 +77,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
         TryLock::Taken(lock) => lock,
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
-    let front = Arc::new(Front::new(spool.clone(), "the runner is starting; try again in a moment".to_owned()));
+    let front = Arc::new(Front::new(spool.clone()));
     if let Err(error) = door::open(Arc::clone(&front)) {
         cannot_hear("submissions", &spool, &error);
     }
@@ -99,7 +100,7 @@ fn readable(named: Option<&Path>, mut error: ConfigError, front: &Front) -> Conf
         let why = error.to_string();
         if why != told {
             events::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
-            front.set(Stage::NoConfig(why.clone()));
+            front.set(Stage::NoConfig(why.clone(), Unreadable::of(&error)));
             told = why;
         }
         std::thread::sleep(UNREADABLE);

@@ -2,17 +2,32 @@
 //! them: is mail flowing, and if not, why.
 
 use std::io::Write;
+use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::remote;
-use crate::config::Config;
+use super::{harden, remote, step_down};
+use crate::config::{Config, locate};
 use crate::runner::desk::{Answer, Question};
-use crate::runner::standing::{Standing, Verdict};
+use crate::runner::standing::{Standing, Unreadable, Verdict};
 use crate::spool::Spool;
 
 /// Looks where this process may.
 pub fn look(config: &Config) -> Result<Standing, Failure> {
-    Ok(Standing::look(config, Spool::find(&config.spool)?.as_ref())?)
+    Ok(Standing::look(Some(config), Spool::find(&config.spool)?.as_ref())?)
+}
+
+/// Looks at the machine's spool as its runner does, who takes mail in also while the config cannot be read.
+pub(super) fn look_at_machines(named: Option<&Path>) -> Result<Standing, Failure> {
+    step_down::to_runner(Path::new(locate::SYSTEM_SPOOL))?;
+    let config = locate::load(named);
+    harden::keep_memory_private();
+    match config {
+        Ok(config) => look(&config),
+        Err(error) => {
+            let spool = Spool::find(Path::new(locate::SYSTEM_SPOOL))?;
+            Ok(Standing::look(None, spool.as_ref())?.without_config(Some(Unreadable::of(&error))))
+        }
+    }
 }
 
 /// Looks through the runner's eyes.

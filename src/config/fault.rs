@@ -54,6 +54,21 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// The file, as far as there is one, and the place of its first fault.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::Missing(paths) => list(paths),
+            Self::Unreadable { path, .. } | Self::NotTrusted { path, .. } => path.display().to_string(),
+            Self::Faulty { path, faults, .. } => match faults.first() {
+                Some(Fault { line, column, .. }) => format!("{}:{line}:{column}", path.display()),
+                None => path.display().to_string(),
+            },
+        }
+    }
+}
+
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::caller::{self, Caller};
 use super::read::{Readers, Surroundings, read_in};
-use super::{Config, ConfigError, Fault, hostname, open, places};
+use super::{Config, ConfigError, Fault, hostname, open, places, secret};
 
 /// The system's config file.
 pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
@@ -182,6 +182,11 @@ fn is_absent(error: &io::Error) -> bool {
 
 fn unreadable(path: &Path, error: io::Error) -> ConfigError {
     let hint = match error.kind() {
+        io::ErrorKind::PermissionDenied if path == Path::new(SYSTEM_CONFIG) && secret::is_runner() => {
+            format!(
+                "; the runner must read it: as root, run \"chgrp postrider {SYSTEM_CONFIG} && chmod 0640 {SYSTEM_CONFIG}\""
+            )
+        }
         io::ErrorKind::PermissionDenied if path == Path::new(SYSTEM_CONFIG) => {
             "; it is the machine's, for root alone to look at: run this as root (sudo), or have a config of your own \
              (postrider init). Mail goes without either"

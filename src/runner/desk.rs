@@ -233,11 +233,13 @@ impl Visitor<'_> {
     }
 
     fn status(&self) -> Answer {
-        let settings = match &self.settings {
-            Ok(settings) => settings,
+        let unreadable = self.front.unreadable();
+        let config = match &self.settings {
+            Ok(settings) => Some(&settings.config),
+            Err(_) if unreadable.is_some() => None,
             Err(why) => return no(TEMPORARY, why.clone()),
         };
-        match Standing::look(&settings.config, Some(&self.front.spool)) {
+        match Standing::look(config, Some(&self.front.spool)).map(|standing| standing.without_config(unreadable)) {
             Ok(standing) if self.viewer == Viewer::Everything => Answer::Status(Box::new(standing)),
             Ok(standing) => Answer::Status(Box::new(standing.without_reasons())),
             Err(error) => of_spool(&error),

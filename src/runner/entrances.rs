@@ -31,7 +31,7 @@ impl Engine {
         if self.front.is_some() || !self.settings.spool.has_left()? {
             return Ok(None);
         }
-        let front = Arc::new(Front::new(self.settings.spool.clone(), String::new()));
+        let front = Arc::new(Front::new(self.settings.spool.clone()));
         self.front = Some(Arc::clone(&front));
         Ok(Some(front))
     }

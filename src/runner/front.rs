@@ -11,6 +11,7 @@ use super::counter::Counter;
 use super::ears::Wake;
 use super::guests::{Guests, over};
 use super::settings::Settings;
+use super::standing::Unreadable;
 use crate::config::Limits;
 use crate::spool::tally::Load;
 use crate::spool::{MessageId, Spool};
@@ -22,8 +23,10 @@ const REMEMBERED: usize = 100_000;
 /// The runner as its entrances see it.
 #[derive(Debug)]
 pub enum Stage {
-    /// Nobody can be served yet; why.
-    NoConfig(String),
+    /// Nobody can be served yet.
+    Starting,
+    /// Nobody can be served before somebody has mended the configuration; why.
+    NoConfig(String, Unreadable),
     /// At work.
     Open {
         /// In force.
@@ -89,11 +92,11 @@ pub enum Token {
 impl Front {
     /// With no config yet.
     #[must_use]
-    pub fn new(spool: Spool, why: String) -> Self {
+    pub fn new(spool: Spool) -> Self {
         Self {
             spool,
             counter: Counter::default(),
-            stage: RwLock::new(Stage::NoConfig(why)),
+            stage: RwLock::new(Stage::Starting),
             held_back: Mutex::default(),
             seen: Mutex::default(),
             guests: Guests::default(),
@@ -104,8 +107,18 @@ impl Front {
     /// The settings in force, or why there are none.
     pub fn settings(&self) -> Result<Arc<Settings>, String> {
         match &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
-            Stage::NoConfig(why) => Err(why.clone()),
+            Stage::Starting => Err("the runner is starting; try again in a moment".to_owned()),
+            Stage::NoConfig(why, _) => Err(why.clone()),
             Stage::Open { settings, .. } => Ok(Arc::clone(settings)),
+        }
+    }
+
+    /// What is wrong with the configuration, as it is now.
+    pub fn unreadable(&self) -> Option<Unreadable> {
+        match &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
+            Stage::Starting => None,
+            Stage::NoConfig(_, unreadable) => Some(unreadable.clone()),
+            Stage::Open { settings, .. } => settings.unreadable(),
         }
     }
 
@@ -246,7 +259,7 @@ mod tests {
     fn front() -> (tempfile::TempDir, Front) {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path()).unwrap();
-        (dir, Front::new(spool, String::new()))
+        (dir, Front::new(spool))
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::departures::Departures;
 use super::recorded::Recorded;
 use super::safe::Safety;
 use super::settlers::Settlers;
+use super::standing::Unreadable;
 use super::tempo::Tempo;
 use super::watch::Watchers;
 use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
@@ -111,6 +112,12 @@ impl Settings {
     #[must_use]
     pub fn has_changed(&self) -> bool {
         edition(&self.config.path).is_some_and(|now| Some(now) != self.read)
+    }
+
+    /// What is wrong with the config file, should it be read again now.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<Unreadable> {
+        locate::load(Some(&self.config.path)).err().map(|error| Unreadable::of(&error))
     }
 
     /// The files whose change may mend what mail waits for.

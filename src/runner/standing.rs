@@ -7,13 +7,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
-use crate::config::{Config, TableSet};
+use crate::config::{Config, ConfigError, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::spool::health::{self, Trouble};
 use crate::spool::journal::{Journal, State};
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::spool::waiting::Place;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+
+/// What is late where no configuration says it.
+const WARN_AFTER: Duration = Duration::from_hours(4);
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,34 @@ pub struct Standing {
     cures: BTreeSet<String>,
     stuck: bool,
     warn_after: Duration,
+    /// Why nothing is sent, and what comes in is only kept.
+    #[serde(default)]
+    unreadable: Option<Unreadable>,
+}
+
+/// A configuration that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The file, and where in it.
+    place: String,
+    /// Place, fault and way out, in one line; keys may be addresses, so not for everybody.
+    reason: Option<String>,
+}
+
+impl Unreadable {
+    /// What is wrong with it.
+    #[must_use]
+    pub fn of(error: &ConfigError) -> Self {
+        let said = error.to_string();
+        Self { place: error.place(), reason: said.lines().next().map(str::to_owned) }
+    }
+
+    fn words(&self) -> String {
+        let what = self.reason.as_ref().unwrap_or(&self.place);
+        format!(
+            "the configuration cannot be read: {what} (`postrider check` names every fault; mail is taken and waits)"
+        )
+    }
 }
 
 /// Who is needed.
@@ -51,9 +82,9 @@ pub enum Verdict {
 }
 
 impl Standing {
-    /// Looks.
-    pub fn look(config: &Config, spool: Option<&Spool>) -> Result<Self, SpoolError> {
-        let warn_after = config.queue.warn_after;
+    /// Looks, with the configuration as far as there is one.
+    pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Self, SpoolError> {
+        let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
         let Some(spool) = spool else { return Ok(Self { warn_after, ..Self::default() }) };
         let clock = Clock::start(spool);
         let mut found = Self { failed: spool.failed()?.len(), warn_after, ..Self::default() };
@@ -65,7 +96,7 @@ impl Standing {
         }
         found.dropped = spool.waiting_names(Place::Drop)?.len();
         found.raw = spool.waiting_names(Place::Raw)?.len();
-        let generic = TableSet::load("generic", &config.generic);
+        let served = config.map(|config| (config, TableSet::load("generic", &config.generic)));
         for id in spool.ids()? {
             match state(spool, &id) {
                 Ok((_, state)) if state.held => found.held += 1,
@@ -73,7 +104,9 @@ impl Standing {
                     let age = clock.age(envelope.arrived);
                     found.waiting += 1;
                     found.note_cures(&state);
-                    found.homeless += usize::from(is_homeless(config, &generic, &envelope));
+                    let is_homeless =
+                        served.as_ref().is_some_and(|(config, generic)| is_homeless(config, generic, &envelope));
+                    found.homeless += usize::from(is_homeless);
                     found.late += usize::from(age >= warn_after);
                     found.oldest = found.oldest.max(age);
                 }
@@ -84,6 +117,12 @@ impl Standing {
         Ok(found)
     }
 
+    /// The same, where the configuration cannot be read.
+    #[must_use]
+    pub fn without_config(self, unreadable: Option<Unreadable>) -> Self {
+        Self { unreadable, ..self }
+    }
+
     /// What anybody may know: servers quote addresses in their reasons.
     #[must_use]
     pub fn without_reasons(mut self) -> Self {
@@ -92,6 +131,9 @@ impl Standing {
             *trouble = format!("{account} is in trouble");
         }
         self.cures.clear();
+        if let Some(unreadable) = &mut self.unreadable {
+            unreadable.reason = None;
+        }
         self
     }
 
@@ -105,7 +147,9 @@ impl Standing {
     /// What it comes to.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        if self.stuck || self.failed > 0 || self.damaged > 0 || self.homeless > 0 || self.refused > 0 {
+        let lost = self.failed + self.damaged;
+        // What is kept raw waits for somebody to mend the configuration or a table.
+        if self.stuck || self.unreadable.is_some() || self.raw + lost + self.homeless + self.refused > 0 {
             Verdict::Stuck
         } else if self.late > 0 {
             Verdict::Late
@@ -117,12 +161,13 @@ impl Standing {
     /// In words.
     #[must_use]
     pub fn words(&self) -> String {
-        let mut words = match self.waiting {
-            0 if self.dropped + self.raw > 0 => Vec::new(),
-            0 => vec!["nothing waits".to_owned()],
-            1 => vec!["1 message waits".to_owned()],
-            more => vec![format!("{more} messages wait")],
-        };
+        let mut words: Vec<String> = self.unreadable.iter().map(Unreadable::words).collect();
+        match self.waiting {
+            0 if self.dropped + self.raw > 0 => {}
+            0 => words.push("nothing waits".to_owned()),
+            1 => words.push("1 message waits".to_owned()),
+            more => words.push(format!("{more} messages wait")),
+        }
         let mut add = |count: usize, what: &str| {
             if count > 0 {
                 words.push(format!("{count} {what}"));
@@ -138,7 +183,11 @@ impl Standing {
         add(self.failed, "in failed/ (`postrider queue list --failed` says why)");
         words.extend(self.troubles.iter().chain(&self.cures).cloned());
         if !self.runner && self.waiting + self.dropped + self.raw > 0 {
-            words.push("no runner is at work: `postrider flush` sends now, `postrider run` stays".to_owned());
+            let what_to_do = match self.unreadable {
+                None => ": `postrider flush` sends now, `postrider run` stays",
+                Some(_) => "",
+            };
+            words.push(format!("no runner is at work{what_to_do}"));
         }
         words.join(", ")
     }

@@ -26,4 +26,5 @@ mod owners;
 mod provider;
 mod secrets;
 mod service;
+mod status;
 mod wait;

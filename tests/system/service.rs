@@ -9,7 +9,7 @@ use crate::installed::{HER, HIS, Machine, can_run};
 use crate::provider::{Mail, Provider};
 use crate::wait::wait_for;
 
-const CONFIG: &str = "/etc/postrider/config.toml";
+pub const CONFIG: &str = "/etc/postrider/config.toml";
 /// A mail.
 pub const MAIL: &[u8] = b"Subject: hello\n\ntext\n";
 

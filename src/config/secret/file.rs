@@ -39,6 +39,12 @@ pub fn runners_group() -> Option<u32> {
     nix::unistd::Group::from_name("postrider").ok().flatten().map(|group| group.gid.as_raw())
 }
 
+/// Whether this process is the machine's runner, or a command in its place.
+#[must_use]
+pub fn is_runner() -> bool {
+    runners_group().is_some_and(|group| group == rustix::process::getegid().as_raw())
+}
+
 /// What the checks need to know of an opened file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Standing {
@@ -120,9 +126,8 @@ fn hint(path: &Path, error: &io::Error) -> String {
 
 /// What gives a file of the machine's to its runner, where this is that one; all others want a file of their own.
 fn cure(path: &Path) -> Option<String> {
-    let is_runner = runners_group().is_some_and(|group| group == rustix::process::getegid().as_raw());
     let shown = path.display();
-    is_runner.then(|| format!("chown root:postrider {shown} && chmod 640 {shown}"))
+    is_runner().then(|| format!("chown root:postrider {shown} && chmod 640 {shown}"))
 }
 
 #[cfg(test)]
