@@ -144,6 +144,7 @@ impl Engine {
         self.settings.safety.keep_reserve();
         let left = self.front_for_what_is_left()?;
         self.rescan()?;
+        self.remember_set_aside()?;
         match left {
             Some(front) => self.take_over(&front)?,
             None => self.open_front(),

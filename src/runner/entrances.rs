@@ -26,6 +26,19 @@ impl Engine {
         }
     }
 
+    /// Nor is what was set aside to come again.
+    pub(super) fn remember_set_aside(&self) -> Result<(), SpoolError> {
+        let (Some(front), spool) = (&self.front, &self.settings.spool) else { return Ok(()) };
+        for name in spool.failed()? {
+            // What cannot be read has no token either.
+            if let Ok(stored) = spool.open_failed_name(&name) {
+                let envelope = stored.envelope;
+                front.remember(envelope.uid, &envelope.token, &envelope.id);
+            }
+        }
+        Ok(())
+    }
+
     /// Who serves has a porter for what lies in drop/ or raw/; any other runner looks once, with this.
     pub(super) fn front_for_what_is_left(&mut self) -> Result<Option<Arc<Front>>, SpoolError> {
         if self.front.is_some() || !self.settings.spool.has_left()? {

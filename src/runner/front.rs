@@ -197,17 +197,18 @@ impl Front {
     pub fn settle(&self, uid: u32, token: &str, fate: Option<Fate>) {
         let key = self.hasher.hash_one((uid, token));
         let mut seen = lock(&self.seen);
-        match fate {
-            Some(fate) => drop(seen.tokens.insert(key, fate)),
-            None => drop(seen.tokens.remove(&key)),
+        match (seen.tokens.get(&key), fate) {
+            // It was found in the queue meanwhile, where one is enough.
+            (Some(Fate::Message(_)), Some(Fate::Raw(_) | Fate::InHand)) => {}
+            (_, Some(fate)) => drop(seen.tokens.insert(key, fate)),
+            (_, None) => drop(seen.tokens.remove(&key)),
         }
     }
 
-    /// A message of the queue was read: its token is known.
+    /// A message was read: its token is known, also where the same came again before that.
     pub fn remember(&self, uid: u32, token: &str, id: &MessageId) {
-        if self.reserve(uid, token) == Token::Fresh {
-            self.settle(uid, token, Some(Fate::Message(id.clone())));
-        }
+        let _ = self.reserve(uid, token);
+        self.settle(uid, token, Some(Fate::Message(id.clone())));
     }
 
     /// What this user has waiting.
@@ -242,8 +243,7 @@ impl Runner for Front {
 
     fn stored(&self, uid: u32, token: &str, id: &MessageId) {
         // It may be known as one of raw/.
-        let _ = self.reserve(uid, token);
-        self.settle(uid, token, Some(Fate::Message(id.clone())));
+        self.remember(uid, token, id);
     }
 }
 
@@ -277,5 +277,19 @@ mod tests {
         assert_eq!(front.reserve(1000, "T"), Token::Stored(id));
         front.settle(1001, "T", None);
         assert_eq!(front.reserve(1001, "T"), Token::Fresh);
+    }
+
+    #[test]
+    fn what_came_again_before_the_queue_was_read_is_the_message_that_is_there() {
+        let (_dir, front) = front();
+        let [raw, queued] = [1, 2].map(|time| MessageId::new(time, 0));
+        assert_eq!([front.reserve(1000, "RAW"), front.reserve(1000, "IN HAND")], [Token::Fresh, Token::Fresh]);
+        front.settle(1000, "RAW", Some(Fate::Raw(raw.clone())));
+        for token in ["RAW", "IN HAND"] {
+            front.remember(1000, token, &queued);
+            front.settle(1000, token, Some(Fate::Raw(raw.clone())));
+            assert_eq!(front.known(1000, token), Known::Stored, "{token}");
+            assert_eq!(front.reserve(1000, token), Token::Stored(queued.clone()), "{token}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::installed::{HER, HIS, Machine, can_run, frame};
 use crate::provider::{Mail, Provider};
-use crate::service::{MAIL, Runner, machine};
+use crate::service::{CONFIG, MAIL, Runner, machine};
 use crate::wait::wait_for;
 
 /// Another user of every machine, with a group of the same name.
@@ -195,6 +195,37 @@ fn identical_tokens_are_one_submission_of_one_user_and_two_of_two() {
     measure(&machine, &isp, "after identical tokens");
     let mails = isp.mails();
     assert_eq!((mails_to(&mails, "same").len(), mails_to(&mails, "at-once").len()), (3, 1));
+}
+
+#[test]
+fn a_token_of_mail_that_was_set_aside_is_known_to_the_next_runner() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let quick = "[queue]\nretry_min = \"1s\"\nretry_max = \"1s\"\nlifetime = \"1s\"\nwarn_after = \"1s\"";
+    let machine = machine(&isp, quick);
+    let path = machine.path(CONFIG);
+    let config = fs::read_to_string(&path).unwrap();
+    fs::write(&path, config.replace("generic = [", "generic = [\"hash:/etc/postrider/absent\", ")).unwrap();
+    let waiting = |folder: &str| {
+        let names = fs::read_dir(machine.path("/var/spool/postrider").join(folder)).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.len() == 16).count()
+    };
+    let same = submission("SAME", "null", "same", "once");
+    let runner = Runner::start(&machine);
+    let first = machine.sh("his", CLIENT, &same).good().printed;
+    wait_for("it to be set aside", || (waiting("queue"), waiting("failed")) == (0, 1));
+    drop(runner);
+    let _runner = Runner::start(&machine);
+    wait_for("the runner to be at work", || machine.sh("his", "postrider status", b"").code == Some(2));
+    assert_eq!(machine.sh("his", CLIENT, &same).good().printed, first, "it is the same");
+    machine.drop_as("his", &same).good();
+    wait_for("drop/ to be empty", || machine.dropped().is_empty());
+    assert_eq!((waiting("queue"), waiting("failed")), (0, 1));
+    // Hers is another.
+    assert_ne!(machine.sh("her", CLIENT, &same).good().printed, first);
 }
 
 #[test]
