@@ -18,17 +18,20 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use jiff::Zoned;
+
 use super::exit::Exit;
 use super::harden;
 use super::queue;
 use super::step_down;
 use crate::config::caller::Caller;
-use crate::config::{Config, Delivery, clock, locate};
+use crate::config::{Config, Delivery, Reserve, clock, locate};
 use crate::spool::{MessageId, Spool};
-use crate::submit::admit;
+use crate::submit::admit::{self, Naming};
 use crate::submit::collect::{self, Collected, Request, Sender};
+use crate::submit::entry::{Entry, Tables};
 use crate::submit::hand_over::{self, Handed, Show};
-use crate::submit::mail_back::{self, Failed};
+use crate::submit::mail_back::{self, Failed, Rest};
 use failure::{Failure, Program};
 use options::Options;
 use values::{Attempt, Errors, Mode};
@@ -170,14 +173,14 @@ fn deliver(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Ok(collected) => collected,
         Err(error) => {
             stdin.drain();
-            return Err(here.returned(error.into(), &asked, None::<&mut Collected<io::Empty>>, errors));
+            return Err(here.returned(error.into(), &asked, Rest::<io::Empty>::Nothing, errors));
         }
     };
     let id = match here.admit(&mut collected) {
         Ok(id) => id,
         Err(failure) => {
             let asked = collected.sender.clone();
-            let failure = here.returned(failure, &asked, Some(&mut collected), errors);
+            let failure = here.returned(failure, &asked, Rest::Whole(&mut collected), errors);
             collected.body.drain();
             return Err(failure);
         }
@@ -228,25 +231,27 @@ impl Here {
         }
     }
 
+    /// One's own spool: nothing of the disk is another's.
+    fn entry<'a>(&'a self, now: &'a Zoned) -> Entry<'a> {
+        let Self { config, spool, caller } = self;
+        Entry { config, spool, caller, now, tables: Tables::Fresh, reserve: Reserve::NONE }
+    }
+
     fn admit<R: Read>(&self, collected: &mut Collected<R>) -> Result<MessageId, Failure> {
         Ok(admit::admit(collected, &self.config, &self.spool, &self.caller, &clock::now())?)
     }
 
     /// Tells the sender by mail, where that is asked for, possible and of use: then the failure is [`Failure::Returned`].
-    fn returned<R: Read>(
-        &self,
-        failure: Failure,
-        sender: &Sender,
-        message: Option<&mut Collected<R>>,
-        errors: Errors,
-    ) -> Failure {
+    fn returned<R: Read>(&self, failure: Failure, sender: &Sender, rest: Rest<'_, R>, errors: Errors) -> Failure {
         let by_mail = matches!(errors, Errors::Mail | Errors::MailAndSucceed) && failure.is_about_the_message();
         if !by_mail {
             return failure;
         }
         let why = failure.to_string();
-        let failed = Failed { why: &why, sender, message };
-        match mail_back::mail_back(failed, &self.config, &self.spool, &self.caller, &clock::now()) {
+        let now = clock::now();
+        let place = self.entry(&now);
+        let failed = Failed { why: &why, sender, rest };
+        match Naming::by_chance(&now).and_then(|naming| mail_back::mail_back(failed, naming, &place)) {
             Ok(Some(id)) => {
                 let manner = self.config.delivery;
                 let _ = hand_over::hand_over(&self.config, &self.spool, &id, manner, Show::Nothing);

@@ -12,7 +12,7 @@ use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::arrival::Arrival;
 use crate::rules::route;
 use crate::spool::{Envelope, MessageId};
-use crate::submit::admit::AdmitError;
+use crate::submit::admit::{AdmitError, Naming};
 use crate::submit::collect::Sender;
 use crate::submit::complete::Occasion;
 use crate::submit::entry::Entry;
@@ -72,7 +72,7 @@ impl NotVerified {
 
 /// Stores the report.
 pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVerified> {
-    let Entry { config, spool, caller, now, .. } = *place;
+    let Entry { config, caller, now, .. } = *place;
     let asked = asked(place, question)?;
     let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NobodyToTell) };
     let all: Vec<usize> = (0..asked.recipients.len()).collect();
@@ -81,17 +81,17 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
         let account = plan.account.name.clone();
         return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
     }
-    let mut report = mail_back::envelope(to, caller, now)?;
+    let mut report = mail_back::envelope(to, Naming::by_chance(now)?, caller, now);
     report.account = Some(plan.account.name.clone());
     let content = content(config, &asked, &plan, &report, to)?;
-    Ok(mail_back::store(report, &content, config, spool)?)
+    Ok(mail_back::store(report, &content, place)?)
 }
 
 /// The envelope of the message that is asked about.
 fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> {
     let Entry { config, caller, now, .. } = *place;
     let given: Vec<_> = question.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
-    let blank = mail_back::blank(caller, now)?;
+    let blank = mail_back::blank(Naming::by_chance(now)?, caller, now);
     place.tables.arriving(config, |tables| {
         let arrival = Arrival { config, tables, include: crate::config::included };
         let occasion = Occasion { config, caller, now, id: &blank.id, arrival };

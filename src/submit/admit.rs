@@ -143,7 +143,7 @@ fn store<R: Read>(
     let Entry { config, spool, tables, reserve, .. } = *entry;
     // The tables are free again before the body is read, from whoever takes his time.
     let (envelope, header) = tables.arriving(config, |tables| complete(collected, naming, entry, tables, may_send))?;
-    let mut store = Store::begin(spool, envelope, Room { reserve, ..Room::of(&config.queue) })?;
+    let mut store = Store::begin(spool, envelope, Room::of(&config.queue).but(reserve))?;
     store.write_stamped(&header)?;
     write_body(&mut collected.body, |bytes| store.write(bytes))?;
     store.commit()
@@ -251,6 +251,11 @@ impl Room {
     /// For whoever shares it with nobody.
     pub(super) fn of(queue: &Queue) -> Self {
         Self { largest: queue.max_message_size, least: queue.min_free_space, reserve: Reserve::NONE }
+    }
+
+    /// Where this must be left to another.
+    pub(super) fn but(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
     }
 
     fn check(self, spool: &Spool) -> Result<(), AdmitError> {

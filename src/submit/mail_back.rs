@@ -5,15 +5,17 @@ use std::io::Read;
 
 use jiff::Zoned;
 
-use super::admit::{AdmitError, Chance, Room, Store, write_body};
+use super::admit::{AdmitError, Chance, Naming, Room, Store, write_body};
 use super::collect::{Collected, Sender};
 use super::complete::Occasion;
+use super::entry::Entry;
 use crate::config::caller::Caller;
-use crate::config::{self, ArrivalTables, Config};
+use crate::config::{self, ArrivalTables};
 use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::header::Header;
 use crate::mail::stamp;
 use crate::rules::arrival::Arrival;
-use crate::spool::{Envelope, Kind, MessageId, Recipient, Spool};
+use crate::spool::{Envelope, Kind, MessageId, Recipient};
 
 /// What cannot be sent, and where it would have come from.
 #[derive(Debug)]
@@ -22,35 +24,53 @@ pub struct Failed<'a, R> {
     pub why: &'a str,
     /// The envelope sender, as asked for.
     pub sender: &'a Sender,
-    /// The message, where its header could be read.
-    pub message: Option<&'a mut Collected<R>>,
+    /// What goes back of the message.
+    pub rest: Rest<'a, R>,
 }
 
-/// Stores a report to the sender of what failed; `None` where there is nobody to tell.
+/// As much of a message as goes back.
+#[derive(Debug)]
+pub enum Rest<'a, R> {
+    /// Its header could not be read.
+    Nothing,
+    /// Its body is too much for a message.
+    Header(&'a Header),
+    /// All of it.
+    Whole(&'a mut Collected<R>),
+}
+
+/// Stores a report to the sender of what failed, under a name that is given; `None` where there is nobody to tell.
 pub fn mail_back<R: Read>(
     failed: Failed<'_, R>,
-    config: &Config,
-    spool: &Spool,
-    caller: &Caller,
-    now: &Zoned,
+    naming: Naming,
+    entry: &Entry<'_>,
 ) -> Result<Option<MessageId>, AdmitError> {
-    let blank = blank(caller, now)?;
+    let Entry { config, spool, caller, now, reserve, .. } = *entry;
+    let blank = Envelope { kind: Kind::Bounce, ..blank(naming, caller, now) };
     let id = blank.id.clone();
     // A table that does not answer must not keep the error from being told: generic alone applies, on the way out.
     let tables = ArrivalTables::default();
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = Occasion { config, caller, now, id: &id, arrival };
     let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
-    let boundary = format!("{}/{}", blank.token, config.hostname);
+    // Not the envelope's token, which may be another's choice.
+    let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
-    let mut store = Store::begin(spool, envelope, Room::of(&config.queue))?;
+    let mut store = Store::begin(spool, envelope, Room::of(&config.queue).but(reserve))?;
     store.write_stamped(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
-    if let Some(message) = failed.message {
-        let part = format!("--{boundary}\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
-        store.write(part.as_bytes())?;
-        store.write(&occasion.foreign_header(&message.header))?;
-        write_body(&mut message.body, |bytes| store.write(bytes))?;
-        store.write(b"\r\n")?;
+    let part = |kind| format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    match failed.rest {
+        Rest::Nothing => {}
+        Rest::Header(header) => {
+            store.write(part("text/rfc822-headers").as_bytes())?;
+            store.write(&occasion.foreign_header(header))?;
+        }
+        Rest::Whole(message) => {
+            store.write(part("message/rfc822").as_bytes())?;
+            store.write(&occasion.foreign_header(&message.header))?;
+            write_body(&mut message.body, |bytes| store.write(bytes))?;
+            store.write(b"\r\n")?;
+        }
     }
     store.write(format!("--{boundary}--\r\n").as_bytes())?;
     store.commit().map(Some)
@@ -90,13 +110,15 @@ fn opening(occasion: &Occasion<'_>, to: &Address, boundary: &str, why: &str) -> 
 }
 
 /// The envelope of a report to somebody.
-pub fn envelope(to: &Address, caller: &Caller, now: &Zoned) -> Result<Envelope, AdmitError> {
-    Ok(Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(caller, now)? })
+#[must_use]
+pub fn envelope(to: &Address, naming: Naming, caller: &Caller, now: &Zoned) -> Envelope {
+    Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, caller, now) }
 }
 
 /// Stores a report that is complete.
-pub fn store(report: Envelope, content: &[u8], config: &Config, spool: &Spool) -> Result<MessageId, AdmitError> {
-    let mut store = Store::begin(spool, report, Room::of(&config.queue))?;
+pub fn store(report: Envelope, content: &[u8], entry: &Entry<'_>) -> Result<MessageId, AdmitError> {
+    let Entry { config, spool, reserve, .. } = *entry;
+    let mut store = Store::begin(spool, report, Room::of(&config.queue).but(reserve))?;
     store.write(content)?;
     store.commit()
 }
@@ -105,9 +127,9 @@ fn recipient(to: &Address) -> Vec<Recipient> {
     vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())]
 }
 
-/// An envelope from nobody to nobody, with an id of its own.
-pub fn blank(caller: &Caller, now: &Zoned) -> Result<Envelope, AdmitError> {
-    let chance = Chance::draw()?;
-    let blank = Envelope::mail(chance.id(now), now.timestamp(), ReversePath::Null, Vec::new());
-    Ok(Envelope { uid: caller.uid, token: chance.token, kind: Kind::Bounce, ..blank })
+/// An envelope from nobody to nobody.
+#[must_use]
+pub fn blank(naming: Naming, caller: &Caller, now: &Zoned) -> Envelope {
+    let Naming { id, token } = naming;
+    Envelope { uid: caller.uid, token, ..Envelope::mail(id, now.timestamp(), ReversePath::Null, Vec::new()) }
 }

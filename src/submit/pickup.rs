@@ -10,7 +10,7 @@ use super::admit::{self, AdmitError, Naming};
 use super::complete::EnvelopeError;
 use super::entry::{Entry, Tables};
 use super::frame::WIDEST;
-use super::mail_back::{self, Failed};
+use super::mail_back::{self, Failed, Rest};
 use super::submission::{NotRead, Submission};
 use crate::config::caller::Caller;
 use crate::config::{Config, Reserve};
@@ -106,15 +106,22 @@ pub fn pick_up(
     let now = waiting.arrived.to_zoned(TimeZone::system());
     // Its octets are on the disk already, and leave it once they are delivered.
     let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve: Reserve::NONE };
-    let picked = match admit::admit_unasked(&mut submission.collected, naming, &entry) {
+    let picked = match admit::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
         Ok(id) => Picked::Up(id),
         Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),
         Err(error) if is_final(&error) => {
             let asked = submission.collected.sender.clone();
             let why = error.to_string();
-            let failed = Failed { why: &why, sender: &asked, message: Some(&mut submission.collected) };
-            match mail_back::mail_back(failed, config, spool, &caller, &now) {
+            let rest = match error {
+                AdmitError::TooBig(_) => Rest::Header(&submission.collected.header),
+                _ => Rest::Whole(&mut submission.collected),
+            };
+            // Under the message's own name, for the same reason.
+            match mail_back::mail_back(Failed { why: &why, sender: &asked, rest }, naming, &entry) {
                 Ok(Some(report)) => Picked::Up(report),
+                Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => {
+                    Picked::Up(id)
+                }
                 Ok(None) => {
                     spool.set_waiting_aside(place, name, &why)?;
                     return Ok(Picked::Aside(why));

@@ -36,15 +36,20 @@ fn envelope(token: &str) -> String {
     format!(r#"{{"v":1,"token":"{token}","sender":null,"recipients":[{{"complete":"friend@away.example"}}]}}"#)
 }
 
+/// One that nobody can send: its sender hears of it by mail.
+fn unusable(token: &str) -> String {
+    format!(r#"{{"v":1,"token":"{token}","sender":null,"recipients":[{{"broken":"friend@"}}]}}"#)
+}
+
 fn mail(subject: &str) -> Vec<u8> {
     format!("Subject: {subject}\n\ntext\n").into_bytes()
 }
 
-/// How many times each subject has come.
+/// How many times each subject has come, by itself or in a report.
 fn arrived(isp: &Provider) -> BTreeMap<String, usize> {
     let mut all = BTreeMap::new();
     for text in isp.mails().iter().map(Mail::text) {
-        let subject = text.lines().find_map(|line| line.strip_prefix("Subject: ")).unwrap().to_owned();
+        let subject = text.lines().filter_map(|line| line.strip_prefix("Subject: ")).next_back().unwrap().to_owned();
         *all.entry(subject).or_default() += 1;
     }
     all
@@ -64,15 +69,17 @@ fn runner(machine: &Machine) -> String {
 /// Has strace follow all threads of the running runner; it is ended with what it follows, or by the machine.
 fn trace(machine: &Machine, options: &str) -> std::process::Child {
     let process = runner(machine);
-    let strace = machine.start("root", &format!("exec strace -qq {options} -p {process} >/dev/null 2>&1"));
+    let mut strace = machine.start("root", &format!("exec strace -qq {options} -p {process} >/dev/null 2>&1"));
     let tasks = machine.path("/proc").join(&process).join("task");
+    // The call may be made, and the runner killed, before it follows them all.
     wait_for("strace to follow every thread", || {
-        fs::read_dir(&tasks).is_ok_and(|mut tasks| {
-            tasks.all(|task| {
-                let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
-                status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+        strace.try_wait().unwrap().is_some()
+            || fs::read_dir(&tasks).is_ok_and(|mut tasks| {
+                tasks.all(|task| {
+                    let status = fs::read_to_string(task.unwrap().path().join("status")).unwrap_or_default();
+                    status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+                })
             })
-        })
     });
     strace
 }
@@ -105,8 +112,13 @@ fn killed_at_each(machine: &Machine, isp: &Provider, points: &[Point], act: impl
     let mut alive = Some(Runner::start(machine));
     for (call, number) in points {
         let subject = format!("{call} {number}");
-        let mut strace =
-            trace(machine, &format!("-f -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number}"));
+        let options = format!("-f -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number}");
+        let mut strace = trace(machine, &options);
+        while strace.try_wait().unwrap().is_some() {
+            drop(alive.take());
+            alive = Some(Runner::start(machine));
+            strace = trace(machine, &options);
+        }
         act(&subject);
         // Another thread may have come first, and mail gone the other way: then the point is past when the mail is.
         wait_for(&format!("a kill or the mail at {subject}"), || {
@@ -162,6 +174,29 @@ fn a_runner_killed_at_any_call_of_picking_up_loses_nothing_and_repeats_nothing()
     });
     drop(runner);
     killed_at_each(&machine, &isp, &points, leave);
+}
+
+#[test]
+fn a_runner_killed_at_any_call_of_reporting_what_it_cannot_pick_up_reports_it_once() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let leave = |subject: &str| {
+        machine.drop_as("his", &frame(unusable(subject).as_bytes(), &mail(subject))).good();
+    };
+    let runner = Runner::start(&machine);
+    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", || {
+        leave("first");
+        wait_for("the first report", || arrived(&isp).contains_key("first") && is_idle(&machine));
+    });
+    drop(runner);
+    killed_at_each(&machine, &isp, &points, leave);
+    for report in isp.mails() {
+        assert!(report.text().contains("\r\nSubject: Mail could not be sent\r\n"), "{report:?}");
+        assert_eq!((report.from.as_str(), report.to.as_slice()), ("", &["me@isp.example".to_owned()][..]));
+    }
 }
 
 #[test]

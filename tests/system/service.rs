@@ -156,6 +156,24 @@ fn a_config_that_cannot_be_read_costs_no_mail() {
 }
 
 #[test]
+fn what_turns_out_to_be_too_big_at_pickup_goes_back_as_far_as_it_fits() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[queue]\nmax_message_size = \"100KB\"");
+    let big = [b"Subject: big\n\n".to_vec(), b"0123456789\n".repeat(20_000)].concat();
+    machine.sh("his", "sendmail friend@away.example", &big).good();
+    assert_eq!(machine.dropped().len(), 1, "no runner, no limit that the caller could be told of");
+    let _runner = Runner::start(&machine);
+    wait_for("the report", || isp.received() == 1);
+    wait_for("drop/ to be empty", || machine.dropped().is_empty());
+    let report = isp.mails()[0].text();
+    assert!(report.contains("the message is over 100000 bytes") && report.contains("Subject: big\r\n"), "{report}");
+    assert!(!report.contains("0123456789") && report.len() < 10_000, "{report}");
+}
+
+#[test]
 fn a_service_without_rights_gets_its_mail_out_while_the_runner_is_restarted() {
     if !can_run() {
         return;

@@ -6,24 +6,15 @@ use super::failure::Failure;
 use super::options::Options;
 use crate::cli::exit::Exit;
 use crate::cli::remote;
-use crate::config::{Reserve, clock};
+use crate::config::clock;
 use crate::runner::desk::Question;
 use crate::runner::verification::{self, Verify};
-use crate::submit::entry::{Entry, Tables};
 use crate::submit::hand_over::{self, Show};
 
 /// Stores the report and hands it over.
 pub(super) fn verify(here: &Here, options: &Options) -> Result<Exit, Failure> {
     let now = clock::now();
-    let place = Entry {
-        config: &here.config,
-        spool: &here.spool,
-        caller: &here.caller,
-        now: &now,
-        tables: Tables::Fresh,
-        reserve: Reserve::NONE,
-    };
-    let id = verification::verify(&place, &question(options))?;
+    let id = verification::verify(&here.entry(&now), &question(options))?;
     let _ = hand_over::hand_over(&here.config, &here.spool, &id, here.manner(options), Show::Nothing);
     Ok(Exit::Ok)
 }
