@@ -18,6 +18,14 @@ pub struct Limits {
     pub root_reserve: Reserve,
 }
 
+impl Limits {
+    /// What must stay free when this user stores something.
+    #[must_use]
+    pub fn reserve_from(&self, uid: u32) -> Reserve {
+        if uid == 0 { Reserve::NONE } else { self.root_reserve }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

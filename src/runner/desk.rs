@@ -25,7 +25,7 @@ use super::verification::{self, Verify};
 use super::viewer::Viewer;
 use super::watch::Told;
 use crate::config::caller::Caller;
-use crate::config::{Reserve, clock};
+use crate::config::clock;
 use crate::spool::{MessageId, SpoolError, history};
 use crate::submit::entry::Entry;
 
@@ -251,15 +251,26 @@ impl Visitor<'_> {
             Ok(settings) => settings,
             Err(why) => return no(TEMPORARY, why.clone()),
         };
-        let (caller, now) = (Caller::of(self.uid), clock::now());
-        let place = Entry {
-            config: &settings.config,
-            spool: &settings.spool,
-            caller: &caller,
-            now: &now,
-            tables: settings.arriving(),
-            reserve: Reserve::NONE,
+        let (limits, guests) = (&settings.config.limits, &self.front.guests);
+        // The report is a message of theirs like any other.
+        let counted = guests.count_message(self.uid, limits.per_minute);
+        let load = self.front.load_of(self.uid);
+        if let Err(refusal) = counted.and_then(|()| guests.expect(self.uid, load, limits)) {
+            return no(TEMPORARY, refusal.said_to(self.uid));
+        }
+        let answer = match guests.count_octets(self.uid, 0, load, limits) {
+            Ok(()) => self.report(settings, question),
+            Err(refusal) => no(TEMPORARY, refusal.said_to(self.uid)),
         };
+        guests.arrived(self.uid, 0);
+        answer
+    }
+
+    fn report(&self, settings: &Settings, question: &Verify) -> Answer {
+        let (caller, now) = (Caller::of(self.uid), clock::now());
+        let (config, spool, tables) = (&settings.config, &settings.spool, settings.arriving());
+        let reserve = config.limits.reserve_from(self.uid);
+        let place = Entry { config, spool, caller: &caller, now: &now, tables, reserve };
         match verification::verify(&place, question) {
             Ok(_) => Answer::Finished,
             Err(error) => no(error.code(), error.to_string()),

@@ -20,7 +20,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{RecvFlags, recv};
 
 use crate::config::caller::Caller;
-use crate::config::{Limits, Reserve, clock, places};
+use crate::config::{Limits, clock, places};
 use crate::spool::MessageId;
 use crate::submit::admit::{self, AdmitError, Naming};
 use crate::submit::complete::EnvelopeError;
@@ -195,7 +195,7 @@ impl Visit<'_> {
         // A crash before the answer has it come again: it must not be on its way by then.
         self.front.hold_until_answered(&naming.id);
         self.held_back.set(Some(naming.id.clone()));
-        let reserve = if self.uid == 0 { Reserve::NONE } else { settings.config.limits.root_reserve };
+        let reserve = settings.config.limits.reserve_from(self.uid);
         let (config, spool, tables) = (&settings.config, &settings.spool, settings.arriving());
         let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve };
         match admit::admit_as(&mut submission.collected, naming, &entry) {

@@ -29,6 +29,20 @@ fn only_he_is_refused(machine: &Machine, isp: &Provider, mail: &[u8], words: &[&
     wait_for("the others' mail", || isp.received() == before + 2);
 }
 
+/// What would become of mail is told by mail, which is one more of theirs.
+fn report(machine: &Machine, isp: &Provider, login: &str) {
+    let before = isp.received();
+    machine.sh(login, "sendmail -bv friend@away.example", b"").good();
+    wait_for("the report", || isp.received() == before + 1);
+}
+
+/// Nor is that told to somebody who is at his limits.
+fn no_report(machine: &Machine, login: &str, word: &str) {
+    let refused = machine.sh(login, "sendmail -bv friend@away.example", b"");
+    assert_eq!((refused.code, refused.said.lines().count()), (Some(75), 1), "{refused:?}");
+    assert!(refused.said.contains(word), "{refused:?}");
+}
+
 fn his_ids(machine: &Machine) -> Vec<String> {
     let listed = machine.sh("his", "postrider queue list --json", b"").good().printed;
     let is_id = |word: &&str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -48,6 +62,7 @@ fn as_many_messages_as_one_user_may_have_wait_and_no_more() {
     }
     let words = ["mail of his that waits or was set aside: 2 messages", "waiting in [limits] allows 2", "queue delete"];
     only_he_is_refused(&machine, &isp, MAIL, &words);
+    no_report(&machine, "his", words[0]);
     // A runner that starts knows them.
     drop(runner);
     let dropped =
@@ -81,6 +96,7 @@ fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
     send(&machine, "his", &mail).good();
     only_he_is_refused(&machine, &isp, &mail, &["1 messages, 2", "waiting_size in [limits] allows 40000 bytes"]);
     send(&machine, "his", MAIL).good();
+    report(&machine, &isp, "his");
     drop(runner);
     crate::service::configure(&machine, &isp, "[limits]\nroot_reserve = \"1000000GB\"");
     let _runner = Runner::start(&machine);
@@ -88,8 +104,10 @@ fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
         let refused = send(&machine, login, MAIL);
         assert_eq!((refused.code, refused.said.lines().count()), (Some(75), 1), "{refused:?}");
         assert!(refused.said.contains("root_reserve"), "{refused:?}");
+        no_report(&machine, login, "root_reserve");
     }
     let before = isp.received();
     send(&machine, "root", MAIL).good();
     wait_for("root's mail", || isp.received() == before + 1);
+    report(&machine, &isp, "root");
 }
