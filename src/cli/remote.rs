@@ -2,7 +2,9 @@
 //! over the socket on which mail is handed in.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -42,7 +44,22 @@ pub(super) fn ask<T: DeserializeOwned, Q: Serialize>(
     stream.write_all(&line).map_err(|error| failed(&error))?;
     // A message that is being sent may take its time.
     stream.set_read_timeout(None).map_err(|error| failed(&error))?;
-    Ok(BufReader::new(stream).lines().map(|line| read(&line?)))
+    let lines = keep_up(stream).map_err(|error| failed(&error))?;
+    Ok(lines.into_iter().map(|line| read(&line?)))
+}
+
+/// Reads as fast as the runner answers, who does not wait long for anybody: a pager does, for its reader.
+fn keep_up(stream: UnixStream) -> io::Result<Receiver<io::Result<String>>> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::Builder::new().name("answer".into()).spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let is_last = line.is_err();
+            if sender.send(line).is_err() || is_last {
+                return;
+            }
+        }
+    })?;
+    Ok(lines)
 }
 
 /// A line of the kind that was asked for, or the runner's no.

@@ -4,9 +4,8 @@
 
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,6 +16,7 @@ use super::counter::Place;
 use super::ears::Wake;
 use super::front::Front;
 use super::listing::{Item, Look, Met, NotListed, Totals};
+use super::seat::{Seat, TO_LISTEN};
 use super::selection::Selection;
 use super::settings::Settings;
 use super::shown::Shown;
@@ -32,11 +32,8 @@ use crate::submit::entry::Entry;
 /// Octets of one question.
 const MAX_QUESTION: u64 = 64 << 10;
 
-/// A question that is not whole by then is none.
-const TO_ASK: Duration = Duration::from_secs(10);
-
-/// So long somebody's next question waits for the one before.
-const TO_WAIT: Duration = Duration::from_secs(10);
+/// So long somebody's next question waits for the one before, whose answer nobody may read.
+const TO_WAIT: Duration = TO_LISTEN.saturating_mul(2);
 
 /// A loop that is busy is not waited for when only marks depend on it.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -124,15 +121,13 @@ enum Asking {
 }
 
 /// Answers one question of the peer with this uid.
-pub(super) fn answer(front: &Front, uid: u32, stream: UnixStream) -> io::Result<()> {
-    let out = stream.try_clone()?;
+pub(super) fn answer(front: &Front, uid: u32, seat: &Seat) -> io::Result<()> {
     let mut line = String::new();
-    let prompt = Prompt { stream, until: Instant::now() + TO_ASK };
-    BufReader::new(prompt.take(MAX_QUESTION)).read_line(&mut line)?;
+    BufReader::new(seat.prompt().take(MAX_QUESTION)).read_line(&mut line)?;
     let settings = front.settings();
     let viewer = Viewer::of(uid, settings.as_ref().ok().map(|settings| &settings.config));
     let visitor = Visitor { front, settings, viewer, uid };
-    let mut out = BufWriter::new(out);
+    let mut out = BufWriter::new(seat.reply());
     let read = serde_json::from_str(&line).map(Asking::Desk);
     match read.or_else(|_| serde_json::from_str(&line).map(Asking::Loop)) {
         Ok(Asking::Desk(question)) => visitor.desk(question, &mut out)?,
@@ -142,26 +137,11 @@ pub(super) fn answer(front: &Front, uid: u32, stream: UnixStream) -> io::Result<
     out.flush()
 }
 
-/// A stream that is read from until then, however slowly it comes.
-struct Prompt {
-    stream: UnixStream,
-    until: Instant,
-}
-
-impl Read for Prompt {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        self.stream.set_read_timeout(Some(left))?;
-        self.stream.read(into)
-    }
-}
-
 /// Answers nothing, and says why.
-pub(super) fn refuse(mut stream: UnixStream, reason: String) -> io::Result<()> {
-    say(&mut stream, &no(TEMPORARY, reason))
+pub(super) fn refuse(seat: &Seat, reason: String) -> io::Result<()> {
+    let mut out = BufWriter::new(seat.reply());
+    say(&mut out, &no(TEMPORARY, reason))?;
+    out.flush()
 }
 
 /// One who asks.

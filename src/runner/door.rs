@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::desk;
 use super::front::{Fate, Front, Token};
 use super::guests::Refusal;
+use super::seat::Seat;
 use super::settings::Settings;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
@@ -30,10 +31,7 @@ use crate::submit::head::HeadError;
 use crate::submit::submission::{self, NotRead, Submission};
 
 /// Connections at once, of all together.
-const ALTOGETHER: u32 = 250;
-
-/// A client that makes no progress for this long is let go.
-const PATIENCE: Duration = Duration::from_mins(1);
+const ALTOGETHER: usize = 250;
 
 /// `EX_DATAERR` and `EX_TEMPFAIL` of sysexits(3).
 const DATA_ERROR: u8 = 65;
@@ -74,20 +72,19 @@ fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
     let Ok(peer) = getsockopt(&stream, PeerCredentials) else { return };
     let uid = peer.uid();
     let limits = front.limits();
+    let Ok(seat) = Seat::new(stream) else { return };
     // Whoever is not let in finds no answer, and has the drop program.
-    if front.guests.enter(uid, limits.connections, ALTOGETHER).is_err() {
-        return;
-    }
-    let inside = Arc::clone(front);
+    let Ok(seat) = front.guests.enter(uid, seat, limits.connections, ALTOGETHER) else { return };
+    let (inside, taken) = (Arc::clone(front), Arc::clone(&seat));
     let started = std::thread::Builder::new().name("guest".into()).spawn(move || {
         let visit =
             Visit { front: &inside, uid, octets: Cell::new(0), held_back: Cell::new(None), refusal: Cell::new(None) };
         // A client that goes away has nothing to be told.
-        let _ = visit.serve(stream);
-        inside.guests.leave(uid, visit.octets.get());
+        let _ = visit.serve(&taken);
+        inside.guests.leave(uid, &taken, visit.octets.get());
     });
     if started.is_err() {
-        front.guests.leave(uid, 0);
+        front.guests.leave(uid, &seat, 0);
     }
 }
 
@@ -118,36 +115,33 @@ impl Answer {
 }
 
 impl Visit<'_> {
-    fn serve(&self, stream: UnixStream) -> io::Result<()> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        if asks(&stream)? {
+    fn serve(&self, mut seat: &Seat) -> io::Result<()> {
+        if asks(seat.stream())? {
             // Counted, so that nobody asks without end.
             return match self.front.guests.count_question(self.uid, self.front.limits().per_minute) {
-                Ok(()) => desk::answer(self.front, self.uid, stream),
-                Err(refusal) => desk::refuse(stream, refusal.said_to(self.uid)),
+                Ok(()) => desk::answer(self.front, self.uid, seat),
+                Err(refusal) => desk::refuse(seat, refusal.said_to(self.uid)),
             };
         }
-        let mut writer = stream.try_clone()?;
-        let answer = self.take_in(stream);
+        let answer = self.take_in(seat);
         let line = match &answer {
             Answer::Stored(id) | Answer::Kept(id) => format!("ok {id}\n"),
             Answer::No(code, text) => format!("no {code} {}\n", text.replace(['\n', '\r'], " ")),
         };
-        let answered = writer.write_all(line.as_bytes());
+        let answered = seat.write_all(line.as_bytes());
         if let Some(id) = self.held_back.take() {
             self.front.let_go(&id);
         }
         answered
     }
 
-    fn take_in(&self, stream: UnixStream) -> Answer {
+    fn take_in(&self, seat: &Seat) -> Answer {
         let (limits, load, guests) = (self.front.limits(), self.front.load_of(self.uid), &self.front.guests);
         let counted = guests.count_message(self.uid, limits.per_minute);
         if let Err(refusal) = counted.and_then(|()| guests.expect(self.uid, load, &limits)) {
             return Answer::later(refusal.said_to(self.uid));
         }
-        let taken = self.take(stream, &limits);
+        let taken = self.take(seat, &limits);
         // Before the answer: whoever has it may come again at once.
         guests.arrived(self.uid, self.octets.take());
         match (self.refusal.take(), taken) {
@@ -159,13 +153,13 @@ impl Visit<'_> {
         }
     }
 
-    fn take(&self, stream: UnixStream, limits: &Limits) -> Result<Answer, NotRead> {
+    fn take(&self, seat: &Seat, limits: &Limits) -> Result<Answer, NotRead> {
         let settings = self.front.settings();
         let content = settings.as_ref().map_or(WIDEST.content, |settings| {
             // What is stored is measured again.
             settings.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
-        let counted = Counted { stream, visit: self, limits };
+        let counted = Counted { seat, visit: self, limits };
         let mut submission = Submission::read(counted, Bounds { content, ..WIDEST })?;
         let token = submission.token.clone();
         match self.front.reserve(self.uid, &token) {
@@ -233,9 +227,9 @@ fn asks(stream: &UnixStream) -> io::Result<bool> {
     Ok(first == *b"{")
 }
 
-/// A stream whose octets count as being handed in by its uid.
+/// What comes in counts as being handed in by its uid.
 struct Counted<'a> {
-    stream: UnixStream,
+    seat: &'a Seat,
     visit: &'a Visit<'a>,
     limits: &'a Limits,
 }
@@ -243,7 +237,7 @@ struct Counted<'a> {
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let Visit { front, uid, octets, refusal, .. } = self.visit;
-        let length = self.stream.read(into)?;
+        let length = { self.seat }.read(into)?;
         octets.set(octets.get().saturating_add(length as u64));
         front.guests.count_octets(*uid, length as u64, front.load_of(*uid), self.limits).map_err(|over| {
             refusal.set(Some(over));

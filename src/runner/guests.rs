@@ -2,14 +2,17 @@
 //! starves the others. root has no limits but the places there are.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::seat::Seat;
 use crate::config::Limits;
 use crate::config::caller::Caller;
 use crate::spool::tally::Load;
 
 const MINUTE: Duration = Duration::from_mins(1);
+/// Who has made no move for this long keeps a place that others could use.
+const STALLED: Duration = Duration::from_secs(1);
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -18,7 +21,7 @@ pub struct Guests(Mutex<HashMap<u32, Guest>>);
 /// One uid's doings.
 #[derive(Debug, Default)]
 struct Guest {
-    connections: u32,
+    seats: Vec<Arc<Seat>>,
     in_flight: u64,
     /// Messages that are being handed in.
     arriving: u64,
@@ -107,28 +110,35 @@ pub fn over(load: Load, octets: u64, limits: &Limits) -> Option<Refusal> {
 }
 
 impl Guests {
-    /// Lets a connection in; `most` is what one uid, and what all together may have.
-    pub fn enter(&self, uid: u32, most: u32, altogether: u32) -> Result<(), Refusal> {
+    /// Lets a connection in; `most` is what one uid, and what all together may have. Where all places are taken, somebody
+    /// who has none gets one of those that another keeps to no purpose.
+    pub fn enter(&self, uid: u32, seat: Seat, most: u32, altogether: usize) -> Result<Arc<Seat>, Refusal> {
         let mut guests = lock(&self.0);
-        let all: u32 = guests.values().map(|guest| guest.connections).sum();
-        let guest = guests.entry(uid).or_default();
+        let all: usize = guests.values().map(|guest| guest.seats.len()).sum();
+        let own = guests.get(&uid).map_or(0, |guest| guest.seats.len());
         // A tenth of the places is root's.
-        let full = if uid == 0 { all >= altogether } else { guest.connections >= most || all >= altogether / 10 * 9 };
-        if full {
+        let (most, places) = match uid {
+            0 => (altogether, altogether),
+            _ => (usize::try_from(most).unwrap_or(altogether), altogether / 10 * 9),
+        };
+        let is_let_in = own < most && (all < places || (own == 0 && make_room(&mut guests)));
+        if !is_let_in {
             return Err(Refusal::Connections);
         }
-        guest.connections += 1;
-        Ok(())
+        let seat = Arc::new(seat);
+        guests.entry(uid).or_default().seats.push(Arc::clone(&seat));
+        Ok(seat)
     }
 
     /// A connection ended, with so many octets of it still counted.
-    pub fn leave(&self, uid: u32, octets: u64) {
+    pub fn leave(&self, uid: u32, seat: &Arc<Seat>, octets: u64) {
         let mut guests = lock(&self.0);
         if let Some(guest) = guests.get_mut(&uid) {
-            guest.connections = guest.connections.saturating_sub(1);
+            // It may have been shown out.
+            guest.seats.retain(|taken| !Arc::ptr_eq(taken, seat));
             guest.in_flight = guest.in_flight.saturating_sub(octets);
-            let is_idle = guest.connections == 0 && guest.messages.is_over() && guest.questions.is_over();
-            if is_idle {
+            let is_here = !guest.seats.is_empty() || guest.arriving > 0 || guest.in_flight > 0;
+            if !is_here && guest.messages.is_over() && guest.questions.is_over() {
                 guests.remove(&uid);
             }
         }
@@ -185,6 +195,26 @@ impl Guests {
     }
 }
 
+impl Guest {
+    /// Places that are kept without a move.
+    fn stalled(&self) -> usize {
+        self.seats.iter().filter(|seat| seat.idle() >= STALLED).count()
+    }
+}
+
+/// Shows out whoever has made no move for longest, of the user who keeps the most places so; whether there is anybody. Whose
+/// submission is cut short finds no answer, and has the drop program. Never one of root's.
+fn make_room(guests: &mut HashMap<u32, Guest>) -> bool {
+    let others = guests.iter_mut().filter(|(uid, _)| **uid != 0).map(|(_, guest)| guest);
+    let Some(guest) = others.max_by_key(|guest| (guest.stalled(), guest.seats.len())) else { return false };
+    if guest.stalled() == 0 && guest.seats.len() < 2 {
+        return false;
+    }
+    let Some((longest, _)) = guest.seats.iter().enumerate().max_by_key(|(_, seat)| seat.idle()) else { return false };
+    guest.seats.swap_remove(longest).show_out();
+    true
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -192,18 +222,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
     use super::*;
 
     #[test]
     fn one_user_at_his_limits_costs_the_others_nothing() {
         let guests = Guests::default();
-        for _ in 0..3 {
-            guests.enter(1000, 3, 100).unwrap();
-        }
-        assert_eq!(guests.enter(1000, 3, 100), Err(Refusal::Connections));
-        guests.enter(1001, 3, 100).unwrap();
-        guests.leave(1000, 0);
-        guests.enter(1000, 3, 100).unwrap();
+        let enter = |uid| guests.enter(uid, seat().0, 3, 100);
+        let [_, _, last] = [(); 3].map(|()| enter(1000).unwrap());
+        assert_eq!(enter(1000).unwrap_err(), Refusal::Connections);
+        enter(1001).unwrap();
+        guests.leave(1000, &last, 0);
+        enter(1000).unwrap();
         let limits = Limits { in_flight: 10, waiting: 2, ..Limits::default() };
         assert_eq!(guests.count_octets(1000, 11, Load::default(), &limits), Err(Refusal::InFlight(10)));
         guests.count_octets(1001, 10, Load::default(), &limits).unwrap();
@@ -247,11 +279,47 @@ mod tests {
     #[test]
     fn a_tenth_of_the_places_is_roots() {
         let guests = Guests::default();
+        let enter = |uid| guests.enter(uid, seat().0, 10, 10);
         for uid in 1..=9 {
-            guests.enter(uid, 10, 10).unwrap();
+            enter(uid).unwrap();
         }
-        assert_eq!(guests.enter(11, 10, 10), Err(Refusal::Connections));
-        guests.enter(0, 10, 10).unwrap();
-        assert_eq!(guests.enter(0, 10, 10), Err(Refusal::Connections));
+        assert_eq!(enter(11).unwrap_err(), Refusal::Connections, "of those who have one each, nobody loses it");
+        enter(0).unwrap();
+        assert_eq!(enter(0).unwrap_err(), Refusal::Connections);
+    }
+
+    #[test]
+    fn where_all_places_are_taken_whoever_keeps_many_loses_the_idlest_to_one_who_has_none() {
+        let guests = Guests::default();
+        let enter = |uid, seat: Seat| guests.enter(uid, seat, 5, 10);
+        // Root's is idle for longest.
+        let (roots, _root) = seat();
+        enter(0, roots).unwrap();
+        let (of_1, clients): (Vec<_>, Vec<_>) = (0..5).map(|_| seat()).unzip();
+        let of_1: Vec<_> = of_1.into_iter().map(|seat| enter(1, seat).unwrap()).collect();
+        for _ in 0..3 {
+            enter(2, seat().0).unwrap();
+        }
+        assert_eq!(enter(2, seat().0).unwrap_err(), Refusal::Connections, "one who has some already gets no other's");
+        // All but the third have made a move since.
+        for number in [0, 1, 3, 4] {
+            (&clients[number]).write_all(b"x").unwrap();
+            (&*of_1[number]).read_exact(&mut [0]).unwrap();
+        }
+        enter(3, seat().0).unwrap();
+        assert_eq!((&clients[2]).read(&mut [0]).unwrap(), 0, "it was shown out");
+        for number in [0, 1, 3, 4] {
+            clients[number].set_nonblocking(true).unwrap();
+            assert!((&clients[number]).read(&mut [0]).is_err(), "{number} is still there");
+        }
+        // Its end gives back no place a second time.
+        guests.leave(1, &of_1[2], 0);
+        assert_eq!(enter(3, seat().0).unwrap_err(), Refusal::Connections);
+    }
+
+    /// A place, and its client.
+    fn seat() -> (Seat, UnixStream) {
+        let (stream, client) = UnixStream::pair().unwrap();
+        (Seat::new(stream).unwrap(), client)
     }
 }

@@ -31,6 +31,7 @@ mod recorded;
 pub mod report;
 pub mod safe;
 pub mod schedule;
+pub mod seat;
 pub mod selection;
 pub mod settings;
 pub mod settle;

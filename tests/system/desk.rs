@@ -1,7 +1,7 @@
 //! Who sees and changes what of the machine's queue: asked over the socket, since nobody but root and the runner reads it.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -180,6 +180,58 @@ fn odd_questions_are_refused_and_hold_nobody_up() {
     machine.sh("his", "sendmail friend@away.example", MAIL).good();
     wait_for("the mail", || isp.received() == 1);
     assert_eq!(machine.sh("her", "mailq", b"").good().printed, "Mail queue is empty\n");
+}
+
+/// Asks for all history and reads none of it, or, with an argument, a little now and then.
+const SLOW: &str = r#"exec python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect("/run/postrider/submit")
+s.sendall(b"{\"verb\":\"history\",\"since\":null}\n")
+s.recv(1)
+print("begun", flush=True)
+while len(sys.argv) > 1:
+    s.recv(1000)
+    time.sleep(0.05)
+time.sleep(600)
+' "#;
+
+#[test]
+fn an_answer_that_nobody_reads_ends_and_the_next_question_is_answered() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    let history = |login: &str| machine.sh(login, "postrider history", b"").good().printed.lines().count();
+    wait_for("the first record", || history("his") > 0);
+    let one = history("his");
+    // More than sockets hold.
+    let more = "cd /var/spool/postrider/history && for file in *; do for n in $(seq 5000); do cat $file; done >/tmp/more && \
+                cat /tmp/more >$file; done";
+    machine.sh("postrider", more, b"").good();
+    let guests = || {
+        let count = "grep -lsx guest /proc/$(pgrep -ox postrider)/task/*/comm | wc -l";
+        machine.sh("root", count, b"").good().printed.trim().parse::<usize>().unwrap()
+    };
+    for how in ["", "slowly"] {
+        let mut slow = machine.start("his", &format!("{SLOW}{how}"));
+        let mut line = String::new();
+        BufReader::new(slow.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!((line.as_str(), guests()), ("begun\n", 1), "{how}");
+        // Others do not wait for him, and he himself not for long.
+        assert_eq!(history("her"), 0);
+        assert_eq!(history("his"), 5000 * one, "{how}");
+        wait_for("his first question's end", || guests() == 0);
+        assert!(slow.try_wait().unwrap().is_none(), "{how}: he has not gone");
+        slow.kill().unwrap();
+        slow.wait().unwrap();
+    }
+    // A pager that its reader leaves alone for longer loses nothing.
+    let paged = machine.sh("his", "postrider history | (sleep 12; wc -l)", b"").good().printed;
+    assert_eq!(paged.trim(), (5000 * one).to_string());
 }
 
 const DIALOGUE: &[u8] = b"EHLO me\r\nMAIL FROM:<his@home.lan>\r\nRCPT TO:<friend@away.example>\r\nDATA\r\n\

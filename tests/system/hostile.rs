@@ -136,6 +136,68 @@ fn thousands_of_stalled_clients_of_two_users_do_not_hold_up_a_third_ones_mail() 
     assert!(size < 100_000, "{size} KiB");
 }
 
+/// Thirteen users of whom each takes all connections that one may have, and takes them again when he loses them.
+const CROWD: &str = r#"exec python3 -c '
+import os, socket, time
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.connect("/run/postrider/submit")
+        s.send(b"\0\0\1\0{\"v\":1,")
+    except OSError:
+        pass
+    return s
+def is_closed(s):
+    try:
+        return s.recv(1, socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+ready, tell = os.pipe()
+for uid in range(31000, 31013):
+    if os.fork() == 0:
+        os.setresuid(uid, uid, uid)
+        held = [connect() for _ in range(20)]
+        os.write(tell, b".")
+        while True:
+            time.sleep(0.02)
+            held = [connect() if is_closed(s) else s for s in held]
+got = 0
+while got < 13:
+    got += len(os.read(ready, 13))
+print("begun", flush=True)
+time.sleep(600)
+'"#;
+
+#[test]
+fn whoever_has_no_connection_is_let_in_while_many_users_hold_all_there_are() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    let mut crowd = Attack::start(&machine, "root", CROWD);
+    crowd.is_on();
+    let guests = || {
+        let count = "grep -lsx guest /proc/$(pgrep -ox postrider)/task/*/comm | wc -l";
+        machine.sh("root", count, b"").good().printed.trim().parse::<usize>().unwrap()
+    };
+    wait_for("all places to be taken", || guests() >= 225);
+    for number in 0..8 {
+        for login in ["her", "root", THIRD] {
+            let mail = submission(&format!("{number}"), "null", &format!("{login}-friend"), "hello");
+            let answer = machine.sh(login, CLIENT, &mail).good().printed;
+            assert!(answer.starts_with("ok "), "{login}: {answer:?}");
+        }
+    }
+    assert_eq!(machine.sh("her", "mailq", b"").code, Some(0));
+    assert!(guests() <= 250, "{}", guests());
+    measure(&machine, &isp, "while 13 users hold all connections");
+    by_the_socket(&machine);
+}
+
 #[test]
 fn a_forged_sender_is_refused_at_the_socket_and_held_from_the_drop() {
     if !can_run() {
