@@ -7,7 +7,7 @@ use std::process::Command;
 use std::{env, fs};
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=Cargo.toml");
     let target = |what: &str| env::var(format!("CARGO_CFG_TARGET_{what}")).unwrap_or_default();
     let is_native = env::var("HOST").ok() == env::var("TARGET").ok();
     if target("OS") != "linux" || target("ENV") != "gnu" || !is_native || !has_static_unwinder() {

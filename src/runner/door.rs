@@ -4,13 +4,14 @@
 
 use std::cell::Cell;
 use std::fmt::Display;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::crew::Crew;
 use super::desk;
 use super::front::{Fate, Front, Token};
 use super::guests::Refusal;
@@ -33,6 +34,9 @@ use crate::submit::submission::{self, NotRead, Submission};
 /// Connections at once, of all together.
 const ALTOGETHER: usize = 250;
 
+/// Octets that are read at once.
+const PIECE: usize = 16 << 10;
+
 /// `EX_DATAERR` and `EX_TEMPFAIL` of sysexits(3).
 const DATA_ERROR: u8 = 65;
 const TEMPORARY: u8 = 75;
@@ -44,10 +48,11 @@ pub fn open(front: Arc<Front>) -> io::Result<()> {
         None => bind(Path::new(places::SOCKET))?,
     };
     listener.set_nonblocking(false)?;
+    let crew = Crew::for_guests();
     std::thread::Builder::new().name("door".into()).spawn(move || {
         for stream in listener.incoming() {
             match stream {
-                Ok(stream) => admit_guest(&front, stream),
+                Ok(stream) => admit_guest(&front, &crew, stream),
                 // No descriptors left: those who are inside give theirs back.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
@@ -67,7 +72,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
+fn admit_guest(front: &Arc<Front>, crew: &Arc<Crew>, stream: UnixStream) {
     // Not by rustix, whose process numbers cannot say that the peer is in a container: 0.
     let Ok(peer) = getsockopt(&stream, PeerCredentials) else { return };
     let uid = peer.uid();
@@ -76,14 +81,14 @@ fn admit_guest(front: &Arc<Front>, stream: UnixStream) {
     // Whoever is not let in finds no answer, and has the drop program.
     let Ok(seat) = front.guests.enter(uid, seat, limits.connections, ALTOGETHER) else { return };
     let (inside, taken) = (Arc::clone(front), Arc::clone(&seat));
-    let started = std::thread::Builder::new().name("guest".into()).spawn(move || {
+    let begun = crew.begin(move || {
         let visit =
             Visit { front: &inside, uid, octets: Cell::new(0), held_back: Cell::new(None), refusal: Cell::new(None) };
         // A client that goes away has nothing to be told.
         let _ = visit.serve(&taken);
         inside.guests.leave(uid, &taken, visit.octets.get());
     });
-    if started.is_err() {
+    if begun.is_err() {
         front.guests.leave(uid, &seat, 0);
     }
 }
@@ -159,7 +164,8 @@ impl Visit<'_> {
             // What is stored is measured again.
             settings.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
-        let counted = Counted { seat, visit: self, limits };
+        // Most submissions come in one piece.
+        let counted = BufReader::with_capacity(PIECE, Counted { seat, visit: self, limits });
         let mut submission = Submission::read(counted, Bounds { content, ..WIDEST })?;
         let token = submission.token.clone();
         match self.front.reserve(self.uid, &token) {

@@ -8,6 +8,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -17,6 +18,9 @@ use super::control::Asked;
 use super::news::News;
 use super::safe::Safety;
 use crate::spool::{MessageId, Spool};
+
+/// Names that appear in queue/ within this time after others are heard of together.
+const GATHERING: Duration = Duration::from_millis(5);
 
 /// Something for the runner's loop.
 #[derive(Debug)]
@@ -73,6 +77,8 @@ pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
                     return;
                 }
             }
+            // Who stores many in a row wakes the runner once for several.
+            std::thread::sleep(GATHERING);
         }
     })?;
     Ok(())

@@ -8,10 +8,10 @@ use std::time::SystemTime;
 
 use super::allowance::Allowance;
 use super::clock::Clock;
+use super::crew::Crew;
 use super::departures::Departures;
 use super::recorded::Recorded;
 use super::safe::Safety;
-use super::settlers::Settlers;
 use super::standing::Unreadable;
 use super::tempo::Tempo;
 use super::watch::Watchers;
@@ -33,7 +33,7 @@ pub struct Settings {
     /// Outcomes that must reach the disk; whether to end.
     pub safety: Arc<Safety>,
     /// Who writes down what sessions learnt.
-    pub settlers: Arc<Settlers>,
+    pub settlers: Arc<Crew>,
     /// Finished messages on their way out.
     pub departures: Arc<Departures>,
     /// Messages begun lately, by account.
@@ -67,7 +67,7 @@ impl Settings {
             watchers,
             clock,
             safety,
-            settlers: Arc::default(),
+            settlers: Crew::settlers(),
             departures: Arc::default(),
             tempo: Arc::default(),
             allowance: Arc::default(),

@@ -115,6 +115,11 @@ impl Naming {
     }
 }
 
+/// A submission's token.
+pub fn token() -> Result<String, AdmitError> {
+    Chance::draw().map(|chance| chance.token)
+}
+
 /// The same under a name that is given.
 pub fn admit_as<R: Read>(
     collected: &mut Collected<R>,

@@ -12,11 +12,10 @@ use postrider_drop::NOT_IN_GROUP;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
-use super::admit::{AdmitError, Naming};
+use super::admit::{self, AdmitError};
 use super::collect::Collected;
 use super::kept::Kept;
 use super::submission::{self, NotPassed};
-use crate::config::clock;
 use crate::config::locate::DROP_PROGRAM;
 use crate::config::places::SOCKET;
 use crate::spool::MessageId;
@@ -62,7 +61,7 @@ pub enum NotHandedIn {
 
 /// Hands the submission in; the message's id, where the runner took it.
 pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId>, NotHandedIn> {
-    let token = Naming::by_chance(&clock::now()).map_err(NotHandedIn::Naming)?.token;
+    let token = admit::token().map_err(NotHandedIn::Naming)?;
     let mut tee = Tee { kept: Kept::new(), stream: connect(BUSY) };
     let written = submission::write(collected, &token, &mut tee).map(|_| ());
     match written {
