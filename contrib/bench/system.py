@@ -54,6 +54,9 @@ def measure(target, folder, calls):
     with runner(target, folder) as pid:
         wait_until("the runner has picked up what was dropped", lambda: not any(DROP.iterdir()))
         subprocess.run([target / "postrider", "queue", "delete", "--all"], check=True, stdout=subprocess.DEVNULL)
+        time.sleep(IDLE_SECONDS)
+        print(f"the runner {IDLE_SECONDS} s after thousands of messages: {status(pid)['VmRSS']} KiB resident")
+    with runner(target, folder) as pid:
         idle(pid)
     shutil.rmtree(DROP.parent)
     sizes(target)
