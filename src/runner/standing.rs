@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigError, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::spool::health::{self, Trouble};
 use crate::spool::journal::{Journal, State};
-use crate::spool::lock::{RunnerLock, TryLock};
+use crate::spool::lock;
 use crate::spool::waiting::Place;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
@@ -89,7 +89,7 @@ impl Standing {
         let clock = Clock::start(spool);
         let mut found = Self { failed: spool.failed()?.len(), warn_after, ..Self::default() };
         // A glance at the lock, given back at once.
-        found.runner = matches!(RunnerLock::try_take(spool), Ok(TryLock::Held(_)));
+        found.runner = lock::is_held(spool).unwrap_or(false);
         for (account, sick) in health::read(spool) {
             found.stuck |= sick.trouble != Trouble::Relay;
             found.troubles.push(format!("account {account}: {}", sick.reason));

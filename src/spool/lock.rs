@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt};
+use std::path::PathBuf;
 
 use super::SpoolError;
 use super::queue::Spool;
@@ -25,10 +26,7 @@ pub enum TryLock {
 impl RunnerLock {
     /// Tries without waiting.
     pub fn try_take(spool: &Spool) -> Result<TryLock, SpoolError> {
-        let path = spool.dir().join("lock");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(&path).map_err(SpoolError::io("open", &path))?;
+        let (path, file) = open(spool)?;
         match fs2::FileExt::try_lock_exclusive(&file) {
             Ok(()) => {}
             Err(error) if error.kind() == fs2::lock_contended_error().kind() => {
@@ -42,6 +40,24 @@ impl RunnerLock {
         let _ = file.set_len(0).and_then(|()| file.write_all_at(pid.as_bytes(), 0));
         Ok(TryLock::Taken(Self { file }))
     }
+}
+
+/// Whether somebody holds it. Any number may ask at the same time: nobody takes another's glance for a runner.
+pub fn is_held(spool: &Spool) -> Result<bool, SpoolError> {
+    let (path, file) = open(spool)?;
+    match fs2::FileExt::try_lock_shared(&file) {
+        Ok(()) => Ok(false),
+        Err(error) if error.kind() == fs2::lock_contended_error().kind() => Ok(true),
+        Err(error) => Err(SpoolError::io("lock", &path)(error)),
+    }
+}
+
+fn open(spool: &Spool) -> Result<(PathBuf, File), SpoolError> {
+    let path = spool.dir().join("lock");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = options.open(&path).map_err(SpoolError::io("open", &path))?;
+    Ok((path, file))
 }
 
 impl Drop for RunnerLock {
@@ -69,7 +85,17 @@ mod tests {
         let TryLock::Taken(lock) = RunnerLock::try_take(&spool).unwrap() else { panic!("not free") };
         let TryLock::Held(pid) = RunnerLock::try_take(&spool).unwrap() else { panic!("taken twice") };
         assert_eq!(pid, Some(std::process::id()));
+        assert!(is_held(&spool).unwrap());
         drop(lock);
         assert!(matches!(RunnerLock::try_take(&spool).unwrap(), TryLock::Taken(_)));
+    }
+
+    #[test]
+    fn who_only_looks_is_no_runner_to_others_who_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        let (_, other) = open(&spool).unwrap();
+        fs2::FileExt::try_lock_shared(&other).unwrap();
+        assert!(!is_held(&spool).unwrap());
     }
 }

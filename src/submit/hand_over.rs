@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::config::{Config, Delivery};
-use crate::spool::lock::{RunnerLock, TryLock};
+use crate::spool::lock;
 use crate::spool::{MessageId, Spool, SpoolError};
 
 /// What is known of the message when the front end exits.
@@ -99,7 +99,7 @@ pub fn become_runner(config: &Config) -> std::io::Error {
 
 /// Leaves a runner behind that stays, unless there is one.
 pub fn leave_daemon(config: &Config, spool: &Spool) {
-    if !matches!(RunnerLock::try_take(spool), Ok(TryLock::Held(_))) {
+    if !lock::is_held(spool).unwrap_or(false) {
         leave(postrider("run", config));
     }
 }
@@ -121,7 +121,7 @@ pub fn leave_runner_for_rest(config: &Config, spool: &Spool) {
 
 fn leave_runner_unless_held(config: &Config, spool: &Spool) {
     // A runner looks once more after giving back its lock, so one that holds it now finds this message.
-    if matches!(RunnerLock::try_take(spool), Ok(TryLock::Held(_))) {
+    if lock::is_held(spool).unwrap_or(false) {
         return;
     }
     let mut run = postrider("run", config);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use crate::installed::{HER, HIS, Machine, can_run};
 use crate::provider::{Mail, Provider};
@@ -65,6 +66,11 @@ impl Drop for Runner<'_> {
     fn drop(&mut self) {
         // The child is nsenter; what it entered with ends with it only if it is told to.
         let _ = self.1.sh("root", "pkill -9 -x postrider; rm -f /run/postrider/submit", b"");
+        // It ends when that has: who looks for the runner's lock then must not find it.
+        let end = Instant::now() + Duration::from_secs(10);
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
         if std::thread::panicking() {
