@@ -231,6 +231,8 @@ mod tests {
 
     fn write(path: &Path, text: &str, mode: u32) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // One that its owner may not write to may be there.
+        let _ = fs::remove_file(path);
         fs::write(path, text).unwrap();
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     }

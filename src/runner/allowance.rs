@@ -23,8 +23,9 @@ pub struct Allowance(Mutex<Option<BTreeMap<String, Hour>>>);
 impl Allowance {
     /// Counts a report to this address, if it may go out by itself; else how long until a digest.
     pub fn take(&self, settings: &Settings, to: &Address) -> Result<(), Duration> {
-        let now = settings.clock.now();
         self.with(settings, |hours| {
+            // Not before: an hour that another session has begun meanwhile would lie ahead, and count for nothing.
+            let now = settings.clock.now();
             hours.retain(|_, hour| !hour.left(now).is_zero());
             let hour = hours.entry(key(to)).or_insert_with(|| Hour::begin(now));
             let taken = hour.take(settings.config.queue.reports_per_hour, now);
@@ -37,8 +38,10 @@ impl Allowance {
 
     /// How long until what is gathered for this address goes out.
     pub fn left(&self, settings: &Settings, to: &Address) -> Duration {
-        let now: Timestamp = settings.clock.now();
-        self.with(settings, |hours| hours.get(&key(to)).map_or(Duration::ZERO, |hour| hour.left(now)))
+        self.with(settings, |hours| {
+            let now: Timestamp = settings.clock.now();
+            hours.get(&key(to)).map_or(Duration::ZERO, |hour| hour.left(now))
+        })
     }
 
     fn with<T>(&self, settings: &Settings, act: impl FnOnce(&mut BTreeMap<String, Hour>) -> T) -> T {

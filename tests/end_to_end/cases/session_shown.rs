@@ -1,6 +1,7 @@
 //! The conversation for people: `flush -v` and `sendmail -v` show it as `test` does, secrets masked, and only that of
 //! the messages that they are about.
 
+use std::fs;
 use std::process::Command;
 
 use serde_json::json;
@@ -79,9 +80,14 @@ fn a_flush_shows_only_the_sessions_of_its_own_messages() {
     world.send_to(&["carol@away.example"]).code(0);
     wait_for("the final dot", || isp.dots() == 1);
     world.send_to(&["dave@away.example"]).code(0);
+    // Named, so that the process can be found by its arguments: others' memory is private, also to their owner.
+    let config = world.path("config.toml");
+    let call = ["flush", "-v", "--recipient", "bob@away.example", "--config", config.to_str().unwrap()];
     let told = std::thread::scope(|scope| {
-        let flush = scope.spawn(|| world.postrider(&["flush", "-v", "--recipient", "bob@away.example"]).code(0).stdout);
-        wait_for("the flush to be there", || world.processes().len() > 1);
+        let flush = scope.spawn(|| world.postrider(&call).code(0).stdout);
+        let is_flush =
+            |pid: &i32| fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|told| told.ends_with(b"config.toml\0"));
+        wait_for("the flush to be there", || world.processes().iter().any(is_flush));
         gate.open();
         flush.join().unwrap()
     });
