@@ -188,7 +188,11 @@ impl Engine {
             // They only say QUIT; one that panicked has nothing left to give back.
             let _ = thread.join();
         }
-        self.settings.clock.keep(&self.settings.spool);
+        let settings = &self.settings;
+        settings.clock.keep(&settings.spool);
+        if let Err(error) = settings.recorded.close(&settings.spool) {
+            events::warning(format_args!("{error}; the next runner reads more of history for it"));
+        }
         let why = if self.stopping { "told to" } else { "nothing left to do" };
         events::stopped(why);
         drop(self.lock);

@@ -1,12 +1,15 @@
 //! Messages whose record is in history while their file is still in queue/: what a crash, or a disk that would not
 //! remove it, leaves of a message that has left.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::events;
-use crate::spool::history::{self, Record, Trace};
-use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::spool::history::{self, Extent, Record, Trace};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError, state_file};
+
+/// How far history reached when a runner ended and all that had left was gone from queue/: what comes before is never read.
+const NAME: &str = "left.json";
 
 /// What is known of them; looked up when it is first asked for, which is before this runner lets a message leave.
 #[derive(Debug, Default)]
@@ -45,6 +48,17 @@ impl Recorded {
         Ok(())
     }
 
+    /// At the end of a runner, when nobody is leaving any more: spares the next one this runner's history.
+    pub fn close(&self, spool: &Spool) -> Result<(), SpoolError> {
+        let extent = Extent::now(spool)?;
+        spool.sync_queue()?;
+        let is_there = |(id, trace): (&MessageId, &Trace)| trace.is_delivered && spool.open_message(id).is_ok();
+        if self.known().iter().flatten().any(is_there) {
+            return Ok(());
+        }
+        state_file::write(spool, NAME, &extent)
+    }
+
     /// This record was written just now, and the message's file stays for some reason.
     pub fn add(&self, record: &Record) {
         if let Some(known) = self.known().as_mut() {
@@ -62,9 +76,8 @@ fn look_up<'k>(
     spool: &Spool,
 ) -> Result<&'k HashMap<MessageId, Trace>, SpoolError> {
     if known.is_none() {
-        let queued: HashSet<MessageId> = spool.ids()?.into_iter().collect();
-        *known =
-            Some(if queued.is_empty() { HashMap::new() } else { history::traces(spool, |id| queued.contains(id))? });
+        let seen: Extent = state_file::read(spool, NAME).unwrap_or_default();
+        *known = Some(history::traces(spool, &seen, |id| spool.holds(id))?);
     }
     Ok(known.get_or_insert_default())
 }

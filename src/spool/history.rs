@@ -1,9 +1,10 @@
 //! history/: one JSON line per finished message, a file per UTC day.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -136,29 +137,29 @@ pub fn read(
     since: Option<Timestamp>,
     mut see: impl FnMut(&Record, &str) -> bool,
 ) -> Result<(), SpoolError> {
-    each_line(spool, since, |line| match (serde_json::from_slice(line), str::from_utf8(line)) {
+    let is_asked = |date: Date| since.is_none_or(|since| date >= day(since)).then_some(0);
+    each_line(spool, is_asked, |line| match (serde_json::from_slice(line), str::from_utf8(line)) {
         (Ok(record), Ok(line)) => see(&record, line.trim_end_matches('\n')),
         _ => true,
     })
 }
 
-fn each_line(spool: &Spool, since: Option<Timestamp>, mut see: impl FnMut(&[u8]) -> bool) -> Result<(), SpoolError> {
-    let dir = spool.dir().join("history");
-    let entries = match fs::read_dir(&dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        other => other.map_err(SpoolError::io("list", &dir))?,
-    };
-    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut days: Vec<Date> = names.filter_map(|name| name.strip_suffix(SUFFIX)?.parse().ok()).collect();
-    days.sort_unstable();
+/// Reads the lines of each day, oldest first, from the octet on that `from` says; of a day for which it says nothing, none.
+fn each_line(
+    spool: &Spool,
+    from: impl Fn(Date) -> Option<u64>,
+    mut see: impl FnMut(&[u8]) -> bool,
+) -> Result<(), SpoolError> {
     let mut line = Vec::new();
-    for date in days.into_iter().filter(|date| since.is_none_or(|since| *date >= day(since))) {
-        let path = dir.join(format!("{date}{SUFFIX}"));
-        let file = match File::open(&path) {
+    for date in days(spool)? {
+        let Some(from) = from(date) else { continue };
+        let path = path_of(spool, date);
+        let mut file = match File::open(&path) {
             // Pruned meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other.map_err(SpoolError::io("open", &path))?,
         };
+        file.seek(SeekFrom::Start(from)).map_err(SpoolError::io("read", &path))?;
         let mut file = BufReader::new(file);
         while file.read_until(b'\n', &mut line).map_err(SpoolError::io("read", &path))? != 0 {
             if !see(&line) {
@@ -170,11 +171,52 @@ fn each_line(spool: &Spool, since: Option<Timestamp>, mut see: impl FnMut(&[u8])
     Ok(())
 }
 
-/// The messages that have a record, as far as they are asked for, whatever a crash left behind of them. Only the lines of
-/// these are read as JSON: this is done at each start, with months of history.
-pub fn traces(spool: &Spool, is_asked: impl Fn(&MessageId) -> bool) -> Result<HashMap<MessageId, Trace>, SpoolError> {
+fn days(spool: &Spool) -> Result<Vec<Date>, SpoolError> {
+    let dir = spool.dir().join("history");
+    let entries = match fs::read_dir(&dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.map_err(SpoolError::io("list", &dir))?,
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut days: Vec<Date> = names.filter_map(|name| name.strip_suffix(SUFFIX)?.parse().ok()).collect();
+    days.sort_unstable();
+    Ok(days)
+}
+
+fn path_of(spool: &Spool, date: Date) -> PathBuf {
+    spool.dir().join("history").join(format!("{date}{SUFFIX}"))
+}
+
+/// How far the files of history reach: octets by day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extent(BTreeMap<Date, u64>);
+
+impl Extent {
+    /// As of now.
+    pub fn now(spool: &Spool) -> Result<Self, SpoolError> {
+        let mut extent = BTreeMap::new();
+        for date in days(spool)? {
+            let path = path_of(spool, date);
+            match fs::metadata(&path) {
+                Ok(file) => drop(extent.insert(date, file.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(SpoolError::io("read", path)(error)),
+            }
+        }
+        Ok(Self(extent))
+    }
+}
+
+/// The messages that have a record beyond `known`, as far as they are asked for, whatever a crash left behind of them.
+/// Only the lines of these are read as JSON.
+pub fn traces(
+    spool: &Spool,
+    known: &Extent,
+    is_asked: impl Fn(&MessageId) -> bool,
+) -> Result<HashMap<MessageId, Trace>, SpoolError> {
     let mut traces = HashMap::new();
-    each_line(spool, None, |line| {
+    let from = |date: Date| Some(known.0.get(&date).copied().unwrap_or(0));
+    each_line(spool, from, |line| {
         if id_of(line).is_some_and(|id| is_asked(&id))
             && let Ok(record) = serde_json::from_slice::<Record>(line)
         {
@@ -275,6 +317,27 @@ mod tests {
         let good: Vec<Record> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         assert_eq!(good.iter().map(|record| record.id.micros()).collect::<Vec<_>>(), [1, 2]);
         assert!(text.contains("\"finished\":\"2026-11-22T00:00:00.000000Z\""), "{text}");
+    }
+
+    #[test]
+    fn what_was_known_is_not_read_again_and_what_came_behind_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        append(&spool, &[record(1, "2026-11-22T12:00:00Z"), record(2, "2026-11-22T12:00:00Z")]).unwrap();
+        let known = Extent::now(&spool).unwrap();
+        let known: Extent = serde_json::from_slice(&serde_json::to_vec(&known).unwrap()).unwrap();
+        append(&spool, &[record(3, "2026-11-22T12:00:01Z")]).unwrap();
+        // A clock that was set back writes to an older day.
+        append(&spool, &[record(4, "1970-01-01T00:00:00Z")]).unwrap();
+        let found = |known: &Extent| {
+            let mut ids: Vec<u64> =
+                traces(&spool, known, |id| id.micros() != 2).unwrap().into_keys().map(|id| id.micros()).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(found(&known), [3, 4]);
+        assert_eq!(found(&Extent::default()), [1, 3, 4]);
+        assert!(traces(&spool, &known, |_| true).unwrap().values().all(|trace| !trace.is_delivered));
     }
 
     #[test]

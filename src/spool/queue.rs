@@ -166,6 +166,12 @@ impl Spool {
         swept
     }
 
+    /// Whether something lies there under this id.
+    #[must_use]
+    pub fn holds(&self, id: &MessageId) -> bool {
+        self.message_path(id).symlink_metadata().is_ok()
+    }
+
     /// Opens a message: envelope line parsed, length checked. One that is not there is [`SpoolError::Gone`].
     pub fn open_message(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.message_path(id);
