@@ -159,6 +159,7 @@ fn each_line(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other.map_err(SpoolError::io("open", &path))?,
         };
+        let from = if is_line_start(&file, from) { from } else { 0 };
         file.seek(SeekFrom::Start(from)).map_err(SpoolError::io("read", &path))?;
         let mut file = BufReader::new(file);
         while file.read_until(b'\n', &mut line).map_err(SpoolError::io("read", &path))? != 0 {
@@ -169,6 +170,12 @@ fn each_line(
         }
     }
     Ok(())
+}
+
+/// Not in a file that was removed meanwhile and begun anew.
+fn is_line_start(file: &File, at: u64) -> bool {
+    let mut octet = [0];
+    at == 0 || (file.read_exact_at(&mut octet, at - 1).is_ok() && octet == *b"\n")
 }
 
 fn days(spool: &Spool) -> Result<Vec<Date>, SpoolError> {
@@ -337,6 +344,10 @@ mod tests {
         };
         assert_eq!(found(&known), [3, 4]);
         assert_eq!(found(&Extent::default()), [1, 3, 4]);
+        // Somebody removed it, and it was begun anew.
+        fs::remove_file(dir.path().join("history/2026-11-22.jsonl")).unwrap();
+        append(&spool, &[record(5, "2026-11-22T12:00:02Z")]).unwrap();
+        assert_eq!(found(&known), [4, 5]);
         assert!(traces(&spool, &known, |_| true).unwrap().values().all(|trace| !trace.is_delivered));
     }
 
