@@ -5,9 +5,11 @@ use zeroize::Zeroizing;
 
 use super::policy::Clients;
 use super::reply::Refusal;
-use crate::mail::address::{Address, ReversePath};
+use crate::mail::address::{Address, AddressError, ReversePath};
 use crate::mail::dsn::{self, Asked};
+use crate::mail::list::{self, Spec};
 use crate::spool::Body;
+use crate::submit::recipients;
 
 /// A well-formed command.
 #[derive(Debug, PartialEq, Eq)]
@@ -175,10 +177,10 @@ fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str,
     }
     let rest = rest[keyword.len()..].trim_ascii_start();
     let Some(inside) = rest.strip_prefix('<') else {
-        let bare = rest.split_once(' ').unwrap_or((rest, ""));
+        let bare = rest.split_at(outside_quotes(rest, b' ').unwrap_or(rest.len()));
         return (*clients != Clients::Strangers && !bare.0.is_empty()).then_some(bare);
     };
-    let end = closing_bracket(inside)?;
+    let end = outside_quotes(inside, b'>')?;
     let (path, parameters) = (&inside[..end], &inside[end + 1..]);
     if !parameters.is_empty() && !parameters.starts_with(' ') {
         return None;
@@ -188,15 +190,15 @@ fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str,
     Some((path, parameters))
 }
 
-/// Where the first `>` outside of a quoted string stands.
-fn closing_bracket(text: &str) -> Option<usize> {
+/// Where the first such mark outside of a quoted string stands.
+fn outside_quotes(text: &str, mark: u8) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if quoted => escaped = true,
             b'"' => quoted = !quoted,
-            b'>' if !quoted => return Some(at),
+            _ if byte == mark && !quoted => return Some(at),
             _ => {}
         }
     }
@@ -204,15 +206,40 @@ fn closing_bracket(text: &str) -> Option<usize> {
 }
 
 fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Address, Refusal> {
-    let complete = Address::parse(text).or_else(|why| match clients {
-        Clients::Own { origin } if !text.contains('@') => Address::new(text.trim_matches('"'), origin),
-        Clients::Own { .. } | Clients::Strangers => Err(why),
-    });
+    let complete = match clients {
+        Clients::Own { origin } => lenient(text, origin),
+        Clients::Strangers => Address::parse(text),
+    };
     let address = complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))?;
     if address.is_ascii() {
         Ok(address)
     } else {
         Err(Refusal::new(553, "5.6.7", "an address outside ASCII needs SMTPUTF8, which is not offered"))
+    }
+}
+
+/// As Postfix reads a path: one address of a list, with what may stand around it and without a domain. Two are none, and so
+/// are words that only a quoted string could hold together.
+fn lenient(text: &str, origin: &str) -> Result<Address, AddressError> {
+    if text.contains(':') {
+        return with_colon(text, origin);
+    }
+    let mut found = list::parse(text.as_bytes()).into_iter().map(|found| recipients::plain(found.spec));
+    match (found.next(), found.next()) {
+        (Some(Spec::Complete(address)), None) => Ok(address),
+        (Some(Spec::Bare(local)), None) => Address::new(&local, origin),
+        (Some(Spec::Broken(_, why)), None) => Err(why),
+        (Some(Spec::Null) | None, _) => Err(AddressError::NoLocalPart),
+        (Some(_), Some(_)) => Err(AddressError::BadSyntax),
+    }
+}
+
+/// No list's group has its name here: the colon is part of the address.
+fn with_colon(text: &str, origin: &str) -> Result<Address, AddressError> {
+    match Address::parse(text) {
+        _ if !text.starts_with('"') && text.contains([',', ';']) => Err(AddressError::BadSyntax),
+        Err(_) if !text.contains('@') => Address::parse(&format!("{text}@{origin}")),
+        other => other,
     }
 }
 
@@ -280,6 +307,23 @@ mod tests {
         assert_eq!(recipient("RCPT TO:<root>").0, "root@home.lan");
         assert_eq!(recipient("rcpt to: root").0, "root@home.lan");
         assert_eq!(recipient("RCPT TO:bob@away.example").0, "bob@away.example");
+        for (path, address) in [
+            ("< bob@away.example >", "bob@away.example"),
+            ("<bob @away.example>", "bob@away.example"),
+            ("<bob(he)@away.example>", "bob@away.example"),
+            ("<bob@away.example.>", "bob@away.example"),
+            ("<bob%away.example>", "bob@away.example"),
+            ("<\"bob@away.example\">", "bob@away.example"),
+            ("<\"a b\"@away.example>", "\"a b\"@away.example"),
+            ("\"a b\"@away.example", "\"a b\"@away.example"),
+            ("<\"a b\">", "\"a b\"@home.lan"),
+            ("<a\\ b>", "\"a b\"@home.lan"),
+            ("<a:b>", "\"a:b\"@home.lan"),
+            ("<a:b@away.example>", "\"a:b\"@away.example"),
+            ("<a@[IPv6:::1]>", "a@[IPv6:::1]"),
+        ] {
+            assert_eq!(recipient(&format!("RCPT TO:{path}")).0, address, "{path}");
+        }
         let (_, asked) = recipient("RCPT TO:<bob@away.example> NOTIFY=success ORCPT=rfc822;b+2Bc@away.example");
         assert_eq!(
             (asked.notify.as_deref(), asked.orcpt.as_deref()),
@@ -290,8 +334,28 @@ mod tests {
             (mail.sender, mail.ret.as_deref(), mail.envid.as_deref()),
             (mailbox("a@home.lan"), Some("FULL"), Some("a+b"))
         );
-        for bad in ["RCPT TO:<>", "RCPT TO:", "RCPT TO:<a@>", "RCPT TO:<a@x> NOTIFY=often", "RCPT TO:<a@x> ORCPT=x"] {
+        for bad in [
+            "RCPT TO:<>",
+            "RCPT TO:",
+            "RCPT TO:<a@>",
+            "RCPT TO:<a b>",
+            "RCPT TO:<a\tb>",
+            "RCPT TO:<a b@x>",
+            "RCPT TO:<a@x y>",
+            "RCPT TO:<a@x b@x>",
+            "RCPT TO:<a,b@x>",
+            "RCPT TO:<a;b>",
+            "RCPT TO:<a:b c>",
+            "RCPT TO:<a:b,c@x>",
+            "RCPT TO:<ro\"o t\">",
+            "MAIL FROM:<a b>",
+            "RCPT TO:<a@x> NOTIFY=often",
+            "RCPT TO:<a@x> ORCPT=x",
+        ] {
             assert_eq!(parse(bad.as_bytes(), &own).unwrap_err().code(), 501, "{bad}");
+        }
+        for bad in ["RCPT TO:a b@x", "RCPT TO:<a@x> <b@x>"] {
+            assert_eq!(parse(bad.as_bytes(), &own).unwrap_err().code(), 555, "{bad}");
         }
     }
 }

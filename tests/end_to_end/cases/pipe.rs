@@ -70,6 +70,16 @@ fn addresses_without_a_domain_and_lines_that_end_with_lf_are_taken() {
 }
 
 #[test]
+fn a_path_with_a_blank_in_it_is_no_address_as_for_postfix() {
+    let world = World::at_home(&Provider::start());
+    let input = "EHLO x\r\nMAIL FROM:<alice>\r\nRCPT TO:<bob carol>\r\nRCPT TO:<bob carol@away.example>\r\n\
+                 RCPT TO:< bob@away.example >\r\nRCPT TO:<\"bob carol\"@away.example>\r\nQUIT\r\n";
+    let ran = world.sendmail(&["-bs"], input).code(0);
+    assert_eq!(codes(&ran.stdout), ["220", "250", "250", "501", "501", "250", "250", "221"], "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches("501 5.1.3 ").count(), 2, "{}", ran.stdout);
+}
+
+#[test]
 fn a_client_that_goes_away_in_the_middle_leaves_nothing_behind() {
     let world = World::at_home(&Provider::start());
     let start = "HELO x\r\nMAIL FROM:<alice@home.lan>\r\nRCPT TO:<bob@away.example>\r\nDATA\r\nSubject: x\r\n\r\nhalf";
