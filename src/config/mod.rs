@@ -115,6 +115,11 @@ pub struct Queue {
     pub reports_per_hour: u32,
 }
 
+impl Queue {
+    /// What must stay free where no config says otherwise, in octets.
+    pub const MIN_FREE_SPACE: u64 = 64_000_000;
+}
+
 impl Config {
     /// The account of that name.
     #[must_use]

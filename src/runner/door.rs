@@ -22,7 +22,7 @@ use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{RecvFlags, recv};
 
 use crate::config::caller::Caller;
-use crate::config::{Limits, clock, places};
+use crate::config::{Limits, Queue, clock, places};
 use crate::spool::MessageId;
 use crate::submit::admit::{self, AdmitError, Naming};
 use crate::submit::complete::EnvelopeError;
@@ -208,6 +208,12 @@ impl Visit<'_> {
 
     /// Stores it as it came, for the day when the config or its tables can be read.
     fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Answer {
+        let least =
+            self.front.settings().map_or(Queue::MIN_FREE_SPACE, |settings| settings.config.queue.min_free_space);
+        let reserve = self.front.limits().reserve_from(self.uid);
+        if let Err(error) = admit::check_room(&self.front.spool, least, reserve) {
+            return Answer::No(error.code(), error.to_string());
+        }
         let kept = Naming::by_chance(&clock::now()).map_err(|error| error.to_string()).and_then(|naming| {
             let spool = &self.front.spool;
             let file = spool.begin_raw().map_err(|error| error.to_string())?;

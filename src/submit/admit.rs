@@ -264,18 +264,18 @@ impl Room {
     }
 
     fn check(self, spool: &Spool) -> Result<(), AdmitError> {
-        let (space, least) = (spool.space()?, self.least);
-        let reserve = self.reserve.of(space.whole);
-        if space.free < least.saturating_add(reserve) {
-            return Err(AdmitError::NoRoom {
-                free: space.free,
-                least,
-                reserve,
-                place: spool.dir().display().to_string(),
-            });
-        }
-        Ok(())
+        check_room(spool, self.least, self.reserve)
     }
+}
+
+/// Whether so many octets are free on the spool's file system, and what somebody else must find there.
+pub fn check_room(spool: &Spool, least: u64, reserve: Reserve) -> Result<(), AdmitError> {
+    let space = spool.space()?;
+    let reserve = reserve.of(space.whole);
+    if space.free < least.saturating_add(reserve) {
+        return Err(AdmitError::NoRoom { free: space.free, least, reserve, place: spool.dir().display().to_string() });
+    }
+    Ok(())
 }
 
 /// A message on its way into the spool, and the limits it must keep.

@@ -110,4 +110,16 @@ fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
     send(&machine, "root", MAIL).good();
     wait_for("root's mail", || isp.received() == before + 1);
     report(&machine, &isp, "root");
+    // What is kept as it came, since a table is missing, takes room as well.
+    let path = machine.path("/etc/postrider/config.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("aliases = [\"aliases\"]\n{config}")).unwrap();
+    machine.sh("root", "pkill -HUP -x postrider", b"").good();
+    wait_for("root's mail to be kept as it came", || {
+        machine.sh("root", "sendmail root", MAIL).good();
+        std::fs::read_dir(machine.path("/var/spool/postrider/raw")).is_ok_and(|mut kept| kept.next().is_some())
+    });
+    let refused = machine.sh("her", "sendmail root", MAIL);
+    assert_eq!(refused.code, Some(75), "{refused:?}");
+    assert!(refused.said.contains("root_reserve"), "{refused:?}");
 }
