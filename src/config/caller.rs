@@ -74,7 +74,9 @@ impl Caller {
                 Self::from_entry(uid, login.to_owned(), &String::from_utf8_lossy(gecos), OsStr::from_bytes(home).into())
             })
         };
-        file.split(|octet| *octet == b'\n').find_map(fields)
+        // What the name service does not take for an entry is none.
+        let is_entry = |line: &&[u8]| !matches!(line.first(), None | Some(b'#' | b'+' | b'-' | b' ' | b'\t'));
+        file.split(|octet| *octet == b'\n').filter(is_entry).find_map(fields)
     }
 
     fn from_entry(uid: u32, login: String, gecos: &str, home: PathBuf) -> Self {
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn a_line_of_the_file_that_is_none_is_passed_over() {
         let file =
-            b"# a comment\n+::::::\nbroken:x:7\nno:x:seven:7::/:\n:x:7:7::/:\nher:x:7:7:Her Name,,:/home/her:/bin/sh\n";
+            b"# a comment\n#his:x:7:7::/:\n+you:x:7:7::/:\n-me:x:7:7::/:\n+::::::\nbroken:x:7\nno:x:seven:7::/:\n:x:7:7::/:\nher:x:7:7:Her Name,,:/home/her:/bin/sh\n";
         let her = Caller::in_file(7, file).unwrap();
         assert_eq!((her.login.as_str(), her.full_name.as_str()), ("her", "Her Name"));
         assert_eq!(her.home, Some(PathBuf::from("/home/her")));

@@ -40,13 +40,24 @@ impl Answered {
     /// Whether nothing but the record needs to be written.
     #[must_use]
     pub fn leaves_at_once(&self) -> bool {
-        let (envelope, attempt) = (&self.stored.envelope, &self.attempt);
-        let is_delivered = |(_, outcome): &(usize, Outcome)| outcome.status == Status::Delivered;
+        let (envelope, state) = (&self.stored.envelope, self.state());
+        let is_delivered = |outcome: &Option<Outcome>| outcome.as_ref().is_some_and(|o| o.status == Status::Delivered);
         self.journal.is_blank()
-            && attempt.ends
-            && attempt.outcomes.len() == envelope.recipients.len()
-            && attempt.outcomes.iter().all(is_delivered)
-            && !attempt.outcomes.iter().any(|(index, outcome)| report::owes_success(envelope, *index, outcome))
+            && self.attempt.ends
+            && state.outcomes.iter().all(is_delivered)
+            && !self.attempt.outcomes.iter().any(|(index, outcome)| report::owes_success(envelope, *index, outcome))
+    }
+
+    /// What its journal would say.
+    fn state(&self) -> State {
+        let mut state = State::new(self.stored.envelope.recipients.len());
+        state.account = Some(self.attempt.account.clone());
+        for (index, outcome) in &self.attempt.outcomes {
+            if let Some(last) = state.outcomes.get_mut(*index) {
+                *last = Some(outcome.clone());
+            }
+        }
+        state
     }
 
     /// Writes it down and draws its consequences.
@@ -59,14 +70,7 @@ impl Answered {
     }
 
     fn record(&self) -> Record {
-        let mut state = State::new(self.stored.envelope.recipients.len());
-        state.account = Some(self.attempt.account.clone());
-        for (index, outcome) in &self.attempt.outcomes {
-            if let Some(last) = state.outcomes.get_mut(*index) {
-                *last = Some(outcome.clone());
-            }
-        }
-        settle::record(&self.stored.envelope, &state, self.now, self.message_id.clone())
+        settle::record(&self.stored.envelope, &self.state(), self.now, self.message_id.clone())
     }
 
     /// Its record is on disk.

@@ -183,6 +183,9 @@ impl Visit<'_> {
             Answer::No(..) => None,
         };
         self.front.settle(self.uid, &token, fate);
+        if matches!(stored, Answer::Kept(_)) {
+            self.front.kept_raw();
+        }
         Ok(stored)
     }
 

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::counter::Counter;
 use super::ears::Wake;
@@ -48,6 +48,8 @@ pub struct Front {
     seen: Mutex<Seen>,
     /// Who is here, and what they have handed in.
     pub guests: Guests,
+    /// Has the porter look.
+    nudge: OnceLock<Sender<()>>,
     hasher: RandomState,
 }
 
@@ -100,6 +102,7 @@ impl Front {
             held_back: Mutex::default(),
             seen: Mutex::default(),
             guests: Guests::default(),
+            nudge: OnceLock::new(),
             hasher: RandomState::new(),
         }
     }
@@ -144,6 +147,20 @@ impl Front {
         if let Stage::Open { wakes, .. } = &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
             // A loop that has ended takes stock when it begins again.
             let _ = wakes.send(wake);
+        }
+    }
+
+    /// From now on somebody looks at once when something is kept raw.
+    pub fn has_porter(&self, nudge: Sender<()>) {
+        // There is one porter for each front.
+        let _ = self.nudge.set(nudge);
+    }
+
+    /// Something was kept raw. What nobody is told of, the porter finds when it begins.
+    pub fn kept_raw(&self) {
+        if let Some(nudge) = self.nudge.get() {
+            // It looks as long as the loop runs; the next runner looks when it begins.
+            let _ = nudge.send(());
         }
     }
 

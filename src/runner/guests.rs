@@ -207,12 +207,16 @@ impl Guest {
 fn make_room(guests: &mut HashMap<u32, Guest>) -> bool {
     let others = guests.iter_mut().filter(|(uid, _)| **uid != 0).map(|(_, guest)| guest);
     let Some(guest) = others.max_by_key(|guest| (guest.stalled(), guest.seats.len())) else { return false };
-    if guest.stalled() == 0 && guest.seats.len() < 2 {
-        return false;
+    let (few, idle) =
+        (guest.stalled() == 0 && guest.seats.len() < 2, guest.seats.iter().map(|seat| seat.idle()).enumerate());
+    match idle.max_by_key(|(_, idle)| *idle) {
+        // Nor one whose mail is being stored just now.
+        Some((longest, idle)) if !few && !idle.is_zero() => {
+            guest.seats.swap_remove(longest).show_out();
+            true
+        }
+        Some(_) | None => false,
     }
-    let Some((longest, _)) = guest.seats.iter().enumerate().max_by_key(|(_, seat)| seat.idle()) else { return false };
-    guest.seats.swap_remove(longest).show_out();
-    true
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

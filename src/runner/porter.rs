@@ -22,6 +22,7 @@ const SELDOM: Duration = Duration::from_mins(15);
 pub fn start(front: Arc<Front>) -> std::io::Result<Sender<()>> {
     let (nudge, nudges) = mpsc::channel();
     listen(&front, nudge.clone())?;
+    front.has_porter(nudge.clone());
     std::thread::Builder::new().name("pickup".into()).spawn(move || work(&front, &nudges))?;
     Ok(nudge)
 }

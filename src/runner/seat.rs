@@ -20,7 +20,16 @@ const PIECE: usize = 8 << 10;
 #[derive(Debug)]
 pub struct Seat {
     stream: UnixStream,
-    moved: Mutex<Instant>,
+    turn: Mutex<Turn>,
+}
+
+/// Whose turn it is.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// The client's, since then.
+    Clients(Instant),
+    /// The runner's: it stores what came, or thinks of an answer.
+    Runners,
 }
 
 impl Seat {
@@ -28,7 +37,7 @@ impl Seat {
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, moved: Mutex::new(Instant::now()) })
+        Ok(Self { stream, turn: Mutex::new(Turn::Clients(Instant::now())) })
     }
 
     /// The connection, for what is neither reading nor writing.
@@ -38,7 +47,10 @@ impl Seat {
 
     /// How long its client has made no move.
     pub fn idle(&self) -> Duration {
-        self.moved.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        match *self.turn.lock().unwrap_or_else(PoisonError::into_inner) {
+            Turn::Clients(since) => since.elapsed(),
+            Turn::Runners => Duration::ZERO,
+        }
     }
 
     /// Ends it, also for whoever waits for its client just now.
@@ -57,24 +69,25 @@ impl Seat {
         Reply { seat: self, left: TO_LISTEN }
     }
 
-    fn note_move(&self) {
-        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    /// Waits for the client.
+    fn wait<T>(&self, act: impl FnOnce(&UnixStream) -> io::Result<T>) -> io::Result<T> {
+        let take = |turn| *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+        take(Turn::Clients(Instant::now()));
+        let done = act(&self.stream)?;
+        take(Turn::Runners);
+        Ok(done)
     }
 }
 
 impl Read for &Seat {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let length = (&self.stream).read(into)?;
-        self.note_move();
-        Ok(length)
+        self.wait(|mut stream| stream.read(into))
     }
 }
 
 impl Write for &Seat {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let length = (&self.stream).write(bytes)?;
-        self.note_move();
-        Ok(length)
+        self.wait(|mut stream| stream.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -132,6 +145,18 @@ impl Write for Reply<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_client_that_waits_for_the_runner_is_not_idle() {
+        let (stream, mut client) = UnixStream::pair().unwrap();
+        let seat = Seat::new(stream).unwrap();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(seat.idle() >= Duration::from_millis(2), "it has not said anything yet");
+        client.write_all(b"all of it").unwrap();
+        assert_eq!({ &seat }.read(&mut [0; 16]).unwrap(), 9);
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(seat.idle(), Duration::ZERO);
+    }
 
     #[test]
     fn whoever_does_not_read_is_waited_for_once_and_all_told() {

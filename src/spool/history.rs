@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::SpoolError;
 use super::id::MessageId;
 use super::queue::Spool;
+use super::together::Together;
 use crate::mail::outcome::Status;
 
 /// What became of one recipient of a finished message.
@@ -114,20 +117,42 @@ fn append_day(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
     let Some(first) = records.first() else { return Ok(()) };
     let (folder, dir) = spool.folder("history")?;
     let path = dir.join(format!("{}{SUFFIX}", day(first.finished)));
+    let day_file = spool.day_file(&path);
     let mut options = OpenOptions::new();
-    options.read(true).append(true).mode(0o600);
-    let (file, is_new) = match options.open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => (options.create(true).open(&path), true),
-        other => (other, false),
-    };
-    let mut file = file.map_err(SpoolError::io("open", &path))?;
-    let lines = lines(&file, records).map_err(SpoolError::io("read", &path))?;
-    file.write_all(&lines).map_err(SpoolError::io("write", &path))?;
-    spool.history_syncs(&path).sync(|| file.sync_data()).map_err(SpoolError::io("sync", &path))?;
-    if is_new {
+    options.read(true).append(true).create(true).mode(0o600);
+    let file = options.open(&path).map_err(SpoolError::io("open", &path))?;
+    {
+        let _alone = day_file.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        write(&file, records).map_err(SpoolError::io("write", &path))?;
+    }
+    day_file.syncs.sync(|| file.sync_data()).map_err(SpoolError::io("sync", &path))?;
+    if !day_file.is_named.load(Ordering::Acquire) {
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
+        day_file.is_named.store(true, Ordering::Release);
     }
     Ok(())
+}
+
+/// A file of history/ that this process appends to.
+#[derive(Debug, Default)]
+pub struct DayFile {
+    /// Held while lines are written: nobody's may follow another's half.
+    writer: Mutex<()>,
+    syncs: Together,
+    /// Whether its name is on disk; whoever made it may not have come so far.
+    is_named: AtomicBool,
+}
+
+/// Appends the records' lines, or nothing.
+fn write(mut file: &File, records: &[Record]) -> io::Result<()> {
+    let end = file.metadata()?.len();
+    let lines = lines(file, end, records)?;
+    let written = file.write_all(&lines);
+    if written.is_err() {
+        // Where that fails too, the next line begins with a line end.
+        let _ = file.set_len(end);
+    }
+    written
 }
 
 /// Reads records of days from that of `since` on, oldest file first, until `see` has seen enough (false). It is
@@ -265,9 +290,9 @@ fn day(at: Timestamp) -> Date {
 }
 
 /// The records' lines; behind one that a crash cut short, a line end first.
-fn lines(file: &File, records: &[Record]) -> io::Result<Vec<u8>> {
+fn lines(file: &File, end: u64, records: &[Record]) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
-    if let Some(last) = file.metadata()?.len().checked_sub(1) {
+    if let Some(last) = end.checked_sub(1) {
         let mut octet = [0];
         file.read_exact_at(&mut octet, last)?;
         if octet != *b"\n" {

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 
 use super::SpoolError;
 use super::entry::Stored;
+use super::history::DayFile;
 use super::id::MessageId;
 use super::journal::Journal;
 use super::tally::{self, Tally};
@@ -47,7 +48,7 @@ struct Opened {
     us: u32,
     queue: Folder,
     queue_syncs: Together,
-    history_syncs: Mutex<(PathBuf, Arc<Together>)>,
+    history: Mutex<(PathBuf, Arc<DayFile>)>,
     tally: Tally,
 }
 
@@ -81,7 +82,7 @@ impl Spool {
                 us: stat.st_uid,
                 queue,
                 queue_syncs: Together::default(),
-                history_syncs: Mutex::default(),
+                history: Mutex::default(),
                 tally: Tally::default(),
             }),
         }))
@@ -238,9 +239,9 @@ impl Spool {
         synced.map_err(SpoolError::io("sync", self.dir().join("queue")))
     }
 
-    /// The syncs of a file of history/; another day has another file.
-    pub(super) fn history_syncs(&self, path: &Path) -> Arc<Together> {
-        let mut current = self.opened.history_syncs.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What is known of a file of history/; another day has another file.
+    pub(super) fn day_file(&self, path: &Path) -> Arc<DayFile> {
+        let mut current = self.opened.history.lock().unwrap_or_else(PoisonError::into_inner);
         if current.0 != path {
             *current = (path.to_owned(), Arc::default());
         }

@@ -117,7 +117,13 @@ pub fn pick_up(
                 _ => Rest::Whole(&mut submission.collected),
             };
             // Under the message's own name, for the same reason.
-            match mail_back::mail_back(Failed { why: &why, sender: &asked, rest }, naming, &entry) {
+            let mut returned = mail_back::mail_back(Failed { why: &why, sender: &asked, rest }, naming.clone(), &entry);
+            if matches!(returned, Err(AdmitError::TooBig(_))) {
+                // With all of it, the report is larger than a message may be.
+                let rest: Rest<'_, std::io::Empty> = Rest::Header(&submission.collected.header);
+                returned = mail_back::mail_back(Failed { why: &why, sender: &asked, rest }, naming, &entry);
+            }
+            match returned {
                 Ok(Some(report)) => Picked::Up(report),
                 Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => {
                     Picked::Up(id)

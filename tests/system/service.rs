@@ -180,6 +180,41 @@ fn what_turns_out_to_be_too_big_at_pickup_goes_back_as_far_as_it_fits() {
 }
 
 #[test]
+fn what_fails_at_pickup_and_just_fits_goes_back_as_far_as_it_fits() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[queue]\nmax_message_size = \"100KB\"");
+    // With the report's own words it is larger than a message may be.
+    let large = [b"Subject: large\n\n".to_vec(), b"0123456789\n".repeat(8_300)].concat();
+    machine.sh("his", "sendmail carol@", &large).good();
+    let _runner = Runner::start(&machine);
+    wait_for("the report", || isp.received() == 1);
+    wait_for("drop/ to be empty", || machine.dropped().is_empty());
+    let report = isp.mails()[0].text();
+    assert!(report.contains("Subject: large\r\n") && !report.contains("0123456789"), "{report}");
+}
+
+#[test]
+fn what_is_kept_raw_is_looked_at_at_once_though_nothing_was_ever_kept_raw_before() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let path = machine.path("/etc/postrider/config.toml");
+    fs::write(&path, format!("aliases = [\"aliases\"]\n{}", fs::read_to_string(&path).unwrap())).unwrap();
+    let _ = fs::remove_dir(machine.path("/var/spool/postrider/raw"));
+    let _runner = Runner::start(&machine);
+    machine.sh("his", "sendmail her", MAIL).good();
+    let log = || fs::read_to_string(machine.path("/run/runner.log")).unwrap_or_default();
+    wait_for("pickup to have looked", || {
+        log().lines().any(|line| line.contains("raw/") && line.contains("picked up later"))
+    });
+}
+
+#[test]
 fn a_service_without_rights_gets_its_mail_out_while_the_runner_is_restarted() {
     if !can_run() {
         return;

@@ -2,11 +2,12 @@
 //! what the runner keeps for itself.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use jiff::{Timestamp, ToSpan as _};
 
 use crate::provider::{Provider, Verb, on};
-use crate::world::World;
+use crate::world::{World, wait_for};
 
 #[test]
 fn history_is_kept_for_as_long_as_the_config_says_and_is_filtered_by_all_that_is_asked() {
@@ -75,4 +76,41 @@ fn mail_that_has_left_leaves_nothing_but_its_history() {
     // Who had a report is forgotten an hour later.
     let reports = fs::read_to_string(world.path("spool/reports.json")).unwrap();
     assert_eq!(reports.matches('@').count(), 16, "{reports}");
+}
+
+#[test]
+fn a_message_that_has_left_and_is_there_again_is_not_sent_again() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    let file = world.spool("queue").pop().unwrap();
+    let content = fs::read(&file).unwrap();
+    world.run_once();
+    // A power cut has undone the removal, and whatever the runner wrote at its end.
+    let comes_again = || {
+        fs::write(&file, &content).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    comes_again();
+    fs::remove_file(world.path("spool/left.json")).unwrap();
+    world.run_once();
+    assert_eq!((isp.received(), world.queued().len(), world.history().len()), (1, 0, 1));
+
+    // As long as history cannot be read, it waits; what came later does not.
+    comes_again();
+    fs::remove_file(world.path("spool/left.json")).unwrap();
+    let unreadable = world.path("spool/history/2020-01-01.jsonl");
+    fs::create_dir(&unreadable).unwrap();
+    for round in 1..3 {
+        let runner = world.runner().ready(&world);
+        world.send_to(&["carol@away.example"]).code(0);
+        wait_for("the later mail", || isp.received() == 1 + round);
+        wait_for("the earlier one alone to be left", || world.queued().len() == 1);
+        drop(runner);
+        assert!(!world.path("spool/left.json").exists(), "nobody says that history was read");
+    }
+    fs::remove_dir(&unreadable).unwrap();
+    world.run_once();
+    assert_eq!((isp.received(), world.queued().len(), world.history().len()), (3, 0, 3));
+    assert!(world.path("spool/left.json").exists());
 }
