@@ -139,7 +139,7 @@ impl Engine {
             events::warning(format_args!("{error}; what earlier runners left behind stays for now"));
         }
         if let Err(error) = self.settings.recorded.see_off(&self.settings.spool) {
-            events::warning(format_args!("{error}; what has left already is looked for again with each message"));
+            events::warning(format_args!("{error}; history is asked again who has left the queue"));
         }
         self.settings.safety.keep_reserve();
         let left = self.front_for_what_is_left()?;
