@@ -207,11 +207,11 @@ impl Guest {
 fn make_room(guests: &mut HashMap<u32, Guest>) -> bool {
     let others = guests.iter_mut().filter(|(uid, _)| **uid != 0).map(|(_, guest)| guest);
     let Some(guest) = others.max_by_key(|guest| (guest.stalled(), guest.seats.len())) else { return false };
-    let (few, idle) =
-        (guest.stalled() == 0 && guest.seats.len() < 2, guest.seats.iter().map(|seat| seat.idle()).enumerate());
+    let keeps_few = guest.stalled() == 0 && guest.seats.len() < 2;
+    let idle = guest.seats.iter().map(|seat| seat.idle()).enumerate();
     match idle.max_by_key(|(_, idle)| *idle) {
         // Nor one whose mail is being stored just now.
-        Some((longest, idle)) if !few && !idle.is_zero() => {
+        Some((longest, idle)) if !keeps_few && !idle.is_zero() => {
             guest.seats.swap_remove(longest).show_out();
             true
         }

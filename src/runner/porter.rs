@@ -29,11 +29,9 @@ pub fn start(front: Arc<Front>) -> std::io::Result<Sender<()>> {
 
 fn listen(front: &Front, nudge: Sender<()>) -> std::io::Result<()> {
     let mut inotify = Inotify::init()?;
-    for place in Place::ALL {
-        let folder = front.spool.dir().join(place.folder());
-        // One that is not there yet is looked at now and then.
-        let _ = inotify.watches().add(folder, WatchMask::CREATE | WatchMask::MOVED_TO);
-    }
+    // What is kept raw is told of by whoever keeps it. A folder that is not there yet is looked at now and then.
+    let folder = front.spool.dir().join(Place::Drop.folder());
+    let _ = inotify.watches().add(folder, WatchMask::CREATE | WatchMask::MOVED_TO);
     std::thread::Builder::new().name("drop".into()).spawn(move || {
         let mut buffer = vec![0; 16 << 10];
         while inotify.read_events_blocking(&mut buffer).is_ok() {

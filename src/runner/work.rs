@@ -13,7 +13,6 @@ use super::intake;
 use super::judge::{MAX_HOPS, grace, kind_of, nowhere, outcome};
 use super::news::{Ear, News, Report, Told};
 use super::permission;
-use super::safe::Ahead;
 use super::settings::Settings;
 use super::settle::{self, Attempt, Desk, Settled};
 use super::tempo::Turn;
@@ -61,19 +60,7 @@ struct Heard {
     message_id: String,
     journal: Journal,
     now: Timestamp,
-    relay: String,
-    outcomes: Vec<(usize, Outcome)>,
-    begins: bool,
-    ends: bool,
-    ahead: Ahead,
-}
-
-impl Heard {
-    /// The journal, and what is to be recorded in it.
-    fn of(self, account: &str) -> (Journal, Attempt) {
-        let Self { journal, relay, outcomes, begins, ends, ahead, message_id: _, now: _ } = self;
-        (journal, Attempt { account: account.to_owned(), relay, outcomes, begins, ends, ahead })
-    }
+    attempt: Attempt,
 }
 
 /// Why a transaction was not begun.
@@ -153,15 +140,14 @@ impl Worker {
             }
             let heard = match self.attempt_group(desk, group)? {
                 Carried::Told(told) => return Ok(told),
-                Carried::Answered(heard) if heard.ends => {
+                Carried::Answered(heard) if heard.attempt.ends => {
                     self.hand_over(stored, *heard, ear);
                     return Ok(Told::Answered);
                 }
                 Carried::Answered(heard) => *heard,
             };
-            let (journal, attempt) = heard.of(&self.name);
-            desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
-            settle::record_attempt(&mut desk, attempt)?;
+            desk = Desk { settings: &settings, stored: &stored, journal: heard.journal, now: Timestamp::now() };
+            settle::record_attempt(&mut desk, heard.attempt)?;
             if settings.safety.is_stopping() {
                 break;
             }
@@ -190,9 +176,8 @@ impl Worker {
     }
 
     /// The next transaction may begin while the disk takes the outcomes of this one.
-    fn hand_over(&self, stored: Stored, mut heard: Heard, ear: &Ear) {
-        let (message_id, now) = (std::mem::take(&mut heard.message_id), heard.now);
-        let (journal, attempt) = heard.of(&self.name);
+    fn hand_over(&self, stored: Stored, heard: Heard, ear: &Ear) {
+        let Heard { message_id, journal, now, attempt } = heard;
         let (settings, ear) = (Arc::clone(&self.settings), Arc::clone(ear));
         let answered = Answered { settings, ear, stored, message_id, journal, now, attempt };
         if answered.leaves_at_once() {
@@ -263,9 +248,10 @@ impl Worker {
             return record(desk, plan, &group, &relay, outcomes).map(|settled| Carried::Told(Told::Charged(settled)));
         }
         let ahead = desk.settings.safety.ahead(outcomes.len());
-        let (journal, now, begins, ends) = (desk.journal, desk.now, group.begins, group.ends());
-        let message_id = letter.message_id;
-        Ok(Carried::Answered(Box::new(Heard { message_id, journal, now, relay, outcomes, begins, ends, ahead })))
+        let (account, begins, ends) = (self.name.clone(), group.begins, group.ends());
+        let attempt = Attempt { account, relay, outcomes, begins, ends, ahead };
+        let (message_id, journal, now) = (letter.message_id, desk.journal, desk.now);
+        Ok(Carried::Answered(Box::new(Heard { message_id, journal, now, attempt })))
     }
 
     /// One transaction; another at once where the first could not be the message's own fault: the kept

@@ -26,11 +26,8 @@ s.sendall(sys.stdin.buffer.read())
 sys.stdout.write(s.makefile().readline())
 '"#;
 
-/// Begins a thousand frames, one after the other, and ends none; those that are closed are begun anew.
-const STALL: &str = r#"exec python3 -c '
-import resource, socket, time
-soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
+/// Begins a frame at the socket.
+const BEGIN: &str = r#"import socket
 def begin():
     s = socket.socket(socket.AF_UNIX)
     try:
@@ -39,12 +36,23 @@ def begin():
     except OSError:
         pass
     return s
+"#;
+
+/// A shell's command that runs this, which may begin frames.
+fn python(script: &str) -> String {
+    format!("exec python3 -c '{BEGIN}{script}'")
+}
+
+/// Begins a thousand frames, one after the other, and ends none; those that are closed are begun anew.
+const STALL: &str = r#"import resource, time
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 4096), hard))
 held = [begin() for _ in range(1000)]
 print("begun", flush=True)
 while True:
     held = held[100:] + [begin() for _ in range(100)]
     time.sleep(0.05)
-'"#;
+"#;
 
 /// Hands in, as fast as it goes, through the socket and the drop program in turn.
 const FLOOD: &str = r"exec sh -c '
@@ -123,7 +131,7 @@ fn thousands_of_stalled_clients_of_two_users_do_not_hold_up_a_third_ones_mail() 
     let machine = machine(&isp, "");
     let _runner = Runner::start(&machine);
     measure(&machine, &isp, "in peace");
-    let mut attacks = ["his", THIRD].map(|login| Attack::start(&machine, login, STALL));
+    let mut attacks = ["his", THIRD].map(|login| Attack::start(&machine, login, &python(STALL)));
     attacks.iter_mut().for_each(Attack::is_on);
     measure(&machine, &isp, "while two users stall a thousand connections each");
     by_the_socket(&machine);
@@ -137,16 +145,7 @@ fn thousands_of_stalled_clients_of_two_users_do_not_hold_up_a_third_ones_mail() 
 }
 
 /// Thirteen users of whom each takes all connections that one may have, and takes them again when he loses them.
-const CROWD: &str = r#"exec python3 -c '
-import os, socket, time
-def connect():
-    s = socket.socket(socket.AF_UNIX)
-    try:
-        s.connect("/run/postrider/submit")
-        s.send(b"\0\0\1\0{\"v\":1,")
-    except OSError:
-        pass
-    return s
+const CROWD: &str = r#"import os, time
 def is_closed(s):
     try:
         return s.recv(1, socket.MSG_DONTWAIT) == b""
@@ -158,17 +157,17 @@ ready, tell = os.pipe()
 for uid in range(31000, 31013):
     if os.fork() == 0:
         os.setresuid(uid, uid, uid)
-        held = [connect() for _ in range(20)]
+        held = [begin() for _ in range(20)]
         os.write(tell, b".")
         while True:
             time.sleep(0.02)
-            held = [connect() if is_closed(s) else s for s in held]
+            held = [begin() if is_closed(s) else s for s in held]
 got = 0
 while got < 13:
     got += len(os.read(ready, 13))
 print("begun", flush=True)
 time.sleep(600)
-'"#;
+"#;
 
 #[test]
 fn whoever_has_no_connection_is_let_in_while_many_users_hold_all_there_are() {
@@ -178,7 +177,7 @@ fn whoever_has_no_connection_is_let_in_while_many_users_hold_all_there_are() {
     let isp = Provider::start();
     let machine = machine(&isp, "");
     let _runner = Runner::start(&machine);
-    let mut crowd = Attack::start(&machine, "root", CROWD);
+    let mut crowd = Attack::start(&machine, "root", &python(CROWD));
     crowd.is_on();
     let guests = || {
         let count = "grep -lsx guest /proc/$(pgrep -ox postrider)/task/*/comm | wc -l";
