@@ -16,18 +16,26 @@ pub struct Blackhole {
 impl Blackhole {
     /// At this address; port 0: any.
     pub fn at(address: impl Into<SocketAddr>) -> Self {
+        Self::at_free(address).expect("the address is free")
+    }
+
+    /// At this address, unless somebody else is there.
+    pub fn at_free(address: impl Into<SocketAddr>) -> Option<Self> {
         let address = address.into();
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let listener = rustix::net::socket(family, SocketType::STREAM, None).unwrap();
         rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::CLOEXEC).unwrap();
-        rustix::net::bind(&listener, &address).unwrap();
+        match rustix::net::bind(&listener, &address) {
+            Err(rustix::io::Errno::ADDRINUSE) => return None,
+            bound => bound.unwrap(),
+        }
         rustix::net::listen(&listener, 0).unwrap();
         let address = SocketAddr::try_from(rustix::net::getsockname(&listener).unwrap()).unwrap();
         let mut waiting = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
             waiting.push(stream);
         }
-        Self { address, _listener: listener, _waiting: waiting }
+        Some(Self { address, _listener: listener, _waiting: waiting })
     }
 
     /// As a config's `relay`.
