@@ -6,18 +6,22 @@
 //!
 //! 0. `postrider_drop` - framing of a submission, and how a file comes to stay
 //! 1. [`mail`] - what mail is, no I/O
-//! 2. [`events`], [`tls`], [`config`] - the log, certificates, the config file
-//! 3. [`rules`], [`spool`] - pure decisions; mail at rest
-//! 4. [`submit`], [`deliver`] - mail in; mail out
-//! 5. [`runner`] - the process that empties the queue
-//! 6. [`cli`] - the only code that prints or exits
+//! 2. [`log`], [`sys`], [`tls`] - the log, the operating system, certificates
+//! 3. [`config`] - the config file
+//! 4. [`import`], [`rules`], [`spool`] - other programs' configs; pure decisions; mail at rest
+//! 5. [`submit`], [`deliver`] - mail in; mail out
+//! 6. [`runner`] - the process that empties the queue
+//! 7. [`cli`] - the only code that prints or exits
 
 pub mod mail;
 
-pub mod config;
-pub mod events;
+pub mod log;
+pub mod sys;
 pub mod tls;
 
+pub mod config;
+
+pub mod import;
 pub mod rules;
 pub mod spool;
 

@@ -13,7 +13,7 @@ use crate::config::locate::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
 use crate::mail::address::Address;
 use crate::rules::advice;
-use crate::rules::rewrite::Generic;
+use crate::rules::outbound::Generic;
 use crate::spool::Spool;
 use crate::tls::{Client, Roots};
 

@@ -20,7 +20,7 @@ use self::script::{HOSTNAME, ISP, MAILS, Mail, Part, WORK};
 use self::show::Look;
 use self::stage::{Scratch, Stage, Trouble, config, random_word};
 use crate::config::Secret;
-use crate::config::caller::Caller;
+use crate::sys::user::Caller;
 use crate::tls::Server;
 use crate::tls::certificate::{Authority, Validity};
 

@@ -9,15 +9,15 @@ use super::progress::Progress;
 use super::queue::Which;
 use super::remote;
 use crate::config::Config;
-use crate::runner::control::{self, Answer, Question};
-use crate::runner::ears::Ears;
+use crate::runner::context::Settings;
+use crate::runner::listener::control_socket::{self, Answer, Question};
+use crate::runner::queue_manager::watchers::Ears;
 use crate::runner::selection::Selection;
-use crate::runner::settings::Settings;
-use crate::runner::watch::Watchers;
+use crate::runner::session_watchers::Watchers;
 use crate::runner::{Engine, Until};
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::spool::{MessageId, Spool};
-use crate::submit::hand_over;
+use crate::submit::frontend::start_runner;
 
 /// Arguments of `flush`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut teller = Teller::new(&selection, arguments.verbose);
     for _ in 0..TRIES {
         let question = Question::Flush { selection: selection.clone() };
-        match control::ask(&spool, &question, None) {
+        match control_socket::ask(&spool, &question, None) {
             Ok(Some(answers)) => match follow(answers, &mut teller)? {
                 Followed::ToTheEnd => return Ok(teller.end()),
                 // It was about to end, or has just begun.
@@ -115,7 +115,7 @@ fn alone(
     let settings = Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default()));
     let ears = Ears::default();
     // Others who want to flush meanwhile ask this runner; where they cannot, they wait for the lock.
-    let _ = control::listen(spool, ears.sender.clone());
+    let _ = control_socket::listen(spool, ears.sender.clone());
     let mut engine = Engine::new(Arc::new(settings), lock, Until::Errands, ears);
     engine.take_stock()?;
     engine.flush(selection, sender);
@@ -130,7 +130,7 @@ fn alone(
     });
     engine.run();
     // Mail that arrived meanwhile found a runner, which was this one.
-    hand_over::leave_runner_for_rest(config, spool);
+    start_runner::leave_runner_for_rest(config, spool);
     Ok(printer.join().unwrap_or(Exit::OsError))
 }
 

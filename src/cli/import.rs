@@ -8,10 +8,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use crate::config::caller::Caller;
-use crate::config::import::draft::{Draft, Note};
-use crate::config::import::{self, Given, ImportError, Program};
-use crate::config::{hostname, locate};
+use crate::config::locate;
+use crate::import::draft::{Draft, Note};
+use crate::import::{self, Given, ImportError, Program};
+use crate::sys::host;
+use crate::sys::user::Caller;
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let caller = Caller::current();
     let source = source(arguments, caller.home.as_deref());
     let read = |path: &Path| fs::read_to_string(path);
-    let given = Given { source: &source, hostname: &hostname::this_machine(), read: &read };
+    let given = Given { source: &source, hostname: &host::this_machine(), read: &read };
     let draft = import::translate(arguments.program, &given).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;

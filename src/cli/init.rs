@@ -9,12 +9,13 @@ use std::process::{Command, Stdio};
 
 use super::exit::{Exit, Failure};
 use super::{import, password};
-use crate::config::caller::Caller;
-use crate::config::import::draft::quoted;
 use crate::config::relay::Relay;
 use crate::config::secret::runners_group;
-use crate::config::{Secret, hostname, locate};
+use crate::config::{Secret, locate};
+use crate::import::draft::quoted;
 use crate::mail::address::Address;
+use crate::sys::host;
+use crate::sys::user::Caller;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
@@ -98,9 +99,7 @@ fn ask() -> Result<Answers, Failure> {
         // As people write it, without the brackets that keep Postfix from looking up MX records.
         let (host, port) = answer.rsplit_once(':').unwrap_or((answer, "587"));
         let written = if host.starts_with('[') { format!("{host}:{port}") } else { format!("[{host}]:{port}") };
-        Relay::parse(&written, hostname::service)
-            .map(|_| written)
-            .map_err(|error| format!("that is no server: {error}"))
+        Relay::parse(&written, host::service).map(|_| written).map_err(|error| format!("that is no server: {error}"))
     })?;
     let username = question("Login name there", &address.to_string(), |answer| Ok(answer.to_owned()))?;
     let password = password::ask(&username)?;
@@ -187,7 +186,7 @@ fn account_name(address: &Address) -> String {
 
 fn text(name: &str, answers: &Answers) -> String {
     let own = quoted(&answers.address.to_string());
-    let host = hostname::this_machine();
+    let host = host::this_machine();
     let short = host.split('.').next().unwrap_or(&host).to_owned();
     let mut names = vec![host.clone()];
     names.extend([short, "localhost".to_owned()].into_iter().filter(|name| *name != host));

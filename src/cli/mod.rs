@@ -1,12 +1,10 @@
 //! The command line: the only code that prints or exits. One file per subcommand;
 //! here is which of them, or which personality, was asked for.
 
-pub mod change;
 pub mod check;
 pub mod demo;
 pub mod exit;
 pub mod flush;
-mod harden;
 pub mod history;
 pub mod import;
 pub mod init;
@@ -174,14 +172,14 @@ fn load(named: Option<&Path>) -> Result<Config, Failure> {
     let config = locate::load(named)?;
     step_down::if_root(&config)?;
     // Last: a change of user would undo it.
-    harden::keep_memory_private();
+    crate::sys::harden::keep_memory_private();
     Ok(config)
 }
 
 /// For what root writes into /etc.
 fn load_as_caller(named: Option<&Path>) -> Result<Config, Failure> {
     let config = locate::load(named)?;
-    harden::keep_memory_private();
+    crate::sys::harden::keep_memory_private();
     Ok(config)
 }
 

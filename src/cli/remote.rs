@@ -13,8 +13,8 @@ use serde::de::DeserializeOwned;
 use super::exit::{Exit, Failure};
 use crate::config::locate;
 use crate::config::places::SOCKET;
-use crate::runner::desk::Answer;
-use crate::submit::hand_in;
+use crate::runner::listener::query::Answer;
+use crate::submit::frontend::client;
 
 /// A runner that is busy with others is asked again for so long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ pub(super) fn ask<T: DeserializeOwned, Q: Serialize>(
     let failed = |error: &dyn std::fmt::Display| {
         Failure::new(Exit::TempFail, format_args!("cannot ask the runner at {SOCKET}: {error}; try again"))
     };
-    let Some(mut stream) = hand_in::connect(PATIENCE) else {
+    let Some(mut stream) = client::connect(PATIENCE) else {
         let message = format_args!(
             "no runner answers at {SOCKET}, and the queue is not yours to read; mail that is handed in meanwhile waits \
              safely (as root: \"systemctl start postrider\")"

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
-use crate::config::caller::Caller;
 use crate::config::{self, Account, ArrivalTables, Config, TableFault, TableSet, TlsMode};
 use crate::deliver::plan::{self, Plan};
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::header::{Header, LineKind, line_kind};
 use crate::mail::list;
-use crate::rules::arrival::{Arrival, Destination, Step};
-use crate::rules::rewrite::{self, Generic, Rewritten};
+use crate::rules::inbound::{Arrival, Destination, Step};
+use crate::rules::outbound::{self, Generic, Rewritten};
 use crate::rules::route::{Why, may_use};
 use crate::spool::{Envelope, MessageId, Recipient};
+use crate::sys::user::Caller;
 
 /// Arguments of `route`.
 #[derive(Debug, clap::Args)]
@@ -190,10 +190,10 @@ fn fields(
         Failure::new(Exit::NoInput, format_args!("cannot read {}: {error}; name a file with a header", path.display()))
     })?;
     let before = Header::read(&header_lines(&read));
-    let after = arrival.header(&rewrite::qualify(&before, &generic.config.origin)).map_err(would_wait)?;
+    let after = arrival.header(&outbound::qualify(&before, &generic.config.origin)).map_err(would_wait)?;
     let mut after = generic.header(&after).map_err(would_wait)?;
     if let Some(from) = &plan.from {
-        after = rewrite::force_from(&after, from);
+        after = outbound::force_from(&after, from);
     }
     for (before, after) in before.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
         let _ = writeln!(text, "field      {}", String::from_utf8_lossy(before.raw()).trim_end());

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::{Exit, Failure};
-use super::{harden, step_down};
+use super::step_down;
 use crate::config::{Config, ConfigError, Log, locate};
-use crate::events;
-use crate::runner::door;
-use crate::runner::ears::{self, Ears, FileEar};
-use crate::runner::front::{Front, Stage};
-use crate::runner::readiness;
-use crate::runner::settings::Settings;
+use crate::log;
+use crate::runner::context::Settings;
+use crate::runner::listener::intake_state::{Front, Stage};
+use crate::runner::listener::{control_socket, submission_socket};
+use crate::runner::queue_manager::event_loop;
+use crate::runner::queue_manager::watchers::{self, Ears, FileEar};
+use crate::runner::session_watchers::Watchers;
 use crate::runner::standing::Unreadable;
-use crate::runner::watch::Watchers;
-use crate::runner::{Engine, Until, control, engine};
+use crate::runner::{Engine, Until};
 use crate::spool::Spool;
 use crate::spool::lock::{RunnerLock, TryLock};
-use crate::submit::hand_over;
+use crate::submit::frontend::start_runner;
+use crate::sys::{harden, notify};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -59,7 +60,7 @@ const UNREADABLE: Duration = Duration::from_secs(2);
 /// Finds the config and runs. The machine's runner takes mail in also while its config cannot be read.
 pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.detached {
-        hand_over::detach();
+        start_runner::detach();
     }
     let is_for_all = step_down::is_machines(named);
     if !is_for_all {
@@ -71,20 +72,20 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
     if arguments.until() != Until::Told {
         return run(&config?, arguments, None);
     }
-    events::choose(config.as_ref().map_or_else(|_| unseen(), sink));
+    log::choose(config.as_ref().map_or_else(|_| unseen(), sink));
     let spool = Spool::open(Path::new(locate::SYSTEM_SPOOL))?;
     let lock = match take(&spool)? {
         TryLock::Taken(lock) => lock,
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
     let front = Arc::new(Front::new(spool.clone()));
-    if let Err(error) = door::open(Arc::clone(&front)) {
+    if let Err(error) = submission_socket::open(Arc::clone(&front)) {
         cannot_hear("submissions", &spool, &error);
     }
     let config = match config {
         Ok(config) => config,
         Err(error) => {
-            readiness::tell(readiness::State::Ready);
+            notify::tell(notify::State::Ready);
             readable(named, error, &front)
         }
     };
@@ -99,7 +100,7 @@ fn readable(named: Option<&Path>, mut error: ConfigError, front: &Front) -> Conf
     loop {
         let why = error.to_string();
         if why != told {
-            events::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
+            log::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
             front.set(Stage::NoConfig(why.clone(), Unreadable::of(&error)));
             told = why;
         }
@@ -112,13 +113,13 @@ fn readable(named: Option<&Path>, mut error: ConfigError, front: &Front) -> Conf
 }
 
 /// Where the log goes as long as nobody can say.
-fn unseen() -> events::Sink {
-    if std::io::stderr().is_terminal() { events::Sink::Stderr } else { events::Sink::SyslogOrStderr }
+fn unseen() -> log::Sink {
+    if std::io::stderr().is_terminal() { log::Sink::Stderr } else { log::Sink::SyslogOrStderr }
 }
 
 /// Runs until the end that the arguments name; `front` takes in the mail of the whole machine.
 fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Result<Exit, Failure> {
-    events::choose(sink(config));
+    log::choose(sink(config));
     let until = arguments.until();
     // What the entrances store counts as this runner's.
     let spool = match front.filter(|front| front.spool.dir() == config.spool) {
@@ -129,7 +130,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Re
     loop {
         let ears = Ears::default();
         // Before the lock is taken: who reads our pid in it may send a signal at once.
-        if let Err(error) = ears::signals(Arc::clone(&settings.safety), ears.sender.clone()) {
+        if let Err(error) = watchers::signals(Arc::clone(&settings.safety), ears.sender.clone()) {
             cannot_hear("signals", &spool, &error);
         }
         let lock = match take(&spool)? {
@@ -145,11 +146,11 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Re
             engine.serve(Arc::clone(front));
         }
         engine.take_stock()?;
-        readiness::tell(readiness::State::Ready);
+        notify::tell(notify::State::Ready);
         engine.run();
         if until == Until::OnePass && !settings.safety.is_stopping() {
             // Mail that arrived meanwhile found a runner, which was this one.
-            hand_over::leave_runner_for_rest(&settings.config, &spool);
+            start_runner::leave_runner_for_rest(&settings.config, &spool);
         }
         // A mail may have arrived between the last look and the lock's return.
         if until != Until::Empty || settings.safety.is_stopping() || !spool.has_work()? {
@@ -159,20 +160,20 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Re
 }
 
 /// Where the log goes: where the config says, else to whoever sees it.
-fn sink(config: &Config) -> events::Sink {
+fn sink(config: &Config) -> log::Sink {
     let is_system = config.path == Path::new(locate::SYSTEM_CONFIG) && !std::io::stderr().is_terminal();
     match config.log {
-        Some(Log::Stderr) => events::Sink::Stderr,
-        None if !is_system && !events::stderr_is_unseen() => events::Sink::Stderr,
-        Some(Log::Syslog) | None => events::Sink::SyslogOrStderr,
+        Some(Log::Stderr) => log::Sink::Stderr,
+        None if !is_system && !log::stderr_is_unseen() => log::Sink::Stderr,
+        Some(Log::Syslog) | None => log::Sink::SyslogOrStderr,
     }
 }
 
 /// For a command that tells its user what it does, and does a runner's work: the system's log has it all the same.
 pub(super) fn log_aside(config: &Config) {
-    events::choose(match config.log {
-        Some(Log::Stderr) => events::Sink::Nowhere,
-        Some(Log::Syslog) | None => events::Sink::Syslog,
+    log::choose(match config.log {
+        Some(Log::Stderr) => log::Sink::Nowhere,
+        Some(Log::Syslog) | None => log::Sink::Syslog,
     });
 }
 
@@ -190,21 +191,21 @@ fn take(spool: &Spool) -> Result<TryLock, Failure> {
 /// promptness, not mail.
 fn listen(ears: &Ears, settings: &Settings) -> (Duration, Option<FileEar>) {
     let spool = &settings.spool;
-    let mut pace = engine::RESCAN;
-    if let Err(error) = ears::queue(spool, ears.sender.clone()) {
+    let mut pace = event_loop::RESCAN;
+    if let Err(error) = watchers::queue(spool, ears.sender.clone()) {
         cannot_hear("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;
     }
     let files = FileEar::start(&settings.files(), ears.sender.clone());
     let files = files.map_err(|error| cannot_hear("changes of the configuration", spool, &error)).ok();
-    if let Err(error) = control::listen(spool, ears.sender.clone()) {
+    if let Err(error) = control_socket::listen(spool, ears.sender.clone()) {
         cannot_hear("commands", spool, &error);
     }
     (pace, files)
 }
 
 fn cannot_hear(what: &str, spool: &Spool, error: &std::io::Error) {
-    events::warning(format_args!("cannot listen to {what} in {}: {error}", spool.dir().display()));
+    log::warning(format_args!("cannot listen to {what} in {}: {error}", spool.dir().display()));
 }
 
 fn held(spool: &Spool, pid: Option<u32>) -> Failure {

@@ -4,11 +4,11 @@
 
 mod aliases;
 mod failure;
+mod option_values;
 mod options;
 mod run_queue;
 mod smtp;
 mod system;
-mod values;
 mod verify;
 
 use std::ffi::{OsStr, OsString};
@@ -20,21 +20,20 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
+use self::option_values::{Attempt, Errors, Mode};
 use super::exit::Exit;
-use super::harden;
-use super::queue;
-use super::step_down;
-use crate::config::caller::Caller;
-use crate::config::{Config, Delivery, Reserve, clock, locate};
+use super::{queue, step_down};
+use crate::config::{Config, Delivery, Reserve, locate};
 use crate::spool::{MessageId, Spool};
-use crate::submit::admit::{self, Naming};
-use crate::submit::collect::{self, Collected, Request, Sender};
-use crate::submit::entry::{Entry, Tables};
-use crate::submit::hand_over::{self, Handed, Show};
-use crate::submit::mail_back::{self, Failed, Rest};
+use crate::submit::admit::context::{Entry, Tables};
+use crate::submit::admit::early_bounce::{self, Failed, Rest};
+use crate::submit::admit::store::{self, Naming};
+use crate::submit::frontend::collect::{self, Collected, Request, Sender};
+use crate::submit::frontend::start_runner::{self, Handed, Show};
+use crate::sys::user::Caller;
+use crate::sys::{harden, local_time};
 use failure::{Failure, Program};
 use options::Options;
-use values::{Attempt, Errors, Mode};
 
 /// The name that the command was called by: it decides whose config choice counts, and what is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +135,7 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Mode::Aliases => aliases::check(&configured(&options, started_as)?),
         Mode::Daemon => {
             let here = Here::find(&options, started_as)?;
-            hand_over::leave_daemon(&here.config, &here.spool);
+            start_runner::leave_daemon(&here.config, &here.spool);
             Ok(Exit::Ok)
         }
         Mode::Foreground => run_queue::become_runner(&configured(&options, started_as)?),
@@ -185,7 +184,7 @@ fn deliver(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
             return Err(failure);
         }
     };
-    match hand_over::hand_over(&here.config, &here.spool, &id, manner, show) {
+    match start_runner::hand_over(&here.config, &here.spool, &id, manner, show) {
         Handed::Over => Ok(Exit::Ok),
         Handed::Refused(reason) => Err(Failure::Refused(reason)),
     }
@@ -238,7 +237,7 @@ impl Here {
     }
 
     fn admit<R: Read>(&self, collected: &mut Collected<R>) -> Result<MessageId, Failure> {
-        Ok(admit::admit(collected, &self.config, &self.spool, &self.caller, &clock::now())?)
+        Ok(store::admit(collected, &self.config, &self.spool, &self.caller, &local_time::now())?)
     }
 
     /// Tells the sender by mail, where that is asked for, possible and of use: then the failure is [`Failure::Returned`].
@@ -248,13 +247,13 @@ impl Here {
             return failure;
         }
         let why = failure.to_string();
-        let now = clock::now();
+        let now = local_time::now();
         let place = self.entry(&now);
         let failed = Failed { why: &why, sender, rest };
-        match Naming::by_chance(&now).and_then(|naming| mail_back::mail_back(failed, naming, &place)) {
+        match Naming::by_chance(&now).and_then(|naming| early_bounce::mail_back(failed, naming, &place)) {
             Ok(Some(id)) => {
                 let manner = self.config.delivery;
-                let _ = hand_over::hand_over(&self.config, &self.spool, &id, manner, Show::Nothing);
+                let _ = start_runner::hand_over(&self.config, &self.spool, &id, manner, Show::Nothing);
                 Failure::Returned(Box::new(failure))
             }
             // The error that was to be mailed is the one to print.
@@ -290,7 +289,7 @@ impl Read for Patient {
 /// What the option tables hold, for the test that compares them with the manual page.
 #[cfg(test)]
 pub(super) mod vocabulary {
-    use super::{options, values};
+    use crate::cli::sendmail::{option_values, options};
 
     pub fn letters() -> Vec<char> {
         options::letters().map(char::from).collect()
@@ -301,10 +300,10 @@ pub(super) mod vocabulary {
     }
 
     pub fn modes() -> Vec<char> {
-        values::MODES.iter().map(|(letter, _)| char::from(*letter)).collect()
+        option_values::MODES.iter().map(|(letter, _)| char::from(*letter)).collect()
     }
 
     pub fn errors() -> Vec<char> {
-        values::ERRORS.iter().map(|(letter, _)| char::from(*letter)).collect()
+        option_values::ERRORS.iter().map(|(letter, _)| char::from(*letter)).collect()
     }
 }

@@ -5,11 +5,12 @@ use std::io::Write;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::{harden, remote, step_down};
+use super::{remote, step_down};
 use crate::config::{Config, locate};
-use crate::runner::desk::{Answer, Question};
+use crate::runner::listener::query::{Answer, Question};
 use crate::runner::standing::{Standing, Unreadable, Verdict};
 use crate::spool::Spool;
+use crate::sys::harden;
 
 /// Looks where this process may.
 pub fn look(config: &Config) -> Result<Standing, Failure> {

@@ -7,15 +7,15 @@ use jiff::Zoned;
 
 use super::exit::{Exit, Failure};
 use crate::config::{Account, Config, TableSet};
-use crate::deliver::capabilities::{Capabilities, Extension, Size};
-use crate::deliver::dsn::Wishes;
-use crate::deliver::observe::{Observer, Step};
-use crate::deliver::session::{Described, Session, Transaction};
+use crate::deliver::smtp::capabilities::{Capabilities, Extension, Size};
+use crate::deliver::smtp::dsn_parameters::Wishes;
+use crate::deliver::smtp::observer::{Observer, Step};
+use crate::deliver::smtp::session::{Described, Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Seen};
 use crate::mail::stamp;
 use crate::rules::advice;
-use crate::rules::rewrite::Generic;
+use crate::rules::outbound::Generic;
 use crate::rules::trouble::{self, Verdict};
 
 /// Arguments of `test`.

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use directories::ProjectDirs;
 use zeroize::Zeroizing;
 
-use super::caller::{self, Caller};
 use super::read::{Readers, Surroundings, read_in};
-use super::{Config, ConfigError, Fault, hostname, open, places, secret};
+use super::{open, places, secret};
+use crate::config::{Config, ConfigError, Fault};
+use crate::sys::host;
+use crate::sys::user::{self, Caller};
 
 /// The system's config file.
 pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
@@ -52,7 +54,7 @@ struct Standing {
 /// Finds, checks and reads the configuration for this process.
 pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
     let caller = Caller::current();
-    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && caller::environment_is_trusted());
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && user::environment_is_trusted());
     let here = std::env::current_dir().unwrap_or_default();
     let candidates = candidates(&caller, named.map(|path| here.join(path)), variable.map(|path| here.join(path)));
     load_first(&caller, &candidates)
@@ -63,7 +65,7 @@ pub fn load(named: Option<&Path>) -> Result<Config, ConfigError> {
 #[must_use]
 pub fn is_system_mode(named: Option<&Path>) -> bool {
     let caller = Caller::current();
-    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && caller::environment_is_trusted());
+    let variable = std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && user::environment_is_trusted());
     let candidates = candidates(&caller, named.map(Path::to_owned), variable.map(PathBuf::from));
     let is_taken = |candidate: &Candidate| match candidate {
         Candidate::Named(_) => true,
@@ -142,8 +144,8 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
         home: caller.home.as_deref(),
         spool: default_spool(path, caller.home.as_deref()),
         readers: if standing.mode & 0o044 == 0 { Readers::OwnerOnly } else { Readers::Others },
-        hostname: hostname::this_machine,
-        services: hostname::service,
+        hostname: host::this_machine,
+        services: host::service,
     };
     read_in(&around, text)
 }

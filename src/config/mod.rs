@@ -3,11 +3,7 @@
 //! TOML. What a configured value *does* is decided elsewhere.
 
 pub mod account;
-pub mod caller;
-pub mod clock;
 pub mod fault;
-pub mod hostname;
-pub mod import;
 pub mod keys;
 mod limits;
 pub mod locate;

@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use self::faults::Faults;
-use super::caller::Caller;
-use super::{Config, ConfigError, hostname, locate};
+use super::locate;
+use crate::config::{Config, ConfigError};
+use crate::sys::host;
+use crate::sys::user::Caller;
 
 /// Who can read the config file besides its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +56,8 @@ pub fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
         home: home.as_deref(),
         spool: locate::default_spool(path, home.as_deref()),
         readers: Readers::OwnerOnly,
-        hostname: hostname::this_machine,
-        services: hostname::service,
+        hostname: host::this_machine,
+        services: host::service,
     };
     read_in(&around, text)
 }

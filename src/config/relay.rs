@@ -146,18 +146,6 @@ fn number(port: &str, services: impl Fn(&str) -> Option<u16>) -> Result<u16, Rel
     ours.map(|(_, number)| *number).or_else(|| services(port)).ok_or(RelayError::UnknownService)
 }
 
-/// The TCP port of a service in the text of a services(5) file, aliases included.
-#[must_use]
-pub fn service_port(services: &str, name: &str) -> Option<u16> {
-    services.lines().find_map(|line| {
-        let mut words = line.split('#').next().unwrap_or("").split_whitespace();
-        let official = words.next()?;
-        let port = words.next()?.strip_suffix("/tcp")?;
-        let named = official == name || words.any(|alias| alias == name);
-        if named { port.parse().ok().filter(|&port| port != 0) } else { None }
-    })
-}
-
 impl fmt::Display for Relay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.lookup {
@@ -171,6 +159,7 @@ impl fmt::Display for Relay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::host::service_port;
     use proptest::prelude::*;
 
     fn shown(text: &str) -> Result<String, RelayError> {

@@ -3,10 +3,10 @@
 //! what an answer means, is `rules`' business.
 
 mod arrival;
+mod cache;
 mod content;
 mod file;
 mod include;
-mod kept;
 mod pattern;
 mod posix;
 mod text;
@@ -16,10 +16,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::arrival::ArrivalTables;
+pub use self::cache::KeptTables;
 pub use self::include::included;
-pub use self::kept::KeptTables;
 pub use self::pattern::Dialect;
-pub(super) use self::text::rows_of_text;
+pub(crate) use self::text::rows_of_text;
 
 use self::content::Format;
 use self::file::FileTable;

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lettre::message::{Message, SinglePart};
 
-use super::bounce::{Facts, NoReport, Original, Report, placeholder_envelope, raw, tell_affected};
-use super::letter::message_id;
+use super::dsn::{Facts, NoReport, Original, Report, placeholder_envelope, raw, tell_affected};
+use super::outgoing::message_id;
 use crate::config::Config;
 use crate::mail::address::Address;
 use crate::mail::header::Header;

@@ -1,10 +1,10 @@
 //! What one attempt at a message will do: sender and recipients as they go out, and
 //! the account. Pure, so that `postrider route` shows exactly what delivery does.
 
-use super::command::{self, AddressRefused};
 use crate::config::{Account, Config, TableFault, TableSet};
+use crate::deliver::smtp::command::{self, AddressRefused};
 use crate::mail::address::{Address, Mailbox, ReversePath};
-use crate::rules::rewrite::{Generic, Rewritten};
+use crate::rules::outbound::{Generic, Rewritten};
 use crate::rules::route::{self, NoAccount, Why};
 use crate::spool::{Envelope, Recipient};
 

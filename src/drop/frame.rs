@@ -124,5 +124,4 @@ impl Place {
 
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may panic
-#[path = "frame_tests.rs"]
 mod tests;

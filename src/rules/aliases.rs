@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::arrival::{Arrival, Destination, Step};
+use super::inbound::{Arrival, Destination, Step};
 use super::map::complete;
 use crate::config::{Hit, Propagates, Span, TableFault};
 use crate::mail::address::{Address, without_extension};

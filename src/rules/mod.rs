@@ -2,11 +2,11 @@
 
 pub mod advice;
 mod aliases;
-pub mod allowance;
-pub mod arrival;
+pub mod inbound;
 pub mod map;
-pub mod pace;
+pub mod outbound;
+pub mod rate_limit;
+pub mod report_limit;
 pub mod retry;
-pub mod rewrite;
 pub mod route;
 pub mod trouble;

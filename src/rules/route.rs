@@ -1,10 +1,10 @@
 //! Which account a sender's mail goes through (DESIGN section 5). Pure: config and
 //! addresses in, account and reason out.
 
-use super::rewrite::Generic;
-use crate::config::caller::Caller;
+use super::outbound::Generic;
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath, without_extension};
+use crate::sys::user::Caller;
 
 /// Why an account was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]

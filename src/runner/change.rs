@@ -7,17 +7,16 @@ use std::sync::mpsc::Sender;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::engine::Engine;
-use super::intake::account_for;
+use super::context::Settings;
 use super::selection::Selection;
-use super::settings::Settings;
-use super::settle;
-use super::watch::Told;
-use crate::events;
-use crate::spool::history;
+use super::session_watchers::Told;
+use crate::log;
+use crate::runner::completion::settle;
+use crate::runner::queue_manager::event_loop::Engine;
+use crate::runner::queue_manager::scan::account_for;
 use crate::spool::journal::{Journal, Line};
-use crate::spool::{Envelope, MessageId, SpoolError, Stored};
-use crate::submit::readmit;
+use crate::spool::{Envelope, MessageId, SpoolError, Stored, history};
+use crate::submit::admit::readmit;
 
 /// What is to be done with messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,12 +110,12 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
         (Change::Hold, true) | (Change::Release, false) => Ok(Changed::WasSo),
         (Change::Hold, false) => {
             journal.append(now, &[Line::Hold])?;
-            events::held(id, None);
+            log::held(id, None);
             Ok(Changed::Yes)
         }
         (Change::Release, true) => {
             journal.append(now, &[Line::Release])?;
-            events::released(id);
+            log::released(id);
             Ok(Changed::Yes)
         }
         (Change::Retry | Change::Readmit, true) => {
@@ -125,14 +124,14 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
         (Change::Retry, false) => journal.append(now, &[Line::Next(now)]).map(|()| Changed::Yes),
         (Change::Readmit, false) => {
             let changed = readmit(settings, &stored, &mut journal)?;
-            events::brought_back(id);
+            log::brought_back(id);
             Ok(changed)
         }
         (Change::Delete, _) => {
             history::append(&settings.spool, &[settle::deleted(&stored, journal.state(), now)])?;
             journal.append(now, &[Line::Done])?;
             settings.spool.remove(id)?;
-            events::deleted(id);
+            log::deleted(id);
             Ok(Changed::Yes)
         }
     }
@@ -148,7 +147,7 @@ fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Resul
             stored.envelope.join(&state);
             history::append(&settings.spool, &[settle::deleted(&stored, &state, now)])?;
             settings.spool.remove_failed(id)?;
-            events::deleted(id);
+            log::deleted(id);
             Ok(Changed::Yes)
         }
         Change::Retry | Change::Readmit => {
@@ -157,7 +156,7 @@ fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Resul
             let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
             journal.append(now, &[Line::Retry])?;
             stored.envelope.join(journal.state());
-            events::brought_back(id);
+            log::brought_back(id);
             match change {
                 Change::Readmit => readmit(settings, &stored, &mut journal),
                 _ => Ok(Changed::Yes),

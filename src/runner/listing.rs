@@ -8,12 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::context::Settings;
 use super::selection::Selection;
-use super::settings::Settings;
 use super::viewer::Viewer;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
-use crate::spool::health::{self, Health};
+use crate::spool::account_health::{self, Health};
 use crate::spool::journal::{Journal, State};
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
@@ -187,7 +187,7 @@ impl Look {
         active: HashSet<String>,
         settings: impl FnOnce() -> Option<Arc<Settings>>,
     ) -> Self {
-        let health = health::read(spool);
+        let health = account_health::read(spool);
         let settings = if health.is_empty() && selection.is_all() { None } else { settings() };
         Self { selection, health, active, settings }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
 use super::viewer::Viewer;
+use crate::spool::clock::Clock;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Clock;
 use crate::config::{Config, ConfigError, TableSet};
 use crate::deliver::plan::{self, NoPlan};
-use crate::spool::health::{self, Trouble};
+use crate::spool::account_health::{self, Trouble};
+use crate::spool::clock::Clock;
+use crate::spool::dropped::Place;
 use crate::spool::journal::{Journal, State};
-use crate::spool::lock;
-use crate::spool::waiting::Place;
-use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
 
 /// What is late where no configuration says it.
 const WARN_AFTER: Duration = Duration::from_hours(4);
@@ -90,7 +89,7 @@ impl Standing {
         let mut found = Self { failed: spool.failed()?.len(), warn_after, ..Self::default() };
         // A glance at the lock, given back at once.
         found.runner = lock::is_held(spool).unwrap_or(false);
-        for (account, sick) in health::read(spool) {
+        for (account, sick) in account_health::read(spool) {
             found.stuck |= sick.trouble != Trouble::Relay;
             found.troubles.push(format!("account {account}: {}", sick.reason));
         }

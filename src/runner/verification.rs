@@ -5,18 +5,19 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::deliver::bounce::{self, Affected, Facts, Original, Report};
+use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
 use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
-use crate::rules::arrival::Arrival;
+use crate::rules::inbound::Arrival;
 use crate::rules::route;
 use crate::spool::{Envelope, MessageId};
-use crate::submit::admit::{AdmitError, Naming};
-use crate::submit::collect::Sender;
-use crate::submit::complete::Occasion;
-use crate::submit::entry::Entry;
-use crate::submit::{mail_back, recipients};
+use crate::submit::admit::complete::Occasion;
+use crate::submit::admit::context::Entry;
+use crate::submit::admit::early_bounce;
+use crate::submit::admit::store::{AdmitError, Naming};
+use crate::submit::frontend::collect::Sender;
+use crate::submit::frontend::recipients;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,17 +82,17 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
         let account = plan.account.name.clone();
         return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
     }
-    let mut report = mail_back::envelope(to, Naming::by_chance(now)?, caller, now);
+    let mut report = early_bounce::envelope(to, Naming::by_chance(now)?, caller, now);
     report.account = Some(plan.account.name.clone());
     let content = content(config, &asked, &plan, &report, to)?;
-    Ok(mail_back::store(report, &content, place)?)
+    Ok(early_bounce::store(report, &content, place)?)
 }
 
 /// The envelope of the message that is asked about.
 fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> {
     let Entry { config, caller, now, .. } = *place;
     let given: Vec<_> = question.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
-    let blank = mail_back::blank(Naming::by_chance(now)?, caller, now);
+    let blank = early_bounce::blank(Naming::by_chance(now)?, caller, now);
     place.tables.arriving(config, |tables| {
         let arrival = Arrival { config, tables, include: crate::config::included };
         let occasion = Occasion { config, caller, now, id: &blank.id, arrival };
@@ -130,7 +131,7 @@ fn content(
         to,
         at: report.arrived,
     };
-    bounce::build(config, &facts).map_err(|error| NotVerified::Report(error.to_string()))
+    dsn::build(config, &facts).map_err(|error| NotVerified::Report(error.to_string()))
 }
 
 fn deliverable(plan: &Plan<'_>, address: &Address) -> Outcome {

@@ -2,7 +2,7 @@
 //! it, others what they handed in, and whoever cannot be told apart nothing.
 
 use crate::config::Config;
-use crate::config::caller::Caller;
+use crate::sys::user::Caller;
 
 /// Somebody who asks about the queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

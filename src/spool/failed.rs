@@ -11,11 +11,11 @@ use postrider_drop::durable::{Durable, Folder};
 use rustix::fs::{CWD, OFlags, RenameFlags};
 
 use super::SpoolError;
-use super::entry::Stored;
 use super::id::MessageId;
+use super::message_file::Stored;
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
 use super::replace::replace;
-use super::tally::Folder as Counted;
+use super::usage::Folder as Counted;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::SpoolError;
 use super::id::MessageId;
 use super::queue::Spool;
-use super::together::Together;
+use super::shared_sync::Together;
 use crate::mail::outcome::Status;
 
 /// What became of one recipient of a finished message.

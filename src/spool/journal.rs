@@ -11,9 +11,9 @@ use postrider_drop::durable::Durable;
 use rustix::fs::OFlags;
 
 use super::SpoolError;
-use super::entry::Recipient;
 use super::id::MessageId;
-use super::line::{self, MAX_LINE, NoLine};
+use super::journal_line::{self, MAX_LINE, NoLine};
+use super::message_file::Recipient;
 use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use crate::mail::outcome::{Outcome, Status};
@@ -183,7 +183,7 @@ fn each_line(
             return Ok(torn.is_some());
         }
         number += 1;
-        match (line::decode(&bytes), torn) {
+        match (journal_line::decode(&bytes), torn) {
             (Err(NoLine::Torn), _) => torn = torn.or(Some(number)),
             (Ok(_) | Err(NoLine::Strange(_)), Some(torn)) => {
                 return Err(NoReplay::Damaged(format!("line {torn} is not whole, but others follow it")));
@@ -338,7 +338,7 @@ impl Journal {
             {
                 Err(refused(format!("nothing can be recorded of recipient {recipient}, whom the envelope has not")))
             }
-            _ => line::encode(at, line).map_err(|error| refused(error.to_string())),
+            _ => journal_line::encode(at, line).map_err(|error| refused(error.to_string())),
         };
         lines.iter().map(encode).collect()
     }
@@ -404,6 +404,5 @@ fn no_replay_of(path: std::path::PathBuf, why: NoReplay) -> SpoolError {
 }
 
 #[cfg(test)]
-#[path = "journal_tests.rs"]
 #[allow(clippy::unwrap_used)]
 mod tests;

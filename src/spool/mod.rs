@@ -1,27 +1,28 @@
 //! Mail at rest: the only code that touches the spool. What is done with a message
 //! is decided elsewhere; here it is stored, read, recorded and removed, durably.
 
-pub mod entry;
+pub mod account_health;
+pub mod clock;
+pub mod dropped;
 mod failed;
-pub mod health;
 pub mod history;
 pub mod id;
 pub mod journal;
-mod line;
+mod journal_line;
 pub mod lock;
+pub mod message_file;
 pub mod queue;
 mod replace;
+mod shared_sync;
 mod state;
 pub mod state_file;
-pub mod store;
-pub mod tally;
 pub mod time;
-mod together;
-pub mod waiting;
+pub mod usage;
+pub mod writer;
 
 use std::path::PathBuf;
 
-pub use entry::{Body, Envelope, Kind, Recipient, Stored};
+pub use self::message_file::{Body, Envelope, Kind, Recipient, Stored};
 pub use id::MessageId;
 pub use queue::Spool;
 

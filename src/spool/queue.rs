@@ -16,12 +16,12 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::SpoolError;
-use super::entry::Stored;
 use super::history::DayFile;
 use super::id::MessageId;
 use super::journal::Journal;
-use super::tally::{self, Tally};
-use super::together::Together;
+use super::message_file::Stored;
+use super::shared_sync::Together;
+use super::usage::{self, Tally};
 
 /// Age at which a temporary file is taken for what a killed process left behind.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -220,7 +220,7 @@ impl Spool {
     /// Takes a finished message out: unlink ID, sync queue/, unlink ID.journal (history and `done` come first).
     pub fn remove(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
-        self.tally().take(tally::Folder::Queue, id.as_str());
+        self.tally().take(usage::Folder::Queue, id.as_str());
         self.sync_queue()?;
         unlink(&self.journal_path(id))
     }
@@ -229,7 +229,7 @@ impl Spool {
     /// again after a power cut, that record is, too.
     pub fn let_go(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
-        self.tally().take(tally::Folder::Queue, id.as_str());
+        self.tally().take(usage::Folder::Queue, id.as_str());
         Ok(())
     }
 
@@ -366,6 +366,5 @@ pub(super) fn unlink(path: &Path) -> Result<(), SpoolError> {
 }
 
 #[cfg(test)]
-#[path = "queue_tests.rs"]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;

@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::entry::Recipient;
 use super::id::MessageId;
+use super::message_file::Recipient;
 use crate::mail::outcome::{Outcome, Status};
 
 /// What the journal says so far.

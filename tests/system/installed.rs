@@ -234,7 +234,7 @@ pub fn run(mut command: Command, input: &[u8]) -> Ended {
 
 /// A submission as the front end frames it.
 pub fn frame(envelope: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut writer = postrider::submit::frame::FrameWriter::begin(Vec::new(), envelope).unwrap();
+    let mut writer = postrider::submit::wire::frame::FrameWriter::begin(Vec::new(), envelope).unwrap();
     writer.write(content).unwrap();
     writer.finish().unwrap()
 }

@@ -120,7 +120,7 @@ pub(super) mod tests {
     use crate::config::Mechanism;
     use crate::mail::address::{Address, ReversePath};
     use crate::spool::Body;
-    use crate::submit::dialogue::{Client, Envelope};
+    use crate::submit::smtp_server::dialogue::{Client, Envelope};
 
     /// The personal mail as it should arrive.
     pub(in super::super) fn good() -> Received {

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use crate::config::Secret;
 use crate::mail::address::{Address, ReversePath};
-use crate::submit::dialogue::{
+use crate::submit::smtp_server::dialogue::{
     Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
 };
-use crate::submit::serve::serve;
+use crate::submit::smtp_server::serve::serve;
 use crate::tls::Server;
 
 /// How long a silent client is borne.

@@ -2,13 +2,10 @@
 
 use super::*;
 use crate::mail::address::{Mailbox, ReversePath};
-use crate::mail::outcome::{Enhanced, Teller};
-use crate::mail::outcome::{Outcome, Status};
-use crate::spool::Envelope;
-use crate::spool::journal::Journal;
-use crate::spool::journal::Line;
-use crate::spool::store::Incoming;
-use crate::spool::{Body, Kind, Recipient};
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::spool::journal::{Journal, Line};
+use crate::spool::writer::Incoming;
+use crate::spool::{Body, Envelope, Kind, Recipient};
 
 fn spool() -> (tempfile::TempDir, Spool) {
     let dir = tempfile::tempdir().unwrap();

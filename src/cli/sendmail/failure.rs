@@ -4,16 +4,16 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use super::option_values::Errors;
 use super::options::UsageError;
-use super::values::Errors;
 use crate::cli::exit::{self, Exit};
 use crate::config::{ConfigError, TableFault};
 use crate::runner::verification::NotVerified;
 use crate::spool::SpoolError;
-use crate::submit::admit::AdmitError;
-use crate::submit::complete::EnvelopeError;
-use crate::submit::hand_in::NotHandedIn;
-use crate::submit::head::HeadError;
+use crate::submit::admit::complete::EnvelopeError;
+use crate::submit::admit::store::AdmitError;
+use crate::submit::frontend::client::NotHandedIn;
+use crate::submit::frontend::header_reader::HeadError;
 
 /// What did not come about.
 #[derive(Debug, thiserror::Error)]

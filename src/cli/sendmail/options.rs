@@ -6,11 +6,11 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use super::values::{self, Attempt, Errors, Mode, RunQueue};
+use super::option_values::{self, Attempt, Errors, Mode, RunQueue};
 use crate::mail::dsn::{self, Dsn};
-use crate::submit::collect::{Origin, Request, Sender};
-use crate::submit::input::LoneDot;
-use crate::submit::recipients::RecipientsFrom;
+use crate::submit::frontend::collect::{Origin, Request, Sender};
+use crate::submit::frontend::input::LoneDot;
+use crate::submit::frontend::recipients::RecipientsFrom;
 
 /// How an option takes its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -223,16 +223,17 @@ impl Options {
             Meaning::Verbose => self.verbosity += 1,
             Meaning::SenderFromField => self.request.sender = Sender::FromField,
             Meaning::Mode => {
-                self.mode = values::mode(&value).ok_or_else(|| UsageError::UnknownMode(shown(&value)))?;
+                self.mode = option_values::mode(&value).ok_or_else(|| UsageError::UnknownMode(shown(&value)))?;
             }
             Meaning::Aliases => self.mode = Mode::Aliases,
             Meaning::RunQueue => {
-                let run = values::run_queue(&value).ok_or_else(|| UsageError::UnknownSelection(shown(&value)))?;
+                let run =
+                    option_values::run_queue(&value).ok_or_else(|| UsageError::UnknownSelection(shown(&value)))?;
                 self.run_queue(run);
             }
-            Meaning::Setting => self.setting(values::setting(&value)),
-            Meaning::NamedSetting => self.setting(values::named_setting(&value)),
-            Meaning::Errors => self.errors = values::errors(&value).unwrap_or(self.errors),
+            Meaning::Setting => self.setting(option_values::setting(&value)),
+            Meaning::NamedSetting => self.setting(option_values::named_setting(&value)),
+            Meaning::Errors => self.errors = option_values::errors(&value).unwrap_or(self.errors),
             Meaning::Gateway => self.request.origin = Origin::Elsewhere,
             Meaning::Notify => {
                 self.request.dsn.notify = self.heed('N', dsn::notify, "never, or of success, failure, delay", &value);
@@ -248,12 +249,12 @@ impl Options {
         Ok(())
     }
 
-    fn setting(&mut self, setting: values::Setting) {
+    fn setting(&mut self, setting: option_values::Setting) {
         match setting {
-            values::Setting::LoneDotIsText => self.request.lone_dot = LoneDot::IsText,
-            values::Setting::Attempt(attempt) => self.attempt = attempt,
-            values::Setting::Errors(errors) => self.errors = errors,
-            values::Setting::Other => {}
+            option_values::Setting::LoneDotIsText => self.request.lone_dot = LoneDot::IsText,
+            option_values::Setting::Attempt(attempt) => self.attempt = attempt,
+            option_values::Setting::Errors(errors) => self.errors = errors,
+            option_values::Setting::Other => {}
         }
     }
 

@@ -3,14 +3,14 @@
 
 use super::Here;
 use super::failure::Failure;
-use super::values::{Parts, Test};
+use super::option_values::{Parts, Test};
 use crate::cli::exit::{self, Exit};
 use crate::cli::remote;
 use crate::config::Config;
+use crate::runner::listener::{control_socket, query};
 use crate::runner::selection::Selection;
-use crate::runner::{control, desk};
 use crate::spool::{MessageId, SpoolError};
-use crate::submit::hand_over::{self, Show};
+use crate::submit::frontend::start_runner::{self, Show};
 
 /// Attempts what waits and passes the tests; like Sendmail, it ends when that is done.
 pub(super) fn flush(here: &Here, tests: &[Test], show: Show) -> Result<Exit, Failure> {
@@ -18,11 +18,11 @@ pub(super) fn flush(here: &Here, tests: &[Test], show: Show) -> Result<Exit, Fai
     if ids.is_empty() && !tests.is_empty() {
         return Ok(Exit::Ok);
     }
-    let ended = hand_over::flush_and_wait(&here.config, &ids, show);
+    let ended = start_runner::flush_and_wait(&here.config, &ids, show);
     match ended.and_then(|status| status.code()) {
         // What became of the mail is no failure of the queue run. Where SIGCHLD is ignored, the code is not to be had.
         Some(0) | None => Ok(Exit::Ok),
-        Some(code) if code == i32::from(hand_over::ALL_REFUSED) => Ok(Exit::Ok),
+        Some(code) if code == i32::from(start_runner::ALL_REFUSED) => Ok(Exit::Ok),
         // It has said why.
         Some(_) => Ok(Exit::TempFail),
     }
@@ -44,12 +44,12 @@ fn passes_all(tests: &[Test], message: &Parts) -> bool {
 pub(super) fn flush_remotely(tests: &[Test]) -> Result<Exit, Failure> {
     let mut selection = Selection::default();
     if !tests.is_empty() {
-        for answer in remote::ask(&desk::Question::List { selection: Selection::default() })? {
+        for answer in remote::ask(&query::Question::List { selection: Selection::default() })? {
             match answer.map_err(|error| remote::failure(&error))? {
-                desk::Answer::Item(item) if passes_all(tests, &Parts::from(&*item)) => {
+                query::Answer::Item(item) if passes_all(tests, &Parts::from(&*item)) => {
                     selection.ids.insert(item.queue_id);
                 }
-                desk::Answer::Totals(_) => break,
+                query::Answer::Totals(_) => break,
                 _ => {}
             }
         }
@@ -57,10 +57,10 @@ pub(super) fn flush_remotely(tests: &[Test]) -> Result<Exit, Failure> {
             return Ok(Exit::Ok);
         }
     }
-    for answer in remote::ask(&control::Question::Flush { selection })? {
+    for answer in remote::ask(&control_socket::Question::Flush { selection })? {
         // What became of the mail is no failure of the queue run.
-        let answer: control::Answer = answer.map_err(|error| remote::failure(&error))?;
-        if answer == control::Answer::Finished {
+        let answer: control_socket::Answer = answer.map_err(|error| remote::failure(&error))?;
+        if answer == control_socket::Answer::Finished {
             break;
         }
     }
@@ -69,5 +69,5 @@ pub(super) fn flush_remotely(tests: &[Test]) -> Result<Exit, Failure> {
 
 /// Becomes the runner.
 pub(super) fn become_runner(config: &Config) -> Result<Exit, Failure> {
-    Err(Failure::Start("postrider run", hand_over::become_runner(config)))
+    Err(Failure::Start("postrider run", start_runner::become_runner(config)))
 }

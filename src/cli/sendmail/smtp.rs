@@ -11,23 +11,24 @@ use super::options::Options;
 use super::{Here, Patient};
 use crate::cli::exit::Exit;
 use crate::cli::remote;
-use crate::config::{Config, Delivery, Secret, hostname};
+use crate::config::{Config, Delivery, Secret};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::list::Spec;
-use crate::runner::desk::{Answer, Question};
-use crate::submit::admit::AdmitError;
-use crate::submit::collect::{self, Collected, Request, Sender};
-use crate::submit::complete::EnvelopeError;
-use crate::submit::dialogue::{
+use crate::runner::listener::query::{Answer, Question};
+use crate::submit::admit::complete::EnvelopeError;
+use crate::submit::admit::store::AdmitError;
+use crate::submit::frontend::client::{self, NotHandedIn};
+use crate::submit::frontend::collect::{self, Collected, Request, Sender};
+use crate::submit::frontend::header_reader::HeadError;
+use crate::submit::frontend::input::LoneDot;
+use crate::submit::frontend::recipients::{Given, RecipientsFrom};
+use crate::submit::frontend::start_runner::{self, Show};
+use crate::submit::smtp_server::dialogue::{
     Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
 };
-use crate::submit::frame::WIDEST;
-use crate::submit::hand_in::{self, NotHandedIn};
-use crate::submit::hand_over::{self, Show};
-use crate::submit::head::HeadError;
-use crate::submit::input::LoneDot;
-use crate::submit::recipients::{Given, RecipientsFrom};
-use crate::submit::serve;
+use crate::submit::smtp_server::serve;
+use crate::submit::wire::frame::WIDEST;
+use crate::sys::host;
 
 /// Pieces of content on their way to admission, of 16 KiB at most.
 const PIECES: usize = 16;
@@ -58,7 +59,7 @@ pub(super) fn serve_remotely(options: &Options) -> Result<Exit, Failure> {
     let greeting = if let Ok(Answer::Hello { hostname, origin, size }) = remote::ask_one(&Question::Hello) {
         Greeting { hostname, origin, size }
     } else {
-        let hostname = hostname::this_machine();
+        let hostname = host::this_machine();
         Greeting { origin: hostname.clone(), hostname, size: WIDEST.content }
     };
     hold(greeting, Taker::Machine, options)
@@ -104,11 +105,11 @@ impl Taker {
             Self::Spool { here, manner } => {
                 let id = here.admit(collected)?;
                 // Whatever comes of it, the message is safe, which is all that 250 says.
-                let _ = hand_over::hand_over(&here.config, &here.spool, &id, *manner, Show::Nothing);
+                let _ = start_runner::hand_over(&here.config, &here.spool, &id, *manner, Show::Nothing);
                 Ok(format!("{id} stored"))
             }
             Self::Machine => {
-                let id = hand_in::hand_in(collected)?;
+                let id = client::hand_in(collected)?;
                 Ok(id.map_or_else(|| "stored".to_owned(), |id| format!("{id} stored")))
             }
         }

@@ -4,10 +4,10 @@
 use super::Patient;
 use super::failure::Failure;
 use crate::cli::exit::Exit;
-use crate::submit::admit::AdmitError;
-use crate::submit::collect::{self, Request};
-use crate::submit::complete::EnvelopeError;
-use crate::submit::hand_in;
+use crate::submit::admit::complete::EnvelopeError;
+use crate::submit::admit::store::AdmitError;
+use crate::submit::frontend::client;
+use crate::submit::frontend::collect::{self, Request};
 
 /// Hands one message in. Stdin is read to its end before a failure is told.
 pub(super) fn deliver(request: Request, mut stdin: Patient) -> Result<Exit, Failure> {
@@ -22,7 +22,7 @@ pub(super) fn deliver(request: Request, mut stdin: Patient) -> Result<Exit, Fail
         collected.body.drain();
         return Err(AdmitError::Envelope(EnvelopeError::NoRecipients).into());
     }
-    let handed = hand_in::hand_in(&mut collected);
+    let handed = client::hand_in(&mut collected);
     collected.body.drain();
     handed.map(|_| Exit::Ok).map_err(Failure::HandIn)
 }

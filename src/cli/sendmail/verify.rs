@@ -6,16 +6,16 @@ use super::failure::Failure;
 use super::options::Options;
 use crate::cli::exit::Exit;
 use crate::cli::remote;
-use crate::config::clock;
-use crate::runner::desk::Question;
+use crate::runner::listener::query::Question;
 use crate::runner::verification::{self, Verify};
-use crate::submit::hand_over::{self, Show};
+use crate::submit::frontend::start_runner::{self, Show};
+use crate::sys::local_time;
 
 /// Stores the report and hands it over.
 pub(super) fn verify(here: &Here, options: &Options) -> Result<Exit, Failure> {
-    let now = clock::now();
+    let now = local_time::now();
     let id = verification::verify(&here.entry(&now), &question(options))?;
-    let _ = hand_over::hand_over(&here.config, &here.spool, &id, here.manner(options), Show::Nothing);
+    let _ = start_runner::hand_over(&here.config, &here.spool, &id, here.manner(options), Show::Nothing);
     Ok(Exit::Ok)
 }
 

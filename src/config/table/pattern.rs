@@ -305,5 +305,4 @@ fn filled(pieces: &[Piece], captures: Option<&Captures<'_>>) -> String {
 }
 
 #[cfg(test)]
-#[path = "pattern_tests.rs"]
 mod tests;

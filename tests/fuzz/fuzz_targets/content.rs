@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use postrider::deliver::content::Stuffer;
+use postrider::deliver::smtp::dot_stuffing::Stuffer;
 
 fn written(mut stuffer: Stuffer, content: &[u8], block: usize) -> Vec<u8> {
     let mut out = Vec::new();

@@ -4,10 +4,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use postrider::mail::header::Header;
-use postrider::rules::rewrite;
-use postrider::submit::head;
-use postrider::submit::input::{Input, LoneDot};
-use postrider::submit::recipients;
+use postrider::rules::outbound;
+use postrider::submit::frontend::header_reader;
+use postrider::submit::frontend::input::{Input, LoneDot};
+use postrider::submit::frontend::recipients;
 
 fuzz_target!(|bytes: &[u8]| {
     let (bytes, lone_dot) = match bytes.split_first() {
@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
         Some((_, rest)) => (rest, LoneDot::EndsInput),
         None => return,
     };
-    let Ok((head, mut body)) = head::read(Input::new(bytes, lone_dot)) else { return };
+    let Ok((head, mut body)) = header_reader::read(Input::new(bytes, lone_dot)) else { return };
     assert!(head.is_empty() || head.ends_with(b"\r\n"));
     assert!(!head.contains(&0));
     let mut content = head.clone();
@@ -24,10 +24,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let header = Header::read(&head);
     assert_eq!(header.to_bytes(), head);
-    let qualified = rewrite::qualify(&header, "home.lan");
+    let qualified = outbound::qualify(&header, "home.lan");
     assert_eq!(qualified.fields.len(), header.fields.len());
     assert_eq!(Header::read(&qualified.to_bytes()).to_bytes(), qualified.to_bytes());
     let _ = recipients::in_header(&header);
-    let Ok((again, _)) = head::read(Input::new(&content[..], LoneDot::IsText)) else { return };
+    let Ok((again, _)) = header_reader::read(Input::new(&content[..], LoneDot::IsText)) else { return };
     assert_eq!(again, head);
 });

@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use postrider::deliver::capabilities::Capabilities;
-use postrider::deliver::lines::Lines;
-use postrider::deliver::reply::{Gathered, MAX_LINE, MAX_LINES, Progress};
+use postrider::deliver::smtp::capabilities::Capabilities;
+use postrider::deliver::smtp::lines::Lines;
+use postrider::deliver::smtp::reply::{Gathered, MAX_LINE, MAX_LINES, Progress};
 use postrider::mail::outcome::Reply;
 
 /// The replies up to the first fault, and its words.

@@ -195,7 +195,7 @@ fn what_is_asked_for_in_reports_is_heeded_or_named() {
 
 #[test]
 fn how_errors_are_told_has_four_spellings() {
-    for (letter, errors) in values::ERRORS {
+    for (letter, errors) in option_values::ERRORS {
         let letter = char::from(*letter);
         for line in [
             format!("-oe{letter}"),

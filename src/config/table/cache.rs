@@ -1,0 +1,122 @@
+//! The tables of a process that takes in many messages: read once, and again where their
+//! files have changed.
+
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::config::table::{ArrivalTables, TableSet};
+use crate::config::{Config, Rewriting};
+
+/// How often a file that is being written is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Those of the way out, and those of arrival from the first message on that comes in.
+#[derive(Debug)]
+pub struct KeptTables {
+    generic: RwLock<TableSet>,
+    arrival: OnceLock<RwLock<ArrivalTables>>,
+}
+
+impl KeptTables {
+    /// Loads what the config names.
+    #[must_use]
+    pub fn load(config: &Config) -> Self {
+        Self { generic: RwLock::new(TableSet::load("generic", &config.generic)), arrival: OnceLock::new() }
+    }
+
+    /// The tables of the way out.
+    pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
+        read(&self.generic)
+    }
+
+    /// The tables of arrival, as they were when somebody last looked.
+    pub fn arrival(&self, rewriting: &Rewriting) -> RwLockReadGuard<'_, ArrivalTables> {
+        read(self.arriving(rewriting))
+    }
+
+    /// Looks again at the files of the way out, where they changed.
+    pub fn refresh_generic(&self) {
+        write(&self.generic).refresh();
+    }
+
+    /// Looks again at all files that changed; one that was written a moment ago is waited for, two seconds at most, as when
+    /// it is loaded.
+    pub fn renew(&self, rewriting: &Rewriting) {
+        let (arrival, begun) = (self.arriving(rewriting), Instant::now());
+        while self.settles_in(arrival).is_some_and(|wait| begun.elapsed() < wait) {
+            thread::sleep(GLANCE);
+        }
+    }
+
+    fn settles_in(&self, arrival: &RwLock<ArrivalTables>) -> Option<Duration> {
+        let (mut arrival, mut generic) = (write(arrival), write(&self.generic));
+        arrival.refresh();
+        generic.refresh();
+        arrival.settles_in().max(generic.settles_in())
+    }
+
+    fn arriving(&self, rewriting: &Rewriting) -> &RwLock<ArrivalTables> {
+        self.arrival.get_or_init(|| RwLock::new(ArrivalTables::load(rewriting)))
+    }
+}
+
+fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::fmt::Write as _;
+    use std::fs::File;
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::config::table::{Span, TableSource};
+
+    /// A big table, which was written so many seconds ago.
+    fn write_table(path: &Path, value: &str, seconds: u64) {
+        let rows = (0..20_000).fold(String::new(), |mut rows, number| {
+            writeln!(rows, "user{number}@x {value}").unwrap();
+            rows
+        });
+        std::fs::write(path, rows).unwrap();
+        let then = SystemTime::now() - Duration::from_secs(seconds);
+        File::options().write(true).open(path).unwrap().set_modified(then).unwrap();
+    }
+
+    #[test]
+    fn tables_are_read_once_and_again_when_they_change() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("canonical");
+        let rewriting = Rewriting { canonical: vec![TableSource::Text(path.clone())], ..Rewriting::default() };
+        let kept = KeptTables { generic: RwLock::default(), arrival: OnceLock::new() };
+        let answer = || {
+            let found = kept.arrival(&rewriting).canonical.lookup("user1@x", Span::Whole).unwrap();
+            found.map(|hit| hit.value)
+        };
+        write_table(&path, "one@x", 10);
+        let begun = Instant::now();
+        kept.renew(&rewriting);
+        let reading = begun.elapsed();
+        let begun = Instant::now();
+        for _ in 0..10 {
+            kept.renew(&rewriting);
+            assert_eq!(answer().as_deref(), Some("one@x"));
+        }
+        assert!(begun.elapsed() < reading, "{:?} for ten looks, {reading:?} for reading it", begun.elapsed());
+        write_table(&path, "two@x", 10);
+        kept.renew(&rewriting);
+        assert_eq!(answer().as_deref(), Some("two@x"));
+        // One that may be half written is waited for.
+        write_table(&path, "three@x", 1);
+        kept.renew(&rewriting);
+        assert_eq!(answer().as_deref(), Some("three@x"));
+    }
+}

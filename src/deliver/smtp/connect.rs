@@ -1,0 +1,391 @@
+//! How a session comes about: relays and their addresses in order, greeting, EHLO,
+//! STARTTLS, AUTH; and what of that ends the walk. Transactions are `transaction`'s.
+
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+
+use super::capabilities::{Capabilities, Extension};
+use super::observer::Observer;
+use super::sasl::Login;
+use super::session::{Described, NotOpened, Session, State};
+use super::stream::{self, Keep, Stream, Watch};
+use super::timeouts::Timeouts;
+use super::{auth, command, dns, happy_eyeballs};
+use crate::config::relay::Relay;
+use crate::config::{Account, TlsMin, TlsMode};
+use crate::mail::outcome::{Fact, Phase, Seen, TlsProblem};
+use crate::tls::{Client, Oldest, Roots};
+
+/// Opens a session for the account, as [`Session::open`] says.
+pub(crate) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Session, NotOpened> {
+    match auth::credential(account) {
+        Ok(login) => walk(account, hostname, login, observer),
+        Err(text) => Err(at_first(account, local(Phase::Credential, text))),
+    }
+}
+
+/// The walk over the relays, the credential in hand.
+pub(crate) fn walk(
+    account: &Account,
+    hostname: &str,
+    login: Option<Login>,
+    observer: Box<dyn Observer>,
+) -> Result<Session, NotOpened> {
+    let tls = client(account).map_err(|text| at_first(account, local(Phase::Tls, text)))?;
+    let opener = Opener {
+        account,
+        hostname,
+        login,
+        tls,
+        timeouts: Timeouts::new(account.timeout, &account.timeouts),
+        watch: Watch::new(observer),
+    };
+    let mut best: Option<NotOpened> = None;
+    for relay in &account.relays {
+        match opener.relay(relay) {
+            Ok(session) => return Ok(session),
+            Err(Stop::Account(failure)) => return Err(failure),
+            Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
+        }
+    }
+    Err(best.unwrap_or_else(|| {
+        at_first(account, local(Phase::Resolve, format!("account {} names no relay", account.name)))
+    }))
+}
+
+/// A failure before any relay was tried.
+fn at_first(account: &Account, fact: Fact) -> NotOpened {
+    NotOpened { relay: account.relays.first().map_or_else(|| "none".to_owned(), place), fact }
+}
+
+/// Why a relay gave no session.
+enum Stop {
+    /// It is the account's own trouble: no other relay would do better.
+    Account(NotOpened),
+    /// Another relay may do.
+    Relay(NotOpened),
+}
+
+struct Opener<'a> {
+    account: &'a Account,
+    hostname: &'a str,
+    login: Option<Login>,
+    tls: Option<Client>,
+    timeouts: Timeouts,
+    watch: Watch,
+}
+
+impl Opener<'_> {
+    /// Tries all hosts that one relay as written leads to.
+    fn relay(&self, written: &Relay) -> Result<Session, Stop> {
+        let hosts = self.resolve(written).map_err(|fact| {
+            let is_account = is_account_trouble(&fact);
+            let failure = NotOpened { relay: place(written), fact };
+            if is_account { Stop::Account(failure) } else { Stop::Relay(failure) }
+        })?;
+        let mut best: Option<NotOpened> = None;
+        for (host, addresses) in hosts {
+            match self.host(&host, &addresses) {
+                Ok(session) => return Ok(session),
+                Err(Stop::Account(failure)) => return Err(Stop::Account(failure)),
+                Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
+            }
+        }
+        Err(Stop::Relay(best.unwrap_or_else(|| NotOpened { relay: place(written), fact: no_address(written) })))
+    }
+
+    /// Tries all addresses of one host.
+    fn host(&self, relay: &Relay, addresses: &[SocketAddr]) -> Result<Session, Stop> {
+        let mut left = happy_eyeballs::by_turns(addresses);
+        let mut best: Option<NotOpened> = None;
+        while !left.is_empty() {
+            let raced = happy_eyeballs::connect(&left, &self.account.source_address, self.timeouts.connect);
+            for (address, error) in raced.failed {
+                left.retain(|other| *other != address);
+                let fact = Fact { phase: Phase::Connect, seen: at_address(stream::seen(&error), &address) };
+                best = Some(further(best, self.failed(relay, &address, fact)));
+            }
+            let Some((address, socket)) = raced.winner else {
+                for address in std::mem::take(&mut left) {
+                    let fact = Fact { phase: Phase::Connect, seen: Seen::Timeout };
+                    best = Some(further(best, self.failed(relay, &address, fact)));
+                }
+                break;
+            };
+            left.retain(|other| *other != address);
+            match self.address(relay, address, socket) {
+                Ok(session) => return Ok(session),
+                Err(fact) => {
+                    let failure = self.failed(relay, &address, fact);
+                    if is_account_trouble(&failure.fact) {
+                        return Err(Stop::Account(failure));
+                    }
+                    best = Some(further(best, failure));
+                }
+            }
+        }
+        Err(Stop::Relay(best.unwrap_or_else(|| NotOpened { relay: place(relay), fact: no_address(relay) })))
+    }
+
+    fn failed(&self, relay: &Relay, address: &SocketAddr, fact: Fact) -> NotOpened {
+        let place = described(relay, address);
+        self.watch.note(&format!("{place}: {}", fact.seen));
+        NotOpened { relay: place, fact }
+    }
+
+    /// The hosts that a relay as written leads to, in order, and their addresses.
+    fn resolve(&self, written: &Relay) -> Result<Vec<(Relay, Vec<SocketAddr>)>, Fact> {
+        let fact = |seen| Fact { phase: Phase::Resolve, seen };
+        let hosts = dns::hosts(written).map_err(|text| fact(Seen::Failed(text)))?;
+        let (mut found, mut failure) = (Vec::new(), None);
+        for host in hosts {
+            self.certificate_name_is_written(written, &host)?;
+            match (host.host.as_str(), host.port).to_socket_addrs() {
+                Ok(addresses) => {
+                    let addresses: Vec<SocketAddr> = addresses.collect();
+                    let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
+                    self.watch.note(&format!("{} is {}", host.host, listed.join(", ")));
+                    found.push((host, addresses));
+                }
+                Err(error) => {
+                    failure = Some(format!(
+                        "cannot find the address of {}: {error}; check relay in [account.{}] and this machine's DNS",
+                        host.host, self.account.name
+                    ));
+                }
+            }
+        }
+        match failure {
+            Some(text) if found.is_empty() => Err(fact(Seen::Failed(text))),
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    /// Whoever forges a DNS answer must not choose the name that the certificate is for.
+    fn certificate_name_is_written(&self, written: &Relay, host: &Relay) -> Result<(), Fact> {
+        let is_checked = self.account.tls_mode(host) != TlsMode::None && self.account.tls_name.is_none();
+        if !is_checked || dns::is_within(&written.host, &host.host) {
+            return Ok(());
+        }
+        let (account, host) = (&self.account.name, &host.host);
+        Err(local(
+            Phase::Resolve,
+            format!(
+                "DNS says that {written} is {host}, a name outside of {}, and a forged answer could say that too; if it is \
+                 right, set tls_name = \"{host}\" in [account.{account}]",
+                written.host
+            ),
+        ))
+    }
+
+    /// Opens a session with one address.
+    fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, Fact> {
+        let stream = Stream::new(socket, self.watch.clone())
+            .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, &address) })?;
+        self.watch.note(&format!("connected to {}", described(relay, &address)));
+        let mut session = Session {
+            described: Described { relay: described(relay, &address), tls: None, auth: None, dsn: false },
+            stream,
+            capabilities: Capabilities::none(),
+            timeouts: self.timeouts,
+            state: State::Ready,
+            early_data: self.account.early_data,
+        };
+        match self.introduce(&mut session, relay, &address) {
+            Ok(()) => {
+                session.described.dsn = session.capabilities.offers(Extension::Dsn);
+                Ok(session)
+            }
+            Err(fact) => {
+                take_leave(session, &fact);
+                Err(fact)
+            }
+        }
+    }
+
+    /// All that comes before the first transaction.
+    fn introduce(&self, session: &mut Session, relay: &Relay, address: &SocketAddr) -> Result<(), Fact> {
+        match self.account.tls_mode(relay) {
+            TlsMode::Implicit => {
+                self.start_tls(session, relay)?;
+                greeting(session)?;
+                self.hello(session)?;
+            }
+            TlsMode::Starttls => {
+                greeting(session)?;
+                self.hello(session)?;
+                self.ask_for_tls(session)?;
+                self.start_tls(session, relay)?;
+                // Whatever was offered in the clear may have been somebody else's word.
+                session.capabilities = Capabilities::none();
+                self.hello(session)?;
+            }
+            TlsMode::None => {
+                greeting(session)?;
+                self.hello(session)?;
+            }
+        }
+        let Some(login) = &self.login else { return Ok(()) };
+        auth::log_in(session, self.account, login, relay, address)
+    }
+
+    /// EHLO; HELO where EHLO is refused and nothing that only EHLO can give is needed.
+    fn hello(&self, session: &mut Session) -> Result<(), Fact> {
+        let fact = |seen| Fact { phase: Phase::Ehlo, seen };
+        let limit = self.timeouts.ehlo;
+        let local = session.stream.local_ip();
+        say(session, &command::ehlo(self.hostname, local)).map_err(fact)?;
+        let (reply, lines) = session.stream.reply_lines(limit).map_err(fact)?;
+        if reply.is_positive() {
+            session.capabilities = Capabilities::read(&lines);
+            return Ok(());
+        }
+        let needs_ehlo = self.login.is_some() || (self.tls.is_some() && session.stream.tls_version().is_none());
+        if !reply.is_permanent() || needs_ehlo {
+            return Err(fact(Seen::Reply(reply)));
+        }
+        say(session, &command::helo(self.hostname, local)).map_err(fact)?;
+        let reply = session.stream.reply(limit, Keep::Text).map_err(fact)?;
+        if reply.is_positive() { Ok(()) } else { Err(fact(Seen::Reply(reply))) }
+    }
+
+    fn ask_for_tls(&self, session: &mut Session) -> Result<(), Fact> {
+        let fact = |seen| Fact { phase: Phase::StartTls, seen };
+        if !session.capabilities.offers(Extension::StartTls) {
+            return Err(fact(Seen::NotOffered(format!(
+                "the server does not offer STARTTLS, and account {} wants TLS; nothing secret was sent. Somebody between \
+                 may have removed the offer; else try port 465 with tls = \"implicit\" in [account.{}]",
+                self.account.name, self.account.name
+            ))));
+        }
+        say(session, &command::starttls()).map_err(fact)?;
+        let reply = session.stream.reply(self.timeouts.starttls, Keep::Text).map_err(fact)?;
+        match reply.code {
+            220 => Ok(()),
+            200..400 => {
+                Err(fact(Seen::Garbage(format!("the server answered STARTTLS with \"{reply}\" where 220 was due"))))
+            }
+            _ => Err(fact(Seen::Reply(reply))),
+        }
+    }
+
+    fn start_tls(&self, session: &mut Session, relay: &Relay) -> Result<(), Fact> {
+        let fact = |seen| Fact { phase: Phase::Tls, seen };
+        let Some(client) = &self.tls else {
+            return Err(fact(Seen::Local("TLS was not set up".to_owned())));
+        };
+        let name = self.account.tls_name.as_deref().unwrap_or(&relay.host);
+        session.stream.start_tls(client, name, self.timeouts.starttls).map_err(|seen| match seen {
+            // The clear text behind STARTTLS's reply is that command's business.
+            Seen::Garbage(_) => Fact { phase: Phase::StartTls, seen },
+            other => fact(other),
+        })?;
+        session.described.tls = session.stream.tls_version();
+        Ok(())
+    }
+}
+
+/// The TLS side, unless every relay goes without.
+fn client(account: &Account) -> Result<Option<Client>, String> {
+    if account.relays.iter().all(|relay| account.tls_mode(relay) == TlsMode::None) {
+        return Ok(None);
+    }
+    let roots = match account.tls_ca.as_deref() {
+        _ if !account.tls_fingerprint.is_empty() => Roots::Pins(&account.tls_fingerprint),
+        Some(file) => Roots::File(file),
+        None => Roots::Platform,
+    };
+    let oldest = match account.tls_min {
+        TlsMin::Tls12 => Oldest::Tls12,
+        TlsMin::Tls13 => Oldest::Tls13,
+    };
+    let client = Client::new(roots).and_then(|client| match &account.tls_client {
+        Some((chain, key)) => client.showing(chain, key),
+        None => Ok(client),
+    });
+    client.map(|client| Some(client.at_least(oldest))).map_err(|error| error.to_string())
+}
+
+fn greeting(session: &mut Session) -> Result<(), Fact> {
+    let fact = |seen| Fact { phase: Phase::Greeting, seen };
+    let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;
+    match reply.code {
+        220 => Ok(()),
+        200..400 => Err(fact(Seen::Garbage(format!("the server greeted with \"{reply}\" where 220 was due")))),
+        _ => Err(fact(Seen::Reply(reply))),
+    }
+}
+
+/// A server that still listens hears QUIT; it would note a lost connection else.
+fn take_leave(session: Session, fact: &Fact) {
+    let listens = match &fact.seen {
+        Seen::Reply(reply) => reply.code != 421,
+        // Local: before a password in the clear, with the connection as good as ever.
+        Seen::NotOffered(_) | Seen::Local(_) => true,
+        Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => false,
+    };
+    if listens {
+        session.quit();
+    }
+}
+
+fn say(session: &mut Session, line: &str) -> Result<(), Seen> {
+    session.stream.send_lines([line].into_iter(), session.timeouts.block)
+}
+
+/// What no other relay of the account would mend. 4xx may be one machine's, and so may a missing
+/// STARTTLS (somebody between may have removed it).
+fn is_account_trouble(fact: &Fact) -> bool {
+    match (&fact.phase, &fact.seen) {
+        (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,
+        (Phase::Ehlo | Phase::StartTls | Phase::Auth, Seen::Reply(reply)) => reply.is_permanent(),
+        _ => false,
+    }
+}
+
+/// The failure that got further tells more; of two equals the later one.
+fn further(best: Option<NotOpened>, next: NotOpened) -> NotOpened {
+    match best {
+        Some(best) if progress(best.fact.phase) > progress(next.fact.phase) => best,
+        Some(_) | None => next,
+    }
+}
+
+fn progress(phase: Phase) -> u8 {
+    match phase {
+        Phase::Credential => 0,
+        Phase::Resolve => 1,
+        Phase::Connect => 2,
+        Phase::Greeting => 3,
+        Phase::Ehlo => 4,
+        Phase::StartTls => 5,
+        Phase::Tls => 6,
+        Phase::Auth => 7,
+        Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot | Phase::Idle => 8,
+    }
+}
+
+pub(crate) fn local(phase: Phase, text: String) -> Fact {
+    Fact { phase, seen: Seen::Local(text) }
+}
+
+fn no_address(relay: &Relay) -> Fact {
+    Fact { phase: Phase::Resolve, seen: Seen::Failed(format!("{} has no address", relay.host)) }
+}
+
+/// `host:port`.
+fn place(relay: &Relay) -> String {
+    format!("{}:{}", relay.host, relay.port)
+}
+
+/// `host[ip]:port`.
+fn described(relay: &Relay, address: &SocketAddr) -> String {
+    format!("{}[{}]:{}", relay.host, address.ip(), address.port())
+}
+
+/// The system's words do not name whom they are about.
+fn at_address(seen: Seen, address: &SocketAddr) -> Seen {
+    match seen {
+        Seen::Failed(text) => Seen::Failed(format!("cannot connect to {address}: {text}")),
+        other => other,
+    }
+}

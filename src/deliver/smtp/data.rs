@@ -1,0 +1,128 @@
+//! The content of an accepted envelope, block by block onto the wire, and the reply to its
+//! end. Holds one block at a time, whatever the message's size.
+
+use std::io::{ErrorKind, Read};
+
+use super::dot_stuffing::Stuffer;
+use super::observer::Step;
+use super::prepare::Prepared;
+use super::session::{Session, State, Transaction};
+use super::stream::{Keep, Pending};
+use super::transaction::LEFTOVER;
+use crate::mail::outcome::{Fact, Phase, Reply, Seen};
+
+/// Octets that are read, stuffed and sent at once.
+const BLOCK: usize = 32 * 1024;
+
+/// What became of the content: the fact of every accepted recipient.
+pub(crate) struct Delivered {
+    /// In `Phase::Content` or `Phase::FinalDot`.
+    pub fact: Fact,
+    /// What may be said next.
+    pub state: State,
+}
+
+impl Delivered {
+    fn broken(phase: Phase, seen: Seen) -> Self {
+        Self { fact: Fact { phase, seen }, state: State::Broken }
+    }
+
+    /// By the reply to the end of the content.
+    fn by(reply: Result<Reply, Seen>) -> Self {
+        match reply {
+            Ok(reply) if (300..400).contains(&reply.code) => {
+                let words = format!("the server answered the end of the content with \"{reply}\"");
+                Self::broken(Phase::FinalDot, Seen::Garbage(words))
+            }
+            Ok(reply) => {
+                let state = if reply.code == 421 { State::Broken } else { State::Ready };
+                Self { fact: Fact { phase: Phase::FinalDot, seen: Seen::Reply(reply) }, state }
+            }
+            Err(seen) => Self::broken(Phase::FinalDot, seen),
+        }
+    }
+}
+
+/// Sends the content as DATA wants it and reads the last reply.
+pub(crate) fn data(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Delivered {
+    announce(session, prepared);
+    if let Err(seen) = send(session, transaction, prepared) {
+        return Delivered::broken(Phase::Content, seen);
+    }
+    session.stream.watch().step(Step::Sent("."));
+    Delivered::by(session.stream.reply(session.timeouts.last, Keep::Text))
+}
+
+fn announce(session: &Session, prepared: &Prepared) {
+    session.stream.watch().note(&format!("sending the content, {} octets", prepared.size));
+}
+
+fn send(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Result<(), Seen> {
+    let mut source = prepared.open(transaction).map_err(|error| unreadable(&error))?;
+    let mut block = vec![0; BLOCK];
+    let mut out = Vec::with_capacity(BLOCK + BLOCK / 2);
+    let mut stuffer = Stuffer::new();
+    loop {
+        let count = read(&mut *source, &mut block)?;
+        if count == 0 {
+            break;
+        }
+        stuffer.push(&block[..count], &mut out);
+        if out.len() >= BLOCK {
+            send_block(session, &out)?;
+            out.clear();
+        }
+    }
+    stuffer.finish(&mut out);
+    send_block(session, &out)
+}
+
+fn read(source: &mut dyn Read, block: &mut [u8]) -> Result<usize, Seen> {
+    loop {
+        match source.read(block) {
+            Ok(count) => return Ok(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Without its end, what was sent so far is no message.
+            Err(error) => return Err(unreadable(&error)),
+        }
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Seen {
+    Seen::Local(format!("cannot read the stored message: {error}; see postrider check"))
+}
+
+/// Sends one block, unless the server has spoken before its time: such a reply must not be
+/// taken for the one to the final dot. A failed write means that the dot is not complete.
+fn send_block(session: &mut Session, block: &[u8]) -> Result<(), Seen> {
+    match session.stream.pending() {
+        Ok(Pending::Quiet) => {}
+        Ok(Pending::Bytes) => return Err(too_early(session).unwrap_or_else(|seen| seen)),
+        Err(seen) => return Err(seen),
+    }
+    session.stream.send(block, session.timeouts.block).map_err(|seen| too_early(session).unwrap_or(seen))
+}
+
+/// The reply that the server left before it had all of the content.
+fn too_early(session: &mut Session) -> Result<Seen, Seen> {
+    let limit = session.timeouts.block.min(LEFTOVER);
+    session.stream.reply(limit, Keep::Text).map(|reply| {
+        if reply.is_transient() || reply.is_permanent() {
+            Seen::Reply(reply)
+        } else {
+            Seen::Garbage(format!("the server said \"{reply}\" before it had the content"))
+        }
+    })
+}
+
+/// The whole content as BDAT wants it, for a message small enough.
+pub(crate) fn whole(transaction: &Transaction<'_>, prepared: &Prepared) -> Result<Vec<u8>, Seen> {
+    let mut source = prepared.open(transaction).map_err(|error| unreadable(&error))?;
+    let mut raw = Vec::new();
+    source.read_to_end(&mut raw).map_err(|error| unreadable(&error))?;
+    let mut out = Vec::with_capacity(raw.len() + 2);
+    let mut lines = Stuffer::for_chunks();
+    lines.push(&raw, &mut out);
+    lines.finish(&mut out);
+    Ok(out)
+}

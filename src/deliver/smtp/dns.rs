@@ -1,0 +1,159 @@
+//! From a relay as written to the hosts that serve it: MX records (RFC 5321 section 5.1) and
+//! SRV records (RFC 6186, RFC 8314). The only door to the DNS library; the runtime that
+//! it wants lives for one query. Addresses are the system's to find.
+
+use std::net::IpAddr;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::proto::rr::{RData, RecordType};
+
+use crate::config::relay::{Lookup, Relay};
+
+/// A record that names a host: lowest order first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Record {
+    order: (u16, u16),
+    host: String,
+    port: u16,
+}
+
+/// The hosts to try, in order; why there are none otherwise.
+pub(crate) fn hosts(written: &Relay) -> Result<Vec<Relay>, String> {
+    match written.lookup {
+        Lookup::Address | Lookup::Submissions => Ok(vec![written.clone()]),
+        // Every machine knows these without asking.
+        Lookup::Mx if written.host.eq_ignore_ascii_case("localhost") || written.host.parse::<IpAddr>().is_ok() => {
+            Ok(vec![written.clone()])
+        }
+        Lookup::Mx => mail_exchangers(written, ask(&written.host, RecordType::MX)?),
+        Lookup::Srv => {
+            let secure = ask(&format!("_submissions._tcp.{}", written.host), RecordType::SRV)?;
+            let plain = ask(&format!("_submission._tcp.{}", written.host), RecordType::SRV)?;
+            services(written, secure, plain)
+        }
+    }
+}
+
+/// Whether a host is the one that was written, or below it.
+pub(crate) fn is_within(written: &str, host: &str) -> bool {
+    let plain = |name: &str| name.trim_end_matches('.').to_lowercase();
+    let (written, host) = (plain(written), plain(host));
+    host == written || host.strip_suffix(&written).is_some_and(|front| front.ends_with('.'))
+}
+
+/// Without records the name is the host itself; a single root says that it takes no mail.
+fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, String> {
+    if records.is_empty() {
+        return Ok(vec![written.clone()]);
+    }
+    let hosts = in_order(records, |record| Relay { host: record.host, port: written.port, lookup: Lookup::Address });
+    if hosts.is_empty() {
+        return Err(format!(
+            "DNS says that {0} takes no mail (null MX); write the submission host in brackets, as in \"[smtp.{0}]:587\"",
+            written.host
+        ));
+    }
+    Ok(hosts)
+}
+
+fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<Vec<Relay>, String> {
+    let secure = in_order(secure, |record| Relay { host: record.host, port: record.port, lookup: Lookup::Submissions });
+    let plain = in_order(plain, |record| Relay { host: record.host, port: record.port, lookup: Lookup::Address });
+    let hosts: Vec<Relay> = secure.into_iter().chain(plain).collect();
+    if hosts.is_empty() {
+        return Err(format!(
+            "DNS has no _submissions._tcp or _submission._tcp record for {}; write the host, as in \"[smtp.{}]:587\"",
+            written.host, written.host
+        ));
+    }
+    Ok(hosts)
+}
+
+/// By preference; the root names no host.
+fn in_order(mut records: Vec<Record>, relay: impl Fn(Record) -> Relay) -> Vec<Relay> {
+    records.sort_by_key(|record| record.order);
+    records.into_iter().filter(|record| !record.host.is_empty()).map(relay).collect()
+}
+
+/// No record is an empty list; no answer is an error.
+fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
+    let failed =
+        |what: String| format!("cannot ask DNS for the {kind} records of {name}: {what}; check this machine's DNS");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(error.to_string()))?;
+    let answer = runtime.block_on(async {
+        let resolver = TokioResolver::builder_tokio()?.build()?;
+        resolver.lookup(format!("{}.", name.trim_end_matches('.')), kind).await
+    });
+    match answer {
+        Ok(answer) => Ok(answer.answers().iter().filter_map(|record| read(&record.data)).collect()),
+        Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+fn read(data: &RData) -> Option<Record> {
+    let plain = |name: String| name.trim_end_matches('.').to_owned();
+    match data {
+        RData::MX(mx) => Some(Record { order: (mx.preference, 0), host: plain(mx.exchange.to_utf8()), port: 0 }),
+        // The heavier one first: one machine's mail needs no balance.
+        RData::SRV(srv) => Some(Record {
+            order: (srv.priority, u16::MAX - srv.weight),
+            host: plain(srv.target.to_utf8()),
+            port: srv.port,
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn record(order: (u16, u16), host: &str, port: u16) -> Record {
+        Record { order, host: host.to_owned(), port }
+    }
+
+    fn relay(text: &str) -> Relay {
+        Relay::parse(text, |_| None).unwrap()
+    }
+
+    fn shown(hosts: Result<Vec<Relay>, String>) -> Vec<String> {
+        hosts.unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn exchangers_come_by_preference_with_the_written_port() {
+        let written = relay("isp.example:587");
+        let records = vec![record((20, 0), "b.isp.example", 0), record((10, 0), "a.isp.example", 0)];
+        assert_eq!(shown(mail_exchangers(&written, records)), ["[a.isp.example]:587", "[b.isp.example]:587"]);
+        assert_eq!(shown(mail_exchangers(&written, Vec::new())), ["isp.example:587"]);
+        assert!(mail_exchangers(&written, vec![record((0, 0), "", 0)]).unwrap_err().contains("null MX"));
+    }
+
+    #[test]
+    fn services_with_tls_from_the_first_byte_come_first() {
+        let written = relay("srv:isp.example");
+        let plain = vec![record((0, 0), "s.isp.example", 587)];
+        let secure = vec![record((1, 5), "t.isp.example", 4650), record((1, 2), "u.isp.example", 465)];
+        let hosts = services(&written, secure, plain.clone()).unwrap();
+        assert_eq!(hosts[0].lookup, Lookup::Submissions);
+        assert_eq!(shown(Ok(hosts)), ["[u.isp.example]:465", "[t.isp.example]:4650", "[s.isp.example]:587"]);
+        assert_eq!(shown(services(&written, vec![record((0, 0), "", 0)], plain)), ["[s.isp.example]:587"]);
+        assert!(services(&written, Vec::new(), Vec::new()).unwrap_err().contains("_submissions._tcp"));
+    }
+
+    #[test]
+    fn a_name_is_within_itself_and_its_parents() {
+        for (written, host, within) in [
+            ("isp.example", "isp.example", true),
+            ("isp.example", "MX.ISP.example.", true),
+            ("isp.example", "xisp.example", false),
+            ("isp.example", "mx.other.example", false),
+            ("smtp.isp.example", "isp.example", false),
+        ] {
+            assert_eq!(is_within(written, host), within, "{written} {host}");
+        }
+    }
+}

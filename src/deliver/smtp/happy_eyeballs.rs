@@ -1,0 +1,149 @@
+//! Connecting to the first of several addresses that answers (after RFC 8305): the next
+//! is tried when one fails, or has not answered for a moment, while it goes on trying.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+use std::{io, thread};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+/// How long an address is tried alone.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// How a race went.
+pub(crate) struct Raced {
+    /// The first that answered.
+    pub winner: Option<(SocketAddr, TcpStream)>,
+    /// Those that failed before.
+    pub failed: Vec<(SocketAddr, io::Error)>,
+}
+
+/// The addresses with the families by turns, in their order otherwise: one family that does not work costs a moment.
+pub(crate) fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let is_first = |address: &&SocketAddr| addresses.first().is_some_and(|first| first.is_ipv4() == address.is_ipv4());
+    let mut one = addresses.iter().filter(is_first);
+    let mut other = addresses.iter().filter(|address| !is_first(address));
+    let mut found = Vec::with_capacity(addresses.len());
+    while found.len() < addresses.len() {
+        found.extend(one.next().copied());
+        found.extend(other.next().copied());
+    }
+    found
+}
+
+/// Connects; `limit` is for each address, `sources` are our own to connect from.
+pub(crate) fn connect(addresses: &[SocketAddr], sources: &[IpAddr], limit: Duration) -> Raced {
+    let mut raced = Raced { winner: None, failed: Vec::new() };
+    if let [only] = addresses {
+        match one(only, sources, limit) {
+            Ok(socket) => raced.winner = Some((*only, socket)),
+            Err(error) => raced.failed.push((*only, error)),
+        }
+        return raced;
+    }
+    let (tell, hear) = channel();
+    let mut waiting = addresses.iter().copied();
+    let mut running = 0;
+    loop {
+        let next = waiting.next();
+        if let Some(address) = next {
+            let (tell, sources) = (tell.clone(), sources.to_vec());
+            // Whoever loses finds nobody listening, and is closed.
+            thread::spawn(move || drop(tell.send((address, one(&address, &sources, limit)))));
+            running += 1;
+        }
+        if running == 0 {
+            return raced;
+        }
+        let patience = if next.is_some() { STAGGER } else { limit + STAGGER };
+        match hear.recv_timeout(patience) {
+            Ok((address, Ok(socket))) => {
+                raced.winner = Some((address, socket));
+                return raced;
+            }
+            Ok((address, Err(error))) => {
+                running -= 1;
+                raced.failed.push((address, error));
+            }
+            Err(RecvTimeoutError::Timeout) if next.is_some() => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return raced,
+        }
+    }
+}
+
+fn one(address: &SocketAddr, sources: &[IpAddr], limit: Duration) -> io::Result<TcpStream> {
+    // Zero would mean "for ever" to the system.
+    let limit = limit.max(Duration::from_millis(1));
+    if sources.is_empty() {
+        return TcpStream::connect_timeout(address, limit);
+    }
+    let Some(source) = sources.iter().find(|source| source.is_ipv4() == address.is_ipv4()) else {
+        let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+        return Err(io::Error::other(format!("source_address names no {family} address to connect from")));
+    };
+    from(*source, address, limit)
+}
+
+/// Bound to one of our addresses first.
+fn from(source: IpAddr, address: &SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    rustix::net::bind(&socket, &SocketAddr::new(source, 0)).map_err(|error| {
+        io::Error::other(format!("cannot connect from source_address {source}: {error}; is it this machine's?"))
+    })?;
+    match rustix::net::connect(&socket, address) {
+        Ok(()) => {}
+        Err(Errno::INPROGRESS) => {
+            let mut waiting = [PollFd::new(&socket, PollFlags::OUT)];
+            let patience = Timespec::try_from(limit).map_err(io::Error::other)?;
+            if poll(&mut waiting, Some(&patience))? == 0 {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            rustix::net::sockopt::socket_error(&socket)??;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let stream = TcpStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let list: Vec<SocketAddr> = ["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1"].into_iter().map(address).collect();
+        let turns: Vec<String> = by_turns(&list).iter().map(ToString::to_string).collect();
+        assert_eq!(turns, ["[::1]:1", "127.0.0.1:1", "[::2]:1", "[::3]:1"]);
+        assert!(by_turns(&[]).is_empty());
+    }
+
+    #[test]
+    fn an_address_that_fails_costs_nothing_and_the_source_is_ours_to_choose() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let began = Instant::now();
+        let raced = connect(&[closed, good], &["127.0.0.7".parse().unwrap()], Duration::from_secs(5));
+        let (winner, socket) = raced.winner.unwrap();
+        assert_eq!((winner, socket.local_addr().unwrap().ip().to_string()), (good, "127.0.0.7".to_owned()));
+        assert_eq!(raced.failed.len(), 1);
+        assert!(began.elapsed() < STAGGER);
+        let v6 = connect(&[good], &["::1".parse().unwrap()], Duration::from_secs(1));
+        assert!(v6.failed[0].1.to_string().contains("source_address names no IPv4"));
+    }
+}

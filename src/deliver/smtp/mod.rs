@@ -1,0 +1,26 @@
+//! The SMTP client: connect, TLS, AUTH, transactions, and the reading of replies. What a
+//! reply means for a message is decided in `rules`.
+
+pub mod auth;
+pub mod capabilities;
+pub mod command;
+pub mod connect;
+pub mod data;
+pub mod dns;
+pub mod dot_stuffing;
+pub mod dsn_parameters;
+pub mod happy_eyeballs;
+pub mod lines;
+pub mod observer;
+pub mod pipeline;
+pub mod prepare;
+pub mod recipient_states;
+pub mod reply;
+pub mod sasl;
+#[cfg(test)]
+mod scripted;
+pub mod session;
+pub mod socket;
+pub mod stream;
+pub mod timeouts;
+pub mod transaction;

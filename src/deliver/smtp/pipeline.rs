@@ -1,0 +1,217 @@
+//! MAIL, RCPT and DATA (or an early BDAT) in groups where the server takes them so, and
+//! their replies, each read in its context.
+
+use std::time::Duration;
+
+use super::capabilities::Extension;
+use super::recipient_states::{Ledger, Standing};
+use super::session::{Session, State};
+use super::stream::Keep;
+use super::timeouts::Timeouts;
+use super::transaction::LEFTOVER;
+use crate::mail::outcome::{Fact, Phase, Reply, Seen};
+
+/// Most RCPTs that are sent before their replies are read: both sides could else wait for each
+/// other with full buffers.
+const GROUP: usize = 50;
+
+/// A command of the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    Reset,
+    Mail,
+    /// Of the recipient at that place.
+    Rcpt(usize),
+    Data,
+    /// BDAT with the whole content, before any reply.
+    Early,
+}
+
+impl Command {
+    fn phase(self) -> Phase {
+        match self {
+            Self::Reset => Phase::Idle,
+            Self::Mail => Phase::Mail,
+            Self::Rcpt(_) => Phase::Rcpt,
+            Self::Data => Phase::Data,
+            Self::Early => Phase::FinalDot,
+        }
+    }
+
+    fn limit(self, timeouts: &Timeouts) -> Duration {
+        match self {
+            Self::Reset | Self::Mail => timeouts.mail,
+            Self::Rcpt(_) => timeouts.rcpt,
+            Self::Data => timeouts.data,
+            Self::Early => timeouts.last,
+        }
+    }
+}
+
+/// How MAIL stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mail {
+    Unanswered,
+    Accepted,
+    Refused,
+}
+
+/// How DATA stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Data {
+    Unanswered,
+    /// 354.
+    Ready,
+    Refused,
+}
+
+/// The connection is of no more use.
+pub(crate) struct Broken;
+
+/// The envelope part of a transaction.
+pub(crate) struct Envelope<'s> {
+    pub(crate) session: &'s mut Session,
+    pub(crate) ledger: &'s mut Ledger,
+    pub(crate) mail: Mail,
+    pub(crate) data: Data,
+    /// The content behind [`Command::Early`].
+    pub(crate) early: &'s [u8],
+}
+
+impl Envelope<'_> {
+    /// Says all that there is to say, group by group, and leaves the session's state behind.
+    pub(crate) fn exchange(&mut self, commands: &[(Command, String)]) -> Result<(), Broken> {
+        let most = if self.session.capabilities.offers(Extension::Pipelining) { GROUP + 3 } else { 1 };
+        for group in commands.chunks(most) {
+            if self.is_pointless(group) {
+                break;
+            }
+            self.session.state = State::Halfway;
+            self.group(group)?;
+        }
+        match (self.mail, self.data) {
+            (Mail::Refused, _) if self.early.is_empty() => self.session.state = State::Ready,
+            (Mail::Accepted | Mail::Unanswered | Mail::Refused, _) => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing may follow a refused MAIL, and no DATA refused recipients.
+    fn is_pointless(&self, group: &[(Command, String)]) -> bool {
+        match (self.mail, group.first()) {
+            (Mail::Refused, _) | (_, None) => true,
+            (_, Some((Command::Data, _))) => !self.ledger.has_accepted(),
+            (_, Some(_)) => false,
+        }
+    }
+
+    fn group(&mut self, group: &[(Command, String)]) -> Result<(), Broken> {
+        let timeouts = self.session.timeouts;
+        let is_early = group.last().is_some_and(|(command, _)| *command == Command::Early);
+        let behind = if is_early { self.early } else { &[] };
+        let lines = group.iter().map(|(_, line)| line.as_str());
+        let sent = self.session.stream.send_lines_and(lines, behind, timeouts.block);
+        let went = match (&sent, is_early) {
+            (_, false) => Went::Commands,
+            (Err(_), true) => Went::PartOfContent,
+            (Ok(()), true) => Went::Content,
+        };
+        for (command, _) in group {
+            // The server may have said why before it closed.
+            let limit = if sent.is_ok() { command.limit(&timeouts) } else { LEFTOVER };
+            let reply = match (self.session.stream.reply(limit, Keep::Text), &sent) {
+                (Ok(reply), _) => reply,
+                (Err(_), Err(seen)) => return self.broken(command.phase_without_reply(went), seen.clone()),
+                (Err(seen), Ok(())) => return self.broken(command.phase_without_reply(went), seen),
+            };
+            self.answered(*command, reply)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one reply in its context.
+    fn answered(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
+        if reply.code == 421 {
+            return self.broken(command.phase(), Seen::Reply(reply));
+        }
+        let phase = command.phase();
+        match (command, reply.code) {
+            (Command::Reset, 200..300) => {}
+            (Command::Reset, _) => return self.broken(phase, Seen::Reply(reply)),
+            (Command::Mail, 200..300) => self.mail = Mail::Accepted,
+            (Command::Mail, 400..) => {
+                self.mail = Mail::Refused;
+                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
+            }
+            // What follows a refused MAIL was settled with it.
+            (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {}
+            (Command::Rcpt(at), 200..300) => self.ledger.0[at] = Standing::Accepted,
+            (Command::Rcpt(at), 400..) => {
+                self.ledger.0[at] = Standing::Settled(Fact { phase, seen: Seen::Reply(reply) });
+            }
+            (Command::Data, 354) => self.data = Data::Ready,
+            (Command::Data, 400..) => {
+                self.data = Data::Refused;
+                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
+            }
+            // The content was read as commands, one knows not which.
+            (Command::Early, 500 | 502 | 504) => {
+                let words = format!(
+                    "the server offers CHUNKING, but answers BDAT with \"{reply}\"; set early_data = false in the account"
+                );
+                return self.broken(Phase::Mail, Seen::Garbage(words));
+            }
+            (Command::Early, 200..300 | 400..) => {
+                self.data = Data::Refused;
+                // A chunk that was refused leaves the transaction open (RFC 3030 section 2).
+                if reply.is_positive() {
+                    self.session.state = State::Ready;
+                }
+                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
+            }
+            (Command::Mail | Command::Rcpt(_) | Command::Data | Command::Early, _) => {
+                return self.broken(phase, out_of_step(&reply, command));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every recipient without an answer of its own gets this one.
+    fn broken(&mut self, phase: Phase, seen: Seen) -> Result<(), Broken> {
+        self.ledger.settle_rest(&Fact { phase, seen });
+        Err(Broken)
+    }
+}
+
+/// How much of a group went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Went {
+    /// Commands only.
+    Commands,
+    /// Perhaps not all of the content.
+    PartOfContent,
+    /// All of the content: the server may have delivered it, though it says nothing.
+    Content,
+}
+
+impl Command {
+    /// Where a missing reply leaves us.
+    fn phase_without_reply(self, went: Went) -> Phase {
+        match (self, went) {
+            (Self::Early, Went::PartOfContent) => Phase::Content,
+            (Self::Reset, _) | (_, Went::Commands | Went::PartOfContent) => self.phase(),
+            (_, Went::Content) => Phase::FinalDot,
+        }
+    }
+}
+
+fn out_of_step(reply: &Reply, command: Command) -> Seen {
+    let name = match command {
+        Command::Reset => "RSET",
+        Command::Mail => "MAIL",
+        Command::Rcpt(_) => "RCPT",
+        Command::Data => "DATA",
+        Command::Early => "BDAT",
+    };
+    Seen::Garbage(format!("the server answered {name} with \"{reply}\", which is no answer to that"))
+}

@@ -1,0 +1,64 @@
+//! A message made fit for what the server can take: as it is, or converted part by part
+//! (`mail::mime`). Nothing is held in memory but the header; the body is read anew.
+
+use std::io;
+use std::io::Read;
+
+use super::session::Transaction;
+use super::transaction::own;
+use crate::mail::mime::{self, Conversion, Finding, Takes};
+use crate::mail::outcome::{Fact, Phase, Seen};
+
+/// What goes out.
+pub(crate) struct Prepared {
+    /// Octets.
+    pub size: u64,
+    /// Whether it holds octets over 127.
+    pub eight_bit: bool,
+    conversion: Option<Converted>,
+}
+
+struct Converted {
+    how: Conversion,
+    header: Vec<u8>,
+}
+
+impl Prepared {
+    /// Looks the message through, which is one reading of it; where it must be converted, one more for its size.
+    pub(crate) fn new(transaction: &Transaction<'_>, takes: Takes) -> Result<Self, Fact> {
+        let unreadable = |error: io::Error| Fact {
+            phase: Phase::Content,
+            seen: Seen::Local(format!("cannot read the stored message: {error}; see postrider check")),
+        };
+        let mut body = transaction.body.open().map_err(unreadable)?;
+        let how = match mime::look(transaction.header, &mut *body, takes).map_err(unreadable)? {
+            Finding::Fit { eight_bit } => return Ok(Self { size: transaction.size, eight_bit, conversion: None }),
+            Finding::Not(refusal) => {
+                let reply = own(554, (5, 6, 3), format!("5.6.3 {refusal}"));
+                return Err(Fact { phase: Phase::Content, seen: Seen::Reply(reply) });
+            }
+            Finding::Convert(how) => how,
+        };
+        let header = how.header(transaction.header);
+        let mut prepared = Self { size: 0, eight_bit: how.is_eight_bit(), conversion: Some(Converted { how, header }) };
+        let size = io::copy(&mut *prepared.open(transaction).map_err(unreadable)?, &mut io::sink());
+        prepared.size = size.map_err(unreadable)?;
+        Ok(prepared)
+    }
+
+    /// A reader of all of it.
+    pub(crate) fn open<'t>(&'t self, transaction: &'t Transaction<'_>) -> io::Result<Box<dyn Read + 't>> {
+        let body = transaction.body.open()?;
+        Ok(match &self.conversion {
+            None => Box::new(transaction.header.chain(body)),
+            Some(converted) => {
+                Box::new(converted.header.as_slice().chain(converted.how.body(transaction.header, body)))
+            }
+        })
+    }
+
+    /// Whether the message goes out in another form than it is stored in.
+    pub(crate) fn is_converted(&self) -> bool {
+        self.conversion.is_some()
+    }
+}

@@ -1,0 +1,53 @@
+//! How the recipients of a transaction stand, in their order, while it goes on. At the
+//! end each has its fact.
+
+use crate::mail::outcome::Fact;
+
+/// How a recipient stands.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    /// Nothing is known yet.
+    Open,
+    /// Its RCPT was accepted: what becomes of the content becomes of it.
+    Accepted,
+    /// That is it.
+    Settled(Fact),
+}
+
+/// The recipients in their order.
+pub(crate) struct Ledger(pub(crate) Vec<Standing>);
+
+impl Ledger {
+    pub(crate) fn new(count: usize) -> Self {
+        Self(vec![Standing::Open; count])
+    }
+
+    pub(crate) fn has_accepted(&self) -> bool {
+        self.0.iter().any(|standing| matches!(standing, Standing::Accepted))
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.0.iter().all(|standing| matches!(standing, Standing::Settled(_)))
+    }
+
+    pub(crate) fn settle_rest(&mut self, fact: &Fact) {
+        for standing in &mut self.0 {
+            match standing {
+                Standing::Open | Standing::Accepted => *standing = Standing::Settled(fact.clone()),
+                Standing::Settled(_) => {}
+            }
+        }
+    }
+
+    /// The facts; whoever has none gets this one.
+    pub(crate) fn close(mut self, fact: &Fact) -> Vec<Fact> {
+        self.settle_rest(fact);
+        self.0
+            .into_iter()
+            .map(|standing| match standing {
+                Standing::Settled(own) => own,
+                Standing::Open | Standing::Accepted => fact.clone(),
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,214 @@
+//! What a client says in each mechanism, answer by answer. Bytes in, bytes out: base64
+//! and the connection are `login`'s.
+
+use std::fmt::Write as _;
+
+use md5::{Digest, Md5};
+use zeroize::Zeroizing;
+
+use super::scram::{Bound, Hash, Scram};
+use crate::config::Mechanism;
+use crate::deliver::smtp::sasl::Login;
+use crate::tls::Binding;
+
+/// Bytes that are wiped.
+pub type Message = Zeroizing<Vec<u8>>;
+
+/// What came from the server is no step of the mechanism; in our words, without its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct OutOfStep(pub &'static str);
+
+/// What surrounds an exchange.
+#[derive(Debug, Clone)]
+pub struct Surroundings<'a> {
+    /// The relay's host and port, which OAUTHBEARER names.
+    pub host: &'a str,
+    /// Its port.
+    pub port: u16,
+    /// The connection's, if it has one.
+    pub binding: Option<Binding>,
+    /// Whether the server offers to bind to it.
+    pub plus: Plus,
+    /// Fresh and random: printable ASCII without a comma.
+    pub nonce: String,
+}
+
+/// Whether a server offers mechanisms that are bound to the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plus {
+    /// At least one.
+    Offered,
+    /// None.
+    NotOffered,
+}
+
+/// One exchange.
+pub enum Exchange {
+    /// All is said with the first message.
+    Single(Message),
+    /// A token: said at once; an error as challenge gets an answer that lets the server refuse.
+    Token {
+        /// The first message.
+        opening: Message,
+        /// The answer to an error.
+        resignation: &'static [u8],
+    },
+    /// LOGIN: what is still to be answered, last first.
+    Prompts(Vec<Message>),
+    /// CRAM-MD5.
+    Cram(Login),
+    /// SCRAM.
+    Scram(Box<Scram>),
+}
+
+fn bytes(text: &str) -> Message {
+    Zeroizing::new(text.as_bytes().to_vec())
+}
+
+/// Allocated once, so that no copy stays behind in memory.
+fn joined(parts: &[&[u8]]) -> Message {
+    let mut message = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+    for part in parts {
+        message.extend_from_slice(part);
+    }
+    message
+}
+
+impl Exchange {
+    /// Begins one.
+    #[must_use]
+    pub fn new(mechanism: Mechanism, login: &Login, around: &Surroundings<'_>) -> Self {
+        let username = login.username.as_deref().unwrap_or_default();
+        let password = login.password.as_ref().map_or("", |secret| secret.expose());
+        let scram = |hash, bound| Self::Scram(Box::new(Scram::new(hash, login, bound, &around.nonce)));
+        let plus = around.binding.as_ref().map_or(Bound::Not, Bound::To);
+        let plain = match (&around.binding, around.plus) {
+            (Some(_), Plus::NotOffered) => Bound::NotOffered,
+            (Some(_), Plus::Offered) | (None, _) => Bound::Not,
+        };
+        match mechanism {
+            Mechanism::External => Self::Single(bytes(username)),
+            Mechanism::ScramSha256Plus => scram(Hash::Sha256, plus),
+            Mechanism::ScramSha1Plus => scram(Hash::Sha1, plus),
+            Mechanism::ScramSha256 => scram(Hash::Sha256, plain),
+            Mechanism::ScramSha1 => scram(Hash::Sha1, plain),
+            Mechanism::CramMd5 => Self::Cram(login.clone()),
+            Mechanism::OAuthBearer => {
+                let user = username.replace('=', "=3D").replace(',', "=2C");
+                let head = format!("n,a={user},\x01host={}\x01port={}\x01auth=Bearer ", around.host, around.port);
+                let opening = joined(&[head.as_bytes(), password.as_bytes(), b"\x01\x01"]);
+                Self::Token { opening, resignation: b"\x01" }
+            }
+            Mechanism::XOAuth2 => {
+                let head = format!("user={username}\x01auth=Bearer ");
+                let opening = joined(&[head.as_bytes(), password.as_bytes(), b"\x01\x01"]);
+                Self::Token { opening, resignation: b"" }
+            }
+            Mechanism::Plain => Self::Single(joined(&[b"\0", username.as_bytes(), b"\0", password.as_bytes()])),
+            Mechanism::Login => Self::Prompts(vec![bytes(password), bytes(username)]),
+        }
+    }
+
+    /// The initial response, where the mechanism begins with the client.
+    #[must_use]
+    pub fn opening(&self) -> Option<Message> {
+        match self {
+            Self::Single(message) | Self::Token { opening: message, .. } => Some(message.clone()),
+            Self::Scram(scram) => Some(Zeroizing::new(scram.first().into_bytes())),
+            Self::Prompts(_) | Self::Cram(_) => None,
+        }
+    }
+
+    /// The answer to a challenge that came behind the opening.
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
+        match self {
+            // Some servers overlook the initial response and prompt for it.
+            Self::Single(message) => Ok(message.clone()),
+            Self::Token { resignation, .. } => Ok(Zeroizing::new(resignation.to_vec())),
+            Self::Prompts(left) => left.pop().ok_or(OutOfStep("it asks for more than name and password")),
+            Self::Cram(login) => {
+                let username = login.username.as_deref().unwrap_or_default();
+                let password = login.password.as_ref().map_or("", |secret| secret.expose());
+                let digest = hmac_md5(password.as_bytes(), challenge);
+                let mut text = format!("{username} ");
+                for byte in digest {
+                    // A String takes everything.
+                    let _ = write!(text, "{byte:02x}");
+                }
+                Ok(Zeroizing::new(text.into_bytes()))
+            }
+            Self::Scram(scram) => scram.answer(challenge),
+        }
+    }
+
+    /// Whether the server has shown what the mechanism wants it to show.
+    #[must_use]
+    pub fn is_convinced(&self) -> bool {
+        match self {
+            Self::Scram(scram) => scram.is_convinced(),
+            Self::Single(_) | Self::Token { .. } | Self::Prompts(_) | Self::Cram(_) => true,
+        }
+    }
+}
+
+/// RFC 2104 over MD5, which RFC 2195 asks for.
+fn hmac_md5(key: &[u8], text: &[u8]) -> [u8; 16] {
+    let mut block = Zeroizing::new([0u8; 64]);
+    if key.len() > 64 {
+        block[..16].copy_from_slice(&Md5::digest(key));
+    } else {
+        block[..key.len()].copy_from_slice(key);
+    }
+    let padded = |pad: u8| Zeroizing::new(block.iter().map(|byte| byte ^ pad).collect::<Vec<u8>>());
+    let inner = Md5::new().chain_update(padded(0x36).as_slice()).chain_update(text).finalize();
+    Md5::new().chain_update(padded(0x5c).as_slice()).chain_update(inner).finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Secret;
+
+    fn begin(mechanism: Mechanism, user: &str, password: &str) -> Exchange {
+        let login = Login::new(user.to_owned(), Secret::new(password.to_owned()));
+        let around =
+            Surroundings { host: "h.example", port: 587, binding: None, plus: Plus::NotOffered, nonce: "n".to_owned() };
+        Exchange::new(mechanism, &login, &around)
+    }
+
+    fn opening(exchange: &Exchange) -> Option<Vec<u8>> {
+        exchange.opening().map(|message| message.to_vec())
+    }
+
+    fn answer(exchange: &mut Exchange, challenge: &[u8]) -> Result<Vec<u8>, OutOfStep> {
+        exchange.answer(challenge).map(|message| message.to_vec())
+    }
+
+    #[test]
+    fn cram_md5_is_that_of_the_rfc() {
+        let mut exchange = begin(Mechanism::CramMd5, "tim", "tanstaaftanstaaf");
+        assert_eq!(opening(&exchange), None);
+        let said = answer(&mut exchange, b"<1896.697170952@postoffice.reston.mci.net>");
+        assert_eq!(said, Ok(b"tim b913a602c7eda7a495b4e6e7334d3890".to_vec()));
+        let long = hmac_md5(&[0xaa; 80], b"Test Using Larger Than Block-Size Key - Hash Key First");
+        assert_eq!(long[..4], [0x6b, 0x1a, 0xb7, 0xfe]);
+    }
+
+    #[test]
+    fn the_others_say_what_they_must() {
+        let plain = begin(Mechanism::Plain, "me", "pw");
+        assert_eq!(opening(&plain).as_deref(), Some(&b"\0me\0pw"[..]));
+        let mut login = begin(Mechanism::Login, "me", "pw");
+        assert_eq!(answer(&mut login, b"Username:"), Ok(b"me".to_vec()));
+        assert_eq!(answer(&mut login, b"Password:"), Ok(b"pw".to_vec()));
+        assert!(answer(&mut login, b"More:").is_err());
+        let mut google = begin(Mechanism::XOAuth2, "me@x.example", "ya29.x");
+        assert_eq!(opening(&google).as_deref(), Some(&b"user=me@x.example\x01auth=Bearer ya29.x\x01\x01"[..]));
+        assert_eq!(answer(&mut google, b"{}"), Ok(Vec::new()));
+        let mut bearer = begin(Mechanism::OAuthBearer, "a,b=c", "t");
+        let expected = b"n,a=a=2Cb=3Dc,\x01host=h.example\x01port=587\x01auth=Bearer t\x01\x01";
+        assert_eq!(opening(&bearer).as_deref(), Some(&expected[..]));
+        assert_eq!(answer(&mut bearer, b"{}"), Ok(b"\x01".to_vec()));
+    }
+}

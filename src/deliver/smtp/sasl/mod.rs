@@ -1,0 +1,218 @@
+//! SASL (RFC 4954): which mechanism, and to whom a secret may be said at all. What is
+//! said in each mechanism is `exchange`'s and `scram`'s; the talking is `login`'s. Pure.
+
+pub mod exchange;
+mod scram;
+
+use std::net::{IpAddr, SocketAddr};
+
+use self::exchange::Plus;
+use crate::config::{Mechanism, Secret};
+
+/// Ports that only root can listen on end below this one.
+const UNPRIVILEGED: u16 = 1024;
+
+/// Who logs in, and with what.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The account's login name.
+    pub username: Option<String>,
+    /// Its password, or its access token.
+    pub password: Option<Secret>,
+    /// Whether we show a certificate.
+    pub certificate: Certificate,
+}
+
+/// A client certificate in the TLS handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// Shown, if the server asks for it.
+    Shown,
+    /// There is none.
+    None,
+}
+
+impl Login {
+    /// By password or token.
+    #[must_use]
+    pub fn new(username: String, password: Secret) -> Self {
+        Self { username: Some(username), password: Some(password), certificate: Certificate::None }
+    }
+
+    /// Whether it has what the mechanism needs.
+    fn suits(&self, mechanism: Mechanism) -> bool {
+        match mechanism {
+            Mechanism::External => self.certificate == Certificate::Shown,
+            _ => self.username.is_some() && self.password.is_some(),
+        }
+    }
+}
+
+/// Whether the connection can be bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bindable {
+    /// There is channel binding data.
+    Yes,
+    /// There is none.
+    No,
+}
+
+/// What protects a secret on this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cover {
+    /// Verified TLS.
+    Tls,
+    /// Nothing.
+    Clear,
+}
+
+/// Whether a credential may go over it (DESIGN section 8): verified TLS, or a service of
+/// this very machine that no ordinary user can impersonate.
+#[must_use]
+pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {
+    let local = match peer.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    match cover {
+        Cover::Tls => true,
+        Cover::Clear => local && peer.port() < UNPRIVILEGED,
+    }
+}
+
+/// The mechanisms to try, safest first: offered, allowed, and possible with this login and connection.
+#[must_use]
+pub fn candidates(offered: &[String], allowed: &[Mechanism], login: &Login, bindable: Bindable) -> Vec<Mechanism> {
+    let bound = |mechanism| matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
+    known(offered)
+        .into_iter()
+        .filter(|mechanism| allowed.contains(mechanism) && login.suits(*mechanism))
+        .filter(|mechanism| bindable == Bindable::Yes || !bound(*mechanism))
+        .collect()
+}
+
+/// Whether any of them is bound to the connection.
+#[must_use]
+pub fn plus(offered: &[String]) -> Plus {
+    let is_bound = |name: &String| name.starts_with("SCRAM-") && name.ends_with("-PLUS");
+    if offered.iter().any(is_bound) { Plus::Offered } else { Plus::NotOffered }
+}
+
+fn known(offered: &[String]) -> Vec<Mechanism> {
+    Mechanism::ALL.into_iter().filter(|mechanism| offered.iter().any(|name| name == mechanism.name())).collect()
+}
+
+/// The words for a server with which no mechanism fits.
+#[must_use]
+pub fn none_fits(account: &str, offered: &[String], allowed: &[Mechanism], cover: Cover) -> String {
+    let names = |list: &[Mechanism]| list.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
+    let allowed_names = names(allowed);
+    if offered.is_empty() {
+        let way_out = match cover {
+            Cover::Clear => "many servers offer it only over TLS: set tls = \"starttls\" or \"implicit\"",
+            Cover::Tls => "check that relay names the provider's submission server and port (587 or 465)",
+        };
+        return format!("the server offers no login (AUTH), but account {account} has a username; {way_out}");
+    }
+    let known = known(offered);
+    let way_out = if known.is_empty() {
+        format!(
+            "postrider speaks {}; ask the provider for a login of one of these kinds (an app password, say)",
+            names(&Mechanism::ALL)
+        )
+    } else if known.iter().all(|mechanism| mechanism.wants_token()) {
+        format!(
+            "these want an access token instead of a password: add {} to auth in [account.{account}], and a password \
+             command that prints a token",
+            quoted(&known)
+        )
+    } else if known.iter().all(|mechanism| *mechanism == Mechanism::External) {
+        format!("it wants a client certificate: set tls_client_cert in [account.{account}]")
+    } else {
+        format!("add {} to auth in [account.{account}]", quoted(&known))
+    };
+    format!(
+        "no login mechanism fits: the server offers {}, account {account} allows {allowed_names}; {way_out}",
+        offered.join(", ")
+    )
+}
+
+/// The words for a server that offers mechanisms and then has none of them.
+#[must_use]
+pub fn all_unsupported(account: &str, offered: &[String], refused: &[(Mechanism, u16)]) -> String {
+    let refused: Vec<String> =
+        refused.iter().map(|(mechanism, code)| format!("{} ({code})", mechanism.name())).collect();
+    format!(
+        "the server offers {} but says of {} that it has it not; tell the provider, or allow others with auth in \
+         [account.{account}]",
+        offered.join(", "),
+        refused.join(", ")
+    )
+}
+
+fn quoted(mechanisms: &[Mechanism]) -> String {
+    mechanisms.iter().map(|m| format!("\"{}\"", m.name().to_lowercase())).collect::<Vec<_>>().join(" or ")
+}
+
+/// Whether a reply to the AUTH command says that the mechanism is not to be had: the next may
+/// be tried. A rejected password is never tried again in another way (no lock-outs).
+#[must_use]
+pub fn is_unsupported(code: u16) -> bool {
+    matches!(code, 500 | 501 | 502 | 504)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offered(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&n| n.to_owned()).collect()
+    }
+
+    #[test]
+    fn the_safest_offered_and_allowed_comes_first() {
+        use Mechanism::CramMd5;
+        use Mechanism::Login as LoginName;
+        use Mechanism::{Plain, ScramSha1, ScramSha256, ScramSha256Plus, XOAuth2};
+        let usual = Mechanism::usual();
+        let login = Login::new("me".to_owned(), Secret::new("x".to_owned()));
+        let chosen =
+            |names: &[&str], allowed: &[Mechanism], bindable| candidates(&offered(names), allowed, &login, bindable);
+        assert_eq!(chosen(&["LOGIN", "PLAIN"], &usual, Bindable::No), [Plain, LoginName]);
+        assert_eq!(chosen(&["LOGIN", "PLAIN"], &[LoginName], Bindable::No), [LoginName]);
+        assert_eq!(chosen(&["DIGEST-MD5"], &usual, Bindable::No), []);
+        let many = ["PLAIN", "XOAUTH2", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "EXTERNAL"];
+        assert_eq!(chosen(&many, &usual, Bindable::No), [ScramSha256, ScramSha1, CramMd5, Plain]);
+        assert_eq!(chosen(&many, &usual, Bindable::Yes)[0], ScramSha256Plus);
+        assert_eq!(chosen(&many, &[XOAuth2, Plain], Bindable::Yes), [XOAuth2, Plain], "only where it is listed");
+        let shown = Login { username: None, password: None, certificate: Certificate::Shown };
+        assert_eq!(candidates(&offered(&many), &usual, &shown, Bindable::Yes), [Mechanism::External]);
+    }
+
+    #[test]
+    fn where_none_fits_the_words_say_what_to_change() {
+        let words = none_fits("isp", &offered(&["DIGEST-MD5", "PLAIN"]), &[Mechanism::Login], Cover::Tls);
+        for part in ["DIGEST-MD5, PLAIN", "allows LOGIN", "add \"plain\" to auth in [account.isp]"] {
+            assert!(words.contains(part), "{words}");
+        }
+        assert!(none_fits("isp", &offered(&["GSSAPI"]), &Mechanism::ALL, Cover::Tls).contains("postrider speaks"));
+        let token = none_fits("isp", &offered(&["XOAUTH2"]), &Mechanism::usual(), Cover::Tls);
+        assert!(token.contains("add \"xoauth2\" to auth") && token.contains("token"), "{token}");
+        assert!(none_fits("isp", &[], &Mechanism::ALL, Cover::Clear).contains("starttls"));
+    }
+
+    #[test]
+    fn secrets_go_in_the_clear_only_to_roots_own_ports_here() {
+        for (address, may) in [
+            ("127.0.0.1:25", true),
+            ("127.9.9.9:587", true),
+            ("[::1]:1023", true),
+            ("127.0.0.1:1024", false),
+            ("192.0.2.1:25", false),
+            ("[::ffff:192.0.2.1]:25", false),
+        ] {
+            let peer: Result<SocketAddr, _> = address.parse();
+            assert_eq!(peer.map(|peer| may_carry_secret(Cover::Clear, &peer)), Ok(may), "{address}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! SCRAM (RFC 5802, RFC 7677), the client's side: the password never goes over the wire,
+//! and the server must show that it knows it. Pure.
+
+use std::num::NonZeroU32;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::{digest, hmac, pbkdf2};
+use zeroize::Zeroizing;
+
+use super::exchange::{Message, OutOfStep};
+use crate::config::Secret;
+use crate::deliver::smtp::sasl::Login;
+use crate::tls::Binding;
+
+/// Rounds beyond this would keep us busy for seconds: no honest server asks for them.
+const MOST_ROUNDS: u32 = 2_000_000;
+
+/// The hash of the mechanism's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hash {
+    /// SCRAM-SHA-1.
+    Sha1,
+    /// SCRAM-SHA-256.
+    Sha256,
+}
+
+impl Hash {
+    fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    fn hmac(self, key: &[u8], text: &[u8]) -> hmac::Tag {
+        let algorithm = match self {
+            Self::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+            Self::Sha256 => hmac::HMAC_SHA256,
+        };
+        hmac::sign(&hmac::Key::new(algorithm, key), text)
+    }
+
+    fn digest(self, bytes: &[u8]) -> digest::Digest {
+        match self {
+            Self::Sha1 => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes),
+            Self::Sha256 => digest::digest(&digest::SHA256, bytes),
+        }
+    }
+
+    fn salted(self, password: &str, salt: &[u8], rounds: NonZeroU32) -> Zeroizing<Vec<u8>> {
+        let algorithm = match self {
+            Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
+            Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+        };
+        let mut out = Zeroizing::new(vec![0; self.length()]);
+        pbkdf2::derive(algorithm, rounds, salt, password.as_bytes(), &mut out);
+        out
+    }
+}
+
+/// How far it is.
+enum Stage {
+    /// Our first message is out.
+    First,
+    /// Our proof is out; the server's must be this.
+    Proven(Vec<u8>),
+    /// The server's proof was right.
+    Convinced,
+}
+
+/// What an exchange is bound to (RFC 5802 section 6).
+#[derive(Debug, Clone, Copy)]
+pub enum Bound<'a> {
+    /// The connection: a -PLUS mechanism.
+    To(&'a Binding),
+    /// Nothing, because the server offers no -PLUS: a server that does sees that somebody between took it away.
+    NotOffered,
+    /// Nothing.
+    Not,
+}
+
+/// One exchange.
+pub struct Scram {
+    hash: Hash,
+    /// `n,,`, `y,,` or `p=TYPE,,`.
+    header: String,
+    bound: Vec<u8>,
+    bare: String,
+    nonce: String,
+    password: Secret,
+    stage: Stage,
+}
+
+impl Scram {
+    /// Begins one.
+    pub fn new(hash: Hash, login: &Login, bound: Bound<'_>, nonce: &str) -> Self {
+        let username = login.username.as_deref().unwrap_or_default();
+        let username = prepared(username).replace('=', "=3D").replace(',', "=2C");
+        let password = login.password.as_ref().map_or("", |secret| secret.expose());
+        Self {
+            hash,
+            header: match bound {
+                Bound::To(binding) => format!("p={},,", binding.kind),
+                Bound::NotOffered => "y,,".to_owned(),
+                Bound::Not => "n,,".to_owned(),
+            },
+            bound: match bound {
+                Bound::To(binding) => binding.data.clone(),
+                Bound::NotOffered | Bound::Not => Vec::new(),
+            },
+            bare: format!("n={username},r={nonce}"),
+            nonce: nonce.to_owned(),
+            password: Secret::new(prepared(password)),
+            stage: Stage::First,
+        }
+    }
+
+    /// client-first-message.
+    pub fn first(&self) -> String {
+        format!("{}{}", self.header, self.bare)
+    }
+
+    /// The answer to server-first-message, then to server-final-message.
+    pub fn answer(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
+        match &self.stage {
+            Stage::First => self.proof(challenge),
+            Stage::Proven(expected) => {
+                let text = std::str::from_utf8(challenge).unwrap_or_default();
+                let shown = text.split(',').next().and_then(|field| field.strip_prefix("v="));
+                match shown.and_then(|shown| STANDARD.decode(shown).ok()) {
+                    Some(shown) if shown == *expected => {
+                        self.stage = Stage::Convinced;
+                        Ok(Zeroizing::new(Vec::new()))
+                    }
+                    // `e=...`: it says 535 next.
+                    None if text.starts_with("e=") => Ok(Zeroizing::new(Vec::new())),
+                    Some(_) | None => Err(OutOfStep("it did not prove that it knows the password (SCRAM)")),
+                }
+            }
+            Stage::Convinced => Err(OutOfStep("it goes on where SCRAM has ended")),
+        }
+    }
+
+    /// Whether the server's proof was right.
+    pub fn is_convinced(&self) -> bool {
+        matches!(self.stage, Stage::Convinced)
+    }
+
+    /// client-final-message.
+    fn proof(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
+        const BAD: OutOfStep = OutOfStep("its challenge is not that of SCRAM");
+        let text = std::str::from_utf8(challenge).map_err(|_| BAD)?;
+        let mut fields = text.split(',');
+        let mut field = |name: &str| fields.next().and_then(|field| field.strip_prefix(name)).ok_or(BAD);
+        let nonce = field("r=")?;
+        let salt = STANDARD.decode(field("s=")?).map_err(|_| BAD)?;
+        let rounds: NonZeroU32 = field("i=")?.parse().map_err(|_| BAD)?;
+        if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
+            return Err(OutOfStep("its challenge does not continue our nonce (SCRAM)"));
+        }
+        if rounds.get() > MOST_ROUNDS {
+            return Err(OutOfStep("it asks for millions of rounds of hashing (SCRAM)"));
+        }
+        let salted = self.hash.salted(self.password.expose(), &salt, rounds);
+        let client_key = self.hash.hmac(&salted, b"Client Key");
+        let stored_key = self.hash.digest(client_key.as_ref());
+        let binding = STANDARD.encode([self.header.as_bytes(), &self.bound].concat());
+        let unproven = format!("c={binding},r={nonce}");
+        let both = format!("{},{text},{unproven}", self.bare);
+        let signature = self.hash.hmac(stored_key.as_ref(), both.as_bytes());
+        let proof: Vec<u8> = client_key.as_ref().iter().zip(signature.as_ref()).map(|(key, sign)| key ^ sign).collect();
+        let server_key = self.hash.hmac(&salted, b"Server Key");
+        self.stage = Stage::Proven(self.hash.hmac(server_key.as_ref(), both.as_bytes()).as_ref().to_vec());
+        Ok(Zeroizing::new(format!("{unproven},p={}", STANDARD.encode(proof)).into_bytes()))
+    }
+}
+
+/// `SASLprep` (RFC 4013); what it forbids goes as it is, for the server to judge.
+fn prepared(text: &str) -> String {
+    stringprep::saslprep(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(hash: Hash, nonce: &str) -> Scram {
+        Scram::new(hash, &Login::new("user".to_owned(), Secret::new("pencil".to_owned())), Bound::Not, nonce)
+    }
+
+    /// The RFCs' own examples.
+    #[test]
+    fn sha_1_and_sha_256_are_those_of_the_rfcs() {
+        let mut scram = exchange(Hash::Sha1, "fyko+d2lbbFgONRv9qkxdawL");
+        assert_eq!(scram.first(), "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL");
+        let said = scram.answer(b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096");
+        let expected = b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=";
+        assert_eq!(said.map(|m| m.to_vec()), Ok(expected.to_vec()));
+        assert!(!scram.is_convinced());
+        assert!(scram.answer(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=").is_ok() && scram.is_convinced());
+
+        let mut scram = exchange(Hash::Sha256, "rOprNGfwEbeRWgbNEkqO");
+        let said =
+            scram.answer(b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096");
+        let expected = b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+        assert_eq!(said.map(|m| m.to_vec()), Ok(expected.to_vec()));
+        assert!(scram.answer(b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=").is_ok());
+    }
+
+    #[test]
+    fn an_impostor_is_found_out() {
+        let mut scram = exchange(Hash::Sha1, "abc");
+        assert!(scram.answer(b"r=abc,s=QSXCR+Q6sek8bf92,i=4096").is_err(), "no nonce of its own");
+        assert!(scram.answer(b"r=xyzabc,s=QSXCR+Q6sek8bf92,i=4096").is_err(), "not ours");
+        assert!(scram.answer(b"r=abcd,s=QSXCR+Q6sek8bf92,i=4000000000").is_err(), "endless work");
+        assert!(scram.answer(b"\xff\xfe").is_err());
+        assert!(scram.answer(b"r=abcd,s=QSXCR+Q6sek8bf92,i=4096").is_ok());
+        assert!(scram.answer(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=").is_err() && !scram.is_convinced());
+    }
+}

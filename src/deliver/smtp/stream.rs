@@ -1,0 +1,314 @@
+//! The guarded byte stream of a session: TCP, then TLS over it. It bounds replies in
+//! time and length, refuses clear text that is left over at STARTTLS, and tells the
+//! observer of each line, secrets masked. What is said on it is others' business.
+
+use std::io;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::lines::Lines;
+use super::observer::{Observer, Step};
+use super::reply::{Gathered, Progress, ReplyError, cleaned};
+use super::socket::Wire;
+use crate::mail::outcome::{Reply, Seen, TlsProblem};
+use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
+
+/// The observer, shared by the connections that one opening tries.
+#[derive(Clone)]
+pub struct Watch(Arc<Mutex<Box<dyn Observer>>>);
+
+impl Watch {
+    /// Takes the observer over.
+    #[must_use]
+    pub fn new(observer: Box<dyn Observer>) -> Self {
+        Self(Arc::new(Mutex::new(observer)))
+    }
+
+    /// Tells one step.
+    pub fn step(&self, step: Step<'_>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).step(step);
+    }
+
+    /// Tells a remark of ours.
+    pub fn note(&self, text: &str) {
+        self.step(Step::Note(text));
+    }
+}
+
+/// How much of a reply is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it.
+    Text,
+    /// Code and enhanced code only: the text may repeat a credential.
+    Code,
+}
+
+/// Whether something has come that nobody has read yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pending {
+    /// Nothing.
+    Quiet,
+    /// Some bytes, at least.
+    Bytes,
+}
+
+enum Channel {
+    Plain(Wire),
+    Tls(Box<TlsStream<Wire>>),
+    /// A handshake failed half-way: nothing can be said any more.
+    Gone,
+}
+
+/// One connection.
+pub struct Stream {
+    channel: Channel,
+    watch: Watch,
+    lines: Lines,
+}
+
+impl Stream {
+    /// Over a connected socket.
+    pub fn new(socket: TcpStream, watch: Watch) -> Result<Self, Seen> {
+        let wire = Wire::new(socket).map_err(|error| seen(&error))?;
+        Ok(Self { channel: Channel::Plain(wire), watch, lines: Lines::default() })
+    }
+
+    /// Our own address on this connection.
+    #[must_use]
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        match &self.channel {
+            Channel::Plain(wire) => wire.local_ip().ok(),
+            Channel::Tls(stream) => stream.io().local_ip().ok(),
+            Channel::Gone => None,
+        }
+    }
+
+    /// As in `TLSv1.3`; none in the clear.
+    #[must_use]
+    pub fn tls_version(&self) -> Option<String> {
+        match &self.channel {
+            Channel::Tls(stream) => Some(stream.version()),
+            Channel::Plain(_) | Channel::Gone => None,
+        }
+    }
+
+    /// Shakes hands and verifies that the server is `name`. Clear text that arrived before
+    /// would be read as if it had come over TLS: it ends the session.
+    pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
+        if !self.lines.is_empty() {
+            return Err(Seen::Garbage(
+                "the server sent more behind its reply to STARTTLS, which would be read as if it had come over TLS \
+                 (somebody may be tampering with the connection); nothing secret was sent"
+                    .to_owned(),
+            ));
+        }
+        let Channel::Plain(mut wire) = std::mem::replace(&mut self.channel, Channel::Gone) else {
+            return Err(Seen::Closed);
+        };
+        wire.allow(limit);
+        wire.allow_stall(limit).map_err(|error| seen(&error))?;
+        let stream = client.connect(name, wire).map_err(|error| match error {
+            HandshakeError::Local(error) => Seen::Local(error.to_string()),
+            HandshakeError::Io(error) => seen(&error),
+            HandshakeError::Problem(problem) => Seen::Tls(problem),
+        })?;
+        for line in stream.described() {
+            self.watch.note(&line);
+        }
+        self.watch.note(&format!("the certificate is good for {name}"));
+        self.channel = Channel::Tls(Box::new(stream));
+        Ok(())
+    }
+
+    /// Sends command lines in one go; each ends with CRLF.
+    pub fn send_lines<'l>(&mut self, lines: impl Iterator<Item = &'l str>, limit: Duration) -> Result<(), Seen> {
+        self.send_lines_and(lines, &[], limit)
+    }
+
+    /// The same, with content behind them.
+    pub fn send_lines_and<'l>(
+        &mut self,
+        lines: impl Iterator<Item = &'l str>,
+        content: &[u8],
+        limit: Duration,
+    ) -> Result<(), Seen> {
+        let mut bytes = Vec::new();
+        for line in lines {
+            self.watch.step(Step::Sent(line.trim_end()));
+            bytes.extend_from_slice(line.as_bytes());
+        }
+        bytes.extend_from_slice(content);
+        self.send(&bytes, limit)
+    }
+
+    /// Sends a line that holds a secret; the observer is shown `masked`.
+    pub fn send_secret(&mut self, line: &str, masked: &str, limit: Duration) -> Result<(), Seen> {
+        self.watch.step(Step::Sent(masked));
+        let mut bytes = Zeroizing::new(Vec::with_capacity(line.len() + 2));
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+        self.send(&bytes, limit)
+    }
+
+    /// Sends bytes of content; `limit` is how long nothing may move.
+    pub fn send(&mut self, bytes: &[u8], limit: Duration) -> Result<(), Seen> {
+        self.wire().and_then(|wire| wire.allow_stall(limit)).map_err(|error| seen(&error))?;
+        let sent = match &mut self.channel {
+            Channel::Plain(wire) => wire.write_all(bytes),
+            Channel::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
+            Channel::Gone => Err(ErrorKind::NotConnected.into()),
+        };
+        sent.map_err(|error| seen(&error))
+    }
+
+    /// Reads one whole reply within the limit.
+    pub fn reply(&mut self, limit: Duration, keep: Keep) -> Result<Reply, Seen> {
+        self.gather(limit, keep).map(|gathered| within(keep, gathered.reply()))
+    }
+
+    /// Reads one whole reply within the limit; its lines are wanted one by one (EHLO).
+    pub fn reply_lines(&mut self, limit: Duration) -> Result<(Reply, Vec<String>), Seen> {
+        self.gather(limit, Keep::Text).map(|gathered| (gathered.reply(), gathered.lines().to_vec()))
+    }
+
+    /// Reads one whole reply of an AUTH exchange: what may be kept of it, and what it says to the mechanism (the
+    /// rest of its one line, base64 as a rule).
+    pub fn challenge(&mut self, limit: Duration) -> Result<(Reply, Zeroizing<String>), Seen> {
+        self.gather(limit, Keep::Code).map(|gathered| {
+            let text = gathered.lines().first().cloned().unwrap_or_default();
+            (within(Keep::Code, gathered.reply()), Zeroizing::new(text))
+        })
+    }
+
+    /// What ties a login to this connection.
+    #[must_use]
+    pub fn binding(&self) -> Option<Binding> {
+        match &self.channel {
+            Channel::Tls(stream) => stream.binding(),
+            Channel::Plain(_) | Channel::Gone => None,
+        }
+    }
+
+    /// Looks, without waiting, whether something has come, or the connection is closed.
+    pub fn pending(&mut self) -> Result<Pending, Seen> {
+        if !self.lines.is_empty() {
+            return Ok(Pending::Bytes);
+        }
+        self.wire().map_err(|error| seen(&error))?.only_what_is_there();
+        match self.fill() {
+            Ok(()) => Ok(Pending::Bytes),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Pending::Quiet),
+            Err(error) => Err(seen(&error)),
+        }
+    }
+
+    /// The observer.
+    #[must_use]
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Ends the connection in order.
+    pub fn close(mut self) {
+        if let Channel::Tls(stream) = &mut self.channel {
+            stream.close();
+        }
+    }
+
+    fn gather(&mut self, limit: Duration, keep: Keep) -> Result<Gathered, Seen> {
+        self.wire().map_err(|error| seen(&error))?.allow(limit);
+        let mut gathered = Gathered::default();
+        loop {
+            let Some(line) = self.lines.next_line().map_err(|error| Seen::Garbage(error.to_string()))? else {
+                self.fill().map_err(|error| seen(&error))?;
+                continue;
+            };
+            let progress = gathered.line(line).map_err(|error| garbage(&error, keep))?;
+            if keep == Keep::Text {
+                self.watch.step(Step::Received(&cleaned(line)));
+            }
+            if progress == Progress::Complete {
+                break;
+            }
+        }
+        if keep == Keep::Code {
+            self.watch.step(Step::Received(&within(keep, gathered.reply()).to_string()));
+        }
+        Ok(gathered)
+    }
+
+    /// Reads some more into the buffer; the end of the stream is an error.
+    fn fill(&mut self) -> io::Result<()> {
+        let room = self.lines.room();
+        let count = loop {
+            let read = match &mut self.channel {
+                Channel::Plain(wire) => wire.read(room),
+                Channel::Tls(stream) => stream.read(room),
+                Channel::Gone => Ok(0),
+            };
+            match read {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        if count == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.lines.received(count);
+        Ok(())
+    }
+
+    fn wire(&mut self) -> io::Result<&mut Wire> {
+        match &mut self.channel {
+            Channel::Plain(wire) => Ok(wire),
+            Channel::Tls(stream) => Ok(stream.io_mut()),
+            Channel::Gone => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+/// The reply as far as it may be kept.
+fn within(keep: Keep, reply: Reply) -> Reply {
+    match keep {
+        Keep::Text => reply,
+        Keep::Code => {
+            let text = match reply.enhanced {
+                Some(enhanced) => format!("{enhanced} (text withheld)"),
+                None => "(text withheld)".to_owned(),
+            };
+            Reply { text, ..reply }
+        }
+    }
+}
+
+fn garbage(error: &ReplyError, keep: Keep) -> Seen {
+    match (error, keep) {
+        (ReplyError::NotSmtp(_), Keep::Code) => {
+            Seen::Garbage("the server answered the login with something that is not SMTP".to_owned())
+        }
+        (error, _) => Seen::Garbage(error.to_string()),
+    }
+}
+
+/// A failed read or write as what was seen.
+pub(crate) fn seen(error: &io::Error) -> Seen {
+    match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Seen::Timeout,
+        ErrorKind::UnexpectedEof
+        | ErrorKind::ConnectionReset
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::BrokenPipe
+        | ErrorKind::NotConnected
+        | ErrorKind::WriteZero => Seen::Closed,
+        ErrorKind::InvalidData => match error.get_ref().and_then(|inner| inner.downcast_ref::<OursRefused>()) {
+            Some(refused) => Seen::Tls(TlsProblem::Ours(refused.to_string())),
+            None => Seen::Failed(format!("the TLS connection broke: {error}")),
+        },
+        _ => Seen::Failed(error.to_string()),
+    }
+}

@@ -1,0 +1,235 @@
+//! One transaction on an open session: what is said in it, and how often it must be
+//! begun anew because the server takes fewer recipients at once. The talking is
+//! `envelope`'s, sending the content `pump`'s; what the facts mean is decided in
+//! `rules::trouble`.
+
+use std::time::Duration;
+
+use super::capabilities::{Extension, Size};
+use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
+use super::data;
+use super::dsn_parameters::Wishes;
+use super::pipeline::{Broken, Command, Data, Envelope, Mail};
+use super::prepare::Prepared;
+use super::recipient_states::{Ledger, Standing};
+use super::session::{Session, State, Transaction};
+use super::stream::{Keep, Pending};
+use crate::mail::mime::Takes;
+use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
+
+/// How long a reply may take that must have been sent before the connection failed.
+pub(crate) const LEFTOVER: Duration = Duration::from_secs(5);
+/// Octets of the largest content that goes out before any reply (DESIGN section 7).
+const EARLY: u64 = 64 << 10;
+/// Most recipients of a message that does.
+const EARLY_RECIPIENTS: usize = 50;
+
+/// Runs it; every recipient gets its fact. Recipients for whom the server has no room in this
+/// transaction (452 4.5.3) go into another, at once, as long as each takes some.
+pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> Vec<Fact> {
+    let eight_bit = session.capabilities.offers(Extension::EightBitMime);
+    let prepared = match Prepared::new(transaction, if eight_bit { Takes::EightBit } else { Takes::SevenBit }) {
+        Ok(prepared) => prepared,
+        Err(fact) => return vec![fact; transaction.recipients.len()],
+    };
+    if prepared.is_converted() {
+        session.stream.watch().note("the content is re-encoded: the server does not take it as it is");
+    }
+    let mut round: Vec<usize> = (0..transaction.recipients.len()).collect();
+    let mut facts: Vec<Fact> = vec![nothing_said(); round.len()];
+    loop {
+        let told = once(session, transaction, &prepared, &round);
+        let mut left = Vec::new();
+        let mut delivered = 0;
+        for (&at, fact) in round.iter().zip(told) {
+            match &fact.seen {
+                Seen::Reply(reply) if fact.phase == Phase::Rcpt && is_too_many(reply) => left.push(at),
+                Seen::Reply(reply) if fact.phase == Phase::FinalDot && reply.is_positive() => delivered += 1,
+                _ => {}
+            }
+            facts[at] = fact;
+        }
+        if left.is_empty() || delivered == 0 || session.state == State::Broken {
+            return facts;
+        }
+        session
+            .stream
+            .watch()
+            .note(&format!("{} recipients were too many; they go into another transaction", left.len()));
+        round = left;
+    }
+}
+
+/// RFC 5321 section 4.5.3.1.10; 552 is what older servers say.
+fn is_too_many(reply: &Reply) -> bool {
+    let named = matches!(reply.enhanced, Some(Enhanced { subject: 5, detail: 3, .. }));
+    matches!(reply.code, 452 | 552) && (named || reply.text.to_lowercase().contains("too many recipients"))
+}
+
+/// How the content goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// DATA.
+    Data,
+    /// BDAT along with the envelope: these bytes.
+    Early(Vec<u8>),
+}
+
+/// One transaction for these of the recipients.
+fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Prepared, round: &[usize]) -> Vec<Fact> {
+    let mut ledger = Ledger::new(round.len());
+    let way = match way(session, transaction, prepared, round.len()) {
+        Ok(way) => way,
+        Err(fact) => return ledger.close(&fact),
+    };
+    let commands = match commands(session, transaction, prepared, round, &way, &mut ledger) {
+        Ok(commands) => commands,
+        Err(fact) => return ledger.close(&fact),
+    };
+    if ledger.is_settled() {
+        return ledger.close(&nothing_said());
+    }
+    if let Some(fact) = idle_news(session) {
+        session.state = State::Broken;
+        return ledger.close(&fact);
+    }
+    let early: &[u8] = if let Way::Early(bytes) = &way { bytes } else { &[] };
+    let mut envelope = Envelope { session, ledger: &mut ledger, mail: Mail::Unanswered, data: Data::Unanswered, early };
+    let ended = envelope.exchange(&commands);
+    let data = envelope.data;
+    match (ended, data) {
+        (Err(Broken), _) => session.state = State::Broken,
+        (Ok(()), Data::Ready) if ledger.has_accepted() => {
+            let sent = data::data(session, transaction, prepared);
+            session.state = sent.state;
+            return ledger.close(&sent.fact);
+        }
+        (Ok(()), Data::Ready) => {
+            lone_dot(session);
+            session.state = State::Broken;
+        }
+        (Ok(()), Data::Unanswered | Data::Refused) => {}
+    }
+    ledger.close(&nothing_said())
+}
+
+/// DATA, whose content goes out when the server has asked for it: no server, honest or broken, reads any of it as
+/// commands. Only an account that says so gets BDAT (RFC 3030), and that for small messages, which saves a round trip.
+fn way(
+    session: &Session,
+    transaction: &mut Transaction<'_>,
+    prepared: &Prepared,
+    recipients: usize,
+) -> Result<Way, Fact> {
+    let offers = |extension| session.capabilities.offers(extension);
+    let fits = prepared.size <= EARLY && recipients <= EARLY_RECIPIENTS;
+    if !(session.early_data && fits && offers(Extension::Chunking) && offers(Extension::Pipelining)) {
+        return Ok(Way::Data);
+    }
+    let bytes = data::whole(transaction, prepared).map_err(|seen| Fact { phase: Phase::Content, seen })?;
+    Ok(if bytes.len() as u64 > EARLY { Way::Data } else { Way::Early(bytes) })
+}
+
+/// The commands of the transaction with their lines. Recipients that cannot be sent are settled;
+/// a fact is what stands against the whole transaction.
+fn commands(
+    session: &Session,
+    transaction: &Transaction<'_>,
+    prepared: &Prepared,
+    round: &[usize],
+    way: &Way,
+    ledger: &mut Ledger,
+) -> Result<Vec<(Command, String)>, Fact> {
+    let offers = |extension| session.capabilities.offers(extension);
+    let mut lines = Vec::with_capacity(round.len() + 3);
+    if session.state == State::Halfway {
+        lines.push((Command::Reset, command::rset()));
+    }
+    let needs_utf8 = |local: &str| !local.is_ascii();
+    let sender_utf8 = transaction.sender.mailbox().is_some_and(|a| needs_utf8(a.local()));
+    if sender_utf8 && !offers(Extension::SmtpUtf8) {
+        return Err(Fact { phase: Phase::Mail, seen: Seen::Reply(no_utf8("sender")) });
+    }
+    let recipients = || round.iter().filter_map(|&at| transaction.recipients.get(at).map(|address| (at, address)));
+    let utf8 = sender_utf8 || recipients().any(|(_, a)| needs_utf8(a.local()));
+    let nothing = Wishes::default();
+    let wishes = if offers(Extension::Dsn) { &transaction.wishes } else { &nothing };
+    let options = MailOptions {
+        size: size(session.capabilities.size, prepared.size)?,
+        eight_bit: (prepared.eight_bit && offers(Extension::EightBitMime)).then_some(EightBit),
+        utf8: (utf8 && offers(Extension::SmtpUtf8)).then_some(Utf8),
+    };
+    let mail = command::mail(transaction.sender, options, &wishes.mail())
+        .map_err(|error| Fact { phase: Phase::Mail, seen: Seen::Reply(unsendable(error)) })?;
+    lines.push((Command::Mail, mail));
+    for (place, (at, recipient)) in recipients().enumerate() {
+        let refused = |reply| Standing::Settled(Fact { phase: Phase::Rcpt, seen: Seen::Reply(reply) });
+        if needs_utf8(recipient.local()) && !offers(Extension::SmtpUtf8) {
+            ledger.0[place] = refused(no_utf8("recipient"));
+            continue;
+        }
+        match command::rcpt(recipient, &wishes.rcpt(at)) {
+            Ok(line) => lines.push((Command::Rcpt(place), line)),
+            Err(error) => ledger.0[place] = refused(unsendable(error)),
+        }
+    }
+    match way {
+        Way::Data => lines.push((Command::Data, command::data())),
+        Way::Early(bytes) => lines.push((Command::Early, command::bdat_last(bytes.len()))),
+    }
+    Ok(lines)
+}
+
+/// The SIZE parameter (RFC 1870): a message over the announced limit is not even tried.
+fn size(announced: Size, size: u64) -> Result<Option<u64>, Fact> {
+    match announced {
+        Size::Absent => Ok(None),
+        Size::Limit(limit) if size > limit => {
+            let text =
+                format!("5.3.4 the message has {size} octets; the server announces that it takes {limit} at most");
+            Err(Fact { phase: Phase::Mail, seen: Seen::Reply(own(552, (5, 3, 4), text)) })
+        }
+        Size::Limit(_) | Size::Unlimited => Ok(Some(size)),
+    }
+}
+
+fn no_utf8(whose: &str) -> Reply {
+    let text = format!("5.6.7 the {whose}'s address is beyond ASCII, which the server does not take (no SMTPUTF8)");
+    own(553, (5, 6, 7), text)
+}
+
+fn unsendable(error: AddressRefused) -> Reply {
+    own(553, (5, 1, 3), format!("5.1.3 {error}"))
+}
+
+/// A refusal of ours in the shape of a reply: it is as final as one.
+pub(crate) fn own(code: u16, (class, subject, detail): (u8, u16, u16), text: String) -> Reply {
+    Reply { code, enhanced: Some(Enhanced { class, subject, detail }), text }
+}
+
+/// What came while no transaction was open: a 421 that nobody asked for, or the end.
+fn idle_news(session: &mut Session) -> Option<Fact> {
+    let seen = match session.stream.pending() {
+        Ok(Pending::Quiet) => return None,
+        Ok(Pending::Bytes) => match session.stream.reply(LEFTOVER, Keep::Text) {
+            Ok(reply) if reply.is_transient() || reply.is_permanent() => Seen::Reply(reply),
+            Ok(reply) => Seen::Garbage(format!("the server said \"{reply}\" without being asked")),
+            Err(seen) => seen,
+        },
+        Err(seen) => seen,
+    };
+    Some(Fact { phase: Phase::Idle, seen })
+}
+
+/// The server wants content that nobody has accepted: an empty message ends that, nobody gets it.
+fn lone_dot(session: &mut Session) {
+    if session.stream.send_lines([".\r\n"].into_iter(), session.timeouts.block).is_ok() {
+        // Whatever it says to that, nobody was to get it.
+        let _ = session.stream.reply(session.timeouts.last.min(LEFTOVER), Keep::Text);
+    }
+}
+
+/// The fact for recipients that none was found for; there are none of these.
+fn nothing_said() -> Fact {
+    Fact { phase: Phase::Mail, seen: Seen::Closed }
+}

@@ -1,0 +1,130 @@
+//! dma.conf and auth.conf -> [`Draft`], as dma(8) explains them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::draft::Draft;
+use super::simple::{Simple, Wire};
+use crate::import::{Given, ImportError};
+
+type Settings = BTreeMap<String, String>;
+
+/// Translates.
+pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
+    let text = given.required(&given.file("dma.conf"))?;
+    let mut settings = settings(&text);
+    let mut draft = Draft::default();
+    let mut simple = Simple {
+        port: settings.remove("PORT").filter(|port| !port.is_empty()),
+        fingerprint: settings.remove("FINGERPRINT"),
+        client_cert: settings.remove("CERTFILE"),
+        ..Simple::default()
+    };
+    match settings.remove("SMARTHOST").filter(|host| !host.is_empty()) {
+        Some(host) => simple.hosts = vec![host],
+        None => draft.left_out("SMARTHOST", "it is not set: dma finds each recipient's mail server itself"),
+    }
+    simple.tls = tls(&mut settings, &mut draft);
+    login(given, settings.remove("AUTHPATH"), &mut simple, &mut draft);
+    names(given, &mut settings, &mut simple, &mut draft);
+    local_mail(given, &mut settings, &mut draft);
+    for name in settings.keys() {
+        let why = match name.as_str() {
+            "DEFER" => "set `delivery` to \"queue\" and run \"postrider flush\" where mail shall wait for you",
+            "FULLBOUNCE" => "a program asks for it itself, with sendmail -R full",
+            "SPOOLDIR" => "the queue is at `spool`",
+            _ => "postrider has nothing like it",
+        };
+        draft.left_out(name.clone(), why);
+    }
+    simple.add(&mut draft);
+    Ok(draft)
+}
+
+fn tls(settings: &mut Settings, draft: &mut Draft) -> Wire {
+    // dma(8) and dma.conf do not agree on its name.
+    let secure = [settings.remove("SECURETRANSFER"), settings.remove("SECURETRANS")].iter().any(Option::is_some);
+    if settings.remove("OPPORTUNISTIC_TLS").is_some() {
+        draft.changed("OPPORTUNISTIC_TLS", "STARTTLS is now required");
+    }
+    if settings.remove("INSECURE").is_some() {
+        draft.changed("INSECURE", "a password goes over TLS only, but for `allow_plaintext`");
+    }
+    // How we always are.
+    settings.remove("SECURE");
+    match (settings.remove("STARTTLS").is_some(), secure) {
+        (true, true) => Wire::Starttls,
+        (false, true) => Wire::Implicit,
+        (_, false) => Wire::Clear,
+    }
+}
+
+/// `user|smarthost:password`.
+fn login(given: &Given<'_>, place: Option<String>, simple: &mut Simple, draft: &mut Draft) {
+    let Some(place) = place else { return };
+    let place = Path::new(&place);
+    let beside = given.file("dma.conf").with_file_name(place.file_name().unwrap_or_default());
+    let Ok(text) = (given.read)(&beside).or_else(|_| (given.read)(place)) else {
+        draft.left_out("AUTHPATH", format!("{} cannot be read; add `username` and `password`", place.display()));
+        return;
+    };
+    let host = simple.hosts.first().cloned().unwrap_or_default();
+    for row in text.lines().filter(|row| !row.trim_start().starts_with('#')) {
+        let Some((user, (at, password))) = row.split_once('|').and_then(|(u, r)| Some((u, r.split_once(':')?))) else {
+            continue;
+        };
+        if at.trim() == host {
+            (simple.user, simple.password) = (Some(user.trim().to_owned()), Some(password.to_owned()));
+        } else {
+            draft.left_out(format!("auth.conf row for {at}"), "it is not the SMARTHOST's");
+        }
+    }
+}
+
+/// MAILNAME and MASQUERADE, which is `user@`, `host` or both.
+fn names(given: &Given<'_>, settings: &mut Settings, simple: &mut Simple, draft: &mut Draft) {
+    let named = settings.remove("MAILNAME").filter(|name| !name.is_empty()).and_then(|name| {
+        let line = |text: String| text.lines().next().map(|line| line.trim().to_owned());
+        if name.starts_with('/') { (given.read)(Path::new(&name)).ok().and_then(line) } else { Some(name) }
+    });
+    if let Some(name) = &named {
+        draft.top.text("hostname", name, "MAILNAME");
+    }
+    let own = named.as_deref().unwrap_or(given.hostname);
+    let Some(written) = settings.remove("MASQUERADE").filter(|written| !written.is_empty()) else { return };
+    let (user, host) = written.split_once('@').unwrap_or(("", &written));
+    match (user, host) {
+        ("", host) if host.eq_ignore_ascii_case(own) => {}
+        ("", host) => draft.sends_as(own, host, &[], "MASQUERADE"),
+        (user, "") => simple.from = Some(format!("{user}@{own}")),
+        (user, host) => simple.from = Some(format!("{user}@{host}")),
+    }
+}
+
+/// Aliases, and the mailboxes that dma writes to itself.
+fn local_mail(given: &Given<'_>, settings: &mut Settings, draft: &mut Draft) {
+    let named = settings.remove("ALIASES");
+    if settings.remove("NULLCLIENT").is_some() {
+        return;
+    }
+    draft.changed(
+        "local mailboxes",
+        "mail to users of this machine is not put into /var/mail; give them an address in aliases",
+    );
+    let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
+    let Ok(text) = (given.read)(Path::new(&aliases)) else { return };
+    if text.lines().any(|line| line.split_once(':').is_some_and(|(name, _)| name.trim() == "*")) {
+        draft.left_out(format!("row * of {aliases}"), "write it as a row \"@HOSTNAME\" of `virtual`");
+    }
+    draft.top.list("aliases", &[aliases], "ALIASES");
+}
+
+/// `NAME value` lines.
+fn settings(text: &str) -> Settings {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let pair = |line: &str| {
+        let (name, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        (name.to_owned(), value.trim().to_owned())
+    };
+    lines.map(pair).collect()
+}

@@ -1,0 +1,204 @@
+//! A configuration in the making: what a translation found, as values, and how it is
+//! written as TOML with its reasons beside it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::config::Secret;
+
+/// What people have to know of a translation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// It will not be as before: the parameter, and what is different.
+    Changed(String, String),
+    /// It is not carried over: the parameter, and why.
+    LeftOut(String, String),
+}
+
+/// A key with its value as TOML, and why it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Line {
+    key: &'static str,
+    value: String,
+    comment: String,
+}
+
+/// The keys of one section.
+#[derive(Debug, Clone, Default)]
+pub struct Section {
+    lines: Vec<Line>,
+}
+
+impl Section {
+    /// A text.
+    pub fn text(&mut self, key: &'static str, value: &str, comment: impl Into<String>) {
+        self.line(key, quoted(value), comment);
+    }
+
+    /// A list of texts.
+    pub fn list(&mut self, key: &'static str, values: &[String], comment: impl Into<String>) {
+        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+        self.values(key, &values, comment);
+    }
+
+    /// A list of values that are TOML already.
+    pub fn values(&mut self, key: &'static str, values: &[String], comment: impl Into<String>) {
+        self.line(key, format!("[{}]", values.join(", ")), comment);
+    }
+
+    /// A value that is TOML already; the first for a key counts.
+    pub fn line(&mut self, key: &'static str, value: String, comment: impl Into<String>) {
+        if self.lines.iter().all(|line| line.key != key) {
+            self.lines.push(Line { key, value, comment: comment.into() });
+        }
+    }
+
+    /// Adds the lines of another section, for keys that this one does not have.
+    pub fn append(&mut self, other: &Self) {
+        for Line { key, value, comment } in &other.lines {
+            self.line(key, value.clone(), comment.as_str());
+        }
+    }
+
+    fn comments(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|line| line.comment.as_str())
+    }
+
+    fn write(&self, out: &mut String) {
+        for Line { key, value, comment } in &self.lines {
+            let _ = match comment.as_str() {
+                "" => writeln!(out, "{key} = {value}"),
+                comment => writeln!(out, "{key} = {value}    # {}", comment.replace(['\n', '\r'], " ")),
+            };
+        }
+    }
+}
+
+/// An account in the making.
+#[derive(Debug, Clone)]
+pub struct DraftAccount {
+    /// The NAME in `[account.NAME]`.
+    pub name: String,
+    /// Its keys but for the password.
+    pub keys: Section,
+    /// Goes into a file of its own.
+    pub secret: Option<Secret>,
+}
+
+/// All that a translation found.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// Above the first section.
+    pub top: Section,
+    /// In order.
+    pub accounts: Vec<DraftAccount>,
+    /// `[queue]`.
+    pub queue: Section,
+    /// For people.
+    pub notes: Vec<Note>,
+}
+
+impl Draft {
+    /// Notes a difference.
+    pub fn changed(&mut self, what: impl Into<String>, how: impl Into<String>) {
+        self.note(Note::Changed(what.into(), how.into()));
+    }
+
+    /// Notes what is not carried over.
+    pub fn left_out(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.note(Note::LeftOut(what.into(), why.into()));
+    }
+
+    /// Addresses of this machine get another domain on their way out, and keep their user; `rows` of single users come
+    /// first. Not `origin`: its domain would count as this machine's own, and mail to others there would go nowhere.
+    pub(crate) fn sends_as(&mut self, own: &str, domain: &str, rows: &[String], comment: &str) {
+        let every = format!("{} = {}", quoted(&format!("@{own}")), quoted(&format!("@{domain}")));
+        let rows: Vec<&str> = rows.iter().map(String::as_str).chain([every.as_str()]).collect();
+        self.top.text("origin", own, "what generic rewrites");
+        self.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), comment);
+    }
+
+    /// Whether a comment or a note speaks of this parameter.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        let sections = [&self.top, &self.queue].into_iter().chain(self.accounts.iter().map(|account| &account.keys));
+        let notes = self.notes.iter().flat_map(|note| match note {
+            Note::Changed(what, how) => [what.as_str(), how],
+            Note::LeftOut(what, why) => [what.as_str(), why],
+        });
+        let mut told = sections.flat_map(Section::comments).chain(notes);
+        told.any(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name))
+    }
+
+    fn note(&mut self, note: Note) {
+        if !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+    }
+
+    /// A name for an account that none has yet, after the relay's host.
+    #[must_use]
+    pub fn account_name(&self, host: &str) -> String {
+        let labels: Vec<&str> = host.split('.').filter(|label| !label.is_empty()).collect();
+        let label = match labels.as_slice() {
+            _ if host.parse::<std::net::IpAddr>().is_ok() => "relay",
+            [.., domain, _] => domain,
+            [only] => only,
+            [] => "relay",
+        };
+        let plain: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+        let plain = if plain.is_empty() || plain.starts_with('-') { "relay".to_owned() } else { plain };
+        let taken: BTreeSet<&str> = self.accounts.iter().map(|account| account.name.as_str()).collect();
+        let numbered = (2..).map(|number| format!("{plain}{number}"));
+        std::iter::once(plain.clone()).chain(numbered).find(|name| !taken.contains(name.as_str())).unwrap_or(plain)
+    }
+
+    /// The config file's text. Passwords are in `secrets/NAME` beside it.
+    #[must_use]
+    pub fn config(&self, from: &str) -> String {
+        let mut out = format!("# Written by \"postrider import\" from {from}. postrider.toml(5) explains every key.\n");
+        for note in &self.notes {
+            let (kind, what, why) = match note {
+                Note::Changed(what, how) => ("Changed", what, how),
+                Note::LeftOut(what, why) => ("Not carried over", what, why),
+            };
+            let _ = writeln!(out, "# {kind}: {}: {}", what.replace(['\n', '\r'], " "), why.replace(['\n', '\r'], " "));
+        }
+        out.push('\n');
+        self.top.write(&mut out);
+        for account in &self.accounts {
+            let _ = writeln!(out, "\n[account.{}]", quoted_key(&account.name));
+            account.keys.write(&mut out);
+            if account.secret.is_some() {
+                let _ = writeln!(out, "password = {{ file = {} }}", quoted(&format!("secrets/{}", account.name)));
+            }
+        }
+        if !self.queue.lines.is_empty() {
+            out.push_str("\n[queue]\n");
+            self.queue.write(&mut out);
+        }
+        out
+    }
+}
+
+/// A TOML basic string.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+fn quoted_key(name: &str) -> String {
+    let bare = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if bare { name.to_owned() } else { quoted(name) }
+}

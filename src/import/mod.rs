@@ -1,0 +1,113 @@
+//! Other programs' configurations -> ours: each file here reads one program's and says in a
+//! [`Draft`] what it means. Pure: files are read through what is handed in, and nothing
+//! is written here.
+
+mod dma;
+pub mod draft;
+mod msmtp;
+mod nullmailer;
+mod postfix;
+mod simple;
+mod ssmtp;
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use self::draft::Draft;
+
+/// A program whose configuration can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// postconf(5).
+    Postfix,
+    /// msmtp(1).
+    Msmtp,
+    /// nullmailer-send(8).
+    Nullmailer,
+    /// ssmtp.conf(5).
+    Ssmtp,
+    /// dma(8).
+    Dma,
+}
+
+impl Program {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postfix => "postfix",
+            Self::Msmtp => "msmtp",
+            Self::Nullmailer => "nullmailer",
+            Self::Ssmtp => "ssmtp",
+            Self::Dma => "dma",
+        }
+    }
+
+    /// Where its configuration usually is: the first of these that exists.
+    #[must_use]
+    pub fn usual_places(self, home: Option<&Path>) -> Vec<PathBuf> {
+        let own = |name: &str| home.map(|home| home.join(name));
+        let system = |name: &str| Some(PathBuf::from(name));
+        let places = match self {
+            Self::Postfix => vec![system("/etc/postfix")],
+            Self::Msmtp => vec![own(".msmtprc"), own(".config/msmtp/config"), system("/etc/msmtprc")],
+            Self::Nullmailer => vec![system("/etc/nullmailer")],
+            Self::Ssmtp => vec![system("/etc/ssmtp")],
+            Self::Dma => vec![system("/etc/dma")],
+        };
+        places.into_iter().flatten().collect()
+    }
+}
+
+/// What a translation may look at.
+pub struct Given<'a> {
+    /// The program's folder, or its file.
+    pub source: &'a Path,
+    /// This machine's full name, for defaults that depend on it.
+    pub hostname: &'a str,
+    /// Reads a text file.
+    pub read: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+/// Why nothing can be translated.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The configuration itself cannot be read.
+    #[error("cannot read {}: {error}; name the place of the configuration with --source", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: io::Error,
+    },
+}
+
+impl Given<'_> {
+    /// A file without which there is nothing to translate.
+    fn required(&self, path: &Path) -> Result<String, ImportError> {
+        (self.read)(path).map_err(|error| ImportError::Unreadable { path: path.to_owned(), error })
+    }
+
+    /// A file of the program's folder, or the source itself where that is a file of this name.
+    fn file(&self, name: &str) -> PathBuf {
+        if self.source.file_name().is_some_and(|file| file == name) {
+            self.source.to_owned()
+        } else {
+            self.source.join(name)
+        }
+    }
+}
+
+/// Translates.
+pub fn translate(program: Program, given: &Given<'_>) -> Result<Draft, ImportError> {
+    match program {
+        Program::Postfix => postfix::translate(given),
+        Program::Msmtp => msmtp::translate(given),
+        Program::Nullmailer => nullmailer::translate(given),
+        Program::Ssmtp => ssmtp::translate(given),
+        Program::Dma => dma::translate(given),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! nullmailer's control files -> [`Draft`], as nullmailer-send(8), nullmailer-inject(1) and
+//! nullmailer-queue(8) explain them.
+
+use std::path::Path;
+
+use super::draft::{Draft, quoted};
+use super::simple::{Simple, Wire, words};
+use crate::import::{Given, ImportError};
+
+/// The first line of a one-line file.
+fn line(given: &Given<'_>, name: &str) -> Option<String> {
+    first_line(&(given.read)(&given.file(name)).ok()?)
+}
+
+fn first_line(text: &str) -> Option<String> {
+    text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned)
+}
+
+/// Translates.
+pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
+    let remotes = given.required(&given.file("remotes"))?;
+    let mut draft = Draft::default();
+    // Debian's nullmailer has /etc/mailname in the place of `me`.
+    let mailname = || (given.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
+    let me = line(given, "me").or_else(mailname);
+    if let Some(name) = line(given, "helohost").or_else(|| me.clone()) {
+        draft.top.text("hostname", &name, "helohost, or me");
+    }
+    let remote = account(&remotes, given, &mut draft);
+    names(given, me.as_deref(), &remote, &mut draft);
+    times(given, &mut draft);
+    for (name, why) in [
+        ("sendtimeout", "steps have limits of their own, `timeout`"),
+        ("idhost", "Message-ID takes `hostname`"),
+        ("defaultdomain", "a domain without a dot stays as it is"),
+        ("doublebounceto", "set `postmaster`"),
+    ] {
+        if line(given, name).is_some() {
+            draft.left_out(name, why);
+        }
+    }
+    remote.add(&mut draft);
+    Ok(draft)
+}
+
+/// defaulthost and adminaddr.
+fn names(given: &Given<'_>, me: Option<&str>, remote: &Simple, draft: &mut Draft) {
+    let own = me.unwrap_or(given.hostname).to_owned();
+    match line(given, "defaulthost").filter(|name| !name.eq_ignore_ascii_case(&own)) {
+        // Mail to a domain of ours goes nowhere, unless the provider has mailboxes there.
+        Some(host) if remote.logs_in_at(&host) => draft.top.text("origin", &host, "defaulthost"),
+        Some(host) => draft.sends_as(&own, &host, &[], "defaulthost"),
+        None => draft.top.text("origin", &own, "me"),
+    }
+    let Some(address) = line(given, "adminaddr") else { return };
+    let first = address.split(',').next().unwrap_or_default().trim().to_owned();
+    let mut domains = vec!["localhost"];
+    domains.extend(me.filter(|me| *me != "localhost"));
+    let rows: Vec<String> =
+        domains.iter().map(|own| format!("{} = {}", quoted(&format!("@{own}")), quoted(&address))).collect();
+    draft.top.line("virtual", format!("[{{ {} }}]", rows.join(", ")), "adminaddr");
+    draft.top.text("postmaster", &first, "adminaddr");
+}
+
+fn times(given: &Given<'_>, draft: &mut Draft) {
+    for (name, key) in [("pausetime", "retry_min"), ("maxpause", "retry_max"), ("queuelifetime", "lifetime")] {
+        match line(given, name).map(|text| text.parse::<u64>()) {
+            None => {}
+            Some(Ok(0)) => draft.left_out(name, "it is 0: \"postrider run --once\" makes one pass over the queue"),
+            Some(Ok(seconds)) => draft.queue.text(key, &format!("{seconds}s"), name),
+            Some(Err(_)) => draft.left_out(name, format!("it is no number of seconds; set `{key}`")),
+        }
+    }
+}
+
+/// All remotes that one account can hold.
+fn account(remotes: &str, given: &Given<'_>, draft: &mut Draft) -> Simple {
+    let mut first: Option<Simple> = None;
+    for remote in remotes.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let Some(simple) = remote_of(remote, given, draft) else { continue };
+        match &mut first {
+            None => first = Some(simple),
+            Some(known) if known.same_login(&simple) => known.hosts.extend(simple.hosts),
+            Some(_) => draft.left_out(
+                format!("remotes line for {}", simple.hosts.join("")),
+                "it has a login, port or TLS of its own: one account's relays share them",
+            ),
+        }
+    }
+    first.unwrap_or_default()
+}
+
+/// One line of remotes: host, protocol, options with or without `--`.
+fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simple> {
+    let mut words = words(remote).into_iter();
+    let host = words.next()?;
+    let mut simple = Simple { hosts: vec![host.clone()], from: line(given, "allmailfrom"), ..Simple::default() };
+    for (number, word) in words.enumerate() {
+        let (name, value) = word.split_once('=').map_or((word.as_str(), ""), |(name, value)| (name, value));
+        let text = || Some(value.to_owned());
+        match name.trim_start_matches("--") {
+            "smtp" if number == 0 => {}
+            "qmqp" if number == 0 => {
+                draft.left_out(format!("remotes line for {host}"), "it speaks QMQP, which postrider does not");
+                return None;
+            }
+            "port" => simple.port = text(),
+            "user" => simple.user = text(),
+            "pass" => simple.password = text(),
+            "source" => simple.source = text(),
+            "tls" | "ssl" if simple.tls == Wire::Clear => simple.tls = Wire::Implicit,
+            "tls" | "ssl" => {}
+            "starttls" => simple.tls = Wire::Starttls,
+            "auth-login" => simple.auth = Some("login"),
+            "x509cafile" => simple.ca = text(),
+            "x509certfile" => simple.client_cert = text(),
+            "x509keyfile" => simple.client_key = text(),
+            "insecure" => {
+                draft.changed(format!("insecure for {host}"), "the certificate must now be valid for the relay");
+            }
+            other => draft.left_out(format!("remotes option {other} for {host}"), "postrider has nothing like it"),
+        }
+    }
+    Some(simple)
+}

@@ -1,0 +1,174 @@
+//! `$name` and its like in the values of main.cf, as postconf(5) describes them: `${name?{set}:{not}}`,
+//! `${{one} == {other} ? {yes} : {no}}`. What a name stands for is asked of the caller.
+
+use std::cmp::Ordering;
+
+/// How often a value may stand for something with a value in it.
+const DEEPEST: usize = 20;
+
+/// The text with every macro replaced; `raw` gives the unexpanded value of a name.
+pub(crate) fn expand(text: &str, raw: &dyn Fn(&str) -> String) -> String {
+    Expansion { raw, depth: 0 }.text(text)
+}
+
+/// The names that a text refers to.
+pub(crate) fn names(text: &str) -> Vec<&str> {
+    let behind = text.match_indices('$').map(|(at, _)| text[at + 1..].trim_start_matches(['{', '(']));
+    behind
+        .map(|rest| rest.split(|c| !is_of_a_name(c)).next().unwrap_or_default())
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+#[derive(Clone, Copy)]
+struct Expansion<'r> {
+    raw: &'r dyn Fn(&str) -> String,
+    depth: usize,
+}
+
+impl Expansion<'_> {
+    fn text(self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('$') {
+            out.push_str(before);
+            let (inner, behind) = match behind.chars().next() {
+                Some('$') => {
+                    out.push('$');
+                    rest = &behind[1..];
+                    continue;
+                }
+                Some('{') => enclosed(behind, '{', '}'),
+                Some('(') => enclosed(behind, '(', ')'),
+                _ => behind.split_at(behind.find(|c| !is_of_a_name(c)).unwrap_or(behind.len())),
+            };
+            if self.depth < DEEPEST {
+                out.push_str(&Self { depth: self.depth + 1, ..self }.inner(inner.trim()));
+            }
+            rest = behind;
+        }
+        out + rest
+    }
+
+    fn value(self, name: &str) -> String {
+        self.text(&(self.raw)(name))
+    }
+
+    /// What stands in the braces.
+    fn inner(self, inner: &str) -> String {
+        if inner.starts_with('{') {
+            return self.comparison(inner).unwrap_or_default();
+        }
+        let (name, behind) = inner.split_at(inner.find(|c| !is_of_a_name(c)).unwrap_or(inner.len()));
+        match behind.trim_start() {
+            "" => self.value(name),
+            behind => self.choice(behind, !self.value(name).is_empty()),
+        }
+    }
+
+    /// `{one} OPERATOR {other} ?...`.
+    fn comparison(self, inner: &str) -> Option<String> {
+        let (one, behind) = enclosed(inner, '{', '}');
+        let (operator, behind) = behind.split_at(behind.find('{')?);
+        let (other, behind) = enclosed(behind, '{', '}');
+        let (one, other) = (self.text(one.trim()), self.text(other.trim()));
+        let order = compared(one.trim(), other.trim());
+        let truth = match operator.trim().trim_end_matches("level") {
+            "==" => order == Ordering::Equal,
+            "!=" => order != Ordering::Equal,
+            "<" => order == Ordering::Less,
+            "<=" => order != Ordering::Greater,
+            ">" => order == Ordering::Greater,
+            ">=" => order != Ordering::Less,
+            _ => return None,
+        };
+        Some(self.choice(behind.trim_start(), truth))
+    }
+
+    /// `?yes`, `:no`, `?{yes}:{no}`.
+    fn choice(self, behind: &str, truth: bool) -> String {
+        let (wanted, rest) = match (behind.strip_prefix('?'), behind.strip_prefix(':')) {
+            (Some(rest), _) => (true, rest.trim_start()),
+            (_, Some(rest)) => (false, rest.trim_start()),
+            _ => return String::new(),
+        };
+        if !rest.starts_with('{') {
+            return if truth == wanted { self.text(rest) } else { String::new() };
+        }
+        let (first, behind) = enclosed(rest, '{', '}');
+        let chosen = if truth == wanted {
+            first
+        } else {
+            let second = behind.trim_start().strip_prefix(':').map_or("", str::trim);
+            if second.starts_with('{') { enclosed(second, '{', '}').0 } else { second }
+        };
+        self.text(chosen.trim())
+    }
+}
+
+/// What stands between a mark at the start and the one that ends it, and what follows.
+fn enclosed(text: &str, open: char, close: char) -> (&str, &str) {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        if c == open {
+            depth += 1;
+        } else if c == close {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return (&text[1..at], &text[at + 1..]);
+            }
+        }
+    }
+    (text.get(1..).unwrap_or_default(), "")
+}
+
+/// Numbers, and levels such as `3.6`, by their size; else as text.
+fn compared(one: &str, other: &str) -> Ordering {
+    let level = |text: &str| text.split('.').map(|part| part.parse::<u64>().ok()).collect::<Option<Vec<_>>>();
+    match (level(one), level(other)) {
+        (Some(one), Some(other)) => one.cmp(&other),
+        _ => one.cmp(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_expanded_as_postconf_expands_them() {
+        let raw = |name: &str| {
+            let value = match name {
+                "domain" => "home.lan",
+                "host" => "box.$domain",
+                "level" => "3.6",
+                "loop" => "x$loop",
+                _ => "",
+            };
+            value.to_owned()
+        };
+        for (text, expected) in [
+            ("$host", "box.home.lan"),
+            ("[mail.${domain}]:587", "[mail.home.lan]:587"),
+            ("$(domain).x $$x", "home.lan.x $x"),
+            ("${domain?set} ${none?set}", "set "),
+            ("${domain:not} ${none:not}", " not"),
+            ("${domain?{a b}:{c}} ${none?{a}:{$domain}}", "a b home.lan"),
+            ("${none:{[x.$domain]}}", "[x.home.lan]"),
+            ("${{$level} >= {3.10} ? {new} : {old}}", "old"),
+            ("${{$level} < {1} ? {yes} : {no}}", "no"),
+            ("${{$level} <level {3.10} ? {yes} : {no}}", "yes"),
+            ("${{$domain} == {home.lan} ?{${none:{deep}}}}", "deep"),
+            ("$", ""),
+            ("${domain", "home.lan"),
+        ] {
+            assert_eq!(expand(text, &raw), expected, "{text}");
+        }
+        assert!(expand("$loop", &raw).len() <= DEEPEST);
+        assert_eq!(names("a $b ${c?d$e} $(f)"), ["b", "c", "e", "f"]);
+    }
+}

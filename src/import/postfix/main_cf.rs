@@ -1,0 +1,178 @@
+//! main.cf as postconf(5) describes it: continuation lines, comments, and the options that master.cf gives the SMTP
+//! client. What parameters mean is for `postfix`, `$name` for `expansion`.
+
+use std::path::{Path, PathBuf};
+
+use super::expansion::{expand, names};
+use crate::import::Given;
+
+/// Postfix's own folder: with another source, tables in it are read from there.
+const USUAL: &str = "/etc/postfix";
+
+/// The parameters that are set.
+pub(crate) struct MainCf<'a> {
+    given: &'a Given<'a>,
+    /// In the file's order; the last of a name counts.
+    set: Vec<(String, String)>,
+}
+
+impl<'a> MainCf<'a> {
+    pub(crate) fn new(given: &'a Given<'a>, text: &str) -> Self {
+        let lines = logical_lines(text);
+        let parted = lines.iter().filter_map(|line| line.split_once('='));
+        let set = parted.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
+        Self { given, set }
+    }
+
+    /// Takes the options of master.cf's `smtp` client, which come before main.cf's parameters.
+    pub(crate) fn take_options(&mut self, master: &str) {
+        for line in logical_lines(master) {
+            let mut words = elements_by_blanks(&line).into_iter();
+            let fields: Vec<String> = words.by_ref().take(8).collect();
+            if fields.first().map(String::as_str) != Some("smtp") || fields.get(1).map(String::as_str) != Some("unix") {
+                continue;
+            }
+            while let Some(word) = words.next() {
+                let Some(option) = word.strip_prefix("-o") else { continue };
+                let option = if option.is_empty() { words.next().unwrap_or_default() } else { option.to_owned() };
+                let option = option.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(&option);
+                if let Some((name, value)) = option.split_once('=') {
+                    self.set.push((name.trim().to_owned(), value.trim().to_owned()));
+                }
+            }
+        }
+    }
+
+    /// The expanded value, if the parameter is set to something.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        Some(self.or_default(name, "")).filter(|value| !value.is_empty())
+    }
+
+    /// The expanded value, also where that is empty; the default where the parameter is not set.
+    pub(crate) fn or_default(&self, name: &str, default: &str) -> String {
+        let raw = |name: &str| self.raw(name).map_or_else(|| self.default_of(name), str::to_owned);
+        expand(self.raw(name).unwrap_or(default), &raw).trim().to_owned()
+    }
+
+    /// `yes`, in any case.
+    pub(crate) fn is_yes(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| value.eq_ignore_ascii_case("yes"))
+    }
+
+    /// Whether main.cf says anything of it, and be it that it is empty.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.raw(name).is_some()
+    }
+
+    /// The elements of a list; those in braces stay whole.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        elements(&self.get(name).unwrap_or_default())
+    }
+
+    /// The names of what is set, in the file's order.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in &self.set {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Whether another parameter refers to this one.
+    pub(crate) fn is_referred_to(&self, name: &str) -> bool {
+        self.set.iter().any(|(_, value)| names(value).contains(&name))
+    }
+
+    /// Reads a file of the machine, or of the source.
+    pub(crate) fn read(&self, path: &Path) -> std::io::Result<String> {
+        (self.given.read)(path)
+    }
+
+    /// Where a path of main.cf is, for this source.
+    pub(crate) fn place(&self, path: &str) -> PathBuf {
+        let folder = self.folder();
+        match Path::new(path).strip_prefix(USUAL) {
+            Ok(below) => folder.join(below),
+            Err(_) => folder.join(path),
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        let source = self.given.source;
+        if source.file_name().is_some_and(|name| name == "main.cf") {
+            source.parent().unwrap_or(source)
+        } else {
+            source
+        }
+    }
+
+    fn raw(&self, name: &str) -> Option<&str> {
+        self.set.iter().rev().find(|(set, _)| set == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Defaults that people refer to.
+    fn default_of(&self, name: &str) -> String {
+        match name {
+            "myhostname" => self.given.hostname.to_owned(),
+            "mydomain" => {
+                let host = self.or_default("myhostname", self.given.hostname);
+                host.split_once('.').map_or_else(|| "localdomain".to_owned(), |(_, domain)| domain.to_owned())
+            }
+            "myorigin" => "$myhostname".to_owned(),
+            "config_directory" => self.folder().display().to_string(),
+            "compatibility_level" => "0".to_owned(),
+            "default_database_type" => "hash".to_owned(),
+            "mydestination" => "$myhostname, localhost.$mydomain, localhost".to_owned(),
+            "smtp_sasl_security_options" => "noplaintext, noanonymous".to_owned(),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Lines with those that continue them; comments and empty lines are skipped, also between these.
+fn logical_lines(text: &str) -> Vec<String> {
+    let mut logical: Vec<String> = Vec::new();
+    for line in text.lines() {
+        if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            continue;
+        }
+        match logical.last_mut() {
+            Some(before) if line.starts_with([' ', '\t']) => {
+                before.push(' ');
+                before.push_str(line.trim());
+            }
+            _ => logical.push(line.trim().to_owned()),
+        }
+    }
+    logical
+}
+
+fn elements_by_blanks(text: &str) -> Vec<String> {
+    divided(text, char::is_whitespace)
+}
+
+/// Divided by commas and white space, outside of braces.
+pub(crate) fn elements(text: &str) -> Vec<String> {
+    divided(text, |c| c == ',' || c.is_whitespace())
+}
+
+fn divided(text: &str, divides: impl Fn(char) -> bool) -> Vec<String> {
+    let (mut found, mut element, mut depth) = (Vec::new(), String::new(), 0_usize);
+    for c in text.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            c if divides(c) && depth == 0 => {
+                found.push(std::mem::take(&mut element));
+                continue;
+            }
+            _ => {}
+        }
+        element.push(c);
+    }
+    found.push(element);
+    found.retain(|element| !element.is_empty());
+    found
+}

@@ -1,0 +1,254 @@
+//! main.cf -> [`Draft`]: names, tables, limits and what is left out. Relays and logins are
+//! in `postfix_accounts`, TLS and mechanisms in `postfix_options`.
+
+pub mod accounts;
+pub mod auth;
+pub mod connection;
+pub mod expansion;
+pub mod main_cf;
+pub mod relays;
+pub mod tables;
+pub mod tls;
+pub mod unsupported;
+
+use std::time::Duration;
+
+use self::main_cf::{MainCf, elements};
+use super::draft::Draft;
+use crate::config::units;
+use crate::import::{Given, ImportError};
+use crate::mail::address::Address;
+
+/// main.cf's table parameters, and our keys.
+const TABLES: [(&str, &str); 6] = [
+    ("smtp_generic_maps", "generic"),
+    ("canonical_maps", "canonical"),
+    ("sender_canonical_maps", "sender_canonical"),
+    ("recipient_canonical_maps", "recipient_canonical"),
+    ("virtual_alias_maps", "virtual"),
+    ("alias_maps", "aliases"),
+];
+
+/// Translates Postfix's main.cf.
+pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
+    let place = given.file("main.cf");
+    let text = given.required(&place)?;
+    let mut main = MainCf::new(given, &text);
+    let master = (given.read)(&place.with_file_name("master.cf"));
+    if let Ok(master) = &master {
+        main.take_options(master);
+    }
+    let mut draft = Draft::default();
+    names(&main, &mut draft);
+    for (name, key) in TABLES {
+        let sources = tables::sources(&main, name, &mut draft);
+        if !sources.is_empty() {
+            draft.top.values(key, &sources, name);
+        }
+        let folder = format!(":{}/", place.with_file_name("").display().to_string().trim_end_matches('/'));
+        if sources.iter().any(|source| source.contains(&folder)) {
+            draft.changed("tables", "they are read where they are, in Postfix's folder: keep them when Postfix goes");
+        }
+    }
+    mailboxes(&main, given.hostname, &mut draft);
+    rewriting(&main, &mut draft);
+    accounts::accounts(&main, &mut draft);
+    limits(&main, &mut draft);
+    destinations(&main, given.hostname, &mut draft);
+    unsupported::rest(&main, &mut draft);
+    if master.is_ok() {
+        draft.left_out("master.cf", "of it only the options of the service smtp were taken");
+    }
+    Ok(draft)
+}
+
+fn names(main: &MainCf<'_>, draft: &mut Draft) {
+    match main.get("myhostname") {
+        Some(name) if is_domain(&name) => draft.top.text("hostname", &name, "myhostname"),
+        Some(name) => draft.left_out(format!("myhostname = {name}"), "it is no domain name; set `hostname`"),
+        None => {}
+    }
+    append_dot(main, draft);
+    if let Some(name) = main.get("smtp_helo_name").filter(|name| Some(name) != main.get("myhostname").as_ref()) {
+        draft.left_out(
+            "smtp_helo_name",
+            format!("EHLO says `hostname`; set it to \"{name}\" if the relay asks for that"),
+        );
+    }
+    match origin(main) {
+        Some(Ok(origin)) if is_domain(&origin) => draft.top.text("origin", &origin, "myorigin"),
+        Some(Ok(origin)) => draft.left_out(format!("myorigin = {origin}"), "it is no domain name; set `origin`"),
+        Some(Err(why)) => draft.left_out("myorigin", format!("{why}; set `origin`")),
+        None => {}
+    }
+}
+
+fn is_domain(name: &str) -> bool {
+    name.is_ascii() && !name.starts_with(['[', '.', '!']) && Address::new("x", name).is_ok()
+}
+
+/// `myorigin`, or what stands in the file that it names.
+fn origin(main: &MainCf<'_>) -> Option<Result<String, String>> {
+    let origin = main.get("myorigin")?;
+    if !origin.starts_with('/') {
+        return Some(Ok(origin));
+    }
+    let text = main.read(&main.place(&origin));
+    let first = text.map(|text| text.lines().next().unwrap_or_default().trim().to_owned());
+    Some(first.map_err(|error| format!("cannot read {origin}: {error}")))
+}
+
+/// Virtual aliases that keep mail on the machine: the first of them.
+fn mailboxes(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
+    const SHOWN: usize = 10;
+    let own = [main.or_default("myhostname", hostname), main.or_default("myorigin", hostname), "localhost".to_owned()];
+    let is_own = |address: &str| {
+        address.rsplit_once('@').is_none_or(|(_, domain)| own.iter().any(|own| own.eq_ignore_ascii_case(domain)))
+    };
+    // What cannot be read was told above.
+    let rows = tables::rows(main, "virtual_alias_maps", &mut Draft::default());
+    let kept = rows.iter().filter(|(key, value)| !is_own(key) && elements(value).iter().any(|address| is_own(address)));
+    for (key, value) in kept.take(SHOWN) {
+        let how = format!(
+            "{value} is a mailbox of Postfix's; postrider keeps none, and returns that mail unless aliases or generic have an \
+             address for it; take the row out to send it to the provider"
+        );
+        draft.changed(format!("virtual_alias_maps row for {key}"), how);
+    }
+}
+
+fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
+    draft.top.text("recipient_delimiter", &main.get("recipient_delimiter").unwrap_or_default(), "recipient_delimiter");
+    for (name, key) in
+        [("masquerade_domains", "masquerade_domains"), ("masquerade_exceptions", "masquerade_exceptions")]
+    {
+        let (values, tables): (Vec<String>, Vec<String>) =
+            main.list(name).into_iter().partition(|value| !value.contains(['/', ':']));
+        for table in tables {
+            draft.left_out(
+                format!("{name} = {table}"),
+                format!("its names are not read from tables; list them in `{key}`"),
+            );
+        }
+        if !values.is_empty() {
+            draft.top.list(key, &values, name);
+        }
+    }
+    if main.is_set("propagate_unmatched_extensions") {
+        let known = ["canonical", "virtual", "alias", "generic"];
+        let (kept, others): (Vec<String>, Vec<String>) =
+            main.list("propagate_unmatched_extensions").into_iter().partition(|name| known.contains(&name.as_str()));
+        draft.top.list("propagate_extensions", &kept, "propagate_unmatched_extensions");
+        for other in others {
+            draft.left_out(format!("propagate_unmatched_extensions = {other}"), "postrider has no such files");
+        }
+    }
+    for (name, usual) in [
+        ("canonical_classes", "envelope_sender envelope_recipient header_sender header_recipient"),
+        ("sender_canonical_classes", "envelope_sender header_sender"),
+        ("recipient_canonical_classes", "envelope_recipient header_recipient"),
+        ("masquerade_classes", "envelope_sender header_sender header_recipient"),
+    ] {
+        let mut classes = main.list(name);
+        let mut usual = elements(usual);
+        classes.sort();
+        usual.sort();
+        if !classes.is_empty() && classes != usual {
+            draft.left_out(name, format!("the classes are always {}", usual.join(", ")));
+        }
+    }
+}
+
+fn limits(main: &MainCf<'_>, draft: &mut Draft) {
+    match main.get("message_size_limit").as_deref().unwrap_or("10240000") {
+        "0" => draft.left_out("message_size_limit", "there is always a limit; the default is 50MB"),
+        text => match text.parse::<u64>() {
+            Ok(octets) => draft.queue.line("max_message_size", octets.to_string(), "message_size_limit"),
+            Err(_) => draft.left_out("message_size_limit", "it is not a number"),
+        },
+    }
+    for (name, key, unit) in [
+        ("minimal_backoff_time", "retry_min", 's'),
+        ("maximal_backoff_time", "retry_max", 's'),
+        ("maximal_queue_lifetime", "lifetime", 'd'),
+        ("delay_warning_time", "warn_after", 'h'),
+    ] {
+        let Some(text) = main.get(name) else { continue };
+        match time(&text, unit) {
+            Ok(time) => draft.queue.text(key, &time, name),
+            Err(why) => draft.left_out(name, why),
+        }
+    }
+    let least = main.get("minimal_backoff_time").and_then(|text| units::duration(&time(&text, 's').ok()?).ok());
+    if !main.is_set("maximal_backoff_time") && least.is_some_and(|least| least > Duration::from_hours(1)) {
+        // Ours is an hour, and must not be shorter than the other.
+        draft.queue.text("retry_max", "4000s", "maximal_backoff_time's default");
+    }
+    if !main.is_set("delay_warning_time") {
+        draft.changed("delay_warning_time", "Postfix tells nobody of a delay; postrider does after `warn_after`");
+    }
+    if main.get("bounce_queue_lifetime").is_some_and(|time| Some(time) != main.get("maximal_queue_lifetime")) {
+        draft.left_out("bounce_queue_lifetime", "bounces live as long as other mail, `lifetime`");
+    }
+}
+
+/// Without a level, and with none set, Postfix completes domains that have no dot.
+fn append_dot(main: &MainCf<'_>, draft: &mut Draft) {
+    let appends = main.or_default("append_dot_mydomain", "${{$compatibility_level} < {1} ? {yes} : {no}}");
+    if appends.eq_ignore_ascii_case("yes") {
+        let domain = main.or_default("mydomain", "$mydomain");
+        draft.changed(
+            "append_dot_mydomain",
+            format!("a domain without a dot stays as it is; Postfix appends .{domain}"),
+        );
+    }
+}
+
+/// A time of main.cf as one of ours; a bare number has the parameter's own unit.
+pub(crate) fn time(text: &str, unit: char) -> Result<String, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text[digits.len()..].chars().next().unwrap_or(unit);
+    match (digits.trim().parse::<u32>(), unit) {
+        (Ok(0), _) => Err("zero turns it off with Postfix; postrider has its default".to_owned()),
+        (Ok(number), 's' | 'm' | 'h' | 'd' | 'w') => Ok(format!("{number}{unit}")),
+        _ => Err(format!("\"{text}\" is not a time")),
+    }
+}
+
+/// The last labels of names that no provider has.
+const FICTITIOUS: [&str; 11] =
+    ["lan", "local", "localdomain", "localhost", "home", "arpa", "internal", "intranet", "private", "test", "invalid"];
+
+/// The machine's own names: those of Postfix, its host's names, and an origin that exists nowhere else.
+fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
+    let own = main.get("myhostname").filter(|name| is_domain(name)).unwrap_or_else(|| hostname.to_owned());
+    let origin = origin(main).and_then(Result::ok).filter(|name| is_domain(name)).unwrap_or_else(|| own.clone());
+    let short = own.split('.').next().unwrap_or_default().to_owned();
+    let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
+    let has = |names: &[String], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
+    let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
+    for other in others {
+        draft.left_out(format!("mydestination = {other}"), "only names are taken; list them in `own_domains`");
+    }
+    let more: Vec<String> =
+        [own.clone(), short, "localhost".to_owned()].into_iter().filter(|name| !has(&names, name)).collect();
+    if !more.is_empty() {
+        let how = format!("{} are own names as well: rows for a bare user answer for them", more.join(", "));
+        draft.changed("mydestination", how);
+        names.extend(more);
+    }
+    let last = origin.rsplit('.').next().unwrap_or_default().to_lowercase();
+    let exists = origin.contains('.') && !FICTITIOUS.contains(&last.as_str());
+    if !has(&names, &origin) && !exists {
+        names.push(origin.clone());
+    }
+    let comment = if has(&names, &origin) {
+        "mydestination".to_owned()
+    } else {
+        format!("mydestination; mail to {origin} goes to the relay, as with Postfix")
+    };
+    draft.top.list("own_domains", &names, comment);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! The tables that main.cf names, `type:name` each: as sources for our own options, or taken apart into rows where
+//! accounts are made of them. What cannot be had is noted by name.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use super::main_cf::{MainCf, elements};
+use crate::config::table::rows_of_text;
+use crate::import::draft::{Draft, quoted};
+
+/// The key of a row that answers whatever is asked; no row is written so.
+pub(crate) const ALL: &str = "";
+
+/// Types of which the text source is read.
+const TEXT: [&str; 6] = ["hash", "btree", "lmdb", "cdb", "dbm", "texthash"];
+
+/// One element of a list of tables.
+enum Table {
+    Text(String, PathBuf),
+    Pattern(String, PathBuf),
+    /// One answer for everything.
+    Static(String),
+    Inline(Vec<(String, String)>),
+}
+
+/// `Err`: why there is no such table here.
+fn table(main: &MainCf<'_>, element: &str) -> Result<Table, String> {
+    let element = element.strip_prefix("proxy:").unwrap_or(element);
+    let usual = || main.or_default("default_database_type", "hash");
+    let (kind, name) = match element.split_once(':').filter(|(kind, _)| !kind.contains('/')) {
+        Some((kind, name)) => (kind.to_owned(), name),
+        None => (usual(), element),
+    };
+    match kind.as_str() {
+        "static" => Ok(Table::Static(unbraced(name).to_owned())),
+        "inline" => Ok(Table::Inline(inline(name)?)),
+        "regexp" | "pcre" => Ok(Table::Pattern(kind, main.place(name))),
+        _ if TEXT.contains(&kind.as_str()) => Ok(Table::Text(kind, main.place(name))),
+        "unionmap" | "pipemap" | "randmap" => Err(format!(
+            "{kind} puts other tables together; list those in the option itself, or one that has their rows"
+        )),
+        _ => Err(format!("tables of type {kind} are not read; write its rows to a text file")),
+    }
+}
+
+fn unbraced(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).map_or(text, str::trim)
+}
+
+/// `{ key=value, { key = a value } }`.
+fn inline(text: &str) -> Result<Vec<(String, String)>, String> {
+    let rows = elements(unbraced(text));
+    let parted = rows.iter().map(|row| {
+        let (key, value) = unbraced(row).split_once('=').ok_or("a row of the inline table has no = in it")?;
+        Ok((key.trim().to_owned(), value.trim().to_owned()))
+    });
+    parted.collect()
+}
+
+fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
+    format!("cannot read {}: {error}; it is read as text, there is no postmap step", path.display())
+}
+
+/// The tables of a parameter as elements of one of our options, in TOML.
+pub(crate) fn sources(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<String> {
+    let mut sources = Vec::new();
+    for element in main.list(name) {
+        match table(main, &element) {
+            Ok(Table::Text(kind, path) | Table::Pattern(kind, path)) => match main.read(&path) {
+                Ok(_) => sources.push(quoted(&format!("{kind}:{}", path.display()))),
+                Err(error) => draft.left_out(format!("{name} = {element}"), unreadable(&path, &error)),
+            },
+            Ok(Table::Static(value)) => sources.push(quoted(&format!("static:{value}"))),
+            Ok(Table::Inline(rows)) => {
+                let rows: Vec<String> =
+                    rows.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
+                sources.push(format!("{{ {} }}", rows.join(", ")));
+            }
+            Err(why) => draft.left_out(format!("{name} = {element}"), why),
+        }
+    }
+    sources
+}
+
+/// The rows of all tables of a parameter, keys in lower case as they are asked for; of one key the first row.
+/// A pattern that means one address, one domain or everything is such a row.
+pub(crate) fn rows(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for element in main.list(name) {
+        match taken_apart(main, name, &element, draft) {
+            Ok(rows) => all.extend(rows),
+            Err(why) => draft.left_out(format!("{name} = {element}"), why),
+        }
+    }
+    // What follows a row for everything is never asked.
+    let end = all.iter().position(|(key, _)| key == ALL).map_or(all.len(), |at| at + 1);
+    all.truncate(end);
+    let mut seen = HashSet::new();
+    all.retain(|(key, _)| seen.insert(key.clone()));
+    all
+}
+
+fn taken_apart(
+    main: &MainCf<'_>,
+    name: &str,
+    element: &str,
+    draft: &mut Draft,
+) -> Result<Vec<(String, String)>, String> {
+    let read = |path: &PathBuf| main.read(path).map_err(|error| unreadable(path, &error));
+    let folded =
+        |rows: Vec<(String, String)>| rows.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
+    Ok(match table(main, element)? {
+        Table::Static(value) => vec![(ALL.to_owned(), value)],
+        Table::Inline(rows) => folded(rows),
+        Table::Text(_, path) => folded(rows_of_text(read(&path)?.as_bytes())),
+        Table::Pattern(_, path) => {
+            let mut rows = Vec::new();
+            let mut is_inside = false;
+            for (pattern, value) in rows_of_text(read(&path)?.as_bytes()) {
+                is_inside = is_inside || pattern == "if";
+                match key_of(&pattern).filter(|_| !is_inside && !value.contains('$')) {
+                    Some(key) => rows.push((key, value)),
+                    None => draft.left_out(
+                        format!("{name} row {pattern}"),
+                        "it is no pattern for one address, one domain or everything; list its senders in an account",
+                    ),
+                }
+            }
+            rows
+        }
+    })
+}
+
+/// The key that a pattern stands for.
+fn key_of(pattern: &str) -> Option<String> {
+    let (body, flags) = pattern.strip_prefix('/')?.rsplit_once('/')?;
+    if !flags.is_empty() {
+        return None;
+    }
+    if ["", ".", ".*", "^", "^.*", "^.*$", ".+", "^.+$"].contains(&body) {
+        return Some(ALL.to_owned());
+    }
+    let body = body.strip_suffix('$')?;
+    let (is_whole, body) = match body.strip_prefix('^') {
+        Some(body) => (true, body),
+        None => (false, body),
+    };
+    let body = if is_whole { body } else { body.strip_prefix(".*").unwrap_or(body) };
+    let (is_whole, body) = match body.strip_prefix(".*@").or_else(|| body.strip_prefix(".+@")) {
+        Some(domain) if is_whole => (false, format!("@{domain}")),
+        _ => (is_whole, body.to_owned()),
+    };
+    let mut key = String::new();
+    let mut rest = body.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => key.push(rest.next().filter(|c| !c.is_ascii_alphanumeric())?),
+            '.' | '*' | '+' | '?' | '[' | ']' | '(' | ')' | '{' | '}' | '|' | '^' | '$' => return None,
+            c => key.push(c),
+        }
+    }
+    let fits = if is_whole { key.find('@').is_some_and(|at| at > 0) } else { key.starts_with('@') };
+    fits.then(|| key.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_pattern_is_a_key() {
+        for (pattern, key) in [
+            ("/^boss@Work\\.example$/", Some("boss@work.example")),
+            ("/@work\\.example$/", Some("@work.example")),
+            ("/^.*@work\\.example$/", Some("@work.example")),
+            ("/./", Some(ALL)),
+            ("/^.+$/", Some(ALL)),
+            ("/office/", None),
+            ("/^boss@work.example$/", None),
+            ("/^(a|b)@work\\.example$/", None),
+            ("/@work\\.example$/i", None),
+            ("/work\\.example$/", None),
+            ("!/x/", None),
+        ] {
+            assert_eq!(key_of(pattern).as_deref(), key, "{pattern}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What nullmailer, ssmtp and dma come down to: relays with one login, and how they become an
+//! account. Each program's files are read in a file of its own.
+
+use super::draft::{Draft, DraftAccount, Section};
+use crate::config::Secret;
+
+/// One login and where it is used.
+#[derive(Debug, Default)]
+pub(crate) struct Simple {
+    pub(crate) hosts: Vec<String>,
+    pub(crate) port: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) tls: Wire,
+    pub(crate) ca: Option<String>,
+    pub(crate) client_cert: Option<String>,
+    pub(crate) client_key: Option<String>,
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) auth: Option<&'static str>,
+}
+
+/// How it spoke to the relay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Wire {
+    #[default]
+    Clear,
+    Starttls,
+    Implicit,
+}
+
+impl Simple {
+    /// Adds the account.
+    pub(crate) fn add(self, draft: &mut Draft) {
+        let Some(first) = self.hosts.first() else {
+            draft.left_out("relay", "no host is named; add an account with `relay`");
+            return;
+        };
+        let name = draft.account_name(first);
+        let usual = if self.tls == Wire::Implicit { "465" } else { "25" };
+        let port = self.port.as_deref().unwrap_or(usual);
+        let relays: Vec<String> = self.hosts.iter().map(|host| format!("[{host}]:{port}")).collect();
+        let mut keys = Section::default();
+        match relays.as_slice() {
+            [only] => keys.text("relay", only, ""),
+            several => keys.list("relay", several, ""),
+        }
+        let login = self.user.is_some() && self.password.is_some();
+        match self.tls {
+            Wire::Implicit => keys.text("tls", "implicit", ""),
+            Wire::Starttls => keys.text("tls", "starttls", ""),
+            Wire::Clear if login => {
+                keys.text("tls", "starttls", "turned on: the password is not sent in the clear");
+                draft.changed(
+                    format!("TLS for account {name}"),
+                    "the password was sent in the clear; TLS is now required",
+                );
+            }
+            Wire::Clear => keys.text("tls", "none", "as before; set \"starttls\" if the relay offers it"),
+        }
+        let texts = [
+            ("tls_ca", &self.ca),
+            ("tls_fingerprint", &self.fingerprint),
+            ("tls_client_cert", &self.client_cert),
+            ("tls_client_key", &self.client_key),
+            ("source_address", &self.source),
+        ];
+        for (key, value) in texts {
+            if let Some(value) = value {
+                keys.text(key, value, "");
+            }
+        }
+        if let (Some(user), true) = (&self.user, login) {
+            keys.text("username", user, "");
+        }
+        if let Some(auth) = self.auth {
+            keys.list("auth", &[auth.to_owned()], "");
+        }
+        if let Some(from) = &self.from {
+            keys.text("from", from, "takes the place of the envelope sender and of From");
+            draft.changed("sender", format!("<{from}> now stands in From as well, not in the envelope alone"));
+        }
+        let secret = self.password.filter(|_| login).map(Secret::new);
+        draft.accounts.push(DraftAccount { name, keys, secret });
+    }
+
+    /// Whether another relay may stand in the same account.
+    pub(crate) fn same_login(&self, other: &Self) -> bool {
+        (&self.port, &self.user, &self.password, self.tls) == (&other.port, &other.user, &other.password, other.tls)
+    }
+
+    /// Whether the login is a mailbox of this domain.
+    pub(crate) fn logs_in_at(&self, domain: &str) -> bool {
+        let user = self.user.as_deref().and_then(|user| user.rsplit_once('@'));
+        user.is_some_and(|(_, at)| at.eq_ignore_ascii_case(domain))
+    }
+}
+
+/// Words with quotes and backslashes, as a shell has them.
+pub(crate) fn words(text: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (c, quote) {
+            ('\\', None | Some('"')) => word.extend(chars.next()),
+            (c, Some(open)) if c == open => quote = None,
+            ('"' | '\'', None) => (quote, begun) = (Some(c), true),
+            (c, None) if c.is_whitespace() => {
+                if begun || !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            (c, _) => word.push(c),
+        }
+    }
+    if begun || !word.is_empty() {
+        words.push(word);
+    }
+    words
+}

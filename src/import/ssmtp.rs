@@ -1,0 +1,88 @@
+//! ssmtp.conf and revaliases -> [`Draft`], as ssmtp.conf(5) and ssmtp(8) explain them.
+
+use std::collections::BTreeMap;
+
+use super::draft::{Draft, quoted};
+use super::simple::{Simple, Wire};
+use crate::import::{Given, ImportError};
+
+/// Translates.
+pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
+    let text = given.required(&given.file("ssmtp.conf"))?;
+    let mut settings = settings(&text);
+    let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
+    let mut draft = Draft::default();
+    let hub = take("mailhub").unwrap_or_else(|| "mail".to_owned());
+    let (host, port) = hub.split_once(':').map_or((hub.as_str(), None), |(host, port)| (host, Some(port)));
+    let mut simple = Simple {
+        hosts: vec![host.to_owned()],
+        port: port.map(str::to_owned),
+        user: take("authuser"),
+        password: take("authpass"),
+        ca: take("tls_ca_file"),
+        client_cert: take("tlscert"),
+        client_key: take("tlskey"),
+        ..Simple::default()
+    };
+    simple.auth = match take("authmethod").map(|method| method.to_lowercase()).as_deref() {
+        Some("cram-md5") => Some("cram-md5"),
+        Some("login") => Some("login"),
+        Some(_) | None => None,
+    };
+    let yes = |value: Option<String>| value.is_some_and(|value| value.eq_ignore_ascii_case("yes"));
+    simple.tls = match (yes(take("usestarttls")), yes(take("usetls"))) {
+        (true, _) => Wire::Starttls,
+        (false, true) => Wire::Implicit,
+        (false, false) => Wire::Clear,
+    };
+    let hostname = take("hostname");
+    if let Some(name) = &hostname {
+        draft.top.text("hostname", name, "hostname");
+    }
+    let rows = revaliases(given, &mut draft);
+    let own = hostname.as_deref().unwrap_or(given.hostname);
+    match take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(own)) {
+        Some(domain) => draft.sends_as(own, &domain, &rows, "rewriteDomain, revaliases"),
+        None if !rows.is_empty() => draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "revaliases"),
+        None => {}
+    }
+    if let Some(root) = take("root") {
+        draft.top.line("aliases", format!("[{{ root = {} }}]", quoted(&root)), "root");
+        draft.top.text("postmaster", &root, "root");
+        draft.changed("root", "mail to root goes there; ssmtp sent that of all system users there");
+    }
+    if !yes(take("fromlineoverride")) {
+        draft.changed("FromLineOverride", "a From field is sent as the program wrote it");
+    }
+    // It concerns ssmtp's own log.
+    let _ = (take("debug"), take("usetlscert"));
+    for name in settings.keys() {
+        draft.left_out(name.clone(), "postrider has nothing like it");
+    }
+    simple.add(&mut draft);
+    Ok(draft)
+}
+
+/// `local:outgoing@address[:mailhub]`, as rows.
+fn revaliases(given: &Given<'_>, draft: &mut Draft) -> Vec<String> {
+    let Ok(text) = (given.read)(&given.file("revaliases")) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut parts = line.splitn(3, ':').map(str::trim);
+        let (Some(user), Some(address), hub) = (parts.next(), parts.next(), parts.next()) else { continue };
+        rows.push(format!("{} = {}", quoted(user), quoted(address)));
+        if let Some(hub) = hub {
+            let why = "add an account with this relay and the address in its `senders`";
+            draft.left_out(format!("revaliases mailhub {hub} for {user}"), why);
+        }
+    }
+    rows
+}
+
+/// `name=value` lines, names in lower case; the first word of the value counts, and lines without `=` do not.
+fn settings(text: &str) -> BTreeMap<String, String> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    let word = |value: &str| value.split_whitespace().next().unwrap_or_default().to_owned();
+    pairs.map(|(name, value)| (name.trim().to_lowercase(), word(value))).collect()
+}

@@ -1,0 +1,132 @@
+//! Set-ups as their manuals show them, and what is made of them: always a config that
+//! reads without a fault.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashMap;
+
+use super::*;
+use crate::config::{Config, TlsMode, read};
+
+/// Translates files; the config that comes of it, read, and the draft.
+pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)]) -> (Config, Draft, String) {
+    let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
+    let read_file = |path: &Path| {
+        files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    };
+    let given = Given { source: Path::new(source), hostname: "box.home.lan", read: &read_file };
+    let draft = translate(program, &given).unwrap();
+    let text = draft.config(source);
+    let config = read::read(Path::new("/x/config.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    (config, draft, text)
+}
+
+pub(crate) fn secrets(draft: &Draft) -> Vec<(&str, &str)> {
+    let with =
+        draft.accounts.iter().filter_map(|account| Some((account.name.as_str(), account.secret.as_ref()?.expose())));
+    with.collect()
+}
+
+#[test]
+fn the_small_programs_move_over() {
+    let (config, draft, _) = translated(
+        Program::Nullmailer,
+        "/etc/nullmailer",
+        &[
+            ("/etc/nullmailer/remotes", "# x\nsmtp.isp.example smtp --port=587 --starttls --user=me --pass='p w'\n"),
+            ("/etc/nullmailer/me", "box.home.lan\n"),
+            ("/etc/nullmailer/adminaddr", "me@isp.example\n"),
+        ],
+    );
+    assert_eq!(config.accounts[0].relays[0].to_string(), "[smtp.isp.example]:587");
+    assert_eq!((secrets(&draft), config.postmaster.as_str()), (vec![("isp", "p w")], "me@isp.example"));
+
+    let (config, draft, _) = translated(
+        Program::Ssmtp,
+        "/etc/ssmtp",
+        &[
+            (
+                "/etc/ssmtp/ssmtp.conf",
+                "root=me@isp.example\nmailhub=smtp.isp.example:587\nrewriteDomain=home.lan\nhostname=box.home.lan\n\
+                 UseSTARTTLS=YES\nAuthUser=me\nAuthPass=pw\nFromLineOverride=YES\n",
+            ),
+            ("/etc/ssmtp/revaliases", "root:me@isp.example:smtp.isp.example:587\n"),
+        ],
+    );
+    assert_eq!((config.origin.as_str(), config.generic.len(), config.rewriting.aliases.len()), ("box.home.lan", 1, 1));
+    assert_eq!(secrets(&draft), [("isp", "pw")]);
+
+    let (config, draft, _) = translated(
+        Program::Dma,
+        "/etc/dma",
+        &[
+            (
+                "/etc/dma/dma.conf",
+                "SMARTHOST smtp.isp.example\nPORT 465\nSECURETRANSFER\nAUTHPATH /etc/dma/auth.conf\nMASQUERADE me@isp.example\n",
+            ),
+            ("/etc/dma/auth.conf", "me|smtp.isp.example:p:w\n"),
+        ],
+    );
+    let account = &config.accounts[0];
+    assert_eq!(
+        (account.tls, account.from.as_ref().map(ToString::to_string).as_deref()),
+        (Some(TlsMode::Implicit), Some("me@isp.example"))
+    );
+    assert_eq!(secrets(&draft), [("isp", "p:w")]);
+}
+
+#[test]
+fn msmtp_moves_over() {
+    let text = "defaults\ntls on\nauth on\ntls_trust_file /etc/ssl/certs/ca-certificates.crt\nlogfile ~/.msmtp.log\n\
+        account freemail\nhost smtp.freemail.example\nfrom joe@freemail.example\nuser joe\npassword \"se cret\"\n\
+        account provider : freemail\nhost mail.provider.example\nport 465\ntls_starttls off\nfrom smith@provider.example\n\
+        user smith\npasswordeval \"pass show x\"\nproxy_host localhost\naccount default : provider\n";
+    let (config, draft, shown) = translated(Program::Msmtp, "/home/me/.msmtprc", &[("/home/me/.msmtprc", text)]);
+    assert_eq!(config.default_account.as_deref(), Some("provider"));
+    let tls: Vec<_> =
+        config.accounts.iter().map(|a| (a.relays[0].to_string(), a.tls.unwrap(), a.senders.clone())).collect();
+    assert_eq!(
+        tls[0],
+        ("[smtp.freemail.example]:25".to_owned(), TlsMode::Starttls, vec!["joe@freemail.example".to_owned()])
+    );
+    assert_eq!(tls[1].0, "[mail.provider.example]:465");
+    assert_eq!(secrets(&draft)[0], ("freemail", "se cret"));
+    assert!(shown.contains("proxy_host of account provider"), "{shown}");
+}
+
+#[test]
+fn what_a_small_program_says_otherwise_is_told_by_name() {
+    let left_out = |draft: &Draft, what: &str| {
+        draft.notes.iter().any(|note| matches!(note, draft::Note::LeftOut(name, _) if name.contains(what)))
+    };
+    let remotes = "a.example qmqp\n::1 smtp ssl port=4650 source=::1\n";
+    let files =
+        [("/n/remotes", remotes), ("/n/pausetime", "0\n"), ("/n/maxpause", "soon\n"), ("/etc/mailname", "m.lan\n")];
+    let (config, draft, text) = translated(Program::Nullmailer, "/n", &files);
+    assert_eq!((config.accounts[0].relays[0].to_string().as_str(), config.origin.as_str()), ("[::1]:4650", "m.lan"));
+    assert!(["a.example", "pausetime", "maxpause"].iter().all(|what| left_out(&draft, what)), "{text}");
+
+    for (masquerade, from) in [
+        ("percolator.example", None),
+        ("@percolator.example", None),
+        ("john@", Some("john@box.home.lan")),
+        ("herb@ert.example", Some("herb@ert.example")),
+    ] {
+        let conf = format!("SMARTHOST a.example\nOPPORTUNISTIC_TLS\nDEFER\nMASQUERADE {masquerade}\nALIASES /al\n");
+        let (config, draft, text) = translated(Program::Dma, "/d", &[("/d/dma.conf", &conf), ("/al", "*: me\n")]);
+        let forced = config.accounts[0].from.as_ref().map(ToString::to_string);
+        assert_eq!(forced.as_deref(), from, "{text}");
+        assert_eq!(text.contains("\"@box.home.lan\" = \"@percolator.example\""), from.is_none(), "{text}");
+        assert!(left_out(&draft, "DEFER") && left_out(&draft, "row *"), "{text}");
+    }
+
+    let account = "account a\nhost a.example\ntls on\nauth gssapi\nuser me\npassword x\nfrom %U-%H@a.example\n\
+        tls_fingerprint 00:11\nsource_ip 1.2.3.4\naccount b : a\nfrom *@b.example\nauth external\nprotocol lmtp\n\
+        account c : a\nfrom *@c.example\nauth xoauth2\nallow_from_override off\n";
+    let (config, draft, text) = translated(Program::Msmtp, "/m", &[("/m", account)]);
+    assert!(["auth gssapi", "from %U-%H", "tls_fingerprint", "account b"].iter().all(|what| left_out(&draft, what)));
+    assert_eq!(config.accounts.len(), 2, "{text}");
+    assert_eq!(
+        (config.accounts[1].senders.join(""), config.accounts[1].auth[0].name()),
+        ("@c.example".to_owned(), "XOAUTH2")
+    );
+}

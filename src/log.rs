@@ -1,0 +1,320 @@
+//! The log: one function per line. This file is the log format (FORMATS.md, "Log"),
+//! Postfix's line set under our tags, so that logwatch and pflogsumm read it.
+//! Lines go to the system's log or to stderr, with a syslog stamp unless stderr is the journal's.
+
+mod syslog;
+
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use jiff::Zoned;
+use rustix::fs::FileType;
+
+use self::syslog::Syslog;
+use crate::mail::outcome::{Outcome, Status};
+
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// Standard error.
+    Stderr,
+    /// The system's log; while there is none, standard error.
+    SyslogOrStderr,
+    /// The system's log; while there is none, nowhere.
+    Syslog,
+    /// Nowhere: a command that tells the same in its own way on a terminal.
+    Nowhere,
+}
+
+static SINK: OnceLock<Sink> = OnceLock::new();
+
+/// Chooses where lines go, once, before the first.
+pub fn choose(sink: Sink) {
+    // A second choice would come from a program that is two commands at once; the first holds.
+    let _ = SINK.set(sink);
+}
+
+/// How much a line wants to be read (syslog(3)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Severity {
+    Info,
+    Warning,
+    Error,
+    Critical,
+}
+
+impl Severity {
+    fn number(self) -> u8 {
+        match self {
+            Self::Info => 6,
+            Self::Warning => 4,
+            Self::Error => 3,
+            Self::Critical => 2,
+        }
+    }
+}
+
+/// Where the seconds between arrival and outcome went, as Postfix's `delays=a/b/c/d`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Delays {
+    /// From arrival until the attempt began.
+    pub queued: Duration,
+    /// From there until a session was at hand.
+    pub waiting: Duration,
+    /// Connecting, TLS, login.
+    pub connecting: Duration,
+    /// MAIL to the final reply.
+    pub sending: Duration,
+}
+
+/// A message was taken over: who submitted it.
+pub fn picked_up(id: impl Display, uid: u32, sender: impl Display) {
+    line("pickup", format_args!("{id}: uid={uid} from=<{sender}>"));
+}
+
+/// Its Message-ID, as the header has it (angle brackets included).
+pub fn message_id(id: impl Display, message_id: &str) {
+    line("cleanup", format_args!("{id}: message-id={message_id}"));
+}
+
+/// It becomes active for the first time in this runner.
+pub fn active(id: impl Display, sender: impl Display, size: u64, recipients: usize) {
+    line("qmgr", format_args!("{id}: from=<{sender}>, size={size}, nrcpt={recipients} (queue active)"));
+}
+
+/// One recipient's outcome in one attempt.
+pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome: &Outcome) {
+    let given = if given == to { String::new() } else { format!(" orig_to=<{given}>,") };
+    let status = match outcome.status {
+        Status::Delivered => "sent",
+        Status::Deferred | Status::Unknown => "deferred",
+        Status::Refused => "bounced",
+    };
+    let code = outcome.code.map(|code| format!("{code} ")).unwrap_or_default();
+    let total = delays.queued + delays.waiting + delays.connecting + delays.sending;
+    line(
+        "smtp",
+        format_args!(
+            "{id}: to=<{to}>,{given} relay={}, delay={}, delays={}/{}/{}/{}, dsn={}, status={status} ({code}{})",
+            outcome.relay,
+            seconds(total),
+            seconds(delays.queued),
+            seconds(delays.waiting),
+            seconds(delays.connecting),
+            seconds(delays.sending),
+            outcome.enhanced,
+            outcome.reply,
+        ),
+    );
+}
+
+/// A report to the sender was stored.
+pub fn returned(id: impl Display, report: impl Display) {
+    line("bounce", format_args!("{id}: sender non-delivery notification: {report}"));
+}
+
+/// The report to its sender waits for a digest.
+pub fn owed(id: impl Display) {
+    line("bounce", format_args!("{id}: more reports than `reports_per_hour`: its sender is told in a digest"));
+}
+
+/// A delay notice to the sender was stored.
+pub fn warned(id: impl Display, report: impl Display) {
+    line("bounce", format_args!("{id}: sender delay notification: {report}"));
+}
+
+/// A report of success to the sender was stored.
+pub fn told_success(id: impl Display, report: impl Display) {
+    line("bounce", format_args!("{id}: sender delivery status notification: {report}"));
+}
+
+/// It has left the queue.
+pub fn removed(id: impl Display) {
+    line("qmgr", format_args!("{id}: removed"));
+}
+
+/// It is set aside in failed/.
+pub fn set_aside(id: impl Display, reason: &str) {
+    warning(format_args!("{id}: moved to failed/: {reason}"));
+}
+
+/// Somebody deleted it.
+pub fn deleted(id: impl Display) {
+    line("postsuper", format_args!("{id}: removed"));
+    line("postsuper", format_args!("Deleted: 1 message"));
+}
+
+/// Somebody brought it back from failed/, or had its recipients looked up again.
+pub fn brought_back(id: impl Display) {
+    line("postsuper", format_args!("{id}: requeued"));
+    line("postsuper", format_args!("Requeued: 1 message"));
+}
+
+/// It was in failed/ for so long that it is removed for good.
+pub fn aged_out(name: impl Display, days: u64) {
+    warning(format_args!("{name}: removed from failed/ after {days} days"));
+}
+
+/// It is held until somebody releases it; because somebody wants so, or for this reason.
+pub fn held(id: impl Display, reason: Option<&str>) {
+    if let Some(reason) = reason {
+        warning(format_args!("{id}: held: {reason}"));
+    }
+    line("postsuper", format_args!("{id}: placed on hold"));
+    line("postsuper", format_args!("Placed on hold: 1 message"));
+}
+
+/// Somebody released it.
+pub fn released(id: impl Display) {
+    line("postsuper", format_args!("{id}: released from hold"));
+    line("postsuper", format_args!("Released from hold: 1 message"));
+}
+
+/// The relay cannot be used now; no message is charged for it.
+pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
+    let again_in = again_in.as_secs();
+    let text = format_args!("warning: account {account}: {relay}: {reason}; next try in {again_in} s");
+    severe(Severity::Warning, "smtp", text);
+}
+
+/// The account needs its owner; nothing bounces meanwhile.
+pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
+    let again_in = again_in.as_secs();
+    let text = format_args!("fatal: account {account}: {relay}: {reason}; mail waits, next try in {again_in} s");
+    severe(Severity::Error, "smtp", text);
+}
+
+/// Once per outage: nothing goes on with this account until its owner does something.
+pub fn account_stuck(account: &str, reason: &str) {
+    severe(Severity::Critical, "smtp", format_args!("fatal: account {account} needs its owner: {reason}"));
+}
+
+/// The account works again.
+pub fn account_well(account: &str) {
+    line("master", format_args!("account {account}: working again"));
+}
+
+/// The runner begins.
+pub fn started(configuration: impl Display, spool: impl Display, waiting: usize) {
+    let version = env!("CARGO_PKG_VERSION");
+    line(
+        "master",
+        format_args!(
+            "daemon started -- version {version}, configuration {configuration}, spool {spool}, {waiting} messages waiting"
+        ),
+    );
+}
+
+/// The runner ends.
+pub fn stopped(why: &str) {
+    line("master", format_args!("stopped: {why}"));
+}
+
+/// The config was read again.
+pub fn reloaded(configuration: impl Display) {
+    line("master", format_args!("reload -- version {}, configuration {configuration}", env!("CARGO_PKG_VERSION")));
+}
+
+/// Nothing goes on until somebody does something.
+pub fn alert(what: impl Display) {
+    severe(Severity::Critical, "qmgr", format_args!("fatal: {what}"));
+}
+
+/// What an alert was about is over.
+pub fn recovered(what: impl Display) {
+    line("master", format_args!("{what}"));
+}
+
+/// Something is wrong that costs no mail but needs a person.
+pub fn warning(what: impl Display) {
+    severe(Severity::Warning, "qmgr", format_args!("warning: {what}"));
+}
+
+fn line(program: &str, text: std::fmt::Arguments<'_>) {
+    severe(Severity::Info, program, text);
+}
+
+fn severe(severity: Severity, program: &str, text: std::fmt::Arguments<'_>) {
+    static SYSLOG: OnceLock<Mutex<Syslog>> = OnceLock::new();
+    let sink = SINK.get().copied().unwrap_or(Sink::Stderr);
+    if sink == Sink::Nowhere {
+        return;
+    }
+    let text = text.to_string();
+    let clean: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let tag = format!("postrider/{program}[{}]", std::process::id());
+    if matches!(sink, Sink::Syslog | Sink::SyslogOrStderr) {
+        let syslog = SYSLOG.get_or_init(|| Mutex::new(Syslog::at(syslog::SOCKET)));
+        if syslog.lock().unwrap_or_else(PoisonError::into_inner).send(&tag, severity, &clean) || sink == Sink::Syslog {
+            return;
+        }
+    }
+    let written = match stamp_host() {
+        None => format!("<{}>{tag}: {clean}\n", severity.number()),
+        Some(host) => format!("{} {host} {tag}: {clean}\n", Zoned::now().strftime("%b %e %H:%M:%S")),
+    };
+    // A log that cannot be written must not stop the mail.
+    let _ = std::io::stderr().write_all(written.as_bytes());
+}
+
+/// Whether nobody sees standard error: it is closed, on a device such as /dev/null that is no terminal, or leads to
+/// the journal, which the system's log reaches better (facility and tag).
+#[must_use]
+pub fn stderr_is_unseen() -> bool {
+    let stderr = std::io::stderr();
+    let Ok(stat) = rustix::fs::fstat(&stderr) else { return true };
+    let is_device = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice;
+    is_device && !rustix::termios::isatty(&stderr) || stderr_is_journal()
+}
+
+/// Whether the journal reads standard error: then the variable names its device and inode (systemd.exec(5)).
+fn stderr_is_journal() -> bool {
+    let Some(stream) = std::env::var_os("JOURNAL_STREAM") else { return false };
+    rustix::fs::fstat(std::io::stderr())
+        .is_ok_and(|stat| stream.to_str() == Some(format!("{}:{}", stat.st_dev, stat.st_ino).as_str()))
+}
+
+/// This host's name for the stamp; none where the journal stamps by itself.
+fn stamp_host() -> Option<&'static str> {
+    static HOST: OnceLock<Option<String>> = OnceLock::new();
+    HOST.get_or_init(|| {
+        if stderr_is_journal() {
+            return None;
+        }
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Some(name.split('.').next().unwrap_or("localhost").to_owned())
+    })
+    .as_deref()
+}
+
+/// Seconds as Postfix writes them: two digits that count below 10, whole ones above 100.
+fn seconds(time: Duration) -> String {
+    let s = time.as_secs_f64();
+    if s >= 100.0 {
+        format!("{s:.0}")
+    } else if s >= 10.0 {
+        trim(&format!("{s:.0}"))
+    } else if s >= 1.0 {
+        trim(&format!("{s:.1}"))
+    } else {
+        trim(&format!("{s:.2}"))
+    }
+}
+
+fn trim(text: &str) -> String {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_read_like_postfixs() {
+        for (millis, text) in [(0, "0"), (60, "0.06"), (1234, "1.2"), (2000, "2"), (45_600, "46"), (123_400, "123")] {
+            assert_eq!(seconds(Duration::from_millis(millis)), text);
+        }
+    }
+}

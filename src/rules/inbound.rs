@@ -1,0 +1,161 @@
+//! What admission does to addresses once they are complete: canonical maps, masquerading,
+//! and for envelope recipients virtual aliases and local ones (canonical(5), virtual(5),
+//! `ADDRESS_REWRITING_README`). Pure: tables are handed in, loaded.
+
+use super::aliases::Expansion;
+use super::map::Map;
+use super::outbound::each_address;
+use crate::config::{ArrivalTables, Config, Propagates, TableFault, TableSet};
+use crate::mail::address::{Address, ReversePath};
+use crate::mail::header::{Field, Header};
+
+/// How often one address may be mapped anew, as with Postfix.
+const MOST_PASSES: usize = 1000;
+
+/// Address fields that name recipients (Postfix's `header_opts`); the others name senders.
+const RECIPIENT_FIELDS: [&str; 7] = ["To", "Cc", "Bcc", "Apparently-To", "Resent-To", "Resent-Cc", "Resent-Reply-To"];
+
+/// The rules of one machine, borrowed for one admission.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Names, delimiter, masquerading.
+    pub config: &'a Config,
+    /// The loaded tables.
+    pub tables: &'a ArrivalTables,
+    /// Reads the file of an `:include:`.
+    pub include: fn(&std::path::Path) -> Result<String, TableFault>,
+}
+
+/// One thing that was done to an address, for explaining.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The option: `canonical`, `virtual`, ...
+    pub by: &'static str,
+    /// The key that matched, or the domain that was hidden.
+    pub key: String,
+    /// What came of it.
+    pub result: String,
+    /// `file:line`, or the option where it has no rows.
+    pub place: String,
+}
+
+/// Where a recipient's mail goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// There.
+    Address(Address),
+    /// Nowhere: the alias names what is not delivered to; why.
+    Refused(Address, String),
+}
+
+/// Whom an address stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Sender,
+    Recipient,
+}
+
+impl Role {
+    fn of(field: &Field) -> Self {
+        if RECIPIENT_FIELDS.iter().any(|name| field.is(name)) { Self::Recipient } else { Self::Sender }
+    }
+}
+
+impl<'a> Arrival<'a> {
+    /// The envelope sender: canonical, then masqueraded. The null sender stays what it is.
+    pub fn sender(&self, sender: &ReversePath) -> Result<(ReversePath, Vec<Step>), TableFault> {
+        let ReversePath::Mailbox(address) = sender else { return Ok((ReversePath::Null, Vec::new())) };
+        let mut steps = Vec::new();
+        let address = self.canonical(address, Role::Sender, &mut steps)?;
+        let address = self.masqueraded(&address, &mut steps).unwrap_or(address);
+        Ok((ReversePath::Mailbox(address), steps))
+    }
+
+    /// An envelope recipient: canonical, then whom virtual and local aliases name in its place.
+    pub fn recipient(&self, recipient: &Address) -> Result<(Vec<Destination>, Vec<Step>), TableFault> {
+        let mut steps = Vec::new();
+        let address = self.canonical(recipient, Role::Recipient, &mut steps)?;
+        Expansion::of(*self, &address, steps)
+    }
+
+    /// The addresses in the header's address fields: canonical, then masqueraded.
+    pub fn header(&self, header: &Header) -> Result<Header, TableFault> {
+        let ArrivalTables { canonical, sender_canonical, recipient_canonical, .. } = self.tables;
+        let nothing = [canonical, sender_canonical, recipient_canonical].iter().all(|tables| tables.is_empty());
+        if nothing && self.config.rewriting.masquerade_domains.is_empty() {
+            return Ok(header.clone());
+        }
+        each_address(header, &self.config.origin, |field, old| {
+            let new = self.canonical(old, Role::of(field), &mut Vec::new())?;
+            let new = self.masqueraded(&new, &mut Vec::new()).unwrap_or(new);
+            Ok((new != *old).then_some(new))
+        })
+    }
+
+    /// A map of these rules.
+    pub(crate) fn map(&self, tables: &'a TableSet, kind: Propagates) -> Map<'a> {
+        Map { config: self.config, tables, kind }
+    }
+
+    fn canonical(&self, address: &Address, role: Role, steps: &mut Vec<Step>) -> Result<Address, TableFault> {
+        let (by, first) = match role {
+            Role::Sender => ("sender_canonical", &self.tables.sender_canonical),
+            Role::Recipient => ("recipient_canonical", &self.tables.recipient_canonical),
+        };
+        let address = self.repeated(by, first, address, steps)?;
+        self.repeated("canonical", &self.tables.canonical, &address, steps)
+    }
+
+    /// Maps until nothing changes any more, as Postfix does with canonical maps.
+    fn repeated(
+        &self,
+        by: &'static str,
+        tables: &'a TableSet,
+        address: &Address,
+        steps: &mut Vec<Step>,
+    ) -> Result<Address, TableFault> {
+        let map = self.map(tables, Propagates::Canonical);
+        let mut address = address.clone();
+        for _ in 0..MOST_PASSES {
+            let Some(new) = map.one(&address)? else { return Ok(address) };
+            let same = new.address.same_mailbox(&address);
+            steps.push(Step { by, key: new.key, result: new.address.to_string(), place: new.place });
+            address = new.address;
+            if same {
+                return Ok(address);
+            }
+        }
+        Err(TableFault(format!("{by} maps <{address}> round in a circle: take one of its rows out")))
+    }
+
+    /// With the parent domain that hides its host; `None`: nothing changes.
+    fn masqueraded(&self, address: &Address, steps: &mut Vec<Step>) -> Option<Address> {
+        let rules = &self.config.rewriting;
+        if rules.masquerade_exceptions.iter().any(|user| user.eq_ignore_ascii_case(address.local())) {
+            return None;
+        }
+        for written in &rules.masquerade_domains {
+            let parent = written.trim_start_matches('!');
+            let hides = (written.len() - parent.len()).is_multiple_of(2);
+            if address.domain().eq_ignore_ascii_case(parent) {
+                return None;
+            }
+            let front =
+                address.domain().len().checked_sub(parent.len()).filter(|at| address.domain().is_char_boundary(*at));
+            let is_below = front.is_some_and(|at| {
+                let (host, domain) = address.domain().split_at(at);
+                host.ends_with('.') && domain.eq_ignore_ascii_case(parent)
+            });
+            if is_below {
+                let new = Address::new(address.local(), parent).ok().filter(|_| hides)?;
+                let by = "masquerade_domains";
+                steps.push(Step { by, key: parent.to_owned(), result: new.to_string(), place: by.to_owned() });
+                return Some(new);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The generic map on envelope addresses and header fields (generic(5),
+//! `ADDRESS_REWRITING_README`), and the completion of bare addresses in a header at
+//! admission. Pure: tables are handed in, loaded.
+
+use super::map::{Map, complete};
+use crate::config::{Config, Propagates, TableFault, TableSet};
+use crate::mail::address::Address;
+use crate::mail::header::{Field, Header};
+use crate::mail::list::{self, Found, Spec};
+
+pub use super::map::Rewritten;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+/// The fields whose addresses are rewritten (POSTFIX.md); compared ignoring case.
+const ADDRESS_FIELDS: [&str; 16] = [
+    "From",
+    "Sender",
+    "Reply-To",
+    "Errors-To",
+    "Return-Receipt-To",
+    "Disposition-Notification-To",
+    "Mail-Followup-To",
+    "To",
+    "Cc",
+    "Bcc",
+    "Apparently-To",
+    "Resent-From",
+    "Resent-Sender",
+    "Resent-Reply-To",
+    "Resent-To",
+    "Resent-Cc",
+];
+
+/// The rules of one machine, borrowed for one attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Generic<'a> {
+    /// Own names, origin, delimiter.
+    pub config: &'a Config,
+    /// The loaded generic tables.
+    pub tables: &'a TableSet,
+}
+
+impl<'a> Generic<'a> {
+    /// What the map makes of an address; `None`: it has no row for it. The null sender is no
+    /// address: it is never rewritten.
+    pub fn address(&self, address: &Address) -> Result<Option<Rewritten>, TableFault> {
+        self.map().one(address)
+    }
+
+    /// Rewrites the addresses in the address fields; fields without a change keep every byte.
+    pub fn header(&self, header: &Header) -> Result<Header, TableFault> {
+        each_address(header, &self.config.origin, |_, old| Ok(self.address(old)?.map(|rewritten| rewritten.address)))
+    }
+
+    fn map(&self) -> Map<'a> {
+        Map { config: self.config, tables: self.tables, kind: Propagates::Generic }
+    }
+}
+
+/// Puts one address in the place of those in From, names and comments kept.
+#[must_use]
+pub fn force_from(header: &Header, from: &Address) -> Header {
+    let forced: Result<Header, std::convert::Infallible> =
+        each_address(header, "localhost", |field, _| Ok(field.is("From").then(|| from.clone())));
+    let Ok(header) = forced;
+    header
+}
+
+/// A header with the addresses that `new` gives for those in the address fields, bare ones
+/// completed with `origin`; fields without a change keep every byte.
+pub(crate) fn each_address<E>(
+    header: &Header,
+    origin: &str,
+    new: impl Fn(&Field, &Address) -> Result<Option<Address>, E>,
+) -> Result<Header, E> {
+    let fields = header.fields.iter().map(|field| {
+        change(field, |found| {
+            let Some(old) = complete(&found.spec, origin) else { return Ok(None) };
+            Ok(new(field, &old)?.filter(|new| !is_same(&found.spec, new)))
+        })
+    });
+    Ok(Header { fields: fields.collect::<Result<_, _>>()? })
+}
+
+/// Completes bare addresses in the address fields with `origin`, and writes those that are not in
+/// standard form (source route, dot behind the domain, needless quotes, `user%domain`) in it.
+/// Everything else keeps every byte.
+#[must_use]
+pub fn qualify(header: &Header, origin: &str) -> Header {
+    let fields = header.fields.iter().map(|field| {
+        let changed: Result<Field, std::convert::Infallible> = change(field, |found| {
+            let is_whole = matches!(found.spec, Spec::Complete(_)) && found.standard;
+            Ok(complete(&found.spec, origin).filter(|_| !is_whole))
+        });
+        let Ok(field) = changed;
+        field
+    });
+    Header { fields: fields.collect() }
+}
+
+/// Whether the address stays as it is. Bare ones do: admission has completed them all but the From that it makes for the
+/// null sender, `MAILER-DAEMON`, which Postfix sends without a domain as well.
+fn is_same(spec: &Spec, new: &Address) -> bool {
+    match spec {
+        Spec::Complete(old) => old == new,
+        Spec::Bare(_) | Spec::Null | Spec::Broken(..) => true,
+    }
+}
+
+/// The field with the addresses that `new` gives in the place of those found.
+fn change<E>(field: &Field, new: impl Fn(&Found) -> Result<Option<Address>, E>) -> Result<Field, E> {
+    if !ADDRESS_FIELDS.iter().any(|name| field.is(name)) {
+        return Ok(field.clone());
+    }
+    let found = list::parse(field.value());
+    let new = found.iter().map(new).collect::<Result<Vec<_>, E>>()?;
+    if new.iter().all(Option::is_none) {
+        return Ok(field.clone());
+    }
+    Ok(field.with_value(&list::replace(field.value(), &found, &new, field.value_column())))
+}

@@ -1,0 +1,123 @@
+//! Telling people about an account in trouble, once per outage: a log line of priority
+//! crit, the `on_stuck` command, one mail to postmaster through another account.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::dsn::postmaster_address;
+use super::settle;
+use crate::log;
+use crate::mail::stamp;
+use crate::runner::context::Settings;
+use crate::spool::account_health::{Sick, Telling, Trouble};
+use crate::spool::writer::Incoming;
+use crate::spool::{Envelope, Kind, MessageId, SpoolError};
+
+/// Tells what is to be told now and was not; marks it in `sick`. The id of a mail that was stored.
+pub fn alarm(
+    settings: &Settings,
+    account: &str,
+    sick: &mut Sick,
+    lasted: Duration,
+    works: impl Fn(&str) -> bool,
+) -> Option<MessageId> {
+    let mut tell = |way: Telling, now: bool| {
+        let first = now && !sick.told.contains(&way);
+        if first {
+            sick.told.push(way);
+        }
+        first
+    };
+    let is_owners = sick.trouble != Trouble::Relay;
+    let log = tell(Telling::Log, is_owners);
+    let command = tell(Telling::Command, lasted >= settings.config.on_stuck_after);
+    let mail = tell(Telling::Mail, is_owners);
+    if log {
+        log::account_stuck(account, &sick.reason);
+    }
+    if command {
+        run(settings, account, sick);
+    }
+    if !mail {
+        return None;
+    }
+    let through = settings.config.accounts.iter().map(|account| account.name.as_str()).find(|name| works(name))?;
+    match write(settings, account, sick, through) {
+        Ok(id) => id,
+        Err(error) => {
+            log::warning(error);
+            None
+        }
+    }
+}
+
+/// Starts `on_stuck`, and a thread that waits for its end.
+fn run(settings: &Settings, account: &str, sick: &Sick) {
+    let [program, arguments @ ..] = settings.config.on_stuck.as_slice() else { return };
+    let started = Command::new(program)
+        .args(arguments)
+        .env("POSTRIDER_ACCOUNT", account)
+        .env("POSTRIDER_RELAY", &sick.relay)
+        .env("POSTRIDER_REASON", &sick.reason)
+        .env("POSTRIDER_SINCE", sick.since.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn();
+    match started {
+        Ok(mut child) => {
+            // Nobody needs its end but the system, which keeps a dead child until it is asked for.
+            let _ = std::thread::Builder::new().name("on_stuck".into()).spawn(move || child.wait());
+        }
+        Err(error) => log::warning(format_args!("cannot start `on_stuck` ({program}): {error}")),
+    }
+}
+
+/// Stores the mail to postmaster.
+fn write(settings: &Settings, account: &str, sick: &Sick, through: &str) -> Result<Option<MessageId>, SpoolError> {
+    let Some(to) = postmaster_address(&settings.config) else { return Ok(None) };
+    let now = Timestamp::now();
+    let id = settle::fresh_id(now);
+    let envelope = Envelope {
+        uid: rustix::process::geteuid().as_raw(),
+        token: format!("alarm-{id}"),
+        account: Some(through.to_owned()),
+        ..Envelope::own(id.clone(), now, Kind::Notice, &to)
+    };
+    let host = &settings.config.hostname;
+    let text = format!(
+        "From: Mail system <MAILER-DAEMON@{host}>\n\
+         To: {to}\n\
+         Subject: {host}: mail account {account} needs you\n\
+         Date: {date}\n\
+         Message-ID: <{id}@{host}>\n\
+         Auto-Submitted: auto-generated\n\
+         MIME-Version: 1.0\n\
+         Content-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: 8bit\n\
+         \n\
+         Mail of this machine that goes through the account {account} is not accepted any more.\n\
+         \n\
+         What was seen: {reason}\n\
+         Relay:         {relay}\n\
+         Since:         {since}\n\
+         \n\
+         Nothing is lost: the mail waits in the queue and is sent once this is mended.\n\
+         The account is in {path}; `postrider flush` tries it at once,\n\
+         `postrider status` says how things stand.\n",
+        date = stamp::date(&now.to_zoned(TimeZone::system())),
+        reason = clean(&sick.reason),
+        relay = clean(&sick.relay),
+        since = sick.since,
+        path = settings.config.path.display(),
+    );
+    let mut incoming = Incoming::begin(&settings.spool, envelope)?;
+    incoming.write(text.replace('\n', "\r\n").as_bytes())?;
+    incoming.commit().map(Some)
+}
+
+fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(900).collect()
+}

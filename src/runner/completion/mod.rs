@@ -1,0 +1,8 @@
+//! What follows an attempt: outcomes recorded, DSNs and digests sent, finished messages
+//! removed, and the alert when an account needs its owner.
+
+pub mod alert;
+pub mod batch_finish;
+pub mod digest;
+pub mod dsn;
+pub mod settle;

@@ -1,0 +1,105 @@
+//! Mail whose sender's account is not for whoever handed it in, found when its caller had
+//! been told already that it is stored: it is held, not returned, and postmaster is told.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::deliver::plan::Plan;
+use crate::log;
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::stamp;
+use crate::rules::route;
+use crate::runner::completion::dsn::postmaster_address;
+use crate::runner::completion::settle::{self, Desk, Settled, Then};
+use crate::spool::journal::Line;
+use crate::spool::writer::Incoming;
+use crate::spool::{Envelope, Kind, MessageId, SpoolError};
+use crate::sys::user::Caller;
+
+/// Who handed it in, where the plan's account is not for them. Reports of ours go through the account of what they are about.
+pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope) -> Option<Caller> {
+    if envelope.kind != Kind::Mail || plan.account.users.is_none() {
+        return None;
+    }
+    Some(Caller::of(envelope.uid)).filter(|caller| !route::may_use(plan.account, caller))
+}
+
+/// Holds the message until somebody decides.
+pub(crate) fn hold(
+    mut desk: Desk<'_>,
+    plan: &Plan<'_>,
+    pending: &[usize],
+    who: &Caller,
+) -> Result<Settled, SpoolError> {
+    let (login, account) = (&who.login, &plan.account.name);
+    let sender = &desk.stored.envelope.sender;
+    let reason = format!(
+        "<{sender}> goes through the account {account}, which is not for {login}; add {login} to `users` in [account.{account}] and run \
+         \"postrider queue release {id}\", or delete it",
+        id = desk.stored.envelope.id
+    );
+    let outcome = Outcome {
+        status: Status::Deferred,
+        code: None,
+        enhanced: Enhanced { class: 4, subject: 7, detail: 1 },
+        reply: reason.clone(),
+        relay: "none".to_owned(),
+        teller: Teller::Us,
+        cure: None,
+    };
+    let outcomes: Vec<_> = pending.iter().map(|index| (*index, outcome.clone())).collect();
+    settle::note(&mut desk, &outcomes)?;
+    desk.journal.append(desk.now, &[Line::Hold])?;
+    log::held(&desk.stored.envelope.id, Some(&reason));
+    let reports = match tell_postmaster(&desk, account, &reason) {
+        Ok(told) => told.into_iter().collect(),
+        Err(error) => {
+            log::warning(error);
+            Vec::new()
+        }
+    };
+    Ok(Settled {
+        id: desk.stored.envelope.id.clone(),
+        delivered: 0,
+        refused: 0,
+        waiting: pending.len(),
+        reason,
+        then: Then::Held,
+        owes: None,
+        reports,
+    })
+}
+
+/// Stores the mail to postmaster; through the same account, which postmaster's own mail may use.
+fn tell_postmaster(desk: &Desk<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
+    let Some(to) = postmaster_address(&desk.settings.config) else { return Ok(None) };
+    let now = Timestamp::now();
+    let id = settle::fresh_id(now);
+    let envelope = Envelope {
+        uid: rustix::process::geteuid().as_raw(),
+        token: format!("held-{id}"),
+        account: Some(account.to_owned()),
+        ..Envelope::own(id.clone(), now, Kind::Notice, &to)
+    };
+    let host = &desk.settings.config.hostname;
+    let text = format!(
+        "From: Mail system <MAILER-DAEMON@{host}>\n\
+         To: {to}\n\
+         Subject: {host}: a message is held\n\
+         Date: {date}\n\
+         Message-ID: <{id}@{host}>\n\
+         Auto-Submitted: auto-generated\n\
+         MIME-Version: 1.0\n\
+         Content-Type: text/plain; charset=utf-8\n\
+         Content-Transfer-Encoding: 8bit\n\
+         \n\
+         The message {held} waits until somebody decides about it.\n\
+         \n\
+         {reason}.\n",
+        date = stamp::date(&now.to_zoned(TimeZone::system())),
+        held = desk.stored.envelope.id,
+    );
+    let mut incoming = Incoming::begin(&desk.settings.spool, envelope)?;
+    incoming.write(text.replace('\n', "\r\n").as_bytes())?;
+    incoming.commit().map(Some)
+}

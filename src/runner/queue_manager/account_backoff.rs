@@ -1,0 +1,202 @@
+//! Accounts in trouble: how long they rest, when they are probed, what mailq is told of
+//! them, when their mail is parked. And what is done once a day: history and failed/
+//! are kept within their bounds.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::event_loop::{Engine, later};
+use super::scheduler::Rest;
+use crate::log;
+use crate::rules::retry;
+use crate::runner::completion::{alert, settle};
+use crate::spool::account_health::{self, Sick, Trouble};
+use crate::spool::{MessageId, history};
+
+const DAY: Duration = Duration::from_hours(24);
+/// How often the clock's reading is kept and the reserve seen to.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// A file's time is the kernel's last tick, which lies so far behind the clock at most.
+const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
+/// How long what could not be returned is kept in failed/.
+const FAILED_KEPT: Duration = Duration::from_hours(90 * 24);
+
+impl Engine {
+    pub(crate) fn well(&mut self, account: &str) {
+        if self.schedule.recover(account) {
+            log::account_well(account);
+        }
+        if self.health.remove(account).is_some() {
+            self.write_health();
+        }
+    }
+
+    /// An account does not work; `begun` is the wall's time at which the attempt that showed it began.
+    pub(crate) fn trouble(&mut self, account: &str, trouble: Trouble, relay: &str, reason: &str, begun: Timestamp) {
+        let now = self.now();
+        // Another session of the account has met the same trouble just before.
+        if self.schedule.resting(account).is_some_and(|rest| rest.until > now && rest.trouble == trouble) {
+            return;
+        }
+        let failures = self.schedule.failures(account).saturating_add(1);
+        let queue = &self.settings.config.queue;
+        let wait = match trouble {
+            Trouble::Relay => retry::relay_wait(failures, queue, settle::chance()),
+            Trouble::Login | Trouble::Setup => retry::account_wait(failures, queue, settle::chance()),
+        };
+        self.schedule.rest(account, Rest { until: later(now, wait), trouble }, failures);
+        match trouble {
+            Trouble::Relay => log::relay_trouble(account, relay, reason, wait),
+            Trouble::Login | Trouble::Setup => log::account_trouble(account, relay, reason, wait),
+        }
+        let wall = Timestamp::now();
+        let known = self.health.get(account).filter(|sick| is_same(sick.trouble, trouble));
+        let (since, told) = known.map_or((wall, Vec::new()), |sick| (sick.since, sick.told.clone()));
+        let sick = Sick {
+            trouble,
+            since,
+            seen: begun,
+            next: later(wall, wait),
+            failures,
+            relay: relay.to_owned(),
+            reason: reason.to_owned(),
+            told,
+        };
+        self.health.insert(account.to_owned(), sick);
+        self.tell_resting(account);
+        self.sound_alarm(account);
+        self.write_health();
+        self.park(account);
+    }
+
+    /// One alarm per outage: who looks after the machine is told once, in each way.
+    fn sound_alarm(&mut self, account: &str) {
+        let Some(sick) = self.health.get_mut(account) else { return };
+        let lasted = self.settings.clock.age(sick.since);
+        let stored = alert::alarm(&self.settings, account, sick, lasted, |other| {
+            other != account && self.schedule.failures(other) == 0
+        });
+        if let Some(id) = stored {
+            self.take_in(id);
+        }
+    }
+
+    /// Mail that its account's owner has left waiting for all its lifetime is set aside, to be brought back.
+    fn park(&mut self, account: &str) {
+        let Some(sick) = self.health.get(account).filter(|sick| sick.trouble != Trouble::Relay) else { return };
+        let (clock, lifetime) = (&self.settings.clock, self.settings.config.queue.lifetime);
+        if clock.age(sick.since) < lifetime {
+            return;
+        }
+        let reason = format!(
+            "account {account} has been in trouble for longer than the message's lifetime: {}; \
+             `postrider queue retry --account {account}` brings it back",
+            sick.reason
+        );
+        let spool = &self.settings.spool;
+        let is_old =
+            |id: &MessageId| spool.open_message(id).is_ok_and(|stored| clock.age(stored.envelope.arrived) >= lifetime);
+        for id in self.schedule.idle_of(account).into_iter().filter(is_old).collect::<Vec<_>>() {
+            match self.settings.spool.set_aside(&id, &reason) {
+                Ok(()) => {
+                    log::set_aside(&id, &reason);
+                    self.schedule.forget(&id);
+                    self.strike_off(&id);
+                }
+                Err(error) => log::warning(error),
+            }
+        }
+    }
+
+    pub(crate) fn write_health(&self) {
+        if let Err(error) = account_health::write(&self.settings.spool, &self.health) {
+            log::warning(error);
+        }
+    }
+
+    /// A runner that was restarted does not hammer a login that the last one found rejected.
+    pub(crate) fn recall_rests(&mut self) {
+        let known = self.health.len();
+        self.health.retain(|account, _| self.settings.config.account(account).is_some());
+        if self.health.len() < known {
+            self.write_health();
+        }
+        let (now, wall) = (self.now(), Timestamp::now());
+        for (account, sick) in self.health.clone() {
+            // The wall clock may have jumped since: nothing rests for longer than it ever would.
+            let longest = self.settings.config.queue.retry_max.mul_f64(1.1).max(retry::LOGIN_PAUSE);
+            let wait = Duration::try_from(sick.next.duration_since(wall)).unwrap_or_default().min(longest);
+            let wait = if self.mended_since(&account, sick.seen) { Duration::ZERO } else { wait };
+            self.schedule.rest(&account, Rest { until: later(now, wait), trouble: sick.trouble }, sick.failures);
+        }
+    }
+
+    pub(crate) fn accounts_in_trouble(&self) -> Vec<String> {
+        self.health.keys().cloned().collect()
+    }
+
+    /// Lets accounts in trouble be probed now, where that does no harm.
+    pub(crate) fn end_rests(&mut self) {
+        for account in self.accounts_in_trouble() {
+            if self.may_probe_now(&account) {
+                self.schedule.end_rest(&account);
+            }
+        }
+    }
+
+    /// Whether a flush may probe the account: always, but for a rejected login that nobody has touched.
+    fn may_probe_now(&self, account: &str) -> bool {
+        let Some(sick) = self.health.get(account) else { return true };
+        sick.trouble != Trouble::Login
+            || self.settings.clock.age(sick.seen) >= retry::LOGIN_PAUSE
+            || self.mended_since(account, sick.seen)
+    }
+
+    /// Whether the config or the account's secret file changed since. A file that is put back, or that a chmod mends, has an old time of
+    /// modification; when that was done is in its other time.
+    pub(crate) fn mended_since(&self, account: &str, since: Timestamp) -> bool {
+        let config = &self.settings.config;
+        let secret = config.account(account).and_then(|account| account.password.as_ref()).and_then(|p| p.file());
+        [Some(config.path.as_path()), secret].into_iter().flatten().any(|path| {
+            let changed = std::fs::metadata(path).ok();
+            let nanoseconds =
+                |file: std::fs::Metadata| i32::try_from(file.ctime_nsec()).map(|ns| (file.ctime(), ns)).ok();
+            let changed = changed.and_then(nanoseconds).and_then(|(s, ns)| Timestamp::new(s, ns).ok());
+            changed.is_some_and(|time| time.saturating_add(FILE_TIME_LAG).is_ok_and(|time| time > since))
+        })
+    }
+
+    /// Once a day, and at the start: history and failed/ keep what they are to keep. Once an hour the clock is kept.
+    pub(crate) fn care_daily(&mut self, now: Timestamp) {
+        let was_ever = self.cared != Timestamp::UNIX_EPOCH;
+        if was_ever && now.duration_since(self.cared) < HOUR {
+            return;
+        }
+        let is_new_day = !was_ever || now.as_second() / 86_400 != self.cared.as_second() / 86_400;
+        self.cared = now;
+        let settings = &self.settings;
+        settings.clock.keep(&settings.spool);
+        settings.safety.keep_reserve();
+        if !is_new_day {
+            return;
+        }
+        let kept = SignedDuration::try_from(settings.config.queue.history).unwrap_or(SignedDuration::MAX);
+        let before = settings.clock.earliest().saturating_sub(kept);
+        // Who has left by his record alone must be gone when that goes.
+        let prune = |before| settings.spool.sync_queue().and_then(|()| history::prune(&settings.spool, before));
+        if let Err(error) = before.map_or(Ok(()), prune) {
+            log::warning(error);
+        }
+        match settings.spool.age_out(FAILED_KEPT, |stamp| settings.clock.age(stamp)) {
+            Ok(gone) => gone.iter().for_each(|name| log::aged_out(name, FAILED_KEPT.as_secs() / DAY.as_secs())),
+            Err(error) => log::warning(error),
+        }
+    }
+}
+
+/// Relay trouble and account trouble are two outages; a rejected login and a missing password are one.
+fn is_same(one: Trouble, other: Trouble) -> bool {
+    (one == Trouble::Relay) == (other == Trouble::Relay)
+}

@@ -1,0 +1,229 @@
+//! How messages come into the runner's schedule: from queue/, from inotify, and anew when
+//! the config has changed. What is no message is set aside with its reason; what cannot
+//! be read now is tried again later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::event_loop::{Engine, later};
+use super::round_robin::Origin;
+use crate::deliver::plan;
+use crate::log;
+use crate::mail::outcome::Status;
+use crate::rules::retry;
+use crate::runner::completion::dsn;
+use crate::runner::context::Settings;
+use crate::spool::journal::{Journal, State};
+use crate::spool::queue::Trail;
+use crate::spool::{Envelope, MessageId, SpoolError};
+
+/// When a message that is taken in is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    /// When its journal says.
+    AsRecorded,
+    /// Now, unless nobody knows what became of its last attempt.
+    Now,
+}
+
+/// Messages that are read at once when the queue is scanned: so many envelopes are in memory together.
+const BATCH: usize = 1000;
+
+impl Engine {
+    /// Reads queue/ and takes in what is not known yet.
+    pub(crate) fn rescan(&mut self) -> Result<(), SpoolError> {
+        self.rescanned = self.now();
+        let mut unknown = self.settings.spool.listing()?;
+        unknown.retain(|(id, _)| !self.schedule.knows(id) && !self.is_held_back(id));
+        for batch in unknown.chunks(BATCH) {
+            let settings = Arc::clone(&self.settings);
+            for (id, read) in read_batch(&settings, batch) {
+                self.place(id, read, Due::AsRecorded);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same; a queue that cannot be listed now is listed later.
+    pub(crate) fn rescan_or_later(&mut self) {
+        if let Err(error) = self.rescan() {
+            log::warning(format_args!("{error}; it is looked at again later"));
+        }
+    }
+
+    /// Whether its submission might come again, should the runner be killed now.
+    fn is_held_back(&self, id: &MessageId) -> bool {
+        self.front.as_ref().is_some_and(|front| front.is_held_back(id))
+    }
+
+    pub(crate) fn take_in(&mut self, id: MessageId) {
+        self.take_in_due(id, Due::AsRecorded);
+    }
+
+    fn take_in_due(&mut self, id: MessageId, due: Due) {
+        if self.schedule.knows(&id) || self.is_held_back(&id) {
+            return;
+        }
+        let read = read(&self.settings, &id, Trail::Journal);
+        self.place(id, read, due);
+    }
+
+    /// Puts a message that was read where it belongs.
+    fn place(&mut self, id: MessageId, read: Read, due: Due) {
+        if let Ok((envelope, _)) = &read {
+            self.settings.spool.count(&id, envelope.uid, envelope.octets());
+            if let Some(front) = &self.front {
+                front.remember(envelope.uid, &envelope.token, &id);
+            }
+        }
+        match read {
+            Ok((_, state)) if state.held && !state.done => {}
+            Ok((envelope, state)) => {
+                self.finish_digest(&envelope);
+                if let Some(owes) = dsn::owes(&self.settings, &envelope, &state) {
+                    self.owe(&id, owes);
+                    if state.waits_for_digest() {
+                        return;
+                    }
+                }
+                let account = account_for(&self.settings, &envelope);
+                let origin = Origin::of(envelope.uid, &envelope.sender.to_string());
+                let due = later(self.now(), self.wait_of(&state, due));
+                self.schedule.add(id, &account, origin, due);
+            }
+            Err(SpoolError::Gone(_)) => {}
+            Err(error) => {
+                let aside = match &error {
+                    SpoolError::Damaged { .. } => set_aside(&self.settings, &id, &error),
+                    _ => Err(error),
+                };
+                if let Err(error) = aside {
+                    log::warning(format_args!("{id}: {error}; it is looked at again later"));
+                    let due = later(self.now(), self.settings.config.queue.retry_min);
+                    self.schedule.add(id, "", Origin::default(), due);
+                }
+            }
+        }
+    }
+
+    /// The journal has the wall's time, which may have jumped since: no wait is longer than one that is ever set.
+    fn wait_of(&self, state: &State, due: Due) -> Duration {
+        let is_unknown = state.outcomes.iter().flatten().any(|outcome| outcome.status == Status::Unknown);
+        let longest = self.settings.config.queue.retry_max.mul_f64(1.1);
+        let longest = if is_unknown { longest.max(retry::AFTER_UNKNOWN) } else { longest };
+        match (due, state.next) {
+            (Due::Now, _) if !is_unknown => Duration::ZERO,
+            (_, None) => Duration::ZERO,
+            (_, Some(next)) => {
+                Duration::try_from(next.duration_since(Timestamp::now())).unwrap_or_default().min(longest)
+            }
+        }
+    }
+
+    pub(crate) fn reload_if_changed(&mut self) {
+        if self.settings.has_changed() {
+            self.reload();
+        }
+        self.settings.refresh();
+    }
+
+    pub(crate) fn reload(&mut self) {
+        match self.settings.reload() {
+            Ok(settings) => {
+                log::reloaded(settings.config.path.display());
+                self.adopt(settings);
+            }
+            Err(error) => {
+                log::warning(format_args!("configuration not read again, the old one stays: {error}"));
+            }
+        }
+    }
+
+    /// New settings: every waiting message is routed anew and due at once; sessions in hand finish with the old ones.
+    fn adopt(&mut self, settings: Settings) {
+        self.settings = Arc::new(settings);
+        if let Some(front) = &self.front {
+            front.adopt(&self.settings);
+        }
+        if let Some(files) = &self.files {
+            files.follow(&self.settings.files());
+        }
+        self.end_rests();
+        self.schedule_anew();
+    }
+
+    /// A file that an account or a table needs was written: what waited for it may go.
+    pub(crate) fn mended(&mut self) {
+        if let Some(nudge) = &self.nudge {
+            // Pickup runs as long as the loop does.
+            let _ = nudge.send(());
+        }
+        let before = Arc::clone(&self.settings);
+        self.reload_if_changed();
+        if Arc::ptr_eq(&before, &self.settings) {
+            self.end_rests();
+            self.schedule_anew();
+        }
+        let settles = self.settings.generic().settles_in();
+        self.tables_settle = settles.map(|wait| later(self.now(), wait));
+    }
+
+    /// What waits for a row of a table that was being written goes as soon as that may be read.
+    pub(crate) fn take_settled_tables(&mut self, now: Timestamp) {
+        if self.tables_settle.take_if(|at| *at <= now).is_some() {
+            self.mended();
+        }
+    }
+
+    fn schedule_anew(&mut self) {
+        for id in self.schedule.idle() {
+            self.schedule.forget(&id);
+            self.take_in_due(id, Due::Now);
+        }
+    }
+}
+
+/// What a message's files say.
+type Read = Result<(Envelope, State), SpoolError>;
+
+fn read(settings: &Settings, id: &MessageId, trail: Trail) -> Read {
+    let mut envelope = settings.spool.open_message(id)?.envelope;
+    let state = match trail {
+        Trail::Journal => Journal::peek(&settings.spool, id, envelope.recipients.len())?,
+        Trail::None => State::new(envelope.recipients.len()),
+    };
+    envelope.join(&state);
+    Ok((envelope, state))
+}
+
+/// Reads these, in their order; many of them on all processors.
+fn read_batch(settings: &Settings, batch: &[(MessageId, Trail)]) -> Vec<(MessageId, Read)> {
+    let one = |(id, trail): &(MessageId, Trail)| (id.clone(), read(settings, id, *trail));
+    let hands = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+    if batch.len() < BATCH || hands == 1 {
+        return batch.iter().map(one).collect();
+    }
+    std::thread::scope(|scope| {
+        let part = |part: &'_ [(MessageId, Trail)]| part.iter().map(one).collect::<Vec<_>>();
+        let parts = batch.chunks(batch.len().div_ceil(hands));
+        let threads: Vec<_> = parts.map(|of| (of, scope.spawn(move || part(of)))).collect();
+        // A thread that panicked has read nothing.
+        threads.into_iter().flat_map(|(of, thread)| thread.join().unwrap_or_else(|_| part(of))).collect()
+    })
+}
+
+/// The account's name, or empty where the config names none (the attempt will say so).
+pub(crate) fn account_for(settings: &Settings, envelope: &Envelope) -> String {
+    let tables = settings.generic();
+    plan::account_name(&settings.config, &tables, envelope).unwrap_or_default().to_owned()
+}
+
+/// Moves what is no whole message to failed/, with the reason.
+pub(crate) fn set_aside(settings: &Settings, id: &MessageId, damage: &SpoolError) -> Result<(), SpoolError> {
+    let reason = damage.to_string();
+    settings.spool.set_aside(id, &reason)?;
+    log::set_aside(id, &reason);
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Who watches the runner: a `flush -v` on this terminal or over the control socket.
+//! Each is told of the steps of sessions while they serve the messages that it asked for.
+
+use std::collections::HashSet;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::deliver::smtp::observer::{Observer, Step};
+use crate::runner::completion::settle::Settled;
+use crate::spool::MessageId;
+
+/// What a watcher is told.
+#[derive(Debug, Clone)]
+pub enum Told {
+    /// One line of a conversation, marked as people read it (`>`, `<`, `-`).
+    Step(String),
+    /// A message was attempted.
+    Result(Settled),
+    /// A message could not be attempted: id, reason.
+    Waiting(String, String),
+    /// So many messages will be attempted.
+    Asked(usize),
+    /// A message was changed as asked: id.
+    Changed(String),
+    /// A message was not changed: id, reason.
+    Unchanged(String, String),
+    /// What is being sent just now: ids.
+    Active(Vec<String>),
+    /// Everything that was asked for has been attempted.
+    Finished,
+}
+
+/// Somebody who watches.
+#[derive(Debug)]
+struct Watcher {
+    /// The messages that are asked for.
+    asked: HashSet<MessageId>,
+    told: Sender<Told>,
+}
+
+/// The list of those who watch.
+#[derive(Debug, Default)]
+pub struct Watchers(Mutex<Vec<Watcher>>);
+
+impl Watchers {
+    /// Adds one who asked for these messages; it leaves by dropping its receiver.
+    pub fn add(&self, asked: HashSet<MessageId>, told: Sender<Told>) {
+        self.list().push(Watcher { asked, told });
+    }
+
+    /// Tells those who asked for this message of a step in its session; who is gone is forgotten.
+    fn tell(&self, id: &MessageId, step: &Step<'_>) {
+        let mut list = self.list();
+        if list.is_empty() {
+            return;
+        }
+        let line = match step {
+            Step::Note(text) => format!("- {text}"),
+            Step::Sent(text) => format!("> {text}"),
+            Step::Received(text) => format!("< {text}"),
+        };
+        list.retain(|watcher| !watcher.asked.contains(id) || watcher.told.send(Told::Step(line.clone())).is_ok());
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The message that a session is at work for.
+#[derive(Debug, Clone, Default)]
+pub struct Serving(Arc<Mutex<Option<MessageId>>>);
+
+impl Serving {
+    /// From now on, this one.
+    pub fn begin(&self, id: &MessageId) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
+    }
+}
+
+/// A session's observer that passes every step on to those who asked for the message that it serves.
+#[derive(Debug)]
+pub struct Relayed {
+    /// Who watches.
+    pub watchers: Arc<Watchers>,
+    /// What it serves.
+    pub serving: Serving,
+}
+
+impl Observer for Relayed {
+    fn step(&mut self, step: Step<'_>) {
+        if let Some(id) = &*self.serving.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.watchers.tell(id, &step);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The queue's clock: it runs on the boot clock, which no one can set and which counts
+//! suspend, so that a wall clock that jumps neither stalls the queue nor makes mail old.
+//! Kept in spool/clock, because background runners come and go within one boot.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+use super::state_file;
+use super::time::BUILT;
+use crate::log;
+use crate::spool::Spool;
+
+const NAME: &str = "clock";
+
+/// One reading, as kept in the spool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Reading {
+    /// Which boot the boot clock belongs to.
+    boot: String,
+    /// Milliseconds of the boot clock.
+    since_boot: u64,
+    /// The queue's time then.
+    queue: Timestamp,
+}
+
+/// The queue's clock.
+#[derive(Debug)]
+pub struct Clock {
+    boot: String,
+    started: Duration,
+    base: Timestamp,
+}
+
+impl Clock {
+    /// Goes on where the spool's clock stood, if that was in this boot; else begins with the wall's
+    /// time, unless that is before what has been already.
+    #[must_use]
+    pub fn start(spool: &Spool) -> Self {
+        let kept: Option<Reading> = state_file::read(spool, NAME);
+        Self::from(kept.as_ref(), boot_id(), since_boot(), Timestamp::now())
+    }
+
+    fn from(kept: Option<&Reading>, boot: String, started: Duration, wall: Timestamp) -> Self {
+        let base = match kept {
+            Some(kept) if kept.boot == boot => {
+                plus(kept.queue, started.saturating_sub(Duration::from_millis(kept.since_boot)))
+            }
+            Some(kept) => wall.max(kept.queue),
+            None => wall,
+        };
+        Self { boot, started, base: base.max(BUILT) }
+    }
+
+    /// The queue's time: never goes back, never jumps.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        plus(self.base, since_boot().saturating_sub(self.started))
+    }
+
+    /// How old something is that the wall clock stamped: by the wall clock or by the queue's, whichever says
+    /// less. A stamp from before this program was built tells nothing, so it has no age.
+    #[must_use]
+    pub fn age(&self, stamp: Timestamp) -> Duration {
+        age(stamp, Timestamp::now(), self.now())
+    }
+
+    /// The earlier of the wall's and the queue's time: what is removed because it is old goes by this.
+    #[must_use]
+    pub fn earliest(&self) -> Timestamp {
+        Timestamp::now().min(self.now())
+    }
+
+    /// Leaves the reading for the next runner; losing it costs a little exactness.
+    pub fn keep(&self, spool: &Spool) {
+        let since_boot = u64::try_from(since_boot().as_millis()).unwrap_or(u64::MAX);
+        let reading = Reading { boot: self.boot.clone(), since_boot, queue: self.now() };
+        if let Err(error) = state_file::write(spool, NAME, &reading) {
+            log::warning(error);
+        }
+    }
+}
+
+fn age(stamp: Timestamp, wall: Timestamp, queue: Timestamp) -> Duration {
+    if stamp < BUILT {
+        return Duration::ZERO;
+    }
+    let ages = [wall, queue].map(|now| Duration::try_from(now.duration_since(stamp)).ok());
+    ages.into_iter().flatten().min().unwrap_or_default()
+}
+
+/// Time since boot, suspend included.
+#[must_use]
+pub fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+fn plus(at: Timestamp, wait: Duration) -> Timestamp {
+    at.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX)).unwrap_or(at)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+    const YEARS: i64 = 50 * 365 * 86_400;
+
+    fn at(hours: i64) -> Timestamp {
+        "2027-05-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hours)
+    }
+
+    fn moved(at: Timestamp, seconds: i64) -> Timestamp {
+        at + SignedDuration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_wall_clock_that_jumps_makes_nothing_old() {
+        for jump in [YEARS, 5 * 3600, 0, -5 * 3600, -YEARS] {
+            let wall = moved(at(3), jump);
+            // Stored before the jump, three hours ago.
+            let expected =
+                if (0..=-jump).contains(&(3 * 3600)) || jump == 0 { 3 * HOUR } else { age(at(0), at(3), at(3)) };
+            assert_eq!(age(at(0), wall, at(3)), expected, "before a jump of {jump} s");
+            // Stored after it, an hour ago.
+            let stamp = moved(at(2), jump);
+            let expected = if stamp < BUILT { Duration::ZERO } else { HOUR };
+            assert_eq!(age(stamp, wall, at(3)), expected, "after a jump of {jump} s");
+        }
+        assert_eq!(age(Timestamp::UNIX_EPOCH, at(0), at(0)), Duration::ZERO, "a stamp of a board without a clock");
+    }
+
+    #[test]
+    fn the_next_runner_of_this_boot_goes_on_and_that_of_another_trusts_the_wall() {
+        let kept = Reading { boot: "a".into(), since_boot: 1000, queue: at(0) };
+        let clock = |boot: &str, wall| Clock::from(Some(&kept), boot.into(), Duration::from_secs(3601), wall);
+        assert_eq!(clock("a", moved(at(0), YEARS)).base, at(1));
+        assert_eq!(clock("b", at(48)).base, at(48));
+        assert_eq!(clock("b", Timestamp::UNIX_EPOCH).base, at(0), "time does not go back");
+        assert_eq!(Clock::from(None, String::new(), Duration::ZERO, Timestamp::UNIX_EPOCH).base, BUILT);
+    }
+}

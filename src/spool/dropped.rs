@@ -1,0 +1,205 @@
+//! Submissions that are no messages yet: drop/ (left by the drop program, owned by whoever
+//! called it) and raw/ (taken by the runner while no config could be read). Each is a frame
+//! in a file UID.REST. drop/ is hostile ground: nothing in it is believed but what the
+//! kernel says of an opened file.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::{fs, io};
+
+use jiff::Timestamp;
+use postrider_drop::durable::{Durable, TEMPORARY};
+use rustix::fs::{CWD, OFlags};
+
+use super::queue::{Spool, is_abandoned, open_regular, unlink};
+use super::usage::Folder as Counted;
+use crate::spool::SpoolError;
+
+/// Names that are tried, one after the other, where the first is taken.
+const TRIES: u32 = 32;
+
+/// Where it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Left by the drop program.
+    Drop,
+    /// Taken by the runner.
+    Raw,
+}
+
+impl Place {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Drop, Self::Raw];
+
+    /// The folder's name.
+    #[must_use]
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Drop => postrider_drop::FOLDER,
+            Self::Raw => "raw",
+        }
+    }
+}
+
+/// A submission that waits.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Whose it is.
+    pub uid: u32,
+    /// Where.
+    pub place: Place,
+    /// Its file's name there.
+    pub name: String,
+    /// When it was left.
+    pub arrived: Timestamp,
+    /// Octets of the frame.
+    pub octets: u64,
+    /// The frame.
+    pub file: File,
+}
+
+/// What lies where a submission should.
+#[derive(Debug)]
+pub enum Found {
+    /// One.
+    Submission(Waiting),
+    /// Something else, and what is wrong with it.
+    Foreign(String),
+    /// Nothing (any more), or a file that is being written.
+    Nothing,
+}
+
+impl Spool {
+    /// Whether anything lies in drop/ or raw/.
+    pub fn has_left(&self) -> Result<bool, SpoolError> {
+        for place in Place::ALL {
+            if !self.waiting_names(place)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The names in a folder of submissions, in order of name. One that is not there is empty.
+    pub fn waiting_names(&self, place: Place) -> Result<Vec<String>, SpoolError> {
+        let dir = self.dir().join(place.folder());
+        let entries = match fs::read_dir(&dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(SpoolError::io("list", &dir))?,
+        };
+        let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
+        let mut names: Vec<String> = names.collect::<io::Result<_>>().map_err(SpoolError::io("list", &dir))?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Opens one: a regular file with one name, of the user whom its name says, or of the runner's in raw/.
+    pub fn open_waiting(&self, place: Place, name: &str) -> Result<Found, SpoolError> {
+        let path = self.waiting_path(place, name);
+        if name.starts_with(TEMPORARY) {
+            if is_abandoned(&path) {
+                unlink(&path)?;
+            }
+            return Ok(Found::Nothing);
+        }
+        let file = match open_regular(CWD, &path, OFlags::RDONLY) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+            Err(error) => return Ok(Found::Foreign(format!("it cannot be opened: {error}"))),
+        };
+        let seen = file.metadata().map_err(SpoolError::io("read", &path))?;
+        let named = uid_in(name);
+        let uid = match (place, named) {
+            (_, None) => return Ok(Found::Foreign("its name is not that of a submission".to_owned())),
+            (Place::Drop, Some(uid)) if seen.uid() != uid => {
+                return Ok(Found::Foreign(format!("it belongs to uid {}, and its name says {uid}", seen.uid())));
+            }
+            (_, Some(uid)) => uid,
+        };
+        if !seen.is_file() || seen.nlink() != 1 {
+            return Ok(Found::Foreign("it is not a file with one name".to_owned()));
+        }
+        let arrived = seen.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
+        Ok(Found::Submission(Waiting { uid, place, name: name.to_owned(), arrived, octets: seen.len(), file }))
+    }
+
+    /// Takes one out, durably: it is a message now.
+    pub fn remove_waiting(&self, place: Place, name: &str) -> Result<(), SpoolError> {
+        unlink(&self.waiting_path(place, name))?;
+        if place == Place::Raw {
+            self.tally().take(Counted::Raw, name);
+        }
+        let (folder, dir) = self.folder(place.folder())?;
+        folder.sync().map_err(SpoolError::io("sync", dir))
+    }
+
+    /// Moves what is no submission to failed/, with the reason.
+    pub fn set_waiting_aside(&self, place: Place, name: &str, reason: &str) -> Result<(), SpoolError> {
+        self.set_file_aside(&self.waiting_path(place, name), name, reason)?;
+        if place == Place::Raw {
+            self.tally().take(Counted::Raw, name);
+        }
+        Ok(())
+    }
+
+    /// Begins a submission of this user's in raw/.
+    pub fn begin_raw(&self) -> Result<Durable, SpoolError> {
+        let (folder, dir) = self.folder(Place::Raw.folder())?;
+        Durable::create(&folder, 0o600).map_err(SpoolError::io("create a file in", dir))
+    }
+
+    /// Makes it stay, under a name that no other has.
+    pub fn keep_raw(&self, mut file: Durable, uid: u32, token: &str) -> Result<(), SpoolError> {
+        let (first, mut number) = (format!("{uid}.{token}"), 0);
+        let mut name = first.clone();
+        loop {
+            match file.keep([&name]) {
+                Ok(()) => break,
+                Err(in_use) if in_use.error.kind() == io::ErrorKind::AlreadyExists && number < TRIES => {
+                    number += 1;
+                    name = format!("{first}-{number}");
+                }
+                Err(failure) => return Err(SpoolError::not_kept(self.waiting_path(Place::Raw, &name), failure)),
+            }
+        }
+        self.count_waiting(Place::Raw, &name);
+        Ok(())
+    }
+
+    fn waiting_path(&self, place: Place, name: &str) -> PathBuf {
+        self.dir().join(place.folder()).join(name)
+    }
+}
+
+/// Whose a submission is, as its name says.
+pub(crate) fn uid_in(name: &str) -> Option<u32> {
+    name.split_once('.').and_then(|(uid, _)| uid.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn one_name_twice_in_raw_is_two_submissions() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        for text in ["one", "two", "three"] {
+            let file = spool.begin_raw().unwrap();
+            file.file().write_all(text.as_bytes()).unwrap();
+            spool.keep_raw(file, 1000, "T").unwrap();
+        }
+        let names = spool.waiting_names(Place::Raw).unwrap();
+        assert_eq!(names, ["1000.T", "1000.T-1", "1000.T-2"]);
+        for (name, text) in names.iter().zip(["one", "two", "three"]) {
+            let Found::Submission(mut waiting) = spool.open_waiting(Place::Raw, name).unwrap() else { unreachable!() };
+            let mut there = String::new();
+            waiting.file.read_to_string(&mut there).unwrap();
+            assert_eq!((waiting.uid, there.as_str()), (1000, text));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! One line of a journal as it stands in the file.
+//!
+//! A line is one JSON object and a line feed: `t` first, then one member named after what
+//! happened, and last the checksum, always as these 16 bytes: `,"c":"xxxxxxxx"}`, the eight
+//! lower-case hexadecimal digits of the CRC-32 (IEEE) of the line without `,"c":"xxxxxxxx"`
+//! and without its line feed. Without them the line is the same JSON object, so that
+//! `sed 's/,"c":"[0-9a-f]*"}$/}/' | crc32` checks one by hand.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::id::MessageId;
+use super::journal::Line;
+use super::message_file::Recipient;
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+
+/// Octets that a line may take.
+pub const MAX_LINE: usize = 128 * 1024;
+/// Octets that a text in a line may take before it is clipped; escaped, two of them still fit.
+const MAX_TEXT: usize = 8 * 1024;
+const CHECKSUM: &str = r#","c":""#;
+const CHECKSUM_LENGTH: usize = CHECKSUM.len() + 8 + r#""}"#.len();
+
+#[derive(Serialize, Deserialize)]
+struct Stamped {
+    #[serde(with = "super::time")]
+    t: Timestamp,
+    #[serde(flatten)]
+    event: Event,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Event {
+    Attempt {
+        number: u32,
+        account: String,
+        relay: String,
+    },
+    Outcome {
+        recipient: usize,
+        status: Status,
+        code: Option<u16>,
+        enhanced: String,
+        reply: String,
+        relay: String,
+        /// The relay tells of success; journals of before this member say nothing, and we tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dsn: Option<True>,
+        /// The row or key that would mend it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cure: Option<String>,
+    },
+    Next(#[serde(with = "super::time")] Timestamp),
+    Hold(True),
+    Release(True),
+    Retry(True),
+    Returned(MessageId),
+    Warned(MessageId),
+    Added(Recipient),
+    Replaced(usize),
+    Owed(u32),
+    Digest(MessageId),
+    Done(True),
+}
+
+/// The value of a member that says all by being there.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "bool", into = "bool")]
+#[derive(Clone)]
+struct True;
+
+impl From<True> for bool {
+    fn from(_: True) -> Self {
+        true
+    }
+}
+
+impl TryFrom<bool> for True {
+    type Error = &'static str;
+
+    fn try_from(value: bool) -> Result<Self, Self::Error> {
+        if value { Ok(Self) } else { Err("expected true") }
+    }
+}
+
+/// The line's bytes, line feed included.
+pub fn encode(at: Timestamp, line: &Line) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec(&Stamped { t: at, event: event(line) })?;
+    let sum = crc32fast::hash(&bytes);
+    bytes.pop();
+    bytes.extend_from_slice(format!("{CHECKSUM}{sum:08x}\"}}\n").as_bytes());
+    Ok(bytes)
+}
+
+/// Why bytes are no line.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoLine {
+    /// Not whole, or altered: the checksum does not match.
+    Torn,
+    /// Whole, but saying what is not known here.
+    Strange(String),
+}
+
+/// Reads a line with its line feed.
+pub fn decode(bytes: &[u8]) -> Result<(Timestamp, Line), NoLine> {
+    let mut body = bare(bytes).ok_or(NoLine::Torn)?;
+    body.push(b'}');
+    let stamped: Stamped = serde_json::from_slice(&body).map_err(|error| NoLine::Strange(error.to_string()))?;
+    Ok((stamped.t, line(stamped.event).map_err(NoLine::Strange)?))
+}
+
+/// The object without its checksum and closing brace, if the checksum matches.
+fn bare(bytes: &[u8]) -> Option<Vec<u8>> {
+    let bytes = bytes.strip_suffix(b"\n")?;
+    let (body, end) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_LENGTH)?)?;
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(body);
+    sum.update(b"}");
+    let expected = format!("{CHECKSUM}{:08x}\"}}", sum.finalize());
+    (end == expected.as_bytes()).then(|| body.to_vec())
+}
+
+fn event(line: &Line) -> Event {
+    match line {
+        Line::Attempt { number, account, relay } => {
+            Event::Attempt { number: *number, account: clipped(account), relay: clipped(relay) }
+        }
+        Line::Outcome { recipient, outcome } => Event::Outcome {
+            recipient: *recipient,
+            status: outcome.status,
+            code: outcome.code,
+            enhanced: outcome.enhanced.to_string(),
+            reply: clipped(&outcome.reply),
+            relay: clipped(&outcome.relay),
+            dsn: match outcome.teller {
+                Teller::Us => None,
+                Teller::Relay => Some(True),
+            },
+            cure: outcome.cure.as_deref().map(clipped),
+        },
+        Line::Next(at) => Event::Next(*at),
+        Line::Hold => Event::Hold(True),
+        Line::Release => Event::Release(True),
+        Line::Retry => Event::Retry(True),
+        Line::Returned(id) => Event::Returned(id.clone()),
+        Line::Warned(id) => Event::Warned(id.clone()),
+        Line::Added(recipient) => Event::Added(recipient.clone()),
+        Line::Replaced(recipient) => Event::Replaced(*recipient),
+        Line::Owed(attempt) => Event::Owed(*attempt),
+        Line::Digest(id) => Event::Digest(id.clone()),
+        Line::Done => Event::Done(True),
+    }
+}
+
+fn line(event: Event) -> Result<Line, String> {
+    Ok(match event {
+        Event::Attempt { number, account, relay } => Line::Attempt { number, account, relay },
+        Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn, cure } => {
+            let enhanced = Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is no enhanced code"))?;
+            let teller = dsn.map_or(Teller::Us, |True| Teller::Relay);
+            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, teller, cure } }
+        }
+        Event::Next(at) => Line::Next(at),
+        Event::Hold(True) => Line::Hold,
+        Event::Release(True) => Line::Release,
+        Event::Retry(True) => Line::Retry,
+        Event::Returned(id) => Line::Returned(id),
+        Event::Warned(id) => Line::Warned(id),
+        Event::Added(recipient) => Line::Added(recipient),
+        Event::Replaced(recipient) => Line::Replaced(recipient),
+        Event::Owed(attempt) => Line::Owed(attempt),
+        Event::Digest(id) => Line::Digest(id),
+        Event::Done(True) => Line::Done,
+    })
+}
+
+fn clipped(text: &str) -> String {
+    text[..text.floor_char_boundary(MAX_TEXT)].to_owned()
+}

@@ -1,0 +1,238 @@
+//! What each user has in the spool: messages and octets in queue/, raw/ and failed/. Kept by
+//! whatever makes, moves and removes files there, so that nobody counts files to know it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+use std::{fs, io};
+
+use super::dropped::{self, Place};
+use super::failed;
+use super::id::MessageId;
+use super::queue::Spool;
+use crate::spool::SpoolError;
+
+/// The folders that are counted. drop/ has limits of its own, which the drop program keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Folder {
+    Queue,
+    Raw,
+    Failed,
+}
+
+/// What one user has there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Messages, or what was to become one.
+    pub messages: u64,
+    /// Octets of their files.
+    pub octets: u64,
+}
+
+/// Of everybody. Names are known by their hashes: a hundred thousand messages take little memory.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    hasher: RandomState,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    files: HashMap<u64, (u32, u64)>,
+    users: HashMap<u32, Load>,
+}
+
+impl Tally {
+    /// There is a file of this user's; one that is known already is counted once.
+    pub(crate) fn add(&self, folder: Folder, name: &str, uid: u32, octets: u64) {
+        let key = self.key(folder, name);
+        self.change(|counted| {
+            counted.take(key);
+            counted.add(key, uid, octets);
+        });
+    }
+
+    /// The same, unless it is known already; whether it was not.
+    pub(crate) fn add_new(&self, folder: Folder, name: &str, uid: u32, octets: u64) -> bool {
+        let key = self.key(folder, name);
+        self.change(|counted| {
+            let is_new = !counted.files.contains_key(&key);
+            if is_new {
+                counted.add(key, uid, octets);
+            }
+            is_new
+        })
+    }
+
+    /// It is gone.
+    pub(crate) fn take(&self, folder: Folder, name: &str) {
+        let key = self.key(folder, name);
+        self.change(|counted| counted.take(key));
+    }
+
+    /// It is elsewhere.
+    pub(crate) fn rename(&self, from: (Folder, &str), to: (Folder, &str)) {
+        let (from, to) = (self.key(from.0, from.1), self.key(to.0, to.1));
+        self.change(|counted| {
+            if let Some((uid, octets)) = counted.take(from) {
+                counted.take(to);
+                counted.add(to, uid, octets);
+            }
+        });
+    }
+
+    fn load(&self, uid: u32) -> Load {
+        self.change(|counted| counted.users.get(&uid).copied().unwrap_or_default())
+    }
+
+    fn key(&self, folder: Folder, name: &str) -> u64 {
+        self.hasher.hash_one((folder, name))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Counted) -> T) -> T {
+        change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Counted {
+    fn add(&mut self, key: u64, uid: u32, octets: u64) {
+        self.files.insert(key, (uid, octets));
+        let load = self.users.entry(uid).or_default();
+        load.messages += 1;
+        load.octets = load.octets.saturating_add(octets);
+    }
+
+    fn take(&mut self, key: u64) -> Option<(u32, u64)> {
+        let (uid, octets) = self.files.remove(&key)?;
+        if let Some(load) = self.users.get_mut(&uid) {
+            load.messages = load.messages.saturating_sub(1);
+            load.octets = load.octets.saturating_sub(octets);
+            if load.messages == 0 {
+                self.users.remove(&uid);
+            }
+        }
+        Some((uid, octets))
+    }
+}
+
+impl Spool {
+    /// What this user has in queue/, raw/ and failed/, as far as it was counted.
+    #[must_use]
+    pub fn load_of(&self, uid: u32) -> Load {
+        self.tally().load(uid)
+    }
+
+    /// Counts a message of queue/ that was read, with its octets on disk.
+    pub fn count(&self, id: &MessageId, uid: u32, octets: u64) {
+        self.tally().add(Folder::Queue, id.as_str(), uid, octets);
+    }
+
+    /// Counts what is in raw/ and failed/ already.
+    pub fn count_rest(&self) -> Result<(), SpoolError> {
+        for name in self.waiting_names(Place::Raw)? {
+            self.count_waiting(Place::Raw, &name);
+        }
+        for name in self.failed()? {
+            self.count_failed(&name);
+        }
+        Ok(())
+    }
+
+    /// A file of raw/ is whose its name says.
+    pub(crate) fn count_waiting(&self, place: Place, name: &str) {
+        let seen = fs::symlink_metadata(self.dir().join(place.folder()).join(name));
+        if let (Place::Raw, Ok(seen), Some(uid)) = (place, seen, dropped::uid_in(name)) {
+            self.tally().add(Folder::Raw, name, uid, seen.len());
+        }
+    }
+
+    /// A file of failed/ is whose its envelope says, its owner's where it has none, or whose its name says where the
+    /// runner had taken it in.
+    pub(crate) fn count_failed(&self, name: &str) {
+        let Ok(seen) = fs::symlink_metadata(self.failed_path(name)) else { return };
+        let is_ours = seen.uid() == rustix::process::geteuid().as_raw();
+        let in_envelope = || failed::id_of(name).and_then(|_| Some(self.open_failed_name(name).ok()?.envelope.uid));
+        let uid = if is_ours { in_envelope().or_else(|| dropped::uid_in(name)) } else { Some(seen.uid()) };
+        if let Some(uid) = uid {
+            self.tally().add(Folder::Failed, name, uid, seen.len());
+        }
+    }
+
+    /// Octets free, and of the whole file system.
+    pub fn space(&self) -> Result<Space, SpoolError> {
+        let seen = fs2::statvfs(self.dir());
+        let seen = seen.map_err(|error: io::Error| SpoolError::io("read the free space of", self.dir())(error))?;
+        Ok(Space { free: seen.available_space(), whole: seen.total_space() })
+    }
+}
+
+/// Of the file system that the spool is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Octets free for this user.
+    pub free: u64,
+    /// Octets of it.
+    pub whole: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::mail::address::ReversePath;
+    use crate::spool::Envelope;
+    use crate::spool::writer::Incoming;
+
+    fn store(spool: &Spool, random: u16, uid: u32) -> MessageId {
+        let id = MessageId::new(1, random);
+        let envelope = Envelope { uid, ..Envelope::mail(id, jiff::Timestamp::now(), ReversePath::Null, Vec::new()) };
+        let mut incoming = Incoming::begin(spool, envelope).unwrap();
+        incoming.write(&[b'x'; 1000]).unwrap();
+        incoming.commit().unwrap()
+    }
+
+    #[test]
+    fn a_message_counts_for_its_user_wherever_it_goes_until_it_is_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        let (first, second) = (store(&spool, 1, 1000), store(&spool, 2, 1000));
+        let hers = store(&spool, 3, 1001);
+        let two = Load { messages: 2, octets: 2 * 2024 };
+        assert_eq!(spool.load_of(1000), two);
+        spool.set_aside(&first, "no reason").unwrap();
+        assert_eq!(spool.load_of(1000), two);
+        // A runner that starts finds the same.
+        let fresh = Spool::open(dir.path()).unwrap();
+        fresh.count_rest().unwrap();
+        fresh.count(&second, 1000, 2024);
+        fresh.count(&second, 1000, 2024);
+        assert_eq!(fresh.load_of(1000), two);
+        spool.bring_back(&first).unwrap();
+        assert_eq!(spool.load_of(1000), two);
+        spool.remove(&first).unwrap();
+        spool.set_aside(&second, "no reason").unwrap();
+        spool.remove_failed(&second).unwrap();
+        assert_eq!(spool.load_of(1000), Load::default());
+        spool.set_aside(&hers, "no reason").unwrap();
+        assert_eq!(spool.load_of(1001).messages, 1);
+        spool.age_out(std::time::Duration::ZERO, |_| std::time::Duration::from_secs(1)).unwrap();
+        assert_eq!(spool.load_of(1001), Load::default());
+    }
+
+    #[test]
+    fn what_was_taken_in_raw_counts_for_whoever_handed_it_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        let file = spool.begin_raw().unwrap();
+        std::io::Write::write_all(&mut file.file(), b"no frame").unwrap();
+        spool.keep_raw(file, 1000, "T").unwrap();
+        let one = Load { messages: 1, octets: 8 };
+        assert_eq!(spool.load_of(1000), one);
+        spool.set_waiting_aside(Place::Raw, "1000.T", "no frame").unwrap();
+        assert_eq!(spool.load_of(1000), one);
+        let fresh = Spool::open(dir.path()).unwrap();
+        fresh.count_rest().unwrap();
+        assert_eq!(fresh.load_of(1000), one);
+    }
+}

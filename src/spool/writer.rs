@@ -1,0 +1,173 @@
+//! Storing a new message: written unnamed, synced, linked into place, directory synced.
+//! The envelope line is reserved first and filled in last, when size and checksum are known.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use postrider_drop::durable::Durable;
+
+use super::id::MessageId;
+use super::message_file::{Body, Envelope};
+use super::queue::Spool;
+use super::usage::Folder;
+use crate::spool::SpoolError;
+
+/// Octets that are gathered for one write.
+const BUFFER: usize = 64 * 1024;
+
+/// A message being written; dropped before `commit`, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Incoming {
+    spool: Spool,
+    envelope: Envelope,
+    file: Durable,
+    /// Octets of the envelope line.
+    pad: usize,
+    sum: crc32fast::Hasher,
+    /// What is not yet in the file; begins with the reserved line as long as nothing is.
+    buffer: Vec<u8>,
+    /// Octets in the file.
+    written: u64,
+    /// Where in the content the id stands.
+    stamps: Vec<u64>,
+}
+
+/// Ids that are tried, one after the other, where the first is taken.
+const TRIES: usize = 32;
+
+impl Incoming {
+    /// Begins with this envelope (its `size`, `crc32` and `body` are filled in at the end).
+    pub fn begin(spool: &Spool, envelope: Envelope) -> Result<Self, SpoolError> {
+        let pad = envelope.pad()?;
+        let file = Durable::create(spool.queue(), 0o600)
+            .map_err(SpoolError::io("create a file in", spool.dir().join("queue")))?;
+        let mut buffer = Vec::with_capacity(BUFFER);
+        buffer.resize(pad, b' ');
+        let envelope = Envelope { size: 0, crc32: 0, body: Body::SevenBit, ..envelope };
+        Ok(Self {
+            spool: spool.clone(),
+            envelope,
+            file,
+            pad,
+            sum: crc32fast::Hasher::new(),
+            buffer,
+            written: 0,
+            stamps: Vec::new(),
+        })
+    }
+
+    /// Appends content (CRLF lines).
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        for piece in bytes.chunks(BUFFER) {
+            if self.buffer.len() >= BUFFER {
+                self.flush()?;
+            }
+            self.buffer.extend_from_slice(piece);
+        }
+        self.envelope.size += bytes.len() as u64;
+        self.sum.update(bytes);
+        if self.envelope.body == Body::SevenBit && !bytes.is_ascii() {
+            self.envelope.body = Body::EightBit;
+        }
+        Ok(())
+    }
+
+    /// Appends content of our making, in which the id may stand: where the id has to be another one, it is there, too.
+    pub fn write_stamped(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        let id = self.envelope.id.as_str().as_bytes();
+        let places = bytes.windows(id.len()).enumerate().filter(|(_, window)| *window == id);
+        self.stamps.extend(places.map(|(at, _)| self.envelope.size + at as u64));
+        self.write(bytes)
+    }
+
+    /// Octets of content written so far.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.envelope.size
+    }
+
+    /// Makes it durable under its id. An id that is taken is an error of its own ([`SpoolError::Exists`]).
+    pub fn commit(mut self) -> Result<MessageId, SpoolError> {
+        self.seal()?;
+        self.keep()
+    }
+
+    /// The same under the next id that is free, unless this very submission is what is there already: the id is as
+    /// good as any other, and [`Incoming::write_stamped`] knows where it stands.
+    pub fn commit_under_free_id(mut self) -> Result<MessageId, SpoolError> {
+        self.seal()?;
+        for _ in 0..TRIES {
+            match self.keep() {
+                Err(SpoolError::Exists(id)) if !self.is_what_is_there() => self.rename(id.next())?,
+                other => return other,
+            }
+        }
+        Err(SpoolError::Exists(self.envelope.id))
+    }
+
+    fn seal(&mut self) -> Result<(), SpoolError> {
+        self.envelope.crc32 = self.sum.clone().finalize();
+        let line = self.envelope.line(self.pad)?;
+        if self.written == 0 {
+            self.buffer[..self.pad].copy_from_slice(&line);
+        } else {
+            self.file.file().write_all_at(&line, 0).map_err(|error| self.failed("write", error))?;
+        }
+        self.flush()
+    }
+
+    fn keep(&mut self) -> Result<MessageId, SpoolError> {
+        let id = self.envelope.id.clone();
+        // Counted before anybody can find it, who may have sent and removed it before this returns.
+        let octets = self.pad as u64 + self.envelope.size;
+        let is_counted = self.spool.tally().add_new(Folder::Queue, id.as_str(), self.envelope.uid, octets);
+        let Err(failure) = self.file.keep([id.as_str()]) else { return Ok(id) };
+        if is_counted {
+            self.spool.tally().take(Folder::Queue, id.as_str());
+        }
+        match failure.error.kind() {
+            io::ErrorKind::AlreadyExists => Err(SpoolError::Exists(id)),
+            _ => Err(SpoolError::not_kept(self.spool.message_path(&id), failure)),
+        }
+    }
+
+    /// Whether the message that has the id is the same submission, stored before a crash.
+    fn is_what_is_there(&self) -> bool {
+        self.spool.open_message(&self.envelope.id).is_ok_and(|there| there.envelope.token == self.envelope.token)
+    }
+
+    /// Gives what is written another id, wherever it stands.
+    fn rename(&mut self, id: MessageId) -> Result<(), SpoolError> {
+        let content = self.pad as u64;
+        for at in &self.stamps {
+            let write = self.file.file().write_all_at(id.as_str().as_bytes(), content + at);
+            write.map_err(|error| self.failed("write", error))?;
+        }
+        let (mut sum, mut piece) = (crc32fast::Hasher::new(), vec![0; BUFFER]);
+        let mut at = content;
+        loop {
+            match self.file.file().read_at(&mut piece, at).map_err(|error| self.failed("read", error))? {
+                0 => break,
+                read => {
+                    sum.update(&piece[..read]);
+                    at += read as u64;
+                }
+            }
+        }
+        (self.envelope.id, self.envelope.crc32) = (id, sum.finalize());
+        let line = self.envelope.line(self.pad)?;
+        self.file.file().write_all_at(&line, 0).map_err(|error| self.failed("write", error))
+    }
+
+    fn flush(&mut self) -> Result<(), SpoolError> {
+        // By position: what is tried again after a failure lands in the same place.
+        self.file.file().write_all_at(&self.buffer, self.written).map_err(|error| self.failed("write", error))?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+
+    fn failed(&self, action: &'static str, error: io::Error) -> SpoolError {
+        SpoolError::io(action, self.spool.message_path(&self.envelope.id))(error)
+    }
+}

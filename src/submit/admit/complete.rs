@@ -1,0 +1,207 @@
+//! What admission makes of a submission, as values: sender and recipients completed,
+//! the header stripped and stamped. No clock, no spool: they are handed in and come
+//! after.
+
+use std::collections::HashSet;
+
+use jiff::Zoned;
+
+use crate::config::{Config, TableFault};
+use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
+use crate::mail::header::Header;
+use crate::mail::list::{self, Spec};
+use crate::mail::stamp;
+use crate::rules::inbound::{Arrival, Destination};
+use crate::rules::outbound;
+use crate::spool::{MessageId, Recipient};
+use crate::submit::frontend::collect::Sender;
+use crate::submit::frontend::recipients::{self, Given};
+use crate::sys::user::Caller;
+
+/// What makes an envelope impossible.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Neither arguments nor header name anybody.
+    #[error("no recipients: name them as arguments, or use -t with a To, Cc or Bcc field")]
+    NoRecipients,
+    /// Nobody among them can be written to.
+    #[error("no usable recipient: '{0}' is not an address")]
+    NoUsableRecipient(String),
+    /// What stands behind -f is no address.
+    #[error("bad sender address '{text}': {reason}")]
+    BadSender {
+        /// As given.
+        text: String,
+        /// Why.
+        reason: AddressError,
+    },
+    /// A table that it needs does not answer: another time.
+    #[error("{0}; the message is not taken until this is mended")]
+    Table(#[from] TableFault),
+}
+
+/// The circumstances of one admission.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// Names, and whether a Received field is wanted.
+    pub config: &'a Config,
+    /// Who submits.
+    pub caller: &'a Caller,
+    /// When.
+    pub now: &'a Zoned,
+    /// The message's name.
+    pub id: &'a MessageId,
+    /// What is done to complete addresses.
+    pub arrival: Arrival<'a>,
+}
+
+impl Occasion<'_> {
+    /// The envelope sender: the first address behind `-f`, else the caller's login; completed and rewritten.
+    pub fn sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
+        Ok(self.arrival.sender(&self.completed_sender(asked)?)?.0)
+    }
+
+    fn completed_sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
+        let (text, spec) = match asked {
+            Sender::Login | Sender::FromField => (self.caller.login.clone(), Spec::Bare(self.caller.login.clone())),
+            Sender::Given(text) => (
+                String::from_utf8_lossy(text).into_owned(),
+                list::parse(text).into_iter().next().map_or(Spec::Null, |found| recipients::plain(found.spec)),
+            ),
+        };
+        let bad = |reason| EnvelopeError::BadSender { text: text.clone(), reason };
+        match spec {
+            Spec::Complete(address) => Ok(ReversePath::Mailbox(address)),
+            Spec::Bare(local) => Address::new(&local, &self.config.origin).map(ReversePath::Mailbox).map_err(bad),
+            Spec::Null => Ok(ReversePath::Null),
+            Spec::Broken(_, reason) => Err(bad(reason)),
+        }
+    }
+
+    /// The envelope recipients: completed and rewritten; what is the same both as given and rewritten
+    /// stands once, as first spelt. One that is no address is kept (it bounces) beside others that are.
+    pub fn recipients(&self, given: &[Given]) -> Result<Vec<Recipient>, EnvelopeError> {
+        let first = given.first().ok_or(EnvelopeError::NoRecipients)?;
+        let mut seen = HashSet::new();
+        let mut recipients = Vec::new();
+        for one in given {
+            for recipient in rewritten(&self.arrival, one)? {
+                if seen.insert((one.text.to_lowercase(), recipient.address.to_string().to_lowercase())) {
+                    recipients.push(recipient);
+                }
+            }
+        }
+        if recipients.iter().any(|recipient| matches!(recipient.address, Mailbox::Valid(_))) {
+            Ok(recipients)
+        } else {
+            Err(EnvelopeError::NoUsableRecipient(first.text.clone()))
+        }
+    }
+
+    /// The header as stored, in CRLF lines: addresses completed and rewritten; Bcc and the like dropped; Received
+    /// on top; Message-Id, Date and From, or their Resent- forms, at the end where missing.
+    pub fn header(
+        &self,
+        header: &Header,
+        full_name: Option<&[u8]>,
+        sender: &ReversePath,
+    ) -> Result<Vec<u8>, TableFault> {
+        let mut bytes = Vec::new();
+        if self.config.received {
+            bytes.extend_from_slice(self.received().as_bytes());
+        }
+        for field in &self.arrival.header(&outbound::qualify(header, &self.config.origin))?.fields {
+            if !DROPPED.iter().any(|name| field.is(name)) {
+                bytes.extend_from_slice(field.raw());
+            }
+        }
+        for (name, value) in self.missing(header, full_name, sender) {
+            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        }
+        Ok(bytes)
+    }
+
+    /// The header of a message that comes through a gateway: nothing is completed.
+    #[must_use]
+    pub fn foreign_header(&self, header: &Header) -> Vec<u8> {
+        let mut bytes = if self.config.received { self.received().into_bytes() } else { Vec::new() };
+        for field in header.fields.iter().filter(|field| !DROPPED.iter().any(|name| field.is(name))) {
+            bytes.extend_from_slice(field.raw());
+        }
+        bytes
+    }
+
+    /// Fields to add, in Postfix's order. A field that is there but empty is not missing.
+    fn missing(&self, header: &Header, full_name: Option<&[u8]>, sender: &ReversePath) -> Vec<(&'static str, String)> {
+        let resent = header.fields.iter().any(|field| RESENT.iter().any(|name| field.is(name)));
+        let [message_id, date, from] =
+            if resent { ["Resent-Message-Id", "Resent-Date", "Resent-From"] } else { ["Message-Id", "Date", "From"] };
+        let mut missing = Vec::new();
+        if header.first(message_id).is_none() {
+            missing.push((message_id, stamp::message_id(self.now, self.id.as_str(), &self.config.hostname)));
+        }
+        if header.first(date).is_none() {
+            missing.push((date, stamp::date(self.now)));
+        }
+        if header.first(from).is_none() {
+            missing.push((from, stamp::from(&self.full_name(full_name), sender)));
+        }
+        missing
+    }
+
+    /// One line of text, whatever the caller passed: white space is one blank, controls are nothing.
+    fn full_name(&self, asked: Option<&[u8]>) -> String {
+        let name = asked.map_or_else(|| self.caller.full_name.as_str().into(), String::from_utf8_lossy);
+        let words: Vec<String> = name
+            .split_whitespace()
+            .map(|word| word.chars().filter(|letter| !letter.is_control()).collect::<String>())
+            .filter(|word| !word.is_empty())
+            .collect();
+        words.join(" ")
+    }
+
+    fn received(&self) -> String {
+        format!(
+            "Received: by {} (postrider, from userid {})\r\n\tid {}; {}\r\n",
+            self.config.hostname,
+            self.caller.uid,
+            self.id,
+            stamp::date(self.now)
+        )
+    }
+}
+
+/// Whom one given recipient stands for.
+pub(crate) fn rewritten(arrival: &Arrival<'_>, given: &Given) -> Result<Vec<Recipient>, TableFault> {
+    let recipient = |address, refused| Recipient { refused, ..Recipient::new(address, given.text.clone()) };
+    Ok(match given.spec.qualify(&arrival.config.origin) {
+        None => Vec::new(),
+        Some(Mailbox::Valid(address)) => {
+            let (destinations, _) = arrival.recipient(&address)?;
+            let recipients = destinations.into_iter().map(|destination| match destination {
+                Destination::Address(address) => recipient(Mailbox::Valid(address), None),
+                Destination::Refused(address, why) => recipient(Mailbox::Valid(address), Some(why)),
+            });
+            recipients.collect()
+        }
+        Some(invalid) => vec![recipient(invalid, None)],
+    })
+}
+
+/// Fields that no message keeps.
+const DROPPED: [&str; 4] = ["Bcc", "Resent-Bcc", "Return-Path", "Content-Length"];
+
+/// Fields that make a message a resent one, dropped or not.
+const RESENT: [&str; 8] = [
+    "Resent-Bcc",
+    "Resent-Cc",
+    "Resent-Date",
+    "Resent-From",
+    "Resent-Message-Id",
+    "Resent-Reply-To",
+    "Resent-Sender",
+    "Resent-To",
+];
+
+#[cfg(test)]
+pub(crate) mod tests;

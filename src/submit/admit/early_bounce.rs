@@ -1,0 +1,135 @@
+//! Telling a sender by mail that a message was not taken (`-oem`): what was wrong, and
+//! as much of the message as there is. What was taken and then fails is `runner`'s to report.
+
+use std::io::Read;
+
+use jiff::Zoned;
+
+use super::complete::Occasion;
+use super::context::Entry;
+use super::store::{AdmitError, Chance, Naming, Room, Store, write_body};
+use crate::config::{self, ArrivalTables};
+use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::header::Header;
+use crate::mail::stamp;
+use crate::rules::inbound::Arrival;
+use crate::spool::{Envelope, Kind, MessageId, Recipient};
+use crate::submit::frontend::collect::{Collected, Sender};
+use crate::sys::user::Caller;
+
+/// What cannot be sent, and where it would have come from.
+#[derive(Debug)]
+pub struct Failed<'a, R> {
+    /// The error, as it would be printed.
+    pub why: &'a str,
+    /// The envelope sender, as asked for.
+    pub sender: &'a Sender,
+    /// What goes back of the message.
+    pub rest: Rest<'a, R>,
+}
+
+/// As much of a message as goes back.
+#[derive(Debug)]
+pub enum Rest<'a, R> {
+    /// Its header could not be read.
+    Nothing,
+    /// Its body is too much for a message.
+    Header(&'a Header),
+    /// All of it.
+    Whole(&'a mut Collected<R>),
+}
+
+/// Stores a report to the sender of what failed, under a name that is given; `None` where there is nobody to tell.
+pub fn mail_back<R: Read>(
+    failed: Failed<'_, R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+) -> Result<Option<MessageId>, AdmitError> {
+    let Entry { config, spool, caller, now, reserve, .. } = *entry;
+    let blank = Envelope { kind: Kind::Bounce, ..blank(naming, caller, now) };
+    let id = blank.id.clone();
+    // A table that does not answer must not keep the error from being told: generic alone applies, on the way out.
+    let tables = ArrivalTables::default();
+    let arrival = Arrival { config, tables: &tables, include: config::included };
+    let occasion = Occasion { config, caller, now, id: &id, arrival };
+    let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
+    // Not the envelope's token, which may be another's choice.
+    let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
+    let envelope = Envelope { recipients: recipient(&to), ..blank };
+    let mut store = Store::begin(spool, envelope, Room::of(&config.queue).but(reserve))?;
+    store.write_stamped(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
+    let part = |kind| format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    match failed.rest {
+        Rest::Nothing => {}
+        Rest::Header(header) => {
+            store.write(part("text/rfc822-headers").as_bytes())?;
+            store.write(&occasion.foreign_header(header))?;
+        }
+        Rest::Whole(message) => {
+            store.write(part("message/rfc822").as_bytes())?;
+            store.write(&occasion.foreign_header(&message.header))?;
+            write_body(&mut message.body, |bytes| store.write(bytes))?;
+            store.write(b"\r\n")?;
+        }
+    }
+    store.write(format!("--{boundary}--\r\n").as_bytes())?;
+    store.commit().map(Some)
+}
+
+fn opening(occasion: &Occasion<'_>, to: &Address, boundary: &str, why: &str) -> String {
+    let Occasion { config, now, id, .. } = occasion;
+    let hostname = &config.hostname;
+    let message_id = stamp::message_id(now, id.as_str(), hostname);
+    let why: String = why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    [
+        &format!("From: Mail Delivery System <MAILER-DAEMON@{hostname}>"),
+        &format!("To: {to}"),
+        "Subject: Mail could not be sent",
+        &format!("Message-Id: {message_id}"),
+        &format!("Date: {}", stamp::date(now)),
+        "Auto-Submitted: auto-replied",
+        "MIME-Version: 1.0",
+        &format!("Content-Type: multipart/mixed; boundary=\"{boundary}\""),
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        &format!("--{boundary}"),
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Transfer-Encoding: 8bit",
+        "",
+        &format!("This is the mail system of {hostname}."),
+        "",
+        "A message that was handed to sendmail under your name could not be sent:",
+        "",
+        &format!("    {why}"),
+        "",
+        "What there is of it is attached.",
+        "",
+        "",
+    ]
+    .join("\r\n")
+}
+
+/// The envelope of a report to somebody.
+#[must_use]
+pub fn envelope(to: &Address, naming: Naming, caller: &Caller, now: &Zoned) -> Envelope {
+    Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, caller, now) }
+}
+
+/// Stores a report that is complete.
+pub fn store(report: Envelope, content: &[u8], entry: &Entry<'_>) -> Result<MessageId, AdmitError> {
+    let Entry { config, spool, reserve, .. } = *entry;
+    let mut store = Store::begin(spool, report, Room::of(&config.queue).but(reserve))?;
+    store.write(content)?;
+    store.commit()
+}
+
+fn recipient(to: &Address) -> Vec<Recipient> {
+    vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())]
+}
+
+/// An envelope from nobody to nobody.
+#[must_use]
+pub fn blank(naming: Naming, caller: &Caller, now: &Zoned) -> Envelope {
+    let Naming { id, token } = naming;
+    Envelope { uid: caller.uid, token, ..Envelope::mail(id, now.timestamp(), ReversePath::Null, Vec::new()) }
+}

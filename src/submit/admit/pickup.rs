@@ -1,0 +1,179 @@
+//! Pickup: admits what was left in drop/ and raw/. A submission becomes a message under an
+//! id that follows from its file, so that a crash in between stores it twice under one name,
+//! which is once.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::tz::TimeZone;
+
+use super::complete::EnvelopeError;
+use super::context::{Entry, Tables};
+use super::early_bounce::{self, Failed, Rest};
+use super::store::{self, AdmitError, Naming};
+use crate::config::{Config, Reserve};
+use crate::spool::dropped::{Found, Place, Waiting};
+use crate::spool::{MessageId, Spool, SpoolError};
+use crate::submit::wire::frame::WIDEST;
+use crate::submit::wire::submission::{NotRead, Submission};
+use crate::sys::user::Caller;
+
+/// What became of one that waited.
+#[derive(Debug)]
+pub enum Picked {
+    /// It is a message now, or its report is.
+    Up(MessageId),
+    /// It was one already.
+    Known,
+    /// It is in failed/ now; why.
+    Aside(String),
+    /// It waits on; why.
+    Later(String),
+    /// Its user has as much waiting as he may: so does all of his that is here; why.
+    Over(String),
+    /// There was nothing.
+    Nothing,
+}
+
+/// What is known of a submission that may have come in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    No,
+    /// It is being stored, and may yet fail.
+    InHand,
+    /// It is a message.
+    Stored,
+    /// It is in raw/.
+    Raw,
+}
+
+/// What pickup must know of the runner.
+pub trait Runner {
+    /// Whether the same submission came in another way.
+    fn known(&self, uid: u32, token: &str) -> Known;
+    /// Whether its user may have so many octets more waiting; why not, otherwise.
+    fn may_have(&self, uid: u32, octets: u64) -> Result<(), String>;
+    /// A message of this name is about to be stored, and is not to be attempted before its file is gone from drop/.
+    fn hold_back(&self, id: &MessageId);
+    /// The submission with this token is a message now, or its report is.
+    fn stored(&self, uid: u32, token: &str, id: &MessageId);
+}
+
+/// Picks one up.
+pub fn pick_up(
+    place: Place,
+    name: &str,
+    (config, tables): (&Config, Tables<'_>),
+    spool: &Spool,
+    runner: &dyn Runner,
+) -> Result<Picked, SpoolError> {
+    let waiting = match spool.open_waiting(place, name)? {
+        Found::Submission(waiting) => waiting,
+        Found::Nothing => return Ok(Picked::Nothing),
+        Found::Foreign(what) => {
+            spool.set_waiting_aside(place, name, &format!("{what}; it was left in {}/", place.folder()))?;
+            return Ok(Picked::Aside(what));
+        }
+    };
+    // What lies in raw/ is counted already.
+    if place == Place::Drop
+        && let Err(why) = runner.may_have(waiting.uid, waiting.octets)
+    {
+        return Ok(Picked::Over(why));
+    }
+    let mut submission = match Submission::read(&waiting.file, WIDEST) {
+        Ok(submission) => submission,
+        Err(NotRead::Head(crate::submit::frontend::header_reader::HeadError::Read(error))) => {
+            return Ok(Picked::Later(error.to_string()));
+        }
+        Err(broken) => {
+            let what = broken.to_string();
+            spool.set_waiting_aside(place, name, &what)?;
+            return Ok(Picked::Aside(what));
+        }
+    };
+    match (place, runner.known(waiting.uid, &submission.token)) {
+        // What lies in raw/ may be what is known of it.
+        (Place::Raw, Known::Raw) | (_, Known::No) => {}
+        (_, Known::InHand) => return Ok(Picked::Later("it is being handed in as well".to_owned())),
+        (_, Known::Stored) | (Place::Drop, Known::Raw) => {
+            spool.remove_waiting(place, name)?;
+            return Ok(Picked::Known);
+        }
+    }
+    let id = free_id(spool, id_of(&waiting), &submission.token);
+    let naming = Naming { id: id.clone(), token: submission.token.clone() };
+    runner.hold_back(&id);
+    let caller = Caller::of(waiting.uid);
+    let now = waiting.arrived.to_zoned(TimeZone::system());
+    // Its octets are on the disk already, and leave it once they are delivered.
+    let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve: Reserve::NONE };
+    let picked = match store::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
+        Ok(id) => Picked::Up(id),
+        Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),
+        Err(error) if is_final(&error) => {
+            let asked = submission.collected.sender.clone();
+            let why = error.to_string();
+            let rest = match error {
+                AdmitError::TooBig(_) => Rest::Header(&submission.collected.header),
+                _ => Rest::Whole(&mut submission.collected),
+            };
+            // Under the message's own name, for the same reason.
+            let mut returned =
+                early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming.clone(), &entry);
+            if matches!(returned, Err(AdmitError::TooBig(_))) {
+                // With all of it, the report is larger than a message may be.
+                let rest: Rest<'_, std::io::Empty> = Rest::Header(&submission.collected.header);
+                returned = early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming, &entry);
+            }
+            match returned {
+                Ok(Some(report)) => Picked::Up(report),
+                Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => {
+                    Picked::Up(id)
+                }
+                Ok(None) => {
+                    spool.set_waiting_aside(place, name, &why)?;
+                    return Ok(Picked::Aside(why));
+                }
+                Err(error) => return Ok(Picked::Later(error.to_string())),
+            }
+        }
+        Err(error) => return Ok(Picked::Later(error.to_string())),
+    };
+    if let Picked::Up(id) = &picked {
+        runner.stored(waiting.uid, &submission.token, id);
+    }
+    spool.remove_waiting(place, name)?;
+    Ok(picked)
+}
+
+/// Whether waiting would not help: its caller was told that it is stored, so its sender hears of it by mail.
+fn is_final(error: &AdmitError) -> bool {
+    match error {
+        AdmitError::HeaderTooLong | AdmitError::TooBig(_) | AdmitError::NotAllowed { .. } => true,
+        AdmitError::Envelope(envelope) => !matches!(envelope, EnvelopeError::Table(_)),
+        AdmitError::NoRoom { .. } | AdmitError::Spool(_) | AdmitError::Read(_) | AdmitError::Random(_) => false,
+    }
+}
+
+/// Follows from the file's time and name, so that picking it up again finds the same.
+fn id_of(waiting: &Waiting) -> MessageId {
+    let mut hasher = DefaultHasher::new();
+    (waiting.place.folder(), &waiting.name, waiting.arrived.as_nanosecond()).hash(&mut hasher);
+    let micros = u64::try_from(waiting.arrived.as_microsecond()).unwrap_or_default();
+    #[allow(clippy::cast_possible_truncation, reason = "twelve bits are wanted")]
+    MessageId::new(micros, hasher.finish() as u16)
+}
+
+/// The first id from this one on that no other message has.
+fn free_id(spool: &Spool, mut id: MessageId, token: &str) -> MessageId {
+    while spool.open_message(&id).is_ok_and(|stored| stored.envelope.token != token) {
+        id = id.next();
+    }
+    id
+}
+
+/// Whether the message of that name is this submission's.
+fn is_stored(spool: &Spool, id: &MessageId, token: &str) -> bool {
+    spool.open_message(id).is_ok_and(|stored| stored.envelope.token == token)
+}

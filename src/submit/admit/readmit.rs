@@ -1,0 +1,82 @@
+//! Admission's tables once more (`queue retry --readmit`): whom recipients that wait stand
+//! for as the tables are now. What to do about it is the runner's.
+
+use std::collections::HashSet;
+
+use super::complete;
+use crate::config::{self, ArrivalTables, Config, TableFault};
+use crate::rules::inbound::Arrival;
+use crate::spool::Recipient;
+use crate::submit::frontend::recipients;
+
+/// What is to be different.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Readmitted {
+    /// Recipients more.
+    pub added: Vec<Recipient>,
+    /// Indices of those that nobody stands for any more.
+    pub replaced: Vec<usize>,
+}
+
+/// Applies the tables of arrival again to what each of the `pending` recipients was given as. Who is among the
+/// recipients already, waiting or not, is not added again.
+pub fn readmit(config: &Config, all: &[Recipient], pending: &[usize]) -> Result<Readmitted, TableFault> {
+    let tables = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &tables, include: config::included };
+    let key = |recipient: &Recipient| (recipient.given.to_lowercase(), recipient.address.to_string().to_lowercase());
+    let mut known: HashSet<_> = all.iter().filter(|recipient| recipient.refused.is_none()).map(key).collect();
+    let (mut seen, mut named, mut readmitted) = (HashSet::new(), HashSet::new(), Readmitted::default());
+    let pending = pending.iter().filter_map(|&index| all.get(index).map(|recipient| (index, recipient)));
+    for (_, recipient) in pending.clone() {
+        if !seen.insert(recipient.given.to_lowercase()) {
+            continue;
+        }
+        let [given] = &recipients::in_argument(recipient.given.as_bytes())[..] else {
+            named.insert(key(recipient));
+            continue;
+        };
+        for one in complete::rewritten(&arrival, given)? {
+            named.insert(key(&one));
+            if known.insert(key(&one)) {
+                let (notify, orcpt) = (recipient.notify.clone(), recipient.orcpt.clone());
+                readmitted.added.push(Recipient { given: recipient.given.clone(), notify, orcpt, ..one });
+            }
+        }
+    }
+    let is_gone = |recipient: &Recipient| recipient.refused.is_some() || !named.contains(&key(recipient));
+    readmitted.replaced = pending.filter(|(_, recipient)| is_gone(recipient)).map(|(index, _)| index).collect();
+    Ok(readmitted)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::mail::address::{Address, Mailbox};
+    use crate::submit::admit::complete::tests::config;
+
+    fn recipient(given: &str, address: &str) -> Recipient {
+        Recipient::new(Mailbox::Valid(Address::parse(address).unwrap()), given.to_owned())
+    }
+
+    #[test]
+    fn without_tables_everybody_stays_who_they_are() {
+        let all = [recipient("root", "root@home.lan"), recipient("B@x.example", "B@x.example")];
+        assert_eq!(readmit(&config(), &all, &[0, 1]).unwrap(), Readmitted::default());
+    }
+
+    #[test]
+    fn whoever_is_not_named_any_more_is_replaced_and_nobody_is_named_twice() {
+        let all = [
+            recipient("root", "a@x.example"),
+            recipient("root", "root@home.lan"),
+            recipient("ROOT", "c@x.example"),
+            recipient("d@x.example", "d@x.example"),
+        ];
+        let readmitted = readmit(&config(), &all, &[0, 2, 3]).unwrap();
+        assert_eq!(readmitted, Readmitted { added: Vec::new(), replaced: vec![0, 2] });
+        let readmitted = readmit(&config(), &all[..1], &[0]).unwrap();
+        assert_eq!(readmitted, Readmitted { added: vec![recipient("root", "root@home.lan")], replaced: vec![0] });
+    }
+}

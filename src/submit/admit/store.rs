@@ -1,0 +1,435 @@
+//! Admission: completes a submission (qualifies, stamps, strips) and stores it, the
+//! same way for every entrance. What completing means is in `complete`; here it meets
+//! the spool, its limits and chance.
+
+use std::io;
+use std::io::Read;
+
+use jiff::Zoned;
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use super::complete::{EnvelopeError, Occasion};
+use super::context::{Entry, Tables};
+use crate::config::{self, ArrivalTables, Config, Queue, Reserve};
+use crate::mail::address::ReversePath;
+use crate::mail::header::MAX_STORED;
+use crate::rules::inbound::Arrival;
+use crate::rules::route;
+use crate::spool::writer::Incoming;
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::submit::frontend::collect::{Collected, Origin, Sender};
+use crate::submit::frontend::header_reader::Body;
+use crate::sys::user::Caller;
+
+/// Why a submission is not stored; nothing of it is left in the spool.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    /// No sender or recipients to write on it.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// The sender's account names its users, and the caller is none of them.
+    #[error(
+        "{login} may not send as <{sender}>: the account {account} is not for {login}; send as somebody else, or have {login} added to \
+         `users` in [account.{account}]"
+    )]
+    NotAllowed {
+        /// Who.
+        login: String,
+        /// As whom.
+        sender: String,
+        /// Through which account.
+        account: String,
+    },
+    /// The header with what completes it is over [`MAX_STORED`].
+    #[error("the header is over {} MiB once its addresses are completed", MAX_STORED >> 20)]
+    HeaderTooLong,
+    /// Over `max_message_size`.
+    #[error("the message is over {0} bytes; raise max_message_size in [queue] to send it")]
+    TooBig(u64),
+    /// Under `min_free_space`.
+    #[error(
+        "no room for mail: {free} bytes are free below {place}, min_free_space keeps {least} and root_reserve {reserve} of them; free some \
+         space"
+    )]
+    NoRoom {
+        /// Octets free.
+        free: u64,
+        /// Octets that must stay free.
+        least: u64,
+        /// And those that are root's alone.
+        reserve: u64,
+        /// The spool.
+        place: String,
+    },
+    /// The spool cannot store it.
+    #[error("cannot store the message: {0}; it is not sent, try again later")]
+    Spool(#[from] SpoolError),
+    /// The caller's input cannot be read to its end.
+    #[error("cannot read the message: {0}")]
+    Read(io::Error),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers: {0}")]
+    Random(io::Error),
+}
+
+impl AdmitError {
+    /// By what it means, as sendmail(8) tables it (sysexits(3)).
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Envelope(EnvelopeError::NoRecipients) => 64,
+            Self::HeaderTooLong
+            | Self::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }) => 65,
+            Self::Read(_) | Self::Random(_) => 71,
+            Self::TooBig(_) | Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => 75,
+            Self::NotAllowed { .. } => 77,
+        }
+    }
+}
+
+/// Completes and stores the submission. Once this returns its id, the message is safe.
+pub fn admit<R: Read>(
+    collected: &mut Collected<R>,
+    config: &Config,
+    spool: &Spool,
+    caller: &Caller,
+    now: &Zoned,
+) -> Result<MessageId, AdmitError> {
+    let naming = Naming::by_chance(now)?;
+    admit_as(collected, naming, &Entry { config, spool, caller, now, tables: Tables::Fresh, reserve: Reserve::NONE })
+}
+
+/// What a message is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// Its id.
+    pub id: MessageId,
+    /// Its submission's token.
+    pub token: String,
+}
+
+impl Naming {
+    /// A name that no other has.
+    pub fn by_chance(now: &Zoned) -> Result<Self, AdmitError> {
+        let chance = Chance::draw()?;
+        Ok(Self { id: chance.id(now), token: chance.token })
+    }
+}
+
+/// A submission's token.
+pub fn token() -> Result<String, AdmitError> {
+    Chance::draw().map(|chance| chance.token)
+}
+
+/// The same under a name that is given.
+pub fn admit_as<R: Read>(
+    collected: &mut Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+) -> Result<MessageId, AdmitError> {
+    store(collected, naming, entry, may_send)
+}
+
+/// The same for a caller who was told already that it is stored: whether the sender's account is for him is seen to
+/// when it is attempted.
+pub fn admit_unasked<R: Read>(
+    collected: &mut Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+) -> Result<MessageId, AdmitError> {
+    store(collected, naming, entry, |_, _| Ok(()))
+}
+
+fn store<R: Read>(
+    collected: &mut Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+    may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
+) -> Result<MessageId, AdmitError> {
+    let Entry { config, spool, tables, reserve, .. } = *entry;
+    // The tables are free again before the body is read, from whoever takes his time.
+    let (envelope, header) = tables.arriving(config, |tables| complete(collected, naming, entry, tables, may_send))?;
+    let mut store = Store::begin(spool, envelope, Room::of(&config.queue).but(reserve))?;
+    store.write_stamped(&header)?;
+    write_body(&mut collected.body, |bytes| store.write(bytes))?;
+    store.commit()
+}
+
+/// Envelope and header of the message.
+fn complete<R: Read>(
+    collected: &Collected<R>,
+    naming: Naming,
+    entry: &Entry<'_>,
+    tables: &ArrivalTables,
+    may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
+) -> Result<(Envelope, Vec<u8>), AdmitError> {
+    let Entry { config, caller, now, .. } = *entry;
+    let Naming { id, token } = naming;
+    let arrival = Arrival { config, tables, include: config::included };
+    let occasion = Occasion { config, caller, now, id: &id, arrival };
+    let sender = occasion.sender(&collected.sender)?;
+    may_send(entry, &sender)?;
+    let mut recipients = occasion.recipients(&collected.recipients)?;
+    for recipient in &mut recipients {
+        let asked = collected.dsn.about(&recipient.given);
+        (recipient.notify, recipient.orcpt) = (asked.notify, asked.orcpt);
+    }
+    let header = match collected.origin {
+        Origin::Here => {
+            occasion.header(&collected.header, collected.full_name.as_deref(), &sender).map_err(EnvelopeError::Table)?
+        }
+        Origin::Elsewhere => occasion.foreign_header(&collected.header),
+    };
+    if header.len() > MAX_STORED {
+        return Err(AdmitError::HeaderTooLong);
+    }
+    let envelope = Envelope {
+        uid: caller.uid,
+        token,
+        submitted_sender: as_submitted(&collected.sender),
+        ret: collected.dsn.ret.clone(),
+        envid: collected.dsn.envid.clone(),
+        ..Envelope::mail(id, now.timestamp(), sender, recipients)
+    };
+    Ok((envelope, header))
+}
+
+/// Refuses a caller whom the sender's account is not for. Tables are asked only where an account asks who comes.
+fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
+    let Entry { config, caller, .. } = *entry;
+    if config.accounts.iter().all(|account| account.users.is_none()) {
+        return Ok(());
+    }
+    let account = entry.tables.leaving(config, |tables| route::account_of(config, tables, sender));
+    let account = account.map_err(EnvelopeError::Table)?;
+    match account.filter(|account| !route::may_use(account, caller)) {
+        None => Ok(()),
+        Some(account) => Err(AdmitError::NotAllowed {
+            login: caller.login.clone(),
+            sender: sender.to_string(),
+            account: account.name.clone(),
+        }),
+    }
+}
+
+fn as_submitted(sender: &Sender) -> Option<String> {
+    match sender {
+        Sender::Login | Sender::FromField => None,
+        Sender::Given(text) => Some(String::from_utf8_lossy(text).into_owned()),
+    }
+}
+
+/// What must differ between any two submissions.
+pub(crate) struct Chance {
+    suffix: u16,
+    pub(crate) token: String,
+}
+
+impl Chance {
+    pub(crate) fn draw() -> Result<Self, AdmitError> {
+        let mut bytes = [0; 18];
+        let drawn = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|e| AdmitError::Random(e.into()))?;
+        debug_assert!(drawn == 18, "the kernel gives up to 256 bytes at once");
+        let [high, low, token @ ..] = bytes;
+        Ok(Self { suffix: u16::from_be_bytes([high, low]), token: format!("{:032x}", u128::from_be_bytes(token)) })
+    }
+}
+
+impl Chance {
+    /// A message's name.
+    pub(crate) fn id(&self, now: &Zoned) -> MessageId {
+        let micros = u64::try_from(now.timestamp().as_microsecond()).unwrap_or_default();
+        MessageId::new(micros, self.suffix)
+    }
+}
+
+/// How much a message may take, and what it must leave.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Octets of one message.
+    largest: u64,
+    /// Octets that must stay free.
+    least: u64,
+    reserve: Reserve,
+}
+
+impl Room {
+    /// For whoever shares it with nobody.
+    pub(crate) fn of(queue: &Queue) -> Self {
+        Self { largest: queue.max_message_size, least: queue.min_free_space, reserve: Reserve::NONE }
+    }
+
+    /// Where this must be left to another.
+    pub(crate) fn but(self, reserve: Reserve) -> Self {
+        Self { reserve, ..self }
+    }
+
+    fn check(self, spool: &Spool) -> Result<(), AdmitError> {
+        check_room(spool, self.least, self.reserve)
+    }
+}
+
+/// Whether so many octets are free on the spool's file system, and what somebody else must find there.
+pub fn check_room(spool: &Spool, least: u64, reserve: Reserve) -> Result<(), AdmitError> {
+    let space = spool.space()?;
+    let reserve = reserve.of(space.whole);
+    if space.free < least.saturating_add(reserve) {
+        return Err(AdmitError::NoRoom { free: space.free, least, reserve, place: spool.dir().display().to_string() });
+    }
+    Ok(())
+}
+
+/// A message on its way into the spool, and the limits it must keep.
+pub(crate) struct Store<'a> {
+    incoming: Incoming,
+    spool: &'a Spool,
+    room: Room,
+    /// Octets written since free space was looked at.
+    unchecked: u64,
+}
+
+impl<'a> Store<'a> {
+    pub(crate) fn begin(spool: &'a Spool, envelope: Envelope, room: Room) -> Result<Self, AdmitError> {
+        room.check(spool)?;
+        Ok(Self { incoming: Incoming::begin(spool, envelope)?, spool, room, unchecked: 0 })
+    }
+
+    pub(crate) fn commit(self) -> Result<MessageId, AdmitError> {
+        Ok(self.incoming.commit_under_free_id()?)
+    }
+
+    /// Writes content of our making, in which the id may stand.
+    pub(crate) fn write_stamped(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+        self.check(bytes)?;
+        Ok(self.incoming.write_stamped(bytes)?)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+        self.check(bytes)?;
+        Ok(self.incoming.write(bytes)?)
+    }
+
+    fn check(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
+        const BETWEEN_CHECKS: u64 = 4 * 1024 * 1024;
+        let length = bytes.len() as u64;
+        if self.incoming.size() + length > self.room.largest {
+            return Err(AdmitError::TooBig(self.room.largest));
+        }
+        self.unchecked += length;
+        if self.unchecked > BETWEEN_CHECKS {
+            self.unchecked = 0;
+            self.room.check(self.spool)?;
+        }
+        Ok(())
+    }
+}
+
+/// Hands on the body as stored, block by block.
+pub(crate) fn write_body<R: Read>(
+    body: &mut Body<R>,
+    mut write: impl FnMut(&[u8]) -> Result<(), AdmitError>,
+) -> Result<(), AdmitError> {
+    while let Some(block) = body.next_block().map_err(AdmitError::Read)? {
+        write(block)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::mail::address::ReversePath;
+    use crate::submit::admit::complete::tests::{caller, collected, config};
+
+    /// Admits with -t into a fresh spool; what is in the queue afterwards comes with it.
+    fn admitted(
+        bytes: &[u8],
+        adapt: impl FnOnce(&mut Config),
+    ) -> (Result<(Envelope, String), AdmitError>, Vec<MessageId>) {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(dir.path()).unwrap();
+        let mut config = config();
+        adapt(&mut config);
+        let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
+        let result = admit(&mut collected(bytes), &config, &spool, &caller(), &now).map(|id| {
+            let stored = spool.open_message(&id).unwrap();
+            stored.verify().unwrap();
+            let mut content = String::new();
+            stored.content().unwrap().read_to_string(&mut content).unwrap();
+            (stored.envelope, content)
+        });
+        (result, spool.ids().unwrap())
+    }
+
+    #[test]
+    fn what_is_admitted_is_in_the_queue_completed() {
+        let (result, ids) =
+            admitted(b"To: root\nBcc: b@x\nFrom: a@x\nDate: d\nMessage-ID: <m@x>\n\nbody \xc3\xa4\n", |_| {});
+        let (envelope, content) = result.unwrap();
+        assert_eq!(content, "To: root@home.lan\r\nFrom: a@x\r\nDate: d\r\nMessage-ID: <m@x>\r\n\r\nbody ä\r\n");
+        assert_eq!(ids, [envelope.id]);
+        assert_eq!(envelope.body, crate::spool::Body::EightBit);
+        assert_eq!(envelope.size, content.len() as u64);
+        assert_eq!(envelope.sender.to_string(), "his@home.lan");
+        assert_eq!((envelope.uid, envelope.submitted_sender, envelope.token.len()), (1000, None, 32));
+        let recipients: Vec<String> =
+            envelope.recipients.iter().map(|r| format!("{} {}", r.given, r.address)).collect();
+        assert_eq!(recipients, ["root root@home.lan", "b@x b@x"]);
+        assert_ne!(envelope.sender, ReversePath::Null);
+    }
+
+    #[test]
+    fn a_taken_id_gives_way_to_the_next_one_in_every_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (spool, config) = (Spool::open(dir.path()).unwrap(), config());
+        let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
+        let entry = Entry {
+            config: &Config { received: true, ..config },
+            spool: &spool,
+            caller: &caller(),
+            now: &now,
+            tables: Tables::Fresh,
+            reserve: Reserve::NONE,
+        };
+        let id = MessageId::new(1_795_000_000_000_000, 0xFFF);
+        let body = "x".repeat(200_000);
+        for token in ["one", "two", "three"] {
+            let message = format!("To: a@x\n\n{token} {body}\n");
+            let naming = Naming { id: id.clone(), token: token.to_owned() };
+            admit_as(&mut collected(message.as_bytes()), naming, &entry).unwrap();
+        }
+        let again = Naming { id: id.next(), token: "two".to_owned() };
+        let again = admit_as(&mut collected(b"To: a@x\n\ntwo\n"), again, &entry).unwrap_err();
+        assert!(matches!(again, AdmitError::Spool(SpoolError::Exists(there)) if there == id.next()));
+        let ids = spool.ids().unwrap();
+        assert_eq!(ids, [id.clone(), id.next(), id.next().next()]);
+        for (id, token) in ids.iter().zip(["one", "two", "three"]) {
+            let stored = spool.open_message(id).unwrap();
+            stored.verify().unwrap();
+            let mut content = String::new();
+            stored.content().unwrap().read_to_string(&mut content).unwrap();
+            assert_eq!(
+                (content.matches(id.as_str()).count(), stored.envelope.token.as_str()),
+                (2, token),
+                "{content:.500}"
+            );
+            assert!(content.contains(&format!("{token} xxx")));
+        }
+    }
+
+    #[test]
+    fn what_is_refused_leaves_nothing_behind() {
+        let long = [&b"To: a@x\n\n"[..], &b"x".repeat(200_000)].concat();
+        let (result, ids) = admitted(&long, |config| config.queue.max_message_size = 100_000);
+        assert!(matches!(result, Err(AdmitError::TooBig(100_000))), "{result:?}");
+        assert_eq!(ids, []);
+        let (result, ids) = admitted(&long, |config| config.queue.min_free_space = u64::MAX);
+        assert!(matches!(result, Err(AdmitError::NoRoom { .. })), "{result:?}");
+        assert_eq!(ids, []);
+        let (result, ids) = admitted(b"To:\n\n", |_| {});
+        assert!(matches!(result, Err(AdmitError::Envelope(EnvelopeError::NoRecipients))), "{result:?}");
+        assert_eq!(ids, []);
+    }
+}

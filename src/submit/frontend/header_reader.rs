@@ -1,0 +1,225 @@
+//! Finds where the header ends, as Postfix does, and leaves the body to be streamed.
+//! What the fields say is no business of this file.
+
+use std::io;
+use std::io::Read;
+
+use super::input::{Input, position};
+use crate::mail::header::{LineKind, line_kind};
+
+/// Octets of a header; a longer one is not stored.
+pub const MOST_HEADER: usize = 2 * 1024 * 1024;
+
+/// So much of a line decides whether it is a header field.
+const PROBE: usize = 4 * 1024;
+
+/// Why no header can be had.
+#[derive(Debug, thiserror::Error)]
+pub enum HeadError {
+    /// Over [`MOST_HEADER`].
+    #[error("the message's header is over 2 MiB; an empty line must end it")]
+    TooLong,
+    /// The caller's input cannot be read.
+    #[error("cannot read the message: {0}")]
+    Read(#[from] io::Error),
+}
+
+/// What follows the header: the blank line first, if there is a body.
+#[derive(Debug)]
+pub struct Body<R> {
+    /// What was read together with the header.
+    ahead: Vec<u8>,
+    handed_out: Vec<u8>,
+    input: Input<R>,
+}
+
+impl<R: Read> Body<R> {
+    /// The next bytes of CRLF lines, never an empty slice; `None` at the end.
+    pub fn next_block(&mut self) -> io::Result<Option<&[u8]>> {
+        self.handed_out = std::mem::take(&mut self.ahead);
+        if self.handed_out.is_empty() { self.input.next_block() } else { Ok(Some(&self.handed_out)) }
+    }
+
+    /// Reads to the end without looking: a caller that still writes would die of SIGPIPE.
+    pub fn drain(&mut self) {
+        while let Ok(Some(_)) = self.input.next_block() {}
+    }
+}
+
+/// Reads the header: CRLF lines without mbox `From ` lines, without white space before a colon, each
+/// line cut at its first NUL. Everything from the blank line on is left to the [`Body`].
+pub fn read<R: Read>(input: Input<R>) -> Result<(Vec<u8>, Body<R>), HeadError> {
+    let mut lines = Lines { input, bytes: Vec::new(), at: 0, ended: false };
+    let mut head = Vec::new();
+    let mut ahead = Vec::new();
+    lines.skip_mbox_lines()?;
+    while let Some(line) = lines.peek()? {
+        match line_kind(line) {
+            LineKind::Field => push_field(lines.take(head.len())?, &mut head),
+            LineKind::Continuation if !head.is_empty() => push_line(lines.take(head.len())?, &mut head),
+            LineKind::Blank => break,
+            LineKind::Continuation | LineKind::Other => {
+                ahead.extend_from_slice(b"\r\n");
+                break;
+            }
+        }
+    }
+    ahead.extend_from_slice(lines.rest());
+    Ok((head, Body { ahead, handed_out: Vec::new(), input: lines.input }))
+}
+
+/// A field's first line, with its line end.
+fn push_field(line: &[u8], head: &mut Vec<u8>) {
+    let (name, value) = line.split_at(position(b':', line).unwrap_or(line.len()));
+    head.extend_from_slice(name.trim_ascii_end());
+    push_line(value, head);
+}
+
+/// A line, with its line end; what stands behind a NUL in it is lost, as in Postfix.
+fn push_line(line: &[u8], head: &mut Vec<u8>) {
+    if let Some(nul) = position(0, line) {
+        head.extend_from_slice(&line[..nul]);
+        head.extend_from_slice(b"\r\n");
+    } else {
+        head.extend_from_slice(line);
+    }
+}
+
+/// Lines read but not yet taken.
+struct Lines<R> {
+    input: Input<R>,
+    bytes: Vec<u8>,
+    at: usize,
+    ended: bool,
+}
+
+impl<R: Read> Lines<R> {
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    fn read_on(&mut self) -> io::Result<()> {
+        self.bytes.drain(..self.at);
+        self.at = 0;
+        match self.input.next_block()? {
+            Some(block) => self.bytes.extend_from_slice(block),
+            None => self.ended = true,
+        }
+        Ok(())
+    }
+
+    /// As much of the next line, without its line end, as it takes to tell what it is; `None` at the end.
+    fn peek(&mut self) -> io::Result<Option<&[u8]>> {
+        while !self.ended && self.rest().len() < PROBE && position(b'\n', self.rest()).is_none() {
+            self.read_on()?;
+        }
+        let rest = self.rest();
+        let start = &rest[..rest.len().min(PROBE)];
+        // Every LF has its CR: `Input` sees to that.
+        let line = position(b'\n', start).map_or(start, |end| &start[..end.saturating_sub(1)]);
+        Ok((!rest.is_empty()).then_some(line))
+    }
+
+    /// Takes the whole line, line end included; `before` octets of header are there already.
+    fn take(&mut self, before: usize) -> Result<&[u8], HeadError> {
+        let mut searched = 0;
+        let length = loop {
+            if let Some(end) = position(b'\n', &self.rest()[searched..]) {
+                break searched + end + 1;
+            }
+            searched = self.rest().len();
+            if self.ended || before + searched > MOST_HEADER {
+                break searched;
+            }
+            self.read_on()?;
+        };
+        if before + length > MOST_HEADER {
+            return Err(HeadError::TooLong);
+        }
+        let start = self.at;
+        self.at += length;
+        Ok(&self.bytes[start..self.at])
+    }
+
+    /// Drops leading `From ` and `>From ` lines, however long.
+    fn skip_mbox_lines(&mut self) -> io::Result<()> {
+        while self.peek()?.is_some_and(|line| line.starts_with(b"From ") || line.starts_with(b">From ")) {
+            while !self.ended {
+                if let Some(end) = position(b'\n', self.rest()) {
+                    self.at += end + 1;
+                    break;
+                }
+                self.at = self.bytes.len();
+                self.read_on()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::submit::frontend::input::LoneDot;
+    use crate::submit::frontend::input::tests::Dribble;
+
+    fn parts(bytes: &[u8], at_once: usize) -> (String, String) {
+        let input = Input::new(Dribble(bytes, at_once), LoneDot::EndsInput);
+        let (head, mut body) = read(input).unwrap();
+        let mut rest = Vec::new();
+        while let Some(block) = body.next_block().unwrap() {
+            assert!(!block.is_empty());
+            rest.extend_from_slice(block);
+        }
+        (String::from_utf8(head).unwrap(), String::from_utf8(rest).unwrap())
+    }
+
+    #[test]
+    fn the_header_ends_where_postfix_ends_it() {
+        for (given, head, body) in [
+            ("", "", ""),
+            ("A: b\n", "A: b\r\n", ""),
+            ("A: b", "A: b\r\n", ""),
+            ("A: b\n\n", "A: b\r\n", "\r\n"),
+            ("A: b\n\nC: d\n", "A: b\r\n", "\r\nC: d\r\n"),
+            ("\ntext\n", "", "\r\ntext\r\n"),
+            ("text\nmore\n", "", "\r\ntext\r\nmore\r\n"),
+            ("A: b\ntext\n", "A: b\r\n", "\r\ntext\r\n"),
+            (" text\nA: b\n", "", "\r\n text\r\nA: b\r\n"),
+            ("A: b\n c\n \t\n\nx", "A: b\r\n c\r\n \t\r\n", "\r\nx\r\n"),
+            ("Dear reader: text\n", "", "\r\nDear reader: text\r\n"),
+            ("http://x\n", "http://x\r\n", ""),
+            (": x\n", "", "\r\n: x\r\n"),
+            ("From a@x Sun\n>From b\nA: b\n\nFrom x\n", "A: b\r\n", "\r\nFrom x\r\n"),
+            ("From : a@x\nA: b\n", "A: b\r\n", ""),
+            ("From x\n", "", ""),
+            ("A: b\nFrom x\n", "A: b\r\n", "\r\nFrom x\r\n"),
+            ("Subject \t: x  \n", "Subject: x  \r\n", ""),
+            ("To: a\0b\n c\0\nX: d\n", "To: a\r\n c\r\nX: d\r\n", ""),
+            ("A: b\n.\nC: d\n", "A: b\r\n", ""),
+            (".\nA: b\n", "", ""),
+        ] {
+            for at_once in [1, 7, 1000] {
+                assert_eq!(parts(given.as_bytes(), at_once), (head.to_owned(), body.to_owned()), "{given:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_header_is_bounded_and_a_body_is_not() {
+        let long = |start: &str, length: usize| format!("{start}{}", "x".repeat(length)).into_bytes();
+        for (bytes, fits) in [
+            (long("A: ", MOST_HEADER - 5), true),
+            (long("A: ", MOST_HEADER), false),
+            (long("A: b\n ", MOST_HEADER), false),
+            (long("", 2 * MOST_HEADER), true),
+            (long("From ", 2 * MOST_HEADER), true),
+            ("A: b\n".repeat(MOST_HEADER / 5).into_bytes(), false),
+        ] {
+            let read = read(Input::new(&bytes[..], LoneDot::EndsInput));
+            assert_eq!(read.is_ok(), fits, "{} octets of {:?}", bytes.len(), &bytes[..4]);
+        }
+    }
+}

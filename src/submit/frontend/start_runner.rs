@@ -1,0 +1,190 @@
+//! After a message is safe: what `delivery` asks for. Background leaves a detached
+//! `postrider run --until-empty` behind; interactive waits for `postrider flush ID`.
+//! Nothing here can undo the storing, so nothing here fails.
+
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::config::{Config, Delivery};
+use crate::spool::{MessageId, Spool, SpoolError, lock};
+
+/// What is known of the message when the front end exits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handed {
+    /// Stored; whatever is to happen will happen.
+    Over,
+    /// Attempted at once, and every recipient refused it; what was said.
+    Refused(String),
+}
+
+/// Whether somebody is to see the attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Show {
+    /// The caller must not see a byte.
+    Nothing,
+    /// `-v` on a terminal: the conversation.
+    Conversation,
+}
+
+/// `postrider flush ID` exits so (`EX_UNAVAILABLE`) when every recipient refused the message.
+pub const ALL_REFUSED: u8 = 69;
+
+/// Does what `manner` asks for with the stored message; `-v` has it attempted at once in any case.
+#[must_use]
+pub fn hand_over(config: &Config, spool: &Spool, id: &MessageId, manner: Delivery, show: Show) -> Handed {
+    let handed = match (manner, show) {
+        (Delivery::Interactive, _) | (_, Show::Conversation) => attempt(config, id, show),
+        (Delivery::Queue | Delivery::Background, Show::Nothing) => Handed::Over,
+    };
+    match manner {
+        Delivery::Queue => {}
+        Delivery::Background | Delivery::Interactive => leave_runner(config, spool, id),
+    }
+    handed
+}
+
+/// Makes this process the leader of a session of its own, so that no terminal or process group of the
+/// caller's takes it along; for `postrider run --detached`. Its descriptors, directory and environment
+/// were seen to by whoever started it.
+pub fn detach() {
+    // Fails only for the leader of a process group, who then has no session to leave.
+    let _ = rustix::process::setsid();
+}
+
+/// Runs `postrider flush ID` and waits for it.
+fn attempt(config: &Config, id: &MessageId, show: Show) -> Handed {
+    let mut flush = flush(config, std::slice::from_ref(id), show);
+    if show == Show::Nothing {
+        flush.stdout(Stdio::piped());
+    }
+    // Where SIGCHLD is ignored the exit code is lost, but not the waiting.
+    match spawn(&mut flush).and_then(|child| child.wait_with_output().ok()) {
+        Some(ended) if ended.status.code() == Some(ALL_REFUSED.into()) => {
+            let said = String::from_utf8_lossy(&ended.stdout);
+            let line = said.lines().next().unwrap_or_default();
+            Handed::Refused(line.split_once(": ").map_or(line, |(_, reason)| reason).to_owned())
+        }
+        Some(_) | None => Handed::Over,
+    }
+}
+
+/// Runs `postrider flush`, for these messages or for all, and waits; how it ended, if it could be started.
+#[must_use]
+pub fn flush_and_wait(config: &Config, ids: &[MessageId], show: Show) -> Option<ExitStatus> {
+    let mut flush = flush(config, ids, show);
+    flush.stderr(Stdio::inherit());
+    spawn(&mut flush).and_then(|mut child| child.wait().ok())
+}
+
+fn flush(config: &Config, ids: &[MessageId], show: Show) -> Command {
+    let output = || match show {
+        Show::Nothing => Stdio::null(),
+        Show::Conversation => Stdio::inherit(),
+    };
+    let mut flush = postrider("flush", config);
+    if show == Show::Conversation {
+        flush.arg("-v");
+    }
+    flush.args(ids.iter().map(MessageId::as_str)).stdin(Stdio::null()).stdout(output()).stderr(output());
+    flush
+}
+
+/// Becomes `postrider run`; returns only if that fails.
+#[must_use]
+pub fn become_runner(config: &Config) -> std::io::Error {
+    postrider("run", config).exec()
+}
+
+/// Leaves a runner behind that stays, unless there is one.
+pub fn leave_daemon(config: &Config, spool: &Spool) {
+    if !lock::is_held(spool).unwrap_or(false) {
+        leave(postrider("run", config));
+    }
+}
+
+/// Leaves a runner behind, unless there is one or the message has left already.
+fn leave_runner(config: &Config, spool: &Spool, id: &MessageId) {
+    if matches!(spool.open_message(id), Err(SpoolError::Gone(_))) {
+        return;
+    }
+    leave_runner_unless_held(config, spool);
+}
+
+/// Leaves a runner behind for what is queued, where `delivery` says that nobody else does.
+pub fn leave_runner_for_rest(config: &Config, spool: &Spool) {
+    if config.delivery != Delivery::Queue && spool.has_work().unwrap_or(false) {
+        leave_runner_unless_held(config, spool);
+    }
+}
+
+fn leave_runner_unless_held(config: &Config, spool: &Spool) {
+    // A runner looks once more after giving back its lock, so one that holds it now finds this message.
+    if lock::is_held(spool).unwrap_or(false) {
+        return;
+    }
+    let mut run = postrider("run", config);
+    run.arg("--until-empty");
+    leave(run);
+}
+
+/// Starts a runner that keeps nothing of the caller's.
+fn leave(mut run: Command) {
+    run.arg("--detached").current_dir("/");
+    run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // It outlives this process, and is waited for by whoever inherits it.
+    let _ = spawn(&mut run);
+}
+
+/// Started as `postrider SUBCOMMAND --config PATH`, with the config that this process read.
+fn postrider(subcommand: &str, config: &Config) -> Command {
+    let path = std::path::absolute(&config.path).unwrap_or_else(|_| config.path.clone());
+    let mut command = Command::new(program());
+    command.arg(subcommand).arg("--config").arg(path);
+    command
+}
+
+/// Starts it with descriptors 0, 1 and 2 only: a caller that waits for the end of some pipe must not
+/// wait for us.
+fn spawn(command: &mut Command) -> Option<Child> {
+    close_fds::set_fds_cloexec(3, &[]);
+    command.spawn().ok()
+}
+
+/// The program beside this one, else where packages put it.
+fn program() -> PathBuf {
+    let own = std::env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let folders = beside.into_iter().chain(["/usr/bin", "/usr/local/bin"].map(PathBuf::from));
+    let mut places = folders.map(|folder| folder.join("postrider"));
+    places.find(|place| place.is_file()).unwrap_or_else(|| PathBuf::from("postrider"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use std::io::Read;
+
+    #[test]
+    fn what_is_spawned_holds_no_descriptor_of_ours() {
+        // Two pipes as a caller leaves them: without close-on-exec.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty()).unwrap();
+        let mut child =
+            spawn(Command::new("sleep").arg("5").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()))
+                .unwrap();
+        drop(writer);
+        let started = std::time::Instant::now();
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0);
+        assert!(started.elapsed().as_secs() < 4);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_program_that_is_missing_is_no_panic() {
+        assert!(spawn(&mut Command::new("/nonexistent/postrider")).is_none());
+    }
+}

@@ -1,0 +1,361 @@
+//! One command line -> one [`Command`] (RFC 5321 section 4.1.1, RFC 3207, RFC 4954).
+//! What a command may do at this point of the dialogue is not decided here.
+
+use zeroize::Zeroizing;
+
+use super::policy::Clients;
+use super::reply::Refusal;
+use crate::mail::address::{Address, AddressError, ReversePath};
+use crate::mail::dsn::{self, Asked};
+use crate::mail::list::{self, Spec};
+use crate::spool::Body;
+use crate::submit::frontend::recipients;
+
+/// A well-formed command.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Ehlo(String),
+    Helo(String),
+    StartTls,
+    Auth { mechanism: String, initial: Option<Zeroizing<String>> },
+    Mail(Mail),
+    Rcpt(Recipient),
+    Data,
+    Rset,
+    Noop,
+    Quit,
+    Vrfy,
+    Help,
+}
+
+/// MAIL's path and parameters.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mail {
+    pub(crate) sender: ReversePath,
+    /// SIZE (RFC 1870), in octets.
+    pub(crate) size: Option<u64>,
+    /// BODY (RFC 6152).
+    pub(crate) body: Body,
+    /// RET (RFC 3461).
+    pub(crate) ret: Option<String>,
+    /// ENVID, decoded.
+    pub(crate) envid: Option<String>,
+}
+
+/// RCPT's path and parameters.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Recipient {
+    pub(crate) path: Path,
+    pub(crate) asked: Asked,
+}
+
+/// `<Postmaster>` alone needs no domain (RFC 5321 section 4.1.1.3).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Path {
+    Postmaster,
+    Mailbox(Address),
+}
+
+/// Reads a line without its line end.
+pub(crate) fn parse(line: &[u8], clients: &Clients) -> Result<Command, Refusal> {
+    let line = std::str::from_utf8(line)
+        .map_err(|_| Refusal::new(500, "5.5.2", "this line is not ASCII; send commands only"))?;
+    let (verb, rest) = line.trim_ascii().split_once(' ').unwrap_or((line.trim_ascii(), ""));
+    let rest = rest.trim_ascii();
+    match verb.to_ascii_uppercase().as_str() {
+        "EHLO" => domain(rest).map(Command::Ehlo),
+        "HELO" => domain(rest).map(Command::Helo),
+        "STARTTLS" => alone(rest, Command::StartTls),
+        "AUTH" => auth(rest),
+        "MAIL" => mail(rest, clients).map(Command::Mail),
+        "RCPT" => recipient(rest, clients).map(Command::Rcpt),
+        "DATA" => alone(rest, Command::Data),
+        "RSET" => alone(rest, Command::Rset),
+        "NOOP" => Ok(Command::Noop),
+        "QUIT" => alone(rest, Command::Quit),
+        "VRFY" => Ok(Command::Vrfy),
+        "HELP" => Ok(Command::Help),
+        _ => Err(Refusal::new(500, "5.5.2", "unknown command; try HELP")),
+    }
+}
+
+fn syntax(should: &str) -> Refusal {
+    Refusal::new(501, "5.5.4", format!("syntax: {should}"))
+}
+
+fn alone(rest: &str, command: Command) -> Result<Command, Refusal> {
+    if rest.is_empty() { Ok(command) } else { Err(Refusal::new(501, "5.5.4", "this command takes no argument")) }
+}
+
+fn domain(rest: &str) -> Result<String, Refusal> {
+    let name = rest.split(' ').next().unwrap_or_default();
+    let fit = |c: char| c.is_ascii_graphic() && !"<>()\"\\".contains(c);
+    if name.is_empty() || name.len() > 255 || !name.chars().all(fit) {
+        return Err(syntax("EHLO your.host.name or EHLO [your.ip.address]"));
+    }
+    Ok(name.to_owned())
+}
+
+fn auth(rest: &str) -> Result<Command, Refusal> {
+    let mut words = rest.split_ascii_whitespace();
+    let mechanism = words.next().ok_or_else(|| syntax("AUTH MECHANISM [initial-response]"))?;
+    let initial = words.next().map(|word| Zeroizing::new(word.to_owned()));
+    match words.next() {
+        None => Ok(Command::Auth { mechanism: mechanism.to_ascii_uppercase(), initial }),
+        Some(_) => Err(syntax("AUTH MECHANISM [initial-response]")),
+    }
+}
+
+fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
+    let (path, parameters) =
+        path(rest, "FROM:", clients).ok_or_else(|| syntax("MAIL FROM:<address> [SIZE=n] [BODY=8BITMIME]"))?;
+    let sender = match path {
+        "" => ReversePath::Null,
+        text => ReversePath::Mailbox(address(text, clients, "5.1.7")?),
+    };
+    let mut mail = Mail { sender, size: None, body: Body::SevenBit, ret: None, envid: None };
+    for parameter in parameters.split_ascii_whitespace() {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match (key.to_ascii_uppercase().as_str(), value.to_ascii_uppercase().as_str()) {
+            ("SIZE", digits) if digits.len() <= 20 && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                mail.size = Some(digits.parse().map_err(|_| syntax("SIZE=number of octets"))?);
+            }
+            ("BODY", "7BIT") => mail.body = Body::SevenBit,
+            ("BODY", "8BITMIME") => mail.body = Body::EightBit,
+            // RFC 4954 section 5: who says AUTH takes this parameter, and may disregard it.
+            ("AUTH", _) => {}
+            ("RET", _) if offers_dsn(clients) => mail.ret = Some(dsn_value(key, dsn::ret(value.as_bytes()))?),
+            ("ENVID", _) if offers_dsn(clients) => {
+                let envid = dsn::from_xtext(value).and_then(|text| dsn::envid(text.as_bytes()));
+                mail.envid = Some(dsn_value(key, envid)?);
+            }
+            _ => return Err(unknown_parameter(key)),
+        }
+    }
+    Ok(mail)
+}
+
+fn recipient(rest: &str, clients: &Clients) -> Result<Recipient, Refusal> {
+    let (path, parameters) = path(rest, "TO:", clients).ok_or_else(|| syntax("RCPT TO:<address>"))?;
+    let mut asked = Asked::default();
+    for parameter in parameters.split_ascii_whitespace() {
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match key.to_ascii_uppercase().as_str() {
+            "NOTIFY" if offers_dsn(clients) => asked.notify = Some(dsn_value(key, dsn::notify(value.as_bytes()))?),
+            "ORCPT" if offers_dsn(clients) => asked.orcpt = Some(dsn_value(key, dsn::orcpt(value))?),
+            _ => return Err(unknown_parameter(key)),
+        }
+    }
+    if path.eq_ignore_ascii_case("postmaster") {
+        return Ok(Recipient { path: Path::Postmaster, asked });
+    }
+    address(path, clients, "5.1.3").map(|address| Recipient { path: Path::Mailbox(address), asked })
+}
+
+/// RFC 3461 parameters are for those to whom EHLO offered them.
+pub(crate) fn offers_dsn(clients: &Clients) -> bool {
+    match clients {
+        Clients::Strangers => false,
+        Clients::Own { .. } => true,
+    }
+}
+
+fn dsn_value(key: &str, value: Option<String>) -> Result<String, Refusal> {
+    value.ok_or_else(|| Refusal::new(501, "5.5.4", format!("{key} has no such value (RFC 3461)")))
+}
+
+fn unknown_parameter(key: &str) -> Refusal {
+    let key: String = key.chars().take(40).collect();
+    Refusal::new(555, "5.5.4", format!("parameter {key} is not known here or has no such value"))
+}
+
+/// `FROM:<path> parameters` -> path without brackets and source route, parameters.
+fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str, &'a str)> {
+    let head = rest.get(..keyword.len())?;
+    if !head.eq_ignore_ascii_case(keyword) {
+        return None;
+    }
+    let rest = rest[keyword.len()..].trim_ascii_start();
+    let Some(inside) = rest.strip_prefix('<') else {
+        let bare = rest.split_at(outside_quotes(rest, b' ').unwrap_or(rest.len()));
+        return (*clients != Clients::Strangers && !bare.0.is_empty()).then_some(bare);
+    };
+    let end = outside_quotes(inside, b'>')?;
+    let (path, parameters) = (&inside[..end], &inside[end + 1..]);
+    if !parameters.is_empty() && !parameters.starts_with(' ') {
+        return None;
+    }
+    // RFC 5321 section 4.1.2: a source route is taken and disregarded.
+    let path = if path.starts_with('@') { path.split_once(':')?.1 } else { path };
+    Some((path, parameters))
+}
+
+/// Where the first such mark outside of a quoted string stands.
+fn outside_quotes(text: &str, mark: u8) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if byte == mark && !quoted => return Some(at),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Address, Refusal> {
+    let complete = match clients {
+        Clients::Own { origin } => lenient(text, origin),
+        Clients::Strangers => Address::parse(text),
+    };
+    let address = complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))?;
+    if address.is_ascii() {
+        Ok(address)
+    } else {
+        Err(Refusal::new(553, "5.6.7", "an address outside ASCII needs SMTPUTF8, which is not offered"))
+    }
+}
+
+/// As Postfix reads a path: one address of a list, with what may stand around it and without a domain. Two are none, and so
+/// are words that only a quoted string could hold together.
+fn lenient(text: &str, origin: &str) -> Result<Address, AddressError> {
+    if text.contains(':') {
+        return with_colon(text, origin);
+    }
+    let mut found = list::parse(text.as_bytes()).into_iter().map(|found| recipients::plain(found.spec));
+    match (found.next(), found.next()) {
+        (Some(Spec::Complete(address)), None) => Ok(address),
+        (Some(Spec::Bare(local)), None) => Address::new(&local, origin),
+        (Some(Spec::Broken(_, why)), None) => Err(why),
+        (Some(Spec::Null) | None, _) => Err(AddressError::NoLocalPart),
+        (Some(_), Some(_)) => Err(AddressError::BadSyntax),
+    }
+}
+
+/// No list's group has its name here: the colon is part of the address.
+fn with_colon(text: &str, origin: &str) -> Result<Address, AddressError> {
+    match Address::parse(text) {
+        _ if !text.starts_with('"') && text.contains([',', ';']) => Err(AddressError::BadSyntax),
+        Err(_) if !text.contains('@') => Address::parse(&format!("{text}@{origin}")),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mailbox(text: &str) -> ReversePath {
+        ReversePath::Mailbox(Address::parse(text).unwrap())
+    }
+
+    fn mail_of(line: &str) -> Mail {
+        match parse(line.as_bytes(), &Clients::Strangers).unwrap() {
+            Command::Mail(mail) => mail,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn code(line: &str) -> u16 {
+        parse(line.as_bytes(), &Clients::Strangers).unwrap_err().code()
+    }
+
+    #[test]
+    fn mail_takes_path_and_parameters_in_any_case() {
+        assert_eq!(mail_of("MAIL FROM:<a@b.example>").sender, mailbox("a@b.example"));
+        assert_eq!(mail_of("mail from: <>").sender, ReversePath::Null);
+        assert_eq!(mail_of("MAIL FROM:<@x.example,@y.example:a@b.example>").sender, mailbox("a@b.example"));
+        assert_eq!(mail_of("MAIL FROM:<\"a> b\"@b.example>").sender, mailbox("\"a> b\"@b.example"));
+        let mail = mail_of("MAIL FROM:<a@b.example> size=12 BODY=8bitmime AUTH=<>");
+        assert_eq!((mail.size, mail.body), (Some(12), Body::EightBit));
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused_with_its_code() {
+        assert_eq!(code("MAIL FROM:a@b.example"), 501);
+        assert_eq!(code("MAIL <a@b.example>"), 501);
+        assert_eq!(code("MAIL FROM:<a@b.example>SIZE=1"), 501);
+        assert_eq!(code("MAIL FROM:<a@b.example> SIZE=99999999999999999999"), 501);
+        assert_eq!(code("MAIL FROM:<a@b.example> BODY=BINARYMIME"), 555);
+        assert_eq!(code("MAIL FROM:<a>"), 501);
+        assert_eq!(code("RCPT TO:<>"), 501);
+        assert_eq!(code("RCPT TO:<a@b.example> NOTIFY=NEVER"), 555);
+        assert_eq!(code("RCPT TO:<ä@b.example>"), 553);
+        assert_eq!(code("EHLO"), 501);
+        assert_eq!(code("DATA now"), 501);
+        assert_eq!(code("AUTH PLAIN a b"), 501);
+        assert_eq!(code("GET / HTTP/1.1"), 500);
+        assert_eq!(code(""), 500);
+        assert_eq!(parse(b"NOOP \xff", &Clients::Strangers).unwrap_err().code(), 500);
+    }
+
+    #[test]
+    fn the_postmaster_needs_no_domain() {
+        let postmaster = Recipient { path: Path::Postmaster, asked: Asked::default() };
+        assert_eq!(parse(b"RCPT TO:<Postmaster>", &Clients::Strangers), Ok(Command::Rcpt(postmaster)));
+    }
+
+    #[test]
+    fn programs_of_our_own_are_taken_less_strictly() {
+        let own = Clients::Own { origin: "home.lan".to_owned() };
+        let recipient = |line: &str| match parse(line.as_bytes(), &own).unwrap() {
+            Command::Rcpt(Recipient { path: Path::Mailbox(address), asked }) => (address.to_string(), asked),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(recipient("RCPT TO:<root>").0, "root@home.lan");
+        assert_eq!(recipient("rcpt to: root").0, "root@home.lan");
+        assert_eq!(recipient("RCPT TO:bob@away.example").0, "bob@away.example");
+        for (path, address) in [
+            ("< bob@away.example >", "bob@away.example"),
+            ("<bob @away.example>", "bob@away.example"),
+            ("<bob(he)@away.example>", "bob@away.example"),
+            ("<bob@away.example.>", "bob@away.example"),
+            ("<bob%away.example>", "bob@away.example"),
+            ("<\"bob@away.example\">", "bob@away.example"),
+            ("<\"a b\"@away.example>", "\"a b\"@away.example"),
+            ("\"a b\"@away.example", "\"a b\"@away.example"),
+            ("<\"a b\">", "\"a b\"@home.lan"),
+            ("<a\\ b>", "\"a b\"@home.lan"),
+            ("<a:b>", "\"a:b\"@home.lan"),
+            ("<a:b@away.example>", "\"a:b\"@away.example"),
+            ("<a@[IPv6:::1]>", "a@[IPv6:::1]"),
+        ] {
+            assert_eq!(recipient(&format!("RCPT TO:{path}")).0, address, "{path}");
+        }
+        let (_, asked) = recipient("RCPT TO:<bob@away.example> NOTIFY=success ORCPT=rfc822;b+2Bc@away.example");
+        assert_eq!(
+            (asked.notify.as_deref(), asked.orcpt.as_deref()),
+            (Some("SUCCESS"), Some("rfc822;b+2Bc@away.example"))
+        );
+        let Command::Mail(mail) = parse(b"MAIL FROM:<a> RET=full ENVID=a+2Bb", &own).unwrap() else { panic!("MAIL") };
+        assert_eq!(
+            (mail.sender, mail.ret.as_deref(), mail.envid.as_deref()),
+            (mailbox("a@home.lan"), Some("FULL"), Some("a+b"))
+        );
+        for bad in [
+            "RCPT TO:<>",
+            "RCPT TO:",
+            "RCPT TO:<a@>",
+            "RCPT TO:<a b>",
+            "RCPT TO:<a\tb>",
+            "RCPT TO:<a b@x>",
+            "RCPT TO:<a@x y>",
+            "RCPT TO:<a@x b@x>",
+            "RCPT TO:<a,b@x>",
+            "RCPT TO:<a;b>",
+            "RCPT TO:<a:b c>",
+            "RCPT TO:<a:b,c@x>",
+            "RCPT TO:<ro\"o t\">",
+            "MAIL FROM:<a b>",
+            "RCPT TO:<a@x> NOTIFY=often",
+            "RCPT TO:<a@x> ORCPT=x",
+        ] {
+            assert_eq!(parse(bad.as_bytes(), &own).unwrap_err().code(), 501, "{bad}");
+        }
+        for bad in ["RCPT TO:a b@x", "RCPT TO:<a@x> <b@x>"] {
+            assert_eq!(parse(bad.as_bytes(), &own).unwrap_err().code(), 555, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The server side of SMTP: a dialogue without I/O, its policy, and the loop that drives it
+//! over a stream. What is accepted is handed to a [`policy::Policy`].
+
+pub mod auth;
+pub mod command;
+pub mod dialogue;
+pub mod dot_unstuffing;
+pub mod policy;
+pub mod reply;
+pub mod serve;

@@ -1,0 +1,74 @@
+//! Replies as the server says them (RFC 5321 section 4.2, RFC 2034), and the
+//! refusals that policies and parsers hand to the dialogue.
+
+/// A reply that refuses: its code decides whether the client may try again (4yz) or not (5yz).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    code: u16,
+    enhanced: &'static str,
+    text: String,
+}
+
+impl Refusal {
+    /// From a code of 400 to 599, the enhanced code of the same class, and words without line ends.
+    #[must_use]
+    pub fn new(code: u16, enhanced: &'static str, text: impl Into<String>) -> Self {
+        Self { code, enhanced, text: text.into() }
+    }
+
+    /// The three digits.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// The reply line, with CRLF.
+    #[must_use]
+    pub fn to_wire(&self) -> Vec<u8> {
+        line(self.code, self.enhanced, &self.text)
+    }
+}
+
+/// One reply line with its CRLF. Text may come from a policy, so control characters become
+/// blanks and its length keeps the line under the 512 octets of RFC 5321 section 4.5.3.1.5.
+pub(crate) fn line(code: u16, enhanced: &str, text: &str) -> Vec<u8> {
+    let mut reply = code.to_string();
+    for word in [enhanced, text].into_iter().filter(|word| !word.is_empty()) {
+        reply.push(' ');
+        reply.extend(word.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
+    while reply.len() > 510 {
+        reply.pop();
+    }
+    reply.push_str("\r\n");
+    reply.into_bytes()
+}
+
+/// A reply of several lines, without enhanced codes: EHLO's (RFC 2034 section 3 exempts it).
+pub(crate) fn lines(code: u16, texts: &[String]) -> Vec<u8> {
+    let last = texts.len().saturating_sub(1);
+    let reply = texts.iter().enumerate().map(|(at, text)| {
+        let joint = if at == last { ' ' } else { '-' };
+        format!("{code}{joint}{text}\r\n")
+    });
+    reply.collect::<String>().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_one_bounded_line_whatever_the_text() {
+        let reply = line(550, "5.1.1", &format!("no\r\n250 yes {}", "ü".repeat(600)));
+        assert!(reply.starts_with(b"550 5.1.1 no  250 yes"));
+        assert!(reply.len() <= 512);
+        assert_eq!(reply.iter().position(|&b| b == b'\n'), Some(reply.len() - 1));
+        assert!(std::str::from_utf8(&reply).is_ok());
+    }
+
+    #[test]
+    fn only_the_last_line_has_a_blank_behind_its_code() {
+        assert_eq!(lines(250, &["a".into(), "B".into()]), b"250-a\r\n250 B\r\n");
+    }
+}

@@ -1,0 +1,169 @@
+//! Submissions written and read as frames (`postrider_drop::frame` knows where in a frame
+//! one stands): over `Write` and `Read`, with one buffer each. Only a frame with its end
+//! is a submission.
+
+use std::io;
+use std::io::{Read, Write};
+
+pub use postrider_drop::frame::Bounds;
+pub use postrider_drop::frame::FrameError;
+pub use postrider_drop::frame::WIDEST;
+use postrider_drop::frame::{Part, Place};
+
+/// Octets of content handed over at a time, and at most in a chunk that we write.
+const PIECE: usize = 64 * 1024;
+/// Octets of a chunk's length.
+const LENGTH: usize = 4;
+/// Octets of content that most messages do not exceed.
+const FIRST: usize = 12 * 1024;
+
+/// Writes a frame. Dropped before [`FrameWriter::finish`], what was written is no submission.
+#[derive(Debug)]
+pub struct FrameWriter<W: Write> {
+    out: W,
+    /// Framed, and not written yet: a small submission goes out in one piece. At its end is the chunk that is being filled.
+    framed: Vec<u8>,
+    /// Where that one's length belongs.
+    chunk_at: usize,
+}
+
+impl<W: Write> FrameWriter<W> {
+    /// Begins with the envelope; it may not be empty, nor over 4 GiB.
+    pub fn begin(out: W, envelope: &[u8]) -> io::Result<Self> {
+        if envelope.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError::NoEnvelope));
+        }
+        let mut writer = Self { out, framed: Vec::with_capacity(envelope.len() + LENGTH + FIRST), chunk_at: 0 };
+        writer.open_chunk();
+        writer.framed.extend_from_slice(envelope);
+        writer.close_chunk()?;
+        writer.open_chunk();
+        Ok(writer)
+    }
+
+    /// Appends content.
+    pub fn write(&mut self, mut content: &[u8]) -> io::Result<()> {
+        while !content.is_empty() {
+            let room = PIECE.saturating_sub(self.in_chunk());
+            let (now, later) = content.split_at_checked(room).unwrap_or((content, &[]));
+            self.framed.extend_from_slice(now);
+            content = later;
+            if self.in_chunk() >= PIECE {
+                self.close_chunk()?;
+                self.out.write_all(&self.framed)?;
+                self.framed.clear();
+                self.open_chunk();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the end and gives the writer back.
+    pub fn finish(mut self) -> io::Result<W> {
+        if self.in_chunk() > 0 {
+            self.close_chunk()?;
+            self.open_chunk();
+        }
+        // An empty chunk is the end.
+        self.out.write_all(&self.framed)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn open_chunk(&mut self) {
+        self.chunk_at = self.framed.len();
+        self.framed.extend_from_slice(&[0; LENGTH]);
+    }
+
+    fn in_chunk(&self) -> usize {
+        self.framed.len() - self.chunk_at - LENGTH
+    }
+
+    fn close_chunk(&mut self) -> io::Result<()> {
+        let length = u32::try_from(self.in_chunk()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        self.framed[self.chunk_at..self.chunk_at + LENGTH].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+}
+
+/// What comes next in a frame.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// The whole envelope; always first, once.
+    Envelope(&'a [u8]),
+    /// Some of the content, never empty.
+    Content(&'a [u8]),
+    /// The end mark was seen: this is a submission.
+    End,
+}
+
+/// Reads a frame, never a byte beyond its end.
+#[derive(Debug)]
+pub struct FrameReader<R: Read> {
+    input: R,
+    place: Place,
+    buffer: Vec<u8>,
+}
+
+impl<R: Read> FrameReader<R> {
+    /// Begins a frame with these bounds.
+    pub fn new(input: R, bounds: Bounds) -> Self {
+        Self { input, place: Place::at_start(bounds), buffer: Vec::new() }
+    }
+
+    /// The next piece. Memory grows with what has come, never with what a length promises.
+    pub fn next_piece(&mut self) -> Result<Piece<'_>, FrameError> {
+        loop {
+            match self.place.part() {
+                Part::End => return Ok(Piece::End),
+                Part::Length => {
+                    let mut octets = [0_u8; 4];
+                    let room = octets.get_mut(..self.place.missing()).unwrap_or_default();
+                    let read = read_some(&mut self.input, room)?;
+                    self.place.pass(&octets[..read])?;
+                }
+                Part::Envelope => {
+                    self.fill()?;
+                    if self.place.part() != Part::Envelope {
+                        return Ok(Piece::Envelope(&self.buffer));
+                    }
+                }
+                Part::Content => {
+                    self.buffer.clear();
+                    self.fill()?;
+                    return Ok(Piece::Content(&self.buffer));
+                }
+            }
+        }
+    }
+
+    /// The input, behind the end mark if that was reached.
+    pub fn into_inner(self) -> R {
+        self.input
+    }
+
+    /// Appends one read's worth of the chunk to the buffer.
+    fn fill(&mut self) -> Result<(), FrameError> {
+        let held = self.buffer.len();
+        self.buffer.resize(held + self.place.missing().min(PIECE), 0);
+        let read = read_some(&mut self.input, &mut self.buffer[held..]);
+        self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
+        read?;
+        self.place.pass(&self.buffer[held..])
+    }
+}
+
+/// At least one octet, or the error that says why not.
+fn read_some(input: &mut impl Read, room: &mut [u8]) -> Result<usize, FrameError> {
+    loop {
+        match input.read(room) {
+            Ok(0) => return Err(FrameError::CutShort),
+            Ok(read) => return Ok(read),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(FrameError::Io(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The submission as it crosses the socket or lies in drop/: its framing and its envelope.
+
+pub mod frame;
+pub mod submission;

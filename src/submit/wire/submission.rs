@@ -1,0 +1,279 @@
+//! A submission as it travels in a frame (FORMATS.md, "Submission frame"): the envelope as
+//! collected, in JSON, and the content. Both ways: from what the front end collected, and
+//! back to that for admission, which believes nothing of it.
+
+use std::io;
+use std::io::{Read, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::frame::{Bounds, FrameError, FrameReader, FrameWriter, Piece};
+use crate::mail::address::{Address, AddressError};
+use crate::mail::dsn::Dsn;
+use crate::mail::header::Header;
+use crate::mail::list::Spec;
+use crate::submit::frontend::collect::{Collected, Origin, Sender};
+use crate::submit::frontend::header_reader::{self, HeadError};
+use crate::submit::frontend::input::{Input, LoneDot};
+use crate::submit::frontend::recipients::Given;
+
+/// The format's version.
+const VERSION: u32 = 1;
+
+/// The envelope as collected.
+#[derive(Debug, Serialize, Deserialize)]
+struct Envelope {
+    v: u32,
+    token: String,
+    /// None: the caller's login.
+    sender: Option<Text>,
+    recipients: Vec<Whom>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    full_name: Option<Text>,
+    #[serde(default)]
+    origin: Origin,
+    #[serde(default)]
+    dsn: Dsn,
+}
+
+/// What came in an argument: nearly always text.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Text {
+    Utf8(String),
+    Bytes(Vec<u8>),
+}
+
+impl From<&[u8]> for Text {
+    fn from(bytes: &[u8]) -> Self {
+        std::str::from_utf8(bytes).map_or_else(|_| Self::Bytes(bytes.to_owned()), |text| Self::Utf8(text.to_owned()))
+    }
+}
+
+impl From<Text> for Vec<u8> {
+    fn from(text: Text) -> Self {
+        match text {
+            Text::Utf8(text) => text.into_bytes(),
+            Text::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// A recipient as read.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Whom {
+    Complete(Address),
+    Bare(String),
+    Broken(String),
+}
+
+impl From<&Given> for Whom {
+    fn from(given: &Given) -> Self {
+        match &given.spec {
+            Spec::Complete(address) => Self::Complete(address.clone()),
+            Spec::Bare(text) => Self::Bare(text.clone()),
+            Spec::Broken(text, _) => Self::Broken(text.clone()),
+            Spec::Null => Self::Bare(given.text.clone()),
+        }
+    }
+}
+
+impl From<Whom> for Given {
+    fn from(whom: Whom) -> Self {
+        match whom {
+            Whom::Complete(address) => Self { text: address.to_string(), spec: Spec::Complete(address) },
+            Whom::Bare(text) => Self { spec: Spec::Bare(text.clone()), text },
+            Whom::Broken(text) => Self { spec: Spec::Broken(text.clone(), AddressError::BadSyntax), text },
+        }
+    }
+}
+
+/// Why a submission was not passed on.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPassed {
+    /// The caller's input cannot be read to its end.
+    #[error("cannot read the message: {0}")]
+    Read(io::Error),
+    /// Where it goes takes no more.
+    #[error("cannot pass the message on: {0}")]
+    Write(io::Error),
+}
+
+/// Writes what was collected as one frame, reading the body to its end.
+pub fn write<R: Read, W: Write>(collected: &mut Collected<R>, token: &str, out: W) -> Result<W, NotPassed> {
+    let sender = match &collected.sender {
+        Sender::Login | Sender::FromField => None,
+        Sender::Given(text) => Some(Text::from(text.as_slice())),
+    };
+    let envelope = Envelope {
+        v: VERSION,
+        token: token.to_owned(),
+        sender,
+        recipients: collected.recipients.iter().map(Whom::from).collect(),
+        full_name: collected.full_name.as_deref().map(Text::from),
+        origin: collected.origin,
+        dsn: collected.dsn.clone(),
+    };
+    let json = serde_json::to_vec(&envelope).map_err(|error| NotPassed::Write(error.into()))?;
+    let mut frame = FrameWriter::begin(out, &json).map_err(NotPassed::Write)?;
+    for field in &collected.header.fields {
+        frame.write(field.raw()).map_err(NotPassed::Write)?;
+    }
+    while let Some(block) = collected.body.next_block().map_err(NotPassed::Read)? {
+        frame.write(block).map_err(NotPassed::Write)?;
+    }
+    frame.finish().map_err(NotPassed::Write)
+}
+
+/// Why what came is no submission.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRead {
+    /// It is not framed as one, or ends early.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Its envelope is none.
+    #[error("the submission's envelope cannot be read: {0}")]
+    Envelope(String),
+    /// Its header.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+}
+
+/// A submission whose content is still to be read.
+#[derive(Debug)]
+pub struct Submission<R: Read> {
+    /// Random, its own; the same one twice is the same submission.
+    pub token: String,
+    /// As the front end collected it.
+    pub collected: Collected<Content<R>>,
+}
+
+impl<R: Read> Submission<R> {
+    /// Reads the envelope and the header.
+    pub fn read(input: R, bounds: Bounds) -> Result<Self, NotRead> {
+        let mut frame = FrameReader::new(input, bounds);
+        let envelope: Envelope = match frame.next_piece()? {
+            Piece::Envelope(json) => {
+                serde_json::from_slice(json).map_err(|error| NotRead::Envelope(error.to_string()))?
+            }
+            // The envelope comes first: the reader sees to that.
+            Piece::Content(_) | Piece::End => return Err(FrameError::NoEnvelope.into()),
+        };
+        if envelope.v != VERSION {
+            return Err(NotRead::Envelope(format!("it has version {}, this postrider reads {VERSION}", envelope.v)));
+        }
+        let (header, body) =
+            header_reader::read(Input::new(Content { frame, held: Vec::new(), at: 0 }, LoneDot::IsText))?;
+        let collected = Collected {
+            sender: envelope.sender.map_or(Sender::Login, |text| Sender::Given(text.into())),
+            full_name: envelope.full_name.map(Vec::from),
+            recipients: envelope.recipients.into_iter().map(Given::from).collect(),
+            origin: envelope.origin,
+            dsn: envelope.dsn,
+            header: Header::read(&header),
+            body,
+        };
+        Ok(Self { token: envelope.token, collected })
+    }
+}
+
+/// The content of a frame. It ends with the frame; a frame that is cut short is an error.
+#[derive(Debug)]
+pub struct Content<R: Read> {
+    frame: FrameReader<R>,
+    held: Vec<u8>,
+    at: usize,
+}
+
+impl<R: Read> Read for Content<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.held.len() {
+            self.held.clear();
+            self.at = 0;
+            match self.frame.next_piece() {
+                Ok(Piece::Content(bytes)) => self.held.extend_from_slice(bytes),
+                Ok(Piece::End) => return Ok(0),
+                Ok(Piece::Envelope(_)) => return Err(io::ErrorKind::InvalidData.into()),
+                Err(FrameError::Io(error)) => return Err(error),
+                Err(other) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, other)),
+            }
+        }
+        let rest = &self.held[self.at..];
+        let length = rest.len().min(into.len());
+        into[..length].copy_from_slice(&rest[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::submit::frontend::collect::{Request, collect};
+    use crate::submit::frontend::recipients::RecipientsFrom;
+    use crate::submit::wire::frame::WIDEST;
+
+    fn collected(bytes: &[u8]) -> Collected<&[u8]> {
+        let request = Request {
+            sender: Sender::Given(b"a\xff@x".to_vec()),
+            full_name: Some("B\u{f6}rn".as_bytes().to_vec()),
+            recipients_from: RecipientsFrom::ArgumentsAndHeader,
+            lone_dot: LoneDot::EndsInput,
+            arguments: vec![b"bob".to_vec(), b"a b@".to_vec()],
+            origin: Origin::Here,
+            dsn: Dsn { ret: Some("HDRS".to_owned()), ..Dsn::default() },
+        };
+        collect(request, bytes).unwrap()
+    }
+
+    fn text<R: Read>(collected: &mut Collected<R>) -> Vec<u8> {
+        let mut all: Vec<u8> = collected.header.fields.iter().flat_map(|field| field.raw().to_owned()).collect();
+        while let Some(block) = collected.body.next_block().unwrap() {
+            all.extend_from_slice(block);
+        }
+        all
+    }
+
+    #[test]
+    fn what_was_collected_arrives_as_it_was() {
+        for bytes in [
+            &b"To: c@x, d\nSubject : s\n\ntext\n.\nlost\n"[..],
+            b"From me\n>From you\nTo: c@x\n text\n",
+            b" text first\n",
+            b"To: c@x\nno field\nFrom nobody\n",
+            b"\nbody\r\nonly\rcr",
+            b"",
+        ] {
+            let frame = write(&mut collected(bytes), "T", Vec::new()).unwrap();
+            let mut submission = Submission::read(&frame[..], WIDEST).unwrap();
+            let mut asked = collected(bytes);
+            assert_eq!(submission.token, "T");
+            assert_eq!(submission.collected.sender, asked.sender);
+            assert_eq!(submission.collected.full_name, asked.full_name);
+            assert_eq!(submission.collected.dsn, asked.dsn);
+            let texts = |given: &[Given]| given.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+            assert_eq!(texts(&submission.collected.recipients), texts(&asked.recipients));
+            assert_eq!(text(&mut submission.collected), text(&mut asked), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_cut_short_is_an_error_wherever_it_is_cut() {
+        let frame = write(&mut collected(b"To: c@x\n\ntext\n"), "T", Vec::new()).unwrap();
+        for length in 0..frame.len() {
+            let cut = Submission::read(&frame[..length], WIDEST);
+            let to_the_end = cut.map(|mut submission| {
+                loop {
+                    match submission.collected.body.next_block() {
+                        Ok(Some(_)) => {}
+                        Ok(None) => return true,
+                        Err(_) => return false,
+                    }
+                }
+            });
+            assert!(!to_the_end.unwrap_or(false), "{length}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What the machine knows of itself: its full name and its service names. Files only;
+//! nothing here asks the network.
+
+use std::fs;
+
+/// This machine's full name: the node name, or where that has no dot, the canonical
+/// name that /etc/hosts gives it, or the node name as it is.
+#[must_use]
+pub fn this_machine() -> String {
+    let node = rustix::system::uname();
+    let node = node.nodename().to_string_lossy();
+    let hosts = if node.contains('.') { String::new() } else { read("/etc/hosts") };
+    full_name(&node, &hosts)
+}
+
+/// The TCP port of a service, by /etc/services.
+#[must_use]
+pub fn service(name: &str) -> Option<u16> {
+    service_port(&read("/etc/services"), name)
+}
+
+/// The TCP port of a service in the text of a services(5) file, aliases included.
+#[must_use]
+pub fn service_port(services: &str, name: &str) -> Option<u16> {
+    services.lines().find_map(|line| {
+        let mut words = line.split('#').next().unwrap_or("").split_whitespace();
+        let official = words.next()?;
+        let port = words.next()?.strip_suffix("/tcp")?;
+        let named = official == name || words.any(|alias| alias == name);
+        if named { port.parse().ok().filter(|&port| port != 0) } else { None }
+    })
+}
+
+/// A file of the system's that may be absent or in any encoding.
+fn read(path: &str) -> String {
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+fn full_name(node: &str, hosts: &str) -> String {
+    let node = node.trim_end_matches('.');
+    if node.is_empty() {
+        return "localhost".to_owned();
+    }
+    if node.contains('.') {
+        return node.to_owned();
+    }
+    hosts.lines().find_map(|line| canonical(line, node)).unwrap_or(node).to_owned()
+}
+
+/// The first name of a hosts(5) line that names this node, or a full name among its others.
+fn canonical<'l>(line: &'l str, node: &str) -> Option<&'l str> {
+    let mut words = line.split('#').next().unwrap_or("").split_whitespace();
+    words.next()?;
+    let names: Vec<_> = words.collect();
+    if !names.iter().any(|name| name.eq_ignore_ascii_case(node)) {
+        return None;
+    }
+    // "127.0.0.1 localhost box" says nothing of box's full name.
+    let full = |name: &&&str| name.contains('.') && !name.to_ascii_lowercase().starts_with("localhost");
+    names.iter().find(full).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_full_name_comes_from_the_node_or_the_hosts_file() {
+        let hosts = "127.0.0.1 localhost localhost.localdomain tiny\n# 127.0.1.1 box.wrong box\n127.0.1.1 Box.home.lan box # me\n";
+        for (node, name) in [
+            ("box.example", "box.example"),
+            ("box", "Box.home.lan"),
+            ("tiny", "tiny"),
+            ("other", "other"),
+            ("", "localhost"),
+        ] {
+            assert_eq!(full_name(node, hosts), name);
+        }
+        assert!(!this_machine().is_empty());
+    }
+}
