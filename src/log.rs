@@ -25,7 +25,7 @@ pub enum Sink {
     /// The system's log; while there is none, nowhere.
     Syslog,
     /// Nowhere: a command that tells the same in its own way on a terminal.
-    Nowhere,
+    Undeliverable,
 }
 
 static SINK: OnceLock<Sink> = OnceLock::new();
@@ -239,7 +239,7 @@ fn line(program: &str, text: std::fmt::Arguments<'_>) {
 fn severe(severity: Severity, program: &str, text: std::fmt::Arguments<'_>) {
     static SYSLOG: OnceLock<Mutex<Syslog>> = OnceLock::new();
     let sink = SINK.get().copied().unwrap_or(Sink::Stderr);
-    if sink == Sink::Nowhere {
+    if sink == Sink::Undeliverable {
         return;
     }
     let text = text.to_string();

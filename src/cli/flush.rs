@@ -11,7 +11,7 @@ use super::remote;
 use crate::config::Config;
 use crate::runner::context::Settings;
 use crate::runner::listener::control_socket::{self, Answer, Question};
-use crate::runner::queue_manager::watchers::Ears;
+use crate::runner::queue_manager::watchers::EventChannel;
 use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Watchers;
 use crate::runner::{Engine, Until};
@@ -113,7 +113,7 @@ fn alone(
 ) -> Result<Exit, Failure> {
     let (sender, told) = mpsc::channel();
     let settings = Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default()));
-    let ears = Ears::default();
+    let ears = EventChannel::default();
     // Others who want to flush meanwhile ask this runner; where they cannot, they wait for the lock.
     let _ = control_socket::listen(spool, ears.sender.clone());
     let mut engine = Engine::new(Arc::new(settings), lock, Until::Errands, ears);

@@ -11,10 +11,10 @@ use super::step_down;
 use crate::config::{Config, ConfigError, Log, locate};
 use crate::log;
 use crate::runner::context::Settings;
-use crate::runner::listener::intake_state::{Front, Stage};
+use crate::runner::listener::intake_state::{IntakeState, Stage};
 use crate::runner::listener::{control_socket, submission_socket};
 use crate::runner::queue_manager::event_loop;
-use crate::runner::queue_manager::watchers::{self, Ears, FileEar};
+use crate::runner::queue_manager::watchers::{self, EventChannel, FileWatcher};
 use crate::runner::session_watchers::Watchers;
 use crate::runner::standing::Unreadable;
 use crate::runner::{Engine, Until};
@@ -78,7 +78,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
         TryLock::Taken(lock) => lock,
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
-    let front = Arc::new(Front::new(spool.clone()));
+    let front = Arc::new(IntakeState::new(spool.clone()));
     if let Err(error) = submission_socket::open(Arc::clone(&front)) {
         cannot_hear("submissions", &spool, &error);
     }
@@ -95,7 +95,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
 }
 
 /// Waits for a config that can be read; what comes in meanwhile is stored as it comes.
-fn readable(named: Option<&Path>, mut error: ConfigError, front: &Front) -> Config {
+fn readable(named: Option<&Path>, mut error: ConfigError, front: &IntakeState) -> Config {
     let mut told = String::new();
     loop {
         let why = error.to_string();
@@ -118,7 +118,7 @@ fn unseen() -> log::Sink {
 }
 
 /// Runs until the end that the arguments name; `front` takes in the mail of the whole machine.
-fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Result<Exit, Failure> {
+fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>) -> Result<Exit, Failure> {
     log::choose(sink(config));
     let until = arguments.until();
     // What the entrances store counts as this runner's.
@@ -128,7 +128,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<Front>>) -> Re
     };
     let settings = Arc::new(Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default())));
     loop {
-        let ears = Ears::default();
+        let ears = EventChannel::default();
         // Before the lock is taken: who reads our pid in it may send a signal at once.
         if let Err(error) = watchers::signals(Arc::clone(&settings.safety), ears.sender.clone()) {
             cannot_hear("signals", &spool, &error);
@@ -172,7 +172,7 @@ fn sink(config: &Config) -> log::Sink {
 /// For a command that tells its user what it does, and does a runner's work: the system's log has it all the same.
 pub(super) fn log_aside(config: &Config) {
     log::choose(match config.log {
-        Some(Log::Stderr) => log::Sink::Nowhere,
+        Some(Log::Stderr) => log::Sink::Undeliverable,
         Some(Log::Syslog) | None => log::Sink::Syslog,
     });
 }
@@ -189,14 +189,14 @@ fn take(spool: &Spool) -> Result<TryLock, Failure> {
 
 /// Starts the listeners; how often queue/ is to be looked at, and the one that follows the config. What cannot be listened to costs
 /// promptness, not mail.
-fn listen(ears: &Ears, settings: &Settings) -> (Duration, Option<FileEar>) {
+fn listen(ears: &EventChannel, settings: &Settings) -> (Duration, Option<FileWatcher>) {
     let spool = &settings.spool;
     let mut pace = event_loop::RESCAN;
     if let Err(error) = watchers::queue(spool, ears.sender.clone()) {
         cannot_hear("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;
     }
-    let files = FileEar::start(&settings.files(), ears.sender.clone());
+    let files = FileWatcher::start(&settings.files(), ears.sender.clone());
     let files = files.map_err(|error| cannot_hear("changes of the configuration", spool, &error)).ok();
     if let Err(error) = control_socket::listen(spool, ears.sender.clone()) {
         cannot_hear("commands", spool, &error);

@@ -27,7 +27,7 @@ use crate::config::{Config, Delivery, Reserve, locate};
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::context::{Entry, Tables};
 use crate::submit::admit::early_bounce::{self, Failed, Rest};
-use crate::submit::admit::store::{self, Naming};
+use crate::submit::admit::store::{self, MessageIds};
 use crate::submit::frontend::collect::{self, Collected, Request, Sender};
 use crate::submit::frontend::start_runner::{self, Handed, Show};
 use crate::sys::user::Caller;
@@ -111,7 +111,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, started_as: &StartedAs) ->
         Err(error) => {
             // mailq and newaliases read no message.
             if started_as.mode().is_none() {
-                Patient(io::stdin()).drain();
+                BlockingStdin(io::stdin()).drain();
             }
             (Errors::Print, Err(error.into()))
         }
@@ -134,7 +134,7 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Mode::Aliases if queue::is_remote(started_as.named(&options)) => Ok(Exit::Ok),
         Mode::Aliases => aliases::check(&configured(&options, started_as)?),
         Mode::Daemon => {
-            let here = Here::find(&options, started_as)?;
+            let here = UserMode::find(&options, started_as)?;
             start_runner::leave_daemon(&here.config, &here.spool);
             Ok(Exit::Ok)
         }
@@ -142,23 +142,23 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Mode::RunQueue(tests) if queue::is_remote(started_as.named(&options)) => run_queue::flush_remotely(&tests),
         Mode::RunQueue(tests) => {
             let show = show(&options);
-            run_queue::flush(&Here::find(&options, started_as)?, &tests, show)
+            run_queue::flush(&UserMode::find(&options, started_as)?, &tests, show)
         }
         Mode::Verify if queue::is_remote(started_as.named(&options)) => verify::verify_remotely(&options),
-        Mode::Verify => verify::verify(&Here::find(&options, started_as)?, &options),
+        Mode::Verify => verify::verify(&UserMode::find(&options, started_as)?, &options),
         Mode::Smtp if locate::is_system_mode(started_as.named(&options)) => smtp::serve_remotely(&options),
-        Mode::Smtp => smtp::serve(Here::find(&options, started_as), &options),
+        Mode::Smtp => smtp::serve(UserMode::find(&options, started_as), &options),
     }
 }
 
 /// Takes a message in. Stdin is read to its end before a failure is told: a caller that still writes
 /// would die of SIGPIPE and never hear of it.
 fn deliver(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
-    let mut stdin = Patient(io::stdin());
+    let mut stdin = BlockingStdin(io::stdin());
     if locate::is_system_mode(started_as.named(&options)) {
         return system::deliver(named(options.request), stdin);
     }
-    let here = match Here::find(&options, started_as) {
+    let here = match UserMode::find(&options, started_as) {
         Ok(here) => here,
         Err(failure) => {
             stdin.drain();
@@ -210,13 +210,13 @@ fn configured(options: &Options, started_as: &StartedAs) -> Result<Config, Failu
 
 /// Where a message is taken in: who calls, by which config, into which spool.
 #[derive(Debug, Clone)]
-struct Here {
+struct UserMode {
     caller: Caller,
     config: Config,
     spool: Spool,
 }
 
-impl Here {
+impl UserMode {
     fn find(options: &Options, started_as: &StartedAs) -> Result<Self, Failure> {
         let config = configured(options, started_as)?;
         let spool = Spool::open(&config.spool).map_err(Failure::Spool)?;
@@ -250,7 +250,7 @@ impl Here {
         let now = local_time::now();
         let place = self.entry(&now);
         let failed = Failed { why: &why, sender, rest };
-        match Naming::by_chance(&now).and_then(|naming| early_bounce::mail_back(failed, naming, &place)) {
+        match MessageIds::by_chance(&now).and_then(|naming| early_bounce::mail_back(failed, naming, &place)) {
             Ok(Some(id)) => {
                 let manner = self.config.delivery;
                 let _ = start_runner::hand_over(&self.config, &self.spool, &id, manner, Show::Nothing);
@@ -264,9 +264,9 @@ impl Here {
 
 /// The caller's input. Descriptors are shared, and whoever shares this one may have made it
 /// non-blocking: then it is waited for.
-struct Patient(Stdin);
+struct BlockingStdin(Stdin);
 
-impl Patient {
+impl BlockingStdin {
     /// Reads to the end, except from somebody's keyboard.
     fn drain(&mut self) {
         if !self.0.is_terminal() {
@@ -275,7 +275,7 @@ impl Patient {
     }
 }
 
-impl Read for Patient {
+impl Read for BlockingStdin {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.0.read(into) {

@@ -8,9 +8,9 @@ use jiff::Zoned;
 use super::exit::{Exit, Failure};
 use crate::config::{Account, Config, TableSet};
 use crate::deliver::smtp::capabilities::{Capabilities, Extension, Size};
-use crate::deliver::smtp::dsn_parameters::Wishes;
+use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::observer::{Observer, Step};
-use crate::deliver::smtp::session::{Described, Session, Transaction};
+use crate::deliver::smtp::session::{Session, SessionInfo, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Seen};
 use crate::mail::stamp;
@@ -98,7 +98,7 @@ fn relays(account: &Account) -> String {
 }
 
 /// What was achieved, in a few lines.
-fn summary(described: &Described, capabilities: &Capabilities) -> String {
+fn summary(described: &SessionInfo, capabilities: &Capabilities) -> String {
     let over =
         described.tls.as_deref().map_or_else(|| "in the clear, without TLS".to_owned(), |tls| format!("over {tls}"));
     let login = match described.auth {
@@ -187,7 +187,7 @@ impl Mail {
         let mut facts = session.send(Transaction {
             sender: &self.sender,
             recipients: std::slice::from_ref(&self.recipient),
-            wishes: Wishes::default(),
+            wishes: DsnRequest::default(),
             header: &self.header,
             body: &self.body.as_slice(),
             size: (self.header.len() + self.body.len()) as u64,

@@ -21,7 +21,7 @@ pub struct Planned {
 
 /// A recipient that is refused before any server is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Nowhere {
+pub enum Undeliverable {
     /// Bad address syntax (5.1.3).
     Syntax,
     /// A mailbox of this machine, which has none (5.1.2).
@@ -32,7 +32,7 @@ pub enum Nowhere {
     Unsendable(Address, AddressRefused),
 }
 
-impl Nowhere {
+impl Undeliverable {
     /// The enhanced status code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -76,7 +76,7 @@ pub struct Plan<'c> {
     /// RCPT TO.
     pub recipients: Vec<Planned>,
     /// Refused here.
-    pub nowhere: Vec<(usize, Nowhere)>,
+    pub nowhere: Vec<(usize, Undeliverable)>,
 }
 
 /// Why an attempt cannot be planned; the mail waits for its owner to mend it.
@@ -135,21 +135,21 @@ fn outgoing_sender(
     Ok((ReversePath::Mailbox(outgoing), rewritten))
 }
 
-type Outgoing = Result<(Address, Option<Rewritten>), Nowhere>;
+type Outgoing = Result<(Address, Option<Rewritten>), Undeliverable>;
 
 fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Outgoing, TableFault> {
-    let Mailbox::Valid(address) = &recipient.address else { return Ok(Err(Nowhere::Syntax)) };
+    let Mailbox::Valid(address) = &recipient.address else { return Ok(Err(Undeliverable::Syntax)) };
     if let Some(why) = &recipient.refused {
-        return Ok(Err(Nowhere::Alias(why.clone())));
+        return Ok(Err(Undeliverable::Alias(why.clone())));
     }
     let rewritten = generic.address(address)?;
     let outgoing = rewritten.as_ref().map_or(address, |r| &r.address);
     let domain = outgoing.domain();
     if generic.config.is_own_domain(domain) && !generic.config.is_providers_domain(domain) {
-        return Ok(Err(Nowhere::Own(outgoing.clone())));
+        return Ok(Err(Undeliverable::Own(outgoing.clone())));
     }
     if let Err(why) = command::sendable(outgoing) {
-        return Ok(Err(Nowhere::Unsendable(outgoing.clone(), why)));
+        return Ok(Err(Undeliverable::Unsendable(outgoing.clone(), why)));
     }
     Ok(Ok((outgoing.clone(), rewritten)))
 }

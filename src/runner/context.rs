@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLockReadGuard};
 use std::time::SystemTime;
 
-use super::durability::Safety;
+use super::durability::DurabilityGate;
 use super::finished::Recorded;
-use super::rate_limit::Tempo;
+use super::rate_limit::RateLimiter;
 use super::report_limit::Allowance;
 use super::session_watchers::Watchers;
 use super::standing::Unreadable;
-use super::thread_pool::Crew;
+use super::thread_pool::ThreadPool;
 use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
 use crate::runner::completion::batch_finish::Departures;
 use crate::spool::clock::Clock;
@@ -31,13 +31,13 @@ pub struct Settings {
     /// The queue's time.
     pub clock: Arc<Clock>,
     /// Outcomes that must reach the disk; whether to end.
-    pub safety: Arc<Safety>,
+    pub safety: Arc<DurabilityGate>,
     /// Who writes down what sessions learnt.
-    pub settlers: Arc<Crew>,
+    pub settlers: Arc<ThreadPool>,
     /// Finished messages on their way out.
     pub departures: Arc<Departures>,
     /// Messages begun lately, by account.
-    pub tempo: Arc<Tempo>,
+    pub tempo: Arc<RateLimiter>,
     /// Reports sent lately, by whom they went to.
     pub allowance: Arc<Allowance>,
     /// Messages that are in the queue still after their record was written.
@@ -59,7 +59,7 @@ impl Settings {
     #[must_use]
     pub fn new(config: Config, spool: Spool, watchers: Arc<Watchers>) -> Self {
         let tables = KeptTables::load(&config);
-        let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(Safety::new(&spool)));
+        let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(DurabilityGate::new(&spool)));
         let read = edition(&config.path);
         Self {
             config,
@@ -67,7 +67,7 @@ impl Settings {
             watchers,
             clock,
             safety,
-            settlers: Crew::settlers(),
+            settlers: ThreadPool::settlers(),
             departures: Arc::default(),
             tempo: Arc::default(),
             allowance: Arc::default(),

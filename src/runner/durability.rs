@@ -45,12 +45,12 @@ impl State {
 
 /// Outcomes that are known and not yet on disk; dropped when they are.
 #[derive(Debug)]
-pub struct Ahead {
-    safety: Arc<Safety>,
+pub struct UnsyncedGuard {
+    safety: Arc<DurabilityGate>,
     number: u64,
 }
 
-impl Drop for Ahead {
+impl Drop for UnsyncedGuard {
     fn drop(&mut self) {
         self.safety.state().ahead.retain(|(number, ..)| *number != self.number);
         self.safety.changed.notify_all();
@@ -59,13 +59,13 @@ impl Drop for Ahead {
 
 /// Shared by the runner's threads.
 #[derive(Debug)]
-pub struct Safety {
+pub struct DurabilityGate {
     reserve: PathBuf,
     state: Mutex<State>,
     changed: Condvar,
 }
 
-impl Safety {
+impl DurabilityGate {
     /// Nothing unsaved, not stopping.
     #[must_use]
     pub fn new(spool: &Spool) -> Self {
@@ -106,13 +106,13 @@ impl Safety {
 
     /// Counts so many outcomes as known and not yet on disk.
     #[must_use]
-    pub fn ahead(self: &Arc<Self>, outcomes: usize) -> Ahead {
+    pub fn ahead(self: &Arc<Self>, outcomes: usize) -> UnsyncedGuard {
         let mut state = self.state();
         state.given += 1;
         let number = state.given;
         state.ahead.push_back((number, outcomes, Instant::now()));
         drop(state);
-        Ahead { safety: Arc::clone(self), number }
+        UnsyncedGuard { safety: Arc::clone(self), number }
     }
 
     /// Waits until the outcomes that are known are on disk, but for a few that are on their way; false where the runner

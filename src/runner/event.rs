@@ -10,7 +10,7 @@ use crate::spool::{MessageId, SpoolError};
 #[derive(Debug)]
 pub enum Told {
     /// The relay answered; somebody else records the outcomes and tells when that is done ([`Late`]).
-    Answered,
+    CompletedAttempt,
     /// The relay answered, outcomes are recorded, and the attempt is to go on with other recipients.
     More,
     /// Outcomes are recorded, and no relay was asked.
@@ -49,7 +49,7 @@ pub struct Late {
 
 /// From a session's thread to the runner.
 #[derive(Debug)]
-pub enum News {
+pub enum WorkerEvent {
     /// Its message's attempt is over: it waits for the next.
     Worked(Report),
     /// An attempt before is on disk now.
@@ -70,4 +70,4 @@ pub struct Report {
 }
 
 /// Where reports go; false: nobody listens any more.
-pub type Ear = Arc<dyn Fn(News) -> bool + Send + Sync>;
+pub type ReportFn = Arc<dyn Fn(WorkerEvent) -> bool + Send + Sync>;

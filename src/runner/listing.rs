@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Settings;
 use super::selection::Selection;
-use super::viewer::Viewer;
+use super::viewer::AccessScope;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::account_health::{self, Health};
@@ -163,7 +163,7 @@ pub struct Totals {
 
 /// What a listing meets.
 #[derive(Debug)]
-pub enum Met {
+pub enum ListEvent {
     /// A message.
     Item(Box<Item>),
     /// One that cannot be shown.
@@ -217,18 +217,18 @@ impl Look {
 
     /// Shows what is meant and may be seen, oldest first; its totals, or those of the whole queue where all of it is meant:
     /// else whoever asks often enough learns who writes to whom. What `see` fails with ends it.
-    pub fn list(&self, spool: &Spool, mut see: impl FnMut(Met) -> io::Result<()>) -> Result<Totals, NotListed> {
+    pub fn list(&self, spool: &Spool, mut see: impl FnMut(ListEvent) -> io::Result<()>) -> Result<Totals, NotListed> {
         let mut totals = Totals::default();
-        let counts_all = Selection { viewer: Viewer::Everything, ..self.selection.clone() }.is_all();
+        let counts_all = Selection { viewer: AccessScope::Everything, ..self.selection.clone() }.is_all();
         for id in spool.ids()?.iter().filter(|id| self.selection.names(id)) {
             let entry = match Entry::read(spool, id) {
                 Ok(entry) if !self.is_meant(&entry.envelope, &entry.state) => continue,
                 Ok(entry) => entry,
                 // Delivered while we were reading.
                 Err(SpoolError::Gone(_)) => continue,
-                Err(_) if self.selection.viewer != Viewer::Everything => continue,
+                Err(_) if self.selection.viewer != AccessScope::Everything => continue,
                 Err(error) => {
-                    see(Met::Unreadable(error))?;
+                    see(ListEvent::Unreadable(error))?;
                     continue;
                 }
             };
@@ -238,7 +238,7 @@ impl Look {
                 totals.octets = totals.octets.saturating_add(entry.envelope.size);
             }
             if is_seen {
-                see(Met::Item(Box::new(Item::new(&self.known(entry)))))?;
+                see(ListEvent::Item(Box::new(Item::new(&self.known(entry)))))?;
             }
         }
         Ok(totals)

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::durability::Safety;
+use super::durability::DurabilityGate;
 use crate::config::Account;
 use crate::rules::rate_limit::Pace;
 
@@ -14,7 +14,7 @@ const GLANCE: Duration = Duration::from_millis(100);
 
 /// The paces of all accounts.
 #[derive(Debug, Default)]
-pub struct Tempo(Mutex<HashMap<String, Pace>>);
+pub struct RateLimiter(Mutex<HashMap<String, Pace>>);
 
 /// Whether the message may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +25,10 @@ pub enum Turn {
     Over,
 }
 
-impl Tempo {
+impl RateLimiter {
     /// Waits for the account's turn.
     #[must_use]
-    pub fn wait(&self, account: &Account, safety: &Safety) -> Turn {
+    pub fn wait(&self, account: &Account, safety: &DurabilityGate) -> Turn {
         let Some(most) = account.max_per_minute else { return Turn::Yours };
         loop {
             if safety.is_stopping() {

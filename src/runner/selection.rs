@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::viewer::Viewer;
+use super::viewer::AccessScope;
 use crate::spool::clock::Clock;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
@@ -32,7 +32,7 @@ pub struct Selection {
     pub older: Option<Duration>,
     /// Of what this one may see. Nobody says it of themselves.
     #[serde(skip)]
-    pub viewer: Viewer,
+    pub viewer: AccessScope,
 }
 
 impl Selection {
@@ -51,13 +51,16 @@ impl Selection {
     /// Whether it takes opening the message to know.
     #[must_use]
     pub fn looks_inside(&self) -> bool {
-        self.sender.is_some() || self.recipient.is_some() || self.older.is_some() || self.viewer != Viewer::Everything
+        self.sender.is_some()
+            || self.recipient.is_some()
+            || self.older.is_some()
+            || self.viewer != AccessScope::Everything
     }
 
     /// Whether a message that cannot be read is meant all the same: by name, by who may see all.
     #[must_use]
     pub fn means_unreadable(&self) -> bool {
-        !self.ids.is_empty() && self.viewer == Viewer::Everything
+        !self.ids.is_empty() && self.viewer == AccessScope::Everything
     }
 
     /// The envelope to be matched: where it matters, with the recipients that the journal adds.

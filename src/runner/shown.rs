@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::listing::{Entry, Item, printable, reason};
-use super::viewer::Viewer;
+use super::viewer::AccessScope;
 use crate::mail::outcome::Status;
 use crate::spool::journal::{Journal, Line};
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
@@ -66,9 +66,9 @@ pub struct Noted {
 
 impl Shown {
     /// Reads it; nothing is shown to whom it is not for, as if it were not there.
-    pub fn read(spool: &Spool, id: &MessageId, viewer: Viewer) -> Result<Self, SpoolError> {
+    pub fn read(spool: &Spool, id: &MessageId, viewer: AccessScope) -> Result<Self, SpoolError> {
         let stored = match spool.open_message(id) {
-            Err(_) if viewer != Viewer::Everything => return Err(SpoolError::Gone(id.clone())),
+            Err(_) if viewer != AccessScope::Everything => return Err(SpoolError::Gone(id.clone())),
             opened => opened?,
         };
         if !viewer.sees(stored.envelope.uid) {
@@ -98,7 +98,7 @@ impl Shown {
             outcomes: outcomes.collect(),
             replaced: replaced.collect(),
             journal: journal.collect(),
-            header: (viewer == Viewer::Everything).then_some(header),
+            header: (viewer == AccessScope::Everything).then_some(header),
             body_octets,
             envelope: entry.envelope,
         })

@@ -33,7 +33,7 @@ struct State {
 }
 
 /// The threads of one name.
-pub struct Crew {
+pub struct ThreadPool {
     name: &'static str,
     size: Size,
     state: Mutex<State>,
@@ -43,13 +43,13 @@ pub struct Crew {
     taken: Condvar,
 }
 
-impl std::fmt::Debug for Crew {
+impl std::fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Crew").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Crew {
+impl ThreadPool {
     /// Those who write down: as many as may share one sync of the file system.
     #[must_use]
     pub fn settlers() -> Arc<Self> {
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn all_is_done_and_by_several_at_a_time() {
-        let (settlers, (tell, hear)) = (Crew::settlers(), channel());
+        let (settlers, (tell, hear)) = (ThreadPool::settlers(), channel());
         let together = Arc::new(std::sync::Barrier::new(4));
         for number in 0..100 {
             let (tell, together) = (tell.clone(), Arc::clone(&together));

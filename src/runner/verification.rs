@@ -12,10 +12,10 @@ use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::inbound::Arrival;
 use crate::rules::route;
 use crate::spool::{Envelope, MessageId};
-use crate::submit::admit::complete::Occasion;
+use crate::submit::admit::complete::AdmissionContext;
 use crate::submit::admit::context::Entry;
 use crate::submit::admit::early_bounce;
-use crate::submit::admit::store::{AdmitError, Naming};
+use crate::submit::admit::store::{AdmitError, MessageIds};
 use crate::submit::frontend::collect::Sender;
 use crate::submit::frontend::recipients;
 
@@ -82,7 +82,7 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
         let account = plan.account.name.clone();
         return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
     }
-    let mut report = early_bounce::envelope(to, Naming::by_chance(now)?, caller, now);
+    let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, caller, now);
     report.account = Some(plan.account.name.clone());
     let content = content(config, &asked, &plan, &report, to)?;
     Ok(early_bounce::store(report, &content, place)?)
@@ -92,10 +92,10 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
 fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> {
     let Entry { config, caller, now, .. } = *place;
     let given: Vec<_> = question.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
-    let blank = early_bounce::blank(Naming::by_chance(now)?, caller, now);
+    let blank = early_bounce::blank(MessageIds::by_chance(now)?, caller, now);
     place.tables.arriving(config, |tables| {
         let arrival = Arrival { config, tables, include: crate::config::included };
-        let occasion = Occasion { config, caller, now, id: &blank.id, arrival };
+        let occasion = AdmissionContext { config, caller, now, id: &blank.id, arrival };
         let sender = occasion.sender(&question.sender).map_err(AdmitError::from)?;
         let recipients = occasion.recipients(&given).map_err(AdmitError::from)?;
         Ok(Envelope { sender, recipients, envid: question.envid.clone(), ..blank })
@@ -144,7 +144,7 @@ fn deliverable(plan: &Plan<'_>, address: &Address) -> Outcome {
     )
 }
 
-fn undeliverable(why: &plan::Nowhere) -> Outcome {
+fn undeliverable(why: &plan::Undeliverable) -> Outcome {
     let enhanced = Enhanced::parse(why.code()).unwrap_or(Enhanced { class: 5, subject: 1, detail: 0 });
     outcome(Status::Refused, enhanced, why.reason())
 }

@@ -6,7 +6,7 @@ use crate::sys::user::Caller;
 
 /// Somebody who asks about the queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Viewer {
+pub enum AccessScope {
     /// Sees and changes everybody's mail: whoever can read the spool, too.
     #[default]
     Everything,
@@ -16,7 +16,7 @@ pub enum Viewer {
     Nothing,
 }
 
-impl Viewer {
+impl AccessScope {
     /// The peer with this uid. Without a config there are no operators.
     #[must_use]
     pub fn of(uid: u32, config: Option<&Config>) -> Self {

@@ -25,7 +25,7 @@ pub enum Trouble {
 
 /// One account's trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sick {
+pub struct Outage {
     /// Kind.
     pub trouble: Trouble,
     /// When it began.
@@ -42,13 +42,13 @@ pub struct Sick {
     pub reason: String,
     /// How people have been told of this outage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub told: Vec<Telling>,
+    pub told: Vec<AlertChannel>,
 }
 
 /// A way to tell people of an outage; each is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Telling {
+pub enum AlertChannel {
     /// The log.
     Log,
     /// The `on_stuck` command.
@@ -58,7 +58,7 @@ pub enum Telling {
 }
 
 /// All accounts in trouble, by name.
-pub type Health = BTreeMap<String, Sick>;
+pub type Health = BTreeMap<String, Outage>;
 
 const NAME: &str = "accounts.json";
 

@@ -28,7 +28,7 @@ const ABANDONED: Duration = Duration::from_hours(1);
 
 /// Whether something was recorded of a message when queue/ was listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trail {
+pub enum HasJournal {
     /// It has a journal.
     Journal,
     /// It was never attempted.
@@ -120,14 +120,14 @@ impl Spool {
     }
 
     /// The same ids, each with whether a journal of it is there: one pass over the directory, however many there are.
-    pub fn listing(&self) -> Result<Vec<(MessageId, Trail)>, SpoolError> {
+    pub fn listing(&self) -> Result<Vec<(MessageId, HasJournal)>, SpoolError> {
         let (mut ids, mut journals) = (Vec::new(), HashSet::new());
         self.each_name(|name| match name.strip_suffix(".journal") {
             Some(name) => journals.extend(MessageId::parse(name)),
             None => ids.extend(MessageId::parse(name)),
         })?;
         ids.sort_unstable();
-        let trail = |id: &MessageId| if journals.contains(id) { Trail::Journal } else { Trail::None };
+        let trail = |id: &MessageId| if journals.contains(id) { HasJournal::Journal } else { HasJournal::None };
         Ok(ids.into_iter().map(|id| (id.clone(), trail(&id))).collect())
     }
 

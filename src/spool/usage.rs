@@ -23,7 +23,7 @@ pub(crate) enum Folder {
 
 /// What one user has there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
+pub struct Usage {
     /// Messages, or what was to become one.
     pub messages: u64,
     /// Octets of their files.
@@ -40,7 +40,7 @@ pub(crate) struct Tally {
 #[derive(Debug, Default)]
 struct Counted {
     files: HashMap<u64, (u32, u64)>,
-    users: HashMap<u32, Load>,
+    users: HashMap<u32, Usage>,
 }
 
 impl Tally {
@@ -82,7 +82,7 @@ impl Tally {
         });
     }
 
-    fn load(&self, uid: u32) -> Load {
+    fn load(&self, uid: u32) -> Usage {
         self.change(|counted| counted.users.get(&uid).copied().unwrap_or_default())
     }
 
@@ -119,7 +119,7 @@ impl Counted {
 impl Spool {
     /// What this user has in queue/, raw/ and failed/, as far as it was counted.
     #[must_use]
-    pub fn load_of(&self, uid: u32) -> Load {
+    pub fn load_of(&self, uid: u32) -> Usage {
         self.tally().load(uid)
     }
 
@@ -198,7 +198,7 @@ mod tests {
         let spool = Spool::open(dir.path()).unwrap();
         let (first, second) = (store(&spool, 1, 1000), store(&spool, 2, 1000));
         let hers = store(&spool, 3, 1001);
-        let two = Load { messages: 2, octets: 2 * 2024 };
+        let two = Usage { messages: 2, octets: 2 * 2024 };
         assert_eq!(spool.load_of(1000), two);
         spool.set_aside(&first, "no reason").unwrap();
         assert_eq!(spool.load_of(1000), two);
@@ -213,11 +213,11 @@ mod tests {
         spool.remove(&first).unwrap();
         spool.set_aside(&second, "no reason").unwrap();
         spool.remove_failed(&second).unwrap();
-        assert_eq!(spool.load_of(1000), Load::default());
+        assert_eq!(spool.load_of(1000), Usage::default());
         spool.set_aside(&hers, "no reason").unwrap();
         assert_eq!(spool.load_of(1001).messages, 1);
         spool.age_out(std::time::Duration::ZERO, |_| std::time::Duration::from_secs(1)).unwrap();
-        assert_eq!(spool.load_of(1001), Load::default());
+        assert_eq!(spool.load_of(1001), Usage::default());
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
         let file = spool.begin_raw().unwrap();
         std::io::Write::write_all(&mut file.file(), b"no frame").unwrap();
         spool.keep_raw(file, 1000, "T").unwrap();
-        let one = Load { messages: 1, octets: 8 };
+        let one = Usage { messages: 1, octets: 8 };
         assert_eq!(spool.load_of(1000), one);
         spool.set_waiting_aside(Place::Raw, "1000.T", "no frame").unwrap();
         assert_eq!(spool.load_of(1000), one);

@@ -17,7 +17,7 @@ use super::remote;
 use crate::config::Config;
 use crate::runner::change::Change;
 use crate::runner::listener::query::{Answer, Question};
-use crate::runner::listing::{self, Item, Look, Met, NotListed, Totals, printable};
+use crate::runner::listing::{self, Item, ListEvent, Look, NotListed, Totals, printable};
 use crate::runner::selection::Selection;
 use crate::spool::{MessageId, Spool, SpoolError};
 
@@ -239,8 +239,8 @@ pub fn list(spool: Option<&Spool>, look: &Look, format: Format, out: &mut impl W
     let totals = match spool {
         None => Totals::default(),
         Some(spool) => look.list(spool, |met| match met {
-            Met::Item(item) => printer.item(&item),
-            Met::Unreadable(error) => {
+            ListEvent::Item(item) => printer.item(&item),
+            ListEvent::Unreadable(error) => {
                 printer.unreadable.push(error.to_string());
                 Ok(())
             }

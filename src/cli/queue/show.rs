@@ -7,12 +7,12 @@ use jiff::Timestamp;
 
 use super::{Format, QueueError, printable};
 use crate::runner::shown::{Shown, local, status_word};
-use crate::runner::viewer::Viewer;
+use crate::runner::viewer::AccessScope;
 use crate::spool::{Body, Envelope, Kind, MessageId, Spool};
 
 /// Shows one message.
 pub fn show(spool: &Spool, id: &MessageId, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
-    tell(&Shown::read(spool, id, Viewer::Everything)?, format, out)
+    tell(&Shown::read(spool, id, AccessScope::Everything)?, format, out)
 }
 
 /// Writes what is known of it.

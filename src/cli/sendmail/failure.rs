@@ -67,7 +67,7 @@ impl Failure {
             Self::Refused(_) => Exit::Unavailable,
             Self::Head(HeadError::Read(_))
             | Self::Start(..)
-            | Self::HandIn(NotHandedIn::Read(_) | NotHandedIn::Naming(_)) => Exit::OsError,
+            | Self::HandIn(NotHandedIn::Read(_) | NotHandedIn::MessageIds(_)) => Exit::OsError,
             Self::Client(_) => Exit::IoError,
             Self::Spool(_) | Self::HandIn(NotHandedIn::NoWay(_) | NotHandedIn::Kept(_)) => Exit::TempFail,
             Self::HandIn(NotHandedIn::Refused { code, .. }) => Exit::of_code(*code).unwrap_or(Exit::TempFail),

@@ -1,7 +1,7 @@
 //! `sendmail -q`, `-bd` and `-bD`: having the queue run. The running is postrider's; this
 //! program stays free of TLS and starts it.
 
-use super::Here;
+use super::UserMode;
 use super::failure::Failure;
 use super::option_values::{Parts, Test};
 use crate::cli::exit::{self, Exit};
@@ -13,7 +13,7 @@ use crate::spool::{MessageId, SpoolError};
 use crate::submit::frontend::start_runner::{self, Show};
 
 /// Attempts what waits and passes the tests; like Sendmail, it ends when that is done.
-pub(super) fn flush(here: &Here, tests: &[Test], show: Show) -> Result<Exit, Failure> {
+pub(super) fn flush(here: &UserMode, tests: &[Test], show: Show) -> Result<Exit, Failure> {
     let ids = if tests.is_empty() { Vec::new() } else { selected(here, tests).map_err(exit::Failure::from)? };
     if ids.is_empty() && !tests.is_empty() {
         return Ok(Exit::Ok);
@@ -28,7 +28,7 @@ pub(super) fn flush(here: &Here, tests: &[Test], show: Show) -> Result<Exit, Fai
     }
 }
 
-fn selected(here: &Here, tests: &[Test]) -> Result<Vec<MessageId>, SpoolError> {
+fn selected(here: &UserMode, tests: &[Test]) -> Result<Vec<MessageId>, SpoolError> {
     let passes = |id: &MessageId| {
         let stored = here.spool.open_message(id);
         stored.is_ok_and(|stored| passes_all(tests, &Parts::from(&stored.envelope)))

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use super::failure::Failure;
 use super::options::Options;
-use super::{Here, Patient};
+use super::{BlockingStdin, UserMode};
 use crate::cli::exit::Exit;
 use crate::cli::remote;
 use crate::config::{Config, Delivery, Secret};
@@ -37,7 +37,7 @@ const PIECES: usize = 16;
 const RECIPIENTS: usize = 20_000;
 
 /// Holds the dialogue. A client that just closes has nothing more to say, which is no failure.
-pub(super) fn serve(here: Result<Here, Failure>, options: &Options) -> Result<Exit, Failure> {
+pub(super) fn serve(here: Result<UserMode, Failure>, options: &Options) -> Result<Exit, Failure> {
     let here = match here {
         Ok(here) => here,
         Err(failure) => {
@@ -93,7 +93,7 @@ fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Fai
 #[derive(Clone)]
 enum Taker {
     /// This process, into the spool.
-    Spool { here: Box<Here>, manner: Delivery },
+    Spool { here: Box<UserMode>, manner: Delivery },
     /// The machine's mailer.
     Machine,
 }
@@ -117,13 +117,13 @@ impl Taker {
 }
 
 struct Pipe {
-    stdin: Patient,
+    stdin: BlockingStdin,
     stdout: io::Stdout,
 }
 
 impl Pipe {
     fn open() -> Self {
-        Self { stdin: Patient(io::stdin()), stdout: io::stdout() }
+        Self { stdin: BlockingStdin(io::stdin()), stdout: io::stdout() }
     }
 }
 

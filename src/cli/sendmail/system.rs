@@ -1,7 +1,7 @@
 //! sendmail in system mode: no config is read; what is collected goes to the runner of the
 //! machine, or to the drop program while none answers.
 
-use super::Patient;
+use super::BlockingStdin;
 use super::failure::Failure;
 use crate::cli::exit::Exit;
 use crate::submit::admit::complete::EnvelopeError;
@@ -10,7 +10,7 @@ use crate::submit::frontend::client;
 use crate::submit::frontend::collect::{self, Request};
 
 /// Hands one message in. Stdin is read to its end before a failure is told.
-pub(super) fn deliver(request: Request, mut stdin: Patient) -> Result<Exit, Failure> {
+pub(super) fn deliver(request: Request, mut stdin: BlockingStdin) -> Result<Exit, Failure> {
     let mut collected = match collect::collect(request, &mut stdin) {
         Ok(collected) => collected,
         Err(error) => {

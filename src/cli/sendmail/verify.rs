@@ -1,7 +1,7 @@
 //! `sendmail -bv`: what would become of mail to these recipients, told to the sender by
 //! mail. Standard input is not read.
 
-use super::Here;
+use super::UserMode;
 use super::failure::Failure;
 use super::options::Options;
 use crate::cli::exit::Exit;
@@ -12,7 +12,7 @@ use crate::submit::frontend::start_runner::{self, Show};
 use crate::sys::local_time;
 
 /// Stores the report and hands it over.
-pub(super) fn verify(here: &Here, options: &Options) -> Result<Exit, Failure> {
+pub(super) fn verify(here: &UserMode, options: &Options) -> Result<Exit, Failure> {
     let now = local_time::now();
     let id = verification::verify(&here.entry(&now), &question(options))?;
     let _ = start_runner::hand_over(&here.config, &here.spool, &id, here.manner(options), Show::Nothing);

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use super::capabilities::{Capabilities, Extension};
 use super::observer::Observer;
 use super::sasl::Login;
-use super::session::{Described, NotOpened, Session, State};
+use super::session::{NotOpened, Session, SessionInfo, State};
 use super::stream::{self, Keep, Stream, Watch};
 use super::timeouts::Timeouts;
 use super::{auth, command, dns, happy_eyeballs};
@@ -183,7 +183,7 @@ impl Opener<'_> {
             .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, &address) })?;
         self.watch.note(&format!("connected to {}", described(relay, &address)));
         let mut session = Session {
-            described: Described { relay: described(relay, &address), tls: None, auth: None, dsn: false },
+            described: SessionInfo { relay: described(relay, &address), tls: None, auth: None, dsn: false },
             stream,
             capabilities: Capabilities::none(),
             timeouts: self.timeouts,

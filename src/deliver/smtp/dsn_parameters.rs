@@ -17,7 +17,7 @@ pub struct RecipientWish<'a> {
 
 /// Of a message, with those of its recipients in the transaction's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes<'a> {
+pub struct DsnRequest<'a> {
     /// RET, as given.
     pub ret: Option<&'a str>,
     /// ENVID, as given, not encoded.
@@ -26,7 +26,7 @@ pub struct Wishes<'a> {
     pub recipients: Vec<RecipientWish<'a>>,
 }
 
-impl<'a> Wishes<'a> {
+impl<'a> DsnRequest<'a> {
     /// Those of the envelope, for the recipients with these indices.
     #[must_use]
     pub fn of(envelope: &'a Envelope, indices: impl Iterator<Item = usize>) -> Self {
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn parameters_are_those_of_the_rfc_and_nothing_else_gets_out() {
-        let wishes = Wishes {
+        let wishes = DsnRequest {
             ret: Some("hdrs"),
             envid: Some("a+b=c d\r\nQUIT"),
             recipients: vec![
@@ -119,6 +119,6 @@ mod tests {
         assert_eq!(wishes.rcpt(0), " NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z.example");
         assert_eq!(wishes.rcpt(1), " NOTIFY=NEVER ORCPT=rfc822;plain@z.example");
         assert_eq!([wishes.rcpt(2), wishes.rcpt(3), wishes.rcpt(9)], ["", "", ""]);
-        assert_eq!(Wishes { ret: Some("x"), ..Wishes::default() }.mail(), "");
+        assert_eq!(DsnRequest { ret: Some("x"), ..DsnRequest::default() }.mail(), "");
     }
 }

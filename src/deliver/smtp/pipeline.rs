@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::capabilities::Extension;
-use super::recipient_states::{Ledger, Standing};
+use super::recipient_states::{RecipientStates, Standing};
 use super::session::{Session, State};
 use super::stream::Keep;
 use super::timeouts::Timeouts;
@@ -71,7 +71,7 @@ pub(crate) struct Broken;
 /// The envelope part of a transaction.
 pub(crate) struct Envelope<'s> {
     pub(crate) session: &'s mut Session,
-    pub(crate) ledger: &'s mut Ledger,
+    pub(crate) ledger: &'s mut RecipientStates,
     pub(crate) mail: Mail,
     pub(crate) data: Data,
     /// The content behind [`Command::Early`].

@@ -15,9 +15,9 @@ pub(crate) enum Standing {
 }
 
 /// The recipients in their order.
-pub(crate) struct Ledger(pub(crate) Vec<Standing>);
+pub(crate) struct RecipientStates(pub(crate) Vec<Standing>);
 
-impl Ledger {
+impl RecipientStates {
     pub(crate) fn new(count: usize) -> Self {
         Self(vec![Standing::Open; count])
     }

@@ -5,7 +5,7 @@
 use std::io::Read;
 
 use super::capabilities::Capabilities;
-use super::dsn_parameters::Wishes;
+use super::dsn_parameters::DsnRequest;
 use super::observer::Observer;
 use super::stream::{Keep, Stream};
 use super::timeouts::Timeouts;
@@ -25,7 +25,7 @@ pub struct NotOpened {
 
 /// What the session runs over, for logs and tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Described {
+pub struct SessionInfo {
     /// `host[ip]:port`.
     pub relay: String,
     /// As in `TLSv1.3`; none: in the clear.
@@ -56,7 +56,7 @@ pub struct Transaction<'a> {
     /// RCPT TO, after generic.
     pub recipients: &'a [Address],
     /// RET, ENVID, NOTIFY and ORCPT, for servers with DSN.
-    pub wishes: Wishes<'a>,
+    pub wishes: DsnRequest<'a>,
     /// Header bytes as they go out (CRLF lines, without the blank line; may be empty).
     pub header: &'a [u8],
     /// Everything behind the header, from the blank line on; CRLF lines.
@@ -78,7 +78,7 @@ pub(crate) enum State {
 
 /// An open, logged-in connection.
 pub struct Session {
-    pub(crate) described: Described,
+    pub(crate) described: SessionInfo,
     pub(crate) stream: Stream,
     pub(crate) capabilities: Capabilities,
     pub(crate) timeouts: Timeouts,
@@ -97,7 +97,7 @@ impl Session {
 
     /// What it runs over.
     #[must_use]
-    pub fn described(&self) -> &Described {
+    pub fn described(&self) -> &SessionInfo {
         &self.described
     }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
 use super::data;
-use super::dsn_parameters::Wishes;
+use super::dsn_parameters::DsnRequest;
 use super::pipeline::{Broken, Command, Data, Envelope, Mail};
 use super::prepare::Prepared;
-use super::recipient_states::{Ledger, Standing};
+use super::recipient_states::{RecipientStates, Standing};
 use super::session::{Session, State, Transaction};
 use super::stream::{Keep, Pending};
 use crate::mail::mime::Takes;
@@ -68,7 +68,7 @@ fn is_too_many(reply: &Reply) -> bool {
 
 /// How the content goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
+enum ContentMethod {
     /// DATA.
     Data,
     /// BDAT along with the envelope: these bytes.
@@ -77,7 +77,7 @@ enum Way {
 
 /// One transaction for these of the recipients.
 fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Prepared, round: &[usize]) -> Vec<Fact> {
-    let mut ledger = Ledger::new(round.len());
+    let mut ledger = RecipientStates::new(round.len());
     let way = match way(session, transaction, prepared, round.len()) {
         Ok(way) => way,
         Err(fact) => return ledger.close(&fact),
@@ -93,7 +93,7 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
         session.state = State::Broken;
         return ledger.close(&fact);
     }
-    let early: &[u8] = if let Way::Early(bytes) = &way { bytes } else { &[] };
+    let early: &[u8] = if let ContentMethod::Early(bytes) = &way { bytes } else { &[] };
     let mut envelope = Envelope { session, ledger: &mut ledger, mail: Mail::Unanswered, data: Data::Unanswered, early };
     let ended = envelope.exchange(&commands);
     let data = envelope.data;
@@ -120,14 +120,14 @@ fn way(
     transaction: &mut Transaction<'_>,
     prepared: &Prepared,
     recipients: usize,
-) -> Result<Way, Fact> {
+) -> Result<ContentMethod, Fact> {
     let offers = |extension| session.capabilities.offers(extension);
     let fits = prepared.size <= EARLY && recipients <= EARLY_RECIPIENTS;
     if !(session.early_data && fits && offers(Extension::Chunking) && offers(Extension::Pipelining)) {
-        return Ok(Way::Data);
+        return Ok(ContentMethod::Data);
     }
     let bytes = data::whole(transaction, prepared).map_err(|seen| Fact { phase: Phase::Content, seen })?;
-    Ok(if bytes.len() as u64 > EARLY { Way::Data } else { Way::Early(bytes) })
+    Ok(if bytes.len() as u64 > EARLY { ContentMethod::Data } else { ContentMethod::Early(bytes) })
 }
 
 /// The commands of the transaction with their lines. Recipients that cannot be sent are settled;
@@ -137,8 +137,8 @@ fn commands(
     transaction: &Transaction<'_>,
     prepared: &Prepared,
     round: &[usize],
-    way: &Way,
-    ledger: &mut Ledger,
+    way: &ContentMethod,
+    ledger: &mut RecipientStates,
 ) -> Result<Vec<(Command, String)>, Fact> {
     let offers = |extension| session.capabilities.offers(extension);
     let mut lines = Vec::with_capacity(round.len() + 3);
@@ -152,7 +152,7 @@ fn commands(
     }
     let recipients = || round.iter().filter_map(|&at| transaction.recipients.get(at).map(|address| (at, address)));
     let utf8 = sender_utf8 || recipients().any(|(_, a)| needs_utf8(a.local()));
-    let nothing = Wishes::default();
+    let nothing = DsnRequest::default();
     let wishes = if offers(Extension::Dsn) { &transaction.wishes } else { &nothing };
     let options = MailOptions {
         size: size(session.capabilities.size, prepared.size)?,
@@ -174,8 +174,8 @@ fn commands(
         }
     }
     match way {
-        Way::Data => lines.push((Command::Data, command::data())),
-        Way::Early(bytes) => lines.push((Command::Early, command::bdat_last(bytes.len()))),
+        ContentMethod::Data => lines.push((Command::Data, command::data())),
+        ContentMethod::Early(bytes) => lines.push((Command::Early, command::bdat_last(bytes.len()))),
     }
     Ok(lines)
 }

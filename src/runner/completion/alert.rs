@@ -12,7 +12,7 @@ use super::settle;
 use crate::log;
 use crate::mail::stamp;
 use crate::runner::context::Settings;
-use crate::spool::account_health::{Sick, Telling, Trouble};
+use crate::spool::account_health::{AlertChannel, Outage, Trouble};
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
@@ -20,11 +20,11 @@ use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 pub fn alarm(
     settings: &Settings,
     account: &str,
-    sick: &mut Sick,
+    sick: &mut Outage,
     lasted: Duration,
     works: impl Fn(&str) -> bool,
 ) -> Option<MessageId> {
-    let mut tell = |way: Telling, now: bool| {
+    let mut tell = |way: AlertChannel, now: bool| {
         let first = now && !sick.told.contains(&way);
         if first {
             sick.told.push(way);
@@ -32,9 +32,9 @@ pub fn alarm(
         first
     };
     let is_owners = sick.trouble != Trouble::Relay;
-    let log = tell(Telling::Log, is_owners);
-    let command = tell(Telling::Command, lasted >= settings.config.on_stuck_after);
-    let mail = tell(Telling::Mail, is_owners);
+    let log = tell(AlertChannel::Log, is_owners);
+    let command = tell(AlertChannel::Command, lasted >= settings.config.on_stuck_after);
+    let mail = tell(AlertChannel::Mail, is_owners);
     if log {
         log::account_stuck(account, &sick.reason);
     }
@@ -55,7 +55,7 @@ pub fn alarm(
 }
 
 /// Starts `on_stuck`, and a thread that waits for its end.
-fn run(settings: &Settings, account: &str, sick: &Sick) {
+fn run(settings: &Settings, account: &str, sick: &Outage) {
     let [program, arguments @ ..] = settings.config.on_stuck.as_slice() else { return };
     let started = Command::new(program)
         .args(arguments)
@@ -76,7 +76,7 @@ fn run(settings: &Settings, account: &str, sick: &Sick) {
 }
 
 /// Stores the mail to postmaster.
-fn write(settings: &Settings, account: &str, sick: &Sick, through: &str) -> Result<Option<MessageId>, SpoolError> {
+fn write(settings: &Settings, account: &str, sick: &Outage, through: &str) -> Result<Option<MessageId>, SpoolError> {
     let Some(to) = postmaster_address(&settings.config) else { return Ok(None) };
     let now = Timestamp::now();
     let id = settle::fresh_id(now);

@@ -9,21 +9,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::dsn;
-use super::settle::{self, Attempt, Desk, Settled, Then};
+use super::settle::{self, Attempt, OpenMessage, Settled, Then};
 use crate::log;
 use crate::mail::outcome::{Outcome, Status};
 use crate::runner::context::Settings;
-use crate::runner::event::{Ear, Late, News};
+use crate::runner::event::{Late, ReportFn, WorkerEvent};
 use crate::spool::history::{self, Record};
 use crate::spool::journal::{Journal, State};
 use crate::spool::{Envelope, Stored};
 
 /// An attempt that a relay has answered, with all that is needed to write it down.
-pub struct Answered {
+pub struct CompletedAttempt {
     /// Config, spool.
     pub settings: Arc<Settings>,
     /// Told how the message stands then.
-    pub ear: Ear,
+    pub ear: ReportFn,
     /// The message.
     pub stored: Stored,
     /// Its Message-ID field's value.
@@ -36,7 +36,7 @@ pub struct Answered {
     pub attempt: Attempt,
 }
 
-impl Answered {
+impl CompletedAttempt {
     /// Whether nothing but the record needs to be written.
     #[must_use]
     pub fn leaves_at_once(&self) -> bool {
@@ -64,7 +64,7 @@ impl Answered {
     pub fn settle(self) {
         let Self { settings, ear, stored, message_id: _, journal, now, attempt } = self;
         let (account, id) = (attempt.account.clone(), stored.envelope.id.clone());
-        let desk = Desk { settings: &settings, stored: &stored, journal, now };
+        let desk = OpenMessage { settings: &settings, stored: &stored, journal, now };
         let settled = settle::settle(desk, attempt);
         tell(&ear, Late { account, id, settled });
     }
@@ -101,9 +101,9 @@ fn delivered(envelope: &Envelope) -> Settled {
     }
 }
 
-fn tell(ear: &Ear, late: Late) {
+fn tell(ear: &ReportFn, late: Late) {
     // Without a listener the runner is gone; the next one reads journal and history.
-    let _ = ear(News::Settled(late));
+    let _ = ear(WorkerEvent::Settled(late));
 }
 
 /// So many outcomes, or this long, are held back for one write: a quarter of what may be ahead of the disk (`safe`).
@@ -112,7 +112,7 @@ const LONGEST: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 struct Line {
-    waiting: Vec<Answered>,
+    waiting: Vec<CompletedAttempt>,
     outcomes: usize,
     is_at_work: bool,
 }
@@ -132,7 +132,7 @@ impl std::fmt::Debug for Departures {
 
 impl Departures {
     /// Has it leave with those that finish at about the same time.
-    pub fn give(self: &Arc<Self>, answered: Answered) {
+    pub fn give(self: &Arc<Self>, answered: CompletedAttempt) {
         let settlers = Arc::clone(&answered.settings.settlers);
         let mut line = self.line();
         line.outcomes += answered.attempt.outcomes.len();
@@ -169,8 +169,8 @@ impl Departures {
     }
 }
 
-fn see_off(together: Vec<Answered>) {
-    let records: Vec<Record> = together.iter().map(Answered::record).collect();
+fn see_off(together: Vec<CompletedAttempt>) {
+    let records: Vec<Record> = together.iter().map(CompletedAttempt::record).collect();
     let recorded = match together.first() {
         Some(first) => history::append(&first.settings.spool, &records),
         None => return,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::digest::{Addressee, Owes};
-use super::settle::Desk;
+use super::settle::OpenMessage;
 use crate::config::Config;
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
 use crate::deliver::{digest, outgoing};
@@ -23,7 +23,7 @@ use crate::spool::{Envelope, Kind, MessageId, Recipient, SpoolError};
 
 /// Stores a bounce for every attempt that refused recipients and has none yet; adds
 /// their ids to `reports`. Says why something could not be returned, if so.
-pub fn return_refused(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result<Option<String>, SpoolError> {
+pub fn return_refused(desk: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) -> Result<Option<String>, SpoolError> {
     let mut unreturnable = None;
     for attempt in attempts_that_refused(desk) {
         let id = report_id(&desk.stored.envelope.id, attempt, Report::Failed);
@@ -54,13 +54,13 @@ pub fn return_refused(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Resu
 
 /// Whether the sender is to be told of the delay now.
 #[must_use]
-pub fn is_warning_due(desk: &Desk<'_>, age: Duration) -> bool {
+pub fn is_warning_due(desk: &OpenMessage<'_>, age: Duration) -> bool {
     let state = desk.journal.state();
     !state.warned && state.heard > 0 && age >= desk.settings.config.queue.warn_after
 }
 
 /// Stores the delay notice; its id, unless there is nobody to tell.
-pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<MessageId>, SpoolError> {
+pub fn warn_of_delay(desk: &mut OpenMessage<'_>, pending: &[usize]) -> Result<Option<MessageId>, SpoolError> {
     let heard_of: Vec<usize> = pending
         .iter()
         .copied()
@@ -86,7 +86,7 @@ pub fn warn_of_delay(desk: &mut Desk<'_>, pending: &[usize]) -> Result<Option<Me
 }
 
 /// Whether this report is to go into a digest. One that is stored already is not.
-fn is_over_the_cap(desk: &Desk<'_>, report: Report, id: &MessageId) -> bool {
+fn is_over_the_cap(desk: &OpenMessage<'_>, report: Report, id: &MessageId) -> bool {
     let to = addressee(desk.settings, &desk.stored.envelope, report);
     to.is_some_and(|to| desk.settings.allowance.take(desk.settings, &to).is_err()) && !is_about(desk, id)
 }
@@ -108,7 +108,7 @@ pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option
     let journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
     stored.envelope.join(journal.state());
     let original = &stored.envelope;
-    let desk = Desk { settings, stored: &stored, journal, now: Timestamp::now() };
+    let desk = OpenMessage { settings, stored: &stored, journal, now: Timestamp::now() };
     let state = desk.journal.state();
     if state.held || state.done || state.owed.is_empty() {
         return Ok(None);
@@ -133,7 +133,7 @@ pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option
 
 /// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
 /// does not; once, when nothing waits any more.
-pub fn tell_success(desk: &mut Desk<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
+pub fn tell_success(desk: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
     let (envelope, outcomes) = (&desk.stored.envelope, &desk.journal.state().outcomes);
     let is_owed = |i: &usize| outcomes[*i].as_ref().is_some_and(|outcome| owes_success(envelope, *i, outcome));
     let taken: Vec<usize> = (0..outcomes.len()).filter(is_owed).collect();
@@ -166,7 +166,7 @@ enum Stored {
     Nobody(String),
 }
 
-fn attempts_that_refused(desk: &Desk<'_>) -> Vec<u32> {
+fn attempts_that_refused(desk: &OpenMessage<'_>) -> Vec<u32> {
     let state = desk.journal.state();
     let refused = state.outcomes.iter().zip(&state.attempt_of).filter(|(outcome, _)| is_refused(outcome.as_ref()));
     let mut attempts: Vec<u32> = refused.map(|(_, attempt)| *attempt).collect();
@@ -175,7 +175,7 @@ fn attempts_that_refused(desk: &Desk<'_>) -> Vec<u32> {
     attempts
 }
 
-fn refused_in(desk: &Desk<'_>, attempt: u32) -> Vec<usize> {
+fn refused_in(desk: &OpenMessage<'_>, attempt: u32) -> Vec<usize> {
     let state = desk.journal.state();
     (0..state.outcomes.len())
         .filter(|i| state.attempt_of[*i] == attempt && is_refused(state.outcomes[*i].as_ref()))
@@ -188,7 +188,7 @@ fn is_refused(outcome: Option<&crate::mail::outcome::Outcome>) -> bool {
 }
 
 /// RFC 3461 NOTIFY: without it, failures and delays are told.
-fn wants(desk: &Desk<'_>, recipient: usize, what: &str) -> bool {
+fn wants(desk: &OpenMessage<'_>, recipient: usize, what: &str) -> bool {
     let is_told_anyway = desk.stored.envelope.recipients.get(recipient).is_none_or(|r| r.notify.is_none());
     is_told_anyway || asks_for(&desk.stored.envelope, recipient, what)
 }
@@ -202,7 +202,7 @@ fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
 const MOST_RETURNED: u64 = 50_000;
 
 /// All of the message, where RET=FULL asks for it and it is small.
-fn whole(desk: &Desk<'_>, report: Report) -> Option<Vec<u8>> {
+fn whole(desk: &OpenMessage<'_>, report: Report) -> Option<Vec<u8>> {
     let envelope = &desk.stored.envelope;
     let asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("full"));
     if report != Report::Failed || !asked || envelope.size > MOST_RETURNED {
@@ -225,7 +225,7 @@ fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     MessageId::new(time.wrapping_add(attempt.into()), random ^ mark)
 }
 
-fn store(desk: &Desk<'_>, report: Report, id: &MessageId, recipients: &[usize]) -> Result<Stored, SpoolError> {
+fn store(desk: &OpenMessage<'_>, report: Report, id: &MessageId, recipients: &[usize]) -> Result<Stored, SpoolError> {
     let original = &desk.stored.envelope;
     let Some(to) = &addressee(desk.settings, original, report) else {
         return Ok(Stored::Nobody(match (&original.sender, original.kind) {
@@ -250,7 +250,7 @@ fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
 }
 
 /// Those of the recipients of whom something was heard.
-fn affected<'a>(desk: &'a Desk<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
+fn affected<'a>(desk: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
     let of = |(i, address): (&usize, &'a String)| {
         let outcome = desk.journal.state().outcomes[*i].as_ref()?;
         let recipient = &desk.stored.envelope.recipients[*i];
@@ -284,18 +284,24 @@ pub fn postmaster_address(config: &Config) -> Option<Address> {
     Address::parse(&complete).ok()
 }
 
-fn undeliverable_report(desk: &Desk<'_>, recipients: &[usize]) -> String {
+fn undeliverable_report(desk: &OpenMessage<'_>, recipients: &[usize]) -> String {
     let outcomes = recipients.iter().filter_map(|i| desk.journal.state().outcomes[*i].as_ref());
     let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("no reason");
     format!("a report that could not be delivered: {reason}")
 }
 
-fn is_about(desk: &Desk<'_>, report: &MessageId) -> bool {
+fn is_about(desk: &OpenMessage<'_>, report: &MessageId) -> bool {
     let stored = desk.settings.spool.open_message(report);
     stored.is_ok_and(|stored| stored.envelope.about.as_ref() == Some(&desk.stored.envelope.id))
 }
 
-fn put(desk: &Desk<'_>, report: Report, id: &MessageId, to: &Address, content: &[u8]) -> Result<Stored, SpoolError> {
+fn put(
+    desk: &OpenMessage<'_>,
+    report: Report,
+    id: &MessageId,
+    to: &Address,
+    content: &[u8],
+) -> Result<Stored, SpoolError> {
     let original = &desk.stored.envelope;
     let kind = match report {
         Report::Failed => Kind::Bounce,

@@ -14,13 +14,13 @@ use crate::mail::header::Header;
 use crate::mail::outcome::{Enhanced, Outcome, Status};
 use crate::rules::retry;
 use crate::runner::context::Settings;
-use crate::runner::durability::Ahead;
+use crate::runner::durability::UnsyncedGuard;
 use crate::spool::history::{self, Ended, Finished, Record};
 use crate::spool::journal::{Journal, Line, State};
 use crate::spool::{Envelope, MessageId, SpoolError, Stored};
 
 /// A message with everything that settling it needs.
-pub struct Desk<'a> {
+pub struct OpenMessage<'a> {
     /// Config, tables, spool.
     pub settings: &'a Settings,
     /// The message.
@@ -45,7 +45,7 @@ pub struct Attempt {
     /// Whether it is over with these.
     pub ends: bool,
     /// Told when the outcomes are on disk.
-    pub ahead: Ahead,
+    pub ahead: UnsyncedGuard,
 }
 
 /// How a message stands after an attempt.
@@ -85,7 +85,7 @@ pub enum Then {
 }
 
 /// Records an attempt that counts, and draws its consequences.
-pub fn settle(mut desk: Desk<'_>, attempt: Attempt) -> Result<Settled, SpoolError> {
+pub fn settle(mut desk: OpenMessage<'_>, attempt: Attempt) -> Result<Settled, SpoolError> {
     let (ends, is_heard) = (attempt.ends, attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()));
     record_attempt(&mut desk, attempt)?;
     if !ends {
@@ -98,7 +98,7 @@ pub fn settle(mut desk: Desk<'_>, attempt: Attempt) -> Result<Settled, SpoolErro
 }
 
 /// Records what became of some of an attempt's recipients.
-pub fn record_attempt(desk: &mut Desk<'_>, attempt: Attempt) -> Result<(), SpoolError> {
+pub fn record_attempt(desk: &mut OpenMessage<'_>, attempt: Attempt) -> Result<(), SpoolError> {
     let begin = attempt.begins.then(|| Line::Attempt {
         number: desk.journal.state().attempts + 1,
         account: attempt.account,
@@ -112,7 +112,7 @@ pub fn record_attempt(desk: &mut Desk<'_>, attempt: Attempt) -> Result<(), Spool
 
 /// Notes why a message waits without charging it an attempt: relay or account trouble.
 /// The same reason is noted once.
-pub fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
+pub fn note(desk: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
     let known = &desk.journal.state().outcomes;
     let news = outcomes.iter().filter(|(i, outcome)| known.get(*i).and_then(Option::as_ref) != Some(outcome));
     let lines: Vec<Line> = lines_for(news).collect();
@@ -120,7 +120,7 @@ pub fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), Sp
 }
 
 /// Like [`note`], where the message itself must wait: a table or account is missing.
-pub fn note_and_wait(mut desk: Desk<'_>, outcomes: &[(usize, Outcome)]) -> Result<Settled, SpoolError> {
+pub fn note_and_wait(mut desk: OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<Settled, SpoolError> {
     note(&mut desk, outcomes)?;
     let lifetime = desk.settings.config.queue.lifetime;
     let blocked = desk.journal.state().blocked_from.map(|since| desk.settings.clock.age(since));
@@ -135,7 +135,7 @@ fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -> im
 }
 
 /// Takes out of the queue what its owner did not mend in all its lifetime; `queue retry` brings it back.
-fn park(desk: &Desk<'_>) -> Result<Settled, SpoolError> {
+fn park(desk: &OpenMessage<'_>) -> Result<Settled, SpoolError> {
     let id = &desk.stored.envelope.id;
     let state = desk.journal.state();
     let reason = telling_reason(&state.outcomes);
@@ -164,16 +164,16 @@ enum Recorded {
 }
 
 /// Draws the consequences of what the journal says.
-fn conclude(desk: Desk<'_>) -> Result<Settled, SpoolError> {
+fn conclude(desk: OpenMessage<'_>) -> Result<Settled, SpoolError> {
     draw(desk, Recorded::No)
 }
 
 /// The same where a crash may have interrupted that.
-pub fn resume(desk: Desk<'_>) -> Result<Settled, SpoolError> {
+pub fn resume(desk: OpenMessage<'_>) -> Result<Settled, SpoolError> {
     draw(desk, Recorded::Perhaps)
 }
 
-fn draw(mut desk: Desk<'_>, recorded: Recorded) -> Result<Settled, SpoolError> {
+fn draw(mut desk: OpenMessage<'_>, recorded: Recorded) -> Result<Settled, SpoolError> {
     if desk.journal.state().done {
         // A crash came between the last line and the leaving.
         desk.settings.spool.remove(&desk.stored.envelope.id)?;
@@ -198,7 +198,7 @@ fn draw(mut desk: Desk<'_>, recorded: Recorded) -> Result<Settled, SpoolError> {
         reports,
         owes: None,
     };
-    let owes = |desk: &Desk<'_>| dsn::owes(desk.settings, &desk.stored.envelope, desk.journal.state());
+    let owes = |desk: &OpenMessage<'_>| dsn::owes(desk.settings, &desk.stored.envelope, desk.journal.state());
     if !pending.is_empty() {
         settled.then = wait(&mut desk, &pending, &mut settled.reports)?;
         settled.owes = owes(&desk);
@@ -212,7 +212,7 @@ fn draw(mut desk: Desk<'_>, recorded: Recorded) -> Result<Settled, SpoolError> {
     Ok(settled)
 }
 
-fn gone(desk: &Desk<'_>) -> Settled {
+fn gone(desk: &OpenMessage<'_>) -> Settled {
     let id = desk.stored.envelope.id.clone();
     let (reason, reports) = (String::new(), Vec::new());
     Settled { id, delivered: 0, refused: 0, waiting: 0, reason, then: Then::Gone, reports, owes: None }
@@ -224,7 +224,7 @@ fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
 }
 
 /// Gives up what is too old, at the end of an answered attempt.
-fn expire(desk: &mut Desk<'_>) -> Result<(), SpoolError> {
+fn expire(desk: &mut OpenMessage<'_>) -> Result<(), SpoolError> {
     let state = desk.journal.state();
     // What the owner of the account must mend does not expire.
     let is_owners = |outcome: &Outcome| outcome.status == Status::Deferred && outcome.code.is_some_and(|c| c >= 500);
@@ -248,12 +248,12 @@ fn expire(desk: &mut Desk<'_>) -> Result<(), SpoolError> {
     if lines.is_empty() { Ok(()) } else { desk.journal.append(desk.now, &lines) }
 }
 
-fn age(desk: &Desk<'_>) -> Duration {
+fn age(desk: &OpenMessage<'_>) -> Duration {
     desk.settings.clock.age(desk.stored.envelope.arrived)
 }
 
 /// The next time, a hold, or a delay notice for what is still to be tried.
-fn wait(desk: &mut Desk<'_>, pending: &[usize], reports: &mut Vec<MessageId>) -> Result<Then, SpoolError> {
+fn wait(desk: &mut OpenMessage<'_>, pending: &[usize], reports: &mut Vec<MessageId>) -> Result<Then, SpoolError> {
     let state = desk.journal.state();
     if pending.iter().any(|i| state.unknowns[*i] >= retry::UNKNOWN_BEFORE_HOLD) {
         let reason = "three times the server took the message and never said whether it keeps it";
@@ -297,7 +297,7 @@ pub(crate) fn fresh_id(now: Timestamp) -> MessageId {
 /// Takes a finished message out: history, `done`, unlink; or sets it aside where its
 /// failure could not be returned to anybody. Once history has it on disk, it has left: `done` need not be synced,
 /// since a runner that finds neither looks there.
-fn leave(desk: &mut Desk<'_>, unreturnable: Option<String>, recorded: Recorded) -> Result<(), SpoolError> {
+fn leave(desk: &mut OpenMessage<'_>, unreturnable: Option<String>, recorded: Recorded) -> Result<(), SpoolError> {
     let settings = desk.settings;
     let id = &desk.stored.envelope.id;
     if recorded == Recorded::No || !settings.is_recorded(id)? {

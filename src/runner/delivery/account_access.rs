@@ -10,7 +10,7 @@ use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::mail::stamp;
 use crate::rules::route;
 use crate::runner::completion::dsn::postmaster_address;
-use crate::runner::completion::settle::{self, Desk, Settled, Then};
+use crate::runner::completion::settle::{self, OpenMessage, Settled, Then};
 use crate::spool::journal::Line;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
@@ -26,7 +26,7 @@ pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope) -> Option<Caller> {
 
 /// Holds the message until somebody decides.
 pub(crate) fn hold(
-    mut desk: Desk<'_>,
+    mut desk: OpenMessage<'_>,
     plan: &Plan<'_>,
     pending: &[usize],
     who: &Caller,
@@ -71,7 +71,7 @@ pub(crate) fn hold(
 }
 
 /// Stores the mail to postmaster; through the same account, which postmaster's own mail may use.
-fn tell_postmaster(desk: &Desk<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
+fn tell_postmaster(desk: &OpenMessage<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
     let Some(to) = postmaster_address(&desk.settings.config) else { return Ok(None) };
     let now = Timestamp::now();
     let id = settle::fresh_id(now);

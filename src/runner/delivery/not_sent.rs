@@ -6,13 +6,13 @@ use crate::deliver::plan::{NoPlan, Plan};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::trouble::{AccountTrouble, Verdict};
-use crate::runner::completion::settle::{self, Desk};
+use crate::runner::completion::settle::{self, OpenMessage};
 use crate::runner::event::Told;
 use crate::spool::SpoolError;
 use crate::spool::account_health::Trouble;
 
 /// No session came about: the reason is noted with the message for mailq, and nothing is charged.
-pub(crate) fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> Told {
+pub(crate) fn not_sent(mut desk: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> Told {
     let trouble = match not.verdict {
         Verdict::Account(kind) => kind_of(kind),
         _ => Trouble::Relay,
@@ -34,14 +34,14 @@ pub(crate) fn not_sent(mut desk: Desk<'_>, plan: &Plan<'_>, not: &NotBegun) -> T
 }
 
 /// For mailq only: that it cannot be written must not hide the trouble from the runner, which would knock again at once.
-pub(crate) fn note(desk: &mut Desk<'_>, outcomes: &[(usize, Outcome)]) {
+pub(crate) fn note(desk: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) {
     if let Err(error) = settle::note(desk, outcomes) {
         log::warning(error);
     }
 }
 
 /// A table or account is missing: the mail waits for its owner, and nothing is charged.
-pub(crate) fn cannot_plan(desk: Desk<'_>, pending: &[usize], no: &NoPlan) -> Result<Told, SpoolError> {
+pub(crate) fn cannot_plan(desk: OpenMessage<'_>, pending: &[usize], no: &NoPlan) -> Result<Told, SpoolError> {
     let outcome = Outcome {
         status: Status::Deferred,
         code: None,

@@ -6,7 +6,7 @@ use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::Plan;
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
 use crate::rules::trouble::{self, AccountTrouble, Verdict};
-use crate::runner::completion::settle::Desk;
+use crate::runner::completion::settle::OpenMessage;
 use crate::spool::account_health::Trouble;
 
 /// Received fields above which a message is taken to be in a loop.
@@ -32,7 +32,7 @@ pub(crate) fn nowhere(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outco
 }
 
 /// Sender trouble waits for its owner, but not longer than the account's `sender_grace`.
-pub(crate) fn grace(desk: &Desk<'_>, account: &Account, verdict: Verdict) -> Verdict {
+pub(crate) fn grace(desk: &OpenMessage<'_>, account: &Account, verdict: Verdict) -> Verdict {
     if verdict != Verdict::Sender {
         return verdict;
     }

@@ -11,7 +11,7 @@ pub const IN_A_ROW: usize = 20;
 
 /// Recipients to be tried together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct RecipientBatch {
     /// Indices in the envelope.
     pub recipients: Vec<usize>,
     /// Those that the attempt is to reach after them.
@@ -20,7 +20,7 @@ pub struct Group {
     pub begins: bool,
 }
 
-impl Group {
+impl RecipientBatch {
     /// Those that the attempt in hand has not reached; without one, those who wait for longest.
     #[must_use]
     pub fn next(state: &State) -> Self {
@@ -55,22 +55,22 @@ mod tests {
         let mut state = state(0, None, &[0; 120]);
         let mut sizes = Vec::new();
         for _ in 0..3 {
-            let group = Group::next(&state);
+            let group = RecipientBatch::next(&state);
             sizes.push((group.recipients.len(), group.begins, group.ends()));
             (state.attempts, state.attempt) = (1, Some(1));
             group.recipients.iter().for_each(|index| state.attempt_of[*index] = 1);
         }
         assert_eq!(sizes, [(50, true, false), (50, false, false), (20, false, true)]);
-        assert!(Group::next(&state).begins, "all were reached: this would be another attempt");
+        assert!(RecipientBatch::next(&state).begins, "all were reached: this would be another attempt");
     }
 
     #[test]
     fn whoever_was_not_reached_comes_first_in_the_next_attempt() {
         let mut attempt_of = [1; 60];
         attempt_of[59] = 0;
-        let group = Group::next(&state(1, None, &attempt_of));
+        let group = RecipientBatch::next(&state(1, None, &attempt_of));
         assert_eq!((group.recipients.len(), group.recipients[0], group.begins), (50, 59, true));
-        let group = Group::next(&state(1, Some(1), &attempt_of));
+        let group = RecipientBatch::next(&state(1, Some(1), &attempt_of));
         assert_eq!((group.recipients, group.begins, group.rest), (vec![59], false, vec![]));
     }
 }

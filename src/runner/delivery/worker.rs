@@ -10,11 +10,11 @@ use jiff::Timestamp;
 use super::account_access;
 use super::not_sent::{cannot_plan, not_sent, note};
 use super::outcome::{MAX_HOPS, grace, kind_of, nowhere, outcome};
-use super::recipient_batch::{self, Group};
+use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::deliver::outgoing::{Letter, NoLetter};
 use crate::deliver::plan::{self, NoPlan, Plan, Planned};
-use crate::deliver::smtp::dsn_parameters::Wishes;
+use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::log::{self, Delays};
 use crate::mail::address::{Address, ReversePath};
@@ -22,10 +22,10 @@ use crate::mail::outcome::{Fact, Outcome, Phase, Seen, Teller};
 use crate::rules::advice;
 use crate::rules::outbound::Generic;
 use crate::rules::trouble::{self, Verdict};
-use crate::runner::completion::batch_finish::Answered;
-use crate::runner::completion::settle::{self, Attempt, Desk, Settled};
+use crate::runner::completion::batch_finish::CompletedAttempt;
+use crate::runner::completion::settle::{self, Attempt, OpenMessage, Settled};
 use crate::runner::context::Settings;
-use crate::runner::event::{Ear, News, Report, Told};
+use crate::runner::event::{Report, ReportFn, Told, WorkerEvent};
 use crate::runner::queue_manager::scan;
 use crate::runner::rate_limit::Turn;
 use crate::runner::session_watchers::{Relayed, Serving};
@@ -52,7 +52,7 @@ enum Carried {
     /// To its end.
     Told(Told),
     /// To an answer that is to be recorded.
-    Answered(Box<Heard>),
+    CompletedAttempt(Box<Heard>),
 }
 
 /// What a relay's answer leaves to be recorded.
@@ -72,7 +72,7 @@ pub(crate) struct NotBegun {
 
 /// What goes over the wire in one attempt.
 struct Exchange<'a> {
-    desk: &'a Desk<'a>,
+    desk: &'a OpenMessage<'a>,
     plan: &'a Plan<'a>,
     sendable: &'a [Planned],
     recipients: &'a [Address],
@@ -96,11 +96,11 @@ impl Worker {
     }
 
     /// Works until the runner sends no more, or nobody listens.
-    pub fn run(mut self, jobs: &Receiver<MessageId>, ear: &Ear) {
+    pub fn run(mut self, jobs: &Receiver<MessageId>, ear: &ReportFn) {
         while let Ok(id) = jobs.recv() {
             let told = self.attempt(&id, ear).unwrap_or_else(Told::Spool);
             let report = Report { worker: self.number, account: self.name.clone(), id, told };
-            if !ear(News::Worked(report)) {
+            if !ear(WorkerEvent::Worked(report)) {
                 break;
             }
         }
@@ -109,7 +109,7 @@ impl Worker {
         }
     }
 
-    fn attempt(&mut self, id: &MessageId, ear: &Ear) -> Result<Told, SpoolError> {
+    fn attempt(&mut self, id: &MessageId, ear: &ReportFn) -> Result<Told, SpoolError> {
         let settings = Arc::clone(&self.settings);
         self.serving.begin(id);
         if !settings.safety.may_begin() {
@@ -129,24 +129,24 @@ impl Worker {
             log::removed(id);
             return Ok(Told::Gone);
         }
-        let mut desk = Desk { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
+        let mut desk = OpenMessage { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
         if desk.journal.state().held && !desk.journal.state().done {
             return Ok(Told::Gone);
         }
         for _ in 0..recipient_batch::IN_A_ROW {
-            let group = Group::next(desk.journal.state());
+            let group = RecipientBatch::next(desk.journal.state());
             if group.recipients.is_empty() {
                 return settle::resume(desk).map(Told::Settled);
             }
             let heard = match self.attempt_group(desk, group)? {
                 Carried::Told(told) => return Ok(told),
-                Carried::Answered(heard) if heard.attempt.ends => {
+                Carried::CompletedAttempt(heard) if heard.attempt.ends => {
                     self.hand_over(stored, *heard, ear);
-                    return Ok(Told::Answered);
+                    return Ok(Told::CompletedAttempt);
                 }
-                Carried::Answered(heard) => *heard,
+                Carried::CompletedAttempt(heard) => *heard,
             };
-            desk = Desk { settings: &settings, stored: &stored, journal: heard.journal, now: Timestamp::now() };
+            desk = OpenMessage { settings: &settings, stored: &stored, journal: heard.journal, now: Timestamp::now() };
             settle::record_attempt(&mut desk, heard.attempt)?;
             if settings.safety.is_stopping() {
                 break;
@@ -156,7 +156,7 @@ impl Worker {
     }
 
     /// Attempts some recipients of a message.
-    fn attempt_group(&mut self, desk: Desk<'_>, group: Group) -> Result<Carried, SpoolError> {
+    fn attempt_group(&mut self, desk: OpenMessage<'_>, group: RecipientBatch) -> Result<Carried, SpoolError> {
         let (settings, envelope) = (desk.settings, &desk.stored.envelope);
         // Tables are borrowed for the moment only: whoever waits for them must not wait for a server.
         let plan = plan::plan(&settings.config, &settings.generic(), envelope, &group.recipients);
@@ -177,10 +177,10 @@ impl Worker {
     }
 
     /// The next transaction may begin while the disk takes the outcomes of this one.
-    fn hand_over(&self, stored: Stored, heard: Heard, ear: &Ear) {
+    fn hand_over(&self, stored: Stored, heard: Heard, ear: &ReportFn) {
         let Heard { message_id, journal, now, attempt } = heard;
         let (settings, ear) = (Arc::clone(&self.settings), Arc::clone(ear));
-        let answered = Answered { settings, ear, stored, message_id, journal, now, attempt };
+        let answered = CompletedAttempt { settings, ear, stored, message_id, journal, now, attempt };
         if answered.leaves_at_once() {
             self.settings.departures.give(answered);
         } else {
@@ -189,7 +189,12 @@ impl Worker {
     }
 
     /// Attempts what was planned.
-    fn carry_out(&mut self, mut desk: Desk<'_>, plan: &Plan<'_>, mut group: Group) -> Result<Carried, SpoolError> {
+    fn carry_out(
+        &mut self,
+        mut desk: OpenMessage<'_>,
+        plan: &Plan<'_>,
+        mut group: RecipientBatch,
+    ) -> Result<Carried, SpoolError> {
         let letter = match open_letter(&desk, plan) {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
@@ -252,7 +257,7 @@ impl Worker {
         let (account, begins, ends) = (self.name.clone(), group.begins, group.ends());
         let attempt = Attempt { account, relay, outcomes, begins, ends, ahead };
         let (message_id, journal, now) = (letter.message_id, desk.journal, desk.now);
-        Ok(Carried::Answered(Box::new(Heard { message_id, journal, now, attempt })))
+        Ok(Carried::CompletedAttempt(Box::new(Heard { message_id, journal, now, attempt })))
     }
 
     /// One transaction; another at once where the first could not be the message's own fault: the kept
@@ -268,7 +273,7 @@ impl Worker {
                 sender: &sender,
                 recipients: what.recipients,
                 header: &letter.header,
-                wishes: Wishes::of(&what.desk.stored.envelope, what.sendable.iter().map(|p| p.index)),
+                wishes: DsnRequest::of(&what.desk.stored.envelope, what.sendable.iter().map(|p| p.index)),
                 body: &letter.body,
                 size: letter.size,
             });
@@ -338,7 +343,7 @@ fn own_address(what: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
     names.find_map(|name| Address::parse(name).ok())
 }
 
-fn open_letter<'s>(desk: &Desk<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
+fn open_letter<'s>(desk: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
     let tables = desk.settings.generic();
     Letter::open(desk.stored, &Generic { config: &desk.settings.config, tables: &tables }, plan.from.as_ref())
 }
@@ -357,7 +362,7 @@ fn nothing_seen() -> Fact {
     Fact { phase: Phase::Idle, seen: Seen::Closed }
 }
 
-fn unreadable(desk: &Desk<'_>, error: std::io::Error) -> SpoolError {
+fn unreadable(desk: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {
     let path = desk.settings.spool.dir().join("queue").join(desk.stored.envelope.id.as_str());
     SpoolError::Io { action: "read", path, error }
 }
@@ -379,11 +384,11 @@ fn introduce(envelope: &Envelope, message_id: &str) {
     log::active(&envelope.id, &envelope.sender, envelope.size, envelope.recipients.len());
 }
 
-pub(crate) fn queued(desk: &Desk<'_>) -> Duration {
+pub(crate) fn queued(desk: &OpenMessage<'_>) -> Duration {
     desk.now.duration_since(desk.stored.envelope.arrived).try_into().unwrap_or_default()
 }
 
-pub(crate) fn log(desk: &Desk<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
+pub(crate) fn log(desk: &OpenMessage<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
     for (index, outcome) in outcomes {
         if let Some(recipient) = desk.stored.envelope.recipients.get(*index) {
             let to = recipient.address.to_string();
@@ -393,9 +398,9 @@ pub(crate) fn log(desk: &Desk<'_>, outcomes: &[(usize, Outcome)], delays: Delays
 }
 
 fn record(
-    desk: Desk<'_>,
+    desk: OpenMessage<'_>,
     plan: &Plan<'_>,
-    group: &Group,
+    group: &RecipientBatch,
     relay: &str,
     outcomes: Vec<(usize, Outcome)>,
 ) -> Result<Settled, SpoolError> {

@@ -5,9 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::connection::Seat;
+use super::connection::Connection;
 use crate::config::Limits;
-use crate::spool::usage::Load;
+use crate::spool::usage::Usage;
 use crate::sys::user::Caller;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -16,17 +16,17 @@ const STALLED: Duration = Duration::from_secs(1);
 
 /// All of them.
 #[derive(Debug, Default)]
-pub struct Guests(Mutex<HashMap<u32, Guest>>);
+pub struct ClientLimits(Mutex<HashMap<u32, ClientUsage>>);
 
 /// One uid's doings.
 #[derive(Debug, Default)]
-struct Guest {
-    seats: Vec<Arc<Seat>>,
+struct ClientUsage {
+    seats: Vec<Arc<Connection>>,
     in_flight: u64,
     /// Messages that are being handed in.
     arriving: u64,
-    messages: Lately,
-    questions: Lately,
+    messages: SlidingWindow,
+    questions: SlidingWindow,
 }
 
 /// Why somebody is not served now.
@@ -39,9 +39,9 @@ pub enum Refusal {
     /// As many messages as one user may hand in a minute.
     PerMinute(u32),
     /// As many messages wait as one user may have.
-    Waiting(Load, u32),
+    Waiting(Usage, u32),
     /// As many octets wait as one user may have.
-    WaitingSize(Load, u64),
+    WaitingSize(Usage, u64),
 }
 
 impl Refusal {
@@ -49,7 +49,7 @@ impl Refusal {
     #[must_use]
     pub fn said_to(&self, uid: u32) -> String {
         let login = Caller::of(uid).login;
-        let waits = |load: &Load| {
+        let waits = |load: &Usage| {
             format!("mail of {login} that waits or was set aside: {} messages, {} bytes", load.messages, load.octets)
         };
         let what_to_do = "wait until some are sent, or delete some (mailq lists them, \"postrider queue delete ID\")";
@@ -77,9 +77,9 @@ impl Refusal {
 
 /// What was done within the last minute.
 #[derive(Debug, Default)]
-struct Lately(VecDeque<Instant>);
+struct SlidingWindow(VecDeque<Instant>);
 
-impl Lately {
+impl SlidingWindow {
     /// Counts one more, if it is not one too many.
     fn count(&mut self, most: u32) -> bool {
         while self.0.front().is_some_and(|first| first.elapsed() > MINUTE) {
@@ -99,7 +99,7 @@ impl Lately {
 
 /// Why what waits in drop/ stays there: whose it is has as much as he may.
 #[must_use]
-pub fn over(load: Load, octets: u64, limits: &Limits) -> Option<Refusal> {
+pub fn over(load: Usage, octets: u64, limits: &Limits) -> Option<Refusal> {
     if load.messages >= u64::from(limits.waiting) {
         Some(Refusal::Waiting(load, limits.waiting))
     } else if load.octets.saturating_add(octets) > limits.waiting_size {
@@ -109,10 +109,10 @@ pub fn over(load: Load, octets: u64, limits: &Limits) -> Option<Refusal> {
     }
 }
 
-impl Guests {
+impl ClientLimits {
     /// Lets a connection in; `most` is what one uid, and what all together may have. Where all places are taken, somebody
     /// who has none gets one of those that another keeps to no purpose.
-    pub fn enter(&self, uid: u32, seat: Seat, most: u32, altogether: usize) -> Result<Arc<Seat>, Refusal> {
+    pub fn enter(&self, uid: u32, seat: Connection, most: u32, altogether: usize) -> Result<Arc<Connection>, Refusal> {
         let mut guests = lock(&self.0);
         let all: usize = guests.values().map(|guest| guest.seats.len()).sum();
         let own = guests.get(&uid).map_or(0, |guest| guest.seats.len());
@@ -131,7 +131,7 @@ impl Guests {
     }
 
     /// A connection ended, with so many octets of it still counted.
-    pub fn leave(&self, uid: u32, seat: &Arc<Seat>, octets: u64) {
+    pub fn leave(&self, uid: u32, seat: &Arc<Connection>, octets: u64) {
         let mut guests = lock(&self.0);
         if let Some(guest) = guests.get_mut(&uid) {
             // It may have been shown out.
@@ -145,7 +145,7 @@ impl Guests {
     }
 
     /// Lets a message come that is neither one too many of its user's nor has no octet left.
-    pub fn expect(&self, uid: u32, load: Load, limits: &Limits) -> Result<(), Refusal> {
+    pub fn expect(&self, uid: u32, load: Usage, limits: &Limits) -> Result<(), Refusal> {
         let mut guests = lock(&self.0);
         let guest = guests.entry(uid).or_default();
         if uid != 0 && load.messages.saturating_add(guest.arriving) >= u64::from(limits.waiting) {
@@ -181,7 +181,7 @@ impl Guests {
     }
 
     /// Counts octets that come in.
-    pub fn count_octets(&self, uid: u32, octets: u64, load: Load, limits: &Limits) -> Result<(), Refusal> {
+    pub fn count_octets(&self, uid: u32, octets: u64, load: Usage, limits: &Limits) -> Result<(), Refusal> {
         let mut guests = lock(&self.0);
         let guest = guests.entry(uid).or_default();
         guest.in_flight = guest.in_flight.saturating_add(octets);
@@ -195,7 +195,7 @@ impl Guests {
     }
 }
 
-impl Guest {
+impl ClientUsage {
     /// Places that are kept without a move.
     fn stalled(&self) -> usize {
         self.seats.iter().filter(|seat| seat.idle() >= STALLED).count()
@@ -204,7 +204,7 @@ impl Guest {
 
 /// Shows out whoever has made no move for longest, of the user who keeps the most places so; whether there is anybody. Whose
 /// submission is cut short finds no answer, and has the drop program. Never one of root's.
-fn make_room(guests: &mut HashMap<u32, Guest>) -> bool {
+fn make_room(guests: &mut HashMap<u32, ClientUsage>) -> bool {
     let others = guests.iter_mut().filter(|(uid, _)| **uid != 0).map(|(_, guest)| guest);
     let Some(guest) = others.max_by_key(|guest| (guest.stalled(), guest.seats.len())) else { return false };
     let keeps_few = guest.stalled() == 0 && guest.seats.len() < 2;
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn one_user_at_his_limits_costs_the_others_nothing() {
-        let guests = Guests::default();
+        let guests = ClientLimits::default();
         let enter = |uid| guests.enter(uid, seat().0, 3, 100);
         let [_, _, last] = [(); 3].map(|()| enter(1000).unwrap());
         assert_eq!(enter(1000).unwrap_err(), Refusal::Connections);
@@ -241,17 +241,17 @@ mod tests {
         guests.leave(1000, &last, 0);
         enter(1000).unwrap();
         let limits = Limits { in_flight: 10, waiting: 2, ..Limits::default() };
-        assert_eq!(guests.count_octets(1000, 11, Load::default(), &limits), Err(Refusal::InFlight(10)));
-        guests.count_octets(1001, 10, Load::default(), &limits).unwrap();
-        guests.count_octets(0, 1_000, Load::default(), &limits).unwrap();
+        assert_eq!(guests.count_octets(1000, 11, Usage::default(), &limits), Err(Refusal::InFlight(10)));
+        guests.count_octets(1001, 10, Usage::default(), &limits).unwrap();
+        guests.count_octets(0, 1_000, Usage::default(), &limits).unwrap();
         for _ in 0..2 {
-            guests.expect(1000, Load::default(), &limits).unwrap();
+            guests.expect(1000, Usage::default(), &limits).unwrap();
         }
-        assert_eq!(guests.expect(1000, Load::default(), &limits), Err(Refusal::Waiting(Load::default(), 2)));
-        guests.expect(1001, Load::default(), &limits).unwrap();
+        assert_eq!(guests.expect(1000, Usage::default(), &limits), Err(Refusal::Waiting(Usage::default(), 2)));
+        guests.expect(1001, Usage::default(), &limits).unwrap();
         guests.arrived(1000, 11);
-        guests.expect(1000, Load::default(), &limits).unwrap();
-        guests.count_octets(1000, 10, Load::default(), &limits).unwrap();
+        guests.expect(1000, Usage::default(), &limits).unwrap();
+        guests.count_octets(1000, 10, Usage::default(), &limits).unwrap();
         for _ in 0..5 {
             guests.count_message(1000, 5).unwrap();
             guests.count_message(0, 0).unwrap();
@@ -265,24 +265,24 @@ mod tests {
 
     #[test]
     fn what_waits_counts_against_its_user_and_never_against_root() {
-        let guests = Guests::default();
+        let guests = ClientLimits::default();
         let (messages, size) =
             (Limits { waiting: 1, ..Limits::default() }, Limits { waiting_size: 2_500, ..Limits::default() });
-        let load = Load { messages: 1, octets: 2_000 };
+        let load = Usage { messages: 1, octets: 2_000 };
         assert_eq!(guests.expect(1000, load, &messages), Err(Refusal::Waiting(load, 1)));
         guests.count_octets(1000, 500, load, &size).unwrap();
         assert_eq!(guests.count_octets(1000, 1, load, &size), Err(Refusal::WaitingSize(load, 2_500)));
         guests.expect(0, load, &messages).unwrap();
         guests.count_octets(0, 2_500, load, &size).unwrap();
-        guests.expect(1001, Load::default(), &messages).unwrap();
-        guests.count_octets(1001, 2_500, Load::default(), &size).unwrap();
+        guests.expect(1001, Usage::default(), &messages).unwrap();
+        guests.count_octets(1001, 2_500, Usage::default(), &size).unwrap();
         let said = Refusal::WaitingSize(load, 2_500).said_to(4_000_000_000);
         assert!(said.contains("1 messages, 2000 bytes; ") && said.contains("waiting_size"), "{said}");
     }
 
     #[test]
     fn a_tenth_of_the_places_is_roots() {
-        let guests = Guests::default();
+        let guests = ClientLimits::default();
         let enter = |uid| guests.enter(uid, seat().0, 10, 10);
         for uid in 1..=9 {
             enter(uid).unwrap();
@@ -294,8 +294,8 @@ mod tests {
 
     #[test]
     fn where_all_places_are_taken_whoever_keeps_many_loses_the_idlest_to_one_who_has_none() {
-        let guests = Guests::default();
-        let enter = |uid, seat: Seat| guests.enter(uid, seat, 5, 10);
+        let guests = ClientLimits::default();
+        let enter = |uid, seat: Connection| guests.enter(uid, seat, 5, 10);
         // Root's is idle for longest.
         let (roots, _root) = seat();
         enter(0, roots).unwrap();
@@ -322,8 +322,8 @@ mod tests {
     }
 
     /// A place, and its client.
-    fn seat() -> (Seat, UnixStream) {
+    fn seat() -> (Connection, UnixStream) {
         let (stream, client) = UnixStream::pair().unwrap();
-        (Seat::new(stream).unwrap(), client)
+        (Connection::new(stream).unwrap(), client)
     }
 }

@@ -19,7 +19,7 @@ const PIECE: usize = 8 << 10;
 
 /// A connection.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Connection {
     stream: UnixStream,
     turn: Mutex<Turn>,
 }
@@ -33,7 +33,7 @@ enum Turn {
     Runners,
 }
 
-impl Seat {
+impl Connection {
     /// For a client that has just come.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -61,8 +61,8 @@ impl Seat {
     }
 
     /// For a question, however slowly it comes.
-    pub(crate) fn prompt(&self) -> Prompt<'_> {
-        Prompt { seat: self, until: Instant::now() + TO_ASK }
+    pub(crate) fn prompt(&self) -> DeadlineReader<'_> {
+        DeadlineReader { seat: self, until: Instant::now() + TO_ASK }
     }
 
     /// For an answer, however slowly it is read.
@@ -80,13 +80,13 @@ impl Seat {
     }
 }
 
-impl Read for &Seat {
+impl Read for &Connection {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.wait(|mut stream| stream.read(into))
     }
 }
 
-impl Write for &Seat {
+impl Write for &Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.wait(|mut stream| stream.write(bytes))
     }
@@ -98,12 +98,12 @@ impl Write for &Seat {
 
 /// What is read until then.
 #[derive(Debug)]
-pub struct Prompt<'a> {
-    seat: &'a Seat,
+pub struct DeadlineReader<'a> {
+    seat: &'a Connection,
     until: Instant,
 }
 
-impl Read for Prompt<'_> {
+impl Read for DeadlineReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -117,7 +117,7 @@ impl Read for Prompt<'_> {
 /// What is written as long as its reader keeps up. Time in which there is nothing to say does not count.
 #[derive(Debug)]
 pub struct Reply<'a> {
-    seat: &'a Seat,
+    seat: &'a Connection,
     left: Duration,
 }
 
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_client_that_waits_for_the_runner_is_not_idle() {
         let (stream, mut client) = UnixStream::pair().unwrap();
-        let seat = Seat::new(stream).unwrap();
+        let seat = Connection::new(stream).unwrap();
         std::thread::sleep(Duration::from_millis(2));
         assert!(seat.idle() >= Duration::from_millis(2), "it has not said anything yet");
         client.write_all(b"all of it").unwrap();
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn whoever_does_not_read_is_waited_for_once_and_all_told() {
         let (stream, client) = UnixStream::pair().unwrap();
-        let seat = Seat::new(stream).unwrap();
+        let seat = Connection::new(stream).unwrap();
         let mut reply = Reply { seat: &seat, left: Duration::from_millis(300) };
         let begun = Instant::now();
         let answer = vec![b'x'; 4 << 20];

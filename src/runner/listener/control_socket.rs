@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runner::change::Change;
 use crate::runner::completion::settle::{Settled, Then};
-use crate::runner::queue_manager::watchers::Wake;
+use crate::runner::queue_manager::watchers::Event;
 use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Told;
 use crate::spool::Spool;
@@ -129,7 +129,7 @@ pub struct Asked {
 }
 
 /// Listens until the process ends. Only the lock's holder calls this: an old socket file is replaced.
-pub fn listen(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
+pub fn listen(spool: &Spool, wakes: Sender<Event>) -> io::Result<()> {
     let path = spool.dir().join("control");
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -174,7 +174,7 @@ fn short(directory: &std::fs::File) -> String {
     format!("/proc/self/fd/{}/control", directory.as_raw_fd())
 }
 
-fn answer(stream: UnixStream, wakes: &Sender<Wake>) {
+fn answer(stream: UnixStream, wakes: &Sender<Event>) {
     // Without these limits a stopped asker would keep the thread for ever.
     let limits = stream
         .set_read_timeout(Some(Duration::from_secs(10)))
@@ -184,7 +184,7 @@ fn answer(stream: UnixStream, wakes: &Sender<Wake>) {
     let read = BufReader::new(io::Read::take(stream, MAX_QUESTION)).read_line(&mut line);
     let Some(question) = read.ok().and_then(|_| serde_json::from_str(&line).ok()) else { return };
     let (answers, told) = mpsc::channel();
-    if wakes.send(Wake::Asked(Asked { question, answers })).is_err() {
+    if wakes.send(Event::Asked(Asked { question, answers })).is_err() {
         return;
     }
     for told in told {

@@ -7,13 +7,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use super::client_limits::{Guests, over};
+use super::client_limits::{ClientLimits, over};
 use super::per_uid_slots::Counter;
 use crate::config::Limits;
 use crate::runner::context::Settings;
-use crate::runner::queue_manager::watchers::Wake;
+use crate::runner::queue_manager::watchers::Event;
 use crate::runner::standing::Unreadable;
-use crate::spool::usage::Load;
+use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
 
@@ -32,13 +32,13 @@ pub enum Stage {
         /// In force.
         settings: Arc<Settings>,
         /// The loop's ear.
-        wakes: Sender<Wake>,
+        wakes: Sender<Event>,
     },
 }
 
 /// Shared.
 #[derive(Debug)]
-pub struct Front {
+pub struct IntakeState {
     /// The spool of the machine.
     pub spool: Spool,
     /// Where those wait who ask.
@@ -47,7 +47,7 @@ pub struct Front {
     held_back: Mutex<HashMap<MessageId, Until>>,
     seen: Mutex<Seen>,
     /// Who is here, and what they have handed in.
-    pub guests: Guests,
+    pub guests: ClientLimits,
     /// Has the porter look.
     nudge: OnceLock<Sender<()>>,
     hasher: RandomState,
@@ -59,19 +59,19 @@ enum Until {
     /// Its file is gone from drop/ or raw/.
     PickedUp,
     /// Whoever handed it in has the answer.
-    Answered,
+    CompletedAttempt,
 }
 
 /// Submissions by uid and token.
 #[derive(Debug, Default)]
 struct Seen {
-    tokens: HashMap<u64, Fate>,
+    tokens: HashMap<u64, SubmissionState>,
     order: VecDeque<u64>,
 }
 
 /// What became of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum SubmissionState {
     /// It is being stored.
     InHand,
     /// It is a message.
@@ -91,7 +91,7 @@ pub enum Token {
     BeingStored,
 }
 
-impl Front {
+impl IntakeState {
     /// With no config yet.
     #[must_use]
     pub fn new(spool: Spool) -> Self {
@@ -101,7 +101,7 @@ impl Front {
             stage: RwLock::new(Stage::Starting),
             held_back: Mutex::default(),
             seen: Mutex::default(),
-            guests: Guests::default(),
+            guests: ClientLimits::default(),
             nudge: OnceLock::new(),
             hasher: RandomState::new(),
         }
@@ -143,7 +143,7 @@ impl Front {
     }
 
     /// Tells the loop, if there is one.
-    pub fn wake(&self, wake: Wake) {
+    pub fn wake(&self, wake: Event) {
         if let Stage::Open { wakes, .. } = &*self.stage.read().unwrap_or_else(PoisonError::into_inner) {
             // A loop that has ended takes stock when it begins again.
             let _ = wakes.send(wake);
@@ -171,13 +171,13 @@ impl Front {
 
     /// A message of this name is about to be stored, and is not to be attempted before that is answered.
     pub fn hold_until_answered(&self, id: &MessageId) {
-        lock(&self.held_back).insert(id.clone(), Until::Answered);
+        lock(&self.held_back).insert(id.clone(), Until::CompletedAttempt);
     }
 
     /// The message may be attempted.
     pub fn let_go(&self, id: &MessageId) {
         lock(&self.held_back).remove(id);
-        self.wake(Wake::Queued(id.clone()));
+        self.wake(Event::Queued(id.clone()));
     }
 
     /// Lets all go that pickup held back: whatever became of them, their turn is over.
@@ -187,7 +187,7 @@ impl Front {
             held_back.extract_if(|_, until| *until == Until::PickedUp).map(|(id, _)| id).collect();
         drop(held_back);
         for id in ids {
-            self.wake(Wake::Queued(id));
+            self.wake(Event::Queued(id));
         }
     }
 
@@ -196,11 +196,11 @@ impl Front {
         let key = self.hasher.hash_one((uid, token));
         let mut seen = lock(&self.seen);
         match seen.tokens.get(&key) {
-            Some(Fate::Message(id) | Fate::Raw(id)) => return Token::Stored(id.clone()),
-            Some(Fate::InHand) => return Token::BeingStored,
+            Some(SubmissionState::Message(id) | SubmissionState::Raw(id)) => return Token::Stored(id.clone()),
+            Some(SubmissionState::InHand) => return Token::BeingStored,
             None => {}
         }
-        seen.tokens.insert(key, Fate::InHand);
+        seen.tokens.insert(key, SubmissionState::InHand);
         seen.order.push_back(key);
         if seen.order.len() > REMEMBERED
             && let Some(oldest) = seen.order.pop_front()
@@ -211,12 +211,12 @@ impl Front {
     }
 
     /// The token's submission is stored, or is not and may come again.
-    pub fn settle(&self, uid: u32, token: &str, fate: Option<Fate>) {
+    pub fn settle(&self, uid: u32, token: &str, fate: Option<SubmissionState>) {
         let key = self.hasher.hash_one((uid, token));
         let mut seen = lock(&self.seen);
         match (seen.tokens.get(&key), fate) {
             // It was found in the queue meanwhile, where one is enough.
-            (Some(Fate::Message(_)), Some(Fate::Raw(_) | Fate::InHand)) => {}
+            (Some(SubmissionState::Message(_)), Some(SubmissionState::Raw(_) | SubmissionState::InHand)) => {}
             (_, Some(fate)) => drop(seen.tokens.insert(key, fate)),
             (_, None) => drop(seen.tokens.remove(&key)),
         }
@@ -225,23 +225,23 @@ impl Front {
     /// A message was read: its token is known, also where the same came again before that.
     pub fn remember(&self, uid: u32, token: &str, id: &MessageId) {
         let _ = self.reserve(uid, token);
-        self.settle(uid, token, Some(Fate::Message(id.clone())));
+        self.settle(uid, token, Some(SubmissionState::Message(id.clone())));
     }
 
     /// What this user has waiting.
-    pub fn load_of(&self, uid: u32) -> Load {
+    pub fn load_of(&self, uid: u32) -> Usage {
         self.settings().map_or_else(|_| self.spool.load_of(uid), |settings| settings.spool.load_of(uid))
     }
 }
 
-impl Runner for Front {
+impl Runner for IntakeState {
     fn known(&self, uid: u32, token: &str) -> Known {
         let key = self.hasher.hash_one((uid, token));
         match lock(&self.seen).tokens.get(&key) {
             None => Known::No,
-            Some(Fate::InHand) => Known::InHand,
-            Some(Fate::Message(_)) => Known::Stored,
-            Some(Fate::Raw(_)) => Known::Raw,
+            Some(SubmissionState::InHand) => Known::InHand,
+            Some(SubmissionState::Message(_)) => Known::Stored,
+            Some(SubmissionState::Raw(_)) => Known::Raw,
         }
     }
 
@@ -273,10 +273,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn front() -> (tempfile::TempDir, Front) {
+    fn front() -> (tempfile::TempDir, IntakeState) {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(dir.path()).unwrap();
-        (dir, Front::new(spool))
+        (dir, IntakeState::new(spool))
     }
 
     #[test]
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(front.reserve(1000, "T"), Token::Fresh);
         assert_eq!(front.reserve(1000, "T"), Token::BeingStored);
         assert_eq!(front.reserve(1001, "T"), Token::Fresh);
-        front.settle(1000, "T", Some(Fate::Raw(id.clone())));
+        front.settle(1000, "T", Some(SubmissionState::Raw(id.clone())));
         assert_eq!(front.reserve(1000, "T"), Token::Stored(id.clone()));
         assert_eq!(front.known(1000, "T"), Known::Raw);
         front.stored(1000, "T", &id);
@@ -301,10 +301,10 @@ mod tests {
         let (_dir, front) = front();
         let [raw, queued] = [1, 2].map(|time| MessageId::new(time, 0));
         assert_eq!([front.reserve(1000, "RAW"), front.reserve(1000, "IN HAND")], [Token::Fresh, Token::Fresh]);
-        front.settle(1000, "RAW", Some(Fate::Raw(raw.clone())));
+        front.settle(1000, "RAW", Some(SubmissionState::Raw(raw.clone())));
         for token in ["RAW", "IN HAND"] {
             front.remember(1000, token, &queued);
-            front.settle(1000, token, Some(Fate::Raw(raw.clone())));
+            front.settle(1000, token, Some(SubmissionState::Raw(raw.clone())));
             assert_eq!(front.known(1000, token), Known::Stored, "{token}");
             assert_eq!(front.reserve(1000, token), Token::Stored(queued.clone()), "{token}");
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use inotify::{Inotify, WatchMask};
 
-use super::intake_state::Front;
+use super::intake_state::IntakeState;
 use crate::log;
 use crate::spool::dropped::Place;
 use crate::submit::admit::pickup::{self, Picked};
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(20);
 const SELDOM: Duration = Duration::from_mins(15);
 
 /// Begins to pick up; whoever sends through what is given back has it look at once.
-pub fn start(front: Arc<Front>) -> std::io::Result<Sender<()>> {
+pub fn start(front: Arc<IntakeState>) -> std::io::Result<Sender<()>> {
     let (nudge, nudges) = mpsc::channel();
     listen(&front, nudge.clone())?;
     front.has_porter(nudge.clone());
@@ -27,7 +27,7 @@ pub fn start(front: Arc<Front>) -> std::io::Result<Sender<()>> {
     Ok(nudge)
 }
 
-fn listen(front: &Front, nudge: Sender<()>) -> std::io::Result<()> {
+fn listen(front: &IntakeState, nudge: Sender<()>) -> std::io::Result<()> {
     let mut inotify = Inotify::init()?;
     // What is kept raw is told of by whoever keeps it. A folder that is not there yet is looked at now and then.
     let folder = front.spool.dir().join(Place::Drop.folder());
@@ -43,7 +43,7 @@ fn listen(front: &Front, nudge: Sender<()>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn work(front: &Front, nudges: &Receiver<()>) {
+fn work(front: &IntakeState, nudges: &Receiver<()>) {
     if let Err(error) = front.spool.count_rest() {
         log::warning(format_args!("{error}; what is there counts against nobody's limits"));
     }
@@ -59,7 +59,7 @@ fn work(front: &Front, nudges: &Receiver<()>) {
 }
 
 /// One look at all that waits; whether nothing is left. `over` are those who were over their limits at the last look.
-pub(crate) fn look(front: &Front, over: &mut HashSet<String>) -> bool {
+pub(crate) fn look(front: &IntakeState, over: &mut HashSet<String>) -> bool {
     let (mut is_empty, before) = (true, std::mem::take(over));
     for place in Place::ALL {
         match front.spool.waiting_names(place) {
@@ -99,7 +99,7 @@ enum Taken {
     Over(String),
 }
 
-fn take(front: &Front, place: Place, name: &str) -> Taken {
+fn take(front: &IntakeState, place: Place, name: &str) -> Taken {
     let Ok(settings) = front.settings() else { return Taken::No };
     let picked = pickup::pick_up(place, name, (&settings.config, settings.arriving()), &settings.spool, front);
     front.let_picked_up_go();

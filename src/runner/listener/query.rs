@@ -11,20 +11,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Seat, TO_LISTEN};
+use super::connection::{Connection, TO_LISTEN};
 use super::control_socket::{self, Asked};
-use super::intake_state::Front;
+use super::intake_state::IntakeState;
 use super::per_uid_slots::Place;
 use crate::runner::change::{self, Change};
 use crate::runner::context::Settings;
-use crate::runner::listing::{Item, Look, Met, NotListed, Totals};
-use crate::runner::queue_manager::watchers::Wake;
+use crate::runner::listing::{Item, ListEvent, Look, NotListed, Totals};
+use crate::runner::queue_manager::watchers::Event;
 use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Told;
 use crate::runner::shown::Shown;
 use crate::runner::standing::Standing;
 use crate::runner::verification::{self, Verify};
-use crate::runner::viewer::Viewer;
+use crate::runner::viewer::AccessScope;
 use crate::spool::{MessageId, SpoolError, history};
 use crate::submit::admit::context::Entry;
 use crate::sys::local_time;
@@ -117,21 +117,21 @@ pub enum Answer {
 
 /// What somebody came with.
 enum Asking {
-    Desk(Question),
+    OpenMessage(Question),
     Loop(control_socket::Question),
 }
 
 /// Answers one question of the peer with this uid.
-pub(crate) fn answer(front: &Front, uid: u32, seat: &Seat) -> io::Result<()> {
+pub(crate) fn answer(front: &IntakeState, uid: u32, seat: &Connection) -> io::Result<()> {
     let mut line = String::new();
     BufReader::new(seat.prompt().take(MAX_QUESTION)).read_line(&mut line)?;
     let settings = front.settings();
-    let viewer = Viewer::of(uid, settings.as_ref().ok().map(|settings| &settings.config));
-    let visitor = Visitor { front, settings, viewer, uid };
+    let viewer = AccessScope::of(uid, settings.as_ref().ok().map(|settings| &settings.config));
+    let visitor = QueryHandler { front, settings, viewer, uid };
     let mut out = BufWriter::new(seat.reply());
-    let read = serde_json::from_str(&line).map(Asking::Desk);
+    let read = serde_json::from_str(&line).map(Asking::OpenMessage);
     match read.or_else(|_| serde_json::from_str(&line).map(Asking::Loop)) {
-        Ok(Asking::Desk(question)) => visitor.desk(question, &mut out)?,
+        Ok(Asking::OpenMessage(question)) => visitor.desk(question, &mut out)?,
         Ok(Asking::Loop(question)) => visitor.ask_loop(question, &mut out)?,
         Err(error) => say(&mut out, &no(USAGE, format!("this is no question: {error}")))?,
     }
@@ -139,24 +139,24 @@ pub(crate) fn answer(front: &Front, uid: u32, seat: &Seat) -> io::Result<()> {
 }
 
 /// Answers nothing, and says why.
-pub(crate) fn refuse(seat: &Seat, reason: String) -> io::Result<()> {
+pub(crate) fn refuse(seat: &Connection, reason: String) -> io::Result<()> {
     let mut out = BufWriter::new(seat.reply());
     say(&mut out, &no(TEMPORARY, reason))?;
     out.flush()
 }
 
 /// One who asks.
-struct Visitor<'a> {
-    front: &'a Front,
+struct QueryHandler<'a> {
+    front: &'a IntakeState,
     settings: Result<Arc<Settings>, String>,
-    viewer: Viewer,
+    viewer: AccessScope,
     uid: u32,
 }
 
-impl Visitor<'_> {
+impl QueryHandler<'_> {
     /// One's turn to have the queue read; those who may read all of it need not wait.
     fn turn(&self) -> Result<Option<Place<'_>>, Answer> {
-        if self.viewer == Viewer::Everything {
+        if self.viewer == AccessScope::Everything {
             return Ok(None);
         }
         let late = || no(TEMPORARY, "another question of yours is being answered; try again in a moment".to_owned());
@@ -196,8 +196,8 @@ impl Visitor<'_> {
         let settings = || self.settings.as_ref().ok().map(Arc::clone);
         let look = Look::at(&self.front.spool, selection, self.active(), settings);
         let listed = look.list(&self.front.spool, |met| match met {
-            Met::Item(item) => say(out, &Answer::Item(item)),
-            Met::Unreadable(error) => say(out, &Answer::Unreadable { reason: error.to_string() }),
+            ListEvent::Item(item) => say(out, &Answer::Item(item)),
+            ListEvent::Unreadable(error) => say(out, &Answer::Unreadable { reason: error.to_string() }),
         });
         match listed {
             Ok(totals) => Answer::Totals(totals),
@@ -221,7 +221,7 @@ impl Visitor<'_> {
             Err(why) => return no(TEMPORARY, why.clone()),
         };
         match Standing::look(config, Some(&self.front.spool)).map(|standing| standing.without_config(unreadable)) {
-            Ok(standing) if self.viewer == Viewer::Everything => Answer::Status(Box::new(standing)),
+            Ok(standing) if self.viewer == AccessScope::Everything => Answer::Status(Box::new(standing)),
             Ok(standing) => Answer::Status(Box::new(standing.without_reasons())),
             Err(error) => of_spool(&error),
         }
@@ -264,7 +264,7 @@ impl Visitor<'_> {
             return say(out, &no(TEMPORARY, why.clone()));
         }
         let question = match (question, self.viewer) {
-            (control_socket::Question::Change { change, selection }, Viewer::Everything) => {
+            (control_socket::Question::Change { change, selection }, AccessScope::Everything) => {
                 control_socket::Question::Change { change, selection }
             }
             (control_socket::Question::Change { change: Change::Delete, selection }, _) => {
@@ -279,19 +279,19 @@ impl Visitor<'_> {
                     "only root and the logins in `operators` hold, release and retry mail; you may delete yours";
                 return say(out, &no(NO_PERMISSION, reason.to_owned()));
             }
-            (control_socket::Question::Flush { selection }, Viewer::Everything) => {
+            (control_socket::Question::Flush { selection }, AccessScope::Everything) => {
                 control_socket::Question::Flush { selection }
             }
             (control_socket::Question::Flush { selection }, _) => match self.own(&selection, change::queued) {
                 Ok(selection) => control_socket::Question::Flush { selection },
                 Err(answer) => return say(out, &answer),
             },
-            (control_socket::Question::Active, Viewer::Everything) => control_socket::Question::Active,
+            (control_socket::Question::Active, AccessScope::Everything) => control_socket::Question::Active,
             (control_socket::Question::Active, _) => return say(out, &Answer::Finished),
         };
         for told in self.put(question) {
             // What servers and others say to each other is not for everybody.
-            if matches!(told, Told::Step(_)) && self.viewer != Viewer::Everything {
+            if matches!(told, Told::Step(_)) && self.viewer != AccessScope::Everything {
                 continue;
             }
             let is_last = matches!(told, Told::Finished);
@@ -323,7 +323,7 @@ impl Visitor<'_> {
 
     fn put(&self, question: control_socket::Question) -> mpsc::Receiver<Told> {
         let (answers, told) = mpsc::channel();
-        self.front.wake(Wake::Asked(Asked { question, answers }));
+        self.front.wake(Event::Asked(Asked { question, answers }));
         told
     }
 

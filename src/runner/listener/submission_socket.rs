@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::client_limits::Refusal;
-use super::connection::Seat;
-use super::intake_state::{Fate, Front, Token};
+use super::connection::Connection;
+use super::intake_state::{IntakeState, SubmissionState, Token};
 use super::query;
 use crate::runner::context::Settings;
-use crate::runner::thread_pool::Crew;
+use crate::runner::thread_pool::ThreadPool;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{RecvFlags, recv};
@@ -26,7 +26,7 @@ use crate::config::{Limits, Queue, places};
 use crate::spool::MessageId;
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::context::Entry;
-use crate::submit::admit::store::{self, AdmitError, Naming};
+use crate::submit::admit::store::{self, AdmitError, MessageIds};
 use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::wire::frame::{Bounds, WIDEST};
 use crate::submit::wire::submission::{self, NotRead, Submission};
@@ -44,13 +44,13 @@ const DATA_ERROR: u8 = 65;
 const TEMPORARY: u8 = 75;
 
 /// Listens until the process ends: at the socket that the service manager hands over, else at one of its own.
-pub fn open(front: Arc<Front>) -> io::Result<()> {
+pub fn open(front: Arc<IntakeState>) -> io::Result<()> {
     let listener = match listenfd::ListenFd::from_env().take_unix_listener(0)? {
         Some(listener) => listener,
         None => bind(Path::new(places::SOCKET))?,
     };
     listener.set_nonblocking(false)?;
-    let crew = Crew::for_guests();
+    let crew = ThreadPool::for_guests();
     std::thread::Builder::new().name("door".into()).spawn(move || {
         for stream in listener.incoming() {
             match stream {
@@ -74,18 +74,23 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn admit_guest(front: &Arc<Front>, crew: &Arc<Crew>, stream: UnixStream) {
+fn admit_guest(front: &Arc<IntakeState>, crew: &Arc<ThreadPool>, stream: UnixStream) {
     // Not by rustix, whose process numbers cannot say that the peer is in a container: 0.
     let Ok(peer) = getsockopt(&stream, PeerCredentials) else { return };
     let uid = peer.uid();
     let limits = front.limits();
-    let Ok(seat) = Seat::new(stream) else { return };
+    let Ok(seat) = Connection::new(stream) else { return };
     // Whoever is not let in finds no answer, and has the drop program.
     let Ok(seat) = front.guests.enter(uid, seat, limits.connections, ALTOGETHER) else { return };
     let (inside, taken) = (Arc::clone(front), Arc::clone(&seat));
     let begun = crew.begin(move || {
-        let visit =
-            Visit { front: &inside, uid, octets: Cell::new(0), held_back: Cell::new(None), refusal: Cell::new(None) };
+        let visit = SubmissionConnection {
+            front: &inside,
+            uid,
+            octets: Cell::new(0),
+            held_back: Cell::new(None),
+            refusal: Cell::new(None),
+        };
         // A client that goes away has nothing to be told.
         let _ = visit.serve(&taken);
         inside.guests.leave(uid, &taken, visit.octets.get());
@@ -96,8 +101,8 @@ fn admit_guest(front: &Arc<Front>, crew: &Arc<Crew>, stream: UnixStream) {
 }
 
 /// One connection.
-struct Visit<'a> {
-    front: &'a Front,
+struct SubmissionConnection<'a> {
+    front: &'a IntakeState,
     uid: u32,
     /// Octets that are counted as being handed in.
     octets: Cell<u64>,
@@ -121,8 +126,8 @@ impl Answer {
     }
 }
 
-impl Visit<'_> {
-    fn serve(&self, mut seat: &Seat) -> io::Result<()> {
+impl SubmissionConnection<'_> {
+    fn serve(&self, mut seat: &Connection) -> io::Result<()> {
         if asks(seat.stream())? {
             // Counted, so that nobody asks without end.
             return match self.front.guests.count_question(self.uid, self.front.limits().per_minute) {
@@ -142,7 +147,7 @@ impl Visit<'_> {
         answered
     }
 
-    fn take_in(&self, seat: &Seat) -> Answer {
+    fn take_in(&self, seat: &Connection) -> Answer {
         let (limits, load, guests) = (self.front.limits(), self.front.load_of(self.uid), &self.front.guests);
         let counted = guests.count_message(self.uid, limits.per_minute);
         if let Err(refusal) = counted.and_then(|()| guests.expect(self.uid, load, &limits)) {
@@ -160,7 +165,7 @@ impl Visit<'_> {
         }
     }
 
-    fn take(&self, seat: &Seat, limits: &Limits) -> Result<Answer, NotRead> {
+    fn take(&self, seat: &Connection, limits: &Limits) -> Result<Answer, NotRead> {
         let settings = self.front.settings();
         let content = settings.as_ref().map_or(WIDEST.content, |settings| {
             // What is stored is measured again.
@@ -180,8 +185,8 @@ impl Visit<'_> {
             Err(_) => self.keep_raw(&mut submission),
         };
         let fate = match &stored {
-            Answer::Stored(id) => Some(Fate::Message(id.clone())),
-            Answer::Kept(id) => Some(Fate::Raw(id.clone())),
+            Answer::Stored(id) => Some(SubmissionState::Message(id.clone())),
+            Answer::Kept(id) => Some(SubmissionState::Raw(id.clone())),
             Answer::No(..) => None,
         };
         self.front.settle(self.uid, &token, fate);
@@ -193,8 +198,8 @@ impl Visit<'_> {
 
     fn store<R: Read>(&self, submission: &mut Submission<R>, settings: &Settings) -> Answer {
         let (caller, now) = (Caller::of(self.uid), local_time::now());
-        let naming = match Naming::by_chance(&now) {
-            Ok(naming) => Naming { token: submission.token.clone(), ..naming },
+        let naming = match MessageIds::by_chance(&now) {
+            Ok(naming) => MessageIds { token: submission.token.clone(), ..naming },
             Err(error) => return Answer::later(error),
         };
         // A crash before the answer has it come again: it must not be on its way by then.
@@ -219,7 +224,7 @@ impl Visit<'_> {
         if let Err(error) = store::check_room(&self.front.spool, least, reserve) {
             return Answer::No(error.code(), error.to_string());
         }
-        let kept = Naming::by_chance(&local_time::now()).map_err(|error| error.to_string()).and_then(|naming| {
+        let kept = MessageIds::by_chance(&local_time::now()).map_err(|error| error.to_string()).and_then(|naming| {
             let spool = &self.front.spool;
             let file = spool.begin_raw().map_err(|error| error.to_string())?;
             let out = BufWriter::new(file.file());
@@ -246,14 +251,14 @@ fn asks(stream: &UnixStream) -> io::Result<bool> {
 
 /// What comes in counts as being handed in by its uid.
 struct Counted<'a> {
-    seat: &'a Seat,
-    visit: &'a Visit<'a>,
+    seat: &'a Connection,
+    visit: &'a SubmissionConnection<'a>,
     limits: &'a Limits,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Visit { front, uid, octets, refusal, .. } = self.visit;
+        let SubmissionConnection { front, uid, octets, refusal, .. } = self.visit;
         let length = { self.seat }.read(into)?;
         octets.set(octets.get().saturating_add(length as u64));
         front.guests.count_octets(*uid, length as u64, front.load_of(*uid), self.limits).map_err(|over| {

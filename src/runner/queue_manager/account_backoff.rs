@@ -12,7 +12,7 @@ use super::scheduler::Rest;
 use crate::log;
 use crate::rules::retry;
 use crate::runner::completion::{alert, settle};
-use crate::spool::account_health::{self, Sick, Trouble};
+use crate::spool::account_health::{self, Outage, Trouble};
 use crate::spool::{MessageId, history};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -54,7 +54,7 @@ impl Engine {
         let wall = Timestamp::now();
         let known = self.health.get(account).filter(|sick| is_same(sick.trouble, trouble));
         let (since, told) = known.map_or((wall, Vec::new()), |sick| (sick.since, sick.told.clone()));
-        let sick = Sick {
+        let sick = Outage {
             trouble,
             since,
             seen: begun,

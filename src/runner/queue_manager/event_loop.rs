@@ -10,20 +10,20 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::flush::Errand;
+use super::flush::FlushRequest;
 use super::scheduler::Schedule;
 use super::timer::Alarm;
-use super::watchers::{Ears, FileEar, Wake};
+use super::watchers::{Event, EventChannel, FileWatcher};
 use crate::log;
 use crate::runner::completion::digest::Owed;
 use crate::runner::completion::settle::{Settled, Then};
 use crate::runner::context::Settings;
 use crate::runner::delivery::worker::Worker;
-use crate::runner::event::{Ear, Late, News, Report, Told};
+use crate::runner::event::{Late, Report, ReportFn, Told, WorkerEvent};
 use crate::runner::listener::control_socket::{Asked, Question};
-use crate::runner::listener::intake_state::Front;
+use crate::runner::listener::intake_state::IntakeState;
 use crate::runner::session_watchers::Told as Watched;
-use crate::runner::viewer::Viewer;
+use crate::runner::viewer::AccessScope;
 use crate::spool::account_health::{self, Health, Trouble};
 use crate::spool::lock::RunnerLock;
 use crate::spool::{MessageId, SpoolError};
@@ -46,7 +46,7 @@ pub enum Until {
 }
 
 /// One session's thread, as the loop knows it.
-struct Hand {
+struct WorkerHandle {
     jobs: Sender<MessageId>,
     thread: JoinHandle<()>,
     account: String,
@@ -61,14 +61,14 @@ pub struct Engine {
     pub(crate) settings: Arc<Settings>,
     pub(crate) schedule: Schedule,
     pub(crate) health: Health,
-    pub(crate) errands: Vec<Errand>,
+    pub(crate) errands: Vec<FlushRequest>,
     pub(crate) owed: Owed,
     pub(crate) stopping: bool,
     pub(crate) until: Until,
     pub(crate) rescanned: Timestamp,
     pub(crate) cared: Timestamp,
     lock: RunnerLock,
-    hands: HashMap<u64, Hand>,
+    hands: HashMap<u64, WorkerHandle>,
     leaving: Vec<JoinHandle<()>>,
     hired: u64,
     /// Answered attempts that are not on disk yet; below zero for the moment in which the disk was faster than the news.
@@ -81,18 +81,18 @@ pub struct Engine {
     rescan_every: Duration,
     alarm: Option<Alarm>,
     /// Where the mail of the whole machine comes in.
-    pub(crate) front: Option<Arc<Front>>,
+    pub(crate) front: Option<Arc<IntakeState>>,
     /// Has pickup look at once.
     pub(crate) nudge: Option<Sender<()>>,
-    pub(crate) files: Option<FileEar>,
-    pub(crate) sender: Sender<Wake>,
-    wakes: Receiver<Wake>,
+    pub(crate) files: Option<FileWatcher>,
+    pub(crate) sender: Sender<Event>,
+    wakes: Receiver<Event>,
 }
 
 impl Engine {
     /// A runner that knows no message yet. The lock proves that no other works on the spool.
-    pub fn new(settings: Arc<Settings>, lock: RunnerLock, until: Until, ears: Ears) -> Self {
-        let Ears { sender, wakes } = ears;
+    pub fn new(settings: Arc<Settings>, lock: RunnerLock, until: Until, ears: EventChannel) -> Self {
+        let EventChannel { sender, wakes } = ears;
         let health = account_health::read(&settings.spool);
         let alarm = Alarm::start(sender.clone());
         // Without it the channel's timeout wakes the runner, only late after a suspend.
@@ -129,7 +129,7 @@ impl Engine {
     }
 
     /// How often queue/ is looked at, where nobody tells of new mail sooner; who tells of changed files follows the config.
-    pub fn listen(&mut self, pace: Duration, files: Option<FileEar>) {
+    pub fn listen(&mut self, pace: Duration, files: Option<FileWatcher>) {
         (self.rescan_every, self.files) = (pace, files);
     }
 
@@ -203,12 +203,12 @@ impl Engine {
         self.settings.clock.now()
     }
 
-    fn wait(&self, now: Timestamp) -> Result<Wake, RecvTimeoutError> {
+    fn wait(&self, now: Timestamp) -> Result<Event, RecvTimeoutError> {
         let patience = self.patience(now);
         match &self.alarm {
             Some(alarm) if alarm.set(patience).is_ok() => {
                 self.wakes.recv_timeout(RESCAN).or_else(|error| match error {
-                    RecvTimeoutError::Timeout => Ok(Wake::Due),
+                    RecvTimeoutError::Timeout => Ok(Event::Due),
                     RecvTimeoutError::Disconnected => Err(error),
                 })
             }
@@ -216,18 +216,18 @@ impl Engine {
         }
     }
 
-    fn hear(&mut self, wake: Wake) {
+    fn hear(&mut self, wake: Event) {
         match wake {
-            Wake::Queued(id) => self.take_in(id),
-            Wake::Rescan => self.rescan_or_later(),
-            Wake::Due => {}
-            Wake::Mended => self.mended(),
-            Wake::Reload => self.reload(),
-            Wake::Stop => self.stopping = true,
-            Wake::News(news) => self.told(news),
-            Wake::Asked(Asked { question, answers }) => match question {
+            Event::Queued(id) => self.take_in(id),
+            Event::Rescan => self.rescan_or_later(),
+            Event::Due => {}
+            Event::Mended => self.mended(),
+            Event::Reload => self.reload(),
+            Event::Stop => self.stopping = true,
+            Event::WorkerEvent(news) => self.told(news),
+            Event::Asked(Asked { question, answers }) => match question {
                 Question::Flush { selection } => {
-                    if selection.viewer == Viewer::Everything {
+                    if selection.viewer == AccessScope::Everything {
                         self.reload_if_changed();
                         self.rescan_or_later();
                     } else {
@@ -287,7 +287,7 @@ impl Engine {
         let number = self.hired;
         let (jobs, work) = mpsc::channel();
         let wakes = self.sender.clone();
-        let ear: Ear = Arc::new(move |news| wakes.send(Wake::News(news)).is_ok());
+        let ear: ReportFn = Arc::new(move |news| wakes.send(Event::WorkerEvent(news)).is_ok());
         let worker = Worker::new(number, account.to_owned(), Arc::clone(&self.settings));
         let thread =
             std::thread::Builder::new().name(format!("session {number}")).spawn(move || worker.run(&work, &ear))?;
@@ -295,15 +295,15 @@ impl Engine {
         let _ = jobs.send(first.clone());
         let settings = Arc::clone(&self.settings);
         let begun = Timestamp::now();
-        self.hands.insert(number, Hand { jobs, thread, account: account.to_owned(), settings, begun });
+        self.hands.insert(number, WorkerHandle { jobs, thread, account: account.to_owned(), settings, begun });
         self.schedule.session_started(account);
         Ok(())
     }
 
-    fn told(&mut self, news: News) {
+    fn told(&mut self, news: WorkerEvent) {
         match news {
-            News::Worked(report) => self.worked(report),
-            News::Settled(late) => self.settled_late(late),
+            WorkerEvent::Worked(report) => self.worked(report),
+            WorkerEvent::Settled(late) => self.settled_late(late),
         }
         let now = self.now();
         for (worker, account) in std::mem::take(&mut self.resting) {
@@ -315,7 +315,7 @@ impl Engine {
         let now = self.now();
         let Report { worker, account, id, told } = report;
         match told {
-            Told::Answered => {
+            Told::CompletedAttempt => {
                 self.well(&account);
                 self.settling += 1;
             }

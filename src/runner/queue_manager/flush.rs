@@ -8,12 +8,12 @@ use super::event_loop::{Engine, Until};
 use crate::runner::completion::settle::Settled;
 use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Told as Watched;
-use crate::runner::viewer::Viewer;
+use crate::runner::viewer::AccessScope;
 use crate::spool::MessageId;
 
 /// A flush that is not finished.
 #[derive(Debug)]
-pub(crate) struct Errand {
+pub(crate) struct FlushRequest {
     /// What is still to be attempted for it.
     left: HashSet<MessageId>,
     answers: Sender<Watched>,
@@ -30,16 +30,16 @@ impl Engine {
         }
         self.owed.hurry(|id| left.contains(id), now);
         // A relay in trouble is not anybody's to knock at as often as he likes.
-        if selection.viewer == Viewer::Everything {
+        if selection.viewer == AccessScope::Everything {
             self.end_rests();
         }
         // Who asked may have gone.
         let _ = answers.send(Watched::Asked(left.len()));
         // What servers say is for those alone who see everybody's mail; for others it would only pile up.
-        if selection.viewer == Viewer::Everything {
+        if selection.viewer == AccessScope::Everything {
             self.settings.watchers.add(left.clone(), answers.clone());
         }
-        self.errands.push(Errand { left, answers });
+        self.errands.push(FlushRequest { left, answers });
         if self.until == Until::Errands {
             for id in self.schedule.idle() {
                 if !self.errands.iter().any(|errand| errand.left.contains(&id)) {

@@ -16,7 +16,7 @@ use crate::rules::retry;
 use crate::runner::completion::dsn;
 use crate::runner::context::Settings;
 use crate::spool::journal::{Journal, State};
-use crate::spool::queue::Trail;
+use crate::spool::queue::HasJournal;
 use crate::spool::{Envelope, MessageId, SpoolError};
 
 /// When a message that is taken in is due.
@@ -66,7 +66,7 @@ impl Engine {
         if self.schedule.knows(&id) || self.is_held_back(&id) {
             return;
         }
-        let read = read(&self.settings, &id, Trail::Journal);
+        let read = read(&self.settings, &id, HasJournal::Journal);
         self.place(id, read, due);
     }
 
@@ -188,25 +188,25 @@ impl Engine {
 /// What a message's files say.
 type Read = Result<(Envelope, State), SpoolError>;
 
-fn read(settings: &Settings, id: &MessageId, trail: Trail) -> Read {
+fn read(settings: &Settings, id: &MessageId, trail: HasJournal) -> Read {
     let mut envelope = settings.spool.open_message(id)?.envelope;
     let state = match trail {
-        Trail::Journal => Journal::peek(&settings.spool, id, envelope.recipients.len())?,
-        Trail::None => State::new(envelope.recipients.len()),
+        HasJournal::Journal => Journal::peek(&settings.spool, id, envelope.recipients.len())?,
+        HasJournal::None => State::new(envelope.recipients.len()),
     };
     envelope.join(&state);
     Ok((envelope, state))
 }
 
 /// Reads these, in their order; many of them on all processors.
-fn read_batch(settings: &Settings, batch: &[(MessageId, Trail)]) -> Vec<(MessageId, Read)> {
-    let one = |(id, trail): &(MessageId, Trail)| (id.clone(), read(settings, id, *trail));
+fn read_batch(settings: &Settings, batch: &[(MessageId, HasJournal)]) -> Vec<(MessageId, Read)> {
+    let one = |(id, trail): &(MessageId, HasJournal)| (id.clone(), read(settings, id, *trail));
     let hands = std::thread::available_parallelism().map_or(1, usize::from).min(4);
     if batch.len() < BATCH || hands == 1 {
         return batch.iter().map(one).collect();
     }
     std::thread::scope(|scope| {
-        let part = |part: &'_ [(MessageId, Trail)]| part.iter().map(one).collect::<Vec<_>>();
+        let part = |part: &'_ [(MessageId, HasJournal)]| part.iter().map(one).collect::<Vec<_>>();
         let parts = batch.chunks(batch.len().div_ceil(hands));
         let threads: Vec<_> = parts.map(|of| (of, scope.spawn(move || part(of)))).collect();
         // A thread that panicked has read nothing.

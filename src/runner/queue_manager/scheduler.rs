@@ -22,7 +22,7 @@ pub struct Rest {
 
 /// One account's messages and sessions.
 #[derive(Debug, Default)]
-struct Lane {
+struct AccountQueue {
     /// Who is next; an id in it may have left or moved meanwhile, which its slot tells.
     turns: Turns,
     /// Messages that are ready indeed.
@@ -43,7 +43,7 @@ enum Place {
 }
 
 #[derive(Debug)]
-struct Slot {
+struct Entry {
     account: Arc<str>,
     origin: Origin,
     place: Place,
@@ -54,9 +54,9 @@ struct Slot {
 /// All messages this runner knows.
 #[derive(Debug, Default)]
 pub struct Schedule {
-    slots: HashMap<MessageId, Slot>,
+    slots: HashMap<MessageId, Entry>,
     waiting: BTreeSet<(Timestamp, MessageId)>,
-    lanes: HashMap<Arc<str>, Lane>,
+    lanes: HashMap<Arc<str>, AccountQueue>,
 }
 
 impl Schedule {
@@ -110,14 +110,14 @@ impl Schedule {
     /// The idle messages of an account.
     #[must_use]
     pub fn idle_of(&self, account: &str) -> Vec<MessageId> {
-        let is_idle = |slot: &Slot| slot.place != Place::Active && *slot.account == *account;
+        let is_idle = |slot: &Entry| slot.place != Place::Active && *slot.account == *account;
         self.slots.iter().filter(|(_, slot)| is_idle(slot)).map(|(id, _)| id.clone()).collect()
     }
 
     /// Whether something could be tried now.
     #[must_use]
     pub fn has_work(&self, now: Timestamp) -> bool {
-        let open = |lane: &Lane| lane.ready > 0 && lane.rest.is_none_or(|rest| rest.until <= now);
+        let open = |lane: &AccountQueue| lane.ready > 0 && lane.rest.is_none_or(|rest| rest.until <= now);
         self.waiting.first().is_some_and(|(due, _)| *due <= now) || self.lanes.values().any(open)
     }
 
@@ -128,7 +128,7 @@ impl Schedule {
         }
         let account = self.name(account);
         self.waiting.insert((due, id.clone()));
-        self.slots.insert(id, Slot { account, origin, place: Place::Waiting(due), again: false });
+        self.slots.insert(id, Entry { account, origin, place: Place::Waiting(due), again: false });
     }
 
     /// Forgets a message that has left.
@@ -143,7 +143,7 @@ impl Schedule {
         }
     }
 
-    fn take_out(&mut self, id: &MessageId) -> Option<Slot> {
+    fn take_out(&mut self, id: &MessageId) -> Option<Entry> {
         let slot = self.slots.remove(id)?;
         match slot.place {
             Place::Waiting(due) => {
@@ -213,7 +213,7 @@ impl Schedule {
     /// Accounts for which a further session should be opened now. An account that was in trouble, or of
     /// which nothing is known yet, is probed by one session only: each try of a wrong password counts.
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
-        let may_start = |name: &str, lane: &Lane| {
+        let may_start = |name: &str, lane: &AccountQueue| {
             let resting = lane.rest.is_some_and(|rest| rest.until > now);
             let most = if lane.failures > 0 || !lane.proven { 1 } else { most(name) };
             !resting && lane.ready > 0 && lane.sessions < most
@@ -284,7 +284,7 @@ impl Schedule {
         }
     }
 
-    fn lane(&mut self, account: &str) -> &mut Lane {
+    fn lane(&mut self, account: &str) -> &mut AccountQueue {
         let account = self.name(account);
         self.lanes.entry(account).or_default()
     }
@@ -295,7 +295,7 @@ impl Schedule {
             return Arc::clone(name);
         }
         let name: Arc<str> = account.into();
-        self.lanes.insert(Arc::clone(&name), Lane::default());
+        self.lanes.insert(Arc::clone(&name), AccountQueue::default());
         name
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::event_loop::Engine;
 use crate::log;
-use crate::runner::listener::intake_state::{Front, Stage};
+use crate::runner::listener::intake_state::{IntakeState, Stage};
 use crate::runner::listener::pickup;
 use crate::spool::SpoolError;
 
 impl Engine {
     /// Takes in the mail of the whole machine as well.
-    pub fn serve(&mut self, front: Arc<Front>) {
+    pub fn serve(&mut self, front: Arc<IntakeState>) {
         self.front = Some(front);
     }
 
@@ -40,17 +40,17 @@ impl Engine {
     }
 
     /// Who serves has a porter for what lies in drop/ or raw/; any other runner looks once, with this.
-    pub(crate) fn front_for_what_is_left(&mut self) -> Result<Option<Arc<Front>>, SpoolError> {
+    pub(crate) fn front_for_what_is_left(&mut self) -> Result<Option<Arc<IntakeState>>, SpoolError> {
         if self.front.is_some() || !self.settings.spool.has_left()? {
             return Ok(None);
         }
-        let front = Arc::new(Front::new(self.settings.spool.clone()));
+        let front = Arc::new(IntakeState::new(self.settings.spool.clone()));
         self.front = Some(Arc::clone(&front));
         Ok(Some(front))
     }
 
     /// Picks up what is left there.
-    pub(crate) fn take_over(&mut self, front: &Front) -> Result<(), SpoolError> {
+    pub(crate) fn take_over(&mut self, front: &IntakeState) -> Result<(), SpoolError> {
         front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
         pickup::look(front, &mut HashSet::new());
         self.rescan()

@@ -11,7 +11,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-use super::watchers::Wake;
+use super::watchers::Event;
 
 /// A timer that wakes the runner.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub struct Alarm {
 
 impl Alarm {
     /// Starts the thread that waits for it.
-    pub fn start(wakes: Sender<Wake>) -> io::Result<Self> {
+    pub fn start(wakes: Sender<Event>) -> io::Result<Self> {
         let timer = Arc::new(timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?);
         let waited_for = Arc::clone(&timer);
         std::thread::Builder::new().name("alarm".into()).spawn(move || {
             let mut count = [0; 8];
             loop {
                 match rustix::io::read(&*waited_for, &mut count) {
-                    Ok(_) if wakes.send(Wake::Due).is_err() => return,
+                    Ok(_) if wakes.send(Event::Due).is_err() => return,
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(_) => return,
                 }

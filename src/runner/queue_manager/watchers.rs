@@ -1,6 +1,6 @@
 //! What wakes the runner besides its timer: new files in queue/, a changed config or
 //! secret (inotify) and signals. Each listener is a thread that turns what it hears into
-//! a [`Wake`].
+//! a [`Event`].
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -14,8 +14,8 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::runner::durability::Safety;
-use crate::runner::event::News;
+use crate::runner::durability::DurabilityGate;
+use crate::runner::event::WorkerEvent;
 use crate::runner::listener::control_socket::Asked;
 use crate::spool::{MessageId, Spool};
 
@@ -24,7 +24,7 @@ const GATHERING: Duration = Duration::from_millis(5);
 
 /// Something for the runner's loop.
 #[derive(Debug)]
-pub enum Wake {
+pub enum Event {
     /// A message appeared in queue/.
     Queued(MessageId),
     /// Perhaps something was missed: read the directory again.
@@ -38,7 +38,7 @@ pub enum Wake {
     /// SIGTERM or SIGINT: finish what is in hand and end.
     Stop,
     /// A session's thread has news.
-    News(News),
+    WorkerEvent(WorkerEvent),
     /// Somebody asks over the control socket.
     Asked(Asked),
 }
@@ -46,14 +46,14 @@ pub enum Wake {
 /// Where listeners send what they hear, and where the loop takes it from. It exists before the
 /// lock is taken: a signal that comes at once must find its listener.
 #[derive(Debug)]
-pub struct Ears {
+pub struct EventChannel {
     /// One clone for each listener.
-    pub sender: Sender<Wake>,
+    pub sender: Sender<Event>,
     /// The loop's end.
-    pub wakes: Receiver<Wake>,
+    pub wakes: Receiver<Event>,
 }
 
-impl Default for Ears {
+impl Default for EventChannel {
     fn default() -> Self {
         let (sender, wakes) = mpsc::channel();
         Self { sender, wakes }
@@ -61,7 +61,7 @@ impl Default for Ears {
 }
 
 /// Listens to queue/ until the process ends.
-pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
+pub fn queue(spool: &Spool, wakes: Sender<Event>) -> io::Result<()> {
     let mut inotify = Inotify::init()?;
     inotify.watches().add(spool.dir().join("queue"), WatchMask::CREATE | WatchMask::MOVED_TO)?;
     std::thread::Builder::new().name("queue".into()).spawn(move || {
@@ -69,9 +69,9 @@ pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
         while let Ok(events) = inotify.read_events_blocking(&mut buffer) {
             for event in events {
                 let wake = if event.mask.contains(EventMask::Q_OVERFLOW) {
-                    Some(Wake::Rescan)
+                    Some(Event::Rescan)
                 } else {
-                    event.name.and_then(OsStr::to_str).and_then(MessageId::parse).map(Wake::Queued)
+                    event.name.and_then(OsStr::to_str).and_then(MessageId::parse).map(Event::Queued)
                 };
                 if wake.is_some_and(|wake| wakes.send(wake).is_err()) {
                     return;
@@ -86,7 +86,7 @@ pub fn queue(spool: &Spool, wakes: Sender<Wake>) -> io::Result<()> {
 
 /// Listens, until the process ends, to files that their owner may mend: through their folders, since editors replace files.
 #[derive(Debug)]
-pub struct FileEar {
+pub struct FileWatcher {
     watches: Watches,
     names: Arc<Mutex<Names>>,
 }
@@ -94,9 +94,9 @@ pub struct FileEar {
 /// By folder.
 type Names = HashMap<WatchDescriptor, HashSet<OsString>>;
 
-impl FileEar {
+impl FileWatcher {
     /// Listens to these.
-    pub fn start(paths: &[PathBuf], wakes: Sender<Wake>) -> io::Result<Self> {
+    pub fn start(paths: &[PathBuf], wakes: Sender<Event>) -> io::Result<Self> {
         let mut inotify = Inotify::init()?;
         let ear = Self { watches: inotify.watches(), names: Arc::default() };
         ear.follow(paths);
@@ -110,7 +110,7 @@ impl FileEar {
                         || event.name.is_some_and(|name| names.get(&event.wd).is_some_and(|ours| ours.contains(name)))
                 };
                 let heard = events.any(is_ours);
-                if heard && wakes.send(Wake::Mended).is_err() {
+                if heard && wakes.send(Event::Mended).is_err() {
                     return;
                 }
             }
@@ -135,11 +135,11 @@ impl FileEar {
 }
 
 /// Listens to signals until the process ends.
-pub fn signals(safety: Arc<Safety>, wakes: Sender<Wake>) -> io::Result<()> {
+pub fn signals(safety: Arc<DurabilityGate>, wakes: Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let wake = if signal == SIGHUP { Wake::Reload } else { Wake::Stop };
+            let wake = if signal == SIGHUP { Event::Reload } else { Event::Stop };
             if signal != SIGHUP {
                 // Sessions that wait for the disk hear it at once.
                 safety.stop();

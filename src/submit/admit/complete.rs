@@ -42,7 +42,7 @@ pub enum EnvelopeError {
 
 /// The circumstances of one admission.
 #[derive(Debug, Clone, Copy)]
-pub struct Occasion<'a> {
+pub struct AdmissionContext<'a> {
     /// Names, and whether a Received field is wanted.
     pub config: &'a Config,
     /// Who submits.
@@ -55,7 +55,7 @@ pub struct Occasion<'a> {
     pub arrival: Arrival<'a>,
 }
 
-impl Occasion<'_> {
+impl AdmissionContext<'_> {
     /// The envelope sender: the first address behind `-f`, else the caller's login; completed and rewritten.
     pub fn sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
         Ok(self.arrival.sender(&self.completed_sender(asked)?)?.0)

@@ -5,9 +5,9 @@ use std::io::Read;
 
 use jiff::Zoned;
 
-use super::complete::Occasion;
+use super::complete::AdmissionContext;
 use super::context::Entry;
-use super::store::{AdmitError, Chance, Naming, Room, Store, write_body};
+use super::store::{AdmitError, Chance, DiskBudget, MessageIds, Store, write_body};
 use crate::config::{self, ArrivalTables};
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::header::Header;
@@ -42,7 +42,7 @@ pub enum Rest<'a, R> {
 /// Stores a report to the sender of what failed, under a name that is given; `None` where there is nobody to tell.
 pub fn mail_back<R: Read>(
     failed: Failed<'_, R>,
-    naming: Naming,
+    naming: MessageIds,
     entry: &Entry<'_>,
 ) -> Result<Option<MessageId>, AdmitError> {
     let Entry { config, spool, caller, now, reserve, .. } = *entry;
@@ -51,12 +51,12 @@ pub fn mail_back<R: Read>(
     // A table that does not answer must not keep the error from being told: generic alone applies, on the way out.
     let tables = ArrivalTables::default();
     let arrival = Arrival { config, tables: &tables, include: config::included };
-    let occasion = Occasion { config, caller, now, id: &id, arrival };
+    let occasion = AdmissionContext { config, caller, now, id: &id, arrival };
     let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
     // Not the envelope's token, which may be another's choice.
     let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
-    let mut store = Store::begin(spool, envelope, Room::of(&config.queue).but(reserve))?;
+    let mut store = Store::begin(spool, envelope, DiskBudget::of(&config.queue).but(reserve))?;
     store.write_stamped(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
     let part = |kind| format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
     match failed.rest {
@@ -76,8 +76,8 @@ pub fn mail_back<R: Read>(
     store.commit().map(Some)
 }
 
-fn opening(occasion: &Occasion<'_>, to: &Address, boundary: &str, why: &str) -> String {
-    let Occasion { config, now, id, .. } = occasion;
+fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &str) -> String {
+    let AdmissionContext { config, now, id, .. } = occasion;
     let hostname = &config.hostname;
     let message_id = stamp::message_id(now, id.as_str(), hostname);
     let why: String = why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
@@ -111,14 +111,14 @@ fn opening(occasion: &Occasion<'_>, to: &Address, boundary: &str, why: &str) -> 
 
 /// The envelope of a report to somebody.
 #[must_use]
-pub fn envelope(to: &Address, naming: Naming, caller: &Caller, now: &Zoned) -> Envelope {
+pub fn envelope(to: &Address, naming: MessageIds, caller: &Caller, now: &Zoned) -> Envelope {
     Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, caller, now) }
 }
 
 /// Stores a report that is complete.
 pub fn store(report: Envelope, content: &[u8], entry: &Entry<'_>) -> Result<MessageId, AdmitError> {
     let Entry { config, spool, reserve, .. } = *entry;
-    let mut store = Store::begin(spool, report, Room::of(&config.queue).but(reserve))?;
+    let mut store = Store::begin(spool, report, DiskBudget::of(&config.queue).but(reserve))?;
     store.write(content)?;
     store.commit()
 }
@@ -129,7 +129,7 @@ fn recipient(to: &Address) -> Vec<Recipient> {
 
 /// An envelope from nobody to nobody.
 #[must_use]
-pub fn blank(naming: Naming, caller: &Caller, now: &Zoned) -> Envelope {
-    let Naming { id, token } = naming;
+pub fn blank(naming: MessageIds, caller: &Caller, now: &Zoned) -> Envelope {
+    let MessageIds { id, token } = naming;
     Envelope { uid: caller.uid, token, ..Envelope::mail(id, now.timestamp(), ReversePath::Null, Vec::new()) }
 }

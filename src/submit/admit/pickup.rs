@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::complete::EnvelopeError;
 use super::context::{Entry, Tables};
 use super::early_bounce::{self, Failed, Rest};
-use super::store::{self, AdmitError, Naming};
+use super::store::{self, AdmitError, MessageIds};
 use crate::config::{Config, Reserve};
 use crate::spool::dropped::{Found, Place, Waiting};
 use crate::spool::{MessageId, Spool, SpoolError};
@@ -102,7 +102,7 @@ pub fn pick_up(
         }
     }
     let id = free_id(spool, id_of(&waiting), &submission.token);
-    let naming = Naming { id: id.clone(), token: submission.token.clone() };
+    let naming = MessageIds { id: id.clone(), token: submission.token.clone() };
     runner.hold_back(&id);
     let caller = Caller::of(waiting.uid);
     let now = waiting.arrived.to_zoned(TimeZone::system());

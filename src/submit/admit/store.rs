@@ -8,7 +8,7 @@ use std::io::Read;
 use jiff::Zoned;
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use super::complete::{EnvelopeError, Occasion};
+use super::complete::{AdmissionContext, EnvelopeError};
 use super::context::{Entry, Tables};
 use crate::config::{self, ArrivalTables, Config, Queue, Reserve};
 use crate::mail::address::ReversePath;
@@ -95,20 +95,20 @@ pub fn admit<R: Read>(
     caller: &Caller,
     now: &Zoned,
 ) -> Result<MessageId, AdmitError> {
-    let naming = Naming::by_chance(now)?;
+    let naming = MessageIds::by_chance(now)?;
     admit_as(collected, naming, &Entry { config, spool, caller, now, tables: Tables::Fresh, reserve: Reserve::NONE })
 }
 
 /// What a message is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Naming {
+pub struct MessageIds {
     /// Its id.
     pub id: MessageId,
     /// Its submission's token.
     pub token: String,
 }
 
-impl Naming {
+impl MessageIds {
     /// A name that no other has.
     pub fn by_chance(now: &Zoned) -> Result<Self, AdmitError> {
         let chance = Chance::draw()?;
@@ -124,7 +124,7 @@ pub fn token() -> Result<String, AdmitError> {
 /// The same under a name that is given.
 pub fn admit_as<R: Read>(
     collected: &mut Collected<R>,
-    naming: Naming,
+    naming: MessageIds,
     entry: &Entry<'_>,
 ) -> Result<MessageId, AdmitError> {
     store(collected, naming, entry, may_send)
@@ -134,7 +134,7 @@ pub fn admit_as<R: Read>(
 /// when it is attempted.
 pub fn admit_unasked<R: Read>(
     collected: &mut Collected<R>,
-    naming: Naming,
+    naming: MessageIds,
     entry: &Entry<'_>,
 ) -> Result<MessageId, AdmitError> {
     store(collected, naming, entry, |_, _| Ok(()))
@@ -142,14 +142,14 @@ pub fn admit_unasked<R: Read>(
 
 fn store<R: Read>(
     collected: &mut Collected<R>,
-    naming: Naming,
+    naming: MessageIds,
     entry: &Entry<'_>,
     may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
 ) -> Result<MessageId, AdmitError> {
     let Entry { config, spool, tables, reserve, .. } = *entry;
     // The tables are free again before the body is read, from whoever takes his time.
     let (envelope, header) = tables.arriving(config, |tables| complete(collected, naming, entry, tables, may_send))?;
-    let mut store = Store::begin(spool, envelope, Room::of(&config.queue).but(reserve))?;
+    let mut store = Store::begin(spool, envelope, DiskBudget::of(&config.queue).but(reserve))?;
     store.write_stamped(&header)?;
     write_body(&mut collected.body, |bytes| store.write(bytes))?;
     store.commit()
@@ -158,15 +158,15 @@ fn store<R: Read>(
 /// Envelope and header of the message.
 fn complete<R: Read>(
     collected: &Collected<R>,
-    naming: Naming,
+    naming: MessageIds,
     entry: &Entry<'_>,
     tables: &ArrivalTables,
     may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
 ) -> Result<(Envelope, Vec<u8>), AdmitError> {
     let Entry { config, caller, now, .. } = *entry;
-    let Naming { id, token } = naming;
+    let MessageIds { id, token } = naming;
     let arrival = Arrival { config, tables, include: config::included };
-    let occasion = Occasion { config, caller, now, id: &id, arrival };
+    let occasion = AdmissionContext { config, caller, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
     may_send(entry, &sender)?;
     let mut recipients = occasion.recipients(&collected.recipients)?;
@@ -245,7 +245,7 @@ impl Chance {
 
 /// How much a message may take, and what it must leave.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct DiskBudget {
     /// Octets of one message.
     largest: u64,
     /// Octets that must stay free.
@@ -253,7 +253,7 @@ pub(crate) struct Room {
     reserve: Reserve,
 }
 
-impl Room {
+impl DiskBudget {
     /// For whoever shares it with nobody.
     pub(crate) fn of(queue: &Queue) -> Self {
         Self { largest: queue.max_message_size, least: queue.min_free_space, reserve: Reserve::NONE }
@@ -283,13 +283,13 @@ pub fn check_room(spool: &Spool, least: u64, reserve: Reserve) -> Result<(), Adm
 pub(crate) struct Store<'a> {
     incoming: Incoming,
     spool: &'a Spool,
-    room: Room,
+    room: DiskBudget,
     /// Octets written since free space was looked at.
     unchecked: u64,
 }
 
 impl<'a> Store<'a> {
-    pub(crate) fn begin(spool: &'a Spool, envelope: Envelope, room: Room) -> Result<Self, AdmitError> {
+    pub(crate) fn begin(spool: &'a Spool, envelope: Envelope, room: DiskBudget) -> Result<Self, AdmitError> {
         room.check(spool)?;
         Ok(Self { incoming: Incoming::begin(spool, envelope)?, spool, room, unchecked: 0 })
     }
@@ -397,10 +397,10 @@ mod tests {
         let body = "x".repeat(200_000);
         for token in ["one", "two", "three"] {
             let message = format!("To: a@x\n\n{token} {body}\n");
-            let naming = Naming { id: id.clone(), token: token.to_owned() };
+            let naming = MessageIds { id: id.clone(), token: token.to_owned() };
             admit_as(&mut collected(message.as_bytes()), naming, &entry).unwrap();
         }
-        let again = Naming { id: id.next(), token: "two".to_owned() };
+        let again = MessageIds { id: id.next(), token: "two".to_owned() };
         let again = admit_as(&mut collected(b"To: a@x\n\ntwo\n"), again, &entry).unwrap_err();
         assert!(matches!(again, AdmitError::Spool(SpoolError::Exists(there)) if there == id.next()));
         let ids = spool.ids().unwrap();

@@ -57,12 +57,12 @@ pub enum NotHandedIn {
     Kept(io::Error),
     /// The system gives no random numbers.
     #[error(transparent)]
-    Naming(AdmitError),
+    MessageIds(AdmitError),
 }
 
 /// Hands the submission in; the message's id, where the runner took it.
 pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId>, NotHandedIn> {
-    let token = store::token().map_err(NotHandedIn::Naming)?;
+    let token = store::token().map_err(NotHandedIn::MessageIds)?;
     let mut tee = Tee { kept: Kept::new(), stream: connect(BUSY) };
     let written = submission::write(collected, &token, &mut tee).map(|_| ());
     match written {

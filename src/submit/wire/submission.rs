@@ -27,7 +27,7 @@ struct Envelope {
     token: String,
     /// None: the caller's login.
     sender: Option<Text>,
-    recipients: Vec<Whom>,
+    recipients: Vec<WireRecipient>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     full_name: Option<Text>,
     #[serde(default)]
@@ -62,13 +62,13 @@ impl From<Text> for Vec<u8> {
 /// A recipient as read.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Whom {
+enum WireRecipient {
     Complete(Address),
     Bare(String),
     Broken(String),
 }
 
-impl From<&Given> for Whom {
+impl From<&Given> for WireRecipient {
     fn from(given: &Given) -> Self {
         match &given.spec {
             Spec::Complete(address) => Self::Complete(address.clone()),
@@ -79,12 +79,12 @@ impl From<&Given> for Whom {
     }
 }
 
-impl From<Whom> for Given {
-    fn from(whom: Whom) -> Self {
+impl From<WireRecipient> for Given {
+    fn from(whom: WireRecipient) -> Self {
         match whom {
-            Whom::Complete(address) => Self { text: address.to_string(), spec: Spec::Complete(address) },
-            Whom::Bare(text) => Self { spec: Spec::Bare(text.clone()), text },
-            Whom::Broken(text) => Self { spec: Spec::Broken(text.clone(), AddressError::BadSyntax), text },
+            WireRecipient::Complete(address) => Self { text: address.to_string(), spec: Spec::Complete(address) },
+            WireRecipient::Bare(text) => Self { spec: Spec::Bare(text.clone()), text },
+            WireRecipient::Broken(text) => Self { spec: Spec::Broken(text.clone(), AddressError::BadSyntax), text },
         }
     }
 }
@@ -110,7 +110,7 @@ pub fn write<R: Read, W: Write>(collected: &mut Collected<R>, token: &str, out: 
         v: VERSION,
         token: token.to_owned(),
         sender,
-        recipients: collected.recipients.iter().map(Whom::from).collect(),
+        recipients: collected.recipients.iter().map(WireRecipient::from).collect(),
         full_name: collected.full_name.as_deref().map(Text::from),
         origin: collected.origin,
         dsn: collected.dsn.clone(),

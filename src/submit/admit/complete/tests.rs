@@ -52,12 +52,12 @@ pub fn caller() -> Caller {
     Caller { uid: 1000, login: "his".to_owned(), full_name: "His Name".to_owned(), home: None }
 }
 
-fn on<T>(config: &Config, act: impl FnOnce(Occasion<'_>) -> T) -> T {
+fn on<T>(config: &Config, act: impl FnOnce(AdmissionContext<'_>) -> T) -> T {
     let now: Zoned = "2026-11-22T13:20:55+01:00[+01:00]".parse().unwrap();
     let id = MessageId::new(1, 2);
     let tables = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &tables, include: crate::config::included };
-    act(Occasion { config, caller: &caller(), now: &now, id: &id, arrival })
+    act(AdmissionContext { config, caller: &caller(), now: &now, id: &id, arrival })
 }
 
 /// As with -t.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 
-use crate::deliver::smtp::dsn_parameters::Wishes;
+use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::Transaction;
 use crate::deliver::smtp::session::tests::*;
 use crate::mail::address::{Address, ReversePath};
@@ -96,7 +96,7 @@ proptest! {
             session.send(Transaction {
                 sender: &ReversePath::Null,
                 recipients: &recipients,
-                wishes: Wishes::default(),
+                wishes: DsnRequest::default(),
                 header: &header,
                 body: &body.as_slice(),
                 size: (header.len() + body.len()) as u64,

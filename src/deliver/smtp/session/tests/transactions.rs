@@ -4,7 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use crate::config::{Account, TlsMode};
-use crate::deliver::smtp::dsn_parameters::{RecipientWish, Wishes};
+use crate::deliver::smtp::dsn_parameters::{DsnRequest, RecipientWish};
 use crate::deliver::smtp::scripted::{Peer, Scripted};
 use crate::deliver::smtp::session::tests::{World, open, plain};
 use crate::deliver::smtp::session::{Body, Session, Transaction};
@@ -20,7 +20,7 @@ fn send_body(session: &mut Session, recipients: &[&str], body: &dyn Body) -> Vec
     session.send(Transaction {
         sender: &sender,
         recipients: &recipients,
-        wishes: Wishes::default(),
+        wishes: DsnRequest::default(),
         header: HEADER,
         body,
         size: (HEADER.len() + BODY.len()) as u64,
@@ -419,7 +419,7 @@ fn what_the_submitter_wants_to_be_told_of_goes_out_where_dsn_is_offered() {
         let facts = session.send(Transaction {
             sender: &ReversePath::Mailbox(Address::parse("me@isp.example").unwrap()),
             recipients: &[Address::parse("a@x.example").unwrap()],
-            wishes: Wishes { ret: Some("hdrs"), envid: Some("a+b"), recipients: vec![recipient] },
+            wishes: DsnRequest { ret: Some("hdrs"), envid: Some("a+b"), recipients: vec![recipient] },
             header: HEADER,
             body: &BODY,
             size: (HEADER.len() + BODY.len()) as u64,
