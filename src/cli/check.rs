@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::step_down;
-use crate::config::locate::SYSTEM_CONFIG;
+use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
 use crate::mail::address::Address;
 use crate::rules::advice;

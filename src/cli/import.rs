@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use crate::config::locate;
+use crate::config::places;
 use crate::import::draft::{Draft, Note};
 use crate::import::{self, Given, ImportError, Program};
 use crate::sys::host;
@@ -71,8 +71,8 @@ fn source(arguments: &Arguments, home: Option<&Path>) -> PathBuf {
 
 fn usual_output(caller: &Caller) -> Result<PathBuf, Failure> {
     let path = match caller.home.as_deref().filter(|_| caller.uid != 0) {
-        Some(home) => locate::own_config(home),
-        None => PathBuf::from(locate::SYSTEM_CONFIG),
+        Some(home) => places::own_config(home),
+        None => PathBuf::from(places::SYSTEM_CONFIG),
     };
     let folder = path.parent().map(Path::to_owned);
     folder.ok_or_else(|| Failure::new(Exit::Usage, "name a folder to write into with --output"))

@@ -11,7 +11,7 @@ use super::exit::{Exit, Failure};
 use super::{import, password};
 use crate::config::relay::Relay;
 use crate::config::secret::runners_group;
-use crate::config::{Secret, locate};
+use crate::config::{Secret, locate, places};
 use crate::import::draft::quoted;
 use crate::mail::address::Address;
 use crate::sys::host;
@@ -53,8 +53,8 @@ struct Answers {
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let caller = Caller::current();
     let usual = match caller.home.as_deref().filter(|_| caller.uid != 0) {
-        Some(home) => locate::own_config(home),
-        None => PathBuf::from(locate::SYSTEM_CONFIG),
+        Some(home) => places::own_config(home),
+        None => PathBuf::from(places::SYSTEM_CONFIG),
     };
     let config = arguments.output.as_ref().map_or(usual, |folder| folder.join("config.toml"));
     let waiting = spare(&config)?;
@@ -151,7 +151,7 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     let secret = folder.join("secrets").join(&name);
     let secrets = folder.join("secrets");
     DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(failed(&secrets))?;
-    let group = runners_group().filter(|_| config == Path::new(locate::SYSTEM_CONFIG));
+    let group = runners_group().filter(|_| config == Path::new(places::SYSTEM_CONFIG));
     let give = |path: &Path, mode: u32| match group {
         Some(group) => std::os::unix::fs::chown(path, None, Some(group))
             .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))

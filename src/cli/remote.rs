@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::exit::{Exit, Failure};
-use crate::config::locate;
 use crate::config::places::SOCKET;
+use crate::config::{locate, places};
 use crate::runner::listener::query::Answer;
 use crate::submit::frontend::client;
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether a command with this `--config` is about the machine's queue, and this process may not read it.
 pub(super) fn is_needed(named: Option<&Path>) -> bool {
-    let queue = Path::new(locate::SYSTEM_SPOOL).join("queue");
+    let queue = Path::new(places::SYSTEM_SPOOL).join("queue");
     locate::is_system_mode(named) && rustix::fs::access(queue, rustix::fs::Access::READ_OK).is_err()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::exit::{Exit, Failure};
 use super::step_down;
-use crate::config::{Config, ConfigError, Log, locate};
+use crate::config::{Config, ConfigError, Log, locate, places};
 use crate::log;
 use crate::runner::context::Settings;
 use crate::runner::listener::intake_state::{IntakeState, Stage};
@@ -66,14 +66,14 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
     if !is_for_all {
         return run(&super::load(named)?, arguments, None);
     }
-    step_down::to_runner(Path::new(locate::SYSTEM_SPOOL))?;
+    step_down::to_runner(Path::new(places::SYSTEM_SPOOL))?;
     harden::keep_memory_private();
     let config = locate::load(named);
     if arguments.until() != Until::Told {
         return run(&config?, arguments, None);
     }
     log::choose(config.as_ref().map_or_else(|_| unseen(), sink));
-    let spool = Spool::open(Path::new(locate::SYSTEM_SPOOL))?;
+    let spool = Spool::open(Path::new(places::SYSTEM_SPOOL))?;
     let lock = match take(&spool)? {
         TryLock::Taken(lock) => lock,
         TryLock::Held(pid) => return Err(held(&spool, pid)),
@@ -161,7 +161,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
 
 /// Where the log goes: where the config says, else to whoever sees it.
 fn sink(config: &Config) -> log::Sink {
-    let is_system = config.path == Path::new(locate::SYSTEM_CONFIG) && !std::io::stderr().is_terminal();
+    let is_system = config.path == Path::new(places::SYSTEM_CONFIG) && !std::io::stderr().is_terminal();
     match config.log {
         Some(Log::Stderr) => log::Sink::Stderr,
         None if !is_system && !log::stderr_is_unseen() => log::Sink::Stderr,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::{remote, step_down};
-use crate::config::{Config, locate};
+use crate::config::{Config, locate, places};
 use crate::runner::listener::query::{Answer, Question};
 use crate::runner::standing::{Standing, Unreadable, Verdict};
 use crate::spool::Spool;
@@ -19,13 +19,13 @@ pub fn look(config: &Config) -> Result<Standing, Failure> {
 
 /// Looks at the machine's spool as its runner does, who takes mail in also while the config cannot be read.
 pub(super) fn look_at_machines(named: Option<&Path>) -> Result<Standing, Failure> {
-    step_down::to_runner(Path::new(locate::SYSTEM_SPOOL))?;
+    step_down::to_runner(Path::new(places::SYSTEM_SPOOL))?;
     let config = locate::load(named);
     harden::keep_memory_private();
     match config {
         Ok(config) => look(&config),
         Err(error) => {
-            let spool = Spool::find(Path::new(locate::SYSTEM_SPOOL))?;
+            let spool = Spool::find(Path::new(places::SYSTEM_SPOOL))?;
             Ok(Standing::look(None, spool.as_ref())?.without_config(Some(Unreadable::of(&error))))
         }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::unistd::{self, Uid, User};
 
 use super::exit::{Exit, Failure};
-use crate::config::{Config, locate};
+use crate::config::{Config, locate, places};
 
 /// Whose the machine's spool is.
 const RUNNER: &str = "postrider";
@@ -16,14 +16,14 @@ const RUNNER: &str = "postrider";
 /// Becomes the runner's user for good, where root uses the machine's config and there is such a user. Who called
 /// stays known: callers are looked up when the config is located.
 pub(super) fn if_root(config: &Config) -> Result<(), Failure> {
-    let is_machines = config.path.as_os_str() == locate::SYSTEM_CONFIG;
+    let is_machines = config.path.as_os_str() == places::SYSTEM_CONFIG;
     if is_machines { to_runner(&config.spool) } else { Ok(()) }
 }
 
 /// Whether a command with this `--config` works on the spool of the machine, and there is a runner's user.
 pub(super) fn is_machines(named: Option<&Path>) -> bool {
-    let names_ours = named.is_some_and(|path| path.as_os_str() == locate::SYSTEM_CONFIG);
-    let spool = Path::new(locate::SYSTEM_SPOOL).metadata();
+    let names_ours = named.is_some_and(|path| path.as_os_str() == places::SYSTEM_CONFIG);
+    let spool = Path::new(places::SYSTEM_SPOOL).metadata();
     (names_ours || locate::is_system_mode(named)) && spool.is_ok_and(|spool| spool.uid() != 0)
 }
 

@@ -7,26 +7,14 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use directories::ProjectDirs;
 use zeroize::Zeroizing;
 
+use super::places::{self, SYSTEM_CONFIG, default_spool, own_config};
 use super::read::{Readers, Surroundings, read_in};
-use super::{open, places, secret};
+use super::{open, secret};
 use crate::config::{Config, ConfigError, Fault};
 use crate::sys::host;
 use crate::sys::user::{self, Caller};
-
-/// The system's config file.
-pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
-
-/// The spool that belongs to it.
-pub const SYSTEM_SPOOL: &str = postrider_drop::SPOOL;
-
-/// Where the drop program is installed.
-pub const DROP_PROGRAM: &str = match option_env!("POSTRIDER_DROP") {
-    Some(program) => program,
-    None => "/usr/libexec/postrider/postrider-drop",
-};
 
 /// Names another config where the environment may be trusted.
 pub const VARIABLE: &str = "POSTRIDER_CONFIG";
@@ -72,30 +60,6 @@ pub fn is_system_mode(named: Option<&Path>) -> bool {
         Candidate::Usual(path) => path != Path::new(SYSTEM_CONFIG) && path.symlink_metadata().is_ok(),
     };
     !candidates.iter().any(is_taken) && places::is_installed()
-}
-
-/// The spool for a config at `path` that names none; `None` without a home.
-#[must_use]
-pub fn default_spool(path: &Path, home: Option<&Path>) -> Option<PathBuf> {
-    if path == Path::new(SYSTEM_CONFIG) {
-        return Some(PathBuf::from(SYSTEM_SPOOL));
-    }
-    home.map(|home| home.join(".local/state").join(folder()))
-}
-
-/// The caller's own config file, where there is a home. For uid 0 it is never read.
-#[must_use]
-pub fn own_config(home: &Path) -> PathBuf {
-    home.join(".config").join(folder()).join("config.toml")
-}
-
-/// Our folder below the config and state directories, in this platform's spelling. Only
-/// the spelling is taken from `directories`: its directories follow $HOME and $XDG_...,
-/// which under cron, sudo and set-id callers are somebody else's, so the XDG defaults
-/// are put below the home of the passwd entry instead.
-fn folder() -> PathBuf {
-    ProjectDirs::from("", "", "postrider")
-        .map_or_else(|| PathBuf::from("postrider"), |dirs| dirs.project_path().to_owned())
 }
 
 /// In the order in which they are tried.
@@ -346,7 +310,7 @@ mod tests {
     #[test]
     fn the_spool_follows_the_config() {
         let home = Some(Path::new("/home/me"));
-        assert_eq!(default_spool(Path::new(SYSTEM_CONFIG), home), Some(PathBuf::from(SYSTEM_SPOOL)));
+        assert_eq!(default_spool(Path::new(SYSTEM_CONFIG), home), Some(PathBuf::from(places::SYSTEM_SPOOL)));
         assert_eq!(default_spool(Path::new("/x/c.toml"), home), Some("/home/me/.local/state/postrider".into()));
         assert_eq!(default_spool(Path::new("/x/c.toml"), None), None);
     }

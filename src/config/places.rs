@@ -1,9 +1,21 @@
-//! Where an installation for the whole machine has its parts. Fixed when the program is
-//! built, so that whoever hands mail in needs to read no config.
+//! Where config, spool, socket and programs are: the system's paths are fixed when the
+//! program is built, so that submitting mail needs no config; a user's are below the home.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::locate::DROP_PROGRAM;
+use directories::ProjectDirs;
+
+/// The system's config file.
+pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
+
+/// The spool that belongs to it.
+pub const SYSTEM_SPOOL: &str = postrider_drop::SPOOL;
+
+/// Where the drop program is installed.
+pub const DROP_PROGRAM: &str = match option_env!("POSTRIDER_DROP") {
+    Some(program) => program,
+    None => "/usr/libexec/postrider/postrider-drop",
+};
 
 /// Where the runner takes mail in and answers.
 pub const SOCKET: &str = match option_env!("POSTRIDER_SOCKET") {
@@ -16,4 +28,28 @@ pub const SOCKET: &str = match option_env!("POSTRIDER_SOCKET") {
 #[must_use]
 pub fn is_installed() -> bool {
     Path::new(SOCKET).exists() || Path::new(DROP_PROGRAM).exists()
+}
+
+/// The spool for a config at `path` that names none; `None` without a home.
+#[must_use]
+pub fn default_spool(path: &Path, home: Option<&Path>) -> Option<PathBuf> {
+    if path == Path::new(SYSTEM_CONFIG) {
+        return Some(PathBuf::from(SYSTEM_SPOOL));
+    }
+    home.map(|home| home.join(".local/state").join(folder()))
+}
+
+/// The caller's own config file, where there is a home. For uid 0 it is never read.
+#[must_use]
+pub fn own_config(home: &Path) -> PathBuf {
+    home.join(".config").join(folder()).join("config.toml")
+}
+
+/// Our folder below the config and state directories, in this platform's spelling. Only
+/// the spelling is taken from `directories`: its directories follow $HOME and $XDG_...,
+/// which under cron, sudo and set-id callers are somebody else's, so the XDG defaults
+/// are put below the home of the passwd entry instead.
+fn folder() -> PathBuf {
+    ProjectDirs::from("", "", "postrider")
+        .map_or_else(|| PathBuf::from("postrider"), |dirs| dirs.project_path().to_owned())
 }

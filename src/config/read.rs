@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use self::faults::Faults;
-use super::locate;
+use super::places;
 use crate::config::{Config, ConfigError};
 use crate::sys::host;
 use crate::sys::user::Caller;
@@ -48,13 +48,13 @@ pub struct Surroundings<'a> {
 }
 
 /// Reads the text of the file at `path` as if only its owner could read it. Where the
-/// file itself is at hand, [`locate::load`] does it with the file's own mode.
+/// file itself is at hand, [`super::locate::load`] does it with the file's own mode.
 pub fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
     let home = Caller::current().home;
     let around = Surroundings {
         path,
         home: home.as_deref(),
-        spool: locate::default_spool(path, home.as_deref()),
+        spool: places::default_spool(path, home.as_deref()),
         readers: Readers::OwnerOnly,
         hostname: host::this_machine,
         services: host::service,

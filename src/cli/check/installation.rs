@@ -11,7 +11,7 @@ use nix::unistd::{Group, User};
 use postrider_drop::{FOLDER, GROUP as DROP_GROUP};
 
 use super::Findings;
-use crate::config::locate::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL};
+use crate::config::places::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL};
 
 /// Who the runner is, and the name of his group, which reads secrets.
 const RUNNER: &str = "postrider";

@@ -6,11 +6,10 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::faults::Faults;
-use super::section::{At, Section, Value, absolute, text, wrong_type};
-use super::top::not_zero;
+use super::section::{At, Section, Value, absolute, not_zero, text, wrong_type};
 use super::{Readers, Surroundings, transport};
 use crate::config::keys::{ACCOUNT_KEYS, PASSWORD_KEYS};
-use crate::config::locate::SYSTEM_CONFIG;
+use crate::config::places::SYSTEM_CONFIG;
 use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism, Password, Secret, TlsMode};
 use crate::mail::address::Address;

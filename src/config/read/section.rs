@@ -223,3 +223,10 @@ fn unknown(name: &str, keys: &[Key]) -> String {
     let known = keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     format!("unknown key `{shown}`; the keys here are {known}")
 }
+
+/// Adds a fault where a duration that divides or paces something is zero.
+pub(super) fn not_zero(name: &str, read: &At<Duration>, faults: &mut Faults) {
+    if read.value.is_zero() {
+        faults.add(read.at, format!("`{name}` must not be zero"));
+    }
+}

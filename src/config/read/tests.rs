@@ -52,7 +52,7 @@ fn fault_at_top(line: &str) -> String {
 
 #[test]
 fn the_machines_config_holds_no_password_and_asks_no_keyring() {
-    let machine = Surroundings { path: Path::new(locate::SYSTEM_CONFIG), ..around(Readers::OwnerOnly) };
+    let machine = Surroundings { path: Path::new(places::SYSTEM_CONFIG), ..around(Readers::OwnerOnly) };
     let said = |password: &str| {
         let text = format!("{MINIMAL}username = \"me\"\npassword = {password}\n");
         read_in(&machine, &text).err().map(|error| error.to_string()).unwrap_or_default()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::faults::Faults;
-use super::section::{At, Section, Value, wrong_type};
+use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
 use super::{Surroundings, account, limits, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
@@ -191,12 +191,5 @@ fn paces_fit(least: Option<At<Duration>>, most: Option<At<Duration>>, faults: &m
             faults.add(least.at, "`retry_min` is longer than `retry_max`, which is 1h unless set: set both");
         }
         _ => {}
-    }
-}
-
-/// Adds a fault where a duration that divides or paces something is zero.
-pub(super) fn not_zero(name: &str, read: &At<Duration>, faults: &mut Faults) {
-    if read.value.is_zero() {
-        faults.add(read.at, format!("`{name}` must not be zero"));
     }
 }

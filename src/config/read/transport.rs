@@ -9,8 +9,7 @@ use toml::de::DeValue;
 
 use super::Surroundings;
 use super::faults::Faults;
-use super::section::{Section, wrong_type};
-use super::top::not_zero;
+use super::section::{Section, not_zero, wrong_type};
 use crate::config::keys::TIMEOUT_KEYS;
 use crate::config::{Fingerprint, StepLimits, TlsMin};
 

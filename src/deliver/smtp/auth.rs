@@ -8,9 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::connect::local;
+use super::connection::{Session, local};
 use super::sasl::{self, Bindable, Certificate, Cover, Login};
-use super::session::Session;
 use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism, Password};
 use crate::deliver::smtp::sasl::exchange::{Exchange, Surroundings};

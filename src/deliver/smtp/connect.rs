@@ -4,9 +4,9 @@
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
 use super::capabilities::{Capabilities, Extension};
+use super::connection::{NotOpened, Session, SessionInfo, State, local};
 use super::observer::Observer;
 use super::sasl::Login;
-use super::session::{NotOpened, Session, SessionInfo, State};
 use super::stream::{self, Keep, Stream, Watch};
 use super::timeouts::Timeouts;
 use super::{auth, command, dns, happy_eyeballs};
@@ -362,10 +362,6 @@ fn progress(phase: Phase) -> u8 {
         Phase::Auth => 7,
         Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot | Phase::Idle => 8,
     }
-}
-
-pub(crate) fn local(phase: Phase, text: String) -> Fact {
-    Fact { phase, seen: Seen::Local(text) }
 }
 
 fn no_address(relay: &Relay) -> Fact {

@@ -3,12 +3,12 @@
 
 use std::io::{ErrorKind, Read};
 
+use super::connection::{Session, State, Transaction};
 use super::dot_stuffing::Stuffer;
 use super::observer::Step;
 use super::prepare::Prepared;
-use super::session::{Session, State, Transaction};
 use super::stream::{Keep, Pending};
-use super::transaction::LEFTOVER;
+use super::timeouts::LEFTOVER;
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 
 /// Octets that are read, stuffed and sent at once.

@@ -5,6 +5,7 @@ pub mod auth;
 pub mod capabilities;
 pub mod command;
 pub mod connect;
+pub mod connection;
 pub mod data;
 pub mod dns;
 pub mod dot_stuffing;

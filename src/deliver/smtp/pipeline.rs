@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use super::capabilities::Extension;
+use super::connection::{Session, State};
 use super::recipient_states::{RecipientStates, Standing};
-use super::session::{Session, State};
 use super::stream::Keep;
-use super::timeouts::Timeouts;
-use super::transaction::LEFTOVER;
+use super::timeouts::{LEFTOVER, Timeouts};
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 
 /// Most RCPTs that are sent before their replies are read: both sides could else wait for each

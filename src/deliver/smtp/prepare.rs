@@ -4,8 +4,8 @@
 use std::io;
 use std::io::Read;
 
-use super::session::Transaction;
-use super::transaction::own;
+use super::connection::Transaction;
+use super::reply::own;
 use crate::mail::mime::{self, Conversion, Finding, Takes};
 use crate::mail::outcome::{Fact, Phase, Seen};
 

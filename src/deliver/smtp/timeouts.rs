@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::config::StepLimits;
 
+/// How long a reply may take that must have been sent before the connection failed.
+pub(crate) const LEFTOVER: Duration = Duration::from_secs(5);
+
 /// One limit per step; a reply must be complete within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {

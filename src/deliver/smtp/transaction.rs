@@ -3,22 +3,20 @@
 //! `envelope`'s, sending the content `pump`'s; what the facts mean is decided in
 //! `rules::trouble`.
 
-use std::time::Duration;
-
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
+use super::connection::{Session, State, Transaction};
 use super::data;
 use super::dsn_parameters::DsnRequest;
 use super::pipeline::{Broken, Command, Data, Envelope, Mail};
 use super::prepare::Prepared;
 use super::recipient_states::{RecipientStates, Standing};
-use super::session::{Session, State, Transaction};
+use super::reply::own;
 use super::stream::{Keep, Pending};
+use super::timeouts::LEFTOVER;
 use crate::mail::mime::Takes;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
 
-/// How long a reply may take that must have been sent before the connection failed.
-pub(crate) const LEFTOVER: Duration = Duration::from_secs(5);
 /// Octets of the largest content that goes out before any reply (DESIGN section 7).
 const EARLY: u64 = 64 << 10;
 /// Most recipients of a message that does.
@@ -200,11 +198,6 @@ fn no_utf8(whose: &str) -> Reply {
 
 fn unsendable(error: AddressRefused) -> Reply {
     own(553, (5, 1, 3), format!("5.1.3 {error}"))
-}
-
-/// A refusal of ours in the shape of a reply: it is as final as one.
-pub(crate) fn own(code: u16, (class, subject, detail): (u8, u16, u16), text: String) -> Reply {
-    Reply { code, enhanced: Some(Enhanced { class, subject, detail }), text }
 }
 
 /// What came while no transaction was open: a 421 that nobody asked for, or the end.

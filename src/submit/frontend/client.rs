@@ -15,7 +15,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::collect::Collected;
 use super::replay_buffer::Kept;
-use crate::config::locate::DROP_PROGRAM;
+use crate::config::places::DROP_PROGRAM;
 use crate::config::places::SOCKET;
 use crate::spool::MessageId;
 use crate::submit::admit::store::{self, AdmitError};

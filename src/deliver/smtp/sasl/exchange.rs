@@ -6,18 +6,11 @@ use std::fmt::Write as _;
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
+use super::message::{Message, OutOfStep};
 use super::scram::{Bound, Hash, Scram};
 use crate::config::Mechanism;
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
-
-/// Bytes that are wiped.
-pub type Message = Zeroizing<Vec<u8>>;
-
-/// What came from the server is no step of the mechanism; in our words, without its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct OutOfStep(pub &'static str);
 
 /// What surrounds an exchange.
 #[derive(Debug, Clone)]

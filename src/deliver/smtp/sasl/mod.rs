@@ -2,6 +2,7 @@
 //! said in each mechanism is `exchange`'s and `scram`'s; the talking is `login`'s. Pure.
 
 pub mod exchange;
+mod message;
 mod scram;
 
 use std::net::{IpAddr, SocketAddr};

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
-use super::exchange::{Message, OutOfStep};
+use super::message::{Message, OutOfStep};
 use crate::config::Secret;
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
