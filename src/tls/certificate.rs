@@ -66,9 +66,9 @@ impl Identity {
     }
 
     /// Signed by itself, marked as a CA as `openssl req -x509` does; its PEM comes with it.
-    pub fn self_signed(names: &[&str]) -> Result<(Self, String), CertificateError> {
+    pub fn self_signed(names: &[&str], validity: Validity) -> Result<(Self, String), CertificateError> {
         let key = KeyPair::generate()?;
-        let mut params = leaf(names, Validity::LONG)?;
+        let mut params = leaf(names, validity)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key)?;
         Ok((Self::from_der(vec![certificate.der().to_vec()], key.serialize_der()), certificate.pem()))

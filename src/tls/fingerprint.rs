@@ -8,9 +8,8 @@ use ring::digest::{SHA256, digest};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
-
-use super::x509::Facts;
 
 /// SHA-256 of some bytes.
 #[must_use]
@@ -30,6 +29,14 @@ pub fn shown(fingerprint: &[u8; 32]) -> String {
         let _ = write!(text, "{colon}{byte:02X}");
     }
     text
+}
+
+/// SHA-256 of the `SubjectPublicKeyInfo` as the verifier itself parses it, so that a pin can only match the key that
+/// the handshake's signature is checked with. `None`: not a certificate that it reads.
+#[must_use]
+pub(super) fn of_key(certificate: &CertificateDer<'_>) -> Option<[u8; 32]> {
+    let parsed = ParsedCertificate::try_from(certificate).ok()?;
+    Some(sha256(&parsed.subject_public_key_info()))
 }
 
 /// Trusts a certificate by its own or its key's fingerprint, whatever else it says.
@@ -55,7 +62,7 @@ impl ServerCertVerifier for Pins {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let own = sha256(certificate);
-        let key = Facts::read(certificate).map(|facts| sha256(&facts.public_key));
+        let key = of_key(certificate);
         if self.fingerprints.iter().any(|known| *known == own || Some(*known) == key) {
             return Ok(ServerCertVerified::assertion());
         }

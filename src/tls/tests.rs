@@ -48,12 +48,24 @@ fn names_and_addresses_of_a_trusted_issuer_pass() {
 
 #[test]
 fn a_self_signed_certificate_passes_only_where_it_is_named_itself() {
-    let (identity, pem) = Identity::self_signed(&["nas.home.lan"]).unwrap();
+    let (identity, pem) = Identity::self_signed(&["nas.home.lan"], Validity::LONG).unwrap();
     assert!(shake(identity.clone(), &pem, "nas.home.lan").is_ok());
     assert!(refusal(identity.clone(), &pem, "other.home.lan").contains("nas.home.lan"));
     let authority = Authority::generate("other root").unwrap();
     let words = refusal(identity, authority.pem(), "nas.home.lan");
     assert!(words.contains("self-signed") && words.contains("tls_ca"), "{words}");
+}
+
+#[test]
+fn a_self_signed_certificate_that_is_named_itself_still_has_dates() {
+    let past = Validity { from: (2019, 1, 1), until: (2020, 2, 3) };
+    let (identity, pem) = Identity::self_signed(&["nas.home.lan"], past).unwrap();
+    let words = refusal(identity, &pem, "nas.home.lan");
+    assert!(words.contains("expired on 2020-02-03"), "{words}");
+    let future = Validity { from: (2080, 5, 6), until: (2081, 1, 1) };
+    let (identity, pem) = Identity::self_signed(&["nas.home.lan"], future).unwrap();
+    let words = refusal(identity, &pem, "nas.home.lan");
+    assert!(words.contains("not valid before 2080-05-06"), "{words}");
 }
 
 #[test]
@@ -110,7 +122,7 @@ fn a_fingerprint_of_certificate_or_key_is_trusted_whatever_the_rest_says() {
     let certificate = super::fingerprint::sha256(&identity.chain[0]);
     let facts = super::x509::Facts::read(&identity.chain[0]).unwrap();
     assert_eq!(facts.names, ["other.example", "192.0.2.1"]);
-    let key = super::fingerprint::sha256(&facts.public_key);
+    let key = super::fingerprint::of_key(&identity.chain[0]).unwrap();
     for pin in [certificate, key] {
         let (described, bound) = shake_pinned(identity.clone(), &[[7; 32], pin]).unwrap();
         let text = described.join("\n");
@@ -138,6 +150,7 @@ fn the_key_is_hashed_as_openssl_does() {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap().self_signed(&key).unwrap();
     let facts = super::x509::Facts::read(certificate.der()).unwrap();
-    assert_eq!(facts.public_key, rcgen::PublicKeyData::subject_public_key_info(&key));
+    let known = super::fingerprint::sha256(&rcgen::PublicKeyData::subject_public_key_info(&key));
+    assert_eq!(super::fingerprint::of_key(certificate.der()), Some(known));
     assert_eq!(facts.signature_hash, Some(super::x509::SignatureHash::Sha256));
 }

@@ -11,7 +11,6 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::words;
-use super::x509::Facts;
 
 /// Verifies, and remembers why not.
 #[derive(Debug)]
@@ -42,18 +41,23 @@ impl Judge {
         error
     }
 
-    /// A self-signed certificate (of a NAS, say) is often marked as a CA, which no verifier takes
-    /// from a server. Named in `tls_ca` it is trusted all the same, for its names and dates.
-    fn verify_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
-        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-        let facts = Facts::read(certificate).ok_or(CertificateError::BadEncoding)?;
-        if now.as_secs() > facts.not_after {
-            return Err(CertificateError::Expired.into());
+    /// A self-signed certificate (of a NAS, say) is often marked as a CA, which no verifier accepts from a server.
+    /// Named in `tls_ca` it is trusted all the same, for its names and dates. The dates are the verifier's to check,
+    /// and it does so before it looks at who signed: any other complaint than one about signer or purpose stands.
+    fn verify_pinned(
+        verified: Result<ServerCertVerified, Error>,
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+    ) -> Result<ServerCertVerified, Error> {
+        match verified {
+            Err(Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::InvalidPurpose | CertificateError::Other(_),
+            )) => {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
         }
-        if now.as_secs() < facts.not_before {
-            return Err(CertificateError::NotValidYet.into());
-        }
-        Ok(())
     }
 }
 
@@ -66,11 +70,10 @@ impl ServerCertVerifier for Judge {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = if self.pinned.iter().any(|pinned| pinned.as_ref() == certificate.as_ref()) {
-            Self::verify_pinned(certificate, name, now).map(|()| ServerCertVerified::assertion())
-        } else {
-            self.inner.verify_server_cert(certificate, intermediates, name, ocsp, now)
-        };
+        let mut verified = self.inner.verify_server_cert(certificate, intermediates, name, ocsp, now);
+        if self.pinned.iter().any(|pinned| pinned.as_ref() == certificate.as_ref()) {
+            verified = Self::verify_pinned(verified, certificate, name);
+        }
         verified.map_err(|error| {
             let words = words::certificate(&error, certificate, name, now, self.file.as_deref());
             self.refuse(error, words)

@@ -18,7 +18,7 @@ pub fn facts(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Some(facts) = Facts::read(certificate) else {
         return vec![format!("a certificate that cannot be read; its SHA-256 fingerprint is {own}")];
     };
-    vec![
+    let mut lines = vec![
         format!("the certificate is for {}", listed(&facts.names)),
         format!(
             "{}; valid from {} to {}",
@@ -34,8 +34,10 @@ pub fn facts(certificate: &CertificateDer<'_>) -> Vec<String> {
             day(facts.not_after)
         ),
         format!("its SHA-256 fingerprint is {own}"),
-        format!("that of its public key is {}", fingerprint::shown(&fingerprint::sha256(&facts.public_key))),
-    ]
+    ];
+    let key = fingerprint::of_key(certificate);
+    lines.extend(key.map(|key| format!("that of its public key is {}", fingerprint::shown(&key))));
+    lines
 }
 
 fn listed(names: &[String]) -> String {

@@ -1,5 +1,6 @@
-//! The little of a certificate that people are told and that rustls keeps to itself:
-//! dates, issuer, whether it signed itself. Nothing is trusted for what is read here.
+//! What a certificate says of itself and rustls does not expose: dates, issuer, names,
+//! the hash of its signature. For display, and for the SCRAM channel binding, where a
+//! wrong hash only fails the login. No trust decision uses what is read here.
 
 use std::net::IpAddr;
 
@@ -18,8 +19,6 @@ pub struct Facts {
     pub issuer: Option<String>,
     /// Host names and addresses it is for (subjectAltName).
     pub names: Vec<String>,
-    /// The `SubjectPublicKeyInfo`, DER.
-    pub public_key: Vec<u8>,
     /// The hash of its signature, for tls-server-end-point (RFC 5929 section 4.1); `None`: not defined or not known.
     pub signature_hash: Option<SignatureHash>,
 }
@@ -68,12 +67,9 @@ impl Facts {
         let issuer = body.take(SEQUENCE)?;
         let mut validity = Der(body.take(SEQUENCE)?);
         let subject = body.take(SEQUENCE)?;
-        let from_key = body.0;
         body.take(SEQUENCE)?;
-        let public_key = from_key[..from_key.len() - body.0.len()].to_vec();
         Some(Self {
             names: names(body).unwrap_or_default(),
-            public_key,
             signature_hash,
             not_before: time(validity.element()?)?,
             not_after: time(validity.element()?)?,

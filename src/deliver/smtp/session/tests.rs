@@ -177,7 +177,7 @@ fn certificates_that_do_not_fit_are_told_apart() {
         (world.server("mail.other.example"), None, "tls_name"),
         (other.server("127.0.0.1"), None, "unknown issuer"),
         (renewed.server("127.0.0.1"), None, "another key"),
-        (Server::new(Identity::self_signed(&["127.0.0.1"]).unwrap().0).unwrap(), None, "self-signed"),
+        (Server::new(Identity::self_signed(&["127.0.0.1"], Validity::LONG).unwrap().0).unwrap(), None, "self-signed"),
         (world.server("127.0.0.1"), Some("mail.isp.example"), "not for mail.isp.example"),
     ] {
         let server = Scripted::play(move |peer| {
