@@ -2,17 +2,16 @@
 //! Built piece by piece, since there may be thousands. Storing it is the runner's business.
 
 use std::fmt::Write as _;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use lettre::message::{Message, SinglePart};
 
-use super::dsn::{Facts, NoReport, Original, Report, placeholder_envelope, raw, tell_affected};
+use super::dsn::{Facts, Original, Report, tell_affected};
 use super::outgoing::message_id;
 use crate::config::Config;
 use crate::mail::address::Address;
 use crate::mail::header::Header;
+use crate::mail::notice::{Cause, Notice};
 use crate::spool::MessageId;
 
 /// What the digest says about one message.
@@ -34,14 +33,8 @@ pub fn piece(facts: &Facts<'_>) -> String {
 }
 
 /// The digest's content, CRLF lines; `pieces` are about this many messages.
-pub fn build(
-    config: &Config,
-    id: &MessageId,
-    to: &Address,
-    at: Timestamp,
-    messages: usize,
-    pieces: &str,
-) -> Result<Vec<u8>, NoReport> {
+#[must_use]
+pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, messages: usize, pieces: &str) -> Vec<u8> {
     let host = &config.hostname;
     let text = format!(
         "This is the mail system of {host}.\n\n\
@@ -49,17 +42,15 @@ pub fn build(
          together here. What could not be delivered will not be tried again; what is\n\
          delayed is kept and tried until it is delivered or returned to you.\n{pieces}"
     );
-    let message = Message::builder()
-        .raw_header(raw("From", format!("Mail Delivery System <MAILER-DAEMON@{host}>"))?)
-        .raw_header(raw("To", to.to_string())?)
-        .subject(format!("Undelivered or delayed: {messages} messages of yours"))
-        .raw_header(raw("Auto-Submitted", "auto-replied".to_owned())?)
-        .date(SystemTime::from(at))
-        .message_id(Some(format!("<{id}@{host}>")))
-        .envelope(placeholder_envelope()?)
-        .singlepart(SinglePart::plain(text))
-        .map_err(|error| NoReport(error.to_string()))?;
-    Ok(message.formatted())
+    let notice = Notice {
+        hostname: host,
+        to,
+        subject: &format!("Undelivered or delayed: {messages} messages of yours"),
+        message_id: &format!("<{id}@{host}>"),
+        at: &at.to_zoned(TimeZone::system()),
+        cause: Cause::Message,
+    };
+    notice.text(&text)
 }
 
 fn one_line(value: &[u8]) -> String {

@@ -1,17 +1,16 @@
 //! Reports to senders: what could not be delivered (RFC 3464), what is delayed. In
-//! words a person understands, with the original's header; built with lettre's
-//! message builder. Storing and sending them is the runner's business.
+//! words a person understands, with the original's header. Storing and sending them is
+//! the runner's business.
 
 use std::fmt::Write as _;
-use std::time::SystemTime;
 
 use jiff::Timestamp;
-use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
-use lettre::message::{Message, MultiPart, SinglePart};
+use jiff::tz::TimeZone;
 
 use crate::config::Config;
 use crate::mail::address::Address;
 use crate::mail::dsn;
+use crate::mail::notice::{self, Cause, Kind, Notice, PartType};
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::{Envelope, MessageId};
 
@@ -71,11 +70,6 @@ pub struct Facts<'a> {
     pub at: Timestamp,
 }
 
-/// A report could not be built; the original is kept.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot build the report: {0}")]
-pub struct NoReport(pub(crate) String);
-
 impl Report {
     fn subject(self) -> &'static str {
         match self {
@@ -99,73 +93,35 @@ impl Report {
 }
 
 /// The report's content, CRLF lines.
-pub fn build(config: &Config, facts: &Facts<'_>) -> Result<Vec<u8>, NoReport> {
-    let wrong = |e: &dyn std::fmt::Display| NoReport(e.to_string());
+#[must_use]
+pub fn build(config: &Config, facts: &Facts<'_>) -> Vec<u8> {
     let boundary = format!("{}/{}", facts.id, config.hostname);
-    let report_type =
-        ContentType::parse(&format!("multipart/report; report-type=delivery-status; boundary=\"{boundary}\""))
-            .map_err(|e| wrong(&e))?;
-    let parts = MultiPart::builder()
-        .header(report_type)
-        .singlepart(SinglePart::plain(explanation(config, facts)))
-        .singlepart(part("message/delivery-status", delivery_status(config, facts).into_bytes())?);
-    let parts = match facts.attached {
-        Original::Absent => parts,
-        Original::Header(header) => parts.singlepart(part("text/rfc822-headers", header.to_vec())?),
-        Original::Whole(content) => parts.singlepart(whole(content)?),
+    let notice = Notice {
+        hostname: &config.hostname,
+        to: facts.to,
+        subject: facts.report.subject(),
+        message_id: &format!("<{}@{}>", facts.id, config.hostname),
+        at: &facts.at.to_zoned(TimeZone::system()),
+        cause: Cause::Message,
     };
-    let from = format!("Mail Delivery System <MAILER-DAEMON@{}>", config.hostname);
-    let message = Message::builder()
-        .raw_header(raw("From", from)?)
-        .raw_header(raw("To", facts.to.to_string())?)
-        .subject(facts.report.subject())
-        .raw_header(raw("Auto-Submitted", "auto-replied".to_owned())?)
-        .date(SystemTime::from(facts.at))
-        .message_id(Some(format!("<{}@{}>", facts.id, config.hostname)))
-        .envelope(placeholder_envelope()?)
-        .multipart(parts)
-        .map_err(|e| wrong(&e))?;
-    Ok(message.formatted())
+    let mut content = notice.with_parts(Kind::DeliveryStatus, &boundary, &explanation(config, facts));
+    content.extend(notice::part(&boundary, PartType::DeliveryStatus, delivery_status(config, facts).as_bytes()));
+    match facts.attached {
+        Original::Absent => {}
+        Original::Header(header) => content.extend(notice::part(&boundary, PartType::Header, header)),
+        Original::Whole(original) => content.extend(whole(&boundary, original)),
+    }
+    content.extend(notice::end(&boundary).into_bytes());
+    content
 }
 
-/// lettre wants an envelope to build a message; ours is the spool's, so this one is never used.
-pub(crate) fn placeholder_envelope() -> Result<lettre::address::Envelope, NoReport> {
-    let to = lettre::Address::new("postmaster", "localhost").map_err(|e| NoReport(e.to_string()))?;
-    lettre::address::Envelope::new(None, vec![to]).map_err(|e| NoReport(e.to_string()))
-}
-
-pub(crate) fn raw(name: &'static str, value: String) -> Result<HeaderValue, NoReport> {
-    let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|e| NoReport(e.to_string()))?;
-    Ok(HeaderValue::dangerous_new_pre_encoded(name, value.clone(), value))
-}
-
-/// A part as it is where it is ASCII, else quoted-printable: both survive any relay.
-fn part(content_type: &str, bytes: Vec<u8>) -> Result<SinglePart, NoReport> {
-    let kind = ContentType::parse(content_type).map_err(|e| NoReport(e.to_string()))?;
-    let narrow = bytes.is_ascii() && bytes.split(|b| *b == b'\n').all(|line| line.len() < 998);
-    let body = if narrow {
-        // Taken as it is: lettre would hide lines over 76 octets in base64, and a delivery status must stay readable
-        // (RFC 3464 section 2.1).
-        lettre::message::Body::dangerous_pre_encoded(bytes, ContentTransferEncoding::SevenBit)
-    } else {
-        lettre::message::Body::new_with_encoding(bytes, ContentTransferEncoding::QuotedPrintable)
-            .map_err(|_| NoReport(format!("{content_type} cannot be encoded")))?
-    };
-    Ok(SinglePart::builder().header(kind).body(body))
-}
-
-/// A message in a message, which no encoding may hide (RFC 2046 section 5.2.1); only its header where a line is
-/// too long to go out without.
-fn whole(content: &[u8]) -> Result<SinglePart, NoReport> {
+/// A message in a message; only its header where a line is too long to go out without an encoding.
+fn whole(boundary: &str, content: &[u8]) -> Vec<u8> {
     if content.split(|byte| *byte == b'\n').any(|line| line.len() > 999) {
         let end = memchr::memmem::find(content, b"\r\n\r\n").map_or(content.len(), |end| end + 2);
-        return part("text/rfc822-headers", content[..end].to_vec());
+        return notice::part(boundary, PartType::Header, &content[..end]);
     }
-    let encoding =
-        if content.is_ascii() { ContentTransferEncoding::SevenBit } else { ContentTransferEncoding::EightBit };
-    let kind = ContentType::parse("message/rfc822").map_err(|e| NoReport(e.to_string()))?;
-    let body = lettre::message::Body::dangerous_pre_encoded(content.to_vec(), encoding);
-    Ok(SinglePart::builder().header(kind).body(body))
+    notice::part(boundary, PartType::Message, content)
 }
 
 fn explanation(config: &Config, facts: &Facts<'_>) -> String {

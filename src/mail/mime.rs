@@ -249,5 +249,23 @@ impl Read for Converted<'_> {
     }
 }
 
+/// CRLF lines in quoted-printable (RFC 2045 section 6.7).
+#[must_use]
+pub fn quoted_printable(content: &[u8]) -> Vec<u8> {
+    let mut encoder = Encoder::new(Treatment::Quoted);
+    let mut out = Vec::with_capacity(content.len() + content.len() / 8);
+    let mut lines = content.split_inclusive(|byte| *byte == b'\n');
+    for line in &mut lines {
+        if let Some(line) = line.strip_suffix(b"\r\n") {
+            encoder.bytes(line, &mut out);
+            encoder.line_end(&mut out);
+        } else {
+            encoder.bytes(line, &mut out);
+        }
+    }
+    encoder.finish(&mut out);
+    out
+}
+
 #[cfg(test)]
 mod tests;

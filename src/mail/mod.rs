@@ -6,5 +6,6 @@ pub mod dsn;
 pub mod header;
 pub mod list;
 pub mod mime;
+pub mod notice;
 pub mod outcome;
 pub mod stamp;

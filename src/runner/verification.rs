@@ -52,9 +52,6 @@ pub enum NotVerified {
         /// Not theirs.
         account: String,
     },
-    /// The report could not be made.
-    #[error("cannot make the report: {0}")]
-    Report(String),
 }
 
 impl NotVerified {
@@ -66,7 +63,6 @@ impl NotVerified {
             Self::Admit(error) => error.code(),
             Self::NotAllowed { .. } => 77,
             Self::Plan(_) => 78,
-            Self::Report(_) => 70,
         }
     }
 }
@@ -84,7 +80,7 @@ pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVeri
     }
     let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, caller, now);
     report.account = Some(plan.account.name.clone());
-    let content = content(config, &asked, &plan, &report, to)?;
+    let content = content(config, &asked, &plan, &report, to);
     Ok(early_bounce::store(report, &content, place)?)
 }
 
@@ -102,13 +98,7 @@ fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> 
     })
 }
 
-fn content(
-    config: &Config,
-    asked: &Envelope,
-    plan: &Plan<'_>,
-    report: &Envelope,
-    to: &Address,
-) -> Result<Vec<u8>, NotVerified> {
+fn content(config: &Config, asked: &Envelope, plan: &Plan<'_>, report: &Envelope, to: &Address) -> Vec<u8> {
     let mut outcomes: Vec<(usize, Outcome)> = plan.nowhere.iter().map(|(i, why)| (*i, undeliverable(why))).collect();
     outcomes.extend(plan.recipients.iter().map(|one| (one.index, deliverable(plan, &one.address))));
     outcomes.sort_by_key(|(index, _)| *index);
@@ -131,7 +121,7 @@ fn content(
         to,
         at: report.arrived,
     };
-    dsn::build(config, &facts).map_err(|error| NotVerified::Report(error.to_string()))
+    dsn::build(config, &facts)
 }
 
 fn deliverable(plan: &Plan<'_>, address: &Address) -> Outcome {

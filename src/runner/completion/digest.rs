@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use super::{dsn, settle};
 use crate::deliver::digest;
-use crate::deliver::dsn::NoReport;
 use crate::log;
 use crate::mail::address::Address;
 use crate::runner::context::Settings;
@@ -199,19 +198,10 @@ fn make(settings: &Settings, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> R
     stored.map(Some)
 }
 
-fn unbuilt(settings: &Settings, error: &NoReport) -> SpoolError {
-    SpoolError::Io {
-        action: "put a digest into",
-        path: settings.spool.dir().to_owned(),
-        error: std::io::Error::other(error.to_string()),
-    }
-}
-
 fn store(settings: &Settings, to: &Addressee, pieces: &str, told: &[MessageId]) -> Result<MessageId, SpoolError> {
     let now = Timestamp::now();
     let id = settle::fresh_id(now);
-    let content = digest::build(&settings.config, &id, &to.to, now, told.len(), pieces)
-        .map_err(|error| unbuilt(settings, &error))?;
+    let content = digest::build(&settings.config, &id, &to.to, now, told.len(), pieces);
     let envelope = Envelope {
         uid: to.uid,
         token: format!("digest-{id}"),

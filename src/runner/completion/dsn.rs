@@ -239,10 +239,7 @@ fn store(desk: &OpenMessage<'_>, report: Report, id: &MessageId, recipients: &[u
     let addresses = addresses(original, recipients);
     let affected = affected(desk, recipients, &addresses);
     let facts = Facts { report, id, original, attached, affected: &affected, to, at: desk.now };
-    match dsn::build(&desk.settings.config, &facts) {
-        Ok(content) => put(desk, report, id, to, &content),
-        Err(error) => Ok(Stored::Nobody(error.to_string())),
-    }
+    put(desk, report, id, to, &dsn::build(&desk.settings.config, &facts))
 }
 
 fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {

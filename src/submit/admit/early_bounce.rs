@@ -11,6 +11,7 @@ use super::store::{AdmitError, Chance, DiskBudget, MessageIds, Store, write_body
 use crate::config::{self, ArrivalTables};
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::header::Header;
+use crate::mail::notice::{self, Cause, Notice, PartType};
 use crate::mail::stamp;
 use crate::rules::inbound::Arrival;
 use crate::spool::{Envelope, Kind, MessageId, Recipient};
@@ -57,56 +58,41 @@ pub fn mail_back<R: Read>(
     let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
     let mut store = Store::begin(spool, envelope, DiskBudget::of(&config.queue).but(reserve))?;
-    store.write_stamped(opening(&occasion, &to, &boundary, failed.why).as_bytes())?;
-    let part = |kind| format!("--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n");
+    store.write_stamped(&opening(&occasion, &to, &boundary, failed.why))?;
     match failed.rest {
         Rest::Nothing => {}
         Rest::Header(header) => {
-            store.write(part("text/rfc822-headers").as_bytes())?;
+            store.write(notice::part_head(&boundary, PartType::Header).as_bytes())?;
             store.write(&occasion.foreign_header(header))?;
         }
         Rest::Whole(message) => {
-            store.write(part("message/rfc822").as_bytes())?;
+            store.write(notice::part_head(&boundary, PartType::Message).as_bytes())?;
             store.write(&occasion.foreign_header(&message.header))?;
             write_body(&mut message.body, |bytes| store.write(bytes))?;
-            store.write(b"\r\n")?;
         }
     }
-    store.write(format!("--{boundary}--\r\n").as_bytes())?;
+    store.write(notice::end(&boundary).as_bytes())?;
     store.commit().map(Some)
 }
 
-fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &str) -> String {
+fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &str) -> Vec<u8> {
     let AdmissionContext { config, now, id, .. } = occasion;
     let hostname = &config.hostname;
-    let message_id = stamp::message_id(now, id.as_str(), hostname);
     let why: String = why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    [
-        &format!("From: Mail Delivery System <MAILER-DAEMON@{hostname}>"),
-        &format!("To: {to}"),
-        "Subject: Mail could not be sent",
-        &format!("Message-Id: {message_id}"),
-        &format!("Date: {}", stamp::date(now)),
-        "Auto-Submitted: auto-replied",
-        "MIME-Version: 1.0",
-        &format!("Content-Type: multipart/mixed; boundary=\"{boundary}\""),
-        "Content-Transfer-Encoding: 8bit",
-        "",
-        &format!("--{boundary}"),
-        "Content-Type: text/plain; charset=utf-8",
-        "Content-Transfer-Encoding: 8bit",
-        "",
-        &format!("This is the mail system of {hostname}."),
-        "",
-        "A message that was handed to sendmail under your name could not be sent:",
-        "",
-        &format!("    {why}"),
-        "",
-        "What there is of it is attached.",
-        "",
-        "",
-    ]
-    .join("\r\n")
+    let notice = Notice {
+        hostname,
+        to,
+        subject: "Mail could not be sent",
+        message_id: &stamp::message_id(now, id.as_str(), hostname),
+        at: now,
+        cause: Cause::Message,
+    };
+    let text = format!(
+        "This is the mail system of {hostname}.\n\n\
+         A message that was handed to sendmail under your name could not be sent:\n\n    {why}\n\n\
+         What there is of it is attached.\n"
+    );
+    notice.with_parts(notice::Kind::Mixed, boundary, &text)
 }
 
 /// The envelope of a report to somebody.
