@@ -2,8 +2,10 @@
 
 pub mod advice;
 mod aliases;
+pub mod classify;
 pub mod inbound;
 pub mod map;
+pub mod meaning;
 pub mod outbound;
 pub mod rate_limit;
 pub mod report_limit;

@@ -1,0 +1,200 @@
+//! The rules by code and class, for replies whose words no row of the table knows.
+//!
+//! Until the login is accepted a final refusal is the account's; at MAIL it is the sender's; at RCPT it is the
+//! recipient's, unless the reply speaks of something else; after that it is the content's.
+
+use super::Situation;
+use super::pattern::Folded;
+use crate::mail::outcome::Reply;
+use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login, Meaning, Parameters, Secret, Stage};
+
+/// What a reply to RCPT speaks of, where its code does not say it.
+const SENDER_WORDS: [&str; 6] = ["sender", "mail from", "from address", "return path", "return-path", "originator"];
+const LIMIT_WORDS: [&str; 5] = ["limit", "throttl", "too many", "too much mail", "rate "];
+const RELAY_WORDS: [&str; 3] = ["relay", "gateway", "rcpthosts"];
+const LOGIN_WORDS: [&str; 5] = ["authenticat", "log in", "login", "logged in", "smtp auth"];
+
+/// The reply codes that say "log in (otherwise)" (RFC 4954 section 6). After an accepted login they say nothing of it.
+const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
+
+/// What the code says.
+pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> Meaning {
+    let code = Code { number: reply.code, enhanced: reply.enhanced.map(|e| (e.subject, e.detail)).or_else(|| inside(reply)) };
+    if !(400..600).contains(&code.number) {
+        return Meaning::SessionOver;
+    }
+    match situation.stage {
+        Stage::Greeting if code.is_transient() => Meaning::ServerTrouble,
+        Stage::Greeting => Meaning::ClientAddressRefused,
+        Stage::Ehlo => at_ehlo(code),
+        Stage::StartTls if code.is_transient() => Meaning::ServerTrouble,
+        Stage::StartTls => Meaning::TlsSettings,
+        Stage::Auth => at_auth(situation, code),
+        Stage::Idle => Meaning::SessionOver,
+        Stage::Mail | Stage::Rcpt | Stage::Data | Stage::FinalDot if code.number == 421 => Meaning::SessionOver,
+        Stage::Mail if code.is_transient() => at_mail_for_now(code),
+        Stage::Mail => at_mail(situation, code),
+        Stage::Rcpt if code.is_transient() => at_rcpt_for_now(code),
+        Stage::Rcpt => at_rcpt(situation, code, folded),
+        Stage::Data | Stage::FinalDot if code.is_transient() => Meaning::ServerTrouble,
+        Stage::Data | Stage::FinalDot => of_content(situation, code),
+    }
+}
+
+/// A code and the subject and detail of its enhanced code, whose first digit some servers get wrong.
+#[derive(Debug, Clone, Copy)]
+struct Code {
+    number: u16,
+    enhanced: Option<(u16, u16)>,
+}
+
+impl Code {
+    fn is_transient(self) -> bool {
+        self.number < 500
+    }
+
+    fn says(self, subject: u16, detail: u16) -> bool {
+        self.enhanced == Some((subject, detail))
+    }
+
+    fn subject(self) -> Option<u16> {
+        self.enhanced.map(|(subject, _)| subject)
+    }
+}
+
+/// The enhanced code at the beginning of a text whose class is not the reply's, or that stands in `(#5.7.1)`.
+fn inside(reply: &Reply) -> Option<(u16, u16)> {
+    let word = |word: &str| {
+        let mut numbers = word.trim_matches(|c: char| !c.is_ascii_digit()).split('.');
+        let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
+        let fits = numbers.next().is_none() && ["4", "5"].contains(&class) && subject.len() <= 3 && detail.len() <= 3;
+        fits.then(|| Some((subject.parse().ok()?, detail.parse().ok()?))).flatten()
+    };
+    let first = reply.text.split_whitespace().next().and_then(word);
+    first.or_else(|| reply.text.split_once("(#").and_then(|(_, rest)| word(rest.split(')').next()?)))
+}
+
+fn at_ehlo(code: Code) -> Meaning {
+    match code.number {
+        400..500 => Meaning::ServerTrouble,
+        530 | 538 => Meaning::TlsSettings,
+        _ if code.says(7, 10) || code.says(7, 11) => Meaning::TlsSettings,
+        _ => Meaning::HeloRefused,
+    }
+}
+
+fn at_auth(situation: &Situation, code: Code) -> Meaning {
+    match code.number {
+        432 => Meaning::MechanismRefused,
+        400..500 => Meaning::ServerTrouble,
+        523 | 530 | 538 => Meaning::TlsSettings,
+        500..505 | 534 => Meaning::MechanismRefused,
+        _ if code.says(7, 10) || code.says(7, 11) => Meaning::TlsSettings,
+        _ if code.says(7, 13) => Meaning::AccountSuspended,
+        526 | 535 => rejected(situation.login),
+        _ => Meaning::LoginBlocked,
+    }
+}
+
+/// A rejected login, by what it was tried with.
+pub(super) fn rejected(login: Login) -> Meaning {
+    match login {
+        Login::Configured(Secret::Token) => Meaning::TokenExpired,
+        Login::Configured(Secret::Password) | Login::NotConfigured(_) | Login::Accepted => Meaning::LoginRejected,
+    }
+}
+
+fn at_mail_for_now(code: Code) -> Meaning {
+    match code.enhanced {
+        Some((1, 7)) => Meaning::SenderNotOwned,
+        Some((1, 8)) => Meaning::SenderDomainUnknown,
+        // At MAIL there is no recipient yet: these are the messages of the connection.
+        Some((5, 3)) => Meaning::SessionOver,
+        Some((5, 4)) => Meaning::ParameterRefused,
+        _ if code.number == 455 => Meaning::ParameterRefused,
+        _ => Meaning::ServerTrouble,
+    }
+}
+
+fn at_mail(situation: &Situation, code: Code) -> Meaning {
+    match (code.number, code.enhanced) {
+        (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
+        (_, Some((6, 7))) => Meaning::ContentRefused,
+        (_, Some((4, 5))) => Meaning::SendingLimit,
+        (_, Some((1, 8))) => sender(situation.sender, Meaning::SenderDomainUnknown),
+        (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
+        (500 | 503, _) => Meaning::SessionOver,
+        (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
+        _ if wants_login(situation, code) => Meaning::LoginWanted,
+        _ => sender(situation.sender, Meaning::SenderNotOwned),
+    }
+}
+
+/// What is wrong with a sender, which may be nobody.
+pub(super) fn sender(sender: EnvelopeSender, otherwise: Meaning) -> Meaning {
+    match sender {
+        EnvelopeSender::Null => Meaning::NullSenderRefused,
+        EnvelopeSender::Mailbox => otherwise,
+    }
+}
+
+/// Without a login in this session, a refusal that may be for the lack of one is.
+fn wants_login(situation: &Situation, code: Code) -> bool {
+    match situation.login {
+        Login::Accepted => false,
+        Login::NotConfigured(AuthOffer::NotOffered) => LOGIN_CODES.contains(&code.number) || code.subject() == Some(7),
+        Login::NotConfigured(AuthOffer::Offered) | Login::Configured(_) => !matches!(code.subject(), Some(1 | 2)),
+    }
+}
+
+fn at_rcpt_for_now(code: Code) -> Meaning {
+    match code.enhanced {
+        Some((1, 7)) => Meaning::SenderNotOwned,
+        Some((1, 8)) => Meaning::SenderDomainUnknown,
+        Some((2, 2)) => Meaning::RecipientMailboxFull,
+        Some((2, 1)) => Meaning::RecipientBusy,
+        Some((5, 3)) => Meaning::TooManyRecipients,
+        Some((5, 4)) => Meaning::ParameterRefused,
+        Some((7, 1)) if matches!(code.number, 450 | 451) => Meaning::Greylisting,
+        _ if code.number == 455 => Meaning::ParameterRefused,
+        _ => Meaning::ServerTrouble,
+    }
+}
+
+fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
+    let speaks_of = |words: &[&str]| words.iter().any(|word| folded.text().contains(word));
+    match (code.number, code.enhanced) {
+        (_, Some((1, 7))) => sender(situation.sender, Meaning::SenderNotOwned),
+        (_, Some((1, 8))) => sender(situation.sender, Meaning::SenderDomainUnknown),
+        (_, Some((2, 2))) | (552, None) => Meaning::RecipientMailboxFull,
+        (_, Some((2, 3) | (3, 4))) => Meaning::MessageTooLarge,
+        (_, Some((4, 5))) => Meaning::SendingLimit,
+        (_, Some((5, 3))) => Meaning::TooManyRecipients,
+        (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
+        (_, Some((1..=4, _))) => Meaning::RecipientUnknown,
+        (503, _) => Meaning::SessionOver,
+        (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
+        _ if wants_login(situation, code) => Meaning::LoginWanted,
+        _ if speaks_of(&SENDER_WORDS) => sender(situation.sender, Meaning::SenderNotOwned),
+        _ if speaks_of(&LIMIT_WORDS) => Meaning::SendingLimit,
+        _ if speaks_of(&RELAY_WORDS) => Meaning::RelayingDenied,
+        _ if speaks_of(&LOGIN_WORDS) => Meaning::LoginWanted,
+        _ if code.subject() == Some(7) || LOGIN_CODES.contains(&code.number) => Meaning::PolicyRefused,
+        _ => Meaning::RecipientUnknown,
+    }
+}
+
+/// At DATA and after the content.
+fn of_content(situation: &Situation, code: Code) -> Meaning {
+    match (code.number, code.enhanced) {
+        (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
+        (_, Some((2, 2))) => Meaning::RecipientMailboxFull,
+        (_, Some((4, 5))) => Meaning::SendingLimit,
+        (_, Some((1, 7))) => Meaning::SenderNotOwned,
+        (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
+        (_, Some((1, 1 | 2 | 3 | 6 | 10))) => Meaning::RecipientUnknown,
+        (503, _) => Meaning::SessionOver,
+        (number, _) if LOGIN_CODES.contains(&number) && situation.login != Login::Accepted => Meaning::LoginWanted,
+        _ => Meaning::ContentRefused,
+    }
+}

@@ -1,0 +1,222 @@
+//! The table of phrases: its rows, the providers and their hosts, and the search for the first row that knows a
+//! reply. The rows themselves are data, in `phrases.tsv`, whose header tells how to add one.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use super::pattern::{Folded, Pattern};
+use super::wait;
+use crate::rules::meaning::{Meaning, Stage};
+
+/// The table as it is shipped. `no_row_is_bad` proves that every row of it is read.
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("phrases.tsv")).0);
+
+/// In the first column: the row holds for every server.
+const ANY_PROVIDER: &str = "*";
+
+/// A mail provider, known by the names of its servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Provider(&'static str);
+
+impl Provider {
+    /// The provider that a relay of these host names belongs to.
+    pub fn of<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        hosts.into_iter().find_map(|host| TABLE.provider(host)).map(Self)
+    }
+
+    /// Its word in the table of phrases.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+/// What a row says of a reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) meaning: Meaning,
+    /// The time in place of `{wait}`.
+    pub(super) wait: Option<Duration>,
+    /// The time that the row has beside its meaning.
+    pub(super) usual_wait: Option<Duration>,
+    pub(super) owner: Owner,
+}
+
+/// Whose words a row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// The provider's of this account.
+    Provider,
+    /// Anybody's.
+    Anyone,
+}
+
+/// The first row that knows the reply: the provider's rows, then the general ones.
+pub(super) fn first(provider: Option<Provider>, stage: Stage, folded: &Folded) -> Option<Hit> {
+    TABLE.first(provider, stage, folded)
+}
+
+/// The rows in the order of the file.
+#[derive(Debug, Default)]
+struct Table {
+    rows: Vec<Row>,
+    /// Provider and the end of a host name.
+    hosts: Vec<(&'static str, &'static str)>,
+}
+
+#[derive(Debug)]
+struct Row {
+    /// `None`: every provider.
+    provider: Option<&'static str>,
+    stages: Vec<Stage>,
+    pattern: Pattern,
+    meaning: Meaning,
+    wait: Option<Duration>,
+}
+
+/// A line of the table that cannot be read.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+struct BadRow {
+    line: usize,
+    reason: String,
+}
+
+impl Table {
+    /// Reads the table; rows that cannot be read are left out and named.
+    fn read(text: &'static str) -> (Self, Vec<BadRow>) {
+        let (mut table, mut bad) = (Self::default(), Vec::new());
+        for (at, line) in text.lines().enumerate() {
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Err(reason) = table.add(line) {
+                bad.push(BadRow { line: at + 1, reason });
+            }
+        }
+        (table, bad)
+    }
+
+    fn add(&mut self, line: &'static str) -> Result<(), String> {
+        let columns: Vec<&'static str> = line.split('\t').map(str::trim).collect();
+        match columns[..] {
+            ["hosts", provider, hosts] if !hosts.is_empty() => {
+                self.hosts.extend(hosts.split(' ').map(|host| (provider, host)));
+                Ok(())
+            }
+            [provider, stages, pattern, meaning, source] if !source.is_empty() => {
+                let is_known = |name| self.hosts.iter().any(|(known, _)| *known == name);
+                if provider != ANY_PROVIDER && !is_known(provider) {
+                    return Err(format!("provider \"{provider}\" has no row of hosts before this one"));
+                }
+                let (meaning, wait) = read_meaning(meaning)?;
+                let stages = stages.split(' ').map(read_stage).collect::<Result<Vec<_>, _>>()?.concat();
+                let pattern = Pattern::parse(pattern).map_err(|error| error.to_string())?;
+                let provider = (provider != ANY_PROVIDER).then_some(provider);
+                self.rows.push(Row { provider, stages, pattern, meaning, wait });
+                Ok(())
+            }
+            _ => Err("a row has five columns, none of them empty, divided by tabs".to_owned()),
+        }
+    }
+
+    fn provider(&self, host: &str) -> Option<&'static str> {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_at_or_below =
+            |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        self.hosts.iter().find(|(_, end)| is_at_or_below(end)).map(|(provider, _)| *provider)
+    }
+
+    fn first(&self, provider: Option<Provider>, stage: Stage, folded: &Folded) -> Option<Hit> {
+        let hit = |row: &Row| {
+            let found = row.stages.contains(&stage).then(|| row.pattern.find(folded)).flatten()?;
+            let owner = if row.provider.is_some() { Owner::Provider } else { Owner::Anyone };
+            Some(Hit { meaning: row.meaning, wait: found.wait, usual_wait: row.wait, owner })
+        };
+        let own = provider.and_then(|Provider(name)| self.rows.iter().filter(|row| row.provider == Some(name)).find_map(hit));
+        own.or_else(|| self.rows.iter().filter(|row| row.provider.is_none()).find_map(hit))
+    }
+}
+
+/// `sending-limit`, or `sending-limit 24 hours`.
+fn read_meaning(text: &str) -> Result<(Meaning, Option<Duration>), String> {
+    let (name, wait) = text.split_once(' ').map_or((text, None), |(name, wait)| (name, Some(wait)));
+    let meaning = Meaning::named(name).ok_or_else(|| format!("\"{name}\" is not a meaning"))?;
+    match wait.map(|wait| (wait, wait::at_start(wait))) {
+        None => Ok((meaning, None)),
+        Some((text, Some((wait, length)))) if length == text.len() => Ok((meaning, Some(wait))),
+        Some((text, _)) => Err(format!("\"{text}\" is not a time such as \"24 hours\"")),
+    }
+}
+
+/// A stage, or a word for several.
+fn read_stage(name: &str) -> Result<Vec<Stage>, String> {
+    match name {
+        "any" => Ok(Stage::ALL.to_vec()),
+        "message" => Ok(Stage::ALL.into_iter().filter(|stage| stage.is_in_transaction()).collect()),
+        _ => Stage::ALL
+            .into_iter()
+            .find(|stage| stage.name() == name)
+            .map(|stage| vec![stage])
+            .ok_or_else(|| format!("\"{name}\" is not a stage")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_row_is_bad() {
+        let (table, bad) = Table::read(include_str!("phrases.tsv"));
+        assert_eq!(bad, [], "every row is read");
+        assert!(table.rows.len() > 200, "{} rows", table.rows.len());
+    }
+
+    #[test]
+    fn no_row_hides_a_later_one_of_the_same_words() {
+        let (table, _) = Table::read(include_str!("phrases.tsv"));
+        for (at, row) in table.rows.iter().enumerate() {
+            let same = |other: &&Row| {
+                (other.provider, &other.pattern) == (row.provider, &row.pattern)
+                    && other.stages.iter().any(|stage| row.stages.contains(stage))
+            };
+            assert!(table.rows[..at].iter().find(same).is_none(), "{:?} stands twice", row.pattern);
+        }
+    }
+
+    #[test]
+    fn a_bad_row_is_named() {
+        let text = "# x\nhosts\tisp\tisp.example\nisp\tmail\tnot yours\tsender-not-owned\tme\n*\tmail\ttoo bad\tbad\tme\n\
+                    *\tlunch\ttoo bad\tserver-trouble\tme\n*\tmail\t{x}abc\tserver-trouble\tme\n*\tmail\tabc\tserver-trouble\n\
+                    other\tmail\tabc\tserver-trouble\tme\n*\tmail\tabc\tsending-limit soon\tme\n";
+        let (table, bad) = Table::read(text);
+        assert_eq!(table.rows.len(), 1);
+        assert_eq!(bad.iter().map(|row| row.line).collect::<Vec<_>>(), [4, 5, 6, 7, 8, 9]);
+        assert!(bad[0].to_string().contains("\"bad\" is not a meaning"));
+    }
+
+    #[test]
+    fn a_provider_is_known_by_the_end_of_its_host() {
+        let name = |host| Provider::of([host]).map(Provider::name);
+        assert_eq!(name("smtp.gmail.com"), Some("gmail"));
+        assert_eq!(name("SMTP-Relay.Gmail.Com."), Some("gmail"));
+        assert_eq!(name("email-smtp.eu-west-1.amazonaws.com"), Some("ses"));
+        assert_eq!(name("notgmail.com"), None);
+        assert_eq!(name("127.0.0.1"), None);
+        assert_eq!(Provider::of(["backup.example", "smtp.office365.com"]).map(Provider::name), Some("microsoft"));
+    }
+
+    #[test]
+    fn the_providers_rows_come_before_the_general_ones() {
+        let text = "hosts\tisp\tisp.example\n*\tany\tno more\tserver-trouble\tme\nisp\tmail dot\tno more\tsending-limit 2 hours\tme\n";
+        let (table, _) = Table::read(text);
+        let hit = |provider, stage| table.first(provider, stage, &Folded::new(550, "No more!")).map(|hit| (hit.meaning, hit.usual_wait, hit.owner));
+        let own = (Meaning::SendingLimit, Some(Duration::from_hours(2)), Owner::Provider);
+        let general = (Meaning::ServerTrouble, None, Owner::Anyone);
+        assert_eq!(hit(Some(Provider("isp")), Stage::Mail), Some(own));
+        assert_eq!(hit(Some(Provider("isp")), Stage::Rcpt), Some(general));
+        assert_eq!(hit(None, Stage::Mail), Some(general));
+        assert_eq!(hit(Some(Provider("other")), Stage::Mail), Some(general));
+    }
+}
