@@ -37,7 +37,7 @@ pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> 
         Stage::Rcpt if code.is_transient() => at_rcpt_for_now(code),
         Stage::Rcpt => at_rcpt(situation, code, folded),
         Stage::Data | Stage::FinalDot if code.is_transient() => Meaning::ServerTrouble,
-        Stage::Data | Stage::FinalDot => of_content(situation, code),
+        Stage::Data | Stage::FinalDot => of_content(situation, code, folded),
     }
 }
 
@@ -121,6 +121,7 @@ fn at_mail(situation: &Situation, code: Code) -> Meaning {
         (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
         (_, Some((6, 7))) => Meaning::ContentRefused,
         (_, Some((4, 5))) => Meaning::SendingLimit,
+        (_, Some((1, 7))) => sender(situation.sender, Meaning::SenderNotOwned),
         (_, Some((1, 8))) => sender(situation.sender, Meaning::SenderDomainUnknown),
         (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
         (500 | 503, _) => Meaning::SessionOver,
@@ -161,8 +162,11 @@ fn at_rcpt_for_now(code: Code) -> Meaning {
     }
 }
 
+fn speaks_of(folded: &Folded, words: &[&str]) -> bool {
+    words.iter().any(|word| folded.text().contains(word))
+}
+
 fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
-    let speaks_of = |words: &[&str]| words.iter().any(|word| folded.text().contains(word));
     match (code.number, code.enhanced) {
         (_, Some((1, 7))) => sender(situation.sender, Meaning::SenderNotOwned),
         (_, Some((1, 8))) => sender(situation.sender, Meaning::SenderDomainUnknown),
@@ -175,26 +179,31 @@ fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
         (503, _) => Meaning::SessionOver,
         (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
         _ if wants_login(situation, code) => Meaning::LoginWanted,
-        _ if speaks_of(&SENDER_WORDS) => sender(situation.sender, Meaning::SenderNotOwned),
-        _ if speaks_of(&LIMIT_WORDS) => Meaning::SendingLimit,
-        _ if speaks_of(&RELAY_WORDS) => Meaning::RelayingDenied,
-        _ if speaks_of(&LOGIN_WORDS) => Meaning::LoginWanted,
+        _ if speaks_of(folded, &SENDER_WORDS) => sender(situation.sender, Meaning::SenderNotOwned),
+        _ if speaks_of(folded, &LIMIT_WORDS) => Meaning::SendingLimit,
+        _ if speaks_of(folded, &RELAY_WORDS) => Meaning::RelayingDenied,
+        _ if speaks_of(folded, &LOGIN_WORDS) => Meaning::LoginWanted,
         _ if code.subject() == Some(7) || LOGIN_CODES.contains(&code.number) => Meaning::PolicyRefused,
         _ => Meaning::RecipientUnknown,
     }
 }
 
 /// At DATA and after the content.
-fn of_content(situation: &Situation, code: Code) -> Meaning {
+fn of_content(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
     match (code.number, code.enhanced) {
         (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
         (_, Some((2, 2))) => Meaning::RecipientMailboxFull,
         (_, Some((4, 5))) => Meaning::SendingLimit,
         (_, Some((1, 7))) => Meaning::SenderNotOwned,
         (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
-        (_, Some((1, 1 | 2 | 3 | 6 | 10))) => Meaning::RecipientUnknown,
+        (_, Some((1, 1 | 2 | 3 | 6 | 10) | (7, 13))) => Meaning::RecipientUnknown,
         (503, _) => Meaning::SessionOver,
-        (number, _) if LOGIN_CODES.contains(&number) && situation.login != Login::Accepted => Meaning::LoginWanted,
+        (number, _) if LOGIN_CODES.contains(&number) => match situation.login {
+            Login::NotConfigured(_) | Login::Configured(_) => Meaning::LoginWanted,
+            Login::Accepted if speaks_of(folded, &SENDER_WORDS) => Meaning::SenderNotOwned,
+            Login::Accepted if speaks_of(folded, &LOGIN_WORDS) => Meaning::LoginWanted,
+            Login::Accepted => Meaning::ContentRefused,
+        },
         _ => Meaning::ContentRefused,
     }
 }

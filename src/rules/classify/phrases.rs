@@ -173,15 +173,30 @@ mod tests {
         assert!(table.rows.len() > 200, "{} rows", table.rows.len());
     }
 
+    /// The rows with their text, so that the test can say which one is meant.
+    fn patterns() -> Vec<&'static str> {
+        let columns = include_str!("phrases.tsv").lines().filter(|line| !line.starts_with('#'));
+        columns.filter_map(|line| line.split('\t').nth(2).filter(|_| !line.starts_with("hosts"))).collect()
+    }
+
     #[test]
-    fn no_row_hides_a_later_one_of_the_same_words() {
+    fn every_row_decides_the_text_that_it_describes() {
         let (table, _) = Table::read(include_str!("phrases.tsv"));
-        for (at, row) in table.rows.iter().enumerate() {
-            let same = |other: &&Row| {
-                (other.provider, &other.pattern) == (row.provider, &row.pattern)
-                    && other.stages.iter().any(|stage| row.stages.contains(stage))
+        let patterns = patterns();
+        assert_eq!(patterns.len(), table.rows.len());
+        for (row, pattern) in table.rows.iter().zip(patterns) {
+            let text = Folded::new(599, &pattern.replace('*', " x ").replace("{wait}", "5 minutes"));
+            let first = |stage: &Stage| {
+                let fits = |other: &&Row| other.provider.is_none_or(|name| row.provider == Some(name));
+                let own = table.rows.iter().filter(|other| other.provider.is_some()).chain(table.rows.iter().filter(|other| other.provider.is_none()));
+                own.filter(fits).find(|other| other.stages.contains(stage) && other.pattern.find(&text).is_some()).unwrap()
             };
-            assert!(table.rows[..at].iter().find(same).is_none(), "{:?} stands twice", row.pattern);
+            for stage in &row.stages {
+                let meaning = first(stage).meaning;
+                assert_eq!(meaning, row.meaning, "a row before \"{pattern}\" decides at {}", stage.name());
+            }
+            let is_needed = row.stages.iter().any(|stage| std::ptr::eq(first(stage), row));
+            assert!(is_needed, "rows before \"{pattern}\" say the same");
         }
     }
 
