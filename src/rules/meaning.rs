@@ -285,7 +285,9 @@ pub enum Parameters {
 /// The first digit, as far as it matters for a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// 4yz, and whatever is out of place.
+    /// 421: the server closes the connection, whatever else it means.
+    Closing,
+    /// Any other 4yz, and whatever is out of place.
     Transient,
     /// 5yz.
     Permanent,

@@ -3,11 +3,13 @@
 pub mod advice;
 mod aliases;
 pub mod classify;
+pub mod consequence;
 pub mod inbound;
 pub mod map;
 pub mod meaning;
 pub mod outbound;
 pub mod rate_limit;
+pub mod remedy;
 pub mod report_limit;
 pub mod retry;
 pub mod route;

@@ -19,15 +19,15 @@ const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
 
 /// What the code says.
 pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> Meaning {
-    let code = Code { number: reply.code, enhanced: reply.enhanced.map(|e| (e.subject, e.detail)).or_else(|| inside(reply)) };
+    let code =
+        Code { number: reply.code, enhanced: reply.enhanced.map(|e| (e.subject, e.detail)).or_else(|| inside(folded)) };
     if !(400..600).contains(&code.number) {
         return Meaning::SessionOver;
     }
     match situation.stage {
-        Stage::Greeting if code.is_transient() => Meaning::ServerTrouble,
+        Stage::Greeting | Stage::StartTls if code.is_transient() => Meaning::ServerTrouble,
         Stage::Greeting => Meaning::ClientAddressRefused,
         Stage::Ehlo => at_ehlo(code),
-        Stage::StartTls if code.is_transient() => Meaning::ServerTrouble,
         Stage::StartTls => Meaning::TlsSettings,
         Stage::Auth => at_auth(situation, code),
         Stage::Idle => Meaning::SessionOver,
@@ -62,16 +62,16 @@ impl Code {
     }
 }
 
-/// The enhanced code at the beginning of a text whose class is not the reply's, or that stands in `(#5.7.1)`.
-fn inside(reply: &Reply) -> Option<(u16, u16)> {
-    let word = |word: &str| {
-        let mut numbers = word.trim_matches(|c: char| !c.is_ascii_digit()).split('.');
-        let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);
-        let fits = numbers.next().is_none() && ["4", "5"].contains(&class) && subject.len() <= 3 && detail.len() <= 3;
+/// The enhanced code that begins a text of another class, or stands in it as `(#5.7.1)`.
+fn inside(folded: &Folded) -> Option<(u16, u16)> {
+    let number = |word: &str| {
+        let mut parts = word.trim_matches(|c: char| !c.is_ascii_digit()).split('.');
+        let (class, subject, detail) = (parts.next()?, parts.next()?, parts.next()?);
+        let fits = parts.next().is_none() && ["4", "5"].contains(&class);
         fits.then(|| Some((subject.parse().ok()?, detail.parse().ok()?))).flatten()
     };
-    let first = reply.text.split_whitespace().next().and_then(word);
-    first.or_else(|| reply.text.split_once("(#").and_then(|(_, rest)| word(rest.split(')').next()?)))
+    let first = folded.text().split(' ').nth(1).and_then(number);
+    first.or_else(|| folded.text().split_once("(#").and_then(|(_, rest)| number(rest.split(')').next()?)))
 }
 
 fn at_ehlo(code: Code) -> Meaning {
@@ -85,10 +85,9 @@ fn at_ehlo(code: Code) -> Meaning {
 
 fn at_auth(situation: &Situation, code: Code) -> Meaning {
     match code.number {
-        432 => Meaning::MechanismRefused,
+        432 | 500..505 | 534 => Meaning::MechanismRefused,
         400..500 => Meaning::ServerTrouble,
         523 | 530 | 538 => Meaning::TlsSettings,
-        500..505 | 534 => Meaning::MechanismRefused,
         _ if code.says(7, 10) || code.says(7, 11) => Meaning::TlsSettings,
         _ if code.says(7, 13) => Meaning::AccountSuspended,
         526 | 535 => rejected(situation.login),

@@ -63,7 +63,11 @@ pub fn classify(situation: &Situation, reply: &Reply) -> Classified {
     };
     let meaning = corrected(meaning, situation);
     let wait = waiting(meaning, hit, &folded);
-    let class = if reply.is_permanent() { Class::Permanent } else { Class::Transient };
+    let class = match reply.code {
+        421 => Class::Closing,
+        500..600 => Class::Permanent,
+        _ => Class::Transient,
+    };
     Classified { meaning, wait, basis, class }
 }
 

@@ -133,7 +133,8 @@ impl Table {
             let owner = if row.provider.is_some() { Owner::Provider } else { Owner::Anyone };
             Some(Hit { meaning: row.meaning, wait: found.wait, usual_wait: row.wait, owner })
         };
-        let own = provider.and_then(|Provider(name)| self.rows.iter().filter(|row| row.provider == Some(name)).find_map(hit));
+        let own =
+            provider.and_then(|Provider(name)| self.rows.iter().filter(|row| row.provider == Some(name)).find_map(hit));
         own.or_else(|| self.rows.iter().filter(|row| row.provider.is_none()).find_map(hit))
     }
 }
@@ -188,8 +189,14 @@ mod tests {
             let text = Folded::new(599, &pattern.replace('*', " x ").replace("{wait}", "5 minutes"));
             let first = |stage: &Stage| {
                 let fits = |other: &&Row| other.provider.is_none_or(|name| row.provider == Some(name));
-                let own = table.rows.iter().filter(|other| other.provider.is_some()).chain(table.rows.iter().filter(|other| other.provider.is_none()));
-                own.filter(fits).find(|other| other.stages.contains(stage) && other.pattern.find(&text).is_some()).unwrap()
+                let own = table
+                    .rows
+                    .iter()
+                    .filter(|other| other.provider.is_some())
+                    .chain(table.rows.iter().filter(|other| other.provider.is_none()));
+                own.filter(fits)
+                    .find(|other| other.stages.contains(stage) && other.pattern.find(&text).is_some())
+                    .unwrap()
             };
             for stage in &row.stages {
                 let meaning = first(stage).meaning;
@@ -226,7 +233,11 @@ mod tests {
     fn the_providers_rows_come_before_the_general_ones() {
         let text = "hosts\tisp\tisp.example\n*\tany\tno more\tserver-trouble\tme\nisp\tmail dot\tno more\tsending-limit 2 hours\tme\n";
         let (table, _) = Table::read(text);
-        let hit = |provider, stage| table.first(provider, stage, &Folded::new(550, "No more!")).map(|hit| (hit.meaning, hit.usual_wait, hit.owner));
+        let hit = |provider, stage| {
+            table
+                .first(provider, stage, &Folded::new(550, "No more!"))
+                .map(|hit| (hit.meaning, hit.usual_wait, hit.owner))
+        };
         let own = (Meaning::SendingLimit, Some(Duration::from_hours(2)), Owner::Provider);
         let general = (Meaning::ServerTrouble, None, Owner::Anyone);
         assert_eq!(hit(Some(Provider("isp")), Stage::Mail), Some(own));

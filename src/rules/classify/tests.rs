@@ -1,9 +1,9 @@
 //! What real servers say, and what it must mean: two tables of replies as data, and properties that hold for any reply.
 
-use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+mod bounds;
+mod codes;
 
-use proptest::prelude::*;
+use std::time::Duration;
 
 use super::*;
 use crate::mail::outcome::Enhanced;
@@ -62,7 +62,13 @@ impl Case<'_> {
             let found = classify(&self.situation(stage), &reply(self.reply));
             let right = self.meanings.iter().map(|meaning| meaning.name()).collect::<Vec<_>>().join(" or ");
             (!self.meanings.contains(&found.meaning)).then(|| {
-                format!("{} at {}: {} by {:?}, not {right}", self.reply, stage.name(), found.meaning.name(), found.basis)
+                format!(
+                    "{} at {}: {} by {:?}, not {right}",
+                    self.reply,
+                    stage.name(),
+                    found.meaning.name(),
+                    found.basis
+                )
             })
         };
         self.stages.iter().find_map(wrong)
@@ -89,4 +95,77 @@ fn replies_that_no_phrase_was_written_for_mean_what_they_mean() {
 #[test]
 fn replies_found_after_the_phrases_were_written_mean_what_they_mean() {
     every_row_is_right(include_str!("tests/blind.tsv"));
+}
+
+/// Whose servers the tables name, and a host of each.
+const PROVIDERS: [(&str, &str); 15] = [
+    ("Gmail", "smtp.gmail.com"),
+    ("Google", "smtp-relay.gmail.com"),
+    ("Microsoft 365", "smtp.office365.com"),
+    ("M365", "smtp.office365.com"),
+    ("Outlook", "smtp-mail.outlook.com"),
+    ("Yahoo", "smtp.mail.yahoo.com"),
+    ("GMX", "mail.gmx.net"),
+    ("IONOS", "smtp.ionos.de"),
+    ("Zoho", "smtp.zoho.eu"),
+    ("SES", "email-smtp.eu-west-1.amazonaws.com"),
+    ("SendGrid", "smtp.sendgrid.net"),
+    ("Mailgun", "smtp.mailgun.org"),
+    ("Brevo", "smtp-relay.brevo.com"),
+    ("Emailit", "smtp.emailit.com"),
+    ("GoDaddy", "smtpout.secureserver.net"),
+];
+
+#[test]
+fn the_words_of_a_provider_mean_the_same_to_its_own_accounts() {
+    for table in
+        [include_str!("tests/replies.tsv"), include_str!("tests/held_out.tsv"), include_str!("tests/blind.tsv")]
+    {
+        for case in cases(table) {
+            let Some((_, host)) = PROVIDERS.iter().find(|(name, _)| case.server.starts_with(name)) else { continue };
+            for &stage in &case.stages {
+                let provider = Some(Provider::of([*host]).unwrap());
+                let found = classify(&Situation { provider, ..case.situation(stage) }, &reply(case.reply));
+                assert!(case.meanings.contains(&found.meaning), "{}: {found:?}", case.reply);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_the_provider_binds_only_its_own_accounts() {
+    let words = reply("550 5.4.5 Daily user sending limit exceeded.");
+    let of = |host| {
+        let provider = Provider::of([host]);
+        classify(&Situation { provider, ..situation(Stage::FinalDot, Login::Accepted) }, &words)
+    };
+    let wait = Some(Duration::from_hours(24));
+    let expected = |basis| Classified { meaning: Meaning::SendingLimit, wait, basis, class: Class::Permanent };
+    assert_eq!(of("smtp.gmail.com"), expected(Basis::ProviderPhrase));
+    assert_eq!(of("smtp.office365.com"), expected(Basis::Phrase));
+    assert_eq!(of("127.0.0.1"), expected(Basis::Phrase));
+}
+
+#[test]
+fn a_limit_tells_how_long_it_lasts() {
+    let table = [
+        ("550 5.4.5 Daily user sending limit exceeded.", Some(86_400)),
+        ("450 4.7.1 Number messages per hour exceeded. Error:RATE_MSG", Some(3600)),
+        (
+            "550 User me@x.example has exceeded its 24-hour sending limit. Relay quota will reset in 5 hours.",
+            Some(18_000),
+        ),
+        ("554 domains are limited to 100 messages / hour. Account will be enabled in 341 seconds", Some(341)),
+        ("550 5.7.1 You have reached the limit of 100 emails per hour. Try again in 25 minutes.", Some(1500)),
+        ("454 Throttling failure: Maximum sending rate exceeded.", None),
+        ("550 5.7.1 Sending quota exceeded, come back tomorrow", Some(86_400)),
+    ];
+    for (text, seconds) in table {
+        let found = classify(&situation(Stage::FinalDot, Login::Accepted), &reply(text));
+        assert_eq!((found.meaning, found.wait.map(|wait| wait.as_secs())), (Meaning::SendingLimit, seconds), "{text}");
+    }
+    let greylisted = classify(&situation(Stage::Rcpt, Login::Accepted), &reply("451 4.7.1 Greylisted for 5 minutes"));
+    assert_eq!(greylisted.wait, Some(Duration::from_mins(5)));
+    let unknown = classify(&situation(Stage::Rcpt, Login::Accepted), &reply("550 5.1.1 user unknown for 5 minutes"));
+    assert_eq!(unknown.wait, None, "what does not pass has no time");
 }

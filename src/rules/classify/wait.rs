@@ -84,10 +84,12 @@ const NUMBERS: [(&str, f64); 15] = [
 ];
 
 /// Words between a cue and its number that change nothing.
-const FILLERS: [&str; 9] = ["about ", "approximately ", "around ", "at least ", "another ", "a further ", "up to ", "~", "the "];
+const FILLERS: [&str; 9] =
+    ["about ", "approximately ", "around ", "at least ", "another ", "a further ", "up to ", "~", "the "];
 
 /// Words after which a time is the time to wait.
-const CUES: [&str; 11] = ["in ", "after ", "for ", "wait ", "wait: ", "within ", "least ", "another ", "every ", "dans ", "nach "];
+const CUES: [&str; 11] =
+    ["in ", "after ", "for ", "wait ", "wait: ", "within ", "least ", "another ", "every ", "dans ", "nach "];
 
 /// Words that put it off until another day.
 const TOMORROW: [&str; 8] = ["tomorrow", "midnight", "next day", "demain", "domani", "mañana", "明日", "明天"];
@@ -198,9 +200,9 @@ fn counted(text: &str) -> Option<(f64, usize)> {
         let apart = text[digits..].starts_with([' ', '-']);
         (number, digits + usize::from(apart), if apart { Spacing::Apart } else { Spacing::Joined })
     } else {
-        let (word, number) = NUMBERS.iter().find(|(word, _)| {
-            text.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '-']))
-        })?;
+        let (word, number) = NUMBERS
+            .iter()
+            .find(|(word, _)| text.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '-'])))?;
         (*number, word.len() + 1, Spacing::Apart)
     };
     let (seconds, length) = unit(&text[after..], spacing)?;

@@ -1,0 +1,272 @@
+//! The cure for what a reply means, in one sentence that names the key, row or command to use.
+
+use super::meaning::Meaning;
+use crate::config::Account;
+use crate::mail::address::{Address, ReversePath};
+
+/// What a reply was about, as far as the cure names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The account that was used.
+    pub account: &'a Account,
+    /// The envelope sender as the message was accepted here.
+    pub admitted: &'a ReversePath,
+    /// The envelope sender as the provider saw it.
+    pub outgoing: &'a ReversePath,
+    /// The first address of the From field as the provider saw it.
+    pub header_from: Option<&'a Address>,
+    /// The name in EHLO.
+    pub hostname: &'a str,
+}
+
+/// What to do about it.
+#[must_use]
+pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
+    let name = &about.account.name;
+    let own = own_address(about.account).unwrap_or(OWN_UNKNOWN);
+    match meaning {
+        Meaning::LoginRejected => format!(
+            "check username and password of [account.{name}]: many providers want the whole address as username and a \
+             password made for mail programs, which \"postrider password set {name}\" stores"
+        ),
+        Meaning::OauthWanted => format!(
+            "the provider no longer accepts passwords from programs: set auth = [\"xoauth2\"] in [account.{name}], and a \
+             `command` in `password` that prints an access token"
+        ),
+        Meaning::AppPasswordWanted => format!(
+            "create an app password on the provider's security page and store it with \"postrider password set {name}\""
+        ),
+        Meaning::TokenExpired => format!(
+            "the access token is expired, or was issued for another user or purpose: run the `command` in `password` of \
+             [account.{name}] by hand, and sign in again if it prints no new token"
+        ),
+        Meaning::MechanismRefused => format!(
+            "set `auth` in [account.{name}] to a mechanism that works on this server, such as auth = [\"plain\", \"login\"]"
+        ),
+        Meaning::LoginBlocked => format!(
+            "sign in on the provider's web site and allow SMTP for this account there, or ask its administrator to, then run \
+             \"postrider test {name}\""
+        ),
+        Meaning::TooManyLogins => {
+            format!("{NO_CHANGE}; if it comes back, see what else logs in to the account of [account.{name}]")
+        }
+        Meaning::LoginWanted => login_wanted(about.account),
+        Meaning::TlsSettings => format!(
+            "set `tls` in [account.{name}] to what the server expects: \"starttls\" (usually port 587) or \"implicit\" (port 465)"
+        ),
+        Meaning::SenderNotOwned => sender_not_owned(about, own),
+        Meaning::SenderDomainUnknown => {
+            format!("the sender {} does not exist on the Internet: {}", text(about.outgoing), row(about, own))
+        }
+        Meaning::HeaderFromRefused => format!(
+            "set from = \"{own}\" in [account.{name}], so that the From field names an address that the provider lets you use{}",
+            about.header_from.map_or_else(String::new, |from| format!(" (it is {from} now)"))
+        ),
+        Meaning::NullSenderRefused => null_sender(about.account),
+        Meaning::SendingLimit => format!(
+            "{NO_CHANGE}; `max_per_minute` in [account.{name}] keeps below the limit, and another account can carry part of the mail"
+        ),
+        Meaning::TooManyConnections => {
+            format!("set max_connections = 1 in [account.{name}], and see what else uses the same account")
+        }
+        Meaning::AccountSuspended => format!(
+            "sign in at the provider and have the account activated or released, then run \"postrider flush --account {name}\""
+        ),
+        Meaning::OwnMailboxFull => format!(
+            "make room in the account's own mailbox, where the provider keeps a copy of sent mail, then run \"postrider flush \
+             --account {name}\""
+        ),
+        Meaning::ClientAddressRefused => format!(
+            "have the provider accept this machine's IP address (see its list of allowed addresses), or set `relay` in \
+             [account.{name}] to its submission server with a login"
+        ),
+        Meaning::HeloRefused => format!(
+            "set `hostname` to a full name that exists in DNS, such as box.example.net (it is {} now)",
+            about.hostname
+        ),
+        Meaning::RelayingDenied => format!(
+            "check that `relay` in [account.{name}] is the provider's submission server, and that the account may send to other \
+             domains"
+        ),
+        Meaning::WrongServer => format!(
+            "set `relay` in [account.{name}] to the provider's submission server for your account, such as smtp.isp.example:587"
+        ),
+        Meaning::RecipientUnknown => {
+            "check the recipient's address; if it is right, ask the recipient's mail administrator".into()
+        }
+        Meaning::RecipientMailboxFull => "no change needed here: the recipient has to make room in that mailbox".into(),
+        Meaning::PolicyRefused => "ask the provider which of its rules refuses this recipient".into(),
+        Meaning::ContentRefused => {
+            "change the content; the provider's support can say which rule its reply means".into()
+        }
+        Meaning::MessageTooLarge => "send less at once, or a link to it".into(),
+        Meaning::RecipientBusy
+        | Meaning::TooManyRecipients
+        | Meaning::ParameterRefused
+        | Meaning::SessionOver
+        | Meaning::ServerTrouble
+        | Meaning::Greylisting => NO_CHANGE.into(),
+    }
+}
+
+/// For what passes.
+const NO_CHANGE: &str = "no change needed: postrider tries again by itself";
+
+fn login_wanted(account: &Account) -> String {
+    let name = &account.name;
+    if account.username.is_some() {
+        return format!(
+            "the relay does not treat this session as logged in: check that `relay` in [account.{name}] is the provider's \
+             submission server"
+        );
+    }
+    format!("the relay wants a login: set `username` and `password` in [account.{name}]")
+}
+
+fn sender_not_owned(about: &Subject<'_>, own: &str) -> String {
+    let name = &about.account.name;
+    let outgoing = text(about.outgoing);
+    match about.header_from.map(Address::to_string) {
+        Some(from) if !from.eq_ignore_ascii_case(&outgoing) => format!(
+            "account {name} may not send with the sender {outgoing} and {from} in the From field: set from = \"{own}\" in \
+             [account.{name}], which replaces both"
+        ),
+        Some(_) | None if own.eq_ignore_ascii_case(&outgoing) => format!(
+            "account {name} may not send as {outgoing}, although that looks like its own address: check at the provider that \
+             the address exists and may send"
+        ),
+        Some(_) | None => format!("account {name} may not send as {outgoing}: {}", row(about, own)),
+    }
+}
+
+fn null_sender(account: &Account) -> String {
+    let name = &account.name;
+    match own_address(account) {
+        Some(own) => format!("no change needed: postrider sends mail without a sender from {own} instead"),
+        None => format!(
+            "list an address of account {name} in its `senders`, from which mail without a sender can be sent, because the \
+             provider refuses MAIL FROM:<>"
+        ),
+    }
+}
+
+/// The row that maps a sender to an address of the account.
+fn row(about: &Subject<'_>, own: &str) -> String {
+    let admitted = text(about.admitted);
+    let change = if about.admitted == about.outgoing { "add the row" } else { "change the row for that address to" };
+    format!(
+        "{change} \"{admitted}\" = \"{own}\" in `generic`, or list \"{admitted}\" in `senders` of the account that owns it"
+    )
+}
+
+/// What stands for the account's own address where its settings do not tell it.
+const OWN_UNKNOWN: &str = "YOU@PROVIDER";
+
+fn text(path: &ReversePath) -> String {
+    path.mailbox().map_or_else(|| "<>".to_owned(), Address::to_string)
+}
+
+/// The account's own address, as far as its settings tell.
+fn own_address(account: &Account) -> Option<&str> {
+    let is_address = |text: &&str| text.contains('@') && !text.starts_with('@');
+    let login = account.username.as_deref().filter(is_address);
+    login.or_else(|| account.senders.iter().map(String::as_str).find(is_address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::read;
+
+    fn account(keys: &str) -> Account {
+        let text = format!("[account.isp]\nrelay = \"[h.example]\"\npassword = \"x\"\n{keys}\n");
+        read::read(std::path::Path::new("/x/config.toml"), &text).unwrap().accounts.remove(0)
+    }
+
+    fn told(meaning: Meaning, account: &Account, senders: [&str; 2], from: Option<&str>) -> String {
+        let path = |text: &str| match text {
+            "" => ReversePath::Null,
+            text => ReversePath::Mailbox(Address::parse(text).unwrap()),
+        };
+        let [admitted, outgoing] = senders.map(path);
+        let from = from.map(|from| Address::parse(from).unwrap());
+        let about =
+            Subject { account, admitted: &admitted, outgoing: &outgoing, header_from: from.as_ref(), hostname: "box" };
+        remedy(meaning, &about)
+    }
+
+    #[test]
+    fn every_meaning_has_a_cure_in_one_sentence() {
+        let account = account("username = \"me@isp.example\"");
+        let no_change = [
+            Meaning::TooManyLogins,
+            Meaning::NullSenderRefused,
+            Meaning::SendingLimit,
+            Meaning::RecipientMailboxFull,
+            Meaning::RecipientBusy,
+            Meaning::TooManyRecipients,
+            Meaning::ParameterRefused,
+            Meaning::SessionOver,
+            Meaning::ServerTrouble,
+            Meaning::Greylisting,
+        ];
+        for meaning in Meaning::ALL {
+            let cure = told(meaning, &account, ["root@box.lan"; 2], Some("root@box.lan"));
+            assert!(!cure.ends_with('.') && !cure.contains(". "), "one sentence: {cure}");
+            assert_eq!(cure.starts_with("no change needed"), no_change.contains(&meaning), "{meaning:?}: {cure}");
+        }
+    }
+
+    #[test]
+    fn the_cure_names_the_key_the_row_or_the_command() {
+        let account = account("username = \"me@isp.example\"");
+        let table = [
+            (Meaning::LoginRejected, "\"postrider password set isp\""),
+            (Meaning::OauthWanted, "auth = [\"xoauth2\"]"),
+            (Meaning::AppPasswordWanted, "\"postrider password set isp\""),
+            (Meaning::TokenExpired, "`command` in `password`"),
+            (Meaning::MechanismRefused, "auth = [\"plain\", \"login\"]"),
+            (Meaning::LoginBlocked, "\"postrider test isp\""),
+            (Meaning::LoginWanted, "`relay`"),
+            (Meaning::TlsSettings, "`tls` in [account.isp]"),
+            (Meaning::SenderNotOwned, "add the row \"root@box.lan\" = \"me@isp.example\" in `generic`"),
+            (Meaning::SenderDomainUnknown, "add the row \"root@box.lan\" = \"me@isp.example\" in `generic`"),
+            (Meaning::HeaderFromRefused, "from = \"me@isp.example\""),
+            (Meaning::SendingLimit, "`max_per_minute`"),
+            (Meaning::TooManyConnections, "max_connections = 1"),
+            (Meaning::AccountSuspended, "\"postrider flush --account isp\""),
+            (Meaning::ClientAddressRefused, "IP address"),
+            (Meaning::HeloRefused, "`hostname`"),
+            (Meaning::RelayingDenied, "`relay`"),
+            (Meaning::WrongServer, "`relay`"),
+        ];
+        for (meaning, words) in table {
+            let cure = told(meaning, &account, ["root@box.lan"; 2], None);
+            assert!(cure.contains(words), "{meaning:?}: {cure}");
+        }
+    }
+
+    #[test]
+    fn a_refused_sender_is_told_what_differs() {
+        let owner = account("username = \"me@isp.example\"");
+        let cure = |senders, from| told(Meaning::SenderNotOwned, &owner, senders, from);
+        assert!(
+            cure(["alice@box.lan", "x@isp.example"], None)
+                .contains("change the row for that address to \"alice@box.lan\"")
+        );
+        assert!(cure(["me@isp.example"; 2], None).contains("check at the provider"));
+        let differs = cure(["me@isp.example"; 2], Some("root@box.lan"));
+        assert!(differs.contains("root@box.lan in the From field") && differs.contains("from = \"me@isp.example\""));
+        let nameless = account("username = \"me\"\nsenders = [\"bob\", \"@w.example\"]");
+        assert!(told(Meaning::SenderNotOwned, &nameless, ["a@x.example"; 2], None).contains("YOU@PROVIDER"));
+        assert!(told(Meaning::NullSenderRefused, &nameless, [""; 2], None).contains("`senders`"));
+        assert!(told(Meaning::NullSenderRefused, &owner, [""; 2], None).contains("from me@isp.example"));
+    }
+
+    #[test]
+    fn a_relay_that_wants_a_login_is_given_one() {
+        let text = "[account.isp]\nrelay = \"[h.example]\"\n";
+        let open = read::read(std::path::Path::new("/x/config.toml"), text).unwrap().accounts.remove(0);
+        assert!(told(Meaning::LoginWanted, &open, ["a@x.example"; 2], None).contains("`username` and `password`"));
+    }
+}
