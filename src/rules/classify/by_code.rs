@@ -10,7 +10,7 @@ use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login, Meaning, Parameter
 
 /// What a reply to RCPT speaks of, where its code does not say it.
 const SENDER_WORDS: [&str; 6] = ["sender", "mail from", "from address", "return path", "return-path", "originator"];
-const LIMIT_WORDS: [&str; 5] = ["limit", "throttl", "too many", "too much mail", "rate "];
+const LIMIT_WORDS: [&str; 6] = ["limit", "throttl", "too many", "too much mail", "allowance", "rate "];
 const RELAY_WORDS: [&str; 3] = ["relay", "gateway", "rcpthosts"];
 const LOGIN_WORDS: [&str; 5] = ["authenticat", "log in", "login", "logged in", "smtp auth"];
 
@@ -37,7 +37,7 @@ pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> 
         Stage::Rcpt if code.is_transient() => at_rcpt_for_now(code),
         Stage::Rcpt => at_rcpt(situation, code, folded),
         Stage::Data | Stage::FinalDot if code.is_transient() => Meaning::ServerTrouble,
-        Stage::Data | Stage::FinalDot => of_content(situation, code, folded),
+        Stage::Data | Stage::FinalDot => of_content(situation, code),
     }
 }
 
@@ -85,6 +85,7 @@ fn at_ehlo(code: Code) -> Meaning {
 
 fn at_auth(situation: &Situation, code: Code) -> Meaning {
     match code.number {
+        534 if code.says(7, 14) => Meaning::LoginBlocked,
         432 | 500..505 | 534 => Meaning::MechanismRefused,
         400..500 => Meaning::ServerTrouble,
         523 | 530 | 538 => Meaning::TlsSettings,
@@ -178,8 +179,8 @@ fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
         (503, _) => Meaning::SessionOver,
         (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
         _ if wants_login(situation, code) => Meaning::LoginWanted,
-        _ if speaks_of(folded, &SENDER_WORDS) => sender(situation.sender, Meaning::SenderNotOwned),
         _ if speaks_of(folded, &LIMIT_WORDS) => Meaning::SendingLimit,
+        _ if speaks_of(folded, &SENDER_WORDS) => sender(situation.sender, Meaning::SenderNotOwned),
         _ if speaks_of(folded, &RELAY_WORDS) => Meaning::RelayingDenied,
         _ if speaks_of(folded, &LOGIN_WORDS) => Meaning::LoginWanted,
         _ if code.subject() == Some(7) || LOGIN_CODES.contains(&code.number) => Meaning::PolicyRefused,
@@ -188,7 +189,7 @@ fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
 }
 
 /// At DATA and after the content.
-fn of_content(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
+fn of_content(situation: &Situation, code: Code) -> Meaning {
     match (code.number, code.enhanced) {
         (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
         (_, Some((2, 2))) => Meaning::RecipientMailboxFull,
@@ -197,12 +198,7 @@ fn of_content(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
         (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
         (_, Some((1, 1 | 2 | 3 | 6 | 10) | (7, 13))) => Meaning::RecipientUnknown,
         (503, _) => Meaning::SessionOver,
-        (number, _) if LOGIN_CODES.contains(&number) => match situation.login {
-            Login::NotConfigured(_) | Login::Configured(_) => Meaning::LoginWanted,
-            Login::Accepted if speaks_of(folded, &SENDER_WORDS) => Meaning::SenderNotOwned,
-            Login::Accepted if speaks_of(folded, &LOGIN_WORDS) => Meaning::LoginWanted,
-            Login::Accepted => Meaning::ContentRefused,
-        },
+        (number, _) if LOGIN_CODES.contains(&number) && situation.login != Login::Accepted => Meaning::LoginWanted,
         _ => Meaning::ContentRefused,
     }
 }

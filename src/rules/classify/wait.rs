@@ -12,7 +12,7 @@ const DAY: u64 = 24 * HOUR;
 pub const LONGEST: Duration = Duration::from_secs(DAY);
 
 /// The units, longest word first where one begins another. A word of one letter counts only right after a digit.
-const UNITS: [(&str, u64); 49] = [
+const UNITS: [(&str, u64); 52] = [
     ("seconds", SECOND),
     ("second", SECOND),
     ("secs", SECOND),
@@ -22,12 +22,14 @@ const UNITS: [(&str, u64); 49] = [
     ("secondes", SECOND),
     ("seconde", SECOND),
     ("segundos", SECOND),
+    ("segundo", SECOND),
     ("secondi", SECOND),
     ("秒", SECOND),
     ("s", SECOND),
     ("minutes", MINUTE),
     ("minuten", MINUTE),
     ("minutos", MINUTE),
+    ("minuto", MINUTE),
     ("minute", MINUTE),
     ("minuti", MINUTE),
     ("mins", MINUTE),
@@ -58,6 +60,7 @@ const UNITS: [(&str, u64); 49] = [
     ("jour", DAY),
     ("giorni", DAY),
     ("días", DAY),
+    ("dias", DAY),
     ("日", DAY),
     ("天", DAY),
     ("weeks", 7 * DAY),
@@ -88,8 +91,10 @@ const FILLERS: [&str; 9] =
     ["about ", "approximately ", "around ", "at least ", "another ", "a further ", "up to ", "~", "the "];
 
 /// Words after which a time is the time to wait.
-const CUES: [&str; 11] =
-    ["in ", "after ", "for ", "wait ", "wait: ", "within ", "least ", "another ", "every ", "dans ", "nach "];
+const CUES: [&str; 13] = [
+    "in ", "after ", "for ", "wait ", "wait: ", "within ", "least ", "another ", "every ", "em ", "en ", "dans ",
+    "nach ",
+];
 
 /// Words that put it off until another day.
 const TOMORROW: [&str; 8] = ["tomorrow", "midnight", "next day", "demain", "domani", "mañana", "明日", "明天"];

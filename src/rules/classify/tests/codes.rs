@@ -91,8 +91,6 @@ const CODES: &str = "
     dot      accepted content-refused         554 #
     dot      accepted content-refused         554 5.7.1 #
     dot      accepted content-refused         530 #
-    dot      accepted sender-not-owned        534 # sender #
-    dot      accepted login-wanted            535 # login #
     dot      accepted recipient-unknown       550 5.1.1 #
     dot      accepted message-too-large       552 #
     dot      accepted recipient-mailbox-full  552 5.2.2 #
