@@ -59,7 +59,7 @@ pub enum Meaning {
     RecipientBusy,
     /// More recipients than the server takes in one transaction.
     TooManyRecipients,
-    /// The recipient is refused by a policy that the reply does not name.
+    /// The recipient or the message is refused by a rule that the reply does not name.
     PolicyRefused,
     /// The content is refused.
     ContentRefused,

@@ -95,7 +95,7 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
             "check the recipient's address; if it is right, ask the recipient's mail administrator".into()
         }
         Meaning::RecipientMailboxFull => "no change needed here: the recipient has to make room in that mailbox".into(),
-        Meaning::PolicyRefused => "ask the provider which of its rules refuses this recipient".into(),
+        Meaning::PolicyRefused => "ask the provider which of its rules refuses this message or recipient".into(),
         Meaning::ContentRefused => {
             "change the content; the provider's support can say which rule its reply means".into()
         }

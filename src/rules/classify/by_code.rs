@@ -198,7 +198,8 @@ fn of_content(situation: &Situation, code: Code) -> Meaning {
         (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
         (_, Some((1, 1 | 2 | 3 | 6 | 10) | (7, 13))) => Meaning::RecipientUnknown,
         (503, _) => Meaning::SessionOver,
-        (number, _) if LOGIN_CODES.contains(&number) && situation.login != Login::Accepted => Meaning::LoginWanted,
+        (number, _) if LOGIN_CODES.contains(&number) && situation.login == Login::Accepted => Meaning::PolicyRefused,
+        (number, _) if LOGIN_CODES.contains(&number) => Meaning::LoginWanted,
         _ => Meaning::ContentRefused,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::mail::outcome::Enhanced;
+use crate::rules::consequence::{Evidence, History, Mail, Repeated, consequence};
 use crate::rules::meaning::{AuthOffer, Secret};
 
 /// A reply as a server sends it: code, then text, `\n` between lines.
@@ -168,4 +169,24 @@ fn a_limit_tells_how_long_it_lasts() {
     assert_eq!(greylisted.wait, Some(Duration::from_mins(5)));
     let unknown = classify(&situation(Stage::Rcpt, Login::Accepted), &reply("550 5.1.1 user unknown for 5 minutes"));
     assert_eq!(unknown.wait, None, "what does not pass has no time");
+}
+
+/// Servers say things at unexpected moments; what only the owner can fix must not bounce even then.
+#[test]
+fn what_only_the_owner_can_fix_bounces_at_no_stage() {
+    let never =
+        [Meaning::RecipientUnknown, Meaning::RecipientMailboxFull, Meaning::ContentRefused, Meaning::MessageTooLarge];
+    let evidence = Evidence { of_account: Repeated::No, of_session: History::Fresh };
+    let mut bounced = Vec::new();
+    let cases = cases(include_str!("tests/replies.tsv"));
+    for case in cases.iter().filter(|case| !case.meanings.iter().any(|meaning| never.contains(meaning))) {
+        for stage in Stage::ALL.into_iter().filter(|stage| stage.is_in_transaction()) {
+            let situation = situation(stage, Login::Accepted);
+            let what = classify(&situation, &reply(case.reply));
+            if consequence(&situation, &what, evidence).mail == Mail::Bounces {
+                bounced.push(format!("{} at {}: {:?}", case.reply, stage.name(), what.meaning));
+            }
+        }
+    }
+    assert!(bounced.is_empty(), "{} bounce:\n{}\n", bounced.len(), bounced.join("\n"));
 }

@@ -90,7 +90,7 @@ const CODES: &str = "
     dot      accepted server-trouble          451 4.7.1 #
     dot      accepted content-refused         554 #
     dot      accepted content-refused         554 5.7.1 #
-    dot      accepted content-refused         530 #
+    dot      accepted policy-refused          530 #
     dot      accepted recipient-unknown       550 5.1.1 #
     dot      accepted message-too-large       552 #
     dot      accepted recipient-mailbox-full  552 5.2.2 #
