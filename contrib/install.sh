@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs postrider for the whole machine, or takes it away again; for packages, DESTDIR names a folder that stands for /. The table of
-# owners and modes here is the one that "postrider check" knows: a test compares them.
+# Installs postrider system-wide, or removes it; for packages, DESTDIR names a folder that stands for /. "postrider check" expects the
+# same owners and modes as listed here; a test compares them.
 set -eu
 
 PREFIX=${PREFIX:-/usr}
@@ -14,10 +14,10 @@ usage() {
 usage: [PREFIX=/usr] [DESTDIR=] contrib/install.sh [--programs DIR] [--move-aside]
        contrib/install.sh --uninstall [--purge]
 
-  --programs DIR  where the built programs are (default: target/release)
-  --move-aside    put another mail program's sendmail aside; without it, nothing is done where there is one
-  --uninstall     take postrider away; configuration, queue, user and groups stay
-  --purge         with --uninstall: take these away as well, with all mail that waits
+  --programs DIR  the folder with the built programs (default: target/release)
+  --move-aside    rename the files of another mail program; without this option, nothing is installed if there are any
+  --uninstall     remove postrider, but keep configuration, queue, user and groups
+  --purge         with --uninstall: remove these as well, including all queued mail
 END
 }
 
@@ -30,7 +30,7 @@ say() { printf '%s\n' "$*"; }
 
 while [ $# -gt 0 ]; do
     case $1 in
-    --programs) [ $# -gt 1 ] || fail "--programs wants a folder"; programs=$2; shift ;;
+    --programs) [ $# -gt 1 ] || fail "--programs needs a folder"; programs=$2; shift ;;
     --move-aside) aside=yes ;;
     --uninstall) action=uninstall ;;
     --purge) purge=yes ;;
@@ -68,7 +68,7 @@ END
     done
 }
 
-# PATH TARGET: the names by which programs and people know a mailer.
+# PATH TARGET: the names under which programs and people call a mail program.
 names() {
     [ "$PREFIX" = /usr ] || printf '/usr/sbin/sendmail %s/sbin/sendmail\n' "$PREFIX"
     cat <<END
@@ -78,15 +78,15 @@ $PREFIX/bin/newaliases postrider
 END
 }
 
-# Every program of ours has this inside.
+# Every program of postrider contains this string.
 is_ours() { grep -q POSTRIDER_CONFIG "$1" 2>/dev/null; }
 
-# Names that are taken by another mail program.
+# Names that belong to another mail program.
 others() {
     for name in /usr/sbin/sendmail /usr/lib/sendmail "$PREFIX/sbin/sendmail" "$PREFIX/bin/mailq" "$PREFIX/bin/newaliases"; do
         path=$DESTDIR$name
         if { [ -e "$path" ] || [ -h "$path" ]; } && ! is_ours "$path"; then
-            # A link that leads to one of the others is in nobody's way once that is gone, but is put aside with it.
+            # A link to another of these names would dangle once that is renamed, so it is renamed as well.
             printf '%s\n' "$name"
         fi
     done | sort -u
@@ -97,11 +97,11 @@ has_user() { grep -q "^$1:" /etc/passwd || { command -v getent >/dev/null && get
 
 make_users() {
     if ! has_group postrider-drop; then
-        say "group postrider-drop: owns the folder in which mail waits for a runner"
+        say "group postrider-drop: owns the folder for mail submitted while the service is stopped"
         if command -v groupadd >/dev/null; then groupadd --system postrider-drop; else addgroup -S postrider-drop; fi
     fi
     if ! has_user postrider; then
-        say "user postrider: is the runner"
+        say "user postrider: runs the delivery service"
         if command -v useradd >/dev/null; then
             useradd --system --user-group --home-dir /var/spool/postrider --no-create-home --shell /usr/sbin/nologin postrider
         else
@@ -115,7 +115,7 @@ make_users() {
     fi
 }
 
-# own OWNER GROUP MODE PATH: the mode comes last, since chown takes the set-group-id bit away.
+# own OWNER GROUP MODE PATH: the mode comes last, because chown clears the set-group-id bit.
 own() {
     if can_own "$1" "$2"; then
         chown "$1:$2" "$4"
@@ -133,7 +133,7 @@ left=
 
 can_own() { [ "$(id -u)" = 0 ] && has_user "$1" && has_group "$2"; }
 
-# put SOURCE PATH OWNER GROUP MODE: whoever starts the program meanwhile gets the old or the new one.
+# put SOURCE PATH OWNER GROUP MODE: replaces the file atomically; a program started meanwhile is the old or the new one.
 put() {
     say "$2"
     mkdir -p "$(dirname "$DESTDIR$2")"
@@ -143,22 +143,22 @@ put() {
 }
 
 before_anything() {
-    [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "it must run as root, or with DESTDIR"
+    [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "run this as root, or set DESTDIR"
     for program in postrider sendmail postrider-drop; do
         [ -f "$programs/$program" ] ||
-            fail "$programs/$program is not there: run \"cargo build --release\" first, or name the folder with --programs"
+            fail "$programs/$program does not exist: run \"cargo build --release\" first, or name the folder with --programs"
     done
     grep -q "$PREFIX/libexec/postrider/postrider-drop" "$programs/postrider" ||
-        fail "these programs look for postrider-drop elsewhere than below $PREFIX: build them by
+        fail "these programs expect postrider-drop in another place than $PREFIX: build them with
 POSTRIDER_DROP=$PREFIX/libexec/postrider/postrider-drop cargo build --release"
     [ -n "$(others)" ] || return 0
     if [ -z "$aside" ]; then
-        fail "another mail program has the names that postrider needs:
+        fail "these files belong to another mail program:
 $(others)
-Remove its package (on Debian \"dpkg -S /usr/sbin/sendmail\" tells which), or run this again with --move-aside."
+Remove its package (on Debian, \"dpkg -S /usr/sbin/sendmail\" finds it), or run this again with --move-aside."
     fi
     for name in $(others); do
-        say "$name -> $name.aside (another mail program's; an update of its package may bring it back)"
+        say "$name -> $name.aside (of another mail program; an update of its package may restore it)"
         mv "$DESTDIR$name" "$DESTDIR$name.aside"
     done
 }
@@ -177,14 +177,14 @@ install_all() {
     put_config
     put_units
     if [ -n "$left" ]; then
-        say "The user or the groups are not there, or this is not root. What installs these files must still run:"
+        say "The user or the groups do not exist, or this does not run as root. After the files are installed, run:"
         printf '%s' "$left"
     elif [ -z "$DESTDIR" ]; then
         say_next
     fi
 }
 
-# Loops that change `left` must not run in a pipe's subshell.
+# Loops that change `left` must not run in a subshell, and so not in a pipe.
 own_folders() {
     while read -r path owner group mode; do own "$owner" "$group" "$mode" "$DESTDIR$path"; done <<END
 $(folders)
@@ -199,7 +199,7 @@ END
 
 put_config() {
     path=/etc/postrider/config.toml
-    [ ! -e "$DESTDIR$path" ] || { say "$path stays as it is"; return; }
+    [ ! -e "$DESTDIR$path" ] || { say "$path is left unchanged"; return; }
     put "$here/contrib/debian/config.toml" "$path" root postrider 0640
 }
 
@@ -220,13 +220,13 @@ say_next() {
     if [ -d /run/systemd/system ]; then
         say "    systemctl daemon-reload && systemctl enable --now postrider.socket postrider.service"
     else
-        say "    cp $here/contrib/init.d/postrider /etc/init.d/   and have it started at boot; without a service manager
-    cp $here/contrib/cron.d/postrider /etc/cron.d/   sends every five minutes"
+        say "    cp $here/contrib/init.d/postrider /etc/init.d/   and enable it at boot; or, without a service manager,
+    cp $here/contrib/cron.d/postrider /etc/cron.d/   to send every five minutes"
     fi
-    say "    postrider init   asks for an account (or fill in /etc/postrider/config.toml), \"postrider check\" finds mistakes"
+    say "    postrider init   asks for an account (or edit /etc/postrider/config.toml); \"postrider check\" finds mistakes"
 }
 
-# A user whose process runs cannot be taken away.
+# A user with running processes cannot be removed.
 stop() {
     [ -z "$DESTDIR" ] || return 0
     if [ -d /run/systemd/system ]; then
@@ -238,15 +238,15 @@ stop() {
 
 take() {
     [ -e "$DESTDIR$1" ] || [ -h "$DESTDIR$1" ] || return 0
-    say "$1 is taken away"
+    say "removed $1"
     rm -f "$DESTDIR$1"
 }
 
 uninstall_all() {
-    [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "it must run as root, or with DESTDIR"
+    [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "run this as root, or set DESTDIR"
     stop
     for path in $(names | sed 's/ .*//') "$PREFIX/bin/mailq" "$PREFIX/sbin/sendmail"; do
-        # One that another mail program has put there since is that one's.
+        # A file that another mail program has installed since then is left alone.
         if [ -h "$DESTDIR$path" ] || is_ours "$DESTDIR$path"; then
             { [ -e "$DESTDIR$path" ] && ! is_ours "$DESTDIR$path"; } || take "$path"
         fi
@@ -265,22 +265,22 @@ uninstall_all() {
     rm -rf "$DESTDIR$PREFIX/share/doc/postrider" "$DESTDIR/run/postrider"
     rmdir "$DESTDIR$PREFIX/libexec/postrider" 2>/dev/null || :
     if [ -z "$purge" ]; then
-        say "What stays: /etc/postrider, /var/spool/postrider with the mail that waits, user and groups; --purge takes them away."
+        say "Kept: /etc/postrider, /var/spool/postrider with the queued mail, user and groups; --purge removes them."
         return
     fi
-    say "/etc/postrider and /var/spool/postrider are taken away, with all mail"
+    say "removing /etc/postrider and /var/spool/postrider, with all mail"
     rm -rf "$DESTDIR/etc/postrider" "$DESTDIR/var/spool/postrider"
     [ -n "$DESTDIR" ] || remove_users
 }
 
 remove_users() {
     if has_user postrider; then
-        say "user postrider is taken away"
+        say "removed user postrider"
         if command -v userdel >/dev/null; then userdel postrider; else deluser postrider; fi
     fi
     for group in postrider postrider-drop; do
         has_group "$group" || continue
-        say "group $group is taken away"
+        say "removed group $group"
         if command -v groupdel >/dev/null; then groupdel "$group"; else delgroup "$group"; fi
     done
 }

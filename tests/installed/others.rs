@@ -17,7 +17,7 @@ fn exim_is_replaced_and_what_waits_in_its_queue_is_mentioned() {
     assert_eq!(home.ok("exim4 -bpc").trim(), "1");
     let told = home.ok("apt-get -y install ./old.deb && apt-get check");
     assert!(told.contains("Removing exim4-daemon-light"), "{told}");
-    let mentioned = "1 message of Exim waits in /var/spool/exim4/input, and postrider does not send it";
+    let mentioned = "1 message of Exim is left in /var/spool/exim4/input; postrider does not send it";
     assert!(told.contains(mentioned), "{told}");
     home.ok("grep -q POSTRIDER_CONFIG /usr/sbin/sendmail && ls /var/spool/exim4/input/*-D");
     assert!(!home.ok("apt-get -y install ./new.deb").contains("of Exim waits"), "once is enough");

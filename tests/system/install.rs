@@ -33,10 +33,10 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
     fs::write(machine.path("/etc/postrider/config.toml"), "# mine\n").unwrap();
     fs::write(machine.path("/var/spool/postrider/queue/waits"), "").unwrap();
     let again = machine.install("").good().printed;
-    assert!(again.contains("/etc/postrider/config.toml stays as it is"), "{again}");
+    assert!(again.contains("/etc/postrider/config.toml is left unchanged"), "{again}");
     assert_eq!(fs::read_to_string(machine.path("/etc/postrider/config.toml")).unwrap(), "# mine\n");
     let stays = machine.install("--uninstall").good().printed;
-    assert!(stays.contains("What stays: /etc/postrider, /var/spool/postrider"), "{stays}");
+    assert!(stays.contains("Kept: /etc/postrider, /var/spool/postrider"), "{stays}");
     for path in [
         PROGRAM,
         "/usr/sbin/sendmail",
@@ -67,7 +67,9 @@ fn another_mail_programs_names_are_taken_only_if_that_is_asked_for_and_are_given
     machine.sh("root", other, b"").good();
     let refused = machine.install("");
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.said.contains("another mail program has the names that postrider needs:\n/usr/bin/mailq\n/usr/lib/sendmail\n/usr/sbin/sendmail\n"));
+    assert!(refused.said.contains(
+        "these files belong to another mail program:\n/usr/bin/mailq\n/usr/lib/sendmail\n/usr/sbin/sendmail\n"
+    ));
     assert!(refused.said.contains("--move-aside"), "{refused:?}");
     assert!(
         !is_there(&machine, "/usr/bin/postrider") && !is_there(&machine, "/var/spool/postrider"),
