@@ -154,7 +154,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write into this folder instead of the usual one, and no unit' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Use this configuration file instead of looking for one' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual place' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file instead of looking for one' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'

@@ -17,10 +17,10 @@ use crate::sys::user::Caller;
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Whose configuration: postfix, msmtp, nullmailer, ssmtp or dma
+    /// The program to convert: postfix, msmtp, nullmailer, ssmtp or dma
     #[arg(value_parser = program)]
     program: Program,
-    /// Its folder or file; default: the usual place
+    /// Its folder or file; default: the usual location
     #[arg(long, value_name = "PATH")]
     source: Option<PathBuf>,
     /// The folder to write config.toml and secrets/ into; default: where your config is
@@ -31,7 +31,7 @@ pub struct Arguments {
 fn program(name: &str) -> Result<Program, String> {
     let all = [Program::Postfix, Program::Msmtp, Program::Nullmailer, Program::Ssmtp, Program::Dma];
     let known = all.map(Program::name).join(", ");
-    all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("known are {known}"))
+    all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("the supported programs are {known}"))
 }
 
 /// Imports.
@@ -54,10 +54,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for note in &draft.notes {
         match note {
             Note::Changed(what, how) => println!("changed: {what}: {how}"),
-            Note::LeftOut(what, why) => println!("not carried over: {what}: {why}"),
+            Note::LeftOut(what, why) => println!("not imported: {what}: {why}"),
         }
     }
-    println!("now run \"postrider --config {} check\"", folder.join("config.toml").display());
+    println!("Done. Check it with: postrider --config {} check", folder.join("config.toml").display());
     Ok(Exit::Ok)
 }
 
@@ -75,7 +75,7 @@ fn usual_output(caller: &Caller) -> Result<PathBuf, Failure> {
         None => PathBuf::from(places::SYSTEM_CONFIG),
     };
     let folder = path.parent().map(Path::to_owned);
-    folder.ok_or_else(|| Failure::new(Exit::Usage, "name a folder to write into with --output"))
+    folder.ok_or_else(|| Failure::new(Exit::Usage, "use --output to name the folder to write into"))
 }
 
 /// Writes secrets first, so that a config never names a file that is not there.
@@ -88,14 +88,17 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
     for path in std::iter::once(&config).chain(with.iter().map(|(path, _)| path)) {
         if path.symlink_metadata().is_ok() {
             let shown = path.display();
-            let way_out = "nothing is overwritten: move it away, or name another folder with --output";
-            return Err(Failure::new(Exit::NoPermission, format_args!("{shown} is there already; {way_out}")));
+            let way_out = "move it away, or use --output to name another folder";
+            return Err(Failure::new(
+                Exit::NoPermission,
+                format_args!("{shown} already exists and was left unchanged; {way_out}"),
+            ));
         }
     }
     let failed = |path: &Path, error: io::Error| {
         Failure::new(
             Exit::IoError,
-            format_args!("cannot write {}: {error}; name another folder with --output", path.display()),
+            format_args!("cannot write {}: {error}; use --output to name another folder", path.display()),
         )
     };
     let folders = if with.is_empty() { folder } else { &secrets };

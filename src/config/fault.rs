@@ -20,7 +20,7 @@ pub struct Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// No file at any of these places.
-    #[error("no configuration: none of {} exists; write one (see postrider.toml(5)) or name one with --config FILE", list(.0))]
+    #[error("no configuration found at {}; run \"postrider init\", write one (see postrider.toml(5)), or name one with --config FILE", list(.0))]
     Missing(Vec<PathBuf>),
     /// The file is there but cannot be read.
     #[error("cannot read {}: {error}{hint}", .path.display())]
@@ -33,7 +33,7 @@ pub enum ConfigError {
         hint: String,
     },
     /// Wrong owner or mode: others could change it.
-    #[error("{} is not used: {problem}; {remedy}", .path.display())]
+    #[error("{} cannot be used: {problem}; {remedy}", .path.display())]
     NotTrusted {
         /// The file.
         path: PathBuf,
@@ -70,7 +70,7 @@ impl ConfigError {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
 fn lines(path: &std::path::Path, faults: &[Fault]) -> String {

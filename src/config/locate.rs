@@ -95,7 +95,7 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
     file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
     if bytes.len() as u64 > MOST {
-        let message = "the file is larger than 4 MiB: keep tables in files of their own".to_owned();
+        let message = "the file is larger than 4 MiB: move tables to separate files".to_owned();
         return Err(ConfigError::Faulty {
             path: path.to_owned(),
             faults: vec![Fault { line: 1, column: 1, message }],
@@ -120,14 +120,14 @@ fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
         |problem: String, remedy: String| Err(ConfigError::NotTrusted { path: path.to_owned(), problem, remedy });
     let shown = path.display();
     if !standing.regular {
-        return refuse("it is not a regular file".to_owned(), "name a file".to_owned());
+        return refuse("it is not a regular file".to_owned(), "name a regular file".to_owned());
     }
     if standing.owner != 0 && standing.owner != uid {
         let problem = format!("it belongs to uid {}", standing.owner);
         let remedy = if uid == 0 {
-            format!("root takes a config of root's only: run \"chown root {shown}\"")
+            format!("for root, the file must belong to root: run \"chown root {shown}\"")
         } else if path == Path::new(SYSTEM_CONFIG) {
-            format!("the machine's config is root's: as root, run \"chown root {shown}\"")
+            format!("the system configuration must belong to root: as root, run \"chown root {shown}\"")
         } else {
             format!("it must belong to this user (uid {uid}) or to root: as root, run \"chown {uid} {shown}\"")
         };
@@ -135,11 +135,11 @@ fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
     }
     let writers = match standing.mode & 0o022 {
         0 => return Ok(()),
-        0o020 => "its group",
-        0o002 => "everybody",
-        _ => "its group and everybody",
+        0o020 => "its group can",
+        0o002 => "everybody can",
+        _ => "its group and everybody can",
     };
-    refuse(format!("{writers} may write to it"), format!("run \"chmod go-w {shown}\""))
+    refuse(format!("{writers} write to it"), format!("run \"chmod go-w {shown}\""))
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -154,15 +154,15 @@ fn unreadable(path: &Path, error: io::Error) -> ConfigError {
             )
         }
         io::ErrorKind::PermissionDenied if path == Path::new(SYSTEM_CONFIG) => {
-            "; it is the machine's, for root alone to look at: run this as root (sudo), or have a config of your own \
-             (postrider init). Mail goes without either"
+            "; only root may read the system configuration: use sudo, or create your own with \"postrider init\". Sending mail \
+             works either way"
                 .to_owned()
         }
         io::ErrorKind::PermissionDenied => {
-            "; let this user read it and enter its folders, or name another with --config FILE".to_owned()
+            "; give this user read access to the file and its folders, or name another file with --config FILE".to_owned()
         }
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            "; see postrider.toml(5) for what to write into it".to_owned()
+            "; postrider.toml(5) explains what to write into it".to_owned()
         }
         _ => String::new(),
     };
@@ -175,7 +175,7 @@ fn utf8<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
         let line = before.split(|&byte| byte == b'\n').count();
         let last = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
         let column = String::from_utf8_lossy(last).chars().count() + 1;
-        let message = "a byte that is not UTF-8: save the file as UTF-8".to_owned();
+        let message = "invalid UTF-8: save the file as UTF-8".to_owned();
         ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line, column, message }], rest: None }
     })
 }
@@ -249,7 +249,7 @@ mod tests {
         let said = |uid, owner, mode| {
             trust(uid, path, Standing { regular: true, owner, mode }).err().map(|e| e.to_string()).unwrap_or_default()
         };
-        assert!(said(1000, 1000, 0o664).contains("its group may write to it; run \"chmod go-w /x/config.toml\""));
+        assert!(said(1000, 1000, 0o664).contains("its group can write to it; run \"chmod go-w /x/config.toml\""));
         assert!(said(1000, 1001, 0o600).contains("chown 1000 /x/config.toml"));
         assert!(said(0, 1001, 0o600).contains("chown root /x/config.toml"));
     }
@@ -304,7 +304,7 @@ mod tests {
         let latin = dir.path().join("latin");
         fs::write(&latin, b"# a\nhostname = \"b\xe9\"\n").unwrap();
         let said = named(&latin).unwrap_err().to_string();
-        assert!(said.ends_with(":2:14: a byte that is not UTF-8: save the file as UTF-8"), "{said}");
+        assert!(said.ends_with(":2:14: invalid UTF-8: save the file as UTF-8"), "{said}");
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub enum RelayError {
     #[error("no host: write \"[smtp.example.com]:587\"")]
     NoHost,
     /// `[` without `]`, or text behind it that is no `:port`.
-    #[error("the brackets do not fit: write \"[host]:port\", an IPv6 address as \"[2001:db8::1]:587\"")]
+    #[error("unbalanced brackets: write \"[host]:port\", an IPv6 address as \"[2001:db8::1]:587\"")]
     Brackets,
     /// An IPv6 address whose last group could be a port.
     #[error("an IPv6 address needs brackets: write \"[2001:db8::1]:587\"")]
@@ -53,13 +53,13 @@ pub enum RelayError {
     #[error("the port must be a number from 1 to 65535, or a service name such as submission or submissions")]
     BadPort,
     /// A service name that nobody here knows.
-    #[error("the service name is not known: use submission (587), submissions (465), smtp (25), or the port's number")]
+    #[error("unknown service name: use submission (587), submissions (465), smtp (25), or the port's number")]
     UnknownService,
     /// `srv:` without a domain name behind it.
-    #[error("behind srv: stands a domain alone, without a port: write \"srv:example.com\"")]
+    #[error("after srv: only a domain may follow, without a port: write \"srv:example.com\"")]
     BadSrv,
     /// `smtps://host` and the like.
-    #[error("it is written as a URL: write only the host and port, as in \"[smtp.example.com]:465\"")]
+    #[error("enter only the host and port, such as [smtp.example.com]:465 (no https://)")]
     Url,
 }
 

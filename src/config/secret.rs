@@ -100,17 +100,19 @@ fn first_line(source: &str, bytes: &[u8]) -> Result<Secret, SecretError> {
     let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.is_empty() {
-        return Err(SecretError(format!("{source} has no password in its first line: put it there")));
+        return Err(SecretError(format!("the first line of {source} is empty: write the password there")));
     }
     if line.len() > LONGEST {
-        return Err(SecretError(format!("{source} has a first line over {LONGEST} octets: that is no password")));
+        return Err(SecretError(format!(
+            "the first line of {source} is longer than {LONGEST} bytes: that is not a password"
+        )));
     }
     if line.contains(&0) {
-        return Err(SecretError(format!("{source} has a NUL in its first line: that is no password")));
+        return Err(SecretError(format!("the first line of {source} contains a NUL: that is not a password")));
     }
     match std::str::from_utf8(line) {
         Ok(text) => Ok(Secret::new(text.to_owned())),
-        Err(_) => Err(SecretError(format!("{source} is not UTF-8 in its first line: save the password as UTF-8"))),
+        Err(_) => Err(SecretError(format!("the first line of {source} is not UTF-8: save the password as UTF-8"))),
     }
 }
 

@@ -10,19 +10,19 @@ pub enum UnitError {
     #[error("it is empty")]
     Empty,
     /// A duration that is a number only.
-    #[error("its unit is missing: write \"90s\", \"5m\", \"1h30m\", \"5d\" or \"2w\"")]
+    #[error("the unit is missing: write \"90s\", \"5m\", \"1h30m\", \"5d\" or \"2w\"")]
     NoUnit,
     /// Something else than digits where a number must stand.
-    #[error("a whole number must stand before each unit, as in \"1h30m\" or \"50MB\"")]
+    #[error("write whole numbers, each with its unit, as in \"1h30m\" or \"50MB\"")]
     NoNumber,
     /// A word that is no unit of time.
-    #[error("its unit is not known: the units are s, m (minutes), h, d and w")]
+    #[error("unknown unit: the units are s, m (minutes), h, d and w")]
     UnknownTime,
     /// Units of time out of order or twice.
-    #[error("its units must go from the largest to the smallest, each once, as in \"1h30m\"")]
+    #[error("the units must go from the largest to the smallest, each once, as in \"1h30m\"")]
     Order,
     /// A word that is no unit of size.
-    #[error("its unit is not known: the units are B, KB, MB, GB, TB (by 1000) and KiB, MiB, GiB, TiB (by 1024)")]
+    #[error("unknown unit: the units are B, KB, MB, GB, TB (by 1000) and KiB, MiB, GiB, TiB (by 1024)")]
     UnknownSize,
     /// More than we can count.
     #[error("it is too large")]

@@ -22,7 +22,10 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     };
     match settings.remove("SMARTHOST").filter(|host| !host.is_empty()) {
         Some(host) => simple.hosts = vec![host],
-        None => draft.left_out("SMARTHOST", "it is not set: dma finds each recipient's mail server itself"),
+        None => draft.left_out(
+            "SMARTHOST",
+            "not set, so dma delivers directly to each recipient's mail server; postrider needs a relay",
+        ),
     }
     simple.tls = tls(&mut settings, &mut draft);
     login(given, settings.remove("AUTHPATH"), &mut simple, &mut draft);
@@ -30,10 +33,10 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     local_mail(given, &mut settings, &mut draft);
     for name in settings.keys() {
         let why = match name.as_str() {
-            "DEFER" => "set `delivery` to \"queue\" and run \"postrider flush\" where mail shall wait for you",
-            "FULLBOUNCE" => "a program asks for it itself, with sendmail -R full",
-            "SPOOLDIR" => "the queue is at `spool`",
-            _ => "postrider has nothing like it",
+            "DEFER" => "to send only on demand, set `delivery` to \"queue\" and run \"postrider flush\"",
+            "FULLBOUNCE" => "programs request it themselves, with sendmail -R full",
+            "SPOOLDIR" => "set `spool` instead",
+            _ => "not supported",
         };
         draft.left_out(name.clone(), why);
     }
@@ -48,7 +51,7 @@ fn tls(settings: &mut Settings, draft: &mut Draft) -> Wire {
         draft.changed("OPPORTUNISTIC_TLS", "STARTTLS is now required");
     }
     if settings.remove("INSECURE").is_some() {
-        draft.changed("INSECURE", "a password goes over TLS only, but for `allow_plaintext`");
+        draft.changed("INSECURE", "the password is sent only over TLS, unless `allow_plaintext` is set");
     }
     // How we always are.
     settings.remove("SECURE");
@@ -65,7 +68,7 @@ fn login(given: &Given<'_>, place: Option<String>, simple: &mut Simple, draft: &
     let place = Path::new(&place);
     let beside = given.file("dma.conf").with_file_name(place.file_name().unwrap_or_default());
     let Ok(text) = (given.read)(&beside).or_else(|_| (given.read)(place)) else {
-        draft.left_out("AUTHPATH", format!("{} cannot be read; add `username` and `password`", place.display()));
+        draft.left_out("AUTHPATH", format!("cannot read {}; add `username` and `password`", place.display()));
         return;
     };
     let host = simple.hosts.first().cloned().unwrap_or_default();
@@ -76,7 +79,7 @@ fn login(given: &Given<'_>, place: Option<String>, simple: &mut Simple, draft: &
         if at.trim() == host {
             (simple.user, simple.password) = (Some(user.trim().to_owned()), Some(password.to_owned()));
         } else {
-            draft.left_out(format!("auth.conf row for {at}"), "it is not the SMARTHOST's");
+            draft.left_out(format!("auth.conf entry for {at}"), "it is for another host than SMARTHOST");
         }
     }
 }
@@ -109,12 +112,12 @@ fn local_mail(given: &Given<'_>, settings: &mut Settings, draft: &mut Draft) {
     }
     draft.changed(
         "local mailboxes",
-        "mail to users of this machine is not put into /var/mail; give them an address in aliases",
+        "mail to local users is not delivered to /var/mail; map them to addresses in aliases",
     );
     let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
     let Ok(text) = (given.read)(Path::new(&aliases)) else { return };
     if text.lines().any(|line| line.split_once(':').is_some_and(|(name, _)| name.trim() == "*")) {
-        draft.left_out(format!("row * of {aliases}"), "write it as a row \"@HOSTNAME\" of `virtual`");
+        draft.left_out(format!("entry * of {aliases}"), "write it as an entry \"@HOSTNAME\" in `virtual`");
     }
     draft.top.list("aliases", &[aliases], "ALIASES");
 }

@@ -114,7 +114,7 @@ impl Draft {
     pub(crate) fn sends_as(&mut self, own: &str, domain: &str, rows: &[String], comment: &str) {
         let every = format!("{} = {}", quoted(&format!("@{own}")), quoted(&format!("@{domain}")));
         let rows: Vec<&str> = rows.iter().map(String::as_str).chain([every.as_str()]).collect();
-        self.top.text("origin", own, "what generic rewrites");
+        self.top.text("origin", own, "rewritten by generic");
         self.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), comment);
     }
 
@@ -160,7 +160,7 @@ impl Draft {
         for note in &self.notes {
             let (kind, what, why) = match note {
                 Note::Changed(what, how) => ("Changed", what, how),
-                Note::LeftOut(what, why) => ("Not carried over", what, why),
+                Note::LeftOut(what, why) => ("Not imported", what, why),
             };
             let _ = writeln!(out, "# {kind}: {}: {}", what.replace(['\n', '\r'], " "), why.replace(['\n', '\r'], " "));
         }

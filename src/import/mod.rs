@@ -73,7 +73,7 @@ pub struct Given<'a> {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The configuration itself cannot be read.
-    #[error("cannot read {}: {error}; name the place of the configuration with --source", .path.display())]
+    #[error("cannot read {}: {error}; use --source to name the configuration", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

@@ -120,11 +120,11 @@ fn read(text: &str) -> (Vec<(String, Commands)>, Option<String>) {
 
 fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {
     let Some(host) = commands.get("host") else {
-        draft.left_out(format!("account {name}"), "it has no host");
+        draft.left_out(format!("account {name}"), "no host is set");
         return;
     };
     if let Some(protocol) = commands.get("protocol").filter(|protocol| *protocol != "smtp") {
-        draft.left_out(format!("account {name}"), format!("it speaks {protocol}; an account submits by SMTP"));
+        draft.left_out(format!("account {name}"), format!("it uses {protocol}; postrider submits only by SMTP"));
         return;
     }
     let tls = commands.is_on("tls", "off");
@@ -154,7 +154,7 @@ fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &m
         draft.top.list("aliases", &[aliases.to_owned()], "aliases");
     }
     for (command, _) in commands.0.iter().filter(|(command, _)| !KNOWN.contains(&command.as_str())) {
-        draft.left_out(format!("{command} of account {name}"), "postrider has nothing like it");
+        draft.left_out(format!("{command} (account {name})"), "not supported");
     }
     draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret });
 }
@@ -176,8 +176,8 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
         keys.line("password", format!("{{ command = [\"sh\", \"-c\", {}] }}", quoted(command)), "passwordeval");
     } else if secret.is_none() {
         draft.left_out(
-            format!("password of account {name}"),
-            format!("msmtp asks a keyring or netrc; run \"postrider password set {name}\""),
+            format!("password (account {name})"),
+            format!("msmtp reads it from a keyring or netrc; run \"postrider password set {name}\""),
         );
         keys.line("password", "{ keyring = true }".to_owned(), "");
     }
@@ -186,8 +186,8 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
             keys.list("auth", &[method.to_lowercase()], "auth");
         } else {
             draft.left_out(
-                format!("auth {method} of account {name}"),
-                "postrider does not speak it; the safest mechanism that the server offers is used",
+                format!("auth {method} (account {name})"),
+                "not supported; the safest mechanism that the server offers is used",
             );
         }
     }
@@ -216,31 +216,31 @@ fn sender(
         None if is_plain => {
             keys.list("senders", &[from.to_owned()], "from");
             if rank == Rank::Default && commands.is_on("allow_from_override", "on") {
-                draft.top.text("origin", &own, "what generic rewrites");
+                draft.top.text("origin", &own, "rewritten by generic");
                 let row = format!("[{{ {} = {} }}]", quoted(&format!("@{own}")), quoted(from));
                 draft.top.line(
                     "generic",
                     row,
-                    format!("from: takes the place of addresses of this machine in account {name}"),
+                    format!("from: replaces the addresses of this machine in account {name}"),
                 );
                 draft.changed(
-                    format!("from of account {name}"),
-                    "it takes the place of addresses of this machine in the header as well, and mail to those goes there",
+                    format!("from (account {name})"),
+                    "it also replaces the addresses of this machine in the header, and mail to those addresses goes there",
                 );
             } else if rank == Rank::Default {
-                keys.text("from", from, "allow_from_override off; here it stands in From as well");
-                draft.changed(format!("from of account {name}"), "it now stands in From as well");
+                keys.text("from", from, "allow_from_override off; in postrider it also replaces From");
+                draft.changed(format!("from (account {name})"), "it now replaces From as well");
             }
         }
         None => draft.left_out(
-            format!("from {from} of account {name}"),
-            "write the addresses that it stands for into the account's `senders`",
+            format!("from {from} (account {name})"),
+            "list the addresses it matches in the account's `senders`",
         ),
     }
     if !is_plain && !commands.is_on("allow_from_override", "on") {
         draft.changed(
-            format!("allow_from_override off of account {name}"),
-            "a sender that a program names is used as it is; `from` of the account would force one",
+            format!("allow_from_override off (account {name})"),
+            "a sender given by a program is used unchanged; `from` of the account would replace it",
         );
     }
 }
@@ -250,13 +250,13 @@ fn tls_keys(name: &str, commands: &Commands, login: bool, keys: &mut Section, dr
         (true, true) => keys.text("tls", "starttls", ""),
         (true, false) => keys.text("tls", "implicit", ""),
         (false, _) if login => {
-            keys.text("tls", "starttls", "turned on: the password is not sent in the clear");
-            draft.changed(format!("tls of account {name}"), "it was off; TLS is now required");
+            keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
+            draft.changed(format!("tls (account {name})"), "was off; TLS is now required");
         }
-        (false, _) => keys.text("tls", "none", "as before; set \"starttls\" if the relay offers it"),
+        (false, _) => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
     }
     if !commands.is_on("tls_certcheck", "on") {
-        draft.changed(format!("tls_certcheck of account {name}"), "the certificate must now be valid for the relay");
+        draft.changed(format!("tls_certcheck (account {name})"), "the certificate must now be valid for the relay");
     }
     for (command, key) in
         [("tls_host_override", "tls_name"), ("tls_cert_file", "tls_client_cert"), ("tls_key_file", "tls_client_key")]
@@ -271,8 +271,8 @@ fn tls_keys(name: &str, commands: &Commands, login: bool, keys: &mut Section, dr
             keys.text("tls_fingerprint", print, "tls_fingerprint");
         }
         Some(_) => draft.left_out(
-            format!("tls_fingerprint of account {name}"),
-            format!("it is not SHA-256; \"postrider test {name}\" shows the one to set"),
+            format!("tls_fingerprint (account {name})"),
+            format!("not a SHA-256 fingerprint; \"postrider test {name}\" shows the one to set"),
         ),
         None => {}
     }

@@ -24,15 +24,15 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     let mailname = || (given.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
     let me = line(given, "me").or_else(mailname);
     if let Some(name) = line(given, "helohost").or_else(|| me.clone()) {
-        draft.top.text("hostname", &name, "helohost, or me");
+        draft.top.text("hostname", &name, "helohost or me");
     }
     let remote = account(&remotes, given, &mut draft);
     names(given, me.as_deref(), &remote, &mut draft);
     times(given, &mut draft);
     for (name, why) in [
-        ("sendtimeout", "steps have limits of their own, `timeout`"),
-        ("idhost", "Message-ID takes `hostname`"),
-        ("defaultdomain", "a domain without a dot stays as it is"),
+        ("sendtimeout", "set `timeout` or `timeouts` in the account"),
+        ("idhost", "Message-ID uses `hostname`"),
+        ("defaultdomain", "a domain without a dot is left unchanged"),
         ("doublebounceto", "set `postmaster`"),
     ] {
         if line(given, name).is_some() {
@@ -66,9 +66,9 @@ fn times(given: &Given<'_>, draft: &mut Draft) {
     for (name, key) in [("pausetime", "retry_min"), ("maxpause", "retry_max"), ("queuelifetime", "lifetime")] {
         match line(given, name).map(|text| text.parse::<u64>()) {
             None => {}
-            Some(Ok(0)) => draft.left_out(name, "it is 0: \"postrider run --once\" makes one pass over the queue"),
+            Some(Ok(0)) => draft.left_out(name, "0 is not supported; use \"postrider run --once\" for one pass"),
             Some(Ok(seconds)) => draft.queue.text(key, &format!("{seconds}s"), name),
-            Some(Err(_)) => draft.left_out(name, format!("it is no number of seconds; set `{key}`")),
+            Some(Err(_)) => draft.left_out(name, format!("not a number of seconds; set `{key}`")),
         }
     }
 }
@@ -83,7 +83,7 @@ fn account(remotes: &str, given: &Given<'_>, draft: &mut Draft) -> Simple {
             Some(known) if known.same_login(&simple) => known.hosts.extend(simple.hosts),
             Some(_) => draft.left_out(
                 format!("remotes line for {}", simple.hosts.join("")),
-                "it has a login, port or TLS of its own: one account's relays share them",
+                "its login, port or TLS differs, and all relays of an account share these",
             ),
         }
     }
@@ -101,7 +101,7 @@ fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simpl
         match name.trim_start_matches("--") {
             "smtp" if number == 0 => {}
             "qmqp" if number == 0 => {
-                draft.left_out(format!("remotes line for {host}"), "it speaks QMQP, which postrider does not");
+                draft.left_out(format!("remotes line for {host}"), "QMQP is not supported");
                 return None;
             }
             "port" => simple.port = text(),
@@ -118,7 +118,7 @@ fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simpl
             "insecure" => {
                 draft.changed(format!("insecure for {host}"), "the certificate must now be valid for the relay");
             }
-            other => draft.left_out(format!("remotes option {other} for {host}"), "postrider has nothing like it"),
+            other => draft.left_out(format!("remotes option {other} for {host}"), "not supported"),
         }
     }
     Some(simple)

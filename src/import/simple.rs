@@ -34,7 +34,7 @@ impl Simple {
     /// Adds the account.
     pub(crate) fn add(self, draft: &mut Draft) {
         let Some(first) = self.hosts.first() else {
-            draft.left_out("relay", "no host is named; add an account with `relay`");
+            draft.left_out("relay", "no host is set; add an account with `relay`");
             return;
         };
         let name = draft.account_name(first);
@@ -51,13 +51,13 @@ impl Simple {
             Wire::Implicit => keys.text("tls", "implicit", ""),
             Wire::Starttls => keys.text("tls", "starttls", ""),
             Wire::Clear if login => {
-                keys.text("tls", "starttls", "turned on: the password is not sent in the clear");
+                keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
                 draft.changed(
                     format!("TLS for account {name}"),
-                    "the password was sent in the clear; TLS is now required",
+                    "the password was sent in clear text; TLS is now required",
                 );
             }
-            Wire::Clear => keys.text("tls", "none", "as before; set \"starttls\" if the relay offers it"),
+            Wire::Clear => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
         }
         let texts = [
             ("tls_ca", &self.ca),
@@ -78,8 +78,8 @@ impl Simple {
             keys.list("auth", &[auth.to_owned()], "");
         }
         if let Some(from) = &self.from {
-            keys.text("from", from, "takes the place of the envelope sender and of From");
-            draft.changed("sender", format!("<{from}> now stands in From as well, not in the envelope alone"));
+            keys.text("from", from, "replaces the envelope sender and From");
+            draft.changed("sender", format!("<{from}> now replaces From as well as the envelope sender"));
         }
         let secret = self.password.filter(|_| login).map(Secret::new);
         draft.accounts.push(DraftAccount { name, keys, secret });

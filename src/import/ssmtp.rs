@@ -49,15 +49,15 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     if let Some(root) = take("root") {
         draft.top.line("aliases", format!("[{{ root = {} }}]", quoted(&root)), "root");
         draft.top.text("postmaster", &root, "root");
-        draft.changed("root", "mail to root goes there; ssmtp sent that of all system users there");
+        draft.changed("root", "only mail to root goes there; ssmtp sent mail to all system users there");
     }
     if !yes(take("fromlineoverride")) {
-        draft.changed("FromLineOverride", "a From field is sent as the program wrote it");
+        draft.changed("FromLineOverride", "a From field is sent as the program writes it");
     }
     // It concerns ssmtp's own log.
     let _ = (take("debug"), take("usetlscert"));
     for name in settings.keys() {
-        draft.left_out(name.clone(), "postrider has nothing like it");
+        draft.left_out(name.clone(), "not supported");
     }
     simple.add(&mut draft);
     Ok(draft)

@@ -90,7 +90,7 @@ fn msmtp_moves_over() {
     );
     assert_eq!(tls[1].0, "[mail.provider.example]:465");
     assert_eq!(secrets(&draft)[0], ("freemail", "se cret"));
-    assert!(shown.contains("proxy_host of account provider"), "{shown}");
+    assert!(shown.contains("proxy_host (account provider)"), "{shown}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_a_small_program_says_otherwise_is_told_by_name() {
         let forced = config.accounts[0].from.as_ref().map(ToString::to_string);
         assert_eq!(forced.as_deref(), from, "{text}");
         assert_eq!(text.contains("\"@box.home.lan\" = \"@percolator.example\""), from.is_none(), "{text}");
-        assert!(left_out(&draft, "DEFER") && left_out(&draft, "row *"), "{text}");
+        assert!(left_out(&draft, "DEFER") && left_out(&draft, "entry *"), "{text}");
     }
 
     let account = "account a\nhost a.example\ntls on\nauth gssapi\nuser me\npassword x\nfrom %U-%H@a.example\n\

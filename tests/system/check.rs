@@ -102,8 +102,8 @@ fn wrong_users_groups_and_members_are_mended_by_the_command_that_check_names() {
         ("usermod -g postrider-drop her", "her has the primary group postrider-drop"),
         ("chgrp root /etc/postrider/config.toml", "cannot be read by the runner"),
         ("chmod 0600 /etc/postrider/config.toml", "cannot be read by the runner"),
-        ("chown his /etc/postrider/config.toml", "root takes a config of root's only"),
-        ("chmod 0666 /etc/postrider/config.toml", "may write to it"),
+        ("chown his /etc/postrider/config.toml", "for root, the file must belong to root"),
+        ("chmod 0666 /etc/postrider/config.toml", "can write to it"),
     ] {
         mends(&machine, damage, named);
     }
@@ -120,15 +120,15 @@ fn a_password_file_that_the_runner_cannot_use_is_mended_by_the_command_that_chec
     let password = "/etc/postrider/isp.password";
     for (damage, named) in [
         ("chown root:root FILE && chmod 600 FILE", "Permission denied"),
-        ("chgrp 0 FILE && chmod 644 FILE", "its group or others have rights on it"),
-        ("chmod 644 FILE", "others than the runner have rights on it"),
+        ("chgrp 0 FILE && chmod 644 FILE", "its group or others have access to it"),
+        ("chmod 644 FILE", "others besides the runner have access to it"),
         ("chown his FILE", "it belongs to uid 20001"),
     ] {
         mends(&machine, &damage.replace("FILE", password), named);
     }
     machine.sh("root", &format!("mv {password} /run/password"), b"").good();
     let said = check(&machine);
-    assert!(said.contains("write the password into it as one line and run"), "{said}");
+    assert!(said.contains("write the password into it, as one line, and run"), "{said}");
     machine.sh("root", &format!("cat /run/password >{password} && {}", commands(&said).concat()), b"").good();
     assert!(!check(&machine).contains("error: "), "{}", check(&machine));
 }

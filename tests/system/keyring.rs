@@ -89,7 +89,8 @@ fn a_locked_keyring_or_none_at_all_is_told_with_what_to_use_instead() {
     for (program, arguments) in [("dbus-run-session", &["--"][..]), ("env", &["-u", "XDG_RUNTIME_DIR"])] {
         let said = home.says(program, arguments, script);
         assert!(
-            said.contains("cannot read the keyring's password") || said.contains("cannot use the keyring's password"),
+            said.contains("cannot read the password for account")
+                || said.contains("cannot use the password for account"),
             "{said}"
         );
         assert!(said.contains("password = { file = \"secrets/isp\" }") && said.ends_with("code 69\n"), "{said}");

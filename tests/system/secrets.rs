@@ -102,7 +102,7 @@ fn a_password_file_of_somebody_elses_or_open_to_others_is_refused_with_the_comma
         machine.sh("root", &format!("{damage} /etc/postrider/isp.password"), b"").good();
         machine.sh("his", "sendmail friend@away.example", MAIL).good();
         let news = || log(&machine)[said..].to_owned();
-        wait_for("the refusal", || news().contains("isp.password is not used: "));
+        wait_for("the refusal", || news().contains("isp.password cannot be used: "));
         assert_eq!(isp.received(), number, "{damage}");
         let status = machine.sh("root", "postrider status", b"");
         assert_eq!((status.code, command(&status.printed)), (Some(2), command(&news())), "{damage}");
@@ -122,7 +122,7 @@ fn a_config_of_somebody_elses_or_that_others_may_write_is_refused_with_the_comma
         machine.sh("root", &format!("{damage} {CONFIG}"), b"").good();
         let _runner = Runner::start_by(&machine, AS_SERVICE);
         machine.sh("his", "sendmail friend@away.example", MAIL).good();
-        wait_for("the refusal", || log(&machine).contains(&format!("{CONFIG} is not used: ")));
+        wait_for("the refusal", || log(&machine).contains(&format!("{CONFIG} cannot be used: ")));
         assert_eq!(isp.received(), number, "{damage}");
         machine.sh("root", &command(&log(&machine)), b"").good();
         wait_for("the mail", || isp.received() == number + 1);

@@ -14,8 +14,7 @@ use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism, Password, Secret, TlsMode};
 use crate::mail::address::Address;
 
-const ADD_ONE: &str =
-    "there is no account to send through: add a section [account.NAME] with `relay`, `username` and `password`";
+const ADD_ONE: &str = "no account is configured: add a section [account.NAME] with `relay`, `username` and `password`";
 
 /// All accounts, in the order of the file.
 pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults) -> Vec<Account> {
@@ -27,7 +26,7 @@ pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults
         return Vec::new();
     };
     let DeValue::Table(table) = value.get_ref() else {
-        wrong_type("account", "to be sections, [account.NAME]", value, faults);
+        wrong_type("account", "sections, [account.NAME]", value, faults);
         return Vec::new();
     };
     if table.is_empty() {
@@ -44,7 +43,7 @@ pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults
             _ if ACCOUNT_KEYS.iter().any(|key| key.name == name) => {
                 faults.add(
                     at,
-                    format!("`{name}` belongs into a named section: write [account.NAME], such as [account.isp]"),
+                    format!("`{name}` belongs in a named section: write [account.NAME], such as [account.isp]"),
                 );
             }
             _ => wrong_type("account", "sections, [account.NAME]", value, faults),
@@ -57,7 +56,7 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
     // The name stands in log lines and on command lines.
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.@+".contains(c);
     if name.value.is_empty() || name.value.starts_with('-') || !name.value.chars().all(fits) {
-        faults.add(name.at, "an account's name wants letters, digits and - _ . @ + only, and no - in front");
+        faults.add(name.at, "account names may contain only letters, digits and - _ . @ +, and must not start with -");
     }
     let section = Section::open(table, ACCOUNT_KEYS, faults);
     credentials_stand_together(&section, faults);
@@ -93,7 +92,7 @@ fn users(section: &Section, faults: &mut Faults) -> Option<Vec<String>> {
     let logins = section.texts("users", faults)?;
     if logins.is_empty() {
         let at = section.get("users").map_or(0, |value| value.span().start);
-        faults.add(at, "`users` names nobody, so that nobody may use the account: name logins, or remove it");
+        faults.add(at, "`users` is empty, so nobody may use the account: list logins, or remove the key");
     }
     Some(logins.into_iter().map(|login| login.value.to_owned()).collect())
 }
@@ -105,13 +104,13 @@ fn credentials_stand_together(section: &Section, faults: &mut Faults) {
         (Some(username), None) => {
             faults.add(
                 username.span().start,
-                "`username` without `password`: add `password`, or remove both for a relay without login",
+                "`username` without `password`: add `password`, or remove both if the relay needs no login",
             );
         }
         (None, Some(password)) => {
             faults.add(
                 password.span().start,
-                "`password` without `username`: add `username`, or remove both for a relay without login",
+                "`password` without `username`: add `username`, or remove both if the relay needs no login",
             );
         }
         (Some(_), Some(_)) | (None, None) => {}
@@ -121,8 +120,10 @@ fn credentials_stand_together(section: &Section, faults: &mut Faults) {
 fn relays(around: &Surroundings, section: &Section, header: usize, faults: &mut Faults) -> Vec<Relay> {
     let Some(texts) = section.texts("relay", faults) else {
         if !section.has("relay") {
-            faults
-                .add(header, "this account has no `relay`: add relay = \"[HOST]:submission\" with the provider's host");
+            faults.add(
+                header,
+                "this account has no `relay`: add relay = \"[HOST]:submission\" with the provider's host name",
+            );
         }
         return Vec::new();
     };
@@ -143,7 +144,7 @@ fn tls(section: &Section, faults: &mut Faults) -> Option<TlsMode> {
         "implicit" => Some(TlsMode::Implicit),
         "none" => Some(TlsMode::None),
         _ => {
-            let message = "`tls` wants \"starttls\" (port 587), \"implicit\" (port 465) or \"none\"";
+            let message = "`tls` must be \"starttls\" (port 587), \"implicit\" (port 465) or \"none\"";
             faults.add(text.at, message);
             None
         }
@@ -154,10 +155,7 @@ fn tls_name(section: &Section, faults: &mut Faults) -> Option<String> {
     let text = section.text("tls_name", faults)?;
     let address = text.value.parse::<std::net::IpAddr>().is_ok();
     if !address && (text.value.starts_with('[') || Address::new("x", text.value).is_err()) {
-        faults.add(
-            text.at,
-            "`tls_name` wants the one name that stands in the relay's certificate, such as \"smtp.example.com\"",
-        );
+        faults.add(text.at, "`tls_name` must be a name from the relay's certificate, such as \"smtp.example.com\"");
     }
     Some(text.value.to_owned())
 }
@@ -168,13 +166,14 @@ fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Fa
     match value.get_ref() {
         DeValue::String(_) => {
             if is_machines(around) {
-                faults.add(at, not_for_the_machine(account, "`password` stands in the machine's config itself"));
+                faults
+                    .add(at, not_for_the_machine(account, "`password` is written in the system configuration itself"));
             } else if around.readers == Readers::Others {
                 faults.add(at, open_to_others(around.path));
             }
             let literal = text("password", value, faults)?;
             if literal.value.contains(['\0', '\n', '\r']) {
-                faults.add(at, "`password` holds a line end or NUL: no login can send that");
+                faults.add(at, "`password` contains a line end or NUL, which no login can send");
             }
             Some(Password::Literal(Secret::new(literal.value.to_owned())))
         }
@@ -182,7 +181,7 @@ fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Fa
         _ => {
             wrong_type(
                 "password",
-                "a text in quotes, { file = \"PATH\" } or { command = [\"WORD\", ...] }",
+                "a string in quotes, { file = \"PATH\" } or { command = [\"WORD\", ...] }",
                 value,
                 faults,
             );
@@ -199,15 +198,15 @@ fn is_machines(around: &Surroundings) -> bool {
 /// Administrators show that config around, and nobody is logged in as the runner.
 fn not_for_the_machine(account: &str, what: &str) -> String {
     format!(
-        "{what}, which is for a user's own config alone: write password = {{ file = \"secrets/{account}\" }} instead and run \
+        "{what}, which only a user's own configuration may do: write password = {{ file = \"secrets/{account}\" }} instead and run \
          \"postrider password set {account}\""
     )
 }
 
 fn open_to_others(path: &Path) -> String {
     format!(
-        "`password` stands in a file that others can read: run \"chmod 600 {}\", \
-         or move it into a file of its own and write password = {{ file = \"PATH\" }}",
+        "`password` is written in a file that others can read: run \"chmod 600 {}\", \
+         or move it to a separate file and write password = {{ file = \"PATH\" }}",
         path.display()
     )
 }
@@ -229,9 +228,9 @@ fn password_source(
         [_] => {
             let is_on = section.flag("keyring", faults)?;
             if !is_on {
-                faults.add(at, "`keyring = false` names no source: write { file = \"PATH\" }, or keyring = true");
+                faults.add(at, "`keyring = false` is no password source: write { file = \"PATH\" }, or keyring = true");
             } else if is_machines(around) {
-                faults.add(at, not_for_the_machine(account, "`password` asks the keyring of a desktop"));
+                faults.add(at, not_for_the_machine(account, "`password` uses the keyring of a desktop"));
             }
             is_on.then(|| Password::Keyring(account.to_owned()))
         }
@@ -244,7 +243,7 @@ fn password_source(
             None
         }
         [first, second, ..] => {
-            faults.add(at, format!("`password` has both `{first}` and `{second}`: keep one"));
+            faults.add(at, format!("`password` has both `{first}` and `{second}`: remove one"));
             None
         }
     }
@@ -253,7 +252,7 @@ fn password_source(
 fn credential(section: &Section, faults: &mut Faults) -> Option<Password> {
     let text = section.text("credential", faults)?;
     if text.value.contains('/') || text.value.starts_with('.') {
-        faults.add(text.at, "`credential` wants the name behind LoadCredential=, which is no path");
+        faults.add(text.at, "`credential` must be the name used in LoadCredential=, not a path");
     }
     Some(Password::Credential(text.value.to_owned()))
 }
@@ -301,7 +300,7 @@ fn auth(section: &Section, faults: &mut Faults) -> Vec<Mechanism> {
                 let known = Mechanism::ALL.map(|mechanism| format!("\"{}\"", mechanism.name().to_lowercase()));
                 faults.add(
                     text.at,
-                    format!("`auth` lists a mechanism that is not known here; known are {}", known.join(", ")),
+                    format!("`auth` lists an unknown mechanism; the known ones are {}", known.join(", ")),
                 );
             }
         }
@@ -321,7 +320,7 @@ fn senders(section: &Section, faults: &mut Faults) -> Vec<String> {
             faults.add(
                 text.at,
                 format!(
-                    "`senders` wants addresses, \"user@domain\", \"user\" or \"@domain\", one per element: {error}"
+                    "`senders` must list addresses as \"user@domain\", \"user\" or \"@domain\", one per element: {error}"
                 ),
             );
         }
@@ -334,7 +333,7 @@ fn from(section: &Section, faults: &mut Faults) -> Option<Address> {
     match Address::parse(text.value) {
         Ok(address) => Some(address),
         Err(error) => {
-            faults.add(text.at, format!("`from` wants one address, \"user@domain\": {error}"));
+            faults.add(text.at, format!("`from` must be one address, \"user@domain\": {error}"));
             None
         }
     }

@@ -34,9 +34,12 @@ impl<'t> Faults<'t> {
         for error in errors.iter().take(MOST_SYNTAX_FAULTS) {
             let at = error.span().map_or(0, |span| span.start);
             if error.message() == TWICE {
-                self.add(at, "this key was given before: remove one of the two");
+                self.add(at, "this key occurs twice: remove one of them");
             } else {
-                self.add(at, format!("not TOML: {}; texts need quotes, one key stands on each line", error.message()));
+                self.add(
+                    at,
+                    format!("not TOML: {}; strings need quotes, and each key needs its own line", error.message()),
+                );
             }
         }
     }

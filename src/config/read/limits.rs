@@ -16,7 +16,7 @@ pub(super) fn limits(top: &Section, faults: &mut Faults) -> Limits {
         _ => &nothing,
     };
     if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
-        wrong_type("limits", "to be a section, [limits]", value, faults);
+        wrong_type("limits", "a section, [limits]", value, faults);
     }
     let section = Section::open(table, LIMIT_KEYS, faults);
     let usual = Limits::default();

@@ -43,13 +43,13 @@ pub(super) fn domains(name: &str, top: &Section, faults: &mut Faults) -> Vec<Str
     let read = list(top, name, faults);
     let at = top.get(name).map_or(0, |value| value.span().start);
     let (mark, wanted) = match name {
-        "masquerade_domains" => ("!", "\"example.com\" or \"!host.example.com\""),
+        "masquerade_domains" => ("!", "such as \"example.com\" or \"!host.example.com\""),
         _ => ("", "such as \"home.lan\""),
     };
     for domain in &read {
         let plain = if mark.is_empty() { domain } else { domain.trim_start_matches(mark) };
         if Address::new("x", plain).is_err() {
-            faults.add(at, format!("`{name}` wants domains, {wanted}"));
+            faults.add(at, format!("`{name}` must list domains, {wanted}"));
         }
     }
     read
@@ -64,7 +64,7 @@ fn propagates(top: &Section, faults: &mut Faults) -> Option<Vec<Propagates>> {
             Some(known) => read.push(known),
             None => faults.add(
                 value.span().start,
-                "`propagate_extensions` wants some of \"canonical\", \"virtual\", \"alias\" and \"generic\"",
+                "`propagate_extensions` may list only \"canonical\", \"virtual\", \"alias\" and \"generic\"",
             ),
         }
     }

@@ -71,7 +71,7 @@ impl<'t> Section<'t> {
             return text(name, value, faults).map(|one| vec![one]);
         };
         if list.is_empty() {
-            faults.add(value.span().start, format!("`{name}` is an empty list: fill it, or remove the key"));
+            faults.add(value.span().start, format!("`{name}` is an empty list: add an element, or remove the key"));
         }
         Some(list.iter().filter_map(|item| text(name, item, faults)).collect())
     }
@@ -143,12 +143,12 @@ pub(super) fn text<'t>(name: &str, value: &'t Value<'t>, faults: &mut Faults) ->
     let at = value.span().start;
     match value.get_ref() {
         DeValue::String(text) if text.trim().is_empty() => {
-            faults.add(at, format!("`{name}` is empty: fill it, or remove it"));
+            faults.add(at, format!("`{name}` is empty: set a value, or remove the key"));
             None
         }
         DeValue::String(text) => Some(At { at, value: text }),
         _ => {
-            wrong_type(name, "a text in quotes", value, faults);
+            wrong_type(name, "a string in quotes", value, faults);
             None
         }
     }
@@ -157,7 +157,7 @@ pub(super) fn text<'t>(name: &str, value: &'t Value<'t>, faults: &mut Faults) ->
 /// `~/x` below the home, relative paths below the config's folder.
 pub(super) fn absolute(name: &str, text: At<&str>, around: &Surroundings, faults: &mut Faults) -> Option<PathBuf> {
     if text.value.contains('\0') {
-        faults.add(text.at, format!("`{name}` holds a NUL character: no path has one"));
+        faults.add(text.at, format!("`{name}` contains a NUL character, which no path can have"));
         return None;
     }
     if let Some(behind) = text.value.strip_prefix('~') {
@@ -165,12 +165,16 @@ pub(super) fn absolute(name: &str, text: At<&str>, around: &Surroundings, faults
         return match (below, around.home) {
             (Some(below), Some(home)) => Some(home.join(below.trim_start_matches('/'))),
             (None, _) => {
-                let message = format!("`{name}` names another user's home: only ~/ is known, write the whole path");
+                let message =
+                    format!("`{name}` names another user's home directory: only ~/ is supported, write the full path");
                 faults.add(text.at, message);
                 None
             }
             (Some(_), None) => {
-                faults.add(text.at, format!("`{name}` starts with ~/ but this user has no home: write the whole path"));
+                faults.add(
+                    text.at,
+                    format!("`{name}` starts with ~/ but this user has no home directory: write the full path"),
+                );
                 None
             }
         };
@@ -181,15 +185,15 @@ pub(super) fn absolute(name: &str, text: At<&str>, around: &Surroundings, faults
 /// Says what is wanted and what kind of value is there instead.
 pub(super) fn wrong_type(name: &str, wanted: &str, value: &Value, faults: &mut Faults) {
     let found = match value.get_ref() {
-        DeValue::String(_) => "a text",
+        DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a fraction",
+        DeValue::Float(_) => "a decimal number",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    faults.add(value.span().start, format!("`{name}` wants {wanted}; {found} stands here"));
+    faults.add(value.span().start, format!("`{name}` must be {wanted}; this is {found}"));
 }
 
 fn measured<T>(name: &str, at: usize, read: Result<T, UnitError>, faults: &mut Faults) -> Option<At<T>> {
@@ -211,14 +215,14 @@ fn integer(value: &Value) -> Option<i64> {
 fn unknown(name: &str, keys: &[Key]) -> String {
     let shown: String = name.chars().flat_map(char::escape_debug).take(64).collect();
     if let Some((_, home)) = HOMES.iter().find(|(keys, _)| keys.iter().any(|key| key.name == name)) {
-        return format!("`{shown}` does not belong here but into {home}");
+        return format!("`{shown}` does not belong here but in {home}");
     }
     if let Some(near) = nearest(name, keys.iter().map(|key| key.name)) {
         return format!("unknown key `{shown}`; did you mean `{near}`?");
     }
     let elsewhere = HOMES.iter().find_map(|(keys, home)| Some((nearest(name, keys.iter().map(|key| key.name))?, home)));
     if let Some((near, home)) = elsewhere {
-        return format!("unknown key `{shown}`; did you mean `{near}`? It belongs into {home}");
+        return format!("unknown key `{shown}`; did you mean `{near}`? It belongs in {home}");
     }
     let known = keys.iter().map(|key| key.name).collect::<Vec<_>>().join(", ");
     format!("unknown key `{shown}`; the keys here are {known}")

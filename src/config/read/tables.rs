@@ -18,7 +18,7 @@ const PATTERN_TYPES: [(&str, Dialect); 2] = [("regexp", Dialect::Posix), ("pcre"
 /// Postfix's type that has no file: what stands behind the colon is the answer.
 const STATIC: &str = "static";
 
-const WANTED: &str = "\"hash:/PATH\", \"pcre:/PATH\" or an inline table { \"LOCAL\" = \"INTERNET\" }";
+const WANTED: &str = "\"hash:/PATH\", \"pcre:/PATH\" or an inline table { \"LOCAL\" = \"REAL\" }";
 
 /// How the text files of an option are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Reader<'_, '_, '_> {
             return None;
         }
         if path.is_empty() {
-            let message = format!("`{}` names a table type without a path or value: write {WANTED}", self.name);
+            let message = format!("`{}` has a table type without a path or value: write {WANTED}", self.name);
             self.faults.add(text.at, message);
             return None;
         }
@@ -101,8 +101,10 @@ impl Reader<'_, '_, '_> {
             TEXT_TYPES.into_iter().chain(PATTERN_TYPES.map(|(name, _)| name)).chain([STATIC]).collect();
         let name = self.name;
         let message = match nearest(kind, known.iter().copied()) {
-            Some(near) => format!("`{name}` names an unknown table type; did you mean `{near}:`?"),
-            None => format!("`{name}` names an unknown table type; known are {}: and a bare path", known.join(":, ")),
+            Some(near) => format!("`{name}` has an unknown table type; did you mean `{near}:`?"),
+            None => {
+                format!("`{name}` has an unknown table type; the known ones are {}: and a bare path", known.join(":, "))
+            }
         };
         self.faults.add(at, message);
     }
@@ -117,7 +119,7 @@ fn rows(name: &str, table: &DeTable, faults: &mut Faults) -> Vec<(String, String
         let key: &str = key.get_ref();
         match value.get_ref() {
             DeValue::String(result) if key.trim().is_empty() || result.trim().is_empty() => {
-                faults.add(at, format!("a row of `{name}` wants an address on both sides"));
+                faults.add(at, format!("an entry of `{name}` needs an address on both sides"));
             }
             DeValue::String(result) => rows.push((key.trim().to_owned(), result.trim().to_owned())),
             DeValue::Table(_) => {
@@ -128,7 +130,7 @@ fn rows(name: &str, table: &DeTable, faults: &mut Faults) -> Vec<(String, String
                     ),
                 );
             }
-            _ => wrong_type(name, "rows of two texts in quotes", value, faults),
+            _ => wrong_type(name, "entries of two strings in quotes", value, faults),
         }
     }
     rows

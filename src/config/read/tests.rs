@@ -217,14 +217,14 @@ fn all_faults_come_at_once_with_their_places() {
     );
     let starts = [
         "1:1: unknown key `hostnme`; did you mean `hostname`?",
-        "2:12: `delivery` wants \"queue\", \"background\" or \"interactive\"",
-        "3:1: `relay` does not belong here but into an [account.NAME] section",
+        "2:12: `delivery` must be \"queue\", \"background\" or \"interactive\"",
+        "3:1: `relay` does not belong here but in an [account.NAME] section",
         "4:10: this account has no `relay`",
         "5:3: unknown key `pasword`; did you mean `password`?",
-        "6:12: `username` wants a text in quotes; a number stands here",
+        "6:12: `username` must be a string in quotes; this is a number",
         "6:12: `username` without `password`",
-        "7:11: `timeout`: its unit is missing",
-        "9:13: `retry_min`: its unit is missing",
+        "7:11: `timeout`: the unit is missing",
+        "9:13: `retry_min`: the unit is missing",
         "10:2: unknown key `quue`; did you mean `queue`?",
     ];
     assert_eq!(found.len(), starts.len(), "{found:#?}");
@@ -242,27 +242,27 @@ fn what_must_stand_together_does() {
         ("auth = []", "3:8: `auth` is an empty list"),
         (
             "auth = [\"plain\", \"digest-md5\"]",
-            "3:18: `auth` lists a mechanism that is not known here; known are \"external\", \"scram-sha-256-plus\", \"scram-sha-1-plus\", \"scram-sha-256\", \"scram-sha-1\", \"cram-md5\", \"oauthbearer\", \"xoauth2\", \"plain\", \"login\"",
+            "3:18: `auth` lists an unknown mechanism; the known ones are \"external\", \"scram-sha-256-plus\", \"scram-sha-1-plus\", \"scram-sha-256\", \"scram-sha-1\", \"cram-md5\", \"oauthbearer\", \"xoauth2\", \"plain\", \"login\"",
         ),
-        ("tls = \"ssl\"", "3:7: `tls` wants \"starttls\""),
-        ("tls_name = \"a b\"", "3:12: `tls_name` wants"),
-        ("senders = [\"a@b.example\", \"@\"]", "3:27: `senders` wants addresses"),
-        ("senders = \"a@x.example, b@x.example\"", "3:11: `senders` wants addresses"),
+        ("tls = \"ssl\"", "3:7: `tls` must be \"starttls\""),
+        ("tls_name = \"a b\"", "3:12: `tls_name` must be"),
+        ("senders = [\"a@b.example\", \"@\"]", "3:27: `senders` must list addresses"),
+        ("senders = \"a@x.example, b@x.example\"", "3:11: `senders` must list addresses"),
         ("max_connections = 0", "3:19: `max_connections` must be at least 1"),
-        ("max_connections = \"2\"", "3:19: `max_connections` wants a whole number"),
-        ("allow_plaintext = \"yes\"", "3:19: `allow_plaintext` wants true or false"),
+        ("max_connections = \"2\"", "3:19: `max_connections` must be a whole number"),
+        ("allow_plaintext = \"yes\"", "3:19: `allow_plaintext` must be true or false"),
         ("timeout = \"0s\"", "3:11: `timeout` must not be zero"),
         ("tls_ca = \"\"", "3:10: `tls_ca` is empty"),
         ("tls_ca = \"~other/ca\"", "3:10: `tls_ca` names another user's home"),
         ("username = \"u\"\npassword = { }", "4:12: `password` names no source"),
         ("username = \"u\"\npassword = { file = \"a\", command = [\"b\"] }", "4:12: `password` has both"),
-        ("username = \"u\"\npassword = { command = \"pass show\" }", "4:24: `command` wants a list of words"),
+        ("username = \"u\"\npassword = { command = \"pass show\" }", "4:24: `command` must be a list of words"),
         ("username = \"u\"\npassword = { command = [] }", "4:24: `command` is an empty list"),
         ("[queue]\nretry_min = \"2h\"", "4:13: `retry_min` is longer than `retry_max`"),
         ("[queue]\nretry_min = \"2m\"\nretry_max = \"1m\"", "5:13: `retry_max` is shorter"),
-        ("[queue]\nmax_message_size = -1", "4:20: `max_message_size`: a whole number"),
-        ("[account.-x]\nrelay = \"a\"", "3:10: an account's name wants"),
-        ("relay = \"again\"", "3:1: this key was given before"),
+        ("[queue]\nmax_message_size = -1", "4:20: `max_message_size`: write whole numbers"),
+        ("[account.-x]\nrelay = \"a\"", "3:10: account names may contain only"),
+        ("relay = \"again\"", "3:1: this key occurs twice"),
     ] {
         let fault = fault_in_account(line);
         assert!(fault.starts_with(said), "{fault}");
@@ -270,23 +270,23 @@ fn what_must_stand_together_does() {
     for (line, said) in [
         (
             "default_account = \"ips\"",
-            "1:19: `default_account` names no [account.NAME] of this file; did you mean \"isp\"?",
+            "1:19: `default_account` does not match any [account.NAME] in this file; did you mean \"isp\"?",
         ),
         (
             "default_account = \"google\"",
-            "1:19: `default_account` names no [account.NAME] of this file; the accounts are isp",
+            "1:19: `default_account` does not match any [account.NAME] in this file; existing accounts: isp",
         ),
         ("hostname = \"a b\"", "1:12: `hostname` is not a domain name"),
-        ("postmaster = \"a@\"", "1:14: `postmaster` wants one address"),
-        ("recipient_delimiter = \"@\"", "1:23: `recipient_delimiter` wants"),
-        ("generic = [\"regex:/x\"]", "1:12: `generic` names an unknown table type; did you mean `regexp:`"),
-        ("generic = [\"hsah:/x\"]", "1:12: `generic` names an unknown table type; did you mean `hash:`?"),
-        ("generic = [\"static:\"]", "1:12: `generic` names a table type without a path or value"),
-        ("generic = [\"mysql:/x\"]", "1:12: `generic` names an unknown table type; known are hash:"),
-        ("generic = [5]", "1:12: `generic` wants \"hash:/PATH\""),
+        ("postmaster = \"a@\"", "1:14: `postmaster` must be one address"),
+        ("recipient_delimiter = \"@\"", "1:23: `recipient_delimiter` must be"),
+        ("generic = [\"regex:/x\"]", "1:12: `generic` has an unknown table type; did you mean `regexp:`"),
+        ("generic = [\"hsah:/x\"]", "1:12: `generic` has an unknown table type; did you mean `hash:`?"),
+        ("generic = [\"static:\"]", "1:12: `generic` has a table type without a path or value"),
+        ("generic = [\"mysql:/x\"]", "1:12: `generic` has an unknown table type; the known ones are hash:"),
+        ("generic = [5]", "1:12: `generic` must be \"hash:/PATH\""),
         ("generic = { home.lan = \"x\" }", "1:13: a key of `generic` with a dot or @ in it needs quotes"),
-        ("received = 1", "1:12: `received` wants true or false"),
-        ("users = 1", "1:1: `users` does not belong here but into an [account.NAME] section"),
+        ("received = 1", "1:12: `received` must be true or false"),
+        ("users = 1", "1:1: `users` does not belong here but in an [account.NAME] section"),
     ] {
         let fault = fault_at_top(line);
         assert!(fault.starts_with(said), "{fault}");
@@ -301,7 +301,7 @@ fn a_config_without_account_says_to_add_one() {
     }
     let several = "[account.b]\nrelay = \"b\"\n[account.a]\nrelay = \"a\"\n";
     assert_eq!(good(several).default_account, None);
-    assert!(faults("[account]\nrelay = \"a\"\n").concat().starts_with("2:1: `relay` belongs into a named section"));
+    assert!(faults("[account]\nrelay = \"a\"\n").concat().starts_with("2:1: `relay` belongs in a named section"));
 }
 
 #[test]

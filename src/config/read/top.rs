@@ -63,7 +63,7 @@ fn postmaster(top: &Section, faults: &mut Faults) -> String {
     let Some(text) = top.text("postmaster", faults) else { return "root".to_owned() };
     let complete = if text.value.contains('@') { text.value.to_owned() } else { format!("{}@x", text.value) };
     if let Err(error) = Address::parse(&complete) {
-        faults.add(text.at, format!("`postmaster` wants one address, or a login: {error}"));
+        faults.add(text.at, format!("`postmaster` must be one address or login: {error}"));
     }
     text.value.to_owned()
 }
@@ -80,7 +80,7 @@ fn delivery(top: &Section, faults: &mut Faults) -> Delivery {
         "background" => Delivery::Background,
         "interactive" => Delivery::Interactive,
         _ => {
-            faults.add(text.at, "`delivery` wants \"queue\", \"background\" or \"interactive\"");
+            faults.add(text.at, "`delivery` must be \"queue\", \"background\" or \"interactive\"");
             Delivery::Background
         }
     }
@@ -92,7 +92,7 @@ fn log(top: &Section, faults: &mut Faults) -> Option<Log> {
         "syslog" => Some(Log::Syslog),
         "stderr" => Some(Log::Stderr),
         _ => {
-            faults.add(text.at, "`log` wants \"syslog\" or \"stderr\"");
+            faults.add(text.at, "`log` must be \"syslog\" or \"stderr\"");
             None
         }
     }
@@ -102,11 +102,12 @@ fn log(top: &Section, faults: &mut Faults) -> Option<Log> {
 fn delimiter(top: &Section, faults: &mut Faults) -> String {
     let Some(value) = top.get("recipient_delimiter") else { return "+".to_owned() };
     let DeValue::String(text) = value.get_ref() else {
-        wrong_type("recipient_delimiter", "a text in quotes", value, faults);
+        wrong_type("recipient_delimiter", "a string in quotes", value, faults);
         return String::new();
     };
     if text.chars().any(|c| !c.is_ascii_graphic() || "@\"<>,\\".contains(c)) {
-        let message = "`recipient_delimiter` wants what divides user from extension, such as \"+\", or \"\" for none";
+        let message =
+            "`recipient_delimiter` must be the characters between user and extension, such as \"+\", or \"\" for none";
         faults.add(value.span().start, message);
     }
     text.to_string()
@@ -117,7 +118,7 @@ fn spool(around: &Surroundings, top: &Section, faults: &mut Faults) -> Option<Pa
         return top.path("spool", around, faults);
     }
     if around.spool.is_none() {
-        faults.add(0, "this user has no home to keep the spool in: set `spool` to a directory of this user's");
+        faults.add(0, "this user has no home directory for the spool: set `spool` to a directory of this user");
     }
     around.spool.clone()
 }
@@ -132,13 +133,13 @@ fn default_account(top: &Section, accounts: &[Account], faults: &mut Faults) -> 
         let near = nearest(text.value, accounts.iter().map(|account| account.name.as_str()));
         let way_out = match (near, accounts) {
             (Some(near), _) => format!("did you mean \"{near}\"?"),
-            (None, []) => "there is no account at all".to_owned(),
+            (None, []) => "there are no accounts".to_owned(),
             (None, _) => {
                 let names = accounts.iter().map(|account| account.name.as_str()).collect::<Vec<_>>();
-                format!("the accounts are {}", names.join(", "))
+                format!("existing accounts: {}", names.join(", "))
             }
         };
-        faults.add(text.at, format!("`default_account` names no [account.NAME] of this file; {way_out}"));
+        faults.add(text.at, format!("`default_account` does not match any [account.NAME] in this file; {way_out}"));
     }
     Some(text.value.to_owned())
 }
@@ -151,7 +152,7 @@ fn queue(top: &Section, faults: &mut Faults) -> Queue {
         _ => &nothing,
     };
     if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
-        wrong_type("queue", "to be a section, [queue]", value, faults);
+        wrong_type("queue", "a section, [queue]", value, faults);
     }
     let section = Section::open(table, QUEUE_KEYS, faults);
     let retry_min = section.duration("retry_min", faults);
@@ -185,10 +186,10 @@ fn paces_fit(least: Option<At<Duration>>, most: Option<At<Duration>>, faults: &m
             faults.add(most.at, "`retry_max` is shorter than `retry_min`: make it at least as long");
         }
         (None, Some(most)) if most.value < RETRY_MIN => {
-            faults.add(most.at, "`retry_max` is shorter than `retry_min`, which is 1m unless set: set both");
+            faults.add(most.at, "`retry_max` is shorter than `retry_min`, which is 1m by default: set both");
         }
         (Some(least), None) if least.value > RETRY_MAX => {
-            faults.add(least.at, "`retry_min` is longer than `retry_max`, which is 1h unless set: set both");
+            faults.add(least.at, "`retry_min` is longer than `retry_max`, which is 1h by default: set both");
         }
         _ => {}
     }

@@ -21,7 +21,7 @@ pub(super) fn fingerprints(section: &Section, faults: &mut Faults) -> Vec<Finger
             Some(fingerprint) => found.push(fingerprint),
             None => faults.add(
                 text.at,
-                "`tls_fingerprint` wants the SHA-256 of a certificate or of its public key: 64 hexadecimal digits, with \
+                "`tls_fingerprint` must be the SHA-256 of a certificate or of its public key: 64 hexadecimal digits, with \
                  or without colons (\"postrider test\" shows both)",
             ),
         }
@@ -53,7 +53,10 @@ pub(super) fn client_certificate(
     let key = section.path("tls_client_key", around, faults);
     let Some(certificate) = section.path("tls_client_cert", around, faults) else {
         if let Some(value) = section.get("tls_client_key").filter(|_| !section.has("tls_client_cert")) {
-            faults.add(value.span().start, "`tls_client_key` without `tls_client_cert`: add the certificate's file");
+            faults.add(
+                value.span().start,
+                "`tls_client_key` without `tls_client_cert`: add the file with the certificate",
+            );
         }
         return None;
     };
@@ -68,7 +71,7 @@ pub(super) fn tls_min(section: &Section, faults: &mut Faults) -> TlsMin {
         "1.2" => TlsMin::Tls12,
         "1.3" => TlsMin::Tls13,
         _ => {
-            faults.add(text.at, "`tls_min` wants \"1.2\" or \"1.3\" (older ones are not safe and not spoken here)");
+            faults.add(text.at, "`tls_min` must be \"1.2\" or \"1.3\" (older versions are unsafe and not supported)");
             TlsMin::default()
         }
     }
@@ -80,11 +83,14 @@ pub(super) fn source_address(section: &Section, faults: &mut Faults) -> Vec<IpAd
     for text in section.texts("source_address", faults).unwrap_or_default() {
         match text.value.parse::<IpAddr>() {
             Ok(ip) if found.iter().any(|other| other.is_ipv4() == ip.is_ipv4()) => {
-                faults.add(text.at, "`source_address` has two addresses of one family: keep one IPv4 and one IPv6");
+                faults.add(
+                    text.at,
+                    "`source_address` has two addresses of the same family: keep one IPv4 and one IPv6 address",
+                );
             }
             Ok(ip) => found.push(ip),
             Err(_) => {
-                faults.add(text.at, "`source_address` wants an IP address of this machine, such as \"192.0.2.7\"");
+                faults.add(text.at, "`source_address` must be an IP address of this machine, such as \"192.0.2.7\"");
             }
         }
     }
@@ -95,7 +101,7 @@ pub(super) fn source_address(section: &Section, faults: &mut Faults) -> Vec<IpAd
 pub(super) fn timeouts(section: &Section, faults: &mut Faults) -> StepLimits {
     let Some(value) = section.get("timeouts") else { return StepLimits::default() };
     let DeValue::Table(table) = value.get_ref() else {
-        wrong_type("timeouts", "to be a section, [account.NAME.timeouts]", value, faults);
+        wrong_type("timeouts", "a section, [account.NAME.timeouts]", value, faults);
         return StepLimits::default();
     };
     let section = Section::open(table, TIMEOUT_KEYS, faults);

@@ -34,7 +34,7 @@ pub(super) fn fetch(words: &[String], patience: Duration) -> Result<Secret, Secr
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| SecretError(format!("{source} did not start: {error}; write the program's whole path")))?;
+        .map_err(|error| SecretError(format!("cannot start {source}: {error}; write the full path of the program")))?;
     let output = child.stdout.take().map(listen);
     let complaints = child.stderr.take().map(listen);
     let line = heard(output, deadline);
@@ -47,7 +47,7 @@ pub(super) fn fetch(words: &[String], patience: Duration) -> Result<Secret, Secr
             Err(SecretError(format!("{source} failed ({}){}", how(status), told(complaint))))
         }
         _ => Err(SecretError(format!(
-            "{source} did not end within {} s: run it by hand as this user to see what it waits for",
+            "{source} did not finish within {} s: run it by hand as this user to see what it waits for",
             patience.as_secs()
         ))),
     }
@@ -137,8 +137,8 @@ mod tests {
         assert_eq!(run("echo hunter2; head -c 300000 /dev/zero", PATIENCE), Ok("hunter2".to_owned()));
         assert_eq!(run("printf hunter2", PATIENCE), Ok("hunter2".to_owned()));
         assert_eq!(run("echo hunter2; sleep 5 &", PATIENCE), Ok("hunter2".to_owned()), "a daemon holds the pipe");
-        assert!(run("true", PATIENCE).unwrap_err().contains("no password in its first line"));
-        assert!(run("head -c 9000 /dev/zero | tr '\\0' a", PATIENCE).unwrap_err().contains("over 4096"));
+        assert!(run("true", PATIENCE).unwrap_err().contains("is empty: write the password there"));
+        assert!(run("head -c 9000 /dev/zero | tr '\\0' a", PATIENCE).unwrap_err().contains("longer than 4096"));
     }
 
     #[test]
@@ -147,14 +147,14 @@ mod tests {
         assert_eq!(error, "the password command sh failed (exit status 3): locked out");
         assert!(run("kill -9 $$", PATIENCE).unwrap_err().contains("signal 9"));
         let absent = fetch(&["/no/such/program".to_owned()], PATIENCE).unwrap_err().to_string();
-        assert!(absent.contains("did not start"), "{absent}");
+        assert!(absent.contains("cannot start"), "{absent}");
     }
 
     #[test]
     fn a_command_that_hangs_is_ended() {
         let began = Instant::now();
         let error = run("echo hunter2; exec sleep 20", Duration::from_millis(200)).unwrap_err();
-        assert!(error.contains("did not end within"), "{error}");
+        assert!(error.contains("did not finish within"), "{error}");
         assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

@@ -28,7 +28,7 @@ fn fetch_in(folder: Option<OsString>, name: &str) -> Result<Secret, SecretError>
     let source = format!("the systemd credential {name}");
     let Some(folder) = folder else {
         return Err(SecretError(format!(
-            "{source} is not there: this process was not started with credentials; add LoadCredential={name}:/PATH to its \
+            "{source} is missing, because this process was started without credentials: add LoadCredential={name}:/PATH to its \
              systemd unit, or write password = {{ file = \"PATH\" }}"
         )));
     };

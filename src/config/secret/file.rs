@@ -26,7 +26,7 @@ pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
         mode: metadata.mode(),
     };
     if let Some(problem) = objection(standing, uid) {
-        return Err(SecretError(format!("the password file {shown} is not used: {}", problem.said(path))));
+        return Err(SecretError(format!("the password file {shown} cannot be used: {}", problem.said(path))));
     }
     let mut bytes = Zeroizing::new([0; LONGEST + 2]);
     let length = fill(&mut file, bytes.as_mut_slice()).map_err(failed)?;
@@ -68,15 +68,15 @@ impl Objection {
     fn said(self, path: &Path) -> String {
         let shown = path.display();
         match self {
-            Self::NotRegular => "it is not a regular file; name one".to_owned(),
+            Self::NotRegular => "it is not a regular file; name a regular file".to_owned(),
             Self::Owner(owner, uid) => {
                 let command = cure(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
                 format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"{command}\"")
             }
-            Self::OpenToOthers => format!("others than the runner have rights on it; run \"chmod 640 {shown}\""),
+            Self::OpenToOthers => format!("others besides the runner have access to it; run \"chmod 640 {shown}\""),
             Self::Open => {
                 let command = cure(path).unwrap_or_else(|| format!("chmod 600 {shown}"));
-                format!("its group or others have rights on it; run \"{command}\"")
+                format!("its group or others have access to it; run \"{command}\"")
             }
         }
     }
@@ -114,11 +114,11 @@ fn hint(path: &Path, error: &io::Error) -> String {
     match (error.kind(), cure(path)) {
         (io::ErrorKind::NotFound, cure) => {
             let command = cure.unwrap_or_else(|| format!("chmod 600 {shown}"));
-            format!("; write the password into it as one line and run \"{command}\"")
+            format!("; write the password into it, as one line, and run \"{command}\"")
         }
         (io::ErrorKind::PermissionDenied, Some(command)) => format!("; as root, run \"{command}\""),
         (io::ErrorKind::PermissionDenied, None) => {
-            "; it must belong to the user who sends, or be named elsewhere".to_owned()
+            "; it must belong to the user who sends the mail: change its owner, or name another file".to_owned()
         }
         _ => String::new(),
     }

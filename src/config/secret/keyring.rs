@@ -23,9 +23,9 @@ pub(super) fn fetch(account: &str) -> Result<Secret, SecretError> {
         Ok(Secret::new(read))
     };
     let password = within(PATIENCE, ask).unwrap_or_else(|| {
-        let why = format!("it did not answer within {} s; unlock it", PATIENCE.as_secs());
+        let why = format!("it did not respond within {} s; unlock it", PATIENCE.as_secs());
         Err(SecretError(format!(
-            "cannot read the keyring's password of account {account}: {why}; {}",
+            "cannot read the password for account {account} from the keyring: {why}; {}",
             instead(account)
         )))
     })?;
@@ -56,7 +56,7 @@ fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send
 
 fn instead(account: &str) -> String {
     format!(
-        "where no Secret Service runs (a server, cron, a locked session), write password = {{ file = \"secrets/{account}\" }} and \
+        "if no Secret Service is running (on a server, in cron, in a locked session), write password = {{ file = \"secrets/{account}\" }} and \
          run \"postrider password set {account}\", or use {{ command = [...] }} or {{ credential = \"...\" }}"
     )
 }
@@ -70,10 +70,13 @@ fn said(action: &str, account: &str, error: &Error) -> SecretError {
             ));
         }
         Error::NoDefaultStore => Entry::store_status().as_ref().err().map_or_else(String::new, ToString::to_string),
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => "what it holds is no text".to_owned(),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => "the entry is not text".to_owned(),
         other => other.to_string(),
     };
-    SecretError(format!("cannot {action} the keyring's password of account {account}: {why}; {}", instead(account)))
+    SecretError(format!(
+        "cannot {action} the password for account {account} in the keyring: {why}; {}",
+        instead(account)
+    ))
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl FileTable {
             let more = problems.len().saturating_sub(MOST_FAULTS);
             faults.extend(problems.iter().take(MOST_FAULTS).map(|(line, problem)| self.row_fault(*line, problem)));
             if more > 0 {
-                faults.push(TableFault(format!("{}: {more} more rows are bad", self.path.display())));
+                faults.push(TableFault(format!("{}: {more} more invalid entries", self.path.display())));
             }
         }
         faults
@@ -153,7 +153,9 @@ impl FileTable {
                 return;
             }
             Err(Refusal::Unsettled(_)) => {
-                format!("table {shown} is being written: it is read once it has not changed for two seconds")
+                format!(
+                    "table {shown} is still being written: postrider reads it when it has not changed for two seconds"
+                )
             }
             Err(Refusal::Unfit(stamp, why)) => {
                 self.unfit = Some(stamp);
@@ -176,7 +178,7 @@ impl FileTable {
         let before = file.metadata().map_err(Refusal::Unreadable)?;
         let stamp = Stamp::of(&before);
         if !before.is_file() {
-            return Err(Refusal::Unfit(stamp, "is not a regular file: name the text file with its rows"));
+            return Err(Refusal::Unfit(stamp, "is not a regular file: name the text file with its entries"));
         }
         let age = before.modified().ok().and_then(|modified| SystemTime::now().duration_since(modified).ok());
         self.has_settled(stamp, age, Instant::now())?;
@@ -210,14 +212,14 @@ impl FileTable {
 
 fn contents(file: &mut File, stamp: Stamp) -> Result<Vec<u8>, Refusal> {
     if stamp.size > MOST {
-        return Err(Refusal::Unfit(stamp, "is larger than 256 MiB: divide it"));
+        return Err(Refusal::Unfit(stamp, "is larger than 256 MiB: split it"));
     }
     let mut text = Vec::with_capacity(usize::try_from(stamp.size).unwrap_or(0));
     file.take(stamp.size + 1).read_to_end(&mut text).map_err(Refusal::Unreadable)?;
     if text.contains(&0) {
         return Err(Refusal::Unfit(
             stamp,
-            "is not text: name the source that postmap reads, not the database that it makes (.db, .lmdb, .cdb)",
+            "is not text: name the source file that postmap reads, not the database it creates (.db, .lmdb, .cdb)",
         ));
     }
     Ok(text)
@@ -226,9 +228,11 @@ fn contents(file: &mut File, stamp: Stamp) -> Result<Vec<u8>, Refusal> {
 fn way_out(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            "create it (an empty file is an empty table) or take it out of the config; mail that needs it waits"
+            "create it (an empty file is an empty table), or remove it from the configuration; mail that needs it waits"
         }
-        io::ErrorKind::PermissionDenied => "let this user read it and enter its folders; mail that needs it waits",
+        io::ErrorKind::PermissionDenied => {
+            "give this user read access to the file and its folders; mail that needs it waits"
+        }
         _ => "mail that needs it waits",
     }
 }

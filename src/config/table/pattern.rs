@@ -115,14 +115,14 @@ impl Patterns {
     /// Lines and problems.
     pub(super) fn problems(&self) -> Vec<(u32, String)> {
         let unclosed =
-            self.unclosed.iter().map(|line| (*line, "this if has no endif: write one behind its rows".into()));
+            self.unclosed.iter().map(|line| (*line, "this if has no endif: add one after its entries".into()));
         unclosed.chain(self.bad.clone()).collect()
     }
 
     fn row(&mut self, row: &[u8], line: u32, dialect: Dialect, open: &mut Vec<usize>) -> Result<(), String> {
-        let row = std::str::from_utf8(row).map_err(|_| "this row is not UTF-8: save the file as UTF-8")?.trim();
+        let row = std::str::from_utf8(row).map_err(|_| "this entry is not UTF-8: save the file as UTF-8")?.trim();
         if word(row, "endif").is_some() {
-            let start = open.pop().ok_or("this endif has no if: take it out")?;
+            let start = open.pop().ok_or("this endif has no if: remove it")?;
             self.rules[start].then = Then::Until(self.rules.len());
             return Ok(());
         }
@@ -134,7 +134,7 @@ impl Patterns {
             return Ok(());
         }
         if !result.is_empty() {
-            return Err(format!("text stands behind the pattern of this if: take \"{result}\" out"));
+            return Err(format!("unexpected text after the pattern of this if: remove \"{result}\""));
         }
         open.push(self.rules.len());
         self.rules.push(Rule { line, test, then: Then::Until(usize::MAX) });
@@ -147,7 +147,7 @@ impl Test {
         let captures = self
             .regex
             .captures(key.as_bytes())
-            .map_err(|error| format!("this row's pattern cannot be tried on \"{key}\" ({error}): make it simpler"))?;
+            .map_err(|error| format!("the pattern of this entry fails on \"{key}\" ({error}): simplify it"))?;
         Ok(match (self.holds, captures) {
             (Holds::OnMatch, Some(captures)) => Tried::Matched(captures),
             (Holds::OnNoMatch, None) => Tried::Held,
@@ -171,9 +171,9 @@ fn test(row: &str, dialect: Dialect) -> Result<(Test, &str), String> {
         holds = if holds == Holds::OnMatch { Holds::OnNoMatch } else { Holds::OnMatch };
         rest = behind.trim_start();
     }
-    let delimiter = rest.chars().next().ok_or("this row has no pattern: write /PATTERN/ RESULT")?;
+    let delimiter = rest.chars().next().ok_or("this entry has no pattern: write /PATTERN/ RESULT")?;
     if delimiter.is_alphanumeric() || delimiter == '\\' {
-        return Err("this row does not start with a pattern: write /PATTERN/ RESULT".to_owned());
+        return Err("this entry does not start with a pattern: write /PATTERN/ RESULT".to_owned());
     }
     let rest = &rest[delimiter.len_utf8()..];
     let end = pattern_end(rest, delimiter).ok_or_else(|| format!("the pattern has no closing {delimiter}"))?;
@@ -208,7 +208,7 @@ impl<'f> Flags<'f> {
         };
         match letters.chars().find(|letter| !known.contains(*letter)) {
             None => Ok(Self(letters)),
-            Some(letter) => Err(format!("the flag \"{letter}\" is not known: write a blank before the result")),
+            Some(letter) => Err(format!("unknown flag \"{letter}\": put a blank before the result")),
         }
     }
 
@@ -219,7 +219,7 @@ impl<'f> Flags<'f> {
 
 fn compile(pattern: &str, letters: &str, dialect: Dialect) -> Result<Regex, String> {
     let flags = Flags::read(letters, dialect)?;
-    let bad = |what: String| format!("the pattern cannot be read: {what}");
+    let bad = |what: String| format!("invalid pattern: {what}");
     let mut builder = RegexBuilder::new();
     let multi_line = flags.is('m', false);
     builder.utf(true).caseless(flags.is('i', true)).multi_line(multi_line);
@@ -248,7 +248,7 @@ fn compile(pattern: &str, letters: &str, dialect: Dialect) -> Result<Regex, Stri
 /// `$1`, `${1}`, `$(1)`; `$$` is a dollar.
 fn template(result: &str, test: &Test) -> Result<Vec<Piece>, String> {
     if result.is_empty() {
-        return Err("this row has no result: write /PATTERN/ RESULT".to_owned());
+        return Err("this entry has no result: write /PATTERN/ RESULT".to_owned());
     }
     let mut pieces = Vec::new();
     let mut rest = result;
@@ -261,13 +261,13 @@ fn template(result: &str, test: &Test) -> Result<Vec<Piece>, String> {
         }
         let (name, behind) = group_name(behind)?;
         let number: usize = name.parse().ok().filter(|number| *number > 0).ok_or_else(|| {
-            format!("\"${name}\" in the result is no group: write $1, ${{1}} or $(1); $$ for a dollar")
+            format!("\"${name}\" in the result is not a group: write $1, ${{1}} or $(1); $$ for a dollar")
         })?;
         if test.holds == Holds::OnNoMatch {
-            return Err(format!("${number} stands in the result of a pattern that must not match"));
+            return Err(format!("the result uses ${number}, but its pattern starts with ! and so has no matched text"));
         }
         if number >= test.regex.captures_len() {
-            return Err(format!("the result asks for ${number}, but the pattern has no such ( )"));
+            return Err(format!("the result uses ${number}, but the pattern has no such ( )"));
         }
         pieces.push(Piece::Group(number));
         rest = behind;
@@ -282,7 +282,7 @@ fn group_name(text: &str) -> Result<(&str, &str), String> {
     let closed = |open: char, close: char| text.strip_prefix(open).map(|inside| inside.split_once(close));
     match closed('{', '}').or_else(|| closed('(', ')')) {
         Some(Some(parts)) => Ok(parts),
-        Some(None) => Err("the bracket behind a $ in the result is not closed".to_owned()),
+        Some(None) => Err("a bracket after $ in the result is not closed".to_owned()),
         None => {
             let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
             Ok(text.split_at(end))

@@ -104,7 +104,7 @@ impl Writer {
 
     /// PCRE would take a second `?` or `+` for a change of greed.
     fn repeat(&mut self, how: &str) -> Result<(), String> {
-        let Some(atom) = self.atom else { return Err(format!("nothing stands before {how} that it could repeat")) };
+        let Some(atom) = self.atom else { return Err(format!("there is nothing before {how} to repeat")) };
         if atom.repeated {
             self.out.insert_str(atom.start, "(?:");
             self.out.push(')');
@@ -165,7 +165,7 @@ impl Reader<'_> {
             (')', Grammar::Basic) => Token::Close,
             ('|', Grammar::Basic) => Token::Or,
             ('+' | '?', Grammar::Basic) => Token::Repeat(c.to_string()),
-            ('{', Grammar::Basic) => Token::Repeat(self.interval("\\}").ok_or("the \\{ is no repetition")?),
+            ('{', Grammar::Basic) => Token::Repeat(self.interval("\\}").ok_or("the \\{ does not start a repetition")?),
             (c, _) => Token::Literal(c),
         })
     }
@@ -225,7 +225,7 @@ impl Reader<'_> {
         match (chars.next(), chars.next()) {
             (Some(c), None) if c.is_ascii_punctuation() => Ok(format!("\\{c}")),
             (Some(c), None) => Ok(c.to_string()),
-            _ => Err(format!("the character name \"{name}\" is not known")),
+            _ => Err(format!("unknown character name \"{name}\"")),
         }
     }
 }

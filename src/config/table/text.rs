@@ -21,14 +21,14 @@ impl RowProblem {
     /// What to do about it.
     pub(super) fn remedy(self) -> &'static str {
         match self {
-            Self::NoValue => "this row has no value: write the key, a blank and the value on it, or take it out",
-            Self::OpenQuote => "a quote is opened in this row's key and not closed: close it",
-            Self::NotUtf8 => "this row is not UTF-8: save the file as UTF-8",
+            Self::NoValue => "this entry has no value: write key, blank and value, or remove the entry",
+            Self::OpenQuote => "the key of this entry has an unclosed quote: close it",
+            Self::NotUtf8 => "this entry is not UTF-8: save the file as UTF-8",
             Self::StrayContinuation => {
-                "this row starts with a blank but continues nothing: take the blank away, or the row out"
+                "this line starts with a blank but there is no entry to continue: remove the blank or the line"
             }
-            Self::AliasFormat => "this row is in the alias format \"key: value\": take the colon away",
-            Self::NoColon => "this row is not in the alias format \"name: value, value\": put a colon behind the name",
+            Self::AliasFormat => "this entry is in the alias format \"key: value\": remove the colon",
+            Self::NoColon => "this entry is not in the alias format \"name: value, value\": add a colon after the name",
         }
     }
 }

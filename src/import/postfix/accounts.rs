@@ -14,7 +14,7 @@ pub(crate) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
     let mut groups: Vec<(Way, Vec<String>)> = Vec::new();
     for sender in ways.senders() {
         if !is_sender(&sender) {
-            draft.left_out(format!("sender {sender}"), "it is neither user@domain nor @domain");
+            draft.left_out(format!("sender {sender}"), "neither user@domain nor @domain");
             continue;
         }
         let Some(way) = ways.of(&sender) else {
@@ -32,7 +32,7 @@ pub(crate) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
         Some(way) if !groups.iter().any(|(known, _)| known == way) => groups.insert(0, (way.clone(), Vec::new())),
         Some(_) => {}
         None => {
-            let why = "it is empty: Postfix finds each recipient's mail server; add an account with `relay`";
+            let why = "empty, so Postfix delivers directly to each recipient's mail server; postrider needs a relay: add an account with `relay`";
             draft.left_out("relayhost", why);
         }
     }
@@ -99,7 +99,7 @@ fn relays(main: &MainCf<'_>, written: &[String], by: &str, keys: &mut Section) {
         comment = format!("{comment}, {fallback}");
     }
     if let Some(name) = no_dns.filter(|_| relays.iter().any(|relay| !relay.starts_with('['))) {
-        comment = format!("{comment}; in brackets, as {name} says");
+        comment = format!("{comment}; in brackets because of {name}");
     }
     let without = relays.iter().any(|relay| !has_port(relay));
     if without && main.is_set("smtp_tcp_port") {

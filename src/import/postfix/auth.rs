@@ -26,12 +26,12 @@ pub(crate) fn mechanisms(main: &MainCf<'_>, draft: &mut Draft) -> Option<(Vec<St
     // Certificates are always verified: the options for such a session hold.
     let security = SECURITY.iter().rev().find(|name| main.is_set(name)).copied().unwrap_or(SECURITY[0]);
     if !main.is_set(security) {
-        let how = "Postfix's default shows no password to a server; here it is shown where nothing safer is offered, over verified TLS";
+        let how = "by default, Postfix never sends a plain password; postrider does over verified TLS if nothing safer is offered";
         draft.changed(security, how);
     }
     let options = elements(&main.or_default(security, "noanonymous"));
     for option in options.iter().filter(|option| !KNOWN.contains(&option.as_str())) {
-        draft.left_out(format!("{security} = {option}"), "list the mechanisms that fit in `auth` of the account");
+        draft.left_out(format!("{security} = {option}"), "list suitable mechanisms in `auth` of the account");
     }
     let no_plain = options.iter().any(|option| option == "noplaintext");
     let fits = |one: &Mechanism| {
@@ -43,7 +43,10 @@ pub(crate) fn mechanisms(main: &MainCf<'_>, draft: &mut Draft) -> Option<(Vec<St
     let kept: Vec<Mechanism> = Mechanism::ALL.into_iter().filter(fits).collect();
     let both = format!("smtp_sasl_mechanism_filter, {security}");
     if kept.is_empty() {
-        draft.changed(both, "none of the mechanisms they allow is known here: the safest that is offered is used");
+        draft.changed(
+            both,
+            "postrider supports none of the allowed mechanisms; it uses the safest one that the server offers",
+        );
         return None;
     }
     let names = kept.iter().map(|one| one.name().to_lowercase()).collect();
@@ -56,7 +59,7 @@ fn filter(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {
         main.list("smtp_sasl_mechanism_filter").into_iter().partition(|element| element.contains(['/', ':']));
     // Everything that was not excluded before.
     for table in tables.iter().filter(|table| !table.starts_with("static:")) {
-        let why = "only names of mechanisms are taken; list them in `auth` of the account";
+        let why = "only mechanism names are imported; list them in `auth` of the account";
         draft.left_out(format!("smtp_sasl_mechanism_filter = {table}"), why);
     }
     names

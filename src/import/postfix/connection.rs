@@ -34,8 +34,8 @@ fn addresses(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
         let Some(text) = main.get(name) else { continue };
         match text.trim_matches(['[', ']']).parse::<IpAddr>() {
             Ok(ip) if !ip.is_unspecified() => all.push(ip.to_string()),
-            Ok(_) => draft.left_out(name, "it means any address, which is the default"),
-            Err(_) => draft.left_out(name, format!("\"{text}\" is no address")),
+            Ok(_) => draft.left_out(name, "any address is the default"),
+            Err(_) => draft.left_out(name, format!("\"{text}\" is not an IP address")),
         }
     }
     if !all.is_empty() {
@@ -48,7 +48,7 @@ fn times(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
     for (name, step) in TIMES {
         let Some(text) = main.get(name) else { continue };
         match time(&text, 's') {
-            Ok(_) if step.is_empty() => draft.left_out(name, "it is the `mail` of the account's timeouts"),
+            Ok(_) if step.is_empty() => draft.left_out(name, "use `mail` in the account's `timeouts`"),
             Ok(time) => {
                 steps.push(format!("{step} = {}", quoted(&time)));
                 if step == "helo" {
@@ -86,6 +86,6 @@ fn limits(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
             keys.line("max_per_minute", (60 / seconds).to_string(), name);
             keys.line("max_connections", "1".to_owned(), name);
         }
-        _ => draft.left_out(name, "set `max_per_minute` of the account, one at least"),
+        _ => draft.left_out(name, "set `max_per_minute` in the account, at least 1"),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         }
         let folder = format!(":{}/", place.with_file_name("").display().to_string().trim_end_matches('/'));
         if sources.iter().any(|source| source.contains(&folder)) {
-            draft.changed("tables", "they are read where they are, in Postfix's folder: keep them when Postfix goes");
+            draft.changed("tables", "they are read from Postfix's folder: keep them when you remove Postfix");
         }
     }
     mailboxes(&main, given.hostname, &mut draft);
@@ -57,7 +57,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     destinations(&main, given.hostname, &mut draft);
     unsupported::rest(&main, &mut draft);
     if master.is_ok() {
-        draft.left_out("master.cf", "of it only the options of the service smtp were taken");
+        draft.left_out("master.cf", "only the options of the service smtp are used");
     }
     Ok(draft)
 }
@@ -65,19 +65,19 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
 fn names(main: &MainCf<'_>, draft: &mut Draft) {
     match main.get("myhostname") {
         Some(name) if is_domain(&name) => draft.top.text("hostname", &name, "myhostname"),
-        Some(name) => draft.left_out(format!("myhostname = {name}"), "it is no domain name; set `hostname`"),
+        Some(name) => draft.left_out(format!("myhostname = {name}"), "not a domain name; set `hostname`"),
         None => {}
     }
     append_dot(main, draft);
     if let Some(name) = main.get("smtp_helo_name").filter(|name| Some(name) != main.get("myhostname").as_ref()) {
         draft.left_out(
             "smtp_helo_name",
-            format!("EHLO says `hostname`; set it to \"{name}\" if the relay asks for that"),
+            format!("EHLO uses `hostname`; set it to \"{name}\" if the relay requires that"),
         );
     }
     match origin(main) {
         Some(Ok(origin)) if is_domain(&origin) => draft.top.text("origin", &origin, "myorigin"),
-        Some(Ok(origin)) => draft.left_out(format!("myorigin = {origin}"), "it is no domain name; set `origin`"),
+        Some(Ok(origin)) => draft.left_out(format!("myorigin = {origin}"), "not a domain name; set `origin`"),
         Some(Err(why)) => draft.left_out("myorigin", format!("{why}; set `origin`")),
         None => {}
     }
@@ -110,10 +110,10 @@ fn mailboxes(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
     let kept = rows.iter().filter(|(key, value)| !is_own(key) && elements(value).iter().any(|address| is_own(address)));
     for (key, value) in kept.take(SHOWN) {
         let how = format!(
-            "{value} is a mailbox of Postfix's; postrider keeps none, and returns that mail unless aliases or generic have an \
-             address for it; take the row out to send it to the provider"
+            "{value} is a local mailbox, and postrider has none: such mail bounces unless aliases or generic map it to an \
+             address; remove the entry to send it to the provider"
         );
-        draft.changed(format!("virtual_alias_maps row for {key}"), how);
+        draft.changed(format!("virtual_alias_maps entry for {key}"), how);
     }
 }
 
@@ -125,10 +125,8 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
         let (values, tables): (Vec<String>, Vec<String>) =
             main.list(name).into_iter().partition(|value| !value.contains(['/', ':']));
         for table in tables {
-            draft.left_out(
-                format!("{name} = {table}"),
-                format!("its names are not read from tables; list them in `{key}`"),
-            );
+            draft
+                .left_out(format!("{name} = {table}"), format!("names are not read from tables; list them in `{key}`"));
         }
         if !values.is_empty() {
             draft.top.list(key, &values, name);
@@ -140,7 +138,10 @@ fn rewriting(main: &MainCf<'_>, draft: &mut Draft) {
             main.list("propagate_unmatched_extensions").into_iter().partition(|name| known.contains(&name.as_str()));
         draft.top.list("propagate_extensions", &kept, "propagate_unmatched_extensions");
         for other in others {
-            draft.left_out(format!("propagate_unmatched_extensions = {other}"), "postrider has no such files");
+            draft.left_out(
+                format!("propagate_unmatched_extensions = {other}"),
+                "not supported, because postrider has no such files",
+            );
         }
     }
     for (name, usual) in [
@@ -164,7 +165,7 @@ fn limits(main: &MainCf<'_>, draft: &mut Draft) {
         "0" => draft.left_out("message_size_limit", "there is always a limit; the default is 50MB"),
         text => match text.parse::<u64>() {
             Ok(octets) => draft.queue.line("max_message_size", octets.to_string(), "message_size_limit"),
-            Err(_) => draft.left_out("message_size_limit", "it is not a number"),
+            Err(_) => draft.left_out("message_size_limit", "not a number"),
         },
     }
     for (name, key, unit) in [
@@ -185,10 +186,10 @@ fn limits(main: &MainCf<'_>, draft: &mut Draft) {
         draft.queue.text("retry_max", "4000s", "maximal_backoff_time's default");
     }
     if !main.is_set("delay_warning_time") {
-        draft.changed("delay_warning_time", "Postfix tells nobody of a delay; postrider does after `warn_after`");
+        draft.changed("delay_warning_time", "Postfix sends no delay notices; postrider sends one after `warn_after`");
     }
     if main.get("bounce_queue_lifetime").is_some_and(|time| Some(time) != main.get("maximal_queue_lifetime")) {
-        draft.left_out("bounce_queue_lifetime", "bounces live as long as other mail, `lifetime`");
+        draft.left_out("bounce_queue_lifetime", "`lifetime` applies to bounces as to other mail");
     }
 }
 
@@ -199,7 +200,7 @@ fn append_dot(main: &MainCf<'_>, draft: &mut Draft) {
         let domain = main.or_default("mydomain", "$mydomain");
         draft.changed(
             "append_dot_mydomain",
-            format!("a domain without a dot stays as it is; Postfix appends .{domain}"),
+            format!("a domain without a dot is left unchanged; Postfix appends .{domain}"),
         );
     }
 }
@@ -209,7 +210,7 @@ pub(crate) fn time(text: &str, unit: char) -> Result<String, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text[digits.len()..].chars().next().unwrap_or(unit);
     match (digits.trim().parse::<u32>(), unit) {
-        (Ok(0), _) => Err("zero turns it off with Postfix; postrider has its default".to_owned()),
+        (Ok(0), _) => Err("0 disables it in Postfix; postrider uses its default".to_owned()),
         (Ok(number), 's' | 'm' | 'h' | 'd' | 'w') => Ok(format!("{number}{unit}")),
         _ => Err(format!("\"{text}\" is not a time")),
     }
@@ -228,12 +229,16 @@ fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
     let has = |names: &[String], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
     let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
     for other in others {
-        draft.left_out(format!("mydestination = {other}"), "only names are taken; list them in `own_domains`");
+        draft.left_out(
+            format!("mydestination = {other}"),
+            "only names are imported; list further ones in `own_domains`",
+        );
     }
     let more: Vec<String> =
         [own.clone(), short, "localhost".to_owned()].into_iter().filter(|name| !has(&names, name)).collect();
     if !more.is_empty() {
-        let how = format!("{} are own names as well: rows for a bare user answer for them", more.join(", "));
+        let how =
+            format!("this machine's names also include {}: entries for a bare user apply to them", more.join(", "));
         draft.changed("mydestination", how);
         names.extend(more);
     }

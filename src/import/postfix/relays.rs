@@ -43,15 +43,15 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Ways {
         let is_asked = key.contains('@') || key == ALL;
         if !is_asked {
             let why = match key.as_str() {
-                "<>" => "a report goes by the account of the mail that it is about",
-                _ => "Postfix asks for user@domain and @domain only",
+                "<>" => "a bounce uses the account of the message it reports on",
+                _ => "Postfix looks up only user@domain and @domain",
             };
-            draft.left_out(format!("sender_dependent_relayhost_maps row for {key}"), why);
+            draft.left_out(format!("sender_dependent_relayhost_maps entry for {key}"), why);
         }
         is_asked
     });
     if let Some(relay) = for_all.as_ref().filter(|_| !relays.is_empty()) {
-        let why = format!("transport_maps sends all mail to {relay}, whoever sends it");
+        let why = format!("transport_maps sends all mail to {relay}, regardless of the sender");
         draft.left_out("sender_dependent_relayhost_maps", why);
         relays.clear();
     }
@@ -79,9 +79,9 @@ fn transport_maps(main: &MainCf<'_>, draft: &mut Draft) -> Option<String> {
         if let Some(relay) = nexthop(&value).filter(|_| key == ALL || key == "*") {
             for_all = Some(relay);
         } else {
-            let why = "the relay is chosen by the sender, not by the recipient";
+            let why = "postrider chooses the relay by sender, not by recipient";
             let key = if key == ALL { "for everything" } else { &key };
-            draft.left_out(format!("transport_maps row \"{key} {value}\""), why);
+            draft.left_out(format!("transport_maps entry \"{key} {value}\""), why);
         }
     }
     for_all
@@ -93,7 +93,7 @@ fn sender_transports(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, Strin
     for (key, value) in tables::rows(main, name, draft) {
         match nexthop(&value) {
             Some(relay) => relays.push((key, relay)),
-            None => draft.left_out(format!("{name} row for \"{key}\""), format!("{value} names no relay")),
+            None => draft.left_out(format!("{name} entry for \"{key}\""), format!("{value} does not name a relay")),
         }
     }
     relays
@@ -104,7 +104,7 @@ fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, Login)> {
     let passwords = tables::rows(main, name, draft);
     if !main.is_yes("smtp_sasl_auth_enable") {
         if !passwords.is_empty() {
-            draft.left_out(name, "smtp_sasl_auth_enable is not yes: Postfix logs in nowhere");
+            draft.left_out(name, "smtp_sasl_auth_enable is not yes, so Postfix does not use it");
         }
         return Vec::new();
     }
@@ -112,7 +112,7 @@ fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, Login)> {
     for (key, value) in passwords {
         let (user, password) = value.split_once(':').unwrap_or((&value, ""));
         if password.is_empty() {
-            draft.left_out(format!("{name} row for \"{key}\""), "it has no password behind a colon");
+            draft.left_out(format!("{name} entry for \"{key}\""), "no password after the colon");
         } else {
             logins.push((key, (user.to_owned(), password.to_owned())));
         }
@@ -173,20 +173,19 @@ impl Ways {
     pub(crate) fn tell_unused(&self, draft: &mut Draft) {
         let used = self.used.borrow();
         for (key, _) in &self.logins {
-            let what = format!("smtp_sasl_password_maps row for {key}");
+            let what = format!("smtp_sasl_password_maps entry for {key}");
             if used.contains(key) {
                 if let Some(relay) = self.guessed_at(key) {
-                    let how = format!("taken for the login at {relay}, one of whose mail hosts it seems to be");
+                    let how = format!("used as the login for {relay}, because it seems to be one of its mail hosts");
                     draft.changed(what, how);
                 }
             } else if key.contains('@') {
                 draft.left_out(
                     what,
-                    "smtp_sender_dependent_authentication is not yes: Postfix does not look for senders",
+                    "smtp_sender_dependent_authentication is not yes, so Postfix does not look up senders",
                 );
             } else {
-                let why =
-                    "no relay is written so; if it is a mail host of one, set `username` and `password` of its account";
+                let why = "no relay has this name; if it is a mail host of a relay, set `username` and `password` in that account";
                 draft.left_out(what, why);
             }
         }

@@ -37,9 +37,9 @@ fn table(main: &MainCf<'_>, element: &str) -> Result<Table, String> {
         "regexp" | "pcre" => Ok(Table::Pattern(kind, main.place(name))),
         _ if TEXT.contains(&kind.as_str()) => Ok(Table::Text(kind, main.place(name))),
         "unionmap" | "pipemap" | "randmap" => Err(format!(
-            "{kind} puts other tables together; list those in the option itself, or one that has their rows"
+            "{kind} combines other tables; list those tables in the option itself, or one table with their entries"
         )),
-        _ => Err(format!("tables of type {kind} are not read; write its rows to a text file")),
+        _ => Err(format!("tables of type {kind} are not supported; write the entries to a text file")),
     }
 }
 
@@ -52,14 +52,14 @@ fn unbraced(text: &str) -> &str {
 fn inline(text: &str) -> Result<Vec<(String, String)>, String> {
     let rows = elements(unbraced(text));
     let parted = rows.iter().map(|row| {
-        let (key, value) = unbraced(row).split_once('=').ok_or("a row of the inline table has no = in it")?;
+        let (key, value) = unbraced(row).split_once('=').ok_or("an entry of the inline table has no =")?;
         Ok((key.trim().to_owned(), value.trim().to_owned()))
     });
     parted.collect()
 }
 
 fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
-    format!("cannot read {}: {error}; it is read as text, there is no postmap step", path.display())
+    format!("cannot read {}: {error}; tables are read as text, without a postmap step", path.display())
 }
 
 /// The tables of a parameter as elements of one of our options, in TOML.
@@ -122,8 +122,8 @@ fn taken_apart(
                 match key_of(&pattern).filter(|_| !is_inside && !value.contains('$')) {
                     Some(key) => rows.push((key, value)),
                     None => draft.left_out(
-                        format!("{name} row {pattern}"),
-                        "it is no pattern for one address, one domain or everything; list its senders in an account",
+                        format!("{name} entry {pattern}"),
+                        "only patterns for one address, one domain or everything can be converted; list the senders in an account",
                     ),
                 }
             }

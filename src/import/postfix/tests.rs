@@ -51,7 +51,7 @@ fn the_soho_readme_moves_over() {
     assert_eq!(config.default_account.as_deref(), Some("isp"));
     assert_eq!(secrets(&draft), [("isp", "password"), ("example", "password1"), ("example2", "pass:word2")]);
     assert!(!text.contains("password1"), "no password in the config");
-    assert!(text.contains("Changed: TLS for account isp") && text.contains("Not carried over: smtpd_banner"), "{text}");
+    assert!(text.contains("Changed: TLS for account isp") && text.contains("Not imported: smtpd_banner"), "{text}");
     assert_eq!(config.queue.max_message_size, 10_240_000);
     assert_eq!(config.recipient_delimiter, "");
 }
@@ -85,7 +85,7 @@ fn tls_and_names_of_postfix_move_over() {
     assert_eq!(config.origin, "home.lan");
     assert_eq!(config.rewriting.masquerade_domains, ["!a.home.lan", "home.lan"]);
     assert!(config.rewriting.aliases.is_empty(), "there is no /etc/aliases");
-    for said in ["transport_maps row", "alias_maps", "smtp_nonsense", "= include"] {
+    for said in ["transport_maps entry", "alias_maps", "smtp_nonsense", "= include"] {
         assert!(
             draft.notes.iter().any(|note| matches!(note, draft::Note::LeftOut(what, _) if what.contains(said))),
             "{said}: {text}"
@@ -154,7 +154,7 @@ fn a_login_under_the_name_of_a_mail_host_is_found_and_one_that_nobody_gets_is_to
     );
     assert_eq!(config.accounts[0].username.as_deref(), Some("me"));
     for row in ["mx.isp.example", "mx.else.example", "me@isp.example"] {
-        assert!(is_noted(&draft, &format!("row for {row}")), "{row}: {text}");
+        assert!(is_noted(&draft, &format!("entry for {row}")), "{row}: {text}");
     }
 }
 
@@ -258,49 +258,52 @@ fn what_the_client_is_told_becomes_keys_of_the_account() {
 #[test]
 fn what_cannot_be_carried_over_is_named_with_its_reason() {
     for (lines, what) in [
-        ("smtp_tls_policy_maps = hash:/etc/postfix/policy", "smtp_tls_policy_maps row for other.example: no relay"),
+        ("smtp_tls_policy_maps = hash:/etc/postfix/policy", "smtp_tls_policy_maps entry for other.example: no relay"),
         ("smtp_tls_policy_maps = hash:/etc/postfix/policy", "smtp_tls_policy_maps ciphers=high: "),
-        ("smtp_tls_policy_maps = hash:/etc/postfix/prints", "smtp_tls_policy_maps match: it is not of SHA-256"),
-        ("smtp_tls_fingerprint_cert_match = 3D:95", "smtp_tls_fingerprint_cert_match: they are of md5"),
-        ("smtp_tls_security_level = dane", "smtp_tls_security_level = dane: it is not known here"),
+        ("smtp_tls_policy_maps = hash:/etc/postfix/prints", "smtp_tls_policy_maps match: not a SHA-256"),
+        ("smtp_tls_fingerprint_cert_match = 3D:95", "smtp_tls_fingerprint_cert_match: these are md5"),
+        ("smtp_tls_security_level = dane", "smtp_tls_security_level = dane: unknown level"),
         ("smtp_tls_secure_cert_match = nexthop, dot-nexthop, x.example", "one name can be set"),
-        ("smtp_tls_secure_cert_match = *.isp.example", "smtp_tls_secure_cert_match = *.isp.example: one name"),
+        ("smtp_tls_secure_cert_match = *.isp.example", "smtp_tls_secure_cert_match = *.isp.example: only one name"),
         (
             "compatibility_level = 3.6\nsmtp_tls_security_level = fingerprint\nsmtp_tls_fingerprint_cert_match = 3D:95",
-            "smtp_tls_fingerprint_cert_match: it is not of SHA-256",
+            "smtp_tls_fingerprint_cert_match: not a SHA-256",
         ),
-        ("myhostname = 1", "myhostname = 1: it is no domain name"),
-        ("myorigin = [x]", "myorigin = [x]: it is no domain name"),
+        ("myhostname = 1", "myhostname = 1: not a domain name"),
+        ("myorigin = [x]", "myorigin = [x]: not a domain name"),
         ("masquerade_domains = hash:/etc/postfix/x, isp.example", "masquerade_domains = hash:/etc/postfix/x: "),
         ("minimal_backoff_time = 4000s", "delay_warning_time"),
         ("mydestination = hash:/x, $myhostname", "mydestination = hash:/x: only names"),
-        ("sender_dependent_relayhost_maps = inline:{ a@=[x.example] }", "sender a@: it is neither"),
+        ("sender_dependent_relayhost_maps = inline:{ a@=[x.example] }", "sender a@: neither"),
         ("smtp_tls_chain_files = /a.pem, /b.pem", "smtp_tls_chain_files = /b.pem"),
-        ("smtp_bind_address = 0.0.0.0", "smtp_bind_address: it means any address"),
+        ("smtp_bind_address = 0.0.0.0", "smtp_bind_address: any address"),
         (
             "smtp_generic_maps = ldap:/etc/postfix/x.cf",
             "smtp_generic_maps = ldap:/etc/postfix/x.cf: tables of type ldap",
         ),
         (
             "smtp_generic_maps = unionmap:{static:a, static:b}",
-            "smtp_generic_maps = unionmap:{static:a, static:b}: unionmap puts",
+            "smtp_generic_maps = unionmap:{static:a, static:b}: unionmap combines",
         ),
-        ("canonical_maps = pipemap:{hash:/a,hash:/b}", "canonical_maps = pipemap:{hash:/a,hash:/b}: pipemap puts"),
+        ("canonical_maps = pipemap:{hash:/a,hash:/b}", "canonical_maps = pipemap:{hash:/a,hash:/b}: pipemap combines"),
         ("smtp_generic_maps = hash:/etc/postfix/gone", "smtp_generic_maps = hash:/etc/postfix/gone: cannot read"),
-        ("sender_dependent_relayhost_maps = regexp:/etc/postfix/patterns", "sender_dependent_relayhost_maps row /x/: "),
+        (
+            "sender_dependent_relayhost_maps = regexp:/etc/postfix/patterns",
+            "sender_dependent_relayhost_maps entry /x/: ",
+        ),
         (
             "sender_dependent_relayhost_maps = inline:{ joe=[x.example], <>=[y.example] }",
-            "sender_dependent_relayhost_maps row for joe",
+            "sender_dependent_relayhost_maps entry for joe",
         ),
-        ("transport_maps = hash:/etc/postfix/transport", "transport_maps row \"x.example smtp:[x.example]\""),
+        ("transport_maps = hash:/etc/postfix/transport", "transport_maps entry \"x.example smtp:[x.example]\""),
         ("smtp_sasl_security_options = noanonymous, nodictionary", "smtp_sasl_security_options = nodictionary"),
         ("smtp_sasl_mechanism_filter = /etc/postfix/mechs", "smtp_sasl_mechanism_filter = /etc/postfix/mechs"),
         ("smtp_destination_rate_delay = 5m", "smtp_destination_rate_delay: set `max_per_minute`"),
-        ("always_bcc = archive@isp.example", "always_bcc: postrider sends no copies"),
+        ("always_bcc = archive@isp.example", "always_bcc: postrider sends no additional copies"),
         ("smtp_header_checks = regexp:/x", "smtp_header_checks: "),
-        ("authorized_submit_users = !www-data, static:all", "authorized_submit_users: name who may send"),
-        ("our_relay = x\nrelayhost = [$our_relay.example]:587", "our_relay: it stands in the values of others"),
-        ("smtp_tls_loglevel =", "smtp_tls_loglevel: it is set to nothing"),
+        ("authorized_submit_users = !www-data, static:all", "authorized_submit_users: list the permitted logins"),
+        ("our_relay = x\nrelayhost = [$our_relay.example]:587", "our_relay: used only in other values"),
+        ("smtp_tls_loglevel =", "smtp_tls_loglevel: empty"),
     ] {
         let (.., text) = with(lines);
         let notes: Vec<&str> = text.lines().filter(|line| line.starts_with("# ")).collect();
@@ -379,23 +382,29 @@ fn options_of_the_client_in_master_cf_come_before_main_cf() {
         (Some(TlsMode::Implicit), 0),
         "{text}"
     );
-    assert!(text.contains("Not carried over: master.cf"), "{text}");
+    assert!(text.contains("Not imported: master.cf"), "{text}");
 }
 
 #[test]
 fn tls_that_postfix_did_not_demand_is_told() {
     for (lines, told) in [
-        ("smtp_tls_security_level = may", "# Changed: TLS for account isp: smtp_tls_security_level = may: it took"),
+        (
+            "smtp_tls_security_level = may",
+            "# Changed: TLS for account isp: smtp_tls_security_level = may: TLS was optional",
+        ),
         (
             "smtp_tls_security_level = encrypt",
-            "# Changed: TLS for account isp: smtp_tls_security_level = encrypt: it took",
+            "# Changed: TLS for account isp: smtp_tls_security_level = encrypt: any certificate",
         ),
         ("smtp_tls_security_level =\nsmtp_use_tls = yes", "# Changed: TLS for account isp: smtp_use_tls = may: "),
         (
             "smtp_tls_security_level =",
             "# Changed: TLS for account isp: smtp_tls_security_level, unset, = none: Postfix sent",
         ),
-        ("smtp_tls_policy_maps = static:may", "# Changed: TLS for account isp: smtp_tls_policy_maps = may: it took"),
+        (
+            "smtp_tls_policy_maps = static:may",
+            "# Changed: TLS for account isp: smtp_tls_policy_maps = may: TLS was optional",
+        ),
     ] {
         let (config, _, text) = with(lines);
         assert_eq!(config.accounts[0].tls, Some(TlsMode::Starttls), "{lines}");

@@ -34,7 +34,7 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Options {
     let ca = main.get("smtp_tls_CAfile").filter(|path| !path.ends_with("/ca-certificates.crt"));
     let ca = ca.map(|path| main.place(&path).display().to_string());
     if ca.is_none() && main.is_set("smtp_tls_CAfile") {
-        draft.changed("smtp_tls_CAfile", "the system's roots are trusted anyway");
+        draft.changed("smtp_tls_CAfile", "the system's root certificates are trusted by default");
     }
     let mut common = Section::default();
     client_certificate(main, draft, &mut common);
@@ -74,7 +74,8 @@ fn fingerprints(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {
     if written.is_empty() || digest.eq_ignore_ascii_case("sha256") {
         return written;
     }
-    let why = format!("they are of {digest}; \"postrider test\" shows the one of SHA-256 for `tls_fingerprint`");
+    let why =
+        format!("these are {digest} fingerprints; \"postrider test\" shows the SHA-256 one for `tls_fingerprint`");
     draft.left_out("smtp_tls_fingerprint_cert_match", why);
     Vec::new()
 }
@@ -104,10 +105,13 @@ fn client_certificate(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) 
         }
     }
     for (name, path, _) in found {
-        draft.left_out(format!("{name} = {path}"), "an account shows one certificate, the first");
+        draft.left_out(format!("{name} = {path}"), "an account has only one client certificate; the first is used");
     }
     for file in chains.iter().skip(1) {
-        draft.left_out(format!("smtp_tls_chain_files = {file}"), "an account shows one certificate, the first");
+        draft.left_out(
+            format!("smtp_tls_chain_files = {file}"),
+            "an account has only one client certificate; the first is used",
+        );
     }
 }
 
@@ -123,9 +127,9 @@ fn oldest(list: &str) -> &'static str {
 fn versions(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
     let name = "smtp_tls_mandatory_protocols";
     let Some(list) = main.get(name) else { return };
-    keys.text("tls_min", oldest(&list), format!("{name}; 1.2 is the oldest that is spoken"));
+    keys.text("tls_min", oldest(&list), format!("{name}; 1.2 is the oldest supported version"));
     if list.contains("<=") {
-        draft.left_out(format!("{name} = {list}"), "there is no newest version, only an oldest, `tls_min`");
+        draft.left_out(format!("{name} = {list}"), "a newest version cannot be set, only the oldest, with `tls_min`");
     }
 }
 
@@ -142,7 +146,7 @@ impl Options {
     pub(crate) fn tell_unused_policies(&self, relays: &[&str], draft: &mut Draft) {
         let used: Vec<_> = relays.iter().filter_map(|relay| self.policy(relay)).collect();
         for row in self.policies.iter().filter(|row| !used.contains(row)) {
-            draft.left_out(format!("smtp_tls_policy_maps row for {}", row.0), "no relay is written so");
+            draft.left_out(format!("smtp_tls_policy_maps entry for {}", row.0), "no relay has this name");
         }
     }
 
@@ -155,8 +159,8 @@ impl Options {
         Self::begin(&Tls { account: name, relay, level: &level, by, implicit }, login, keys, draft);
         if relay.ends_with(":465") && !implicit {
             draft.changed(
-                format!("port 465 of account {name}"),
-                "without smtp_tls_wrappermode Postfix cannot have talked to it",
+                format!("port 465 (account {name})"),
+                "Postfix cannot have used this port without smtp_tls_wrappermode",
             );
         }
         self.attributes(&level, words.as_deref().unwrap_or_default(), keys, draft);
@@ -177,9 +181,9 @@ impl Options {
         if implicit {
             keys.text("tls", "implicit", format!("smtp_tls_wrappermode, {by}"));
         } else if clear {
-            keys.text("tls", "none", format!("{by}, as with Postfix; set \"starttls\" if the relay offers it"));
+            keys.text("tls", "none", format!("{by}, unchanged; set \"starttls\" if the relay offers it"));
             if login.is_some() {
-                keys.line("allow_plaintext", "true".to_owned(), "the relay is this machine");
+                keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
             }
         } else {
             keys.text("tls", "starttls", by);
@@ -188,10 +192,10 @@ impl Options {
         let how = match level {
             "verify" | "secure" | "fingerprint" => return,
             "none" if clear => return,
-            "none" => "Postfix sent the password in the clear; TLS is now required",
-            "may" => "it took TLS if offered, and any certificate; both are now required",
-            "encrypt" => "it took any certificate, which must now be valid for the relay",
-            _ => "it is not known here; TLS is required and the certificate must be valid for the relay",
+            "none" => "Postfix sent the password in clear text; TLS is now required",
+            "may" => "TLS was optional and any certificate accepted; TLS and a valid certificate are now required",
+            "encrypt" => "any certificate was accepted; it must now be valid for the relay",
+            _ => "unknown level; TLS is required and the certificate must be valid for the relay",
         };
         draft.changed(what, format!("{by} = {level}: {how}"));
     }
@@ -212,7 +216,7 @@ impl Options {
                     keys.text("tls_min", oldest(&list.replace(':', " ")), "smtp_tls_policy_maps protocols");
                 }
                 Some(("tafile", path)) => keys.text("tls_ca", path, "smtp_tls_policy_maps tafile"),
-                _ => draft.left_out(told, "it has no counterpart among the keys of an account"),
+                _ => draft.left_out(told, "not supported"),
             }
         }
         if level == "fingerprint" && !has_match && !self.fingerprints.is_empty() {
@@ -235,7 +239,7 @@ impl Options {
             if prints.iter().all(is_long) {
                 keys.list("tls_fingerprint", &prints, what);
             } else {
-                let why = "it is not of SHA-256; \"postrider test\" shows the one for `tls_fingerprint`";
+                let why = "not a SHA-256 fingerprint; \"postrider test\" shows the one for `tls_fingerprint`";
                 draft.left_out(what, why);
             }
             return;
@@ -246,7 +250,7 @@ impl Options {
         match (usual.as_slice(), literal.as_slice()) {
             (_, []) => {}
             ([], [name]) if is_name(name) => keys.text("tls_name", name, what),
-            _ => draft.left_out(format!("{what} = {}", names.join(" ")), "one name can be set, `tls_name`"),
+            _ => draft.left_out(format!("{what} = {}", names.join(" ")), "only one name can be set, with `tls_name`"),
         }
     }
 }

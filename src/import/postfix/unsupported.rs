@@ -6,70 +6,70 @@ use crate::import::draft::Draft;
 
 const SERVER: &str = "postrider receives no mail over the network";
 const BOXES: &str = "postrider keeps no mailboxes";
-const OWN: &str = "it concerns Postfix's own files, processes or history";
-const CONTENT: &str = "postrider changes no header but for addresses, and looks at no content";
-const ALWAYS_SO: &str = "postrider always does so, or has no such choice";
-const COPIES: &str = "postrider sends no copies beside the recipients that are named";
+const OWN: &str = "specific to Postfix's files, processes or history";
+const CONTENT: &str = "postrider changes only addresses in headers, and does not inspect content";
+const ALWAYS_SO: &str = "not configurable in postrider";
+const COPIES: &str = "postrider sends no additional copies";
 
 /// Reasons by the start of the name; the first that fits.
 const REASONS: [(&str, &str); 68] = [
-    ("smtp_tls_CApath", "the system's roots are used, or the one file `tls_ca`"),
-    ("smtp_tls_ciphers", "all suites of TLS 1.2 and 1.3 that are spoken here are strong"),
-    ("smtp_tls_mandatory_ciphers", "all suites of TLS 1.2 and 1.3 that are spoken here are strong"),
-    ("smtp_tls_exclude_ciphers", "all suites of TLS 1.2 and 1.3 that are spoken here are strong"),
-    ("smtp_tls_mandatory_exclude_ciphers", "all suites of TLS 1.2 and 1.3 that are spoken here are strong"),
-    ("smtp_tls_protocols", "it concerns TLS that is not demanded; `tls_min` holds always"),
-    ("smtp_tls_session_cache", "sessions are kept in memory while the runner lives"),
-    ("smtp_tls_connection_reuse", "a session is used for as many messages as there are"),
-    ("smtp_tls_loglevel", "\"postrider test\" shows what TLS does"),
-    ("smtp_tls_note_starttls_offer", "\"postrider test\" shows what is offered"),
-    ("smtp_tls_per_site", "it is of old; smtp_tls_policy_maps would be read"),
-    ("smtp_tls_servername", "the name in the handshake is the relay's, or `tls_name`"),
-    ("smtp_tls_trust_anchor_file", "set `tls_ca` to it if its certificates are roots"),
-    ("smtp_tls_", "postrider has its own way of TLS: it always checks the certificate"),
+    ("smtp_tls_CApath", "postrider uses the system's root certificates, or the file in `tls_ca`"),
+    ("smtp_tls_ciphers", "postrider uses only strong cipher suites of TLS 1.2 and 1.3"),
+    ("smtp_tls_mandatory_ciphers", "postrider uses only strong cipher suites of TLS 1.2 and 1.3"),
+    ("smtp_tls_exclude_ciphers", "postrider uses only strong cipher suites of TLS 1.2 and 1.3"),
+    ("smtp_tls_mandatory_exclude_ciphers", "postrider uses only strong cipher suites of TLS 1.2 and 1.3"),
+    ("smtp_tls_protocols", "only for optional TLS; in postrider, `tls_min` always applies"),
+    ("smtp_tls_session_cache", "sessions are cached in memory while the runner runs"),
+    ("smtp_tls_connection_reuse", "sessions are always reused"),
+    ("smtp_tls_loglevel", "\"postrider test\" shows TLS details"),
+    ("smtp_tls_note_starttls_offer", "\"postrider test\" shows what the server offers"),
+    ("smtp_tls_per_site", "obsolete; use smtp_tls_policy_maps instead"),
+    ("smtp_tls_servername", "the handshake uses the relay's name, or `tls_name`"),
+    ("smtp_tls_trust_anchor_file", "set `tls_ca` to this file if its certificates are root certificates"),
+    ("smtp_tls_", "not supported; postrider always verifies the certificate"),
     ("smtp_sasl_path", "the mechanisms are built in"),
     ("smtp_sasl_type", "the mechanisms are built in"),
-    ("smtp_sasl_auth_cache", "an account whose login fails is not tried again at once, and says so"),
-    ("smtp_sasl_auth_soft_bounce", "mail waits while a login fails"),
+    ("smtp_sasl_auth_cache", "after a rejected login, postrider pauses the account and reports it"),
+    ("smtp_sasl_auth_soft_bounce", "mail always waits after a rejected login"),
     ("smtp_header_checks", CONTENT),
     ("smtp_body_checks", CONTENT),
     ("smtp_mime_header_checks", CONTENT),
     ("smtp_nested_header_checks", CONTENT),
-    ("smtp_address_preference", "addresses of both families are tried"),
-    ("smtp_balance_inet_protocols", "addresses of both families are tried"),
-    ("smtp_bind_address_enforce", "an address to connect from is always enforced"),
-    ("smtp_connection_cache", "a session is used for as many messages as there are"),
-    ("smtp_discard_ehlo_keyword", "what a relay offers and cannot do is found out by trying"),
+    ("smtp_address_preference", "IPv4 and IPv6 addresses are both tried"),
+    ("smtp_balance_inet_protocols", "IPv4 and IPv6 addresses are both tried"),
+    ("smtp_bind_address_enforce", "the source address is always enforced"),
+    ("smtp_connection_cache", "sessions are always reused"),
+    ("smtp_discard_ehlo_keyword", "not supported; postrider notices extensions that fail"),
     ("smtp_randomize_addresses", ALWAYS_SO),
-    ("smtp_reply_filter", "replies are taken as they are"),
-    ("smtp_delivery_status_filter", "replies are taken as they are"),
+    ("smtp_reply_filter", "replies are not rewritten"),
+    ("smtp_delivery_status_filter", "replies are not rewritten"),
     ("smtpd_", SERVER),
-    ("smtp_", "postrider has nothing like it"),
-    ("tls", "TLS is built in, with settings of its own"),
+    ("smtp_", "not supported"),
+    ("tls", "TLS is built in and has its own settings"),
     ("unknown_", SERVER),
     ("unverified_", SERVER),
     ("mynetworks", SERVER),
-    ("inet_", "postrider receives no mail over the network, and sends by both families"),
+    ("inet_", "postrider receives no mail over the network, and sends over IPv4 and IPv6"),
     ("proxy_", SERVER),
     ("relay_domains", SERVER),
     ("relay_recipient_maps", SERVER),
     ("postscreen_", SERVER),
     ("virtual_alias_domains", "recipients are sent to the relay whatever their domain"),
-    ("virtual_alias_", "the limits of aliases are postrider's own"),
+    ("virtual_alias_", "postrider has its own limits for aliases"),
     ("virtual_", BOXES),
     ("mailbox_", BOXES),
     ("home_mailbox", BOXES),
     ("mail_spool_directory", BOXES),
     ("biff", BOXES),
-    ("luser_relay", "a recipient of this machine without an alias is sent to the relay, or returned"),
-    ("local_", "postrider delivers nothing locally"),
-    ("fallback_transport", "postrider delivers nothing locally"),
-    ("lmtp_", "postrider delivers nothing locally"),
-    ("alias_database", "tables are read from their text, there is no newaliases step"),
+    ("luser_relay", "a local recipient without an alias is sent to the relay, or bounces"),
+    ("local_", "postrider has no local delivery"),
+    ("fallback_transport", "postrider has no local delivery"),
+    ("lmtp_", "postrider has no local delivery"),
+    ("alias_database", "tables are read as text; there is no newaliases step"),
     ("always_bcc", COPIES),
     ("sender_bcc_maps", COPIES),
     ("recipient_bcc_maps", COPIES),
-    ("relocated_maps", "tell senders by a virtual alias, or not at all"),
+    ("relocated_maps", "not supported; use a virtual alias to redirect mail"),
     ("content_filter", CONTENT),
     ("header_checks", CONTENT),
     ("body_checks", CONTENT),
@@ -77,9 +77,9 @@ const REASONS: [(&str, &str); 68] = [
     ("nested_header_checks", CONTENT),
     ("milter_", CONTENT),
     ("non_smtpd_milters", CONTENT),
-    ("authorized_submit_users", "name who may send in `users` of the accounts"),
-    ("defer_transports", "mail waits while there is no network, and leaves by itself or with \"postrider flush\""),
-    ("queue_run_delay", "each message has its own time, from `retry_min` to `retry_max`"),
+    ("authorized_submit_users", "list the permitted logins in `users` of each account"),
+    ("defer_transports", "mail waits while there is no network, and is sent automatically or with \"postrider flush\""),
+    ("queue_run_delay", "each message has its own schedule, between `retry_min` and `retry_max`"),
     ("compatibility_level", OWN),
 ];
 
@@ -147,17 +147,17 @@ pub(crate) fn rest(main: &MainCf<'_>, draft: &mut Draft) {
             continue;
         }
         if UNDERSTOOD.contains(&name) {
-            draft.changed(name, "it decides nothing here, or says what holds anyway");
+            draft.changed(name, "no effect in postrider");
             continue;
         }
         let reason = REASONS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| *why);
         let is_own = AFFAIRS.iter().any(|start| name.starts_with(start));
         let why = match reason {
-            _ if main.get(name).is_none() => "it is set to nothing",
+            _ if main.get(name).is_none() => "empty",
             Some(why) => why,
             None if is_own => OWN,
-            None if main.is_referred_to(name) => "it stands in the values of others, which have it now",
-            None => "postrider has nothing like it",
+            None if main.is_referred_to(name) => "used only in other values, which include it",
+            None => "not supported",
         };
         draft.left_out(name, why);
     }

@@ -62,7 +62,7 @@ fn an_included_list_is_read_when_it_is_asked_for() {
     let world = World::at_home(&isp).set("aliases", "aliases");
     let path = world.path("list");
     table(&world, "aliases", &format!("list: :include:{}\nmine: :include:list\n", path.display()));
-    for (name, words) in [("list", "create it, or take the :include: out"), ("mine", "write its whole path")] {
+    for (name, words) in [("list", "create the file, or remove the :include:"), ("mine", "write the full path")] {
         let ran = world.send_to(&[name]).code(75).one_line();
         assert!(ran.stderr.contains("included list") && ran.stderr.contains(words), "{}", ran.stderr);
     }

@@ -36,7 +36,7 @@ fn a_credential_of_systemds_logs_in_and_is_not_missed_by_who_has_none() {
     world
         .postrider(&["password", "test", "isp"])
         .code(69)
-        .says("not started with credentials")
+        .says("started without credentials")
         .says("LoadCredential=isp:/PATH");
 }
 

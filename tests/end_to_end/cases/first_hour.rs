@@ -124,7 +124,7 @@ fn a_password_file_that_others_read_or_nobody_can_is_told_with_the_command_that_
     let said = world.postrider(&["check"]).code(78).stdout;
     told(
         &said.replace(path.to_str().unwrap(), "FILE"),
-        "write the password into it as one line and run \"chmod 600 FILE\"",
+        "write the password into it, as one line, and run \"chmod 600 FILE\"",
     );
 }
 

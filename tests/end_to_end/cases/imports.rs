@@ -40,10 +40,7 @@ fn imported(world: World, program: &str, source: &str) -> Imported {
         let password = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains(password.trim_end()), "no password in the config:\n{text}");
     }
-    world
-        .postrider(&["import", program, "--source", source, "--output", output])
-        .code(77)
-        .says("nothing is overwritten");
+    world.postrider(&["import", program, "--source", source, "--output", output]).code(77).says("was left unchanged");
     assert_eq!(std::fs::read_to_string(world.path("moved/config.toml")).unwrap(), text);
     world.file(
         "moved/config.toml",

@@ -128,7 +128,7 @@ fn lookup_and_config_show_say_what_stands_where() {
     let all = world.postrider(&["config", "show", "--defaults"]).code(0).stdout;
     let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("{text}: {all}"));
     let order = [
-        at("#postmaster - where bounces of bounces and alarms go; default: root"),
+        at("#postmaster - recipient of bounces of bounces, and of alerts; default: root"),
         at("[account.isp]"),
         at("#max_connections - sessions at once; default: 2"),
         at("[account.isp.timeouts]"),
@@ -184,7 +184,7 @@ fn a_postfix_set_up_moves_over_and_delivers() {
     let (source, output) = (world.path("postfix"), world.path("moved"));
     let arguments = ["import", "postfix", "--source", source.to_str().unwrap(), "--output", output.to_str().unwrap()];
     let said = world.postrider(&arguments).code(0).stdout;
-    assert!(said.contains("not carried over: master.cf"), "{said}");
+    assert!(said.contains("not imported: master.cf"), "{said}");
     world.postrider(&arguments).code(77);
     let text = std::fs::read_to_string(output.join("config.toml")).unwrap();
     let spool = world.path("spool");
