@@ -24,183 +24,183 @@ function __fish_postrider_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c postrider -n "__fish_postrider_needs_command" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_needs_command" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_needs_command" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_needs_command" -s V -l version -d 'Print version'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "sendmail" -d 'Take a message on standard input, as sendmail(8) does'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "run" -d 'Be the runner: attempt what is due, until told to stop'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "flush" -d 'Attempt queued mail now and say what became of it'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "queue" -d 'Look at the queue'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "history" -d 'What became of mail that has left the queue'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "status" -d 'Is mail flowing? One line and an exit code for monitoring: 0 yes, 1 late, 2 stuck, 3 cannot tell'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "sendmail" -d 'Read a message from standard input, like sendmail(8)'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "run" -d 'Run the delivery service in the foreground'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "flush" -d 'Try queued mail now and report the result'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "queue" -d 'List, show and change queued messages'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "history" -d 'Show what happened to mail that has left the queue'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "status" -d 'Report whether mail flows, for monitoring; exit code 0: yes, 1: late, 2: stuck, 3: unknown'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "route" -d 'Explain how an address is rewritten and where its mail goes, without sending'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "lookup" -d 'Ask one table for one key'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "check" -d 'Look for every mistake in config, tables, secrets and spool'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "lookup" -d 'Look up one key in a table'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "check" -d 'Check config, tables, secrets and spool for mistakes'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "password" -d 'Set, delete or test an account\'s password'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "init" -d 'Ask for a first account and write a config that works'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "import" -d 'Make a config from another program\'s: postfix, msmtp, nullmailer, ssmtp or dma'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "test" -d 'Talk to an account\'s relay, step by step, and with --to send it a mail'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "demo" -d 'Show the whole way of a few mails on this machine alone; needs no account and no set-up'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "config" -d 'Look at the configuration'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "init" -d 'Set up the first account and write a working config'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp or dma'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "test" -d 'Talk to an account\'s relay step by step; with --to, send a test message'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "config" -d 'Show the configuration'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand sendmail" -l config -d 'Use this configuration file instead of looking for one' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand run" -l config -d 'Use this configuration file instead of looking for one' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand run" -l once -d 'One pass over what is due, then end'
-complete -c postrider -n "__fish_postrider_using_subcommand run" -l until-empty -d 'End when the queue is empty'
-complete -c postrider -n "__fish_postrider_using_subcommand run" -l detached -d 'Leave the caller\'s session and directory (background delivery)'
+complete -c postrider -n "__fish_postrider_using_subcommand sendmail" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand run" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand run" -l once -d 'Make one pass over due messages, then exit'
+complete -c postrider -n "__fish_postrider_using_subcommand run" -l until-empty -d 'Exit when the queue is empty'
+complete -c postrider -n "__fish_postrider_using_subcommand run" -l detached -d 'Detach from the caller\'s session and directory (for background delivery)'
 complete -c postrider -n "__fish_postrider_using_subcommand run" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l account -d 'Mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l sender -d 'Mail from this sender (<> for reports)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l recipient -d 'Mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l account -d 'Only mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l sender -d 'Only mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l recipient -d 'Only mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -s v -l verbose -d 'Show the conversation with the server, secrets masked'
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -s v -l verbose -d 'Show the conversation with the server, without passwords'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "list" -d 'List what waits, oldest first, as mailq does'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "show" -d 'Show one message: its envelope, what was tried, its header'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "hold" -d 'Do not try these messages until they are released'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "release" -d 'Let held messages go'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "delete" -d 'Delete messages: nobody is told, the history has them as deleted'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "retry" -d 'Make messages due now; those of failed/ come back to the queue'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "list" -d 'List queued messages, oldest first, like mailq'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "show" -d 'Show one message: envelope, attempts and header'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "hold" -d 'Do not send messages until they are released'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "release" -d 'Release held messages'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "delete" -d 'Delete messages without notifying anybody; the history lists them as deleted'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "retry" -d 'Make messages due now; those in failed/ return to the queue'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l account -d 'Mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l sender -d 'Mail from this sender (<> for reports)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l recipient -d 'Mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l account -d 'Only mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l sender -d 'Only mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l recipient -d 'Only mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l failed -d 'What was set aside in failed/, and why'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l json -d 'One JSON object a line (postqueue -j\'s members, and more)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l failed -d 'List the contents of failed/, with reasons'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line (with the members of postqueue -j, and more)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file instead of looking for one' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l json -d 'One JSON object'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l account -d 'Mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l sender -d 'Mail from this sender (<> for reports)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l recipient -d 'Mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l account -d 'Only mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l sender -d 'Only mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l recipient -d 'Only mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l json -d 'One JSON object a message'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l account -d 'Mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l sender -d 'Mail from this sender (<> for reports)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l recipient -d 'Mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l account -d 'Only mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l sender -d 'Only mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l recipient -d 'Only mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l json -d 'One JSON object a message'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l account -d 'Mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l sender -d 'Mail from this sender (<> for reports)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l recipient -d 'Mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l account -d 'Only mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l sender -d 'Only mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l recipient -d 'Only mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l json -d 'One JSON object a message'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l account -d 'Mail of this account' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l sender -d 'Mail from this sender (<> for reports)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l recipient -d 'Mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l older -d 'Mail in the queue for longer than this (30m, 4h, 2d)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l account -d 'Only mail of this account' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l sender -d 'Only mail from this sender (<> for reports)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l recipient -d 'Only mail to this recipient' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l json -d 'One JSON object a message'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l readmit -d 'Apply canonical, virtual and aliases again, to recipients that wait'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l json -d 'Print one JSON object per message'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l readmit -d 'Apply canonical, virtual and aliases again to recipients that still wait'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "list" -d 'List what waits, oldest first, as mailq does'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one message: its envelope, what was tried, its header'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Do not try these messages until they are released'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "release" -d 'Let held messages go'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete messages: nobody is told, the history has them as deleted'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Make messages due now; those of failed/ come back to the queue'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "list" -d 'List queued messages, oldest first, like mailq'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one message: envelope, attempts and header'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Do not send messages until they are released'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "release" -d 'Release held messages'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete messages without notifying anybody; the history lists them as deleted'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "retry" -d 'Make messages due now; those in failed/ return to the queue'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l sender -d 'Only mail from this sender' -r
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l recipient -d 'Only mail to this recipient' -r
-complete -c postrider -n "__fish_postrider_using_subcommand history" -l since -d 'Only what was finished since then: a time (2026-11-22, 2026-11-22T14:00:00Z) or an age (2d, 4h)' -r
-complete -c postrider -n "__fish_postrider_using_subcommand history" -l until -d 'Only what was finished before then' -r
-complete -c postrider -n "__fish_postrider_using_subcommand history" -l config -d 'Use this configuration file instead of looking for one' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand history" -l json -d 'One JSON object a line'
+complete -c postrider -n "__fish_postrider_using_subcommand history" -l since -d 'Only mail that left the queue since this time (2026-11-22, 2026-11-22T14:00:00Z) or age (2d, 4h)' -r
+complete -c postrider -n "__fish_postrider_using_subcommand history" -l until -d 'Only mail that left the queue before this time' -r
+complete -c postrider -n "__fish_postrider_using_subcommand history" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand history" -l json -d 'Print one JSON object per line'
 complete -c postrider -n "__fish_postrider_using_subcommand history" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand status" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand status" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand status" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l from -d 'Envelope sender; default: your login' -r
-complete -c postrider -n "__fish_postrider_using_subcommand route" -l header -d 'Show what becomes of this message\'s header, too' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand route" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand route" -l header -d 'Also show how the header of this message changes' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand route" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand route" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand lookup" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand lookup" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand lookup" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand check" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand check" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "set" -d 'Ask for the password (or read it from standard input) and keep it'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "delete" -d 'Take it out of the file or keyring'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "test" -d 'Fetch it as delivery would, without showing it'
+complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "set" -d 'Ask for the password (or read it from standard input) and store it'
+complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "delete" -d 'Remove the password from the file or keyring'
+complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "test" -d 'Fetch the password as delivery would, without showing it'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from set" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from set" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from test" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from test" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "set" -d 'Ask for the password (or read it from standard input) and keep it'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Take it out of the file or keyring'
-complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "test" -d 'Fetch it as delivery would, without showing it'
+complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "set" -d 'Ask for the password (or read it from standard input) and store it'
+complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove the password from the file or keyring'
+complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "test" -d 'Fetch the password as delivery would, without showing it'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write into this folder instead of the usual one, and no unit' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Send a short mail to this address as well' -r
-complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of that mail; default: the account\'s own address, else the one of root\'s mail' -r
-complete -c postrider -n "__fish_postrider_using_subcommand test" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Also send a short test message to this address' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of the test message; default: the account\'s own address, else that of root\'s mail' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand test" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand demo" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand demo" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand demo" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "path" -d 'Read the configuration, report every fault, print which file it is'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "show" -d 'Print what is set; with --defaults, everything'
+complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "path" -d 'Print the path of the configuration file, or its errors'
+complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "show" -d 'Print the keys that are set; with --defaults, all keys'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'Use this configuration file instead of looking for one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file instead of looking for one' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l defaults -d 'Show the keys that are not set as well, with their defaults'
+complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l defaults -d 'Also print keys that are not set, with their defaults'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Read the configuration, report every fault, print which file it is'
-complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print what is set; with --defaults, everything'
+complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the path of the configuration file, or its errors'
+complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the keys that are set; with --defaults, all keys'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "sendmail" -d 'Take a message on standard input, as sendmail(8) does'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "run" -d 'Be the runner: attempt what is due, until told to stop'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "flush" -d 'Attempt queued mail now and say what became of it'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "queue" -d 'Look at the queue'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "history" -d 'What became of mail that has left the queue'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "status" -d 'Is mail flowing? One line and an exit code for monitoring: 0 yes, 1 late, 2 stuck, 3 cannot tell'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "sendmail" -d 'Read a message from standard input, like sendmail(8)'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "run" -d 'Run the delivery service in the foreground'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "flush" -d 'Try queued mail now and report the result'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "queue" -d 'List, show and change queued messages'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "history" -d 'Show what happened to mail that has left the queue'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "status" -d 'Report whether mail flows, for monitoring; exit code 0: yes, 1: late, 2: stuck, 3: unknown'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "route" -d 'Explain how an address is rewritten and where its mail goes, without sending'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "lookup" -d 'Ask one table for one key'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "check" -d 'Look for every mistake in config, tables, secrets and spool'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "lookup" -d 'Look up one key in a table'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "check" -d 'Check config, tables, secrets and spool for mistakes'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "password" -d 'Set, delete or test an account\'s password'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "init" -d 'Ask for a first account and write a config that works'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "import" -d 'Make a config from another program\'s: postfix, msmtp, nullmailer, ssmtp or dma'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "test" -d 'Talk to an account\'s relay, step by step, and with --to send it a mail'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "demo" -d 'Show the whole way of a few mails on this machine alone; needs no account and no set-up'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "config" -d 'Look at the configuration'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "init" -d 'Set up the first account and write a working config'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp or dma'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "test" -d 'Talk to an account\'s relay step by step; with --to, send a test message'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "config" -d 'Show the configuration'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List what waits, oldest first, as mailq does'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one message: its envelope, what was tried, its header'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "hold" -d 'Do not try these messages until they are released'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "release" -d 'Let held messages go'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "delete" -d 'Delete messages: nobody is told, the history has them as deleted'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "retry" -d 'Make messages due now; those of failed/ come back to the queue'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "set" -d 'Ask for the password (or read it from standard input) and keep it'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "delete" -d 'Take it out of the file or keyring'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "test" -d 'Fetch it as delivery would, without showing it'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Read the configuration, report every fault, print which file it is'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print what is set; with --defaults, everything'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List queued messages, oldest first, like mailq'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one message: envelope, attempts and header'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "hold" -d 'Do not send messages until they are released'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "release" -d 'Release held messages'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "delete" -d 'Delete messages without notifying anybody; the history lists them as deleted'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "retry" -d 'Make messages due now; those in failed/ return to the queue'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "set" -d 'Ask for the password (or read it from standard input) and store it'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "delete" -d 'Remove the password from the file or keyring'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "test" -d 'Fetch the password as delivery would, without showing it'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "path" -d 'Print the path of the configuration file, or its errors'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Print the keys that are set; with --defaults, all keys'

@@ -100,7 +100,7 @@ fn report(findings: &Findings, config: Option<&Config>) -> Exit {
         (false, false) => Exit::Warnings,
         (false, true) => {
             let shown = config.map(|config| config.path.display().to_string()).unwrap_or_default();
-            println!("{shown}: good");
+            println!("{shown}: no problems found");
             Exit::Ok
         }
     }
@@ -119,7 +119,7 @@ fn generic_results(config: &Config, findings: &mut Findings) {
         if !value.contains('@') {
             let origin = &config.origin;
             findings.warning(format!(
-                "{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{origin}; write the whole \
+                "{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{origin}; write the full \
                  address"
             ));
         }
@@ -160,10 +160,10 @@ fn own_addresses(config: &Config, findings: &mut Findings) {
     if account.username.is_none() || account.from.is_some() || is_known {
         return;
     }
-    let own = advice::own_address(account).unwrap_or("YOU@PROVIDER");
+    let own = advice::own_address(account).unwrap_or("you@provider.example");
     findings.warning(format!(
-        "no row of `generic` gives {root} an address that the world knows, and most providers refuse such a sender: add the \
-         row \"@{}\" = \"{own}\"",
+        "no entry of `generic` maps {root} to a real address, and most providers reject such a sender: add \
+         \"@{}\" = \"{own}\"",
         config.origin
     ));
 }
@@ -176,8 +176,8 @@ fn senders(config: &Config, findings: &mut Findings) {
             let whole = Address::parse(&whole).map_or_else(|_| whole.to_lowercase(), |address| address.folded());
             if let Some(first) = owners.insert(whole, &account.name) {
                 findings.error(format!(
-                    "\"{entry}\" stands in the `senders` of account {first} and of account {}, where it is never used; \
-                     take it out of one",
+                    "\"{entry}\" is in the `senders` of account {first} and of account {}, where it is never used; \
+                     remove it from one of them",
                     account.name
                 ));
             }
@@ -187,17 +187,17 @@ fn senders(config: &Config, findings: &mut Findings) {
     for account in config.accounts.iter().filter(|account| account.senders.is_empty() && !is_default(&account.name)) {
         let name = &account.name;
         findings.warning(format!(
-            "no mail goes through account {name}: name its `senders`, or set default_account = \"{name}\" for those that no \
-             account names"
+            "no mail uses account {name}: list its `senders`, or set default_account = \"{name}\" to use it for all other \
+             senders"
         ));
     }
     if config.accounts.is_empty() {
         findings.warning(format!(
-            "no [account.NAME] in {}: all mail waits in the queue until one is filled in (`postrider init` asks for it)",
+            "{} has no [account.NAME], so all mail waits in the queue: run `postrider init`, or add one",
             config.path.display()
         ));
     } else if config.default_account.is_none() {
-        findings.warning("no `default_account`: mail of senders that no account names waits until one does; set it");
+        findings.warning("no `default_account`: mail from senders that no account lists waits; set `default_account`");
     }
 }
 
@@ -217,7 +217,9 @@ fn accounts(config: &Config, findings: &mut Findings) {
         } else if account.username.is_some() && !account.allow_plaintext {
             let local = |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
             if account.relays.iter().any(|relay| !local(&relay.host)) {
-                findings.error(format!("account {name}: `tls` is \"none\", and a password is never sent without TLS; set tls = \"starttls\""));
+                findings.error(format!(
+                    "account {name}: `tls` is \"none\", but the password is only sent over TLS; set tls = \"starttls\""
+                ));
             }
         }
     }
@@ -226,11 +228,10 @@ fn accounts(config: &Config, findings: &mut Findings) {
 fn spool(config: &Config, findings: &mut Findings) {
     let shown = config.spool.display();
     if let Err(error) = Spool::open(&config.spool) {
-        findings.error(format!("the spool {shown} cannot be used: {error}; let this user write there, or set `spool`"));
+        findings.error(format!("cannot use the spool {shown}: {error}; give this user write access, or set `spool`"));
         return;
     }
     if rustix::fs::access(config.spool.join("queue"), rustix::fs::Access::WRITE_OK).is_err() {
-        findings
-            .error(format!("the spool {shown} cannot be written by this user; run \"chown\" on it, or set `spool`"));
+        findings.error(format!("this user cannot write to the spool {shown}; run \"chown\" on it, or set `spool`"));
     }
 }

@@ -108,29 +108,29 @@ fn judge_all(hauls: &[Haul]) -> Result<Vec<Verdict>, Trouble> {
 fn introduction(look: Look) -> String {
     let programs = MAILS.iter().map(|mail| format!("  {:16}  sendmail {}\n", mail.what, mail.arguments.join(" ")));
     format!(
-        "{}\n\nThis plays {HOSTNAME}, a machine with two mail accounts ({} and {}).\n\
-         Both providers run here, on loopback; config and spool are temporary.\n\n{}\n{}",
+        "{}\n\nThis demo is {HOSTNAME}, a machine with two mail accounts ({} and {}).\n\
+         Both providers run locally, on loopback; config and spool are temporary.\n\n{}\n{}",
         look.bold("postrider demo"),
         ISP.account,
         WORK.account,
-        look.bold("Programs hand in their mail:"),
+        look.bold("Programs submit mail:"),
         programs.collect::<String>()
     )
 }
 
 fn report(played: &Played, begun: Instant, look: Look) -> ExitCode {
     let verdicts = &played.verdicts;
-    say(&format!("\n{}\n{}", look.bold("What became of it:"), show::table(verdicts, look)));
+    say(&format!("\n{}\n{}", look.bold("Result:"), show::table(verdicts, look)));
     if let Some((verdict, arrival)) = verdicts.iter().find_map(|v| v.arrival.as_ref().map(|arrival| (v, arrival))) {
-        let title = format!("The {}'s header, as {} received it:", verdict.what, arrival.relay);
+        let title = format!("The header of the {}, as received by {}:", verdict.what, arrival.relay);
         say(&format!("\n{}\n{}", look.bold(&title), show::header(&arrival.received.content)));
     }
     if verdicts.iter().all(|verdict| verdict.faults.is_empty()) {
-        say(&format!("\nEverything arrived as it should, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
+        say(&format!("\nEverything arrived as expected, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
         return ExitCode::SUCCESS;
     }
     say(&format!("\n{}\n{}\n", look.bold("The runner's log:"), played.log));
-    eprintln!("postrider: demo: not everything arrived as it should; the table and the runner's log say what was seen");
+    eprintln!("postrider: demo: not everything arrived as expected; see the table and the log above");
     ExitCode::from(NOT_AS_IT_SHOULD)
 }
 

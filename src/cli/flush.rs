@@ -24,7 +24,7 @@ use crate::submit::frontend::start_runner;
 pub struct Arguments {
     #[command(flatten)]
     which: Which,
-    /// Show the conversation with the server, secrets masked
+    /// Show the conversation with the server, without passwords
     #[arg(short, long)]
     verbose: bool,
 }
@@ -48,7 +48,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             },
             Ok(None) => {}
             Err(error) => {
-                let message = format_args!("cannot talk to the runner of {}: {error}", spool.dir().display());
+                let message = format_args!("cannot contact the runner of {}: {error}", spool.dir().display());
                 return Err(Failure::new(Exit::TempFail, message));
             }
         }
@@ -59,7 +59,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     }
     Err(Failure::new(
         Exit::TempFail,
-        format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
+        format_args!("the runner of {} does not respond; is its process stopped?", spool.dir().display()),
     ))
 }
 
@@ -91,7 +91,7 @@ fn follow(answers: impl Iterator<Item = std::io::Result<Answer>>, teller: &mut T
         }
         heard = true;
         let answer =
-            answer.map_err(|e| Failure::new(Exit::TempFail, format_args!("the runner stopped answering: {e}")))?;
+            answer.map_err(|e| Failure::new(Exit::TempFail, format_args!("lost the connection to the runner: {e}")))?;
         if answer == Answer::Finished {
             return Ok(Followed::ToTheEnd);
         }
@@ -100,7 +100,7 @@ fn follow(answers: impl Iterator<Item = std::io::Result<Answer>>, teller: &mut T
     if !heard {
         return Ok(Followed::NotAtAll);
     }
-    Err(Failure::new(Exit::TempFail, "the runner ended before it was done; the mail is still queued (see `mailq`)"))
+    Err(Failure::new(Exit::TempFail, "the runner exited before it was done; the mail is still queued (see `mailq`)"))
 }
 
 /// Is the runner for as long as it takes.
@@ -171,7 +171,7 @@ impl Teller {
             Answer::Waiting { id, reason } => {
                 self.sums.messages += 1;
                 self.sums.waiting += 1;
-                self.progress.done(&format!("{id}: waits: {reason}"));
+                self.progress.done(&format!("{id}: waiting: {reason}"));
             }
             Answer::Step { .. }
             | Answer::Changed { .. }
@@ -187,8 +187,8 @@ impl Teller {
         if self.sums.messages == 0 {
             let ids: Vec<&str> = self.selection.ids.iter().map(MessageId::as_str).collect();
             return match (ids.is_empty(), self.selection == Selection::default()) {
-                (true, true) => tell_and(Exit::Ok, "nothing is queued"),
-                (true, false) => tell_and(Exit::Ok, "nothing of that is queued"),
+                (true, true) => tell_and(Exit::Ok, "the queue is empty"),
+                (true, false) => tell_and(Exit::Ok, "no queued message matches"),
                 (false, _) => tell_and(Exit::NoInput, &format!("not in the queue: {}", ids.join(", "))),
             };
         }

@@ -28,13 +28,13 @@ pub struct Arguments {
     /// Only mail to this recipient
     #[arg(long, value_name = "ADDRESS")]
     recipient: Option<String>,
-    /// Only what was finished since then: a time (2026-11-22, 2026-11-22T14:00:00Z) or an age (2d, 4h)
+    /// Only mail that left the queue since this time (2026-11-22, 2026-11-22T14:00:00Z) or age (2d, 4h)
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Only what was finished before then
+    /// Only mail that left the queue before this time
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -118,8 +118,9 @@ fn moment(written: &str) -> Result<Timestamp, Failure> {
     let ago: Result<Duration, _> = units::duration(written);
     let past = ago.ok().and_then(|ago| SignedDuration::try_from(ago).ok());
     past.and_then(|ago| Timestamp::now().checked_sub(ago).ok()).ok_or_else(|| {
-        let message =
-            format_args!("{written:?} is no time: write 2026-11-22, 2026-11-22T14:00:00Z, or an age such as 2d");
+        let message = format_args!(
+            "cannot parse {written:?} as a time: write 2026-11-22, 2026-11-22T14:00:00Z, or an age such as 2d"
+        );
         Failure::new(Exit::Usage, message)
     })
 }

@@ -20,7 +20,7 @@ use crate::sys::user::Caller;
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Write into this folder instead of the usual one, and no unit
+    /// Write to this folder instead of the default one, without a systemd unit
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }
@@ -64,7 +64,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
         leave_unit(home);
     }
-    println!("now see whether it works: postrider test --to {}", answers.address);
+    println!("Done. Test it with: postrider test --to {}", answers.address);
     Ok(Exit::Ok)
 }
 
@@ -79,29 +79,27 @@ fn spare(config: &Path) -> Result<Option<PathBuf>, Failure> {
         Ok(_) => Err(Failure::new(
             Exit::NoPermission,
             format_args!(
-                "{shown} is there already, with accounts; nothing is overwritten: edit it, or move it away first"
+                "{shown} already has accounts and was left unchanged. Edit it, or rename it and run init again."
             ),
         )),
         Err(error) => Err(Failure::new(
             Exit::NoPermission,
-            format_args!(
-                "{shown} is there already; nothing is overwritten: mend it, or move it away first. It says: {error}"
-            ),
+            format_args!("{shown} has errors and was left unchanged. Fix it, or rename it and run init again: {error}"),
         )),
     }
 }
 
 fn ask() -> Result<Answers, Failure> {
     let address = question("Your address at the mail provider", "", |answer| {
-        Address::parse(answer).map_err(|error| format!("that is no address: {error}; write one such as me@isp.example"))
+        Address::parse(answer).map_err(|error| format!("not a valid address: {error}"))
     })?;
-    let relay = question("Its server for outgoing mail", &server(address.domain()), |answer| {
+    let relay = question("Outgoing (SMTP) server", &server(address.domain()), |answer| {
         // As people write it, without the brackets that keep Postfix from looking up MX records.
         let (host, port) = answer.rsplit_once(':').unwrap_or((answer, "587"));
         let written = if host.starts_with('[') { format!("{host}:{port}") } else { format!("[{host}]:{port}") };
-        Relay::parse(&written, host::service).map(|_| written).map_err(|error| format!("that is no server: {error}"))
+        Relay::parse(&written, host::service).map(|_| written).map_err(|error| format!("not a valid server: {error}"))
     })?;
-    let username = question("Login name there", &address.to_string(), |answer| Ok(answer.to_owned()))?;
+    let username = question("User name on that server", &address.to_string(), |answer| Ok(answer.to_owned()))?;
     let password = password::ask(&username)?;
     Ok(Answers { address, relay, username, password })
 }
@@ -122,7 +120,7 @@ fn question<T>(text: &str, usual: &str, read: impl Fn(&str) -> Result<T, String>
         let mut line = String::new();
         let failed = |error| Failure::new(Exit::IoError, format_args!("cannot read the answer: {error}"));
         if stdin.lock().read_line(&mut line).map_err(failed)? == 0 {
-            return Err(Failure::new(Exit::DataError, "the answers ended before the questions; nothing was written"));
+            return Err(Failure::new(Exit::DataError, "unexpected end of input; nothing was written"));
         }
         let answer = if line.trim().is_empty() { usual } else { line.trim() };
         match read(answer) {
@@ -142,7 +140,7 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
         move |error: io::Error| {
             Failure::new(
                 Exit::IoError,
-                format_args!("cannot write {shown}: {error}; name another folder with --output"),
+                format_args!("cannot write {shown}: {error}; use --output to name another folder"),
             )
         }
     };
@@ -193,7 +191,7 @@ fn text(name: &str, answers: &Answers) -> String {
     let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
     format!(
         "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
-         # Addresses of this machine, such as root@{host}, become yours on the way out; mail to them comes to you.\n\
+         # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
          generic = [{{ {} }}]\n\n\
          [account.{name}]\n\
          relay = {}\n\
@@ -219,7 +217,7 @@ fn leave_unit(home: &Path) {
         Ok(()) => println!("wrote {}", unit.display()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => {
-            println!("{}: {error}; without it each mail leaves a runner behind", unit.display());
+            println!("cannot write {}: {error}; without it, each message starts a background process", unit.display());
             return;
         }
     }
@@ -229,9 +227,11 @@ fn leave_unit(home: &Path) {
         status.is_ok_and(|status| status.success())
     };
     if run(&["--user", "daemon-reload"]) && run(&enable) {
-        println!("the runner is started, and will be at each login (without one: loginctl enable-linger)");
+        println!(
+            "The delivery service is running and starts at each login (to keep it running without a login: loginctl enable-linger)."
+        );
     } else {
-        println!("to start the runner at each login: systemctl {}", enable.join(" "));
+        println!("To start the delivery service at each login: systemctl {}", enable.join(" "));
     }
 }
 

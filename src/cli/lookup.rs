@@ -27,7 +27,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Ok(None) => {
-            eprintln!("postrider: {} has no row for \"{}\"", arguments.table, arguments.key);
+            eprintln!("postrider: {} has no entry for \"{}\"", arguments.table, arguments.key);
             Ok(Exit::Warnings)
         }
         Err(fault) => Err(Failure::new(Exit::Config, fault)),
@@ -47,7 +47,7 @@ fn tables(config: &Config, option: &str) -> Result<TableSet, Failure> {
         "aliases" => Ok(aliases),
         _ => Err(Failure::new(
             Exit::Usage,
-            format_args!("{option} is no table option; there are {}", OPTIONS.join(", ")),
+            format_args!("{option} is not a table option; the table options are {}", OPTIONS.join(", ")),
         )),
     }
 }

@@ -31,11 +31,11 @@ use crate::config::{Config, locate};
 use exit::{Exit, Failure};
 use sendmail::StartedAs;
 
-/// The mail slot of a machine that is not a mail server.
+/// Send-only sendmail replacement with a queue: delivers local mail through your mail provider.
 #[derive(Debug, Parser)]
 #[command(name = "postrider", version, max_term_width = 100)]
 struct Arguments {
-    /// Use this configuration file instead of looking for one
+    /// Use this configuration file
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -44,50 +44,50 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take a message on standard input, as sendmail(8) does
+    /// Read a message from standard input, like sendmail(8)
     #[command(disable_help_flag = true)]
     Sendmail {
         /// The arguments of sendmail(8)
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Be the runner: attempt what is due, until told to stop
+    /// Run the delivery service in the foreground
     Run(run::Arguments),
-    /// Attempt queued mail now and say what became of it
+    /// Try queued mail now and report the result
     Flush(flush::Arguments),
-    /// Look at the queue
+    /// List, show and change queued messages
     Queue(queue::Arguments),
-    /// What became of mail that has left the queue
+    /// Show what happened to mail that has left the queue
     History(history::Arguments),
-    /// Is mail flowing? One line and an exit code for monitoring: 0 yes, 1 late, 2 stuck, 3 cannot tell
+    /// Report whether mail flows, for monitoring; exit code 0: yes, 1: late, 2: stuck, 3: unknown
     Status,
     /// Explain how an address is rewritten and where its mail goes, without sending
     Route(route::Arguments),
-    /// Ask one table for one key
+    /// Look up one key in a table
     Lookup(lookup::Arguments),
-    /// Look for every mistake in config, tables, secrets and spool
+    /// Check config, tables, secrets and spool for mistakes
     Check,
     /// Set, delete or test an account's password
     #[command(subcommand)]
     Password(password::Action),
-    /// Ask for a first account and write a config that works
+    /// Set up the first account and write a working config
     Init(init::Arguments),
-    /// Make a config from another program's: postfix, msmtp, nullmailer, ssmtp or dma
+    /// Convert the config of postfix, msmtp, nullmailer, ssmtp or dma
     Import(import::Arguments),
-    /// Talk to an account's relay, step by step, and with --to send it a mail
+    /// Talk to an account's relay step by step; with --to, send a test message
     Test(test::Arguments),
-    /// Show the whole way of a few mails on this machine alone; needs no account and no set-up
+    /// Show the path of a few messages, start to finish; needs no account and no setup
     Demo,
-    /// Look at the configuration
+    /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Read the configuration, report every fault, print which file it is
+    /// Print the path of the configuration file, or its errors
     Path,
-    /// Print what is set; with --defaults, everything
+    /// Print the keys that are set; with --defaults, all keys
     Show(show_config::Arguments),
 }
 

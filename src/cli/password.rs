@@ -15,17 +15,17 @@ use crate::config::{Account, Config, Password, Secret};
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
-    /// Ask for the password (or read it from standard input) and keep it
+    /// Ask for the password (or read it from standard input) and store it
     Set {
         /// The account
         account: String,
     },
-    /// Take it out of the file or keyring
+    /// Remove the password from the file or keyring
     Delete {
         /// The account
         account: String,
     },
-    /// Fetch it as delivery would, without showing it
+    /// Fetch the password as delivery would, without showing it
     Test {
         /// The account
         account: String,
@@ -37,15 +37,15 @@ pub fn run(config: &Config, action: &Action) -> Result<Exit, Failure> {
     let (Action::Set { account } | Action::Delete { account } | Action::Test { account }) = action;
     let account = config.account(account).ok_or_else(|| {
         let names: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
-        Failure::new(Exit::Usage, format_args!("there is no account {account}; the accounts are {}", names.join(", ")))
+        Failure::new(
+            Exit::Usage,
+            format_args!("there is no account {account}; existing accounts: {}", names.join(", ")),
+        )
     })?;
     let name = &account.name;
     let Some(password) = &account.password else {
         let way_out = "set username, and password = { file = \"secrets/NAME\" } or { keyring = true }";
-        return Err(Failure::new(
-            Exit::Config,
-            format_args!("account {name} has no password in its config; {way_out}"),
-        ));
+        return Err(Failure::new(Exit::Config, format_args!("account {name} has no `password` key; {way_out}")));
     };
     match action {
         Action::Set { .. } => set(account, password)?,
@@ -55,10 +55,11 @@ pub fn run(config: &Config, action: &Action) -> Result<Exit, Failure> {
     println!(
         "{}",
         match action {
-            Action::Set { .. } => format!("the password of account {name} is kept"),
-            Action::Delete { .. } => format!("the password of account {name} is gone"),
-            Action::Test { .. } =>
-                format!("the password of account {name} is there; \"postrider flush\" shows whether it is right"),
+            Action::Set { .. } => format!("password for account {name} saved"),
+            Action::Delete { .. } => format!("password for account {name} removed"),
+            Action::Test { .. } => format!(
+                "a password is stored for account {name}; \"postrider test {name}\" checks whether the server accepts it"
+            ),
         }
     );
     Ok(Exit::Ok)
@@ -74,7 +75,10 @@ fn set(account: &Account, password: &Password) -> Result<(), Failure> {
             let secret = ask(&account.name)?;
             write(path, &secret).map_err(|error| {
                 let shown = path.display();
-                Failure::new(Exit::IoError, format_args!("cannot write {shown}: {error}; let this user write there"))
+                Failure::new(
+                    Exit::IoError,
+                    format_args!("cannot write {shown}: {error}; give this user write access to the folder"),
+                )
             })
         }
         Password::Keyring(name) => store_in_keyring(name, &ask(&account.name)?).map_err(unavailable),
@@ -93,12 +97,12 @@ fn delete(account: &Account, password: &Password) -> Result<(), Failure> {
 
 fn elsewhere(account: &Account, password: &Password) -> Failure {
     let place = match password {
-        Password::Literal(_) => "in the config file itself; change it there",
-        Password::Command(_) => "with a command of its own; change it with that program",
-        Password::Credential(_) => "with systemd; change the file that LoadCredential= names",
+        Password::Literal(_) => "in the config file; change it there",
+        Password::Command(_) => "by a command; change it with that program",
+        Password::Credential(_) => "as a systemd credential; change the file named by LoadCredential=",
         Password::File(_) | Password::Keyring(_) => "here",
     };
-    Failure::new(Exit::Usage, format_args!("the password of account {} is kept {place}", account.name))
+    Failure::new(Exit::Usage, format_args!("the password for account {} is stored {place}", account.name))
 }
 
 /// From the terminal without an echo, else the first line of standard input.
@@ -107,7 +111,7 @@ pub(super) fn ask(account: &str) -> Result<Secret, Failure> {
     let failed = |error: io::Error| Failure::new(Exit::IoError, format_args!("cannot read the password: {error}"));
     let mut line = String::new();
     if stdin.is_terminal() {
-        eprint!("password of account {account}: ");
+        eprint!("Password for {account}: ");
         let usual = tcgetattr(&stdin).map_err(|error| failed(error.into()))?;
         let mut silent = usual.clone();
         silent.local_modes.remove(LocalModes::ECHO);
@@ -124,7 +128,7 @@ pub(super) fn ask(account: &str) -> Result<Secret, Failure> {
         line.pop();
     }
     if line.is_empty() {
-        return Err(Failure::new(Exit::DataError, "the password is empty: nothing was changed"));
+        return Err(Failure::new(Exit::DataError, "the password is empty; nothing was changed"));
     }
     Ok(Secret::new(line))
 }

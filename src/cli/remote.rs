@@ -30,12 +30,12 @@ pub(super) fn ask<T: DeserializeOwned, Q: Serialize>(
     question: &Q,
 ) -> Result<impl Iterator<Item = io::Result<T>> + use<T, Q>, Failure> {
     let failed = |error: &dyn std::fmt::Display| {
-        Failure::new(Exit::TempFail, format_args!("cannot ask the runner at {SOCKET}: {error}; try again"))
+        Failure::new(Exit::TempFail, format_args!("cannot query the runner at {SOCKET}: {error}; try again"))
     };
     let Some(mut stream) = client::connect(PATIENCE) else {
         let message = format_args!(
-            "no runner answers at {SOCKET}, and the queue is not yours to read; mail that is handed in meanwhile waits \
-             safely (as root: \"systemctl start postrider\")"
+            "the postrider service is not running (nothing answers at {SOCKET}), and only root can read the queue without it; \
+             submitted mail waits safely (as root, run \"systemctl start postrider\")"
         );
         return Err(Failure::new(Exit::TempFail, message));
     };
@@ -92,9 +92,10 @@ struct Refused {
 pub(super) fn failure(error: &io::Error) -> Failure {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<Refused>()) {
         Some(Refused { code, reason }) => refused(*code, reason),
-        None => {
-            Failure::new(Exit::TempFail, format_args!("the runner at {SOCKET} stopped answering: {error}; try again"))
-        }
+        None => Failure::new(
+            Exit::TempFail,
+            format_args!("lost the connection to the runner at {SOCKET}: {error}; try again"),
+        ),
     }
 }
 

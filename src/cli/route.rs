@@ -27,7 +27,7 @@ pub struct Arguments {
     /// Envelope sender; default: your login
     #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true)]
     from: Option<String>,
-    /// Show what becomes of this message's header, too
+    /// Also show how the header of this message changes
     #[arg(long, value_name = "FILE")]
     header: Option<PathBuf>,
 }
@@ -59,7 +59,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn would_wait(why: impl std::fmt::Display) -> Failure {
-    Failure::new(Exit::Config, format_args!("this mail would wait: {why}"))
+    Failure::new(Exit::Config, format_args!("this message would wait: {why}"))
 }
 
 fn admit(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Result<Admitted, Failure> {
@@ -68,7 +68,8 @@ fn admit(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Resul
         Some("" | "<>") => ReversePath::Null,
         Some(text) => mailbox(config, text)?,
     };
-    let refused = |fault: TableFault| Failure::new(Exit::Config, format_args!("this mail would not be taken: {fault}"));
+    let refused =
+        |fault: TableFault| Failure::new(Exit::Config, format_args!("this message would not be accepted: {fault}"));
     let (sender, sender_steps) = arrival.sender(&given_sender).map_err(refused)?;
     let (mut recipients, mut given) = (Vec::new(), Vec::new());
     for text in &arguments.recipients {
@@ -112,7 +113,7 @@ fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {
         Some(Mailbox::Valid(address)) => Ok(ReversePath::Mailbox(address)),
         Some(Mailbox::Invalid(_)) | None => Err(Failure::new(
             Exit::Usage,
-            format_args!("{text} is not an address; write name@domain, or <> for the null sender"),
+            format_args!("{text} is not a valid address; write name@domain, or <> for the null sender"),
         )),
     }
 }
@@ -173,7 +174,7 @@ fn steps(text: &mut String, steps: &[Step]) {
 
 fn step(text: &mut String, rewritten: Option<&Rewritten>) {
     let _ = match rewritten {
-        None => writeln!(text, "  generic  no row"),
+        None => writeln!(text, "  generic  no match"),
         Some(Rewritten { address, key, place }) => writeln!(text, "  generic  {key} -> <{address}> ({place})"),
     };
 }
@@ -187,7 +188,10 @@ fn fields(
     plan: &Plan<'_>,
 ) -> Result<(), Failure> {
     let read = std::fs::read(path).map_err(|error| {
-        Failure::new(Exit::NoInput, format_args!("cannot read {}: {error}; name a file with a header", path.display()))
+        Failure::new(
+            Exit::NoInput,
+            format_args!("cannot read {}: {error}; name a file that contains a message header", path.display()),
+        )
     })?;
     let before = Header::read(&header_lines(&read));
     let after = arrival.header(&outbound::qualify(&before, &generic.config.origin)).map_err(would_wait)?;
@@ -218,9 +222,9 @@ fn header_lines(bytes: &[u8]) -> Vec<u8> {
 
 fn why(why: &Why) -> String {
     match why {
-        Why::Admitted(entry) => format!("its senders have \"{entry}\""),
-        Why::AfterGeneric(entry) => format!("its senders have \"{entry}\", which generic made of the sender"),
-        Why::Report => "the report's original went through it".to_owned(),
+        Why::Admitted(entry) => format!("\"{entry}\" in its `senders`"),
+        Why::AfterGeneric(entry) => format!("\"{entry}\" in its `senders` matches the sender after generic"),
+        Why::Report => "account of the message that the report is about".to_owned(),
         Why::Default => "default_account".to_owned(),
     }
 }
@@ -231,7 +235,7 @@ fn objection(account: &Account) -> String {
     if may_use(account, &caller) {
         return String::new();
     }
-    format!(" ({0} is none of them: mail handed in by {0} would be refused)", caller.login)
+    format!(" (not {0}: mail submitted by {0} would be refused)", caller.login)
 }
 
 fn login(account: &Account) -> String {

@@ -26,13 +26,13 @@ use crate::sys::{harden, notify};
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// One pass over what is due, then end
+    /// Make one pass over due messages, then exit
     #[arg(long)]
     once: bool,
-    /// End when the queue is empty
+    /// Exit when the queue is empty
     #[arg(long, conflicts_with = "once")]
     until_empty: bool,
-    /// Leave the caller's session and directory (background delivery)
+    /// Detach from the caller's session and directory (for background delivery)
     #[arg(long, hide = true)]
     detached: bool,
 }
@@ -100,7 +100,7 @@ fn readable(named: Option<&Path>, mut error: ConfigError, front: &IntakeState) -
     loop {
         let why = error.to_string();
         if why != told {
-            log::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
+            log::alert(format_args!("mail is accepted but not sent, because the configuration cannot be read: {why}"));
             front.set(Stage::NoConfig(why.clone(), Unreadable::of(&error)));
             told = why;
         }
@@ -197,7 +197,7 @@ fn listen(ears: &EventChannel, settings: &Settings) -> (Duration, Option<FileWat
         pace = WITHOUT_INOTIFY;
     }
     let files = FileWatcher::start(&settings.files(), ears.sender.clone());
-    let files = files.map_err(|error| cannot_hear("changes of the configuration", spool, &error)).ok();
+    let files = files.map_err(|error| cannot_hear("configuration changes", spool, &error)).ok();
     if let Err(error) = control_socket::listen(spool, ears.sender.clone()) {
         cannot_hear("commands", spool, &error);
     }
@@ -205,7 +205,7 @@ fn listen(ears: &EventChannel, settings: &Settings) -> (Duration, Option<FileWat
 }
 
 fn cannot_hear(what: &str, spool: &Spool, error: &std::io::Error) {
-    log::warning(format_args!("cannot listen to {what} in {}: {error}", spool.dir().display()));
+    log::warning(format_args!("cannot watch for {what} in {}: {error}", spool.dir().display()));
 }
 
 fn held(spool: &Spool, pid: Option<u32>) -> Failure {
@@ -213,6 +213,6 @@ fn held(spool: &Spool, pid: Option<u32>) -> Failure {
     let spool = spool.dir().display();
     Failure::new(
         Exit::TempFail,
-        format_args!("{who} is the runner of {spool} already; `postrider flush` makes it try everything now"),
+        format_args!("{who} already runs the queue in {spool}; use `postrider flush` to try everything now"),
     )
 }

@@ -9,7 +9,7 @@ use crate::config::{Config, outline};
 /// Arguments of `config show`.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Arguments {
-    /// Show the keys that are not set as well, with their defaults
+    /// Also print keys that are not set, with their defaults
     #[arg(long)]
     defaults: bool,
 }

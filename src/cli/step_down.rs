@@ -35,7 +35,7 @@ pub(super) fn to_runner(spool: &Path) -> Result<(), Failure> {
     let failed = |errno: nix::Error| {
         Failure::new(
             Exit::OsError,
-            format_args!("cannot become user {RUNNER}, who owns {}: {errno}; run this as {RUNNER}", spool.display()),
+            format_args!("cannot switch to user {RUNNER}, who owns {}: {errno}; run this as {RUNNER}", spool.display()),
         )
     };
     let Some(user) = User::from_name(RUNNER).map_err(failed)? else { return Ok(()) };

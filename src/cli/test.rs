@@ -24,10 +24,10 @@ pub struct Arguments {
     /// The account; default: the default account
     #[arg(value_name = "ACCOUNT")]
     account: Option<String>,
-    /// Send a short mail to this address as well
+    /// Also send a short test message to this address
     #[arg(long, value_name = "ADDRESS")]
     to: Option<String>,
-    /// Envelope sender of that mail; default: the account's own address, else the one of root's mail
+    /// Envelope sender of the test message; default: the account's own address, else that of root's mail
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
 }
@@ -84,11 +84,17 @@ fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Account, Fai
     let known = known.join(", ");
     match name.or(config.default_account.as_deref()) {
         Some(name) => config.account(name).ok_or_else(|| {
-            Failure::new(Exit::Usage, format_args!("no account {name} in {}; there is {known}", config.path.display()))
+            Failure::new(
+                Exit::Usage,
+                format_args!("there is no account {name} in {}; existing accounts: {known}", config.path.display()),
+            )
         }),
+        None if config.accounts.is_empty() => {
+            Err(Failure::new(Exit::Usage, "no account is set up yet; run \"postrider init\""))
+        }
         None => Err(Failure::new(
             Exit::Usage,
-            format_args!("which account? There is no default_account; say postrider test with one of {known}"),
+            format_args!("which account? There is no default_account; name one of: {known}"),
         )),
     }
 }
@@ -99,11 +105,10 @@ fn relays(account: &Account) -> String {
 
 /// What was achieved, in a few lines.
 fn summary(described: &SessionInfo, capabilities: &Capabilities) -> String {
-    let over =
-        described.tls.as_deref().map_or_else(|| "in the clear, without TLS".to_owned(), |tls| format!("over {tls}"));
+    let over = described.tls.as_deref().map_or_else(|| "without TLS".to_owned(), |tls| format!("over {tls}"));
     let login = match described.auth {
-        Some(mechanism) => format!("the login works ({})", mechanism.name()),
-        None => "no login was made (the account has none)".to_owned(),
+        Some(mechanism) => format!("login successful ({})", mechanism.name()),
+        None => "no login (none is configured)".to_owned(),
     };
     let offered = [
         (Extension::Pipelining, "PIPELINING"),
@@ -116,11 +121,11 @@ fn summary(described: &SessionInfo, capabilities: &Capabilities) -> String {
     let mut names: Vec<String> =
         offered.iter().filter(|(e, _)| capabilities.offers(*e)).map(|(_, name)| (*name).to_owned()).collect();
     match capabilities.size {
-        Size::Limit(limit) => names.push(format!("messages of up to {limit} octets")),
+        Size::Limit(limit) => names.push(format!("messages up to {limit} bytes")),
         Size::Unlimited | Size::Absent => {}
     }
     let names = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-    format!("OK: {} {over}; {login}; it offers {names}", described.relay)
+    format!("OK: {} {over}; {login}; the server offers {names}", described.relay)
 }
 
 /// Which address goes out for one that is given: completed and rewritten, as delivery does.
@@ -130,7 +135,7 @@ impl WaysOut<'_> {
     fn of(&self, text: &str) -> Result<Address, Failure> {
         let given = if text.contains('@') { text.to_owned() } else { format!("{text}@{}", self.0.config.origin) };
         let address = Address::parse(&given)
-            .map_err(|error| Failure::new(Exit::Usage, format_args!("{text} is no address to mail to: {error}")))?;
+            .map_err(|error| Failure::new(Exit::Usage, format_args!("{text} is not a valid address: {error}")))?;
         let rewritten = self.0.address(&address).map_err(|fault| Failure::new(Exit::Config, fault))?;
         Ok(rewritten.map_or(address, |rewritten| rewritten.address))
     }
@@ -141,9 +146,8 @@ impl WaysOut<'_> {
         let config = self.0.config;
         if config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain()) {
             let name = &account.name;
-            let message = format_args!(
-                "neither account {name} nor a row of `generic` tells an address to send from; say it with --from ADDRESS"
-            );
+            let message =
+                format_args!("neither account {name} nor `generic` gives an address to send from; use --from ADDRESS");
             return Err(Failure::new(Exit::Usage, message));
         }
         Ok(address)
@@ -177,7 +181,7 @@ impl Mail {
             stamp::message_id(&now, &id, &config.hostname)
         );
         let body = format!(
-            "\r\nThis is a test: account {} of postrider on {} can send mail.\r\n",
+            "\r\nThis is a test message: account {} of postrider on {} can send mail.\r\n",
             account.name, config.hostname
         );
         Ok(Self { sender: ReversePath::Mailbox(sender), recipient, header: header.into(), body: body.into() })
@@ -201,10 +205,10 @@ fn judge(fact: &Fact, account: &Account) -> Exit {
     let verdict = trouble::classify(fact);
     match (verdict, &fact.seen) {
         (Verdict::Delivered, Seen::Reply(reply)) => {
-            say(&format!("The mail was taken: {reply}"));
+            say(&format!("The server accepted the test mail: {reply}"));
         }
         (_, seen) => {
-            say(&format!("The mail was not taken: {seen}"));
+            say(&format!("The test mail was rejected: {seen}"));
             if let Some(cause) = advice::likely_cause(fact, account) {
                 say(&format!("Likely cause: {cause}."));
             }

@@ -42,8 +42,8 @@ impl Change {
             Self::Hold => "held",
             Self::Release => "released",
             Self::Delete => "deleted",
-            Self::Retry => "due now",
-            Self::Readmit => "readmitted and due now",
+            Self::Retry => "retrying now",
+            Self::Readmit => "readmitted, retrying now",
         }
     }
 }
@@ -119,7 +119,7 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
             Ok(Changed::Yes)
         }
         (Change::Retry | Change::Readmit, true) => {
-            Ok(Changed::No("it is held: `postrider queue release` lets it go".to_owned()))
+            Ok(Changed::No("it is held; release it with `postrider queue release`".to_owned()))
         }
         (Change::Retry, false) => journal.append(now, &[Line::Next(now)]).map(|()| Changed::Yes),
         (Change::Readmit, false) => {
@@ -198,7 +198,7 @@ impl Engine {
 
     fn change_one(&mut self, change: Change, id: &MessageId) -> Told {
         if self.schedule.is_active(id) {
-            return Told::Unchanged(id.to_string(), "it is being sent just now; try again in a moment".to_owned());
+            return Told::Unchanged(id.to_string(), "it is being sent; try again in a moment".to_owned());
         }
         let changed = apply(&self.settings, change, id);
         match change {

@@ -133,16 +133,16 @@ fn what(envelope: &Envelope, line: &Line) -> String {
         Line::Next(at) => format!("next attempt not before {}", local(*at)),
         Line::Hold => "held".to_owned(),
         Line::Release => "released".to_owned(),
-        Line::Retry => "brought back from failed/".to_owned(),
-        Line::Returned(id) => format!("returned to the sender in message {id}"),
+        Line::Retry => "returned from failed/".to_owned(),
+        Line::Returned(id) => format!("bounced to the sender in message {id}"),
         Line::Added(recipient) => {
-            format!("{} stands for {} now, by the tables of then", recipient.address, recipient.given)
+            format!("{} replaces {} (tables applied again)", recipient.address, recipient.given)
         }
-        Line::Replaced(recipient) => format!("{} is replaced", address(*recipient)),
-        Line::Warned(id) => format!("the sender was told of the delay in message {id}"),
-        Line::Owed(0) => "the sender is to be told of the delay in a digest".to_owned(),
-        Line::Owed(_) => "to be returned to the sender in a digest".to_owned(),
-        Line::Digest(id) => format!("reported to the sender in digest {id}"),
+        Line::Replaced(recipient) => format!("{} was replaced", address(*recipient)),
+        Line::Warned(id) => format!("delay notice sent in message {id}"),
+        Line::Owed(0) => "delay to be reported in a digest".to_owned(),
+        Line::Owed(_) => "bounce to be reported in a digest".to_owned(),
+        Line::Digest(id) => format!("reported in digest {id}"),
         Line::Done => "finished".to_owned(),
     }
 }

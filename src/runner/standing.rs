@@ -63,9 +63,7 @@ impl Unreadable {
 
     fn words(&self) -> String {
         let what = self.reason.as_ref().unwrap_or(&self.place);
-        format!(
-            "the configuration cannot be read: {what} (`postrider check` names every fault; mail is taken and waits)"
-        )
+        format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
     }
 }
 
@@ -163,30 +161,32 @@ impl Standing {
         let mut words: Vec<String> = self.unreadable.iter().map(Unreadable::words).collect();
         match self.waiting {
             0 if self.dropped + self.raw > 0 => {}
-            0 => words.push("nothing waits".to_owned()),
-            1 => words.push("1 message waits".to_owned()),
-            more => words.push(format!("{more} messages wait")),
+            0 => words.push("the queue is empty".to_owned()),
+            1 => words.push("1 message queued".to_owned()),
+            more => words.push(format!("{more} messages queued")),
         }
         let mut add = |count: usize, what: &str| {
             if count > 0 {
-                words.push(format!("{count} {what}"));
+                let messages = if count == 1 { "message" } else { "messages" };
+                words.push(format!("{count} {messages} {what}"));
             }
         };
-        add(self.late, "later than warn_after (`mailq` says why)");
-        add(self.homeless, "whose sender no account serves (`postrider check` says what to set)");
-        add(self.refused, "whose sender the provider refuses (`mailq` says why)");
-        add(self.dropped, "in drop/, where no runner has taken it over yet");
-        add(self.raw, "taken in while the configuration or a table could not be read");
+        add(self.late, "waiting longer than warn_after (see `mailq`)");
+        add(self.homeless, "without an account for the sender (see `postrider check`)");
+        add(self.refused, "rejected because of the sender (see `mailq`)");
+        let stopped = if self.runner { "" } else { " (service not running)" };
+        add(self.dropped, &format!("submitted but not yet picked up{stopped}"));
+        add(self.raw, "accepted while the configuration or a table could not be read");
         add(self.held, "held");
         add(self.damaged, "unreadable");
-        add(self.failed, "in failed/ (`postrider queue list --failed` says why)");
+        add(self.failed, "in failed/ (see `postrider queue list --failed`)");
         words.extend(self.troubles.iter().chain(&self.cures).cloned());
         if !self.runner && self.waiting + self.dropped + self.raw > 0 {
             let what_to_do = match self.unreadable {
-                None => ": `postrider flush` sends now, `postrider run` stays",
+                None => " (`postrider flush` sends now, `postrider run` keeps running)",
                 Some(_) => "",
             };
-            words.push(format!("no runner is at work{what_to_do}"));
+            words.push(format!("the postrider service is not running{what_to_do}"));
         }
         words.join(", ")
     }

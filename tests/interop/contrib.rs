@@ -181,7 +181,7 @@ fn the_packaged_config_is_valid_and_says_that_an_account_is_missing() {
     let told = machine.run("root", "postrider", &["check"], "");
     let said = String::from_utf8_lossy(&told.stdout);
     assert!(!said.contains("error: /etc/postrider/config.toml"), "{said}");
-    assert!(said.contains("no [account.NAME] in /etc/postrider/config.toml"), "{said}");
+    assert!(said.contains("/etc/postrider/config.toml has no [account.NAME]"), "{said}");
 }
 
 #[test]
@@ -195,7 +195,8 @@ fn another_mail_program_in_the_way_is_told_with_the_command_that_moves_it() {
         let told = machine.run("root", "postrider", &["check"], "").stdout;
         String::from_utf8(told).unwrap()
     };
-    let words = "/usr/sbin/sendmail is another mail program's: cron and all others hand their mail to that one";
+    let words =
+        "/usr/sbin/sendmail belongs to another mail program, which gets the mail of cron and all other programs";
     assert!(!check().contains(words), "{}", check());
     machine.succeeds("root", "mount", &["--bind", "/bin/true", "/usr/sbin/sendmail"], "");
     assert!(check().contains(words), "{}", check());

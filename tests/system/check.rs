@@ -61,8 +61,8 @@ fn an_installed_machine_has_no_error_and_every_wrong_place_is_mended_by_the_comm
         mends(&machine, &format!("chmod 0777 {folder}"), &format!("{folder} has mode 0777, not "));
         if !folder.contains("libexec") && folder != "/etc/postrider" {
             mends(&machine, &format!("rm -r {folder}"), &format!("{folder} is missing"));
-            mends(&machine, &format!("rm -r {folder} && ln -s /tmp {folder}"), &format!("{folder} is no directory"));
-            mends(&machine, &format!("rm -r {folder} && touch {folder}"), &format!("{folder} is no directory"));
+            mends(&machine, &format!("rm -r {folder} && ln -s /tmp {folder}"), &format!("{folder} is not a directory"));
+            mends(&machine, &format!("rm -r {folder} && touch {folder}"), &format!("{folder} is not a directory"));
         }
     }
     let program = "/usr/libexec/postrider/postrider-drop";
@@ -71,12 +71,12 @@ fn an_installed_machine_has_no_error_and_every_wrong_place_is_mended_by_the_comm
     }
     for folder in ["/", "/etc", "/usr", "/usr/libexec", "/var", "/var/spool", "/run"] {
         if folder != "/" && folder != "/var" {
-            mends(&machine, &format!("chmod o+w {folder}"), &format!("everybody may write to {folder}"));
+            mends(&machine, &format!("chmod o+w {folder}"), &format!("everybody can write to {folder}"));
             mends(&machine, &format!("chown his {folder}"), &format!("{folder} belongs to his, not to root"));
         }
     }
-    mends(&machine, "rm /usr/sbin/sendmail", "/usr/sbin/sendmail is not there");
-    mends(&machine, "mount -o remount,nosuid /usr", "is mounted nosuid");
+    mends(&machine, "rm /usr/sbin/sendmail", "/usr/sbin/sendmail does not exist");
+    mends(&machine, "mount -o remount,nosuid /usr", "mounted nosuid");
     machine.sh("root", &format!("rm {program}"), b"").good();
     assert!(check(&machine).contains(&format!("{program} is missing")));
     machine.install("").good();
@@ -94,14 +94,14 @@ fn wrong_users_groups_and_members_are_mended_by_the_command_that_check_names() {
         ("groupdel postrider-drop", "there is no group postrider-drop"),
         ("userdel postrider", "there is no user postrider"),
         ("usermod -g his postrider && groupdel postrider", "there is no group postrider;"),
-        ("usermod -g his postrider", "another primary group"),
+        ("usermod -g his postrider", "the primary group of user postrider"),
         ("gpasswd -d postrider postrider-drop", "is not in group postrider-drop"),
-        ("gpasswd -a her postrider-drop", "her is in group postrider-drop and reads the mail of all users"),
-        ("gpasswd -a her postrider", "her is in group postrider and reads the provider passwords"),
+        ("gpasswd -a her postrider-drop", "her is in group postrider-drop and can read the mail of all users"),
+        ("gpasswd -a her postrider", "her is in group postrider and can read the provider passwords"),
         ("usermod -g postrider her", "her has the primary group postrider"),
         ("usermod -g postrider-drop her", "her has the primary group postrider-drop"),
-        ("chgrp root /etc/postrider/config.toml", "cannot be read by the runner"),
-        ("chmod 0600 /etc/postrider/config.toml", "cannot be read by the runner"),
+        ("chgrp root /etc/postrider/config.toml", "the service cannot read /etc/postrider/config.toml"),
+        ("chmod 0600 /etc/postrider/config.toml", "the service cannot read /etc/postrider/config.toml"),
         ("chown his /etc/postrider/config.toml", "for root, the file must belong to root"),
         ("chmod 0666 /etc/postrider/config.toml", "can write to it"),
     ] {
@@ -140,6 +140,6 @@ fn a_user_namespace_that_knows_few_uids_is_told() {
     }
     let machine = Machine::new();
     let few = machine.sh("root", "unshare --user --map-root-user postrider check", b"").printed;
-    assert!(few.contains("this user namespace knows 1 uids only"), "{few}");
+    assert!(few.contains("this user namespace maps only 1 uids"), "{few}");
     assert!(!check(&machine).contains("user namespace"), "{}", check(&machine));
 }

@@ -69,7 +69,7 @@ fn everybody_sees_and_deletes_their_own_mail_and_the_totals_of_all() {
     assert_eq!(machine.sh("her", "postrider queue list --failed", b"").code, Some(77));
 
     let status = machine.sh("her", "postrider status", b"").good().printed;
-    assert!(status.starts_with("POSTRIDER OK: 2 messages wait") && !status.contains('@'), "{status}");
+    assert!(status.starts_with("POSTRIDER OK: 2 messages queued") && !status.contains('@'), "{status}");
 
     let deleted = machine.sh("his", "postrider queue delete --all", b"").good().printed;
     assert_eq!(deleted, format!("{his}: deleted\n"));
@@ -97,7 +97,8 @@ fn operators_see_and_change_everybodys_mail() {
     assert!(seen.contains("friend-of-his@away.example") && seen.contains("friend-of-hers"), "{seen}");
     let shown = machine.sh("her", &format!("postrider queue show {his}"), b"").good().printed;
     assert!(shown.contains("Header:\n") && shown.contains("Subject: hello"), "{shown}");
-    for (change, done) in [("hold", "held"), ("release", "released"), ("retry", "due now"), ("delete", "deleted")] {
+    for (change, done) in [("hold", "held"), ("release", "released"), ("retry", "retrying now"), ("delete", "deleted")]
+    {
         // It may be being sent just now.
         wait_for(done, || {
             let told = machine.sh("her", &format!("postrider queue {change} {his}"), b"");
@@ -135,11 +136,11 @@ fn without_a_runner_the_queue_is_nobodys_to_see_and_who_asks_is_told_so() {
     for command in ["mailq", "postrider flush", "postrider history", "postrider queue delete --all"] {
         let told = machine.sh("his", command, b"");
         assert_eq!((told.code, told.said.lines().count()), (Some(75), 1), "{command}: {told:?}");
-        assert!(told.said.contains("no runner answers at /run/postrider/submit"), "{command}: {told:?}");
+        assert!(told.said.contains("nothing answers at /run/postrider/submit"), "{command}: {told:?}");
     }
     let status = machine.sh("his", "postrider status", b"");
     assert_eq!(status.code, Some(3));
-    assert!(status.printed.starts_with("POSTRIDER UNKNOWN: no runner answers"), "{status:?}");
+    assert!(status.printed.starts_with("POSTRIDER UNKNOWN: the postrider service is not running"), "{status:?}");
 }
 
 #[test]

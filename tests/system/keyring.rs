@@ -66,12 +66,12 @@ fn a_keyring_keeps_the_password_and_gives_it_to_the_runner() {
          printf 'Subject: hello\\n\\n' | $p sendmail -i -f me@isp.example bob@away.example; $p run --once; echo code $?"
     ));
     assert!(said.contains("no password for account isp; run \"postrider password set isp\"\ncode 69"), "{said}");
-    assert!(said.contains("is kept\ncode 0\n") && said.contains("is there; "), "{said}");
+    assert!(said.contains("saved\ncode 0\n") && said.contains("a password is stored for account"), "{said}");
     assert!(said.contains(&format!("\n{password}\n")), "another program finds it there: {said}");
     assert_eq!(said.matches(password).count(), 1, "and nobody else tells it: {said}");
     assert_eq!(isp.received(), 1, "{said}");
     let said = in_session("$p password delete isp; echo code $?\n$p password delete isp; echo code $?");
-    assert!(said.contains("is gone\ncode 0\n") && said.contains("no password for account isp"), "{said}");
+    assert!(said.contains("removed\ncode 0\n") && said.contains("no password for account isp"), "{said}");
     assert!(said.ends_with("code 69\n"), "{said}");
 }
 

@@ -81,7 +81,9 @@ impl Place {
             return Some(match kind {
                 Kind::Folder => format!("{path} is missing; run \"{make}\""),
                 Kind::Program => {
-                    format!("{path} is missing: no mail can be handed in while no runner runs; install postrider again")
+                    format!(
+                        "{path} is missing, so no mail can be submitted while the service is stopped; reinstall postrider"
+                    )
                 }
             });
         };
@@ -92,7 +94,7 @@ impl Place {
         if !right {
             let aside = format!("mv {path} {path}.aside");
             let command = if *kind == Kind::Folder { format!("{aside} && {make}") } else { aside };
-            return Some(format!("{path} is no {what}; run \"{command}\""));
+            return Some(format!("{path} is not a {what}; run \"{command}\""));
         }
         // chown takes a set-id bit away, so the mode comes with it.
         let own = format!("chown {owner}:{group} {path} && chmod {mode:04o} {path}");
@@ -160,15 +162,15 @@ impl People {
         }
         match (self.runner, self.gid(RUNNER)) {
             (None, _) => faults.push(format!(
-                "there is no user {RUNNER}, who is the runner; run \"useradd --system --gid {RUNNER} --home-dir {SYSTEM_SPOOL} \
+                "there is no user {RUNNER}, which the service runs as; run \"useradd --system --gid {RUNNER} --home-dir {SYSTEM_SPOOL} \
                  --no-create-home --shell /usr/sbin/nologin {RUNNER}\""
             )),
             (Some((0, _)), _) => {
-                faults.push(format!("user {RUNNER} has uid 0: the runner must not be root; give him another uid"));
+                faults.push(format!("user {RUNNER} has uid 0, but the service must not run as root; give the user another uid"));
             }
             (Some((_, primary)), Some(gid)) if primary != gid => {
                 faults.push(format!(
-                    "user {RUNNER} has another primary group than {RUNNER}; run \"usermod -g {RUNNER} {RUNNER}\""
+                    "the primary group of user {RUNNER} is not {RUNNER}; run \"usermod -g {RUNNER} {RUNNER}\""
                 ));
             }
             (Some(_), _) => {}
@@ -177,12 +179,12 @@ impl People {
             && !members.iter().any(|member| member == RUNNER)
         {
             faults.push(format!(
-                "user {RUNNER} is not in group {DROP_GROUP} and cannot pick up what is dropped; run \
+                "user {RUNNER} is not in group {DROP_GROUP} and cannot pick up mail from drop/; run \
                  \"usermod -a -G {DROP_GROUP} {RUNNER}\""
             ));
         }
-        let secrets = "reads the provider passwords";
-        let mail = "reads the mail of all users that waits for a runner";
+        let secrets = "can read the provider passwords";
+        let mail = "can read the mail of all users in drop/";
         faults.extend(self.foreign(RUNNER, self.runner_group.as_ref(), secrets));
         faults.extend(self.foreign(DROP_GROUP, self.drop_group.as_ref(), mail));
         faults
@@ -216,7 +218,7 @@ fn parents() -> Vec<String> {
                 user_name(seen.uid())
             ));
         }
-        (seen.mode() & 0o002 != 0).then(|| format!("everybody may write to {path}; run \"chmod o-w {path}\""))
+        (seen.mode() & 0o002 != 0).then(|| format!("everybody can write to {path}; run \"chmod o-w {path}\""))
     };
     above.difference(&known).filter_map(fault).collect()
 }
@@ -227,7 +229,7 @@ fn config_for_the_runner(people: &People) -> Option<String> {
     let gid = people.gid(RUNNER)?;
     let is_readable = seen.mode() & 0o004 != 0 || (seen.gid() == gid && seen.mode() & 0o040 != 0);
     let command = format!("chgrp {RUNNER} {SYSTEM_CONFIG} && chmod 0640 {SYSTEM_CONFIG}");
-    (!is_readable).then(|| format!("{SYSTEM_CONFIG} cannot be read by the runner; run \"{command}\""))
+    (!is_readable).then(|| format!("the service cannot read {SYSTEM_CONFIG}; run \"{command}\""))
 }
 
 /// A set-id bit has no effect on some mounts.
@@ -235,7 +237,7 @@ fn without_set_id() -> Option<String> {
     let disk = rustix::fs::statvfs(DROP_PROGRAM).ok()?;
     disk.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID).then(|| {
         format!(
-            "{DROP_PROGRAM} is on a file system that is mounted nosuid: mail is refused while no runner runs; run \
+            "{DROP_PROGRAM} is on a file system mounted nosuid, so mail is refused while the service is stopped; run \
              \"mount -o remount,suid $(findmnt -no TARGET -T {DROP_PROGRAM})\""
         )
     })
@@ -247,8 +249,8 @@ fn unmapped(map: &str) -> Option<String> {
     let mapped: u64 = ranges.sum();
     (mapped != 0 && mapped < UIDS).then(|| {
         format!(
-            "this user namespace knows {mapped} uids only: users outside them cannot be told apart, see no mail and use no account \
-             that has `users`; map {UIDS} (no PrivateUsers= in the unit; for a container, more of /etc/subuid)"
+            "this user namespace maps only {mapped} uids: other users cannot be told apart, so they see no mail and cannot use \
+             accounts with `users`; map {UIDS} (no PrivateUsers= in the unit; for a container, more of /etc/subuid)"
         )
     })
 }
@@ -306,7 +308,7 @@ mod tests {
         let make = format!("install -d -m 1770 -o postrider -g postrider-drop {shown}\"");
         assert!(said(uid).ends_with(&format!("is missing; run \"{make}")));
         std::os::unix::fs::symlink("/", &path).unwrap();
-        assert!(said(uid).ends_with(&format!("is no directory; run \"mv {shown} {shown}.aside && {make}")));
+        assert!(said(uid).ends_with(&format!("is not a directory; run \"mv {shown} {shown}.aside && {make}")));
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         rustix::fs::chmod(&path, 0o777.into()).unwrap();
@@ -322,6 +324,6 @@ mod tests {
         assert_eq!(unmapped("         0          0 4294967295\n"), None);
         assert_eq!(unmapped("0 1000 1\n1 100000 65536\n"), None);
         assert_eq!(unmapped(""), None);
-        assert!(unmapped("0 1000 1\n1 100000 1000\n").unwrap().contains("knows 1001 uids only"));
+        assert!(unmapped("0 1000 1\n1 100000 1000\n").unwrap().contains("maps only 1001 uids"));
     }
 }

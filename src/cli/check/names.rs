@@ -18,7 +18,7 @@ fn taken(name: &Path) -> Option<String> {
     let Ok(program) = fs::read(name) else {
         return (name == Path::new(NAMES[0])).then(|| {
             format!(
-                "{} is not there: programs that call it cannot send mail; run \"ln -s ../bin/postrider {}\"",
+                "{} does not exist, so programs that call it cannot send mail; run \"ln -s ../bin/postrider {}\"",
                 name.display(),
                 name.display()
             )
@@ -31,7 +31,7 @@ fn taken(name: &Path) -> Option<String> {
     let real = fs::canonicalize(name).unwrap_or_else(|_| name.to_owned());
     let whose = if real == name { String::new() } else { format!(" ({})", real.display()) };
     Some(format!(
-        "{shown} is another mail program's{whose}: cron and all others hand their mail to that one; remove its package, or run \
-         \"dpkg-divert --rename --add {shown}\", and install postrider's `sendmail` as {shown}"
+        "{shown} belongs to another mail program{whose}, which gets the mail of cron and all other programs; remove its package, or run \
+         \"dpkg-divert --rename --add {shown}\" and install postrider's `sendmail` as {shown}"
     ))
 }

@@ -72,7 +72,7 @@ fn compare(mail: &Mail, local: &str, arrival: &Arrival) -> Vec<String> {
 
 fn compare_content(mail: &Mail, content: &[u8], faults: &mut Faults) {
     let Some(message) = MessageParser::default().parse(content) else {
-        return faults.add("what arrived is no message");
+        return faults.add("what arrived is not a message");
     };
     let author = message.from().and_then(|from| from.first()).and_then(|author| author.address());
     faults.unlike("address in From", part_of(mail.author).sent_as, author.unwrap_or("missing"));
@@ -82,11 +82,11 @@ fn compare_content(mail: &Mail, content: &[u8], faults: &mut Faults) {
         }
     }
     if message.header(HeaderName::Bcc).is_some() {
-        faults.add("its header tells the Bcc recipients");
+        faults.add("its header shows the Bcc recipients");
     }
     let (_, body) = split(content);
     if body != mail.body.replace('\n', "\r\n").as_bytes() {
-        faults.add("its body is not what was handed in");
+        faults.add("its body differs from the submitted one");
     }
 }
 
@@ -108,7 +108,7 @@ impl Faults {
 
     fn unlike(&mut self, what: &str, want: &str, got: &str) {
         if want != got {
-            self.0.push(format!("{what} should be {want}, and is {got}"));
+            self.0.push(format!("{what} should be {want}, but is {got}"));
         }
     }
 }
@@ -161,7 +161,7 @@ pub(super) mod tests {
     fn every_difference_is_named() {
         assert_eq!(faults(WORK.account, Vec::new()), ["it did not arrive"]);
         assert_eq!(faults(WORK.account, vec![good(), good()]), ["it arrived more than once"]);
-        assert_eq!(faults(ISP.account, vec![good()]), ["account should be work, and is isp"]);
+        assert_eq!(faults(ISP.account, vec![good()]), ["account should be work, but is isp"]);
         let mut changed = good();
         changed.client = Client::default();
         changed.envelope.sender = ReversePath::Null;

@@ -127,7 +127,7 @@ impl Policy for House {
         if username == self.customer.username && password.expose() == self.customer.password.expose() {
             return Ok(());
         }
-        Err(Refusal::new(535, "5.7.8", "user name or password is wrong"))
+        Err(Refusal::new(535, "5.7.8", "wrong user name or password"))
     }
 
     fn sender(&mut self, _client: &Client, sender: &ReversePath) -> Result<(), Refusal> {

@@ -29,15 +29,15 @@ pub(super) enum Trouble {
     Certificate(#[from] CertificateError),
     #[error(transparent)]
     Tls(#[from] TlsError),
-    #[error("the login name {login} cannot be the local part of an address: {error}")]
+    #[error("the login name {login} cannot be used as the local part of an address: {error}")]
     Login { login: String, error: crate::mail::address::AddressError },
     #[error("`{command}` failed ({status}): {said}")]
     Failed { command: String, status: ExitStatus, said: String },
-    #[error("`{command}` printed something, which callers take for failure: {said}")]
+    #[error("`{command}` printed something, which callers take for a failure: {said}")]
     Talked { command: String, said: String },
-    #[error("`{command}` did not end within {} s and was stopped; it said: {said}", PATIENCE.as_secs())]
+    #[error("`{command}` did not finish within {} s and was stopped; it printed: {said}", PATIENCE.as_secs())]
     Slow { command: String, said: String },
-    #[error("interrupted; nothing is left behind")]
+    #[error("interrupted; all files were removed")]
     Interrupted,
 }
 

@@ -27,38 +27,38 @@ pub use show::show;
 /// `postrider queue ...`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// List what waits, oldest first, as mailq does
+    /// List queued messages, oldest first, like mailq
     List {
         /// Which messages.
         #[command(flatten)]
         which: Which,
-        /// What was set aside in failed/, and why
+        /// List the contents of failed/, with reasons
         #[arg(long)]
         failed: bool,
-        /// One JSON object a line (postqueue -j's members, and more)
+        /// Print one JSON object per line (with the members of postqueue -j, and more)
         #[arg(long)]
         json: bool,
     },
-    /// Show one message: its envelope, what was tried, its header
+    /// Show one message: envelope, attempts and header
     Show {
-        /// The message's id, as the list has it
+        /// The message id, as listed by mailq
         id: String,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Do not try these messages until they are released
+    /// Do not send messages until they are released
     Hold(Chosen),
-    /// Let held messages go
+    /// Release held messages
     Release(Chosen),
-    /// Delete messages: nobody is told, the history has them as deleted
+    /// Delete messages without notifying anybody; the history lists them as deleted
     Delete(Chosen),
-    /// Make messages due now; those of failed/ come back to the queue
+    /// Make messages due now; those in failed/ return to the queue
     Retry {
         /// Which messages, and how what became of them is told.
         #[command(flatten)]
         chosen: Chosen,
-        /// Apply canonical, virtual and aliases again, to recipients that wait
+        /// Apply canonical, virtual and aliases again to recipients that still wait
         #[arg(long)]
         readmit: bool,
     },
@@ -69,7 +69,7 @@ pub enum Command {
 pub struct Chosen {
     #[command(flatten)]
     which: Which,
-    /// One JSON object a message
+    /// Print one JSON object per message
     #[arg(long)]
     json: bool,
 }
@@ -106,10 +106,10 @@ pub enum QueueError {
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
     /// Not an id.
-    #[error("{0:?} is no message id: ids have 16 digits and upper-case letters, `postrider queue list` shows them")]
+    #[error("{0:?} is not a message id: ids are 16 characters, 0-9 and A-F; `postrider queue list` shows them")]
     NoId(String),
     /// All others were listed.
-    #[error("{} cannot be shown: {}", messages(.0.len()), .0.join("; "))]
+    #[error("cannot show {}: {}", messages(.0.len()), .0.join("; "))]
     Unreadable(Vec<String>),
 }
 
@@ -183,7 +183,7 @@ pub fn run_remotely(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Retry { chosen, readmit: false } => (Change::Retry, chosen),
         Command::Retry { chosen, readmit: true } => (Change::Readmit, chosen),
         Command::List { failed: true, .. } => {
-            let message = "what is in failed/ is for root: run this as root";
+            let message = "only root can list failed/: run this as root";
             return Err(Failure::new(Exit::NoPermission, message));
         }
         Command::List { which, failed: false, json } => {
@@ -335,7 +335,7 @@ struct Failed {
 impl Failed {
     fn read(spool: &Spool, name: &str) -> Self {
         let envelope = spool.open_failed_name(name).map(|stored| stored.envelope);
-        let sender = envelope.map_or_else(|_| "(no whole message)".to_owned(), |envelope| listing::sender(&envelope));
+        let sender = envelope.map_or_else(|_| "(incomplete message)".to_owned(), |envelope| listing::sender(&envelope));
         Self { queue_name: "failed", queue_id: name.to_owned(), sender, reason: spool.failed_reason(name) }
     }
 }

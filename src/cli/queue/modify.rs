@@ -36,7 +36,7 @@ pub fn run(config: &Config, change: Change, which: &Which, format: Format) -> Re
             }
             Ok(None) => {}
             Err(error) => {
-                let message = format_args!("cannot talk to the runner of {}: {error}", spool.dir().display());
+                let message = format_args!("cannot contact the runner of {}: {error}", spool.dir().display());
                 return Err(Failure::new(Exit::TempFail, message));
             }
         }
@@ -52,7 +52,7 @@ pub fn run(config: &Config, change: Change, which: &Which, format: Format) -> Re
     }
     Err(Failure::new(
         Exit::TempFail,
-        format_args!("the runner of {} does not answer; is its process stopped?", spool.dir().display()),
+        format_args!("the runner of {} does not respond; is its process stopped?", spool.dir().display()),
     ))
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn run_remotely(change: Change, which: &Which, format: Format) -> Res
 fn named(which: &Which, config: Option<&Config>) -> Result<Selection, Failure> {
     let selection = which.selection(config)?;
     if selection.is_all() && !which.all {
-        let message = "say which messages: ids, --account, --sender, --recipient, --older, or --all";
+        let message = "which messages? Give ids, --account, --sender, --recipient, --older or --all";
         return Err(Failure::new(Exit::Usage, message));
     }
     Ok(selection)
@@ -96,7 +96,7 @@ fn follow(
         heard = true;
     }
     heard.then(|| {
-        tally.count(&Answer::Unchanged { id: String::new(), reason: "the runner ended before it was done".into() });
+        tally.count(&Answer::Unchanged { id: String::new(), reason: "the runner exited before it was done".into() });
         tally.end(selection)
     })
 }

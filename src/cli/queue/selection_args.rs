@@ -20,19 +20,19 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Which messages; all that is given must hold.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Which {
-    /// These messages
+    /// Only these messages
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// Mail of this account
+    /// Only mail of this account
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// Mail from this sender (<> for reports)
+    /// Only mail from this sender (<> for reports)
     #[arg(long, value_name = "ADDRESS")]
     sender: Option<String>,
-    /// Mail to this recipient
+    /// Only mail to this recipient
     #[arg(long, value_name = "ADDRESS")]
     recipient: Option<String>,
-    /// Mail in the queue for longer than this (30m, 4h, 2d)
+    /// Only mail that has been queued for longer than this (30m, 4h, 2d)
     #[arg(long, value_name = "AGE")]
     older: Option<String>,
     /// All messages
@@ -49,7 +49,11 @@ impl Which {
             && config.account(name).is_none()
         {
             let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
-            let message = format_args!("no account {name} in {}; there is {}", config.path.display(), known.join(", "));
+            let message = format_args!(
+                "there is no account {name} in {}; existing accounts: {}",
+                config.path.display(),
+                known.join(", ")
+            );
             return Err(Failure::new(Exit::Usage, message));
         }
         let older = self.older.as_deref().map(units::duration).transpose();

@@ -33,7 +33,7 @@ pub(super) fn tell(shown: &Shown, format: Format, out: &mut impl Write) -> Resul
                     writeln!(out, "  {}", printable(&line.replace('\t', " ")))?;
                 }
             }
-            writeln!(out, "Body: {} octets", shown.body_octets)?;
+            writeln!(out, "Body: {} bytes", shown.body_octets)?;
         }
         Format::Json => {
             serde_json::to_writer(&mut *out, shown).map_err(io::Error::from)?;
@@ -60,7 +60,7 @@ fn envelope(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
         Body::SevenBit => "7bit",
         Body::EightBit => "8bit",
     };
-    field(out, "Size:", &format!("{} octets, {body}", envelope.size))?;
+    field(out, "Size:", &format!("{} bytes, {body}", envelope.size))?;
     for (name, value) in [("Envid:", &envelope.envid), ("Ret:", &envelope.ret)] {
         if let Some(value) = value {
             field(out, name, value)?;
@@ -69,9 +69,10 @@ fn envelope(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
     let next = item.next_attempt.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
     let next = next.map(|at| format!(", next attempt not before {}", local(at))).unwrap_or_default();
     let status = match (item.queue_name.as_str(), item.attempts) {
-        ("hold", _) => "held until it is released".to_owned(),
+        ("hold", _) => "held until released".to_owned(),
         (_, 0) => format!("waiting, never attempted{next}"),
-        (_, attempts) => format!("waiting, attempts: {attempts}{next}"),
+        (_, 1) => format!("waiting, 1 attempt so far{next}"),
+        (_, attempts) => format!("waiting, {attempts} attempts so far{next}"),
     };
     field(out, "State:", &status)?;
     if let Some(account) = &item.account {
@@ -83,7 +84,7 @@ fn envelope(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
 fn sender(envelope: &Envelope) -> String {
     let shown = match envelope.sender.mailbox() {
         Some(address) => address.to_string(),
-        None => "<> (nobody is told if it cannot be delivered)".to_owned(),
+        None => "<> (no report if it cannot be delivered)".to_owned(),
     };
     match &envelope.submitted_sender {
         Some(given) if *given != shown => format!("{shown} (given as {given})"),

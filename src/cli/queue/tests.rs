@@ -175,7 +175,7 @@ fn a_damaged_message_is_told_and_hides_no_other() {
     std::fs::write(dir.path().join("queue").join(MessageId::new(5, 0).as_str()), "{}").unwrap();
     let mut out = Vec::new();
     let error = list(Some(&spool), &Look::default(), Format::Text, &mut out).unwrap_err();
-    assert_eq!((error.exit().code(), error.to_string().contains("1 message cannot be shown")), (65, true));
+    assert_eq!((error.exit().code(), error.to_string().contains("cannot show 1 message")), (65, true));
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains(id.as_str()) && text.ends_with("in 1 Request.\n"), "{text}");
 }
@@ -190,11 +190,11 @@ fn a_message_is_shown_without_its_body_and_without_commands_to_the_terminal() {
     let text = String::from_utf8(out).unwrap();
     for part in [
         "Sender:     a@x.example\n",
-        "State:      held until it is released\n",
+        "State:      held until released\n",
         "  b@y.example: deferred: host mx[192.0.2.1]:587 said: 450 4.2.0 later?[2J\n",
         "  not an address: not yet tried\n",
         "attempt 1, account isp, relay mx[192.0.2.1]:587\n",
-        "Header:\n  Subject: ?[31mred\n  X: y\nBody: 973 octets\n",
+        "Header:\n  Subject: ?[31mred\n  X: y\nBody: 973 bytes\n",
     ] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }

@@ -22,7 +22,7 @@ pub(super) enum Failure {
     Usage(#[from] UsageError),
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error("cannot open the spool: {0}; the message is not sent, try again later")]
+    #[error("cannot open the spool: {0}; the message was not accepted, try again later")]
     Spool(SpoolError),
     #[error(transparent)]
     Head(#[from] HeadError),
@@ -31,7 +31,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     HandIn(#[from] NotHandedIn),
     /// Stored, attempted at once, and bounced: the sender has the report.
-    #[error("every recipient refused the message: {0}; it went back to the sender")]
+    #[error("every recipient was refused: {0}; the message bounced")]
     Refused(String),
     /// The sender is told by mail.
     #[error("{0}")]
@@ -45,7 +45,7 @@ pub(super) enum Failure {
     #[error("cannot start {0}: {1}")]
     Start(&'static str, io::Error),
     /// The connection of `-bs` broke, or its reason was told over it.
-    #[error("the SMTP client went away: {0}")]
+    #[error("the SMTP client disconnected: {0}")]
     Client(io::Error),
     #[error("{}", .0.message)]
     Command(exit::Failure),

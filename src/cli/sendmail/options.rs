@@ -117,22 +117,22 @@ const FLAGS: &[Flag] = &[
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
     /// Not in the table.
-    #[error("unknown option {0}; sendmail(8) lists all there are")]
+    #[error("unknown option {0}; sendmail(8) lists the options")]
     UnknownOption(String),
     /// The argument list ends where a value should be.
-    #[error("option -{0} needs a value behind it")]
+    #[error("option -{0} needs a value")]
     MissingValue(char),
     /// `-b` with a letter that nobody knows.
-    #[error("unknown mode -b{0}; to send a message, leave it out")]
+    #[error("unknown mode -b{0}; to send a message, omit the option")]
     UnknownMode(String),
     /// `-q` with something that selects nothing.
-    #[error("unknown selection -q{0}; it is -qI, -qR or -qS with a part of an id, recipient or sender, or an interval")]
+    #[error("unknown selection -q{0}; use -qI, -qR or -qS with a part of an id, recipient or sender, or an interval")]
     UnknownSelection(String),
 }
 
 /// A value that cannot be heeded; the message is sent all the same, as Postfix does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("option -{letter} is ignored: {text} is not {wanted}")]
+#[error("ignoring option -{letter}: {text} is not {wanted}")]
 pub struct Ignored {
     letter: char,
     text: String,
@@ -236,7 +236,8 @@ impl Options {
             Meaning::Errors => self.errors = option_values::errors(&value).unwrap_or(self.errors),
             Meaning::Gateway => self.request.origin = Origin::Elsewhere,
             Meaning::Notify => {
-                self.request.dsn.notify = self.heed('N', dsn::notify, "never, or of success, failure, delay", &value);
+                self.request.dsn.notify =
+                    self.heed('N', dsn::notify, "never or a list of success, failure, delay", &value);
             }
             Meaning::Return => self.request.dsn.ret = self.heed('R', dsn::ret, "full or hdrs", &value),
             // Two characters are Postfix's older way to ask for variable return paths.

@@ -204,13 +204,14 @@ impl Letter {
             collected.recipients = recipients;
             taker.take(&mut collected)
         });
-        let admission = admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot take mail: {error}")))?;
+        let admission =
+            admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot accept mail: {error}")))?;
         Ok(Self { pieces, admission: Some(admission) })
     }
 
     /// What became of it.
     fn result(&mut self) -> Result<String, Refusal> {
-        let lost = || Refusal::new(451, "4.3.0", "the message is not stored; try again");
+        let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
         let admission = self.admission.take().ok_or_else(lost)?;
         admission.join().map_err(|_| lost())?.map_err(|failure| refusal(&failure))
     }
@@ -222,7 +223,7 @@ impl Message for Letter {
             return Ok(());
         }
         // Admission has ended before the message did.
-        self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message is not stored; try again")))
+        self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")))
     }
 
     fn finish(mut self) -> Result<String, Refusal> {

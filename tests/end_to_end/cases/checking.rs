@@ -12,22 +12,22 @@ const MISTAKES: [(&str, &[&str]); 17] = [
     ("an unknown key of an account", &["error", "`usernam`", "username"]),
     ("a value that is none", &["error", "`relay`", "number from 1 to 65535"]),
     ("an account that no mail reaches", &["warning", "account idle", "senders", "default_account"]),
-    ("a sender claimed twice", &["error", "\"Alice@home.lan\"", "account isp", "account other", "take it out of one"]),
-    ("no default", &["warning", "no `default_account`", "set it"]),
+    ("a sender claimed twice", &["error", "\"Alice@home.lan\"", "account isp", "account other", "remove it from one"]),
+    ("no default", &["warning", "no `default_account`", "set `default_account`"]),
     ("a table that is missing", &["error", "gone", "cannot read"]),
     ("a pattern that is none", &["error", "bad:1"]),
     ("a row without a value", &["error", "rows:2"]),
     (
         "an inline result without a domain",
-        &["warning", "generic (inline)", "\"y\" for \"x\"", "write the whole address"],
+        &["warning", "generic (inline)", "\"y\" for \"x\"", "write the full address"],
     ),
-    ("a result without a domain in a file", &["warning", "rows:3", "\"me\" for \"root\"", "write the whole address"]),
-    ("a pattern's result without a domain", &["warning", "patterns:1", "\"nobody\"", "write the whole address"]),
+    ("a result without a domain in a file", &["warning", "rows:3", "\"me\" for \"root\"", "write the full address"]),
+    ("a pattern's result without a domain", &["warning", "patterns:1", "\"nobody\"", "write the full address"]),
     ("a password that others can read", &["error", "account isp", "secret", "chmod 600"]),
     ("a password that is not there", &["error", "account other", "absent", "chmod 600"]),
     ("roots that are missing", &["error", "account other", "no.pem"]),
     ("a password in the clear", &["error", "account idle", "tls = \"starttls\""]),
-    ("a spool that cannot be", &["error", "spool", "cannot be used", "set `spool`"]),
+    ("a spool that cannot be", &["error", "cannot use the spool", "set `spool`"]),
 ];
 
 #[test]

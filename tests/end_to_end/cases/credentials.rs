@@ -44,7 +44,7 @@ fn a_credential_of_systemds_logs_in_and_is_not_missed_by_who_has_none() {
 fn a_password_that_is_kept_elsewhere_is_neither_set_nor_deleted_here() {
     let isp = Provider::start();
     for (password, place) in [
-        (json!("correct horse"), "in the config file itself; change it there"),
+        (json!("correct horse"), "in the config file; change it there"),
         (json!({ "command": ["/bin/echo", "correct horse"] }), "with that program"),
         (json!({ "credential": "isp" }), "LoadCredential="),
     ] {
@@ -55,7 +55,7 @@ fn a_password_that_is_kept_elsewhere_is_neither_set_nor_deleted_here() {
         }
     }
     let world = with_password(&isp, json!({ "file": "secrets/isp" }));
-    world.postrider(&["password", "set", "nobody"]).code(64).says("there is no account nobody; the accounts are isp");
+    world.postrider(&["password", "set", "nobody"]).code(64).says("there is no account nobody; existing accounts: isp");
     world.postrider_with(&["password", "set", "isp"], "\n").code(65).says("nothing was changed");
     world.postrider(&["password", "delete", "isp"]).code(74).says("secrets/isp");
     assert!(!world.path("secrets/isp").exists());

@@ -58,7 +58,7 @@ fn init_asks_four_questions_and_writes_a_config_that_works() {
         .postrider(&["--config", config, "route", "root@localhost", "--from", "root@localhost"])
         .says("me@isp.example");
 
-    init(&answers).code(77).says("nothing is overwritten");
+    init(&answers).code(77).says("was left unchanged");
     world.postrider_with(&["init", "--output", world.path("other").to_str().unwrap()], "nobody\n").code(65);
     assert!(!world.path("other").exists(), "nothing is written where the answers do not do");
 }
@@ -98,8 +98,8 @@ fn a_missing_generic_row_is_found_before_the_provider_complains() {
     let isp = provider().start();
     let world = World::new().account_with("isp", &isp, &[("username", json!("me@isp.example"))]);
     let said = world.postrider(&["check"]).code(1).stdout;
-    told(&said, "no row of `generic` gives root@home.lan an address that the world knows");
-    told(&said, "add the row \"@home.lan\" = \"me@isp.example\"");
+    told(&said, "no entry of `generic` maps root@home.lan to a real address");
+    told(&said, "add \"@home.lan\" = \"me@isp.example\"");
     let world = world.generic(&[("@home.lan", "me@isp.example")]);
     world.postrider(&["check"]).code(0);
 }

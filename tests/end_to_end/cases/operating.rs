@@ -99,15 +99,15 @@ fn messages_are_chosen_by_sender_recipient_account_and_age() {
 fn status_says_whether_mail_flows() {
     let isp = Provider::setup().rule(on(Verb::Rcpt).reply("450 4.2.0 not now")).start();
     let world = World::at_home(&isp).queue_set("warn_after", "1h");
-    world.postrider(&["status"]).code(0).says("POSTRIDER OK: nothing waits | queued=0");
+    world.postrider(&["status"]).code(0).says("POSTRIDER OK: the queue is empty | queued=0");
     queue(&world, "bob@away.example");
-    world.postrider(&["status"]).code(0).says("1 message waits").says("no runner");
+    world.postrider(&["status"]).code(0).says("1 message queued").says("service is not running");
     let late = World::at_home(&isp).queue_set("warn_after", "0s");
     late.send_to(&["bob@away.example"]).code(0);
     late.postrider(&["status"]).code(1).says("WARNING");
     world.file("spool/queue/0123456789ABCDEF", "no message", 0o600);
     world.run_once();
-    world.postrider(&["status"]).code(2).says("1 in failed/");
+    world.postrider(&["status"]).code(2).says("1 message in failed/");
     world.postrider(&["queue", "list", "--failed"]).code(0).says("0123456789ABCDEF").says("damaged");
     let broken = World::new();
     broken.file("config.toml", "colour = 1\n", 0o600);
@@ -122,7 +122,7 @@ fn status_is_critical_while_mail_waits_that_no_account_serves() {
     world.sendmail(&["-f", "me@work.example", "bob@away.example"], "\n").code(0);
     world.postrider(&["status"]).code(0);
     world.sendmail(&["-f", "me@nowhere.example", "bob@away.example"], "\n").code(0);
-    world.postrider(&["status"]).code(2).says("1 whose sender no account serves (`postrider check` says what to set)");
+    world.postrider(&["status"]).code(2).says("1 message without an account for the sender (see `postrider check`)");
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn what_cannot_be_a_message_is_set_aside_and_the_rest_goes_on() {
         let said = listed.lines().skip_while(|line| !line.starts_with(name)).nth(1).unwrap_or_default();
         assert!(said.contains(reason), "{name}: {listed}");
     }
-    world.postrider(&["status"]).code(2).says("6 in failed/");
+    world.postrider(&["status"]).code(2).says("6 messages in failed/");
     let reasons = world.spool("failed").into_iter().filter(|path| path.extension().is_some_and(|e| e == "reason"));
     assert_eq!(reasons.count(), 6);
 }
@@ -304,6 +304,6 @@ fn a_flush_of_some_mail_tells_of_no_other_that_is_sent_meanwhile() {
         flush.join().unwrap()
     });
     assert!(!told.contains(&other), "{told}");
-    assert!(told.contains(&mine) || told.contains("nothing of that"), "{told}");
+    assert!(told.contains(&mine) || told.contains("no queued message matches"), "{told}");
     assert!(!told.contains('\r') && !told.contains('['), "no bar where nobody looks: {told:?}");
 }

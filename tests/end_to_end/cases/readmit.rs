@@ -66,7 +66,7 @@ fn without_anybody_left_to_get_it_a_readmitted_message_is_finished() {
     world.file("aliases", "root: bob@away.example\n", 0o644);
     world.postrider(&["queue", "retry", "--readmit", &id]).code(0);
     let shown = world.postrider(&["queue", "show", &id]).code(0).stdout;
-    assert!(shown.contains("carole@away.example is replaced"), "{shown}");
+    assert!(shown.contains("carole@away.example was replaced"), "{shown}");
     world.run_once();
     assert_eq!((isp.received(), world.queued().len(), world.spool("failed").len()), (1, 0, 0));
 }

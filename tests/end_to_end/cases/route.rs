@@ -158,7 +158,7 @@ fn an_account_that_is_for_others_is_told_and_refused() {
     let world = World::at_home(&isp).account_keys("isp", &[("users", json!(["somebody"]))]);
     let said = world.postrider(&["route", "bob@away.example", "--from", "alice"]).code(0);
     let me = login();
-    said.says(&format!("users      somebody ({me} is none of them: mail handed in by {me} would be refused)"));
+    said.says(&format!("users      somebody (not {me}: mail submitted by {me} would be refused)"));
     world.send_to(&["bob@away.example"]).code(77);
     let world = world.account_keys("isp", &[("users", json!(["somebody", me]))]);
     world
@@ -189,7 +189,7 @@ proptest! {
         let sent = world.sendmail(&[&["-i", "-f", sender][..], &given].concat(), &message);
         let said = Said { text: asked.stdout };
         if asked.status != Some(0) {
-            prop_assert!(asked.stderr.contains("would not be taken"), "{}", asked.stderr);
+            prop_assert!(asked.stderr.contains("would not be accepted"), "{}", asked.stderr);
             prop_assert_eq!(sent.status, Some(75), "{} {}", asked.stderr, sent.stderr);
             return Ok(());
         }

@@ -57,7 +57,7 @@ fn when_the_relay_is_back_all_its_mail_goes_at_once() {
     assert!(isp.connections() - before <= 6, "one probe, then the rest: {} connections", isp.connections() - before);
     let log = runner.log();
     assert_eq!(log.matches("postrider/pickup").count(), 12, "each is picked up once, however often it is tried: {log}");
-    wait_for("the trouble to be over", || world.postrider(&["status"]).stdout.contains("OK: nothing waits"));
+    wait_for("the trouble to be over", || world.postrider(&["status"]).stdout.contains("OK: the queue is empty"));
 }
 
 fn notices(isp: &Provider) -> Vec<Mail> {
@@ -132,7 +132,7 @@ fn a_fault_of_the_account_neither_bounces_nor_expires_its_mail_and_retry_brings_
     assert!(world.history().is_empty(), "nothing became of it yet");
     world.file("secret", isp.credential().1, 0o600);
     let world = world.queue_set("lifetime", "5d");
-    world.postrider(&["queue", "retry", "--account", "isp"]).code(0).says("due now");
+    world.postrider(&["queue", "retry", "--account", "isp"]).code(0).says("retrying now");
     world.drain();
     assert_eq!((isp.mail().to, world.spool("failed").len()), (vec!["bob@away.example".to_owned()], 0));
 }

@@ -165,7 +165,9 @@ fn a_refused_sender_is_told_with_the_row_that_mends_it_in_log_status_and_bounce(
         let isp = Provider::setup().rule(on(verb).about(about).reply(refusal)).start();
         let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["owner@isp.example"]))]);
         names_the_row_and_the_key(&send(&world, GREETING));
-        names_the_row_and_the_key(&world.postrider(&["status"]).code(2).says("1 whose sender").stdout);
+        names_the_row_and_the_key(
+            &world.postrider(&["status"]).code(2).says("1 message rejected because of the sender").stdout,
+        );
         assert_eq!((isp.received(), world.queued().len()), (0, 1));
         // When its patience is over.
         let world = world.account_keys("isp", &[("sender_grace", json!("1s"))]);

@@ -20,7 +20,7 @@ fn a_good_account_shows_every_step() {
     let (isp, ran) = test(Provider::setup(), &[], &["isp"]);
     let ran = ran.code(0).says("127.0.0.1 is 127.0.0.1").says("connected to").says("< 220 scripted.example");
     let ran = ran.says("TLSv1.3").says("SHA-256 fingerprint").says("issued by scripted authority").says("valid from");
-    let ran = ran.says("> AUTH PLAIN (secret)").says("< 235").says("the login works (PLAIN)").says("8BITMIME");
+    let ran = ran.says("> AUTH PLAIN (secret)").says("< 235").says("login successful (PLAIN)").says("8BITMIME");
     ran.says("> QUIT");
     assert_eq!((isp.received(), isp.count(Verb::Mail)), (0, 0));
 }
@@ -28,7 +28,7 @@ fn a_good_account_shows_every_step() {
 #[test]
 fn with_to_a_mail_goes_out() {
     let (isp, ran) = test(Provider::setup(), &[("senders", json!(["me@isp.example"]))], &["--to", "bob@away.example"]);
-    ran.code(0).says("> MAIL FROM:<me@isp.example>").says("The mail was taken: 250");
+    ran.code(0).says("> MAIL FROM:<me@isp.example>").says("The server accepted the test mail: 250");
     let mail = isp.mail();
     assert_eq!((mail.from.as_str(), mail.to), ("me@isp.example", vec!["bob@away.example".to_owned()]));
 }
@@ -165,7 +165,7 @@ fn addresses_are_completed_and_rewritten_as_in_delivery() {
 fn an_unknown_account_and_an_account_without_address_are_told() {
     let isp = Provider::start();
     let world = World::at_home(&isp);
-    world.postrider(&["test", "nobody"]).code(64).says("there is isp");
+    world.postrider(&["test", "nobody"]).code(64).says("existing accounts: isp");
     let world = world.generic(&[]);
     world.postrider(&["test", "--to", "bob@away.example"]).code(64).says("--from");
 }
