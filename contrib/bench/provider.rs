@@ -4,15 +4,12 @@
 //!
 //!     provider AUTHORITY.PEM [--delay MILLISECONDS] [--chunking]
 
-#![allow(missing_docs, dead_code, unused_imports, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../tests/end_to_end/provider/mod.rs"]
-mod provider;
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::BufRead;
 use std::time::Duration;
 
-use provider::{Provider, Verb};
+use support::provider::Provider;
 
 fn main() {
     let mut words = std::env::args().skip(1);

@@ -1,6 +1,6 @@
 //! End-to-end tests: the real programs, in a world of their own, against a provider
-//! that does what its script says. `world` builds the stage, `provider` is the other
-//! side of the wire, `cases` are the stories; each test reads as a sentence.
+//! that does what its script says. The crate `support` has both; here are the stories, each
+//! of which reads as a sentence.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,5 +9,4 @@
 )]
 
 mod cases;
-mod provider;
-mod world;
+mod scripted_provider;

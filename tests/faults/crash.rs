@@ -2,8 +2,8 @@
 //! torn is sent, at most one duplicate.
 
 use crate::points::{self, inject, is_skipped};
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, run};
+use support::provider::{Provider, Verb, on};
+use support::world::{World, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
 const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");

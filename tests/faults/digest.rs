@@ -2,8 +2,8 @@
 //! once more than once.
 
 use crate::points::{self, inject, is_skipped};
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, run};
+use support::provider::{Provider, Verb, on};
+use support::world::{World, run};
 
 const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");
 

@@ -2,8 +2,8 @@
 //! write: the front end says 75 and leaves nothing; the runner goes on and sends once.
 
 use crate::points::{self, Point, inject, is_skipped};
-use crate::provider::Provider;
-use crate::world::{World, run};
+use support::provider::Provider;
+use support::world::{World, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
 const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");

@@ -6,8 +6,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::points::{inject, is_skipped};
-use crate::provider::Provider;
-use crate::world::{Runner, World, kill, wait_for};
+use support::provider::Provider;
+use support::wait::wait_for;
+use support::world::{Runner, World, kill};
 
 /// A runner whose journals cannot be synced.
 fn runner(world: &World, which: &str) -> Runner {

@@ -6,7 +6,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::world::World;
+use support::need::{installed, is_strict, skip};
+use support::world::World;
 
 /// Calls that change nothing that outlives the process: a crash there is a crash at the call before.
 const MEMORY_ONLY: [&str; 22] = [
@@ -43,19 +44,9 @@ pub struct Point {
     pub number: usize,
 }
 
-/// In CI nothing is skipped and nothing sampled.
-pub fn is_strict() -> bool {
-    std::env::var("POSTRIDER_INTEROP").is_ok_and(|value| value == "require")
-}
-
 /// Says why the tests are skipped, if so.
 pub fn is_skipped() -> bool {
-    let missing = Command::new("strace").arg("-V").output().is_err();
-    assert!(!missing || !is_strict(), "strace is not installed, and POSTRIDER_INTEROP=require forbids skipping");
-    if missing {
-        println!("skipped: strace is not installed, and faults are made by its injection");
-    }
-    missing
+    !installed("strace") && !skip("strace is not installed, and faults are made by its injection")
 }
 
 /// All points in CI; for people every fourth, another set each time, since all of them take a minute.
@@ -87,7 +78,7 @@ pub fn inject(world: &World, fault: &str, program: &str, args: &[&str]) -> Comma
 pub fn of_run(world: &World, from: &str, program: &str, args: &[&str], input: &[u8]) -> Vec<Point> {
     let log = world.path("trace.log");
     let before = ["-f", "-qq", "-s", "256", "-o", log.to_str().unwrap(), program];
-    let ran = crate::world::run(world.command("strace", &[&before, args].concat()), input);
+    let ran = support::world::run(world.command("strace", &[&before, args].concat()), input);
     assert_eq!(ran.status, Some(0), "without a fault it works: {ran:?}");
     read(&log, from)
 }

@@ -8,10 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::oplog::{Log, Op};
-use crate::points::{is_skipped, is_strict};
-use crate::provider::{Provider, Verb, on};
-use crate::world::letters::{Random, number_from, seed};
-use crate::world::{World, run};
+use crate::points::is_skipped;
+use support::need::is_strict;
+use support::provider::{Provider, Verb, on};
+use support::random::{Random, number_from, seed};
+use support::world::{World, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
 const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");

@@ -7,9 +7,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use support::wait::wait_until;
 use tempfile::TempDir;
 
 /// How long a machine may take to do what it is asked for: it has to boot, and others compile meanwhile.
@@ -193,15 +194,8 @@ impl Drop for Container {
 
 /// Waits until there is something.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain for {what}");
-        thread::sleep(Duration::from_millis(200));
-    }
+pub fn wait_for<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    wait_until(PATIENCE, look, || format!("waited in vain for {what}"))
 }
 
 #[track_caller]

@@ -4,13 +4,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    dead_code,
-    unused_imports,
-    reason = "a test that cannot go on must say so by panicking; the provider can do more than is used here"
+    reason = "a test that cannot go on must say so by panicking"
 )]
 
 mod container;
 mod others;
-#[path = "../end_to_end/provider/mod.rs"]
-mod provider;
 mod story;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::container::{Container, TREE, wait_for};
-use crate::provider::{Mail, Provider, Verb, on};
+use support::provider::{Mail, Provider, Verb, on};
 
 /// The folder with `old.deb`, `new.deb` and logwatch's package.
 const PACKAGES: &str = "POSTRIDER_PACKAGES";

@@ -6,12 +6,13 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::home::configure;
 use crate::machine::Machine;
 use crate::need;
 use crate::provider::Provider;
+use support::wait::wait_until;
 
 const LETTER: &str = "From: his\nTo: friend@elsewhere.example\nSubject: hello\n\nHello friend.\n";
 
@@ -63,11 +64,9 @@ impl Syslog {
 
     /// Waits until the log has a line with all of this.
     fn wait_for(&self, words: &[&str]) {
-        let end = Instant::now() + Duration::from_mins(1);
-        while !self.text().lines().any(|line| words.iter().all(|word| line.contains(word))) {
-            assert!(Instant::now() < end, "waited in vain for {words:?} in\n{}", self.text());
-            thread::sleep(Duration::from_millis(20));
-        }
+        let has_all = |line: &str| words.iter().all(|word| line.contains(word));
+        let complaint = || format!("waited in vain for {words:?} in\n{}", self.text());
+        wait_until(Duration::from_mins(1), || self.text().lines().any(has_all).then_some(()), complaint);
     }
 }
 

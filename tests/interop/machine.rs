@@ -10,7 +10,7 @@ use std::process::{Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::namespace::Namespace;
+use support::namespace::Namespace;
 
 /// The people: login, uid, full name.
 const PEOPLE: [(&str, u32, &str); 2] = [("his", 20_001, "His Name"), ("her", 20_002, "Her Name")];

@@ -13,7 +13,6 @@ mod home;
 mod logs;
 mod machine;
 mod monitoring;
-mod namespace;
 mod need;
 mod peers;
 mod provider;

@@ -5,13 +5,13 @@ use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::namespace::Namespace;
 use crate::provider::{self, NAME};
+use support::namespace::Namespace;
+use support::wait;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -111,11 +111,8 @@ impl Peer {
     }
 
     fn wait_until(&self, what: &str, condition: impl Fn() -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !condition() {
-            assert!(Instant::now() < end, "waited in vain until {what}; the server's log:\n{}", self.log());
-            thread::sleep(Duration::from_millis(50));
-        }
+        let complaint = || format!("waited in vain until {what}; the server's log:\n{}", self.log());
+        wait::wait_until(PATIENCE, || condition().then_some(()), complaint);
     }
 }
 

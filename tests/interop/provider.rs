@@ -2,20 +2,21 @@
 //! (STARTTLS and implicit TLS). It takes mail for every domain from who logs in and owns the sender, and keeps it in one Maildir.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use tempfile::TempDir;
 
 use crate::arrived::Arrived;
-use crate::namespace::Namespace;
+use support::namespace::Namespace;
+use support::wait;
 
 /// How long mail may take to arrive: ample, since a passing test never waits for it.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -97,11 +98,8 @@ impl Provider {
 
     /// Waits until `condition` holds; a test that waits in vain shows the provider's log.
     pub fn wait_until(&self, what: &str, condition: impl Fn() -> bool) {
-        let end = Instant::now() + PATIENCE;
-        while !condition() {
-            assert!(Instant::now() < end, "waited in vain until {what}; the provider's log:\n{}", self.log());
-            thread::sleep(Duration::from_millis(50));
-        }
+        let complaint = || format!("waited in vain until {what}; the provider's log:\n{}", self.log());
+        wait::wait_until(PATIENCE, || condition().then_some(()), complaint);
     }
 
     /// What Postfix and Dovecot have to say.

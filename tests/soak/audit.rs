@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::load::Accepted;
-use crate::provider::Provider;
-use crate::world::World;
-use crate::world::letters::is_whole;
+use support::numbered::is_whole;
+use support::provider::Provider;
+use support::world::World;
 
 /// What arrived, by message.
 #[derive(Default)]

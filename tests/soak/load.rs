@@ -4,10 +4,11 @@ use std::io::Write;
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
-use crate::world::letters::{Random, message};
-use crate::world::{World, wait_for};
+use support::numbered::message;
+use support::random::Random;
+use support::wait::wait_for;
+use support::world::World;
 
 /// More than this in the queue, and the load waits.
 const MOST_QUEUED: usize = 200;

@@ -8,27 +8,22 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    dead_code,
-    unused_imports,
-    reason = "a test that cannot go on must say so by panicking; the world has more than is used here"
+    reason = "a test that cannot go on must say so by panicking"
 )]
 
 mod audit;
 mod load;
-#[path = "../end_to_end/provider/mod.rs"]
-mod provider;
 mod watch;
-#[path = "../end_to_end/world/mod.rs"]
-mod world;
 
 use std::time::{Duration, Instant};
 
 use load::Load;
-use provider::{Provider, Rule, Verb, after_dot, during_content, greeting, on};
 use rustix::process::Signal;
+use support::provider::{Provider, Rule, Verb, after_dot, during_content, greeting, on};
+use support::random::{Random, number_from, seed};
+use support::wait::wait_for;
+use support::world::World;
 use watch::Watch;
-use world::letters::{Random, number_from, seed};
-use world::{World, wait_for};
 
 /// Refuses whoever is named so.
 fn ordinary(isp: &Provider) {

@@ -2,8 +2,8 @@
 //! command is run, and check is content again.
 
 use crate::installed::{Machine, can_run};
-use crate::provider::Provider;
 use crate::service;
+use support::provider::Provider;
 
 /// What is where: what contrib/install.sh makes.
 const FOLDERS: [&str; 8] = [

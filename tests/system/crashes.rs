@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use crate::faults;
 use crate::installed::{Machine, can_run, frame};
-use crate::provider::{Mail, Provider};
 use crate::service::{Runner, machine};
-use crate::wait::wait_for;
+use support::provider::{Mail, Provider};
+use support::wait::wait_for;
 
 /// Calls that change something, or learn something, outside the process: between others a kill finds the same as at the next of these.
 const TELLING: [&str; 14] = [

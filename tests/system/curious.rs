@@ -2,9 +2,9 @@
 
 use crate::desk::{deferring, one_of_each};
 use crate::installed::{Ended, Machine, can_run};
-use crate::provider::Provider;
 use crate::service::{MAIL, Runner, machine};
-use crate::wait::wait_for;
+use support::provider::Provider;
+use support::wait::wait_for;
 
 /// Asks what comes on standard input, and prints the answer.
 const ASK: &str = "python3 -c 'import socket,sys\ns=socket.socket(socket.AF_UNIX); s.connect(\"/run/postrider/submit\")\n\

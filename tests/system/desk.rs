@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::installed::{HER, HIS, Machine, can_run};
-use crate::provider::{Provider, Verb, on};
 use crate::service::{MAIL, Runner, machine};
-use crate::wait::wait_for;
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
 
 /// A provider that defers whatever comes.
 pub fn deferring() -> Provider {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::name_server::Network;
 use crate::name_server::Record::{A, Alias, Mx, Silence, Srv, Trouble};
-use crate::provider::Provider;
+use support::provider::Provider;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// Nothing listens there.

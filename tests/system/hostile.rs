@@ -7,9 +7,9 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::installed::{HER, HIS, Machine, can_run, frame};
-use crate::provider::{Mail, Provider};
 use crate::service::{CONFIG, MAIL, Runner, machine};
-use crate::wait::wait_for;
+use support::provider::{Mail, Provider};
+use support::wait::wait_for;
 
 /// Another user of every machine, with a group of the same name.
 const THIRD: &str = "games";

@@ -10,7 +10,8 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use crate::namespace::Namespace;
+use support::namespace::Namespace;
+use support::need::root_and;
 
 /// Uids and gids of the people.
 pub const HIS: u32 = 20_001;
@@ -78,23 +79,7 @@ pub fn can_run() -> bool {
 
 /// The same for a test that needs further programs.
 pub fn can_run_with(programs: &[&str]) -> bool {
-    let installed = |name: &&str| ["/usr/sbin", "/usr/bin"].iter().any(|folder| Path::new(folder).join(name).exists());
-    let missing: Vec<&str> = NEEDED.iter().chain(programs).copied().filter(|name| !installed(name)).collect();
-    let reason = if !rustix::process::geteuid().is_root() {
-        "it makes namespaces, so it must run as root".to_owned()
-    } else if !missing.is_empty() {
-        format!("not installed: {}", missing.join(", "))
-    } else {
-        return true;
-    };
-    let test = std::thread::current().name().unwrap_or("system test").to_owned();
-    assert!(
-        std::env::var_os("POSTRIDER_INTEROP").is_none_or(|value| value != "require"),
-        "{test} must not be skipped here, but: {reason}"
-    );
-    let mut terminal = std::io::stderr();
-    writeln!(terminal, "skipped: {test}: {reason}").unwrap();
-    false
+    root_and(NEEDED.iter().chain(programs).copied(), "it makes namespaces")
 }
 
 /// The folder of the built programs. Cargo builds the drop program for its own package's tests alone: where it is older than its sources,

@@ -3,9 +3,9 @@
 use std::fs;
 
 use crate::installed::{HIS, Machine, can_run, frame};
-use crate::provider::{Provider, Verb, on};
 use crate::service::{MAIL, Runner, machine};
-use crate::wait::wait_for;
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
 
 /// His mail waits, everybody else's is delivered.
 fn keeping_his() -> Provider {

@@ -17,14 +17,7 @@ mod installed;
 mod keyring;
 mod limits;
 mod name_server;
-#[allow(dead_code, reason = "the machines of the interop tests need more")]
-#[path = "../interop/namespace.rs"]
-mod namespace;
 mod owners;
-#[allow(dead_code, unused_imports, reason = "the tests of delivery need more")]
-#[path = "../end_to_end/provider/mod.rs"]
-mod provider;
 mod secrets;
 mod service;
 mod status;
-mod wait;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use crate::installed::{Ended, can_run};
-use crate::namespace::Namespace;
-use crate::provider::Provider;
+use support::namespace::Namespace;
+use support::provider::Provider;
 
 /// What makes the mounts; $1 is the file that stands for resolv.conf.
 const SETUP: &str = r#"mount --bind "$1" /etc/resolv.conf"#;

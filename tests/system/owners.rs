@@ -5,9 +5,9 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::Path;
 
 use crate::installed::{DROP, HER, HIS, can_run, frame};
-use crate::provider::Provider;
 use crate::service::{MAIL, Runner, machine};
-use crate::wait::wait_for;
+use support::provider::Provider;
+use support::wait::wait_for;
 
 const QUEUE: &str = "/var/spool/postrider/queue";
 

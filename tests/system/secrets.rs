@@ -5,9 +5,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use crate::installed::{HIS, Machine, can_run};
-use crate::provider::Provider;
 use crate::service::{MAIL, Runner, machine};
-use crate::wait::wait_for;
+use support::provider::Provider;
+use support::wait::wait_for;
 
 const CONFIG: &str = "/etc/postrider/config.toml";
 const FILE: &str = "{ file = \"isp.password\" }";

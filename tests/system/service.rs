@@ -7,8 +7,8 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 use crate::installed::{HER, HIS, Machine, can_run};
-use crate::provider::{Mail, Provider};
-use crate::wait::wait_for;
+use support::provider::{Mail, Provider};
+use support::wait::wait_for;
 
 pub const CONFIG: &str = "/etc/postrider/config.toml";
 /// A mail.

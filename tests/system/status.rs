@@ -4,9 +4,9 @@
 use std::fs;
 
 use crate::installed::{Ended, Machine, can_run};
-use crate::provider::Provider;
 use crate::service::{CONFIG, MAIL, Runner, configure, machine};
-use crate::wait::wait_for;
+use support::provider::Provider;
+use support::wait::wait_for;
 
 /// The line that everyone gets, with this code and these words.
 fn all_hear(machine: &Machine, code: i32, words: &[&str]) {

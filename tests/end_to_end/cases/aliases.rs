@@ -1,8 +1,9 @@
 //! Aliases through the real programs: whom they come to, what is refused of them and with which words, and that files are read anew.
 
 use super::tables_rewriting::table;
-use crate::provider::{Mail, Provider};
-use crate::world::{World, wait_for};
+use support::provider::{Mail, Provider};
+use support::wait::wait_for;
+use support::world::World;
 
 const ALIASES: &str = "# the household\n\
     root: admin, \"quoted name\"\n\

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use crate::provider::{Gate, Provider, Verb, greeting, on};
-use crate::world::{World, wait_for};
+use support::provider::{Gate, Provider, Verb, greeting, on};
+use support::wait::wait_for;
+use support::world::World;
 
 #[test]
 fn in_the_background_mail_goes_without_a_daemon() {

@@ -1,7 +1,7 @@
 //! What a bounce says, and what becomes of mail that cannot be returned.
 
-use crate::provider::{Mail, Provider, Verb, on};
-use crate::world::World;
+use support::provider::{Mail, Provider, Verb, on};
+use support::world::World;
 
 const INPUT: &str =
     "From: alice\nTo: nobody@away.example\nSubject: lost and found\nMessage-ID: <the-original@home.lan>\n\nThe text.\n";

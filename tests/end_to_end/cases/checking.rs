@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::tables_rewriting::table;
-use crate::provider::Provider;
-use crate::world::World;
+use support::provider::Provider;
+use support::world::World;
 
 /// What is said of one mistake: all of these stand in one line.
 const MISTAKES: [(&str, &[&str]); 17] = [

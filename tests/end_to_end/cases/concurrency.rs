@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::provider::{Provider, Verb, after_dot, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::World;
 
 const SENDERS: usize = 3;
 const MAILS: usize = 25;

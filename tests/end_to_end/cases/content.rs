@@ -1,8 +1,8 @@
 //! What becomes of the bytes between the caller and the provider: line ends, dots,
 //! fields that go and fields that are added.
 
-use crate::provider::{Mail, Provider};
-use crate::world::{World, login};
+use support::provider::{Mail, Provider};
+use support::world::{World, login};
 
 /// Sends this from `alice` to bob and gives what arrives.
 #[track_caller]

@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::provider::Provider;
-use crate::world::letters::{Random, is_whole, message, number_from, seed};
-use crate::world::{World, wait_for};
+use support::numbered::{is_whole, message};
+use support::provider::Provider;
+use support::random::{Random, number_from, seed};
+use support::wait::wait_for;
+use support::world::World;
 
 fn start_sendmail(world: &World, input: String) -> Child {
     let mut command = world.command(env!("CARGO_BIN_EXE_sendmail"), &["-i", "-f", "alice", "bob@away.example"]);

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::provider::Provider;
-use crate::world::{Ran, World, run};
+use support::provider::Provider;
+use support::world::{Ran, World, run};
 
 fn with_password(isp: &Provider, password: Value) -> World {
     World::at_home(isp).account_keys("isp", &[("password", password)])

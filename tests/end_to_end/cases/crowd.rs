@@ -7,8 +7,9 @@ use std::time::Instant;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::provider::{Gate, Provider, Verb, after_dot, on};
-use crate::world::{World, wait_for};
+use support::provider::{Gate, Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// What the programs may take: twice as much in a debug build, whose TLS is large.
 const BOUND_KIB: u64 = if cfg!(debug_assertions) { 64 * 1024 } else { 32 * 1024 };

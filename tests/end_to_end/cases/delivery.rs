@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::provider::{Provider, Verb};
-use crate::world::World;
+use support::provider::{Provider, Verb};
+use support::world::World;
 
 #[test]
 fn mail_arrives_with_rewritten_envelope_and_header() {

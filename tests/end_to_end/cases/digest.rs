@@ -3,8 +3,9 @@
 
 use rustix::process::Signal;
 
-use crate::provider::{Mail, Provider, Verb, on};
-use crate::world::{World, wait_for};
+use support::provider::{Mail, Provider, Verb, on};
+use support::wait::wait_for;
+use support::world::World;
 
 fn refusing() -> Provider {
     Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start()

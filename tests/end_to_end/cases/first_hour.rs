@@ -5,8 +5,8 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 
-use crate::provider::{Blackhole, Provider, Setup, Verb, on};
-use crate::world::{Ran, World, is_root};
+use support::provider::{Blackhole, Provider, Setup, Verb, on};
+use support::world::{Ran, World, is_root};
 
 const MANUAL: &str = include_str!("../../../man/postrider-trouble.7");
 

@@ -1,7 +1,7 @@
 //! The command as its callers call it: names, options, silence.
 
-use crate::provider::Provider;
-use crate::world::World;
+use support::provider::Provider;
+use support::world::World;
 
 const INPUT: &str = "To: bob@away.example\nSubject: x\n\nbody\n";
 
@@ -53,7 +53,7 @@ fn options_end_at_the_first_recipient() {
     let recipients: Vec<&str> =
         queue[0]["recipients"].as_array().unwrap().iter().filter_map(|r| r["address"].as_str()).collect();
     assert!(recipients.contains(&"bob@away.example") && recipients.contains(&"carol@away.example"), "{recipients:?}");
-    assert_eq!(queue[0]["sender"], serde_json::json!(format!("{}@home.lan", crate::world::login())));
+    assert_eq!(queue[0]["sender"], serde_json::json!(format!("{}@home.lan", support::world::login())));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn the_environment_says_nothing_about_who_calls() {
     let file = world.file("input", INPUT, 0o600);
     assert!(command.stdin(std::fs::File::open(file).unwrap()).status().unwrap().success());
     world.run_once();
-    assert_eq!(isp.mail().from, format!("{}@home.lan", crate::world::login()));
+    assert_eq!(isp.mail().from, format!("{}@home.lan", support::world::login()));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::provider::{Mail, Provider, Setup};
-use crate::world::{Ran, World};
+use support::provider::{Mail, Provider, Setup};
+use support::world::{Ran, World};
 
 /// The package's file, with lines of it replaced.
 #[track_caller]
@@ -54,7 +54,7 @@ impl Imported {
     fn run(&self, program: &str, args: &[&str], input: &str) -> Ran {
         let mut command = self.world.command(program, args);
         command.env("POSTRIDER_CONFIG", self.world.path("moved/config.toml"));
-        crate::world::run(command, input.as_bytes())
+        support::world::run(command, input.as_bytes())
     }
 
     /// `check` has nothing to say against it.
@@ -144,7 +144,7 @@ fn msmtp_of_the_system_moves_over() {
     moved.said.clone().says("allow_from_override");
     moved.sends(&["-i", "alice@oursite.example"], "Subject: to a colleague\n\n");
     let mail = ours.mail();
-    let sender = format!("{}@oursite.example", crate::world::login());
+    let sender = format!("{}@oursite.example", support::world::login());
     assert_eq!(envelope(&mail), (sender.as_str(), vec!["alice@oursite.example"], "house"));
     assert!(mail.field("From").contains(&sender));
 }
@@ -179,7 +179,7 @@ fn nullmailer_moves_over() {
     let mails = isp.mails();
     assert_eq!(mails.len(), 2);
     for mail in mails {
-        let sender = format!("{}@isp.example", crate::world::login());
+        let sender = format!("{}@isp.example", support::world::login());
         let to = vec!["friend@isp.example", "me@isp.example", "other@away.example"];
         assert_eq!(envelope(&mail), (sender.as_str(), to, "me@isp.example"));
     }

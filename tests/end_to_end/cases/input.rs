@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use crate::provider::Provider;
-use crate::world::{Ran, World, is_root};
+use support::provider::Provider;
+use support::world::{Ran, World, is_root};
 
 const MAIL: &str = "Subject: x\n\nbody\n";
 

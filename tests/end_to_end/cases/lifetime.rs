@@ -3,8 +3,9 @@
 
 use rustix::process::Signal;
 
-use crate::provider::{Provider, Verb, after_dot, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::World;
 
 #[test]
 fn mail_that_is_deferred_for_all_its_lifetime_bounces_but_not_before_five_answers() {
@@ -39,7 +40,7 @@ fn wait_for_age(world: &World) {
 
 #[test]
 fn what_was_never_answered_does_not_expire_however_old_it_is() {
-    let isp = Provider::setup().rule(crate::provider::greeting().close()).start();
+    let isp = Provider::setup().rule(support::provider::greeting().close()).start();
     let world = World::at_home(&isp).queue_set("lifetime", "1s").queue_set("warn_after", "5d");
     world.send_to(&["bob@away.example"]).code(0);
     wait_for_age(&world);

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::provider::{Gate, Provider, Verb, greeting, on};
-use crate::world::{World, is_id, wait_for};
+use support::provider::{Gate, Provider, Verb, greeting, on};
+use support::wait::wait_for;
+use support::world::{World, is_id};
 
 #[test]
 fn an_empty_queue_is_told_in_postfixs_words() {

@@ -5,8 +5,9 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::provider::Provider;
-use crate::world::{World, peak_memory, wait_for};
+use support::provider::Provider;
+use support::wait::wait_for;
+use support::world::{World, peak_memory};
 
 const BOUND_KIB: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { 12 * 1024 };
 const LINE: &[u8; 100] =

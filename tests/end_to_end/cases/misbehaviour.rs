@@ -6,8 +6,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::provider::{Provider, Rule, Setup, Verb, after_dot, greeting, handshake, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Rule, Setup, Verb, after_dot, greeting, handshake, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// What a provider does -> the tests.
 const LIST: [(&str, &[&str]); 56] = [

@@ -1,8 +1,9 @@
 //! What sendmail(8) is asked for beside sending: reports, the queue, aliases, and how
 //! errors and successes are told.
 
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, login, wait_for};
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
+use support::world::{World, login};
 
 const MAIL: &str = "From: alice\nSubject: lost and found\n\nThe text.\n";
 

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use crate::provider::{Provider, Verb, auth_answer, during_content, idle, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, auth_answer, during_content, idle, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// One connection at a time, patience of two seconds.
 fn patient(isp: &Provider) -> World {

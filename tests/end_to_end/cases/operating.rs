@@ -5,8 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::json;
 
-use crate::provider::{Gate, Provider, Verb, after_dot, on};
-use crate::world::{World, wait_for};
+use support::provider::{Gate, Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// Queues a mail; its id.
 fn queue(world: &World, recipient: &str) -> String {

@@ -1,7 +1,8 @@
 //! `sendmail -bs`: SMTP on stdin and stdout, as mail readers and PHP's mailers speak it.
 
-use crate::provider::Provider;
-use crate::world::{World, wait_for};
+use support::provider::Provider;
+use support::wait::wait_for;
+use support::world::World;
 
 /// The codes of the replies, the greeting's first.
 fn codes(stdout: &str) -> Vec<&str> {

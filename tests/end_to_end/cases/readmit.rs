@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// A house whose mail for root goes to Bob, and to somebody whom the provider does not know yet.
 fn house(isp: &Provider) -> World {

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use crate::provider::{Mail, Provider};
-use crate::world::{Ran, World};
+use support::provider::{Mail, Provider};
+use support::world::{Ran, World};
 
 /// Their addresses outside, everybody else's, and whom she writes to.
 const HER: &str = "her@isp.example";

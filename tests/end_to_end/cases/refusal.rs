@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use crate::provider::{Provider, Verb, after_dot, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::World;
 
 #[test]
 fn a_refused_recipient_bounces_and_the_others_get_the_mail() {
@@ -64,7 +65,7 @@ fn a_runner_tries_again_by_itself() {
 
 /// One message to bob with this rule: it bounces to its rewritten sender.
 #[track_caller]
-fn bounces(rule: crate::provider::Rule, words: &str) {
+fn bounces(rule: support::provider::Rule, words: &str) {
     let isp = Provider::setup().rule(rule).start();
     let world = World::at_home(&isp);
     world.send_to(&["bob@away.example"]).code(0);

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
+use support::world::World;
 
 #[test]
 fn history_is_kept_for_as_long_as_the_config_says_and_is_filtered_by_all_that_is_asked() {

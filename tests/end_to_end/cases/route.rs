@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use crate::provider::{Mail, Provider};
-use crate::world::{World, login};
+use support::provider::{Mail, Provider};
+use support::world::{World, login};
 
 type Rows = BTreeMap<String, String>;
 

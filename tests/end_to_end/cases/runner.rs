@@ -3,8 +3,9 @@
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::provider::{Gate, Provider, Verb, after_dot, on};
-use crate::world::{World, is_id, wait_for};
+use support::provider::{Gate, Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::{World, is_id};
 
 #[test]
 fn mail_queued_while_the_runner_idles_is_delivered_promptly() {

@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::provider::{Mail, Provider, Verb, greeting, on};
-use crate::world::{World, wait_for};
+use support::provider::{Mail, Provider, Verb, greeting, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// Seconds from now until the only message of the queue is tried again.
 fn wait_of_next(world: &World) -> i64 {

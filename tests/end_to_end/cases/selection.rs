@@ -8,8 +8,9 @@ use std::process::Stdio;
 use rustix::pty::OpenptFlags;
 use serde_json::{Value, json};
 
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// Three messages of two senders through two accounts; each with its id, the first chosen by all selections but age.
 fn house(isp: &Provider) -> (World, [String; 3]) {

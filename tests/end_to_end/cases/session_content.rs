@@ -4,8 +4,9 @@
 use mail_parser::MessageParser;
 use serde_json::json;
 
-use crate::provider::{Provider, Verb, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
+use support::world::World;
 
 const GREETING: &str =
     "From: Alice <alice>\nTo: bob@away.example\nSubject: Gr\u{fc}\u{df}e\n\nSch\u{f6}ne Gr\u{fc}\u{df}e\n.\n";

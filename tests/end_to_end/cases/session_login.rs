@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::provider::{Provider, Setup, Verb, auth_answer, on};
-use crate::world::World;
+use support::provider::{Provider, Setup, Verb, auth_answer, on};
+use support::world::World;
 
 /// A provider that announces these mechanisms only, and no secret of which may be readable.
 fn offering(line: &str) -> Setup {

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use serde_json::json;
 
-use crate::provider::{Gate, Provider, Verb, after_dot, on};
-use crate::world::{World, run, wait_for};
+use support::provider::{Gate, Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::{World, run};
 
 /// The steps that everybody who watches is shown.
 #[track_caller]

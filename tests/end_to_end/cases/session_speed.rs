@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::provider::{Provider, Verb, after_dot, on};
-use crate::world::{World, wait_for};
+use support::provider::{Provider, Verb, after_dot, on};
+use support::wait::wait_for;
+use support::world::World;
 
 const MESSAGES: usize = 100;
 

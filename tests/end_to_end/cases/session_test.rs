@@ -4,8 +4,8 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use crate::provider::{Blackhole, Certificate, Provider, Setup, Verb, after_dot, greeting, on};
-use crate::world::{Ran, World};
+use support::provider::{Blackhole, Certificate, Provider, Setup, Verb, after_dot, greeting, on};
+use support::world::{Ran, World};
 
 fn test(setup: Setup, keys: &[(&str, Value)], args: &[&str]) -> (Provider, Ran) {
     let isp = setup.start();

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::provider::{Blackhole, Gate, Provider, Setup, Verb, after_dot, during_content, greeting, handshake, on};
-use crate::world::World;
+use support::provider::{Blackhole, Gate, Provider, Setup, Verb, after_dot, during_content, greeting, handshake, on};
+use support::world::World;
 
 /// Only this limit is set: its step is the one that took too long, and the mail waits.
 #[track_caller]
@@ -26,7 +26,7 @@ fn gives_up(key: &str, keys: &[(&str, Value)], setup: Setup, at: &str, content: 
 
 #[test]
 fn each_limit_alone_ends_a_silence_at_its_step() {
-    let silent = |rule: crate::provider::Rule| Provider::setup().rule(rule.silence());
+    let silent = |rule: support::provider::Rule| Provider::setup().rule(rule.silence());
     for (key, setup, at) in [
         ("greeting", silent(greeting()), "while waiting for the greeting"),
         ("helo", silent(on(Verb::Ehlo)), "at EHLO"),

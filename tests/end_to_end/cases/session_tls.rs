@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::provider::{Certificate, Provider, Setup};
-use crate::world::World;
+use support::provider::{Certificate, Provider, Setup};
+use support::world::World;
 
 #[track_caller]
 fn attempt(world: &World) -> String {

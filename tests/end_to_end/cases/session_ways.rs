@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::provider::{Blackhole, Certificate, Provider, Setup, Verb, greeting, on};
-use crate::world::{World, is_root, run};
+use support::provider::{Blackhole, Certificate, Provider, Setup, Verb, greeting, on};
+use support::world::{World, is_root, run};
 
 /// A world whose account has these relays, and the last one's login and authority.
 fn world(relays: &[&Provider]) -> World {
@@ -81,7 +81,7 @@ fn connections_come_from_the_address_that_the_account_names() {
 }
 
 /// Runs `postrider ARGS` where `both.example` has an address of each family; nothing where that cannot be had.
-fn with_both_addresses(world: &World, args: &[&str]) -> Option<crate::world::Ran> {
+fn with_both_addresses(world: &World, args: &[&str]) -> Option<support::world::Ran> {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         eprintln!("skipped: this machine has no IPv6");
         return None;

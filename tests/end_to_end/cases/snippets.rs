@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::provider::Provider;
-use crate::world::World;
+use support::provider::Provider;
+use support::world::World;
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()

@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::provider::Provider;
-use crate::world::{World, is_root, login};
+use support::provider::Provider;
+use support::world::{World, is_root, login};
 
 const MAIL: &str = "To: bob@away.example\nSubject: x\n\nbody\n";
 

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use crate::provider::Provider;
-use crate::world::World;
+use support::provider::Provider;
+use support::world::World;
 
 /// A table file that is old enough to be read at once.
 pub fn table(world: &World, name: &str, text: &str) {

@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
-use crate::provider::{Certificate, Mail, Provider, Rule, Setup, Verb, after_dot, greeting, handshake, on};
-use crate::world::{World, wait_for};
+use support::provider::{Certificate, Mail, Provider, Rule, Setup, Verb, after_dot, greeting, handshake, on};
+use support::wait::wait_for;
+use support::world::World;
 
 /// Queues one mail, tries once, and finds it still queued with nobody having got anything.
 #[track_caller]

@@ -8,13 +8,14 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::case::Case;
 use super::recorder::{Recorder, Transaction};
-use crate::namespace::Namespace;
+use support::namespace::Namespace;
+use support::wait::wait_until;
 
 /// The user number of the first case.
 const FIRST_USER: u32 = 30_001;
@@ -136,16 +137,17 @@ impl Household {
 
     fn wait_for_the_reference(&self) {
         let spool = self.namespace.path("/var/spool/postfix");
-        let end = Instant::now() + PATIENCE;
         let mut empty = 0;
-        // between two queues a message is in both or about to appear: look twice
-        while empty < 3 {
+        let is_empty = || {
             let left: usize =
                 ["maildrop", "incoming", "active", "deferred"].map(|name| files(&spool.join(name))).iter().sum();
             empty = if left == 0 { empty + 1 } else { 0 };
-            assert!(Instant::now() < end, "the reference does not empty its queue; its log:\n{}", self.log());
-            std::thread::sleep(Duration::from_millis(100));
-        }
+            // Between two queues a message is in both or about to appear: look again, after a moment.
+            std::thread::sleep(Duration::from_millis(if left == 0 { 100 } else { 0 }));
+            (empty == 3).then_some(())
+        };
+        let complaint = || format!("the reference does not empty its queue; its log:\n{}", self.log());
+        wait_until(PATIENCE, is_empty, complaint);
     }
 
     /// What `check` says of the first user's config; it must find no error.

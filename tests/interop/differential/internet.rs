@@ -8,7 +8,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
 use super::recorder::{Door, Implicit, Recorder};
-use crate::namespace::Namespace;
+use support::namespace::Namespace;
 
 /// Mail hosts and their addresses.
 const HOSTS: [(&str, Ipv4Addr); 6] = [

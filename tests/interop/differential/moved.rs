@@ -10,8 +10,8 @@ use super::internet::Internet;
 use super::recorder::Recorder;
 use super::setups::{MASTER, MOUNTS, START};
 use super::{ONLY, judge_all};
-use crate::namespace::Namespace;
 use crate::need;
+use support::namespace::Namespace;
 
 /// How many mails there must be at least.
 const AT_LEAST: usize = 25;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::case::Case;
 use super::household::{Household, own};
 use super::recorder::Recorder;
-use crate::namespace::Namespace;
+use support::namespace::Namespace;
 
 /// Tables and providers: name, what the provider offers, delimiter, rows of the generic map.
 type Setup = (&'static str, &'static [&'static str], &'static str, &'static [(&'static str, &'static str)]);

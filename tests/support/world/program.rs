@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{PATIENCE, kill, wait_for};
+use super::kill;
+use crate::wait::{PATIENCE, wait_for};
 
 /// What a program did.
 #[derive(Debug, Clone)]
 pub struct Ran {
     /// Exit status; `None`: a signal ended it.
     pub status: Option<i32>,
+    /// What it printed.
     pub stdout: String,
+    /// What it printed on standard error.
     pub stderr: String,
     /// Whether it read its input to the end.
     pub read_all: bool,
@@ -77,6 +80,16 @@ fn collect(mut from: impl Read + Send + 'static) -> Receiver<String> {
         drop(sender.send(String::from_utf8_lossy(&bytes).into_owned()));
     });
     receiver
+}
+
+/// Where Cargo put one of our programs. It tells an integration test in the environment; a test that is started by hand finds
+/// the programs in the folder above its own.
+pub fn built(name: &str) -> PathBuf {
+    let beside = || {
+        let own = std::env::current_exe().unwrap();
+        own.ancestors().nth(2).map(|folder| folder.join(name)).unwrap()
+    };
+    std::env::var_os(format!("CARGO_BIN_EXE_{name}")).map_or_else(beside, PathBuf::from)
 }
 
 /// Runs a program to its end. Its output must end with it: a process that it leaves behind holds no descriptor of it.

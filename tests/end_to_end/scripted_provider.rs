@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::{Provider, Verb, after_dot, greeting, handshake, on};
+use support::provider::{Provider, Verb, after_dot, greeting, handshake, on};
 
 const PLAIN: &str = "AUTH PLAIN AGhpc2FjY291bnQAY29ycmVjdCBob3JzZQ==";
 

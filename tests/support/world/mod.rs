@@ -2,7 +2,6 @@
 //! Nothing of the real machine's config, spool or network is touched; what is still
 //! running when the world ends is killed.
 
-pub mod letters;
 mod program;
 mod settings;
 
@@ -10,28 +9,16 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::provider::Provider;
-#[allow(unused_imports, reason = "the fault tests use `run`, the others the rest")]
+use crate::wait::wait_for;
+use program::built;
 pub use program::{Ran, Runner, peak_memory, run};
 use settings::Settings;
-
-/// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Waits until the condition holds; it is an error if it never does.
-#[track_caller]
-pub fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain for: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
 
 /// The login of the user who runs the tests.
 pub fn login() -> String {
@@ -57,7 +44,7 @@ impl World {
         let bin = dir.path().join("bin");
         fs::create_dir(&bin).unwrap();
         for name in ["sendmail", "mailq", "newaliases"] {
-            symlink(env!("CARGO_BIN_EXE_postrider"), bin.join(name)).unwrap();
+            symlink(built("postrider"), bin.join(name)).unwrap();
         }
         let world = Self { dir, settings: Settings::new() };
         world
@@ -157,7 +144,7 @@ impl World {
     /// `sendmail ARGS < input`, by the thin program.
     #[track_caller]
     pub fn sendmail(&self, args: &[&str], input: impl AsRef<[u8]>) -> Ran {
-        program::run(self.command(env!("CARGO_BIN_EXE_sendmail"), args), input.as_ref())
+        program::run(self.command(built("sendmail"), args), input.as_ref())
     }
 
     /// A mail that is nothing special, to these recipients, from `alice`.
@@ -170,13 +157,13 @@ impl World {
     /// `postrider ARGS`.
     #[track_caller]
     pub fn postrider(&self, args: &[&str]) -> Ran {
-        program::run(self.command(env!("CARGO_BIN_EXE_postrider"), args), b"")
+        program::run(self.command(built("postrider"), args), b"")
     }
 
     /// `postrider ARGS < input`.
     #[track_caller]
     pub fn postrider_with(&self, args: &[&str], input: impl AsRef<[u8]>) -> Ran {
-        program::run(self.command(env!("CARGO_BIN_EXE_postrider"), args), input.as_ref())
+        program::run(self.command(built("postrider"), args), input.as_ref())
     }
 
     /// `postrider ARGS < input`, started under one of its other names.
@@ -220,7 +207,7 @@ impl World {
     pub fn runner(&self) -> Runner {
         let number = self.runner_logs().len();
         let log = self.path(&format!("runner-{number}.log"));
-        Runner::start(self.command(env!("CARGO_BIN_EXE_postrider"), &["run"]), log)
+        Runner::start(self.command(built("postrider"), &["run"]), log)
     }
 
     fn runner_logs(&self) -> Vec<PathBuf> {

@@ -5,8 +5,6 @@
 mod auth;
 mod blackhole;
 mod identity;
-#[cfg(test)]
-mod itself;
 mod login;
 mod mail;
 mod parse;

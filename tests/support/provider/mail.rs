@@ -4,7 +4,9 @@
 /// A login that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
+    /// The SASL mechanism.
     pub mechanism: String,
+    /// Whose login it is.
     pub username: String,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 /// A command of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is the SMTP command of its name")]
 pub enum Verb {
     Ehlo,
     Helo,
