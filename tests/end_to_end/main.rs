@@ -8,5 +8,67 @@
     reason = "a test that cannot go on must say so by panicking"
 )]
 
-mod cases;
+mod submit {
+    mod background_delivery;
+    mod caller_environment;
+    mod content;
+    mod large_message;
+    mod recorded_callers;
+    mod sendmail_bs;
+    mod sendmail_modes;
+    mod sendmail_options;
+    mod submission_errors;
+}
+mod rules {
+    mod aliases;
+    mod postfix_setups;
+    mod rewriting;
+    mod route;
+}
+mod deliver {
+    mod account_trouble;
+    mod auth;
+    mod bounce;
+    mod capabilities;
+    mod delivery;
+    mod digest;
+    mod many_recipients;
+    mod message_trouble;
+    mod relays;
+    mod round_trips;
+    mod smtp_limits;
+    mod smtp_replies;
+    mod timeouts;
+    mod tls;
+}
+mod queue {
+    mod mailq;
+    mod queue_commands;
+    mod readmit;
+    mod retention;
+    mod selection;
+}
+mod runner {
+    mod crash;
+    mod daemon;
+    mod lifetime;
+    mod parallel_use;
+    mod scheduling;
+}
+mod config {
+    mod check;
+    mod passwords;
+}
+mod import {
+    mod other_programs;
+}
+mod cli {
+    mod conversation;
+    mod test_command;
+}
+mod docs {
+    mod docs_are_tested;
+    mod examples;
+    mod trouble_manual;
+}
 mod scripted_provider;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::oplog::{Log, Op};
+use crate::operation_log::{Log, Op};
 use crate::points::is_skipped;
 use support::need::is_strict;
 use support::provider::{Provider, Verb, on};

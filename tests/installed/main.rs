@@ -8,5 +8,5 @@
 )]
 
 mod container;
-mod others;
-mod story;
+mod exim_replaced;
+mod package_life;

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::home::{config_path, configure};
+use crate::config::{config_path, configure};
 use crate::machine::Machine;
 use crate::need;
 use crate::provider::Provider;

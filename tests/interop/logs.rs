@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use crate::home::configure;
+use crate::config::configure;
 use crate::machine::Machine;
 use crate::need;
 use crate::provider::Provider;

@@ -7,14 +7,14 @@
 
 mod arrived;
 mod callers;
+mod config;
 mod contrib;
 mod differential;
-mod home;
 mod logs;
 mod machine;
+mod mechanisms;
 mod monitoring;
 mod need;
 mod peers;
 mod provider;
-mod session;
-mod trouble;
+mod refused_mail;

@@ -1,7 +1,7 @@
 //! Monitoring that reads our mailq: the real `check_mailq` of Debian's monitoring plugins. It reads Postfix's layout where it finds a
 //! Postfix or is told to, else Sendmail's; the latter is what it takes a machine for that has only postrider.
 
-use crate::home::{config_path, configure, secret_path};
+use crate::config::{config_path, configure, secret_path};
 use crate::machine::Machine;
 use crate::need;
 use crate::provider::{LOGINS, Provider};

@@ -13,17 +13,17 @@
 
 mod audit;
 mod load;
-mod watch;
+mod resources;
 
 use std::time::{Duration, Instant};
 
 use load::Load;
+use resources::Watch;
 use rustix::process::Signal;
 use support::provider::{Provider, Rule, Verb, after_dot, during_content, greeting, on};
 use support::random::{Random, number_from, seed};
 use support::wait::wait_for;
 use support::world::World;
-use watch::Watch;
 
 /// Refuses whoever is named so.
 fn ordinary(isp: &Provider) {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::installed::{Machine, PROGRAM, can_run};
+use crate::machine::{Machine, PROGRAM, can_run};
 
 fn is_there(machine: &Machine, path: &str) -> bool {
     fs::symlink_metadata(machine.path(path)).is_ok()

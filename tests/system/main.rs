@@ -4,20 +4,31 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod attacks;
-mod check;
-mod crashes;
-mod curious;
-mod desk;
-mod dns;
-mod faults;
-mod hostile;
+mod drop {
+    mod drop_abuse;
+    pub mod drop_faults;
+    mod foreign_files;
+}
+mod runner {
+    mod crashes;
+    mod service;
+    mod socket_abuse;
+    mod user_limits;
+}
+mod queue {
+    mod query_abuse;
+    mod queue_access;
+    mod status;
+}
+mod deliver {
+    mod dns;
+    mod name_server;
+}
+mod config {
+    mod check;
+    mod keyring;
+    mod passwords;
+}
 mod install;
-mod installed;
-mod keyring;
-mod limits;
-mod name_server;
-mod owners;
-mod secrets;
-mod service;
-mod status;
+mod machine;
+mod machine_runner;

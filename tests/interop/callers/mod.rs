@@ -1,15 +1,15 @@
 //! Real callers: each makes mail as it does on any Debian machine, and it arrives at the provider as it should. Those that are marked
 //! by `need::by_hand` are too big to install for every run: `POSTRIDER_BY_HAND=yes cargo test --test interop` runs them, and what they hand to sendmail
-//! is replayed by the end-to-end tests (`cases/recorded`).
+//! is replayed by the end-to-end tests (`submit/recorded`).
 
 mod languages;
-mod pipes;
+mod mail_clients;
+mod monitors;
 mod schedulers;
-mod watchers;
-mod writers;
+mod sendmail_bs;
 
 use crate::arrived::Arrived;
-use crate::home::configure;
+use crate::config::configure;
 use crate::machine::Machine;
 use crate::need;
 use crate::provider::Provider;

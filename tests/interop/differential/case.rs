@@ -1,4 +1,4 @@
-//! The cases as they stand in ../cases/*.txt: an argument list, the input, and what is known of the difference that it makes.
+//! The cases as they stand in cases/*.txt: an argument list, the input, and what is known of the difference that it makes.
 //!
 //! A case starts with `=== what it is about`. Lines `setup:` (plain, generic, poor), `login:`, `gecos:`, `env:` (NAME=VALUE),
 //! `args:` (words; '...' holds blanks) and `explained:` (why we differ from Postfix on purpose) follow as needed, then `---` and the

@@ -20,14 +20,14 @@ use household::Run;
 
 /// Each file has cases of one kind.
 const FILES: [(&str, &str); 8] = [
-    ("command", include_str!("../cases/command.txt")),
-    ("options", include_str!("../cases/options.txt")),
-    ("recipients", include_str!("../cases/recipients.txt")),
-    ("envelope", include_str!("../cases/envelope.txt")),
-    ("header", include_str!("../cases/header.txt")),
-    ("body", include_str!("../cases/body.txt")),
-    ("rewriting", include_str!("../cases/rewriting.txt")),
-    ("callers", include_str!("../cases/callers.txt")),
+    ("command", include_str!("cases/command.txt")),
+    ("options", include_str!("cases/options.txt")),
+    ("recipients", include_str!("cases/recipients.txt")),
+    ("envelope", include_str!("cases/envelope.txt")),
+    ("header", include_str!("cases/header.txt")),
+    ("body", include_str!("cases/body.txt")),
+    ("rewriting", include_str!("cases/rewriting.txt")),
+    ("callers", include_str!("cases/callers.txt")),
 ];
 
 /// Only cases whose title holds this text are run; and explained differences are shown.

@@ -1,4 +1,4 @@
-//! Null clients that move over: a Postfix folder in ../moves goes through `postrider import postfix`, and the same mails go through that
+//! Null clients that move over: a Postfix folder in moves goes through `postrider import postfix`, and the same mails go through that
 //! Postfix and through what was imported. Which relay took them and under which login is compared as well.
 
 use std::fs;
@@ -90,7 +90,7 @@ fn moves_over(name: &str) {
     if !need::met(&["sendmail", "postmap", "ip"]) {
         return;
     }
-    let cases = case::read("moving", include_str!("../cases/moving.txt"));
+    let cases = case::read("moving", include_str!("cases/moving.txt"));
     assert!(cases.len() >= AT_LEAST, "{} mails", cases.len());
     let only = std::env::var(ONLY).unwrap_or_default();
     let cases: Vec<&Case> = cases.iter().filter(|case| case.title.contains(&only)).collect();
@@ -103,7 +103,7 @@ fn moves_over(name: &str) {
     assert!(faults.is_empty(), "{name}: ours, not Postfix's:\n{faults}");
 }
 
-/// A machine with a folder of Postfix's that lies in tests/interop, and what was imported from it; `first` and `last` are run around the import.
+/// A machine with a folder of Postfix's that lies beside this file, and what was imported from it; `first` and `last` are run around the import.
 pub fn household(name: &str, (first, last): (&str, &str), cases: &[&Case]) -> Household {
     let folder = Household::folder(cases);
     let root = folder.path();
@@ -124,7 +124,7 @@ pub fn household(name: &str, (first, last): (&str, &str), cases: &[&Case]) -> Ho
 
 /// The set-up's folder; its tables that Postfix wants compiled.
 fn etc(name: &str, to: &Path) -> Vec<String> {
-    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop").join(name);
+    let from = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/interop/differential").join(name);
     fs::create_dir(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

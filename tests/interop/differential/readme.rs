@@ -1,4 +1,4 @@
-//! The examples of Postfix's `SOHO_README` and of the client's part of its `SASL_README`, typed in as they stand (../readme): each is
+//! The examples of Postfix's `SOHO_README` and of the client's part of its `SASL_README`, typed in as they stand (in the folder readme): each is
 //! imported and delivers, by the relay, under the login and with the addresses that the documents say.
 
 use super::case::Case;

@@ -1,0 +1,83 @@
+//! `postrider check`: every mistake at once, each with what mends it.
+
+use serde_json::json;
+
+use support::provider::Provider;
+use support::world::World;
+
+/// What is said of one mistake: all of these stand in one line.
+const MISTAKES: [(&str, &[&str]); 17] = [
+    ("an unknown key", &["error", "`generik`", "generic"]),
+    ("an unknown key of an account", &["error", "`usernam`", "username"]),
+    ("a value that is none", &["error", "`relay`", "number from 1 to 65535"]),
+    ("an account that no mail reaches", &["warning", "account idle", "senders", "default_account"]),
+    ("a sender claimed twice", &["error", "\"Alice@home.lan\"", "account isp", "account other", "remove it from one"]),
+    ("no default", &["warning", "no `default_account`", "set `default_account`"]),
+    ("a table that is missing", &["error", "gone", "cannot read"]),
+    ("a pattern that is none", &["error", "bad:1"]),
+    ("a row without a value", &["error", "rows:2"]),
+    (
+        "an inline result without a domain",
+        &["warning", "generic (inline)", "\"y\" for \"x\"", "write the full address"],
+    ),
+    ("a result without a domain in a file", &["warning", "rows:3", "\"me\" for \"root\"", "write the full address"]),
+    ("a pattern's result without a domain", &["warning", "patterns:1", "\"nobody\"", "write the full address"]),
+    ("a password that others can read", &["error", "account isp", "secret", "chmod 600"]),
+    ("a password that is not there", &["error", "account other", "absent", "chmod 600"]),
+    ("roots that are missing", &["error", "account other", "no.pem"]),
+    ("a password in the clear", &["error", "account idle", "tls = \"starttls\""]),
+    ("a spool that cannot be", &["error", "cannot use the spool", "set `spool`"]),
+];
+
+#[test]
+fn check_finds_every_mistake_at_once_and_says_how_to_mend_each() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.postrider(&["check"]).code(0);
+    let world = world
+        .account("other", &isp)
+        .account_keys("isp", &[("senders", json!(["alice"])), ("password", json!({ "file": "secret" }))])
+        .account_keys(
+            "other",
+            &[
+                ("senders", json!(["Alice@home.lan", "bob"])),
+                ("tls_ca", json!("no.pem")),
+                ("password", json!({ "file": "absent" })),
+            ],
+        )
+        .account_keys(
+            "idle",
+            &[("relay", json!("[mail.isp.example]:25")), ("tls", json!("none")), ("username", json!("me"))],
+        )
+        .account_keys("idle", &[("password", json!("x"))])
+        .account_keys(
+            "wrong",
+            &[("relay", json!("[mail.isp.example]:0")), ("usernam", json!("me")), ("senders", json!(["carl"]))],
+        )
+        .set("canonical", json!(["gone", "pcre:bad"]))
+        .set("generic", json!([{ "x": "y" }, "rows", "regexp:patterns"]))
+        .set("generik", json!([]))
+        .set("spool", "file/spool");
+    world.file("secret", "password\n", 0o644);
+    world.file("file", "", 0o644);
+    world.table("bad", "/(/ x\n");
+    world.table("rows", "# rows\nalone\nroot me\nalice@home.lan me@isp.example\n");
+    world.table("patterns", "/^nobody@/ nobody\n/^(.*)@home\\.lan$/ $1@isp.example\n");
+    let said = world.postrider(&["check"]).code(78).stdout;
+    for (mistake, words) in MISTAKES {
+        assert!(said.lines().any(|line| words.iter().all(|word| line.contains(word))), "{mistake}: {words:?}\n{said}");
+    }
+    assert_eq!(said.lines().count(), MISTAKES.len(), "and nothing else:\n{said}");
+}
+
+#[test]
+fn a_mode_that_shows_a_password_in_the_config_hides_no_other_mistake() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("tls_ca", json!("no.pem"))]);
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    world.file("config.toml", &config, 0o644);
+    let said = world.postrider(&["check"]).code(78).stdout;
+    assert!(said.contains("chmod 600") && said.contains("no.pem"), "{said}");
+    let (_, password) = isp.credential();
+    assert!(!said.contains(password), "{said}");
+}

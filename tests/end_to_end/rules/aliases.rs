@@ -1,0 +1,101 @@
+//! Aliases through the real programs: whom they come to, what is refused of them and with which words, and that files are read anew.
+
+use support::provider::{Mail, Provider};
+use support::wait::wait_for;
+use support::world::World;
+
+const ALIASES: &str = "# the household\n\
+    root: admin, \"quoted name\"\n\
+    admin: boss@isp.example,\n    \
+       deputy\n\
+    deputy: \\deputy, deputy@isp.example\n\
+    \"quoted name\": quoted@isp.example\n\
+    Odd: \"two words\"@isp.example, root\n\
+    round: about\n\
+    about: round\n\
+    robot: \"|/usr/bin/robot -v\"\n\
+    box: /var/mail/box, carol@isp.example\n";
+
+/// Recipients of the mail that is no bounce, and the bounce's text.
+fn arrived(isp: &Provider) -> (Vec<String>, String) {
+    let text = |mail: &Mail| String::from_utf8_lossy(mail.body()).replace("=\r\n", "").replace("\r\n", " ");
+    let (bounces, mails): (Vec<Mail>, Vec<Mail>) = isp.mails().into_iter().partition(|mail| mail.from.is_empty());
+    let mut to: Vec<String> = mails.into_iter().flat_map(|mail| mail.to).collect();
+    to.sort();
+    (to, bounces.iter().map(text).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn aliases_are_followed_to_their_ends_and_what_none_can_deliver_bounces_with_the_reason() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    let list = world.file("list", "# people\ndave@isp.example\nerin@isp.example, Odd\n", 0o644);
+    world.table("aliases", &format!("{ALIASES}list: :include:{}\n", list.display()));
+    let given = ["list", "round", "robot", "box"];
+    let said = world.postrider(&[&["route", "--from", "alice"][..], &given].concat()).code(0).stdout;
+    world.send_to(&given).code(0);
+    world.drain();
+    let (to, bounce) = arrived(&isp);
+    let people = ["boss", "carol", "dave", "deputy", "erin", "quoted"].map(|name| format!("{name}@isp.example"));
+    // deputy's own mailbox is this machine's, which generic gives to the household.
+    let mut all = [&people[..], &["me+home@isp.example".to_owned()]].concat();
+    all.sort();
+    assert_eq!(to, all, "{bounce}\n{}", isp.transcript());
+    for reason in [
+        "its aliases go round in a circle, round@home.lan -> about@home.lan -> round@home.lan",
+        "aliases:10: the alias names a program (\"|/usr/bin/robot -v\"), and postrider runs none",
+        "aliases:11: the alias names a file (\"/var/mail/box\"), and postrider keeps no mailboxes",
+        "name a mail address in its place",
+        "<\"two words\"@isp.example> is not sent to any server: the address holds a blank",
+    ] {
+        assert!(bounce.contains(reason) && said.contains(reason), "{reason}:\n{bounce}\n{said}");
+    }
+    // Each row that was used is named.
+    for row in ["list -> :include:", "odd -> ", "root -> ", "admin -> ", "quoted name -> quoted@isp.example"] {
+        assert!(said.to_lowercase().contains(&format!("aliases  {row}")), "{row}: {said}");
+    }
+}
+
+#[test]
+fn an_included_list_is_read_when_it_is_asked_for() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    let path = world.path("list");
+    world.table("aliases", &format!("list: :include:{}
+mine: :include:list
+", path.display()));
+    for (name, words) in [("list", "create the file, or remove the :include:"), ("mine", "write the full path")] {
+        let ran = world.send_to(&[name]).code(75).one_line();
+        assert!(ran.stderr.contains("included list") && ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    assert!(world.queued().is_empty(), "the caller keeps it");
+    world.file("list", "bob@away.example\n", 0o644);
+    world.send_to(&["list"]).code(0);
+    world.run_once();
+    world.file("list", &format!("carol@away.example\n:include:{}\n", path.display()), 0o644);
+    world.send_to(&["list"]).code(0);
+    world.drain();
+    let (to, bounce) = arrived(&isp);
+    assert_eq!(to, ["bob@away.example", "carol@away.example"]);
+    assert!(bounce.contains("lists include one another without end; take one out"), "{bounce}");
+}
+
+#[test]
+fn a_changed_table_is_picked_up_by_a_runner_at_work_and_a_bad_row_stops_only_its_own_keys() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("generic", "generic");
+    world.table("generic", "alice@home.lan first@isp.example\nbob@home.lan\n");
+    let runner = world.runner().ready(&world);
+    world.send_to(&["x@away.example"]).code(0);
+    wait_for("the first mail", || isp.received() == 1);
+    assert_eq!(isp.mail().from, "first@isp.example");
+    world.sendmail(&["-f", "bob", "y@away.example"], "From: bob\n\n").code(0);
+    wait_for("the other's mail to wait", || world.mailq().contains("generic:2"));
+    world.file("generic", "alice@home.lan second@isp.example\nbob@home.lan bob@isp.example\n", 0o644);
+    wait_for("the other's mail", || isp.received() == 2);
+    assert_eq!(isp.mail_to("y@away.example").from, "bob@isp.example");
+    world.send_to(&["z@away.example"]).code(0);
+    wait_for("the third mail", || isp.received() == 3);
+    assert_eq!(isp.mail_to("z@away.example").from, "second@isp.example");
+    assert!(runner.log().contains("generic:2"), "{}", runner.log());
+}

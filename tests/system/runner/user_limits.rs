@@ -1,0 +1,125 @@
+//! What one user may have waiting: over it he is told which limit it is, and the others' mail is taken as ever.
+
+use std::fs;
+
+use crate::machine::{HIS, Machine, can_run, frame};
+use crate::machine_runner::{MAIL, Runner, machine};
+use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
+
+/// His mail waits, everybody else's is delivered.
+fn keeping_his() -> Provider {
+    Provider::setup().rule(on(Verb::Rcpt).about("<his-friend").reply("450 4.2.0 not now")).start()
+}
+
+fn send(machine: &Machine, login: &str, mail: &[u8]) -> crate::machine::Ended {
+    machine.sh(login, &format!("sendmail {login}-friend@away.example"), mail)
+}
+
+/// Refused in one line that holds these words, while the others get their mail out.
+fn only_he_is_refused(machine: &Machine, isp: &Provider, mail: &[u8], words: &[&str]) {
+    let before = isp.received();
+    let refused = send(machine, "his", mail);
+    assert_eq!((refused.code, refused.said.lines().count()), (Some(75), 1), "{refused:?}");
+    for word in words {
+        assert!(refused.said.contains(word), "{word}: {refused:?}");
+    }
+    send(machine, "her", mail).good();
+    send(machine, "root", mail).good();
+    wait_for("the others' mail", || isp.received() == before + 2);
+}
+
+/// What would become of mail is told by mail, which is one more of theirs.
+fn report(machine: &Machine, isp: &Provider, login: &str) {
+    let before = isp.received();
+    machine.sh(login, "sendmail -bv friend@away.example", b"").good();
+    wait_for("the report", || isp.received() == before + 1);
+}
+
+/// Nor is that told to somebody who is at his limits.
+fn no_report(machine: &Machine, login: &str, word: &str) {
+    let refused = machine.sh(login, "sendmail -bv friend@away.example", b"");
+    assert_eq!((refused.code, refused.said.lines().count()), (Some(75), 1), "{refused:?}");
+    assert!(refused.said.contains(word), "{refused:?}");
+}
+
+fn his_ids(machine: &Machine) -> Vec<String> {
+    let listed = machine.sh("his", "postrider queue list --json", b"").good().printed;
+    let is_id = |word: &&str| word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    listed.lines().filter_map(|line| line.split('"').find(is_id).map(str::to_owned)).collect()
+}
+
+#[test]
+fn as_many_messages_as_one_user_may_have_wait_and_no_more() {
+    if !can_run() {
+        return;
+    }
+    let isp = keeping_his();
+    let machine = machine(&isp, "[limits]\nwaiting = 2");
+    let runner = Runner::start(&machine);
+    for _ in 0..2 {
+        send(&machine, "his", MAIL).good();
+    }
+    let words = ["mail of his that waits or was set aside: 2 messages", "waiting in [limits] allows 2", "queue delete"];
+    only_he_is_refused(&machine, &isp, MAIL, &words);
+    no_report(&machine, "his", words[0]);
+    // A runner that starts knows them.
+    drop(runner);
+    let dropped =
+        frame(br#"{"v":1,"token":"T","sender":null,"recipients":[{"complete":"his-friend@away.example"}]}"#, MAIL);
+    machine.drop_as("his", &dropped).good();
+    let _runner = Runner::start(&machine);
+    wait_for("the runner to know his mail", || his_ids(&machine).len() == 2);
+    only_he_is_refused(&machine, &isp, MAIL, &words);
+    // What was dropped waits on, and is told once.
+    wait_for("the log", || {
+        fs::read_to_string(machine.path("/run/runner.log")).unwrap().contains("allows 2 messages; wait")
+    });
+    assert_eq!(machine.dropped(), [format!("{HIS}.0")]);
+    machine.sh("his", &format!("postrider queue delete {}", his_ids(&machine)[0]), b"").good();
+    // Hers has the runner look.
+    machine.drop_as("her", &dropped).good();
+    wait_for("his to be picked up", || machine.dropped().is_empty());
+    wait_for("his to be queued", || his_ids(&machine).len() == 2);
+    only_he_is_refused(&machine, &isp, MAIL, &words[..1]);
+}
+
+#[test]
+fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
+    if !can_run() {
+        return;
+    }
+    let isp = keeping_his();
+    let machine = machine(&isp, "[limits]\nwaiting_size = \"40KB\"");
+    let runner = Runner::start(&machine);
+    let mail = [b"Subject: big\n\n".to_vec(), b"0123456789\n".repeat(2_000)].concat();
+    send(&machine, "his", &mail).good();
+    only_he_is_refused(&machine, &isp, &mail, &["1 messages, 2", "waiting_size in [limits] allows 40000 bytes"]);
+    send(&machine, "his", MAIL).good();
+    report(&machine, &isp, "his");
+    drop(runner);
+    crate::machine_runner::configure(&machine, &isp, "[limits]\nroot_reserve = \"1000000GB\"");
+    let _runner = Runner::start(&machine);
+    for login in ["his", "her"] {
+        let refused = send(&machine, login, MAIL);
+        assert_eq!((refused.code, refused.said.lines().count()), (Some(75), 1), "{refused:?}");
+        assert!(refused.said.contains("root_reserve"), "{refused:?}");
+        no_report(&machine, login, "root_reserve");
+    }
+    let before = isp.received();
+    send(&machine, "root", MAIL).good();
+    wait_for("root's mail", || isp.received() == before + 1);
+    report(&machine, &isp, "root");
+    // What is kept as it came, since a table is missing, takes room as well.
+    let path = machine.path("/etc/postrider/config.toml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("aliases = [\"aliases\"]\n{config}")).unwrap();
+    machine.sh("root", "pkill -HUP -x postrider", b"").good();
+    wait_for("root's mail to be kept as it came", || {
+        machine.sh("root", "sendmail root", MAIL).good();
+        std::fs::read_dir(machine.path("/var/spool/postrider/raw")).is_ok_and(|mut kept| kept.next().is_some())
+    });
+    let refused = machine.sh("her", "sendmail root", MAIL);
+    assert_eq!(refused.code, Some(75), "{refused:?}");
+    assert!(refused.said.contains("root_reserve"), "{refused:?}");
+}
