@@ -10,6 +10,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+use postrider::submit::wire::frame::FrameWriter;
 use support::namespace::Namespace;
 use support::need::root_and;
 
@@ -219,7 +220,7 @@ pub fn run(mut command: Command, input: &[u8]) -> Ended {
 
 /// A submission as the front end frames it.
 pub fn frame(envelope: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut writer = postrider::submit::wire::frame::FrameWriter::begin(Vec::new(), envelope).unwrap();
+    let mut writer = FrameWriter::begin(Vec::new(), envelope).unwrap();
     writer.write(content).unwrap();
     writer.finish().unwrap()
 }

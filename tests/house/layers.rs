@@ -1,0 +1,180 @@
+//! Which file may use which, and which crates and calls have one door only.
+
+use std::fs;
+use std::path::Path;
+
+use crate::none;
+use crate::source::{Source, code_of, is_word, sources};
+
+/// The layers of `src`, lowest first. Folders and files of one layer do not use one another.
+const LAYERS: [&[&str]; 8] = [
+    &["mail"],
+    &["log"],
+    &["sys", "tls"],
+    &["config"],
+    &["import", "rules", "spool"],
+    &["submit", "deliver"],
+    &["runner"],
+    &["cli"],
+];
+
+/// Crates that only certain files may name.
+const DOORS: [(&str, &[&str]); 10] = [
+    ("lettre", &["deliver"]),
+    ("rustls", &["tls"]),
+    ("rustls_platform_verifier", &["tls"]),
+    ("rcgen", &["tls"]),
+    ("toml", &["config"]),
+    ("keyring", &["config"]),
+    ("pcre2", &["config"]),
+    ("hickory_resolver", &["deliver"]),
+    ("inotify", &["runner"]),
+    ("clap", &["cli"]),
+];
+
+/// The places below the crate's root that the code names by `crate::`.
+fn uses_of_crate(code: &str) -> Vec<String> {
+    let mut uses = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        // `postrider_crate::` or `$crate::` are other things.
+        if code[..at].ends_with(|c| is_word(c) || c == '$') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            Some(group) => uses.extend(first_words(group)),
+            None => uses.push(rest.chars().take_while(|c| is_word(*c)).collect()),
+        }
+    }
+    uses
+}
+
+/// The first word of each path in `a::{b, c}, d}`.
+fn first_words(group: &str) -> Vec<String> {
+    let (mut depth, mut word, mut words, mut taking) = (0_usize, String::new(), Vec::new(), true);
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => taking = true,
+            c if is_word(c) && taking && depth == 0 => word.push(c),
+            _ if !word.is_empty() => {
+                words.push(std::mem::take(&mut word));
+                taking = false;
+            }
+            _ => {}
+        }
+    }
+    words.extend((!word.is_empty()).then_some(word));
+    words
+}
+
+fn layer(place: &str) -> Option<usize> {
+    LAYERS.iter().position(|layer| layer.contains(&place))
+}
+
+#[test]
+fn every_file_has_its_layer() {
+    let homeless = sources().iter().filter(|source| {
+        let place = source.place();
+        !["lib", "main", "bin", "drop"].contains(&place) && layer(place).is_none()
+    });
+    none(homeless.map(|source| format!("src/{} is in no layer", source.path)));
+}
+
+#[test]
+fn a_file_uses_only_lower_layers_or_its_own_folder() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        let Some(own) = layer(source.place()) else { continue };
+        for used in uses_of_crate(&source.code) {
+            let allowed = used == source.place() || layer(&used).is_some_and(|layer| layer < own);
+            if !allowed {
+                offences.push(format!("src/{} uses crate::{used}", source.path));
+            }
+        }
+        let depth = source.path.matches('/').count();
+        if source.code.contains(&"super::".repeat(depth + 1)) {
+            offences.push(format!("src/{} leaves its folder by super::super::; say crate::", source.path));
+        }
+    }
+    none(offences);
+}
+
+#[test]
+fn crates_have_one_door_each() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        for (name, doors) in DOORS {
+            let named = source.code.match_indices(name).any(|(at, _)| {
+                let before = source.code[..at].chars().next_back();
+                let rest = &source.code[at + name.len()..];
+                before.is_none_or(|c| !is_word(c) && c != '.')
+                    && rest.starts_with("::")
+                    && !source.code[..at].ends_with("crate::")
+            });
+            if named && !doors.contains(&source.place()) {
+                offences.push(format!("src/{} names {name}, whose door is {doors:?}", source.path));
+            }
+        }
+    }
+    none(offences);
+}
+
+#[test]
+fn only_the_command_line_prints_and_exits() {
+    let words = ["println!", "print!", "eprint!", "dbg!", "process::exit", "io::stdout", "io::stderr"];
+    let mut offences = Vec::new();
+    let prints = |source: &Source| ["cli", "log"].contains(&source.place()) || source.path == "drop/main.rs";
+    for source in sources().iter().filter(|source| !prints(source)) {
+        for word in words.iter().filter(|word| source.code.contains(*word)) {
+            offences.push(format!("src/{} has {word}", source.path));
+        }
+    }
+    none(offences);
+}
+
+#[test]
+fn the_privileged_crate_depends_on_next_to_nothing() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drop/Cargo.toml")).unwrap();
+    let section = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();
+    let names: Vec<&str> = section.lines().filter_map(|line| Some(line.split_once('=')?.0.trim())).collect();
+    assert_eq!(names, ["rustix"]);
+}
+
+#[test]
+fn the_privileged_code_is_small_and_cannot_panic() {
+    let sources = sources();
+    let privileged: Vec<&Source> = sources.iter().filter(|source| source.place() == "drop").collect();
+    let lines = |source: &&Source| {
+        let is_code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+        source.program.lines().filter(is_code).count()
+    };
+    let total: usize = privileged.iter().map(lines).sum();
+    assert!(total < 300, "src/drop has {total} lines");
+    let blocks: usize = privileged.iter().map(|source| source.code.matches("unsafe {").count()).sum();
+    assert_eq!(blocks, 1, "one unsafe block in src/drop");
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drop/Cargo.toml")).unwrap();
+    for lint in ["arithmetic_side_effects", "expect_used", "indexing_slicing", "panic", "unreachable", "unwrap_used"] {
+        assert!(manifest.contains(&format!("{lint} = \"deny\"")), "{lint} is denied");
+    }
+    none(privileged.iter().filter(|source| source.program.contains("allow(clippy::")).map(|s| s.path.clone()));
+}
+
+#[test]
+fn programs_are_thin() {
+    for source in sources().iter().filter(|source| source.path == "main.rs" || source.path.starts_with("bin/")) {
+        let code = source.code.lines().filter(|line| !line.trim().is_empty()).count();
+        assert!(code <= 3, "src/{} is one call", source.path);
+    }
+}
+
+#[test]
+fn uses_are_seen_in_code_only() {
+    let code = code_of(
+        "use crate::{spool::{Spool, id}, cli};\n// crate::runner\nlet x = \"crate::rules\"; crate::tls::x('\"');\n",
+    );
+    assert_eq!(uses_of_crate(&code), ["spool", "cli", "tls"]);
+    assert_eq!(uses_of_crate(&code_of("r#\"crate::a\"# crate::b; 'x: loop {} crate::c")), ["b", "c"]);
+}
