@@ -295,5 +295,4 @@ fn over(mail: Mail, account: Account) -> Consequence {
 }
 
 #[cfg(test)]
-#[path = "consequence_tests.rs"]
 mod tests;

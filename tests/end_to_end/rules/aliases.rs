@@ -61,9 +61,15 @@ fn an_included_list_is_read_when_it_is_asked_for() {
     let isp = Provider::start();
     let world = World::at_home(&isp).set("aliases", "aliases");
     let path = world.path("list");
-    world.table("aliases", &format!("list: :include:{}
+    world.table(
+        "aliases",
+        &format!(
+            "list: :include:{}
 mine: :include:list
-", path.display()));
+",
+            path.display()
+        ),
+    );
     for (name, words) in [("list", "create the file, or remove the :include:"), ("mine", "write the full path")] {
         let ran = world.send_to(&[name]).code(75).one_line();
         assert!(ran.stderr.contains("included list") && ran.stderr.contains(words), "{}", ran.stderr);

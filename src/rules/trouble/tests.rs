@@ -1,0 +1,114 @@
+//! Unit tests of `rules::trouble`.
+
+use super::*;
+
+fn reply(code: u16, text: &str) -> Seen {
+    let enhanced = text.split(' ').next().and_then(Enhanced::parse);
+    Seen::Reply(Reply { code, enhanced, text: text.to_owned() })
+}
+
+#[test]
+fn every_fact_means_what_a_postmaster_expects() {
+    use Phase::{
+        Auth, Connect, Content, Credential, Data, Ehlo, FinalDot, Greeting, Idle, Mail, Rcpt, Resolve, StartTls, Tls,
+    };
+    use Verdict::{Account, Charged, Deferred, Delivered, Refused, Relay, Sender, Unknown};
+    const LOGIN: Verdict = Account(AccountTrouble::Login);
+    const SETUP: Verdict = Account(AccountTrouble::Setup);
+    let failed = || Seen::Failed("refused".into());
+    let garbage = || Seen::Garbage("not SMTP".into());
+    let certificate = || Seen::Tls(TlsProblem::Certificate("expired".into()));
+    let ours = || Seen::Tls(TlsProblem::Ours("refused".into()));
+    let missing = || Seen::NotOffered("no STARTTLS".into());
+    let table = [
+        (Credential, Seen::Local("no file".into()), SETUP),
+        (Resolve, failed(), Relay),
+        (Connect, failed(), Relay),
+        (Connect, Seen::Timeout, Relay),
+        (Greeting, reply(554, "go away"), Relay),
+        (Greeting, reply(421, "busy"), Relay),
+        (Greeting, Seen::Timeout, Relay),
+        (Greeting, Seen::Closed, Relay),
+        (Greeting, garbage(), Relay),
+        (Ehlo, reply(550, "5.7.1 bad name"), SETUP),
+        (Ehlo, reply(421, "busy"), Relay),
+        (Ehlo, reply(451, "later"), Relay),
+        (Ehlo, Seen::Closed, Relay),
+        (StartTls, missing(), Relay),
+        (StartTls, reply(454, "4.7.0 TLS not available"), Relay),
+        (StartTls, reply(554, "5.7.0 no"), SETUP),
+        (StartTls, reply(530, "5.7.0 no"), LOGIN),
+        (StartTls, garbage(), Relay),
+        (Tls, certificate(), Relay),
+        (Tls, Seen::Closed, Relay),
+        (Tls, ours(), SETUP),
+        (Greeting, ours(), SETUP),
+        (Ehlo, ours(), SETUP),
+        (Auth, ours(), SETUP),
+        (Auth, reply(535, "5.7.8 wrong password"), LOGIN),
+        (Auth, reply(534, "5.7.9 too weak"), LOGIN),
+        (Auth, reply(538, "5.7.11 encryption required"), LOGIN),
+        (Auth, reply(550, "disabled"), LOGIN),
+        (Auth, reply(454, "4.7.0 try later"), Relay),
+        (Auth, reply(421, "busy"), Relay),
+        (Auth, Seen::Closed, Relay),
+        (Auth, missing(), SETUP),
+        (Auth, Seen::Local("no TLS".into()), SETUP),
+        (Mail, reply(421, "shutting down"), Charged),
+        (Mail, Seen::Closed, Charged),
+        (Mail, Seen::Timeout, Charged),
+        (Mail, reply(451, "4.3.0 later"), Deferred),
+        (Mail, reply(530, "5.7.0 authenticate first"), LOGIN),
+        (Mail, reply(503, "5.5.1 need AUTH"), LOGIN),
+        (Mail, reply(550, "5.7.1 not yours"), Sender),
+        (Mail, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), Sender),
+        (Mail, reply(554, "5.7.8 sending limit reached"), Sender),
+        (Mail, reply(552, "5.3.4 too big"), Refused),
+        (Mail, reply(554, "5.3.4 too big"), Refused),
+        (Mail, reply(501, "5.5.4 syntax"), Refused),
+        (Mail, reply(555, "5.5.4 unknown parameter"), Refused),
+        (Mail, reply(501, "5.1.7 bad sender"), Sender),
+        (Rcpt, reply(550, "5.1.1 no such user"), Refused),
+        (Rcpt, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), Sender),
+        (Rcpt, reply(450, "4.2.0 greylisted"), Deferred),
+        (Rcpt, reply(452, "4.5.3 too many recipients"), Deferred),
+        (Rcpt, reply(421, "bye"), Charged),
+        (Rcpt, Seen::Closed, Charged),
+        (Rcpt, reply(550, "5.4.5 Daily user sending limit exceeded"), Sender),
+        (FinalDot, reply(550, "5.4.5 Daily user sending limit exceeded"), Sender),
+        (Rcpt, reply(552, "5.2.2 mailbox quota exceeded"), Refused),
+        (Tls, Seen::Local("tls_ca cannot be read".into()), SETUP),
+        (Mail, reply(553, "5.6.7 no SMTPUTF8 here"), Refused),
+        (Mail, reply(553, "5.1.3 cannot be written on the wire"), Refused),
+        (Data, reply(451, "later"), Deferred),
+        (Data, reply(554, "5.5.1 no valid recipients"), Refused),
+        (Data, reply(250, "ok?"), Charged),
+        (Data, Seen::Timeout, Charged),
+        (Content, Seen::Closed, Charged),
+        (Content, Seen::Timeout, Charged),
+        (Content, reply(552, "5.3.4 too big"), Refused),
+        (Content, Seen::Local("cannot read".into()), Deferred),
+        (FinalDot, reply(250, "2.0.0 queued"), Delivered),
+        (FinalDot, reply(354, "again?"), Unknown),
+        (FinalDot, reply(451, "4.3.0 later"), Deferred),
+        (FinalDot, reply(421, "4.3.0 later"), Charged),
+        (FinalDot, reply(552, "5.3.4 too big"), Refused),
+        (FinalDot, reply(554, "5.7.1 spam"), Refused),
+        (FinalDot, Seen::Closed, Unknown),
+        (FinalDot, Seen::Timeout, Unknown),
+        (FinalDot, garbage(), Unknown),
+        (Idle, reply(421, "idle too long"), Relay),
+        (Idle, Seen::Closed, Relay),
+    ];
+    for (phase, seen, verdict) in table {
+        let fact = Fact { phase, seen };
+        assert_eq!(classify(&fact), verdict, "{fact:?}");
+    }
+}
+
+#[test]
+fn the_enhanced_code_has_the_class_of_the_status() {
+    let fact = Fact { phase: Phase::Mail, seen: reply(550, "5.7.1 not yours") };
+    let verdict = classify(&fact);
+    assert_eq!(enhanced(&fact, verdict).to_string(), "4.7.1");
+}
