@@ -117,7 +117,7 @@ pub fn returned(id: impl Display, report: impl Display) {
 
 /// The report to its sender waits for a digest.
 pub fn owed(id: impl Display) {
-    line("bounce", format_args!("{id}: more reports than `reports_per_hour`: its sender is told in a digest"));
+    line("bounce", format_args!("{id}: more reports than `reports_per_hour`: reported in a digest"));
 }
 
 /// A delay notice to the sender was stored.
@@ -188,7 +188,7 @@ pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Durat
 
 /// Once per outage: nothing goes on with this account until its owner does something.
 pub fn account_stuck(account: &str, reason: &str) {
-    severe(Severity::Critical, "smtp", format_args!("fatal: account {account} needs its owner: {reason}"));
+    severe(Severity::Critical, "smtp", format_args!("fatal: account {account} needs attention: {reason}"));
 }
 
 /// The account works again.
@@ -209,7 +209,7 @@ pub fn started(configuration: impl Display, spool: impl Display, waiting: usize)
 
 /// The runner ends.
 pub fn stopped(why: &str) {
-    line("master", format_args!("stopped: {why}"));
+    line("master", format_args!("stopping ({why})"));
 }
 
 /// The config was read again.

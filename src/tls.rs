@@ -60,7 +60,7 @@ pub enum TlsError {
     )]
     NoPlatformRoots,
     /// `tls_ca` cannot be read.
-    #[error("cannot read tls_ca {}: {error}; name a PEM file that this user may read", .path.display())]
+    #[error("cannot read tls_ca {}: {error}; name a PEM file that this user can read", .path.display())]
     UnreadableRoots {
         /// The file.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum TlsError {
     },
     /// `tls_ca` holds no certificate, or a broken one.
     #[error(
-        "tls_ca {} is not a file of PEM certificates ({problem}); it must hold -----BEGIN CERTIFICATE----- blocks", .path.display()
+        "tls_ca {} is not a file of PEM certificates ({problem}); it must contain -----BEGIN CERTIFICATE----- blocks", .path.display()
     )]
     NoCertificates {
         /// The file.
@@ -78,7 +78,7 @@ pub enum TlsError {
         problem: String,
     },
     /// `tls_client_cert` or its key cannot be used.
-    #[error("the client certificate (tls_client_cert {}) cannot be used: {problem}", .path.display())]
+    #[error("cannot use the client certificate (tls_client_cert {}): {problem}", .path.display())]
     ClientCertificate {
         /// The file at fault.
         path: PathBuf,
@@ -86,12 +86,10 @@ pub enum TlsError {
         problem: String,
     },
     /// The name is neither a host name nor an address.
-    #[error(
-        "\"{0}\" is no name that a certificate could carry; set tls_name (letters beyond ASCII in their xn-- form)"
-    )]
+    #[error("\"{0}\" is not a name that a certificate can have; set tls_name (non-ASCII letters in their xn-- form)")]
     BadName(String),
     /// rustls refuses what it was given.
-    #[error("TLS cannot be set up: {0}")]
+    #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
 }
 
@@ -154,7 +152,7 @@ impl Client {
         let identity = Identity::from_pem(&read(chain)?, &read(key)?)
             .map_err(|error| TlsError::ClientCertificate { path: chain.to_owned(), problem: error.to_string() })?;
         if identity.chain.is_empty() {
-            let problem = "there is no certificate in it".to_owned();
+            let problem = "it contains no certificate".to_owned();
             return Err(TlsError::ClientCertificate { path: chain.to_owned(), problem });
         }
         Ok(Self { shown: Some(identity), ..self })
@@ -226,7 +224,7 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsErr
     let bad = |problem: String| TlsError::NoCertificates { path: path.to_owned(), problem };
     let certificates: Vec<_> =
         CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|error| bad(error.to_string()))?;
-    if certificates.is_empty() { Err(bad("there is none in it".to_owned())) } else { Ok(certificates) }
+    if certificates.is_empty() { Err(bad("it contains none".to_owned())) } else { Ok(certificates) }
 }
 
 fn only(certificates: &[CertificateDer<'static>], path: &Path) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {

@@ -25,7 +25,7 @@ pub fn piece(facts: &Facts<'_>) -> String {
         let _ = writeln!(text, "Subject:    {subject}\nMessage-ID: {}", one_line(message_id(&header).as_bytes()));
     }
     text.push_str(match facts.report {
-        Report::Delayed => "is still tried for:\n",
+        Report::Delayed => "is still being retried for:\n",
         Report::Failed | Report::Relayed | Report::Verified => "could not be delivered to:\n",
     });
     tell_affected(&mut text, facts);
@@ -38,14 +38,14 @@ pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, messa
     let host = &config.hostname;
     let text = format!(
         "This is the mail system of {host}.\n\n\
-         So many of your messages met trouble within an hour that they are reported\n\
-         together here. What could not be delivered will not be tried again; what is\n\
-         delayed is kept and tried until it is delivered or returned to you.\n{pieces}"
+         Many of your messages had delivery problems within an hour, so they are\n\
+         reported together. Undelivered messages will not be tried again; delayed ones\n\
+         are retried until they are delivered or returned to you.\n{pieces}"
     );
     let notice = Notice {
         hostname: host,
         to,
-        subject: &format!("Undelivered or delayed: {messages} messages of yours"),
+        subject: &format!("Undelivered or delayed: {messages} of your messages"),
         message_id: &format!("<{id}@{host}>"),
         at: &at.to_zoned(TimeZone::system()),
         cause: Cause::Message,

@@ -128,22 +128,29 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
     let mut text = format!("This is the mail system of {}.\n\n", config.hostname);
     text.push_str(match facts.report {
         Report::Failed => {
-            "Your message could not be delivered to the recipients below, and it will\n\
-             not be tried again for them. What there is of it is attached.\n"
+            "Your message could not be delivered to the recipients below, and will not\n\
+             be tried again for them.\n"
         }
         Report::Delayed => {
             "Your message has not reached the recipients below yet. You need not send\n\
-             it again: it is kept and tried until it is delivered or returned to you.\n"
+             it again: it is retried until it is delivered or returned to you.\n"
         }
         Report::Relayed => {
-            "Your message was taken by the provider for the recipients below, as you\n\
-             asked to be told. Whether it reaches them is not known here.\n"
+            "The provider has accepted your message for the recipients below. You get\n\
+             this report because you asked for it. Later delivery is not tracked.\n"
         }
         Report::Verified => {
-            "This is what would become of a message of yours to the recipients below.\n\
-             Nothing was sent to them, and no server was asked.\n"
+            "This is what would happen to a message from you to the recipients below.\n\
+             Nothing was sent to them, and no server was contacted.\n"
         }
     });
+    if facts.report == Report::Failed {
+        text.push_str(match facts.attached {
+            Original::Header(_) => "The original header is attached.\n",
+            Original::Whole(_) => "The original message is attached.\n",
+            Original::Absent => "",
+        });
+    }
     tell_affected(&mut text, facts);
     text
 }
@@ -169,13 +176,13 @@ pub(crate) fn tell_affected(text: &mut String, facts: &Facts<'_>) {
 /// What the sender can do about a reply, by its enhanced code (RFC 3463).
 fn advice(outcome: &Outcome) -> Option<&'static str> {
     match (outcome.enhanced.subject, outcome.enhanced.detail) {
-        (1, 0 | 1 | 6) => Some("check the address for mistakes, or ask the recipient for the current one."),
+        (1, 0 | 1 | 6) => Some("check the address for mistakes, or ask the recipient for a current one."),
         (1, 3) => Some("write the address as name@domain."),
         (2, 2) => Some("the mailbox is full: try again later, or reach the recipient another way."),
-        (3, 4) => Some("the message is too large: send less at once, or a link."),
+        (3, 4) => Some("the message is too large: send less at once, or send a link."),
         (1, 7 | 8) => Some(
-            "the provider does not accept this sender: give the sender an address that belongs to the account, \
-             by a row in `generic`, or add an account for it.",
+            "the provider rejects this sender: map it in `generic` to an address that belongs to the account, \
+             or add an account for it.",
         ),
         _ => None,
     }

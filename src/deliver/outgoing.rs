@@ -30,7 +30,7 @@ pub struct Letter<'s> {
 #[derive(Debug, thiserror::Error)]
 pub enum NoLetter {
     /// Its file cannot be read.
-    #[error("cannot read the message's content: {0}")]
+    #[error("cannot read the content of the message: {0}")]
     Io(#[from] io::Error),
     /// A table that is needed does not answer.
     #[error(transparent)]
@@ -101,7 +101,7 @@ fn read_header(reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Vec<u8>)> {
             return Ok((header, blank));
         }
         if header.len() > MAX_STORED {
-            return Err(io::Error::other("its header is over 4 MiB"));
+            return Err(io::Error::other("the header is larger than 4 MiB"));
         }
     }
 }

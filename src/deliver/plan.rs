@@ -50,11 +50,11 @@ impl Undeliverable {
             Self::Syntax => "bad address syntax".to_owned(),
             Self::Alias(why) => why.clone(),
             Self::Unsendable(address, why) => {
-                format!("<{address}> is not sent to any server: {why}; write another address")
+                format!("<{address}> is never sent to a server: {why}; use another address")
             }
             Self::Own(address) => format!(
-                "<{address}> is an address of this machine, which keeps no mailboxes; \
-                 give it a real address by a row in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
+                "<{address}> is a local address, and this machine has no mailboxes; \
+                 map it to a real address in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
             ),
         }
     }

@@ -36,8 +36,8 @@ impl fmt::Display for FrameError {
         match self {
             Self::CutShort => f.write_str("the submission ends before its end mark"),
             Self::NoEnvelope => f.write_str("the submission has no envelope"),
-            Self::TooLong(Part::Content, bound) => write!(f, "the message is longer than {bound} octets"),
-            Self::TooLong(_, bound) => write!(f, "the submission's envelope is longer than {bound} octets"),
+            Self::TooLong(Part::Content, bound) => write!(f, "the message is longer than {bound} bytes"),
+            Self::TooLong(_, bound) => write!(f, "the submission's envelope is longer than {bound} bytes"),
             Self::Io(error) => write!(f, "cannot read the submission: {error}"),
         }
     }

@@ -32,19 +32,19 @@ fn store() -> Result<(), Refusal> {
     let path = Path::new(SPOOL).join(FOLDER);
     let group = Gid::from_raw(rustix::fs::stat(&path).map_err(cannot("find"))?.st_gid);
     if getegid() != group && !geteuid().is_root() {
-        let why = "the set-group-id bit has no effect here (NoNewPrivileges, a nosuid mount or a debugger)";
-        return Err(Refusal(NOT_IN_GROUP, format!("{why}; where it should have, run \"postrider check\" as root")));
+        let why = "the set-group-id bit has no effect (NoNewPrivileges, a nosuid mount or a debugger)";
+        return Err(Refusal(NOT_IN_GROUP, format!("{why}; if that is unexpected, run \"postrider check\" as root")));
     }
     let folder = Folder::open(&path).map_err(cannot("open"))?;
     let mut durable = Durable::create(&folder, 0o640).map_err(cannot("create a file in"))?;
-    rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("give its group to a file in"))?;
+    rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("set the group of a file in"))?;
     copy(durable.file(), &folder)?;
-    let inode = rustix::fs::fstat(durable.file()).map_err(cannot("look at a file in"))?.st_ino;
+    let inode = rustix::fs::fstat(durable.file()).map_err(cannot("examine a file in"))?.st_ino;
     durable.keep(names(&folder, inode)).map_err(|NotKept { error, .. }| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            later(format!("too much of this user's mail waits in {SPOOL}/{FOLDER}; start the runner"))
+            later(format!("too much mail of this user waits in {SPOOL}/{FOLDER}; start the postrider service"))
         }
-        _ => cannot("keep a file in")(error),
+        _ => cannot("store a file in")(error),
     })
 }
 
@@ -58,7 +58,7 @@ fn copy(mut file: &File, folder: &Folder) -> Result<(), Refusal> {
         let read = read.map_err(|error| later(FrameError::Io(error.into())))?;
         let octets = room.get(..read).filter(|octets| !octets.is_empty()).ok_or_else(|| later(FrameError::CutShort))?;
         // The last of the disk is not for everybody: the runner needs it to empty the queue.
-        let disk = rustix::fs::fstatvfs(folder).map_err(cannot("look at"))?;
+        let disk = rustix::fs::fstatvfs(folder).map_err(cannot("examine"))?;
         if disk.f_bavail.saturating_mul(disk.f_frsize) < RESERVE && !geteuid().is_root() {
             return Err(cannot("write to")(io::Error::from(io::ErrorKind::StorageFull)));
         }

@@ -11,19 +11,19 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// No local part before the `@`.
-    #[error("nothing stands before the @")]
+    #[error("there is nothing before the @")]
     NoLocalPart,
     /// No domain, or an empty one.
-    #[error("no domain stands behind the @")]
+    #[error("it needs a domain, such as me@isp.example")]
     NoDomain,
     /// A byte that no address may hold (CR, LF, NUL, other controls, or bytes that are not UTF-8).
-    #[error("it holds a character that no address may hold")]
+    #[error("it contains a character that addresses cannot have")]
     ForbiddenCharacter,
     /// The domain is no domain name and no `[address literal]`.
-    #[error("the part behind the @ is not a domain")]
+    #[error("the part after the @ is not a domain")]
     BadDomain,
     /// Unbalanced quotes or brackets, or a leading dash.
-    #[error("its quotes, brackets or first character are not those of an address")]
+    #[error("its quotes, brackets or first character are not valid in an address")]
     BadSyntax,
     /// Longer than 64 octets of local part times four, or 255 octets of domain.
     #[error("it is too long")]

@@ -47,7 +47,7 @@ impl<'a> Expansion<'a> {
             return Ok(());
         }
         if self.within.len() > MOST || self.found.len() > MOST {
-            self.refuse(address, format!("it stands for more than {MOST} addresses; make its aliases shorter"));
+            self.refuse(address, format!("its aliases expand to more than {MOST} addresses; shorten them"));
             return Ok(());
         }
         let Some(hit) = self.rules.map(&self.rules.tables.virtuals, Propagates::Virtual).many(address)? else {
@@ -105,13 +105,13 @@ impl<'a> Expansion<'a> {
             let plain = unquoted(&item);
             if let Some(path) = plain.strip_prefix(":include:") {
                 if depth >= DEEPEST {
-                    self.refuse(of, format!("{}: lists include one another without end; take one out", hit.place));
+                    self.refuse(of, format!("{}: included lists include each other in a loop; remove one", hit.place));
                     continue;
                 }
                 let list = (self.rules.include)(Path::new(path.trim()))?;
                 self.members(of, hit, &list, unmatched, depth + 1)?;
             } else if let Some(what) = undeliverable(&plain) {
-                self.refuse(of, format!("{}: the alias names {what}; name a mail address in its place", hit.place));
+                self.refuse(of, format!("{}: this alias {what}; use a mail address instead", hit.place));
             } else {
                 self.member(of, hit, &item, unmatched)?;
             }
@@ -124,7 +124,7 @@ impl<'a> Expansion<'a> {
         let (item, final_one) = item.strip_prefix('\\').map_or((item, false), |item| (item, true));
         for found in list::parse(item.as_bytes()) {
             let address = complete(&found.spec, &config.origin).ok_or_else(|| {
-                TableFault(format!("{}: \"{item}\" is no mail address; write user or user@domain", hit.place))
+                TableFault(format!("{}: \"{item}\" is not a mail address; write user or user@domain", hit.place))
             })?;
             let propagates = config.rewriting.propagate_extensions.contains(&Propagates::Alias);
             let extended = format!("{}{unmatched}", address.local());
@@ -141,7 +141,7 @@ impl<'a> Expansion<'a> {
 
     fn circle(&mut self, address: &Address) {
         let way = joined(&[&self.within[..], std::slice::from_ref(address)].concat()).replace(", ", " -> ");
-        self.refuse(address, format!("its aliases go round in a circle, {way}; take one of these rows out"));
+        self.refuse(address, format!("alias loop: {way}; remove one of these entries"));
     }
 
     fn refuse(&mut self, address: &Address, why: String) {
@@ -171,8 +171,8 @@ fn joined(addresses: &[Address]) -> String {
 fn undeliverable(item: &str) -> Option<String> {
     let shown: String = item.chars().take(60).collect();
     match item.chars().next()? {
-        '|' => Some(format!("a program (\"{shown}\"), and postrider runs none")),
-        '/' => Some(format!("a file (\"{shown}\"), and postrider keeps no mailboxes")),
+        '|' => Some(format!("runs a program (\"{shown}\"), which postrider does not do")),
+        '/' => Some(format!("delivers to a file (\"{shown}\"), which postrider does not do")),
         _ => None,
     }
 }

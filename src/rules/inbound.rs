@@ -125,7 +125,7 @@ impl<'a> Arrival<'a> {
                 return Ok(address);
             }
         }
-        Err(TableFault(format!("{by} maps <{address}> round in a circle: take one of its rows out")))
+        Err(TableFault(format!("{by} maps <{address}> in a loop: remove one of its entries")))
     }
 
     /// With the parent domain that hides its host; `None`: nothing changes.

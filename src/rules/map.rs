@@ -56,7 +56,7 @@ impl Map<'_> {
         let mut results = self.results(&hit, &query)?;
         match (results.pop(), results.is_empty()) {
             (Some(address), true) => Ok(Some(Rewritten { address, key: query.key, place: hit.place })),
-            _ => Err(bad_value(&hit, &query, "is not one mail address; write user@domain or @domain")),
+            _ => Err(bad_value(&hit, &query, "is not a single mail address; write user@domain or @domain")),
         }
     }
 
@@ -116,7 +116,7 @@ impl Map<'_> {
         };
         match found {
             Some(found) if !found.is_empty() => found.iter().map(|one| self.extended(one, hit, query)).collect(),
-            _ => Err(bad_value(hit, query, "is not one mail address; write user@domain or @domain")),
+            _ => Err(bad_value(hit, query, "is not a single mail address; write user@domain or @domain")),
         }
     }
 
@@ -126,7 +126,7 @@ impl Map<'_> {
             return Ok(result.clone());
         }
         let extended = result.with_local(&format!("{}{}", result.local(), query.unmatched));
-        extended.map_err(|_| bad_value(hit, query, "is too long with the extension; shorten it"))
+        extended.map_err(|_| bad_value(hit, query, "is too long with the extension added; shorten it"))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Choice<'c> {
 /// No account serves this sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "no account serves <{sender}>, and there is no default_account; add the address to the `senders` of an account or set default_account (`postrider init` sets up the first account)"
+    "no account serves <{sender}>, and there is no default_account; add the address to `senders` of an account, or set default_account (`postrider init` sets up the first account)"
 )]
 pub struct NoAccount {
     /// The sender as admitted.

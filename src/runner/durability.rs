@@ -132,7 +132,7 @@ impl DurabilityGate {
             return Err(error);
         }
         log::alert(format_args!(
-            "{error}; what the server said is kept in memory, and no mail is sent until it is on disk"
+            "{error}; the results of deliveries are kept in memory, and no mail is sent until they are on disk"
         ));
         self.state().unsaved += 1;
         self.give_up_reserve();
@@ -140,7 +140,7 @@ impl DurabilityGate {
         self.state().unsaved -= 1;
         self.changed.notify_all();
         if appended.is_ok() {
-            log::recovered("the spool can be written to again");
+            log::recovered("the spool is writable again");
             self.keep_reserve();
         }
         appended

@@ -34,16 +34,16 @@ pub struct Verify {
 #[derive(Debug, thiserror::Error)]
 pub enum NotVerified {
     /// The sender is the null sender.
-    #[error("-bv reports by mail to the sender, and the null sender gets none; name one with -f")]
+    #[error("-bv mails a report to the sender, and the null sender gets none; use -f to name a sender")]
     NobodyToTell,
     /// The sender or a recipient is none, or the report could not be stored.
     #[error(transparent)]
     Admit(#[from] AdmitError),
     /// No account.
-    #[error("{0}; while it is so, mail waits")]
+    #[error("{0}; until then, mail waits")]
     Plan(#[from] NoPlan),
     /// It goes out through the account that it is about.
-    #[error("{login} may not send as <{sender}>: the account {account} is for others (`users`)")]
+    #[error("{login} may not send as <{sender}>: the account {account} is reserved for other users (`users`)")]
     NotAllowed {
         /// Who asks.
         login: String,

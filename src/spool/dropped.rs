@@ -111,14 +111,14 @@ impl Spool {
         let seen = file.metadata().map_err(SpoolError::io("read", &path))?;
         let named = uid_in(name);
         let uid = match (place, named) {
-            (_, None) => return Ok(Found::Foreign("its name is not that of a submission".to_owned())),
+            (_, None) => return Ok(Found::Foreign("its name is not a submission name".to_owned())),
             (Place::Drop, Some(uid)) if seen.uid() != uid => {
-                return Ok(Found::Foreign(format!("it belongs to uid {}, and its name says {uid}", seen.uid())));
+                return Ok(Found::Foreign(format!("it belongs to uid {}, but its name says {uid}", seen.uid())));
             }
             (_, Some(uid)) => uid,
         };
         if !seen.is_file() || seen.nlink() != 1 {
-            return Ok(Found::Foreign("it is not a file with one name".to_owned()));
+            return Ok(Found::Foreign("it is not a regular file with a single link".to_owned()));
         }
         let arrived = seen.modified().ok().and_then(|time| Timestamp::try_from(time).ok()).unwrap_or_default();
         Ok(Found::Submission(Waiting { uid, place, name: name.to_owned(), arrived, octets: seen.len(), file }))

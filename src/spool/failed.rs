@@ -116,7 +116,7 @@ impl Spool {
     /// Opens a message in failed/ by the name that it has there.
     pub fn open_failed_name(&self, name: &str) -> Result<Stored, SpoolError> {
         let path = self.failed_path(name);
-        let id = id_of(name).ok_or_else(|| SpoolError::damaged(&path, "its name is not that of a message"))?;
+        let id = id_of(name).ok_or_else(|| SpoolError::damaged(&path, "its name is not a message id"))?;
         let file = open_regular(CWD, &path, OFlags::RDONLY).map_err(SpoolError::io("open", &path))?;
         Stored::open(file, path, &id)
     }

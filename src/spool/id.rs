@@ -73,7 +73,7 @@ impl TryFrom<String> for MessageId {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).ok_or("an id has 16 upper-case hexadecimal digits")
+        Self::parse(&text).ok_or("an id has 16 characters, 0-9 and A-F")
     }
 }
 

@@ -93,7 +93,7 @@ impl Replay {
                 let (Some(last), Some(unknowns)) =
                     (state.outcomes.get_mut(*recipient), state.unknowns.get_mut(*recipient))
                 else {
-                    return Err(format!("it has an outcome for recipient {recipient}, whom the envelope has not"));
+                    return Err(format!("it has an outcome for recipient {recipient}, who is not in the envelope"));
                 };
                 if outcome.status == Status::Unknown {
                     *unknowns = unknowns.saturating_add(1);
@@ -143,7 +143,7 @@ impl Replay {
                 let (Some(replaced), Some(last)) =
                     (state.replaced.get_mut(*recipient), state.outcomes.get_mut(*recipient))
                 else {
-                    return Err(format!("it replaces recipient {recipient}, whom the envelope has not"));
+                    return Err(format!("it replaces recipient {recipient}, who is not in the envelope"));
                 };
                 (*replaced, *last) = (true, None);
             }
@@ -186,7 +186,7 @@ fn each_line(
         match (journal_line::decode(&bytes), torn) {
             (Err(NoLine::Torn), _) => torn = torn.or(Some(number)),
             (Ok(_) | Err(NoLine::Strange(_)), Some(torn)) => {
-                return Err(NoReplay::Damaged(format!("line {torn} is not whole, but others follow it")));
+                return Err(NoReplay::Damaged(format!("line {torn} is incomplete, but others follow it")));
             }
             (Err(NoLine::Strange(what)), None) => {
                 return Err(NoReplay::Damaged(format!("line {number} cannot be read ({what})")));
@@ -336,7 +336,7 @@ impl Journal {
             Line::Outcome { recipient, .. } | Line::Replaced(recipient)
                 if *recipient >= self.state().outcomes.len() =>
             {
-                Err(refused(format!("nothing can be recorded of recipient {recipient}, whom the envelope has not")))
+                Err(refused(format!("cannot record an outcome for recipient {recipient}, who is not in the envelope")))
             }
             _ => journal_line::encode(at, line).map_err(|error| refused(error.to_string())),
         };

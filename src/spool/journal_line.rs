@@ -157,7 +157,8 @@ fn line(event: Event) -> Result<Line, String> {
     Ok(match event {
         Event::Attempt { number, account, relay } => Line::Attempt { number, account, relay },
         Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn, cure } => {
-            let enhanced = Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is no enhanced code"))?;
+            let enhanced =
+                Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is not an enhanced status code"))?;
             let teller = dsn.map_or(Teller::Us, |True| Teller::Relay);
             Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, teller, cure } }
         }

@@ -201,7 +201,7 @@ impl Envelope {
         let envelope: Self = serde_json::from_slice(line).map_err(|error| match serde_json::from_slice(line) {
             Ok(Version { v }) if v > VERSION => newer(v),
             Ok(Version { .. }) => damaged(format!("its envelope cannot be read ({error})")),
-            Err(_) => damaged(format!("its first line is no envelope ({error})")),
+            Err(_) => damaged(format!("its first line is not an envelope ({error})")),
         })?;
         if envelope.v > VERSION {
             return Err(newer(envelope.v));
@@ -214,7 +214,7 @@ impl Envelope {
 }
 
 fn newer(v: u32) -> NoEnvelope {
-    NoEnvelope::Newer(format!("its envelope has version {v}, this postrider reads version {VERSION}"))
+    NoEnvelope::Newer(format!("its envelope has version {v}; this postrider reads version {VERSION}"))
 }
 
 /// Why a line is not an envelope of ours.
@@ -249,7 +249,7 @@ impl Stored {
     /// The same of a file whose length is known.
     pub(crate) fn of_length(file: File, length: u64, path: PathBuf, id: &MessageId) -> Result<Self, SpoolError> {
         let Some(line) = envelope_line(&file).map_err(SpoolError::io("read", &path))? else {
-            return Err(SpoolError::damaged(path, "its first line has no end"));
+            return Err(SpoolError::damaged(path, "its first line is incomplete"));
         };
         let envelope = Envelope::read(&line, id).map_err(|no| match no {
             NoEnvelope::Damaged(what) => SpoolError::damaged(&path, what),
@@ -258,7 +258,7 @@ impl Stored {
         let content_at = line.len() as u64;
         if content_at.checked_add(envelope.size) != Some(length) {
             let what = format!(
-                "its envelope says {} octets of content, but {} are there",
+                "its envelope announces {} bytes of content, but there are {}",
                 envelope.size,
                 length.saturating_sub(content_at)
             );
@@ -284,7 +284,7 @@ impl Stored {
                 Ok(octets) => sum.update(&buffer[..octets]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(SpoolError::damaged(&self.path, "its content ends early"));
+                    return Err(SpoolError::damaged(&self.path, "its content is truncated"));
                 }
                 Err(error) => return Err(read(error)),
             }

@@ -62,7 +62,7 @@ pub enum SpoolError {
         us: u32,
     },
     /// Others may write to a directory of the spool.
-    #[error("{} may be written to by others (mode {mode:04o}): close it with `chmod go-w {}`", .path.display(), .path.display())]
+    #[error("others can write to {} (mode {mode:04o}): run `chmod go-w {}`", .path.display(), .path.display())]
     Exposed {
         /// The directory.
         path: PathBuf,
@@ -70,7 +70,7 @@ pub enum SpoolError {
         mode: u32,
     },
     /// So many or so long recipients that the envelope cannot be stored.
-    #[error("the envelope would take {octets} octets, more than {most}: send to fewer recipients at once")]
+    #[error("the envelope would have {octets} bytes, more than the limit of {most}: send to fewer recipients at once")]
     EnvelopeTooLong {
         /// What it would take.
         octets: usize,
@@ -86,7 +86,7 @@ pub enum SpoolError {
         what: String,
     },
     /// The id is taken.
-    #[error("message {0} exists already")]
+    #[error("message {0} already exists")]
     Exists(MessageId),
     /// Not in the queue (any more).
     #[error("no message {0} in the queue")]

@@ -148,8 +148,7 @@ impl Spool {
         // A folder of somebody else's stays, and is no reason to leave the rest.
         let mut swept = Ok(());
         for name in foreign {
-            let aside =
-                self.set_name_aside(&name, "its name is not that of a message: something else left it in queue/");
+            let aside = self.set_name_aside(&name, "its name is not a message id: another program left it in queue/");
             swept = swept.and(aside.map(drop));
         }
         for id in journals {

@@ -27,7 +27,7 @@ pub fn tell(state: State) {
         State::Stopping => b"STOPPING=1",
     };
     if let Err(error) = send(name.as_bytes(), text) {
-        log::warning(format_args!("cannot tell the service manager ({VARIABLE}) that the runner works: {error}"));
+        log::warning(format_args!("cannot notify the service manager ({VARIABLE}): {error}"));
     }
 }
 

@@ -196,7 +196,7 @@ fn ours_refused(error: &rustls::Error) -> Option<OursRefused> {
 fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
     match alert {
         AlertDescription::CertificateRequired | AlertDescription::NoCertificate => {
-            Some("the server wants a client certificate; set tls_client_cert and tls_client_key")
+            Some("the server requires a client certificate; set tls_client_cert and tls_client_key")
         }
         AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
@@ -206,7 +206,7 @@ fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
         | AlertDescription::UnknownCA
         | AlertDescription::AccessDenied
         | AlertDescription::DecryptError => Some(
-            "the server refuses our client certificate; check tls_client_cert, its dates, and that this provider gave it out",
+            "the server rejects the client certificate; check tls_client_cert, its dates, and whether this provider issued it",
         ),
         _ => None,
     }
@@ -215,14 +215,14 @@ fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
 fn handshake_words(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(_) => {
-            "the server answered with something that is not TLS; \"implicit\" is for port 465, \"starttls\" for 587: \
-             check tls and the port of relay"
+            "the server's answer is not TLS; \"implicit\" is for port 465, \"starttls\" for 587: \
+             check `tls` and the port of `relay`"
                 .to_owned()
         }
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure) => {
             format!(
-                "the server and postrider have no TLS version and cipher in common (TLS 1.2 and 1.3 are spoken here, as far as tls_min lets them): {error}"
+                "the server and postrider have no TLS version and cipher in common (postrider supports TLS 1.2 and 1.3, subject to tls_min): {error}"
             )
         }
         other => format!("the TLS handshake failed: {other}"),

@@ -16,7 +16,7 @@ const NAMES: usize = 8;
 pub fn facts(certificate: &CertificateDer<'_>) -> Vec<String> {
     let own = fingerprint::shown(&fingerprint::sha256(certificate));
     let Some(facts) = Facts::read(certificate) else {
-        return vec![format!("a certificate that cannot be read; its SHA-256 fingerprint is {own}")];
+        return vec![format!("unreadable certificate with the SHA-256 fingerprint {own}")];
     };
     let mut lines = vec![
         format!("the certificate is for {}", listed(&facts.names)),
@@ -28,15 +28,15 @@ pub fn facts(certificate: &CertificateDer<'_>) -> Vec<String> {
                 facts
                     .issuer
                     .as_deref()
-                    .map_or_else(|| "of no named issuer".to_owned(), |i| format!("issued by {}", shown(i)))
+                    .map_or_else(|| "no issuer given".to_owned(), |i| format!("issued by {}", shown(i)))
             },
             day(facts.not_before),
             day(facts.not_after)
         ),
-        format!("its SHA-256 fingerprint is {own}"),
+        format!("SHA-256 fingerprint of the certificate: {own}"),
     ];
     let key = fingerprint::of_key(certificate);
-    lines.extend(key.map(|key| format!("that of its public key is {}", fingerprint::shown(&key))));
+    lines.extend(key.map(|key| format!("SHA-256 fingerprint of its public key: {}", fingerprint::shown(&key))));
     lines
 }
 
@@ -45,7 +45,7 @@ fn listed(names: &[String]) -> String {
     if names.len() > NAMES {
         told.push(format!("and {} more", names.len() - NAMES));
     }
-    if told.is_empty() { "no name at all".to_owned() } else { told.join(", ") }
+    if told.is_empty() { "no name".to_owned() } else { told.join(", ") }
 }
 
 /// The verifier's error, told of this certificate: the fault, its cure, then what was seen and how to pin it.
@@ -63,8 +63,8 @@ pub fn certificate(
         format!("for {}, valid from {from} to {until}, ", listed(&facts.names))
     });
     format!(
-        "{fault} [seen: a certificate {seen}with the SHA-256 fingerprint {own}; if you are sure that it is the right \
-         server's, tls_fingerprint = \"{own}\" in the account trusts exactly this certificate]"
+        "{fault} [certificate: {seen}SHA-256 fingerprint {own}; if you are sure that it belongs to the right \
+         server, tls_fingerprint = \"{own}\" in the account trusts exactly this certificate]"
     )
 }
 
@@ -89,7 +89,7 @@ fn fault(
             };
             format!(
                 "the certificate of {name} expired on {} (this machine's date is {}); the provider must renew it, \
-                 or this machine's clock must be set",
+                 unless this machine's clock is wrong",
                 day(until),
                 day(now.as_secs())
             )
@@ -101,7 +101,7 @@ fn fault(
                 (_, None) => 0,
             };
             format!(
-                "the certificate of {name} is not valid before {} (this machine's date is {}); set this machine's clock",
+                "the certificate of {name} is not valid before {} (this machine's date is {}); check this machine's clock",
                 day(from),
                 day(now.as_secs())
             )
@@ -110,19 +110,19 @@ fn fault(
         CertificateError::NotValidForName => wrong_name(&name, &[]),
         CertificateError::UnknownIssuer => unknown_issuer(&name, facts.as_ref(), file),
         CertificateError::ApplicationVerificationFailure => format!(
-            "the certificate of {name} is another than tls_fingerprint names; if the provider has renewed it, tls_fingerprint \
-             must be renewed too (a fingerprint of the public key often stays the same)"
+            "the certificate of {name} does not match tls_fingerprint; if the provider has renewed it, update tls_fingerprint \
+             (a fingerprint of the public key often stays the same)"
         ),
         // The root of that name is there, but has another key: a CA was made anew.
         CertificateError::BadSignature => format!(
             "the certificate of {name} is signed with another key than that of the trusted issuer{}; if that issuer has \
-             a new certificate, it must take the old one's place{}",
+             a new certificate, replace the old one{}",
             facts.and_then(|facts| facts.issuer).map(|issuer| format!(" \"{}\"", shown(&issuer))).unwrap_or_default(),
             file.map(|file| format!(" in tls_ca {}", file.display())).unwrap_or_default(),
         ),
         other => match facts {
             Some(facts) if facts.self_signed => unknown_issuer(&name, Some(&facts), file),
-            Some(_) | None => format!("the certificate of {name} is not accepted: {}", shown(&other.to_string())),
+            Some(_) | None => format!("the certificate of {name} was rejected: {}", shown(&other.to_string())),
         },
     }
 }
@@ -134,33 +134,33 @@ fn wrong_name(name: &str, presented: &[String]) -> String {
     }
     if names.is_empty() {
         return format!(
-            "the certificate is not for {name}: it carries no name at all that counts (subjectAltName); \
-             the provider must replace it, or it must itself be the file that tls_ca names"
+            "the certificate is not for {name}: it has no subjectAltName; \
+             the provider must replace it, or you can name this certificate itself with tls_ca"
         );
     }
     format!(
-        "the certificate is not for {name} but for {}; if that is the right server, write its name as relay or set tls_name to it",
+        "the certificate is not for {name} but for {}; if that is the right server, use that name in `relay` or set `tls_name` to it",
         names.join(", ")
     )
 }
 
 fn unknown_issuer(name: &str, facts: Option<&Facts>, file: Option<&Path>) -> String {
     let trusted = match file {
-        Some(path) => format!("it is not one of, nor signed by, the certificates in tls_ca {}", path.display()),
-        None => "this machine does not trust it".to_owned(),
+        Some(path) => format!("neither listed in nor signed by tls_ca {}", path.display()),
+        None => "not trusted by this machine".to_owned(),
     };
     match facts {
         Some(facts) if facts.self_signed => format!(
-            "the certificate of {name} is self-signed and {trusted}; if it is your own server's, save that \
+            "the certificate of {name} is self-signed and {trusted}; if it belongs to your own server, save that \
              certificate as a PEM file and name it with tls_ca"
         ),
         Some(Facts { issuer: Some(issuer), .. }) => format!(
-            "the certificate of {name} comes from an unknown issuer, \"{}\", and {trusted}; if you trust that issuer, \
+            "the certificate of {name} has an unknown issuer, \"{}\", and is {trusted}; if you trust that issuer, \
              save its CA certificate as a PEM file and name it with tls_ca",
             shown(issuer)
         ),
         Some(Facts { issuer: None, .. }) | None => format!(
-            "the certificate of {name} comes from an unknown issuer and {trusted}; if you trust it, save its CA \
+            "the certificate of {name} has an unknown issuer and is {trusted}; if you trust it, save its CA \
              certificate as a PEM file and name it with tls_ca"
         ),
     }

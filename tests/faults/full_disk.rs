@@ -52,7 +52,7 @@ fn when_there_is_room_again_the_runner_goes_on_and_nothing_is_sent_twice() {
     let world = World::at_home(&isp);
     send(&world, "bob@away.example");
     let runner = runner(&world, ":when=1..3");
-    wait_for("the recovery", || runner.log().contains("can be written to again"));
+    wait_for("the recovery", || runner.log().contains("is writable again"));
     send(&world, "carol@away.example");
     wait_for("the queue to be empty", || world.queued().is_empty());
     assert_eq!(isp.received(), 2, "{}", runner.log());

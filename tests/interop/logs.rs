@@ -94,7 +94,7 @@ fn a_day(machine: &Machine, provider: &Provider) -> String {
     queue(&["release", "--all"]);
     log.wait_for(&["to=<held@elsewhere.example>", "status=sent"]);
     machine.succeeds("his", "sh", &["-c", "kill $(cat ~/.local/state/postrider/lock)"], "");
-    log.wait_for(&["postrider/master", "stopped: "]);
+    log.wait_for(&["postrider/master", "stopping ("]);
     log.text()
 }
 

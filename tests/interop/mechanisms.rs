@@ -96,7 +96,7 @@ fn every_mechanism_of_dovecot_logs_in() {
     }
     for mechanism in ["xoauth2", "oauthbearer"] {
         let (went, said) = home.test(&password(login, "not.a.token", mechanism), address, "nobody@away.example");
-        assert!(!went && said.contains("< 535") && said.contains("token is expired"), "{mechanism}: {said}");
+        assert!(!went && said.contains("< 535") && said.contains("token has expired"), "{mechanism}: {said}");
     }
     home.send(&password(login, secret, "scram-sha-256"), address, "tricky@away.example", TRICKY);
     assert_eq!(provider.wait_for_mail_to("tricky@away.example").body(), TRICKY);

@@ -36,7 +36,7 @@ pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
     let bad = |text: &str| text.contains(['\0', '\x01']);
     if account.username.as_deref().is_some_and(bad) || password.as_ref().is_some_and(|secret| bad(secret.expose())) {
         return Err(format!(
-            "the username or password of account {name} holds a control character, which no login can carry"
+            "the username or password of account {name} contains a control character, which cannot be used in a login"
         ));
     }
     Ok(Some(Login { username: account.username.clone(), password, certificate }))
@@ -55,8 +55,8 @@ pub(crate) fn log_in(
         return Err(local(
             Phase::Auth,
             format!(
-                "the password of account {name} is not sent in the clear to {peer}; set tls = \"starttls\" or \
-                 \"implicit\" in [account.{name}] (or allow_plaintext = true, if nobody can listen)",
+                "the password of account {name} is not sent in clear text to {peer}; set tls = \"starttls\" or \
+                 \"implicit\" in [account.{name}] (or allow_plaintext = true, if nobody can listen in)",
                 name = account.name
             ),
         ));
@@ -113,7 +113,7 @@ fn with_mechanism(
     if !reply.is_permanent() {
         return Ok(ended);
     }
-    session.stream.watch().note("the token was rejected: asking the password command for a new one");
+    session.stream.watch().note("the token was rejected; running the password command for a new one");
     match source.fetch() {
         Ok(fresh) if login.password.as_ref().is_none_or(|old| old.expose() != fresh.expose()) => {
             let login = Login { password: Some(fresh), ..login.clone() };
@@ -163,7 +163,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
     while reply.code == 334 {
         prompts += 1;
         if prompts > MOST_PROMPTS {
-            return Err(fact(Seen::Garbage("the server asks on and on in the login".to_owned())));
+            return Err(fact(Seen::Garbage("the server keeps sending challenges during the login".to_owned())));
         }
         let answer = if let Some(opening) = waiting.take() {
             Ok(opening)
@@ -177,7 +177,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
                 // The exchange is called off (RFC 4954 section 4); what is said to that changes nothing.
                 stream.send_secret("*", "*", limit).map_err(fact)?;
                 let _ = stream.challenge(limit);
-                return Err(fact(Seen::Garbage(format!("the server does {name} wrongly: {wrong}"))));
+                return Err(fact(Seen::Garbage(format!("the server violates {name}: {wrong}"))));
             }
         }
         (reply, challenge) = stream.challenge(limit).map_err(fact)?;
@@ -185,12 +185,9 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
     match reply.code {
         200..300 if exchange.is_convinced() => Ok(Ended::Done),
         200..300 => Err(fact(Seen::Garbage(format!(
-            "the server says that the login is done, but it did not prove that it knows the password ({name})"
+            "the server reported a successful login without proving that it knows the password ({name})"
         )))),
-        300..400 => Err(fact(Seen::Garbage(format!(
-            "the server answered the login with {} where 235 or a refusal was due",
-            reply.code
-        )))),
+        300..400 => Err(fact(Seen::Garbage(format!("unexpected reply to the login: {}", reply.code)))),
         _ => Ok(Ended::Refused(reply)),
     }
 }
@@ -198,7 +195,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
 /// 18 random octets, printable.
 fn nonce() -> Result<String, String> {
     let mut bytes = [0; 18];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| "this machine gives no random numbers".to_owned())?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| "the system provides no random numbers".to_owned())?;
     Ok(STANDARD.encode(bytes))
 }
 

@@ -12,7 +12,7 @@ use crate::mail::address::{Address, ReversePath};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressRefused {
     /// CR, LF, NUL, another control, SP, `<` or `>`.
-    #[error("the address holds a blank, an angle bracket or a control character, which cannot be sent safely")]
+    #[error("the address contains a blank, an angle bracket or a control character, which cannot be sent safely")]
     Unsafe,
     /// Its domain has no ASCII form.
     #[error("the domain of the address has no ASCII form (RFC 5890)")]

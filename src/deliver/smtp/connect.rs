@@ -47,9 +47,8 @@ pub(crate) fn walk(
             Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
         }
     }
-    Err(best.unwrap_or_else(|| {
-        at_first(account, local(Phase::Resolve, format!("account {} names no relay", account.name)))
-    }))
+    Err(best
+        .unwrap_or_else(|| at_first(account, local(Phase::Resolve, format!("account {} has no relay", account.name)))))
 }
 
 /// A failure before any relay was tried.
@@ -101,7 +100,7 @@ impl Opener<'_> {
             let raced = happy_eyeballs::connect(&left, &self.account.source_address, self.timeouts.connect);
             for (address, error) in raced.failed {
                 left.retain(|other| *other != address);
-                let fact = Fact { phase: Phase::Connect, seen: at_address(stream::seen(&error), &address) };
+                let fact = Fact { phase: Phase::Connect, seen: at_address(stream::seen(&error), relay, &address) };
                 best = Some(further(best, self.failed(relay, &address, fact)));
             }
             let Some((address, socket)) = raced.winner else {
@@ -143,12 +142,14 @@ impl Opener<'_> {
                 Ok(addresses) => {
                     let addresses: Vec<SocketAddr> = addresses.collect();
                     let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
-                    self.watch.note(&format!("{} is {}", host.host, listed.join(", ")));
+                    if host.host.parse::<std::net::IpAddr>().is_err() {
+                        self.watch.note(&format!("{} is {}", host.host, listed.join(", ")));
+                    }
                     found.push((host, addresses));
                 }
                 Err(error) => {
                     failure = Some(format!(
-                        "cannot find the address of {}: {error}; check relay in [account.{}] and this machine's DNS",
+                        "cannot find the address of {}: {error}; check `relay` in [account.{}] and this machine's DNS",
                         host.host, self.account.name
                     ));
                 }
@@ -170,8 +171,8 @@ impl Opener<'_> {
         Err(local(
             Phase::Resolve,
             format!(
-                "DNS says that {written} is {host}, a name outside of {}, and a forged answer could say that too; if it is \
-                 right, set tls_name = \"{host}\" in [account.{account}]",
+                "DNS maps {written} to {host}, which is outside of {} and could be a forged answer; if it is \
+                 correct, set tls_name = \"{host}\" in [account.{account}]",
                 written.host
             ),
         ))
@@ -180,7 +181,7 @@ impl Opener<'_> {
     /// Opens a session with one address.
     fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, Fact> {
         let stream = Stream::new(socket, self.watch.clone())
-            .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, &address) })?;
+            .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, relay, &address) })?;
         self.watch.note(&format!("connected to {}", described(relay, &address)));
         let mut session = Session {
             described: SessionInfo { relay: described(relay, &address), tls: None, auth: None, dsn: false },
@@ -252,8 +253,8 @@ impl Opener<'_> {
         let fact = |seen| Fact { phase: Phase::StartTls, seen };
         if !session.capabilities.offers(Extension::StartTls) {
             return Err(fact(Seen::NotOffered(format!(
-                "the server does not offer STARTTLS, and account {} wants TLS; nothing secret was sent. Somebody between \
-                 may have removed the offer; else try port 465 with tls = \"implicit\" in [account.{}]",
+                "the server does not offer STARTTLS, which account {} requires; nothing secret was sent. Somebody on the \
+                 network path may have removed the offer; otherwise try port 465 with tls = \"implicit\" in [account.{}]",
                 self.account.name, self.account.name
             ))));
         }
@@ -261,9 +262,7 @@ impl Opener<'_> {
         let reply = session.stream.reply(self.timeouts.starttls, Keep::Text).map_err(fact)?;
         match reply.code {
             220 => Ok(()),
-            200..400 => {
-                Err(fact(Seen::Garbage(format!("the server answered STARTTLS with \"{reply}\" where 220 was due"))))
-            }
+            200..400 => Err(fact(Seen::Garbage(format!("unexpected reply to STARTTLS: \"{reply}\" (expected 220)")))),
             _ => Err(fact(Seen::Reply(reply))),
         }
     }
@@ -310,7 +309,7 @@ fn greeting(session: &mut Session) -> Result<(), Fact> {
     let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;
     match reply.code {
         220 => Ok(()),
-        200..400 => Err(fact(Seen::Garbage(format!("the server greeted with \"{reply}\" where 220 was due")))),
+        200..400 => Err(fact(Seen::Garbage(format!("unexpected greeting: \"{reply}\" (expected 220)")))),
         _ => Err(fact(Seen::Reply(reply))),
     }
 }
@@ -378,10 +377,16 @@ fn described(relay: &Relay, address: &SocketAddr) -> String {
     format!("{}[{}]:{}", relay.host, address.ip(), address.port())
 }
 
-/// The system's words do not name whom they are about.
-fn at_address(seen: Seen, address: &SocketAddr) -> Seen {
+/// The system's words do not name whom they are about, and have a number that only it knows.
+fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
     match seen {
-        Seen::Failed(text) => Seen::Failed(format!("cannot connect to {address}: {text}")),
+        Seen::Failed(text) => {
+            let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));
+            let after = rest.split_once(')').map_or("", |(_, after)| after);
+            let (first, others) = before.split_at(before.chars().next().map_or(0, char::len_utf8));
+            let words = format!("{}{others}{after}", first.to_lowercase());
+            Seen::Failed(format!("cannot connect to {}: {words}", described(relay, address)))
+        }
         other => other,
     }
 }

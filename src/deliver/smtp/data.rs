@@ -31,7 +31,7 @@ impl Delivered {
     fn by(reply: Result<Reply, Seen>) -> Self {
         match reply {
             Ok(reply) if (300..400).contains(&reply.code) => {
-                let words = format!("the server answered the end of the content with \"{reply}\"");
+                let words = format!("the server replied to the end of the content with \"{reply}\"");
                 Self::broken(Phase::FinalDot, Seen::Garbage(words))
             }
             Ok(reply) => {
@@ -54,7 +54,7 @@ pub(crate) fn data(session: &mut Session, transaction: &Transaction<'_>, prepare
 }
 
 fn announce(session: &Session, prepared: &Prepared) {
-    session.stream.watch().note(&format!("sending the content, {} octets", prepared.size));
+    session.stream.watch().note(&format!("sending the content, {} bytes", prepared.size));
 }
 
 fn send(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Result<(), Seen> {
@@ -89,7 +89,7 @@ fn read(source: &mut dyn Read, block: &mut [u8]) -> Result<usize, Seen> {
 }
 
 fn unreadable(error: &std::io::Error) -> Seen {
-    Seen::Local(format!("cannot read the stored message: {error}; see postrider check"))
+    Seen::Local(format!("cannot read the stored message: {error}; run `postrider check`"))
 }
 
 /// Sends one block, unless the server has spoken before its time: such a reply must not be
@@ -110,7 +110,7 @@ fn too_early(session: &mut Session) -> Result<Seen, Seen> {
         if reply.is_transient() || reply.is_permanent() {
             Seen::Reply(reply)
         } else {
-            Seen::Garbage(format!("the server said \"{reply}\" before it had the content"))
+            Seen::Garbage(format!("the server replied \"{reply}\" before it had received the content"))
         }
     })
 }

@@ -49,7 +49,7 @@ fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, 
     let hosts = in_order(records, |record| Relay { host: record.host, port: written.port, lookup: Lookup::Address });
     if hosts.is_empty() {
         return Err(format!(
-            "DNS says that {0} takes no mail (null MX); write the submission host in brackets, as in \"[smtp.{0}]:587\"",
+            "DNS says that {0} does not accept mail (null MX); write the submission host in brackets, as in \"[smtp.{0}]:587\"",
             written.host
         ));
     }
@@ -78,7 +78,7 @@ fn in_order(mut records: Vec<Record>, relay: impl Fn(Record) -> Relay) -> Vec<Re
 /// No record is an empty list; no answer is an error.
 fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
     let failed =
-        |what: String| format!("cannot ask DNS for the {kind} records of {name}: {what}; check this machine's DNS");
+        |what: String| format!("cannot look up the {kind} records of {name} in DNS: {what}; check this machine's DNS");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| failed(error.to_string()))?;
     let answer = runtime.block_on(async {

@@ -83,7 +83,7 @@ fn one(address: &SocketAddr, sources: &[IpAddr], limit: Duration) -> io::Result<
     }
     let Some(source) = sources.iter().find(|source| source.is_ipv4() == address.is_ipv4()) else {
         let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
-        return Err(io::Error::other(format!("source_address names no {family} address to connect from")));
+        return Err(io::Error::other(format!("source_address has no {family} address to connect from")));
     };
     from(*source, address, limit)
 }
@@ -94,7 +94,7 @@ fn from(source: IpAddr, address: &SocketAddr, limit: Duration) -> io::Result<Tcp
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     rustix::net::bind(&socket, &SocketAddr::new(source, 0)).map_err(|error| {
-        io::Error::other(format!("cannot connect from source_address {source}: {error}; is it this machine's?"))
+        io::Error::other(format!("source_address {source} cannot be used: {error}; is it an address of this machine?"))
     })?;
     match rustix::net::connect(&socket, address) {
         Ok(()) => {}
@@ -144,6 +144,6 @@ mod tests {
         assert_eq!(raced.failed.len(), 1);
         assert!(began.elapsed() < STAGGER);
         let v6 = connect(&[good], &["::1".parse().unwrap()], Duration::from_secs(1));
-        assert!(v6.failed[0].1.to_string().contains("source_address names no IPv4"));
+        assert!(v6.failed[0].1.to_string().contains("source_address has no IPv4"));
     }
 }

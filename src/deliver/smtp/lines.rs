@@ -16,7 +16,7 @@ pub struct Lines {
 
 /// A line of more than [`MAX_LINE`] octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server sent a line of more than {MAX_LINE} octets")]
+#[error("the server sent a line of more than {MAX_LINE} bytes")]
 pub struct TooLong;
 
 impl Default for Lines {

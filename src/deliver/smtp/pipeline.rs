@@ -156,7 +156,7 @@ impl Envelope<'_> {
             // The content was read as commands, one knows not which.
             (Command::Early, 500 | 502 | 504) => {
                 let words = format!(
-                    "the server offers CHUNKING, but answers BDAT with \"{reply}\"; set early_data = false in the account"
+                    "the server offers CHUNKING, but replies \"{reply}\" to BDAT; set early_data = false in the account"
                 );
                 return self.broken(Phase::Mail, Seen::Garbage(words));
             }
@@ -212,5 +212,5 @@ fn out_of_step(reply: &Reply, command: Command) -> Seen {
         Command::Data => "DATA",
         Command::Early => "BDAT",
     };
-    Seen::Garbage(format!("the server answered {name} with \"{reply}\", which is no answer to that"))
+    Seen::Garbage(format!("unexpected reply to {name}: \"{reply}\""))
 }

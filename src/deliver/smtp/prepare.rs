@@ -28,7 +28,7 @@ impl Prepared {
     pub(crate) fn new(transaction: &Transaction<'_>, takes: Takes) -> Result<Self, Fact> {
         let unreadable = |error: io::Error| Fact {
             phase: Phase::Content,
-            seen: Seen::Local(format!("cannot read the stored message: {error}; see postrider check")),
+            seen: Seen::Local(format!("cannot read the stored message: {error}; run `postrider check`")),
         };
         let mut body = transaction.body.open().map_err(unreadable)?;
         let how = match mime::look(transaction.header, &mut *body, takes).map_err(unreadable)? {

@@ -46,7 +46,7 @@ pub enum Progress {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
     /// The line does not begin with a code from 200 to 599.
-    #[error("the server said \"{0}\", which is not SMTP")]
+    #[error("the server sent \"{0}\", which is not SMTP")]
     NotSmtp(String),
     /// A line of a multi-line reply has another code.
     #[error("the server mixed the codes {first} and {then} in one reply")]

@@ -102,7 +102,7 @@ impl Stream {
     pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
         if !self.lines.is_empty() {
             return Err(Seen::Garbage(
-                "the server sent more behind its reply to STARTTLS, which would be read as if it had come over TLS \
+                "the server sent data after its reply to STARTTLS, which would be read as if it had come over TLS \
                  (somebody may be tampering with the connection); nothing secret was sent"
                     .to_owned(),
             ));
@@ -120,7 +120,7 @@ impl Stream {
         for line in stream.described() {
             self.watch.note(&line);
         }
-        self.watch.note(&format!("the certificate is good for {name}"));
+        self.watch.note(&format!("the certificate is valid for {name}"));
         self.channel = Channel::Tls(Box::new(stream));
         Ok(())
     }
@@ -288,9 +288,7 @@ fn within(keep: Keep, reply: Reply) -> Reply {
 
 fn garbage(error: &ReplyError, keep: Keep) -> Seen {
     match (error, keep) {
-        (ReplyError::NotSmtp(_), Keep::Code) => {
-            Seen::Garbage("the server answered the login with something that is not SMTP".to_owned())
-        }
+        (ReplyError::NotSmtp(_), Keep::Code) => Seen::Garbage("the server's reply to the login is not SMTP".to_owned()),
         (error, _) => Seen::Garbage(error.to_string()),
     }
 }

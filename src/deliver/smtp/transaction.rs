@@ -31,7 +31,7 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
         Err(fact) => return vec![fact; transaction.recipients.len()],
     };
     if prepared.is_converted() {
-        session.stream.watch().note("the content is re-encoded: the server does not take it as it is");
+        session.stream.watch().note("re-encoding the content, because the server does not accept it unchanged");
     }
     let mut round: Vec<usize> = (0..transaction.recipients.len()).collect();
     let mut facts: Vec<Fact> = vec![nothing_said(); round.len()];
@@ -53,7 +53,7 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
         session
             .stream
             .watch()
-            .note(&format!("{} recipients were too many; they go into another transaction", left.len()));
+            .note(&format!("too many recipients at once; {} of them go into another transaction", left.len()));
         round = left;
     }
 }
@@ -183,8 +183,7 @@ fn size(announced: Size, size: u64) -> Result<Option<u64>, Fact> {
     match announced {
         Size::Absent => Ok(None),
         Size::Limit(limit) if size > limit => {
-            let text =
-                format!("5.3.4 the message has {size} octets; the server announces that it takes {limit} at most");
+            let text = format!("5.3.4 the message has {size} bytes; the server accepts at most {limit}");
             Err(Fact { phase: Phase::Mail, seen: Seen::Reply(own(552, (5, 3, 4), text)) })
         }
         Size::Limit(_) | Size::Unlimited => Ok(Some(size)),
@@ -192,7 +191,7 @@ fn size(announced: Size, size: u64) -> Result<Option<u64>, Fact> {
 }
 
 fn no_utf8(whose: &str) -> Reply {
-    let text = format!("5.6.7 the {whose}'s address is beyond ASCII, which the server does not take (no SMTPUTF8)");
+    let text = format!("5.6.7 the {whose}'s address is not ASCII, which the server does not accept (no SMTPUTF8)");
     own(553, (5, 6, 7), text)
 }
 
@@ -206,7 +205,7 @@ fn idle_news(session: &mut Session) -> Option<Fact> {
         Ok(Pending::Quiet) => return None,
         Ok(Pending::Bytes) => match session.stream.reply(LEFTOVER, Keep::Text) {
             Ok(reply) if reply.is_transient() || reply.is_permanent() => Seen::Reply(reply),
-            Ok(reply) => Seen::Garbage(format!("the server said \"{reply}\" without being asked")),
+            Ok(reply) => Seen::Garbage(format!("the server sent \"{reply}\" unprompted")),
             Err(seen) => seen,
         },
         Err(seen) => seen,

@@ -103,16 +103,16 @@ impl Survey {
 fn forbidden(seen: &Seen, takes: Takes) -> Result<(), CannotConvert> {
     let inside = match seen.part.guard {
         Guard::None => return Ok(()),
-        Guard::Signed => "a signed part, whose signature that would break",
-        Guard::Encrypted => "an encrypted part, which that would break",
-        Guard::Message => "an attached message, which must stay as it is",
+        Guard::Signed => "a signed part, whose signature would break",
+        Guard::Encrypted => "an encrypted part, which would break",
+        Guard::Message => "an attached message, which must not be changed",
     };
     let what = match (takes, seen.high > 0 || seen.header_high) {
-        (Takes::SevenBit, true) => "the server takes ASCII only (no 8BITMIME), and the message has 8-bit text",
-        _ => "the message has a line of more than 998 octets, which no server need take",
+        (Takes::SevenBit, true) => "the server accepts only ASCII (no 8BITMIME), and the message has 8-bit text",
+        _ => "the message has a line of more than 998 bytes, which servers need not accept",
     };
     Err(CannotConvert(format!(
-        "{what} in {inside}; it cannot be re-encoded on the way: send it encoded (quoted-printable or base64) in the first place"
+        "{what} in {inside}; it cannot be re-encoded during delivery: submit it encoded (quoted-printable or base64)"
     )))
 }
 

@@ -90,7 +90,7 @@ fn write(settings: &Settings, account: &str, sick: &Outage, through: &str) -> Re
     let text = format!(
         "From: Mail system <MAILER-DAEMON@{host}>\n\
          To: {to}\n\
-         Subject: {host}: mail account {account} needs you\n\
+         Subject: {host}: mail account {account} needs attention\n\
          Date: {date}\n\
          Message-ID: <{id}@{host}>\n\
          Auto-Submitted: auto-generated\n\
@@ -98,15 +98,15 @@ fn write(settings: &Settings, account: &str, sick: &Outage, through: &str) -> Re
          Content-Type: text/plain; charset=utf-8\n\
          Content-Transfer-Encoding: 8bit\n\
          \n\
-         Mail of this machine that goes through the account {account} is not accepted any more.\n\
+         Mail from this machine can no longer be sent through the account {account}.\n\
          \n\
-         What was seen: {reason}\n\
-         Relay:         {relay}\n\
-         Since:         {since}\n\
+         Reason: {reason}\n\
+         Relay:  {relay}\n\
+         Since:  {since}\n\
          \n\
-         Nothing is lost: the mail waits in the queue and is sent once this is mended.\n\
-         The account is in {path}; `postrider flush` tries it at once,\n\
-         `postrider status` says how things stand.\n",
+         No mail is lost: it waits in the queue and is sent once this is fixed.\n\
+         The account is configured in {path}. `postrider flush` tries again now,\n\
+         and `postrider status` shows the current state.\n",
         date = stamp::date(&now.to_zoned(TimeZone::system())),
         reason = clean(&sick.reason),
         relay = clean(&sick.relay),

@@ -111,7 +111,7 @@ impl Engine {
                     Ok(Some(stored)) => self.take_in(stored),
                     Ok(None) => {}
                     Err(error) => {
-                        log::warning(format_args!("{error}; the digest is made later"));
+                        log::warning(format_args!("{error}; the digest will be created later"));
                         let due = later(now, self.settings.config.queue.retry_min);
                         for id in std::mem::take(&mut ids) {
                             self.tell_waiting(&id, &error.to_string());
@@ -184,7 +184,7 @@ fn make(settings: &Settings, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> R
                 told.push(id.clone());
             }
             Ok(None) | Err(SpoolError::Gone(_)) => {}
-            Err(error) => log::warning(format_args!("{id}: {error}; no digest names it")),
+            Err(error) => log::warning(format_args!("{id}: {error}; it is not in any digest")),
         }
         ids.remove(&id);
     }

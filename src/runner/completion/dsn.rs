@@ -229,7 +229,7 @@ fn store(desk: &OpenMessage<'_>, report: Report, id: &MessageId, recipients: &[u
     let original = &desk.stored.envelope;
     let Some(to) = &addressee(desk.settings, original, report) else {
         return Ok(Stored::Nobody(match (&original.sender, original.kind) {
-            (ReversePath::Null, Kind::Mail) => "refused, and its null sender wants no report".to_owned(),
+            (ReversePath::Null, Kind::Mail) => "refused, and the null sender gets no report".to_owned(),
             _ => undeliverable_report(desk, recipients),
         }));
     };
@@ -283,7 +283,7 @@ pub fn postmaster_address(config: &Config) -> Option<Address> {
 
 fn undeliverable_report(desk: &OpenMessage<'_>, recipients: &[usize]) -> String {
     let outcomes = recipients.iter().filter_map(|i| desk.journal.state().outcomes[*i].as_ref());
-    let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("no reason");
+    let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("unknown reason");
     format!("a report that could not be delivered: {reason}")
 }
 

@@ -144,7 +144,7 @@ fn park(desk: &OpenMessage<'_>) -> Result<Settled, SpoolError> {
         delivered: 0,
         refused: 0,
         waiting: state.pending().len(),
-        reason: format!("{reason}; set aside, `postrider queue retry {id}` brings it back"),
+        reason: format!("{reason}; moved to failed/, `postrider queue retry {id}` returns it to the queue"),
         then: Then::Gone,
         reports: Vec::new(),
         owes: None,
@@ -205,7 +205,7 @@ fn draw(mut desk: OpenMessage<'_>, recorded: Recorded) -> Result<Settled, SpoolE
     } else if let Some(owed) = owes(&desk) {
         (settled.then, settled.owes) = (Then::Owed, Some(owed));
     } else {
-        let nobody = || "refused, and nobody is left to be told".to_owned();
+        let nobody = || "refused, and there is nobody to notify".to_owned();
         let unreturnable = unreturnable.or_else(|| (!desk.journal.state().owed.is_empty()).then(nobody));
         leave(&mut desk, unreturnable, recorded)?;
     }
@@ -256,7 +256,7 @@ fn age(desk: &OpenMessage<'_>) -> Duration {
 fn wait(desk: &mut OpenMessage<'_>, pending: &[usize], reports: &mut Vec<MessageId>) -> Result<Then, SpoolError> {
     let state = desk.journal.state();
     if pending.iter().any(|i| state.unknowns[*i] >= retry::UNKNOWN_BEFORE_HOLD) {
-        let reason = "three times the server took the message and never said whether it keeps it";
+        let reason = "three times the connection was lost after the data was sent, so delivery is unconfirmed";
         log::held(&desk.stored.envelope.id, Some(reason));
         desk.journal.append(desk.now, &[Line::Hold])?;
         return Ok(Then::Held);

@@ -34,8 +34,8 @@ pub(crate) fn hold(
     let (login, account) = (&who.login, &plan.account.name);
     let sender = &desk.stored.envelope.sender;
     let reason = format!(
-        "<{sender}> goes through the account {account}, which is not for {login}; add {login} to `users` in [account.{account}] and run \
-         \"postrider queue release {id}\", or delete it",
+        "<{sender}> uses the account {account}, which {login} may not use; add {login} to `users` in [account.{account}] and run \
+         \"postrider queue release {id}\", or delete the message",
         id = desk.stored.envelope.id
     );
     let outcome = Outcome {
@@ -93,7 +93,7 @@ fn tell_postmaster(desk: &OpenMessage<'_>, account: &str, reason: &str) -> Resul
          Content-Type: text/plain; charset=utf-8\n\
          Content-Transfer-Encoding: 8bit\n\
          \n\
-         The message {held} waits until somebody decides about it.\n\
+         The message {held} is held until you decide what to do with it.\n\
          \n\
          {reason}.\n",
         date = stamp::date(&now.to_zoned(TimeZone::system())),

@@ -21,8 +21,8 @@ pub(crate) fn not_sent(mut desk: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegu
     if not.verdict == Verdict::Account(AccountTrouble::Login) {
         let account = &plan.account.name;
         outcome.reply = format!(
-            "{}: the server rejects the login of account {account}; check its username and password \
-             (some providers want an app password)",
+            "{}: the server rejects the login of account {account}; check `username` and `password` \
+             (some providers require an app password)",
             outcome.reply
         );
     }

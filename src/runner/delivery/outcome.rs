@@ -25,7 +25,7 @@ pub(crate) fn nowhere(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outco
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no.code(), no.reason()))).collect();
     if letter.hops > MAX_HOPS {
-        let reason = format!("too many hops: {} Received fields; mail is going round in a loop", letter.hops);
+        let reason = format!("too many hops ({} Received fields): mail loop", letter.hops);
         outcomes.extend(plan.recipients.iter().map(|p| (p.index, here("5.4.6", reason.clone()))));
     }
     outcomes
@@ -46,6 +46,8 @@ pub(crate) fn grace(desk: &OpenMessage<'_>, account: &Account, verdict: Verdict)
 pub(crate) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller) -> Outcome {
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
+        Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {PERHAPS_DELIVERED}")),
+        Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {PERHAPS_DELIVERED}", fact.seen)),
         // These words do not say by themselves where it happened.
         bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} ({})", phase_words(fact.phase))),
         telling => (None, telling.to_string()),
@@ -60,6 +62,10 @@ pub(crate) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller
         cure: None,
     }
 }
+
+/// Why a message is not tried again soon.
+const PERHAPS_DELIVERED: &str =
+    "after the message was sent; it may have been delivered, so the next try is in 1 h to avoid a duplicate";
 
 fn phase_words(phase: Phase) -> &'static str {
     match phase {

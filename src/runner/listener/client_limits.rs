@@ -50,26 +50,26 @@ impl Refusal {
     pub fn said_to(&self, uid: u32) -> String {
         let login = Caller::of(uid).login;
         let waits = |load: &Usage| {
-            format!("mail of {login} that waits or was set aside: {} messages, {} bytes", load.messages, load.octets)
+            let messages = if load.messages == 1 { "message" } else { "messages" };
+            format!("{login} has {} {messages} ({} bytes) in the queue or in failed/", load.messages, load.octets)
         };
-        let what_to_do = "wait until some are sent, or delete some (mailq lists them, \"postrider queue delete ID\")";
+        let what_to_do =
+            "wait until some are sent, or delete some (`mailq` lists them, `postrider queue delete ID` deletes one)";
         match self {
-            Self::Connections => format!("{login} has as many connections as one user may have"),
+            Self::Connections => format!("{login} has the maximum number of connections for one user"),
             Self::InFlight(most) => {
-                format!(
-                    "{login} hands in more than the {most} bytes at once that in_flight in [limits] allows; try again later"
-                )
+                format!("{login} has more than {most} bytes in transit (limit: in_flight in [limits]); try again later")
             }
             Self::PerMinute(most) => {
                 format!(
-                    "{login} has handed in, or asked, as often as per_minute in [limits] allows ({most}); try again in a minute"
+                    "{login} has made more than {most} submissions or requests in a minute (limit: per_minute in [limits]); try again in a minute"
                 )
             }
             Self::Waiting(load, most) => {
-                format!("{}; waiting in [limits] allows {most} messages; {what_to_do}", waits(load))
+                format!("{} (limit: {most} messages, waiting in [limits]); {what_to_do}", waits(load))
             }
             Self::WaitingSize(load, most) => {
-                format!("{}; waiting_size in [limits] allows {most} bytes; {what_to_do}", waits(load))
+                format!("{} (limit: {most} bytes, waiting_size in [limits]); {what_to_do}", waits(load))
             }
         }
     }
@@ -277,7 +277,7 @@ mod tests {
         guests.expect(1001, Usage::default(), &messages).unwrap();
         guests.count_octets(1001, 2_500, Usage::default(), &size).unwrap();
         let said = Refusal::WaitingSize(load, 2_500).said_to(4_000_000_000);
-        assert!(said.contains("1 messages, 2000 bytes; ") && said.contains("waiting_size"), "{said}");
+        assert!(said.contains("1 message (2000 bytes)") && said.contains("waiting_size"), "{said}");
     }
 
     #[test]

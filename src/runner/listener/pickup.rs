@@ -45,7 +45,7 @@ fn listen(front: &IntakeState, nudge: Sender<()>) -> std::io::Result<()> {
 
 fn work(front: &IntakeState, nudges: &Receiver<()>) {
     if let Err(error) = front.spool.count_rest() {
-        log::warning(format_args!("{error}; what is there counts against nobody's limits"));
+        log::warning(format_args!("{error}; its contents do not count towards any user's limits"));
     }
     let (mut patience, mut over) = (Duration::ZERO, HashSet::new());
     loop {
@@ -74,7 +74,10 @@ pub(crate) fn look(front: &IntakeState, over: &mut HashSet<String>) -> bool {
                         Taken::No => is_empty = false,
                         Taken::Over(why) => {
                             if !before.contains(whose) {
-                                log::warning(format_args!("{}/{name}: {why}; it is picked up later", place.folder()));
+                                log::warning(format_args!(
+                                    "{}/{name}: {why}; it will be picked up later",
+                                    place.folder()
+                                ));
                             }
                             over.insert(whose.to_owned());
                             is_empty = false;
@@ -113,6 +116,6 @@ fn take(front: &IntakeState, place: Place, name: &str) -> Taken {
         Ok(Picked::Later(why)) => why,
         Err(error) => error.to_string(),
     };
-    log::warning(format_args!("{}/{name}: {why}; it is picked up later", place.folder()));
+    log::warning(format_args!("{}/{name}: {why}; it will be picked up later", place.folder()));
     Taken::No
 }

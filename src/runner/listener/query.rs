@@ -133,7 +133,7 @@ pub(crate) fn answer(front: &IntakeState, uid: u32, seat: &Connection) -> io::Re
     match read.or_else(|_| serde_json::from_str(&line).map(Asking::Loop)) {
         Ok(Asking::OpenMessage(question)) => visitor.desk(question, &mut out)?,
         Ok(Asking::Loop(question)) => visitor.ask_loop(question, &mut out)?,
-        Err(error) => say(&mut out, &no(USAGE, format!("this is no question: {error}")))?,
+        Err(error) => say(&mut out, &no(USAGE, format!("invalid request: {error}")))?,
     }
     out.flush()
 }
@@ -159,7 +159,7 @@ impl QueryHandler<'_> {
         if self.viewer == AccessScope::Everything {
             return Ok(None);
         }
-        let late = || no(TEMPORARY, "another question of yours is being answered; try again in a moment".to_owned());
+        let late = || no(TEMPORARY, "another request of yours is being answered; try again in a moment".to_owned());
         self.front.counter.wait(self.uid, TO_WAIT).map(Some).ok_or_else(late)
     }
 
@@ -275,8 +275,7 @@ impl QueryHandler<'_> {
                 }
             }
             (control_socket::Question::Change { .. }, _) => {
-                let reason =
-                    "only root and the logins in `operators` hold, release and retry mail; you may delete yours";
+                let reason = "permission denied: only root and `operators` may hold, release or retry mail; you may delete your own";
                 return say(out, &no(NO_PERMISSION, reason.to_owned()));
             }
             (control_socket::Question::Flush { selection }, AccessScope::Everything) => {

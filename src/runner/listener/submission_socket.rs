@@ -177,7 +177,7 @@ impl SubmissionConnection<'_> {
         let token = submission.token.clone();
         match self.front.reserve(self.uid, &token) {
             Token::Stored(id) => return Ok(Answer::Stored(id)),
-            Token::BeingStored => return Ok(Answer::later("the same submission is being stored just now")),
+            Token::BeingStored => return Ok(Answer::later("the same submission is being stored")),
             Token::Fresh => {}
         }
         let stored = match &settings {
@@ -237,7 +237,7 @@ impl SubmissionConnection<'_> {
         });
         match kept {
             Ok(id) => Answer::Kept(id),
-            Err(why) => Answer::later(format!("cannot store the message: {why}; it is not sent, try again later")),
+            Err(why) => Answer::later(format!("cannot store the message: {why}; it was not accepted, try again later")),
         }
     }
 }

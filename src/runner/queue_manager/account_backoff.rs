@@ -91,8 +91,8 @@ impl Engine {
             return;
         }
         let reason = format!(
-            "account {account} has been in trouble for longer than the message's lifetime: {}; \
-             `postrider queue retry --account {account}` brings it back",
+            "account {account} has been in trouble for longer than `lifetime`: {}; \
+             `postrider queue retry --account {account}` returns the message to the queue",
             sick.reason
         );
         let spool = &self.settings.spool;

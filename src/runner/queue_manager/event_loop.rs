@@ -136,10 +136,10 @@ impl Engine {
     /// Tidies up and takes the queue as it is.
     pub fn take_stock(&mut self) -> Result<(), SpoolError> {
         if let Err(error) = self.settings.spool.sweep(&self.lock) {
-            log::warning(format_args!("{error}; what earlier runners left behind stays for now"));
+            log::warning(format_args!("{error}; leftovers of earlier runners are kept for now"));
         }
         if let Err(error) = self.settings.recorded.see_off(&self.settings.spool) {
-            log::warning(format_args!("{error}; history is asked again who has left the queue"));
+            log::warning(format_args!("{error}; reading history again for messages that have left the queue"));
         }
         self.settings.safety.keep_reserve();
         let left = self.front_for_what_is_left()?;
@@ -191,9 +191,9 @@ impl Engine {
         let settings = &self.settings;
         settings.clock.keep(&settings.spool);
         if let Err(error) = settings.recorded.close(&settings.spool) {
-            log::warning(format_args!("{error}; the next runner reads more of history for it"));
+            log::warning(format_args!("{error}; the next runner reads more of the history"));
         }
-        let why = if self.stopping { "told to" } else { "nothing left to do" };
+        let why = if self.stopping { "SIGTERM or SIGINT" } else { "nothing left to do" };
         log::stopped(why);
         drop(self.lock);
     }
@@ -273,7 +273,7 @@ impl Engine {
             for account in accounts {
                 let Some(id) = self.schedule.take(&account, now) else { continue };
                 if let Err(error) = self.hire(&account, &id) {
-                    log::warning(format_args!("cannot start a session's thread: {error}"));
+                    log::warning(format_args!("cannot start a thread for a session: {error}"));
                     let later = later(now, self.settings.config.queue.retry_min);
                     self.schedule.put_back(&id, &account, later);
                     return;
@@ -363,7 +363,7 @@ impl Engine {
     }
 
     fn spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
-        log::warning(format_args!("{id}: {error}; it is tried again later"));
+        log::warning(format_args!("{id}: {error}; trying again later"));
         let again = later(self.now(), self.settings.config.queue.retry_min);
         self.schedule.put_back(id, account, again);
         self.tell_waiting(id, &error.to_string());

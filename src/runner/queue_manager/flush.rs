@@ -112,7 +112,7 @@ impl Engine {
             let left = self.errands.iter().flat_map(|errand| errand.left.iter());
             let idle: Vec<MessageId> = left.filter(|id| !self.schedule.is_active(id)).cloned().collect();
             for id in idle {
-                self.tell_waiting(&id, "the runner is ending");
+                self.tell_waiting(&id, "the runner is stopping");
             }
         }
         self.errands.retain(|errand| {

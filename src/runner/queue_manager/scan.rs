@@ -49,7 +49,7 @@ impl Engine {
     /// The same; a queue that cannot be listed now is listed later.
     pub(crate) fn rescan_or_later(&mut self) {
         if let Err(error) = self.rescan() {
-            log::warning(format_args!("{error}; it is looked at again later"));
+            log::warning(format_args!("{error}; trying again later"));
         }
     }
 
@@ -100,7 +100,7 @@ impl Engine {
                     _ => Err(error),
                 };
                 if let Err(error) = aside {
-                    log::warning(format_args!("{id}: {error}; it is looked at again later"));
+                    log::warning(format_args!("{id}: {error}; trying again later"));
                     let due = later(self.now(), self.settings.config.queue.retry_min);
                     self.schedule.add(id, "", Origin::default(), due);
                 }
@@ -136,7 +136,7 @@ impl Engine {
                 self.adopt(settings);
             }
             Err(error) => {
-                log::warning(format_args!("configuration not read again, the old one stays: {error}"));
+                log::warning(format_args!("cannot reload the configuration, keeping the old one: {error}"));
             }
         }
     }

@@ -22,7 +22,7 @@ impl Engine {
         front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
         match pickup::start(Arc::clone(front)) {
             Ok(nudge) => self.nudge = Some(nudge),
-            Err(error) => log::warning(format_args!("nothing is picked up from drop/: {error}")),
+            Err(error) => log::warning(format_args!("cannot pick up mail from drop/: {error}")),
         }
     }
 

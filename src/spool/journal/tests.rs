@@ -222,7 +222,7 @@ fn a_torn_end_may_be_more_than_a_line_but_damage_in_the_middle_is_told() {
     fs::write(&path, &damaged).unwrap();
     for result in [Journal::open(&spool, &id(), 1).map(|_| ()), Journal::peek(&spool, &id(), 1).map(|_| ())] {
         let error = result.unwrap_err().to_string();
-        assert!(error.contains("line 1 is not whole, but others follow it"), "{error}");
+        assert!(error.contains("line 1 is incomplete, but others follow it"), "{error}");
     }
 }
 

@@ -179,7 +179,7 @@ fn what_a_newer_version_stored_is_refused_in_so_many_words() {
     assert!(reads(&json.replace("\"v\":1", "\"v\":2")).starts_with("newer: its envelope has version 2"));
     assert!(reads(&json.replace("\"uid\"", "\"raw\":true,\"uid\"")).contains("raw"));
     assert!(reads(&json.replace("0007\",\"arrived", "0008\",\"arrived")).contains("that of message"));
-    assert!(reads("{}").contains("no envelope"));
+    assert!(reads("{}").contains("not an envelope"));
 }
 
 proptest! {

@@ -22,7 +22,7 @@ use crate::sys::user::Caller;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     /// Neither arguments nor header name anybody.
-    #[error("no recipients: name them as arguments, or use -t with a To, Cc or Bcc field")]
+    #[error("no recipients: give them as arguments, or use -t with a To, Cc or Bcc field")]
     NoRecipients,
     /// Nobody among them can be written to.
     #[error("no usable recipient: '{0}' is not an address")]
@@ -36,7 +36,7 @@ pub enum EnvelopeError {
         reason: AddressError,
     },
     /// A table that it needs does not answer: another time.
-    #[error("{0}; the message is not taken until this is mended")]
+    #[error("{0}; the message cannot be accepted until this is fixed")]
     Table(#[from] TableFault),
 }
 

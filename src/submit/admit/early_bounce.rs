@@ -89,8 +89,8 @@ fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &
     };
     let text = format!(
         "This is the mail system of {hostname}.\n\n\
-         A message that was handed to sendmail under your name could not be sent:\n\n    {why}\n\n\
-         What there is of it is attached.\n"
+         A message that was submitted under your login could not be sent:\n\n    {why}\n\n\
+         The part that was received is attached.\n"
     );
     notice.with_parts(notice::Kind::Mixed, boundary, &text)
 }

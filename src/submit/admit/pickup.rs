@@ -71,7 +71,7 @@ pub fn pick_up(
         Found::Submission(waiting) => waiting,
         Found::Nothing => return Ok(Picked::Nothing),
         Found::Foreign(what) => {
-            spool.set_waiting_aside(place, name, &format!("{what}; it was left in {}/", place.folder()))?;
+            spool.set_waiting_aside(place, name, &format!("{what}; found in {}/", place.folder()))?;
             return Ok(Picked::Aside(what));
         }
     };
@@ -95,7 +95,7 @@ pub fn pick_up(
     match (place, runner.known(waiting.uid, &submission.token)) {
         // What lies in raw/ may be what is known of it.
         (Place::Raw, Known::Raw) | (_, Known::No) => {}
-        (_, Known::InHand) => return Ok(Picked::Later("it is being handed in as well".to_owned())),
+        (_, Known::InHand) => return Ok(Picked::Later("it is also being submitted over the socket".to_owned())),
         (_, Known::Stored) | (Place::Drop, Known::Raw) => {
             spool.remove_waiting(place, name)?;
             return Ok(Picked::Known);

@@ -21,6 +21,9 @@ use crate::submit::frontend::collect::{Collected, Origin, Sender};
 use crate::submit::frontend::header_reader::Body;
 use crate::sys::user::Caller;
 
+/// What people count free space in.
+const MEGABYTE: u64 = 1_000_000;
+
 /// Why a submission is not stored; nothing of it is left in the spool.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
@@ -29,8 +32,8 @@ pub enum AdmitError {
     Envelope(#[from] EnvelopeError),
     /// The sender's account names its users, and the caller is none of them.
     #[error(
-        "{login} may not send as <{sender}>: the account {account} is not for {login}; send as somebody else, or have {login} added to \
-         `users` in [account.{account}]"
+        "{login} may not send as <{sender}>, because the account {account} is reserved for other users; use another sender, or have \
+         {login} added to `users` in [account.{account}]"
     )]
     NotAllowed {
         /// Who.
@@ -41,15 +44,17 @@ pub enum AdmitError {
         account: String,
     },
     /// The header with what completes it is over [`MAX_STORED`].
-    #[error("the header is over {} MiB once its addresses are completed", MAX_STORED >> 20)]
+    #[error("the header is larger than {} MiB after completing its addresses", MAX_STORED >> 20)]
     HeaderTooLong,
     /// Over `max_message_size`.
-    #[error("the message is over {0} bytes; raise max_message_size in [queue] to send it")]
+    #[error("the message is larger than {0} bytes; to send it, raise max_message_size in [queue]")]
     TooBig(u64),
     /// Under `min_free_space`.
     #[error(
-        "no room for mail: {free} bytes are free below {place}, min_free_space keeps {least} and root_reserve {reserve} of them; free some \
-         space"
+        "disk almost full: {} MB free in {place}, {} MB must stay free ({}); free some space",
+        .free / MEGABYTE,
+        .least.saturating_add(*.reserve).div_ceil(MEGABYTE),
+        if *.reserve == 0 { "min_free_space" } else { "min_free_space + root_reserve" }
     )]
     NoRoom {
         /// Octets free.
@@ -62,13 +67,13 @@ pub enum AdmitError {
         place: String,
     },
     /// The spool cannot store it.
-    #[error("cannot store the message: {0}; it is not sent, try again later")]
+    #[error("cannot store the message: {0}; it was not accepted, try again later")]
     Spool(#[from] SpoolError),
     /// The caller's input cannot be read to its end.
     #[error("cannot read the message: {0}")]
     Read(io::Error),
     /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    #[error("the system provides no random numbers: {0}")]
     Random(io::Error),
 }
 

@@ -50,10 +50,10 @@ pub enum NotHandedIn {
     #[error("cannot read the message: {0}")]
     Read(io::Error),
     /// Neither way in was open.
-    #[error("cannot store the message: no runner answers at {SOCKET}, and {0}; it is not sent, try again later")]
+    #[error("cannot store the message: nothing answers at {SOCKET}, and {0}; it was not accepted, try again later")]
     NoWay(String),
     /// It could not be kept until it is stored.
-    #[error("cannot keep the message while it is handed in: {0}; it is not sent, try again later")]
+    #[error("cannot buffer the message: {0}; it was not accepted, try again later")]
     Kept(io::Error),
     /// The system gives no random numbers.
     #[error(transparent)]
@@ -158,7 +158,7 @@ fn answer(stream: UnixStream) -> Option<Result<MessageId, NotHandedIn>> {
 fn drop_off(kept: &mut Kept) -> Result<(), String> {
     // Where SIGCHLD is ignored, as some callers leave it, nobody learns how a child ended.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, Arc::new(AtomicBool::new(false)));
-    let cannot = |error: io::Error| format!("{DROP_PROGRAM} cannot be run ({error})");
+    let cannot = |error: io::Error| format!("{DROP_PROGRAM} cannot be started ({error})");
     close_fds::set_fds_cloexec(3, &[]);
     let mut program = Command::new(DROP_PROGRAM);
     program.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -169,10 +169,10 @@ fn drop_off(kept: &mut Kept) -> Result<(), String> {
     }
     let ended = child.wait_with_output().map_err(cannot)?;
     let said = String::from_utf8_lossy(&ended.stderr);
-    let said = said.lines().next().unwrap_or("it does not say why").trim_start_matches("postrider-drop: ");
+    let said = said.lines().next().unwrap_or("no reason given").trim_start_matches("postrider-drop: ");
     match ended.status.code() {
         Some(0) => Ok(()),
-        Some(code) if code == i32::from(NOT_IN_GROUP) => Err(format!("{DROP_PROGRAM} has no rights here")),
-        Some(_) | None => Err(format!("{DROP_PROGRAM} says: {said}")),
+        Some(code) if code == i32::from(NOT_IN_GROUP) => Err(format!("{DROP_PROGRAM} lacks its set-group-id rights")),
+        Some(_) | None => Err(format!("{DROP_PROGRAM} reports: {said}")),
     }
 }

@@ -17,7 +17,7 @@ const PROBE: usize = 4 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
     /// Over [`MOST_HEADER`].
-    #[error("the message's header is over 2 MiB; an empty line must end it")]
+    #[error("the header of the message is larger than 2 MiB; an empty line must end it")]
     TooLong,
     /// The caller's input cannot be read.
     #[error("cannot read the message: {0}")]

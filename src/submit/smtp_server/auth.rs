@@ -63,14 +63,14 @@ impl Exchange {
 }
 
 fn plain(message: &str) -> Result<Next, Refusal> {
-    let malformed = || Refusal::new(501, "5.5.2", "PLAIN wants [authzid] NUL name NUL password");
+    let malformed = || Refusal::new(501, "5.5.2", "PLAIN needs [authzid] NUL name NUL password");
     let (authzid, rest) = message.split_once('\0').ok_or_else(malformed)?;
     let (username, password) = rest.split_once('\0').ok_or_else(malformed)?;
     if username.is_empty() || password.contains('\0') {
         return Err(malformed());
     }
     if !authzid.is_empty() && authzid != username {
-        return Err(Refusal::new(535, "5.7.8", "nobody may act for somebody else here"));
+        return Err(Refusal::new(535, "5.7.8", "acting for another user is not allowed"));
     }
     Ok(Next::Credentials {
         mechanism: Mechanism::Plain,

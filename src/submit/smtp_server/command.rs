@@ -84,7 +84,7 @@ fn syntax(should: &str) -> Refusal {
 }
 
 fn alone(rest: &str, command: Command) -> Result<Command, Refusal> {
-    if rest.is_empty() { Ok(command) } else { Err(Refusal::new(501, "5.5.4", "this command takes no argument")) }
+    if rest.is_empty() { Ok(command) } else { Err(Refusal::new(501, "5.5.4", "this command has no arguments")) }
 }
 
 fn domain(rest: &str) -> Result<String, Refusal> {
@@ -161,12 +161,12 @@ pub(crate) fn offers_dsn(clients: &Clients) -> bool {
 }
 
 fn dsn_value(key: &str, value: Option<String>) -> Result<String, Refusal> {
-    value.ok_or_else(|| Refusal::new(501, "5.5.4", format!("{key} has no such value (RFC 3461)")))
+    value.ok_or_else(|| Refusal::new(501, "5.5.4", format!("invalid value of {key} (RFC 3461)")))
 }
 
 fn unknown_parameter(key: &str) -> Refusal {
     let key: String = key.chars().take(40).collect();
-    Refusal::new(555, "5.5.4", format!("parameter {key} is not known here or has no such value"))
+    Refusal::new(555, "5.5.4", format!("unknown parameter {key}, or invalid value"))
 }
 
 /// `FROM:<path> parameters` -> path without brackets and source route, parameters.
@@ -214,7 +214,7 @@ fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Addr
     if address.is_ascii() {
         Ok(address)
     } else {
-        Err(Refusal::new(553, "5.6.7", "an address outside ASCII needs SMTPUTF8, which is not offered"))
+        Err(Refusal::new(553, "5.6.7", "a non-ASCII address needs SMTPUTF8, which is not offered"))
     }
 }
 

@@ -116,7 +116,7 @@ impl<P: Policy> Dialogue<P> {
         let action = match self.act() {
             // Whoever sits in the line can put commands behind STARTTLS that would be taken as the client's own.
             Action::StartTls(_) if used < input.len() => {
-                self.close(line(554, "5.5.1", "nothing may follow STARTTLS before the handshake; closing"))
+                self.close(line(554, "5.5.1", "data after STARTTLS before the handshake; closing"))
             }
             action => action,
         };
@@ -173,7 +173,7 @@ impl<P: Policy> Dialogue<P> {
                 Ok(Action::Reply(line(250, "2.0.0", "forgotten")))
             }
             Command::Noop => Ok(Action::Reply(line(250, "2.0.0", "nothing done"))),
-            Command::Vrfy => Ok(Action::Reply(line(252, "2.5.0", "send a message and see"))),
+            Command::Vrfy => Ok(Action::Reply(line(252, "2.5.0", "cannot verify; send a message to find out"))),
             Command::Help => {
                 let known = "EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY QUIT (RFC 5321, RFC 6409)";
                 Ok(Action::Reply(line(214, "2.0.0", known)))
@@ -225,7 +225,7 @@ impl<P: Policy> Dialogue<P> {
     fn after_hello(&self) -> Result<(), Refusal> {
         match self.client.helo {
             Some(_) => Ok(()),
-            None => Err(Refusal::new(503, "5.5.1", "say EHLO first")),
+            None => Err(Refusal::new(503, "5.5.1", "send EHLO first")),
         }
     }
 
@@ -235,10 +235,10 @@ impl<P: Policy> Dialogue<P> {
             return Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"));
         }
         if self.client.tls.is_none() {
-            return Err(Refusal::new(538, "5.7.11", "no password in the clear: STARTTLS first"));
+            return Err(Refusal::new(538, "5.7.11", "no password in clear text: STARTTLS first"));
         }
         if self.client.login.is_some() || self.envelope.is_some() {
-            return Err(Refusal::new(503, "5.5.1", "AUTH comes once, and not within a transaction"));
+            return Err(Refusal::new(503, "5.5.1", "AUTH is allowed once, and not within a transaction"));
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ impl<P: Policy> Dialogue<P> {
             return Err(Refusal::new(530, "5.7.0", "log in first (AUTH)"));
         }
         if self.envelope.is_some() {
-            return Err(Refusal::new(503, "5.5.1", "a transaction is open; end it by DATA or RSET"));
+            return Err(Refusal::new(503, "5.5.1", "a transaction is open; end it with DATA or RSET"));
         }
         let limit = self.settings.limits.size;
         if mail.size.is_some_and(|size| size > limit) {
@@ -283,29 +283,29 @@ impl<P: Policy> Dialogue<P> {
         }
         let dsn = Dsn { ret: mail.ret, envid: mail.envid, ..Dsn::default() };
         self.envelope = Some(Envelope { sender: mail.sender, recipients: Vec::new(), body: mail.body, dsn });
-        Ok(Action::Reply(line(250, "2.1.0", "sender noted")))
+        Ok(Action::Reply(line(250, "2.1.0", "sender OK")))
     }
 
     fn rcpt(&mut self, recipient: Recipient) -> Result<Action, Refusal> {
-        let Some(envelope) = &mut self.envelope else { return Err(Refusal::new(503, "5.5.1", "MAIL comes first")) };
+        let Some(envelope) = &mut self.envelope else { return Err(Refusal::new(503, "5.5.1", "send MAIL first")) };
         let address = match recipient.path {
             Path::Mailbox(address) => address,
             Path::Postmaster => Address::new("postmaster", &self.settings.hostname)
-                .map_err(|_| Refusal::new(550, "5.1.1", "there is no postmaster here"))?,
+                .map_err(|_| Refusal::new(550, "5.1.1", "no postmaster is configured"))?,
         };
         if envelope.recipients.len() >= self.settings.limits.recipients {
-            return Ok(Action::Reply(line(452, "4.5.3", "too many recipients; send to the rest in another message")));
+            return Ok(Action::Reply(line(452, "4.5.3", "too many recipients; send to the others in another message")));
         }
         if let Err(refusal) = self.policy.recipient(&self.client, envelope, &address) {
             return Ok(Action::Reply(refusal.to_wire()));
         }
         envelope.dsn.of.insert(address.to_string(), recipient.asked);
         envelope.recipients.push(address);
-        Ok(Action::Reply(line(250, "2.1.5", "recipient noted")))
+        Ok(Action::Reply(line(250, "2.1.5", "recipient OK")))
     }
 
     fn data(&mut self) -> Result<Action, Refusal> {
-        let Some(envelope) = &self.envelope else { return Err(Refusal::new(503, "5.5.1", "MAIL comes first")) };
+        let Some(envelope) = &self.envelope else { return Err(Refusal::new(503, "5.5.1", "send MAIL first")) };
         if envelope.recipients.is_empty() {
             return Err(Refusal::new(554, "5.5.1", "no recipient was accepted"));
         }
@@ -378,7 +378,7 @@ impl<M: Message> Intake<M> {
 }
 
 fn too_big(limit: u64) -> Refusal {
-    Refusal::new(552, "5.3.4", format!("a message may have {limit} octets here"))
+    Refusal::new(552, "5.3.4", format!("messages may have at most {limit} bytes"))
 }
 
 #[cfg(test)]

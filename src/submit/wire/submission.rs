@@ -161,7 +161,10 @@ impl<R: Read> Submission<R> {
             Piece::Content(_) | Piece::End => return Err(FrameError::NoEnvelope.into()),
         };
         if envelope.v != VERSION {
-            return Err(NotRead::Envelope(format!("it has version {}, this postrider reads {VERSION}", envelope.v)));
+            return Err(NotRead::Envelope(format!(
+                "it has version {}; this postrider reads version {VERSION}",
+                envelope.v
+            )));
         }
         let (header, body) =
             header_reader::read(Input::new(Content { frame, held: Vec::new(), at: 0 }, LoneDot::IsText))?;

@@ -14,7 +14,6 @@ use support::world::{World, run};
 #[track_caller]
 fn shows_the_conversation(told: &str) {
     for step in [
-        "- 127.0.0.1 is 127.0.0.1",
         "- connected to 127.0.0.1[127.0.0.1]:",
         "< 220 scripted.example",
         "> EHLO homebox.home.lan",

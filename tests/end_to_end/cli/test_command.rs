@@ -18,7 +18,7 @@ fn test(setup: Setup, keys: &[(&str, Value)], args: &[&str]) -> (Provider, Ran) 
 #[test]
 fn a_good_account_shows_every_step() {
     let (isp, ran) = test(Provider::setup(), &[], &["isp"]);
-    let ran = ran.code(0).says("127.0.0.1 is 127.0.0.1").says("connected to").says("< 220 scripted.example");
+    let ran = ran.code(0).says("connected to").says("< 220 scripted.example");
     let ran = ran.says("TLSv1.3").says("SHA-256 fingerprint").says("issued by scripted authority").says("valid from");
     let ran = ran.says("> AUTH PLAIN (secret)").says("< 235").says("login successful (PLAIN)").says("8BITMIME");
     ran.says("> QUIT");
@@ -61,7 +61,7 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
     let plain = [("auth", json!(["scram-sha-256"]))];
     let pin = "tls_fingerprint = \"";
     are_told(vec![
-        (Provider::setup(), &refused, &[], 75, &["refused", "nothing listens there", "587 for STARTTLS, 465"]),
+        (Provider::setup(), &refused, &[], 75, &["refused", "nothing is listening there", "587 for STARTTLS, 465"]),
         (Provider::setup(), &blocked, &[], 75, &["did not answer in time", "a firewall", "try 587 or 465"]),
         (
             Provider::setup().certificate(Certificate::Expired(names())),
@@ -82,7 +82,7 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
             &[],
             &[],
             75,
-            &["not for 127.0.0.1 but for mail.other.example", "set tls_name to it", pin],
+            &["not for 127.0.0.1 but for mail.other.example", "set `tls_name` to it", pin],
         ),
         (
             Provider::setup(),
@@ -91,13 +91,7 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
             78,
             &["offers PLAIN, LOGIN", "allows SCRAM-SHA-256", "add \"plain\" or \"login\" to auth in [account.isp]"],
         ),
-        (
-            Provider::setup(),
-            &wrong,
-            &[],
-            78,
-            &["535", "username or password of [account.isp] is wrong", "app password"],
-        ),
+        (Provider::setup(), &wrong, &[], 78, &["535", "wrong user name or password for [account.isp]", "app password"]),
         (
             Provider::setup().without("STARTTLS"),
             &[],
@@ -106,13 +100,7 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
             &["does not offer STARTTLS", "nothing secret was sent", "try port 465 with tls = \"implicit\""],
         ),
         (Provider::setup().rule(greeting().reply("554 5.7.1 no")), &[], &[], 75, &["submission server"]),
-        (
-            Provider::setup().rule(greeting().say(b"SSH-2.0-x\r\n")),
-            &[],
-            &[],
-            75,
-            &["something else than a mail server"],
-        ),
+        (Provider::setup().rule(greeting().say(b"SSH-2.0-x\r\n")), &[], &[], 75, &["not a mail server"]),
     ]);
 }
 
@@ -120,13 +108,19 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
 fn each_failure_of_the_mail_has_its_cause_its_cure_and_its_code() {
     let to = &["--to", "bob@away.example", "--from", "me@isp.example"][..];
     are_told(vec![
-        (Provider::setup().size(10), &[], to, 69, &["takes 10 at most", "larger than the provider takes", "send less"]),
+        (
+            Provider::setup().size(10),
+            &[],
+            to,
+            69,
+            &["accepts at most 10", "larger than the provider accepts", "send less"],
+        ),
         (
             Provider::setup().rule(on(Verb::Mail).reply("550 5.7.1 not yours")),
             &[],
             to,
             69,
-            &["not yours", "does not let account isp send as that address", "--from, a row in `generic`"],
+            &["not yours", "does not let account isp send as that address", "--from, or an entry in `generic`"],
         ),
         (
             Provider::setup().rule(on(Verb::Rcpt).reply("550 5.1.1 no such user")),
@@ -141,7 +135,7 @@ fn each_failure_of_the_mail_has_its_cause_its_cure_and_its_code() {
             &[],
             to,
             69,
-            &["this is spam", "refuses the content"],
+            &["this is spam", "rejects the content"],
         ),
     ]);
 }

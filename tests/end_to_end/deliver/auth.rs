@@ -150,7 +150,7 @@ fn a_mechanism_that_is_offered_and_then_unknown_gives_way_to_the_next() {
 #[test]
 fn where_nothing_fits_the_words_say_what_was_offered_and_what_to_change() {
     for (offered, words) in [
-        ("AUTH GSSAPI NTLM", &["GSSAPI, NTLM", "postrider speaks"][..]),
+        ("AUTH GSSAPI NTLM", &["GSSAPI, NTLM", "postrider supports"][..]),
         ("AUTH XOAUTH2", &["XOAUTH2", "xoauth2", "auth in [account.isp]", "token"]),
         ("AUTH EXTERNAL", &["EXTERNAL", "tls_client_cert"]),
         ("AUTH", &["no login"]),
@@ -233,7 +233,7 @@ fn a_server_that_does_not_prove_that_it_knows_the_password_gets_no_mail() {
     let world = World::at_home(&isp);
     let said = attempt(&world);
     assert_eq!((isp.received(), isp.count(Verb::Mail), world.queued().len()), (0, 0, 1));
-    assert!(said.contains("did not prove"), "{said}");
+    assert!(said.contains("without proving"), "{said}");
 }
 
 #[test]

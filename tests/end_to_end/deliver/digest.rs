@@ -95,7 +95,7 @@ fn delay_notices_beyond_the_cap_come_in_the_digest_and_the_mail_is_still_tried()
     world.flush();
     world.run_once();
     let digest = isp.mails().into_iter().find(is_digest).expect("a digest").text();
-    assert_eq!(digest.matches("is still tried for").count(), 2, "{digest}");
+    assert_eq!(digest.matches("is still being retried for").count(), 2, "{digest}");
     assert!(digest.contains("450 4.2.0 not now"), "{digest}");
     world.flush();
     world.run_once();

@@ -76,7 +76,7 @@ fn connections_come_from_the_address_that_the_account_names() {
     let world = world.account_keys("isp", &[("source_address", json!("192.0.2.7"))]);
     world.send_to(&["bob@away.example"]).code(0);
     let said = world.run_once().stderr;
-    assert!(said.contains("source_address 192.0.2.7") && said.contains("is it this machine's?"), "{said}");
+    assert!(said.contains("source_address 192.0.2.7") && said.contains("is it an address of this machine?"), "{said}");
     assert_eq!((isp.connections(), world.queued().len()), (1, 1));
 }
 

@@ -36,7 +36,7 @@ fn each_limit_alone_ends_a_silence_at_its_step() {
         ("mail", silent(on(Verb::Mail)), "at MAIL FROM"),
         ("rcpt", silent(on(Verb::Rcpt)), "at RCPT TO"),
         ("data", silent(on(Verb::Data)), "at DATA"),
-        ("final", silent(after_dot()), "after the final dot"),
+        ("final", silent(after_dot()), "after the message was sent"),
     ] {
         gives_up(key, &[], setup, at, "short\n");
     }

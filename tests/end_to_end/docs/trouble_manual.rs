@@ -68,10 +68,10 @@ fn a_wrong_password_is_told_as_such() {
     let isp = provider().start();
     let world = at_home(&isp).account_keys("isp", &[("password", json!("wrong horse"))]);
     let said = tested(&world).code(78).stdout;
-    told(&said, "username or password of [account.isp] is wrong; many providers want the whole address as username");
+    told(&said, "wrong user name or password for [account.isp]; many providers require the full address as `username`");
     world.send_to(&["bob@away.example"]).code(0);
     world.run_once();
-    told(&world.mailq(), "the server rejects the login of account isp; check its username and password");
+    told(&world.mailq(), "the server rejects the login of account isp; check `username` and `password`");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn an_app_password_is_asked_for_where_the_provider_wants_one() {
     let isp = provider().rule(refusal).start();
     let world = at_home(&isp);
     let said = tested(&world).code(78).stdout;
-    told(&said, "the provider wants an app password here (made on its security page), not the one of its web site");
+    told(&said, "the provider requires an app password (created on its security page), not the one for its web site");
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_sender_that_the_account_does_not_own_is_told_with_the_row_that_mends_it() {
     world.sendmail(&["-f", "me@work.example", "bob@away.example"], "Subject: x\n\n").code(0);
     let said = world.run_once().stderr;
     told(&said, "the provider does not let account isp send as me@work.example");
-    told(&said, "add the row \"me@work.example\" = \"me@isp.example\" in `generic`");
+    told(&said, "in `generic`, map me@work.example to an address of yours: \"me@work.example\" = \"me@isp.example\"");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_blocked_port_is_told_as_such() {
     let keys = [("relay", json!(nobody.relay())), ("timeouts", json!({"connect": "1s"}))];
     let world = at_home(&isp).account_keys("isp", &keys);
     let said = tested(&world).code(75).stdout;
-    told(&said, "a firewall or the internet provider blocks the port: try 587 or 465 (port 25 is often blocked)");
+    told(&said, "a firewall or the Internet provider blocks the port: try 587 or 465 (port 25 is often blocked)");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_certificate_for_another_name_is_told_with_the_key_that_names_it() {
     let said = tested(&at_home(&isp)).stdout;
     told(
         &said,
-        "the certificate is not for 127.0.0.1 but for mail.other.example; if that is the right server, write its name",
+        "the certificate is not for 127.0.0.1 but for mail.other.example; if that is the right server, use that name",
     );
 }
 
@@ -160,6 +160,6 @@ fn a_machine_without_network_is_told_so() {
 fn a_full_disk_is_told_at_once_and_the_caller_keeps_its_mail() {
     let world = World::at_home(&provider().start()).queue_set("min_free_space", "8000000TB");
     let said = world.send_to(&["bob@away.example"]).code(75).one_line().stderr;
-    told(&said, "no room for mail:");
+    told(&said, "disk almost full:");
     told(&said, "free some space");
 }

@@ -145,7 +145,7 @@ fn mailq_gives_the_accounts_trouble_as_reason_for_all_its_mail_and_the_alarm_goe
     let said = world.run_once().stderr;
     assert_eq!(isp.logins().len(), 1);
     assert_eq!(world.mailq().matches("535 5.7.8").count(), 3, "{}", world.mailq());
-    assert!(said.contains("needs its owner"), "{said}");
+    assert!(said.contains("needs attention"), "{said}");
     wait_for("the alarm", || {
         world.run_once();
         other.received() == 1
@@ -187,7 +187,7 @@ fn a_running_runner_takes_what_is_mended_by_a_chmod_alone() {
     // Nobody uses a config that others can write to.
     world.file("fresh.toml", &text, 0o666);
     std::fs::rename(world.path("fresh.toml"), &config).unwrap();
-    wait_for("the warning", || runner.log().contains("configuration not read again"));
+    wait_for("the warning", || runner.log().contains("cannot reload the configuration"));
     std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
     wait_for("the mail", || isp.received() == 1);
 }
@@ -279,7 +279,7 @@ fn what_cannot_be_a_message_is_set_aside_and_the_rest_goes_on() {
         ("00060FF000000002 ", "that of message"),
         ("00060FF000000003 ", "not a file"),
         ("00060FF000000004 ", "not a file"),
-        ("notes.txt ", "not that of a message"),
+        ("notes.txt ", "not a message id"),
     ] {
         let said = listed.lines().skip_while(|line| !line.starts_with(name)).nth(1).unwrap_or_default();
         assert!(said.contains(reason), "{name}: {listed}");

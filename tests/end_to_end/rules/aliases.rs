@@ -42,11 +42,11 @@ fn aliases_are_followed_to_their_ends_and_what_none_can_deliver_bounces_with_the
     all.sort();
     assert_eq!(to, all, "{bounce}\n{}", isp.transcript());
     for reason in [
-        "its aliases go round in a circle, round@home.lan -> about@home.lan -> round@home.lan",
-        "aliases:10: the alias names a program (\"|/usr/bin/robot -v\"), and postrider runs none",
-        "aliases:11: the alias names a file (\"/var/mail/box\"), and postrider keeps no mailboxes",
-        "name a mail address in its place",
-        "<\"two words\"@isp.example> is not sent to any server: the address holds a blank",
+        "alias loop: round@home.lan -> about@home.lan -> round@home.lan",
+        "aliases:10: this alias runs a program (\"|/usr/bin/robot -v\"), which postrider does not do",
+        "aliases:11: this alias delivers to a file (\"/var/mail/box\"), which postrider does not do",
+        "use a mail address instead",
+        "<\"two words\"@isp.example> is never sent to a server: the address contains a blank",
     ] {
         assert!(bounce.contains(reason) && said.contains(reason), "{reason}:\n{bounce}\n{said}");
     }
@@ -83,7 +83,7 @@ mine: :include:list
     world.drain();
     let (to, bounce) = arrived(&isp);
     assert_eq!(to, ["bob@away.example", "carol@away.example"]);
-    assert!(bounce.contains("lists include one another without end; take one out"), "{bounce}");
+    assert!(bounce.contains("included lists include each other in a loop; remove one"), "{bounce}");
 }
 
 #[test]

@@ -83,16 +83,16 @@ fn mail_waits_where_dns_does_not_help_and_it_is_said_why() {
         );
         network.knows("isp.example", &[Mx(0, "")]);
         let null = network.flushes();
-        assert!(null.contains("takes no mail (null MX)") && null.contains("[smtp.isp.example]:587"), "{null}");
+        assert!(null.contains("does not accept mail (null MX)") && null.contains("[smtp.isp.example]:587"), "{null}");
         // Its address is known, but whether that is the host to ask is not.
         network.knows("isp.example", &[Trouble, A(HERE)]);
         let failed = network.flushes();
-        assert!(failed.contains("cannot ask DNS for the MX records of isp.example"), "{failed}");
+        assert!(failed.contains("cannot look up the MX records of isp.example"), "{failed}");
         assert_eq!(isp.connections(), 0);
         network.knows("isp.example", &[Silence]);
         let began = Instant::now();
         let silent = network.flushes();
-        assert!(silent.contains("cannot ask DNS for the MX records of isp.example"), "{silent}");
+        assert!(silent.contains("cannot look up the MX records of isp.example"), "{silent}");
         assert!(silent.contains("check this machine's DNS"), "{silent}");
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
         network.knows("isp.example", &[A(HERE)]);
@@ -133,6 +133,6 @@ fn services_are_found_by_the_domain_tls_first() {
         assert_eq!(tested.code, Some(0), "{tested:?}");
         network.knows("_submission._tcp.isp.example", &[Trouble]);
         let failed = network.sends();
-        assert!(failed.contains("cannot ask DNS for the SRV records of _submission._tcp.isp.example"), "{failed}");
+        assert!(failed.contains("cannot look up the SRV records of _submission._tcp.isp.example"), "{failed}");
     });
 }

@@ -128,9 +128,9 @@ fn wrong_frames_store_nothing() {
     let long = |envelope: &[u8], length: u32| [envelope, &length.to_be_bytes(), b"xyz"].concat();
     for (input, reason) in [
         (b"\0\0\0\0".to_vec(), "has no envelope"),
-        (b"Subject: no frame\n\nat all\n".to_vec(), "envelope is longer than 16777216 octets"),
+        (b"Subject: no frame\n\nat all\n".to_vec(), "envelope is longer than 16777216 bytes"),
         (long(b"", u32::MAX), "envelope is longer than"),
-        (long(b"\0\0\0\x02{}", u32::MAX), "message is longer than 268435456 octets"),
+        (long(b"\0\0\0\x02{}", u32::MAX), "message is longer than 268435456 bytes"),
         (long(b"\0\0\0\x02{}", (256 << 20) + 1), "message is longer than"),
         (long(b"\0\0\0\x02{}", 256 << 20), "ends before its end mark"),
     ] {
@@ -294,7 +294,7 @@ fn without_its_group_it_says_so_with_a_code_of_its_own() {
             .sh("his", &format!("exec {way} {PROGRAM}"), &mail())
             .refused(i32::from(postrider_drop::NOT_IN_GROUP))
             .said;
-        assert!(said.contains("the set-group-id bit has no effect here") && said.contains("postrider check"), "{said}");
+        assert!(said.contains("the set-group-id bit has no effect") && said.contains("postrider check"), "{said}");
     }
     machine.sh("root", "mount -o remount,nosuid /usr", b"").good();
     machine.drop_as("his", &mail()).refused(77);
@@ -362,7 +362,10 @@ fn all_slots_of_one_user_cost_the_others_nothing() {
     let fill = format!("cd {DROP}; seq 0 {} | sed 's/^/20001./' | xargs touch; chown his 20001.*", SLOTS - 1);
     machine.sh("root", &fill, b"").good();
     let said = machine.drop_as("his", &mail()).refused(75).said;
-    assert!(said.contains("too much of this user's mail waits") && said.contains("start the runner"), "{said}");
+    assert!(
+        said.contains("too much mail of this user waits") && said.contains("start the postrider service"),
+        "{said}"
+    );
     machine.drop_as("her", &mail()).good();
     machine.drop_as("root", &mail()).good();
     assert_eq!((stored(&machine, "20002.0"), stored(&machine, &of_root(&machine))), (mail(), mail()));

@@ -52,8 +52,8 @@ fn what_belongs_to_somebody_else_is_set_aside_with_the_reason_and_the_rest_goes_
         ("00060FF000000001", "belongs to uid 20001"),
         ("00060FF000000002", "belongs to uid 0"),
         ("00060FF000000003", "not a file"),
-        ("notes.txt", "its name is not that of a message"),
-        ("20001.7", "belongs to uid 20002, and its name says 20001"),
+        ("notes.txt", "its name is not a message id"),
+        ("20001.7", "belongs to uid 20002, but its name says 20001"),
         ("20001.8", ""),
     ] {
         let of = listed.split_once(name).map(|(_, rest)| rest.lines().nth(1).unwrap_or_default().to_owned());

@@ -104,7 +104,10 @@ fn what_turns_out_to_be_too_big_at_pickup_goes_back_as_far_as_it_fits() {
     wait_for("the report", || isp.received() == 1);
     wait_for("drop/ to be empty", || machine.dropped().is_empty());
     let report = isp.mails()[0].text();
-    assert!(report.contains("the message is over 100000 bytes") && report.contains("Subject: big\r\n"), "{report}");
+    assert!(
+        report.contains("the message is larger than 100000 bytes") && report.contains("Subject: big\r\n"),
+        "{report}"
+    );
     assert!(!report.contains("0123456789") && report.len() < 10_000, "{report}");
 }
 

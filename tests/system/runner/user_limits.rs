@@ -60,7 +60,7 @@ fn as_many_messages_as_one_user_may_have_wait_and_no_more() {
     for _ in 0..2 {
         send(&machine, "his", MAIL).good();
     }
-    let words = ["mail of his that waits or was set aside: 2 messages", "waiting in [limits] allows 2", "queue delete"];
+    let words = ["his has 2 messages", "limit: 2 messages, waiting in [limits]", "queue delete"];
     only_he_is_refused(&machine, &isp, MAIL, &words);
     no_report(&machine, "his", words[0]);
     // A runner that starts knows them.
@@ -94,7 +94,12 @@ fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
     let runner = Runner::start(&machine);
     let mail = [b"Subject: big\n\n".to_vec(), b"0123456789\n".repeat(2_000)].concat();
     send(&machine, "his", &mail).good();
-    only_he_is_refused(&machine, &isp, &mail, &["1 messages, 2", "waiting_size in [limits] allows 40000 bytes"]);
+    only_he_is_refused(
+        &machine,
+        &isp,
+        &mail,
+        &["his has 1 message (2", "limit: 40000 bytes, waiting_size in [limits]"],
+    );
     send(&machine, "his", MAIL).good();
     report(&machine, &isp, "his");
     drop(runner);

@@ -119,7 +119,7 @@ impl Exchange {
             // Some servers overlook the initial response and prompt for it.
             Self::Single(message) => Ok(message.clone()),
             Self::Token { resignation, .. } => Ok(Zeroizing::new(resignation.to_vec())),
-            Self::Prompts(left) => left.pop().ok_or(OutOfStep("it asks for more than name and password")),
+            Self::Prompts(left) => left.pop().ok_or(OutOfStep("it asks for more than user name and password")),
             Self::Cram(login) => {
                 let username = login.username.as_deref().unwrap_or_default();
                 let password = login.password.as_ref().map_or("", |secret| secret.expose());

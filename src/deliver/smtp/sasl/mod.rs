@@ -111,24 +111,24 @@ pub fn none_fits(account: &str, offered: &[String], allowed: &[Mechanism], cover
     if offered.is_empty() {
         let way_out = match cover {
             Cover::Clear => "many servers offer it only over TLS: set tls = \"starttls\" or \"implicit\"",
-            Cover::Tls => "check that relay names the provider's submission server and port (587 or 465)",
+            Cover::Tls => "check that `relay` names the provider's submission server and port (587 or 465)",
         };
         return format!("the server offers no login (AUTH), but account {account} has a username; {way_out}");
     }
     let known = known(offered);
     let way_out = if known.is_empty() {
         format!(
-            "postrider speaks {}; ask the provider for a login of one of these kinds (an app password, say)",
+            "postrider supports {}; ask the provider for a login that uses one of these (such as an app password)",
             names(&Mechanism::ALL)
         )
     } else if known.iter().all(|mechanism| mechanism.wants_token()) {
         format!(
-            "these want an access token instead of a password: add {} to auth in [account.{account}], and a password \
+            "these need an access token instead of a password: add {} to auth in [account.{account}], and a password \
              command that prints a token",
             quoted(&known)
         )
     } else if known.iter().all(|mechanism| *mechanism == Mechanism::External) {
-        format!("it wants a client certificate: set tls_client_cert in [account.{account}]")
+        format!("this needs a client certificate: set tls_client_cert in [account.{account}]")
     } else {
         format!("add {} to auth in [account.{account}]", quoted(&known))
     };
@@ -144,7 +144,7 @@ pub fn all_unsupported(account: &str, offered: &[String], refused: &[(Mechanism,
     let refused: Vec<String> =
         refused.iter().map(|(mechanism, code)| format!("{} ({code})", mechanism.name())).collect();
     format!(
-        "the server offers {} but says of {} that it has it not; tell the provider, or allow others with auth in \
+        "the server offers {} but does not support {}; report this to the provider, or allow others with `auth` in \
          [account.{account}]",
         offered.join(", "),
         refused.join(", ")
@@ -196,7 +196,7 @@ mod tests {
         for part in ["DIGEST-MD5, PLAIN", "allows LOGIN", "add \"plain\" to auth in [account.isp]"] {
             assert!(words.contains(part), "{words}");
         }
-        assert!(none_fits("isp", &offered(&["GSSAPI"]), &Mechanism::ALL, Cover::Tls).contains("postrider speaks"));
+        assert!(none_fits("isp", &offered(&["GSSAPI"]), &Mechanism::ALL, Cover::Tls).contains("postrider supports"));
         let token = none_fits("isp", &offered(&["XOAUTH2"]), &Mechanism::usual(), Cover::Tls);
         assert!(token.contains("add \"xoauth2\" to auth") && token.contains("token"), "{token}");
         assert!(none_fits("isp", &[], &Mechanism::ALL, Cover::Clear).contains("starttls"));

@@ -135,10 +135,10 @@ impl Scram {
                     }
                     // `e=...`: it says 535 next.
                     None if text.starts_with("e=") => Ok(Zeroizing::new(Vec::new())),
-                    Some(_) | None => Err(OutOfStep("it did not prove that it knows the password (SCRAM)")),
+                    Some(_) | None => Err(OutOfStep("it has not proved that it knows the password (SCRAM)")),
                 }
             }
-            Stage::Convinced => Err(OutOfStep("it goes on where SCRAM has ended")),
+            Stage::Convinced => Err(OutOfStep("it continues after the end of SCRAM")),
         }
     }
 
@@ -149,7 +149,7 @@ impl Scram {
 
     /// client-final-message.
     fn proof(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
-        const BAD: OutOfStep = OutOfStep("its challenge is not that of SCRAM");
+        const BAD: OutOfStep = OutOfStep("its challenge is not a SCRAM challenge");
         let text = std::str::from_utf8(challenge).map_err(|_| BAD)?;
         let mut fields = text.split(',');
         let mut field = |name: &str| fields.next().and_then(|field| field.strip_prefix(name)).ok_or(BAD);
@@ -157,10 +157,10 @@ impl Scram {
         let salt = STANDARD.decode(field("s=")?).map_err(|_| BAD)?;
         let rounds: NonZeroU32 = field("i=")?.parse().map_err(|_| BAD)?;
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
-            return Err(OutOfStep("its challenge does not continue our nonce (SCRAM)"));
+            return Err(OutOfStep("its challenge does not contain the client's nonce (SCRAM)"));
         }
         if rounds.get() > MOST_ROUNDS {
-            return Err(OutOfStep("it asks for millions of rounds of hashing (SCRAM)"));
+            return Err(OutOfStep("it demands millions of hash iterations (SCRAM)"));
         }
         let salted = self.hash.salted(self.password.expose(), &salt, rounds);
         let client_key = self.hash.hmac(&salted, b"Client Key");
