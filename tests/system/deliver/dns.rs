@@ -78,7 +78,7 @@ fn mail_waits_where_dns_does_not_help_and_it_is_said_why() {
         network.account(&isp, &format!("relay = \"isp.example:{}\"", isp.port()));
         let nowhere = network.sends();
         assert!(
-            nowhere.contains("cannot find the address of isp.example") && nowhere.contains("check relay"),
+            nowhere.contains("cannot find the address of isp.example") && nowhere.contains("check `relay`"),
             "{nowhere}"
         );
         network.knows("isp.example", &[Mx(0, "")]);

@@ -184,7 +184,7 @@ fn an_account_is_for_its_users_alone() {
     wait_for("her mail to be held", || machine.sh("root", "mailq", b"").printed.contains("her@home.lan"));
     wait_for("the hold", || {
         let listed = machine.sh("root", "mailq", b"").printed;
-        listed.contains('!') && listed.contains("is not for her")
+        listed.contains('!') && listed.contains("which her may not use")
     });
     wait_for("the mail to postmaster", || isp.mails().iter().any(|mail| mail.to == ["boss@isp.example"]));
     assert_eq!(isp.mails().iter().filter(|mail| mail.to == ["friend@away.example"]).count(), 1);

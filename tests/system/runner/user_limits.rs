@@ -73,7 +73,9 @@ fn as_many_messages_as_one_user_may_have_wait_and_no_more() {
     only_he_is_refused(&machine, &isp, MAIL, &words);
     // What was dropped waits on, and is told once.
     wait_for("the log", || {
-        fs::read_to_string(machine.path("/run/runner.log")).unwrap().contains("allows 2 messages; wait")
+        fs::read_to_string(machine.path("/run/runner.log"))
+            .unwrap()
+            .contains("limit: 2 messages, waiting in [limits]); wait")
     });
     assert_eq!(machine.dropped(), [format!("{HIS}.0")]);
     machine.sh("his", &format!("postrider queue delete {}", his_ids(&machine)[0]), b"").good();
