@@ -1,4 +1,4 @@
-"""The programs that are compared, each with a set-up of its own below the benchmark's folder, in which it stores and never delivers."""
+"""The programs to compare. Each has its own setup below the benchmark's folder and stores messages without delivering them."""
 
 import dataclasses
 import functools
@@ -26,17 +26,17 @@ class Contender:
 
 @functools.cache
 def all_of(target, folder):
-    """Those that can run here, set up once; why one cannot is told."""
+    """Sets up the programs that can run here, and prints why the others cannot."""
     entrants = [bare(folder), postrider(target, folder)]
     if os.geteuid() != 0:
-        print("not root: dma, nullmailer and Postfix are left out")
+        print("not root: skipping dma, nullmailer and Postfix")
         return entrants
     system = private_system(folder)
     for make in (dma, nullmailer, postfix):
         try:
             entrants.append(make(folder, system))
         except (OSError, KeyError, subprocess.CalledProcessError) as trouble:
-            print(f"{make.__name__} is left out: {trouble}")
+            print(f"skipping {make.__name__}: {trouble}")
     return entrants
 
 
@@ -94,7 +94,7 @@ def unpacked(folder, package):
 
 
 def settle(own, system, package):
-    """Moves a package's configuration and spool to where its programs look for them; gives these two folders."""
+    """Moves a package's configuration and spool to where its programs look for them, and returns these two folders."""
     config, spool = system / "etc" / package, system / "spool" / package
     shutil.rmtree(config, ignore_errors=True)
     shutil.move(own / "etc" / package, config)
@@ -120,7 +120,7 @@ def nullmailer(folder, system):
     mail = pwd.getpwnam("mail")
     for path in (spool, *spool.iterdir()):
         os.chown(path, mail.pw_uid, mail.pw_gid)
-    # The front end finds its set-uid half below this prefix; that one takes no prefix.
+    # The front end finds its set-uid part below this prefix; that part accepts no prefix.
     (own / "sbin").symlink_to("usr/sbin")
     (own / "conf").symlink_to(config)
     environment = {"NULLMAILER_TEST_PREFIX": str(own)}
@@ -140,9 +140,9 @@ def postfix(folder, _system):
     )
     (own / "etc/master.cf").write_text("postlog unix-dgram n - n - 1 postlogd\n")
     subprocess.run(["postfix", "-c", own / "etc", "check"], check=True)
-    # Else it warns and logs, which takes longer than to find the daemon asleep.
+    # Otherwise it warns and logs, which takes longer than finding the daemon asleep.
     os.mkfifo(own / "queue/public/pickup", 0o622)
-    # Its queue manager does not run, so that nothing takes the mail away meanwhile: the others' do not either.
-    # Its own copy, since the name may come to be another program's.
+    # As with the other programs, no queue manager runs, so nothing removes the mail meanwhile.
+    # A separate copy, because the name may later belong to another program.
     shutil.copy2("/usr/sbin/sendmail", own / "sendmail")
     return contender("Postfix sendmail", own, [own / "sendmail", "-t"], {"MAIL_CONFIG": str(own / "etc")}, own / "queue/maildrop")

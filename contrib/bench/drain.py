@@ -41,11 +41,11 @@ class Provider:
     def __exit__(self, *_):
         self.process.stdin.close()
         if self.process.wait() != 0:
-            raise SystemExit("the provider complains of its client")
+            raise SystemExit("the provider reports a violation by its client")
 
 
 def built(source):
-    """The provider, optimised as a program of its own: a slow one would be what is measured."""
+    """The provider as an optimised program of its own; with a slow one, the benchmark would measure the provider."""
     command = ["cargo", "build", "--release", "--quiet", "--example", "provider"]
     subprocess.run(command, cwd=source, check=True)
 
@@ -67,7 +67,7 @@ def drain(target, program, folder):
         ours = statistics.median(ours)
         told = f"{connections:2} connections: postrider {MESSAGES / ours:6.0f}/s"
         if not theirs:
-            print(f"  {told} (not root: Postfix is left out)")
+            print(f"  {told} (not root: skipping Postfix)")
             continue
         theirs = statistics.median(theirs)
         verdict(f"{told}, Postfix {MESSAGES / theirs:6.0f}/s, {theirs / ours:.1f} x (wanted: {TIMES_AS_FAST} x)",
@@ -137,12 +137,12 @@ def until(condition, what):
     end = time.monotonic() + 300
     while not condition():
         if time.monotonic() > end:
-            raise SystemExit(f"waited in vain for {what}")
+            raise SystemExit(f"timed out waiting for {what}")
         time.sleep(0.01)
 
 
 def settle(own, provider, connections):
-    """Debian's Postfix as a null client of that provider; what it is not told is as installed."""
+    """Debian's Postfix as a null client of that provider; settings not given here are as installed."""
     owner = pwd.getpwnam("postfix").pw_uid
     for name in ("etc", "queue", "data"):
         (own / name).mkdir()
@@ -165,7 +165,7 @@ def settle(own, provider, connections):
     lines = []
     for line in services.read_text().splitlines():
         words = line.split()
-        # No listener, no chroot, which would want a copy of the system's files.
+        # No listener, and no chroot, which would need a copy of the system's files.
         if line.startswith((" ", "\t", "#")) or len(words) < 8 or words[0] == "smtp" and words[1] == "inet":
             continue
         words[4] = "n"

@@ -1,4 +1,4 @@
-"""What front end and runner take of memory for a 100 MB message, and the runner of memory and processor while it has nothing to do."""
+"""Memory use of front end and runner for a 100 MB message, and memory and processor use of the idle runner."""
 
 import os
 import pathlib

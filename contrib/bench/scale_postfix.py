@@ -1,5 +1,5 @@
-"""A Postfix of its own with a queue of any length, for the figures beside ours: its deferred mail is one message under many names,
-none of it due. It listens nowhere and sends nothing."""
+"""A separate Postfix with a queue of any length, for comparison: its deferred mail is one message under many names, none of it due.
+It has no listener and sends nothing."""
 
 import os
 import pwd
@@ -25,7 +25,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """Started and stopped by name; all of it below one folder."""
+    """Starts and stops a Postfix whose files are all below one folder."""
 
     name = "Postfix"
 
@@ -42,7 +42,7 @@ class Postfix:
             "default_transport = retry:4.4.1 not now\nmaximal_backoff_time = 4000\n"
         )
         (directory / "etc/master.cf").write_text(MASTER)
-        # Its own copy, since the name may come to be another program's.
+        # A separate copy, because the name may later belong to another program.
         shutil.copy2("/usr/sbin/sendmail", directory / "sendmail")
         self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "MAIL_CONFIG": str(directory / "etc")}
 
@@ -63,7 +63,7 @@ class Postfix:
         return [path for path in (self.directory / "queue/deferred").rglob("*") if path.is_file()]
 
     def fill(self, messages, mail):
-        """One message that is deferred, and copies of it: a name is microseconds and the file's inode, and says the folder."""
+        """Creates one deferred message and copies of it: a name consists of microseconds and the file's inode, and determines the folder."""
         self.control("start")
         self.submit(0).communicate(mail)
         while not self.deferred():

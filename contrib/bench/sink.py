@@ -1,4 +1,4 @@
-"""A provider that takes every login and every message and forgets them: implicit TLS on a loopback port, in a thread of this process."""
+"""A provider that accepts every login and message and discards them: implicit TLS on a loopback port, in a thread of this process."""
 
 import socket
 import ssl
@@ -9,7 +9,7 @@ NAME = "sink.example"
 
 
 class Sink:
-    """Listens once made; `messages` and `octets` count what came."""
+    """Listens once created; `messages` and `octets` count what it received."""
 
     def __init__(self, folder):
         self.certificate = folder / "sink.pem"
@@ -57,7 +57,7 @@ class Sink:
 
 
 def make_certificate(folder, path):
-    """Self-signed, but no authority's: a client refuses an authority's certificate for a server."""
+    """Self-signed, but not a CA certificate, which clients reject for a server."""
     config = folder / "sink.cnf"
     config.write_text(
         f"[req]\nprompt = no\ndistinguished_name = name\nx509_extensions = server\n[name]\nCN = {NAME}\n"

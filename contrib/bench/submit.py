@@ -1,4 +1,4 @@
-"""Times one submission of a 10 KiB message by each program, in turn, so that what the machine does besides hits all alike."""
+"""Times one submission of a 10 KiB message by each program, in turn, so that other load on the machine affects all alike."""
 
 import os
 import random
@@ -8,7 +8,7 @@ import time
 import contenders
 
 ALLOWED_RATIO = 1.5
-# A process that does more than the bare one needs a moment to start, which weighs much where the disk is fast.
+# A process that does more than the bare one takes longer to start, which matters if the disk is fast.
 ALLOWED_EXTRA_MS = 0.7
 FAST_DISK_MS = 1.4
 WARM_UP = 5
@@ -25,7 +25,7 @@ def message():
 
 
 def call(contender, path):
-    """One call from start to exit, in milliseconds; a failed one ends the benchmark, since it would be a fast one."""
+    """One call from start to exit, in milliseconds; a failed call ends the benchmark, because it would count as a fast one."""
     actions = [
         (os.POSIX_SPAWN_OPEN, 0, path, os.O_RDONLY, 0),
         (os.POSIX_SPAWN_OPEN, 1, contender.told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
@@ -50,13 +50,13 @@ def measure(target, folder, calls):
 
 
 def interleaved(entrants, path, calls):
-    """The milliseconds of each call of each contender, in random order; that each stored its messages is looked at."""
+    """The milliseconds of each call of each contender, in random order; checks that each has stored its messages."""
     before = {entrant.name: entrant.stored() for entrant in entrants}
     for entrant in entrants:
         for _ in range(WARM_UP):
             call(entrant, path)
         if entrant.stored() < before[entrant.name] + WARM_UP and entrant.name != "bare":
-            raise SystemExit(f"{entrant.name} exits 0 but stores nothing: its set-up is wrong")
+            raise SystemExit(f"{entrant.name} exits with 0 but stores nothing: its setup is wrong")
     times = {entrant.name: [] for entrant in entrants}
     for _ in range(calls):
         for entrant in random.sample(entrants, len(entrants)):
@@ -77,7 +77,7 @@ def table(title, times):
 
 
 def judge(medians, name, ratio, extra):
-    """Whether the contender of this name is as quick as it should be, given the medians in milliseconds."""
+    """Whether the named contender meets its speed target, given the medians in milliseconds."""
     bare, ours = medians["bare"], medians[name]
     limit = max(bare * ratio, bare + extra) if bare < FAST_DISK_MS else bare * ratio
     words = f"{ratio} x bare; where that is under {FAST_DISK_MS} ms, bare + {extra} ms"

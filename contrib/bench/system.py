@@ -1,5 +1,5 @@
 """One postrider for the whole machine: what a call costs through the runner's socket and through the drop program, alone and with 16
-callers at once, beside the bare program and the others; what the idle runner takes; and the sizes of the programs."""
+callers at once, compared with the bare program and the others; what the idle runner uses; and the sizes of the programs."""
 
 import contextlib
 import os
@@ -37,15 +37,15 @@ SIZES_KIB = {"postrider": 8 * 1024, "sendmail": 2560, "postrider-drop": 400}
 def measure(target, folder, calls):
     others = contenders.all_of(target, folder)
     if os.geteuid() != 0:
-        print("not root: nothing is installed, so the whole machine's mailer is left out")
+        print("not root: nothing is installed, so skipping the system-wide programs")
         return
     bare, others = others[0], others[2:]
     installed(target, folder)
     path = folder / "10KiB"
     path.write_bytes(submit.message())
     contender = lambda name, spool: contenders.contender(name, folder / "bare", [target / "sendmail", "-t"], {}, spool)
-    # ext4 looks long for an inode where many were freed within the last minute, or within five if that is not on disk: what ran
-    # before must not count, and the socket comes before the drop, whose files pickup removes.
+    # ext4 takes long to find an inode if many were freed within the last minute, or within five if that is not on disk yet. Earlier
+    # runs must not count, and the socket is measured before the drop, whose files pickup removes.
     os.sync()
     time.sleep(REST_SECONDS)
     with runner(target, folder):
@@ -72,7 +72,7 @@ def runner(target, folder):
     with open(folder / "runner.log", "wb") as log:
         process = subprocess.Popen([target / "postrider", "run"], stderr=log, env=contenders.PATH)
     try:
-        # The socket file of one that has ended may be there still.
+        # The socket file of a runner that has ended may still exist.
         wait_until("the runner listens", lambda: is_answered(SOCKET))
         yield process.pid
     finally:
@@ -88,7 +88,7 @@ def is_answered(path):
 def installed(target, folder):
     """As contrib/install.sh does it, on an overlay over /usr and an empty /run of this process's own mount namespace."""
     own = contenders.fresh(folder, "usr")
-    # Nothing that is set-group-id stays on the disk.
+    # No set-group-id file must remain on the disk.
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", own], check=True)
     for name in ("new", "work"):
         (own / name).mkdir()
@@ -116,7 +116,7 @@ def wait_until(what, holds):
     end = time.monotonic() + 60
     while not holds():
         if time.monotonic() > end:
-            raise SystemExit(f"after a minute it is not so that {what}")
+            raise SystemExit(f"timed out after a minute: {what}")
         time.sleep(0.02)
 
 

@@ -1,4 +1,4 @@
-"""A generic table of 50,000 rows: from the program's start to its first look-up, and what it takes of memory."""
+"""A generic table of 50,000 rows: time from the program's start to its first lookup, and memory use."""
 
 import subprocess
 import time
@@ -26,7 +26,7 @@ def measure(target, folder):
     config.chmod(0o600)
     environment = {**PATH, "POSTRIDER_CONFIG": str(config)}
     call = [target / "postrider", "lookup", "generic", f"user{ROWS - 1}.of.some.length@home{(ROWS - 1) % 7}.lan"]
-    # A table that was written a moment ago is waited for; it is not what is measured.
+    # postrider waits for a table that has just been written; that wait is not measured.
     time.sleep(2.5)
     times = []
     for _ in range(CALLS):
@@ -36,13 +36,13 @@ def measure(target, folder):
     if not answer.startswith(f"account{ROWS - 1}@isp.example"):
         raise SystemExit(f"a wrong answer: {answer}")
     middle = sorted(times)[CALLS // 2]
-    print(f"a table of {ROWS} rows, start to first look-up:")
+    print(f"a table of {ROWS} rows, start to first lookup:")
     verdict(f"{middle:.1f} ms, under {MILLISECONDS}", middle < MILLISECONDS)
     verdict(f"{peak(call, environment)} KiB at its peak, under {KIB}", 0 < peak(call, environment) < KIB)
 
 
 def peak(call, environment):
-    """The highest resident size that was seen while it ran."""
+    """The highest resident size seen while it ran."""
     highest = 0
     child = subprocess.Popen(call, env=environment, stdout=subprocess.DEVNULL)
     while child.poll() is None:

@@ -26,8 +26,8 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
     let own = own_address(about.account).unwrap_or(OWN_UNKNOWN);
     match meaning {
         Meaning::LoginRejected => format!(
-            "check username and password of [account.{name}]: many providers want the whole address as username and a \
-             password made for mail programs, which \"postrider password set {name}\" stores"
+            "check `username` and `password` of [account.{name}]: many providers require the full address as `username` and a \
+             password for mail programs, which \"postrider password set {name}\" stores"
         ),
         Meaning::OauthWanted => format!(
             "the provider no longer accepts passwords from programs: set auth = [\"xoauth2\"] in [account.{name}], and a \
@@ -37,18 +37,18 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
             "create an app password on the provider's security page and store it with \"postrider password set {name}\""
         ),
         Meaning::TokenExpired => format!(
-            "the access token is expired, or was issued for another user or purpose: run the `command` in `password` of \
+            "the access token has expired, or was issued for another user or purpose: run the `command` in `password` of \
              [account.{name}] by hand, and sign in again if it prints no new token"
         ),
         Meaning::MechanismRefused => format!(
             "set `auth` in [account.{name}] to a mechanism that works on this server, such as auth = [\"plain\", \"login\"]"
         ),
         Meaning::LoginBlocked => format!(
-            "sign in on the provider's web site and allow SMTP for this account there, or ask its administrator to, then run \
+            "sign in on the provider's web site and allow SMTP for this account there, or ask its administrator to do so, then run \
              \"postrider test {name}\""
         ),
         Meaning::TooManyLogins => {
-            format!("{NO_CHANGE}; if it comes back, see what else logs in to the account of [account.{name}]")
+            format!("{NO_CHANGE}; if it happens again, check what else logs in with the account of [account.{name}]")
         }
         Meaning::LoginWanted => login_wanted(about.account),
         Meaning::TlsSettings => format!(
@@ -56,7 +56,11 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
         ),
         Meaning::SenderNotOwned => sender_not_owned(about, own),
         Meaning::SenderDomainUnknown => {
-            format!("the sender {} does not exist on the Internet: {}", text(about.outgoing), row(about, own))
+            format!(
+                "the domain of the sender {} does not exist on the Internet; {}",
+                text(about.outgoing),
+                row(about, own)
+            )
         }
         Meaning::HeaderFromRefused => format!(
             "set from = \"{own}\" in [account.{name}], so that the From field names an address that the provider lets you use{}",
@@ -64,10 +68,10 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
         ),
         Meaning::NullSenderRefused => null_sender(about.account),
         Meaning::SendingLimit => format!(
-            "{NO_CHANGE}; `max_per_minute` in [account.{name}] keeps below the limit, and another account can carry part of the mail"
+            "{NO_CHANGE}; to stay below the limit, set `max_per_minute` in [account.{name}] or send part of the mail through another account"
         ),
         Meaning::TooManyConnections => {
-            format!("set max_connections = 1 in [account.{name}], and see what else uses the same account")
+            format!("set max_connections = 1 in [account.{name}], and check what else uses the same account")
         }
         Meaning::AccountSuspended => format!(
             "sign in at the provider and have the account activated or released, then run \"postrider flush --account {name}\""
@@ -77,7 +81,7 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
              --account {name}\""
         ),
         Meaning::ClientAddressRefused => format!(
-            "have the provider accept this machine's IP address (see its list of allowed addresses), or set `relay` in \
+            "have the provider allow this machine's IP address, or set `relay` in \
              [account.{name}] to its submission server with a login"
         ),
         Meaning::HeloRefused => format!(
@@ -92,14 +96,14 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
             "set `relay` in [account.{name}] to the provider's submission server for your account, such as smtp.isp.example:587"
         ),
         Meaning::RecipientUnknown => {
-            "check the recipient's address; if it is right, ask the recipient's mail administrator".into()
+            "check the recipient's address; if it is correct, ask the recipient's mail administrator".into()
         }
-        Meaning::RecipientMailboxFull => "no change needed here: the recipient has to make room in that mailbox".into(),
-        Meaning::PolicyRefused => "ask the provider which of its rules refuses this message or recipient".into(),
+        Meaning::RecipientMailboxFull => "no change needed here: the recipient must make room in that mailbox".into(),
+        Meaning::PolicyRefused => "ask the provider which of its rules rejects this message or recipient".into(),
         Meaning::ContentRefused => {
-            "change the content; the provider's support can say which rule its reply means".into()
+            "change the content; the provider's support can say which rule the reply refers to".into()
         }
-        Meaning::MessageTooLarge => "send less at once, or a link to it".into(),
+        Meaning::MessageTooLarge => "send less at once, or send a link".into(),
         Meaning::RecipientBusy
         | Meaning::TooManyRecipients
         | Meaning::ParameterRefused
@@ -110,7 +114,7 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
 }
 
 /// For what passes.
-const NO_CHANGE: &str = "no change needed: postrider tries again by itself";
+const NO_CHANGE: &str = "no change needed: postrider tries again automatically";
 
 fn login_wanted(account: &Account) -> String {
     let name = &account.name;
@@ -120,7 +124,7 @@ fn login_wanted(account: &Account) -> String {
              submission server"
         );
     }
-    format!("the relay wants a login: set `username` and `password` in [account.{name}]")
+    format!("the relay requires a login: set `username` and `password` in [account.{name}]")
 }
 
 fn sender_not_owned(about: &Subject<'_>, own: &str) -> String {
@@ -128,14 +132,14 @@ fn sender_not_owned(about: &Subject<'_>, own: &str) -> String {
     let outgoing = text(about.outgoing);
     match about.header_from.map(Address::to_string) {
         Some(from) if !from.eq_ignore_ascii_case(&outgoing) => format!(
-            "account {name} may not send with the sender {outgoing} and {from} in the From field: set from = \"{own}\" in \
+            "account {name} may not send with the sender {outgoing} and with {from} in the From field: set from = \"{own}\" in \
              [account.{name}], which replaces both"
         ),
         Some(_) | None if own.eq_ignore_ascii_case(&outgoing) => format!(
-            "account {name} may not send as {outgoing}, although that looks like its own address: check at the provider that \
+            "account {name} may not send as {outgoing}, although that looks like its own address: check with the provider that \
              the address exists and may send"
         ),
-        Some(_) | None => format!("account {name} may not send as {outgoing}: {}", row(about, own)),
+        Some(_) | None => format!("account {name} may not send as {outgoing}; {}", row(about, own)),
     }
 }
 
@@ -144,8 +148,8 @@ fn null_sender(account: &Account) -> String {
     match own_address(account) {
         Some(own) => format!("no change needed: postrider sends mail without a sender from {own} instead"),
         None => format!(
-            "list an address of account {name} in its `senders`, from which mail without a sender can be sent, because the \
-             provider refuses MAIL FROM:<>"
+            "list an address in `senders` of account {name}, so that mail without a sender can be sent from it, because the \
+             provider rejects MAIL FROM:<>"
         ),
     }
 }
@@ -153,14 +157,14 @@ fn null_sender(account: &Account) -> String {
 /// The row that maps a sender to an address of the account.
 fn row(about: &Subject<'_>, own: &str) -> String {
     let admitted = text(about.admitted);
-    let change = if about.admitted == about.outgoing { "add the row" } else { "change the row for that address to" };
     format!(
-        "{change} \"{admitted}\" = \"{own}\" in `generic`, or list \"{admitted}\" in `senders` of the account that owns it"
+        "in `generic`, map {admitted} to an address of yours: \"{admitted}\" = \"{own}\"; or list \"{admitted}\" in `senders` \
+         of the account that owns it"
     )
 }
 
 /// What stands for the account's own address where its settings do not tell it.
-const OWN_UNKNOWN: &str = "YOU@PROVIDER";
+const OWN_UNKNOWN: &str = "you@provider.example";
 
 fn text(path: &ReversePath) -> String {
     path.mailbox().map_or_else(|| "<>".to_owned(), Address::to_string)

@@ -124,7 +124,10 @@ fn every_mechanism_of_exim_logs_in() {
         }
     }
     let (went, said) = home.test(&password(login, "wrong", "cram-md5"), login, "nobody@away.example");
-    assert!(!went && said.contains("< 535") && said.contains("wrong user name or password for [account.isp]"), "{said}");
+    assert!(
+        !went && said.contains("< 535") && said.contains("wrong user name or password for [account.isp]"),
+        "{said}"
+    );
     for (to, keys) in [("tricky@away.example", ""), ("early@away.example", "\nearly_data = true")] {
         home.send(&(password(login, secret, "plain") + keys), login, to, TRICKY);
         let mail = unix(&peer.wait_for(&format!("Envelope-to: {to}")));

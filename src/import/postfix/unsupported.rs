@@ -5,7 +5,7 @@ use super::main_cf::MainCf;
 use crate::import::draft::Draft;
 
 const SERVER: &str = "postrider receives no mail over the network";
-const BOXES: &str = "postrider keeps no mailboxes";
+const BOXES: &str = "postrider has no mailboxes";
 const OWN: &str = "specific to Postfix's files, processes or history";
 const CONTENT: &str = "postrider changes only addresses in headers, and does not inspect content";
 const ALWAYS_SO: &str = "not configurable in postrider";

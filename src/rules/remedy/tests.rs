@@ -54,8 +54,14 @@ fn the_cure_names_the_key_the_row_or_the_command() {
         (Meaning::LoginBlocked, "\"postrider test isp\""),
         (Meaning::LoginWanted, "`relay`"),
         (Meaning::TlsSettings, "`tls` in [account.isp]"),
-        (Meaning::SenderNotOwned, "add the row \"root@box.lan\" = \"me@isp.example\" in `generic`"),
-        (Meaning::SenderDomainUnknown, "add the row \"root@box.lan\" = \"me@isp.example\" in `generic`"),
+        (
+            Meaning::SenderNotOwned,
+            "in `generic`, map root@box.lan to an address of yours: \"root@box.lan\" = \"me@isp.example\"",
+        ),
+        (
+            Meaning::SenderDomainUnknown,
+            "in `generic`, map root@box.lan to an address of yours: \"root@box.lan\" = \"me@isp.example\"",
+        ),
         (Meaning::HeaderFromRefused, "from = \"me@isp.example\""),
         (Meaning::SendingLimit, "`max_per_minute`"),
         (Meaning::TooManyConnections, "max_connections = 1"),
@@ -75,14 +81,12 @@ fn the_cure_names_the_key_the_row_or_the_command() {
 fn a_refused_sender_is_told_what_differs() {
     let owner = account("username = \"me@isp.example\"");
     let cure = |senders, from| told(Meaning::SenderNotOwned, &owner, senders, from);
-    assert!(
-        cure(["alice@box.lan", "x@isp.example"], None).contains("change the row for that address to \"alice@box.lan\"")
-    );
-    assert!(cure(["me@isp.example"; 2], None).contains("check at the provider"));
+    assert!(cure(["alice@box.lan", "x@isp.example"], None).contains("in `generic`, map alice@box.lan"));
+    assert!(cure(["me@isp.example"; 2], None).contains("check with the provider"));
     let differs = cure(["me@isp.example"; 2], Some("root@box.lan"));
     assert!(differs.contains("root@box.lan in the From field") && differs.contains("from = \"me@isp.example\""));
     let nameless = account("username = \"me\"\nsenders = [\"bob\", \"@w.example\"]");
-    assert!(told(Meaning::SenderNotOwned, &nameless, ["a@x.example"; 2], None).contains("YOU@PROVIDER"));
+    assert!(told(Meaning::SenderNotOwned, &nameless, ["a@x.example"; 2], None).contains("you@provider.example"));
     assert!(told(Meaning::NullSenderRefused, &nameless, [""; 2], None).contains("`senders`"));
     assert!(told(Meaning::NullSenderRefused, &owner, [""; 2], None).contains("from me@isp.example"));
 }

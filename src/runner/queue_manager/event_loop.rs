@@ -96,7 +96,7 @@ impl Engine {
         let health = account_health::read(&settings.spool);
         let alarm = Alarm::start(sender.clone());
         // Without it the channel's timeout wakes the runner, only late after a suspend.
-        let alarm = alarm.map_err(|error| log::warning(format_args!("no timer: {error}"))).ok();
+        let alarm = alarm.map_err(|error| log::warning(format_args!("cannot set the timer: {error}"))).ok();
         let now = settings.clock.now();
         let mut engine = Self {
             settings,
