@@ -10,8 +10,9 @@
 //! 3. [`config`] - the config file
 //! 4. [`import`], [`rules`], [`spool`] - other programs' configs; pure decisions; mail at rest
 //! 5. [`submit`], [`deliver`] - mail in; mail out
-//! 6. [`runner`] - the process that empties the queue
-//! 7. [`cli`] - the only code that prints or exits
+//! 6. [`control`] - asking about the queue and changing it
+//! 7. [`runner`] - the process that empties the queue
+//! 8. [`cli`] - the only code that prints or exits
 
 pub mod mail;
 
@@ -27,6 +28,8 @@ pub mod spool;
 
 pub mod deliver;
 pub mod submit;
+
+pub mod control;
 
 pub mod runner;
 

@@ -11,8 +11,8 @@ use super::exit::{Exit, Failure};
 use super::queue::{QueueError, quiet};
 use super::remote;
 use crate::config::{Config, units};
+use crate::control::listing::printable;
 use crate::runner::listener::query::{Answer, Question};
-use crate::runner::listing::printable;
 use crate::spool::history::{self, Ended, Record};
 use crate::spool::{MessageId, Spool};
 

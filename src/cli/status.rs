@@ -7,8 +7,9 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::{remote, step_down};
 use crate::config::{Config, locate, places};
+use crate::control::loaded::Unreadable;
+use crate::control::status::{Standing, Verdict};
 use crate::runner::listener::query::{Answer, Question};
-use crate::runner::standing::{Standing, Unreadable, Verdict};
 use crate::spool::Spool;
 use crate::sys::harden;
 

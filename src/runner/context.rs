@@ -1,35 +1,27 @@
-//! What a runner works with: config, loaded tables, spool, watchers, clock. Shared by its
+//! What a runner works with: what was loaded, watchers, threads, limits. Shared by its
 //! threads; replaced as a whole when the config is read again.
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, RwLockReadGuard};
-use std::time::SystemTime;
+use std::ops::Deref;
+use std::sync::Arc;
 
 use super::durability::DurabilityGate;
 use super::finished::Recorded;
 use super::rate_limit::RateLimiter;
 use super::report_limit::Allowance;
 use super::session_watchers::Watchers;
-use super::standing::Unreadable;
 use super::thread_pool::ThreadPool;
-use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
+use crate::config::{Config, ConfigError};
+use crate::control::loaded::Loaded;
 use crate::runner::completion::batch_finish::Departures;
-use crate::spool::clock::Clock;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
-use crate::submit::admit::context::Tables;
 
 /// One generation of settings.
 #[derive(Debug)]
 pub struct Settings {
-    /// The config.
-    pub config: Config,
-    /// The spool.
-    pub spool: Spool,
+    /// Config, tables, spool, clock.
+    pub loaded: Arc<Loaded>,
     /// Who is told of each step of a session.
     pub watchers: Arc<Watchers>,
-    /// The queue's time.
-    pub clock: Arc<Clock>,
     /// Outcomes that must reach the disk; whether to end.
     pub safety: Arc<DurabilityGate>,
     /// Who writes down what sessions learnt.
@@ -42,58 +34,44 @@ pub struct Settings {
     pub allowance: Arc<Allowance>,
     /// Messages that are in the queue still after their record was written.
     pub recorded: Arc<Recorded>,
-    tables: KeptTables,
-    read: Option<Edition>,
 }
 
-/// A file as it was when it was read; another one has another edition, however old it says it is.
-type Edition = (SystemTime, u64, u64);
+impl Deref for Settings {
+    type Target = Loaded;
 
-fn edition(path: &Path) -> Option<Edition> {
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.modified().ok()?, file.ino(), file.len()))
+    fn deref(&self) -> &Loaded {
+        &self.loaded
+    }
 }
 
 impl Settings {
     /// Loads the tables that the config names.
     #[must_use]
     pub fn new(config: Config, spool: Spool, watchers: Arc<Watchers>) -> Self {
-        let tables = KeptTables::load(&config);
-        let (clock, safety) = (Arc::new(Clock::start(&spool)), Arc::new(DurabilityGate::new(&spool)));
-        let read = edition(&config.path);
+        let safety = Arc::new(DurabilityGate::new(&spool));
         Self {
-            config,
-            spool,
+            loaded: with_tables(Loaded::new(config, spool)),
             watchers,
-            clock,
             safety,
             settlers: ThreadPool::settlers(),
             departures: Arc::default(),
             tempo: Arc::default(),
             allowance: Arc::default(),
             recorded: Arc::default(),
-            tables,
-            read,
         }
     }
 
     /// The next generation, from the same file; all but config and tables stays.
     pub fn reload(&self) -> Result<Self, ConfigError> {
-        let read = edition(&self.config.path);
-        let config = locate::load(Some(&self.config.path))?;
         Ok(Self {
-            tables: KeptTables::load(&config),
-            config,
-            spool: self.spool.clone(),
+            loaded: with_tables(self.loaded.reload()?),
             watchers: Arc::clone(&self.watchers),
-            clock: Arc::clone(&self.clock),
             safety: Arc::clone(&self.safety),
             settlers: Arc::clone(&self.settlers),
             departures: Arc::clone(&self.departures),
             tempo: Arc::clone(&self.tempo),
             allowance: Arc::clone(&self.allowance),
             recorded: Arc::clone(&self.recorded),
-            read,
         })
     }
 
@@ -107,41 +85,10 @@ impl Settings {
     pub fn has_left(&self, envelope: &Envelope) -> Result<bool, SpoolError> {
         self.recorded.has_left(&self.spool, envelope)
     }
+}
 
-    /// Whether the config file is another than the one that was read.
-    #[must_use]
-    pub fn has_changed(&self) -> bool {
-        edition(&self.config.path).is_some_and(|now| Some(now) != self.read)
-    }
-
-    /// What is wrong with the config file, should it be read again now.
-    #[must_use]
-    pub fn unreadable(&self) -> Option<Unreadable> {
-        locate::load(Some(&self.config.path)).err().map(|error| Unreadable::of(&error))
-    }
-
-    /// The files whose change may mend what mail waits for.
-    #[must_use]
-    pub fn files(&self) -> Vec<PathBuf> {
-        let config = &self.config;
-        let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
-        let tables = config.generic.iter().chain(config.rewriting.tables()).filter_map(TableSource::path);
-        secrets.chain(tables).map(PathBuf::from).chain([config.path.clone()]).collect()
-    }
-
-    /// The generic tables.
-    pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
-        self.tables.generic()
-    }
-
-    /// Looks again at table files of the way out that changed.
-    pub fn refresh(&self) {
-        self.tables.refresh_generic();
-    }
-
-    /// The tables for a message that comes in now.
-    pub fn arriving(&self) -> Tables<'_> {
-        self.tables.renew(&self.config.rewriting);
-        Tables::Kept(&self.tables)
-    }
+/// Reads the tables along with the config, so that the first message need not wait for them.
+fn with_tables(loaded: Loaded) -> Arc<Loaded> {
+    drop(loaded.generic());
+    Arc::new(loaded)
 }

@@ -1,7 +1,6 @@
 //! The process that empties the queue: one loop that decides, a thread per open
 //! session that works, and small threads that listen (inotify, signals, control).
 
-pub mod change;
 pub mod completion;
 pub mod context;
 pub mod delivery;
@@ -9,16 +8,10 @@ pub mod durability;
 pub mod event;
 mod finished;
 pub mod listener;
-pub mod listing;
 pub mod queue_manager;
 pub mod rate_limit;
 mod report_limit;
-pub mod selection;
 pub mod session_watchers;
-pub mod shown;
-pub mod standing;
 pub mod thread_pool;
-pub mod verification;
-pub mod viewer;
 
 pub use crate::runner::queue_manager::event_loop::{Engine, Until};

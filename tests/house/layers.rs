@@ -7,13 +7,14 @@ use crate::none;
 use crate::source::{Source, code_of, is_word, sources};
 
 /// The layers of `src`, lowest first. Folders and files of one layer do not use one another.
-const LAYERS: [&[&str]; 8] = [
+const LAYERS: [&[&str]; 9] = [
     &["mail"],
     &["log"],
     &["sys", "tls"],
     &["config"],
     &["import", "rules", "spool"],
     &["submit", "deliver"],
+    &["control"],
     &["runner"],
     &["cli"],
 ];

@@ -15,10 +15,10 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::remote;
 use crate::config::Config;
-use crate::runner::change::Change;
+use crate::control::listing::{self, Item, ListEvent, Look, NotListed, Totals, printable};
+use crate::control::modify::Change;
+use crate::control::selection::Selection;
 use crate::runner::listener::query::{Answer, Question};
-use crate::runner::listing::{self, Item, ListEvent, Look, NotListed, Totals, printable};
-use crate::runner::selection::Selection;
 use crate::spool::{MessageId, Spool, SpoolError};
 
 pub use self::selection_args::Which;

@@ -9,10 +9,11 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::queue::{Format, Which};
 use crate::cli::remote;
 use crate::config::Config;
-use crate::runner::change::{self, Change};
+use crate::control::modify::{self, Change};
+use crate::control::selection::Selection;
 use crate::runner::context::Settings;
 use crate::runner::listener::control_socket::{self, Answer, Question};
-use crate::runner::selection::Selection;
+use crate::runner::queue_manager::modify::told;
 use crate::runner::session_watchers::Watchers;
 use crate::spool::Spool;
 use crate::spool::lock::{RunnerLock, TryLock};
@@ -111,9 +112,9 @@ fn alone(
 ) -> Result<Exit, Failure> {
     let settings = Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default()));
     let mut tally = Tally::new(change, format);
-    for id in change::chosen(&settings, change, selection)? {
-        let changed = change::apply(&settings, change, &id);
-        tally.count(&Answer::from_told(change::told(&id, changed)));
+    for id in modify::chosen(&settings, change, selection)? {
+        let changed = modify::apply(&settings, change, &id);
+        tally.count(&Answer::from_told(told(&id, changed)));
     }
     Ok(tally.end(selection))
 }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::queue::{Look, QueueError};
 use crate::config::{Config, units};
-use crate::runner::context::Settings;
+use crate::control::loaded::Loaded;
+use crate::control::selection::Selection;
 use crate::runner::listener::control_socket::{self, Answer, Question};
-use crate::runner::selection::Selection;
-use crate::runner::session_watchers::Watchers;
 use crate::spool::{MessageId, Spool};
 
 /// A runner that is busy is not waited for.
@@ -65,7 +64,7 @@ impl Which {
 
 /// What a listing of this spool knows besides the messages.
 pub(crate) fn look(config: &Config, spool: &Spool, selection: Selection) -> Look {
-    let settings = || Some(Arc::new(Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default()))));
+    let settings = || Some(Arc::new(Loaded::new(config.clone(), spool.clone())));
     Look::at(spool, selection, active(spool), settings)
 }
 

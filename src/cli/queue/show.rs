@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::{Format, QueueError, printable};
-use crate::runner::shown::{Shown, local, status_word};
-use crate::runner::viewer::AccessScope;
+use crate::control::access::AccessScope;
+use crate::control::message_detail::{Shown, local, status_word};
 use crate::spool::{Body, Envelope, Kind, MessageId, Spool};
 
 /// Shows one message.

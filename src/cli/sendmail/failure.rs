@@ -8,7 +8,7 @@ use super::option_values::Errors;
 use super::options::UsageError;
 use crate::cli::exit::{self, Exit};
 use crate::config::{ConfigError, TableFault};
-use crate::runner::verification::NotVerified;
+use crate::control::verify::NotVerified;
 use crate::spool::SpoolError;
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::store::AdmitError;

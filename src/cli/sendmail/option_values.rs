@@ -2,7 +2,7 @@
 //! errors are told (`-e`), and which of the queue is meant (`-q`). Options themselves
 //! are in `options`.
 
-use crate::runner::listing::Item;
+use crate::control::listing::Item;
 use crate::spool::Envelope;
 
 /// What a call is for.

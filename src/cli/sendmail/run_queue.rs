@@ -7,8 +7,8 @@ use super::option_values::{Parts, Test};
 use crate::cli::exit::{self, Exit};
 use crate::cli::remote;
 use crate::config::Config;
+use crate::control::selection::Selection;
 use crate::runner::listener::{control_socket, query};
-use crate::runner::selection::Selection;
 use crate::spool::{MessageId, SpoolError};
 use crate::submit::frontend::start_runner::{self, Show};
 

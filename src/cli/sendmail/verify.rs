@@ -6,15 +6,15 @@ use super::failure::Failure;
 use super::options::Options;
 use crate::cli::exit::Exit;
 use crate::cli::remote;
+use crate::control::verify::{self, Verify};
 use crate::runner::listener::query::Question;
-use crate::runner::verification::{self, Verify};
 use crate::submit::frontend::start_runner::{self, Show};
 use crate::sys::local_time;
 
 /// Stores the report and hands it over.
 pub(super) fn verify(here: &UserMode, options: &Options) -> Result<Exit, Failure> {
     let now = local_time::now();
-    let id = verification::verify(&here.entry(&now), &question(options))?;
+    let id = verify::verify(&here.entry(&now), &question(options))?;
     let _ = start_runner::hand_over(&here.config, &here.spool, &id, here.manner(options), Show::Nothing);
     Ok(Exit::Ok)
 }

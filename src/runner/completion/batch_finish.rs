@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::dsn;
 use super::settle::{self, Attempt, OpenMessage, Settled, Then};
+use crate::deliver::history_record;
 use crate::log;
 use crate::mail::outcome::{Outcome, Status};
 use crate::runner::context::Settings;
@@ -70,7 +71,7 @@ impl CompletedAttempt {
     }
 
     fn record(&self) -> Record {
-        settle::record(&self.stored.envelope, &self.state(), self.now, self.message_id.clone())
+        history_record::record(&self.stored.envelope, &self.state(), self.now, self.message_id.clone())
     }
 
     /// Its record is on disk.

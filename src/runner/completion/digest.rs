@@ -170,7 +170,7 @@ fn mark(settings: &Settings, id: &MessageId, digest: &MessageId) -> Result<Marke
     }
     journal.append(Timestamp::now(), &[Line::Digest(digest.clone())])?;
     log::returned(id, digest);
-    Ok(Marked::Yes { account: crate::runner::queue_manager::scan::account_for(settings, &envelope) })
+    Ok(Marked::Yes { account: settings.account_of(&envelope) })
 }
 
 /// Stores one digest about as many of these as it holds, and takes them from `ids`; none where nothing is left to tell.

@@ -8,16 +8,15 @@ use jiff::Timestamp;
 
 use super::digest::Owes;
 use super::dsn;
-use crate::deliver::outgoing;
+use crate::deliver::history_record;
 use crate::log;
-use crate::mail::header::Header;
 use crate::mail::outcome::{Enhanced, Outcome, Status};
 use crate::rules::retry;
 use crate::runner::context::Settings;
 use crate::runner::durability::UnsyncedGuard;
-use crate::spool::history::{self, Ended, Finished, Record};
-use crate::spool::journal::{Journal, Line, State};
-use crate::spool::{Envelope, MessageId, SpoolError, Stored};
+use crate::spool::history;
+use crate::spool::journal::{Journal, Line};
+use crate::spool::{MessageId, SpoolError, Stored};
 
 /// A message with everything that settling it needs.
 pub struct OpenMessage<'a> {
@@ -301,7 +300,7 @@ fn leave(desk: &mut OpenMessage<'_>, unreturnable: Option<String>, recorded: Rec
     let settings = desk.settings;
     let id = &desk.stored.envelope.id;
     if recorded == Recorded::No || !settings.is_recorded(id)? {
-        history::append(&settings.spool, &[stored_record(desk.stored, desk.journal.state(), desk.now)])?;
+        history::append(&settings.spool, &[history_record::of_stored(desk.stored, desk.journal.state(), desk.now)])?;
     }
     if let Some(reason) = unreturnable {
         settings.spool.set_aside(id, &reason)?;
@@ -312,55 +311,4 @@ fn leave(desk: &mut OpenMessage<'_>, unreturnable: Option<String>, recorded: Rec
     settings.spool.remove(id)?;
     log::removed(id);
     Ok(())
-}
-
-/// The history of a message that somebody deletes from the queue.
-#[must_use]
-pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    let mut record = stored_record(stored, state, now);
-    record.recipients = Vec::new();
-    for (recipient, last) in state.each(&stored.envelope.recipients) {
-        let kept = last.filter(|o| matches!(o.status, Status::Delivered | Status::Refused)).map(|o| o.status.into());
-        record.recipients.push(Finished {
-            address: recipient.address.to_string(),
-            relay: last.map_or_else(|| "none".to_owned(), |o| o.relay.clone()),
-            account: state.account.clone().unwrap_or_default(),
-            status: kept.unwrap_or(Ended::Deleted),
-            dsn: last.map_or_else(|| "4.0.0".to_owned(), |o| o.enhanced.to_string()),
-            reply: last.map_or_else(String::new, |o| o.reply.clone()),
-        });
-    }
-    record
-}
-
-fn stored_record(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    let header = outgoing::stored_header(stored).unwrap_or_default();
-    record(&stored.envelope, state, now, outgoing::message_id(&Header::read(&header)))
-}
-
-/// The history of a message that leaves the queue by itself.
-#[must_use]
-pub(crate) fn record(envelope: &Envelope, state: &State, now: Timestamp, message_id: String) -> Record {
-    let recipients = state.each(&envelope.recipients).filter_map(|(recipient, outcome)| {
-        let outcome = outcome?;
-        Some(Finished {
-            address: recipient.address.to_string(),
-            relay: outcome.relay.clone(),
-            account: state.account.clone().unwrap_or_default(),
-            status: outcome.status.into(),
-            dsn: outcome.enhanced.to_string(),
-            reply: outcome.reply.clone(),
-        })
-    });
-    Record {
-        id: envelope.id.clone(),
-        arrived: envelope.arrived,
-        finished: now,
-        sender: envelope.sender.to_string(),
-        submitted_sender: envelope.submitted_sender.clone(),
-        uid: envelope.uid,
-        size: envelope.size,
-        message_id,
-        recipients: recipients.collect(),
-    }
 }

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::runner::change::Change;
+use crate::control::modify::Change;
+use crate::control::selection::Selection;
 use crate::runner::completion::settle::{Settled, Then};
 use crate::runner::queue_manager::watchers::Event;
-use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Told;
 use crate::spool::Spool;
 

@@ -15,16 +15,17 @@ use super::connection::{Connection, TO_LISTEN};
 use super::control_socket::{self, Asked};
 use super::intake_state::IntakeState;
 use super::per_uid_slots::Place;
-use crate::runner::change::{self, Change};
+use crate::control::access::AccessScope;
+use crate::control::listing::{Item, ListEvent, Look, NotListed, Totals};
+use crate::control::loaded::Loaded;
+use crate::control::message_detail::Shown;
+use crate::control::modify::{self, Change};
+use crate::control::selection::Selection;
+use crate::control::status::Standing;
+use crate::control::verify::{self, Verify};
 use crate::runner::context::Settings;
-use crate::runner::listing::{Item, ListEvent, Look, NotListed, Totals};
 use crate::runner::queue_manager::watchers::Event;
-use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Told;
-use crate::runner::shown::Shown;
-use crate::runner::standing::Standing;
-use crate::runner::verification::{self, Verify};
-use crate::runner::viewer::AccessScope;
 use crate::spool::{MessageId, SpoolError, history};
 use crate::submit::admit::context::Entry;
 use crate::sys::local_time;
@@ -193,7 +194,7 @@ impl QueryHandler<'_> {
 
     fn list(&self, selection: Selection, out: &mut impl Write) -> Answer {
         let selection = Selection { viewer: self.viewer, ..selection };
-        let settings = || self.settings.as_ref().ok().map(Arc::clone);
+        let settings = || self.settings.as_ref().ok().map(|settings| Arc::clone(&settings.loaded));
         let look = Look::at(&self.front.spool, selection, self.active(), settings);
         let listed = look.list(&self.front.spool, |met| match met {
             ListEvent::Item(item) => say(out, &Answer::Item(item)),
@@ -252,7 +253,7 @@ impl QueryHandler<'_> {
         let (config, spool, tables) = (&settings.config, &settings.spool, settings.arriving());
         let reserve = config.limits.reserve_from(self.uid);
         let place = Entry { config, spool, caller: &caller, now: &now, tables, reserve };
-        match verification::verify(&place, question) {
+        match verify::verify(&place, question) {
             Ok(_) => Answer::Finished,
             Err(error) => no(error.code(), error.to_string()),
         }
@@ -269,7 +270,7 @@ impl QueryHandler<'_> {
             }
             (control_socket::Question::Change { change: Change::Delete, selection }, _) => {
                 let change = Change::Delete;
-                match self.own(&selection, |settings, own| change::chosen(settings, change, own)) {
+                match self.own(&selection, |settings, own| modify::chosen(settings, change, own)) {
                     Ok(selection) => control_socket::Question::Change { change, selection },
                     Err(answer) => return say(out, &answer),
                 }
@@ -281,7 +282,7 @@ impl QueryHandler<'_> {
             (control_socket::Question::Flush { selection }, AccessScope::Everything) => {
                 control_socket::Question::Flush { selection }
             }
-            (control_socket::Question::Flush { selection }, _) => match self.own(&selection, change::queued) {
+            (control_socket::Question::Flush { selection }, _) => match self.own(&selection, modify::queued) {
                 Ok(selection) => control_socket::Question::Flush { selection },
                 Err(answer) => return say(out, &answer),
             },
@@ -308,7 +309,7 @@ impl QueryHandler<'_> {
     fn own(
         &self,
         selection: &Selection,
-        find: impl FnOnce(&Settings, &Selection) -> Result<Vec<MessageId>, SpoolError>,
+        find: impl FnOnce(&Loaded, &Selection) -> Result<Vec<MessageId>, SpoolError>,
     ) -> Result<Selection, Answer> {
         let _turn = self.turn()?;
         let settings = self.settings.as_ref().map_err(|why| no(TEMPORARY, why.clone()))?;

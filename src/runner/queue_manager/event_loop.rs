@@ -14,6 +14,7 @@ use super::flush::FlushRequest;
 use super::scheduler::Schedule;
 use super::timer::Alarm;
 use super::watchers::{Event, EventChannel, FileWatcher};
+use crate::control::access::AccessScope;
 use crate::log;
 use crate::runner::completion::digest::Owed;
 use crate::runner::completion::settle::{Settled, Then};
@@ -23,7 +24,6 @@ use crate::runner::event::{Late, Report, ReportFn, Told, WorkerEvent};
 use crate::runner::listener::control_socket::{Asked, Question};
 use crate::runner::listener::intake_state::IntakeState;
 use crate::runner::session_watchers::Told as Watched;
-use crate::runner::viewer::AccessScope;
 use crate::spool::account_health::{self, Health, Trouble};
 use crate::spool::lock::RunnerLock;
 use crate::spool::{MessageId, SpoolError};
@@ -91,6 +91,7 @@ pub struct Engine {
 
 impl Engine {
     /// A runner that knows no message yet. The lock proves that no other works on the spool.
+    #[must_use]
     pub fn new(settings: Arc<Settings>, lock: RunnerLock, until: Until, ears: EventChannel) -> Self {
         let EventChannel { sender, wakes } = ears;
         let health = account_health::read(&settings.spool);

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 
 use super::event_loop::{Engine, Until};
+use crate::control::access::AccessScope;
+use crate::control::selection::Selection;
 use crate::runner::completion::settle::Settled;
-use crate::runner::selection::Selection;
 use crate::runner::session_watchers::Told as Watched;
-use crate::runner::viewer::AccessScope;
 use crate::spool::MessageId;
 
 /// A flush that is not finished.

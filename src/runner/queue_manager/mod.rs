@@ -4,6 +4,7 @@
 pub mod account_backoff;
 pub mod event_loop;
 pub mod flush;
+pub mod modify;
 pub mod round_robin;
 pub mod scan;
 pub mod scheduler;

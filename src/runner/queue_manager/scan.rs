@@ -9,7 +9,6 @@ use jiff::Timestamp;
 
 use super::event_loop::{Engine, later};
 use super::round_robin::Origin;
-use crate::deliver::plan;
 use crate::log;
 use crate::mail::outcome::Status;
 use crate::rules::retry;
@@ -88,7 +87,7 @@ impl Engine {
                         return;
                     }
                 }
-                let account = account_for(&self.settings, &envelope);
+                let account = self.settings.account_of(&envelope);
                 let origin = Origin::of(envelope.uid, &envelope.sender.to_string());
                 let due = later(self.now(), self.wait_of(&state, due));
                 self.schedule.add(id, &account, origin, due);
@@ -212,12 +211,6 @@ fn read_batch(settings: &Settings, batch: &[(MessageId, HasJournal)]) -> Vec<(Me
         // A thread that panicked has read nothing.
         threads.into_iter().flat_map(|(of, thread)| thread.join().unwrap_or_else(|_| part(of))).collect()
     })
-}
-
-/// The account's name, or empty where the config names none (the attempt will say so).
-pub(crate) fn account_for(settings: &Settings, envelope: &Envelope) -> String {
-    let tables = settings.generic();
-    plan::account_name(&settings.config, &tables, envelope).unwrap_or_default().to_owned()
 }
 
 /// Moves what is no whole message to failed/, with the reason.

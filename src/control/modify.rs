@@ -2,18 +2,13 @@
 //! holds the runner's lock makes them, so that no journal has two writers: the runner on
 //! request, or a command that found the lock free.
 
-use std::sync::mpsc::Sender;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::context::Settings;
+use super::loaded::Loaded;
 use super::selection::Selection;
-use super::session_watchers::Told;
+use crate::deliver::history_record;
 use crate::log;
-use crate::runner::completion::settle;
-use crate::runner::queue_manager::event_loop::Engine;
-use crate::runner::queue_manager::scan::account_for;
 use crate::spool::journal::{Journal, Line};
 use crate::spool::{Envelope, MessageId, SpoolError, Stored, history};
 use crate::submit::admit::readmit;
@@ -60,19 +55,19 @@ pub enum Changed {
 }
 
 /// The messages that are meant, those in failed/ behind those in queue/ where they can be meant at all.
-pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
-    let mut ids = queued(settings, selection)?;
+pub fn chosen(loaded: &Loaded, change: Change, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
+    let mut ids = queued(loaded, selection)?;
     let may_be_failed = match change {
         Change::Hold | Change::Release => false,
         Change::Delete => !selection.ids.is_empty(),
         Change::Retry | Change::Readmit => !selection.is_all(),
     };
     if may_be_failed {
-        for id in settings.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
-            let meant = settings
+        for id in loaded.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
+            let meant = loaded
                 .spool
                 .open_failed(&id)
-                .map_or(selection.means_unreadable(), |stored| is_meant(settings, selection, &stored.envelope));
+                .map_or(selection.means_unreadable(), |stored| is_meant(loaded, selection, &stored.envelope));
             ids.extend((meant && !ids.contains(&id)).then_some(id));
         }
     }
@@ -80,30 +75,30 @@ pub fn chosen(settings: &Settings, change: Change, selection: &Selection) -> Res
 }
 
 /// Those in queue/.
-pub(super) fn queued(settings: &Settings, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
+pub fn queued(loaded: &Loaded, selection: &Selection) -> Result<Vec<MessageId>, SpoolError> {
     let mut ids = Vec::new();
-    for id in settings.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
+    for id in loaded.spool.ids()?.into_iter().filter(|id| selection.names(id)) {
         // One that cannot be read can still be named.
         let meant = selection
-            .read(&settings.spool, &id)
-            .map_or(selection.means_unreadable(), |envelope| is_meant(settings, selection, &envelope));
+            .read(&loaded.spool, &id)
+            .map_or(selection.means_unreadable(), |envelope| is_meant(loaded, selection, &envelope));
         ids.extend(meant.then_some(id));
     }
     Ok(ids)
 }
 
-fn is_meant(settings: &Settings, selection: &Selection, envelope: &Envelope) -> bool {
-    selection.matches(envelope, || account_for(settings, envelope), &settings.clock)
+fn is_meant(loaded: &Loaded, selection: &Selection, envelope: &Envelope) -> bool {
+    selection.matches(envelope, || loaded.account_of(envelope), &loaded.clock)
 }
 
 /// Changes one message that nobody works on. The caller holds the lock.
-pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
-    let mut stored = match settings.spool.open_message(id) {
+pub fn apply(loaded: &Loaded, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
+    let mut stored = match loaded.spool.open_message(id) {
         Ok(stored) => stored,
-        Err(SpoolError::Gone(_)) => return apply_to_failed(settings, change, id),
+        Err(SpoolError::Gone(_)) => return apply_to_failed(loaded, change, id),
         Err(error) => return Err(error),
     };
-    let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+    let mut journal = Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?;
     stored.envelope.join(journal.state());
     let now = Timestamp::now();
     match (change, journal.state().held) {
@@ -123,42 +118,42 @@ pub fn apply(settings: &Settings, change: Change, id: &MessageId) -> Result<Chan
         }
         (Change::Retry, false) => journal.append(now, &[Line::Next(now)]).map(|()| Changed::Yes),
         (Change::Readmit, false) => {
-            let changed = readmit(settings, &stored, &mut journal)?;
+            let changed = readmit(loaded, &stored, &mut journal)?;
             log::brought_back(id);
             Ok(changed)
         }
         (Change::Delete, _) => {
-            history::append(&settings.spool, &[settle::deleted(&stored, journal.state(), now)])?;
+            history::append(&loaded.spool, &[history_record::deleted(&stored, journal.state(), now)])?;
             journal.append(now, &[Line::Done])?;
-            settings.spool.remove(id)?;
+            loaded.spool.remove(id)?;
             log::deleted(id);
             Ok(Changed::Yes)
         }
     }
 }
 
-fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
-    let mut stored = settings.spool.open_failed(id)?;
+fn apply_to_failed(loaded: &Loaded, change: Change, id: &MessageId) -> Result<Changed, SpoolError> {
+    let mut stored = loaded.spool.open_failed(id)?;
     let now = Timestamp::now();
     match change {
         Change::Hold | Change::Release => Err(SpoolError::Gone(id.clone())),
         Change::Delete => {
-            let state = Journal::peek_failed(&settings.spool, id, stored.envelope.recipients.len())?;
+            let state = Journal::peek_failed(&loaded.spool, id, stored.envelope.recipients.len())?;
             stored.envelope.join(&state);
-            history::append(&settings.spool, &[settle::deleted(&stored, &state, now)])?;
-            settings.spool.remove_failed(id)?;
+            history::append(&loaded.spool, &[history_record::deleted(&stored, &state, now)])?;
+            loaded.spool.remove_failed(id)?;
             log::deleted(id);
             Ok(Changed::Yes)
         }
         Change::Retry | Change::Readmit => {
             stored.verify()?;
-            settings.spool.bring_back(id)?;
-            let mut journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+            loaded.spool.bring_back(id)?;
+            let mut journal = Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?;
             journal.append(now, &[Line::Retry])?;
             stored.envelope.join(journal.state());
             log::brought_back(id);
             match change {
-                Change::Readmit => readmit(settings, &stored, &mut journal),
+                Change::Readmit => readmit(loaded, &stored, &mut journal),
                 _ => Ok(Changed::Yes),
             }
         }
@@ -166,9 +161,9 @@ fn apply_to_failed(settings: &Settings, change: Change, id: &MessageId) -> Resul
 }
 
 /// Makes it due, for whom the tables of arrival name today in place of those who wait.
-fn readmit(settings: &Settings, stored: &Stored, journal: &mut Journal) -> Result<Changed, SpoolError> {
+fn readmit(loaded: &Loaded, stored: &Stored, journal: &mut Journal) -> Result<Changed, SpoolError> {
     let now = Timestamp::now();
-    let readmitted = match readmit::readmit(&settings.config, &stored.envelope.recipients, &journal.state().pending()) {
+    let readmitted = match readmit::readmit(&loaded.config, &stored.envelope.recipients, &journal.state().pending()) {
         Ok(readmitted) => readmitted,
         Err(fault) => return Ok(Changed::No(fault.to_string())),
     };
@@ -177,57 +172,4 @@ fn readmit(settings: &Settings, stored: &Stored, journal: &mut Journal) -> Resul
     let lines: Vec<Line> =
         added.chain(readmitted.replaced.into_iter().map(Line::Replaced)).chain([Line::Next(now)]).collect();
     journal.append(now, &lines).map(|()| Changed::Yes)
-}
-
-impl Engine {
-    /// Makes the change where no session works on the message, and tells of each.
-    pub(super) fn change(&mut self, change: Change, selection: &Selection, answers: &Sender<Told>) {
-        // Who asked may have gone; the change is made all the same.
-        let tell = |told| drop(answers.send(told));
-        match chosen(&self.settings, change, selection) {
-            Ok(ids) => {
-                for id in ids {
-                    tell(self.change_one(change, &id));
-                }
-            }
-            Err(error) => tell(Told::Unchanged(String::new(), error.to_string())),
-        }
-        self.end_rests();
-        tell(Told::Finished);
-    }
-
-    fn change_one(&mut self, change: Change, id: &MessageId) -> Told {
-        if self.schedule.is_active(id) {
-            return Told::Unchanged(id.to_string(), "it is being sent; try again in a moment".to_owned());
-        }
-        let changed = apply(&self.settings, change, id);
-        match change {
-            Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Yes)) => {
-                self.schedule.forget(id);
-                self.owed.forget(id);
-                self.strike_off(id);
-            }
-            Change::Hold | Change::Delete => {}
-            Change::Readmit => {
-                // Scheduled by what it was before: its recipients may go another way now.
-                self.schedule.forget(id);
-                self.take_in(id.clone());
-            }
-            Change::Release | Change::Retry => {
-                self.take_in(id.clone());
-                self.schedule.hurry(id, self.now());
-            }
-        }
-        told(id, changed)
-    }
-}
-
-/// As it is told to whoever asked.
-#[must_use]
-pub fn told(id: &MessageId, changed: Result<Changed, SpoolError>) -> Told {
-    match changed {
-        Ok(Changed::Yes | Changed::WasSo) => Told::Changed(id.to_string()),
-        Ok(Changed::No(reason)) => Told::Unchanged(id.to_string(), reason),
-        Err(error) => Told::Unchanged(id.to_string(), error.to_string()),
-    }
 }

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::context::Settings;
+use super::access::AccessScope;
+use super::loaded::Loaded;
 use super::selection::Selection;
-use super::viewer::AccessScope;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::account_health::{self, Health};
@@ -176,7 +176,7 @@ pub struct Look {
     selection: Selection,
     health: Health,
     active: HashSet<String>,
-    settings: Option<Arc<Settings>>,
+    settings: Option<Arc<Loaded>>,
 }
 
 impl Look {
@@ -185,7 +185,7 @@ impl Look {
         spool: &Spool,
         selection: Selection,
         active: HashSet<String>,
-        settings: impl FnOnce() -> Option<Arc<Settings>>,
+        settings: impl FnOnce() -> Option<Arc<Loaded>>,
     ) -> Self {
         let health = account_health::read(spool);
         let settings = if health.is_empty() && selection.is_all() { None } else { settings() };

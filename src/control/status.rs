@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, ConfigError, TableSet};
+use super::loaded::Unreadable;
+use crate::config::{Config, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::spool::account_health::{self, Trouble};
 use crate::spool::clock::Clock;
@@ -42,29 +43,6 @@ pub struct Standing {
     /// Why nothing is sent, and what comes in is only kept.
     #[serde(default)]
     unreadable: Option<Unreadable>,
-}
-
-/// A configuration that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unreadable {
-    /// The file, and where in it.
-    place: String,
-    /// Place, fault and way out, in one line; keys may be addresses, so not for everybody.
-    reason: Option<String>,
-}
-
-impl Unreadable {
-    /// What is wrong with it.
-    #[must_use]
-    pub fn of(error: &ConfigError) -> Self {
-        let said = error.to_string();
-        Self { place: error.place(), reason: said.lines().next().map(str::to_owned) }
-    }
-
-    fn words(&self) -> String {
-        let what = self.reason.as_ref().unwrap_or(&self.place);
-        format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
-    }
 }
 
 /// Who is needed.
@@ -158,7 +136,7 @@ impl Standing {
     /// In words.
     #[must_use]
     pub fn words(&self) -> String {
-        let mut words: Vec<String> = self.unreadable.iter().map(Unreadable::words).collect();
+        let mut words: Vec<String> = self.unreadable.iter().map(unreadable_words).collect();
         match self.waiting {
             0 if self.dropped + self.raw > 0 => {}
             0 => words.push("the queue is empty".to_owned()),
@@ -203,6 +181,11 @@ impl Standing {
             self.warn_after.as_secs()
         )
     }
+}
+
+fn unreadable_words(unreadable: &Unreadable) -> String {
+    let what = unreadable.reason.as_ref().unwrap_or(&unreadable.place);
+    format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
 }
 
 /// Whether no account serves the sender; where one serves all, nobody need ask.

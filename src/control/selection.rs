@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::viewer::AccessScope;
+use super::access::AccessScope;
 use crate::spool::clock::Clock;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::access::AccessScope;
 use super::listing::{Entry, Item, printable, reason};
-use super::viewer::AccessScope;
 use crate::mail::outcome::Status;
 use crate::spool::journal::{Journal, Line};
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};

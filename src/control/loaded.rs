@@ -1,0 +1,121 @@
+//! Config, tables, spool and clock, loaded together: what looking at the queue and changing
+//! it needs. The runner adds its threads and limits to this in `runner::context`.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock, RwLockReadGuard};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
+use crate::deliver::plan;
+use crate::spool::clock::Clock;
+use crate::spool::{Envelope, Spool};
+use crate::submit::admit::context::Tables;
+
+/// One generation of the configuration, with the spool and clock that outlive it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The config.
+    pub config: Config,
+    /// The spool.
+    pub spool: Spool,
+    /// The queue's time.
+    pub clock: Arc<Clock>,
+    tables: OnceLock<KeptTables>,
+    edition: Option<Edition>,
+}
+
+/// Identifies the contents of a file: modification time, inode, length. The time alone is not
+/// enough, because a file that replaces another may claim any time.
+type Edition = (SystemTime, u64, u64);
+
+fn edition(path: &Path) -> Option<Edition> {
+    let file = std::fs::metadata(path).ok()?;
+    Some((file.modified().ok()?, file.ino(), file.len()))
+}
+
+impl Loaded {
+    /// The tables are read when they are first needed: many commands need none.
+    #[must_use]
+    pub fn new(config: Config, spool: Spool) -> Self {
+        let clock = Arc::new(Clock::start(&spool));
+        Self { edition: edition(&config.path), config, spool, clock, tables: OnceLock::new() }
+    }
+
+    /// The next generation, read from the same config file.
+    pub fn reload(&self) -> Result<Self, ConfigError> {
+        let edition = edition(&self.config.path);
+        let config = locate::load(Some(&self.config.path))?;
+        let (spool, clock) = (self.spool.clone(), Arc::clone(&self.clock));
+        Ok(Self { config, spool, clock, tables: OnceLock::new(), edition })
+    }
+
+    /// Whether the config file has changed since it was read.
+    #[must_use]
+    pub fn has_changed(&self) -> bool {
+        edition(&self.config.path).is_some_and(|now| Some(now) != self.edition)
+    }
+
+    /// What is wrong with the config file, should it be read again now.
+    #[must_use]
+    pub fn unreadable(&self) -> Option<Unreadable> {
+        locate::load(Some(&self.config.path)).err().map(|error| Unreadable::of(&error))
+    }
+
+    /// The files that mail may wait for: config, secrets, tables.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let config = &self.config;
+        let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
+        let tables = config.generic.iter().chain(config.rewriting.tables()).filter_map(TableSource::path);
+        secrets.chain(tables).map(PathBuf::from).chain([config.path.clone()]).collect()
+    }
+
+    /// The `generic` tables.
+    pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
+        self.tables().generic()
+    }
+
+    /// Reads `generic` tables again whose files have changed.
+    pub fn refresh(&self) {
+        self.tables().refresh_generic();
+    }
+
+    /// The tables for a message that arrives now.
+    pub fn arriving(&self) -> Tables<'_> {
+        self.tables().renew(&self.config.rewriting);
+        Tables::Kept(self.tables())
+    }
+
+    /// The account that the message would leave through, or an empty name where the config names
+    /// none: an attempt reports that.
+    #[must_use]
+    pub fn account_of(&self, envelope: &Envelope) -> String {
+        plan::account_name(&self.config, &self.generic(), envelope).unwrap_or_default().to_owned()
+    }
+
+    fn tables(&self) -> &KeptTables {
+        self.tables.get_or_init(|| KeptTables::load(&self.config))
+    }
+}
+
+/// A configuration that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// The file, and where in it.
+    pub(super) place: String,
+    /// Place, fault and way out, in one line. Keys may be addresses, so only those who may see
+    /// everybody's mail are shown this.
+    pub(super) reason: Option<String>,
+}
+
+impl Unreadable {
+    /// What is wrong with it.
+    #[must_use]
+    pub fn of(error: &ConfigError) -> Self {
+        let said = error.to_string();
+        Self { place: error.place(), reason: said.lines().next().map(str::to_owned) }
+    }
+}
