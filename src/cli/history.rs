@@ -9,12 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::exit::{Exit, Failure};
 use super::queue::{QueueError, quiet};
-use super::remote;
-use crate::config::{Config, units};
+use crate::config::units;
+use crate::control::client::AccessError;
 use crate::control::listing::printable;
-use crate::runner::listener::query::{Answer, Question};
-use crate::spool::history::{self, Ended, Record};
-use crate::spool::{MessageId, Spool};
+use crate::control::queue_access::QueueAccess;
+use crate::spool::MessageId;
+use crate::spool::history::{Ended, Record};
 
 /// Arguments of `history`.
 #[derive(Debug, clap::Args)]
@@ -40,35 +40,13 @@ pub struct Arguments {
 }
 
 /// Prints what the arguments select, oldest first.
-pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
-    let wanted = Wanted::read(arguments)?;
-    let Some(spool) = Spool::find(&config.spool)? else { return Ok(Exit::Ok) };
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut written = Ok(());
-    history::read(&spool, wanted.since, |record, line| {
-        written = wanted.print(record, line, &mut out);
-        written.is_ok()
-    })?;
-    quiet(written.and_then(|()| out.flush()).map_err(QueueError::Output))
-}
-
-/// The same of the caller's own mail, by asking the runner.
-pub(super) fn run_remotely(arguments: &Arguments) -> Result<Exit, Failure> {
+pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure> {
     let wanted = Wanted::read(arguments)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    for answer in remote::ask(&Question::History { since: wanted.since })? {
-        match answer.map_err(|error| remote::failure(&error))? {
-            Answer::Record { line } => {
-                let Ok(record) = serde_json::from_str(&line) else { continue };
-                if let Err(error) = wanted.print(&record, &line, &mut out) {
-                    return quiet(Err(error.into()));
-                }
-            }
-            Answer::No { code, reason } => return Err(remote::refused(code, &reason)),
-            _ => return quiet(out.flush().map_err(QueueError::Output)),
-        }
+    match access.history(wanted.since, |record, line| wanted.print(record, line, &mut out)) {
+        Err(error @ AccessError::Spool(_)) => Err(error.into()),
+        shown => quiet(shown.map_err(QueueError::from).and_then(|()| Ok(out.flush()?))),
     }
-    Err(remote::failure(&io::ErrorKind::UnexpectedEof.into()))
 }
 
 /// What is asked for, read.

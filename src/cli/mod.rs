@@ -12,7 +12,6 @@ pub mod lookup;
 pub mod password;
 mod progress;
 pub mod queue;
-mod remote;
 pub mod route;
 pub mod run;
 pub mod sendmail;
@@ -28,6 +27,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, locate};
+use crate::control::queue_access::QueueAccess;
 use exit::{Exit, Failure};
 use sendmail::StartedAs;
 
@@ -114,38 +114,28 @@ fn postrider() -> ExitCode {
             return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
         }
     };
+    let named = config.as_deref();
     let result = match command {
         Command::Sendmail { arguments } => {
             return sendmail::run(arguments.into_iter(), &StartedAs::Subcommand { config });
         }
         Command::Demo => return demo::main(),
-        Command::Run(arguments) => run::start(config.as_deref(), &arguments),
-        Command::Flush(arguments) if remote::is_needed(config.as_deref()) => flush::run_remotely(&arguments),
-        Command::Flush(arguments) => load(config.as_deref()).and_then(|config| flush::run(&config, &arguments)),
-        Command::Queue(arguments) if remote::is_needed(config.as_deref()) => queue::run_remotely(&arguments),
-        Command::Queue(arguments) => load(config.as_deref()).and_then(|config| queue::run(&config, &arguments)),
-        Command::History(arguments) if remote::is_needed(config.as_deref()) => history::run_remotely(&arguments),
-        Command::History(arguments) => load(config.as_deref()).and_then(|config| history::run(&config, &arguments)),
-        Command::Status if remote::is_needed(config.as_deref()) => return status::tell(status::look_remotely()).into(),
-        Command::Status if step_down::is_machines(config.as_deref()) => {
-            return status::tell(status::look_at_machines(config.as_deref())).into();
-        }
-        Command::Status => {
-            return status::tell(load(config.as_deref()).and_then(|config| status::look(&config))).into();
-        }
-        Command::Route(arguments) => load(config.as_deref()).and_then(|config| route::run(&config, &arguments)),
-        Command::Lookup(arguments) => load(config.as_deref()).and_then(|config| lookup::run(&config, &arguments)),
-        Command::Check => check::run(config.as_deref()),
-        Command::Password(action) => {
-            load_as_caller(config.as_deref()).and_then(|config| password::run(&config, &action))
-        }
+        Command::Run(arguments) => run::start(named, &arguments),
+        Command::Flush(arguments) => queue_access(named).and_then(|access| flush::run(&access, &arguments)),
+        Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
+        Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
+        Command::Status => return status::run(named).into(),
+        Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
+        Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
+        Command::Check => check::run(named),
+        Command::Password(action) => load_as_caller(named).and_then(|config| password::run(&config, &action)),
         Command::Init(arguments) => init::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Config(ConfigCommand::Show(arguments)) => {
-            load(config.as_deref()).and_then(|config| show_config::run(&config, &arguments))
+            load(named).and_then(|config| show_config::run(&config, &arguments))
         }
-        Command::Test(arguments) => load(config.as_deref()).and_then(|config| test::run(&config, &arguments)),
-        Command::Config(ConfigCommand::Path) => load(config.as_deref()).map(|config| {
+        Command::Test(arguments) => load(named).and_then(|config| test::run(&config, &arguments)),
+        Command::Config(ConfigCommand::Path) => load(named).map(|config| {
             println!("{}", config.path.display());
             Exit::Ok
         }),
@@ -166,6 +156,14 @@ fn sendmail_arguments() -> Option<(Option<PathBuf>, Vec<OsString>)> {
         None => return None,
     };
     (arguments.next()? == "sendmail").then(|| (Some(config), arguments.collect()))
+}
+
+/// The queue that a command with this `--config` is about. Where only the machine's runner may read it, no config is read.
+fn queue_access(named: Option<&Path>) -> Result<QueueAccess, Failure> {
+    if QueueAccess::needs_runner(named) {
+        return Ok(QueueAccess::Runner);
+    }
+    Ok(QueueAccess::of(load(named)?)?)
 }
 
 fn load(named: Option<&Path>) -> Result<Config, Failure> {

@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigError, Log, locate, places};
 use crate::control::loaded::Unreadable;
 use crate::log;
 use crate::runner::context::Settings;
-use crate::runner::listener::intake_state::{IntakeState, Stage};
+use crate::runner::listener::intake_state::{IntakeState, RunState};
 use crate::runner::listener::{control_socket, submission_socket};
 use crate::runner::queue_manager::event_loop;
 use crate::runner::queue_manager::watchers::{self, EventChannel, FileWatcher};
@@ -79,7 +79,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
     let front = Arc::new(IntakeState::new(spool.clone()));
-    if let Err(error) = submission_socket::open(Arc::clone(&front)) {
+    if let Err(error) = submission_socket::listen(Arc::clone(&front)) {
         cannot_hear("submissions", &spool, &error);
     }
     let config = match config {
@@ -100,8 +100,8 @@ fn readable(named: Option<&Path>, mut error: ConfigError, front: &IntakeState) -
     loop {
         let why = error.to_string();
         if why != told {
-            log::alert(format_args!("mail is accepted but not sent, because the configuration cannot be read: {why}"));
-            front.set(Stage::NoConfig(why.clone(), Unreadable::of(&error)));
+            log::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
+            front.set(RunState::NoConfig(why.clone(), Unreadable::of(&error)));
             told = why;
         }
         std::thread::sleep(UNREADABLE);

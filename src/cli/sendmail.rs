@@ -22,16 +22,17 @@ use jiff::Zoned;
 
 use self::option_values::{Attempt, Errors, Mode};
 use super::exit::Exit;
-use super::{queue, step_down};
+use super::queue;
 use crate::config::{Config, Delivery, Reserve, locate};
+use crate::control::queue_access::QueueAccess;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::context::{Entry, Tables};
 use crate::submit::admit::early_bounce::{self, Failed, Rest};
 use crate::submit::admit::store::{self, MessageIds};
 use crate::submit::frontend::collect::{self, Collected, Request, Sender};
 use crate::submit::frontend::start_runner::{self, Handed, Show};
+use crate::sys::local_time;
 use crate::sys::user::Caller;
-use crate::sys::{harden, local_time};
 use failure::{Failure, Program};
 use options::Options;
 
@@ -128,10 +129,9 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         Mode::Deliver => deliver(options, started_as),
         Mode::Nothing => Ok(Exit::Ok),
         // These read no message, so nobody waits for stdin to be read.
-        Mode::ListQueue if queue::is_remote(started_as.named(&options)) => Ok(queue::mailq_remotely()?),
-        Mode::ListQueue => Ok(queue::mailq(&configured(&options, started_as)?)?),
+        Mode::ListQueue => Ok(queue::mailq(&queue_access(&options, started_as)?)?),
         // There is nothing to build, and the tables are not this user's to check.
-        Mode::Aliases if queue::is_remote(started_as.named(&options)) => Ok(Exit::Ok),
+        Mode::Aliases if QueueAccess::needs_runner(started_as.named(&options)) => Ok(Exit::Ok),
         Mode::Aliases => aliases::check(&configured(&options, started_as)?),
         Mode::Daemon => {
             let here = UserMode::find(&options, started_as)?;
@@ -139,12 +139,8 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Mode::Foreground => run_queue::become_runner(&configured(&options, started_as)?),
-        Mode::RunQueue(tests) if queue::is_remote(started_as.named(&options)) => run_queue::flush_remotely(&tests),
-        Mode::RunQueue(tests) => {
-            let show = show(&options);
-            run_queue::flush(&UserMode::find(&options, started_as)?, &tests, show)
-        }
-        Mode::Verify if queue::is_remote(started_as.named(&options)) => verify::verify_remotely(&options),
+        Mode::RunQueue(tests) => run_queue::flush(&queue_access(&options, started_as)?, &tests, show(&options)),
+        Mode::Verify if QueueAccess::needs_runner(started_as.named(&options)) => verify::verify_remotely(&options),
         Mode::Verify => verify::verify(&UserMode::find(&options, started_as)?, &options),
         Mode::Smtp if locate::is_system_mode(started_as.named(&options)) => smtp::serve_remotely(&options),
         Mode::Smtp => smtp::serve(UserMode::find(&options, started_as), &options),
@@ -201,11 +197,12 @@ fn named(request: Request) -> Request {
     Request { full_name, ..request }
 }
 
+fn queue_access(options: &Options, started_as: &StartedAs) -> Result<QueueAccess, Failure> {
+    Ok(super::queue_access(started_as.named(options))?)
+}
+
 fn configured(options: &Options, started_as: &StartedAs) -> Result<Config, Failure> {
-    let config = locate::load(started_as.named(options))?;
-    step_down::if_root(&config)?;
-    harden::keep_memory_private();
-    Ok(config)
+    Ok(super::load(started_as.named(options))?)
 }
 
 /// Where a message is taken in: who calls, by which config, into which spool.

@@ -5,52 +5,47 @@ use std::io::Write;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::{remote, step_down};
-use crate::config::{Config, locate, places};
+use super::step_down;
+use crate::config::{locate, places};
 use crate::control::loaded::Unreadable;
-use crate::control::status::{Standing, Verdict};
-use crate::runner::listener::query::{Answer, Question};
+use crate::control::queue_access::QueueAccess;
+use crate::control::status::{QueueStatus, Verdict};
 use crate::spool::Spool;
 use crate::sys::harden;
 
-/// Looks where this process may.
-pub fn look(config: &Config) -> Result<Standing, Failure> {
-    Ok(Standing::look(Some(config), Spool::find(&config.spool)?.as_ref())?)
+/// Looks, and prints one line.
+#[must_use]
+pub fn run(named: Option<&Path>) -> Exit {
+    tell(look(named))
 }
 
-/// Looks at the machine's spool as its runner does, who takes mail in also while the config cannot be read.
-pub(super) fn look_at_machines(named: Option<&Path>) -> Result<Standing, Failure> {
+fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
+    if QueueAccess::needs_runner(named) || !step_down::is_machines(named) {
+        return Ok(super::queue_access(named)?.status()?);
+    }
+    // As the machine's runner sees it: it accepts mail also while it cannot read its config.
     step_down::to_runner(Path::new(places::SYSTEM_SPOOL))?;
     let config = locate::load(named);
     harden::keep_memory_private();
     match config {
-        Ok(config) => look(&config),
+        Ok(config) => Ok(QueueAccess::of(config)?.status()?),
         Err(error) => {
             let spool = Spool::find(Path::new(places::SYSTEM_SPOOL))?;
-            Ok(Standing::look(None, spool.as_ref())?.without_config(Some(Unreadable::of(&error))))
+            Ok(QueueStatus::look(None, spool.as_ref())?.without_config(Some(Unreadable::of(&error))))
         }
     }
 }
 
-/// Looks through the runner's eyes.
-pub(super) fn look_remotely() -> Result<Standing, Failure> {
-    match remote::ask_one(&Question::Status)? {
-        Answer::Status(standing) => Ok(*standing),
-        _ => Err(remote::failure(&std::io::ErrorKind::InvalidData.into())),
-    }
-}
-
 /// Prints the line. Its exit codes are its own: 0 flowing, 1 late, 2 somebody is needed, 3 cannot tell.
-#[must_use]
-pub fn tell(found: Result<Standing, Failure>) -> Exit {
+fn tell(found: Result<QueueStatus, Failure>) -> Exit {
     match found {
-        Ok(standing) => {
-            let (exit, word) = match standing.verdict() {
+        Ok(status) => {
+            let (exit, word) = match status.verdict() {
                 Verdict::Flowing => (Exit::Ok, "OK"),
                 Verdict::Late => (Exit::Warnings, "WARNING"),
                 Verdict::Stuck => (Exit::Critical, "CRITICAL"),
             };
-            say(&format!("POSTRIDER {word}: {} | {}", standing.words(), standing.perfdata()));
+            say(&format!("POSTRIDER {word}: {} | {}", status.words(), status.perfdata()));
             exit
         }
         Err(failure) => {

@@ -1,44 +1,181 @@
-//! Who sees what of the machine's queue: the runner's user, root and the operators all of
-//! it, others what they handed in, and whoever cannot be told apart nothing.
+//! Who sees and changes what of a queue: the owner of the spool, root and the operators
+//! everything, others the mail that they submitted.
+//!
+//! A [`Selection`] says only what is asked for. What lists, changes or flushes mail takes an
+//! [`AuthorisedSelection`], and only [`AccessScope::authorise`] makes one. So a peer's request
+//! cannot reach other people's mail because some code forgot to narrow it: without a scope it
+//! does not compile.
+//!
+//! ```compile_fail
+//! use postrider::control::access::AuthorisedSelection;
+//! let from_the_wire: AuthorisedSelection = serde_json::from_str("{}").unwrap();
+//! ```
+//!
+//! ```compile_fail
+//! use postrider::control::access::AccessScope;
+//! let scope = AccessScope::default();
+//! ```
+//!
+//! ```compile_fail
+//! use postrider::control::{listing::QueueView, selection::Selection};
+//! let view = QueueView::new(Selection::default(), Default::default(), None);
+//! ```
 
 use crate::config::Config;
+use crate::control::selection::Selection;
+use crate::spool::clock::Clock;
+use crate::spool::journal::Journal;
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::sys::user::Caller;
 
-/// Somebody who asks about the queue.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AccessScope {
-    /// Sees and changes everybody's mail: whoever can read the spool, too.
-    #[default]
+/// Whose mail somebody may see and change. There is no default, and no value without a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessScope(Scope);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
     Everything,
-    /// Sees and deletes the mail of this uid.
+    /// The mail that this uid submitted.
     Own(u32),
-    /// The kernel shows many under one uid: nobody's mail is theirs.
     Nothing,
 }
 
 impl AccessScope {
-    /// The peer with this uid. Without a config there are no operators.
+    /// The scope of a process that could open the spool itself, or connect to the control socket in
+    /// it: the file system has let it read and write everybody's mail already.
     #[must_use]
-    pub fn of(uid: u32, config: Option<&Config>) -> Self {
+    pub fn of_spool_owner() -> Self {
+        Self(Scope::Everything)
+    }
+
+    /// The scope of a socket's peer, by the uid that the kernel vouches for. Without a config there are no operators.
+    #[must_use]
+    pub fn of_peer(uid: u32, config: Option<&Config>) -> Self {
         if uid == 0 || uid == rustix::process::geteuid().as_raw() {
-            return Self::Everything;
+            return Self(Scope::Everything);
         }
         let caller = Caller::of(uid);
         let is_operator = |config: &Config| config.operators.contains(&caller.login);
-        match (caller.is_somebody(), config.is_some_and(is_operator)) {
-            (false, _) => Self::Nothing,
-            (true, true) => Self::Everything,
-            (true, false) => Self::Own(uid),
+        Self(match (caller.is_somebody(), config.is_some_and(is_operator)) {
+            // The kernel shows everybody whom this user namespace does not map as one uid, the
+            // overflow uid. It identifies nobody, so no mail is its own.
+            (false, _) => Scope::Nothing,
+            (true, true) => Scope::Everything,
+            (true, false) => Scope::Own(uid),
+        })
+    }
+
+    /// Whether it covers everybody's mail.
+    #[must_use]
+    pub fn is_everything(self) -> bool {
+        self.0 == Scope::Everything
+    }
+
+    /// Whether it covers mail that this uid submitted.
+    #[must_use]
+    pub fn covers(self, uid: u32) -> bool {
+        match self.0 {
+            Scope::Everything => true,
+            Scope::Own(own) => own == uid,
+            Scope::Nothing => false,
         }
     }
 
-    /// Whether mail that this uid handed in is shown.
+    /// Limits what is asked for to what this scope covers.
     #[must_use]
-    pub fn sees(self, uid: u32) -> bool {
-        match self {
-            Self::Everything => true,
-            Self::Own(own) => own == uid,
-            Self::Nothing => false,
-        }
+    pub fn authorise(self, asked: Selection) -> AuthorisedSelection {
+        AuthorisedSelection { asked, scope: self }
     }
+}
+
+/// A selection that is limited to what its requester may see and change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorisedSelection {
+    asked: Selection,
+    scope: AccessScope,
+}
+
+impl AuthorisedSelection {
+    /// What was asked for.
+    #[must_use]
+    pub fn asked(&self) -> &Selection {
+        &self.asked
+    }
+
+    /// Whose mail it is limited to.
+    #[must_use]
+    pub fn scope(&self) -> AccessScope {
+        self.scope
+    }
+
+    /// The same scope, and of what it covers these ids only.
+    #[must_use]
+    pub fn narrowed_to(&self, ids: Vec<MessageId>) -> Self {
+        self.scope.authorise(Selection::of_ids(ids))
+    }
+
+    /// Whether nothing narrows it: the whole queue, for somebody who may see it.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.scope.is_everything() && self.asked.is_all()
+    }
+
+    /// Whether the id is asked for by name, or any is.
+    #[must_use]
+    pub fn names(&self, id: &MessageId) -> bool {
+        self.asked.ids.is_empty() || self.asked.ids.contains(id)
+    }
+
+    /// Whether it takes reading the message to know whether it is selected.
+    #[must_use]
+    pub fn looks_inside(&self) -> bool {
+        let Selection { sender, recipient, older, .. } = &self.asked;
+        sender.is_some() || recipient.is_some() || older.is_some() || !self.scope.is_everything()
+    }
+
+    /// Whether a message that cannot be read is selected all the same: by name, by somebody who may
+    /// see everything. Nobody knows whose such a message is.
+    #[must_use]
+    pub fn includes_unreadable(&self) -> bool {
+        !self.asked.ids.is_empty() && self.scope.is_everything()
+    }
+
+    /// Reads an envelope to be matched, with the recipients that its journal adds where they matter.
+    pub fn read(&self, spool: &Spool, id: &MessageId) -> Result<Envelope, SpoolError> {
+        let mut envelope = spool.open_message(id)?.envelope;
+        if self.asked.recipient.is_some() {
+            let state = Journal::peek(spool, id, envelope.recipients.len())?;
+            envelope.join(&state);
+        }
+        Ok(envelope)
+    }
+
+    /// Whether the message is selected; `account` is asked only where it matters.
+    #[must_use]
+    pub fn includes(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
+        self.scope.covers(envelope.uid) && self.describes(envelope, account, clock)
+    }
+
+    /// Whether the message is as it is asked for, whoever may see it: for totals alone.
+    #[must_use]
+    pub(super) fn describes(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
+        let Selection { account: asked_account, sender, recipient, older, .. } = &self.asked;
+        self.names(&envelope.id)
+            && sender.as_deref().is_none_or(|asked| is_from(envelope, asked))
+            && recipient.as_deref().is_none_or(|asked| is_to(envelope, asked))
+            && older.is_none_or(|age| clock.age(envelope.arrived) >= age)
+            && asked_account.as_deref().is_none_or(|asked| account() == asked)
+    }
+}
+
+/// Listings show the null sender as `MAILER-DAEMON`; people write `<>`.
+fn is_from(envelope: &Envelope, asked: &str) -> bool {
+    let sender = envelope.sender.to_string();
+    let is_null = envelope.sender.mailbox().is_none();
+    sender.eq_ignore_ascii_case(asked) || is_null && (asked == "<>" || asked.eq_ignore_ascii_case("MAILER-DAEMON"))
+}
+
+fn is_to(envelope: &Envelope, asked: &str) -> bool {
+    let is_asked = |text: &str| text.eq_ignore_ascii_case(asked);
+    envelope.recipients.iter().any(|recipient| is_asked(&recipient.address.to_string()) || is_asked(&recipient.given))
 }

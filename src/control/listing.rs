@@ -1,16 +1,14 @@
-//! What the queue holds, as it is listed: the members of `postqueue -j` and ours. Read from
-//! the spool by whoever may, and told over the socket to whoever may not.
+//! What the queue holds, entry by entry: the members of `postqueue -j` and ours. Read from the
+//! spool; the protocol carries the same entries to those who may not read it.
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::access::AccessScope;
+use super::access::AuthorisedSelection;
 use super::loaded::Loaded;
-use super::selection::Selection;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::account_health::{self, Health};
@@ -41,7 +39,7 @@ impl Entry {
         Self { envelope, state, trouble: None, account, is_active: false }
     }
 
-    /// Recipients that are still waited for, with why; where only the report is still owed, those it is about.
+    /// Recipients that wait, with the reason; if only a report is still owed, the recipients it is about.
     fn waiting(&self) -> impl Iterator<Item = ItemRecipient> {
         let mut indices = self.state.pending();
         if indices.is_empty() {
@@ -62,7 +60,7 @@ impl Entry {
     }
 }
 
-/// Who sent it, as mailq has it.
+/// The sender as mailq shows it.
 #[must_use]
 pub fn sender(envelope: &Envelope) -> String {
     envelope.sender.mailbox().map_or_else(|| "MAILER-DAEMON".to_owned(), |a| printable(&a.to_string()))
@@ -76,13 +74,13 @@ pub(super) fn reason(outcome: &Outcome) -> String {
     })
 }
 
-/// What others wrote, without what could command a terminal or begin a line.
+/// Text from elsewhere, without control characters: they could command a terminal or begin a line.
 #[must_use]
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
-/// An entry as `postqueue -j` has it, and our members behind.
+/// An entry with the members of `postqueue -j`, and ours after them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
     /// active, hold, incoming or deferred.
@@ -107,7 +105,7 @@ pub struct Item {
     pub next_attempt: Option<String>,
     /// The first reason of all; may be empty.
     pub trouble: String,
-    /// Who handed it in.
+    /// Who submitted it.
     pub uid: u32,
 }
 
@@ -152,7 +150,7 @@ fn utc(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// All messages that are meant, whoever may see them.
+/// All messages that were asked for, whoever may see them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// How many.
@@ -161,42 +159,46 @@ pub struct Totals {
     pub octets: u64,
 }
 
-/// What a listing meets.
+/// One step of a listing.
 #[derive(Debug)]
-pub enum ListEvent {
+pub enum Listed {
     /// A message.
     Item(Box<Item>),
-    /// One that cannot be shown.
-    Unreadable(SpoolError),
+    /// One that cannot be shown; why.
+    Unreadable(String),
 }
 
-/// What a listing knows besides the messages: accounts in trouble, what is being sent just now.
-#[derive(Debug, Default)]
-pub struct Look {
-    selection: Selection,
+/// The queue as one requester sees it. Beyond the messages it knows which accounts are in trouble
+/// and which messages are being sent.
+#[derive(Debug)]
+pub struct QueueView<'a> {
+    spool: &'a Spool,
+    selection: AuthorisedSelection,
     health: Health,
-    active: HashSet<String>,
-    settings: Option<Arc<Loaded>>,
+    active: HashSet<MessageId>,
+    loaded: Option<&'a Loaded>,
 }
 
-impl Look {
-    /// At this spool; the settings are made where they are needed.
-    pub fn at(
-        spool: &Spool,
-        selection: Selection,
-        active: HashSet<String>,
-        settings: impl FnOnce() -> Option<Arc<Loaded>>,
+impl<'a> QueueView<'a> {
+    /// With the configuration as far as there is one. It is asked only where it matters: loading
+    /// tables may take long.
+    #[must_use]
+    pub fn new(
+        spool: &'a Spool,
+        selection: AuthorisedSelection,
+        active: HashSet<MessageId>,
+        loaded: Option<&'a Loaded>,
     ) -> Self {
         let health = account_health::read(spool);
-        let settings = if health.is_empty() && selection.is_all() { None } else { settings() };
-        Self { selection, health, active, settings }
+        let loaded = loaded.filter(|_| !health.is_empty() || !selection.is_all());
+        Self { spool, selection, health, active, loaded }
     }
 
     /// Through which account it goes, as far as is known.
     fn account(&self, envelope: &Envelope, state: &State) -> Option<String> {
         let planned = || {
-            let settings = self.settings.as_ref()?;
-            let name = plan::account_name(&settings.config, &settings.generic(), envelope).ok()?.to_owned();
+            let loaded = self.loaded?;
+            let name = plan::account_name(&loaded.config, &loaded.generic(), envelope).ok()?.to_owned();
             Some(name)
         };
         planned().or_else(|| state.account.clone()).or_else(|| envelope.account.clone())
@@ -210,35 +212,36 @@ impl Look {
         self.health.get(&self.account(envelope, state)?).map(|sick| sick.reason.clone())
     }
 
-    fn is_meant(&self, envelope: &Envelope, state: &State) -> bool {
+    fn is_asked_for(&self, envelope: &Envelope, state: &State) -> bool {
         let account = || self.account(envelope, state).unwrap_or_default();
-        self.settings.as_ref().is_none_or(|settings| self.selection.is_about(envelope, account, &settings.clock))
+        self.loaded.is_none_or(|loaded| self.selection.describes(envelope, account, &loaded.clock))
     }
 
-    /// Shows what is meant and may be seen, oldest first; its totals, or those of the whole queue where all of it is meant:
-    /// else whoever asks often enough learns who writes to whom. What `see` fails with ends it.
-    pub fn list(&self, spool: &Spool, mut see: impl FnMut(ListEvent) -> io::Result<()>) -> Result<Totals, NotListed> {
+    /// Shows the messages that are asked for and may be seen, oldest first, and returns their totals. Where the whole queue
+    /// is asked for, the totals are of all messages: everybody may know how full the queue is, but the totals of a
+    /// narrower selection would tell who writes to whom. An error of `see` ends the listing.
+    pub fn list(&self, mut see: impl FnMut(Listed) -> io::Result<()>) -> Result<Totals, NotListed> {
         let mut totals = Totals::default();
-        let counts_all = Selection { viewer: AccessScope::Everything, ..self.selection.clone() }.is_all();
-        for id in spool.ids()?.iter().filter(|id| self.selection.names(id)) {
-            let entry = match Entry::read(spool, id) {
-                Ok(entry) if !self.is_meant(&entry.envelope, &entry.state) => continue,
+        let (counts_all, scope) = (self.selection.asked().is_all(), self.selection.scope());
+        for id in self.spool.ids()?.iter().filter(|id| self.selection.names(id)) {
+            let entry = match Entry::read(self.spool, id) {
+                Ok(entry) if !self.is_asked_for(&entry.envelope, &entry.state) => continue,
                 Ok(entry) => entry,
                 // Delivered while we were reading.
                 Err(SpoolError::Gone(_)) => continue,
-                Err(_) if self.selection.viewer != AccessScope::Everything => continue,
+                Err(_) if !scope.is_everything() => continue,
                 Err(error) => {
-                    see(ListEvent::Unreadable(error))?;
+                    see(Listed::Unreadable(error.to_string()))?;
                     continue;
                 }
             };
-            let is_seen = self.selection.viewer.sees(entry.envelope.uid);
+            let is_seen = scope.covers(entry.envelope.uid);
             if is_seen || counts_all {
                 totals.messages += 1;
                 totals.octets = totals.octets.saturating_add(entry.envelope.size);
             }
             if is_seen {
-                see(ListEvent::Item(Box::new(Item::new(&self.known(entry)))))?;
+                see(Listed::Item(Box::new(Item::new(&self.known(entry)))))?;
             }
         }
         Ok(totals)
@@ -248,19 +251,19 @@ impl Look {
         Entry {
             trouble: self.trouble(&entry.envelope, &entry.state),
             account: self.account(&entry.envelope, &entry.state),
-            is_active: self.active.contains(entry.envelope.id.as_str()),
+            is_active: self.active.contains(&entry.envelope.id),
             ..entry
         }
     }
 }
 
-/// Why a listing broke off.
+/// Why a listing ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum NotListed {
     /// The spool cannot be read.
     #[error(transparent)]
     Spool(#[from] SpoolError),
-    /// Nobody takes it.
+    /// Its reader takes no more.
     #[error(transparent)]
     Output(#[from] io::Error),
 }

@@ -1,5 +1,5 @@
-//! One message of the queue as `queue show` tells it: its envelope, what was tried, its
-//! header. The body is not shown, only how long it is.
+//! One message of the queue in detail, as `queue show` prints it: its envelope, what was tried,
+//! its header. The body is not shown, only its length.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -16,62 +16,62 @@ use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
 /// Octets of header that are shown; admission takes no longer one.
 const MAX_HEADER: u64 = 2 * 1024 * 1024;
 
-/// The list's members, and what it has no room for.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Shown {
+/// The members that a list has, and what a list has no room for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MessageDetail {
     /// As listed.
     #[serde(flatten)]
     pub item: Item,
     /// As stored.
     pub envelope: Envelope,
     /// Per recipient of the envelope.
-    pub outcomes: Vec<Option<ShownOutcome>>,
-    /// Recipients that others are in the place of, as indices.
+    pub outcomes: Vec<Option<RecipientOutcome>>,
+    /// Recipients that others have replaced, as indices.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaced: Vec<usize>,
     /// What happened, oldest first.
-    pub journal: Vec<Noted>,
+    pub journal: Vec<JournalNote>,
     /// For those who may read everybody's mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// Octets behind the header.
+    /// Octets after the header.
     pub body_octets: u64,
 }
 
 /// The last outcome of a recipient.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct ShownOutcome {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecipientOutcome {
     /// What it came to.
     pub status: Status,
     /// The server's code, where it said one.
     pub code: Option<u16>,
     /// RFC 3463.
     pub enhanced: String,
-    /// In whose words.
+    /// The server's reply, or our reason.
     pub reply: String,
-    /// Which server.
+    /// The server, as `host[ip]:port`, or `none`.
     pub relay: String,
     /// All that in one line.
     pub reason: String,
 }
 
 /// Something that happened.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Noted {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct JournalNote {
     /// When.
     pub at: Timestamp,
     /// What, for people.
     pub what: String,
 }
 
-impl Shown {
-    /// Reads it; nothing is shown to whom it is not for, as if it were not there.
-    pub fn read(spool: &Spool, id: &MessageId, viewer: AccessScope) -> Result<Self, SpoolError> {
+impl MessageDetail {
+    /// Reads it. A message outside of the scope looks like one that does not exist.
+    pub fn read(spool: &Spool, id: &MessageId, scope: AccessScope) -> Result<Self, SpoolError> {
         let stored = match spool.open_message(id) {
-            Err(_) if viewer != AccessScope::Everything => return Err(SpoolError::Gone(id.clone())),
+            Err(_) if !scope.is_everything() => return Err(SpoolError::Gone(id.clone())),
             opened => opened?,
         };
-        if !viewer.sees(stored.envelope.uid) {
+        if !scope.covers(stored.envelope.uid) {
             return Err(SpoolError::Gone(id.clone()));
         }
         let entry = Entry::read(spool, id)?;
@@ -81,7 +81,7 @@ impl Shown {
             error,
         })?;
         let outcomes = entry.state.outcomes.iter().map(|outcome| {
-            outcome.as_ref().map(|outcome| ShownOutcome {
+            outcome.as_ref().map(|outcome| RecipientOutcome {
                 status: outcome.status,
                 code: outcome.code,
                 enhanced: outcome.enhanced.to_string(),
@@ -92,13 +92,14 @@ impl Shown {
         });
         let replaced = entry.state.replaced.iter().enumerate().filter_map(|(index, gone)| gone.then_some(index));
         let lines = Journal::lines(spool, id)?;
-        let journal = lines.iter().map(|(at, line)| Noted { at: *at, what: printable(&what(&entry.envelope, line)) });
+        let journal =
+            lines.iter().map(|(at, line)| JournalNote { at: *at, what: printable(&what(&entry.envelope, line)) });
         Ok(Self {
             item: Item::new(&entry),
             outcomes: outcomes.collect(),
             replaced: replaced.collect(),
             journal: journal.collect(),
-            header: (viewer == AccessScope::Everything).then_some(header),
+            header: (scope.is_everything()).then_some(header),
             body_octets,
             envelope: entry.envelope,
         })

@@ -1,5 +1,5 @@
-//! Is mail flowing, and if not, why: what `postrider status` and `[told] status` over the
-//! socket say. Counts and reasons, no addresses of anybody.
+//! Is mail flowing, and if not, why: what `postrider status` prints, and what a `status` request
+//! on the socket returns. Counts and reasons, no addresses.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::spool::dropped::Place;
 use crate::spool::journal::{Journal, State};
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
 
-/// What is late where no configuration says it.
+/// When mail is late while no configuration can be read.
 const WARN_AFTER: Duration = Duration::from_hours(4);
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct QueueStatus {
     waiting: usize,
     held: usize,
     late: usize,
@@ -35,7 +35,7 @@ pub struct Standing {
     /// Messages whose sender the provider refuses.
     #[serde(default)]
     refused: usize,
-    /// What would mend that.
+    /// What would fix that.
     #[serde(default)]
     cures: BTreeSet<String>,
     stuck: bool,
@@ -45,25 +45,25 @@ pub struct Standing {
     unreadable: Option<Unreadable>,
 }
 
-/// Who is needed.
+/// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nobody: mail flows.
+    /// Mail flows.
     Flowing,
-    /// Nobody yet: some of it is late.
+    /// Some mail is late, but may still leave without help.
     Late,
-    /// Somebody: something will not go away by itself.
+    /// Something needs a person.
     Stuck,
 }
 
-impl Standing {
-    /// Looks, with the configuration as far as there is one.
+impl QueueStatus {
+    /// Looks at the spool, with the configuration if it can be read.
     pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Self, SpoolError> {
         let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
         let Some(spool) = spool else { return Ok(Self { warn_after, ..Self::default() }) };
         let clock = Clock::start(spool);
         let mut found = Self { failed: spool.failed()?.len(), warn_after, ..Self::default() };
-        // A glance at the lock, given back at once.
+        // The lock is taken for a moment only.
         found.runner = lock::is_held(spool).unwrap_or(false);
         for (account, sick) in account_health::read(spool) {
             found.stuck |= sick.trouble != Trouble::Relay;
@@ -92,7 +92,7 @@ impl Standing {
         Ok(found)
     }
 
-    /// The same, where the configuration cannot be read.
+    /// The same, with what is wrong with the configuration.
     #[must_use]
     pub fn without_config(self, unreadable: Option<Unreadable>) -> Self {
         Self { unreadable, ..self }
@@ -119,11 +119,11 @@ impl Standing {
         self.cures.extend(cures);
     }
 
-    /// What it comes to.
+    /// How bad that is.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let lost = self.failed + self.damaged;
-        // What is kept raw waits for somebody to mend the configuration or a table.
+        // What is kept raw waits until somebody fixes the configuration or a table.
         if self.stuck || self.unreadable.is_some() || self.raw + lost + self.homeless + self.refused > 0 {
             Verdict::Stuck
         } else if self.late > 0 {
@@ -188,12 +188,12 @@ fn unreadable_words(unreadable: &Unreadable) -> String {
     format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
 }
 
-/// Whether no account serves the sender; where one serves all, nobody need ask.
+/// Whether no account serves the sender. A default account serves every sender.
 fn is_homeless(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool {
     config.default_account.is_none() && matches!(plan::account_name(config, generic, envelope), Err(NoPlan::Account(_)))
 }
 
-/// Its envelope, and how it stands.
+/// The envelope and the state of one message.
 fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, State), SpoolError> {
     let envelope = spool.open_message(id)?.envelope;
     let state = Journal::peek(spool, id, envelope.recipients.len())?;

@@ -1,6 +1,5 @@
-//! What would become of mail to these recipients (`sendmail -bv`), told to the sender by
-//! mail. The plan is the one that delivery carries out; nobody else gets anything, and
-//! no server is asked.
+//! Reports by mail what would become of mail to some recipients (`sendmail -bv`). The plan is the
+//! one that delivery carries out, but no server is asked, and only the sender gets mail.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +17,12 @@ use crate::submit::admit::early_bounce;
 use crate::submit::admit::store::{AdmitError, MessageIds};
 use crate::submit::frontend::collect::Sender;
 use crate::submit::frontend::recipients;
+use crate::sys::sysexits::Exit;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verify {
-    /// Who would send, and is told.
+    /// Who would send, and gets the report.
     pub sender: Sender,
     /// To whom, as arguments of sendmail(8).
     pub recipients: Vec<Vec<u8>>,
@@ -30,13 +30,13 @@ pub struct Verify {
     pub envid: Option<String>,
 }
 
-/// Why nobody is told anything.
+/// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum NotVerified {
     /// The sender is the null sender.
     #[error("-bv mails a report to the sender, and the null sender gets none; use -f to name a sender")]
     NobodyToTell,
-    /// The sender or a recipient is none, or the report could not be stored.
+    /// The sender or a recipient is invalid, or the report could not be stored.
     #[error(transparent)]
     Admit(#[from] AdmitError),
     /// No account.
@@ -49,52 +49,53 @@ pub enum NotVerified {
         login: String,
         /// As whom.
         sender: Address,
-        /// Not theirs.
+        /// Which they may not use.
         account: String,
     },
 }
 
 impl NotVerified {
-    /// The code of sysexits(3) to exit with.
+    /// What the command exits with.
     #[must_use]
-    pub fn code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::NobodyToTell => 64,
-            Self::Admit(error) => error.code(),
-            Self::NotAllowed { .. } => 77,
-            Self::Plan(_) => 78,
+            Self::NobodyToTell => Exit::Usage,
+            Self::Admit(error) => error.exit(),
+            Self::NotAllowed { .. } => Exit::NoPermission,
+            Self::Plan(_) => Exit::Config,
+            Self::Report(_) => Exit::Software,
         }
     }
 }
 
-/// Stores the report.
-pub fn verify(place: &Entry<'_>, question: &Verify) -> Result<MessageId, NotVerified> {
-    let Entry { config, caller, now, .. } = *place;
-    let asked = asked(place, question)?;
+/// Stores the report; its id.
+pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerified> {
+    let Entry { config, caller, now, .. } = *entry;
+    let asked = asked(entry, request)?;
     let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NobodyToTell) };
     let all: Vec<usize> = (0..asked.recipients.len()).collect();
-    let plan = place.tables.leaving(config, |tables| plan::plan(config, tables, &asked, &all))?;
+    let plan = entry.tables.leaving(config, |tables| plan::plan(config, tables, &asked, &all))?;
     if !route::may_use(plan.account, caller) {
         let account = plan.account.name.clone();
         return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
     }
     let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, caller, now);
     report.account = Some(plan.account.name.clone());
-    let content = content(config, &asked, &plan, &report, to);
-    Ok(early_bounce::store(report, &content, place)?)
+    let content = content(config, &asked, &plan, &report, to)?;
+    Ok(early_bounce::store(report, &content, entry)?)
 }
 
 /// The envelope of the message that is asked about.
-fn asked(place: &Entry<'_>, question: &Verify) -> Result<Envelope, NotVerified> {
-    let Entry { config, caller, now, .. } = *place;
-    let given: Vec<_> = question.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
+fn asked(entry: &Entry<'_>, request: &Verify) -> Result<Envelope, NotVerified> {
+    let Entry { config, caller, now, .. } = *entry;
+    let given: Vec<_> = request.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
     let blank = early_bounce::blank(MessageIds::by_chance(now)?, caller, now);
-    place.tables.arriving(config, |tables| {
+    entry.tables.arriving(config, |tables| {
         let arrival = Arrival { config, tables, include: crate::config::included };
         let occasion = AdmissionContext { config, caller, now, id: &blank.id, arrival };
-        let sender = occasion.sender(&question.sender).map_err(AdmitError::from)?;
+        let sender = occasion.sender(&request.sender).map_err(AdmitError::from)?;
         let recipients = occasion.recipients(&given).map_err(AdmitError::from)?;
-        Ok(Envelope { sender, recipients, envid: question.envid.clone(), ..blank })
+        Ok(Envelope { sender, recipients, envid: request.envid.clone(), ..blank })
     })
 }
 

@@ -1,41 +1,20 @@
-//! Who watches the runner: a `flush -v` on this terminal or over the control socket.
-//! Each is told of the steps of sessions while they serve the messages that it asked for.
+//! Who watches sessions: a `flush -v` in this process or on a socket. Each is sent the steps of
+//! sessions while they serve the messages that it asked for.
 
 use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::control::protocol::Response;
 use crate::deliver::smtp::observer::{Observer, Step};
-use crate::runner::completion::settle::Settled;
 use crate::spool::MessageId;
-
-/// What a watcher is told.
-#[derive(Debug, Clone)]
-pub enum Told {
-    /// One line of a conversation, marked as people read it (`>`, `<`, `-`).
-    Step(String),
-    /// A message was attempted.
-    Result(Settled),
-    /// A message could not be attempted: id, reason.
-    Waiting(String, String),
-    /// So many messages will be attempted.
-    Asked(usize),
-    /// A message was changed as asked: id.
-    Changed(String),
-    /// A message was not changed: id, reason.
-    Unchanged(String, String),
-    /// What is being sent just now: ids.
-    Active(Vec<String>),
-    /// Everything that was asked for has been attempted.
-    Finished,
-}
 
 /// Somebody who watches.
 #[derive(Debug)]
 struct Watcher {
     /// The messages that are asked for.
     asked: HashSet<MessageId>,
-    told: Sender<Told>,
+    steps: Sender<Response>,
 }
 
 /// The list of those who watch.
@@ -44,8 +23,8 @@ pub struct Watchers(Mutex<Vec<Watcher>>);
 
 impl Watchers {
     /// Adds one who asked for these messages; it leaves by dropping its receiver.
-    pub fn add(&self, asked: HashSet<MessageId>, told: Sender<Told>) {
-        self.list().push(Watcher { asked, told });
+    pub fn add(&self, asked: HashSet<MessageId>, steps: Sender<Response>) {
+        self.list().push(Watcher { asked, steps });
     }
 
     /// Tells those who asked for this message of a step in its session; who is gone is forgotten.
@@ -59,7 +38,9 @@ impl Watchers {
             Step::Sent(text) => format!("> {text}"),
             Step::Received(text) => format!("< {text}"),
         };
-        list.retain(|watcher| !watcher.asked.contains(id) || watcher.told.send(Told::Step(line.clone())).is_ok());
+        list.retain(|watcher| {
+            !watcher.asked.contains(id) || watcher.steps.send(Response::Step { line: line.clone() }).is_ok()
+        });
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Watcher>> {

@@ -5,4 +5,5 @@ pub mod harden;
 pub mod host;
 pub mod local_time;
 pub mod notify;
+pub mod sysexits;
 pub mod user;

@@ -1,20 +1,10 @@
-//! Which messages a `queue` command means, and what a listing knows beyond the messages
-//! themselves: accounts in trouble, what is being sent just now.
-
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Duration;
+//! The arguments that say which messages a command is about.
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::queue::{Look, QueueError};
+use crate::cli::queue::format::QueueError;
 use crate::config::{Config, units};
-use crate::control::loaded::Loaded;
 use crate::control::selection::Selection;
-use crate::runner::listener::control_socket::{self, Answer, Question};
-use crate::spool::{MessageId, Spool};
-
-/// A runner that is busy is not waited for.
-const PATIENCE: Duration = Duration::from_millis(200);
+use crate::spool::MessageId;
 
 /// Which messages; all that is given must hold.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -40,7 +30,7 @@ pub struct Which {
 }
 
 impl Which {
-    /// The selection in the runner's words; accounts' names are checked where there is a config.
+    /// The selection as it is requested. An account's name is checked where this process reads the config.
     pub(in crate::cli) fn selection(&self, config: Option<&Config>) -> Result<Selection, Failure> {
         let read = |id: &String| MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone()));
         let ids = self.ids.iter().map(read).collect::<Result<_, _>>()?;
@@ -58,24 +48,6 @@ impl Which {
         let older = self.older.as_deref().map(units::duration).transpose();
         let older = older.map_err(|error| Failure::new(Exit::Usage, format_args!("--older: {error}")))?;
         let (sender, recipient) = (self.sender.clone(), self.recipient.clone());
-        Ok(Selection { ids, account: self.account.clone(), sender, recipient, older, ..Selection::default() })
+        Ok(Selection { ids, account: self.account.clone(), sender, recipient, older })
     }
-}
-
-/// What a listing of this spool knows besides the messages.
-pub(crate) fn look(config: &Config, spool: &Spool, selection: Selection) -> Look {
-    let settings = || Some(Arc::new(Loaded::new(config.clone(), spool.clone())));
-    Look::at(spool, selection, active(spool), settings)
-}
-
-/// What the runner is sending just now; nothing where it does not say so at once.
-fn active(spool: &Spool) -> HashSet<String> {
-    let Ok(Some(answers)) = control_socket::ask(spool, &Question::Active, Some(PATIENCE)) else {
-        return HashSet::new();
-    };
-    let ids = answers.map_while(Result::ok).find_map(|answer| match answer {
-        Answer::Active { ids } => Some(ids),
-        _ => None,
-    });
-    ids.unwrap_or_default().into_iter().collect()
 }

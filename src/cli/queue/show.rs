@@ -5,18 +5,15 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::{Format, QueueError, printable};
-use crate::control::access::AccessScope;
-use crate::control::message_detail::{Shown, local, status_word};
-use crate::spool::{Body, Envelope, Kind, MessageId, Spool};
+use super::format::{Format, QueueError};
+use crate::control::listing::printable;
+use crate::control::message_detail::{MessageDetail, local, status_word};
+use crate::control::queue_access::QueueAccess;
+use crate::spool::{Body, Envelope, Kind, MessageId};
 
 /// Shows one message.
-pub fn show(spool: &Spool, id: &MessageId, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
-    tell(&Shown::read(spool, id, AccessScope::Everything)?, format, out)
-}
-
-/// Writes what is known of it.
-pub(super) fn tell(shown: &Shown, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
+pub fn show(access: &QueueAccess, id: MessageId, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
+    let shown = &access.show(id)?;
     match format {
         Format::Text => {
             envelope(shown, out)?;
@@ -43,8 +40,8 @@ pub(super) fn tell(shown: &Shown, format: Format, out: &mut impl Write) -> Resul
     Ok(out.flush()?)
 }
 
-fn envelope(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
-    let Shown { envelope, item, .. } = shown;
+fn envelope(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
+    let MessageDetail { envelope, item, .. } = shown;
     let field = |out: &mut dyn Write, name: &str, value: &str| writeln!(out, "{name:<12}{}", printable(value));
     field(out, "Message:", envelope.id.as_str())?;
     field(out, "Arrived:", &format!("{}, from uid {}", local(envelope.arrived), envelope.uid))?;
@@ -101,7 +98,7 @@ fn kind_word(kind: Kind) -> &'static str {
     }
 }
 
-fn recipients(shown: &Shown, out: &mut impl Write) -> io::Result<()> {
+fn recipients(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "Recipients:")?;
     for (index, (recipient, outcome)) in shown.envelope.recipients.iter().zip(&shown.outcomes).enumerate() {
         if shown.replaced.contains(&index) {

@@ -1,16 +1,28 @@
 //! Tests of the listings against Postfix's layouts, and of showing a message.
 
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::*;
+use crate::control::loaded::Loaded;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::spool::journal::{Journal, Line};
 use crate::spool::writer::Incoming;
-use crate::spool::{Body, Envelope, Kind, Recipient};
+use crate::spool::{Body, Envelope, Kind, Recipient, Spool};
 
 fn spool() -> (tempfile::TempDir, Spool) {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(dir.path()).unwrap();
     (dir, spool)
+}
+
+/// The queue of this spool.
+fn access(spool: &Spool) -> QueueAccess {
+    let config = crate::config::read::read(Path::new("/x/config.toml"), "").unwrap();
+    QueueAccess::Spool(Box::new(Loaded::new(config, spool.clone())))
 }
 
 fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: usize) -> MessageId {
@@ -72,7 +84,7 @@ fn note(spool: &Spool, id: &MessageId, recipients: usize, lines: &[Line]) {
 
 fn listed(spool: &Spool, format: Format) -> String {
     let mut out = Vec::new();
-    list(Some(spool), &Look::default(), format, &mut out).unwrap();
+    list(&access(spool), Selection::default(), format, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -127,7 +139,8 @@ fn one_request_is_no_plural_and_none_is_an_empty_queue() {
     put(&spool, 1, "a@x.example", &["b@y.example"], 100);
     assert!(listed(&spool, Format::Text).ends_with("\n\n\t\tTotal requests: 1\n-- 0 Kbytes in 1 Request.\n"));
     let mut out = Vec::new();
-    list(None, &Look::default(), Format::Text, &mut out).unwrap();
+    let config = crate::config::read::read(Path::new("/x/config.toml"), "").unwrap();
+    list(&QueueAccess::Empty(Box::new(config)), Selection::default(), Format::Text, &mut out).unwrap();
     assert_eq!(out, b"Mail queue is empty\n");
 }
 
@@ -174,7 +187,7 @@ fn a_damaged_message_is_told_and_hides_no_other() {
     let id = put(&spool, 1, "a@x.example", &["b@y.example"], 100);
     std::fs::write(dir.path().join("queue").join(MessageId::new(5, 0).as_str()), "{}").unwrap();
     let mut out = Vec::new();
-    let error = list(Some(&spool), &Look::default(), Format::Text, &mut out).unwrap_err();
+    let error = list(&access(&spool), Selection::default(), Format::Text, &mut out).unwrap_err();
     assert_eq!((error.exit().code(), error.to_string().contains("cannot show 1 message")), (65, true));
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains(id.as_str()) && text.ends_with("in 1 Request.\n"), "{text}");
@@ -186,7 +199,7 @@ fn a_message_is_shown_without_its_body_and_without_commands_to_the_terminal() {
     let id = put(&spool, 1, "a@x.example", &["b@y.example", "not an address"], 1000);
     note(&spool, &id, 2, &[attempt(), deferred(0, Some(450), "4.2.0 later\u{1b}[2J"), Line::Hold]);
     let mut out = Vec::new();
-    show(&spool, &id, Format::Text, &mut out).unwrap();
+    show(&access(&spool), id.clone(), Format::Text, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     for part in [
         "Sender:     a@x.example\n",
@@ -200,7 +213,7 @@ fn a_message_is_shown_without_its_body_and_without_commands_to_the_terminal() {
     }
     assert!(!text.contains('\u{1b}') && !text.contains("xxx"));
     let mut out = Vec::new();
-    show(&spool, &id, Format::Json, &mut out).unwrap();
+    show(&access(&spool), id.clone(), Format::Json, &mut out).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!((&value["queue_name"], &value["body_octets"]), (&"hold".into(), &973.into()));
     assert_eq!((&value["outcomes"][0]["code"], &value["envelope"]["v"]), (&450.into(), &1.into()));
@@ -208,7 +221,7 @@ fn a_message_is_shown_without_its_body_and_without_commands_to_the_terminal() {
 
 #[test]
 fn a_reader_that_went_away_is_no_error() {
-    let gone = QueueError::Output(io::ErrorKind::BrokenPipe.into());
+    let gone = QueueError::from(io::Error::from(io::ErrorKind::BrokenPipe));
     assert!(quiet(Err(gone)).is_ok());
     assert!(quiet(Err(QueueError::NoId("x".to_owned()))).is_err());
 }

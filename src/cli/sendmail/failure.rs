@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use super::option_values::Errors;
 use super::options::UsageError;
 use crate::cli::exit::{self, Exit};
-use crate::config::{ConfigError, TableFault};
+use crate::config::TableFault;
+use crate::control::client::AccessError;
 use crate::control::verify::NotVerified;
 use crate::spool::SpoolError;
 use crate::submit::admit::complete::EnvelopeError;
@@ -20,9 +21,7 @@ use crate::submit::frontend::header_reader::HeadError;
 pub(super) enum Failure {
     #[error(transparent)]
     Usage(#[from] UsageError),
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    #[error("cannot open the spool: {0}; the message was not accepted, try again later")]
+    #[error("cannot open the spool: {0}; the message is not sent, try again later")]
     Spool(SpoolError),
     #[error(transparent)]
     Head(#[from] HeadError),
@@ -51,6 +50,12 @@ pub(super) enum Failure {
     Command(exit::Failure),
 }
 
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        Self::Command(error.into())
+    }
+}
+
 impl From<exit::Failure> for Failure {
     fn from(failure: exit::Failure) -> Self {
         Self::Command(failure)
@@ -63,16 +68,16 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::Head(HeadError::TooLong) => Exit::DataError,
-            Self::Admit(error) => Exit::of_code(error.code()).unwrap_or(Exit::Software),
+            Self::Admit(error) => error.exit(),
             Self::Refused(_) => Exit::Unavailable,
             Self::Head(HeadError::Read(_))
             | Self::Start(..)
             | Self::HandIn(NotHandedIn::Read(_) | NotHandedIn::MessageIds(_)) => Exit::OsError,
             Self::Client(_) => Exit::IoError,
             Self::Spool(_) | Self::HandIn(NotHandedIn::NoWay(_) | NotHandedIn::Kept(_)) => Exit::TempFail,
-            Self::HandIn(NotHandedIn::Refused { code, .. }) => Exit::of_code(*code).unwrap_or(Exit::TempFail),
-            Self::Verify(error) => Exit::of_code(error.code()).unwrap_or(Exit::Software),
-            Self::Config(_) | Self::Tables(_) => Exit::Config,
+            Self::HandIn(NotHandedIn::Refused(refused)) => refused.exit,
+            Self::Verify(error) => error.exit(),
+            Self::Tables(_) => Exit::Config,
             Self::Returned(failure) => failure.exit(),
             Self::Command(failure) => failure.exit,
         }
@@ -137,6 +142,7 @@ fn line(Program(program): Program, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ConfigError;
 
     #[test]
     fn a_failure_is_one_line() {
@@ -158,7 +164,7 @@ mod tests {
             (Failure::Refused(String::new()), 69),
             (Failure::Head(HeadError::Read(io::Error::other("x"))), 71),
             (Failure::Admit(AdmitError::TooBig(1)), 75),
-            (Failure::Config(ConfigError::Missing(Vec::new())), 78),
+            (Failure::Command(ConfigError::Missing(Vec::new()).into()), 78),
             (Failure::Tables(vec![TableFault("x".to_owned())]), 78),
             (Failure::Returned(Box::new(envelope(EnvelopeError::NoRecipients))), 64),
         ] {

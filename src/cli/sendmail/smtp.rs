@@ -10,11 +10,11 @@ use super::failure::Failure;
 use super::options::Options;
 use super::{BlockingStdin, UserMode};
 use crate::cli::exit::Exit;
-use crate::cli::remote;
 use crate::config::{Config, Delivery, Secret};
+use crate::control::client::{Responses, ask_machine};
+use crate::control::protocol::{self, Greeting, Response};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::list::Spec;
-use crate::runner::listener::query::{Answer, Question};
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::store::AdmitError;
 use crate::submit::frontend::client::{self, NotHandedIn};
@@ -28,6 +28,7 @@ use crate::submit::smtp_server::dialogue::{
 };
 use crate::submit::smtp_server::serve;
 use crate::submit::wire::frame::WIDEST;
+use crate::submit::wire::reply::Refused;
 use crate::sys::host;
 
 /// Pieces of content on their way to admission, of 16 KiB at most.
@@ -56,21 +57,14 @@ pub(super) fn serve(here: Result<UserMode, Failure>, options: &Options) -> Resul
 
 /// The same for the machine's mailer, which is asked what the greeting says; without a runner, what is known anyhow.
 pub(super) fn serve_remotely(options: &Options) -> Result<Exit, Failure> {
-    let greeting = if let Ok(Answer::Hello { hostname, origin, size }) = remote::ask_one(&Question::Hello) {
-        Greeting { hostname, origin, size }
+    let asked = ask_machine(&protocol::Request::Hello).and_then(Responses::only);
+    let greeting = if let Ok(Response::Hello(greeting)) = asked {
+        greeting
     } else {
         let hostname = host::this_machine();
         Greeting { origin: hostname.clone(), hostname, size: WIDEST.content }
     };
     hold(greeting, Taker::Machine, options)
-}
-
-/// What a client is told at first.
-struct Greeting {
-    hostname: String,
-    origin: String,
-    /// The longest message, in octets.
-    size: u64,
 }
 
 fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Failure> {
@@ -241,8 +235,11 @@ fn refusal(failure: &Failure) -> Refusal {
         Failure::Admit(AdmitError::Envelope(EnvelopeError::BadSender { .. })) => (553, "5.1.7"),
         Failure::Admit(AdmitError::Envelope(EnvelopeError::Table(_))) => (451, "4.3.0"),
         Failure::Admit(AdmitError::Envelope(_)) => (554, "5.1.3"),
-        Failure::HandIn(NotHandedIn::Refused { code: 77, .. }) => (550, "5.7.1"),
-        Failure::HandIn(NotHandedIn::Refused { code: 64..=69, .. })
+        Failure::HandIn(NotHandedIn::Refused(Refused { exit: Exit::NoPermission, .. })) => (550, "5.7.1"),
+        Failure::HandIn(NotHandedIn::Refused(Refused {
+            exit: Exit::Usage | Exit::DataError | Exit::NoInput | Exit::Unavailable,
+            ..
+        }))
         | Failure::Head(HeadError::TooLong)
         | Failure::Admit(AdmitError::HeaderTooLong) => (554, "5.6.0"),
         _ => (451, "4.3.0"),

@@ -5,9 +5,9 @@ use super::UserMode;
 use super::failure::Failure;
 use super::options::Options;
 use crate::cli::exit::Exit;
-use crate::cli::remote;
+use crate::control::client::{Responses, ask_machine};
+use crate::control::protocol::Request;
 use crate::control::verify::{self, Verify};
-use crate::runner::listener::query::Question;
 use crate::submit::frontend::start_runner::{self, Show};
 use crate::sys::local_time;
 
@@ -21,7 +21,7 @@ pub(super) fn verify(here: &UserMode, options: &Options) -> Result<Exit, Failure
 
 /// Has the machine's runner do so.
 pub(super) fn verify_remotely(options: &Options) -> Result<Exit, Failure> {
-    remote::ask_one(&Question::Verify(question(options)))?;
+    ask_machine(&Request::Verify(question(options))).and_then(Responses::only)?;
     Ok(Exit::Ok)
 }
 

@@ -1,5 +1,6 @@
-//! One connection at the socket: how long its client may keep the runner waiting, when it
-//! last made a move, and how it is shown out. Who gets one is `guests`' to say.
+//! One connection of the submission socket: who its client is, how long that client may keep
+//! the runner waiting, and how it is disconnected. How many a client may have is in
+//! `client_limits`.
 
 use std::io;
 use std::io::{Read, Write};
@@ -8,12 +9,15 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A client that makes no move for this long is let go.
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+
+/// A client that neither sends nor reads anything for this long is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A question that is not whole by then is none.
-const TO_ASK: Duration = Duration::from_secs(10);
-/// So long in all the runner waits for a client to read what it asked for.
-pub(crate) const TO_LISTEN: Duration = Duration::from_secs(10);
+/// A request must be complete within this.
+const REQUEST_TIME: Duration = Duration::from_secs(10);
+/// In all, the runner waits this long for a client to read its response.
+pub(crate) const RESPONSE_TIME: Duration = Duration::from_secs(10);
 /// Octets written at once: of more, the kernel would wait as long for every part.
 const PIECE: usize = 8 << 10;
 
@@ -21,61 +25,75 @@ const PIECE: usize = 8 << 10;
 #[derive(Debug)]
 pub struct Connection {
     stream: UnixStream,
+    uid: u32,
     turn: Mutex<Turn>,
 }
 
-/// Whose turn it is.
+/// Which side the other waits for.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
-    /// The client's, since then.
-    Clients(Instant),
-    /// The runner's: it stores what came, or thinks of an answer.
-    Runners,
+    /// The client, since then.
+    Client(Instant),
+    /// The runner: it stores what came, or prepares a response.
+    Runner,
 }
 
 impl Connection {
-    /// For a client that has just come.
+    /// A connection that was just accepted. The client's uid is the peer credential (`SO_PEERCRED`): the kernel noted it
+    /// when the client connected, and the client cannot choose it.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, turn: Mutex::new(Turn::Clients(Instant::now())) })
+        // By nix: rustix's process number cannot be 0, which it is for a peer in another pid namespace.
+        let uid = getsockopt(&stream, PeerCredentials)?.uid();
+        Self::of_peer(stream, uid)
     }
 
-    /// The connection, for what is neither reading nor writing.
+    pub(super) fn of_peer(stream: UnixStream, uid: u32) -> io::Result<Self> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, uid, turn: Mutex::new(Turn::Client(Instant::now())) })
+    }
+
+    /// The client's uid.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// The socket, for what is neither reading nor writing.
     pub(crate) fn stream(&self) -> &UnixStream {
         &self.stream
     }
 
-    /// How long its client has made no move.
+    /// How long the runner has waited for the client.
     pub fn idle(&self) -> Duration {
         match *self.turn.lock().unwrap_or_else(PoisonError::into_inner) {
-            Turn::Clients(since) => since.elapsed(),
-            Turn::Runners => Duration::ZERO,
+            Turn::Client(since) => since.elapsed(),
+            Turn::Runner => Duration::ZERO,
         }
     }
 
-    /// Ends it, also for whoever waits for its client just now.
-    pub fn show_out(&self) {
-        // One that has ended already is what was wanted.
+    /// Ends it, also for a thread that waits for the client.
+    pub fn disconnect(&self) {
+        // It may have ended by itself.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// For a question, however slowly it comes.
-    pub(crate) fn prompt(&self) -> DeadlineReader<'_> {
-        DeadlineReader { seat: self, until: Instant::now() + TO_ASK }
+    /// Reads a request, for a limited time however slowly it comes.
+    pub(crate) fn request_reader(&self) -> DeadlineReader<'_> {
+        DeadlineReader { connection: self, until: Instant::now() + REQUEST_TIME }
     }
 
-    /// For an answer, however slowly it is read.
-    pub(crate) fn reply(&self) -> Reply<'_> {
-        Reply { seat: self, left: TO_LISTEN }
+    /// Writes a response, for a limited time however slowly it is read.
+    pub(crate) fn response_writer(&self) -> DeadlineWriter<'_> {
+        DeadlineWriter { connection: self, left: RESPONSE_TIME }
     }
 
-    /// Waits for the client.
+    /// Does what waits for the client.
     fn wait<T>(&self, act: impl FnOnce(&UnixStream) -> io::Result<T>) -> io::Result<T> {
-        let take = |turn| *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
-        take(Turn::Clients(Instant::now()));
+        let turn_to = |turn| *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
+        turn_to(Turn::Client(Instant::now()));
         let done = act(&self.stream)?;
-        take(Turn::Runners);
+        turn_to(Turn::Runner);
         Ok(done)
     }
 }
@@ -96,10 +114,10 @@ impl Write for &Connection {
     }
 }
 
-/// What is read until then.
+/// Reads until a deadline.
 #[derive(Debug)]
 pub struct DeadlineReader<'a> {
-    seat: &'a Connection,
+    connection: &'a Connection,
     until: Instant,
 }
 
@@ -109,29 +127,30 @@ impl Read for DeadlineReader<'_> {
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        self.seat.stream.set_read_timeout(Some(left))?;
-        { self.seat }.read(into)
+        self.connection.stream.set_read_timeout(Some(left))?;
+        { self.connection }.read(into)
     }
 }
 
-/// What is written as long as its reader keeps up. Time in which there is nothing to say does not count.
+/// Writes as long as the client keeps up: only time spent waiting for it counts, not time in which
+/// there is nothing to write.
 #[derive(Debug)]
-pub struct Reply<'a> {
-    seat: &'a Connection,
+pub struct DeadlineWriter<'a> {
+    connection: &'a Connection,
     left: Duration,
 }
 
-impl Write for Reply<'_> {
+impl Write for DeadlineWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        self.seat.stream.set_write_timeout(Some(self.left))?;
+        self.connection.stream.set_write_timeout(Some(self.left))?;
         let begun = Instant::now();
-        let written = { self.seat }.write(&bytes[..bytes.len().min(PIECE)]);
+        let written = { self.connection }.write(&bytes[..bytes.len().min(PIECE)]);
         self.left = self.left.saturating_sub(begun.elapsed());
         if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
-            // Whoever wants to write the rest after all need not wait once more.
+            // A caller that goes on writing fails at once instead of waiting again.
             self.left = Duration::ZERO;
         }
         written
@@ -150,27 +169,27 @@ mod tests {
     #[test]
     fn a_client_that_waits_for_the_runner_is_not_idle() {
         let (stream, mut client) = UnixStream::pair().unwrap();
-        let seat = Connection::new(stream).unwrap();
+        let connection = Connection::new(stream).unwrap();
         std::thread::sleep(Duration::from_millis(2));
-        assert!(seat.idle() >= Duration::from_millis(2), "it has not said anything yet");
+        assert!(connection.idle() >= Duration::from_millis(2), "it has not said anything yet");
         client.write_all(b"all of it").unwrap();
-        assert_eq!({ &seat }.read(&mut [0; 16]).unwrap(), 9);
+        assert_eq!({ &connection }.read(&mut [0; 16]).unwrap(), 9);
         std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(seat.idle(), Duration::ZERO);
+        assert_eq!(connection.idle(), Duration::ZERO);
     }
 
     #[test]
-    fn whoever_does_not_read_is_waited_for_once_and_all_told() {
+    fn a_client_that_does_not_read_is_waited_for_once() {
         let (stream, client) = UnixStream::pair().unwrap();
-        let seat = Connection::new(stream).unwrap();
-        let mut reply = Reply { seat: &seat, left: Duration::from_millis(300) };
+        let connection = Connection::new(stream).unwrap();
+        let mut writer = DeadlineWriter { connection: &connection, left: Duration::from_millis(300) };
         let begun = Instant::now();
         let answer = vec![b'x'; 4 << 20];
-        assert!(reply.write_all(&answer).is_err());
-        assert!(reply.write_all(b"the end\n").is_err());
+        assert!(writer.write_all(&answer).is_err());
+        assert!(writer.write_all(b"the end\n").is_err());
         assert!(begun.elapsed() >= Duration::from_millis(300));
-        // One that reads a little now and then does not get longer.
-        let mut reply = Reply { seat: &seat, left: Duration::from_millis(300) };
+        // A client that reads a little now and then gets no more time.
+        let mut writer = DeadlineWriter { connection: &connection, left: Duration::from_millis(300) };
         let reader = std::thread::spawn(move || {
             let mut some = [0; 4096];
             while matches!((&client).read(&mut some), Ok(1..)) {
@@ -178,9 +197,9 @@ mod tests {
             }
         });
         let begun = Instant::now();
-        assert!(reply.write_all(&answer).is_err());
+        assert!(writer.write_all(&answer).is_err());
         assert!(begun.elapsed() < Duration::from_secs(5));
-        seat.show_out();
+        connection.disconnect();
         reader.join().unwrap();
     }
 }

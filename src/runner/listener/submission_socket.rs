@@ -1,9 +1,8 @@
-//! The socket on which the whole machine hands mail in (FORMATS.md, "Submission frame"): a
-//! thread for each connection, who is there by the kernel's word, one answer for each
-//! submission, after it is on disk.
+//! The socket on which the whole machine submits mail (`submit::wire`): a thread for each
+//! connection, and one reply to each submission, after it is on disk. Requests on the same
+//! socket are answered in `query`.
 
 use std::cell::Cell;
-use std::fmt::Display;
 use std::io;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,50 +11,47 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::client_limits::Refusal;
-use super::connection::Connection;
-use super::intake_state::{IntakeState, SubmissionState, Token};
-use super::query;
-use crate::runner::context::Settings;
-use crate::runner::thread_pool::ThreadPool;
-use nix::sys::socket::getsockopt;
-use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::net::{RecvFlags, recv};
 
+use super::client_limits::Refusal;
+use super::connection::Connection;
+use super::intake_state::IntakeState;
+use super::query;
+use super::seen_tokens::SubmissionState;
 use crate::config::{Limits, Queue, places};
+use crate::control::loaded::Loaded;
+use crate::runner::thread_pool::ThreadPool;
 use crate::spool::MessageId;
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::context::Entry;
 use crate::submit::admit::store::{self, AdmitError, MessageIds};
 use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::wire::frame::{Bounds, WIDEST};
+use crate::submit::wire::reply::{Refused, Reply};
 use crate::submit::wire::submission::{self, NotRead, Submission};
 use crate::sys::local_time;
+use crate::sys::sysexits::Exit;
 use crate::sys::user::Caller;
 
-/// Connections at once, of all together.
+/// Connections of all clients together.
 const ALTOGETHER: usize = 250;
 
 /// Octets that are read at once.
 const PIECE: usize = 16 << 10;
 
-/// `EX_DATAERR` and `EX_TEMPFAIL` of sysexits(3).
-const DATA_ERROR: u8 = 65;
-const TEMPORARY: u8 = 75;
-
-/// Listens until the process ends: at the socket that the service manager hands over, else at one of its own.
-pub fn open(front: Arc<IntakeState>) -> io::Result<()> {
+/// Listens until the process ends: on the socket that the service manager passes, else on one of its own.
+pub fn listen(intake: Arc<IntakeState>) -> io::Result<()> {
     let listener = match listenfd::ListenFd::from_env().take_unix_listener(0)? {
         Some(listener) => listener,
         None => bind(Path::new(places::SOCKET))?,
     };
     listener.set_nonblocking(false)?;
-    let crew = ThreadPool::for_guests();
-    std::thread::Builder::new().name("door".into()).spawn(move || {
+    let threads = ThreadPool::for_guests();
+    std::thread::Builder::new().name("listener".into()).spawn(move || {
         for stream in listener.incoming() {
             match stream {
-                Ok(stream) => admit_guest(&front, &crew, stream),
-                // No descriptors left: those who are inside give theirs back.
+                Ok(stream) => accept(&intake, &threads, stream),
+                // No descriptors left: connections that end give theirs back.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
         }
@@ -63,7 +59,7 @@ pub fn open(front: Arc<IntakeState>) -> io::Result<()> {
     Ok(())
 }
 
-/// Only the lock's holder comes here: an old socket file is replaced.
+/// The caller holds the runner's lock: a socket that is there was left by an earlier runner.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -74,158 +70,127 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn admit_guest(front: &Arc<IntakeState>, crew: &Arc<ThreadPool>, stream: UnixStream) {
-    // Not by rustix, whose process numbers cannot say that the peer is in a container: 0.
-    let Ok(peer) = getsockopt(&stream, PeerCredentials) else { return };
-    let uid = peer.uid();
-    let limits = front.limits();
-    let Ok(seat) = Connection::new(stream) else { return };
-    // Whoever is not let in finds no answer, and has the drop program.
-    let Ok(seat) = front.guests.enter(uid, seat, limits.connections, ALTOGETHER) else { return };
-    let (inside, taken) = (Arc::clone(front), Arc::clone(&seat));
-    let begun = crew.begin(move || {
-        let visit = SubmissionConnection {
-            front: &inside,
-            uid,
-            octets: Cell::new(0),
-            held_back: Cell::new(None),
-            refusal: Cell::new(None),
-        };
-        // A client that goes away has nothing to be told.
-        let _ = visit.serve(&taken);
-        inside.guests.leave(uid, &taken, visit.octets.get());
+/// A client that is not admitted gets no reply, which for the front end means no runner: it uses the
+/// drop program.
+fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStream) {
+    let Ok(connection) = Connection::new(stream) else { return };
+    let most = intake.limits().connections;
+    let Ok(connection) = intake.clients.connect(connection, most, ALTOGETHER) else { return };
+    let (serving, served) = (Arc::clone(intake), Arc::clone(&connection));
+    let begun = threads.begin(move || {
+        let submitter = Submitter::new(&serving, &served);
+        // A client that went away needs no reply.
+        let _ = submitter.serve();
+        serving.clients.disconnected(&served, submitter.in_transit.get());
     });
     if begun.is_err() {
-        front.guests.leave(uid, &seat, 0);
+        intake.clients.disconnected(&connection, 0);
     }
 }
 
-/// One connection.
-struct SubmissionConnection<'a> {
-    front: &'a IntakeState,
+/// The client of one connection, and its submission.
+struct Submitter<'a> {
+    intake: &'a IntakeState,
+    connection: &'a Connection,
     uid: u32,
-    /// Octets that are counted as being handed in.
-    octets: Cell<u64>,
-    /// The message that waits for the answer.
-    held_back: Cell<Option<MessageId>>,
-    /// Why no more of them are taken.
+    /// Octets that are counted as in transit.
+    in_transit: Cell<u64>,
+    /// The message that is held until the reply was sent.
+    held: Cell<Option<MessageId>>,
+    /// The limit that the submission exceeds.
     refusal: Cell<Option<Refusal>>,
 }
 
-/// What is answered.
-enum Answer {
-    Stored(MessageId),
-    /// In raw/.
-    Kept(MessageId),
-    No(u8, String),
-}
-
-impl Answer {
-    fn later(text: impl Display) -> Self {
-        Self::No(TEMPORARY, text.to_string())
+impl<'a> Submitter<'a> {
+    fn new(intake: &'a IntakeState, connection: &'a Connection) -> Self {
+        let (in_transit, held, refusal) = (Cell::new(0), Cell::new(None), Cell::new(None));
+        Self { intake, connection, uid: connection.uid(), in_transit, held, refusal }
     }
-}
 
-impl SubmissionConnection<'_> {
-    fn serve(&self, mut seat: &Connection) -> io::Result<()> {
-        if asks(seat.stream())? {
-            // Counted, so that nobody asks without end.
-            return match self.front.guests.count_question(self.uid, self.front.limits().per_minute) {
-                Ok(()) => query::answer(self.front, self.uid, seat),
-                Err(refusal) => query::refuse(seat, refusal.said_to(self.uid)),
+    fn serve(&self) -> io::Result<()> {
+        if is_request(self.connection.stream())? {
+            // Requests count as well, so that nobody sends them without end.
+            return match self.intake.clients.count_request(self.uid, self.intake.limits().per_minute) {
+                Ok(()) => query::answer(self.intake, self.connection),
+                Err(refusal) => query::refuse(self.connection, self.over(refusal)),
             };
         }
-        let answer = self.take_in(seat);
-        let line = match &answer {
-            Answer::Stored(id) | Answer::Kept(id) => format!("ok {id}\n"),
-            Answer::No(code, text) => format!("no {code} {}\n", text.replace(['\n', '\r'], " ")),
-        };
-        let answered = seat.write_all(line.as_bytes());
-        if let Some(id) = self.held_back.take() {
-            self.front.let_go(&id);
+        let reply = self.receive().map_or_else(Reply::Refused, Reply::Stored);
+        let replied = { self.connection }.write_all(reply.to_string().as_bytes());
+        if let Some(id) = self.held.take() {
+            self.intake.release(&id);
         }
-        answered
+        replied
     }
 
-    fn take_in(&self, seat: &Connection) -> Answer {
-        let (limits, load, guests) = (self.front.limits(), self.front.load_of(self.uid), &self.front.guests);
-        let counted = guests.count_message(self.uid, limits.per_minute);
-        if let Err(refusal) = counted.and_then(|()| guests.expect(self.uid, load, &limits)) {
-            return Answer::later(refusal.said_to(self.uid));
-        }
-        let taken = self.take(seat, &limits);
-        // Before the answer: whoever has it may come again at once.
-        guests.arrived(self.uid, self.octets.take());
-        match (self.refusal.take(), taken) {
-            (_, Ok(stored @ (Answer::Stored(_) | Answer::Kept(_)))) => stored,
-            (Some(refusal), _) => Answer::later(refusal.said_to(self.uid)),
-            (None, Ok(answer)) => answer,
-            (None, Err(NotRead::Head(HeadError::Read(error)))) => Answer::later(error),
-            (None, Err(error)) => Answer::No(DATA_ERROR, error.to_string()),
-        }
+    fn over(&self, refusal: Refusal) -> Refused {
+        Refused::later(refusal.explain_to(self.uid))
     }
 
-    fn take(&self, seat: &Connection, limits: &Limits) -> Result<Answer, NotRead> {
-        let settings = self.front.settings();
-        let content = settings.as_ref().map_or(WIDEST.content, |settings| {
+    /// Receives the submission and stores it, within the client's limits.
+    fn receive(&self) -> Result<MessageId, Refused> {
+        let IntakeState { clients, .. } = self.intake;
+        let (limits, usage) = (self.intake.limits(), self.intake.usage_of(self.uid));
+        clients.count_message(self.uid, limits.per_minute).map_err(|refusal| self.over(refusal))?;
+        clients.begin_message(self.uid, usage, &limits).map_err(|refusal| self.over(refusal))?;
+        let stored = self.read_and_store(&limits);
+        // Before the reply: a client that has it may submit the next message at once.
+        clients.end_message(self.uid, self.in_transit.take());
+        // Content that ends early because it is over a limit looks cut short to whatever reads it.
+        stored.map_err(|refused| self.refusal.take().map_or(refused, |refusal| self.over(refusal)))
+    }
+
+    fn read_and_store(&self, limits: &Limits) -> Result<MessageId, Refused> {
+        let loaded = self.intake.loaded();
+        let content = loaded.as_ref().map_or(WIDEST.content, |loaded| {
             // What is stored is measured again.
-            settings.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
+            loaded.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
         // Most submissions come in one piece.
-        let counted = BufReader::with_capacity(PIECE, Counted { seat, visit: self, limits });
-        let mut submission = Submission::read(counted, Bounds { content, ..WIDEST })?;
-        let token = submission.token.clone();
-        match self.front.reserve(self.uid, &token) {
-            Token::Stored(id) => return Ok(Answer::Stored(id)),
-            Token::BeingStored => return Ok(Answer::later("the same submission is being stored")),
-            Token::Fresh => {}
+        let counted = BufReader::with_capacity(PIECE, Counted { submitter: self, limits });
+        let mut submission = Submission::read(counted, Bounds { content, ..WIDEST }).map_err(not_read)?;
+        let (tokens, token) = (&self.intake.tokens, submission.token.clone());
+        let is_being_stored = || Refused::later("the same submission is being stored");
+        if let Some(state) = tokens.reserve(self.uid, &token) {
+            return state.stored_as().ok_or_else(is_being_stored);
         }
-        let stored = match &settings {
-            Ok(settings) => self.store(&mut submission, settings),
+        let stored = match &loaded {
+            Ok(loaded) => self.store(&mut submission, loaded),
             Err(_) => self.keep_raw(&mut submission),
         };
-        let fate = match &stored {
-            Answer::Stored(id) => Some(SubmissionState::Message(id.clone())),
-            Answer::Kept(id) => Some(SubmissionState::Raw(id.clone())),
-            Answer::No(..) => None,
-        };
-        self.front.settle(self.uid, &token, fate);
-        if matches!(stored, Answer::Kept(_)) {
-            self.front.kept_raw();
+        tokens.settle(self.uid, &token, stored.as_ref().ok().cloned());
+        // Only now: pickup leaves alone what it finds being stored.
+        if matches!(stored, Ok(SubmissionState::Raw(_))) {
+            self.intake.kept_raw();
         }
-        Ok(stored)
+        stored?.stored_as().ok_or_else(is_being_stored)
     }
 
-    fn store<R: Read>(&self, submission: &mut Submission<R>, settings: &Settings) -> Answer {
+    fn store<R: Read>(&self, submission: &mut Submission<R>, loaded: &Loaded) -> Result<SubmissionState, Refused> {
         let (caller, now) = (Caller::of(self.uid), local_time::now());
-        let naming = match MessageIds::by_chance(&now) {
-            Ok(naming) => MessageIds { token: submission.token.clone(), ..naming },
-            Err(error) => return Answer::later(error),
-        };
-        // A crash before the answer has it come again: it must not be on its way by then.
-        self.front.hold_until_answered(&naming.id);
-        self.held_back.set(Some(naming.id.clone()));
-        let reserve = settings.config.limits.reserve_from(self.uid);
-        let (config, spool, tables) = (&settings.config, &settings.spool, settings.arriving());
-        let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve };
+        let naming = MessageIds::by_chance(&now).map_err(Refused::later)?;
+        let naming = MessageIds { token: submission.token.clone(), ..naming };
+        // If the runner dies before the reply, the submission comes again: until then the message must not leave.
+        self.intake.hold_until_replied(&naming.id);
+        self.held.set(Some(naming.id.clone()));
+        let Loaded { config, spool, .. } = loaded;
+        let reserve = config.limits.reserve_from(self.uid);
+        let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
         match store::admit_as(&mut submission.collected, naming, &entry) {
-            Ok(id) => Answer::Stored(id),
-            // A table that does not answer costs nobody a mail.
+            Ok(id) => Ok(SubmissionState::Message(id)),
+            // A table that cannot be read costs nobody a message.
             Err(AdmitError::Envelope(EnvelopeError::Table(_))) => self.keep_raw(submission),
-            Err(error) => Answer::No(error.code(), error.to_string()),
+            Err(error) => Err(refused(&error)),
         }
     }
 
-    /// Stores it as it came, for the day when the config or its tables can be read.
-    fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Answer {
-        let least =
-            self.front.settings().map_or(Queue::MIN_FREE_SPACE, |settings| settings.config.queue.min_free_space);
-        let reserve = self.front.limits().reserve_from(self.uid);
-        if let Err(error) = store::check_room(&self.front.spool, least, reserve) {
-            return Answer::No(error.code(), error.to_string());
-        }
+    /// Stores it as it came, until the config and its tables can be read.
+    fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Result<SubmissionState, Refused> {
+        let IntakeState { spool, .. } = self.intake;
+        let least = self.intake.loaded().map_or(Queue::MIN_FREE_SPACE, |loaded| loaded.config.queue.min_free_space);
+        store::check_room(spool, least, self.intake.limits().reserve_from(self.uid))
+            .map_err(|error| refused(&error))?;
         let kept = MessageIds::by_chance(&local_time::now()).map_err(|error| error.to_string()).and_then(|naming| {
-            let spool = &self.front.spool;
             let file = spool.begin_raw().map_err(|error| error.to_string())?;
             let out = BufWriter::new(file.file());
             submission::write(&mut submission.collected, &submission.token, out)
@@ -233,35 +198,45 @@ impl SubmissionConnection<'_> {
                 .flush()
                 .map_err(|error| error.to_string())?;
             spool.keep_raw(file, self.uid, &naming.token).map_err(|error| error.to_string())?;
-            Ok(naming.id)
+            Ok(SubmissionState::Raw(naming.id))
         });
-        match kept {
-            Ok(id) => Answer::Kept(id),
-            Err(why) => Answer::later(format!("cannot store the message: {why}; it was not accepted, try again later")),
-        }
+        kept.map_err(|why| {
+            Refused::later(format_args!("cannot store the message: {why}; it was not accepted, try again later"))
+        })
     }
 }
 
-/// A question is a line of JSON; no frame begins like one.
-fn asks(stream: &UnixStream) -> io::Result<bool> {
+fn refused(error: &AdmitError) -> Refused {
+    Refused { exit: error.exit(), text: error.to_string() }
+}
+
+fn not_read(error: NotRead) -> Refused {
+    match error {
+        NotRead::Head(HeadError::Read(error)) => Refused::later(error),
+        error => Refused { exit: Exit::DataError, text: error.to_string() },
+    }
+}
+
+/// A request is a line of JSON; no frame begins like one.
+fn is_request(stream: &UnixStream) -> io::Result<bool> {
     let mut first = [0];
     rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
     Ok(first == *b"{")
 }
 
-/// What comes in counts as being handed in by its uid.
+/// Reads a submission and counts its octets against its user's limits.
 struct Counted<'a> {
-    seat: &'a Connection,
-    visit: &'a SubmissionConnection<'a>,
+    submitter: &'a Submitter<'a>,
     limits: &'a Limits,
 }
 
 impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let SubmissionConnection { front, uid, octets, refusal, .. } = self.visit;
-        let length = { self.seat }.read(into)?;
-        octets.set(octets.get().saturating_add(length as u64));
-        front.guests.count_octets(*uid, length as u64, front.load_of(*uid), self.limits).map_err(|over| {
+        let Submitter { intake, connection, uid, in_transit, refusal, .. } = self.submitter;
+        let length = { *connection }.read(into)?;
+        let octets = length as u64;
+        in_transit.set(in_transit.get().saturating_add(octets));
+        intake.clients.count_octets(*uid, octets, intake.usage_of(*uid), self.limits).map_err(|over| {
             refusal.set(Some(over));
             io::Error::other("over a limit")
         })?;

@@ -14,16 +14,14 @@ use super::flush::FlushRequest;
 use super::scheduler::Schedule;
 use super::timer::Alarm;
 use super::watchers::{Event, EventChannel, FileWatcher};
-use crate::control::access::AccessScope;
+use crate::control::protocol::Response;
 use crate::log;
 use crate::runner::completion::digest::Owed;
 use crate::runner::completion::settle::{Settled, Then};
 use crate::runner::context::Settings;
 use crate::runner::delivery::worker::Worker;
 use crate::runner::event::{Late, Report, ReportFn, Told, WorkerEvent};
-use crate::runner::listener::control_socket::{Asked, Question};
 use crate::runner::listener::intake_state::IntakeState;
-use crate::runner::session_watchers::Told as Watched;
 use crate::spool::account_health::{self, Health, Trouble};
 use crate::spool::lock::RunnerLock;
 use crate::spool::{MessageId, SpoolError};
@@ -226,25 +224,23 @@ impl Engine {
             Event::Reload => self.reload(),
             Event::Stop => self.stopping = true,
             Event::WorkerEvent(news) => self.told(news),
-            Event::Asked(Asked { question, answers }) => match question {
-                Question::Flush { selection } => {
-                    if selection.viewer == AccessScope::Everything {
-                        self.reload_if_changed();
-                        self.rescan_or_later();
-                    } else {
-                        // The ids are there; nobody else has the whole queue read.
-                        selection.ids.iter().for_each(|id| self.take_in(id.clone()));
-                    }
-                    self.flush(&selection, answers);
+            Event::Flush { selection, responses } => {
+                if selection.scope().is_everything() {
+                    self.reload_if_changed();
+                    self.rescan_or_later();
+                } else {
+                    // Its messages are named; the whole queue is not read again for one user.
+                    selection.asked().ids.iter().for_each(|id| self.take_in(id.clone()));
                 }
-                Question::Change { change, selection } => self.change(change, &selection, &answers),
-                Question::Active => {
-                    let active = self.schedule.active().iter().map(ToString::to_string).collect();
-                    // Who asked may have gone.
-                    let _ = answers.send(Watched::Active(active));
-                    let _ = answers.send(Watched::Finished);
-                }
-            },
+                self.flush(&selection, responses);
+            }
+            Event::Change { change, responses } => self.change(&change, &responses),
+            Event::Active { responses } => {
+                let ids = self.schedule.active().into_iter().cloned().collect();
+                // The requester may have gone.
+                let _ = responses.send(Response::Active { ids });
+                let _ = responses.send(Response::Finished);
+            }
         }
     }
 

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 
 use super::event_loop::{Engine, Until};
-use crate::control::access::AccessScope;
-use crate::control::selection::Selection;
-use crate::runner::completion::settle::Settled;
-use crate::runner::session_watchers::Told as Watched;
+use crate::control::access::AuthorisedSelection;
+use crate::control::protocol::Response;
+use crate::runner::completion::settle::{Settled, Then};
 use crate::spool::MessageId;
 
 /// A flush that is not finished.
@@ -16,12 +15,12 @@ use crate::spool::MessageId;
 pub(crate) struct FlushRequest {
     /// What is still to be attempted for it.
     left: HashSet<MessageId>,
-    answers: Sender<Watched>,
+    answers: Sender<Response>,
 }
 
 impl Engine {
     /// Attempts these now; results go to `answers`.
-    pub fn flush(&mut self, selection: &Selection, answers: Sender<Watched>) {
+    pub fn flush(&mut self, selection: &AuthorisedSelection, answers: Sender<Response>) {
         let now = self.now();
         self.settings.refresh();
         let left = self.selected(selection);
@@ -30,13 +29,13 @@ impl Engine {
         }
         self.owed.hurry(|id| left.contains(id), now);
         // A relay in trouble is not anybody's to knock at as often as he likes.
-        if selection.viewer == AccessScope::Everything {
+        if selection.scope().is_everything() {
             self.end_rests();
         }
         // Who asked may have gone.
-        let _ = answers.send(Watched::Asked(left.len()));
+        let _ = answers.send(Response::Asked { messages: left.len() });
         // What servers say is for those alone who see everybody's mail; for others it would only pile up.
-        if selection.viewer == AccessScope::Everything {
+        if selection.scope().is_everything() {
             self.settings.watchers.add(left.clone(), answers.clone());
         }
         self.errands.push(FlushRequest { left, answers });
@@ -52,20 +51,20 @@ impl Engine {
         }
     }
 
-    fn selected(&self, selection: &Selection) -> HashSet<MessageId> {
+    fn selected(&self, selection: &AuthorisedSelection) -> HashSet<MessageId> {
         self.schedule.ids().chain(self.owed.ids()).filter(|id| self.is_selected(id, selection)).cloned().collect()
     }
 
-    fn is_selected(&self, id: &MessageId, selection: &Selection) -> bool {
+    fn is_selected(&self, id: &MessageId, selection: &AuthorisedSelection) -> bool {
         let account = || self.schedule.account_of(id).unwrap_or_default().to_owned();
         if !selection.names(id) {
             return false;
         }
         if !selection.looks_inside() {
-            return selection.account.as_deref().is_none_or(|asked| account() == asked);
+            return selection.asked().account.as_deref().is_none_or(|asked| account() == asked);
         }
         let envelope = selection.read(&self.settings.spool, id);
-        envelope.is_ok_and(|envelope| selection.matches(&envelope, account, &self.settings.clock))
+        envelope.is_ok_and(|envelope| selection.includes(&envelope, account, &self.settings.clock))
     }
 
     pub(crate) fn strike_off(&mut self, id: &MessageId) {
@@ -75,16 +74,17 @@ impl Engine {
     }
 
     pub(crate) fn tell_waiting(&mut self, id: &MessageId, reason: &str) {
-        self.tell_of(id, &Watched::Waiting(id.to_string(), reason.to_owned()));
+        self.tell_of(id, &Response::Waiting { id: id.clone(), reason: reason.to_owned() });
     }
 
     /// The message was attempted: those who asked for it are told, others are not.
     pub(crate) fn tell_result(&mut self, settled: Settled) {
-        let id = settled.id.clone();
-        self.tell_of(&id, &Watched::Result(settled));
+        let Settled { id, delivered, refused, waiting, reason, then, .. } = settled;
+        let waiting = if then == Then::Gone { 0 } else { waiting };
+        self.tell_of(&id.clone(), &Response::Result { id, delivered, refused, waiting, reason });
     }
 
-    fn tell_of(&mut self, id: &MessageId, told: &Watched) {
+    fn tell_of(&mut self, id: &MessageId, told: &Response) {
         for errand in &mut self.errands {
             if errand.left.remove(id) {
                 // Who asked may have gone.
@@ -119,7 +119,7 @@ impl Engine {
             let finished = errand.left.is_empty();
             if finished {
                 // Who asked may have gone.
-                let _ = errand.answers.send(Watched::Finished);
+                let _ = errand.answers.send(Response::Finished);
             }
             !finished
         });

@@ -54,7 +54,7 @@ impl Engine {
 
     /// Whether its submission might come again, should the runner be killed now.
     fn is_held_back(&self, id: &MessageId) -> bool {
-        self.front.as_ref().is_some_and(|front| front.is_held_back(id))
+        self.front.as_ref().is_some_and(|front| front.is_held(id))
     }
 
     pub(crate) fn take_in(&mut self, id: MessageId) {
@@ -74,7 +74,7 @@ impl Engine {
         if let Ok((envelope, _)) = &read {
             self.settings.spool.count(&id, envelope.uid, envelope.octets());
             if let Some(front) = &self.front {
-                front.remember(envelope.uid, &envelope.token, &id);
+                front.tokens.remember(envelope.uid, &envelope.token, &id);
             }
         }
         match read {
@@ -144,7 +144,7 @@ impl Engine {
     fn adopt(&mut self, settings: Settings) {
         self.settings = Arc::new(settings);
         if let Some(front) = &self.front {
-            front.adopt(&self.settings);
+            front.adopt(&self.settings.loaded);
         }
         if let Some(files) = &self.files {
             files.follow(&self.settings.files());

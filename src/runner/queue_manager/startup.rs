@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::event_loop::Engine;
 use crate::log;
-use crate::runner::listener::intake_state::{IntakeState, Stage};
+use crate::runner::listener::intake_state::{IntakeState, RunState};
 use crate::runner::listener::pickup;
 use crate::spool::SpoolError;
 
@@ -19,7 +19,7 @@ impl Engine {
     /// Once all that is in the queue is known: what comes in, or lies in drop/, may be there already.
     pub(crate) fn open_front(&mut self) {
         let Some(front) = &self.front else { return };
-        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
+        front.set(RunState::Running { loaded: Arc::clone(&self.settings.loaded), events: self.sender.clone() });
         match pickup::start(Arc::clone(front)) {
             Ok(nudge) => self.nudge = Some(nudge),
             Err(error) => log::warning(format_args!("cannot pick up mail from drop/: {error}")),
@@ -33,7 +33,7 @@ impl Engine {
             // What cannot be read has no token either.
             if let Ok(stored) = spool.open_failed_name(&name) {
                 let envelope = stored.envelope;
-                front.remember(envelope.uid, &envelope.token, &envelope.id);
+                front.tokens.remember(envelope.uid, &envelope.token, &envelope.id);
             }
         }
         Ok(())
@@ -51,7 +51,7 @@ impl Engine {
 
     /// Picks up what is left there.
     pub(crate) fn take_over(&mut self, front: &IntakeState) -> Result<(), SpoolError> {
-        front.set(Stage::Open { settings: Arc::clone(&self.settings), wakes: self.sender.clone() });
+        front.set(RunState::Running { loaded: Arc::clone(&self.settings.loaded), events: self.sender.clone() });
         pickup::look(front, &mut HashSet::new());
         self.rescan()
     }

@@ -14,9 +14,11 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::control::access::AuthorisedSelection;
+use crate::control::modify::AuthorisedChange;
+use crate::control::protocol::Response;
 use crate::runner::durability::DurabilityGate;
 use crate::runner::event::WorkerEvent;
-use crate::runner::listener::control_socket::Asked;
 use crate::spool::{MessageId, Spool};
 
 /// Names that appear in queue/ within this time after others are heard of together.
@@ -39,8 +41,25 @@ pub enum Event {
     Stop,
     /// A session's thread has news.
     WorkerEvent(WorkerEvent),
-    /// Somebody asks over the control socket.
-    Asked(Asked),
+    /// Attempt these messages now; what becomes of them goes to `responses`.
+    Flush {
+        /// Which.
+        selection: AuthorisedSelection,
+        /// To the requester.
+        responses: Sender<Response>,
+    },
+    /// Change messages; what becomes of it goes to `responses`.
+    Change {
+        /// How, and which.
+        change: AuthorisedChange,
+        /// To the requester.
+        responses: Sender<Response>,
+    },
+    /// Respond with the messages that are being sent.
+    Active {
+        /// To the requester.
+        responses: Sender<Response>,
+    },
 }
 
 /// Where listeners send what they hear, and where the loop takes it from. It exists before the

@@ -19,6 +19,7 @@ use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::submit::frontend::collect::{Collected, Origin, Sender};
 use crate::submit::frontend::header_reader::Body;
+use crate::sys::sysexits::Exit;
 use crate::sys::user::Caller;
 
 /// What people count free space in.
@@ -78,16 +79,18 @@ pub enum AdmitError {
 }
 
 impl AdmitError {
-    /// By what it means, as sendmail(8) tables it (sysexits(3)).
+    /// By what it means, as sendmail(8) lists it.
     #[must_use]
-    pub fn code(&self) -> u8 {
+    pub fn exit(&self) -> Exit {
         match self {
-            Self::Envelope(EnvelopeError::NoRecipients) => 64,
+            Self::Envelope(EnvelopeError::NoRecipients) => Exit::Usage,
             Self::HeaderTooLong
-            | Self::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }) => 65,
-            Self::Read(_) | Self::Random(_) => 71,
-            Self::TooBig(_) | Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => 75,
-            Self::NotAllowed { .. } => 77,
+            | Self::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }) => Exit::DataError,
+            Self::Read(_) | Self::Random(_) => Exit::OsError,
+            Self::TooBig(_) | Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => {
+                Exit::TempFail
+            }
+            Self::NotAllowed { .. } => Exit::NoPermission,
         }
     }
 }

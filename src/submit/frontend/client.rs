@@ -19,40 +19,36 @@ use crate::config::places::DROP_PROGRAM;
 use crate::config::places::SOCKET;
 use crate::spool::MessageId;
 use crate::submit::admit::store::{self, AdmitError};
+use crate::submit::wire::reply::{Refused, Reply};
 use crate::submit::wire::submission::{self, NotPassed};
 
-/// A runner that makes no progress for this long counts as none.
+/// A runner that makes no progress for this long counts as absent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// So long a runner that is busy with others is asked again.
+/// How long to knock again at a runner that is busy with others.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// So long it is looked for again where the drop program cannot help.
+/// How long to wait for a runner to restart where the drop program cannot help.
 const RESTART: Duration = Duration::from_secs(8);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest answer, in octets.
-const MAX_ANSWER: u64 = 16 * 1024;
+/// The longest reply, in octets.
+const MAX_REPLY: u64 = 16 * 1024;
 
 /// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum NotHandedIn {
-    /// The runner said no.
-    #[error("{text}")]
-    Refused {
-        /// A code of sysexits(3).
-        code: u8,
-        /// Why.
-        text: String,
-    },
+    /// The runner refuses it.
+    #[error(transparent)]
+    Refused(Refused),
     /// The caller's input cannot be read to its end.
     #[error("cannot read the message: {0}")]
     Read(io::Error),
-    /// Neither way in was open.
+    /// Neither runner nor drop program took it.
     #[error("cannot store the message: nothing answers at {SOCKET}, and {0}; it was not accepted, try again later")]
     NoWay(String),
-    /// It could not be kept until it is stored.
+    /// No copy could be kept for a second attempt.
     #[error("cannot buffer the message: {0}; it was not accepted, try again later")]
     Kept(io::Error),
     /// The system gives no random numbers.
@@ -60,7 +56,8 @@ pub enum NotHandedIn {
     MessageIds(AdmitError),
 }
 
-/// Hands the submission in; the message's id, where the runner took it.
+/// Submits the message; its id, if it was the runner that stored it. A copy is kept on the way, so that the same frame
+/// can go to the drop program if the runner dies before it replies.
 pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId>, NotHandedIn> {
     let token = store::token().map_err(NotHandedIn::MessageIds)?;
     let mut tee = Tee { kept: Kept::new(), stream: connect(BUSY) };
@@ -71,7 +68,7 @@ pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId
         Err(NotPassed::Write(error)) => return Err(NotHandedIn::Kept(error)),
     }
     let Tee { mut kept, stream } = tee;
-    if let Some(answered) = stream.and_then(answer) {
+    if let Some(answered) = stream.and_then(reply) {
         return answered.map(Some);
     }
     match drop_off(&mut kept) {
@@ -80,23 +77,23 @@ pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId
     }
 }
 
-/// A few seconds more for a runner that is being restarted.
+/// Gives a runner that is being restarted a few more seconds.
 fn again(kept: &mut Kept, why: &str) -> Result<MessageId, NotHandedIn> {
     let deadline = Instant::now() + RESTART;
     while Instant::now() < deadline {
         std::thread::sleep(PAUSE);
         let Some(mut stream) = connect(Duration::ZERO) else { continue };
         let sent = kept.again().and_then(|mut frame| io::copy(&mut frame, &mut stream));
-        // What it said counts, also where it did not take all.
+        // Its reply counts even if it did not read the whole submission.
         drop(sent);
-        if let Some(answered) = answer(stream) {
+        if let Some(answered) = reply(stream) {
             return answered;
         }
     }
     Err(NotHandedIn::NoWay(why.to_owned()))
 }
 
-/// Passes on and keeps.
+/// Sends to the runner and keeps a copy.
 struct Tee {
     kept: Kept,
     stream: Option<UnixStream>,
@@ -105,7 +102,7 @@ struct Tee {
 impl Write for Tee {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let kept = self.kept.write(bytes)?;
-        // A runner that does not take it may have said why: that is read in the end.
+        // A runner that stops reading may have replied why: that is read in the end.
         if let Some(stream) = &mut self.stream
             && stream.write_all(&bytes[..kept]).is_err()
         {
@@ -119,7 +116,7 @@ impl Write for Tee {
     }
 }
 
-/// Connects without waiting; whoever is not let in at once asks again for a while.
+/// Connects without blocking, and tries again for as long as the listener's backlog is full.
 #[must_use]
 pub fn connect(patience: Duration) -> Option<UnixStream> {
     let address = SocketAddrUnix::new(SOCKET).ok()?;
@@ -142,21 +139,19 @@ pub fn connect(patience: Duration) -> Option<UnixStream> {
     }
 }
 
-/// The runner's answer; `None` where there is none, so that somebody else must store the message.
-fn answer(stream: UnixStream) -> Option<Result<MessageId, NotHandedIn>> {
+/// The runner's reply; `None` where there is none, so that the message must be stored in another way.
+fn reply(stream: UnixStream) -> Option<Result<MessageId, NotHandedIn>> {
     let mut line = String::new();
-    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut line).ok()?;
-    let line = line.strip_suffix('\n')?;
-    if let Some(id) = line.strip_prefix("ok ") {
-        return MessageId::parse(id).map(Ok);
+    BufReader::new(stream.take(MAX_REPLY)).read_line(&mut line).ok()?;
+    match Reply::parse(line.strip_suffix('\n')?)? {
+        Reply::Stored(id) => Some(Ok(id)),
+        Reply::Refused(refused) => Some(Err(NotHandedIn::Refused(refused))),
     }
-    let (code, text) = line.strip_prefix("no ")?.split_once(' ')?;
-    Some(Err(NotHandedIn::Refused { code: code.parse().ok()?, text: text.to_owned() }))
 }
 
-/// Has the drop program store it; why not, otherwise.
+/// Has the drop program store it; the error says why it did not.
 fn drop_off(kept: &mut Kept) -> Result<(), String> {
-    // Where SIGCHLD is ignored, as some callers leave it, nobody learns how a child ended.
+    // Some callers leave SIGCHLD ignored. Then the kernel discards how a child ended.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, Arc::new(AtomicBool::new(false)));
     let cannot = |error: io::Error| format!("{DROP_PROGRAM} cannot be started ({error})");
     close_fds::set_fds_cloexec(3, &[]);
@@ -164,7 +159,7 @@ fn drop_off(kept: &mut Kept) -> Result<(), String> {
     program.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = program.spawn().map_err(cannot)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // What it does not take it does not store; it says why.
+        // It stores nothing unless it reads all of it, and reports why it did not.
         let _ = kept.again().and_then(|mut frame| io::copy(&mut frame, &mut stdin));
     }
     let ended = child.wait_with_output().map_err(cannot)?;

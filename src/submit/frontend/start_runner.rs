@@ -1,6 +1,6 @@
-//! After a message is safe: what `delivery` asks for. Background leaves a detached
-//! `postrider run --until-empty` behind; interactive waits for `postrider flush ID`.
-//! Nothing here can undo the storing, so nothing here fails.
+//! Starts whatever delivers a message that is safe, as `delivery` asks: background starts a
+//! detached `postrider run --until-empty`, interactive waits for `postrider flush ID`. The
+//! message is stored already, so no failure here matters to the caller.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,27 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::config::{Config, Delivery};
 use crate::spool::{MessageId, Spool, SpoolError, lock};
+use crate::sys::sysexits::Exit;
 
 /// What is known of the message when the front end exits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handed {
-    /// Stored; whatever is to happen will happen.
+    /// It is stored and will be delivered.
     Over,
-    /// Attempted at once, and every recipient refused it; what was said.
+    /// It was attempted at once, and every recipient refused it; the first reply.
     Refused(String),
 }
 
-/// Whether somebody is to see the attempt.
+/// What the caller sees of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
-    /// The caller must not see a byte.
+    /// Not a byte: a program reads the output.
     Nothing,
-    /// `-v` on a terminal: the conversation.
+    /// The conversation: `-v` on a terminal.
     Conversation,
 }
 
-/// `postrider flush ID` exits so (`EX_UNAVAILABLE`) when every recipient refused the message.
-pub const ALL_REFUSED: u8 = 69;
-
-/// Does what `manner` asks for with the stored message; `-v` has it attempted at once in any case.
+/// Delivers the stored message in this manner; `-v` has it attempted at once in any case.
 #[must_use]
 pub fn hand_over(config: &Config, spool: &Spool, id: &MessageId, manner: Delivery, show: Show) -> Handed {
     let handed = match (manner, show) {
@@ -44,11 +42,11 @@ pub fn hand_over(config: &Config, spool: &Spool, id: &MessageId, manner: Deliver
     handed
 }
 
-/// Makes this process the leader of a session of its own, so that no terminal or process group of the
-/// caller's takes it along; for `postrider run --detached`. Its descriptors, directory and environment
-/// were seen to by whoever started it.
+/// Makes this process the leader of a session of its own, for `postrider run --detached`, so that signals to the
+/// caller's terminal or process group do not reach it. The process that started it has cleared its descriptors,
+/// directory and environment.
 pub fn detach() {
-    // Fails only for the leader of a process group, who then has no session to leave.
+    // Fails only for the leader of a process group, which has no session to leave.
     let _ = rustix::process::setsid();
 }
 
@@ -60,7 +58,7 @@ fn attempt(config: &Config, id: &MessageId, show: Show) -> Handed {
     }
     // Where SIGCHLD is ignored the exit code is lost, but not the waiting.
     match spawn(&mut flush).and_then(|child| child.wait_with_output().ok()) {
-        Some(ended) if ended.status.code() == Some(ALL_REFUSED.into()) => {
+        Some(ended) if is_refused(ended.status) => {
             let said = String::from_utf8_lossy(&ended.stdout);
             let line = said.lines().next().unwrap_or_default();
             Handed::Refused(line.split_once(": ").map_or(line, |(_, reason)| reason).to_owned())
@@ -69,7 +67,13 @@ fn attempt(config: &Config, id: &MessageId, show: Show) -> Handed {
     }
 }
 
-/// Runs `postrider flush`, for these messages or for all, and waits; how it ended, if it could be started.
+/// Whether `postrider flush ID` found that every recipient refused the message.
+#[must_use]
+pub fn is_refused(ended: ExitStatus) -> bool {
+    ended.code() == Some(Exit::Unavailable.code().into())
+}
+
+/// Runs `postrider flush`, for these messages or for all, and waits; its exit status, if it could be started.
 #[must_use]
 pub fn flush_and_wait(config: &Config, ids: &[MessageId], show: Show) -> Option<ExitStatus> {
     let mut flush = flush(config, ids, show);
@@ -96,14 +100,14 @@ pub fn become_runner(config: &Config) -> std::io::Error {
     postrider("run", config).exec()
 }
 
-/// Leaves a runner behind that stays, unless there is one.
+/// Starts a runner that stays, unless one is running.
 pub fn leave_daemon(config: &Config, spool: &Spool) {
     if !lock::is_held(spool).unwrap_or(false) {
         leave(postrider("run", config));
     }
 }
 
-/// Leaves a runner behind, unless there is one or the message has left already.
+/// Starts a runner, unless one is running or the message has left already.
 fn leave_runner(config: &Config, spool: &Spool, id: &MessageId) {
     if matches!(spool.open_message(id), Err(SpoolError::Gone(_))) {
         return;
@@ -111,7 +115,7 @@ fn leave_runner(config: &Config, spool: &Spool, id: &MessageId) {
     leave_runner_unless_held(config, spool);
 }
 
-/// Leaves a runner behind for what is queued, where `delivery` says that nobody else does.
+/// Starts a runner for what is queued, unless `delivery = "queue"` leaves that to others.
 pub fn leave_runner_for_rest(config: &Config, spool: &Spool) {
     if config.delivery != Delivery::Queue && spool.has_work().unwrap_or(false) {
         leave_runner_unless_held(config, spool);
@@ -128,11 +132,11 @@ fn leave_runner_unless_held(config: &Config, spool: &Spool) {
     leave(run);
 }
 
-/// Starts a runner that keeps nothing of the caller's.
+/// Starts a runner that keeps no directory or descriptor of the caller's.
 fn leave(mut run: Command) {
     run.arg("--detached").current_dir("/");
     run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // It outlives this process, and is waited for by whoever inherits it.
+    // It outlives this process; init collects its exit status.
     let _ = spawn(&mut run);
 }
 
@@ -144,14 +148,14 @@ fn postrider(subcommand: &str, config: &Config) -> Command {
     command
 }
 
-/// Starts it with descriptors 0, 1 and 2 only: a caller that waits for the end of some pipe must not
-/// wait for us.
+/// Starts it with descriptors 0, 1 and 2 only: a caller that reads a pipe to its end must not wait for
+/// the runner to close it.
 fn spawn(command: &mut Command) -> Option<Child> {
     close_fds::set_fds_cloexec(3, &[]);
     command.spawn().ok()
 }
 
-/// The program beside this one, else where packages put it.
+/// The program in this one's folder, else where packages install it.
 fn program() -> PathBuf {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);

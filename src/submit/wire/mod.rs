@@ -1,4 +1,5 @@
 //! The submission as it crosses the socket or lies in drop/: its framing and its envelope.
 
 pub mod frame;
+pub mod reply;
 pub mod submission;

@@ -57,14 +57,14 @@ fn messages_are_changed_by_each_selection_beside_a_runner_and_without() {
                     ran.status == Some(0)
                 });
                 let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-                assert_eq!(lines, [json!({"told": "changed", "id": first})], "{verb} {selection:?}");
+                assert_eq!(lines, [json!({"event": "changed", "id": first})], "{verb} {selection:?}");
             };
             change("hold");
             assert!(is_held(&world, &first) && !is_held(&world, &second), "{selection:?}: {}", world.mailq());
             assert_eq!(world.queue_json()[0]["queue_name"], "hold");
             let held = world.postrider(&[&["queue", "retry", "--json"], selection].concat()).code(75).stdout;
             let held: Value = serde_json::from_str(&held).unwrap();
-            assert_eq!((&held["told"], &held["id"]), (&json!("unchanged"), &json!(first)));
+            assert_eq!((&held["event"], &held["id"]), (&json!("unchanged"), &json!(first)));
             assert!(held["reason"].as_str().unwrap().contains("queue release"), "{held}");
             change("release");
             assert!(!is_held(&world, &first), "{selection:?}");

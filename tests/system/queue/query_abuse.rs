@@ -26,29 +26,30 @@ fn nobody_counts_out_who_writes_to_whom() {
     let machine = machine(&isp, "");
     let _runner = Runner::start(&machine);
     let [his, hers] = one_of_each(&machine);
-    let nothing = "{\"told\":\"totals\",\"messages\":0,\"octets\":0}\n";
+    let nothing = "{\"event\":\"totals\",\"messages\":0,\"octets\":0}\n";
     for narrowed in [
         "\"sender\":\"her@home.lan\"",
         "\"recipient\":\"friend-of-hers@away.example\"",
         &format!("\"ids\":[\"{hers}\"]"),
         &format!("\"ids\":[\"{hers}\"],\"viewer\":\"Everything\""),
     ] {
-        assert_eq!(ask(&machine, "his", &format!("{{\"verb\":\"list\",{narrowed}}}")), nothing, "{narrowed}");
+        assert_eq!(ask(&machine, "his", &format!("{{\"v\":1,\"verb\":\"list\",{narrowed}}}")), nothing, "{narrowed}");
     }
-    let own = ask(&machine, "his", &format!("{{\"verb\":\"list\",\"ids\":[\"{his}\",\"{hers}\"]}}"));
-    assert!(own.lines().count() == 2 && own.contains("\"told\":\"totals\",\"messages\":1,"), "{own}");
+    let own = ask(&machine, "his", &format!("{{\"v\":1,\"verb\":\"list\",\"ids\":[\"{his}\",\"{hers}\"]}}"));
+    assert!(own.lines().count() == 2 && own.contains("\"event\":\"totals\",\"messages\":1,"), "{own}");
     let listed = machine.sh("his", "postrider queue list --account isp", b"").good().printed;
     assert!(listed.ends_with("in 1 Request.\n"), "{listed}");
     // What is not there and what is not theirs: one answer.
-    for question in
-        ["{\"verb\":\"show\",\"id\":\"ID\"}", "{\"verb\":\"change\",\"change\":\"delete\",\"ids\":[\"ID\"]}"]
-    {
+    for question in [
+        "{\"v\":1,\"verb\":\"show\",\"id\":\"ID\"}",
+        "{\"v\":1,\"verb\":\"change\",\"change\":\"delete\",\"ids\":[\"ID\"]}",
+    ] {
         let told = |id: &str| ask(&machine, "his", &question.replace("ID", id)).replace(id, "ID");
         assert_eq!(told(&hers), told("0123456789ABCDEF"), "{question}");
     }
     assert_eq!(
-        ask(&machine, "his", &format!("{{\"verb\":\"flush\",\"ids\":[\"{hers}\"]}}")),
-        "{\"told\":\"finished\"}\n"
+        ask(&machine, "his", &format!("{{\"v\":1,\"verb\":\"flush\",\"ids\":[\"{hers}\"]}}")),
+        "{\"event\":\"finished\"}\n"
     );
     assert!(machine.sh("root", "mailq", b"").good().printed.contains(&hers));
 }
@@ -109,7 +110,7 @@ fn askers_who_never_finish_or_never_read_hold_nobody_up() {
     }
     // Eight begin a question, eight read no answer; all stay until they are let go, and say so.
     let stalled = "exec python3 -c 'import socket\nall=[]\nfor i in range(16):\n s=socket.socket(socket.AF_UNIX)\n \
-        s.connect(\"/run/postrider/submit\")\n s.sendall([b\"{\\\"verb\\\":\", b\"{\\\"verb\\\":\\\"list\\\"}\\n\"][i%2])\n all.append(s)\n\
+        s.connect(\"/run/postrider/submit\")\n s.sendall([b\"{\\\"verb\\\":\", b\"{\\\"v\\\":1,\\\"verb\\\":\\\"list\\\"}\\n\"][i%2])\n all.append(s)\n\
         for s in all[::2]:\n s.settimeout(60)\n assert s.recv(9) == b\"\"\nprint(\"let go\")'";
     let stalled = machine.start("his", stalled);
     for _ in 0..5 {

@@ -164,20 +164,26 @@ fn odd_questions_are_refused_and_hold_nobody_up() {
         let _ = stream.read_to_string(&mut answer);
         answer
     };
-    for question in
-        [&b"{\n"[..], b"{\"verb\":\"shutdown\"}\n", b"{\"verb\":\"show\",\"id\":\"../../etc/passwd\"}\n", b"{}\n"]
-    {
+    for question in [
+        &b"{\n"[..],
+        b"{\"v\":1,\"verb\":\"shutdown\"}\n",
+        b"{\"v\":1,\"verb\":\"show\",\"id\":\"../../etc/passwd\"}\n",
+        b"{}\n",
+    ] {
         let told = answer(question);
-        assert!(told.starts_with("{\"told\":\"no\",\"code\":64,"), "{question:?}: {told}");
+        assert!(told.starts_with("{\"event\":\"no\",\"code\":64,"), "{question:?}: {told}");
     }
+    // A command of a later release.
+    let told = answer(b"{\"v\":2,\"verb\":\"list\",\"of\":\"something new\"}\n");
+    assert!(told.starts_with("{\"event\":\"no\",\"code\":75,") && told.contains("version 2"), "{told}");
     let endless = [b"{\"verb\":\"".to_vec(), vec![b'x'; 1 << 20]].concat();
     let told = answer(&endless);
-    assert!(told.is_empty() || told.starts_with("{\"told\":\"no\",\"code\":64,"), "{told}");
+    assert!(told.is_empty() || told.starts_with("{\"event\":\"no\",\"code\":64,"), "{told}");
     // Half a question, and an answer that nobody reads.
     let mut half = connect();
     half.write_all(b"{\"verb\":").unwrap();
     let mut unread = connect();
-    unread.write_all(b"{\"verb\":\"list\"}\n").unwrap();
+    unread.write_all(b"{\"v\":1,\"verb\":\"list\"}\n").unwrap();
     machine.sh("his", "sendmail friend@away.example", MAIL).good();
     wait_for("the mail", || isp.received() == 1);
     assert_eq!(machine.sh("her", "mailq", b"").good().printed, "Mail queue is empty\n");
@@ -188,7 +194,7 @@ const SLOW: &str = r#"exec python3 -c '
 import socket, sys, time
 s = socket.socket(socket.AF_UNIX)
 s.connect("/run/postrider/submit")
-s.sendall(b"{\"verb\":\"history\",\"since\":null}\n")
+s.sendall(b"{\"v\":1,\"verb\":\"history\",\"since\":null}\n")
 s.recv(1)
 print("begun", flush=True)
 while len(sys.argv) > 1:

@@ -1,0 +1,79 @@
+//! How a queue is written, for people or for programs, and why it could not be.
+
+use std::io;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::control::client::AccessError;
+use crate::spool::SpoolError;
+
+/// How a listing is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// For people, and for what reads Postfix's mailq.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Format {
+    pub(super) fn chosen(json: bool) -> Self {
+        if json { Self::Json } else { Self::Text }
+    }
+}
+
+/// Why the queue could not be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// It, or one message, could not be read; or the output not be written.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Not an id.
+    #[error("{0:?} is not a message id: ids are 16 characters, 0-9 and A-F; `postrider queue list` shows them")]
+    NoId(String),
+    /// All others were listed.
+    #[error("cannot show {}: {}", messages(.0.len()), .0.join("; "))]
+    Unreadable(Vec<String>),
+}
+
+impl From<io::Error> for QueueError {
+    fn from(error: io::Error) -> Self {
+        Self::Access(AccessError::Output(error))
+    }
+}
+
+impl QueueError {
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::NoId(_) => Exit::Usage,
+            Self::Unreadable(_) => Exit::DataError,
+            Self::Access(AccessError::Spool(error)) => match error {
+                SpoolError::Damaged { .. } | SpoolError::Newer { .. } => Exit::DataError,
+                SpoolError::Gone(_) => Exit::NoInput,
+                SpoolError::NotOurs { .. } | SpoolError::Exposed { .. } => Exit::NoPermission,
+                SpoolError::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => Exit::NoPermission,
+                SpoolError::Io { .. } | SpoolError::Exists(_) | SpoolError::EnvelopeTooLong { .. } => Exit::Unavailable,
+            },
+            Self::Access(error) => error.exit(),
+        }
+    }
+}
+
+impl From<QueueError> for Failure {
+    fn from(error: QueueError) -> Self {
+        Self::new(error.exit(), &error)
+    }
+}
+
+fn messages(count: usize) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
+/// A reader that went away is no error.
+pub(in crate::cli) fn quiet(result: Result<(), QueueError>) -> Result<Exit, Failure> {
+    match result {
+        Err(QueueError::Access(AccessError::Output(error))) if error.kind() == io::ErrorKind::BrokenPipe => {
+            Ok(Exit::Ok)
+        }
+        other => Ok(other.map(|()| Exit::Ok)?),
+    }
+}

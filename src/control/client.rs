@@ -1,0 +1,176 @@
+//! The requesting side of both sockets: connects, writes a request and follows the response.
+//! Which socket a command uses is [`super::queue_access`]'s to say.
+
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use super::listing::NotListed;
+use super::protocol::{Request, Response};
+use crate::config::places::SOCKET;
+use crate::spool::{Spool, SpoolError};
+use crate::submit::frontend::client;
+use crate::submit::wire::reply::Refused;
+use crate::sys::sysexits::Exit;
+
+/// How long to knock again at a socket whose backlog is full.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// Why a request has no response, or none to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The spool could not be read.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// Whatever the response was for takes no more of it.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// The runner refuses.
+    #[error(transparent)]
+    Refused(Refused),
+    /// The machine's runner is not there.
+    #[error(
+        "the postrider service is not running (nothing answers at {SOCKET}), and only root can read the queue without it; submitted mail \
+         waits safely (as root, run \"systemctl start postrider\")"
+    )]
+    NoRunner,
+    /// A runner is there, but did not begin to respond.
+    #[error("cannot query the runner at {0}: {1}; try again")]
+    NotAsked(String, io::Error),
+    /// It began to respond.
+    #[error("lost the connection to the runner at {0}: {1}; the mail is still queued (see `mailq`), try again")]
+    CutShort(String, io::Error),
+    /// What it responds is not in this version of the protocol.
+    #[error(
+        "cannot understand the runner at {0} ({1}); after an upgrade, restart it, so that it is of the same release as this command"
+    )]
+    NotUnderstood(String, serde_json::Error),
+    /// It holds the lock and listens to nobody.
+    #[error("the runner of {0} does not respond; is its process stopped?")]
+    Silent(String),
+}
+
+impl AccessError {
+    /// What a command exits with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Refused(refused) => refused.exit,
+            Self::Output(_) => Exit::IoError,
+            Self::Spool(_)
+            | Self::NoRunner
+            | Self::NotAsked(..)
+            | Self::CutShort(..)
+            | Self::NotUnderstood(..)
+            | Self::Silent(_) => Exit::TempFail,
+        }
+    }
+}
+
+impl From<NotListed> for AccessError {
+    fn from(error: NotListed) -> Self {
+        match error {
+            NotListed::Spool(error) => Self::Spool(error),
+            NotListed::Output(error) => Self::Output(error),
+        }
+    }
+}
+
+/// The lines of a response, as they come.
+#[derive(Debug)]
+pub struct Responses {
+    lines: Receiver<io::Result<String>>,
+    runner: String,
+    has_begun: bool,
+}
+
+/// Asks the machine's runner, over the socket on which mail is submitted.
+pub fn ask_machine(request: &Request) -> Result<Responses, AccessError> {
+    let stream = client::connect(BUSY).ok_or(AccessError::NoRunner)?;
+    Responses::to(request, stream, None, SOCKET.to_owned())
+}
+
+/// Asks the runner of a spool that this process may read, over the control socket in it; `None` where none
+/// listens. Without `patience`, it waits for as long as it takes to attempt a message.
+pub fn ask_owner(
+    spool: &Spool,
+    request: &Request,
+    patience: Option<Duration>,
+) -> Result<Option<Responses>, AccessError> {
+    let runner = spool.dir().join("control").display().to_string();
+    let connected = std::fs::File::open(spool.dir()).and_then(|directory| UnixStream::connect(short_path(&directory)));
+    match connected {
+        Ok(stream) => Responses::to(request, stream, patience, runner).map(Some),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) => Err(AccessError::NotAsked(runner, error)),
+    }
+}
+
+/// The control socket's path through the open spool: a socket's address holds 108 bytes, and a spool's path may be
+/// longer.
+#[must_use]
+pub fn short_path(directory: &std::fs::File) -> String {
+    format!("/proc/self/fd/{}/control", directory.as_raw_fd())
+}
+
+impl Responses {
+    fn to(
+        request: &Request,
+        stream: UnixStream,
+        patience: Option<Duration>,
+        runner: String,
+    ) -> Result<Self, AccessError> {
+        let asked =
+            stream.set_read_timeout(patience).and_then(|()| request.write(&stream)).and_then(|()| lines(stream));
+        match asked {
+            Ok(lines) => Ok(Self { lines, runner, has_begun: false }),
+            Err(error) => Err(AccessError::NotAsked(runner, error)),
+        }
+    }
+
+    /// Shows all lines but the last, which it returns; a refusal is an error.
+    pub fn follow(mut self, mut see: impl FnMut(Response) -> io::Result<()>) -> Result<Response, AccessError> {
+        loop {
+            match self.next_line()? {
+                Response::No(refused) => return Err(AccessError::Refused(refused)),
+                response if response.is_last() => return Ok(response),
+                response => see(response)?,
+            }
+        }
+    }
+
+    /// The response to a request that has one line.
+    pub fn only(self) -> Result<Response, AccessError> {
+        self.follow(|_| Ok(()))
+    }
+
+    /// The next line. Only what is no last line has one after it.
+    pub fn next_line(&mut self) -> Result<Response, AccessError> {
+        let line = self.lines.recv().unwrap_or_else(|_| Err(io::ErrorKind::UnexpectedEof.into()));
+        match (line, self.has_begun) {
+            (Ok(line), _) => {
+                self.has_begun = true;
+                Response::parse(&line).map_err(|error| AccessError::NotUnderstood(self.runner.clone(), error))
+            }
+            (Err(error), false) => Err(AccessError::NotAsked(self.runner.clone(), error)),
+            (Err(error), true) => Err(AccessError::CutShort(self.runner.clone(), error)),
+        }
+    }
+}
+
+/// Reads lines on a thread of its own, as fast as they come: the runner does not wait long for its
+/// reader, while a pager may wait for a person.
+fn lines(stream: UnixStream) -> io::Result<Receiver<io::Result<String>>> {
+    let (sender, lines) = mpsc::channel();
+    std::thread::Builder::new().name("responses".into()).spawn(move || {
+        for line in BufReader::new(stream).lines() {
+            let is_last = line.is_err();
+            if sender.send(line).is_err() || is_last {
+                return;
+            }
+        }
+    })?;
+    Ok(lines)
+}

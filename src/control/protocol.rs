@@ -1,0 +1,337 @@
+//! The protocol of both of the runner's sockets: one JSON line requests, JSON lines respond.
+//! Everything that writes or reads such a line is here. A submission, which is a frame and
+//! no line of JSON, and its reply are in `submit::wire`.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::listing::{Item, Listed, Totals};
+use super::message_detail::MessageDetail;
+use super::modify::{Change, Changed, NotPermitted};
+use super::selection::Selection;
+use super::status::QueueStatus;
+use super::verify::Verify;
+use crate::spool::{MessageId, SpoolError};
+use crate::submit::wire::reply::{Refused, Reply};
+use crate::sys::sysexits::Exit;
+
+/// What this program speaks. It grows when a line changes its meaning: after an upgrade, commands
+/// and a runner that was not restarted yet must not misread each other.
+pub const VERSION: u32 = 1;
+
+/// What may be asked. None of it is authorised: see [`super::access`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "lowercase")]
+pub enum Request {
+    /// Which messages are queued?
+    List {
+        /// Of these.
+        #[serde(flatten)]
+        selection: Selection,
+    },
+    /// One message in detail.
+    Show {
+        /// Its id.
+        id: MessageId,
+    },
+    /// Which messages have left the queue?
+    History {
+        /// Not before.
+        since: Option<Timestamp>,
+    },
+    /// Is mail flowing?
+    Status,
+    /// Report by mail what would become of this mail.
+    Verify(Verify),
+    /// What does the greeting of an SMTP dialogue say?
+    Hello,
+    /// Attempt these now, and report what became of them.
+    Flush {
+        /// Which.
+        #[serde(flatten)]
+        selection: Selection,
+    },
+    /// Change these.
+    Change {
+        /// How.
+        change: Change,
+        /// Which.
+        #[serde(flatten)]
+        selection: Selection,
+    },
+    /// Which messages are being sent just now?
+    Active,
+}
+
+/// A line of a response.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Response {
+    /// A queued message.
+    Item(Box<Item>),
+    /// A queued message that cannot be read.
+    Unreadable {
+        /// Why.
+        reason: String,
+    },
+    /// The end of a list.
+    Totals(Totals),
+    /// A message in detail.
+    Shown(Box<MessageDetail>),
+    /// A line of history, as it is stored.
+    Record {
+        /// JSON.
+        line: String,
+    },
+    /// How the queue stands.
+    Status(Box<QueueStatus>),
+    /// What the greeting says.
+    Hello(Greeting),
+    /// So many messages will be attempted.
+    Asked {
+        /// How many.
+        messages: usize,
+    },
+    /// A line of a session, marked as people read it (`>`, `<`, `-`).
+    Step {
+        /// As in `> EHLO ...`.
+        line: String,
+    },
+    /// A message was attempted.
+    Result {
+        /// The message.
+        id: MessageId,
+        /// Recipients delivered, over all attempts.
+        delivered: usize,
+        /// Recipients refused, over all attempts.
+        refused: usize,
+        /// Recipients still waiting.
+        waiting: usize,
+        /// Of one that waits or was refused.
+        reason: String,
+    },
+    /// A message could not be attempted.
+    Waiting {
+        /// The message.
+        id: MessageId,
+        /// Why.
+        reason: String,
+    },
+    /// A message was changed as asked.
+    Changed {
+        /// The message.
+        id: MessageId,
+    },
+    /// A message was not changed.
+    Unchanged {
+        /// The message, or empty where the queue could not be read.
+        id: String,
+        /// Why.
+        reason: String,
+    },
+    /// These messages are being sent.
+    Active {
+        /// Their ids.
+        ids: Vec<MessageId>,
+    },
+    /// The request is refused.
+    No(Refused),
+    /// That was all.
+    Finished,
+}
+
+/// What the greeting of an SMTP dialogue needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// The machine's name.
+    pub hostname: String,
+    /// The domain of addresses that have none.
+    pub origin: String,
+    /// The longest message, in octets.
+    pub size: u64,
+}
+
+impl Response {
+    /// Whether no line follows.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        match self {
+            Self::Totals(_) | Self::Shown(_) | Self::Status(_) | Self::Hello(_) | Self::No(_) | Self::Finished => true,
+            Self::Item(_)
+            | Self::Unreadable { .. }
+            | Self::Record { .. }
+            | Self::Asked { .. }
+            | Self::Step { .. }
+            | Self::Result { .. }
+            | Self::Waiting { .. }
+            | Self::Changed { .. }
+            | Self::Unchanged { .. }
+            | Self::Active { .. } => false,
+        }
+    }
+
+    /// What became of a change.
+    #[must_use]
+    pub fn of_change(id: MessageId, changed: Result<Changed, SpoolError>) -> Self {
+        match changed {
+            Ok(Changed::Done | Changed::Already) => Self::Changed { id },
+            Ok(Changed::Refused(reason)) => Self::Unchanged { id: id.to_string(), reason },
+            Err(error) => Self::Unchanged { id: id.to_string(), reason: error.to_string() },
+        }
+    }
+
+    /// Writes the line.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        write_line(self, out)
+    }
+
+    /// Reads a line, without its end. A runner also refuses as it refuses a submission.
+    pub fn parse(line: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(line).or_else(|error| match Reply::parse(line) {
+            Some(Reply::Refused(refused)) => Ok(Self::No(refused)),
+            Some(Reply::Stored(_)) | None => Err(error),
+        })
+    }
+}
+
+impl From<Listed> for Response {
+    fn from(listed: Listed) -> Self {
+        match listed {
+            Listed::Item(item) => Self::Item(item),
+            Listed::Unreadable(reason) => Self::Unreadable { reason },
+        }
+    }
+}
+
+/// A message that is gone is as unknown as one that belongs to others.
+impl From<SpoolError> for Refused {
+    fn from(error: SpoolError) -> Self {
+        let exit = if matches!(error, SpoolError::Gone(_)) { Exit::NoInput } else { Exit::TempFail };
+        Self { exit, text: error.to_string() }
+    }
+}
+
+impl From<NotPermitted> for Refused {
+    fn from(error: NotPermitted) -> Self {
+        Self { exit: Exit::NoPermission, text: error.to_string() }
+    }
+}
+
+/// A request as it travels.
+#[derive(Serialize)]
+struct Versioned<'a> {
+    v: u32,
+    #[serde(flatten)]
+    request: &'a Request,
+}
+
+/// What every version's request says.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+impl Request {
+    /// Writes the line.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        write_line(&Versioned { v: VERSION, request: self }, out)
+    }
+
+    /// Reads a line of so many octets at most, or the refusal to respond with.
+    pub fn read(input: impl Read, most: u64) -> io::Result<Result<Self, Refused>> {
+        let mut line = String::new();
+        BufReader::new(input.take(most)).read_line(&mut line)?;
+        Ok(Self::parse(&line))
+    }
+
+    fn parse(line: &str) -> Result<Self, Refused> {
+        let invalid = |error| Refused { exit: Exit::Usage, text: format!("invalid request: {error}") };
+        let Version { v } = serde_json::from_str(line).map_err(invalid)?;
+        if v != VERSION {
+            return Err(Refused::later(format_args!(
+                "the request has version {v} of the protocol, this runner version {VERSION}; restart the runner, so that it is of \
+                 the same release as the command"
+            )));
+        }
+        serde_json::from_str(line).map_err(invalid)
+    }
+}
+
+/// In one write: sockets are not buffered.
+fn write_line(value: &impl Serialize, mut out: impl Write) -> io::Result<()> {
+    let mut line = serde_json::to_vec(value)?;
+    line.push(b'\n');
+    out.write_all(&line)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests {
+    use super::*;
+    use crate::submit::frontend::collect::Sender;
+
+    fn id() -> MessageId {
+        MessageId::parse("0123456789ABCDEF").unwrap()
+    }
+
+    #[test]
+    fn what_is_requested_arrives() {
+        let selection = || Selection { sender: Some("a@x".to_owned()), ..Selection::of_ids([id()]) };
+        for (request, line) in [
+            (Request::List { selection: Selection::default() }, r#"{"v":1,"verb":"list"}"#),
+            (
+                Request::Change { change: Change::Hold, selection: selection() },
+                r#"{"v":1,"verb":"change","change":"hold","ids":["0123456789ABCDEF"],"sender":"a@x"}"#,
+            ),
+            (Request::Show { id: id() }, r#"{"v":1,"verb":"show","id":"0123456789ABCDEF"}"#),
+            (Request::History { since: None }, r#"{"v":1,"verb":"history","since":null}"#),
+            (
+                Request::Verify(Verify { sender: Sender::Login, recipients: vec![b"x".to_vec()], envid: None }),
+                r#"{"v":1,"verb":"verify","sender":"login","recipients":[[120]],"envid":null}"#,
+            ),
+            (Request::Hello, r#"{"v":1,"verb":"hello"}"#),
+        ] {
+            let mut written = Vec::new();
+            request.write(&mut written).unwrap();
+            assert_eq!(String::from_utf8(written.clone()).unwrap(), format!("{line}\n"));
+            assert_eq!(Request::read(&written[..], 1000).unwrap(), Ok(request));
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused_by_name_and_before_anything_else_of_it_is_read() {
+        for v in [0, VERSION + 1] {
+            let refused = Request::parse(&format!(r#"{{"v":{v},"verb":"not of this version"}}"#)).unwrap_err();
+            assert_eq!(refused.exit, Exit::TempFail);
+            assert!(refused.text.contains(&format!("version {v}")) && refused.text.contains("restart"), "{refused}");
+        }
+        for line in [r#"{"verb":"list"}"#, r#"{"v":"1","verb":"list"}"#, r#"{"v":1,"verb":"shutdown"}"#, "{", ""] {
+            assert_eq!(Request::parse(line).unwrap_err().exit, Exit::Usage, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_request_says_nothing_of_its_scope() {
+        let asked = Request::parse(r#"{"v":1,"verb":"list","scope":"Everything","viewer":"Everything"}"#);
+        assert_eq!(asked, Ok(Request::List { selection: Selection::default() }));
+    }
+
+    #[test]
+    fn responses_are_read_and_a_refused_submission_is_one() {
+        let refused = Response::No(Refused { exit: Exit::NoPermission, text: "not yours".to_owned() });
+        let mut line = Vec::new();
+        refused.write(&mut line).unwrap();
+        assert_eq!(String::from_utf8(line).unwrap(), "{\"event\":\"no\",\"code\":77,\"reason\":\"not yours\"}\n");
+        for line in [r#"{"event":"no","code":77,"reason":"not yours"}"#, "no 77 not yours"] {
+            let Response::No(refused) = Response::parse(line).unwrap() else { unreachable!("{line}") };
+            assert_eq!((refused.exit, refused.text.as_str()), (Exit::NoPermission, "not yours"));
+        }
+        for line in ["ok 0123456789ABCDEF", r#"{"told":"finished"}"#, ""] {
+            assert!(Response::parse(line).is_err(), "{line}");
+        }
+        let Response::Changed { id: changed } = Response::of_change(id(), Ok(Changed::Already)) else { unreachable!() };
+        assert_eq!(changed, id());
+    }
+}

@@ -1,0 +1,225 @@
+//! How this process reaches a queue: by reading its spool, or by asking the machine's runner
+//! where only root may read it. Commands are written once, for both.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::access::AccessScope;
+use super::client::{self, AccessError};
+use super::listing::{Listed, QueueView, Totals};
+use super::loaded::Loaded;
+use super::message_detail::MessageDetail;
+use super::modify::{AuthorisedChange, Change};
+use super::protocol::{Request, Response};
+use super::selection::Selection;
+use super::status::QueueStatus;
+use crate::config::{Config, locate, places};
+use crate::spool::history::{self, Record};
+use crate::spool::lock::{RunnerLock, TryLock};
+use crate::spool::{MessageId, Spool, SpoolError};
+use crate::submit::frontend::start_runner;
+
+/// How often a runner that is just starting or ending is asked again, and how long to wait before.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A runner that is busy is not waited for where only marks depend on it.
+const GLANCE: Duration = Duration::from_millis(200);
+
+/// A queue, as this process reaches it.
+#[derive(Debug)]
+pub enum QueueAccess {
+    /// By its spool, which this process may read and write.
+    Spool(Box<Loaded>),
+    /// There is no spool yet, so the queue is empty.
+    Empty(Box<Config>),
+    /// By the machine's runner.
+    Runner,
+}
+
+impl QueueAccess {
+    /// Whether a command with this `--config` is about the machine's queue, and this process may
+    /// not read it. Then no config is read either: it may be as private.
+    #[must_use]
+    pub fn needs_runner(named: Option<&Path>) -> bool {
+        let queue = Path::new(places::SYSTEM_SPOOL).join("queue");
+        locate::is_system_mode(named) && rustix::fs::access(queue, rustix::fs::Access::READ_OK).is_err()
+    }
+
+    /// By the spool that the config names.
+    pub fn of(config: Config) -> Result<Self, SpoolError> {
+        Ok(match Spool::find(&config.spool)? {
+            Some(spool) => Self::Spool(Box::new(Loaded::new(config, spool))),
+            None => Self::Empty(Box::new(config)),
+        })
+    }
+
+    /// The config, where this process reads one.
+    #[must_use]
+    pub fn config(&self) -> Option<&Config> {
+        match self {
+            Self::Spool(loaded) => Some(&loaded.config),
+            Self::Empty(config) => Some(config),
+            Self::Runner => None,
+        }
+    }
+
+    /// Shows what is selected, oldest first; its totals.
+    pub fn list(
+        &self,
+        selection: Selection,
+        mut see: impl FnMut(Listed) -> io::Result<()>,
+    ) -> Result<Totals, AccessError> {
+        match self {
+            Self::Empty(_) => Ok(Totals::default()),
+            Self::Spool(loaded) => {
+                let selection = AccessScope::of_spool_owner().authorise(selection);
+                Ok(QueueView::new(&loaded.spool, selection, active(&loaded.spool), Some(loaded)).list(see)?)
+            }
+            Self::Runner => {
+                let listed = client::ask_machine(&Request::List { selection })?.follow(|response| match response {
+                    Response::Item(item) => see(Listed::Item(item)),
+                    Response::Unreadable { reason } => see(Listed::Unreadable(reason)),
+                    _ => Ok(()),
+                })?;
+                if let Response::Totals(totals) = listed { Ok(totals) } else { Err(unexpected()) }
+            }
+        }
+    }
+
+    /// One message in detail.
+    pub fn show(&self, id: MessageId) -> Result<MessageDetail, AccessError> {
+        match self {
+            Self::Empty(_) => Err(SpoolError::Gone(id).into()),
+            Self::Spool(loaded) => Ok(MessageDetail::read(&loaded.spool, &id, AccessScope::of_spool_owner())?),
+            Self::Runner => match client::ask_machine(&Request::Show { id })?.only()? {
+                Response::Shown(shown) => Ok(*shown),
+                _ => Err(unexpected()),
+            },
+        }
+    }
+
+    /// Shows records of history and their lines, oldest first, from the day of `since` on.
+    pub fn history(
+        &self,
+        since: Option<Timestamp>,
+        mut see: impl FnMut(&Record, &str) -> io::Result<()>,
+    ) -> Result<(), AccessError> {
+        match self {
+            Self::Empty(_) => Ok(()),
+            Self::Spool(loaded) => {
+                let mut seen = Ok(());
+                history::read(&loaded.spool, since, |record, line| {
+                    seen = see(record, line);
+                    seen.is_ok()
+                })?;
+                Ok(seen?)
+            }
+            Self::Runner => {
+                let read = |response| match response {
+                    Response::Record { line } => {
+                        serde_json::from_str(&line).map_or(Ok(()), |record| see(&record, &line))
+                    }
+                    _ => Ok(()),
+                };
+                client::ask_machine(&Request::History { since })?.follow(read).map(drop)
+            }
+        }
+    }
+
+    /// How the queue stands.
+    pub fn status(&self) -> Result<QueueStatus, AccessError> {
+        match self {
+            Self::Empty(config) => Ok(QueueStatus::look(Some(config), None)?),
+            Self::Spool(loaded) => Ok(QueueStatus::look(Some(&loaded.config), Some(&loaded.spool))?),
+            Self::Runner => match client::ask_machine(&Request::Status)?.only()? {
+                Response::Status(status) => Ok(*status),
+                _ => Err(unexpected()),
+            },
+        }
+    }
+
+    /// Changes what is selected and shows what became of each message.
+    pub fn change(
+        &self,
+        change: Change,
+        selection: &Selection,
+        mut see: impl FnMut(Response),
+    ) -> Result<(), AccessError> {
+        let Some(lock) = self.ask(&Request::Change { change, selection: selection.clone() }, &mut see)? else {
+            return Ok(());
+        };
+        let Self::Spool(loaded) = self else { return Ok(()) };
+        // A spool's owner may change everything.
+        if let Ok(authorised) = AuthorisedChange::new(AccessScope::of_spool_owner(), change, selection.clone()) {
+            for id in authorised.messages(loaded)? {
+                let changed = authorised.apply(loaded, &id);
+                see(Response::of_change(id, changed));
+            }
+        }
+        drop(lock);
+        if matches!(change, Change::Release | Change::Retry | Change::Readmit) {
+            start_runner::leave_runner_for_rest(&loaded.config, &loaded.spool);
+        }
+        Ok(())
+    }
+
+    /// Has the runner attempt what is selected, and shows what becomes of it. Returns the runner's lock
+    /// where the spool has no runner: then it is the caller who attempts it.
+    pub fn flush(
+        &self,
+        selection: &Selection,
+        mut see: impl FnMut(Response),
+    ) -> Result<Option<RunnerLock>, AccessError> {
+        self.ask(&Request::Flush { selection: selection.clone() }, &mut see)
+    }
+
+    /// Asks the runner there is; the lock where there is none.
+    fn ask(&self, request: &Request, see: &mut impl FnMut(Response)) -> Result<Option<RunnerLock>, AccessError> {
+        let mut see = |response| {
+            see(response);
+            Ok(())
+        };
+        let spool = match self {
+            Self::Empty(_) => return Ok(None),
+            Self::Runner => return client::ask_machine(request)?.follow(see).map(|_| None),
+            Self::Spool(loaded) => &loaded.spool,
+        };
+        // A runner that is starting holds the lock and does not listen yet. One that is ending accepts the
+        // connection and closes it without a word, and its lock is free in a moment.
+        let mut last = AccessError::Silent(spool.dir().display().to_string());
+        for _ in 0..TRIES {
+            match client::ask_owner(spool, request, None)
+                .and_then(|asked| asked.map(|r| r.follow(&mut see)).transpose())
+            {
+                Ok(None) => {}
+                Ok(Some(_)) => return Ok(None),
+                Err(error @ AccessError::NotAsked(..)) => last = error,
+                Err(error) => return Err(error),
+            }
+            if let TryLock::Taken(lock) = RunnerLock::try_take(spool)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err(last)
+    }
+}
+
+/// What the runner is sending; nothing where it does not say so at once.
+fn active(spool: &Spool) -> HashSet<MessageId> {
+    let asked = client::ask_owner(spool, &Request::Active, Some(GLANCE));
+    match asked.ok().flatten().map(|mut responses| responses.next_line()) {
+        Some(Ok(Response::Active { ids })) => ids.into_iter().collect(),
+        _ => HashSet::new(),
+    }
+}
+
+/// A response to something else.
+fn unexpected() -> AccessError {
+    AccessError::CutShort(places::SOCKET.to_owned(), io::ErrorKind::InvalidData.into())
+}

@@ -1,0 +1,140 @@
+//! Submissions seen lately, by uid and token. A front end that got no reply hands its
+//! submission in again, over the socket or through drop/; the token tells that it is the same.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::spool::MessageId;
+use crate::submit::admit::pickup::Known;
+
+/// So many submissions are remembered.
+const REMEMBERED: usize = 100_000;
+
+/// What is known of submissions. Kept by a hash of uid and token, so that the size of an entry is
+/// ours to say; the hash is keyed, so that nobody can choose a token that collides with another's.
+#[derive(Debug, Default)]
+pub struct SeenTokens {
+    seen: Mutex<Seen>,
+    hasher: RandomState,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    states: HashMap<u64, SubmissionState>,
+    /// Oldest first.
+    order: VecDeque<u64>,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmissionState {
+    /// It is being stored.
+    BeingStored,
+    /// It is this message.
+    Message(MessageId),
+    /// It is in raw/; this id was the reply.
+    Raw(MessageId),
+}
+
+impl SubmissionState {
+    /// The id that was the reply.
+    #[must_use]
+    pub fn stored_as(self) -> Option<MessageId> {
+        match self {
+            Self::Message(id) | Self::Raw(id) => Some(id),
+            Self::BeingStored => None,
+        }
+    }
+}
+
+impl SeenTokens {
+    /// Reserves a token that is new; of one that is known, what became of it.
+    pub fn reserve(&self, uid: u32, token: &str) -> Option<SubmissionState> {
+        let key = self.key(uid, token);
+        let mut seen = self.lock();
+        if let Some(state) = seen.states.get(&key) {
+            return Some(state.clone());
+        }
+        seen.states.insert(key, SubmissionState::BeingStored);
+        seen.order.push_back(key);
+        if seen.order.len() > REMEMBERED
+            && let Some(oldest) = seen.order.pop_front()
+        {
+            seen.states.remove(&oldest);
+        }
+        None
+    }
+
+    /// Ends a reservation: the submission is stored, or is not (`None`) and may come again.
+    pub fn settle(&self, uid: u32, token: &str, state: Option<SubmissionState>) {
+        let key = self.key(uid, token);
+        let mut seen = self.lock();
+        match (seen.states.get(&key), state) {
+            // It was found in the queue meanwhile: one message is enough.
+            (Some(SubmissionState::Message(_)), Some(SubmissionState::Raw(_) | SubmissionState::BeingStored)) => {}
+            (_, Some(state)) => drop(seen.states.insert(key, state)),
+            (_, None) => drop(seen.states.remove(&key)),
+        }
+    }
+
+    /// A message was read from the queue: its token is known, whatever was known of it before.
+    pub fn remember(&self, uid: u32, token: &str, id: &MessageId) {
+        let _ = self.reserve(uid, token);
+        self.settle(uid, token, Some(SubmissionState::Message(id.clone())));
+    }
+
+    /// What pickup wants to know.
+    pub fn known(&self, uid: u32, token: &str) -> Known {
+        match self.lock().states.get(&self.key(uid, token)) {
+            None => Known::No,
+            Some(SubmissionState::BeingStored) => Known::InHand,
+            Some(SubmissionState::Message(_)) => Known::Stored,
+            Some(SubmissionState::Raw(_)) => Known::Raw,
+        }
+    }
+
+    fn key(&self, uid: u32, token: &str) -> u64 {
+        self.hasher.hash_one((uid, token))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_one_uids_and_once() {
+        let tokens = SeenTokens::default();
+        let id = MessageId::new(1, 2);
+        assert_eq!(tokens.reserve(1000, "T"), None);
+        assert_eq!(tokens.reserve(1000, "T"), Some(SubmissionState::BeingStored));
+        assert_eq!(tokens.reserve(1001, "T"), None);
+        tokens.settle(1000, "T", Some(SubmissionState::Raw(id.clone())));
+        assert_eq!(tokens.reserve(1000, "T"), Some(SubmissionState::Raw(id.clone())));
+        assert_eq!(tokens.known(1000, "T"), Known::Raw);
+        tokens.remember(1000, "T", &id);
+        assert_eq!(tokens.known(1000, "T"), Known::Stored);
+        assert_eq!(tokens.reserve(1000, "T"), Some(SubmissionState::Message(id)));
+        tokens.settle(1001, "T", None);
+        assert_eq!(tokens.reserve(1001, "T"), None);
+    }
+
+    #[test]
+    fn what_came_again_before_the_queue_was_read_is_the_message_that_is_there() {
+        let tokens = SeenTokens::default();
+        let [raw, queued] = [1, 2].map(|time| MessageId::new(time, 0));
+        assert_eq!([tokens.reserve(1000, "RAW"), tokens.reserve(1000, "BEING STORED")], [None, None]);
+        tokens.settle(1000, "RAW", Some(SubmissionState::Raw(raw.clone())));
+        for token in ["RAW", "BEING STORED"] {
+            tokens.remember(1000, token, &queued);
+            tokens.settle(1000, token, Some(SubmissionState::Raw(raw.clone())));
+            assert_eq!(tokens.known(1000, token), Known::Stored, "{token}");
+            assert_eq!(tokens.reserve(1000, token), Some(SubmissionState::Message(queued.clone())), "{token}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The runner's one-line reply to a submission: `ok ID` once the message is on disk, or
+//! `no CODE TEXT` with a code of sysexits(3). The only place that writes it and reads it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spool::MessageId;
+use crate::sys::sysexits::Exit;
+
+/// What the runner replies to a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The message is on disk.
+    Stored(MessageId),
+    /// Nothing was stored.
+    Refused(Refused),
+}
+
+/// A refusal of the runner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{text}")]
+pub struct Refused {
+    /// What the caller exits with.
+    #[serde(rename = "code")]
+    pub exit: Exit,
+    /// Why.
+    #[serde(rename = "reason")]
+    pub text: String,
+}
+
+impl Refused {
+    /// Not now: the caller keeps its mail and tries again.
+    pub fn later(text: impl fmt::Display) -> Self {
+        Self { exit: Exit::TempFail, text: text.to_string() }
+    }
+}
+
+impl Reply {
+    /// Reads a line, without its end. `None` means that the line is none of the two, so that nobody
+    /// can say whether the message was stored.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        if let Some(id) = line.strip_prefix("ok ") {
+            return MessageId::parse(id).map(Self::Stored);
+        }
+        let (code, text) = line.strip_prefix("no ")?.split_once(' ')?;
+        let exit = Exit::from(code.parse::<u8>().ok()?);
+        Some(Self::Refused(Refused { exit, text: text.to_owned() }))
+    }
+}
+
+/// The line, with its end.
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored(id) => writeln!(f, "ok {id}"),
+            Self::Refused(Refused { exit, text }) => {
+                writeln!(f, "no {} {}", exit.code(), text.replace(['\n', '\r'], " "))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let refused = |text: &str| Reply::Refused(Refused { exit: Exit::NoPermission, text: text.to_owned() });
+        for (reply, line) in [
+            (Reply::Stored(MessageId::parse("0123456789ABCDEF").unwrap()), "ok 0123456789ABCDEF"),
+            (refused("not for you"), "no 77 not for you"),
+        ] {
+            assert_eq!(reply.to_string(), format!("{line}\n"));
+            assert_eq!(Reply::parse(line), Some(reply));
+        }
+        assert_eq!(refused("two\r\nlines").to_string(), "no 77 two  lines\n");
+    }
+
+    #[test]
+    fn what_is_no_reply_says_nothing_of_the_message() {
+        for line in ["", "ok", "ok x", "ok 0123456789abcdef", "no", "no 75", "no 300 x", "no -1 x", "yes", "ok\u{a0}x"]
+        {
+            assert_eq!(Reply::parse(line), None, "{line:?}");
+        }
+    }
+}
