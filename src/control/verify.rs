@@ -63,7 +63,6 @@ impl NotVerified {
             Self::Admit(error) => error.exit(),
             Self::NotAllowed { .. } => Exit::NoPermission,
             Self::Plan(_) => Exit::Config,
-            Self::Report(_) => Exit::Software,
         }
     }
 }
@@ -81,7 +80,7 @@ pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerif
     }
     let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, caller, now);
     report.account = Some(plan.account.name.clone());
-    let content = content(config, &asked, &plan, &report, to)?;
+    let content = content(config, &asked, &plan, &report, to);
     Ok(early_bounce::store(report, &content, entry)?)
 }
 
