@@ -1,7 +1,7 @@
 //! `postrider flush`: attempt queued mail now, by the runner there is or, where there
 //! is none, in this process; say what became of each message.
 
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
@@ -11,11 +11,10 @@ use crate::control::loaded::Loaded;
 use crate::control::protocol::Response;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
-use crate::runner::context::Settings;
+use crate::runner::context::{self, Context};
+use crate::runner::event::EventChannel;
 use crate::runner::listener::control_socket;
-use crate::runner::queue_manager::watchers::EventChannel;
-use crate::runner::session_watchers::Watchers;
-use crate::runner::{Engine, Until};
+use crate::runner::{QueueManager, Until};
 use crate::spool::MessageId;
 use crate::spool::lock::RunnerLock;
 use crate::submit::frontend::start_runner;
@@ -48,18 +47,18 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
 fn alone(loaded: &Loaded, lock: RunnerLock, selection: Selection, mut teller: Teller) -> Result<Exit, Failure> {
     let Loaded { config, spool, .. } = loaded;
     let (sender, responses) = mpsc::channel();
-    let settings = Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default()));
-    let ears = EventChannel::default();
+    let loaded = context::with_tables(Loaded::new(config.clone(), spool.clone()));
+    let (context, channel) = (Context::new(&loaded), EventChannel::default());
     // Others who want to flush meanwhile ask this runner; where they cannot, they wait for the lock.
-    let _ = control_socket::listen(spool, ears.sender.clone());
-    let mut engine = Engine::new(Arc::new(settings), lock, Until::Errands, ears);
-    engine.take_stock()?;
-    engine.flush(&AccessScope::of_spool_owner().authorise(selection), sender);
+    let _ = control_socket::listen(spool, channel.sender.clone());
+    let mut manager = QueueManager::new(loaded, context, lock, Until::Flushed, channel);
+    manager.startup_scan()?;
+    manager.flush(&AccessScope::of_spool_owner().authorise(selection), sender);
     let printer = std::thread::spawn(move || {
         responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| teller.tell(&response));
         teller.end()
     });
-    engine.run();
+    manager.run();
     // Mail that arrived meanwhile found a runner, which was this one.
     start_runner::leave_runner_for_rest(config, spool);
     Ok(printer.join().unwrap_or(Exit::OsError))

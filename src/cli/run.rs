@@ -9,15 +9,16 @@ use std::time::Duration;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::{Config, ConfigError, Log, locate, places};
+use crate::control::loaded::Loaded;
 use crate::control::loaded::Unreadable;
 use crate::log;
-use crate::runner::context::Settings;
+use crate::runner::context::{self, Context};
+use crate::runner::event::EventChannel;
 use crate::runner::listener::intake_state::{IntakeState, RunState};
 use crate::runner::listener::{control_socket, submission_socket};
 use crate::runner::queue_manager::event_loop;
-use crate::runner::queue_manager::watchers::{self, EventChannel, FileWatcher};
-use crate::runner::session_watchers::Watchers;
-use crate::runner::{Engine, Until};
+use crate::runner::queue_manager::watchers::{self, FileWatcher};
+use crate::runner::{QueueManager, Until};
 use crate::spool::Spool;
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::submit::frontend::start_runner;
@@ -49,7 +50,7 @@ impl Arguments {
         } else if self.until_empty {
             Until::Empty
         } else {
-            Until::Told
+            Until::Stopped
         }
     }
 }
@@ -69,7 +70,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
     step_down::to_runner(Path::new(places::SYSTEM_SPOOL))?;
     harden::keep_memory_private();
     let config = locate::load(named);
-    if arguments.until() != Until::Told {
+    if arguments.until() != Until::Stopped {
         return run(&config?, arguments, None);
     }
     log::choose(config.as_ref().map_or_else(|_| unseen(), sink));
@@ -126,11 +127,12 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         Some(front) => front.spool.clone(),
         None => Spool::open(&config.spool)?,
     };
-    let settings = Arc::new(Settings::new(config.clone(), spool.clone(), Arc::new(Watchers::default())));
+    let loaded = context::with_tables(Loaded::new(config.clone(), spool.clone()));
+    let context = Context::new(&loaded);
     loop {
-        let ears = EventChannel::default();
+        let channel = EventChannel::default();
         // Before the lock is taken: who reads our pid in it may send a signal at once.
-        if let Err(error) = watchers::signals(Arc::clone(&settings.safety), ears.sender.clone()) {
+        if let Err(error) = watchers::watch_signals(Arc::clone(&context.gate), channel.sender.clone()) {
             cannot_hear("signals", &spool, &error);
         }
         let lock = match take(&spool)? {
@@ -139,21 +141,21 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
             TryLock::Held(_) if until == Until::Empty => return Ok(Exit::Ok),
             TryLock::Held(pid) => return Err(held(&spool, pid)),
         };
-        let (pace, files) = listen(&ears, &settings);
-        let mut engine = Engine::new(Arc::clone(&settings), lock, until, ears);
-        engine.listen(pace, files);
+        let (pace, files) = listen(&channel, &loaded);
+        let mut manager = QueueManager::new(Arc::clone(&loaded), context.clone(), lock, until, channel);
+        manager.listen(pace, files);
         if let Some(front) = front {
-            engine.serve(Arc::clone(front));
+            manager.serve(Arc::clone(front));
         }
-        engine.take_stock()?;
+        manager.startup_scan()?;
         notify::tell(notify::State::Ready);
-        engine.run();
-        if until == Until::OnePass && !settings.safety.is_stopping() {
+        manager.run();
+        if until == Until::OnePass && !context.gate.is_stopping() {
             // Mail that arrived meanwhile found a runner, which was this one.
-            start_runner::leave_runner_for_rest(&settings.config, &spool);
+            start_runner::leave_runner_for_rest(&loaded.config, &spool);
         }
         // A mail may have arrived between the last look and the lock's return.
-        if until != Until::Empty || settings.safety.is_stopping() || !spool.has_work()? {
+        if until != Until::Empty || context.gate.is_stopping() || !spool.has_work()? {
             return Ok(Exit::Ok);
         }
     }
@@ -189,16 +191,16 @@ fn take(spool: &Spool) -> Result<TryLock, Failure> {
 
 /// Starts the listeners; how often queue/ is to be looked at, and the one that follows the config. What cannot be listened to costs
 /// promptness, not mail.
-fn listen(ears: &EventChannel, settings: &Settings) -> (Duration, Option<FileWatcher>) {
-    let spool = &settings.spool;
+fn listen(channel: &EventChannel, loaded: &Loaded) -> (Duration, Option<FileWatcher>) {
+    let spool = &loaded.spool;
     let mut pace = event_loop::RESCAN;
-    if let Err(error) = watchers::queue(spool, ears.sender.clone()) {
+    if let Err(error) = watchers::watch_queue(spool, channel.sender.clone()) {
         cannot_hear("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;
     }
-    let files = FileWatcher::start(&settings.files(), ears.sender.clone());
+    let files = FileWatcher::start(&loaded.files(), channel.sender.clone());
     let files = files.map_err(|error| cannot_hear("configuration changes", spool, &error)).ok();
-    if let Err(error) = control_socket::listen(spool, ears.sender.clone()) {
+    if let Err(error) = control_socket::listen(spool, channel.sender.clone()) {
         cannot_hear("commands", spool, &error);
     }
     (pace, files)

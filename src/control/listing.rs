@@ -12,7 +12,8 @@ use super::loaded::Loaded;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::account_health::{self, Health};
-use crate::spool::journal::{Journal, State};
+use crate::spool::journal::Journal;
+use crate::spool::state::State;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 /// A message that waits.

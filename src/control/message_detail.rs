@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::access::AccessScope;
 use super::listing::{Entry, Item, printable, reason};
 use crate::mail::outcome::Status;
-use crate::spool::journal::{Journal, Line};
+use crate::spool::journal::Journal;
+use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
 
 /// Octets of header that are shown; admission takes no longer one.

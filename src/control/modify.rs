@@ -10,7 +10,8 @@ use super::loaded::Loaded;
 use super::selection::Selection;
 use crate::deliver::history_record;
 use crate::log;
-use crate::spool::journal::{Journal, Line};
+use crate::spool::journal::Journal;
+use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, MessageId, SpoolError, Stored, history};
 use crate::submit::admit::readmit;
 

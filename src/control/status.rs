@@ -12,7 +12,8 @@ use crate::deliver::plan::{self, NoPlan};
 use crate::spool::account_health::{self, Trouble};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
-use crate::spool::journal::{Journal, State};
+use crate::spool::journal::Journal;
+use crate::spool::state::State;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
 
 /// When mail is late while no configuration can be read.

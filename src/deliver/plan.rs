@@ -120,7 +120,7 @@ pub fn plan<'c>(
     Ok(plan)
 }
 
-/// The account name for a message as far as its envelope tells, for scheduling.
+/// The name of the account that a message goes through, as far as its envelope tells.
 pub fn account_name<'c>(config: &'c Config, tables: &TableSet, envelope: &Envelope) -> Result<&'c str, NoPlan> {
     plan(config, tables, envelope, &[]).map(|plan| plan.account.name.as_str())
 }

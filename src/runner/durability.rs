@@ -1,6 +1,14 @@
-//! What must not be lost once it is known: outcomes that the disk does not take are kept
-//! in memory and appended again until it does, and no new transaction begins meanwhile.
-//! A small reserve file is given up for them. Also here: whether the runner is to end.
+//! The durability gate: no transaction begins while what earlier ones learnt is not on disk, but for a little. Also
+//! here, because whoever waits at the gate must notice it: whether the runner is to end.
+//!
+//! When a relay has accepted a message and the journal cannot be written, sending it again is the damage, so the
+//! outcome must not be lost. It stays in memory and is appended again until the disk takes it; meanwhile the gate is
+//! shut, because every further transaction would add outcomes that are known to nobody but this process. A reserve
+//! file of some hundred outcomes' length is deleted to make room for them on a full disk.
+//!
+//! In normal operation the disk is only slower than the network. Up to [`MOST_AHEAD`] outcomes, none older than
+//! [`LONGEST_AHEAD`], may be on their way to it while the next transaction begins; that bounds the second copies that
+//! a power cut can cause.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -13,66 +21,82 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::log;
-use crate::spool::journal::{Journal, Line};
+use crate::spool::journal::Journal;
+use crate::spool::journal_line::Line;
 use crate::spool::{Spool, SpoolError};
 
-/// Octets of the reserve: some hundred outcomes.
+/// Octets of the reserve.
 const RESERVE: usize = 256 << 10;
-/// Outcomes that may be on their way to the disk while another transaction begins, and for how long.
 const MOST_AHEAD: usize = 64;
 const LONGEST_AHEAD: Duration = Duration::from_millis(50);
+/// Between two tries to append what the disk does not take.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// How the runner stands.
-#[derive(Debug, Default)]
-struct State {
-    stopping: bool,
-    /// Sessions with outcomes that the disk does not take.
-    unsaved: usize,
-    /// Outcomes on their way to the disk: a number, how many, since when; oldest first.
-    ahead: VecDeque<(u64, usize, Instant)>,
-    given: u64,
+/// Whether a transaction may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permit {
+    /// Now.
+    Granted,
+    /// Not any more: the runner is ending.
+    Stopping,
 }
 
-impl State {
-    /// Whether no other transaction may begin before some outcome is on disk.
+#[derive(Debug, Default)]
+struct Progress {
+    stopping: bool,
+    /// Threads that hold outcomes which the disk has refused.
+    refused: usize,
+    /// Outcomes on their way to the disk, oldest first.
+    ahead: VecDeque<Ahead>,
+    last_number: u64,
+}
+
+#[derive(Debug)]
+struct Ahead {
+    number: u64,
+    outcomes: usize,
+    since: Instant,
+}
+
+impl Progress {
     fn is_too_far_ahead(&self) -> bool {
-        let outcomes: usize = self.ahead.iter().map(|(_, outcomes, _)| outcomes).sum();
-        outcomes >= MOST_AHEAD || self.ahead.front().is_some_and(|(_, _, since)| since.elapsed() >= LONGEST_AHEAD)
+        let outcomes: usize = self.ahead.iter().map(|ahead| ahead.outcomes).sum();
+        outcomes >= MOST_AHEAD || self.ahead.front().is_some_and(|oldest| oldest.since.elapsed() >= LONGEST_AHEAD)
     }
 }
 
-/// Outcomes that are known and not yet on disk; dropped when they are.
+/// Outcomes that are known and not yet on disk. Dropped once they are.
 #[derive(Debug)]
 pub struct UnsyncedGuard {
-    safety: Arc<DurabilityGate>,
+    gate: Arc<DurabilityGate>,
     number: u64,
 }
 
 impl Drop for UnsyncedGuard {
     fn drop(&mut self) {
-        self.safety.state().ahead.retain(|(number, ..)| *number != self.number);
-        self.safety.changed.notify_all();
+        self.gate.progress().ahead.retain(|ahead| ahead.number != self.number);
+        self.gate.changed.notify_all();
     }
 }
 
-/// Shared by the runner's threads.
+/// Shared by all threads of the runner.
 #[derive(Debug)]
 pub struct DurabilityGate {
     reserve: PathBuf,
-    state: Mutex<State>,
+    progress: Mutex<Progress>,
     changed: Condvar,
 }
 
 impl DurabilityGate {
-    /// Nothing unsaved, not stopping.
+    /// An open gate.
     #[must_use]
     pub fn new(spool: &Spool) -> Self {
-        Self { reserve: spool.dir().join("reserve"), state: Mutex::default(), changed: Condvar::new() }
+        Self { reserve: spool.dir().join("reserve"), progress: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Sets the reserve aside, if there is none; only the runner does. Without room for it, later.
+    /// Creates the reserve unless it is there; only the runner does. Without room for it nothing happens: it is tried
+    /// again later.
     pub fn keep_reserve(&self) {
         if fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE as u64) {
             return;
@@ -88,44 +112,45 @@ impl DurabilityGate {
     }
 
     fn give_up_reserve(&self) {
-        // One that is not there helps nobody either way.
+        // One that was never there makes no room either.
         let _ = fs::remove_file(&self.reserve);
     }
 
-    /// The runner is to end.
+    /// Has the runner end: transactions in progress are finished, none begins.
     pub fn stop(&self) {
-        self.state().stopping = true;
+        self.progress().stopping = true;
         self.changed.notify_all();
     }
 
     /// Whether the runner is to end.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.state().stopping
+        self.progress().stopping
     }
 
-    /// Counts so many outcomes as known and not yet on disk.
+    /// Counts so many outcomes as known and not yet on disk, until the guard is dropped.
     #[must_use]
-    pub fn ahead(self: &Arc<Self>, outcomes: usize) -> UnsyncedGuard {
-        let mut state = self.state();
-        state.given += 1;
-        let number = state.given;
-        state.ahead.push_back((number, outcomes, Instant::now()));
-        drop(state);
-        UnsyncedGuard { safety: Arc::clone(self), number }
+    pub fn run_ahead(self: &Arc<Self>, outcomes: usize) -> UnsyncedGuard {
+        let mut progress = self.progress();
+        progress.last_number += 1;
+        let number = progress.last_number;
+        progress.ahead.push_back(Ahead { number, outcomes, since: Instant::now() });
+        drop(progress);
+        UnsyncedGuard { gate: Arc::clone(self), number }
     }
 
-    /// Waits until the outcomes that are known are on disk, but for a few that are on their way; false where the runner
-    /// is to end instead.
+    /// Waits until another transaction may begin.
     #[must_use]
-    pub fn may_begin(&self) -> bool {
-        let waiting = |state: &mut State| (state.unsaved > 0 || state.is_too_far_ahead()) && !state.stopping;
-        let state = self.changed.wait_while(self.state(), waiting).unwrap_or_else(PoisonError::into_inner);
-        !state.stopping
+    pub fn pass(&self) -> Permit {
+        let is_shut =
+            |progress: &mut Progress| (progress.refused > 0 || progress.is_too_far_ahead()) && !progress.stopping;
+        let progress = self.changed.wait_while(self.progress(), is_shut).unwrap_or_else(PoisonError::into_inner);
+        if progress.stopping { Permit::Stopping } else { Permit::Granted }
     }
 
-    /// Appends what was learnt from a server. What the disk does not take is tried again until it does, or
-    /// until the runner is to end: then it is lost, and its recipients may get a second copy.
+    /// Appends what was learnt from a server. What the disk does not take is appended again until it does. Only a
+    /// runner that is to end gives up after a last try: then the outcomes are lost, and their recipients may get a
+    /// second copy.
     pub fn append(&self, journal: &mut Journal, at: Timestamp, lines: &[Line]) -> Result<(), SpoolError> {
         let Err(error) = journal.append(at, lines) else { return Ok(()) };
         if !matches!(error, SpoolError::Io { .. }) {
@@ -134,10 +159,10 @@ impl DurabilityGate {
         log::alert(format_args!(
             "{error}; the results of deliveries are kept in memory, and no mail is sent until they are on disk"
         ));
-        self.state().unsaved += 1;
+        self.progress().refused += 1;
         self.give_up_reserve();
         let appended = self.append_again(journal, at, lines);
-        self.state().unsaved -= 1;
+        self.progress().refused -= 1;
         self.changed.notify_all();
         if appended.is_ok() {
             log::recovered("the spool is writable again");
@@ -154,14 +179,14 @@ impl DurabilityGate {
                 Err(SpoolError::Io { .. }) if !is_last => {}
                 other => return other,
             }
-            let stopping = |state: &mut State| !state.stopping;
-            // Whether it ended by time or by the wish to stop shows itself above.
-            drop(self.changed.wait_timeout_while(self.state(), pause, stopping));
+            let is_running = |progress: &mut Progress| !progress.stopping;
+            // A timeout and a request to stop both lead to another try, which the latter makes the last.
+            drop(self.changed.wait_timeout_while(self.progress(), pause, is_running));
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,12 @@
-//! Messages whose record is in history while their file is still in queue/: what a crash, or a disk that would not
-//! remove it, leaves of a message that has left.
+//! Messages that are finished although their file is still in queue/: history has their record, and a crash, or a
+//! disk that would not unlink the file, left the rest.
+//!
+//! A message that everybody got at the first attempt leaves no journal (`completion::batch_finish`), so the record in
+//! history is the only thing that says it must not be sent again. A runner that starts therefore reads history, but
+//! only what was written since the last runner ended cleanly: that one leaves in spool/left.json how far history
+//! reached when everything finished was gone from queue/. Where history cannot be read, the messages that lay in
+//! queue/ at the start are *unchecked*: each waits until history can be read, while later ones, which cannot have been
+//! finished by an earlier runner, are sent.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,97 +15,106 @@ use crate::log;
 use crate::spool::history::{self, Extent, Record, Trace};
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, state_file};
 
-/// How far history reached when a runner ended and all that had left was gone from queue/: what comes before is never read.
+/// How far history reached when a runner ended cleanly.
 const NAME: &str = "left.json";
 
-/// What is known of them.
-#[derive(Debug, Default)]
-pub struct Recorded(Mutex<Known>);
+/// What history says about messages that are still in queue/.
+#[derive(Debug)]
+pub struct FinishedMessages {
+    spool: Spool,
+    known: Mutex<Known>,
+}
 
 #[derive(Debug, Default)]
 struct Known {
-    /// What history says of those that lay in queue/ when the runner began, once that could be read.
+    /// The records of messages that lay in queue/ when the runner started; none before history could be read.
     traces: Option<HashMap<MessageId, Trace>>,
-    /// Of whom it is to be asked until then; of all, where nobody could say who was there.
-    suspects: Option<HashSet<MessageId>>,
+    /// The messages to look up in history once it can be read; all of them where queue/ could not be listed.
+    unchecked: Option<HashSet<MessageId>>,
 }
 
-impl Recorded {
-    /// Whether it has a record.
-    pub fn has(&self, spool: &Spool, id: &MessageId) -> Result<bool, SpoolError> {
-        self.trace(spool, id).map(|trace| trace.is_some())
+impl FinishedMessages {
+    /// Nothing is known before [`FinishedMessages::remove_finished`] or the first question.
+    #[must_use]
+    pub fn new(spool: Spool) -> Self {
+        Self { spool, known: Mutex::default() }
     }
 
-    /// Whether its record says that every recipient has it. One that came back from failed/ has a record that does not.
-    pub fn has_left(&self, spool: &Spool, envelope: &Envelope) -> Result<bool, SpoolError> {
-        let trace = self.trace(spool, &envelope.id)?;
+    /// Whether history has a record of the message.
+    pub fn has_record(&self, id: &MessageId) -> Result<bool, SpoolError> {
+        self.trace(id).map(|trace| trace.is_some())
+    }
+
+    /// Whether the message is finished: its record says that every recipient has it. A message that was brought back
+    /// from failed/ under its old id has a record that says otherwise.
+    pub fn is_finished(&self, envelope: &Envelope) -> Result<bool, SpoolError> {
+        let trace = self.trace(&envelope.id)?;
         Ok(trace.is_some_and(|trace| {
             trace.is_delivered && (trace.arrived, trace.size) == (envelope.arrived, envelope.size)
         }))
     }
 
-    /// When a runner begins, and nobody has left yet: takes out of the queue what has left it. Where history cannot be read,
-    /// what lies there now waits until it can, and what comes later does not.
-    pub fn see_off(&self, spool: &Spool) -> Result<(), SpoolError> {
+    /// Removes what is finished from queue/; at the start, before anything is attempted.
+    pub fn remove_finished(&self) -> Result<(), SpoolError> {
         *self.known() = Known::default();
-        let read = read(spool);
+        let read = read(&self.spool);
         let mut known = self.known();
         match read {
             Ok(traces) => known.traces = Some(traces),
             Err(error) => {
-                known.suspects = spool.ids().ok().map(|ids| ids.into_iter().collect());
+                known.unchecked = self.spool.ids().ok().map(|ids| ids.into_iter().collect());
                 return Err(error);
             }
         }
         let candidates: Vec<MessageId> = known.traces.iter().flatten().map(|(id, _)| id.clone()).collect();
         drop(known);
         for id in candidates {
-            // What cannot be read is looked at when it is its turn.
-            let Ok(stored) = spool.open_message(&id) else { continue };
-            if self.has_left(spool, &stored.envelope)? {
-                spool.remove(&id)?;
+            // One that cannot be read is dealt with when it is attempted.
+            let Ok(stored) = self.spool.open_message(&id) else { continue };
+            if self.is_finished(&stored.envelope)? {
+                self.spool.remove(&id)?;
                 log::removed(&id);
             }
         }
-        self.close(spool)
+        self.save_extent()
     }
 
-    /// While nobody is leaving: spares the next runner the history up to now, unless somebody may still lie in queue/ of
-    /// whom it says that he has left.
-    pub fn close(&self, spool: &Spool) -> Result<(), SpoolError> {
-        let extent = Extent::now(spool)?;
-        spool.sync_queue()?;
-        let is_gone = |id: &MessageId| matches!(spool.open_message(id), Err(SpoolError::Gone(_)));
+    /// Spares the next runner the history up to now, unless a finished message may still lie in queue/. Nothing may be
+    /// finishing meanwhile.
+    pub fn save_extent(&self) -> Result<(), SpoolError> {
+        let extent = Extent::now(&self.spool)?;
+        self.spool.sync_queue()?;
+        let is_gone = |id: &MessageId| matches!(self.spool.open_message(id), Err(SpoolError::Gone(_)));
         let is_clean = match &self.known().traces {
             Some(traces) => traces.iter().all(|(id, trace)| !trace.is_delivered || is_gone(id)),
             None => false,
         };
-        if is_clean { state_file::write(spool, NAME, &extent) } else { Ok(()) }
+        if is_clean { state_file::write(&self.spool, NAME, &extent) } else { Ok(()) }
     }
 
-    /// This record was written just now, and the message's file stays for some reason.
+    /// Notes a record that was written just now of a message whose file could not be removed.
     pub fn add(&self, record: &Record) {
         let mut known = self.known();
         match &mut known.traces {
             Some(traces) => drop(traces.insert(record.id.clone(), Trace::from(record))),
-            // It is asked of history, where it is now.
-            None => drop(known.suspects.as_mut().map(|suspects| suspects.insert(record.id.clone()))),
+            // History has it and will be read.
+            None => drop(known.unchecked.as_mut().map(|unchecked| unchecked.insert(record.id.clone()))),
         }
     }
 
-    fn trace(&self, spool: &Spool, id: &MessageId) -> Result<Option<Trace>, SpoolError> {
+    fn trace(&self, id: &MessageId) -> Result<Option<Trace>, SpoolError> {
         let mut known = self.known();
         if known.traces.is_none() {
-            if known.suspects.as_ref().is_some_and(|suspects| !suspects.contains(id)) {
+            if known.unchecked.as_ref().is_some_and(|unchecked| !unchecked.contains(id)) {
                 return Ok(None);
             }
-            known.traces = Some(read(spool)?);
+            known.traces = Some(read(&self.spool)?);
         }
         Ok(known.traces.as_ref().and_then(|traces| traces.get(id).cloned()))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

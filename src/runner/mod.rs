@@ -8,10 +8,12 @@ pub mod durability;
 pub mod event;
 mod finished;
 pub mod listener;
+pub mod message;
 pub mod queue_manager;
 pub mod rate_limit;
 mod report_limit;
+pub mod result;
 pub mod session_watchers;
 pub mod thread_pool;
 
-pub use crate::runner::queue_manager::event_loop::{Engine, Until};
+pub use crate::runner::queue_manager::event_loop::{QueueManager, Until};

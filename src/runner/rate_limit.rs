@@ -1,44 +1,35 @@
-//! Waiting until an account may begin another message (`max_per_minute`), over all of
-//! its sessions. When that is, is decided in `rules::pace`.
+//! Waiting until an account may begin another message (`max_per_minute`), over all of its sessions. How long that
+//! takes is decided in `rules::rate_limit`.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::durability::DurabilityGate;
+use super::durability::{DurabilityGate, Permit};
 use crate::config::Account;
 use crate::rules::rate_limit::Pace;
 
-/// How soon a wait ends when the runner is to end.
+/// A wait looks this often whether the runner is to end.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// The paces of all accounts.
+/// What each account has begun within the last minute.
 #[derive(Debug, Default)]
 pub struct RateLimiter(Mutex<HashMap<String, Pace>>);
 
-/// Whether the message may begin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// Now.
-    Yours,
-    /// The runner is to end first.
-    Over,
-}
-
 impl RateLimiter {
-    /// Waits for the account's turn.
+    /// Waits until the account may begin another message, and counts it as begun.
     #[must_use]
-    pub fn wait(&self, account: &Account, safety: &DurabilityGate) -> Turn {
-        let Some(most) = account.max_per_minute else { return Turn::Yours };
+    pub fn wait(&self, account: &Account, gate: &DurabilityGate) -> Permit {
+        let Some(most) = account.max_per_minute else { return Permit::Granted };
         loop {
-            if safety.is_stopping() {
-                return Turn::Over;
+            if gate.is_stopping() {
+                return Permit::Stopping;
             }
             let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let begun = paces.entry(account.name.clone()).or_default().begin(most, Instant::now());
             drop(paces);
             match begun {
-                Ok(()) => return Turn::Yours,
+                Ok(()) => return Permit::Granted,
                 Err(wait) => std::thread::sleep(wait.min(GLANCE)),
             }
         }

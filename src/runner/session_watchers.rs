@@ -1,5 +1,5 @@
-//! Who watches sessions: a `flush -v` in this process or on a socket. Each is sent the steps of
-//! sessions while they serve the messages that it asked for.
+//! Who watches sessions: a `flush -v` in this process or on a socket. Each is sent the steps of sessions while they
+//! serve the messages that it asked for.
 
 use std::collections::HashSet;
 use std::sync::mpsc::Sender;
@@ -9,26 +9,25 @@ use crate::control::protocol::Response;
 use crate::deliver::smtp::observer::{Observer, Step};
 use crate::spool::MessageId;
 
-/// Somebody who watches.
 #[derive(Debug)]
 struct Watcher {
-    /// The messages that are asked for.
+    /// The messages that it asked for.
     asked: HashSet<MessageId>,
     steps: Sender<Response>,
 }
 
-/// The list of those who watch.
+/// All who watch sessions of this runner.
 #[derive(Debug, Default)]
-pub struct Watchers(Mutex<Vec<Watcher>>);
+pub struct SessionWatchers(Mutex<Vec<Watcher>>);
 
-impl Watchers {
-    /// Adds one who asked for these messages; it leaves by dropping its receiver.
+impl SessionWatchers {
+    /// Adds one that asked for these messages. It leaves by dropping its receiver.
     pub fn add(&self, asked: HashSet<MessageId>, steps: Sender<Response>) {
         self.list().push(Watcher { asked, steps });
     }
 
-    /// Tells those who asked for this message of a step in its session; who is gone is forgotten.
-    fn tell(&self, id: &MessageId, step: &Step<'_>) {
+    /// Sends a step to those who asked for the message, and forgets those who have left.
+    fn send(&self, id: &MessageId, step: &Step<'_>) {
         let mut list = self.list();
         if list.is_empty() {
             return;
@@ -48,30 +47,30 @@ impl Watchers {
     }
 }
 
-/// The message that a session is at work for.
+/// The message that a session is serving; none while it opens for the first.
 #[derive(Debug, Clone, Default)]
-pub struct Serving(Arc<Mutex<Option<MessageId>>>);
+pub struct CurrentMessage(Arc<Mutex<Option<MessageId>>>);
 
-impl Serving {
+impl CurrentMessage {
     /// From now on, this one.
-    pub fn begin(&self, id: &MessageId) {
+    pub fn set(&self, id: &MessageId) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
     }
 }
 
-/// A session's observer that passes every step on to those who asked for the message that it serves.
+/// A session's observer. It belongs to the session, which outlives one message, so it looks up whom each step is for.
 #[derive(Debug)]
-pub struct Relayed {
-    /// Who watches.
-    pub watchers: Arc<Watchers>,
-    /// What it serves.
-    pub serving: Serving,
+pub struct WatchedSession {
+    /// Who may be interested.
+    pub watchers: Arc<SessionWatchers>,
+    /// Whose message the session is serving.
+    pub current: CurrentMessage,
 }
 
-impl Observer for Relayed {
+impl Observer for WatchedSession {
     fn step(&mut self, step: Step<'_>) {
-        if let Some(id) = &*self.serving.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.watchers.tell(id, &step);
+        if let Some(id) = &*self.current.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.watchers.send(id, &step);
         }
     }
 }

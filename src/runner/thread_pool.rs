@@ -1,143 +1,142 @@
-//! Threads that come and go with the work: one that has done its job waits a moment for another, since starting a
-//! thread costs more than most jobs. Settlers write down what sessions learnt, so that a session need not wait for
-//! the disk before its next transaction; guests' threads serve the socket, one each.
+//! A pool of threads that grows with the work. An idle thread waits briefly for another job, because starting one
+//! costs more than most jobs do.
+//!
+//! There are two pools. One settles attempts, so that a session need not wait for the disk before its next
+//! transaction; the other serves clients of the socket, one thread each.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A thread without work ends after that time.
+/// A thread that was idle for this long ends.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// What is to be done.
 type Job = Box<dyn FnOnce() + Send>;
 
-/// No thread could be started for a job.
+/// The system did not start a thread for the job, which was not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoThread;
 
-/// How many may be at it.
+/// The bounds of a pool.
 #[derive(Debug, Clone, Copy)]
 struct Size {
-    /// Most threads.
-    most: usize,
-    /// Most jobs that wait for one.
+    threads: usize,
+    /// Jobs that may wait for a thread.
     waiting: usize,
 }
 
 #[derive(Default)]
-struct State {
+struct Jobs {
     waiting: VecDeque<Job>,
     threads: usize,
     idle: usize,
 }
 
-/// The threads of one name.
+/// Threads of one name that share a queue of jobs.
 pub struct ThreadPool {
     name: &'static str,
     size: Size,
-    state: Mutex<State>,
-    /// Work has come.
-    come: Condvar,
-    /// Work was taken.
-    taken: Condvar,
+    jobs: Mutex<Jobs>,
+    job_added: Condvar,
+    job_taken: Condvar,
 }
 
 impl std::fmt::Debug for ThreadPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Crew").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("ThreadPool").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 impl ThreadPool {
-    /// Those who write down: as many as may share one sync of the file system.
+    /// For recording what relays answered: as many threads as can usefully share one sync of the file system.
     #[must_use]
-    pub fn settlers() -> Arc<Self> {
-        Self::of("settler", Size { most: 16, waiting: 32 })
+    pub fn for_settling() -> Arc<Self> {
+        Self::of("settler", Size { threads: 16, waiting: 32 })
     }
 
-    /// Those who serve the socket: one for each guest, whose number is limited at the door.
+    /// For serving clients of the socket. The listener limits their number.
     #[must_use]
-    pub fn for_guests() -> Arc<Self> {
-        Self::of("guest", Size { most: usize::MAX, waiting: usize::MAX })
+    pub fn for_clients() -> Arc<Self> {
+        Self::of("guest", Size { threads: usize::MAX, waiting: usize::MAX })
     }
 
     fn of(name: &'static str, size: Size) -> Arc<Self> {
-        let (state, come, taken) = (Mutex::default(), Condvar::new(), Condvar::new());
-        Arc::new(Self { name, size, state, come, taken })
+        let (jobs, job_added, job_taken) = (Mutex::default(), Condvar::new(), Condvar::new());
+        Arc::new(Self { name, size, jobs, job_added, job_taken })
     }
 
-    /// Has it done soon, by another thread; by this one where there can be no other. Waits while too much is waiting.
-    pub fn give(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
-        let mut state = self.state();
-        while state.waiting.len() >= self.size.waiting {
-            state = self.taken.wait(state).unwrap_or_else(PoisonError::into_inner);
+    /// Runs the job soon on another thread, or on this one where the system starts none: what a relay answered must be
+    /// recorded in any case. Blocks while too many jobs are waiting.
+    pub fn submit(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
+        let mut jobs = self.jobs();
+        while jobs.waiting.len() >= self.size.waiting {
+            jobs = self.job_taken.wait(jobs).unwrap_or_else(PoisonError::into_inner);
         }
-        state.waiting.push_back(Box::new(job));
-        if state.idle >= state.waiting.len() || state.threads >= self.size.most {
-            self.come.notify_one();
+        jobs.waiting.push_back(Box::new(job));
+        if jobs.idle >= jobs.waiting.len() || jobs.threads >= self.size.threads {
+            self.job_added.notify_one();
             return;
         }
-        drop(state);
-        if self.hire(None).is_err() {
-            let job = self.state().waiting.pop_front();
+        drop(jobs);
+        if self.start_thread(None).is_err() {
+            let job = self.jobs().waiting.pop_front();
             if let Some(job) = job {
                 job();
             }
         }
     }
 
-    /// Has it begun at once, by another thread.
-    pub fn begin(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
-        let mut state = self.state();
-        if state.idle > state.waiting.len() {
-            state.waiting.push_back(Box::new(job));
-            self.come.notify_one();
+    /// Runs the job at once on another thread.
+    pub fn start(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
+        let mut jobs = self.jobs();
+        if jobs.idle > jobs.waiting.len() {
+            jobs.waiting.push_back(Box::new(job));
+            self.job_added.notify_one();
             return Ok(());
         }
-        drop(state);
-        self.hire(Some(Box::new(job)))
+        drop(jobs);
+        self.start_thread(Some(Box::new(job)))
     }
 
-    fn hire(self: &Arc<Self>, first: Option<Job>) -> Result<(), NoThread> {
-        self.state().threads += 1;
+    fn start_thread(self: &Arc<Self>, first: Option<Job>) -> Result<(), NoThread> {
+        self.jobs().threads += 1;
         let own = Arc::clone(self);
-        let begin = move || {
+        let run = move || {
             if let Some(job) = first {
                 job();
             }
             own.work();
         };
-        let hired = std::thread::Builder::new().name(self.name.into()).spawn(begin);
-        if hired.is_err() {
-            self.state().threads -= 1;
+        let started = std::thread::Builder::new().name(self.name.into()).spawn(run);
+        if started.is_err() {
+            self.jobs().threads -= 1;
         }
-        hired.map(drop).map_err(|_| NoThread)
+        started.map(drop).map_err(|_| NoThread)
     }
 
     fn work(&self) {
-        let mut state = self.state();
+        let mut jobs = self.jobs();
         loop {
-            if let Some(job) = state.waiting.pop_front() {
-                drop(state);
-                self.taken.notify_one();
+            if let Some(job) = jobs.waiting.pop_front() {
+                drop(jobs);
+                self.job_taken.notify_one();
                 job();
-                state = self.state();
+                jobs = self.jobs();
                 continue;
             }
-            state.idle += 1;
-            let (woken, wait) = self.come.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
-            state.idle -= 1;
-            if wait.timed_out() && state.waiting.is_empty() {
-                state.threads -= 1;
+            jobs.idle += 1;
+            let (woken, wait) = self.job_added.wait_timeout(jobs, IDLE).unwrap_or_else(PoisonError::into_inner);
+            jobs = woken;
+            jobs.idle -= 1;
+            if wait.timed_out() && jobs.waiting.is_empty() {
+                jobs.threads -= 1;
                 return;
             }
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -149,11 +148,11 @@ mod tests {
 
     #[test]
     fn all_is_done_and_by_several_at_a_time() {
-        let (settlers, (tell, hear)) = (ThreadPool::settlers(), channel());
+        let (settlers, (tell, hear)) = (ThreadPool::for_settling(), channel());
         let together = Arc::new(std::sync::Barrier::new(4));
         for number in 0..100 {
             let (tell, together) = (tell.clone(), Arc::clone(&together));
-            settlers.give(move || {
+            settlers.submit(move || {
                 if number < 4 {
                     // Goes on only when four are at it.
                     together.wait();
@@ -164,6 +163,6 @@ mod tests {
         let mut done: Vec<i32> = (0..100).map(|_| hear.recv().unwrap()).collect();
         done.sort_unstable();
         assert_eq!(done, (0..100).collect::<Vec<_>>());
-        assert!(settlers.state().threads <= settlers.size.most);
+        assert!(settlers.jobs().threads <= settlers.size.threads);
     }
 }

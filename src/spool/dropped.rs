@@ -13,7 +13,7 @@ use postrider_drop::durable::{Durable, TEMPORARY};
 use rustix::fs::{CWD, OFlags};
 
 use super::queue::{Spool, is_abandoned, open_regular, unlink};
-use super::usage::Folder as Counted;
+use super::usage_table::Folder as Counted;
 use crate::spool::SpoolError;
 
 /// Names that are tried, one after the other, where the first is taken.
@@ -128,7 +128,7 @@ impl Spool {
     pub fn remove_waiting(&self, place: Place, name: &str) -> Result<(), SpoolError> {
         unlink(&self.waiting_path(place, name))?;
         if place == Place::Raw {
-            self.tally().take(Counted::Raw, name);
+            self.usage_table().take(Counted::Raw, name);
         }
         let (folder, dir) = self.folder(place.folder())?;
         folder.sync().map_err(SpoolError::io("sync", dir))
@@ -138,7 +138,7 @@ impl Spool {
     pub fn set_waiting_aside(&self, place: Place, name: &str, reason: &str) -> Result<(), SpoolError> {
         self.set_file_aside(&self.waiting_path(place, name), name, reason)?;
         if place == Place::Raw {
-            self.tally().take(Counted::Raw, name);
+            self.usage_table().take(Counted::Raw, name);
         }
         Ok(())
     }

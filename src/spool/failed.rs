@@ -15,7 +15,7 @@ use super::id::MessageId;
 use super::message_file::Stored;
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
 use super::replace::replace;
-use super::usage::Folder as Counted;
+use super::usage_table::Folder as Counted;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";
@@ -43,7 +43,7 @@ impl Spool {
         if is_waiting {
             move_to(&from, &dir.join(&name))?;
         }
-        self.tally().rename((Counted::Queue, waiting), (Counted::Failed, &name));
+        self.usage_table().rename((Counted::Queue, waiting), (Counted::Failed, &name));
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
         self.sync_queue()?;
         Ok(Some(name))
@@ -150,7 +150,7 @@ impl Spool {
             }
             self.sync_queue()?;
         }
-        self.tally().rename((Counted::Failed, id.as_str()), (Counted::Queue, id.as_str()));
+        self.usage_table().rename((Counted::Failed, id.as_str()), (Counted::Queue, id.as_str()));
         folder.sync().map_err(SpoolError::io("sync", &dir))?;
         unlink(&self.failed_path(&format!("{id}{REASON}")))
     }
@@ -160,7 +160,7 @@ impl Spool {
         for name in [id.to_string(), journal_name(id), format!("{id}{REASON}")] {
             unlink(&self.failed_path(&name))?;
         }
-        self.tally().take(Counted::Failed, id.as_str());
+        self.usage_table().take(Counted::Failed, id.as_str());
         Ok(())
     }
 
@@ -183,7 +183,7 @@ impl Spool {
             }
             unlink(&self.failed_path(&format!("{name}{JOURNAL}")))?;
             unlink(&path)?;
-            self.tally().take(Counted::Failed, name);
+            self.usage_table().take(Counted::Failed, name);
             gone.push(name.to_owned());
         }
         Ok(gone)

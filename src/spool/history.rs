@@ -5,8 +5,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -16,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use super::SpoolError;
 use super::id::MessageId;
 use super::queue::Spool;
-use super::shared_sync::Together;
 use crate::mail::outcome::Status;
 
 /// What became of one recipient of a finished message.
@@ -121,26 +118,9 @@ fn append_day(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
     let file = options.open(&path).map_err(SpoolError::io("open", &path))?;
-    {
-        let _alone = day_file.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        write(&file, records).map_err(SpoolError::io("write", &path))?;
-    }
-    day_file.syncs.sync(|| file.sync_data()).map_err(SpoolError::io("sync", &path))?;
-    if !day_file.is_named.load(Ordering::Acquire) {
-        folder.sync().map_err(SpoolError::io("sync", &dir))?;
-        day_file.is_named.store(true, Ordering::Release);
-    }
-    Ok(())
-}
-
-/// A file of history/ that this process appends to.
-#[derive(Debug, Default)]
-pub struct DayFile {
-    /// Held while lines are written: nobody's may follow another's half.
-    writer: Mutex<()>,
-    syncs: Together,
-    /// Whether its name is on disk; whoever made it may not have come so far.
-    is_named: AtomicBool,
+    day_file.write_alone(|| write(&file, records)).map_err(SpoolError::io("write", &path))?;
+    day_file.sync(&file).map_err(SpoolError::io("sync", &path))?;
+    day_file.sync_name(|| folder.sync()).map_err(SpoolError::io("sync", &dir))
 }
 
 /// Appends the records' lines, or nothing.

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::sys::random::chance;
 
 /// The name of a queued message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,6 +20,15 @@ impl MessageId {
         let number = (micros << 12) | u64::from(random & 0xFFF);
         let digit = |at: usize| b"0123456789ABCDEF"[usize::try_from(number >> (60 - 4 * at) & 0xF).unwrap_or_default()];
         Self(std::array::from_fn(digit))
+    }
+
+    /// For a message of our own that follows from no other: a report that is stored again after a crash needs the
+    /// same id as before, an alarm does not.
+    #[must_use]
+    pub fn fresh(now: Timestamp) -> Self {
+        let micros = u64::try_from(now.as_microsecond()).unwrap_or_default();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "twelve random bits are wanted")]
+        Self::new(micros, (chance() * 4095.0) as u16)
     }
 
     /// Reads an id; anything else is `None`.

@@ -10,8 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::MessageId;
-use super::journal::Line;
-use super::message_file::Recipient;
+use super::recipient::Recipient;
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 
 /// Octets that a line may take.
@@ -20,6 +19,49 @@ pub const MAX_LINE: usize = 128 * 1024;
 const MAX_TEXT: usize = 8 * 1024;
 const CHECKSUM: &str = r#","c":""#;
 const CHECKSUM_LENGTH: usize = CHECKSUM.len() + 8 + r#""}"#.len();
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// An attempt begins: number from 1, account, relay as `host[ip]:port`.
+    Attempt {
+        /// From 1.
+        number: u32,
+        /// Account name.
+        account: String,
+        /// `host[ip]:port`.
+        relay: String,
+    },
+    /// What became of one recipient.
+    Outcome {
+        /// Index in the envelope.
+        recipient: usize,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// Not to be tried before.
+    Next(Timestamp),
+    /// Held until released.
+    Hold,
+    /// Released.
+    Release,
+    /// Somebody wants it tried again: what was refused and not returned, too.
+    Retry,
+    /// A bounce with this id is stored; for these recipients nothing more is owed.
+    Returned(MessageId),
+    /// A delay notice with this id is stored.
+    Warned(MessageId),
+    /// One recipient more, named by the tables of another day (`queue retry --readmit`); its index is the next one.
+    Added(Recipient),
+    /// Nobody is to get it under this index any more: the tables of another day name others.
+    Replaced(usize),
+    /// The report on what this attempt refused (0: of the delay) goes into a digest.
+    Owed(u32),
+    /// A digest with this id is stored; of what was owed nothing is any more.
+    Digest(MessageId),
+    /// Finished; the message leaves.
+    Done,
+}
 
 #[derive(Serialize, Deserialize)]
 struct Stamped {

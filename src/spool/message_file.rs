@@ -12,28 +12,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::MessageId;
+use super::recipient::Recipient;
 use super::state::State;
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::spool::SpoolError;
-
-/// One recipient of the envelope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipient {
-    /// After admission.
-    pub address: Mailbox,
-    /// As the caller gave it.
-    pub given: String,
-    /// RFC 3461 NOTIFY, as given with -N.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notify: Option<String>,
-    /// RFC 3461 ORCPT.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub orcpt: Option<String>,
-    /// Why it is not sent to, where admission found that its alias names what is not delivered to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
-}
 
 /// Whether the content holds bytes over 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,14 +93,6 @@ pub struct Envelope {
 /// The longest envelope line that is written or read: room for some 40,000 recipients.
 pub const MAX_ENVELOPE: usize = 16 * 1024 * 1024;
 const MIN_PAD: usize = 1024;
-
-impl Recipient {
-    /// Of whom nothing more is known.
-    #[must_use]
-    pub fn new(address: Mailbox, given: String) -> Self {
-        Self { address, given, notify: None, orcpt: None, refused: None }
-    }
-}
 
 impl Envelope {
     /// Takes in the recipients that the journal adds: outcomes are numbered through both.

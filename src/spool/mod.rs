@@ -3,28 +3,33 @@
 
 pub mod account_health;
 pub mod clock;
+mod day_file;
 pub mod dropped;
 mod failed;
 pub mod history;
 pub mod id;
 pub mod journal;
-mod journal_line;
+pub mod journal_line;
 pub mod lock;
 pub mod message_file;
 pub mod queue;
+mod recipient;
 mod replace;
 mod shared_sync;
-mod state;
+pub mod state;
 pub mod state_file;
+mod sweep;
 pub mod time;
 pub mod usage;
+mod usage_table;
 pub mod writer;
 
 use std::path::PathBuf;
 
-pub use self::message_file::{Body, Envelope, Kind, Recipient, Stored};
-pub use id::MessageId;
-pub use queue::Spool;
+pub use self::id::MessageId;
+pub use self::message_file::{Body, Envelope, Kind, Stored};
+pub use self::queue::Spool;
+pub use self::recipient::Recipient;
 
 /// What can go wrong with the spool; each names the file and the system's words.
 #[derive(Debug, thiserror::Error)]

@@ -11,17 +11,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use postrider_drop::durable::{Folder, TEMPORARY};
+use postrider_drop::durable::Folder;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::SpoolError;
-use super::history::DayFile;
+use super::day_file::DayFile;
 use super::id::MessageId;
-use super::journal::Journal;
 use super::message_file::Stored;
-use super::shared_sync::Together;
-use super::usage::{self, Tally};
+use super::shared_sync::SharedSync;
+use super::usage_table::{self, UsageTable};
 
 /// Age at which a temporary file is taken for what a killed process left behind.
 const ABANDONED: Duration = Duration::from_hours(1);
@@ -47,9 +46,9 @@ struct Opened {
     /// Who opened it, and owns it.
     us: u32,
     queue: Folder,
-    queue_syncs: Together,
+    queue_syncs: SharedSync,
     history: Mutex<(PathBuf, Arc<DayFile>)>,
-    tally: Tally,
+    usage_table: UsageTable,
 }
 
 impl Spool {
@@ -81,9 +80,9 @@ impl Spool {
                 dir: dir.to_owned(),
                 us: stat.st_uid,
                 queue,
-                queue_syncs: Together::default(),
+                queue_syncs: SharedSync::default(),
                 history: Mutex::default(),
-                tally: Tally::default(),
+                usage_table: UsageTable::default(),
             }),
         }))
     }
@@ -94,8 +93,8 @@ impl Spool {
         &self.opened.dir
     }
 
-    pub(super) fn tally(&self) -> &Tally {
-        &self.opened.tally
+    pub(super) fn usage_table(&self) -> &UsageTable {
+        &self.opened.usage_table
     }
 
     /// queue/, open.
@@ -129,41 +128,6 @@ impl Spool {
         ids.sort_unstable();
         let trail = |id: &MessageId| if journals.contains(id) { HasJournal::Journal } else { HasJournal::None };
         Ok(ids.into_iter().map(|id| (id.clone(), trail(&id))).collect())
-    }
-
-    /// Removes what finished messages and killed processes left behind; only for the runner. A journal without content
-    /// is that of a finished message, or of one set aside, which it follows.
-    pub fn sweep(&self, lock: &super::lock::RunnerLock) -> Result<(), SpoolError> {
-        let _ = lock;
-        let (mut journals, mut temporary, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
-        self.each_name(|name| {
-            if let Some(id) = name.strip_suffix(".journal").and_then(MessageId::parse) {
-                journals.push(id);
-            } else if name.starts_with(TEMPORARY) {
-                temporary.push(name.to_owned());
-            } else if MessageId::parse(name).is_none() {
-                foreign.push(name.to_owned());
-            }
-        })?;
-        // A folder of somebody else's stays, and is no reason to leave the rest.
-        let mut swept = Ok(());
-        for name in foreign {
-            let aside = self.set_name_aside(&name, "its name is not a message id: another program left it in queue/");
-            swept = swept.and(aside.map(drop));
-        }
-        for id in journals {
-            // Looked at now, not when the directory was read: content comes before its journal.
-            if !exists(&self.message_path(&id))? {
-                self.move_journal(&id)?;
-            }
-        }
-        for name in temporary {
-            let path = self.dir().join("queue").join(name);
-            if is_abandoned(&path) {
-                unlink(&path)?;
-            }
-        }
-        swept
     }
 
     /// Whether something lies there under this id.
@@ -202,15 +166,6 @@ impl Spool {
         }
     }
 
-    /// Whether anything waits that is not held. What cannot be read does not count.
-    pub fn has_work(&self) -> Result<bool, SpoolError> {
-        let waits = |id: &MessageId| {
-            let Ok(stored) = self.open_message(id) else { return false };
-            !Journal::peek(self, id, stored.envelope.recipients.len()).is_ok_and(|state| state.held)
-        };
-        Ok(self.ids()?.iter().any(waits))
-    }
-
     /// Opens a file of queue/, following no link.
     pub(super) fn open_in_queue(&self, name: &str, flags: OFlags) -> io::Result<File> {
         open_regular(self.queue(), Path::new(name), flags)
@@ -219,16 +174,16 @@ impl Spool {
     /// Takes a finished message out: unlink ID, sync queue/, unlink ID.journal (history and `done` come first).
     pub fn remove(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
-        self.tally().take(usage::Folder::Queue, id.as_str());
+        self.usage_table().take(usage_table::Folder::Queue, id.as_str());
         self.sync_queue()?;
         unlink(&self.journal_path(id))
     }
 
-    /// Takes out a message without a journal whose record in history says that it has left: should the file be there
-    /// again after a power cut, that record is, too.
-    pub fn let_go(&self, id: &MessageId) -> Result<(), SpoolError> {
+    /// Removes a message without a journal whose record in history is on disk. The unlinking is not synced: should a
+    /// power cut bring the file back, the record is there as well and says that the message is finished.
+    pub fn remove_unsynced(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
-        self.tally().take(usage::Folder::Queue, id.as_str());
+        self.usage_table().take(usage_table::Folder::Queue, id.as_str());
         Ok(())
     }
 
@@ -260,7 +215,7 @@ impl Spool {
         folder.map(|folder| (folder, path.clone())).map_err(SpoolError::io("open", &path))
     }
 
-    fn each_name(&self, mut see: impl FnMut(&str)) -> Result<(), SpoolError> {
+    pub(super) fn each_name(&self, mut see: impl FnMut(&str)) -> Result<(), SpoolError> {
         let path = self.dir().join("queue");
         let entries: ReadDir = fs::read_dir(&path).map_err(SpoolError::io("list", &path))?;
         for entry in entries {

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug, Default)]
-struct State {
+struct Progress {
     running: bool,
     /// Number of the last sync that was begun, and of the last that ended.
     begun: u64,
@@ -16,12 +16,12 @@ struct State {
 
 /// The syncs of one file or folder.
 #[derive(Debug, Default)]
-pub struct Together {
-    state: Mutex<State>,
+pub struct SharedSync {
+    state: Mutex<Progress>,
     changed: Condvar,
 }
 
-impl Together {
+impl SharedSync {
     /// Returns when a sync that was begun after this call has ended. A failure is everybody's who waited for it, and of
     /// those who are still to learn of an earlier end: to be told of one too many costs a repetition.
     pub fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
@@ -53,7 +53,7 @@ impl Together {
         synced
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Progress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,7 +67,7 @@ mod tests {
 
     /// How often a sync was made for one that runs and five that come meanwhile, and what each was told.
     fn six(second: fn() -> io::Result<()>) -> (usize, Vec<bool>) {
-        let (together, syncs) = (Together::default(), AtomicUsize::new(0));
+        let (together, syncs) = (SharedSync::default(), AtomicUsize::new(0));
         let (began, has_begun) = channel();
         let (go, may_go) = channel::<()>();
         let asking = AtomicUsize::new(0);

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::id::MessageId;
-use super::message_file::Recipient;
+use super::recipient::Recipient;
 use crate::mail::outcome::{Outcome, Status};
 
 /// What the journal says so far.

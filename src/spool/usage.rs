@@ -1,131 +1,28 @@
-//! What each user has in the spool: messages and octets in queue/, raw/ and failed/. Kept by
-//! whatever makes, moves and removes files there, so that nobody counts files to know it.
+//! How much of the spool each user takes: counting what a start finds there, answering the limits' questions, and
+//! the free space of the disk. The counters themselves are `usage_table`'s.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::os::unix::fs::MetadataExt;
-use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
 use super::dropped::{self, Place};
 use super::failed;
 use super::id::MessageId;
 use super::queue::Spool;
+use super::usage_table::Folder;
 use crate::spool::SpoolError;
 
-/// The folders that are counted. drop/ has limits of its own, which the drop program keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Folder {
-    Queue,
-    Raw,
-    Failed,
-}
-
-/// What one user has there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Messages, or what was to become one.
-    pub messages: u64,
-    /// Octets of their files.
-    pub octets: u64,
-}
-
-/// Of everybody. Names are known by their hashes: a hundred thousand messages take little memory.
-#[derive(Debug, Default)]
-pub(crate) struct Tally {
-    hasher: RandomState,
-    counted: Mutex<Counted>,
-}
-
-#[derive(Debug, Default)]
-struct Counted {
-    files: HashMap<u64, (u32, u64)>,
-    users: HashMap<u32, Usage>,
-}
-
-impl Tally {
-    /// There is a file of this user's; one that is known already is counted once.
-    pub(crate) fn add(&self, folder: Folder, name: &str, uid: u32, octets: u64) {
-        let key = self.key(folder, name);
-        self.change(|counted| {
-            counted.take(key);
-            counted.add(key, uid, octets);
-        });
-    }
-
-    /// The same, unless it is known already; whether it was not.
-    pub(crate) fn add_new(&self, folder: Folder, name: &str, uid: u32, octets: u64) -> bool {
-        let key = self.key(folder, name);
-        self.change(|counted| {
-            let is_new = !counted.files.contains_key(&key);
-            if is_new {
-                counted.add(key, uid, octets);
-            }
-            is_new
-        })
-    }
-
-    /// It is gone.
-    pub(crate) fn take(&self, folder: Folder, name: &str) {
-        let key = self.key(folder, name);
-        self.change(|counted| counted.take(key));
-    }
-
-    /// It is elsewhere.
-    pub(crate) fn rename(&self, from: (Folder, &str), to: (Folder, &str)) {
-        let (from, to) = (self.key(from.0, from.1), self.key(to.0, to.1));
-        self.change(|counted| {
-            if let Some((uid, octets)) = counted.take(from) {
-                counted.take(to);
-                counted.add(to, uid, octets);
-            }
-        });
-    }
-
-    fn load(&self, uid: u32) -> Usage {
-        self.change(|counted| counted.users.get(&uid).copied().unwrap_or_default())
-    }
-
-    fn key(&self, folder: Folder, name: &str) -> u64 {
-        self.hasher.hash_one((folder, name))
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut Counted) -> T) -> T {
-        change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Counted {
-    fn add(&mut self, key: u64, uid: u32, octets: u64) {
-        self.files.insert(key, (uid, octets));
-        let load = self.users.entry(uid).or_default();
-        load.messages += 1;
-        load.octets = load.octets.saturating_add(octets);
-    }
-
-    fn take(&mut self, key: u64) -> Option<(u32, u64)> {
-        let (uid, octets) = self.files.remove(&key)?;
-        if let Some(load) = self.users.get_mut(&uid) {
-            load.messages = load.messages.saturating_sub(1);
-            load.octets = load.octets.saturating_sub(octets);
-            if load.messages == 0 {
-                self.users.remove(&uid);
-            }
-        }
-        Some((uid, octets))
-    }
-}
+pub use super::usage_table::Usage;
 
 impl Spool {
     /// What this user has in queue/, raw/ and failed/, as far as it was counted.
     #[must_use]
     pub fn load_of(&self, uid: u32) -> Usage {
-        self.tally().load(uid)
+        self.usage_table().load(uid)
     }
 
     /// Counts a message of queue/ that was read, with its octets on disk.
     pub fn count(&self, id: &MessageId, uid: u32, octets: u64) {
-        self.tally().add(Folder::Queue, id.as_str(), uid, octets);
+        self.usage_table().add(Folder::Queue, id.as_str(), uid, octets);
     }
 
     /// Counts what is in raw/ and failed/ already.
@@ -143,7 +40,7 @@ impl Spool {
     pub(crate) fn count_waiting(&self, place: Place, name: &str) {
         let seen = fs::symlink_metadata(self.dir().join(place.folder()).join(name));
         if let (Place::Raw, Ok(seen), Some(uid)) = (place, seen, dropped::uid_in(name)) {
-            self.tally().add(Folder::Raw, name, uid, seen.len());
+            self.usage_table().add(Folder::Raw, name, uid, seen.len());
         }
     }
 
@@ -155,7 +52,7 @@ impl Spool {
         let in_envelope = || failed::id_of(name).and_then(|_| Some(self.open_failed_name(name).ok()?.envelope.uid));
         let uid = if is_ours { in_envelope().or_else(|| dropped::uid_in(name)) } else { Some(seen.uid()) };
         if let Some(uid) = uid {
-            self.tally().add(Folder::Failed, name, uid, seen.len());
+            self.usage_table().add(Folder::Failed, name, uid, seen.len());
         }
     }
 

@@ -9,7 +9,7 @@ use postrider_drop::durable::Durable;
 use super::id::MessageId;
 use super::message_file::{Body, Envelope};
 use super::queue::Spool;
-use super::usage::Folder;
+use super::usage_table::Folder;
 use crate::spool::SpoolError;
 
 /// Octets that are gathered for one write.
@@ -120,10 +120,10 @@ impl Incoming {
         let id = self.envelope.id.clone();
         // Counted before anybody can find it, who may have sent and removed it before this returns.
         let octets = self.pad as u64 + self.envelope.size;
-        let is_counted = self.spool.tally().add_new(Folder::Queue, id.as_str(), self.envelope.uid, octets);
+        let is_counted = self.spool.usage_table().add_new(Folder::Queue, id.as_str(), self.envelope.uid, octets);
         let Err(failure) = self.file.keep([id.as_str()]) else { return Ok(id) };
         if is_counted {
-            self.spool.tally().take(Folder::Queue, id.as_str());
+            self.spool.usage_table().take(Folder::Queue, id.as_str());
         }
         match failure.error.kind() {
             io::ErrorKind::AlreadyExists => Err(SpoolError::Exists(id)),

@@ -5,5 +5,6 @@ pub mod harden;
 pub mod host;
 pub mod local_time;
 pub mod notify;
+pub mod random;
 pub mod sysexits;
 pub mod user;

@@ -9,7 +9,8 @@ use super::*;
 use crate::control::loaded::Loaded;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
-use crate::spool::journal::{Journal, Line};
+use crate::spool::journal::Journal;
+use crate::spool::journal_line::Line;
 use crate::spool::writer::Incoming;
 use crate::spool::{Body, Envelope, Kind, Recipient, Spool};
 

@@ -8,17 +8,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::dsn::postmaster_address;
-use super::settle;
+use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::stamp;
-use crate::runner::context::Settings;
 use crate::spool::account_health::{AlertChannel, Outage, Trouble};
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
 /// Tells what is to be told now and was not; marks it in `sick`. The id of a mail that was stored.
-pub fn alarm(
-    settings: &Settings,
+pub fn raise(
+    loaded: &Loaded,
     account: &str,
     sick: &mut Outage,
     lasted: Duration,
@@ -33,19 +32,19 @@ pub fn alarm(
     };
     let is_owners = sick.trouble != Trouble::Relay;
     let log = tell(AlertChannel::Log, is_owners);
-    let command = tell(AlertChannel::Command, lasted >= settings.config.on_stuck_after);
+    let command = tell(AlertChannel::Command, lasted >= loaded.config.on_stuck_after);
     let mail = tell(AlertChannel::Mail, is_owners);
     if log {
         log::account_stuck(account, &sick.reason);
     }
     if command {
-        run(settings, account, sick);
+        run(loaded, account, sick);
     }
     if !mail {
         return None;
     }
-    let through = settings.config.accounts.iter().map(|account| account.name.as_str()).find(|name| works(name))?;
-    match write(settings, account, sick, through) {
+    let through = loaded.config.accounts.iter().map(|account| account.name.as_str()).find(|name| works(name))?;
+    match write(loaded, account, sick, through) {
         Ok(id) => id,
         Err(error) => {
             log::warning(error);
@@ -55,8 +54,8 @@ pub fn alarm(
 }
 
 /// Starts `on_stuck`, and a thread that waits for its end.
-fn run(settings: &Settings, account: &str, sick: &Outage) {
-    let [program, arguments @ ..] = settings.config.on_stuck.as_slice() else { return };
+fn run(loaded: &Loaded, account: &str, sick: &Outage) {
+    let [program, arguments @ ..] = loaded.config.on_stuck.as_slice() else { return };
     let started = Command::new(program)
         .args(arguments)
         .env("POSTRIDER_ACCOUNT", account)
@@ -76,17 +75,17 @@ fn run(settings: &Settings, account: &str, sick: &Outage) {
 }
 
 /// Stores the mail to postmaster.
-fn write(settings: &Settings, account: &str, sick: &Outage, through: &str) -> Result<Option<MessageId>, SpoolError> {
-    let Some(to) = postmaster_address(&settings.config) else { return Ok(None) };
+fn write(loaded: &Loaded, account: &str, sick: &Outage, through: &str) -> Result<Option<MessageId>, SpoolError> {
+    let Some(to) = postmaster_address(&loaded.config) else { return Ok(None) };
     let now = Timestamp::now();
-    let id = settle::fresh_id(now);
+    let id = MessageId::fresh(now);
     let envelope = Envelope {
         uid: rustix::process::geteuid().as_raw(),
         token: format!("alarm-{id}"),
         account: Some(through.to_owned()),
         ..Envelope::own(id.clone(), now, Kind::Notice, &to)
     };
-    let host = &settings.config.hostname;
+    let host = &loaded.config.hostname;
     let text = format!(
         "From: Mail system <MAILER-DAEMON@{host}>\n\
          To: {to}\n\
@@ -111,9 +110,9 @@ fn write(settings: &Settings, account: &str, sick: &Outage, through: &str) -> Re
         reason = clean(&sick.reason),
         relay = clean(&sick.relay),
         since = sick.since,
-        path = settings.config.path.display(),
+        path = loaded.config.path.display(),
     );
-    let mut incoming = Incoming::begin(&settings.spool, envelope)?;
+    let mut incoming = Incoming::begin(&loaded.spool, envelope)?;
     incoming.write(text.replace('\n', "\r\n").as_bytes())?;
     incoming.commit().map(Some)
 }

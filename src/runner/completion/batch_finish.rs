@@ -1,59 +1,64 @@
-//! Messages that their first attempt brought to every recipient leave together. The record in history is all that is
-//! written of them, one write and one sync for as many as have finished meanwhile: it says the same as a journal
-//! would, and a runner that finds a message of which it says so knows that this has left (`recorded`). So the file's
-//! removal need not be on disk. Whatever else a message has behind it leaves alone, by its journal (`settle`).
+//! Finishing many messages at once: those that their first attempt delivered to every recipient. Whatever else a
+//! message needs (a retry, a report) goes through its journal, one message at a time (`settle`).
+//!
+//! For such a message the record in history is all that is written: one write and one sync for as many messages as
+//! have finished meanwhile. The record says what a journal would say, and a runner that finds a message in queue/ of
+//! which history says that everybody has it knows that it is finished (`runner::finished`). The order is therefore:
+//! history synced, then the message file unlinked. The unlinking itself is not synced: a power cut that brings the
+//! file back cannot bring it back without its record. Unlinking first would lose a message's history, and sending
+//! again would give every recipient a second copy.
+//!
+//! Outcomes that wait here are known but not on disk. [`TOGETHER`] and [`LONGEST`] keep them far below what the
+//! durability gate lets run ahead of the disk.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::dsn;
-use super::settle::{self, Attempt, OpenMessage, Settled, Then};
+use super::settle::Settler;
+use crate::control::loaded::Loaded;
 use crate::deliver::history_record;
 use crate::log;
 use crate::mail::outcome::{Outcome, Status};
-use crate::runner::context::Settings;
-use crate::runner::event::{Late, ReportFn, WorkerEvent};
+use crate::runner::event::{RecordedAttempt, ReportFn, WorkerEvent};
+use crate::runner::finished::FinishedMessages;
+use crate::runner::message::{AnsweredAttempt, OpenMessage};
+use crate::runner::result::AttemptResult;
+use crate::runner::thread_pool::ThreadPool;
 use crate::spool::history::{self, Record};
-use crate::spool::journal::{Journal, State};
-use crate::spool::{Envelope, Stored};
+use crate::spool::state::State;
+use crate::spool::{Spool, Stored};
 
-/// An attempt that a relay has answered, with all that is needed to write it down.
+/// An answered attempt with what is needed to record it on another thread.
 pub struct CompletedAttempt {
-    /// Config, spool.
-    pub settings: Arc<Settings>,
-    /// Told how the message stands then.
-    pub ear: ReportFn,
+    /// Config and clock, as they were when the attempt began.
+    pub loaded: Arc<Loaded>,
+    /// Gets the result.
+    pub report: ReportFn,
     /// The message.
     pub stored: Stored,
-    /// Its Message-ID field's value.
-    pub message_id: String,
-    /// Its journal.
-    pub journal: Journal,
-    /// When.
-    pub now: Timestamp,
-    /// What was answered.
-    pub attempt: Attempt,
+    /// What the relay answered.
+    pub answered: AnsweredAttempt,
 }
 
 impl CompletedAttempt {
-    /// Whether nothing but the record needs to be written.
-    #[must_use]
-    pub fn leaves_at_once(&self) -> bool {
+    /// Whether the record in history is all that has to be written.
+    fn is_delivered_at_once(&self) -> bool {
         let (envelope, state) = (&self.stored.envelope, self.state());
         let is_delivered = |outcome: &Option<Outcome>| outcome.as_ref().is_some_and(|o| o.status == Status::Delivered);
-        self.journal.is_blank()
-            && self.attempt.ends
+        let mut outcomes = self.answered.attempt.outcomes.iter();
+        self.answered.journal.is_blank()
+            && self.answered.attempt.ends
             && state.outcomes.iter().all(is_delivered)
-            && !self.attempt.outcomes.iter().any(|(index, outcome)| dsn::owes_success(envelope, *index, outcome))
+            && !outcomes.any(|(index, outcome)| dsn::owes_success(envelope, *index, outcome))
     }
 
     /// What its journal would say.
     fn state(&self) -> State {
+        let attempt = &self.answered.attempt;
         let mut state = State::new(self.stored.envelope.recipients.len());
-        state.account = Some(self.attempt.account.clone());
-        for (index, outcome) in &self.attempt.outcomes {
+        state.account = Some(attempt.account.clone());
+        for (index, outcome) in &attempt.outcomes {
             if let Some(last) = state.outcomes.get_mut(*index) {
                 *last = Some(outcome.clone());
             }
@@ -61,126 +66,127 @@ impl CompletedAttempt {
         state
     }
 
-    /// Writes it down and draws its consequences.
-    pub fn settle(self) {
-        let Self { settings, ear, stored, message_id: _, journal, now, attempt } = self;
+    /// Settles it by its journal and reports the result.
+    fn settle(self, settler: &Settler) {
+        let Self { loaded, report, stored, answered } = self;
+        let AnsweredAttempt { journal, now, attempt, message_id: _ } = answered;
         let (account, id) = (attempt.account.clone(), stored.envelope.id.clone());
-        let desk = OpenMessage { settings: &settings, stored: &stored, journal, now };
-        let settled = settle::settle(desk, attempt);
-        tell(&ear, Late { account, id, settled });
+        let message = OpenMessage { loaded: &loaded, stored: &stored, journal, now };
+        let result = settler.settle(message, attempt);
+        send(&report, RecordedAttempt { account, id, result });
     }
 
     fn record(&self) -> Record {
-        history_record::record(&self.stored.envelope, &self.state(), self.now, self.message_id.clone())
+        let AnsweredAttempt { now, message_id, .. } = &self.answered;
+        history_record::record(&self.stored.envelope, &self.state(), *now, message_id.clone())
     }
 
-    /// Its record is on disk.
-    fn leave(self, record: &Record) {
-        let Self { settings, ear, stored, attempt, .. } = self;
-        let (account, id) = (attempt.account.clone(), stored.envelope.id.clone());
-        drop(attempt.ahead);
-        let left = settings.spool.let_go(&id);
-        match &left {
+    /// Removes the message, whose record is on disk, and reports the result.
+    fn finish(self, record: &Record, finisher: &BatchFinisher) {
+        let Self { report, stored, answered, loaded: _ } = self;
+        let (account, id) = (answered.attempt.account, stored.envelope.id.clone());
+        drop(answered.attempt.unsynced);
+        let removed = finisher.spool.remove_unsynced(&id);
+        match &removed {
             Ok(()) => log::removed(&id),
-            Err(_) => settings.recorded.add(record),
+            Err(_) => finisher.finished.add(record),
         }
-        let settled = left.map(|()| delivered(&stored.envelope));
-        tell(&ear, Late { account, id, settled });
+        let delivered = stored.envelope.recipients.len();
+        let result = removed.map(|()| AttemptResult { delivered, ..AttemptResult::gone(id.clone()) });
+        send(&report, RecordedAttempt { account, id, result });
     }
 }
 
-fn delivered(envelope: &Envelope) -> Settled {
-    Settled {
-        id: envelope.id.clone(),
-        delivered: envelope.recipients.len(),
-        refused: 0,
-        waiting: 0,
-        reason: String::new(),
-        then: Then::Gone,
-        reports: Vec::new(),
-        owes: None,
-    }
+fn send(report: &ReportFn, recorded: RecordedAttempt) {
+    // Nobody listens once the runner has ended; the next one reads journal and history.
+    let _ = report(WorkerEvent::Recorded(recorded));
 }
 
-fn tell(ear: &ReportFn, late: Late) {
-    // Without a listener the runner is gone; the next one reads journal and history.
-    let _ = ear(WorkerEvent::Settled(late));
-}
-
-/// So many outcomes, or this long, are held back for one write: a quarter of what may be ahead of the disk (`safe`).
+/// So many outcomes are written at once: a quarter of what may be ahead of the disk.
 const TOGETHER: usize = 16;
+/// The first of them waits this long for others.
 const LONGEST: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
-struct Line {
-    waiting: Vec<CompletedAttempt>,
+struct Pending {
+    attempts: Vec<CompletedAttempt>,
     outcomes: usize,
-    is_at_work: bool,
+    /// Whether a thread is at work, which will take what comes now.
+    is_served: bool,
 }
 
-/// Those that are to leave.
-#[derive(Default)]
-pub struct Departures {
-    line: Mutex<Line>,
+/// Records answered attempts on other threads, so that a session need not wait for the disk.
+pub struct BatchFinisher {
+    spool: Spool,
+    pool: Arc<ThreadPool>,
+    settler: Arc<Settler>,
+    finished: Arc<FinishedMessages>,
+    pending: Mutex<Pending>,
     enough: Condvar,
 }
 
-impl std::fmt::Debug for Departures {
+impl std::fmt::Debug for BatchFinisher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Departures").finish_non_exhaustive()
+        f.debug_struct("BatchFinisher").finish_non_exhaustive()
     }
 }
 
-impl Departures {
-    /// Has it leave with those that finish at about the same time.
-    pub fn give(self: &Arc<Self>, answered: CompletedAttempt) {
-        let settlers = Arc::clone(&answered.settings.settlers);
-        let mut line = self.line();
-        line.outcomes += answered.attempt.outcomes.len();
-        line.waiting.push(answered);
-        if line.is_at_work {
-            if line.outcomes >= TOGETHER {
+impl BatchFinisher {
+    /// Nothing is pending.
+    #[must_use]
+    pub fn new(spool: Spool, pool: Arc<ThreadPool>, settler: Arc<Settler>, finished: Arc<FinishedMessages>) -> Self {
+        Self { spool, pool, settler, finished, pending: Mutex::default(), enough: Condvar::new() }
+    }
+
+    /// Records the attempt soon: with others that are delivered at about the same time where history is all that has
+    /// to be written, else by its journal.
+    pub fn submit(self: &Arc<Self>, completed: CompletedAttempt) {
+        let own = Arc::clone(self);
+        if !completed.is_delivered_at_once() {
+            return self.pool.submit(move || completed.settle(&own.settler));
+        }
+        let mut pending = self.pending();
+        pending.outcomes += completed.answered.attempt.outcomes.len();
+        pending.attempts.push(completed);
+        if pending.is_served {
+            if pending.outcomes >= TOGETHER {
                 self.enough.notify_one();
             }
             return;
         }
-        line.is_at_work = true;
-        drop(line);
-        let own = Arc::clone(self);
-        settlers.give(move || own.work());
+        pending.is_served = true;
+        drop(pending);
+        self.pool.submit(move || own.work());
     }
 
     fn work(&self) {
         loop {
-            let is_few = |line: &mut Line| (1..TOGETHER).contains(&line.outcomes);
-            let waited = self.enough.wait_timeout_while(self.line(), LONGEST, is_few);
-            let (mut line, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            let together = std::mem::take(&mut line.waiting);
-            (line.outcomes, line.is_at_work) = (0, !together.is_empty());
-            drop(line);
-            if together.is_empty() {
+            let is_few = |pending: &mut Pending| (1..TOGETHER).contains(&pending.outcomes);
+            let waited = self.enough.wait_timeout_while(self.pending(), LONGEST, is_few);
+            let (mut pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let batch = std::mem::take(&mut pending.attempts);
+            (pending.outcomes, pending.is_served) = (0, !batch.is_empty());
+            drop(pending);
+            if batch.is_empty() {
                 return;
             }
-            see_off(together);
+            self.finish_batch(batch);
         }
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn see_off(together: Vec<CompletedAttempt>) {
-    let records: Vec<Record> = together.iter().map(CompletedAttempt::record).collect();
-    let recorded = match together.first() {
-        Some(first) => history::append(&first.settings.spool, &records),
-        None => return,
-    };
-    for (answered, record) in together.into_iter().zip(&records) {
-        match &recorded {
-            Ok(()) => answered.leave(record),
-            // By its journal, which has a reserve, and patience.
-            Err(_) => answered.settle(),
+    fn finish_batch(&self, batch: Vec<CompletedAttempt>) {
+        let records: Vec<Record> = batch.iter().map(CompletedAttempt::record).collect();
+        let recorded = history::append(&self.spool, &records);
+        for (completed, record) in batch.into_iter().zip(&records) {
+            match &recorded {
+                Ok(()) => completed.finish(record, self),
+                // The journal has a reserve on the disk, and is written again until the disk takes it.
+                Err(_) => completed.settle(&self.settler),
+            }
         }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

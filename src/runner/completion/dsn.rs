@@ -8,42 +8,49 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::digest::{Addressee, Owes};
-use super::settle::OpenMessage;
 use crate::config::Config;
+use crate::control::loaded::Loaded;
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
 use crate::deliver::{digest, outgoing};
 use crate::log;
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Outcome, Status, Teller};
-use crate::runner::context::Settings;
-use crate::spool::journal::{Journal, Line, State};
+use crate::runner::message::OpenMessage;
+use crate::runner::report_limit::ReportLimit;
+use crate::runner::result::{Addressee, OwedReport};
+use crate::spool::journal::Journal;
+use crate::spool::journal_line::Line;
+use crate::spool::state::State;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, Recipient, SpoolError};
 
 /// Stores a bounce for every attempt that refused recipients and has none yet; adds
 /// their ids to `reports`. Says why something could not be returned, if so.
-pub fn return_refused(desk: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) -> Result<Option<String>, SpoolError> {
+pub fn return_refused(
+    message: &mut OpenMessage<'_>,
+    limit: &ReportLimit,
+    reports: &mut Vec<MessageId>,
+) -> Result<Option<String>, SpoolError> {
     let mut unreturnable = None;
-    for attempt in attempts_that_refused(desk) {
-        let id = report_id(&desk.stored.envelope.id, attempt, Report::Failed);
-        let state = desk.journal.state();
+    for attempt in attempts_that_refused(message) {
+        let id = report_id(&message.stored.envelope.id, attempt, Report::Failed);
+        let state = message.journal.state();
         if state.returned.contains(&id) || state.owed.contains(&attempt) || state.digested.contains(&attempt) {
             continue;
         }
-        let refused = refused_in(desk, attempt);
+        let refused = refused_in(message, attempt);
         if refused.is_empty() {
             continue;
         }
-        if is_over_the_cap(desk, Report::Failed, &id) {
-            desk.journal.append(desk.now, &[Line::Owed(attempt)])?;
-            log::owed(&desk.stored.envelope.id);
+        if is_over_the_cap(message, limit, Report::Failed, &id) {
+            message.journal.append(message.now, &[Line::Owed(attempt)])?;
+            log::owed(&message.stored.envelope.id);
             continue;
         }
-        match store(desk, Report::Failed, &id, &refused)? {
+        match store(message, Report::Failed, &id, &refused)? {
             Stored::Yes => {
-                desk.journal.append(desk.now, &[Line::Returned(id.clone())])?;
-                log::returned(&desk.stored.envelope.id, &id);
+                message.journal.append(message.now, &[Line::Returned(id.clone())])?;
+                log::returned(&message.stored.envelope.id, &id);
                 reports.push(id);
             }
             Stored::Nobody(why) => unreturnable = Some(why),
@@ -54,31 +61,35 @@ pub fn return_refused(desk: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) 
 
 /// Whether the sender is to be told of the delay now.
 #[must_use]
-pub fn is_warning_due(desk: &OpenMessage<'_>, age: Duration) -> bool {
-    let state = desk.journal.state();
-    !state.warned && state.heard > 0 && age >= desk.settings.config.queue.warn_after
+pub fn is_warning_due(message: &OpenMessage<'_>, age: Duration) -> bool {
+    let state = message.journal.state();
+    !state.warned && state.heard > 0 && age >= message.loaded.config.queue.warn_after
 }
 
 /// Stores the delay notice; its id, unless there is nobody to tell.
-pub fn warn_of_delay(desk: &mut OpenMessage<'_>, pending: &[usize]) -> Result<Option<MessageId>, SpoolError> {
+pub fn warn_of_delay(
+    message: &mut OpenMessage<'_>,
+    limit: &ReportLimit,
+    pending: &[usize],
+) -> Result<Option<MessageId>, SpoolError> {
     let heard_of: Vec<usize> = pending
         .iter()
         .copied()
-        .filter(|i| desk.journal.state().outcomes[*i].is_some() && wants(desk, *i, "delay"))
+        .filter(|i| message.journal.state().outcomes[*i].is_some() && wants(message, *i, "delay"))
         .collect();
-    let id = report_id(&desk.stored.envelope.id, 0, Report::Delayed);
+    let id = report_id(&message.stored.envelope.id, 0, Report::Delayed);
     if heard_of.is_empty() {
         return Ok(None);
     }
-    if is_over_the_cap(desk, Report::Delayed, &id) {
-        desk.journal.append(desk.now, &[Line::Owed(0)])?;
-        log::owed(&desk.stored.envelope.id);
+    if is_over_the_cap(message, limit, Report::Delayed, &id) {
+        message.journal.append(message.now, &[Line::Owed(0)])?;
+        log::owed(&message.stored.envelope.id);
         return Ok(None);
     }
-    match store(desk, Report::Delayed, &id, &heard_of)? {
+    match store(message, Report::Delayed, &id, &heard_of)? {
         Stored::Yes => {
-            desk.journal.append(desk.now, &[Line::Warned(id.clone())])?;
-            log::warned(&desk.stored.envelope.id, &id);
+            message.journal.append(message.now, &[Line::Warned(id.clone())])?;
+            log::warned(&message.stored.envelope.id, &id);
             Ok(Some(id))
         }
         Stored::Nobody(_) => Ok(None),
@@ -86,30 +97,31 @@ pub fn warn_of_delay(desk: &mut OpenMessage<'_>, pending: &[usize]) -> Result<Op
 }
 
 /// Whether this report is to go into a digest. One that is stored already is not.
-fn is_over_the_cap(desk: &OpenMessage<'_>, report: Report, id: &MessageId) -> bool {
-    let to = addressee(desk.settings, &desk.stored.envelope, report);
-    to.is_some_and(|to| desk.settings.allowance.take(desk.settings, &to).is_err()) && !is_about(desk, id)
+fn is_over_the_cap(message: &OpenMessage<'_>, limit: &ReportLimit, report: Report, id: &MessageId) -> bool {
+    let to = addressee(&message.loaded.config, &message.stored.envelope, report);
+    let most = message.loaded.config.queue.reports_per_hour;
+    to.is_some_and(|to| limit.take(most, &to).is_err()) && !is_about(message, id)
 }
 
 /// What the message owes, as its journal says.
 #[must_use]
-pub fn owes(settings: &Settings, envelope: &Envelope, state: &State) -> Option<Owes> {
+pub fn owes(config: &Config, limit: &ReportLimit, envelope: &Envelope, state: &State) -> Option<OwedReport> {
     if state.owed.is_empty() || state.done {
         return None;
     }
-    let to = addressee(settings, envelope, Report::Failed)?;
-    let wait = settings.allowance.left(settings, &to);
-    Some(Owes { to: Addressee { to, uid: envelope.uid, account: state.account.clone() }, wait })
+    let to = addressee(config, envelope, Report::Failed)?;
+    let wait = limit.left(&to);
+    Some(OwedReport { to: Addressee { to, uid: envelope.uid, account: state.account.clone() }, wait })
 }
 
 /// What a digest to this address says about the message; nothing where nothing is owed to it (any more).
-pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option<String>, SpoolError> {
-    let mut stored = settings.spool.open_message(id)?;
-    let journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<String>, SpoolError> {
+    let mut stored = loaded.spool.open_message(id)?;
+    let journal = Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?;
     stored.envelope.join(journal.state());
     let original = &stored.envelope;
-    let desk = OpenMessage { settings, stored: &stored, journal, now: Timestamp::now() };
-    let state = desk.journal.state();
+    let message = OpenMessage { loaded, stored: &stored, journal, now: Timestamp::now() };
+    let state = message.journal.state();
     if state.held || state.done || state.owed.is_empty() {
         return Ok(None);
     }
@@ -117,13 +129,20 @@ pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option
     let mut text = String::new();
     for attempt in &state.owed {
         let (report, recipients) = match attempt {
-            0 => (Report::Delayed, state.pending().into_iter().filter(|i| wants(&desk, *i, "delay")).collect()),
-            attempt => (Report::Failed, refused_in(&desk, *attempt)),
+            0 => (Report::Delayed, state.pending().into_iter().filter(|i| wants(&message, *i, "delay")).collect()),
+            attempt => (Report::Failed, refused_in(&message, *attempt)),
         };
         let addresses = addresses(original, &recipients);
-        let affected = affected(&desk, &recipients, &addresses);
-        let facts =
-            Facts { report, id, original, attached: Original::Header(&header), affected: &affected, to, at: desk.now };
+        let affected = affected(&message, &recipients, &addresses);
+        let facts = Facts {
+            report,
+            id,
+            original,
+            attached: Original::Header(&header),
+            affected: &affected,
+            to,
+            at: message.now,
+        };
         if !affected.is_empty() {
             text.push_str(&digest::piece(&facts));
         }
@@ -133,18 +152,18 @@ pub fn piece(settings: &Settings, id: &MessageId, to: &Address) -> Result<Option
 
 /// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
 /// does not; once, when nothing waits any more.
-pub fn tell_success(desk: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
-    let (envelope, outcomes) = (&desk.stored.envelope, &desk.journal.state().outcomes);
+pub fn tell_success(message: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
+    let (envelope, outcomes) = (&message.stored.envelope, &message.journal.state().outcomes);
     let is_owed = |i: &usize| outcomes[*i].as_ref().is_some_and(|outcome| owes_success(envelope, *i, outcome));
     let taken: Vec<usize> = (0..outcomes.len()).filter(is_owed).collect();
-    let id = report_id(&desk.stored.envelope.id, 0, Report::Relayed);
-    if taken.is_empty() || desk.journal.state().returned.contains(&id) {
+    let id = report_id(&message.stored.envelope.id, 0, Report::Relayed);
+    if taken.is_empty() || message.journal.state().returned.contains(&id) {
         return Ok(());
     }
-    match store(desk, Report::Relayed, &id, &taken)? {
+    match store(message, Report::Relayed, &id, &taken)? {
         Stored::Yes => {
-            desk.journal.append(desk.now, &[Line::Returned(id.clone())])?;
-            log::told_success(&desk.stored.envelope.id, &id);
+            message.journal.append(message.now, &[Line::Returned(id.clone())])?;
+            log::told_success(&message.stored.envelope.id, &id);
             reports.push(id);
         }
         // Who has no address asked in vain; nothing failed.
@@ -166,8 +185,8 @@ enum Stored {
     Nobody(String),
 }
 
-fn attempts_that_refused(desk: &OpenMessage<'_>) -> Vec<u32> {
-    let state = desk.journal.state();
+fn attempts_that_refused(message: &OpenMessage<'_>) -> Vec<u32> {
+    let state = message.journal.state();
     let refused = state.outcomes.iter().zip(&state.attempt_of).filter(|(outcome, _)| is_refused(outcome.as_ref()));
     let mut attempts: Vec<u32> = refused.map(|(_, attempt)| *attempt).collect();
     attempts.sort_unstable();
@@ -175,11 +194,11 @@ fn attempts_that_refused(desk: &OpenMessage<'_>) -> Vec<u32> {
     attempts
 }
 
-fn refused_in(desk: &OpenMessage<'_>, attempt: u32) -> Vec<usize> {
-    let state = desk.journal.state();
+fn refused_in(message: &OpenMessage<'_>, attempt: u32) -> Vec<usize> {
+    let state = message.journal.state();
     (0..state.outcomes.len())
         .filter(|i| state.attempt_of[*i] == attempt && is_refused(state.outcomes[*i].as_ref()))
-        .filter(|i| wants(desk, *i, "failure"))
+        .filter(|i| wants(message, *i, "failure"))
         .collect()
 }
 
@@ -188,9 +207,9 @@ fn is_refused(outcome: Option<&crate::mail::outcome::Outcome>) -> bool {
 }
 
 /// RFC 3461 NOTIFY: without it, failures and delays are told.
-fn wants(desk: &OpenMessage<'_>, recipient: usize, what: &str) -> bool {
-    let is_told_anyway = desk.stored.envelope.recipients.get(recipient).is_none_or(|r| r.notify.is_none());
-    is_told_anyway || asks_for(&desk.stored.envelope, recipient, what)
+fn wants(message: &OpenMessage<'_>, recipient: usize, what: &str) -> bool {
+    let is_told_anyway = message.stored.envelope.recipients.get(recipient).is_none_or(|r| r.notify.is_none());
+    is_told_anyway || asks_for(&message.stored.envelope, recipient, what)
 }
 
 fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
@@ -202,14 +221,14 @@ fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
 const MOST_RETURNED: u64 = 50_000;
 
 /// All of the message, where RET=FULL asks for it and it is small.
-fn whole(desk: &OpenMessage<'_>, report: Report) -> Option<Vec<u8>> {
-    let envelope = &desk.stored.envelope;
+fn whole(message: &OpenMessage<'_>, report: Report) -> Option<Vec<u8>> {
+    let envelope = &message.stored.envelope;
     let asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("full"));
     if report != Report::Failed || !asked || envelope.size > MOST_RETURNED {
         return None;
     }
     let mut content = Vec::new();
-    desk.stored.content().and_then(|mut reader| reader.read_to_end(&mut content)).ok()?;
+    message.stored.content().and_then(|mut reader| reader.read_to_end(&mut content)).ok()?;
     Some(content)
 }
 
@@ -225,21 +244,26 @@ fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     MessageId::new(time.wrapping_add(attempt.into()), random ^ mark)
 }
 
-fn store(desk: &OpenMessage<'_>, report: Report, id: &MessageId, recipients: &[usize]) -> Result<Stored, SpoolError> {
-    let original = &desk.stored.envelope;
-    let Some(to) = &addressee(desk.settings, original, report) else {
+fn store(
+    message: &OpenMessage<'_>,
+    report: Report,
+    id: &MessageId,
+    recipients: &[usize],
+) -> Result<Stored, SpoolError> {
+    let original = &message.stored.envelope;
+    let Some(to) = &addressee(&message.loaded.config, original, report) else {
         return Ok(Stored::Nobody(match (&original.sender, original.kind) {
             (ReversePath::Null, Kind::Mail) => "refused, and the null sender gets no report".to_owned(),
-            _ => undeliverable_report(desk, recipients),
+            _ => undeliverable_report(message, recipients),
         }));
     };
-    let whole = whole(desk, report);
-    let header = outgoing::stored_header(desk.stored).unwrap_or_default();
+    let whole = whole(message, report);
+    let header = outgoing::stored_header(message.stored).unwrap_or_default();
     let attached = whole.as_deref().map_or(Original::Header(&header), Original::Whole);
     let addresses = addresses(original, recipients);
-    let affected = affected(desk, recipients, &addresses);
-    let facts = Facts { report, id, original, attached, affected: &affected, to, at: desk.now };
-    put(desk, report, id, to, &dsn::build(&desk.settings.config, &facts))
+    let affected = affected(message, recipients, &addresses);
+    let facts = Facts { report, id, original, attached, affected: &affected, to, at: message.now };
+    put(message, report, id, to, &dsn::build(&message.loaded.config, &facts))
 }
 
 fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
@@ -247,10 +271,10 @@ fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
 }
 
 /// Those of the recipients of whom something was heard.
-fn affected<'a>(desk: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
+fn affected<'a>(message: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
     let of = |(i, address): (&usize, &'a String)| {
-        let outcome = desk.journal.state().outcomes[*i].as_ref()?;
-        let recipient = &desk.stored.envelope.recipients[*i];
+        let outcome = message.journal.state().outcomes[*i].as_ref()?;
+        let recipient = &message.stored.envelope.recipients[*i];
         Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
     };
     recipients.iter().zip(addresses).filter_map(of).collect()
@@ -258,17 +282,17 @@ fn affected<'a>(desk: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a 
 
 /// Who gets a report about the message: its sender; where a report of a failure fails itself, whoever looks after
 /// this machine, and no further.
-fn addressee(settings: &Settings, original: &Envelope, report: Report) -> Option<Address> {
+fn addressee(config: &Config, original: &Envelope, report: Report) -> Option<Address> {
     match (&original.sender, original.kind, report) {
         (ReversePath::Mailbox(to), Kind::Mail, _) => Some(to.clone()),
-        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(settings, original),
+        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(config, original),
         _ => None,
     }
 }
 
 /// The postmaster's address, unless this message went there already.
-fn postmaster(settings: &Settings, original: &Envelope) -> Option<Address> {
-    let address = postmaster_address(&settings.config)?;
+fn postmaster(config: &Config, original: &Envelope) -> Option<Address> {
+    let address = postmaster_address(config)?;
     let went_there = |recipient: &Recipient| recipient.given.eq_ignore_ascii_case(&address.to_string());
     (!original.recipients.iter().any(went_there)).then_some(address)
 }
@@ -281,25 +305,25 @@ pub fn postmaster_address(config: &Config) -> Option<Address> {
     Address::parse(&complete).ok()
 }
 
-fn undeliverable_report(desk: &OpenMessage<'_>, recipients: &[usize]) -> String {
-    let outcomes = recipients.iter().filter_map(|i| desk.journal.state().outcomes[*i].as_ref());
+fn undeliverable_report(message: &OpenMessage<'_>, recipients: &[usize]) -> String {
+    let outcomes = recipients.iter().filter_map(|i| message.journal.state().outcomes[*i].as_ref());
     let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("unknown reason");
     format!("a report that could not be delivered: {reason}")
 }
 
-fn is_about(desk: &OpenMessage<'_>, report: &MessageId) -> bool {
-    let stored = desk.settings.spool.open_message(report);
-    stored.is_ok_and(|stored| stored.envelope.about.as_ref() == Some(&desk.stored.envelope.id))
+fn is_about(message: &OpenMessage<'_>, report: &MessageId) -> bool {
+    let stored = message.loaded.spool.open_message(report);
+    stored.is_ok_and(|stored| stored.envelope.about.as_ref() == Some(&message.stored.envelope.id))
 }
 
 fn put(
-    desk: &OpenMessage<'_>,
+    message: &OpenMessage<'_>,
     report: Report,
     id: &MessageId,
     to: &Address,
     content: &[u8],
 ) -> Result<Stored, SpoolError> {
-    let original = &desk.stored.envelope;
+    let original = &message.stored.envelope;
     let kind = match report {
         Report::Failed => Kind::Bounce,
         Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
@@ -308,15 +332,15 @@ fn put(
         uid: original.uid,
         token: format!("report-{}", original.token),
         about: Some(original.id.clone()),
-        account: desk.journal.state().account.clone(),
-        ..Envelope::own(id.clone(), desk.now, kind, to)
+        account: message.journal.state().account.clone(),
+        ..Envelope::own(id.clone(), message.now, kind, to)
     };
-    let mut incoming = Incoming::begin(&desk.settings.spool, envelope)?;
+    let mut incoming = Incoming::begin(&message.loaded.spool, envelope)?;
     incoming.write(content)?;
     match incoming.commit() {
         Ok(_) => Ok(Stored::Yes),
         // Stored by the attempt that a crash interrupted, unless chance gave another message this id.
-        Err(SpoolError::Exists(id)) if is_about(desk, &id) => Ok(Stored::Yes),
+        Err(SpoolError::Exists(id)) if is_about(message, &id) => Ok(Stored::Yes),
         Err(error) => Err(error),
     }
 }

@@ -10,8 +10,10 @@ use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::mail::stamp;
 use crate::rules::route;
 use crate::runner::completion::dsn::postmaster_address;
-use crate::runner::completion::settle::{self, OpenMessage, Settled, Then};
-use crate::spool::journal::Line;
+use crate::runner::completion::settle;
+use crate::runner::message::OpenMessage;
+use crate::runner::result::{AttemptResult, NextStep};
+use crate::spool::journal_line::Line;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 use crate::sys::user::Caller;
@@ -26,17 +28,17 @@ pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope) -> Option<Caller> {
 
 /// Holds the message until somebody decides.
 pub(crate) fn hold(
-    mut desk: OpenMessage<'_>,
+    mut message: OpenMessage<'_>,
     plan: &Plan<'_>,
     pending: &[usize],
     who: &Caller,
-) -> Result<Settled, SpoolError> {
+) -> Result<AttemptResult, SpoolError> {
     let (login, account) = (&who.login, &plan.account.name);
-    let sender = &desk.stored.envelope.sender;
+    let sender = &message.stored.envelope.sender;
     let reason = format!(
         "<{sender}> uses the account {account}, which {login} may not use; add {login} to `users` in [account.{account}] and run \
          \"postrider queue release {id}\", or delete the message",
-        id = desk.stored.envelope.id
+        id = message.stored.envelope.id
     );
     let outcome = Outcome {
         status: Status::Deferred,
@@ -48,40 +50,40 @@ pub(crate) fn hold(
         cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|index| (*index, outcome.clone())).collect();
-    settle::note(&mut desk, &outcomes)?;
-    desk.journal.append(desk.now, &[Line::Hold])?;
-    log::held(&desk.stored.envelope.id, Some(&reason));
-    let reports = match tell_postmaster(&desk, account, &reason) {
+    settle::note(&mut message, &outcomes)?;
+    message.journal.append(message.now, &[Line::Hold])?;
+    log::held(&message.stored.envelope.id, Some(&reason));
+    let reports = match tell_postmaster(&message, account, &reason) {
         Ok(told) => told.into_iter().collect(),
         Err(error) => {
             log::warning(error);
             Vec::new()
         }
     };
-    Ok(Settled {
-        id: desk.stored.envelope.id.clone(),
+    Ok(AttemptResult {
+        id: message.stored.envelope.id.clone(),
         delivered: 0,
         refused: 0,
         waiting: pending.len(),
         reason,
-        then: Then::Held,
+        next_step: NextStep::Held,
         owes: None,
         reports,
     })
 }
 
 /// Stores the mail to postmaster; through the same account, which postmaster's own mail may use.
-fn tell_postmaster(desk: &OpenMessage<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
-    let Some(to) = postmaster_address(&desk.settings.config) else { return Ok(None) };
+fn tell_postmaster(message: &OpenMessage<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
+    let Some(to) = postmaster_address(&message.loaded.config) else { return Ok(None) };
     let now = Timestamp::now();
-    let id = settle::fresh_id(now);
+    let id = MessageId::fresh(now);
     let envelope = Envelope {
         uid: rustix::process::geteuid().as_raw(),
         token: format!("held-{id}"),
         account: Some(account.to_owned()),
         ..Envelope::own(id.clone(), now, Kind::Notice, &to)
     };
-    let host = &desk.settings.config.hostname;
+    let host = &message.loaded.config.hostname;
     let text = format!(
         "From: Mail system <MAILER-DAEMON@{host}>\n\
          To: {to}\n\
@@ -93,13 +95,13 @@ fn tell_postmaster(desk: &OpenMessage<'_>, account: &str, reason: &str) -> Resul
          Content-Type: text/plain; charset=utf-8\n\
          Content-Transfer-Encoding: 8bit\n\
          \n\
-         The message {held} is held until you decide what to do with it.\n\
+         The message {held} waits until somebody decides about it.\n\
          \n\
          {reason}.\n",
         date = stamp::date(&now.to_zoned(TimeZone::system())),
-        held = desk.stored.envelope.id,
+        held = message.stored.envelope.id,
     );
-    let mut incoming = Incoming::begin(&desk.settings.spool, envelope)?;
+    let mut incoming = Incoming::begin(&message.loaded.spool, envelope)?;
     incoming.write(text.replace('\n', "\r\n").as_bytes())?;
     incoming.commit().map(Some)
 }

@@ -2,8 +2,9 @@
 //! recipients that share a transaction, and what each reply makes of them. Recording the
 //! outcome is `completion`'s.
 
-pub mod account_access;
-pub mod not_sent;
-pub mod outcome;
-pub mod recipient_batch;
+mod account_access;
+mod kept_session;
+mod not_sent;
+mod outcome;
+mod recipient_batch;
 pub mod worker;

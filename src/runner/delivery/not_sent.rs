@@ -1,23 +1,32 @@
-//! What keeps a message from being attempted, noted with it: no session, or no plan.
+//! Why a message was not sent: no session, or no plan. The reason is recorded with the message, so that mailq can show
+//! it, but no attempt is charged: it says nothing about the message.
 
-use super::outcome::{kind_of, outcome};
-use super::worker::{NotBegun, log, queued};
+use super::outcome::{self, kind_of, log_outcomes, queued};
 use crate::deliver::plan::{NoPlan, Plan};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::outcome::{Enhanced, Fact, Outcome, Status, Teller};
 use crate::rules::trouble::{AccountTrouble, Verdict};
-use crate::runner::completion::settle::{self, OpenMessage};
-use crate::runner::event::Told;
+use crate::runner::completion::settle::{self, Settler};
+use crate::runner::event::AttemptOutcome;
+use crate::runner::message::OpenMessage;
 use crate::spool::SpoolError;
 use crate::spool::account_health::Trouble;
 
-/// No session came about: the reason is noted with the message for mailq, and nothing is charged.
-pub(crate) fn not_sent(mut desk: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> Told {
+/// Why no transaction was begun.
+pub(super) struct NotBegun {
+    pub(super) verdict: Verdict,
+    /// `host[ip]:port` or `none`.
+    pub(super) relay: String,
+    pub(super) fact: Fact,
+}
+
+/// Records that no session could be opened.
+pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
     let trouble = match not.verdict {
         Verdict::Account(kind) => kind_of(kind),
         _ => Trouble::Relay,
     };
-    let mut outcome = outcome(&not.fact, not.verdict, &not.relay, Teller::Us);
+    let mut outcome = outcome::outcome(&not.fact, not.verdict, &not.relay, Teller::Us);
     if not.verdict == Verdict::Account(AccountTrouble::Login) {
         let account = &plan.account.name;
         outcome.reply = format!(
@@ -28,20 +37,26 @@ pub(crate) fn not_sent(mut desk: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegu
     }
     let reason = outcome.said();
     let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
-    log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });
-    note(&mut desk, &outcomes);
-    Told::Trouble { trouble, relay: not.relay.clone(), reason }
+    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
+    note(&mut message, &outcomes);
+    AttemptOutcome::AccountFailed { trouble, relay: not.relay.clone(), reason }
 }
 
-/// For mailq only: that it cannot be written must not hide the trouble from the runner, which would knock again at once.
-pub(crate) fn note(desk: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) {
-    if let Err(error) = settle::note(desk, outcomes) {
+/// Records why the message waits. A failure to do so is only logged: if it took the place of the account's trouble,
+/// the event loop would not back off and the next message would try the same again at once.
+pub(super) fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) {
+    if let Err(error) = settle::note(message, outcomes) {
         log::warning(error);
     }
 }
 
-/// A table or account is missing: the mail waits for its owner, and nothing is charged.
-pub(crate) fn cannot_plan(desk: OpenMessage<'_>, pending: &[usize], no: &NoPlan) -> Result<Told, SpoolError> {
+/// Records that a table or an account is missing: the message waits until the owner has fixed that.
+pub(super) fn cannot_plan(
+    settler: &Settler,
+    message: OpenMessage<'_>,
+    pending: &[usize],
+    no: &NoPlan,
+) -> Result<AttemptOutcome, SpoolError> {
     let outcome = Outcome {
         status: Status::Deferred,
         code: None,
@@ -52,6 +67,6 @@ pub(crate) fn cannot_plan(desk: OpenMessage<'_>, pending: &[usize], no: &NoPlan)
         cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();
-    log(&desk, &outcomes, Delays { queued: queued(&desk), ..Delays::default() });
-    settle::note_and_wait(desk, &outcomes).map(Told::Settled)
+    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
+    settler.note_and_wait(message, &outcomes).map(AttemptOutcome::Settled)
 }

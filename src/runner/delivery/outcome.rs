@@ -1,19 +1,23 @@
-//! What an attempt's facts come to for its recipients: outcomes in the journal's words,
-//! refusals before any server is asked, the patience with a refused sender.
+//! What an attempt's facts come to for each recipient: the outcome that journal, log and reports show. Whose trouble a
+//! fact is, is decided in `rules::trouble`.
+
+use std::time::Duration;
 
 use crate::config::Account;
 use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::Plan;
+use crate::log::{self, Delays};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
+use crate::rules::advice;
 use crate::rules::trouble::{self, AccountTrouble, Verdict};
-use crate::runner::completion::settle::OpenMessage;
+use crate::runner::message::OpenMessage;
 use crate::spool::account_health::Trouble;
 
-/// Received fields above which a message is taken to be in a loop.
-pub(crate) const MAX_HOPS: usize = 50;
+/// A message with more Received fields is taken to be in a loop.
+pub(super) const MAX_HOPS: usize = 50;
 
 /// The recipients that are refused before any server is asked.
-pub(crate) fn nowhere(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outcome)> {
+pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outcome)> {
     let here = |code: &str, reply: String| Outcome {
         status: Status::Refused,
         code: None,
@@ -31,24 +35,27 @@ pub(crate) fn nowhere(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outco
     outcomes
 }
 
-/// Sender trouble waits for its owner, but not longer than the account's `sender_grace`.
-pub(crate) fn grace(desk: &OpenMessage<'_>, account: &Account, verdict: Verdict) -> Verdict {
+/// Whose trouble it is, for as long as it is the sender's: a provider that refuses the sender may accept it once the
+/// account's owner has changed something, but after the account's `sender_grace` the refusal counts.
+pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, fact: &Fact) -> Verdict {
+    let verdict = trouble::classify(fact);
     if verdict != Verdict::Sender {
         return verdict;
     }
-    let since = desk.journal.state().grace_from.unwrap_or(desk.now);
-    let waited = desk.settings.clock.age(since);
-    let asked_before = desk.journal.state().grace_from.is_some() || account.sender_grace.is_zero();
-    if asked_before && waited >= account.sender_grace { Verdict::Refused } else { Verdict::Sender }
+    let grace_from = message.journal.state().grace_from;
+    let waited = message.loaded.clock.age(grace_from.unwrap_or(message.now));
+    // At least one more attempt, unless there is no grace at all.
+    let was_refused_before = grace_from.is_some() || account.sender_grace.is_zero();
+    if was_refused_before && waited >= account.sender_grace { Verdict::Refused } else { Verdict::Sender }
 }
 
-/// A fact in the words of the journal.
-pub(crate) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller) -> Outcome {
+/// A fact as a recipient's outcome.
+pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller) -> Outcome {
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
         Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {PERHAPS_DELIVERED}")),
         Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {PERHAPS_DELIVERED}", fact.seen)),
-        // These words do not say by themselves where it happened.
+        // These words alone do not say where it happened.
         bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} ({})", phase_words(fact.phase))),
         telling => (None, telling.to_string()),
     };
@@ -86,10 +93,35 @@ fn phase_words(phase: Phase) -> &'static str {
     }
 }
 
-/// The trouble that mailq and `status` tell of.
-pub(crate) fn kind_of(kind: AccountTrouble) -> Trouble {
+/// The row or key to change where the provider refuses the sender.
+pub(super) fn cure(fact: &Fact, plan: &Plan<'_>, message: &OpenMessage<'_>) -> Option<String> {
+    match (trouble::classify(fact), &fact.seen) {
+        (Verdict::Sender, Seen::Reply(reply)) => {
+            Some(advice::sender_trouble(reply, plan.account, &message.stored.envelope.sender, &plan.sender))
+        }
+        _ => None,
+    }
+}
+
+/// The account's trouble as mailq and `status` show it.
+pub(super) fn kind_of(kind: AccountTrouble) -> Trouble {
     match kind {
         AccountTrouble::Login => Trouble::Login,
         AccountTrouble::Setup => Trouble::Setup,
+    }
+}
+
+/// How long the message lay in the queue before this attempt.
+pub(super) fn queued(message: &OpenMessage<'_>) -> Duration {
+    message.now.duration_since(message.stored.envelope.arrived).try_into().unwrap_or_default()
+}
+
+/// Writes one log line for each recipient.
+pub(super) fn log_outcomes(message: &OpenMessage<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
+    for (index, outcome) in outcomes {
+        if let Some(recipient) = message.stored.envelope.recipients.get(*index) {
+            let to = recipient.address.to_string();
+            log::outcome(&message.stored.envelope.id, &to, &recipient.given, delays, outcome);
+        }
     }
 }

@@ -1,27 +1,28 @@
-//! Which recipients of a message are tried together: an attempt at many goes on group by
-//! group, each recorded before the next, so that a crash costs one group a second copy,
-//! no server meets more recipients at once than it must take, and others get their turn.
+//! Which recipients of a message share a transaction. An attempt at a message with many recipients goes batch by
+//! batch, and each is recorded before the next: a crash costs one batch a second copy, no server gets more recipients
+//! at once than it must accept, and other messages get their turn in between.
 
-use crate::spool::journal::State;
+use crate::spool::state::State;
 
-/// As many as Postfix puts into one transaction; RFC 5321 section 4.5.3.1.8 has servers take 100.
+/// Postfix's default (`default_destination_recipient_limit`); RFC 5321 section 4.5.3.1.8 requires servers to accept 100.
 const MOST_TOGETHER: usize = 50;
-/// Groups of one message that are tried before another message has its turn.
-pub const IN_A_ROW: usize = 20;
+/// Batches of one message that are attempted before another message gets its turn.
+pub(super) const IN_A_ROW: usize = 20;
 
-/// Recipients to be tried together.
+/// Recipients that share a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientBatch {
     /// Indices in the envelope.
     pub recipients: Vec<usize>,
-    /// Those that the attempt is to reach after them.
+    /// Indices of those that the attempt is to reach after them.
     pub rest: Vec<usize>,
-    /// Whether they are the first of their attempt.
+    /// Whether these are the first of their attempt.
     pub begins: bool,
 }
 
 impl RecipientBatch {
-    /// Those that the attempt in hand has not reached; without one, those who wait for longest.
+    /// The next recipients of the attempt in progress, or the first of another one. Those that earlier attempts reached
+    /// least recently come first, so that nobody waits behind the same recipients every time.
     #[must_use]
     pub fn next(state: &State) -> Self {
         let mut recipients = state.pending();
@@ -35,7 +36,13 @@ impl RecipientBatch {
         Self { recipients, rest, begins }
     }
 
-    /// Whether the attempt is over after them.
+    /// All that the attempt has not reached yet.
+    #[must_use]
+    pub fn all(&self) -> Vec<usize> {
+        [&self.recipients[..], &self.rest].concat()
+    }
+
+    /// Whether the attempt is over after these.
     #[must_use]
     pub fn ends(&self) -> bool {
         self.rest.is_empty()
@@ -55,10 +62,10 @@ mod tests {
         let mut state = state(0, None, &[0; 120]);
         let mut sizes = Vec::new();
         for _ in 0..3 {
-            let group = RecipientBatch::next(&state);
-            sizes.push((group.recipients.len(), group.begins, group.ends()));
+            let batch = RecipientBatch::next(&state);
+            sizes.push((batch.recipients.len(), batch.begins, batch.ends()));
             (state.attempts, state.attempt) = (1, Some(1));
-            group.recipients.iter().for_each(|index| state.attempt_of[*index] = 1);
+            batch.recipients.iter().for_each(|index| state.attempt_of[*index] = 1);
         }
         assert_eq!(sizes, [(50, true, false), (50, false, false), (20, false, true)]);
         assert!(RecipientBatch::next(&state).begins, "all were reached: this would be another attempt");
@@ -68,9 +75,9 @@ mod tests {
     fn whoever_was_not_reached_comes_first_in_the_next_attempt() {
         let mut attempt_of = [1; 60];
         attempt_of[59] = 0;
-        let group = RecipientBatch::next(&state(1, None, &attempt_of));
-        assert_eq!((group.recipients.len(), group.recipients[0], group.begins), (50, 59, true));
-        let group = RecipientBatch::next(&state(1, Some(1), &attempt_of));
-        assert_eq!((group.recipients, group.begins, group.rest), (vec![59], false, vec![]));
+        let batch = RecipientBatch::next(&state(1, None, &attempt_of));
+        assert_eq!((batch.recipients.len(), batch.recipients[0], batch.begins), (50, 59, true));
+        let batch = RecipientBatch::next(&state(1, Some(1), &attempt_of));
+        assert_eq!((batch.recipients, batch.begins, batch.rest), (vec![59], false, vec![]));
     }
 }

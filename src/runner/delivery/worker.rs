@@ -1,411 +1,299 @@
-//! One session's thread: takes message after message of its account, attempts each,
-//! settles it. What it learns about relay and account goes to the runner.
+//! A worker: the thread that has one session of an account. It takes message after message, attempts each, and
+//! reports to the event loop. Recording what came of an attempt is `completion`'s.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::account_access;
+use super::kept_session::{Exchange, Exchanged, KeptSession};
 use super::not_sent::{cannot_plan, not_sent, note};
-use super::outcome::{MAX_HOPS, grace, kind_of, nowhere, outcome};
+use super::outcome::{self, MAX_HOPS};
 use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
+use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::{Letter, NoLetter};
-use crate::deliver::plan::{self, NoPlan, Plan, Planned};
-use crate::deliver::smtp::dsn_parameters::DsnRequest;
-use crate::deliver::smtp::session::{Session, Transaction};
+use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::log::{self, Delays};
-use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{Fact, Outcome, Phase, Seen, Teller};
-use crate::rules::advice;
+use crate::mail::outcome::{Outcome, Phase};
 use crate::rules::outbound::Generic;
-use crate::rules::trouble::{self, Verdict};
-use crate::runner::completion::batch_finish::CompletedAttempt;
-use crate::runner::completion::settle::{self, Attempt, OpenMessage, Settled};
-use crate::runner::context::Settings;
-use crate::runner::event::{Report, ReportFn, Told, WorkerEvent};
-use crate::runner::queue_manager::scan;
-use crate::runner::rate_limit::Turn;
-use crate::runner::session_watchers::{Relayed, Serving};
+use crate::rules::trouble::Verdict;
+use crate::runner::completion::batch_finish::{BatchFinisher, CompletedAttempt};
+use crate::runner::completion::settle::Settler;
+use crate::runner::context::Context;
+use crate::runner::durability::{DurabilityGate, Permit};
+use crate::runner::event::{AttemptOutcome, AttemptReport, ReportFn, WorkerEvent};
+use crate::runner::finished::FinishedMessages;
+use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
+use crate::runner::rate_limit::RateLimiter;
+use crate::runner::result::AttemptResult;
 use crate::spool::journal::Journal;
-use crate::spool::{Envelope, Kind, MessageId, SpoolError, Stored};
+use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
 
-/// One session's thread.
+/// Serves one account with one session at a time.
 pub struct Worker {
-    /// Its number.
-    pub number: u64,
-    /// Its account; `None` where the config names none for these messages.
-    pub account: Option<Account>,
-    /// Its account's name in the schedule.
-    pub name: String,
-    /// Settings when it started.
-    pub settings: Arc<Settings>,
-    session: Option<Session>,
-    serving: Serving,
-    sent: usize,
+    number: u64,
+    /// None where the config names no account for these messages: the attempt says so to each.
+    account: Option<Account>,
+    /// The account's name in the schedule; empty without an account.
+    name: String,
+    /// As it was when the worker started.
+    loaded: Arc<Loaded>,
+    session: KeptSession,
+    gate: Arc<DurabilityGate>,
+    rate_limiter: Arc<RateLimiter>,
+    finished: Arc<FinishedMessages>,
+    settler: Arc<Settler>,
+    batch_finisher: Arc<BatchFinisher>,
+    report: ReportFn,
 }
 
-/// How far a message was carried.
-enum Carried {
-    /// To its end.
-    Told(Told),
-    /// To an answer that is to be recorded.
-    CompletedAttempt(Box<Heard>),
-}
-
-/// What a relay's answer leaves to be recorded.
-struct Heard {
-    message_id: String,
-    journal: Journal,
-    now: Timestamp,
-    attempt: Attempt,
-}
-
-/// Why a transaction was not begun.
-pub(crate) struct NotBegun {
-    pub(crate) verdict: Verdict,
-    pub(crate) relay: String,
-    pub(crate) fact: Fact,
-}
-
-/// What goes over the wire in one attempt.
-struct Exchange<'a> {
-    desk: &'a OpenMessage<'a>,
-    plan: &'a Plan<'a>,
-    sendable: &'a [Planned],
-    recipients: &'a [Address],
-}
-
-/// What came of it.
-struct Sent {
-    facts: Vec<Fact>,
-    relay: String,
-    teller: Teller,
-    connecting: Duration,
-    sending: Duration,
+/// What an attempt at a batch of recipients came to.
+enum BatchOutcome {
+    /// The attempt is over, and this is what the event loop learns.
+    Over(AttemptOutcome),
+    /// The relay answered; the outcomes are to be recorded.
+    Answered(Box<AnsweredAttempt>),
 }
 
 impl Worker {
     /// A worker without a session yet.
     #[must_use]
-    pub fn new(number: u64, name: String, settings: Arc<Settings>) -> Self {
-        let account = settings.config.account(&name).cloned();
-        Self { number, account, name, settings, session: None, serving: Serving::default(), sent: 0 }
+    pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
+        let Context { gate, rate_limiter, finished, watchers, settler, batch_finisher, report_limit: _ } =
+            context.clone();
+        let account = loaded.config.account(&name).cloned();
+        let session = KeptSession::new(watchers);
+        Self { number, account, name, loaded, session, gate, rate_limiter, finished, settler, batch_finisher, report }
     }
 
-    /// Works until the runner sends no more, or nobody listens.
-    pub fn run(mut self, jobs: &Receiver<MessageId>, ear: &ReportFn) {
-        while let Ok(id) = jobs.recv() {
-            let told = self.attempt(&id, ear).unwrap_or_else(Told::Spool);
-            let report = Report { worker: self.number, account: self.name.clone(), id, told };
-            if !ear(WorkerEvent::Worked(report)) {
+    /// Works until the event loop sends no more messages, or is gone.
+    pub fn run(mut self, messages: &Receiver<MessageId>) {
+        while let Ok(id) = messages.recv() {
+            let outcome = self.attempt(&id).unwrap_or_else(AttemptOutcome::SpoolFailed);
+            let report = AttemptReport { worker: self.number, account: self.name.clone(), id, outcome };
+            if !(self.report)(WorkerEvent::Finished(report)) {
                 break;
             }
         }
-        if let Some(session) = self.session.take() {
-            session.quit();
-        }
+        self.session.quit();
     }
 
-    fn attempt(&mut self, id: &MessageId, ear: &ReportFn) -> Result<Told, SpoolError> {
-        let settings = Arc::clone(&self.settings);
-        self.serving.begin(id);
-        if !settings.safety.may_begin() {
-            return Ok(Told::NotBegun);
+    fn attempt(&mut self, id: &MessageId) -> Result<AttemptOutcome, SpoolError> {
+        let loaded = Arc::clone(&self.loaded);
+        self.session.serve(id);
+        if self.gate.pass() == Permit::Stopping {
+            return Ok(AttemptOutcome::NotBegun);
         }
-        let (stored, journal) = match open(&settings, id) {
-            Ok(opened) => opened,
-            Err(SpoolError::Gone(_)) => return Ok(Told::Gone),
+        let Some((stored, journal)) = self.open(id)? else { return Ok(AttemptOutcome::Gone) };
+        let mut message = OpenMessage { loaded: &loaded, stored: &stored, journal, now: Timestamp::now() };
+        for _ in 0..recipient_batch::IN_A_ROW {
+            let batch = RecipientBatch::next(message.journal.state());
+            if batch.recipients.is_empty() {
+                return self.settler.resume(message).map(AttemptOutcome::Settled);
+            }
+            let answered = match self.attempt_batch(message, batch)? {
+                BatchOutcome::Over(outcome) => return Ok(outcome),
+                BatchOutcome::Answered(answered) if answered.attempt.ends => {
+                    self.hand_over(stored, *answered);
+                    return Ok(AttemptOutcome::Answered);
+                }
+                BatchOutcome::Answered(answered) => *answered,
+            };
+            let (journal, now) = (answered.journal, Timestamp::now());
+            message = OpenMessage { loaded: &loaded, stored: &stored, journal, now };
+            self.settler.record_attempt(&mut message, answered.attempt)?;
+            if self.gate.is_stopping() {
+                break;
+            }
+        }
+        Ok(AttemptOutcome::More)
+    }
+
+    /// Opens a message and its journal; none where there is nothing (any more) to attempt.
+    fn open(&self, id: &MessageId) -> Result<Option<(Stored, Journal)>, SpoolError> {
+        let (stored, journal) = match read(&self.loaded.spool, id) {
+            Ok(read) => read,
+            Err(SpoolError::Gone(_)) => return Ok(None),
             Err(damage @ SpoolError::Damaged { .. }) => {
-                scan::set_aside(&settings, id, &damage)?;
-                return Ok(Told::Gone);
+                message::set_aside(&self.loaded.spool, id, &damage)?;
+                return Ok(None);
             }
             Err(other) => return Err(other),
         };
-        if settings.has_left(&stored.envelope)? {
-            settings.spool.remove(id)?;
+        if self.finished.is_finished(&stored.envelope)? {
+            self.loaded.spool.remove(id)?;
             log::removed(id);
-            return Ok(Told::Gone);
+            return Ok(None);
         }
-        let mut desk = OpenMessage { settings: &settings, stored: &stored, journal, now: Timestamp::now() };
-        if desk.journal.state().held && !desk.journal.state().done {
-            return Ok(Told::Gone);
-        }
-        for _ in 0..recipient_batch::IN_A_ROW {
-            let group = RecipientBatch::next(desk.journal.state());
-            if group.recipients.is_empty() {
-                return settle::resume(desk).map(Told::Settled);
-            }
-            let heard = match self.attempt_group(desk, group)? {
-                Carried::Told(told) => return Ok(told),
-                Carried::CompletedAttempt(heard) if heard.attempt.ends => {
-                    self.hand_over(stored, *heard, ear);
-                    return Ok(Told::CompletedAttempt);
-                }
-                Carried::CompletedAttempt(heard) => *heard,
-            };
-            desk = OpenMessage { settings: &settings, stored: &stored, journal: heard.journal, now: Timestamp::now() };
-            settle::record_attempt(&mut desk, heard.attempt)?;
-            if settings.safety.is_stopping() {
-                break;
-            }
-        }
-        Ok(Told::More)
+        let is_held = journal.state().held && !journal.state().done;
+        Ok((!is_held).then_some((stored, journal)))
     }
 
-    /// Attempts some recipients of a message.
-    fn attempt_group(&mut self, desk: OpenMessage<'_>, group: RecipientBatch) -> Result<Carried, SpoolError> {
-        let (settings, envelope) = (desk.settings, &desk.stored.envelope);
-        // Tables are borrowed for the moment only: whoever waits for them must not wait for a server.
-        let plan = plan::plan(&settings.config, &settings.generic(), envelope, &group.recipients);
-        if let Ok(plan) = &plan
-            && let Some(who) = account_access::refused(plan, envelope)
-        {
-            let pending = [group.recipients, group.rest].concat();
-            return account_access::hold(desk, plan, &pending, &who)
-                .map(|settled| Carried::Told(Told::Settled(settled)));
+    /// Plans what to send to these recipients, and sends it unless the plan says otherwise.
+    fn attempt_batch(&mut self, message: OpenMessage<'_>, batch: RecipientBatch) -> Result<BatchOutcome, SpoolError> {
+        let (loaded, envelope) = (message.loaded, &message.stored.envelope);
+        // The tables are locked for this statement only: a reload must not wait for a server.
+        let plan = plan::plan(&loaded.config, &loaded.generic(), envelope, &batch.recipients);
+        let plan = match plan {
+            Ok(plan) => plan,
+            Err(no) => return cannot_plan(&self.settler, message, &batch.all(), &no).map(BatchOutcome::Over),
+        };
+        if let Some(caller) = account_access::refused(&plan, envelope) {
+            let held = account_access::hold(message, &plan, &batch.all(), &caller);
+            return held.map(|result| BatchOutcome::Over(AttemptOutcome::Settled(result)));
         }
-        match plan {
-            Ok(plan) if Some(&plan.account.name) != self.account.as_ref().map(|a| &a.name) => {
-                Ok(Carried::Told(Told::Elsewhere(plan.account.name.clone())))
-            }
-            Ok(plan) => self.carry_out(desk, &plan, group),
-            Err(no) => cannot_plan(desk, &[group.recipients, group.rest].concat(), &no).map(Carried::Told),
+        if Some(&plan.account.name) != self.account.as_ref().map(|account| &account.name) {
+            return Ok(BatchOutcome::Over(AttemptOutcome::Rerouted(plan.account.name.clone())));
         }
+        self.send(message, &plan, batch)
     }
 
-    /// The next transaction may begin while the disk takes the outcomes of this one.
-    fn hand_over(&self, stored: Stored, heard: Heard, ear: &ReportFn) {
-        let Heard { message_id, journal, now, attempt } = heard;
-        let (settings, ear) = (Arc::clone(&self.settings), Arc::clone(ear));
-        let answered = CompletedAttempt { settings, ear, stored, message_id, journal, now, attempt };
-        if answered.leaves_at_once() {
-            self.settings.departures.give(answered);
-        } else {
-            self.settings.settlers.give(move || answered.settle());
-        }
-    }
-
-    /// Attempts what was planned.
-    fn carry_out(
+    /// Sends what was planned, unless there is nobody to send it to.
+    fn send(
         &mut self,
-        mut desk: OpenMessage<'_>,
+        message: OpenMessage<'_>,
         plan: &Plan<'_>,
-        mut group: RecipientBatch,
-    ) -> Result<Carried, SpoolError> {
-        let letter = match open_letter(&desk, plan) {
+        batch: RecipientBatch,
+    ) -> Result<BatchOutcome, SpoolError> {
+        let letter = match open_letter(&message, plan) {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
-                let pending = [group.recipients, group.rest].concat();
-                return cannot_plan(desk, &pending, &NoPlan::Table(fault)).map(Carried::Told);
+                return cannot_plan(&self.settler, message, &batch.all(), &NoPlan::Table(fault))
+                    .map(BatchOutcome::Over);
             }
-            Err(NoLetter::Io(error)) => return Err(unreadable(&desk, error)),
+            Err(NoLetter::Io(error)) => return Err(unreadable(&message, error)),
         };
-        // Once: what a relay in trouble keeps waiting is noted, and known already.
-        if desk.journal.state().outcomes.iter().all(Option::is_none) {
-            introduce(&desk.stored.envelope, &letter.message_id);
+        // Once in a message's life: its later attempts have an outcome to start from.
+        if message.journal.state().outcomes.iter().all(Option::is_none) {
+            introduce(&message.stored.envelope, &letter.message_id);
         }
-        let mut outcomes = nowhere(plan, &letter);
-        let sendable = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
-        if sendable.is_empty() {
-            log(&desk, &outcomes, Delays::default());
-            return record(desk, plan, &group, "none", outcomes).map(|settled| Carried::Told(Told::Settled(settled)));
+        let undeliverable = outcome::undeliverable(plan, &letter);
+        let recipients = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
+        if recipients.is_empty() {
+            outcome::log_outcomes(&message, &undeliverable, Delays::default());
+            let result = self.settle_batch(message, plan, &batch, "none", undeliverable)?;
+            return Ok(BatchOutcome::Over(AttemptOutcome::Settled(result)));
         }
-        if desk.settings.tempo.wait(plan.account, &desk.settings.safety) == Turn::Over {
-            return Ok(Carried::Told(Told::NotBegun));
+        if self.rate_limiter.wait(plan.account, &self.gate) == Permit::Stopping {
+            return Ok(BatchOutcome::Over(AttemptOutcome::NotBegun));
         }
-        let addresses: Vec<Address> = sendable.iter().map(|p| p.address.clone()).collect();
-        let exchange = Exchange { desk: &desk, plan, sendable, recipients: &addresses };
-        let sent = match self.exchange(&exchange, &letter) {
-            Ok(sent) => sent,
-            Err(not_begun) => return Ok(Carried::Told(not_sent(desk, plan, &not_begun))),
+        let exchange = Exchange { message: &message, plan, recipients, letter: &letter };
+        let exchanged = match self.session.transact(&exchange) {
+            Ok(exchanged) => exchanged,
+            Err(not_begun) => return Ok(BatchOutcome::Over(not_sent(message, plan, &not_begun))),
         };
-        let Sent { facts, relay, teller, connecting, sending } = sent;
         let verdicts: Vec<Verdict> =
-            facts.iter().map(|fact| grace(&desk, plan.account, trouble::classify(fact))).collect();
-        let all = sendable.iter().zip(facts.iter().zip(&verdicts));
-        outcomes.extend(all.map(|(p, (fact, verdict))| {
-            let cure = cure(fact, plan, &desk.stored.envelope);
-            (p.index, Outcome { cure, ..outcome(fact, *verdict, &relay, teller) })
-        }));
+            exchanged.facts.iter().map(|fact| outcome::verdict(&message, plan.account, fact)).collect();
+        let mut outcomes = undeliverable;
+        for (planned, (fact, verdict)) in recipients.iter().zip(exchanged.facts.iter().zip(&verdicts)) {
+            let outcome = outcome::outcome(fact, *verdict, &exchanged.relay, exchanged.teller);
+            let cure = outcome::cure(fact, plan, &message);
+            outcomes.push((planned.index, Outcome { cure, ..outcome }));
+        }
+        let judged = Judged { exchanged, verdicts, outcomes, message_id: letter.message_id };
+        self.draw_conclusions(message, plan, batch, judged)
+    }
+
+    /// Decides from the verdicts whose trouble a failure is, and hence what is recorded.
+    fn draw_conclusions(
+        &mut self,
+        mut message: OpenMessage<'_>,
+        plan: &Plan<'_>,
+        mut batch: RecipientBatch,
+        judged: Judged,
+    ) -> Result<BatchOutcome, SpoolError> {
+        let Judged { exchanged, verdicts, mut outcomes, message_id } = judged;
+        let Exchanged { facts, relay, connecting, sending, .. } = exchanged;
         if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
-            log::warning(format_args!("{}: {cure}", desk.stored.envelope.id));
+            log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
         }
         if facts.iter().all(|fact| fact.phase == Phase::Mail) {
-            // What is said to MAIL is said to all.
-            let rest = std::mem::take(&mut group.rest);
+            // A reply to MAIL goes for every recipient of the message, also for those of later batches.
+            let rest = std::mem::take(&mut batch.rest);
             if let Some((_, to_all)) = outcomes.last().cloned() {
                 outcomes.extend(rest.into_iter().map(|index| (index, to_all.clone())));
             }
         }
-        let delays = Delays { queued: queued(&desk), waiting: Duration::ZERO, connecting, sending };
-        log(&desk, &outcomes, delays);
-        let first = facts.first().zip(verdicts.first()).map(|(fact, verdict)| (fact.clone(), *verdict));
-        if let Some((fact, Verdict::Account(kind))) = first.filter(|(_, v)| verdicts.iter().all(|other| other == v)) {
-            self.session = None;
-            note(&mut desk, &outcomes);
-            return Ok(Carried::Told(Told::Trouble { trouble: kind_of(kind), relay, reason: fact.seen.to_string() }));
+        let delays = Delays { queued: outcome::queued(&message), waiting: Duration::ZERO, connecting, sending };
+        outcome::log_outcomes(&message, &outcomes, delays);
+        if let (Some(fact), Some(Verdict::Account(kind))) = (facts.first(), verdicts.first())
+            && verdicts.iter().all(|verdict| *verdict == Verdict::Account(*kind))
+        {
+            self.session.discard();
+            note(&mut message, &outcomes);
+            let (trouble, reason) = (outcome::kind_of(*kind), fact.seen.to_string());
+            return Ok(BatchOutcome::Over(AttemptOutcome::AccountFailed { trouble, relay, reason }));
         }
         if verdicts.contains(&Verdict::Charged) {
-            // Its turn is over, whoever it did not reach.
-            group.rest.clear();
-            return record(desk, plan, &group, &relay, outcomes).map(|settled| Carried::Told(Told::Charged(settled)));
+            // The message's turn is over, also for the recipients that were not reached.
+            batch.rest.clear();
+            let result = self.settle_batch(message, plan, &batch, &relay, outcomes)?;
+            return Ok(BatchOutcome::Over(AttemptOutcome::Charged(result)));
         }
-        let ahead = desk.settings.safety.ahead(outcomes.len());
-        let (account, begins, ends) = (self.name.clone(), group.begins, group.ends());
-        let attempt = Attempt { account, relay, outcomes, begins, ends, ahead };
-        let (message_id, journal, now) = (letter.message_id, desk.journal, desk.now);
-        Ok(Carried::CompletedAttempt(Box::new(Heard { message_id, journal, now, attempt })))
+        let unsynced = self.gate.run_ahead(outcomes.len());
+        let (account, begins, ends) = (self.name.clone(), batch.begins, batch.ends());
+        let attempt = Attempt { account, relay, outcomes, begins, ends, unsynced };
+        let (journal, now) = (message.journal, message.now);
+        Ok(BatchOutcome::Answered(Box::new(AnsweredAttempt { journal, message_id, now, attempt })))
     }
 
-    /// One transaction; another at once where the first could not be the message's own fault: the kept
-    /// connection had ended, or the relay takes no null sender from anybody.
-    fn exchange(&mut self, what: &Exchange<'_>, letter: &Letter<'_>) -> Result<Sent, NotBegun> {
-        let started = Instant::now();
-        let (mut sender, mut again) = (what.plan.sender.clone(), false);
-        loop {
-            let is_kept = self.session.is_some();
-            let session = self.session(what.plan.account)?;
-            let connected = Instant::now();
-            let facts = session.send(Transaction {
-                sender: &sender,
-                recipients: what.recipients,
-                header: &letter.header,
-                wishes: DsnRequest::of(&what.desk.stored.envelope, what.sendable.iter().map(|p| p.index)),
-                body: &letter.body,
-                size: letter.size,
-            });
-            let relay = session.described().relay.clone();
-            let teller = if session.described().dsn { Teller::Relay } else { Teller::Us };
-            self.sent += 1;
-            let all_at = |phase| facts.iter().all(|fact| fact.phase == phase);
-            if all_at(Phase::Idle) {
-                self.session = None;
-                if !is_kept {
-                    let fact = facts.into_iter().next().unwrap_or_else(nothing_seen);
-                    return Err(NotBegun { verdict: Verdict::Relay, relay, fact });
-                }
-            } else if let Some(own) = own_address(what, &facts).filter(|_| !again) {
-                (sender, again) = (ReversePath::Mailbox(own), true);
-            } else {
-                return Ok(Sent {
-                    facts,
-                    relay,
-                    teller,
-                    connecting: connected - started,
-                    sending: connected.elapsed(),
-                });
-            }
-        }
+    fn settle_batch(
+        &self,
+        message: OpenMessage<'_>,
+        plan: &Plan<'_>,
+        batch: &RecipientBatch,
+        relay: &str,
+        outcomes: Vec<(usize, Outcome)>,
+    ) -> Result<AttemptResult, SpoolError> {
+        let unsynced = self.gate.run_ahead(outcomes.len());
+        let (account, relay) = (plan.account.name.clone(), relay.to_owned());
+        let (begins, ends) = (batch.begins, batch.ends());
+        self.settler.settle(message, Attempt { account, relay, outcomes, begins, ends, unsynced })
     }
 
-    /// The open session, or a new one where it is used up or broken.
-    fn session(&mut self, account: &Account) -> Result<&mut Session, NotBegun> {
-        let keep = self.session.take().filter(Session::is_usable);
-        let keep = match keep {
-            Some(session) if self.sent >= account.max_messages_per_connection => {
-                session.quit();
-                None
-            }
-            other => other,
-        };
-        let session = if let Some(session) = keep {
-            session
-        } else {
-            self.sent = 0;
-            let watchers = Arc::clone(&self.settings.watchers);
-            let observer = Box::new(Relayed { watchers, serving: self.serving.clone() });
-            Session::open(account, &self.settings.config.hostname, observer).map_err(|not| NotBegun {
-                verdict: trouble::classify(&not.fact),
-                relay: not.relay,
-                fact: not.fact,
-            })?
-        };
-        Ok(self.session.insert(session))
+    /// Has another thread record the attempt, so that the next transaction may begin while the disk is busy.
+    fn hand_over(&self, stored: Stored, answered: AnsweredAttempt) {
+        let (loaded, report) = (Arc::clone(&self.loaded), Arc::clone(&self.report));
+        self.batch_finisher.submit(CompletedAttempt { loaded, report, stored, answered });
     }
 }
 
-/// Where a relay refuses the null sender of our own report as such: the account's address, for another try. What
-/// stops loops is the spool's mark, not the address.
-fn own_address(what: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
-    let refused = |fact: &Fact| {
-        fact.phase == Phase::Mail
-            && matches!(&fact.seen, Seen::Reply(reply) if reply.is_permanent() && reply.code != 552)
-    };
-    let is_report = what.desk.stored.envelope.kind != Kind::Mail && what.plan.sender == ReversePath::Null;
-    if !is_report || !facts.iter().all(refused) {
-        return None;
-    }
-    let account = what.plan.account;
-    let mut names = account.username.iter().chain(&account.senders);
-    names.find_map(|name| Address::parse(name).ok())
+/// A transaction with what its replies mean.
+struct Judged {
+    exchanged: Exchanged,
+    /// Of the recipients that were sent to, in their order.
+    verdicts: Vec<Verdict>,
+    /// Of all recipients of the batch.
+    outcomes: Vec<(usize, Outcome)>,
+    message_id: String,
 }
 
-fn open_letter<'s>(desk: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
-    let tables = desk.settings.generic();
-    Letter::open(desk.stored, &Generic { config: &desk.settings.config, tables: &tables }, plan.from.as_ref())
-}
-
-/// The row or key that would mend a refusal of the sender.
-fn cure(fact: &Fact, plan: &Plan<'_>, envelope: &Envelope) -> Option<String> {
-    match (trouble::classify(fact), &fact.seen) {
-        (Verdict::Sender, Seen::Reply(reply)) => {
-            Some(advice::sender_trouble(reply, plan.account, &envelope.sender, &plan.sender))
-        }
-        _ => None,
-    }
-}
-
-fn nothing_seen() -> Fact {
-    Fact { phase: Phase::Idle, seen: Seen::Closed }
-}
-
-fn unreadable(desk: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {
-    let path = desk.settings.spool.dir().join("queue").join(desk.stored.envelope.id.as_str());
-    SpoolError::Io { action: "read", path, error }
-}
-
-fn open(settings: &Settings, id: &MessageId) -> Result<(Stored, Journal), SpoolError> {
-    let mut stored = settings.spool.open_message(id)?;
+fn read(spool: &Spool, id: &MessageId) -> Result<(Stored, Journal), SpoolError> {
+    let mut stored = spool.open_message(id)?;
     stored.verify()?;
-    let journal = Journal::open(&settings.spool, id, stored.envelope.recipients.len())?;
+    let journal = Journal::open(spool, id, stored.envelope.recipients.len())?;
     stored.envelope.join(journal.state());
     Ok((stored, journal))
 }
 
+fn open_letter<'s>(message: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
+    let tables = message.loaded.generic();
+    Letter::open(message.stored, &Generic { config: &message.loaded.config, tables: &tables }, plan.from.as_ref())
+}
+
+fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {
+    let path = message.loaded.spool.dir().join("queue").join(message.stored.envelope.id.as_str());
+    SpoolError::Io { action: "read", path, error }
+}
+
 fn introduce(envelope: &Envelope, message_id: &str) {
-    // Our own reports were picked up from nobody; their `bounce` line has named them.
+    // Nobody submitted our own reports; their `bounce` line has named them.
     if envelope.kind == Kind::Mail {
         log::picked_up(&envelope.id, envelope.uid, &envelope.sender);
     }
     log::message_id(&envelope.id, message_id);
     log::active(&envelope.id, &envelope.sender, envelope.size, envelope.recipients.len());
-}
-
-pub(crate) fn queued(desk: &OpenMessage<'_>) -> Duration {
-    desk.now.duration_since(desk.stored.envelope.arrived).try_into().unwrap_or_default()
-}
-
-pub(crate) fn log(desk: &OpenMessage<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
-    for (index, outcome) in outcomes {
-        if let Some(recipient) = desk.stored.envelope.recipients.get(*index) {
-            let to = recipient.address.to_string();
-            log::outcome(&desk.stored.envelope.id, &to, &recipient.given, delays, outcome);
-        }
-    }
-}
-
-fn record(
-    desk: OpenMessage<'_>,
-    plan: &Plan<'_>,
-    group: &RecipientBatch,
-    relay: &str,
-    outcomes: Vec<(usize, Outcome)>,
-) -> Result<Settled, SpoolError> {
-    let ahead = desk.settings.safety.ahead(outcomes.len());
-    let (account, relay) = (plan.account.name.clone(), relay.to_owned());
-    let (begins, ends) = (group.begins, group.ends());
-    settle::settle(desk, Attempt { account, relay, outcomes, begins, ends, ahead })
 }

@@ -13,7 +13,7 @@ use crate::control::access::AccessScope;
 use crate::control::client;
 use crate::control::modify::AuthorisedChange;
 use crate::control::protocol::{Request, Response};
-use crate::runner::queue_manager::watchers::Event;
+use crate::runner::event::Event;
 use crate::spool::Spool;
 use crate::submit::wire::reply::Refused;
 use crate::sys::sysexits::Exit;

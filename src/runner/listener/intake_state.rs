@@ -9,7 +9,7 @@ use super::client_limits::{ClientLimits, over};
 use super::seen_tokens::SeenTokens;
 use crate::config::Limits;
 use crate::control::loaded::{Loaded, Unreadable};
-use crate::runner::queue_manager::watchers::Event;
+use crate::runner::event::Event;
 use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};

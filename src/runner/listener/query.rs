@@ -23,7 +23,7 @@ use crate::control::protocol::{Greeting, Request, Response};
 use crate::control::selection::Selection;
 use crate::control::status::QueueStatus;
 use crate::control::verify::{self, Verify};
-use crate::runner::queue_manager::watchers::Event;
+use crate::runner::event::Event;
 use crate::spool::{MessageId, SpoolError, history};
 use crate::submit::admit::context::Entry;
 use crate::submit::wire::reply::Refused;

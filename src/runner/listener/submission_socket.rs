@@ -46,7 +46,7 @@ pub fn listen(intake: Arc<IntakeState>) -> io::Result<()> {
         None => bind(Path::new(places::SOCKET))?,
     };
     listener.set_nonblocking(false)?;
-    let threads = ThreadPool::for_guests();
+    let threads = ThreadPool::for_clients();
     std::thread::Builder::new().name("listener".into()).spawn(move || {
         for stream in listener.incoming() {
             match stream {
@@ -77,7 +77,7 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
     let most = intake.limits().connections;
     let Ok(connection) = intake.clients.connect(connection, most, ALTOGETHER) else { return };
     let (serving, served) = (Arc::clone(intake), Arc::clone(&connection));
-    let begun = threads.begin(move || {
+    let begun = threads.start(move || {
         let submitter = Submitter::new(&serving, &served);
         // A client that went away needs no reply.
         let _ = submitter.serve();

@@ -10,18 +10,21 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::digests::DigestQueue;
 use super::flush::FlushRequest;
-use super::scheduler::Schedule;
-use super::timer::Alarm;
-use super::watchers::{Event, EventChannel, FileWatcher};
+use super::scheduler::{Scheduler, later};
+use super::timer::Timer;
+use super::watchers::FileWatcher;
+use crate::control::loaded::Loaded;
 use crate::control::protocol::Response;
 use crate::log;
-use crate::runner::completion::digest::Owed;
-use crate::runner::completion::settle::{Settled, Then};
-use crate::runner::context::Settings;
+use crate::runner::context::Context;
 use crate::runner::delivery::worker::Worker;
-use crate::runner::event::{Late, Report, ReportFn, Told, WorkerEvent};
+use crate::runner::event::{
+    AttemptOutcome, AttemptReport, Event, EventChannel, RecordedAttempt, ReportFn, WorkerEvent,
+};
 use crate::runner::listener::intake_state::IntakeState;
+use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::account_health::{self, Health, Trouble};
 use crate::spool::lock::RunnerLock;
 use crate::spool::{MessageId, SpoolError};
@@ -34,13 +37,13 @@ pub const RESCAN: Duration = Duration::from_mins(15);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// Never: only when told.
-    Told,
+    Stopped,
     /// When the queue is empty but for held mail.
     Empty,
     /// After one pass over what is due.
     OnePass,
     /// When every flush that was asked for is finished; nothing else is attempted.
-    Errands,
+    Flushed,
 }
 
 /// One session's thread, as the loop knows it.
@@ -48,82 +51,84 @@ struct WorkerHandle {
     jobs: Sender<MessageId>,
     thread: JoinHandle<()>,
     account: String,
-    /// The settings it was started with; it is let go when they are superseded.
-    settings: Arc<Settings>,
-    /// When it was given the message in hand, by the wall's clock, as files' times are.
+    /// The loaded it was started with; it is let go when they are superseded.
+    loaded: Arc<Loaded>,
+    /// When it was given the message in worker, by the wall's clock, as files' times are.
     begun: Timestamp,
 }
 
 /// The runner; holds the lock while it lives.
-pub struct Engine {
-    pub(crate) settings: Arc<Settings>,
-    pub(crate) schedule: Schedule,
+pub struct QueueManager {
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) context: Context,
+    pub(crate) schedule: Scheduler,
     pub(crate) health: Health,
-    pub(crate) errands: Vec<FlushRequest>,
-    pub(crate) owed: Owed,
+    pub(crate) flushes: Vec<FlushRequest>,
+    pub(crate) digests: DigestQueue,
     pub(crate) stopping: bool,
     pub(crate) until: Until,
     pub(crate) rescanned: Timestamp,
-    pub(crate) cared: Timestamp,
+    pub(crate) kept_house: Timestamp,
     lock: RunnerLock,
-    hands: HashMap<u64, WorkerHandle>,
-    leaving: Vec<JoinHandle<()>>,
-    hired: u64,
-    /// Answered attempts that are not on disk yet; below zero for the moment in which the disk was faster than the news.
-    settling: isize,
+    workers: HashMap<u64, WorkerHandle>,
+    retired: Vec<JoinHandle<()>>,
+    spawned: u64,
+    /// Answered attempts that are not on disk yet; below zero for the moment in which the disk was faster than the event.
+    unrecorded: isize,
     /// Sessions that wait for what may come of these, and their accounts.
-    resting: Vec<(u64, String)>,
+    idle_workers: Vec<(u64, String)>,
     refreshed: Timestamp,
     /// When a table that is being written may have come to rest.
     pub(crate) tables_settle: Option<Timestamp>,
     rescan_every: Duration,
-    alarm: Option<Alarm>,
+    timer: Option<Timer>,
     /// Where the mail of the whole machine comes in.
-    pub(crate) front: Option<Arc<IntakeState>>,
+    pub(crate) intake: Option<Arc<IntakeState>>,
     /// Has pickup look at once.
     pub(crate) nudge: Option<Sender<()>>,
     pub(crate) files: Option<FileWatcher>,
     pub(crate) sender: Sender<Event>,
-    wakes: Receiver<Event>,
+    events: Receiver<Event>,
 }
 
-impl Engine {
+impl QueueManager {
     /// A runner that knows no message yet. The lock proves that no other works on the spool.
     #[must_use]
-    pub fn new(settings: Arc<Settings>, lock: RunnerLock, until: Until, ears: EventChannel) -> Self {
-        let EventChannel { sender, wakes } = ears;
-        let health = account_health::read(&settings.spool);
-        let alarm = Alarm::start(sender.clone());
+    pub fn new(loaded: Arc<Loaded>, context: Context, lock: RunnerLock, until: Until, channel: EventChannel) -> Self {
+        let EventChannel { sender, events } = channel;
+        let health = account_health::read(&loaded.spool);
+        let timer = Timer::start(sender.clone());
         // Without it the channel's timeout wakes the runner, only late after a suspend.
-        let alarm = alarm.map_err(|error| log::warning(format_args!("cannot set the timer: {error}"))).ok();
-        let now = settings.clock.now();
+        let timer = timer.map_err(|error| log::warning(format_args!("cannot set the timer: {error}"))).ok();
+        let now = loaded.clock.now();
         let mut engine = Self {
-            settings,
-            schedule: Schedule::default(),
+            loaded,
+            context,
+            schedule: Scheduler::default(),
             health,
-            errands: Vec::new(),
-            owed: Owed::default(),
+            flushes: Vec::new(),
+            digests: DigestQueue::default(),
             stopping: false,
             until,
             rescanned: now,
-            cared: Timestamp::UNIX_EPOCH,
+            kept_house: Timestamp::UNIX_EPOCH,
             lock,
-            hands: HashMap::new(),
-            leaving: Vec::new(),
-            hired: 0,
-            settling: 0,
-            resting: Vec::new(),
+            workers: HashMap::new(),
+            retired: Vec::new(),
+            spawned: 0,
+            unrecorded: 0,
+            idle_workers: Vec::new(),
             refreshed: now,
             tables_settle: None,
             rescan_every: RESCAN,
-            alarm,
-            front: None,
+            timer,
+            intake: None,
             nudge: None,
             files: None,
             sender,
-            wakes,
+            events,
         };
-        engine.recall_rests();
+        engine.restore_backoff();
         engine
     }
 
@@ -133,23 +138,23 @@ impl Engine {
     }
 
     /// Tidies up and takes the queue as it is.
-    pub fn take_stock(&mut self) -> Result<(), SpoolError> {
-        if let Err(error) = self.settings.spool.sweep(&self.lock) {
+    pub fn startup_scan(&mut self) -> Result<(), SpoolError> {
+        if let Err(error) = self.loaded.spool.sweep(&self.lock) {
             log::warning(format_args!("{error}; leftovers of earlier runners are kept for now"));
         }
-        if let Err(error) = self.settings.recorded.see_off(&self.settings.spool) {
+        if let Err(error) = self.context.finished.remove_finished() {
             log::warning(format_args!("{error}; reading history again for messages that have left the queue"));
         }
-        self.settings.safety.keep_reserve();
-        let left = self.front_for_what_is_left()?;
+        self.context.gate.keep_reserve();
+        let left = self.intake_for_leftovers()?;
         self.rescan()?;
         self.remember_set_aside()?;
         match left {
-            Some(front) => self.take_over(&front)?,
-            None => self.open_front(),
+            Some(intake) => self.pick_up_leftovers(&intake)?,
+            None => self.open_intake(),
         }
-        let settings = &self.settings;
-        log::started(settings.config.path.display(), settings.spool.dir().display(), self.schedule.len());
+        let loaded = &self.loaded;
+        log::started(loaded.config.path.display(), loaded.spool.dir().display(), self.schedule.len());
         Ok(())
     }
 
@@ -157,21 +162,21 @@ impl Engine {
     pub fn run(mut self) {
         loop {
             let now = self.now();
-            self.stopping |= self.settings.safety.is_stopping();
-            self.schedule.wake(now);
+            self.stopping |= self.context.gate.is_stopping();
+            self.schedule.promote_due(now);
             if !self.stopping {
                 self.refresh_tables(now);
-                self.take_settled_tables(now);
+                self.reread_settled_tables(now);
                 self.send_digests(now);
                 self.start_sessions(now);
-                self.care_daily(now);
+                self.keep_house(now);
             }
-            self.finish_errands();
+            self.finish_flushes();
             if self.is_over(now) {
                 break;
             }
             match self.wait(now) {
-                Ok(wake) => self.hear(wake),
+                Ok(event) => self.handle_event(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 // This engine holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -183,13 +188,13 @@ impl Engine {
 
     fn end(mut self) {
         notify::tell(notify::State::Stopping);
-        for thread in self.leaving.drain(..) {
+        for thread in self.retired.drain(..) {
             // They only say QUIT; one that panicked has nothing left to give back.
             let _ = thread.join();
         }
-        let settings = &self.settings;
-        settings.clock.keep(&settings.spool);
-        if let Err(error) = settings.recorded.close(&settings.spool) {
+        let loaded = &self.loaded;
+        loaded.clock.keep(&loaded.spool);
+        if let Err(error) = self.context.finished.save_extent() {
             log::warning(format_args!("{error}; the next runner reads more of the history"));
         }
         let why = if self.stopping { "SIGTERM or SIGINT" } else { "nothing left to do" };
@@ -199,42 +204,42 @@ impl Engine {
 
     /// The queue's time.
     pub(crate) fn now(&self) -> Timestamp {
-        self.settings.clock.now()
+        self.loaded.clock.now()
     }
 
     fn wait(&self, now: Timestamp) -> Result<Event, RecvTimeoutError> {
         let patience = self.patience(now);
-        match &self.alarm {
-            Some(alarm) if alarm.set(patience).is_ok() => {
-                self.wakes.recv_timeout(RESCAN).or_else(|error| match error {
+        match &self.timer {
+            Some(timer) if timer.set(patience).is_ok() => {
+                self.events.recv_timeout(RESCAN).or_else(|error| match error {
                     RecvTimeoutError::Timeout => Ok(Event::Due),
                     RecvTimeoutError::Disconnected => Err(error),
                 })
             }
-            _ => self.wakes.recv_timeout(patience),
+            _ => self.events.recv_timeout(patience),
         }
     }
 
-    fn hear(&mut self, wake: Event) {
-        match wake {
-            Event::Queued(id) => self.take_in(id),
+    fn handle_event(&mut self, event: Event) {
+        match event {
+            Event::Queued(id) => self.load(id),
             Event::Rescan => self.rescan_or_later(),
             Event::Due => {}
-            Event::Mended => self.mended(),
+            Event::FilesChanged => self.on_files_changed(),
             Event::Reload => self.reload(),
             Event::Stop => self.stopping = true,
-            Event::WorkerEvent(news) => self.told(news),
+            Event::Worker(event) => self.on_worker_event(event),
             Event::Flush { selection, responses } => {
                 if selection.scope().is_everything() {
                     self.reload_if_changed();
                     self.rescan_or_later();
                 } else {
                     // Its messages are named; the whole queue is not read again for one user.
-                    selection.asked().ids.iter().for_each(|id| self.take_in(id.clone()));
+                    selection.asked().ids.iter().for_each(|id| self.load(id.clone()));
                 }
                 self.flush(&selection, responses);
             }
-            Event::Change { change, responses } => self.change(&change, &responses),
+            Event::Change { change, responses } => self.modify(&change, &responses),
             Event::Active { responses } => {
                 let ids = self.schedule.active().into_iter().cloned().collect();
                 // The requester may have gone.
@@ -248,7 +253,7 @@ impl Engine {
     fn refresh_tables(&mut self, now: Timestamp) {
         if self.schedule.has_work(now) && now.duration_since(self.refreshed).as_secs() >= 1 {
             self.refreshed = now;
-            self.settings.refresh();
+            self.loaded.refresh();
         }
     }
 
@@ -260,170 +265,169 @@ impl Engine {
     }
 
     fn start_sessions(&mut self, now: Timestamp) {
-        let settings = Arc::clone(&self.settings);
-        let most = |name: &str| settings.config.account(name).map_or(1, |account| account.max_connections);
+        let loaded = Arc::clone(&self.loaded);
+        let most = |name: &str| loaded.config.account(name).map_or(1, |account| account.max_connections);
         loop {
             let accounts = self.schedule.startable(now, most);
             if accounts.is_empty() {
                 return;
             }
             for account in accounts {
-                let Some(id) = self.schedule.take(&account, now) else { continue };
-                if let Err(error) = self.hire(&account, &id) {
+                let Some(id) = self.schedule.take_next(&account, now) else { continue };
+                if let Err(error) = self.spawn_worker(&account, &id) {
                     log::warning(format_args!("cannot start a thread for a session: {error}"));
-                    let later = later(now, self.settings.config.queue.retry_min);
-                    self.schedule.put_back(&id, &account, later);
+                    let later = later(now, self.loaded.config.queue.retry_min);
+                    self.schedule.requeue(&id, &account, later);
                     return;
                 }
             }
         }
     }
 
-    fn hire(&mut self, account: &str, first: &MessageId) -> std::io::Result<()> {
-        self.hired += 1;
-        let number = self.hired;
+    fn spawn_worker(&mut self, account: &str, first: &MessageId) -> std::io::Result<()> {
+        self.spawned += 1;
+        let number = self.spawned;
         let (jobs, work) = mpsc::channel();
-        let wakes = self.sender.clone();
-        let ear: ReportFn = Arc::new(move |news| wakes.send(Event::WorkerEvent(news)).is_ok());
-        let worker = Worker::new(number, account.to_owned(), Arc::clone(&self.settings));
-        let thread =
-            std::thread::Builder::new().name(format!("session {number}")).spawn(move || worker.run(&work, &ear))?;
+        let events = self.sender.clone();
+        let report: ReportFn = Arc::new(move |event| events.send(Event::Worker(event)).is_ok());
+        let worker = Worker::new(number, account.to_owned(), Arc::clone(&self.loaded), &self.context, report);
+        let thread = std::thread::Builder::new().name(format!("session {number}")).spawn(move || worker.run(&work))?;
         // The thread holds the other end until it has reported on every job.
         let _ = jobs.send(first.clone());
-        let settings = Arc::clone(&self.settings);
+        let loaded = Arc::clone(&self.loaded);
         let begun = Timestamp::now();
-        self.hands.insert(number, WorkerHandle { jobs, thread, account: account.to_owned(), settings, begun });
+        self.workers.insert(number, WorkerHandle { jobs, thread, account: account.to_owned(), loaded, begun });
         self.schedule.session_started(account);
         Ok(())
     }
 
-    fn told(&mut self, news: WorkerEvent) {
-        match news {
-            WorkerEvent::Worked(report) => self.worked(report),
-            WorkerEvent::Settled(late) => self.settled_late(late),
+    fn on_worker_event(&mut self, event: WorkerEvent) {
+        match event {
+            WorkerEvent::Finished(report) => self.on_attempt_finished(report),
+            WorkerEvent::Recorded(recorded) => self.on_attempt_recorded(recorded),
         }
         let now = self.now();
-        for (worker, account) in std::mem::take(&mut self.resting) {
-            self.feed(worker, &account, now);
+        for (worker, account) in std::mem::take(&mut self.idle_workers) {
+            self.assign_next(worker, &account, now);
         }
     }
 
-    fn worked(&mut self, report: Report) {
+    fn on_attempt_finished(&mut self, report: AttemptReport) {
         let now = self.now();
-        let Report { worker, account, id, told } = report;
-        match told {
-            Told::CompletedAttempt => {
-                self.well(&account);
-                self.settling += 1;
+        let AttemptReport { worker, account, id, outcome } = report;
+        match outcome {
+            AttemptOutcome::Answered => {
+                self.account_recovered(&account);
+                self.unrecorded += 1;
             }
-            Told::Settled(settled) => self.settled(&account, settled),
-            Told::Charged(settled) => {
-                let reason = settled.reason.clone();
-                self.settled(&account, settled);
+            AttemptOutcome::Settled(result) => self.apply_result(&account, result),
+            AttemptOutcome::Charged(result) => {
+                let reason = result.reason.clone();
+                self.apply_result(&account, result);
                 if self.schedule.charge(&account, &id) {
-                    self.trouble(&account, Trouble::Relay, "none", &reason, Timestamp::now());
+                    self.account_failed(&account, Trouble::Relay, "none", &reason, Timestamp::now());
                 }
             }
-            Told::Trouble { trouble, relay, reason } => {
-                let begun = self.hands.get(&worker).map_or_else(Timestamp::now, |hand| hand.begun);
-                self.schedule.put_back(&id, &account, now);
-                if trouble != Trouble::Relay && self.mended_since(&account, begun) {
+            AttemptOutcome::AccountFailed { trouble, relay, reason } => {
+                let begun = self.workers.get(&worker).map_or_else(Timestamp::now, |worker| worker.begun);
+                self.schedule.requeue(&id, &account, now);
+                if trouble != Trouble::Relay && self.changed_since(&account, begun) {
                     // What the attempt worked with is out of date already.
-                    self.mended();
+                    self.on_files_changed();
                 } else {
-                    self.tell_waiting(&id, &reason);
-                    self.trouble(&account, trouble, &relay, &reason, begun);
+                    self.report_waiting(&id, &reason);
+                    self.account_failed(&account, trouble, &relay, &reason, begun);
                 }
             }
-            Told::Elsewhere(other) => self.schedule.put_back(&id, &other, now),
-            Told::More => {
-                self.well(&account);
-                self.schedule.put_back(&id, &account, now);
+            AttemptOutcome::Rerouted(other) => self.schedule.requeue(&id, &other, now),
+            AttemptOutcome::More => {
+                self.account_recovered(&account);
+                self.schedule.requeue(&id, &account, now);
             }
-            Told::NotBegun => self.schedule.put_back(&id, &account, now),
-            Told::Gone => {
-                self.schedule.forget(&id);
-                self.strike_off(&id);
+            AttemptOutcome::NotBegun => self.schedule.requeue(&id, &account, now),
+            AttemptOutcome::Gone => {
+                self.schedule.remove(&id);
+                self.drop_from_flushes(&id);
             }
-            Told::Spool(error) => self.spool_failed(&account, &id, &error),
+            AttemptOutcome::SpoolFailed(error) => self.spool_failed(&account, &id, &error),
         }
-        self.feed(worker, &account, now);
+        self.assign_next(worker, &account, now);
     }
 
     /// What a session learnt a while ago is on disk, or is not.
-    fn settled_late(&mut self, late: Late) {
-        self.settling -= 1;
-        match late.settled {
-            Ok(settled) => self.settled(&late.account, settled),
-            Err(error) => self.spool_failed(&late.account, &late.id, &error),
+    fn on_attempt_recorded(&mut self, recorded: RecordedAttempt) {
+        self.unrecorded -= 1;
+        match recorded.result {
+            Ok(result) => self.apply_result(&recorded.account, result),
+            Err(error) => self.spool_failed(&recorded.account, &recorded.id, &error),
         }
     }
 
     fn spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
         log::warning(format_args!("{id}: {error}; trying again later"));
-        let again = later(self.now(), self.settings.config.queue.retry_min);
-        self.schedule.put_back(id, account, again);
-        self.tell_waiting(id, &error.to_string());
+        let again = later(self.now(), self.loaded.config.queue.retry_min);
+        self.schedule.requeue(id, account, again);
+        self.report_waiting(id, &error.to_string());
     }
 
     /// Gives the worker its account's next message, or lets it go; while attempts are being written down it stays, for
     /// there may be a bounce for it to send.
-    fn feed(&mut self, worker: u64, account: &str, now: Timestamp) {
-        self.schedule.wake(now);
-        let current = self.hands.get(&worker).is_some_and(|hand| Arc::ptr_eq(&hand.settings, &self.settings));
-        let stopping = self.stopping || self.settings.safety.is_stopping();
-        let next = if stopping || !current { None } else { self.schedule.take(account, now) };
-        match (next, self.hands.get_mut(&worker)) {
-            (Some(id), Some(hand)) => {
-                hand.begun = Timestamp::now();
+    fn assign_next(&mut self, worker: u64, account: &str, now: Timestamp) {
+        self.schedule.promote_due(now);
+        let current = self.workers.get(&worker).is_some_and(|worker| Arc::ptr_eq(&worker.loaded, &self.loaded));
+        let stopping = self.stopping || self.context.gate.is_stopping();
+        let next = if stopping || !current { None } else { self.schedule.take_next(account, now) };
+        match (next, self.workers.get_mut(&worker)) {
+            (Some(id), Some(worker)) => {
+                worker.begun = Timestamp::now();
                 // The thread waits for exactly this.
-                let _ = hand.jobs.send(id);
+                let _ = worker.jobs.send(id);
             }
-            _ if self.settling != 0 && current && !stopping => self.resting.push((worker, account.to_owned())),
-            _ => self.let_go(worker),
+            _ if self.unrecorded != 0 && current && !stopping => self.idle_workers.push((worker, account.to_owned())),
+            _ => self.retire_worker(worker),
         }
     }
 
-    fn let_go(&mut self, worker: u64) {
-        if let Some(hand) = self.hands.remove(&worker) {
-            self.schedule.session_ended(&hand.account);
-            drop(hand.jobs);
-            self.leaving.retain(|thread| !thread.is_finished());
-            self.leaving.push(hand.thread);
+    fn retire_worker(&mut self, worker: u64) {
+        if let Some(worker) = self.workers.remove(&worker) {
+            self.schedule.session_ended(&worker.account);
+            drop(worker.jobs);
+            self.retired.retain(|thread| !thread.is_finished());
+            self.retired.push(worker.thread);
         }
     }
 
-    fn settled(&mut self, account: &str, settled: Settled) {
-        let again = self.schedule.is_wanted_again(&settled.id);
+    fn apply_result(&mut self, account: &str, result: AttemptResult) {
+        let again = self.schedule.wants_another_attempt(&result.id);
         let now = self.now();
-        match settled.then {
-            Then::More => return self.schedule.put_back(&settled.id, account, now),
-            Then::Again(_) if again => self.schedule.put_back(&settled.id, account, now),
-            Then::Again(wait) => self.schedule.put_back(&settled.id, account, later(now, wait)),
-            Then::Held | Then::Gone | Then::Owed => self.schedule.forget(&settled.id),
+        match result.next_step {
+            NextStep::More => return self.schedule.requeue(&result.id, account, now),
+            NextStep::Retry(_) if again => self.schedule.requeue(&result.id, account, now),
+            NextStep::Retry(wait) => self.schedule.requeue(&result.id, account, later(now, wait)),
+            NextStep::Held | NextStep::Gone | NextStep::AwaitDigest => self.schedule.remove(&result.id),
         }
-        if let Some(owes) = settled.owes.clone() {
-            self.owe(&settled.id, owes);
+        if let Some(owes) = result.owes.clone() {
+            self.owe_digest(&result.id, owes);
         }
-        for report in settled.reports.clone() {
-            self.take_in(report);
+        for report in result.reports.clone() {
+            self.load(report);
         }
-        if again && matches!(settled.then, Then::Again(_)) {
+        if again && matches!(result.next_step, NextStep::Retry(_)) {
             return;
         }
-        self.tell_result(settled);
+        self.report_result(result);
     }
 
     fn is_over(&self, now: Timestamp) -> bool {
-        if !self.hands.is_empty() || self.settling != 0 {
+        if !self.workers.is_empty() || self.unrecorded != 0 {
             return false;
         }
         match self.until {
             _ if self.stopping => true,
-            Until::Told => false,
-            Until::Empty => self.schedule.is_empty() && self.owed.is_empty(),
-            Until::OnePass => !self.schedule.has_work(now) && self.errands.is_empty(),
-            Until::Errands => self.errands.is_empty(),
+            Until::Stopped => false,
+            Until::Empty => self.schedule.is_empty() && self.digests.is_empty(),
+            Until::OnePass => !self.schedule.has_work(now) && self.flushes.is_empty(),
+            Until::Flushed => self.flushes.is_empty(),
         }
     }
 
@@ -431,14 +435,9 @@ impl Engine {
         if self.stopping {
             return RESCAN;
         }
-        let next = self.schedule.next_wake().into_iter().chain(self.owed.next()).chain(self.tables_settle).min();
+        let next = self.schedule.next_wake().into_iter().chain(self.digests.next()).chain(self.tables_settle).min();
         let next = next.map(|at| at.duration_since(now));
         next.and_then(|wait| Duration::try_from(wait.max(SignedDuration::ZERO)).ok())
             .map_or(self.rescan_every, |wait| wait.min(self.rescan_every))
     }
-}
-
-/// A moment after now; the far end of time stays now.
-pub(crate) fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(now)
 }

@@ -2,6 +2,7 @@
 //! backoff, flush requests, timers and watchers. It delivers nothing itself; `delivery` does.
 
 pub mod account_backoff;
+pub mod digests;
 pub mod event_loop;
 pub mod flush;
 pub mod modify;

@@ -3,45 +3,45 @@
 
 use std::sync::mpsc::Sender;
 
-use super::event_loop::Engine;
+use super::event_loop::QueueManager;
 use crate::control::modify::{AuthorisedChange, Change, Changed};
 use crate::control::protocol::Response;
 use crate::spool::MessageId;
 
-impl Engine {
+impl QueueManager {
     /// Makes the change and reports what became of each message.
-    pub(crate) fn change(&mut self, change: &AuthorisedChange, responses: &Sender<Response>) {
+    pub(crate) fn modify(&mut self, change: &AuthorisedChange, responses: &Sender<Response>) {
         // The requester may have gone; the change is made all the same.
         let report = |response| drop(responses.send(response));
-        match change.messages(&self.settings) {
-            Ok(ids) => ids.into_iter().for_each(|id| report(self.change_one(change, id))),
+        match change.messages(&self.loaded) {
+            Ok(ids) => ids.into_iter().for_each(|id| report(self.modify_one(change, id))),
             Err(error) => report(Response::Unchanged { id: String::new(), reason: error.to_string() }),
         }
-        self.end_rests();
+        self.end_backoffs();
         report(Response::Finished);
     }
 
-    fn change_one(&mut self, change: &AuthorisedChange, id: MessageId) -> Response {
+    fn modify_one(&mut self, change: &AuthorisedChange, id: MessageId) -> Response {
         if self.schedule.is_active(&id) {
             let reason = "it is being sent; try again in a moment".to_owned();
             return Response::Unchanged { id: id.to_string(), reason };
         }
-        let changed = change.apply(&self.settings, &id);
+        let changed = change.apply(&self.loaded, &id);
         match change.change() {
             Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Done)) => {
-                self.schedule.forget(&id);
-                self.owed.forget(&id);
-                self.strike_off(&id);
+                self.schedule.remove(&id);
+                self.digests.forget(&id);
+                self.drop_from_flushes(&id);
             }
             Change::Hold | Change::Delete => {}
             Change::Readmit => {
                 // It is scheduled by what it was before: its recipients may go another way now.
-                self.schedule.forget(&id);
-                self.take_in(id.clone());
+                self.schedule.remove(&id);
+                self.load(id.clone());
             }
             Change::Release | Change::Retry => {
-                self.take_in(id.clone());
-                self.schedule.hurry(&id, self.now());
+                self.load(id.clone());
+                self.schedule.make_due(&id, self.now());
             }
         }
         Response::of_change(id, changed)

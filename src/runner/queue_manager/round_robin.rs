@@ -1,17 +1,18 @@
-//! Whose turn it is within one account: senders take turns, so that a single mail does
-//! not wait behind somebody's mailing. A plain data structure.
+//! Fairness within one account: senders take turns, so that a single mail does not wait behind another sender's
+//! mailing of thousands. A plain data structure.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::spool::MessageId;
 
-/// Who a message comes from, as far as fairness goes.
+/// The sender of a message, as far as fairness goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Origin(u64);
 
 impl Origin {
-    /// The submitter and the envelope sender; two that meet in one number share their turns.
+    /// By the submitting user and the envelope sender. Two that hash to one number share their turns, which costs
+    /// nobody more than a wait.
     #[must_use]
     pub fn of(uid: u32, sender: &str) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -20,30 +21,30 @@ impl Origin {
     }
 }
 
-/// Messages in line, by origin.
+/// A queue of messages for each sender, and the order in which the senders take their turns.
 #[derive(Debug, Default)]
-pub struct Turns {
+pub struct RoundRobin {
     next: VecDeque<Origin>,
-    lines: HashMap<Origin, VecDeque<MessageId>>,
+    queues: HashMap<Origin, VecDeque<MessageId>>,
 }
 
-impl Turns {
-    /// Behind the others of its origin.
+impl RoundRobin {
+    /// Appends a message to its sender's queue.
     pub fn push(&mut self, origin: Origin, id: MessageId) {
-        let line = self.lines.entry(origin).or_default();
-        if line.is_empty() {
+        let queue = self.queues.entry(origin).or_default();
+        if queue.is_empty() {
             self.next.push_back(origin);
         }
-        line.push_back(id);
+        queue.push_back(id);
     }
 
-    /// The first of the origin whose turn it is, which goes behind the other origins.
+    /// The next message of the sender whose turn it is; then the turn passes on.
     pub fn pop(&mut self) -> Option<MessageId> {
         let origin = self.next.pop_front()?;
-        let line = self.lines.get_mut(&origin)?;
-        let id = line.pop_front();
-        if line.is_empty() {
-            self.lines.remove(&origin);
+        let queue = self.queues.get_mut(&origin)?;
+        let id = queue.pop_front();
+        if queue.is_empty() {
+            self.queues.remove(&origin);
         } else {
             self.next.push_back(origin);
         }

@@ -1,42 +1,55 @@
-//! Which message is tried when, and over which account's sessions: a plain data
-//! structure. Times are handed in; it never waits and never does I/O.
+//! Which message is attempted when, and over which account's sessions: a plain data structure. Times are arguments;
+//! nothing here waits or does I/O.
+//!
+//! A message is in one of three states. *Waiting*: its next attempt is due later; `waiting` sorts these by time.
+//! *Ready*: it is due and stands in the round robin of its account. *Active*: a session has it. [`promote_due`] moves
+//! messages from waiting to ready, [`take_next`] from ready to active, [`requeue`] back to waiting.
+//!
+//! A ready message that leaves or changes its account stays in the round robin, because finding it there would take
+//! time in proportion to the queue. `take_next` therefore believes an id only if the message's entry still says that
+//! it is ready and belongs to this account, and `AccountQueue::ready` counts those that are really there.
+//!
+//! [`promote_due`]: Scheduler::promote_due
+//! [`take_next`]: Scheduler::take_next
+//! [`requeue`]: Scheduler::requeue
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::round_robin::{Origin, Turns};
-
+use super::round_robin::{Origin, RoundRobin};
 use crate::spool::MessageId;
 use crate::spool::account_health::Trouble;
 
-/// Why an account rests.
+/// Until when no session of an account is opened, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rest {
-    /// Until then.
+pub struct Backoff {
+    /// The next probe.
     pub until: Timestamp,
-    /// Kind of trouble.
+    /// What kind of trouble it is in.
     pub trouble: Trouble,
 }
 
 /// One account's messages and sessions.
 #[derive(Debug, Default)]
 struct AccountQueue {
-    /// Who is next; an id in it may have left or moved meanwhile, which its slot tells.
-    turns: Turns,
-    /// Messages that are ready indeed.
+    /// May name messages that are no longer ready here.
+    round_robin: RoundRobin,
     ready: usize,
     sessions: usize,
-    rest: Option<Rest>,
+    backoff: Option<Backoff>,
+    /// In a row.
     failures: u32,
+    /// The last message in whose transaction the connection ended.
     charged: Option<MessageId>,
-    /// A message went through in this runner's life.
+    /// Whether a message went through since this runner started.
     proven: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum EntryState {
     Waiting(Timestamp),
     Ready,
     Active,
@@ -46,258 +59,263 @@ enum Place {
 struct Entry {
     account: Arc<str>,
     origin: Origin,
-    place: Place,
-    /// Somebody asked for an attempt while one was under way: it began before, so it does not count.
+    state: EntryState,
+    /// An attempt was asked for while one was in progress, which began too early to count as the one asked for.
     again: bool,
 }
 
-/// All messages this runner knows.
+/// All messages that the runner knows and that are neither held nor only waiting for a digest.
 #[derive(Debug, Default)]
-pub struct Schedule {
-    slots: HashMap<MessageId, Entry>,
+pub struct Scheduler {
+    entries: HashMap<MessageId, Entry>,
     waiting: BTreeSet<(Timestamp, MessageId)>,
-    lanes: HashMap<Arc<str>, AccountQueue>,
+    accounts: HashMap<Arc<str>, AccountQueue>,
 }
 
-impl Schedule {
-    /// Whether the message is known.
+impl Scheduler {
+    /// Whether it knows the message.
     #[must_use]
-    pub fn knows(&self, id: &MessageId) -> bool {
-        self.slots.contains_key(id)
+    pub fn contains(&self, id: &MessageId) -> bool {
+        self.entries.contains_key(id)
     }
 
-    /// Messages known.
+    /// How many messages it knows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether it knows none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.entries.is_empty()
     }
 
-    /// Ids of all messages.
+    /// The ids of all messages.
     pub fn ids(&self) -> impl Iterator<Item = &MessageId> {
-        self.slots.keys()
+        self.entries.keys()
     }
 
     /// The account of a message.
     #[must_use]
     pub fn account_of(&self, id: &MessageId) -> Option<&str> {
-        self.slots.get(id).map(|slot| &*slot.account)
+        self.entries.get(id).map(|entry| &*entry.account)
     }
 
     /// Whether a session works on the message.
     #[must_use]
     pub fn is_active(&self, id: &MessageId) -> bool {
-        self.slots.get(id).is_some_and(|slot| slot.place == Place::Active)
+        self.entries.get(id).is_some_and(|entry| entry.state == EntryState::Active)
     }
 
     /// All messages that a session works on.
     #[must_use]
     pub fn active(&self) -> Vec<&MessageId> {
-        self.slots.iter().filter(|(_, slot)| slot.place == Place::Active).map(|(id, _)| id).collect()
+        self.entries.iter().filter(|(_, entry)| entry.state == EntryState::Active).map(|(id, _)| id).collect()
     }
 
     /// All messages that no session works on.
     #[must_use]
     pub fn idle(&self) -> Vec<MessageId> {
-        self.slots.iter().filter(|(_, slot)| slot.place != Place::Active).map(|(id, _)| id.clone()).collect()
+        self.entries.iter().filter(|(_, entry)| entry.state != EntryState::Active).map(|(id, _)| id.clone()).collect()
     }
 
     /// The idle messages of an account.
     #[must_use]
     pub fn idle_of(&self, account: &str) -> Vec<MessageId> {
-        let is_idle = |slot: &Entry| slot.place != Place::Active && *slot.account == *account;
-        self.slots.iter().filter(|(_, slot)| is_idle(slot)).map(|(id, _)| id.clone()).collect()
+        let is_idle = |entry: &Entry| entry.state != EntryState::Active && *entry.account == *account;
+        self.entries.iter().filter(|(_, entry)| is_idle(entry)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Whether something could be tried now.
+    /// Whether something could be attempted now.
     #[must_use]
     pub fn has_work(&self, now: Timestamp) -> bool {
-        let open = |lane: &AccountQueue| lane.ready > 0 && lane.rest.is_none_or(|rest| rest.until <= now);
-        self.waiting.first().is_some_and(|(due, _)| *due <= now) || self.lanes.values().any(open)
+        let open = |queue: &AccountQueue| queue.ready > 0 && queue.backoff.is_none_or(|backoff| backoff.until <= now);
+        self.waiting.first().is_some_and(|(due, _)| *due <= now) || self.accounts.values().any(open)
     }
 
-    /// Takes a message in, due at `due`. A known one is left as it is.
+    /// Adds a message that is due at `due`. A known one stays as it is.
     pub fn add(&mut self, id: MessageId, account: &str, origin: Origin, due: Timestamp) {
-        if self.knows(&id) {
+        if self.contains(&id) {
             return;
         }
         let account = self.name(account);
         self.waiting.insert((due, id.clone()));
-        self.slots.insert(id, Entry { account, origin, place: Place::Waiting(due), again: false });
+        self.entries.insert(id, Entry { account, origin, state: EntryState::Waiting(due), again: false });
     }
 
-    /// Forgets a message that has left.
-    pub fn forget(&mut self, id: &MessageId) {
+    /// Removes a message that has left the queue or is not to be attempted.
+    pub fn remove(&mut self, id: &MessageId) {
         self.take_out(id);
     }
 
-    /// Puts an active message back, to be tried at `due` through `account`.
-    pub fn put_back(&mut self, id: &MessageId, account: &str, due: Timestamp) {
-        if let Some(slot) = self.take_out(id) {
-            self.add(id.clone(), account, slot.origin, due);
+    /// Puts a message back to be attempted at `due` through `account`.
+    pub fn requeue(&mut self, id: &MessageId, account: &str, due: Timestamp) {
+        if let Some(entry) = self.take_out(id) {
+            self.add(id.clone(), account, entry.origin, due);
         }
     }
 
     fn take_out(&mut self, id: &MessageId) -> Option<Entry> {
-        let slot = self.slots.remove(id)?;
-        match slot.place {
-            Place::Waiting(due) => {
+        let entry = self.entries.remove(id)?;
+        match entry.state {
+            EntryState::Waiting(due) => {
                 self.waiting.remove(&(due, id.clone()));
             }
-            // Its turn comes and finds nobody: looking for it in the line would take long.
-            Place::Ready => {
-                let lane = self.lane(&slot.account);
-                lane.ready = lane.ready.saturating_sub(1);
+            EntryState::Ready => {
+                let queue = self.queue(&entry.account);
+                queue.ready = queue.ready.saturating_sub(1);
             }
-            Place::Active => {}
+            EntryState::Active => {}
         }
-        Some(slot)
+        Some(entry)
     }
 
-    /// Makes a waiting message due now; one that is being attempted is attempted again.
-    pub fn hurry(&mut self, id: &MessageId, now: Timestamp) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        match slot.place {
-            Place::Waiting(due) => {
+    /// Makes a waiting message due now. One that is being attempted is attempted again afterwards.
+    pub fn make_due(&mut self, id: &MessageId, now: Timestamp) {
+        let Some(entry) = self.entries.get_mut(id) else { return };
+        match entry.state {
+            EntryState::Waiting(due) => {
                 self.waiting.remove(&(due, id.clone()));
                 self.waiting.insert((now, id.clone()));
-                slot.place = Place::Waiting(now);
+                entry.state = EntryState::Waiting(now);
             }
-            Place::Ready => {}
-            Place::Active => slot.again = true,
+            EntryState::Ready => {}
+            EntryState::Active => entry.again = true,
         }
     }
 
     /// Whether a further attempt was asked for during the one that has just ended.
     #[must_use]
-    pub fn is_wanted_again(&self, id: &MessageId) -> bool {
-        self.slots.get(id).is_some_and(|slot| slot.again)
+    pub fn wants_another_attempt(&self, id: &MessageId) -> bool {
+        self.entries.get(id).is_some_and(|entry| entry.again)
     }
 
-    /// Moves what is due to its account's line.
-    pub fn wake(&mut self, now: Timestamp) {
+    /// Moves what is due to its account's round robin.
+    pub fn promote_due(&mut self, now: Timestamp) {
         while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
             let Some((_, id)) = self.waiting.pop_first() else { return };
-            if let Some(slot) = self.slots.get_mut(&id) {
-                slot.place = Place::Ready;
-                let (account, origin) = (Arc::clone(&slot.account), slot.origin);
-                let lane = self.lane(&account);
-                lane.ready += 1;
-                lane.turns.push(origin, id);
+            if let Some(entry) = self.entries.get_mut(&id) {
+                entry.state = EntryState::Ready;
+                let (account, origin) = (Arc::clone(&entry.account), entry.origin);
+                let queue = self.queue(&account);
+                queue.ready += 1;
+                queue.round_robin.push(origin, id);
             }
         }
     }
 
-    /// The next message of this account, which becomes active.
-    pub fn take(&mut self, account: &str, now: Timestamp) -> Option<MessageId> {
-        let lane = self.lanes.get_mut(account)?;
-        if lane.rest.is_some_and(|rest| rest.until > now) {
+    /// The account's next message, which becomes active; none while the account backs off.
+    pub fn take_next(&mut self, account: &str, now: Timestamp) -> Option<MessageId> {
+        let queue = self.accounts.get_mut(account)?;
+        if queue.backoff.is_some_and(|backoff| backoff.until > now) {
             return None;
         }
-        while let Some(id) = lane.turns.pop() {
-            let slot = self.slots.get_mut(&id).filter(|slot| slot.place == Place::Ready && *slot.account == *account);
-            if let Some(slot) = slot {
-                slot.place = Place::Active;
-                lane.ready = lane.ready.saturating_sub(1);
+        while let Some(id) = queue.round_robin.pop() {
+            let is_here = |entry: &&mut Entry| entry.state == EntryState::Ready && *entry.account == *account;
+            if let Some(entry) = self.entries.get_mut(&id).filter(is_here) {
+                entry.state = EntryState::Active;
+                queue.ready = queue.ready.saturating_sub(1);
                 return Some(id);
             }
         }
         None
     }
 
-    /// Accounts for which a further session should be opened now. An account that was in trouble, or of
-    /// which nothing is known yet, is probed by one session only: each try of a wrong password counts.
+    /// The accounts for which another session should be opened now; `most` says how many each may have. An account
+    /// that was in trouble, or has not delivered anything yet, is probed by one session only: providers lock accounts
+    /// after a few wrong passwords.
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
-        let may_start = |name: &str, lane: &AccountQueue| {
-            let resting = lane.rest.is_some_and(|rest| rest.until > now);
-            let most = if lane.failures > 0 || !lane.proven { 1 } else { most(name) };
-            !resting && lane.ready > 0 && lane.sessions < most
+        let may_start = |name: &str, queue: &AccountQueue| {
+            let backs_off = queue.backoff.is_some_and(|backoff| backoff.until > now);
+            let most = if queue.failures > 0 || !queue.proven { 1 } else { most(name) };
+            !backs_off && queue.ready > 0 && queue.sessions < most
         };
-        self.lanes.iter().filter(|(name, lane)| may_start(name, lane)).map(|(name, _)| name.to_string()).collect()
+        self.accounts.iter().filter(|(name, queue)| may_start(name, queue)).map(|(name, _)| name.to_string()).collect()
     }
 
     /// A session of the account was started.
     pub fn session_started(&mut self, account: &str) {
-        self.lane(account).sessions += 1;
+        self.queue(account).sessions += 1;
     }
 
     /// A session of the account has ended.
     pub fn session_ended(&mut self, account: &str) {
-        let lane = self.lane(account);
-        lane.sessions = lane.sessions.saturating_sub(1);
+        let queue = self.queue(account);
+        queue.sessions = queue.sessions.saturating_sub(1);
     }
 
-    /// The account is in trouble until then. Returns the failures in a row.
-    pub fn rest(&mut self, account: &str, rest: Rest, failures: u32) {
-        let lane = self.lane(account);
-        lane.rest = Some(rest);
-        lane.failures = failures;
+    /// The account backs off after so many failures in a row.
+    pub fn back_off(&mut self, account: &str, backoff: Backoff, failures: u32) {
+        let queue = self.queue(account);
+        queue.backoff = Some(backoff);
+        queue.failures = failures;
     }
 
-    /// Failures in a row of the account.
+    /// How often the account failed in a row.
     #[must_use]
     pub fn failures(&self, account: &str) -> u32 {
-        self.lanes.get(account).map_or(0, |lane| lane.failures)
+        self.accounts.get(account).map_or(0, |queue| queue.failures)
     }
 
-    /// Why and until when the account rests.
+    /// Until when the account backs off, and why. The time may be past.
     #[must_use]
-    pub fn resting(&self, account: &str) -> Option<Rest> {
-        self.lanes.get(account).and_then(|lane| lane.rest)
+    pub fn backoff_of(&self, account: &str) -> Option<Backoff> {
+        self.accounts.get(account).and_then(|queue| queue.backoff)
     }
 
-    /// The account works. Says whether it was in trouble before.
+    /// The account works. Returns whether it had failed before.
     pub fn recover(&mut self, account: &str) -> bool {
-        let lane = self.lane(account);
-        lane.charged = None;
-        lane.rest = None;
-        lane.proven = true;
-        std::mem::take(&mut lane.failures) > 0
+        let queue = self.queue(account);
+        queue.charged = None;
+        queue.backoff = None;
+        queue.proven = true;
+        std::mem::take(&mut queue.failures) > 0
     }
 
-    /// Ends the account's rest, as a flush asks; its next session is still a probe.
-    pub fn end_rest(&mut self, account: &str) {
-        self.lane(account).rest = None;
+    /// Ends the account's backoff, as a flush does; its next session is still a probe.
+    pub fn end_backoff(&mut self, account: &str) {
+        self.queue(account).backoff = None;
     }
 
-    /// A connection ended inside this message's transaction. Says whether another message's did just
-    /// before, so that the relay is to blame and not the message.
+    /// Notes that a connection ended inside this message's transaction. Returns whether another message's did just
+    /// before: then the relay is to blame. One message alone may be poison to the relay and must not stop the others.
     pub fn charge(&mut self, account: &str, id: &MessageId) -> bool {
-        let before = self.lane(account).charged.replace(id.clone());
+        let before = self.queue(account).charged.replace(id.clone());
         before.is_some_and(|before| before != *id)
     }
 
-    /// When something has to be done next, if nothing happens before.
+    /// When something is due next, if nothing happens before: a message, or the probe of an account with ready mail.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
-        let rests = self.lanes.values().filter(|lane| lane.ready > 0 && lane.sessions == 0);
-        let rest = rests.filter_map(|lane| lane.rest.map(|rest| rest.until)).min();
+        let backoffs = self.accounts.values().filter(|queue| queue.ready > 0 && queue.sessions == 0);
+        let backoff = backoffs.filter_map(|queue| queue.backoff.map(|backoff| backoff.until)).min();
         let waiting = self.waiting.first().map(|(due, _)| *due);
-        match (rest, waiting) {
+        match (backoff, waiting) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         }
     }
 
-    fn lane(&mut self, account: &str) -> &mut AccountQueue {
+    fn queue(&mut self, account: &str) -> &mut AccountQueue {
         let account = self.name(account);
-        self.lanes.entry(account).or_default()
+        self.accounts.entry(account).or_default()
     }
 
     /// The account's name, kept once for all of its messages.
     fn name(&mut self, account: &str) -> Arc<str> {
-        if let Some((name, _)) = self.lanes.get_key_value(account) {
+        if let Some((name, _)) = self.accounts.get_key_value(account) {
             return Arc::clone(name);
         }
         let name: Arc<str> = account.into();
-        self.lanes.insert(Arc::clone(&name), AccountQueue::default());
+        self.accounts.insert(Arc::clone(&name), AccountQueue::default());
         name
     }
+}
+
+/// This long after `now`; a wait beyond the end of time is none.
+pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
+    SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(now)
 }
 
 #[cfg(test)]

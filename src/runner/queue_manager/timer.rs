@@ -1,5 +1,5 @@
-//! The runner's one timer, on the boot clock: it rings on time after a suspend, which the
-//! timeout of a channel does not.
+//! The runner's one timer. It runs on the boot clock, which counts while the machine sleeps: the timeout of a channel
+//! does not, and would attempt mail hours late after a suspend.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,24 +11,24 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 
-use super::watchers::Event;
+use crate::runner::event::Event;
 
-/// A timer that wakes the runner.
+/// Sends [`Event::Due`] when it expires.
 #[derive(Debug)]
-pub struct Alarm {
+pub struct Timer {
     timer: Arc<OwnedFd>,
 }
 
-impl Alarm {
+impl Timer {
     /// Starts the thread that waits for it.
-    pub fn start(wakes: Sender<Event>) -> io::Result<Self> {
+    pub fn start(events: Sender<Event>) -> io::Result<Self> {
         let timer = Arc::new(timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?);
         let waited_for = Arc::clone(&timer);
         std::thread::Builder::new().name("alarm".into()).spawn(move || {
             let mut count = [0; 8];
             loop {
                 match rustix::io::read(&*waited_for, &mut count) {
-                    Ok(_) if wakes.send(Event::Due).is_err() => return,
+                    Ok(_) if events.send(Event::Due).is_err() => return,
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(_) => return,
                 }
@@ -37,8 +37,9 @@ impl Alarm {
         Ok(Self { timer })
     }
 
-    /// Rings once, after this time; an earlier setting is forgotten.
+    /// Expires once after this time, and not when an earlier call said.
     pub fn set(&self, wait: Duration) -> io::Result<()> {
+        // Zero would disarm it.
         let wait = wait.max(Duration::from_millis(1));
         let once =
             Timespec { tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX), tv_nsec: wait.subsec_nanos().into() };

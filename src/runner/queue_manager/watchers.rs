@@ -1,150 +1,91 @@
-//! What wakes the runner besides its timer: new files in queue/, a changed config or
-//! secret (inotify) and signals. Each listener is a thread that turns what it hears into
-//! a [`Event`].
+//! Threads that watch for what wakes the runner besides its timer and its workers: new files in queue/, a changed
+//! config, secret or table (inotify), and signals. Each turns what it sees into an [`Event`].
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::control::access::AuthorisedSelection;
-use crate::control::modify::AuthorisedChange;
-use crate::control::protocol::Response;
 use crate::runner::durability::DurabilityGate;
-use crate::runner::event::WorkerEvent;
+use crate::runner::event::Event;
 use crate::spool::{MessageId, Spool};
 
-/// Names that appear in queue/ within this time after others are heard of together.
+/// Files that appear in queue/ within this time after the first are read from inotify together: a program that stores
+/// many messages in a row wakes the runner once for several.
 const GATHERING: Duration = Duration::from_millis(5);
 
-/// Something for the runner's loop.
-#[derive(Debug)]
-pub enum Event {
-    /// A message appeared in queue/.
-    Queued(MessageId),
-    /// Perhaps something was missed: read the directory again.
-    Rescan,
-    /// The timer rings.
-    Due,
-    /// A file that the owner may have mended was written: the config, a secret, a table.
-    Mended,
-    /// SIGHUP: read the config again.
-    Reload,
-    /// SIGTERM or SIGINT: finish what is in hand and end.
-    Stop,
-    /// A session's thread has news.
-    WorkerEvent(WorkerEvent),
-    /// Attempt these messages now; what becomes of them goes to `responses`.
-    Flush {
-        /// Which.
-        selection: AuthorisedSelection,
-        /// To the requester.
-        responses: Sender<Response>,
-    },
-    /// Change messages; what becomes of it goes to `responses`.
-    Change {
-        /// How, and which.
-        change: AuthorisedChange,
-        /// To the requester.
-        responses: Sender<Response>,
-    },
-    /// Respond with the messages that are being sent.
-    Active {
-        /// To the requester.
-        responses: Sender<Response>,
-    },
-}
-
-/// Where listeners send what they hear, and where the loop takes it from. It exists before the
-/// lock is taken: a signal that comes at once must find its listener.
-#[derive(Debug)]
-pub struct EventChannel {
-    /// One clone for each listener.
-    pub sender: Sender<Event>,
-    /// The loop's end.
-    pub wakes: Receiver<Event>,
-}
-
-impl Default for EventChannel {
-    fn default() -> Self {
-        let (sender, wakes) = mpsc::channel();
-        Self { sender, wakes }
-    }
-}
-
-/// Listens to queue/ until the process ends.
-pub fn queue(spool: &Spool, wakes: Sender<Event>) -> io::Result<()> {
+/// Watches queue/ until the process ends.
+pub fn watch_queue(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
     let mut inotify = Inotify::init()?;
     inotify.watches().add(spool.dir().join("queue"), WatchMask::CREATE | WatchMask::MOVED_TO)?;
     std::thread::Builder::new().name("queue".into()).spawn(move || {
         let mut buffer = vec![0; 64 << 10];
-        while let Ok(events) = inotify.read_events_blocking(&mut buffer) {
-            for event in events {
-                let wake = if event.mask.contains(EventMask::Q_OVERFLOW) {
+        while let Ok(seen) = inotify.read_events_blocking(&mut buffer) {
+            for seen in seen {
+                let event = if seen.mask.contains(EventMask::Q_OVERFLOW) {
                     Some(Event::Rescan)
                 } else {
-                    event.name.and_then(OsStr::to_str).and_then(MessageId::parse).map(Event::Queued)
+                    seen.name.and_then(OsStr::to_str).and_then(MessageId::parse).map(Event::Queued)
                 };
-                if wake.is_some_and(|wake| wakes.send(wake).is_err()) {
+                if event.is_some_and(|event| events.send(event).is_err()) {
                     return;
                 }
             }
-            // Who stores many in a row wakes the runner once for several.
             std::thread::sleep(GATHERING);
         }
     })?;
     Ok(())
 }
 
-/// Listens, until the process ends, to files that their owner may mend: through their folders, since editors replace files.
+/// Watches files that mail may be waiting for, until the process ends. It watches their folders: editors write a new
+/// file and rename it over the old one, whose own watch would end with it.
 #[derive(Debug)]
 pub struct FileWatcher {
     watches: Watches,
     names: Arc<Mutex<Names>>,
 }
 
-/// By folder.
+/// The names that matter in each watched folder.
 type Names = HashMap<WatchDescriptor, HashSet<OsString>>;
 
 impl FileWatcher {
-    /// Listens to these.
-    pub fn start(paths: &[PathBuf], wakes: Sender<Event>) -> io::Result<Self> {
+    /// Begins with these files.
+    pub fn start(paths: &[PathBuf], events: Sender<Event>) -> io::Result<Self> {
         let mut inotify = Inotify::init()?;
-        let ear = Self { watches: inotify.watches(), names: Arc::default() };
-        ear.follow(paths);
-        let names = Arc::clone(&ear.names);
+        let watcher = Self { watches: inotify.watches(), names: Arc::default() };
+        watcher.watch(paths);
+        let names = Arc::clone(&watcher.names);
         std::thread::Builder::new().name("files".into()).spawn(move || {
             let mut buffer = vec![0; 16 << 10];
-            while let Ok(mut events) = inotify.read_events_blocking(&mut buffer) {
-                let is_ours = |event: inotify::Event<&OsStr>| {
+            while let Ok(mut seen) = inotify.read_events_blocking(&mut buffer) {
+                let is_ours = |seen: inotify::Event<&OsStr>| {
                     let names = names.lock().unwrap_or_else(PoisonError::into_inner);
-                    event.mask.contains(EventMask::Q_OVERFLOW)
-                        || event.name.is_some_and(|name| names.get(&event.wd).is_some_and(|ours| ours.contains(name)))
+                    seen.mask.contains(EventMask::Q_OVERFLOW)
+                        || seen.name.is_some_and(|name| names.get(&seen.wd).is_some_and(|ours| ours.contains(name)))
                 };
-                let heard = events.any(is_ours);
-                if heard && wakes.send(Event::Mended).is_err() {
+                if seen.any(is_ours) && events.send(Event::FilesChanged).is_err() {
                     return;
                 }
             }
         })?;
-        Ok(ear)
+        Ok(watcher)
     }
 
-    /// Listens to these instead.
-    pub fn follow(&self, paths: &[PathBuf]) {
-        // What mends a file may be a chmod alone.
+    /// Watches these instead, as after a reload of the config.
+    pub fn watch(&self, paths: &[PathBuf]) {
+        // ATTRIB, because a chmod alone may make a secret readable.
         let mask = WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::ATTRIB;
         let mut names = Names::new();
         for path in paths {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
-            // A folder that is not there (yet) has nothing to tell.
+            // A folder that does not exist (yet) has no changes.
             if let Ok(watch) = self.watches.clone().add(folder, mask) {
                 names.entry(watch).or_default().insert(name.to_owned());
             }
@@ -153,17 +94,19 @@ impl FileWatcher {
     }
 }
 
-/// Listens to signals until the process ends.
-pub fn signals(safety: Arc<DurabilityGate>, wakes: Sender<Event>) -> io::Result<()> {
+/// Watches for signals until the process ends.
+pub fn watch_signals(gate: Arc<DurabilityGate>, events: Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
-            let wake = if signal == SIGHUP { Event::Reload } else { Event::Stop };
-            if signal != SIGHUP {
-                // Sessions that wait for the disk hear it at once.
-                safety.stop();
-            }
-            if wakes.send(wake).is_err() {
+            let event = if signal == SIGHUP {
+                Event::Reload
+            } else {
+                // Workers that wait for the disk must not have to wait for the event loop as well.
+                gate.stop();
+                Event::Stop
+            };
+            if events.send(event).is_err() {
                 return;
             }
         }

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::mail::address::{Address, Mailbox};
 use crate::mail::outcome::{Enhanced, Teller};
+use crate::spool::Recipient;
 
 fn spool() -> (tempfile::TempDir, Spool) {
     let dir = tempfile::tempdir().unwrap();

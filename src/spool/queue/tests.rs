@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use super::super::journal::{Journal, Line};
+use super::super::journal::Journal;
+use super::super::journal_line::Line;
 use super::super::lock::{RunnerLock, TryLock};
 use super::*;
 

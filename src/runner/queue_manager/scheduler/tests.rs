@@ -10,32 +10,32 @@ fn id(n: u64) -> MessageId {
     MessageId::new(n, 0)
 }
 
-fn schedule(messages: &[(u64, &str, i64)]) -> Schedule {
-    let mut schedule = Schedule::default();
+fn schedule(messages: &[(u64, &str, i64)]) -> Scheduler {
+    let mut schedule = Scheduler::default();
     for (n, account, due) in messages {
         schedule.add(id(*n), account, Origin::default(), at(*due));
     }
-    schedule.wake(at(0));
+    schedule.promote_due(at(0));
     schedule
 }
 
 #[test]
 fn what_is_due_is_taken_in_order_and_the_rest_waits() {
     let mut s = schedule(&[(1, "a", 0), (2, "a", 5), (3, "a", -1)]);
-    assert_eq!(s.take("a", at(0)), Some(id(3)));
-    assert_eq!(s.take("a", at(0)), Some(id(1)));
-    assert_eq!(s.take("a", at(0)), None);
+    assert_eq!(s.take_next("a", at(0)), Some(id(3)));
+    assert_eq!(s.take_next("a", at(0)), Some(id(1)));
+    assert_eq!(s.take_next("a", at(0)), None);
     assert_eq!(s.next_wake(), Some(at(5)));
 }
 
 #[test]
 fn an_account_in_trouble_rests_and_is_then_probed_by_one_session() {
     let mut s = schedule(&[(1, "a", 0), (2, "a", 0), (3, "b", 0)]);
-    s.rest("a", Rest { until: at(60), trouble: Trouble::Relay }, 1);
-    assert_eq!(s.take("a", at(0)), None);
+    s.back_off("a", Backoff { until: at(60), trouble: Trouble::Relay }, 1);
+    assert_eq!(s.take_next("a", at(0)), None);
     assert_eq!(s.startable(at(0), |_| 2), ["b"]);
     s.session_started("b");
-    s.take("b", at(0)).unwrap();
+    s.take_next("b", at(0)).unwrap();
     assert_eq!(s.next_wake(), Some(at(60)));
     assert_eq!(s.startable(at(60), |_| 2), ["a"]);
     s.session_started("a");
@@ -57,39 +57,39 @@ fn only_two_different_messages_in_a_row_blame_the_relay() {
 #[test]
 fn a_message_put_back_waits_for_its_new_time_behind_the_others() {
     let mut s = schedule(&[(1, "a", 0), (2, "a", 0)]);
-    assert_eq!(s.take("a", at(0)), Some(id(1)));
-    s.put_back(&id(1), "a", at(60));
-    assert_eq!(s.take("a", at(0)), Some(id(2)));
-    s.hurry(&id(1), at(1));
-    s.wake(at(1));
-    assert_eq!(s.take("a", at(1)), Some(id(1)));
-    s.forget(&id(1));
+    assert_eq!(s.take_next("a", at(0)), Some(id(1)));
+    s.requeue(&id(1), "a", at(60));
+    assert_eq!(s.take_next("a", at(0)), Some(id(2)));
+    s.make_due(&id(1), at(1));
+    s.promote_due(at(1));
+    assert_eq!(s.take_next("a", at(1)), Some(id(1)));
+    s.remove(&id(1));
     assert_eq!(s.len(), 1);
 }
 
 #[test]
 fn a_single_mail_does_not_wait_behind_a_bulk_sender() {
-    let mut s = Schedule::default();
+    let mut s = Scheduler::default();
     for n in 0..1000 {
         s.add(id(n), "a", Origin::of(1000, "list@x.example"), at(0));
     }
     s.add(id(2000), "a", Origin::of(1000, "me@x.example"), at(0));
-    s.wake(at(0));
-    let taken: Vec<_> = (0..3).map(|_| s.take("a", at(0)).unwrap()).collect();
+    s.promote_due(at(0));
+    let taken: Vec<_> = (0..3).map(|_| s.take_next("a", at(0)).unwrap()).collect();
     assert!(taken.contains(&id(2000)), "{taken:?}");
 }
 
 #[test]
 fn a_message_that_left_while_it_was_ready_is_not_taken_and_counts_no_more() {
     let mut s = schedule(&[(1, "a", 0), (2, "a", 0)]);
-    s.forget(&id(1));
-    s.put_back(&id(2), "b", at(0));
+    s.remove(&id(1));
+    s.requeue(&id(2), "b", at(0));
     assert!(s.startable(at(0), |_| 2).is_empty());
-    s.wake(at(0));
-    assert_eq!((s.take("a", at(0)), s.take("b", at(0))), (None, Some(id(2))));
-    s.put_back(&id(2), "a", at(-1));
-    s.wake(at(0));
-    assert_eq!((s.take("a", at(0)), s.take("a", at(0))), (Some(id(2)), None));
+    s.promote_due(at(0));
+    assert_eq!((s.take_next("a", at(0)), s.take_next("b", at(0))), (None, Some(id(2))));
+    s.requeue(&id(2), "a", at(-1));
+    s.promote_due(at(0));
+    assert_eq!((s.take_next("a", at(0)), s.take_next("a", at(0))), (Some(id(2)), None));
     assert!(!s.has_work(at(0)));
 }
 
@@ -97,7 +97,7 @@ fn a_message_that_left_while_it_was_ready_is_not_taken_and_counts_no_more() {
 fn an_account_gets_its_second_session_when_the_first_message_went_through() {
     let mut s = schedule(&[(1, "a", 0), (2, "a", 0), (3, "a", 0)]);
     s.session_started("a");
-    s.take("a", at(0)).unwrap();
+    s.take_next("a", at(0)).unwrap();
     assert!(s.startable(at(0), |_| 2).is_empty());
     s.recover("a");
     assert_eq!(s.startable(at(0), |_| 2), ["a"]);

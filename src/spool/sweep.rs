@@ -1,0 +1,56 @@
+//! What is done with queue/ as a whole: clearing away what finished messages and killed processes left behind, and
+//! whether anything waits in it.
+
+use postrider_drop::durable::TEMPORARY;
+
+use super::SpoolError;
+use super::id::MessageId;
+use super::journal::Journal;
+use super::lock::RunnerLock;
+use super::queue::{Spool, exists, is_abandoned, unlink};
+
+impl Spool {
+    /// Removes what finished messages and killed processes left behind; only for the runner. A journal without content
+    /// is that of a finished message, or of one set aside, which it follows.
+    pub fn sweep(&self, lock: &RunnerLock) -> Result<(), SpoolError> {
+        let _ = lock;
+        let (mut journals, mut temporary, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
+        self.each_name(|name| {
+            if let Some(id) = name.strip_suffix(".journal").and_then(MessageId::parse) {
+                journals.push(id);
+            } else if name.starts_with(TEMPORARY) {
+                temporary.push(name.to_owned());
+            } else if MessageId::parse(name).is_none() {
+                foreign.push(name.to_owned());
+            }
+        })?;
+        // A folder of somebody else's stays, and is no reason to leave the rest.
+        let mut swept = Ok(());
+        for name in foreign {
+            let aside = self.set_name_aside(&name, "its name is not a message id: another program left it in queue/");
+            swept = swept.and(aside.map(drop));
+        }
+        for id in journals {
+            // Looked at now, not when the directory was read: content comes before its journal.
+            if !exists(&self.message_path(&id))? {
+                self.move_journal(&id)?;
+            }
+        }
+        for name in temporary {
+            let path = self.dir().join("queue").join(name);
+            if is_abandoned(&path) {
+                unlink(&path)?;
+            }
+        }
+        swept
+    }
+
+    /// Whether anything waits that is not held. What cannot be read does not count.
+    pub fn has_work(&self) -> Result<bool, SpoolError> {
+        let waits = |id: &MessageId| {
+            let Ok(stored) = self.open_message(id) else { return false };
+            !Journal::peek(self, id, stored.envelope.recipients.len()).is_ok_and(|state| state.held)
+        };
+        Ok(self.ids()?.iter().any(waits))
+    }
+}

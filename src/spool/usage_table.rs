@@ -1,0 +1,110 @@
+//! Messages and octets per user in queue/, raw/ and failed/: a plain table in memory, without I/O. Every function that
+//! makes, moves or removes a file there tells it, so that a limit is checked without counting files.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+/// The folders that are counted. drop/ has limits of its own, which the drop program keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Folder {
+    Queue,
+    Raw,
+    Failed,
+}
+
+/// What one user has there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Messages, or what was to become one.
+    pub messages: u64,
+    /// Octets of their files.
+    pub octets: u64,
+}
+
+/// The counters of all users. A file is known by the hash of its name, so that a hundred thousand messages take
+/// little memory.
+#[derive(Debug, Default)]
+pub(crate) struct UsageTable {
+    hasher: RandomState,
+    counted: Mutex<Counted>,
+}
+
+#[derive(Debug, Default)]
+struct Counted {
+    files: HashMap<u64, (u32, u64)>,
+    users: HashMap<u32, Usage>,
+}
+
+impl UsageTable {
+    /// There is a file of this user's; one that is known already is counted once.
+    pub(crate) fn add(&self, folder: Folder, name: &str, uid: u32, octets: u64) {
+        let key = self.key(folder, name);
+        self.change(|counted| {
+            counted.take(key);
+            counted.add(key, uid, octets);
+        });
+    }
+
+    /// The same, unless it is known already; whether it was not.
+    pub(crate) fn add_new(&self, folder: Folder, name: &str, uid: u32, octets: u64) -> bool {
+        let key = self.key(folder, name);
+        self.change(|counted| {
+            let is_new = !counted.files.contains_key(&key);
+            if is_new {
+                counted.add(key, uid, octets);
+            }
+            is_new
+        })
+    }
+
+    /// It is gone.
+    pub(crate) fn take(&self, folder: Folder, name: &str) {
+        let key = self.key(folder, name);
+        self.change(|counted| counted.take(key));
+    }
+
+    /// It is elsewhere.
+    pub(crate) fn rename(&self, from: (Folder, &str), to: (Folder, &str)) {
+        let (from, to) = (self.key(from.0, from.1), self.key(to.0, to.1));
+        self.change(|counted| {
+            if let Some((uid, octets)) = counted.take(from) {
+                counted.take(to);
+                counted.add(to, uid, octets);
+            }
+        });
+    }
+
+    pub(super) fn load(&self, uid: u32) -> Usage {
+        self.change(|counted| counted.users.get(&uid).copied().unwrap_or_default())
+    }
+
+    fn key(&self, folder: Folder, name: &str) -> u64 {
+        self.hasher.hash_one((folder, name))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Counted) -> T) -> T {
+        change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Counted {
+    fn add(&mut self, key: u64, uid: u32, octets: u64) {
+        self.files.insert(key, (uid, octets));
+        let load = self.users.entry(uid).or_default();
+        load.messages += 1;
+        load.octets = load.octets.saturating_add(octets);
+    }
+
+    fn take(&mut self, key: u64) -> Option<(u32, u64)> {
+        let (uid, octets) = self.files.remove(&key)?;
+        if let Some(load) = self.users.get_mut(&uid) {
+            load.messages = load.messages.saturating_sub(1);
+            load.octets = load.octets.saturating_sub(octets);
+            if load.messages == 0 {
+                self.users.remove(&uid);
+            }
+        }
+        Some((uid, octets))
+    }
+}
