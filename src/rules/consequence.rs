@@ -30,7 +30,7 @@ pub enum Mail {
     Retried,
     /// It goes on at once, uncharged.
     GoesOn(Again),
-    /// It is held, which its sender is told, and tried again when [`Classified::wait`] is over (else once an hour);
+    /// It is held, its sender gets a notice, and it is tried again when [`Classified::wait`] is over (else once an hour);
     /// when this time is over, it bounces.
     Held(Until),
     /// It waits, uncharged, until the account works again.

@@ -6,7 +6,7 @@
 use super::Situation;
 use super::pattern::Folded;
 use crate::mail::outcome::Reply;
-use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login, Meaning, Parameters, Secret, Stage};
+use crate::rules::meaning::{AuthOffer, Login, Meaning, Parameters, Stage};
 
 /// What a reply to RCPT speaks of, where its code does not say it.
 const SENDER_WORDS: [&str; 6] = ["sender", "mail from", "from address", "return path", "return-path", "originator"];
@@ -29,7 +29,7 @@ pub(super) fn meaning(situation: &Situation, reply: &Reply, folded: &Folded) -> 
         Stage::Greeting => Meaning::ClientAddressRefused,
         Stage::Ehlo => at_ehlo(code),
         Stage::StartTls => Meaning::TlsSettings,
-        Stage::Auth => at_auth(situation, code),
+        Stage::Auth => at_auth(code),
         Stage::Idle => Meaning::SessionOver,
         Stage::Mail | Stage::Rcpt | Stage::Data | Stage::FinalDot if code.number == 421 => Meaning::SessionOver,
         Stage::Mail if code.is_transient() => at_mail_for_now(code),
@@ -62,7 +62,7 @@ impl Code {
     }
 }
 
-/// The enhanced code that begins a text of another class, or stands in it as `(#5.7.1)`.
+/// The enhanced code at the beginning of a text, of whatever class, or in it as `(#5.7.1)`.
 fn inside(folded: &Folded) -> Option<(u16, u16)> {
     let number = |word: &str| {
         let mut parts = word.trim_matches(|c: char| !c.is_ascii_digit()).split('.');
@@ -83,7 +83,7 @@ fn at_ehlo(code: Code) -> Meaning {
     }
 }
 
-fn at_auth(situation: &Situation, code: Code) -> Meaning {
+fn at_auth(code: Code) -> Meaning {
     match code.number {
         534 if code.says(7, 14) => Meaning::LoginBlocked,
         432 | 500..505 | 534 => Meaning::MechanismRefused,
@@ -91,16 +91,8 @@ fn at_auth(situation: &Situation, code: Code) -> Meaning {
         523 | 530 | 538 => Meaning::TlsSettings,
         _ if code.says(7, 10) || code.says(7, 11) => Meaning::TlsSettings,
         _ if code.says(7, 13) => Meaning::AccountSuspended,
-        526 | 535 => rejected(situation.login),
+        526 | 535 => Meaning::LoginRejected,
         _ => Meaning::LoginBlocked,
-    }
-}
-
-/// A rejected login, by what it was tried with.
-pub(super) fn rejected(login: Login) -> Meaning {
-    match login {
-        Login::Configured(Secret::Token) => Meaning::TokenExpired,
-        Login::Configured(Secret::Password) | Login::NotConfigured(_) | Login::Accepted => Meaning::LoginRejected,
     }
 }
 
@@ -121,21 +113,13 @@ fn at_mail(situation: &Situation, code: Code) -> Meaning {
         (552, None) | (_, Some((3, 4) | (2, 3))) => Meaning::MessageTooLarge,
         (_, Some((6, 7))) => Meaning::ContentRefused,
         (_, Some((4, 5))) => Meaning::SendingLimit,
-        (_, Some((1, 7))) => sender(situation.sender, Meaning::SenderNotOwned),
-        (_, Some((1, 8))) => sender(situation.sender, Meaning::SenderDomainUnknown),
+        (_, Some((1, 7))) => Meaning::SenderNotOwned,
+        (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
         (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
         (500 | 503, _) => Meaning::SessionOver,
         (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
         _ if wants_login(situation, code) => Meaning::LoginWanted,
-        _ => sender(situation.sender, Meaning::SenderNotOwned),
-    }
-}
-
-/// What is wrong with a sender, which may be nobody.
-pub(super) fn sender(sender: EnvelopeSender, otherwise: Meaning) -> Meaning {
-    match sender {
-        EnvelopeSender::Null => Meaning::NullSenderRefused,
-        EnvelopeSender::Mailbox => otherwise,
+        _ => Meaning::SenderNotOwned,
     }
 }
 
@@ -162,27 +146,24 @@ fn at_rcpt_for_now(code: Code) -> Meaning {
     }
 }
 
-fn speaks_of(folded: &Folded, words: &[&str]) -> bool {
-    words.iter().any(|word| folded.text().contains(word))
-}
-
 fn at_rcpt(situation: &Situation, code: Code, folded: &Folded) -> Meaning {
+    let speaks_of = |words: &[&str]| words.iter().any(|word| folded.text().contains(word));
     match (code.number, code.enhanced) {
-        (_, Some((1, 7))) => sender(situation.sender, Meaning::SenderNotOwned),
-        (_, Some((1, 8))) => sender(situation.sender, Meaning::SenderDomainUnknown),
+        (_, Some((1, 7))) => Meaning::SenderNotOwned,
+        (_, Some((1, 8))) => Meaning::SenderDomainUnknown,
         (_, Some((2, 2))) | (552, None) => Meaning::RecipientMailboxFull,
         (_, Some((2, 3) | (3, 4))) => Meaning::MessageTooLarge,
+        (_, Some((2, _))) => Meaning::RecipientUnknown,
         (_, Some((4, 5))) => Meaning::SendingLimit,
         (_, Some((5, 3))) => Meaning::TooManyRecipients,
         (_, Some((7, 10 | 11))) => Meaning::TlsSettings,
-        (_, Some((1..=4, _))) => Meaning::RecipientUnknown,
         (503, _) => Meaning::SessionOver,
         (501 | 504 | 555, _) if situation.parameters == Parameters::Sent => Meaning::ParameterRefused,
         _ if wants_login(situation, code) => Meaning::LoginWanted,
-        _ if speaks_of(folded, &LIMIT_WORDS) => Meaning::SendingLimit,
-        _ if speaks_of(folded, &SENDER_WORDS) => sender(situation.sender, Meaning::SenderNotOwned),
-        _ if speaks_of(folded, &RELAY_WORDS) => Meaning::RelayingDenied,
-        _ if speaks_of(folded, &LOGIN_WORDS) => Meaning::LoginWanted,
+        _ if speaks_of(&LIMIT_WORDS) => Meaning::SendingLimit,
+        _ if speaks_of(&SENDER_WORDS) => Meaning::SenderNotOwned,
+        _ if speaks_of(&RELAY_WORDS) => Meaning::RelayingDenied,
+        _ if speaks_of(&LOGIN_WORDS) => Meaning::LoginWanted,
         _ if code.subject() == Some(7) || LOGIN_CODES.contains(&code.number) => Meaning::PolicyRefused,
         _ => Meaning::RecipientUnknown,
     }

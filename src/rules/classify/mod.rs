@@ -32,7 +32,7 @@ use std::time::Duration;
 use self::pattern::Folded;
 use self::phrases::{Hit, Owner};
 use crate::mail::outcome::Reply;
-use crate::rules::meaning::{Basis, Class, Classified, EnvelopeSender, Login, Meaning, Parameters, Stage};
+use crate::rules::meaning::{Basis, Class, Classified, EnvelopeSender, Login, Meaning, Parameters, Secret, Stage};
 
 pub use self::phrases::Provider;
 
@@ -74,18 +74,17 @@ pub fn classify(situation: &Situation, reply: &Reply) -> Classified {
 /// The meaning in the light of what the session knows.
 fn corrected(meaning: Meaning, situation: &Situation) -> Meaning {
     let Situation { stage, login, sender, parameters, .. } = *situation;
+    let of_sender = |refused| if sender == EnvelopeSender::Null { Meaning::NullSenderRefused } else { refused };
     match (meaning, stage) {
         (Meaning::RelayingDenied, _) if login != Login::Accepted => Meaning::LoginWanted,
-        (Meaning::SenderNotOwned | Meaning::SenderDomainUnknown, Stage::Mail | Stage::Rcpt) => {
-            by_code::sender(sender, meaning)
-        }
-        // The envelope has no sender that the content's could be compared with: it is the field.
-        (Meaning::SenderNotOwned, Stage::FinalDot) if sender == EnvelopeSender::Null => Meaning::HeaderFromRefused,
-        (Meaning::LoginRejected, Stage::Auth) => by_code::rejected(login),
         (Meaning::ParameterRefused, Stage::Mail) if parameters == Parameters::Absent => {
-            by_code::sender(sender, Meaning::SenderNotOwned)
+            of_sender(Meaning::SenderNotOwned)
         }
         (Meaning::ParameterRefused, Stage::Rcpt) if parameters == Parameters::Absent => Meaning::RecipientUnknown,
+        (Meaning::SenderNotOwned | Meaning::SenderDomainUnknown, Stage::Mail | Stage::Rcpt) => of_sender(meaning),
+        // The envelope has no sender that the content's could be compared with: it is the field.
+        (Meaning::SenderNotOwned, Stage::FinalDot) if sender == EnvelopeSender::Null => Meaning::HeaderFromRefused,
+        (Meaning::LoginRejected, Stage::Auth) if login == Login::Configured(Secret::Token) => Meaning::TokenExpired,
         _ => meaning,
     }
 }

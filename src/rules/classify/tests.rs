@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::*;
 use crate::mail::outcome::Enhanced;
 use crate::rules::consequence::{Evidence, History, Mail, Repeated, consequence};
-use crate::rules::meaning::{AuthOffer, Secret};
+use crate::rules::meaning::AuthOffer;
 
 /// A reply as a server sends it: code, then text, `\n` between lines.
 fn reply(text: &str) -> Reply {

@@ -1,4 +1,4 @@
-//! Unit tests of `rules::classify::pattern`.
+//! What patterns match, and that no text is too much for them.
 
 use super::*;
 use proptest::prelude::*;

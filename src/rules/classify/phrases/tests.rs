@@ -1,4 +1,4 @@
-//! Unit tests of `rules::classify::phrases`.
+//! How the table is read, and that every row of it can decide something.
 
 use super::*;
 

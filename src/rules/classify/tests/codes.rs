@@ -1,6 +1,7 @@
 //! Codes and classes, where no phrase knows the words; and what real servers answer in known situations.
 
 use super::*;
+use crate::rules::consequence::{Account, Until};
 
 /// What no phrase knows: stage, login, meaning, reply. `#` stands for words that nobody has ever read; `offered` and
 /// `none` are accounts without a login on servers that offer AUTH and that do not.
@@ -61,7 +62,10 @@ const CODES: &str = "
     rcpt     accepted recipient-unknown       550 #
     rcpt     accepted recipient-unknown       559 #
     rcpt     accepted recipient-unknown       550 5.1.1 #
-    rcpt     accepted recipient-unknown       550 5.1.1 # sender #
+    rcpt     accepted sender-not-owned        550 5.1.1 # sender #
+    rcpt     accepted recipient-mailbox-full  550 5.2.2 # limit #
+    rcpt     accepted recipient-unknown       550 5.2.1 # sender #
+    rcpt     accepted sending-limit           550 5.4.6 # limit #
     rcpt     accepted recipient-unknown       550 5.2.1 #
     rcpt     accepted recipient-mailbox-full  550 5.2.2 #
     rcpt     accepted recipient-mailbox-full  552 #
@@ -251,6 +255,39 @@ fn a_server_that_relays_to_nobody_without_a_login_wants_one() {
         for offer in [AuthOffer::Offered, AuthOffer::NotOffered] {
             let found = classify(&situation(stage, Login::NotConfigured(offer)), &reply(text));
             assert_eq!(found.meaning, Meaning::LoginWanted, "{offer:?} {text}");
+        }
+    }
+}
+
+/// Providers look at the sender whenever they like, and choose whatever code they like.
+#[test]
+fn a_sender_that_is_not_the_accounts_waits_for_its_owner_at_every_stage() {
+    let replies = [
+        "554 5.2.252 SendAsDenied; me@isp.example not allowed to send as cron@box.example",
+        "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
+        "551 5.7.1 Not authorised to send from this header address",
+        "550 The from address does not match a verified Sender Identity",
+        "554 Message rejected: Email address is not verified",
+        "554 Unauthorized sender address",
+        "553 Relaying disallowed as cron@box.example",
+        "554 5.0.0 Error: transaction failed: unknown sender address",
+        "501 mail from address must be same as authorization user",
+        "451 4.0.0 backend: invalid return path: not owned by user",
+        "450 The from.email domain must be verified in your account to send emails. #MS42207",
+        "530 5.7.1 You (me@isp.example) are not authorized to send mail as cron@box.example",
+        "450 4.1.8 <cron@box.example>: Sender address rejected: Domain not found",
+    ];
+    let evidence = Evidence { of_account: Repeated::ForAnotherMessage, of_session: History::Fresh };
+    for text in replies {
+        for stage in Stage::ALL.into_iter().filter(|stage| stage.is_in_transaction()) {
+            let situation = situation(stage, Login::Accepted);
+            let what = classify(&situation, &reply(text));
+            let found = consequence(&situation, &what, evidence);
+            assert_eq!(
+                (found.mail, found.account),
+                (Mail::Held(Until::SenderGrace), Account::Works),
+                "{stage:?} {text}"
+            );
         }
     }
 }

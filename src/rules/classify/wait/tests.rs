@@ -1,4 +1,4 @@
-//! Unit tests of `rules::classify::wait`.
+//! Times as people write them.
 
 use super::*;
 use proptest::prelude::*;
