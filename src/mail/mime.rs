@@ -1,7 +1,7 @@
 //! Making a message fit for a server that takes less than it holds: 8-bit content where
-//! 8BITMIME is missing, lines beyond 998 octets anywhere. Part by part, the structure and
-//! what is signed, encrypted or forwarded left alone; streaming, no I/O of its own but
-//! the reader that it is given.
+//! 8BITMIME is missing, long lines and NUL anywhere. Part by part, the structure and what
+//! is signed, encrypted, forwarded or in an unknown encoding left alone; streaming, no I/O
+//! of its own but the reader that it is given.
 
 mod encode;
 mod field;
@@ -16,8 +16,9 @@ use part::{Guard, Kind, Part};
 use survey::Survey;
 use walk::{Sink, Walker};
 
-/// Longest line without its end (RFC 5322 section 2.1.1, RFC 5321 section 4.5.3.1.6).
-pub const LONGEST_LINE: usize = 998;
+/// Longest line, without its end, that every server passes on whole. RFC 5321 section 4.5.3.1.6 allows 998 octets, but
+/// Haraka and Sendmail break lines at 990.
+pub const LONGEST_LINE: usize = 989;
 /// Octets that are read at once.
 const BLOCK: usize = 16 * 1024;
 
@@ -77,16 +78,11 @@ enum Treatment {
 
 /// Looks a message through: `header` without the blank line, `body` from it on.
 pub fn look(header: &[u8], body: &mut dyn Read, takes: Takes) -> io::Result<Finding> {
-    let header_high = !header.is_ascii();
-    let header_long = has_long_line(header);
     let mut survey = Survey::default();
     run(header, body, &mut survey)?;
-    let (high, long) = (survey.is_high(), survey.is_long());
-    let eight_bit = high || header_high;
-    if !(header_long || long || (eight_bit && takes == Takes::SevenBit)) {
-        return Ok(Finding::Fit { eight_bit });
-    }
+    let eight_bit = survey.is_high() || !header.is_ascii();
     Ok(match survey.treatments(takes) {
+        Ok(parts) if survey.is_fit(&parts, takes) && is_fit(header, takes) => Finding::Fit { eight_bit },
         Ok(parts) => Finding::Convert(Conversion {
             takes,
             parts,
@@ -95,6 +91,15 @@ pub fn look(header: &[u8], body: &mut dyn Read, takes: Takes) -> io::Result<Find
         }),
         Err(refusal) => Finding::Not(refusal),
     })
+}
+
+/// Whether a header, or what stands between parts, can go as it is.
+fn is_fit(text: &[u8], takes: Takes) -> bool {
+    (takes == Takes::EightBit || text.is_ascii()) && !has_nul(text) && !has_long_line(text)
+}
+
+fn has_nul(text: &[u8]) -> bool {
+    memchr::memchr(0, text).is_some()
 }
 
 fn has_long_line(text: &[u8]) -> bool {
@@ -170,11 +175,10 @@ impl Sink for Writer {
         self.part += 1;
         // The message's own header went out before.
         if depth > 0 {
-            let fits = part.guard != Guard::None;
-            let bytes = if fits {
-                raw.to_vec()
-            } else {
+            let bytes = if part.guard == Guard::None {
                 part::rewritten(raw, part, treatment, self.conversion.takes, self.conversion.charset)
+            } else {
+                raw.to_vec()
             };
             self.out.extend_from_slice(&bytes);
         }
@@ -195,8 +199,12 @@ impl Sink for Writer {
         self.encoder = Encoder::Keep;
     }
 
-    /// What stands between parts is for nobody; it must only do no harm.
-    fn between(&mut self, bytes: &[u8]) {
+    /// What stands between parts is for nobody; it must only do no harm. A signature may cover it, though.
+    fn between(&mut self, bytes: &[u8], guard: Guard) {
+        if guard != Guard::None {
+            self.out.extend_from_slice(bytes);
+            return;
+        }
         for &byte in bytes {
             if byte == b'\n' {
                 self.column = 0;
@@ -208,7 +216,7 @@ impl Sink for Writer {
                 self.column = 1;
             }
             let seven = self.conversion.takes == Takes::SevenBit;
-            self.out.push(if seven && !byte.is_ascii() { b'?' } else { byte });
+            self.out.push(if byte == 0 || (seven && !byte.is_ascii()) { b'?' } else { byte });
         }
     }
 

@@ -7,10 +7,10 @@ use jiff::Zoned;
 
 use super::address::ReversePath;
 
-/// Where a line of a generated field should end (RFC 5322 section 2.1.1).
-const LINE: usize = 78;
-/// How much encoded text an encoded word of 75 characters holds beside `=?UTF-8?Q?` and `?=` (RFC 2047 section 2).
-const ENCODED_TEXT: usize = 75 - 12;
+/// Where a line of a generated field ends: a line with an encoded word in it has 76 columns at most (RFC 2047 section 2).
+const LINE: usize = 76;
+/// How much encoded text an encoded word holds beside `=?unknown-8bit?Q?` and `?=`, so that it fits into the first line.
+const ENCODED_TEXT: usize = LINE - "Resent-From: =?unknown-8bit?Q??=".len();
 
 /// RFC 5322 section 3.3 date-time, as in `Sun, 22 Nov 2026 13:20:55 +0100`.
 #[must_use]
@@ -30,18 +30,17 @@ pub fn message_id(at: &Zoned, id: &str, hostname: &str) -> String {
 /// The value of a generated From field: `Full Name <sender>`, the name quoted or RFC 2047-encoded
 /// as it needs; the bare address where the name is empty; `MAILER-DAEMON` for the null sender.
 ///
-/// White space and control characters in the name are one blank. Folded where a line would pass 78
-/// columns, the name of a Resent-From field counted.
+/// White space and control characters in the name are one blank. A name that is not UTF-8 keeps its octets, in an
+/// encoded word that names no charset. Folded where a line would pass 76 columns, the name of a Resent-From field counted.
 #[must_use]
-pub fn from(full_name: &str, sender: &ReversePath) -> String {
+pub fn from(full_name: &[u8], sender: &ReversePath) -> String {
     let Some(sender) = sender.mailbox() else { return "MAILER-DAEMON".to_owned() };
-    let is_between = |c: char| c.is_whitespace() || c.is_control();
-    let words: Vec<&str> = full_name.split(is_between).filter(|word| !word.is_empty()).collect();
-    if words.is_empty() {
+    let phrase = std::str::from_utf8(full_name).map_or_else(|_| unknown_phrase(full_name), phrase);
+    if phrase.is_empty() {
         return sender.to_string();
     }
     let mut value = Folded { text: String::new(), column: "Resent-From: ".len() };
-    for word in phrase(&words) {
+    for word in phrase {
         value.push(&word);
     }
     value.push(&format!("<{sender}>"));
@@ -56,7 +55,7 @@ struct Folded {
 
 impl Folded {
     fn push(&mut self, word: &str) {
-        let width = word.chars().count();
+        let width = word.len();
         if !self.text.is_empty() {
             let is_full = self.column + 1 + width > LINE;
             self.text.push_str(if is_full { "\r\n " } else { " " });
@@ -68,10 +67,13 @@ impl Folded {
 }
 
 /// The words of a phrase (RFC 5322 section 3.2.5): as they are, quoted as a whole, or encoded.
-fn phrase(words: &[&str]) -> Vec<String> {
+fn phrase(text: &str) -> Vec<String> {
+    let is_between = |c: char| c.is_whitespace() || c.is_control();
+    let words: Vec<&str> = text.split(is_between).filter(|word| !word.is_empty()).collect();
     let is_plain_text = words.iter().all(|word| word.is_ascii() && word.len() < LINE);
     if !is_plain_text {
-        return encoded_words(&words.join(" "));
+        let text = words.join(" ");
+        return encoded_words("UTF-8", text.chars().map(|c| q_encoded(c.encode_utf8(&mut [0; 4]).as_bytes())));
     }
     let mut phrase: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     if !words.iter().all(|word| word.bytes().all(is_atext)) {
@@ -88,36 +90,39 @@ fn phrase(words: &[&str]) -> Vec<String> {
     phrase
 }
 
+/// The words of a phrase in an unknown charset.
+fn unknown_phrase(text: &[u8]) -> Vec<String> {
+    let words =
+        text.split(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()).filter(|word| !word.is_empty());
+    encoded_words("unknown-8bit", words.collect::<Vec<_>>().join(&b' ').iter().map(|byte| q_encoded(&[*byte])))
+}
+
 fn is_atext(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&byte)
 }
 
 /// RFC 2047 section 5 (3): encoded words in a phrase. No character is divided.
-fn encoded_words(text: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    for c in text.chars() {
-        let c = q_encoded(c);
+fn encoded_words(charset: &str, characters: impl Iterator<Item = String>) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for character in characters {
         match words.last_mut() {
-            Some(word) if word.len() + c.len() <= ENCODED_TEXT => word.push_str(&c),
-            _ => words.push(c),
+            Some(word) if word.len() + character.len() <= ENCODED_TEXT => word.push_str(&character),
+            _ => words.push(character),
         }
     }
-    words.iter().map(|word| format!("=?UTF-8?Q?{word}?=")).collect()
+    words.iter().map(|word| format!("=?{charset}?Q?{word}?=")).collect()
 }
 
-fn q_encoded(c: char) -> String {
-    let mut encoded = String::new();
-    match c {
-        ' ' => encoded.push('_'),
-        plain if plain.is_ascii_alphanumeric() || "!*+-/".contains(plain) => encoded.push(plain),
-        other => {
-            for byte in other.encode_utf8(&mut [0; 4]).bytes() {
-                // writing to a String cannot fail
-                let _ = write!(encoded, "={byte:02X}");
-            }
-        }
+fn q_encoded(character: &[u8]) -> String {
+    match character {
+        b" " => "_".to_owned(),
+        [plain] if plain.is_ascii_alphanumeric() || b"!*+-/".contains(plain) => char::from(*plain).to_string(),
+        other => other.iter().fold(String::new(), |mut encoded, byte| {
+            // writing to a String cannot fail
+            let _ = write!(encoded, "={byte:02X}");
+            encoded
+        }),
     }
-    encoded
 }
 
 #[cfg(test)]

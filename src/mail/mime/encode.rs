@@ -65,7 +65,7 @@ impl Encoder {
             Self::Quoted(quoted) => bytes.iter().for_each(|&byte| quoted.byte(byte, out)),
             Self::Base64(base64) => base64.bytes(bytes, out),
             Self::Rewrap { column } => {
-                for &byte in bytes.iter().filter(|byte| byte.is_ascii()) {
+                for &byte in bytes.iter().filter(|byte| byte.is_ascii_graphic()) {
                     if *column == LINE {
                         out.extend_from_slice(b"\r\n");
                         *column = 0;
@@ -123,7 +123,7 @@ impl Quoted {
         self.flush(End::More, out);
         match byte {
             b' ' | b'\t' => self.held = Some(byte),
-            _ if self.digits > 0 && byte.is_ascii() => {
+            _ if self.digits > 0 && byte.is_ascii_graphic() => {
                 self.digits -= 1;
                 out.push(byte);
                 self.column += 1;

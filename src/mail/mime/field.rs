@@ -1,6 +1,6 @@
 //! One header field made fit: its 8-bit text as encoded words (RFC 2047) or extended
 //! parameters (RFC 2231) for servers that take ASCII only, over-long lines folded. A
-//! field that needs neither keeps every byte.
+//! field that needs neither keeps every byte, and an address never becomes another one.
 
 use std::fmt::Write as _;
 
@@ -12,6 +12,8 @@ use crate::mail::header::Field;
 
 /// Octets of text in one encoded word: 75 in all, with the longest charset's name.
 const WORD: usize = 36;
+/// Longest line with an encoded word in it (RFC 2047 section 2).
+const ENCODED_LINE: usize = 76;
 
 /// How a field's value is built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,7 @@ enum Shape {
 }
 
 fn shape(field: &Field) -> Shape {
-    const ADDRESSES: [&str; 15] = [
+    const ADDRESSES: [&str; 16] = [
         "From",
         "Sender",
         "Reply-To",
@@ -41,12 +43,12 @@ fn shape(field: &Field) -> Shape {
         "Resent-Cc",
         "Resent-Bcc",
         "Errors-To",
+        "Return-Path",
         "Disposition-Notification-To",
         "Mail-Followup-To",
     ];
-    const RIGID: [&str; 9] = [
+    const RIGID: [&str; 8] = [
         "Received",
-        "Return-Path",
         "Message-ID",
         "In-Reply-To",
         "References",
@@ -71,7 +73,7 @@ fn shape(field: &Field) -> Shape {
 pub(super) fn fit(field: &Field, takes: Takes, longest: usize) -> Vec<u8> {
     let mut raw = field.raw().to_vec();
     if takes == Takes::SevenBit && !raw.is_ascii() {
-        let column = field.value_column().min(raw.len());
+        let column = if field.name().is_empty() { 0 } else { field.value_column() };
         let (name, value) = raw.split_at(column);
         let value = match shape(field) {
             Shape::Unstructured => unstructured(value),
@@ -79,17 +81,46 @@ pub(super) fn fit(field: &Field, takes: Takes, longest: usize) -> Vec<u8> {
             Shape::Parameters => parameters(value),
             Shape::Rigid => rigid(value),
         };
-        raw = [name, &value].concat();
-        if !raw.is_ascii() {
-            raw = rigid(&raw);
-        }
+        raw = with_short_lines(&[name, &value].concat());
     }
+    raw.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = b'?');
     if raw.split(|&byte| byte == b'\n').any(|line| line.len() > longest + 1) { folded(&raw, longest) } else { raw }
 }
 
-/// What cannot be said in ASCII there becomes a question mark.
+/// What cannot be said in ASCII there becomes a question mark, except in an address.
 fn rigid(value: &[u8]) -> Vec<u8> {
-    value.iter().map(|&byte| if byte.is_ascii() { byte } else { b'?' }).collect()
+    let words = value.split_inclusive(|&byte| is_blank(byte));
+    let fit = |word: &[u8]| -> Vec<u8> {
+        let is_address = word.contains(&b'@');
+        word.iter().map(|&byte| if is_address || byte.is_ascii() { byte } else { b'?' }).collect()
+    };
+    words.flat_map(fit).collect()
+}
+
+/// Lines with encoded words in them, folded at blanks.
+fn with_short_lines(raw: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(raw.len() + 16);
+    for line in raw.split_inclusive(|&byte| byte == b'\n') {
+        if line.len() <= ENCODED_LINE + 2 || memchr::memmem::find(line, b"=?").is_none() {
+            out.extend_from_slice(line);
+            continue;
+        }
+        let mut column = 0;
+        let mut rest = line;
+        while !rest.is_empty() {
+            let blanks = rest.iter().take_while(|&&byte| is_blank(byte)).count();
+            let end = word_end(rest, blanks);
+            // A line of nothing but blanks is none (RFC 5322 section 4.2).
+            if column > 0 && blanks > 0 && end > blanks && column + end > ENCODED_LINE {
+                out.extend_from_slice(b"\r\n");
+                column = 0;
+            }
+            out.extend_from_slice(&rest[..end]);
+            column += end;
+            rest = &rest[end..];
+        }
+    }
+    out
 }
 
 fn is_blank(byte: u8) -> bool {
@@ -152,9 +183,9 @@ fn addresses(value: &[u8]) -> Vec<u8> {
     let mut rest = value;
     while let Some(&first) = rest.first() {
         let end = match first {
-            b'"' => delimited(rest, b'"'),
+            b'"' => quoted(rest),
             b'(' => comment(rest),
-            b'<' => rest.iter().position(|&byte| byte == b'>').map_or(rest.len(), |at| at + 1),
+            b'<' => angle(rest),
             byte if is_blank(byte) || matches!(byte, b',' | b';' | b':') => 1,
             _ => rest
                 .iter()
@@ -165,7 +196,7 @@ fn addresses(value: &[u8]) -> Vec<u8> {
         rest = behind;
         match first {
             _ if token.is_ascii() => out.extend_from_slice(token),
-            b'"' => out.extend_from_slice(&encoded_words(&unquoted(token))),
+            b'"' if token.ends_with(b"\"") => out.extend_from_slice(&encoded_words(&unquoted(token))),
             b'(' => {
                 let inner = token.strip_prefix(b"(").unwrap_or(token);
                 out.push(b'(');
@@ -222,6 +253,29 @@ fn delimited(text: &[u8], mark: u8) -> usize {
     text.len()
 }
 
+/// A quoted string, or the whole address that begins with one.
+fn quoted(text: &[u8]) -> usize {
+    let end = delimited(text, b'"');
+    if text.get(end) != Some(&b'@') {
+        return end;
+    }
+    let domain = text[end..].iter().take_while(|&&byte| !is_blank(byte) && !b"(<>,;".contains(&byte));
+    end + domain.count()
+}
+
+/// Up to the bracket that closes, quoted strings heeded.
+fn angle(text: &[u8]) -> usize {
+    let mut at = 1;
+    while at < text.len() {
+        match text[at] {
+            b'>' => return at + 1,
+            b'"' => at += delimited(&text[at..], b'"'),
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
 fn comment(text: &[u8]) -> usize {
     let mut depth = 0usize;
     let mut at = 0;
@@ -249,7 +303,8 @@ fn unquoted(token: &[u8]) -> Vec<u8> {
     out
 }
 
-/// An address: its domain in ASCII; a local part beyond ASCII cannot be said to such a server at all.
+/// An address: its domain in ASCII. No encoding of a local part beyond ASCII means the same address, so it stays, as
+/// Postfix leaves it, and the server decides.
 fn address(token: &[u8]) -> Vec<u8> {
     let converted = std::str::from_utf8(token).ok().and_then(|text| {
         let (local, rest) = text.rsplit_once('@')?;
@@ -257,7 +312,7 @@ fn address(token: &[u8]) -> Vec<u8> {
         let domain = idna::domain_to_ascii(domain).ok()?;
         Some(format!("{local}@{domain}{end}").into_bytes())
     });
-    rigid(&converted.unwrap_or_else(|| token.to_vec()))
+    converted.unwrap_or_else(|| token.to_vec())
 }
 
 /// `name="value"` with 8-bit text becomes `name*=utf-8''...`.
@@ -283,7 +338,7 @@ fn parameters(value: &[u8]) -> Vec<u8> {
                 out.extend_from_slice(&extended(&text));
                 out.extend_from_slice(&tail);
             }
-            _ => out.extend_from_slice(parameter),
+            _ => out.extend_from_slice(&rigid(parameter)),
         }
         out.extend_from_slice(mark);
     }

@@ -36,6 +36,8 @@ pub(super) enum Encoding {
     Identity,
     Quoted,
     Base64,
+    /// Not known here (x-uuencode): under any other label the content would mean something else.
+    Other,
 }
 
 /// A part as its header has it.
@@ -52,15 +54,23 @@ impl Part {
         let header = Header::read(header);
         let kind = header.first("Content-Type").map_or(default, |field| kind(field.value()));
         let encoding = header.first("Content-Transfer-Encoding").map_or(Encoding::Identity, |field| {
-            match field.value().trim_ascii().to_ascii_lowercase().as_slice() {
+            match token(field.value()).to_ascii_lowercase().as_slice() {
                 b"quoted-printable" => Encoding::Quoted,
                 b"base64" => Encoding::Base64,
-                _ => Encoding::Identity,
+                b"7bit" | b"8bit" | b"binary" | b"" => Encoding::Identity,
+                _ => Encoding::Other,
             }
         });
         let guard = if kind == Kind::Message { Guard::Message } else { Guard::None };
         Self { kind, encoding, guard }
     }
+}
+
+/// The first word of a value: what a comment or a parameter says behind it does not count.
+fn token(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii_start();
+    let end = value.iter().position(|&byte| byte.is_ascii_whitespace() || matches!(byte, b';' | b'('));
+    &value[..end.unwrap_or(value.len())]
 }
 
 fn kind(value: &[u8]) -> Kind {

@@ -3,19 +3,34 @@
 
 use super::part::{Encoding, Guard, Kind, Part};
 use super::walk::Sink;
-use super::{CannotConvert, LONGEST_LINE, Takes, Treatment, has_long_line};
+use super::{CannotConvert, LONGEST_LINE, Takes, Treatment, has_long_line, has_nul};
+
+/// What some text holds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Holds {
+    /// Octets over 127.
+    high: bool,
+    /// A long line or a NUL, which no server need take.
+    unfit: bool,
+}
+
+impl Holds {
+    fn is_too_high(self, takes: Takes) -> bool {
+        self.high && takes == Takes::SevenBit
+    }
+
+    fn is_fit(self, takes: Takes) -> bool {
+        !self.unfit && !self.is_too_high(takes)
+    }
+}
 
 /// What was seen of a part.
 #[derive(Debug, Clone)]
 struct Seen {
     part: Part,
-    high: u64,
-    total: u64,
-    long: bool,
-    header_high: bool,
-    header_long: bool,
-    /// Containers around it.
-    depth: usize,
+    content: Holds,
+    /// The message's own header is looked at elsewhere.
+    header: Holds,
 }
 
 /// The first walk.
@@ -23,8 +38,9 @@ struct Seen {
 pub(super) struct Survey {
     parts: Vec<Seen>,
     line: usize,
-    between_high: bool,
-    between_long: bool,
+    between: Holds,
+    /// What forbids changing octets over 127 that stand between parts.
+    between_guard: Option<Guard>,
     text: Text,
 }
 
@@ -57,12 +73,15 @@ impl Text {
 impl Survey {
     /// Whether there are octets over 127.
     pub(super) fn is_high(&self) -> bool {
-        self.parts.iter().any(|seen| seen.high > 0 || seen.header_high) || self.between_high
+        let in_parts = self.parts.iter().any(|seen| seen.content.high || seen.header.high);
+        in_parts || self.between.high || self.between_guard.is_some()
     }
 
-    /// Whether there are lines beyond 998 octets.
-    pub(super) fn is_long(&self) -> bool {
-        self.parts.iter().any(|seen| seen.long || seen.header_long) || self.between_long
+    /// Whether nothing changes under these treatments.
+    pub(super) fn is_fit(&self, treatments: &[Treatment], takes: Takes) -> bool {
+        self.between.is_fit(takes)
+            && treatments.iter().all(|treatment| *treatment == Treatment::Keep)
+            && self.parts.iter().all(|seen| seen.part.guard != Guard::None || seen.header.is_fit(takes))
     }
 
     /// What a text is in whose header does not say.
@@ -72,27 +91,14 @@ impl Survey {
 
     /// What becomes of each part.
     pub(super) fn treatments(&self, takes: Takes) -> Result<Vec<Treatment>, CannotConvert> {
-        let seven = takes == Takes::SevenBit;
-        let mut treatments = Vec::with_capacity(self.parts.len());
-        for seen in &self.parts {
-            let needs = seen.long || (seven && seen.high > 0);
-            let treatment = match (&seen.part.kind, needs) {
-                (Kind::Multipart { .. }, _) | (_, false) => Treatment::Keep,
-                (_, true) => {
-                    forbidden(seen, takes)?;
-                    treatment(seen)
-                }
-            };
-            let header_needs = seen.header_long || (seven && seen.header_high);
-            if header_needs && seen.depth > 0 {
-                forbidden(seen, takes)?;
-            }
-            treatments.push(treatment);
+        if let Some(guard) = self.between_guard.filter(|_| takes == Takes::SevenBit) {
+            return Err(forbidden(guard));
         }
+        let mut treatments = self.parts.iter().map(|seen| seen.treatment(takes)).collect::<Result<Vec<_>, _>>()?;
         let changes = treatments.iter().any(|treatment| *treatment != Treatment::Keep);
         for (seen, treatment) in self.parts.iter().zip(&mut treatments) {
             let is_container = matches!(seen.part.kind, Kind::Multipart { .. });
-            if is_container && changes && seven && seen.part.encoding == Encoding::Identity {
+            if is_container && changes && takes == Takes::SevenBit && seen.part.encoding == Encoding::Identity {
                 *treatment = Treatment::Relabel;
             }
         }
@@ -100,54 +106,58 @@ impl Survey {
     }
 }
 
-fn forbidden(seen: &Seen, takes: Takes) -> Result<(), CannotConvert> {
-    let inside = match seen.part.guard {
-        Guard::None => return Ok(()),
-        Guard::Signed => "a signed part, whose signature would break",
-        Guard::Encrypted => "an encrypted part, which would break",
-        Guard::Message => "an attached message, which must not be changed",
-    };
-    let what = match (takes, seen.high > 0 || seen.header_high) {
-        (Takes::SevenBit, true) => "the server accepts only ASCII (no 8BITMIME), and the message has 8-bit text",
-        _ => "the message has a line of more than 998 bytes, which servers need not accept",
-    };
-    Err(CannotConvert(format!(
-        "{what} in {inside}; it cannot be re-encoded during delivery: submit it encoded (quoted-printable or base64)"
-    )))
+impl Seen {
+    /// A long line or a NUL in a part that may not change goes out as it is: most servers accept both. Octets over 127
+    /// must not go to a server that has not offered to take them.
+    fn treatment(&self, takes: Takes) -> Result<Treatment, CannotConvert> {
+        let may_change = self.part.guard == Guard::None && self.part.encoding != Encoding::Other;
+        let is_container = matches!(self.part.kind, Kind::Multipart { .. });
+        let header_must_change = self.part.guard != Guard::None && self.header.is_too_high(takes);
+        if header_must_change || (self.content.is_too_high(takes) && !may_change && !is_container) {
+            return Err(forbidden(self.part.guard));
+        }
+        if is_container || !may_change || self.content.is_fit(takes) {
+            return Ok(Treatment::Keep);
+        }
+        Ok(match (self.part.encoding, &self.part.kind) {
+            (Encoding::Quoted, _) => Treatment::MendQuoted,
+            (Encoding::Base64, _) => Treatment::MendBase64,
+            // Sendmail breaks the lines of text that it finds in base64.
+            (Encoding::Identity | Encoding::Other, Kind::Text) => Treatment::Quoted,
+            (Encoding::Identity | Encoding::Other, _) => Treatment::Base64,
+        })
+    }
 }
 
-/// Text that stays readable is quoted, all else goes in base64.
-fn treatment(seen: &Seen) -> Treatment {
-    match (seen.part.encoding, &seen.part.kind) {
-        (Encoding::Quoted, _) => Treatment::MendQuoted,
-        (Encoding::Base64, _) => Treatment::MendBase64,
-        (Encoding::Identity, Kind::Text) if seen.high * 2 <= seen.total => Treatment::Quoted,
-        (Encoding::Identity, _) => Treatment::Base64,
-    }
+fn forbidden(guard: Guard) -> CannotConvert {
+    let inside = match guard {
+        Guard::Signed => "a signed part, whose signature would break",
+        Guard::Encrypted => "an encrypted part, which would break",
+        Guard::Message => "an attached message, which must stay as it is",
+        Guard::None => "a part whose encoding (Content-Transfer-Encoding) postrider does not know",
+    };
+    CannotConvert(format!(
+        "the server accepts ASCII only (no 8BITMIME), and the message has 8-bit text in {inside}; postrider cannot \
+         re-encode it: send it encoded (quoted-printable or base64) in the first place"
+    ))
 }
 
 impl Sink for Survey {
     fn header(&mut self, raw: &[u8], part: &Part, depth: usize) {
         self.line = 0;
-        let own = depth > 0;
-        self.parts.push(Seen {
-            part: part.clone(),
-            high: 0,
-            total: 0,
-            long: false,
-            header_high: own && !raw.is_ascii(),
-            header_long: own && has_long_line(raw),
-            depth,
-        });
+        let header = match depth {
+            0 => Holds::default(),
+            _ => Holds { high: !raw.is_ascii(), unfit: has_long_line(raw) || has_nul(raw) },
+        };
+        self.parts.push(Seen { part: part.clone(), content: Holds::default(), header });
     }
 
     fn content(&mut self, bytes: &[u8]) {
         self.line += bytes.len();
         self.text.take(bytes);
         let Some(seen) = self.parts.last_mut() else { return };
-        seen.total += bytes.len() as u64;
-        seen.high += bytes.iter().filter(|byte| !byte.is_ascii()).count() as u64;
-        seen.long |= self.line > LONGEST_LINE;
+        seen.content.high |= !bytes.is_ascii();
+        seen.content.unfit |= self.line > LONGEST_LINE || has_nul(bytes);
     }
 
     fn line_end(&mut self) {
@@ -158,10 +168,18 @@ impl Sink for Survey {
         self.line = 0;
     }
 
-    fn between(&mut self, bytes: &[u8]) {
-        self.between_high |= !bytes.is_ascii();
-        self.line = if bytes.ends_with(b"\n") { 0 } else { self.line + bytes.len() };
-        self.between_long |= self.line > LONGEST_LINE || bytes.len() > LONGEST_LINE + 2;
+    fn between(&mut self, bytes: &[u8], guard: Guard) {
+        let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        self.line += text.strip_suffix(b"\r").unwrap_or(text).len();
+        if guard == Guard::None {
+            self.between.high |= !bytes.is_ascii();
+            self.between.unfit |= self.line > LONGEST_LINE || has_nul(bytes);
+        } else if !bytes.is_ascii() {
+            self.between_guard = Some(guard);
+        }
+        if bytes.ends_with(b"\n") {
+            self.line = 0;
+        }
     }
 
     fn delimiter(&mut self, _line: &[u8]) {

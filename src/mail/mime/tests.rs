@@ -85,22 +85,156 @@ fn each_part_gets_its_own_encoding_and_the_structure_stays() {
     }
 }
 
+/// A message whose second line of content stands in a part of that kind.
+fn protected(kind: &str, content: &str) -> Vec<u8> {
+    crlf(&format!("Content-Type: {kind}\n\n--b\n\nS: x\n\n{content}\n--b--\n"))
+}
+
+const PROTECTED: [(&str, &str); 3] = [
+    ("multipart/signed; boundary=b", "signature"),
+    ("multipart/encrypted; boundary=b", "encrypted"),
+    ("multipart/digest; boundary=b", "attached message"),
+];
+
 #[test]
-fn what_is_signed_encrypted_or_forwarded_is_refused_with_that_reason() {
-    for (kind, words) in [
-        ("multipart/signed; boundary=b", "signature"),
-        ("multipart/encrypted; boundary=b", "encrypted"),
-        ("multipart/digest; boundary=b", "attached message"),
-    ] {
-        let text = format!("Content-Type: {kind}\n\n--b\n\nS: x\n\nGr\u{fc}\u{df}e\n--b--\n");
-        let refusal = converted(&crlf(&text), Takes::SevenBit).unwrap_err();
+fn eight_bit_text_that_may_not_change_is_refused_with_that_reason() {
+    for (kind, words) in PROTECTED {
+        let refusal = converted(&protected(kind, "Gr\u{fc}\u{df}e"), Takes::SevenBit).unwrap_err();
         assert!(refusal.contains(words) && refusal.contains("8BITMIME"), "{refusal}");
-        let long = text.replace("Gr\u{fc}\u{df}e", &"x".repeat(1000));
-        assert!(converted(&crlf(&long), Takes::EightBit).unwrap_err().contains("998"));
     }
     let ascii = crlf("Content-Type: multipart/signed; boundary=b\nSubject: \u{e4}\n\n--b\n\nx\n--b--\n");
     let out = converted(&ascii, Takes::SevenBit).unwrap();
     assert!(out.is_ascii() && out.ends_with(b"\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n"));
+}
+
+#[test]
+fn what_is_signed_encrypted_or_forwarded_goes_out_as_it_is_however_long_its_lines() {
+    for (kind, _) in PROTECTED {
+        for content in ["x".repeat(2000), "a\0b".to_owned()] {
+            let message = protected(kind, &content);
+            for takes in [Takes::EightBit, Takes::SevenBit] {
+                assert_eq!(converted(&message, takes), Ok(message.clone()), "{kind}");
+            }
+            // What stands around it is converted all the same.
+            let header = format!("Subject: {}\n", "word ".repeat(300));
+            let out = converted(&[crlf(&header), message.clone()].concat(), Takes::SevenBit).unwrap();
+            assert!(out.ends_with(&message) && out.len() > message.len() + header.len(), "{kind}");
+        }
+    }
+    let nested = format!(
+        "Content-Type: multipart/signed; boundary=b\nX-Long: {}\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n\
+         {pre}\n--c\n\nx\n--c--\n{pre}\n--b\n\nsig\n--b--\n",
+        "word ".repeat(300),
+        pre = "p\0".repeat(1000)
+    );
+    let out = converted(&crlf(&nested), Takes::EightBit).unwrap();
+    let (_, body) = split(&out);
+    let nested = crlf(&nested);
+    assert_eq!(body, split(&nested).1, "preamble and epilogue are signed as well");
+}
+
+#[test]
+fn a_nul_in_a_body_is_encoded_with_its_part_and_no_other() {
+    for takes in [Takes::EightBit, Takes::SevenBit] {
+        let out = converted(b"Subject: x\r\n\r\na\0b\r\n", takes).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("quoted-printable\r\n\r\na=00b\r\n"), "{text}");
+        let parts = "Content-Type: multipart/mixed; boundary=b\n\nn\0\n--b\nX: a\0b\n\nplain\n--b\n\
+                     Content-Type: image/x\n\n\0\u{1}\n--b\nContent-Transfer-Encoding: quoted-printable\n\n=\0=3D\n\
+                     --b\nContent-Transfer-Encoding: base64\n\nQU\0JD\n--b--\nn\0\n";
+        let out = converted(&crlf(parts), takes).unwrap();
+        assert!(!out.contains(&0), "{}", String::from_utf8_lossy(&out));
+        let read = MessageParser::new().parse(&out).unwrap();
+        assert_eq!(read.parts[1].contents(), b"plain");
+        assert_eq!(read.parts[2].contents(), b"\0\x01");
+        assert_eq!(read.parts[4].contents(), b"ABC");
+        assert_eq!(converted(&out, takes), Ok(out.clone()));
+    }
+}
+
+#[test]
+fn lines_of_990_octets_and_more_are_encoded_and_shorter_ones_are_not() {
+    let message = |length: usize| crlf(&format!("Subject: x\n\n{}\nend\n", "y".repeat(length)));
+    assert_eq!(converted(&message(989), Takes::EightBit), Ok(message(989)));
+    for length in [990, 991, 998, 999] {
+        let out = converted(&message(length), Takes::EightBit).unwrap();
+        assert!(out.split(|b| *b == b'\n').all(|line| line.len() <= 990), "{length}");
+        let read = MessageParser::new().parse(&out).unwrap();
+        assert_eq!(read.body_text(0).unwrap(), format!("{}\r\nend\r\n", "y".repeat(length)));
+        let header = crlf(&format!("X-Long: {}{}\n\nend\n", "w ".repeat(400), "y".repeat(length - 808)));
+        let out = converted(&header, Takes::EightBit).unwrap();
+        assert!(out.split(|b| *b == b'\n').all(|line| line.len() <= 990), "{length}");
+    }
+}
+
+#[test]
+fn text_is_quoted_however_much_of_it_is_beyond_ascii() {
+    let japanese = "\u{65e5}\u{672c}\u{8a9e}".repeat(400);
+    for takes in [Takes::EightBit, Takes::SevenBit] {
+        let message = crlf(&format!("Content-Type: text/plain; charset=utf-8\n\n{japanese}\n"));
+        let out = converted(&message, takes).unwrap();
+        let read = MessageParser::new().parse(&out).unwrap();
+        assert!(out.is_ascii() && String::from_utf8_lossy(&out).contains("quoted-printable"));
+        assert_eq!(read.body_text(0).unwrap(), format!("{japanese}\r\n"));
+    }
+}
+
+#[test]
+fn no_address_becomes_another_one() {
+    let fields = "From: j\u{f6}rg@isp.example\nReply-To: J\u{f6}rg <j\u{f6}rg@b\u{fc}cher.example> (J\u{f6})\n\
+                  Cc: \"j\u{f6}rg x\"@isp.example, <\"a>\u{f6}\"@isp.example>\nReturn-Path: <j\u{f6}rg@isp.example>\n\
+                  Received: from b\u{f6}x for <j\u{f6}rg@isp.example>; now\nSubject: Gr\u{fc}\u{df}e\n\nx\n";
+    let out = String::from_utf8(converted(&crlf(fields), Takes::SevenBit).unwrap()).unwrap();
+    for whole in [
+        "From: j\u{f6}rg@isp.example\r\n",
+        "<j\u{f6}rg@xn--bcher-kva.example>",
+        "Cc: \"j\u{f6}rg x\"@isp.example, <\"a>\u{f6}\"@isp.example>\r\n",
+        "Return-Path: <j\u{f6}rg@isp.example>\r\n",
+        "from b??x for <j\u{f6}rg@isp.example>; now\r\n",
+    ] {
+        assert!(out.contains(whole), "{whole} in {out}");
+    }
+    assert!(!out.contains("J\u{f6}") && !out.contains("Gr\u{fc}"), "all other text is encoded: {out}");
+}
+
+#[test]
+fn a_part_in_an_encoding_that_is_not_known_is_never_relabelled() {
+    for encoding in ["x-uuencode", "X-UUENCODE (by hand)", "yenc"] {
+        let message = |content: &str| {
+            crlf(&format!("Subject: \u{e4}\nContent-Transfer-Encoding: {encoding}\n\nbegin 644 x\n{content}\nend\n"))
+        };
+        let refusal = converted(&message("M\u{e4}"), Takes::SevenBit).unwrap_err();
+        assert!(refusal.contains("8BITMIME") && refusal.contains("encoding"), "{refusal}");
+        for content in ["z".repeat(1500), "a\0b".to_owned()] {
+            let message = message(&content);
+            assert_eq!(converted(&message, Takes::EightBit), Ok(message.clone()));
+            let out = converted(&message, Takes::SevenBit).unwrap();
+            assert_eq!(split(&out).1, split(&message).1);
+            assert!(!String::from_utf8_lossy(&out).contains("quoted-printable"));
+        }
+    }
+    let labels = [("8bit (as it is)", "quoted-printable"), ("quoted-printable; x", "quoted-printable; x")];
+    for (label, after) in labels {
+        let out = seven(&format!("Content-Transfer-Encoding: {label}\n\n\u{e4}\n"));
+        assert!(
+            out.contains(&format!("Content-Transfer-Encoding: {after}\r\n")) && out.ends_with("=C3=A4\r\n"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn lines_with_encoded_words_are_no_longer_than_76_columns() {
+    let name = "J\u{fc}rgen M\u{fc}ller-L\u{fc}denscheid";
+    let out = seven(&format!(
+        "Subject: An ordinary beginning of fifty characters or more, then Gr\u{fc}\u{df}e\n\
+         To: {name} <someone.with.a.long.name@department.example>, \"{name}, Dr.\" <x@x.example>\n\nx\n"
+    ));
+    assert!(out.lines().all(|line| line.len() <= 76 && !line.trim().is_empty() || line.is_empty()), "{out}");
+    let read = MessageParser::new().parse(out.as_bytes()).unwrap();
+    assert!(read.subject().unwrap().ends_with("or more, then Gr\u{fc}\u{df}e"));
+    let names: Vec<_> = read.to().unwrap().iter().map(|to| to.name().unwrap().to_owned()).collect();
+    assert_eq!(names, [name.to_owned(), format!("{name}, Dr.")]);
 }
 
 #[test]
@@ -139,8 +273,10 @@ proptest! {
         for takes in [Takes::SevenBit, Takes::EightBit] {
             if let Ok(out) = converted(&message, takes) {
                 prop_assert!(takes == Takes::EightBit || out.is_ascii());
+                // What is forwarded stays as it is.
+                let fits = lines.iter().any(|line| line.contains("message/"));
                 for line in out.split(|b| *b == b'\n') {
-                    prop_assert!(line.len() <= LONGEST_LINE + 1, "{}", line.len());
+                    prop_assert!(fits || line.len() <= LONGEST_LINE + 1, "{}", line.len());
                 }
                 prop_assert_eq!(converted(&out, takes), Ok(out.clone()), "once is enough");
             }

@@ -21,8 +21,8 @@ pub(super) trait Sink {
     fn line_end(&mut self);
     /// The content ends; the line end that belongs to a delimiter is not part of it.
     fn content_end(&mut self);
-    /// Preamble or epilogue, line ends included.
-    fn between(&mut self, bytes: &[u8]);
+    /// Preamble or epilogue, line ends included, and what forbids changing it.
+    fn between(&mut self, bytes: &[u8], guard: Guard);
     /// A delimiter, with its line end and the one before it, where that belongs to it.
     fn delimiter(&mut self, line: &[u8]);
 }
@@ -132,7 +132,10 @@ impl Walker {
                 }
             }
             State::Content => self.content(&line, sink),
-            State::Between => sink.between(&line),
+            State::Between => {
+                let guard = self.containers.last().map_or(Guard::None, |container| container.guard);
+                sink.between(&line, guard);
+            }
         }
         self.line = line;
         self.line.clear();

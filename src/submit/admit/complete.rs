@@ -144,20 +144,9 @@ impl AdmissionContext<'_> {
             missing.push((date, stamp::date(self.now)));
         }
         if header.first(from).is_none() {
-            missing.push((from, stamp::from(&self.full_name(full_name), sender)));
+            missing.push((from, stamp::from(full_name.unwrap_or(self.caller.full_name.as_bytes()), sender)));
         }
         missing
-    }
-
-    /// One line of text, whatever the caller passed: white space is one blank, controls are nothing.
-    fn full_name(&self, asked: Option<&[u8]>) -> String {
-        let name = asked.map_or_else(|| self.caller.full_name.as_str().into(), String::from_utf8_lossy);
-        let words: Vec<String> = name
-            .split_whitespace()
-            .map(|word| word.chars().filter(|letter| !letter.is_control()).collect::<String>())
-            .filter(|word| !word.is_empty())
-            .collect();
-        words.join(" ")
     }
 
     fn received(&self) -> String {
