@@ -35,16 +35,16 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
         super::run::log_aside(config);
     }
     let selection = arguments.which.selection(access.config())?;
-    let mut teller = Teller::new(&selection, arguments.verbose);
-    let lock = access.flush(&selection, |response| teller.tell(&response))?;
+    let mut report = FlushReport::new(&selection, arguments.verbose);
+    let lock = access.flush(&selection, |response| report.tell(&response))?;
     match (lock, access) {
-        (Some(lock), QueueAccess::Spool(loaded)) => alone(loaded, lock, selection, teller),
-        _ => Ok(teller.end()),
+        (Some(lock), QueueAccess::Spool(loaded)) => alone(loaded, lock, selection, report),
+        _ => Ok(report.end()),
     }
 }
 
 /// Is the runner for as long as it takes.
-fn alone(loaded: &Loaded, lock: RunnerLock, selection: Selection, mut teller: Teller) -> Result<Exit, Failure> {
+fn alone(loaded: &Loaded, lock: RunnerLock, selection: Selection, mut report: FlushReport) -> Result<Exit, Failure> {
     let Loaded { config, spool, .. } = loaded;
     let (sender, responses) = mpsc::channel();
     let loaded = context::with_tables(Loaded::new(config.clone(), spool.clone()));
@@ -55,8 +55,8 @@ fn alone(loaded: &Loaded, lock: RunnerLock, selection: Selection, mut teller: Te
     manager.startup_scan()?;
     manager.flush(&AccessScope::of_spool_owner().authorise(selection), sender);
     let printer = std::thread::spawn(move || {
-        responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| teller.tell(&response));
-        teller.end()
+        responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| report.tell(&response));
+        report.end()
     });
     manager.run();
     // Mail that arrived meanwhile found a runner, which was this one.
@@ -74,14 +74,14 @@ struct Sums {
 }
 
 /// Tells a person what happens.
-struct Teller {
+struct FlushReport {
     selection: Selection,
     verbose: bool,
     progress: Progress,
     sums: Sums,
 }
 
-impl Teller {
+impl FlushReport {
     fn new(selection: &Selection, verbose: bool) -> Self {
         let progress = if verbose { Progress::hidden() } else { Progress::on_stdout() };
         Self { selection: selection.clone(), verbose, progress, sums: Sums::default() }

@@ -1,29 +1,43 @@
 //! Who sees and changes what of a queue: the owner of the spool, root and the operators
 //! everything, others the mail that they submitted.
 //!
-//! A [`Selection`] says only what is asked for. What lists, changes or flushes mail takes an
-//! [`AuthorisedSelection`], and only [`AccessScope::authorise`] makes one. So a peer's request
-//! cannot reach other people's mail because some code forgot to narrow it: without a scope it
-//! does not compile.
+//! A [`Selection`] says only what is asked for. Whatever lists, changes or flushes mail takes an
+//! [`AuthorisedSelection`], and only [`AccessScope::authorise`] makes one. So no request reaches
+//! other people's mail because some code forgot to limit it: that code does not compile.
+//!
+//! ```
+//! # use postrider::{control::{access::AccessScope, listing::QueueView, selection::Selection}, spool::Spool};
+//! # fn example(spool: &Spool) {
+//! let scope = AccessScope::of_peer(1000, None);
+//! let view = QueueView::new(spool, scope.authorise(Selection::default()), Default::default(), None);
+//! # }
+//! ```
+//!
+//! Neither the selection alone will do, nor a scope or an authorisation from nowhere:
 //!
 //! ```compile_fail
-//! use postrider::control::access::AuthorisedSelection;
-//! let from_the_wire: AuthorisedSelection = serde_json::from_str("{}").unwrap();
+//! # use postrider::{control::{access::AccessScope, listing::QueueView, selection::Selection}, spool::Spool};
+//! # fn example(spool: &Spool) {
+//! let view = QueueView::new(spool, Selection::default(), Default::default(), None);
+//! # }
 //! ```
 //!
 //! ```compile_fail
-//! use postrider::control::access::AccessScope;
+//! # use postrider::control::access::AccessScope;
 //! let scope = AccessScope::default();
 //! ```
 //!
 //! ```compile_fail
-//! use postrider::control::{listing::QueueView, selection::Selection};
-//! let view = QueueView::new(Selection::default(), Default::default(), None);
+//! # use postrider::control::access::AuthorisedSelection;
+//! let from_the_wire: AuthorisedSelection = serde_json::from_str("{}").unwrap();
 //! ```
+
+use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::control::selection::Selection;
 use crate::spool::clock::Clock;
+use crate::spool::history::{self, Record};
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::sys::user::Caller;
@@ -79,6 +93,16 @@ impl AccessScope {
             Scope::Own(own) => own == uid,
             Scope::Nothing => false,
         }
+    }
+
+    /// Shows the records of history that it covers, as [`history::read`] does.
+    pub fn read_history(
+        self,
+        spool: &Spool,
+        since: Option<Timestamp>,
+        mut see: impl FnMut(&Record, &str) -> bool,
+    ) -> Result<(), SpoolError> {
+        history::read(spool, since, |record, line| !self.covers(record.uid) || see(record, line))
     }
 
     /// Limits what is asked for to what this scope covers.

@@ -18,7 +18,7 @@ use super::protocol::{Request, Response};
 use super::selection::Selection;
 use super::status::QueueStatus;
 use crate::config::{Config, locate, places};
-use crate::spool::history::{self, Record};
+use crate::spool::history::Record;
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::spool::{MessageId, Spool, SpoolError};
 use crate::submit::frontend::start_runner;
@@ -113,7 +113,7 @@ impl QueueAccess {
             Self::Empty(_) => Ok(()),
             Self::Spool(loaded) => {
                 let mut seen = Ok(());
-                history::read(&loaded.spool, since, |record, line| {
+                AccessScope::of_spool_owner().read_history(&loaded.spool, since, |record, line| {
                     seen = see(record, line);
                     seen.is_ok()
                 })?;

@@ -26,12 +26,12 @@ const PIECE: usize = 8 << 10;
 pub struct Connection {
     stream: UnixStream,
     uid: u32,
-    turn: Mutex<Turn>,
+    waiting_for: Mutex<WaitingFor>,
 }
 
 /// Which side the other waits for.
 #[derive(Debug, Clone, Copy)]
-enum Turn {
+enum WaitingFor {
     /// The client, since then.
     Client(Instant),
     /// The runner: it stores what came, or prepares a response.
@@ -50,7 +50,7 @@ impl Connection {
     pub(super) fn of_peer(stream: UnixStream, uid: u32) -> io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream, uid, turn: Mutex::new(Turn::Client(Instant::now())) })
+        Ok(Self { stream, uid, waiting_for: Mutex::new(WaitingFor::Client(Instant::now())) })
     }
 
     /// The client's uid.
@@ -66,9 +66,9 @@ impl Connection {
 
     /// How long the runner has waited for the client.
     pub fn idle(&self) -> Duration {
-        match *self.turn.lock().unwrap_or_else(PoisonError::into_inner) {
-            Turn::Client(since) => since.elapsed(),
-            Turn::Runner => Duration::ZERO,
+        match *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) {
+            WaitingFor::Client(since) => since.elapsed(),
+            WaitingFor::Runner => Duration::ZERO,
         }
     }
 
@@ -90,10 +90,10 @@ impl Connection {
 
     /// Does what waits for the client.
     fn wait<T>(&self, act: impl FnOnce(&UnixStream) -> io::Result<T>) -> io::Result<T> {
-        let turn_to = |turn| *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = turn;
-        turn_to(Turn::Client(Instant::now()));
+        let now_waits_for = |side| *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = side;
+        now_waits_for(WaitingFor::Client(Instant::now()));
         let done = act(&self.stream)?;
-        turn_to(Turn::Runner);
+        now_waits_for(WaitingFor::Runner);
         Ok(done)
     }
 }
@@ -162,44 +162,5 @@ impl Write for DeadlineWriter<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_client_that_waits_for_the_runner_is_not_idle() {
-        let (stream, mut client) = UnixStream::pair().unwrap();
-        let connection = Connection::new(stream).unwrap();
-        std::thread::sleep(Duration::from_millis(2));
-        assert!(connection.idle() >= Duration::from_millis(2), "it has not said anything yet");
-        client.write_all(b"all of it").unwrap();
-        assert_eq!({ &connection }.read(&mut [0; 16]).unwrap(), 9);
-        std::thread::sleep(Duration::from_millis(2));
-        assert_eq!(connection.idle(), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_client_that_does_not_read_is_waited_for_once() {
-        let (stream, client) = UnixStream::pair().unwrap();
-        let connection = Connection::new(stream).unwrap();
-        let mut writer = DeadlineWriter { connection: &connection, left: Duration::from_millis(300) };
-        let begun = Instant::now();
-        let answer = vec![b'x'; 4 << 20];
-        assert!(writer.write_all(&answer).is_err());
-        assert!(writer.write_all(b"the end\n").is_err());
-        assert!(begun.elapsed() >= Duration::from_millis(300));
-        // A client that reads a little now and then gets no more time.
-        let mut writer = DeadlineWriter { connection: &connection, left: Duration::from_millis(300) };
-        let reader = std::thread::spawn(move || {
-            let mut some = [0; 4096];
-            while matches!((&client).read(&mut some), Ok(1..)) {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-        });
-        let begun = Instant::now();
-        assert!(writer.write_all(&answer).is_err());
-        assert!(begun.elapsed() < Duration::from_secs(5));
-        connection.disconnect();
-        reader.join().unwrap();
-    }
-}
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

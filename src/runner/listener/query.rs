@@ -24,7 +24,7 @@ use crate::control::selection::Selection;
 use crate::control::status::QueueStatus;
 use crate::control::verify::{self, Verify};
 use crate::runner::event::Event;
-use crate::spool::{MessageId, SpoolError, history};
+use crate::spool::{MessageId, SpoolError};
 use crate::submit::admit::context::Entry;
 use crate::submit::wire::reply::Refused;
 use crate::sys::local_time;
@@ -93,7 +93,7 @@ impl QueryHandler<'_> {
     }
 
     /// Waits for the response to this client's other request. Somebody who may see everything need not wait.
-    fn turn(&self) -> Result<Option<ResponseTurn<'_>>, Refused> {
+    fn wait_for_turn(&self) -> Result<Option<ResponseTurn<'_>>, Refused> {
         if self.scope.is_everything() {
             return Ok(None);
         }
@@ -107,7 +107,7 @@ impl QueryHandler<'_> {
     }
 
     fn list(&self, selection: Selection, out: &mut impl Write) -> Result<Response, Refused> {
-        let _turn = self.turn()?;
+        let _turn = self.wait_for_turn()?;
         let (selection, loaded) = (self.scope.authorise(selection), self.loaded.as_deref().ok());
         let view = QueueView::new(&self.intake.spool, selection, self.active(), loaded);
         match view.list(|listed| Response::from(listed).write(&mut *out)) {
@@ -118,20 +118,19 @@ impl QueryHandler<'_> {
     }
 
     fn show(&self, id: &MessageId) -> Result<Response, Refused> {
-        let _turn = self.turn()?;
+        let _turn = self.wait_for_turn()?;
         Ok(Response::Shown(Box::new(MessageDetail::read(&self.intake.spool, id, self.scope)?)))
     }
 
     fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Result<Response, Refused> {
-        let _turn = self.turn()?;
-        history::read(&self.intake.spool, since, |record, line| {
-            !self.scope.covers(record.uid) || Response::Record { line: line.to_owned() }.write(&mut *out).is_ok()
-        })?;
+        let _turn = self.wait_for_turn()?;
+        let mut write = |line: &str| Response::Record { line: line.to_owned() }.write(&mut *out);
+        self.scope.read_history(&self.intake.spool, since, |_, line| write(line).is_ok())?;
         Ok(Response::Finished)
     }
 
     fn status(&self) -> Result<Response, Refused> {
-        let _turn = self.turn()?;
+        let _turn = self.wait_for_turn()?;
         let unreadable = self.intake.unreadable();
         let config = match self.loaded() {
             Ok(loaded) => Some(&loaded.config),
@@ -151,7 +150,7 @@ impl QueryHandler<'_> {
 
     /// Stores the report, which counts as a message of the client's like any other.
     fn verify(&self, request: &Verify) -> Result<Response, Refused> {
-        let _turn = self.turn()?;
+        let _turn = self.wait_for_turn()?;
         let loaded = self.loaded()?;
         let (limits, clients, usage) = (&loaded.config.limits, &self.intake.clients, self.intake.usage_of(self.uid));
         let over = |refusal: Refusal| Refused::later(refusal.explain_to(self.uid));
@@ -186,7 +185,7 @@ impl QueryHandler<'_> {
         if self.scope.is_everything() {
             return Ok(Some(authorised));
         }
-        let _turn = self.turn()?;
+        let _turn = self.wait_for_turn()?;
         let ids = find(loaded, &authorised)?;
         Ok((!ids.is_empty()).then(|| narrow(&authorised, ids)))
     }
