@@ -101,7 +101,7 @@ fn readable(named: Option<&Path>, mut error: ConfigError, front: &IntakeState) -
     loop {
         let why = error.to_string();
         if why != told {
-            log::alert(format_args!("mail is taken in and waits, since the configuration cannot be read: {why}"));
+            log::alert(format_args!("mail is accepted but not sent, because the configuration cannot be read: {why}"));
             front.set(RunState::NoConfig(why.clone(), Unreadable::of(&error)));
             told = why;
         }

@@ -44,7 +44,7 @@ pub enum AccessError {
     CutShort(String, io::Error),
     /// What it responds is not in this version of the protocol.
     #[error(
-        "cannot understand the runner at {0} ({1}); after an upgrade, restart it, so that it is of the same release as this command"
+        "unexpected response from the runner at {0} ({1}); after an upgrade, restart the runner so that it has the same version as this command"
     )]
     NotUnderstood(String, serde_json::Error),
     /// It holds the lock and listens to nobody.

@@ -251,8 +251,8 @@ impl Request {
         let Version { v } = serde_json::from_str(line).map_err(invalid)?;
         if v != VERSION {
             return Err(Refused::later(format_args!(
-                "the request has version {v} of the protocol, this runner version {VERSION}; restart the runner, so that it is of \
-                 the same release as the command"
+                "the request uses protocol version {v}, this runner version {VERSION}; after an upgrade, restart the runner so that it \
+                 has the same version as this command"
             )));
         }
         serde_json::from_str(line).map_err(invalid)

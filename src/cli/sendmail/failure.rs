@@ -21,7 +21,7 @@ use crate::submit::frontend::header_reader::HeadError;
 pub(super) enum Failure {
     #[error(transparent)]
     Usage(#[from] UsageError),
-    #[error("cannot open the spool: {0}; the message is not sent, try again later")]
+    #[error("cannot open the spool: {0}; the message was not accepted, try again later")]
     Spool(SpoolError),
     #[error(transparent)]
     Head(#[from] HeadError),

@@ -133,12 +133,12 @@ fn forbidden(guard: Guard) -> CannotConvert {
     let inside = match guard {
         Guard::Signed => "a signed part, whose signature would break",
         Guard::Encrypted => "an encrypted part, which would break",
-        Guard::Message => "an attached message, which must stay as it is",
-        Guard::None => "a part whose encoding (Content-Transfer-Encoding) postrider does not know",
+        Guard::Message => "an attached message, which must not be changed",
+        Guard::None => "a part with an unknown encoding (Content-Transfer-Encoding)",
     };
     CannotConvert(format!(
-        "the server accepts ASCII only (no 8BITMIME), and the message has 8-bit text in {inside}; postrider cannot \
-         re-encode it: send it encoded (quoted-printable or base64) in the first place"
+        "the server accepts only ASCII (no 8BITMIME), and the message has 8-bit text in {inside}; postrider cannot \
+         re-encode it: submit it encoded (quoted-printable or base64)"
     ))
 }
 

@@ -95,7 +95,7 @@ fn tell_postmaster(message: &OpenMessage<'_>, account: &str, reason: &str) -> Re
          Content-Type: text/plain; charset=utf-8\n\
          Content-Transfer-Encoding: 8bit\n\
          \n\
-         The message {held} waits until somebody decides about it.\n\
+         The message {held} is held until you decide what to do with it.\n\
          \n\
          {reason}.\n",
         date = stamp::date(&now.to_zoned(TimeZone::system())),

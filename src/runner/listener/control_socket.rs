@@ -80,8 +80,7 @@ fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused
         | Request::Status
         | Request::Verify(_)
         | Request::Hello => {
-            let text =
-                "the control socket takes flush, change and active; the spool's owner reads the rest from the spool";
+            let text = "the control socket accepts only flush, change and active; read the rest from the spool";
             Err(Refused { exit: Exit::Usage, text: text.to_owned() })
         }
     }

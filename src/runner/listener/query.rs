@@ -204,7 +204,7 @@ impl QueryHandler<'_> {
             }
             response.write(&mut *out).and_then(|()| out.flush()).map_err(Refused::later)?;
         }
-        Err(Refused::later("the runner is ending; try again"))
+        Err(Refused::later("the runner is stopping; try again"))
     }
 
     fn send(&self, event: impl FnOnce(Sender<Response>) -> Event) -> mpsc::Receiver<Response> {
