@@ -9,47 +9,15 @@ use crate::none;
 use crate::source::{Source, is_word, sources};
 
 /// Files that may use one another, with the reason, or what has to come first.
-const ALLOWED: [(&[&str], &str); 4] = [
+const ALLOWED: [(&[&str], &str); 2] = [
     (
         &["rules/aliases.rs", "rules/inbound.rs"],
         "two halves of one recursion: a recipient may be an alias, and what an alias stands for is a recipient",
     ),
     (
-        &[
-            "runner/completion/batch_finish.rs",
-            "runner/completion/digest.rs",
-            "runner/completion/dsn.rs",
-            "runner/completion/settle.rs",
-            "runner/context.rs",
-            "runner/delivery/account_access.rs",
-            "runner/delivery/not_sent.rs",
-            "runner/delivery/outcome.rs",
-            "runner/delivery/worker.rs",
-            "runner/event.rs",
-            "runner/listener/intake_state.rs",
-            "runner/queue_manager/event_loop.rs",
-            "runner/queue_manager/flush.rs",
-            "runner/queue_manager/scan.rs",
-            "runner/queue_manager/timer.rs",
-            "runner/queue_manager/watchers.rs",
-            "runner/report_limit.rs",
-        ],
-        "falls when events, results and the open message have files below those that use them, and the context has no batches",
+        &["runner/queue_manager/digests.rs", "runner/queue_manager/event_loop.rs", "runner/queue_manager/flush.rs"],
+        "falls when the parts of the queue manager have a state of their own",
     ),
-    (
-        &[
-            "spool/dropped.rs",
-            "spool/failed.rs",
-            "spool/history.rs",
-            "spool/journal.rs",
-            "spool/journal_line.rs",
-            "spool/lock.rs",
-            "spool/queue.rs",
-            "spool/usage.rs",
-        ],
-        "falls when the tables of a day and of usage lie below the handle on the queue, and the sweep above it",
-    ),
-    (&["spool/message_file.rs", "spool/state.rs"], "falls when a recipient has a file of its own"),
 ];
 
 /// The names of the modules from the crate's root down.
