@@ -5,7 +5,7 @@
 mod aliases;
 mod failure;
 mod option_values;
-mod options;
+pub mod options;
 mod run_queue;
 mod smtp;
 mod system;
