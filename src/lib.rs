@@ -2,7 +2,7 @@
 //!
 //! The library is the whole program; the binaries are one line each.
 //! Modules are layers, lowest first. A file uses only layers above it in this
-//! list, or files of its own folder; `tests/house.rs` holds this rule.
+//! list, or files of its own folder; `tests/house` holds this rule.
 //!
 //! 0. `postrider_drop` - framing of a submission, and how a file comes to stay
 //! 1. [`mail`] - what mail is, no I/O
