@@ -1,4 +1,4 @@
-//! What each client (uid) of the submission socket has used of its limits, so that nobody keeps
+//! What each client (uid) of the submission socket has used of its limits, so that no client keeps
 //! the others waiting: connections, bytes in transit, messages and requests a minute, and one
 //! response at a time. root has no limits but the number of connections there are.
 
@@ -223,7 +223,9 @@ impl ClientLimits {
         let waited = self.answered.wait_timeout_while(self.lock(), patience, is_answered);
         let (mut clients, _) = waited.unwrap_or_else(PoisonError::into_inner);
         let client = clients.entry(uid).or_default();
-        (!std::mem::replace(&mut client.is_answered, true)).then_some(ResponseTurn { limits: self, uid })
+        let is_free = !std::mem::replace(&mut client.is_answered, true);
+        // Made only where it is this client's turn: dropping one ends the turn.
+        is_free.then(|| ResponseTurn { limits: self, uid })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, ClientUsage>> {
