@@ -15,7 +15,10 @@ use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Seen};
 use crate::mail::stamp;
 use crate::rules::advice;
+use crate::rules::classify::Provider;
+use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login};
 use crate::rules::outbound::Generic;
+use crate::rules::remedy::{Subject, remedy};
 use crate::rules::trouble::{self, Verdict};
 
 /// Arguments of `test`.
@@ -68,14 +71,14 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             return Ok(exit(trouble::classify(&not.fact)));
         }
     };
-    let outcome = mail.map(|mail| mail.send(&mut session));
+    let outcome = mail.map(|mail| (mail.send(&mut session), mail.sender));
     let summary = summary(session.described(), session.capabilities());
     session.quit();
     say("");
     say(&summary);
     Ok(match outcome {
         None => Exit::Ok,
-        Some(fact) => judge(&fact, account),
+        Some((fact, sender)) => judge(&fact, &sender, account, &config.hostname),
     })
 }
 
@@ -201,15 +204,23 @@ impl Mail {
     }
 }
 
-fn judge(fact: &Fact, account: &Account) -> Exit {
-    let verdict = trouble::classify(fact);
+fn judge(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -> Exit {
+    let session = trouble::Session {
+        provider: Provider::of(account.relays.iter().map(|relay| relay.host.as_str())),
+        login: if account.username.is_some() { Login::Accepted } else { Login::NotConfigured(AuthOffer::Offered) },
+        sender: EnvelopeSender::Mailbox,
+    };
+    let about = Subject { account, admitted: sender, outgoing: sender, header_from: None, hostname };
+    let trouble::Judgement { verdict, meaning } = trouble::judge(fact, &session);
     match (verdict, &fact.seen) {
         (Verdict::Delivered, Seen::Reply(reply)) => {
             say(&format!("The server accepted the test mail: {reply}"));
         }
         (_, seen) => {
             say(&format!("The test mail was rejected: {seen}"));
-            if let Some(cause) = advice::likely_cause(fact, account) {
+            let is_the_owners = matches!(verdict, Verdict::Sender | Verdict::Account(_));
+            let cure = meaning.filter(|_| is_the_owners).map(|meaning| remedy(meaning, &about));
+            if let Some(cause) = cure.or_else(|| advice::likely_cause(fact, account)) {
                 say(&format!("Likely cause: {cause}."));
             }
         }

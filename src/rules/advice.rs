@@ -3,44 +3,7 @@
 
 use super::trouble;
 use crate::config::Account;
-use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
-
-/// What mends a refusal that is about the sender, as the reply has it.
-#[must_use]
-pub fn sender_trouble(reply: &Reply, account: &Account, admitted: &ReversePath, outgoing: &ReversePath) -> String {
-    if trouble::is_sending_limit(reply) {
-        return format!(
-            "the provider limits how much account {0} may send; postrider tries again later. Set `max_per_minute` in [account.{0}] \
-             to slow it down, or send part of the mail through another account",
-            account.name
-        );
-    }
-    refused_sender(account, admitted, outgoing)
-}
-
-/// What mends a sender that the provider refuses: `admitted` is the sender as the mail has it, `outgoing` as the
-/// provider saw it.
-#[must_use]
-pub fn refused_sender(account: &Account, admitted: &ReversePath, outgoing: &ReversePath) -> String {
-    let name = &account.name;
-    let (Some(admitted), Some(outgoing)) = (admitted.mailbox(), outgoing.mailbox()) else {
-        return format!(
-            "the provider of account {name} rejects the empty sender that bounces use; ask it to accept MAIL FROM:<> after login"
-        );
-    };
-    let own = own_address(account).unwrap_or("you@provider.example");
-    if own.eq_ignore_ascii_case(&outgoing.to_string()) {
-        return format!(
-            "account {name} is not allowed to send as {outgoing}, although that looks like its own address: check with the \
-             provider that the address exists and may send"
-        );
-    }
-    format!(
-        "the provider does not let account {name} send as {outgoing}; in `generic`, map {admitted} to an address of yours: \
-         \"{admitted}\" = \"{own}\"; or list \"{admitted}\" in `senders` of the account that owns it"
-    )
-}
 
 /// The account's own address, as far as its settings tell.
 #[must_use]
@@ -83,10 +46,6 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
         (_, Seen::Reply(reply)) if trouble::is_too_big(reply) => Some(
             "the message is larger than the provider accepts: send less at once, or send a link".to_owned(),
         ),
-        (Phase::Mail, Seen::Reply(reply)) if reply.is_permanent() => Some(format!(
-            "the provider does not let account {name} send as that address: use a sender that belongs to it (--from, or an entry \
-             in `generic`)"
-        )),
         (Phase::Rcpt, Seen::Reply(reply)) if reply.is_permanent() => {
             Some("the recipient's address is wrong, or the provider does not relay to it without a login".to_owned())
         }
@@ -127,6 +86,3 @@ fn login(reply: &Reply, account: &Account) -> String {
         ),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -68,7 +68,8 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
         ),
         Meaning::NullSenderRefused => null_sender(about.account),
         Meaning::SendingLimit => format!(
-            "{NO_CHANGE}; to stay below the limit, set `max_per_minute` in [account.{name}] or send part of the mail through another account"
+            "the provider limits how much account {name} may send; postrider tries again later. Set `max_per_minute` in \
+             [account.{name}] to slow it down, or send part of the mail through another account"
         ),
         Meaning::TooManyConnections => {
             format!("set max_connections = 1 in [account.{name}], and check what else uses the same account")
@@ -136,10 +137,12 @@ fn sender_not_owned(about: &Subject<'_>, own: &str) -> String {
              [account.{name}], which replaces both"
         ),
         Some(_) | None if own.eq_ignore_ascii_case(&outgoing) => format!(
-            "account {name} may not send as {outgoing}, although that looks like its own address: check with the provider that \
+            "account {name} is not allowed to send as {outgoing}, although that looks like its own address: check with the provider that \
              the address exists and may send"
         ),
-        Some(_) | None => format!("account {name} may not send as {outgoing}; {}", row(about, own)),
+        Some(_) | None => {
+            format!("the provider does not let account {name} send as {outgoing}; {}", row(about, own))
+        }
     }
 }
 

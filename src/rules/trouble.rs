@@ -2,6 +2,9 @@
 //! One pure function (DESIGN section 7, "three kinds of trouble"), and a table of
 //! tests that says what a careful postmaster expects of it.
 
+use super::classify::{self as replies, Provider, Situation};
+use super::consequence::{self, Again, Consequence, Evidence, Fault, History, Mail, Repeated};
+use super::meaning::{EnvelopeSender, Login, Meaning, Parameters, Stage};
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen, Status, TlsProblem};
 
 /// What a fact means.
@@ -34,8 +37,68 @@ pub enum AccountTrouble {
     Setup,
 }
 
-/// The reply codes that say "log in (otherwise)", whenever they come (RFC 4954 section 6).
+/// The reply codes that say "log in (otherwise)" before a login (RFC 4954 section 6).
 const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
+
+/// What is known of the session in which a fact was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Session {
+    /// Whose server it is.
+    pub provider: Option<Provider>,
+    /// How far the login came.
+    pub login: Login,
+    /// What MAIL named.
+    pub sender: EnvelopeSender,
+}
+
+/// Whose trouble a fact is, and what the server meant by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judgement {
+    /// Whose trouble it is.
+    pub verdict: Verdict,
+    /// What a refusal means; `None` for all but the server's refusals within a transaction.
+    pub meaning: Option<Meaning>,
+}
+
+/// Whose trouble a fact is. A refusal within a transaction is judged by what it means rather than by its code: after a
+/// login that worked, the codes of a rejected login concern the message or its sender, providers refuse a sender with
+/// almost any code, and nothing that only the owner can fix bounces at once.
+#[must_use]
+pub fn judge(fact: &Fact, session: &Session) -> Judgement {
+    let stage = Stage::of(fact.phase).filter(|stage| stage.is_in_transaction());
+    let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else {
+        return Judgement { verdict: classify(fact), meaning: None };
+    };
+    if !(400..600).contains(&reply.code) || is_about_the_address(reply) {
+        return Judgement { verdict: classify(fact), meaning: None };
+    }
+    let Session { provider, login, sender } = *session;
+    let situation = Situation { stage, provider, login, sender, parameters: Parameters::Absent };
+    let classified = replies::classify(&situation, reply);
+    let evidence = Evidence { of_account: Repeated::No, of_session: History::Fresh };
+    let verdict = verdict(consequence::consequence(&situation, &classified, evidence));
+    Judgement { verdict, meaning: Some(classified.meaning) }
+}
+
+/// An address that cannot be written, or needs SMTPUTF8 (also in our own words): no owner can change that.
+fn is_about_the_address(reply: &Reply) -> bool {
+    reply.is_permanent()
+        && matches!(
+            reply.enhanced,
+            Some(Enhanced { subject: 1, detail: 3, .. } | Enhanced { subject: 6, detail: 7, .. })
+        )
+}
+
+fn verdict(consequence: Consequence) -> Verdict {
+    match (consequence.mail, consequence.account, consequence.session) {
+        (Mail::Bounces, ..) => Verdict::Refused,
+        (Mail::Held(_) | Mail::GoesOn(Again::FromOwnAddress), ..) => Verdict::Sender,
+        (Mail::Waits, consequence::Account::NeedsOwner(Fault::Login), _) => Verdict::Account(AccountTrouble::Login),
+        (Mail::Waits, consequence::Account::NeedsOwner(Fault::Setup), _) => Verdict::Account(AccountTrouble::Setup),
+        (Mail::Waits | Mail::Retried | Mail::GoesOn(_), _, consequence::Session::Ends) => Verdict::Charged,
+        (Mail::Waits | Mail::Retried | Mail::GoesOn(_), _, consequence::Session::Stays) => Verdict::Deferred,
+    }
+}
 
 /// What follows from a fact. Total: every phase with everything that can be seen there.
 #[must_use]
@@ -101,45 +164,13 @@ fn in_transaction(fact: &Fact) -> Verdict {
 fn reply_in_transaction(phase: Phase, reply: &Reply) -> Verdict {
     match reply.code {
         200..300 if phase == Phase::FinalDot => Verdict::Delivered,
+        // What is left is settled by its class: an address that cannot be written. The rest has a meaning, see [`judge`].
         // A success or a 354 in the wrong place: after the dot nobody knows, before it the server is confused.
         200..400 if phase == Phase::FinalDot => Verdict::Unknown,
         200..400 | 421 => Verdict::Charged,
         400..500 => Verdict::Deferred,
-        code if LOGIN_CODES.contains(&code) => Verdict::Account(AccountTrouble::Login),
-        _ if is_sending_limit(reply) => Verdict::Sender,
-        _ if phase == Phase::Mail => refused_mail(reply),
-        _ if phase == Phase::Rcpt && blames_sender(reply) => Verdict::Sender,
         _ => Verdict::Refused,
     }
-}
-
-/// A 5xx to MAIL is about the sender, unless it is about the message.
-fn refused_mail(reply: &Reply) -> Verdict {
-    // Too big; an address that cannot be written at all (also our own words for that): no owner can mend these.
-    let about_message = |e: Enhanced| matches!((e.subject, e.detail), (3, 4) | (1, 3) | (6, 7));
-    if reply.code == 552 || reply.enhanced.is_some_and(about_message) {
-        return Verdict::Refused;
-    }
-    match reply.code {
-        550 | 551 | 553 | 554 => Verdict::Sender,
-        503 if mentions(reply, &["auth", "log in", "login"]) => Verdict::Account(AccountTrouble::Login),
-        _ if blames_sender(reply) => Verdict::Sender,
-        _ => Verdict::Refused,
-    }
-}
-
-/// Providers that check the sender late say so at RCPT (Postfix delays its sender checks).
-#[must_use]
-pub fn blames_sender(reply: &Reply) -> bool {
-    let code = matches!(reply.enhanced, Some(Enhanced { subject: 1, detail: 7 | 8, .. }));
-    code || mentions(reply, &["sender address rejected", "not owned", "sender verify failed", "not allowed to send as"])
-}
-
-/// The provider's limit on how much an account may send: it passes, and no recipient is to blame.
-#[must_use]
-pub fn is_sending_limit(reply: &Reply) -> bool {
-    matches!(reply.enhanced, Some(Enhanced { subject: 4, detail: 5, .. }))
-        || mentions(reply, &["sending limit", "sending quota", "sending rate", "hourly limit", "daily limit"])
 }
 
 /// The message is larger than the server takes.
@@ -147,11 +178,6 @@ pub fn is_sending_limit(reply: &Reply) -> bool {
 pub fn is_too_big(reply: &Reply) -> bool {
     matches!(reply.enhanced, Some(Enhanced { class: 5, subject: 3, detail: 4 }))
         || (reply.code == 552 && reply.enhanced.is_none())
-}
-
-fn mentions(reply: &Reply, words: &[&str]) -> bool {
-    let text = reply.text.to_lowercase();
-    words.iter().any(|word| text.contains(word))
 }
 
 fn setup_or_login(reply: &Reply) -> AccountTrouble {

@@ -12,6 +12,8 @@ use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen, Teller};
+use crate::rules::classify::Provider;
+use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login};
 use crate::rules::trouble::{self, Verdict};
 use crate::runner::message::OpenMessage;
 use crate::runner::session_watchers::{CurrentMessage, SessionWatchers, WatchedSession};
@@ -32,6 +34,8 @@ pub(super) struct Exchanged {
     /// `host[ip]:port`.
     pub(super) relay: String,
     pub(super) teller: Teller,
+    /// What is known of the session.
+    pub(super) session: trouble::Session,
     pub(super) connecting: Duration,
     pub(super) sending: Duration,
 }
@@ -77,6 +81,7 @@ impl KeptSession {
             });
             let relay = session.described().relay.clone();
             let teller = if session.described().dsn { Teller::Relay } else { Teller::Us };
+            let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
             self.transactions += 1;
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
                 self.session = None;
@@ -88,7 +93,8 @@ impl KeptSession {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
-                return Ok(Exchanged { facts, relay, teller, connecting, sending });
+                let known = known(plan.account, offer, &sender);
+                return Ok(Exchanged { facts, relay, teller, session: known, connecting, sending });
             }
         }
     }
@@ -127,6 +133,15 @@ impl KeptSession {
         if let Some(session) = self.session {
             session.quit();
         }
+    }
+}
+
+fn known(account: &Account, offer: AuthOffer, sender: &ReversePath) -> trouble::Session {
+    trouble::Session {
+        provider: Provider::of(account.relays.iter().map(|relay| relay.host.as_str())),
+        // A session with a login comes to MAIL only after the server has accepted it.
+        login: if account.username.is_some() { Login::Accepted } else { Login::NotConfigured(offer) },
+        sender: if sender.mailbox().is_some() { EnvelopeSender::Mailbox } else { EnvelopeSender::Null },
     }
 }
 

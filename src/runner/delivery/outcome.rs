@@ -8,8 +8,9 @@ use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::Plan;
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
-use crate::rules::advice;
-use crate::rules::trouble::{self, AccountTrouble, Verdict};
+use crate::rules::meaning::Meaning;
+use crate::rules::remedy::{self, Subject};
+use crate::rules::trouble::{self, AccountTrouble, Judgement, Verdict};
 use crate::runner::message::OpenMessage;
 use crate::spool::account_health::Trouble;
 
@@ -37,10 +38,9 @@ pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize,
 
 /// Whose trouble it is, for as long as it is the sender's: a provider that refuses the sender may accept it once the
 /// account's owner has changed something, but after the account's `sender_grace` the refusal counts.
-pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, fact: &Fact) -> Verdict {
-    let verdict = trouble::classify(fact);
-    if verdict != Verdict::Sender {
-        return verdict;
+pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, judgement: Judgement) -> Verdict {
+    if judgement.verdict != Verdict::Sender {
+        return judgement.verdict;
     }
     let grace_from = message.journal.state().grace_from;
     let waited = message.loaded.clock.age(grace_from.unwrap_or(message.now));
@@ -93,14 +93,22 @@ fn phase_words(phase: Phase) -> &'static str {
     }
 }
 
-/// The row or key to change where the provider refuses the sender.
-pub(super) fn cure(fact: &Fact, plan: &Plan<'_>, message: &OpenMessage<'_>) -> Option<String> {
-    match (trouble::classify(fact), &fact.seen) {
-        (Verdict::Sender, Seen::Reply(reply)) => {
-            Some(advice::sender_trouble(reply, plan.account, &message.stored.envelope.sender, &plan.sender))
-        }
-        _ => None,
+/// What to do where mail is held or an account stops for what a server said within a transaction.
+pub(super) fn cure(judgement: Judgement, plan: &Plan<'_>, message: &OpenMessage<'_>) -> Option<String> {
+    let meaning: Meaning = judgement.meaning?;
+    if !matches!(judgement.verdict, Verdict::Sender | Verdict::Account(_)) {
+        return None;
     }
+    Some(remedy::remedy(
+        meaning,
+        &Subject {
+            account: plan.account,
+            admitted: &message.stored.envelope.sender,
+            outgoing: &plan.sender,
+            header_from: None,
+            hostname: &message.loaded.config.hostname,
+        },
+    ))
 }
 
 /// The account's trouble as mailq and `status` show it.

@@ -19,7 +19,7 @@ use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Outcome, Phase};
 use crate::rules::outbound::Generic;
-use crate::rules::trouble::Verdict;
+use crate::rules::trouble::{self, Verdict};
 use crate::runner::completion::batch_finish::{BatchFinisher, CompletedAttempt};
 use crate::runner::completion::settle::Settler;
 use crate::runner::context::Context;
@@ -185,13 +185,15 @@ impl Worker {
             Ok(exchanged) => exchanged,
             Err(not_begun) => return Ok(BatchOutcome::Over(not_sent(message, plan, &not_begun))),
         };
-        let verdicts: Vec<Verdict> =
-            exchanged.facts.iter().map(|fact| outcome::verdict(&message, plan.account, fact)).collect();
+        let mut verdicts = Vec::with_capacity(recipients.len());
         let mut outcomes = undeliverable;
-        for (planned, (fact, verdict)) in recipients.iter().zip(exchanged.facts.iter().zip(&verdicts)) {
-            let outcome = outcome::outcome(fact, *verdict, &exchanged.relay, exchanged.teller);
-            let cure = outcome::cure(fact, plan, &message);
+        for (planned, fact) in recipients.iter().zip(&exchanged.facts) {
+            let judgement = trouble::judge(fact, &exchanged.session);
+            let verdict = outcome::verdict(&message, plan.account, judgement);
+            let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.teller);
+            let cure = outcome::cure(judgement, plan, &message);
             outcomes.push((planned.index, Outcome { cure, ..outcome }));
+            verdicts.push(verdict);
         }
         let judged = Judged { exchanged, verdicts, outcomes, message_id: letter.message_id };
         self.draw_conclusions(message, plan, batch, judged)

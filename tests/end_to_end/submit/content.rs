@@ -50,8 +50,15 @@ fn dots_survive() {
 }
 
 #[test]
-fn any_bytes_survive() {
-    let mut body: Vec<u8> = (0..=255).filter(|byte| !b"\r\n".contains(byte)).collect();
+fn a_nul_that_no_server_may_see_reaches_the_recipient_encoded() {
+    let mail = arrives(&TO_BOB, &b"Subject: x\n\na\0b\n"[..]);
+    assert_eq!(mail.field("Content-Transfer-Encoding"), "quoted-printable");
+    assert_eq!(mail.body(), b"a=00b\r\n");
+}
+
+#[test]
+fn any_bytes_survive_but_nul() {
+    let mut body: Vec<u8> = (1..=255).filter(|byte| !b"\r\n".contains(byte)).collect();
     body.push(b'\n');
     let wanted = [&body[..body.len() - 1], b"\r\n"].concat();
     assert_eq!(arrives(&TO_BOB, [&b"Subject: x\n\n"[..], &body].concat()).body(), wanted);
