@@ -120,7 +120,7 @@ fn each_failure_of_the_mail_has_its_cause_its_cure_and_its_code() {
             &[],
             to,
             69,
-            &["not yours", "is not allowed to send as me@isp.example", "check with the provider"],
+            &["not yours", "does not let account isp send as me@isp.example", "in `generic`"],
         ),
         (
             Provider::setup().rule(on(Verb::Rcpt).reply("550 5.1.1 no such user")),
