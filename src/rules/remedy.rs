@@ -68,7 +68,7 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
         ),
         Meaning::NullSenderRefused => null_sender(about.account),
         Meaning::SendingLimit => format!(
-            "the provider limits how much account {name} may send; postrider tries again later. Set `max_per_minute` in \
+            "no change needed: the provider limits how much account {name} may send, and postrider tries again later; set `max_per_minute` in \
              [account.{name}] to slow it down, or send part of the mail through another account"
         ),
         Meaning::TooManyConnections => {

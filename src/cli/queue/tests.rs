@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::*;
+use crate::config::Config;
 use crate::control::loaded::Loaded;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
@@ -20,10 +21,14 @@ fn spool() -> (tempfile::TempDir, Spool) {
     (dir, spool)
 }
 
+fn config() -> Config {
+    let text = "[account.isp]\nrelay = \"mail.isp.example\"\nusername = \"me\"\npassword = \"x\"\n";
+    crate::config::read::read(Path::new("/x/config.toml"), text).unwrap()
+}
+
 /// The queue of this spool.
 fn access(spool: &Spool) -> QueueAccess {
-    let config = crate::config::read::read(Path::new("/x/config.toml"), "").unwrap();
-    QueueAccess::Spool(Box::new(Loaded::new(config, spool.clone())))
+    QueueAccess::Spool(Box::new(Loaded::new(config(), spool.clone())))
 }
 
 fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: usize) -> MessageId {
@@ -140,8 +145,7 @@ fn one_request_is_no_plural_and_none_is_an_empty_queue() {
     put(&spool, 1, "a@x.example", &["b@y.example"], 100);
     assert!(listed(&spool, Format::Text).ends_with("\n\n\t\tTotal requests: 1\n-- 0 Kbytes in 1 Request.\n"));
     let mut out = Vec::new();
-    let config = crate::config::read::read(Path::new("/x/config.toml"), "").unwrap();
-    list(&QueueAccess::Empty(Box::new(config)), Selection::default(), Format::Text, &mut out).unwrap();
+    list(&QueueAccess::Empty(Box::new(config())), Selection::default(), Format::Text, &mut out).unwrap();
     assert_eq!(out, b"Mail queue is empty\n");
 }
 
