@@ -16,7 +16,7 @@ use crate::runner::context::{self, Context};
 use crate::runner::event::EventChannel;
 use crate::runner::listener::intake_state::{IntakeState, RunState};
 use crate::runner::listener::{control_socket, submission_socket};
-use crate::runner::queue_manager::event_loop;
+use crate::runner::queue_manager::state;
 use crate::runner::queue_manager::watchers::{self, FileWatcher};
 use crate::runner::{QueueManager, Until};
 use crate::spool::Spool;
@@ -143,7 +143,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         };
         let (pace, files) = listen(&channel, &loaded);
         let mut manager = QueueManager::new(Arc::clone(&loaded), context.clone(), lock, until, channel);
-        manager.listen(pace, files);
+        manager.watch(pace, files);
         if let Some(front) = front {
             manager.serve(Arc::clone(front));
         }
@@ -193,7 +193,7 @@ fn take(spool: &Spool) -> Result<TryLock, Failure> {
 /// promptness, not mail.
 fn listen(channel: &EventChannel, loaded: &Loaded) -> (Duration, Option<FileWatcher>) {
     let spool = &loaded.spool;
-    let mut pace = event_loop::RESCAN;
+    let mut pace = state::RESCAN;
     if let Err(error) = watchers::watch_queue(spool, channel.sender.clone()) {
         cannot_hear("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;

@@ -16,4 +16,5 @@ pub mod result;
 pub mod session_watchers;
 pub mod thread_pool;
 
-pub use crate::runner::queue_manager::event_loop::{QueueManager, Until};
+pub use crate::runner::queue_manager::event_loop::QueueManager;
+pub use crate::runner::queue_manager::state::Until;

@@ -1,54 +1,54 @@
-//! Flushed: a flush asks for messages to be attempted now, and is told of each until
-//! the last has been.
+//! A flush: the messages that it asks for are due now, and it gets a response for each until the last was attempted.
 
 use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 
-use super::event_loop::{QueueManager, Until};
+use super::state::{QueueState, Until};
 use crate::control::access::AuthorisedSelection;
 use crate::control::protocol::Response;
-use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::MessageId;
 
-/// A flush that is not finished.
-#[derive(Debug)]
-pub(crate) struct FlushRequest {
-    /// What is still to be attempted for it.
-    left: HashSet<MessageId>,
-    answers: Sender<Response>,
-}
+impl QueueState {
+    /// A command asks for a flush of what it selects, as the queue and the config are now.
+    pub(super) fn on_flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
+        if selection.scope().is_everything() {
+            self.reload_if_changed();
+            self.rescan_or_later();
+        } else {
+            // Its messages are named; the whole queue is not read again for one user.
+            selection.asked().ids.iter().for_each(|id| self.load(id.clone()));
+        }
+        self.flush(selection, responses);
+    }
 
-impl QueueManager {
-    /// Attempts these now; results go to `answers`.
-    pub fn flush(&mut self, selection: &AuthorisedSelection, answers: Sender<Response>) {
+    /// Makes these messages due; what becomes of them goes to `responses`.
+    pub(super) fn flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
         let now = self.now();
         self.loaded.refresh();
-        let left = self.selected(selection);
-        for id in &left {
+        let selected = self.selected(selection);
+        for id in &selected {
             self.schedule.make_due(id, now);
         }
-        self.digests.hurry(|id| left.contains(id), now);
-        // A relay in trouble is not anybody's to knock at as often as he likes.
+        self.digests.make_due(|id| selected.contains(id), now);
+        // An ordinary user may not make the runner connect to a relay in trouble as often as they like.
         if selection.scope().is_everything() {
             self.end_backoffs();
         }
-        // Who asked may have gone.
-        let _ = answers.send(Response::Asked { messages: left.len() });
-        // What servers say is for those alone who see everybody's mail; for others it would only pile up.
+        // The requester may have gone.
+        let _ = responses.send(Response::Asked { messages: selected.len() });
+        // What servers say is only for those who may see everybody's mail. For others it would pile up unread.
         if selection.scope().is_everything() {
-            self.context.watchers.add(left.clone(), answers.clone());
+            self.watchers.add(selected.clone(), responses.clone());
         }
-        self.flushes.push(FlushRequest { left, answers });
+        self.flushes.add(selected, responses);
         if self.until == Until::Flushed {
             for id in self.schedule.idle() {
-                if !self.flushes.iter().any(|flush| flush.left.contains(&id)) {
+                if !self.flushes.wait_for(&id) {
                     self.schedule.remove(&id);
                 }
             }
         }
-        for account in self.accounts_in_trouble() {
-            self.report_backoff(&account);
-        }
+        self.report_all_backoffs();
     }
 
     fn selected(&self, selection: &AuthorisedSelection) -> HashSet<MessageId> {
@@ -67,61 +67,32 @@ impl QueueManager {
         envelope.is_ok_and(|envelope| selection.includes(&envelope, account, &self.loaded.clock))
     }
 
-    pub(crate) fn drop_from_flushes(&mut self, id: &MessageId) {
-        for flush in &mut self.flushes {
-            flush.left.remove(id);
-        }
-    }
-
-    pub(crate) fn report_waiting(&mut self, id: &MessageId, reason: &str) {
-        self.tell_of(id, &Response::Waiting { id: id.clone(), reason: reason.to_owned() });
-    }
-
-    /// Reports an attempt to those who asked for the message.
-    pub(crate) fn report_result(&mut self, result: AttemptResult) {
-        let AttemptResult { id, delivered, refused, waiting, reason, next_step, .. } = result;
-        let waiting = if next_step == NextStep::Gone { 0 } else { waiting };
-        self.tell_of(&id.clone(), &Response::Result { id, delivered, refused, waiting, reason });
-    }
-
-    fn tell_of(&mut self, id: &MessageId, response: &Response) {
-        for flush in &mut self.flushes {
-            if flush.left.remove(id) {
-                // Who asked may have gone.
-                let _ = flush.answers.send(response.clone());
-            }
-        }
-    }
-
-    /// What rests with its account cannot be attempted for a flush.
-    pub(crate) fn report_backoff(&mut self, account: &str) {
+    /// Responds for every message of an account that backs off: it cannot be attempted for a flush.
+    pub(super) fn report_backoff(&mut self, account: &str) {
         let now = self.now();
-        if self.flushes.is_empty() || self.schedule.backoff_of(account).is_none_or(|rest| rest.until <= now) {
+        if self.flushes.is_empty() || self.schedule.backoff_of(account).is_none_or(|backoff| backoff.until <= now) {
             return;
         }
-        let reason = self.health.get(account).map_or_else(String::new, |sick| sick.reason.clone());
+        let reason = format!("account {account}: {}", self.backoff.reason(account));
         self.schedule.promote_due(now);
         for id in self.schedule.idle_of(account) {
-            self.report_waiting(&id, &format!("account {account}: {reason}"));
+            self.flushes.report_waiting(&id, &reason);
         }
     }
 
-    /// Answers those that are done, and all when the runner is to end.
-    pub(crate) fn finish_flushes(&mut self) {
-        if self.stopping {
-            let left = self.flushes.iter().flat_map(|flush| flush.left.iter());
-            let idle: Vec<MessageId> = left.filter(|id| !self.schedule.is_active(id)).cloned().collect();
-            for id in idle {
-                self.report_waiting(&id, "the runner is stopping");
-            }
+    /// The same for all accounts.
+    pub(super) fn report_all_backoffs(&mut self) {
+        for account in self.backoff.accounts() {
+            self.report_backoff(&account);
         }
-        self.flushes.retain(|flush| {
-            let finished = flush.left.is_empty();
-            if finished {
-                // Who asked may have gone.
-                let _ = flush.answers.send(Response::Finished);
-            }
-            !finished
-        });
+    }
+
+    /// The runner is stopping: nothing is attempted any more that is not being attempted already.
+    pub(super) fn give_up_flushes(&mut self) {
+        let idle: Vec<MessageId> =
+            self.flushes.waited_for().filter(|id| !self.schedule.is_active(id)).cloned().collect();
+        for id in idle {
+            self.flushes.report_waiting(&id, "the runner is stopping");
+        }
     }
 }

@@ -1,14 +1,22 @@
-//! The queue manager: the event loop and what it decides with - scan, scheduler, account
-//! backoff, flush requests, timers and watchers. It delivers nothing itself; `delivery` does.
+//! The queue manager: the event loop, and what it decides with. Parts with a state of their own are lowest (scheduler,
+//! account backoff, flush requests, digests, intake), the queue's state puts them together, above it is what happens to
+//! several of them, and the event loop is at the top. It delivers nothing itself; `delivery` does.
 
-pub mod account_backoff;
-pub mod digests;
+mod account_backoff;
+mod attempts;
+mod digest_queue;
+mod digests;
 pub mod event_loop;
-pub mod flush;
-pub mod modify;
-pub mod round_robin;
-pub mod scan;
-pub mod scheduler;
-pub mod startup;
-pub mod timer;
+mod flush;
+mod flush_requests;
+mod housekeeping;
+mod intake;
+mod modify;
+mod reload;
+mod round_robin;
+mod scan;
+mod scheduler;
+pub mod state;
+mod timer;
 pub mod watchers;
+mod workers;

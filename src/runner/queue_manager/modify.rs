@@ -1,16 +1,16 @@
-//! Changes that people ask of a running queue: made at once, unless a session works on the
-//! message, and the schedule follows. What a change does to the spool is `control::modify`'s.
+//! Changes that people make to queued messages, made by the runner: it holds the lock, and it knows which message a
+//! session is working on. What a change does to the spool is `control::modify`'s.
 
 use std::sync::mpsc::Sender;
 
-use super::event_loop::QueueManager;
+use super::state::QueueState;
 use crate::control::modify::{AuthorisedChange, Change, Changed};
 use crate::control::protocol::Response;
 use crate::spool::MessageId;
 
-impl QueueManager {
+impl QueueState {
     /// Makes the change and reports what became of each message.
-    pub(crate) fn modify(&mut self, change: &AuthorisedChange, responses: &Sender<Response>) {
+    pub(super) fn modify(&mut self, change: &AuthorisedChange, responses: &Sender<Response>) {
         // The requester may have gone; the change is made all the same.
         let report = |response| drop(responses.send(response));
         match change.messages(&self.loaded) {
@@ -30,8 +30,8 @@ impl QueueManager {
         match change.change() {
             Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Done)) => {
                 self.schedule.remove(&id);
-                self.digests.forget(&id);
-                self.drop_from_flushes(&id);
+                self.digests.remove(&id);
+                self.flushes.drop_message(&id);
             }
             Change::Hold | Change::Delete => {}
             Change::Readmit => {

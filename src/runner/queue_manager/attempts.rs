@@ -1,0 +1,118 @@
+//! What a worker's report does to the queue: when the message is attempted next, what a flush hears of it, and whether
+//! its account backs off.
+
+use jiff::Timestamp;
+
+use super::account_backoff::AccountFailure;
+use super::scheduler::later;
+use super::state::QueueState;
+use crate::control::protocol::Response;
+use crate::log;
+use crate::runner::event::{AttemptOutcome, AttemptReport, RecordedAttempt};
+use crate::runner::result::{AttemptResult, NextStep};
+use crate::spool::account_health::Trouble;
+use crate::spool::{MessageId, SpoolError};
+
+impl QueueState {
+    /// A worker has finished with a message that it got at `begun`, by the wall clock.
+    pub(super) fn on_attempt_finished(&mut self, report: AttemptReport, begun: Timestamp) {
+        let AttemptReport { worker: _, account, id, outcome } = report;
+        let now = self.now();
+        match outcome {
+            // The message stays active until the outcomes are on disk.
+            AttemptOutcome::Answered => self.account_recovered(&account),
+            AttemptOutcome::More => {
+                self.account_recovered(&account);
+                self.schedule.requeue(&id, &account, now);
+            }
+            AttemptOutcome::Settled(result) => self.apply_result(&account, result),
+            AttemptOutcome::Charged(result) => {
+                let reason = result.reason.clone();
+                self.apply_result(&account, result);
+                if self.schedule.charge(&account, &id) {
+                    let (trouble, relay, begun) = (Trouble::Relay, "none".to_owned(), Timestamp::now());
+                    self.account_failed(&AccountFailure { account, trouble, relay, reason, begun });
+                }
+            }
+            AttemptOutcome::AccountFailed { trouble, relay, reason } => {
+                self.schedule.requeue(&id, &account, now);
+                let failure = AccountFailure { account, trouble, relay, reason, begun };
+                if failure.is_out_of_date(&self.loaded) {
+                    self.on_files_changed();
+                } else {
+                    self.flushes.report_waiting(&id, &failure.reason);
+                    self.account_failed(&failure);
+                }
+            }
+            AttemptOutcome::Rerouted(other) => self.schedule.requeue(&id, &other, now),
+            AttemptOutcome::NotBegun => self.schedule.requeue(&id, &account, now),
+            AttemptOutcome::Gone => {
+                self.schedule.remove(&id);
+                self.flushes.drop_message(&id);
+            }
+            AttemptOutcome::SpoolFailed(error) => self.on_spool_failed(&account, &id, &error),
+        }
+    }
+
+    /// The outcomes of an attempt that was answered earlier are on disk, or could not be written.
+    pub(super) fn on_attempt_recorded(&mut self, recorded: RecordedAttempt) {
+        match recorded.result {
+            Ok(result) => self.apply_result(&recorded.account, result),
+            Err(error) => self.on_spool_failed(&recorded.account, &recorded.id, &error),
+        }
+    }
+
+    fn on_spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
+        log::warning(format_args!("{id}: {error}; trying again later"));
+        self.schedule.requeue(id, account, self.soon());
+        self.flushes.report_waiting(id, &error.to_string());
+    }
+
+    fn apply_result(&mut self, account: &str, result: AttemptResult) {
+        let now = self.now();
+        let is_wanted_again =
+            matches!(result.next_step, NextStep::Retry(_)) && self.schedule.wants_another_attempt(&result.id);
+        match result.next_step {
+            NextStep::More => return self.schedule.requeue(&result.id, account, now),
+            NextStep::Retry(_) if is_wanted_again => self.schedule.requeue(&result.id, account, now),
+            NextStep::Retry(wait) => self.schedule.requeue(&result.id, account, later(now, wait)),
+            NextStep::Held | NextStep::Gone | NextStep::AwaitDigest => self.schedule.remove(&result.id),
+        }
+        let AttemptResult { id, delivered, refused, waiting, reason, next_step, reports, owes } = result;
+        if let Some(owes) = owes {
+            self.owe_digest(&id, owes);
+        }
+        for report in reports {
+            self.load(report);
+        }
+        // A flush that came during the attempt waits for the next one.
+        if !is_wanted_again {
+            let waiting = if next_step == NextStep::Gone { 0 } else { waiting };
+            self.flushes.report(&id.clone(), &Response::Result { id, delivered, refused, waiting, reason });
+        }
+    }
+
+    fn account_recovered(&mut self, account: &str) {
+        self.backoff.recovered(account, &self.loaded, &mut self.schedule);
+    }
+
+    fn account_failed(&mut self, failure: &AccountFailure) {
+        if !self.backoff.failed(failure, &self.loaded, &mut self.schedule) {
+            return;
+        }
+        let account = &failure.account;
+        self.report_backoff(account);
+        if let Some(alert) = self.backoff.raise_alert(account, &self.loaded, &self.schedule) {
+            self.load(alert);
+        }
+        for id in self.backoff.set_aside_expired(account, &self.loaded, &self.schedule) {
+            self.schedule.remove(&id);
+            self.flushes.drop_message(&id);
+        }
+    }
+
+    /// Lets accounts in trouble be probed now, where that does no harm.
+    pub(super) fn end_backoffs(&mut self) {
+        self.backoff.end(&self.loaded, &mut self.schedule);
+    }
+}

@@ -1,0 +1,55 @@
+//! What a runner does once an hour (keeping the clock's reading and the reserve) and once a day (removing what history
+//! and failed/ have kept for long enough).
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::control::loaded::Loaded;
+use crate::log;
+use crate::runner::durability::DurabilityGate;
+use crate::spool::history;
+
+const DAY: Duration = Duration::from_hours(24);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// How long what could not be returned is kept in failed/.
+const FAILED_KEPT: Duration = Duration::from_hours(90 * 24);
+
+/// When it was last done.
+#[derive(Debug, Default)]
+pub(super) struct Housekeeping {
+    /// None before the first time, which counts as the beginning of a day.
+    last: Option<Timestamp>,
+}
+
+impl Housekeeping {
+    /// Does what is due.
+    pub(super) fn run(&mut self, now: Timestamp, loaded: &Loaded, gate: &DurabilityGate) {
+        if self.last.is_some_and(|last| now.duration_since(last) < HOUR) {
+            return;
+        }
+        let day = |at: Timestamp| at.as_second() / 86_400;
+        let is_new_day = self.last.is_none_or(|last| day(now) != day(last));
+        self.last = Some(now);
+        loaded.clock.keep(&loaded.spool);
+        gate.keep_reserve();
+        if is_new_day {
+            remove_old(loaded);
+        }
+    }
+}
+
+fn remove_old(loaded: &Loaded) {
+    let kept = SignedDuration::try_from(loaded.config.queue.history).unwrap_or(SignedDuration::MAX);
+    let before = loaded.clock.earliest().saturating_sub(kept);
+    // A message that was finished by its record alone must be gone from the disk before the record is: the sync makes
+    // sure, since unlinking it was not synced.
+    let prune = |before| loaded.spool.sync_queue().and_then(|()| history::prune(&loaded.spool, before));
+    if let Err(error) = before.map_or(Ok(()), prune) {
+        log::warning(error);
+    }
+    match loaded.spool.age_out(FAILED_KEPT, |stamp| loaded.clock.age(stamp)) {
+        Ok(gone) => gone.iter().for_each(|name| log::aged_out(name, FAILED_KEPT.as_secs() / DAY.as_secs())),
+        Err(error) => log::warning(error),
+    }
+}

@@ -1,0 +1,106 @@
+//! The event loop's side of the intake: the socket and pickup of the runner that serves the machine. A runner without
+//! one treats every message as its own.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use crate::control::loaded::Loaded;
+use crate::log;
+use crate::runner::event::Event;
+use crate::runner::listener::intake_state::{IntakeState, RunState};
+use crate::runner::listener::pickup;
+use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+
+/// The intake, if there is one.
+#[derive(Debug, Default)]
+pub(super) struct Intake {
+    state: Option<Arc<IntakeState>>,
+    /// Has pickup look at once.
+    pickup: Option<Sender<()>>,
+}
+
+impl Intake {
+    /// From now on there is one.
+    pub(super) fn serve(&mut self, state: Arc<IntakeState>) {
+        self.state = Some(state);
+    }
+
+    /// Whether the message must not be attempted yet: its submission might come again, should the runner be killed now.
+    pub(super) fn is_held(&self, id: &MessageId) -> bool {
+        self.state.as_ref().is_some_and(|state| state.is_held(id))
+    }
+
+    /// A message was read: a submission with its token is a second copy.
+    pub(super) fn remember(&self, envelope: &Envelope) {
+        if let Some(state) = &self.state {
+            state.tokens.remember(envelope.uid, &envelope.token, &envelope.id);
+        }
+    }
+
+    /// What was set aside must not come again either.
+    pub(super) fn remember_failed(&self, spool: &Spool) -> Result<(), SpoolError> {
+        if self.state.is_none() {
+            return Ok(());
+        }
+        for name in spool.failed()? {
+            // What cannot be read has no token either.
+            if let Ok(stored) = spool.open_failed_name(&name) {
+                self.remember(&stored.envelope);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets mail in, once everything in the queue is known: what comes in, or lies in drop/, may be there already.
+    pub(super) fn open(&mut self, loaded: &Arc<Loaded>, events: &Sender<Event>) {
+        let Some(state) = &self.state else { return };
+        state.set(RunState::Running { loaded: Arc::clone(loaded), events: events.clone() });
+        match pickup::start(Arc::clone(state)) {
+            Ok(trigger) => self.pickup = Some(trigger),
+            Err(error) => log::warning(format_args!("cannot pick up mail from drop/: {error}")),
+        }
+    }
+
+    /// A new configuration is in force.
+    pub(super) fn adopt(&self, loaded: &Arc<Loaded>) {
+        if let Some(state) = &self.state {
+            state.adopt(loaded);
+        }
+    }
+
+    /// What pickup could not admit may be admissible now.
+    pub(super) fn pick_up_again(&self) {
+        if let Some(pickup) = &self.pickup {
+            // Pickup runs as long as the loop does.
+            let _ = pickup.send(());
+        }
+    }
+
+    /// Whether drop/ or raw/ has something that no pickup would take, because this runner does not serve the machine.
+    /// Then it looks once itself, and remembers tokens from now on.
+    pub(super) fn find_leftovers(&mut self, spool: &Spool) -> Result<Leftovers, SpoolError> {
+        if self.state.is_some() || !spool.has_left()? {
+            return Ok(Leftovers::None);
+        }
+        self.state = Some(Arc::new(IntakeState::new(spool.clone())));
+        Ok(Leftovers::Some)
+    }
+
+    /// Picks up the leftovers.
+    pub(super) fn pick_up_leftovers(&self, loaded: &Arc<Loaded>, events: &Sender<Event>) {
+        if let Some(state) = &self.state {
+            state.set(RunState::Running { loaded: Arc::clone(loaded), events: events.clone() });
+            pickup::look(state, &mut HashSet::new());
+        }
+    }
+}
+
+/// What lies in drop/ and raw/ of a runner that has no pickup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leftovers {
+    /// Nothing that concerns it.
+    None,
+    /// Something to pick up once the queue is known.
+    Some,
+}

@@ -1,0 +1,155 @@
+//! What the event loop knows about the queue. Each part keeps its own state; what concerns several of them is in the
+//! files above this one: `scan` (messages come in), `attempts` (workers report), `flush`, `modify` and `digests` (what
+//! people and senders are owed), `reload` (the configuration changes).
+//!
+//! Times are the queue's ([`crate::spool::clock`]), which nobody can set.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::account_backoff::AccountBackoff;
+use super::digest_queue::DigestQueue;
+use super::flush_requests::FlushRequests;
+use super::intake::Intake;
+use super::scheduler::{Scheduler, later};
+use super::watchers::FileWatcher;
+use crate::control::loaded::Loaded;
+use crate::runner::context::Context;
+use crate::runner::event::Event;
+use crate::runner::report_limit::ReportLimit;
+use crate::runner::session_watchers::SessionWatchers;
+
+/// queue/ is read again this often, whatever inotify reports.
+pub(crate) const RESCAN: Duration = Duration::from_mins(15);
+
+/// When the runner ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Never: it runs until it is stopped.
+    Stopped,
+    /// When the queue is empty but for held mail.
+    Empty,
+    /// After one pass over what is due.
+    OnePass,
+    /// When every flush that was asked for is finished. Nothing else is attempted.
+    Flushed,
+}
+
+/// The queue, and what decides about it.
+pub(super) struct QueueState {
+    /// The configuration in force.
+    pub(super) loaded: Arc<Loaded>,
+    pub(super) until: Until,
+    pub(super) schedule: Scheduler,
+    pub(super) backoff: AccountBackoff,
+    pub(super) flushes: FlushRequests,
+    pub(super) digests: DigestQueue,
+    pub(super) intake: Intake,
+    pub(super) scan_timer: ScanTimer,
+    pub(super) table_timer: TableTimer,
+    /// Watches the files that the configuration in force names.
+    pub(super) files: Option<FileWatcher>,
+    pub(super) report_limit: Arc<ReportLimit>,
+    pub(super) watchers: Arc<SessionWatchers>,
+    /// To the event loop, for the threads that let mail in.
+    pub(super) events: Sender<Event>,
+}
+
+impl QueueState {
+    /// No message is known yet. Accounts back off as they did for the last runner.
+    pub(super) fn new(loaded: Arc<Loaded>, context: &Context, until: Until, events: Sender<Event>) -> Self {
+        let mut schedule = Scheduler::default();
+        let backoff = AccountBackoff::restore(&loaded, &mut schedule);
+        let now = loaded.clock.now();
+        Self {
+            loaded,
+            until,
+            schedule,
+            backoff,
+            flushes: FlushRequests::default(),
+            digests: DigestQueue::default(),
+            intake: Intake::default(),
+            scan_timer: ScanTimer { last: now, every: RESCAN },
+            table_timer: TableTimer { refreshed: now, settled_at: None },
+            files: None,
+            report_limit: Arc::clone(&context.report_limit),
+            watchers: Arc::clone(&context.watchers),
+            events,
+        }
+    }
+
+    /// The queue's time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.loaded.clock.now()
+    }
+
+    /// When something is tried again that failed for a reason on this machine.
+    pub(super) fn soon(&self) -> Timestamp {
+        later(self.now(), self.loaded.config.queue.retry_min)
+    }
+
+    /// How long nothing is due, if nothing happens before.
+    pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
+        let due =
+            self.schedule.next_wake().into_iter().chain(self.digests.next_due()).chain(self.table_timer.settled_at);
+        let wait = due.min().map(|due| due.duration_since(now).max(SignedDuration::ZERO));
+        wait.and_then(|wait| Duration::try_from(wait).ok())
+            .map_or(self.scan_timer.every, |wait| wait.min(self.scan_timer.every))
+    }
+}
+
+/// When queue/ is read as a whole.
+#[derive(Debug)]
+pub(super) struct ScanTimer {
+    last: Timestamp,
+    every: Duration,
+}
+
+impl ScanTimer {
+    /// From now on it is read this often, as where inotify does not report new mail.
+    pub(super) fn set_interval(&mut self, every: Duration) {
+        self.every = every;
+    }
+
+    /// It is being read.
+    pub(super) fn restart(&mut self, now: Timestamp) {
+        self.last = now;
+    }
+
+    /// Whether it is to be read again.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        Duration::try_from(now.duration_since(self.last)).unwrap_or_default() >= self.every
+    }
+}
+
+/// When table files are looked at.
+#[derive(Debug)]
+pub(super) struct TableTimer {
+    refreshed: Timestamp,
+    /// When a table that was being written may have come to rest.
+    settled_at: Option<Timestamp>,
+}
+
+impl TableTimer {
+    /// Whether they may be looked at again: once a second at most.
+    pub(super) fn may_refresh(&mut self, now: Timestamp) -> bool {
+        let may = now.duration_since(self.refreshed).as_secs() >= 1;
+        if may {
+            self.refreshed = now;
+        }
+        may
+    }
+
+    /// A table is being written and may be read from then on; or none is.
+    pub(super) fn settles_at(&mut self, at: Option<Timestamp>) {
+        self.settled_at = at;
+    }
+
+    /// Whether the table that was being written may be read now. It says so once.
+    pub(super) fn has_settled(&mut self, now: Timestamp) -> bool {
+        self.settled_at.take_if(|at| *at <= now).is_some()
+    }
+}

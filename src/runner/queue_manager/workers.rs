@@ -1,0 +1,157 @@
+//! The workers of a runner: one thread for each open session, which gets its messages from here one at a time.
+//! Which message goes to which account is the scheduler's decision.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use jiff::Timestamp;
+
+use super::state::QueueState;
+use crate::control::loaded::Loaded;
+use crate::log;
+use crate::runner::context::Context;
+use crate::runner::delivery::worker::Worker;
+use crate::runner::event::{AttemptOutcome, AttemptReport, Event, ReportFn};
+use crate::spool::MessageId;
+
+/// A worker as the event loop knows it.
+struct WorkerHandle {
+    messages: Sender<MessageId>,
+    thread: JoinHandle<()>,
+    account: String,
+    /// What it was started with. Once that is superseded, the worker gets no more messages.
+    loaded: Arc<Loaded>,
+    /// When it got its message, by the wall clock, which file times are compared with.
+    begun: Timestamp,
+}
+
+/// All workers.
+pub(super) struct Workers {
+    context: Context,
+    events: Sender<Event>,
+    active: HashMap<u64, WorkerHandle>,
+    /// Threads that only have their QUIT to say.
+    retired: Vec<JoinHandle<()>>,
+    spawned: u64,
+    /// Answered attempts that are not on disk yet; below zero for the moment in which the disk was faster than the
+    /// worker's report.
+    unrecorded: isize,
+    /// Workers without a message that are kept, with their accounts, for what may come of unrecorded attempts.
+    idle: Vec<(u64, String)>,
+}
+
+impl Workers {
+    /// None yet; they will report to the event loop.
+    pub(super) fn new(context: Context, events: Sender<Event>) -> Self {
+        Self {
+            context,
+            events,
+            active: HashMap::new(),
+            retired: Vec::new(),
+            spawned: 0,
+            unrecorded: 0,
+            idle: Vec::new(),
+        }
+    }
+
+    /// Whether no attempt is in progress, and none on its way to the disk.
+    pub(super) fn are_done(&self) -> bool {
+        self.active.is_empty() && self.unrecorded == 0
+    }
+
+    /// A worker has reported on its message; returns when it got it, by the wall clock.
+    pub(super) fn attempt_finished(&mut self, report: &AttemptReport) -> Timestamp {
+        if matches!(report.outcome, AttemptOutcome::Answered) {
+            self.unrecorded += 1;
+        }
+        self.active.get(&report.worker).map_or_else(Timestamp::now, |handle| handle.begun)
+    }
+
+    /// An attempt that was answered earlier is on disk, or failed to get there.
+    pub(super) fn attempt_recorded(&mut self) {
+        self.unrecorded -= 1;
+    }
+
+    /// Opens a session for every account that has ready messages and may have another one.
+    pub(super) fn start_sessions(&mut self, queue: &mut QueueState, now: Timestamp) {
+        let loaded = Arc::clone(&queue.loaded);
+        let most = |name: &str| loaded.config.account(name).map_or(1, |account| account.max_connections);
+        loop {
+            let accounts = queue.schedule.startable(now, most);
+            if accounts.is_empty() {
+                return;
+            }
+            for account in accounts {
+                let Some(id) = queue.schedule.take_next(&account, now) else { continue };
+                if let Err(error) = self.spawn_worker(&account, &id, &loaded) {
+                    log::warning(format_args!("cannot start a thread for a session: {error}"));
+                    queue.schedule.requeue(&id, &account, queue.soon());
+                    return;
+                }
+                queue.schedule.session_started(&account);
+            }
+        }
+    }
+
+    fn spawn_worker(&mut self, account: &str, first: &MessageId, loaded: &Arc<Loaded>) -> std::io::Result<()> {
+        self.spawned += 1;
+        let number = self.spawned;
+        let (messages, received) = mpsc::channel();
+        let events = self.events.clone();
+        let report: ReportFn = Arc::new(move |event| events.send(Event::Worker(event)).is_ok());
+        let worker = Worker::new(number, account.to_owned(), Arc::clone(loaded), &self.context, report);
+        let thread =
+            std::thread::Builder::new().name(format!("session {number}")).spawn(move || worker.run(&received))?;
+        // The thread holds the other end until it has reported on every message.
+        let _ = messages.send(first.clone());
+        let (account, loaded, begun) = (account.to_owned(), Arc::clone(loaded), Timestamp::now());
+        self.active.insert(number, WorkerHandle { messages, thread, account, loaded, begun });
+        Ok(())
+    }
+
+    /// Gives the worker its account's next message, or retires it. While attempts are being recorded it is kept: there
+    /// may be a bounce for it to send.
+    pub(super) fn assign_next(&mut self, queue: &mut QueueState, worker: u64, account: &str) {
+        let now = queue.now();
+        queue.schedule.promote_due(now);
+        let is_stopping = self.context.gate.is_stopping();
+        let is_current = self.active.get(&worker).is_some_and(|handle| Arc::ptr_eq(&handle.loaded, &queue.loaded));
+        let may_go_on = is_current && !is_stopping;
+        let next = if may_go_on { queue.schedule.take_next(account, now) } else { None };
+        match (next, self.active.get_mut(&worker)) {
+            (Some(id), Some(handle)) => {
+                handle.begun = Timestamp::now();
+                // The thread waits for exactly this.
+                let _ = handle.messages.send(id);
+            }
+            _ if may_go_on && self.unrecorded != 0 => self.idle.push((worker, account.to_owned())),
+            _ => self.retire_worker(queue, worker),
+        }
+    }
+
+    /// Tries again for the workers that were kept: something may have come for them.
+    pub(super) fn assign_idle(&mut self, queue: &mut QueueState) {
+        for (worker, account) in std::mem::take(&mut self.idle) {
+            self.assign_next(queue, worker, &account);
+        }
+    }
+
+    fn retire_worker(&mut self, queue: &mut QueueState, worker: u64) {
+        if let Some(handle) = self.active.remove(&worker) {
+            queue.schedule.session_ended(&handle.account);
+            drop(handle.messages);
+            self.retired.retain(|thread| !thread.is_finished());
+            self.retired.push(handle.thread);
+        }
+    }
+
+    /// Waits for the retired threads, as a runner that ends does.
+    pub(super) fn join(self) {
+        for thread in self.retired {
+            // One that panicked has nothing left to give back.
+            let _ = thread.join();
+        }
+    }
+}
