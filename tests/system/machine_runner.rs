@@ -40,7 +40,19 @@ fn secret(machine: &Machine, name: &str, text: &str) {
     chown(&path, Some(0), Some(machine.gid("postrider"))).unwrap();
 }
 
-/// The runner, started by root; killed when dropped.
+/// Waits until the provider has this many mails and the runner has recorded it. What a test does next then meets neither
+/// a session that is still open, with the password it used, nor mail that a killed runner's successor sends again.
+pub fn wait_for_delivery(machine: &Machine, provider: &Provider, mails: usize) {
+    wait_for(&format!("{mails} mails"), || provider.received() == mails);
+    wait_for("an empty queue", || machine.sh("root", "mailq", b"").printed == "Mail queue is empty\n");
+}
+
+/// Stops the runner, in the end by force.
+const STOP: &str =
+    "pkill -x postrider; timeout 10 pidwait -x postrider; pkill -9 -x postrider; rm -f /run/postrider/submit";
+
+/// The runner, started by root; stopped when dropped, as a service manager stops it, so that what the provider has is
+/// on record and the next runner does not send it a second time.
 pub struct Runner<'m>(Child, &'m Machine);
 
 impl<'m> Runner<'m> {
@@ -64,7 +76,7 @@ impl<'m> Runner<'m> {
 impl Drop for Runner<'_> {
     fn drop(&mut self) {
         // The child is nsenter; what it entered with ends with it only if it is told to.
-        let _ = self.1.sh("root", "pkill -9 -x postrider; rm -f /run/postrider/submit", b"");
+        let _ = self.1.sh("root", STOP, b"");
         // It ends when that has: who looks for the runner's lock then must not find it.
         let end = Instant::now() + Duration::from_secs(10);
         while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < end {

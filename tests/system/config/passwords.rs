@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use crate::machine::{HIS, Machine, can_run};
-use crate::machine_runner::{MAIL, Runner, machine};
+use crate::machine_runner::{MAIL, Runner, machine, wait_for_delivery};
 use support::provider::Provider;
 use support::wait::wait_for;
 
@@ -60,7 +60,7 @@ fn a_password_in_the_machines_config_or_a_keyring_is_refused_with_the_command_th
         fs::write(machine.path(CONFIG), mended).unwrap();
         machine.sh("root", &mending, format!("{password}\n").as_bytes()).good();
         assert_eq!(machine.standing("/etc/postrider/secrets/isp"), (0, machine.gid("postrider"), 0o640));
-        wait_for("the mail", || isp.received() == before + 1);
+        wait_for_delivery(&machine, &isp, before + 1);
     }
 }
 
@@ -107,7 +107,7 @@ fn a_password_file_of_somebody_elses_or_open_to_others_is_refused_with_the_comma
         let status = machine.sh("root", "postrider status", b"");
         assert_eq!((status.code, command(&status.printed)), (Some(2), command(&news())), "{damage}");
         machine.sh("root", &command(&news()), b"").good();
-        wait_for("the mail", || isp.received() == number + 1);
+        wait_for_delivery(&machine, &isp, number + 1);
     }
 }
 
@@ -125,7 +125,7 @@ fn a_config_of_somebody_elses_or_that_others_may_write_is_refused_with_the_comma
         wait_for("the refusal", || log(&machine).contains(&format!("{CONFIG} cannot be used: ")));
         assert_eq!(isp.received(), number, "{damage}");
         machine.sh("root", &command(&log(&machine)), b"").good();
-        wait_for("the mail", || isp.received() == number + 1);
+        wait_for_delivery(&machine, &isp, number + 1);
     }
 }
 
