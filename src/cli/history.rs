@@ -49,7 +49,7 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
     }
 }
 
-/// What is asked for, read.
+/// The arguments, parsed.
 struct Wanted<'a> {
     arguments: &'a Arguments,
     ids: Vec<MessageId>,

@@ -36,7 +36,7 @@ fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
     }
 }
 
-/// Prints the line. Its exit codes are its own: 0 flowing, 1 late, 2 somebody is needed, 3 cannot tell.
+/// Prints the line. Its exit codes are its own: 0 flowing, 1 late, 2 stuck, 3 cannot tell.
 fn tell(found: Result<QueueStatus, Failure>) -> Exit {
     match found {
         Ok(status) => {
@@ -60,6 +60,6 @@ fn say(line: &str) {
     let (words, figures) = line.rsplit_once(" | ").unwrap_or((line, ""));
     let clean: String = words.chars().map(|c| if c.is_control() || c == '|' { '?' } else { c }).collect();
     let bar = if figures.is_empty() { "" } else { " | " };
-    // Whoever does not read it has the exit code.
+    // A closed pipe still leaves the exit code.
     let _ = writeln!(std::io::stdout(), "{clean}{bar}{figures}");
 }

@@ -1,7 +1,7 @@
 //! Who sees and changes what of a queue: the owner of the spool, root and the operators
 //! everything, others the mail that they submitted.
 //!
-//! A [`Selection`] says only what is asked for. Whatever lists, changes or flushes mail takes an
+//! A [`Selection`] says only what is requested. Whatever lists, changes or flushes mail takes an
 //! [`AuthorisedSelection`], and only [`AccessScope::authorise`] makes one. So no request reaches
 //! other people's mail because some code forgot to limit it: that code does not compile.
 //!
@@ -42,7 +42,7 @@ use crate::spool::journal::Journal;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::sys::user::Caller;
 
-/// Whose mail somebody may see and change. There is no default, and no value without a reason.
+/// Whose mail a requester may see and change. There is no default, and no value without a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessScope(Scope);
 
@@ -71,8 +71,8 @@ impl AccessScope {
         let caller = Caller::of(uid);
         let is_operator = |config: &Config| config.operators.contains(&caller.login);
         Self(match (caller.is_somebody(), config.is_some_and(is_operator)) {
-            // The kernel shows everybody whom this user namespace does not map as one uid, the
-            // overflow uid. It identifies nobody, so no mail is its own.
+            // The kernel shows all users that this user namespace does not map as one uid, the
+            // overflow uid. It identifies no user, so no mail is its own.
             (false, _) => Scope::Nothing,
             (true, true) => Scope::Everything,
             (true, false) => Scope::Own(uid),
@@ -105,7 +105,7 @@ impl AccessScope {
         history::read(spool, since, |record, line| !self.covers(record.uid) || see(record, line))
     }
 
-    /// Limits what is asked for to what this scope covers.
+    /// Limits what is requested to what this scope covers.
     #[must_use]
     pub fn authorise(self, asked: Selection) -> AuthorisedSelection {
         AuthorisedSelection { asked, scope: self }
@@ -120,7 +120,7 @@ pub struct AuthorisedSelection {
 }
 
 impl AuthorisedSelection {
-    /// What was asked for.
+    /// What was requested.
     #[must_use]
     pub fn asked(&self) -> &Selection {
         &self.asked
@@ -138,13 +138,13 @@ impl AuthorisedSelection {
         self.scope.authorise(Selection::of_ids(ids))
     }
 
-    /// Whether nothing narrows it: the whole queue, for somebody who may see it.
+    /// Whether it is the whole queue, and the scope covers it.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.scope.is_everything() && self.asked.is_all()
     }
 
-    /// Whether the id is asked for by name, or any is.
+    /// Whether the id is among those requested, or none is requested by id.
     #[must_use]
     pub fn names(&self, id: &MessageId) -> bool {
         self.asked.ids.is_empty() || self.asked.ids.contains(id)
@@ -157,8 +157,8 @@ impl AuthorisedSelection {
         sender.is_some() || recipient.is_some() || older.is_some() || !self.scope.is_everything()
     }
 
-    /// Whether a message that cannot be read is selected all the same: by name, by somebody who may
-    /// see everything. Nobody knows whose such a message is.
+    /// Whether a message that cannot be read is selected all the same: by id, under a scope over
+    /// everything, since nothing says whose such a message is.
     #[must_use]
     pub fn includes_unreadable(&self) -> bool {
         !self.asked.ids.is_empty() && self.scope.is_everything()
@@ -180,7 +180,7 @@ impl AuthorisedSelection {
         self.scope.covers(envelope.uid) && self.describes(envelope, account, clock)
     }
 
-    /// Whether the message is as it is asked for, whoever may see it: for totals alone.
+    /// Whether the message is as requested, regardless of the scope: for totals alone.
     #[must_use]
     pub(super) fn describes(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
         let Selection { account: asked_account, sender, recipient, older, .. } = &self.asked;
@@ -203,3 +203,7 @@ fn is_to(envelope: &Envelope, asked: &str) -> bool {
     let is_asked = |text: &str| text.eq_ignore_ascii_case(asked);
     envelope.recipients.iter().any(|recipient| is_asked(&recipient.address.to_string()) || is_asked(&recipient.given))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

@@ -47,7 +47,7 @@ pub enum AccessError {
         "unexpected response from the runner at {0} ({1}); after an upgrade, restart the runner so that it has the same version as this command"
     )]
     NotUnderstood(String, serde_json::Error),
-    /// It holds the lock and listens to nobody.
+    /// It holds the lock, but does not listen.
     #[error("the runner of {0} does not respond; is its process stopped?")]
     Silent(String),
 }

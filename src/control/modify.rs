@@ -64,14 +64,14 @@ pub struct AuthorisedChange {
     selection: AuthorisedSelection,
 }
 
-/// The change is not for everybody.
+/// The requester may not make this change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("permission denied: only root and `operators` may hold, release or retry mail; you may delete your own")]
 pub struct NotPermitted;
 
 impl AuthorisedChange {
-    /// Limits the change to what the scope covers. Who owns a message may delete it; when it is
-    /// tried is for those to say who see everybody's mail.
+    /// Limits the change to what the scope covers. Users may delete their own messages, but only a scope
+    /// over everything may say when messages are tried.
     pub fn new(scope: AccessScope, change: Change, asked: Selection) -> Result<Self, NotPermitted> {
         if change != Change::Delete && !scope.is_everything() {
             return Err(NotPermitted);

@@ -21,7 +21,7 @@ use crate::sys::sysexits::Exit;
 /// and a runner that was not restarted yet must not misread each other.
 pub const VERSION: u32 = 1;
 
-/// What may be asked. None of it is authorised: see [`super::access`].
+/// What may be requested. None of it is authorised: see [`super::access`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "lowercase")]
 pub enum Request {
@@ -85,7 +85,7 @@ pub enum Response {
         /// JSON.
         line: String,
     },
-    /// How the queue stands.
+    /// Whether mail is flowing, and if not, why.
     Status(Box<QueueStatus>),
     /// What the greeting says.
     Hello(Greeting),

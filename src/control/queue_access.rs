@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -34,7 +35,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub enum QueueAccess {
     /// By its spool, which this process may read and write.
-    Spool(Box<Loaded>),
+    Spool(Arc<Loaded>),
     /// There is no spool yet, so the queue is empty.
     Empty(Box<Config>),
     /// By the machine's runner.
@@ -53,7 +54,7 @@ impl QueueAccess {
     /// By the spool that the config names.
     pub fn of(config: Config) -> Result<Self, SpoolError> {
         Ok(match Spool::find(&config.spool)? {
-            Some(spool) => Self::Spool(Box::new(Loaded::new(config, spool))),
+            Some(spool) => Self::Spool(Arc::new(Loaded::new(config, spool))),
             None => Self::Empty(Box::new(config)),
         })
     }
@@ -131,7 +132,7 @@ impl QueueAccess {
         }
     }
 
-    /// How the queue stands.
+    /// Whether mail is flowing, and if not, why.
     pub fn status(&self) -> Result<QueueStatus, AccessError> {
         match self {
             Self::Empty(config) => Ok(QueueStatus::look(Some(config), None)?),

@@ -119,7 +119,7 @@ const HEADINGS: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/
 /// The column behind the closing parenthesis of a reason, less its parentheses, as Postfix counts.
 const REASON_WIDTH: usize = 76;
 
-/// One entry as Postfix writes it with long ids; a reason stands before the recipients that share it.
+/// One entry as Postfix writes it with long ids; a reason precedes the recipients that share it.
 fn text(item: &Item, before: &str, out: &mut impl Write) -> io::Result<()> {
     let mark = match item.queue_name.as_str() {
         "active" => "*",

@@ -26,7 +26,7 @@ pub fn run(access: &QueueAccess, change: Change, which: &Which, format: Format) 
     Ok(tally.end(&selection))
 }
 
-/// What became of the change, for the person who asked.
+/// Counts and prints what became of each message.
 struct Tally {
     change: Change,
     format: Format,

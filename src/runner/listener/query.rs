@@ -1,6 +1,6 @@
-//! Responds to requests on the submission socket, which anybody on the machine may connect to.
-//! Everybody gets what their [`AccessScope`] covers; an id outside of it is as unknown as one
-//! that does not exist.
+//! Responds to requests on the submission socket, to which every user of the machine may connect.
+//! A client gets what its [`AccessScope`] covers; an id outside of it looks like one that does
+//! not exist.
 
 use std::collections::HashSet;
 use std::io;
@@ -92,7 +92,7 @@ impl QueryHandler<'_> {
         }
     }
 
-    /// Waits for the response to this client's other request. Somebody who may see everything need not wait.
+    /// Waits until the client's other request is answered. A scope over everything need not wait.
     fn wait_for_turn(&self) -> Result<Option<ResponseTurn<'_>>, Refused> {
         if self.scope.is_everything() {
             return Ok(None);
@@ -173,8 +173,8 @@ impl QueryHandler<'_> {
         }
     }
 
-    /// Of what is authorised, the messages that are the client's own, by id: the event loop serves everybody, and must not
-    /// read the whole queue for one. `None` where there are none.
+    /// Of what is authorised, the messages that are the client's own, by id: the event loop serves all clients, and must
+    /// not read the whole queue for one. `None` where there are none.
     fn own<T>(
         &self,
         authorised: T,
