@@ -32,8 +32,11 @@
 //! let from_the_wire: AuthorisedSelection = serde_json::from_str("{}").unwrap();
 //! ```
 
+use std::io;
+
 use jiff::Timestamp;
 
+use super::error::AccessError;
 use crate::config::Config;
 use crate::control::selection::Selection;
 use crate::spool::clock::Clock;
@@ -95,14 +98,20 @@ impl AccessScope {
         }
     }
 
-    /// Shows the records of history that it covers, as [`history::read`] does.
+    /// Shows the records of history that it covers, and their lines, oldest first, from the day of `since` on. An error of
+    /// `see` ends it.
     pub fn read_history(
         self,
         spool: &Spool,
         since: Option<Timestamp>,
-        mut see: impl FnMut(&Record, &str) -> bool,
-    ) -> Result<(), SpoolError> {
-        history::read(spool, since, |record, line| !self.covers(record.uid) || see(record, line))
+        mut see: impl FnMut(&Record, &str) -> io::Result<()>,
+    ) -> Result<(), AccessError> {
+        let mut seen = Ok(());
+        history::read(spool, since, |record, line| {
+            seen = if self.covers(record.uid) { see(record, line) } else { Ok(()) };
+            seen.is_ok()
+        })?;
+        Ok(seen?)
     }
 
     /// Limits what is requested to what this scope covers.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::access::AuthorisedSelection;
+use super::error::AccessError;
 use super::loaded::Loaded;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
@@ -221,7 +222,7 @@ impl<'a> QueueView<'a> {
     /// Shows the selected messages, oldest first, and returns their totals. Where the whole queue is requested, the totals
     /// are of all messages: every user may know how full the queue is, but the totals of a
     /// narrower selection would tell who writes to whom. An error of `see` ends the listing.
-    pub fn list(&self, mut see: impl FnMut(Listed) -> io::Result<()>) -> Result<Totals, NotListed> {
+    pub fn list(&self, mut see: impl FnMut(Listed) -> io::Result<()>) -> Result<Totals, AccessError> {
         let mut totals = Totals::default();
         let (counts_all, scope) = (self.selection.asked().is_all(), self.selection.scope());
         for id in self.spool.ids()?.iter().filter(|id| self.selection.names(id)) {
@@ -256,15 +257,4 @@ impl<'a> QueueView<'a> {
             ..entry
         }
     }
-}
-
-/// Why a listing ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum NotListed {
-    /// The spool cannot be read.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
-    /// Its reader takes no more.
-    #[error(transparent)]
-    Output(#[from] io::Error),
 }

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod client;
+pub mod error;
 pub mod listing;
 pub mod loaded;
 pub mod message_detail;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::access::AccessScope;
-use super::client::{self, AccessError};
+use super::client;
+use super::error::AccessError;
 use super::listing::{Listed, QueueView, Totals};
 use super::loaded::Loaded;
 use super::message_detail::MessageDetail;
@@ -112,14 +113,7 @@ impl QueueAccess {
     ) -> Result<(), AccessError> {
         match self {
             Self::Empty(_) => Ok(()),
-            Self::Spool(loaded) => {
-                let mut seen = Ok(());
-                AccessScope::of_spool_owner().read_history(&loaded.spool, since, |record, line| {
-                    seen = see(record, line);
-                    seen.is_ok()
-                })?;
-                Ok(seen?)
-            }
+            Self::Spool(loaded) => AccessScope::of_spool_owner().read_history(&loaded.spool, since, see),
             Self::Runner => {
                 let read = |response| match response {
                     Response::Record { line } => {
@@ -155,12 +149,11 @@ impl QueueAccess {
             return Ok(());
         };
         let Self::Spool(loaded) = self else { return Ok(()) };
-        // A spool's owner may change everything.
-        if let Ok(authorised) = AuthorisedChange::new(AccessScope::of_spool_owner(), change, selection.clone()) {
-            for id in authorised.messages(loaded)? {
-                let changed = authorised.apply(loaded, &id);
-                see(Response::of_change(id, changed));
-            }
+        let authorised = AuthorisedChange::new(AccessScope::of_spool_owner(), change, selection.clone());
+        let authorised = authorised.map_err(AccessError::Refused)?;
+        for id in authorised.messages(loaded)? {
+            let changed = authorised.apply(loaded, &id);
+            see(Response::of_change(id, changed));
         }
         drop(lock);
         if matches!(change, Change::Release | Change::Retry | Change::Readmit) {

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::format::{Format, QueueError, quiet};
 use crate::cli::exit::{Exit, Failure};
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::control::listing::{self, Item, Listed, Totals, printable};
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;

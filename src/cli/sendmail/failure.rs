@@ -8,7 +8,7 @@ use super::option_values::Errors;
 use super::options::UsageError;
 use crate::cli::exit::{self, Exit};
 use crate::config::TableFault;
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::control::verify::NotVerified;
 use crate::spool::SpoolError;
 use crate::submit::admit::complete::EnvelopeError;

@@ -6,10 +6,11 @@ use super::*;
 use crate::control::listing::{Listed, QueueView};
 use crate::control::loaded::Loaded;
 use crate::control::message_detail::MessageDetail;
-use crate::control::modify::{AuthorisedChange, Change, Changed, NotPermitted, queued};
+use crate::control::modify::{AuthorisedChange, Change, Changed, queued};
 use crate::mail::address::Address;
 use crate::spool::Kind;
 use crate::spool::writer::Incoming;
+use crate::sys::sysexits::Exit;
 
 const HERS: u32 = 4_000_000_001;
 const HIS: u32 = 4_000_000_002;
@@ -55,7 +56,8 @@ fn a_user_sees_and_changes_their_own_mail_alone() {
     assert!(matches!(MessageDetail::read(&loaded.spool, &his, scope), Err(SpoolError::Gone(_))));
     assert_eq!(queued(&loaded, &scope.authorise(Selection::default())).unwrap(), std::slice::from_ref(&hers));
     for change in [Change::Hold, Change::Release, Change::Retry, Change::Readmit] {
-        assert_eq!(AuthorisedChange::new(scope, change, Selection::of_ids([hers.clone()])), Err(NotPermitted));
+        let refused = AuthorisedChange::new(scope, change, Selection::of_ids([hers.clone()])).unwrap_err();
+        assert_eq!(refused.exit, Exit::NoPermission);
     }
     let delete = AuthorisedChange::new(scope, Change::Delete, Selection::default()).unwrap();
     assert_eq!(delete.messages(&loaded).unwrap(), std::slice::from_ref(&hers));

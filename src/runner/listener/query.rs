@@ -15,7 +15,7 @@ use super::client_limits::{Refusal, ResponseTurn};
 use super::connection::{Connection, RESPONSE_TIME};
 use super::intake_state::IntakeState;
 use crate::control::access::{AccessScope, AuthorisedSelection};
-use crate::control::listing::{NotListed, QueueView};
+use crate::control::listing::QueueView;
 use crate::control::loaded::Loaded;
 use crate::control::message_detail::MessageDetail;
 use crate::control::modify::{self, AuthorisedChange};
@@ -110,11 +110,7 @@ impl QueryHandler<'_> {
         let _turn = self.wait_for_turn()?;
         let (selection, loaded) = (self.scope.authorise(selection), self.loaded.as_deref().ok());
         let view = QueueView::new(&self.intake.spool, selection, self.active(), loaded);
-        match view.list(|listed| Response::from(listed).write(&mut *out)) {
-            Ok(totals) => Ok(Response::Totals(totals)),
-            Err(NotListed::Spool(error)) => Err(error.into()),
-            Err(NotListed::Output(error)) => Err(Refused::later(error)),
-        }
+        Ok(Response::Totals(view.list(|listed| Response::from(listed).write(&mut *out))?))
     }
 
     fn show(&self, id: &MessageId) -> Result<Response, Refused> {
@@ -124,8 +120,9 @@ impl QueryHandler<'_> {
 
     fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
-        let mut write = |line: &str| Response::Record { line: line.to_owned() }.write(&mut *out);
-        self.scope.read_history(&self.intake.spool, since, |_, line| write(line).is_ok())?;
+        self.scope.read_history(&self.intake.spool, since, |_, line| {
+            Response::Record { line: line.to_owned() }.write(&mut *out)
+        })?;
         Ok(Response::Finished)
     }
 
@@ -143,9 +140,7 @@ impl QueryHandler<'_> {
     }
 
     fn hello(&self) -> Result<Response, Refused> {
-        let config = &self.loaded()?.config;
-        let (hostname, origin, size) = (config.hostname.clone(), config.origin.clone(), config.queue.max_message_size);
-        Ok(Response::Hello(Greeting { hostname, origin, size }))
+        Ok(Response::Hello(Greeting::from(&self.loaded()?.config)))
     }
 
     /// Stores the report, which counts as a message of the client's like any other.
