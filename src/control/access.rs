@@ -15,19 +15,19 @@
 //!
 //! Neither the selection alone will do, nor a scope or an authorisation from nowhere:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! # use postrider::{control::{access::AccessScope, listing::QueueView, selection::Selection}, spool::Spool};
 //! # fn example(spool: &Spool) {
 //! let view = QueueView::new(spool, Selection::default(), Default::default(), None);
 //! # }
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use postrider::control::access::AccessScope;
 //! let scope = AccessScope::default();
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! # use postrider::control::access::AuthorisedSelection;
 //! let from_the_wire: AuthorisedSelection = serde_json::from_str("{}").unwrap();
 //! ```

@@ -71,7 +71,8 @@ impl AuthorisedChange {
     /// over everything may say when messages are tried.
     pub fn new(scope: AccessScope, change: Change, asked: Selection) -> Result<Self, Refused> {
         if change != Change::Delete && !scope.is_everything() {
-            let text = "permission denied: only root and `operators` may hold, release or retry mail; you may delete your own";
+            let text =
+                "permission denied: only root and `operators` may hold, release or retry mail; you may delete your own";
             return Err(Refused { exit: Exit::NoPermission, text: text.to_owned() });
         }
         Ok(Self { change, selection: scope.authorise(asked) })
