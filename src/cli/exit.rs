@@ -3,7 +3,7 @@
 
 use std::fmt::Display;
 
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 pub use crate::sys::sysexits::Exit;
 
 /// A command that ended badly: the line for stderr and the code.

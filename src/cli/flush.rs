@@ -1,7 +1,7 @@
-//! `postrider flush`: attempt queued mail now, by the runner there is or, where there
-//! is none, in this process; say what became of each message.
+//! `postrider flush`: attempts queued mail now, through the runner or, where none runs, in this
+//! process; prints what became of each message.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use super::exit::{Exit, Failure};
 use super::progress::Progress;
@@ -11,7 +11,7 @@ use crate::control::loaded::Loaded;
 use crate::control::protocol::Response;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
-use crate::runner::context::{self, Context};
+use crate::runner::context::Context;
 use crate::runner::event::EventChannel;
 use crate::runner::listener::control_socket;
 use crate::runner::{QueueManager, Until};
@@ -29,38 +29,41 @@ pub struct Arguments {
     verbose: bool,
 }
 
-/// Flushes, by the runner there is, else in this process.
+/// Flushes, through the runner or in this process.
 pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(config) = access.config() {
         super::run::log_aside(config);
     }
     let selection = arguments.which.selection(access.config())?;
     let mut report = FlushReport::new(&selection, arguments.verbose);
-    let lock = access.flush(&selection, |response| report.tell(&response))?;
+    let lock = access.flush(&selection, |response| report.show(&response))?;
     match (lock, access) {
         (Some(lock), QueueAccess::Spool(loaded)) => alone(loaded, lock, selection, report),
         _ => Ok(report.end()),
     }
 }
 
-/// Is the runner for as long as it takes.
-fn alone(loaded: &Loaded, lock: RunnerLock, selection: Selection, mut report: FlushReport) -> Result<Exit, Failure> {
-    let Loaded { config, spool, .. } = loaded;
+/// Is the runner until every requested message was attempted.
+fn alone(
+    loaded: &Arc<Loaded>,
+    lock: RunnerLock,
+    selection: Selection,
+    mut report: FlushReport,
+) -> Result<Exit, Failure> {
     let (sender, responses) = mpsc::channel();
-    let loaded = context::with_tables(Loaded::new(config.clone(), spool.clone()));
-    let (context, channel) = (Context::new(&loaded), EventChannel::default());
-    // Others who want to flush meanwhile ask this runner; where they cannot, they wait for the lock.
-    let _ = control_socket::listen(spool, channel.sender.clone());
-    let mut manager = QueueManager::new(loaded, context, lock, Until::Flushed, channel);
+    let (context, channel) = (Context::new(loaded), EventChannel::default());
+    // Commands that flush meanwhile ask this runner; if they cannot connect, they wait for the lock.
+    let _ = control_socket::listen(&loaded.spool, channel.sender.clone());
+    let mut manager = QueueManager::new(Arc::clone(loaded), context, lock, Until::Flushed, channel);
     manager.startup_scan()?;
     manager.flush(&AccessScope::of_spool_owner().authorise(selection), sender);
     let printer = std::thread::spawn(move || {
-        responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| report.tell(&response));
+        responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| report.show(&response));
         report.end()
     });
     manager.run();
-    // Mail that arrived meanwhile found a runner, which was this one.
-    start_runner::leave_runner_for_rest(config, spool);
+    // Mail that arrived meanwhile started no runner, since this process was one.
+    start_runner::leave_runner_for_rest(&loaded.config, &loaded.spool);
     Ok(printer.join().unwrap_or(Exit::OsError))
 }
 
@@ -73,7 +76,7 @@ struct Sums {
     waiting: usize,
 }
 
-/// Tells a person what happens.
+/// Prints what happens.
 struct FlushReport {
     selection: Selection,
     verbose: bool,
@@ -87,7 +90,7 @@ impl FlushReport {
         Self { selection: selection.clone(), verbose, progress, sums: Sums::default() }
     }
 
-    fn tell(&mut self, response: &Response) {
+    fn show(&mut self, response: &Response) {
         match response {
             Response::Step { line } if self.verbose => self.progress.say(line),
             Response::Asked { messages } => self.progress.begin(*messages),
@@ -107,7 +110,7 @@ impl FlushReport {
         }
     }
 
-    /// The closing line, and the code: 69 where one asked-for message was refused for all its recipients.
+    /// The closing line and the exit code: 69 if a requested message was refused for all its recipients.
     fn end(self) -> Exit {
         self.progress.wipe();
         if self.sums.messages == 0 {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::exit::{Exit, Failure};
 use super::queue::{QueueError, quiet};
 use crate::config::units;
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::control::listing::printable;
 use crate::control::queue_access::QueueAccess;
 use crate::spool::MessageId;
@@ -49,7 +49,7 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
     }
 }
 
-/// What is asked for, read.
+/// The arguments, parsed.
 struct Wanted<'a> {
     arguments: &'a Arguments,
     ids: Vec<MessageId>,

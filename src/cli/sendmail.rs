@@ -140,8 +140,7 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
         }
         Mode::Foreground => run_queue::become_runner(&configured(&options, started_as)?),
         Mode::RunQueue(tests) => run_queue::flush(&queue_access(&options, started_as)?, &tests, show(&options)),
-        Mode::Verify if QueueAccess::needs_runner(started_as.named(&options)) => verify::verify_remotely(&options),
-        Mode::Verify => verify::verify(&UserMode::find(&options, started_as)?, &options),
+        Mode::Verify => verify::verify(&options, started_as),
         Mode::Smtp if locate::is_system_mode(started_as.named(&options)) => smtp::serve_remotely(&options),
         Mode::Smtp => smtp::serve(UserMode::find(&options, started_as), &options),
     }

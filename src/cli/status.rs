@@ -7,6 +7,7 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::{locate, places};
+use crate::control::listing::printable;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
 use crate::control::status::{QueueStatus, Verdict};
@@ -16,7 +17,7 @@ use crate::sys::harden;
 /// Looks, and prints one line.
 #[must_use]
 pub fn run(named: Option<&Path>) -> Exit {
-    tell(look(named))
+    report(look(named))
 }
 
 fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
@@ -36,30 +37,25 @@ fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
     }
 }
 
-/// Prints the line. Its exit codes are its own: 0 flowing, 1 late, 2 somebody is needed, 3 cannot tell.
-fn tell(found: Result<QueueStatus, Failure>) -> Exit {
-    match found {
+/// Prints the line. Its exit codes are its own: 0 flowing, 1 late, 2 stuck, 3 cannot tell.
+fn report(found: Result<QueueStatus, Failure>) -> Exit {
+    let (exit, words, figures) = match found {
         Ok(status) => {
             let (exit, word) = match status.verdict() {
                 Verdict::Flowing => (Exit::Ok, "OK"),
                 Verdict::Late => (Exit::Warnings, "WARNING"),
                 Verdict::Stuck => (Exit::Critical, "CRITICAL"),
             };
-            say(&format!("POSTRIDER {word}: {} | {}", status.words(), status.perfdata()));
-            exit
+            (exit, format!("{word}: {}", status.words()), format!(" | {}", status.perfdata()))
         }
         Err(failure) => {
-            say(&format!("POSTRIDER UNKNOWN: {}", failure.message.lines().next().unwrap_or_default()));
-            Exit::CannotTell
+            let why = failure.message.lines().next().unwrap_or_default();
+            (Exit::CannotTell, format!("UNKNOWN: {why}"), String::new())
         }
-    }
-}
-
-fn say(line: &str) {
+    };
     // The bar divides words from figures.
-    let (words, figures) = line.rsplit_once(" | ").unwrap_or((line, ""));
-    let clean: String = words.chars().map(|c| if c.is_control() || c == '|' { '?' } else { c }).collect();
-    let bar = if figures.is_empty() { "" } else { " | " };
-    // Whoever does not read it has the exit code.
-    let _ = writeln!(std::io::stdout(), "{clean}{bar}{figures}");
+    let words = printable(&words).replace('|', "?");
+    // A closed pipe still leaves the exit code.
+    let _ = writeln!(std::io::stdout(), "POSTRIDER {words}{figures}");
+    exit
 }

@@ -1,7 +1,7 @@
 //! Who sees and changes what of a queue: the owner of the spool, root and the operators
 //! everything, others the mail that they submitted.
 //!
-//! A [`Selection`] says only what is asked for. Whatever lists, changes or flushes mail takes an
+//! A [`Selection`] says only what is requested. Whatever lists, changes or flushes mail takes an
 //! [`AuthorisedSelection`], and only [`AccessScope::authorise`] makes one. So no request reaches
 //! other people's mail because some code forgot to limit it: that code does not compile.
 //!
@@ -15,25 +15,28 @@
 //!
 //! Neither the selection alone will do, nor a scope or an authorisation from nowhere:
 //!
-//! ```compile_fail
+//! ```compile_fail,E0308
 //! # use postrider::{control::{access::AccessScope, listing::QueueView, selection::Selection}, spool::Spool};
 //! # fn example(spool: &Spool) {
 //! let view = QueueView::new(spool, Selection::default(), Default::default(), None);
 //! # }
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0599
 //! # use postrider::control::access::AccessScope;
 //! let scope = AccessScope::default();
 //! ```
 //!
-//! ```compile_fail
+//! ```compile_fail,E0277
 //! # use postrider::control::access::AuthorisedSelection;
 //! let from_the_wire: AuthorisedSelection = serde_json::from_str("{}").unwrap();
 //! ```
 
+use std::io;
+
 use jiff::Timestamp;
 
+use super::error::AccessError;
 use crate::config::Config;
 use crate::control::selection::Selection;
 use crate::spool::clock::Clock;
@@ -42,7 +45,7 @@ use crate::spool::journal::Journal;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::sys::user::Caller;
 
-/// Whose mail somebody may see and change. There is no default, and no value without a reason.
+/// Whose mail a requester may see and change. There is no default, and no value without a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccessScope(Scope);
 
@@ -71,8 +74,8 @@ impl AccessScope {
         let caller = Caller::of(uid);
         let is_operator = |config: &Config| config.operators.contains(&caller.login);
         Self(match (caller.is_somebody(), config.is_some_and(is_operator)) {
-            // The kernel shows everybody whom this user namespace does not map as one uid, the
-            // overflow uid. It identifies nobody, so no mail is its own.
+            // The kernel shows all users that this user namespace does not map as one uid, the
+            // overflow uid. It identifies no user, so no mail is its own.
             (false, _) => Scope::Nothing,
             (true, true) => Scope::Everything,
             (true, false) => Scope::Own(uid),
@@ -95,17 +98,23 @@ impl AccessScope {
         }
     }
 
-    /// Shows the records of history that it covers, as [`history::read`] does.
+    /// Shows the records of history that it covers, and their lines, oldest first, from the day of `since` on. An error of
+    /// `see` ends it.
     pub fn read_history(
         self,
         spool: &Spool,
         since: Option<Timestamp>,
-        mut see: impl FnMut(&Record, &str) -> bool,
-    ) -> Result<(), SpoolError> {
-        history::read(spool, since, |record, line| !self.covers(record.uid) || see(record, line))
+        mut see: impl FnMut(&Record, &str) -> io::Result<()>,
+    ) -> Result<(), AccessError> {
+        let mut seen = Ok(());
+        history::read(spool, since, |record, line| {
+            seen = if self.covers(record.uid) { see(record, line) } else { Ok(()) };
+            seen.is_ok()
+        })?;
+        Ok(seen?)
     }
 
-    /// Limits what is asked for to what this scope covers.
+    /// Limits what is requested to what this scope covers.
     #[must_use]
     pub fn authorise(self, asked: Selection) -> AuthorisedSelection {
         AuthorisedSelection { asked, scope: self }
@@ -120,7 +129,7 @@ pub struct AuthorisedSelection {
 }
 
 impl AuthorisedSelection {
-    /// What was asked for.
+    /// What was requested.
     #[must_use]
     pub fn asked(&self) -> &Selection {
         &self.asked
@@ -138,13 +147,13 @@ impl AuthorisedSelection {
         self.scope.authorise(Selection::of_ids(ids))
     }
 
-    /// Whether nothing narrows it: the whole queue, for somebody who may see it.
+    /// Whether it is the whole queue, and the scope covers it.
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.scope.is_everything() && self.asked.is_all()
     }
 
-    /// Whether the id is asked for by name, or any is.
+    /// Whether the id is among those requested, or none is requested by id.
     #[must_use]
     pub fn names(&self, id: &MessageId) -> bool {
         self.asked.ids.is_empty() || self.asked.ids.contains(id)
@@ -157,8 +166,8 @@ impl AuthorisedSelection {
         sender.is_some() || recipient.is_some() || older.is_some() || !self.scope.is_everything()
     }
 
-    /// Whether a message that cannot be read is selected all the same: by name, by somebody who may
-    /// see everything. Nobody knows whose such a message is.
+    /// Whether a message that cannot be read is selected all the same: by id, under a scope over
+    /// everything, since nothing says whose such a message is.
     #[must_use]
     pub fn includes_unreadable(&self) -> bool {
         !self.asked.ids.is_empty() && self.scope.is_everything()
@@ -180,7 +189,7 @@ impl AuthorisedSelection {
         self.scope.covers(envelope.uid) && self.describes(envelope, account, clock)
     }
 
-    /// Whether the message is as it is asked for, whoever may see it: for totals alone.
+    /// Whether the message is as requested, regardless of the scope: for totals alone.
     #[must_use]
     pub(super) fn describes(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
         let Selection { account: asked_account, sender, recipient, older, .. } = &self.asked;
@@ -203,3 +212,7 @@ fn is_to(envelope: &Envelope, asked: &str) -> bool {
     let is_asked = |text: &str| text.eq_ignore_ascii_case(asked);
     envelope.recipients.iter().any(|recipient| is_asked(&recipient.address.to_string()) || is_asked(&recipient.given))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

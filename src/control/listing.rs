@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::access::AuthorisedSelection;
+use super::error::AccessError;
 use super::loaded::Loaded;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
@@ -151,7 +152,7 @@ fn utc(at: Timestamp) -> String {
     format!("{at:.6}")
 }
 
-/// All messages that were asked for, whoever may see them.
+/// What was listed, or the whole queue.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// How many.
@@ -181,7 +182,7 @@ pub struct QueueView<'a> {
 }
 
 impl<'a> QueueView<'a> {
-    /// With the configuration as far as there is one. It is asked only where it matters: loading
+    /// With the configuration, if it could be read. It is used only where it matters: loading
     /// tables may take long.
     #[must_use]
     pub fn new(
@@ -218,10 +219,10 @@ impl<'a> QueueView<'a> {
         self.loaded.is_none_or(|loaded| self.selection.describes(envelope, account, &loaded.clock))
     }
 
-    /// Shows the messages that are asked for and may be seen, oldest first, and returns their totals. Where the whole queue
-    /// is asked for, the totals are of all messages: everybody may know how full the queue is, but the totals of a
+    /// Shows the selected messages, oldest first, and returns their totals. Where the whole queue is requested, the totals
+    /// are of all messages: every user may know how full the queue is, but the totals of a
     /// narrower selection would tell who writes to whom. An error of `see` ends the listing.
-    pub fn list(&self, mut see: impl FnMut(Listed) -> io::Result<()>) -> Result<Totals, NotListed> {
+    pub fn list(&self, mut see: impl FnMut(Listed) -> io::Result<()>) -> Result<Totals, AccessError> {
         let mut totals = Totals::default();
         let (counts_all, scope) = (self.selection.asked().is_all(), self.selection.scope());
         for id in self.spool.ids()?.iter().filter(|id| self.selection.names(id)) {
@@ -256,15 +257,4 @@ impl<'a> QueueView<'a> {
             ..entry
         }
     }
-}
-
-/// Why a listing ended early.
-#[derive(Debug, thiserror::Error)]
-pub enum NotListed {
-    /// The spool cannot be read.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
-    /// Its reader takes no more.
-    #[error(transparent)]
-    Output(#[from] io::Error),
 }

@@ -106,8 +106,8 @@ impl Loaded {
 pub struct Unreadable {
     /// The file, and where in it.
     pub(super) place: String,
-    /// Place, fault and way out, in one line. Keys may be addresses, so only those who may see
-    /// everybody's mail are shown this.
+    /// Place, fault and way out, in one line. Keys may be addresses, so only a scope over everything
+    /// includes it.
     pub(super) reason: Option<String>,
 }
 

@@ -32,7 +32,7 @@ pub struct MessageDetail {
     pub replaced: Vec<usize>,
     /// What happened, oldest first.
     pub journal: Vec<JournalNote>,
-    /// For those who may read everybody's mail.
+    /// Only under a scope over everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
     /// Octets after the header.

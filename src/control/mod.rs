@@ -1,9 +1,10 @@
-//! What people and programs ask about the queue, and how they reach it: the protocol of
-//! the two sockets, who may see and change what, and the answers that the spool alone
-//! can give. The event loop, which answers the rest, is in `runner`.
+//! Looking at the queue and changing it: the protocol of the runner's two sockets, who may see
+//! and change what, and what takes the spool alone. The event loop, which does the rest, is
+//! in `runner`.
 
 pub mod access;
 pub mod client;
+pub mod error;
 pub mod listing;
 pub mod loaded;
 pub mod message_detail;

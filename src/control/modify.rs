@@ -14,6 +14,8 @@ use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, MessageId, SpoolError, Stored, history};
 use crate::submit::admit::readmit;
+use crate::submit::wire::reply::Refused;
+use crate::sys::sysexits::Exit;
 
 /// What is to be done with messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,17 +66,14 @@ pub struct AuthorisedChange {
     selection: AuthorisedSelection,
 }
 
-/// The change is not for everybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("permission denied: only root and `operators` may hold, release or retry mail; you may delete your own")]
-pub struct NotPermitted;
-
 impl AuthorisedChange {
-    /// Limits the change to what the scope covers. Who owns a message may delete it; when it is
-    /// tried is for those to say who see everybody's mail.
-    pub fn new(scope: AccessScope, change: Change, asked: Selection) -> Result<Self, NotPermitted> {
+    /// Limits the change to what the scope covers. Users may delete their own messages, but only a scope
+    /// over everything may say when messages are tried.
+    pub fn new(scope: AccessScope, change: Change, asked: Selection) -> Result<Self, Refused> {
         if change != Change::Delete && !scope.is_everything() {
-            return Err(NotPermitted);
+            let text =
+                "permission denied: only root and `operators` may hold, release or retry mail; you may delete your own";
+            return Err(Refused { exit: Exit::NoPermission, text: text.to_owned() });
         }
         Ok(Self { change, selection: scope.authorise(asked) })
     }

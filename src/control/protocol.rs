@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::listing::{Item, Listed, Totals};
 use super::message_detail::MessageDetail;
-use super::modify::{Change, Changed, NotPermitted};
+use super::modify::{Change, Changed};
 use super::selection::Selection;
 use super::status::QueueStatus;
 use super::verify::Verify;
+use crate::config::Config;
 use crate::spool::{MessageId, SpoolError};
 use crate::submit::wire::reply::{Refused, Reply};
 use crate::sys::sysexits::Exit;
@@ -21,7 +22,7 @@ use crate::sys::sysexits::Exit;
 /// and a runner that was not restarted yet must not misread each other.
 pub const VERSION: u32 = 1;
 
-/// What may be asked. None of it is authorised: see [`super::access`].
+/// What may be requested. None of it is authorised: see [`super::access`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "lowercase")]
 pub enum Request {
@@ -85,7 +86,7 @@ pub enum Response {
         /// JSON.
         line: String,
     },
-    /// How the queue stands.
+    /// Whether mail is flowing, and if not, why.
     Status(Box<QueueStatus>),
     /// What the greeting says.
     Hello(Greeting),
@@ -153,23 +154,21 @@ pub struct Greeting {
     pub size: u64,
 }
 
+impl From<&Config> for Greeting {
+    fn from(config: &Config) -> Self {
+        let Config { hostname, origin, queue, .. } = config;
+        Self { hostname: hostname.clone(), origin: origin.clone(), size: queue.max_message_size }
+    }
+}
+
 impl Response {
     /// Whether no line follows.
     #[must_use]
     pub fn is_last(&self) -> bool {
-        match self {
-            Self::Totals(_) | Self::Shown(_) | Self::Status(_) | Self::Hello(_) | Self::No(_) | Self::Finished => true,
-            Self::Item(_)
-            | Self::Unreadable { .. }
-            | Self::Record { .. }
-            | Self::Asked { .. }
-            | Self::Step { .. }
-            | Self::Result { .. }
-            | Self::Waiting { .. }
-            | Self::Changed { .. }
-            | Self::Unchanged { .. }
-            | Self::Active { .. } => false,
-        }
+        matches!(
+            self,
+            Self::Totals(_) | Self::Shown(_) | Self::Status(_) | Self::Hello(_) | Self::No(_) | Self::Finished
+        )
     }
 
     /// What became of a change.
@@ -202,20 +201,6 @@ impl From<Listed> for Response {
             Listed::Item(item) => Self::Item(item),
             Listed::Unreadable(reason) => Self::Unreadable { reason },
         }
-    }
-}
-
-/// A message that is gone is as unknown as one that belongs to others.
-impl From<SpoolError> for Refused {
-    fn from(error: SpoolError) -> Self {
-        let exit = if matches!(error, SpoolError::Gone(_)) { Exit::NoInput } else { Exit::TempFail };
-        Self { exit, text: error.to_string() }
-    }
-}
-
-impl From<NotPermitted> for Refused {
-    fn from(error: NotPermitted) -> Self {
-        Self { exit: Exit::NoPermission, text: error.to_string() }
     }
 }
 

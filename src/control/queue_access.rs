@@ -4,12 +4,14 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::access::AccessScope;
-use super::client::{self, AccessError};
+use super::client;
+use super::error::AccessError;
 use super::listing::{Listed, QueueView, Totals};
 use super::loaded::Loaded;
 use super::message_detail::MessageDetail;
@@ -34,7 +36,7 @@ const GLANCE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub enum QueueAccess {
     /// By its spool, which this process may read and write.
-    Spool(Box<Loaded>),
+    Spool(Arc<Loaded>),
     /// There is no spool yet, so the queue is empty.
     Empty(Box<Config>),
     /// By the machine's runner.
@@ -53,7 +55,7 @@ impl QueueAccess {
     /// By the spool that the config names.
     pub fn of(config: Config) -> Result<Self, SpoolError> {
         Ok(match Spool::find(&config.spool)? {
-            Some(spool) => Self::Spool(Box::new(Loaded::new(config, spool))),
+            Some(spool) => Self::Spool(Arc::new(Loaded::new(config, spool))),
             None => Self::Empty(Box::new(config)),
         })
     }
@@ -111,14 +113,7 @@ impl QueueAccess {
     ) -> Result<(), AccessError> {
         match self {
             Self::Empty(_) => Ok(()),
-            Self::Spool(loaded) => {
-                let mut seen = Ok(());
-                AccessScope::of_spool_owner().read_history(&loaded.spool, since, |record, line| {
-                    seen = see(record, line);
-                    seen.is_ok()
-                })?;
-                Ok(seen?)
-            }
+            Self::Spool(loaded) => AccessScope::of_spool_owner().read_history(&loaded.spool, since, see),
             Self::Runner => {
                 let read = |response| match response {
                     Response::Record { line } => {
@@ -131,7 +126,7 @@ impl QueueAccess {
         }
     }
 
-    /// How the queue stands.
+    /// Whether mail is flowing, and if not, why.
     pub fn status(&self) -> Result<QueueStatus, AccessError> {
         match self {
             Self::Empty(config) => Ok(QueueStatus::look(Some(config), None)?),
@@ -154,12 +149,11 @@ impl QueueAccess {
             return Ok(());
         };
         let Self::Spool(loaded) = self else { return Ok(()) };
-        // A spool's owner may change everything.
-        if let Ok(authorised) = AuthorisedChange::new(AccessScope::of_spool_owner(), change, selection.clone()) {
-            for id in authorised.messages(loaded)? {
-                let changed = authorised.apply(loaded, &id);
-                see(Response::of_change(id, changed));
-            }
+        let authorised = AuthorisedChange::new(AccessScope::of_spool_owner(), change, selection.clone());
+        let authorised = authorised.map_err(AccessError::Refused)?;
+        for id in authorised.messages(loaded)? {
+            let changed = authorised.apply(loaded, &id);
+            see(Response::of_change(id, changed));
         }
         drop(lock);
         if matches!(change, Change::Release | Change::Retry | Change::Readmit) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::spool::MessageId;
 
-/// The messages that are asked for: each member that is given must hold; none means all.
+/// The messages that are requested: each member that is given must hold; none means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selection {

@@ -19,7 +19,7 @@ use crate::submit::frontend::collect::Sender;
 use crate::submit::frontend::recipients;
 use crate::sys::sysexits::Exit;
 
-/// What is asked.
+/// The request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verify {
     /// Who would send, and gets the report.
@@ -35,7 +35,7 @@ pub struct Verify {
 pub enum NotVerified {
     /// The sender is the null sender.
     #[error("-bv mails a report to the sender, and the null sender gets none; use -f to name a sender")]
-    NobodyToTell,
+    NullSender,
     /// The sender or a recipient is invalid, or the report could not be stored.
     #[error(transparent)]
     Admit(#[from] AdmitError),
@@ -45,7 +45,7 @@ pub enum NotVerified {
     /// It goes out through the account that it is about.
     #[error("{login} may not send as <{sender}>: the account {account} is reserved for other users (`users`)")]
     NotAllowed {
-        /// Who asks.
+        /// Who requests it.
         login: String,
         /// As whom.
         sender: Address,
@@ -59,7 +59,7 @@ impl NotVerified {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::NobodyToTell => Exit::Usage,
+            Self::NullSender => Exit::Usage,
             Self::Admit(error) => error.exit(),
             Self::NotAllowed { .. } => Exit::NoPermission,
             Self::Plan(_) => Exit::Config,
@@ -71,7 +71,7 @@ impl NotVerified {
 pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerified> {
     let Entry { config, caller, now, .. } = *entry;
     let asked = asked(entry, request)?;
-    let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NobodyToTell) };
+    let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NullSender) };
     let all: Vec<usize> = (0..asked.recipients.len()).collect();
     let plan = entry.tables.leaving(config, |tables| plan::plan(config, tables, &asked, &all))?;
     if !route::may_use(plan.account, caller) {
@@ -84,7 +84,7 @@ pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerif
     Ok(early_bounce::store(report, &content, entry)?)
 }
 
-/// The envelope of the message that is asked about.
+/// The envelope of the message that the report is about.
 fn asked(entry: &Entry<'_>, request: &Verify) -> Result<Envelope, NotVerified> {
     let Entry { config, caller, now, .. } = *entry;
     let given: Vec<_> = request.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::spool::SpoolError;
 
 /// How a listing is written.

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::format::{Format, QueueError, quiet};
 use crate::cli::exit::{Exit, Failure};
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::control::listing::{self, Item, Listed, Totals, printable};
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
@@ -119,7 +119,7 @@ const HEADINGS: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/
 /// The column behind the closing parenthesis of a reason, less its parentheses, as Postfix counts.
 const REASON_WIDTH: usize = 76;
 
-/// One entry as Postfix writes it with long ids; a reason stands before the recipients that share it.
+/// One entry as Postfix writes it with long ids; a reason precedes the recipients that share it.
 fn text(item: &Item, before: &str, out: &mut impl Write) -> io::Result<()> {
     let mark = match item.queue_name.as_str() {
         "active" => "*",

@@ -1,5 +1,5 @@
-//! `postrider queue` and `mailq`: what may be asked of a queue. Listing, showing and changing it
-//! have a file each.
+//! `postrider queue` and `mailq`: the commands on a queue. Listing, showing and changing it have a
+//! file each.
 
 mod format;
 mod list;
@@ -52,7 +52,7 @@ pub enum Command {
     Delete(Chosen),
     /// Make messages due now; those in failed/ return to the queue
     Retry {
-        /// Which messages, and how what became of them is told.
+        /// Which messages, and how the results are printed.
         #[command(flatten)]
         chosen: Chosen,
         /// Apply canonical, virtual and aliases again to recipients that still wait
@@ -78,7 +78,7 @@ pub struct Arguments {
     command: Command,
 }
 
-/// Does what `postrider queue` was told.
+/// Runs `postrider queue ...`.
 pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure> {
     let (change, chosen) = match &arguments.command {
         Command::Hold(chosen) => (Change::Hold, chosen),

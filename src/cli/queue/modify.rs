@@ -5,6 +5,7 @@ use std::io::Write;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::queue::format::Format;
 use crate::cli::queue::selection_args::Which;
+use crate::control::listing::printable;
 use crate::control::modify::Change;
 use crate::control::protocol::Response;
 use crate::control::queue_access::QueueAccess;
@@ -26,7 +27,7 @@ pub fn run(access: &QueueAccess, change: Change, which: &Which, format: Format) 
     Ok(tally.end(&selection))
 }
 
-/// What became of the change, for the person who asked.
+/// Counts and prints what became of each message.
 struct Tally {
     change: Change,
     format: Format,
@@ -72,6 +73,5 @@ impl Tally {
 
 /// A line on stdout; a reader that has gone does not undo the change.
 fn say(line: &str) {
-    let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    let _ = writeln!(std::io::stdout(), "{clean}");
+    let _ = writeln!(std::io::stdout(), "{}", printable(line));
 }

@@ -1,6 +1,7 @@
 //! Tests of the listings against Postfix's layouts, and of showing a message.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -28,7 +29,7 @@ fn config() -> Config {
 
 /// The queue of this spool.
 fn access(spool: &Spool) -> QueueAccess {
-    QueueAccess::Spool(Box::new(Loaded::new(config(), spool.clone())))
+    QueueAccess::Spool(Arc::new(Loaded::new(config(), spool.clone())))
 }
 
 fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: usize) -> MessageId {

@@ -8,7 +8,7 @@ use super::option_values::Errors;
 use super::options::UsageError;
 use crate::cli::exit::{self, Exit};
 use crate::config::TableFault;
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::control::verify::NotVerified;
 use crate::spool::SpoolError;
 use crate::submit::admit::complete::EnvelopeError;
@@ -158,7 +158,7 @@ mod tests {
         for (failure, code) in [
             (Failure::Usage(UsageError::MissingValue('f')), 64),
             (envelope(EnvelopeError::NoRecipients), 64),
-            (Failure::Verify(NotVerified::NobodyToTell), 64),
+            (Failure::Verify(NotVerified::NullSender), 64),
             (envelope(EnvelopeError::NoUsableRecipient("-i".to_owned())), 65),
             (Failure::Head(HeadError::TooLong), 65),
             (Failure::Refused(String::new()), 69),
@@ -177,6 +177,6 @@ mod tests {
         let quiet = Program("sendmail");
         assert_eq!(quiet.tell(&Failure::Refused(String::new()), Errors::MailAndSucceed), Exit::Ok);
         assert_eq!(quiet.tell(&Failure::Refused(String::new()), Errors::Mail), Exit::Unavailable);
-        assert_eq!(quiet.tell(&Failure::Verify(NotVerified::NobodyToTell), Errors::Quiet), Exit::Usage);
+        assert_eq!(quiet.tell(&Failure::Verify(NotVerified::NullSender), Errors::Quiet), Exit::Usage);
     }
 }

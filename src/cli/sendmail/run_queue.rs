@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::option_values::{Parts, Test};
 use crate::cli::exit::Exit;
 use crate::config::Config;
-use crate::control::client::AccessError;
+use crate::control::error::AccessError;
 use crate::control::listing::Listed;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;

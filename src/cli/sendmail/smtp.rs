@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::options::Options;
 use super::{BlockingStdin, UserMode};
 use crate::cli::exit::Exit;
-use crate::config::{Config, Delivery, Secret};
+use crate::config::{Delivery, Secret};
 use crate::control::client::{Responses, ask_machine};
 use crate::control::protocol::{self, Greeting, Response};
 use crate::mail::address::{Address, ReversePath};
@@ -49,9 +49,7 @@ pub(super) fn serve(here: Result<UserMode, Failure>, options: &Options) -> Resul
             return Err(failure);
         }
     };
-    let Config { hostname, origin, queue, .. } = &here.config;
-    let greeting = Greeting { hostname: hostname.clone(), origin: origin.clone(), size: queue.max_message_size };
-    let manner = here.manner(options);
+    let (greeting, manner) = (Greeting::from(&here.config), here.manner(options));
     hold(greeting, Taker::Spool { here: Box::new(here), manner }, options)
 }
 

@@ -1,6 +1,6 @@
-//! Responds to requests on the submission socket, which anybody on the machine may connect to.
-//! Everybody gets what their [`AccessScope`] covers; an id outside of it is as unknown as one
-//! that does not exist.
+//! Responds to requests on the submission socket, to which every user of the machine may connect.
+//! A client gets what its [`AccessScope`] covers; an id outside of it looks like one that does
+//! not exist.
 
 use std::collections::HashSet;
 use std::io;
@@ -15,7 +15,7 @@ use super::client_limits::{Refusal, ResponseTurn};
 use super::connection::{Connection, RESPONSE_TIME};
 use super::intake_state::IntakeState;
 use crate::control::access::{AccessScope, AuthorisedSelection};
-use crate::control::listing::{NotListed, QueueView};
+use crate::control::listing::QueueView;
 use crate::control::loaded::Loaded;
 use crate::control::message_detail::MessageDetail;
 use crate::control::modify::{self, AuthorisedChange};
@@ -92,7 +92,7 @@ impl QueryHandler<'_> {
         }
     }
 
-    /// Waits for the response to this client's other request. Somebody who may see everything need not wait.
+    /// Waits until the client's other request is answered. A scope over everything need not wait.
     fn wait_for_turn(&self) -> Result<Option<ResponseTurn<'_>>, Refused> {
         if self.scope.is_everything() {
             return Ok(None);
@@ -110,11 +110,7 @@ impl QueryHandler<'_> {
         let _turn = self.wait_for_turn()?;
         let (selection, loaded) = (self.scope.authorise(selection), self.loaded.as_deref().ok());
         let view = QueueView::new(&self.intake.spool, selection, self.active(), loaded);
-        match view.list(|listed| Response::from(listed).write(&mut *out)) {
-            Ok(totals) => Ok(Response::Totals(totals)),
-            Err(NotListed::Spool(error)) => Err(error.into()),
-            Err(NotListed::Output(error)) => Err(Refused::later(error)),
-        }
+        Ok(Response::Totals(view.list(|listed| Response::from(listed).write(&mut *out))?))
     }
 
     fn show(&self, id: &MessageId) -> Result<Response, Refused> {
@@ -124,8 +120,9 @@ impl QueryHandler<'_> {
 
     fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
-        let mut write = |line: &str| Response::Record { line: line.to_owned() }.write(&mut *out);
-        self.scope.read_history(&self.intake.spool, since, |_, line| write(line).is_ok())?;
+        self.scope.read_history(&self.intake.spool, since, |_, line| {
+            Response::Record { line: line.to_owned() }.write(&mut *out)
+        })?;
         Ok(Response::Finished)
     }
 
@@ -143,9 +140,7 @@ impl QueryHandler<'_> {
     }
 
     fn hello(&self) -> Result<Response, Refused> {
-        let config = &self.loaded()?.config;
-        let (hostname, origin, size) = (config.hostname.clone(), config.origin.clone(), config.queue.max_message_size);
-        Ok(Response::Hello(Greeting { hostname, origin, size }))
+        Ok(Response::Hello(Greeting::from(&self.loaded()?.config)))
     }
 
     /// Stores the report, which counts as a message of the client's like any other.
@@ -173,8 +168,8 @@ impl QueryHandler<'_> {
         }
     }
 
-    /// Of what is authorised, the messages that are the client's own, by id: the event loop serves everybody, and must not
-    /// read the whole queue for one. `None` where there are none.
+    /// Of what is authorised, the messages that are the client's own, by id: the event loop serves all clients, and must
+    /// not read the whole queue for one. `None` where there are none.
     fn own<T>(
         &self,
         authorised: T,

@@ -1,5 +1,5 @@
-//! Submissions seen lately, by uid and token. A front end that got no reply hands its
-//! submission in again, over the socket or through drop/; the token tells that it is the same.
+//! Submissions seen lately, by uid and token. A front end that got no reply submits
+//! the message again, over the socket or through drop/; the token shows that it is the same.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -11,8 +11,8 @@ use crate::submit::admit::pickup::Known;
 /// So many submissions are remembered.
 const REMEMBERED: usize = 100_000;
 
-/// What is known of submissions. Kept by a hash of uid and token, so that the size of an entry is
-/// ours to say; the hash is keyed, so that nobody can choose a token that collides with another's.
+/// What is known of submissions. Kept by a hash of uid and token, so that no client decides how large
+/// an entry is; the hash is keyed, so that none can choose a token that collides with another's.
 #[derive(Debug, Default)]
 pub struct SeenTokens {
     seen: Mutex<Seen>,

@@ -109,7 +109,7 @@ impl<'a> Submitter<'a> {
 
     fn serve(&self) -> io::Result<()> {
         if is_request(self.connection.stream())? {
-            // Requests count as well, so that nobody sends them without end.
+            // Requests count as well, so that no client sends them without end.
             return match self.intake.clients.count_request(self.uid, self.intake.limits().per_minute) {
                 Ok(()) => query::answer(self.intake, self.connection),
                 Err(refusal) => query::refuse(self.connection, self.over(refusal)),
@@ -178,7 +178,7 @@ impl<'a> Submitter<'a> {
         let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
         match store::admit_as(&mut submission.collected, naming, &entry) {
             Ok(id) => Ok(SubmissionState::Message(id)),
-            // A table that cannot be read costs nobody a message.
+            // A table that cannot be read costs no message.
             Err(AdmitError::Envelope(EnvelopeError::Table(_))) => self.keep_raw(submission),
             Err(error) => Err(refused(&error)),
         }

@@ -37,8 +37,8 @@ impl Refused {
 }
 
 impl Reply {
-    /// Reads a line, without its end. `None` means that the line is none of the two, so that nobody
-    /// can say whether the message was stored.
+    /// Reads a line, without its end. `None` if it is neither: then it is unknown whether the message
+    /// was stored.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         if let Some(id) = line.strip_prefix("ok ") {
