@@ -15,8 +15,8 @@ use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Seen};
 use crate::mail::stamp;
 use crate::rules::advice;
-use crate::rules::classify::Provider;
-use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login};
+use crate::rules::consequence::Repeated;
+use crate::rules::meaning::AuthOffer;
 use crate::rules::outbound::Generic;
 use crate::rules::remedy::{Subject, remedy};
 use crate::rules::trouble::{self, Verdict};
@@ -65,10 +65,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         Err(not) => {
             say("");
             say(&format!("FAILED at {}: {}", not.relay, not.fact.seen));
+            let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
             if let Some(cause) = advice::likely_cause(&not.fact, account) {
                 say(&format!("Likely cause: {cause}."));
             }
-            return Ok(exit(trouble::classify(&not.fact)));
+            return Ok(exit(judgement.verdict));
         }
     };
     let outcome = mail.map(|mail| (mail.send(&mut session), mail.sender));
@@ -205,20 +206,16 @@ impl Mail {
 }
 
 fn judge(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -> Exit {
-    let session = trouble::Session {
-        provider: Provider::of(account.relays.iter().map(|relay| relay.host.as_str())),
-        login: if account.username.is_some() { Login::Accepted } else { Login::NotConfigured(AuthOffer::Offered) },
-        sender: EnvelopeSender::Mailbox,
-    };
+    let session = trouble::Session::in_transaction(account, AuthOffer::Offered, sender);
     let about = Subject { account, admitted: sender, outgoing: sender, header_from: None, hostname };
-    let trouble::Judgement { verdict, meaning } = trouble::judge(fact, &session);
+    let trouble::Judgement { verdict, meaning, .. } = trouble::judge(fact, &session, |_| Repeated::No);
     match (verdict, &fact.seen) {
         (Verdict::Delivered, Seen::Reply(reply)) => {
             say(&format!("The server accepted the test mail: {reply}"));
         }
         (_, seen) => {
             say(&format!("The test mail was rejected: {seen}"));
-            let is_the_owners = matches!(verdict, Verdict::Sender | Verdict::Account(_));
+            let is_the_owners = matches!(verdict, Verdict::Held(_) | Verdict::Account(_));
             let cure = meaning.filter(|_| is_the_owners).map(|meaning| remedy(meaning, &about));
             if let Some(cause) = cure.or_else(|| advice::likely_cause(fact, account)) {
                 say(&format!("Likely cause: {cause}."));
@@ -232,8 +229,10 @@ fn judge(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -
 fn exit(verdict: Verdict) -> Exit {
     match verdict {
         Verdict::Delivered => Exit::Ok,
-        Verdict::Refused | Verdict::Sender => Exit::Unavailable,
+        Verdict::Refused | Verdict::Held(_) => Exit::Unavailable,
         Verdict::Account(_) => Exit::Config,
-        Verdict::Deferred | Verdict::Charged | Verdict::Relay | Verdict::Unknown => Exit::TempFail,
+        Verdict::Deferred | Verdict::Charged | Verdict::Relay | Verdict::TooManySessions | Verdict::Unknown => {
+            Exit::TempFail
+        }
     }
 }

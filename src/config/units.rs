@@ -46,6 +46,16 @@ const SIZES: [(&str, u64); 10] = [
     ("tib", 1 << 40),
 ];
 
+/// A duration as people say it, to the nearest unit that it fills: `90 s`, `15 min`, `24 h`.
+#[must_use]
+pub fn in_words(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3600),
+    }
+}
+
 /// Reads a duration; a bare number is an error, `0s` is not.
 pub fn duration(text: &str) -> Result<Duration, UnitError> {
     let mut rest = text.trim();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::loaded::Unreadable;
 use crate::config::{Config, TableSet};
 use crate::deliver::plan::{self, NoPlan};
-use crate::spool::account_health::{self, Trouble};
+use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
@@ -67,8 +67,8 @@ impl QueueStatus {
         // The lock is taken for a moment only.
         found.runner = lock::is_held(spool).unwrap_or(false);
         for (account, sick) in account_health::read(spool) {
-            found.stuck |= sick.trouble != Trouble::Relay;
-            found.troubles.push(format!("account {account}: {}", sick.reason));
+            found.stuck |= sick.trouble.is_owners();
+            found.troubles.push(trouble_words(&account, &sick));
         }
         found.dropped = spool.waiting_names(Place::Drop)?.len();
         found.raw = spool.waiting_names(Place::Raw)?.len();
@@ -152,7 +152,7 @@ impl QueueStatus {
         };
         add(self.late, "waiting longer than warn_after (see `mailq`)");
         add(self.homeless, "without an account for the sender (see `postrider check`)");
-        add(self.refused, "rejected because of the sender (see `mailq`)");
+        add(self.refused, "rejected by the provider for a reason to fix or wait out (see `mailq`)");
         let stopped = if self.runner { "" } else { " (service not running)" };
         add(self.dropped, &format!("submitted but not yet picked up{stopped}"));
         add(self.raw, "accepted while the configuration or a table could not be read");
@@ -181,6 +181,17 @@ impl QueueStatus {
             self.oldest.as_secs(),
             self.warn_after.as_secs()
         )
+    }
+}
+
+fn trouble_words(account: &str, outage: &Outage) -> String {
+    let reason = &outage.reason;
+    match outage.resumes {
+        Some(resumes) => {
+            let at = resumes.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
+            format!("account {account}: {reason} (the provider names {at} as the end; trying once an hour until then)")
+        }
+        None => format!("account {account}: {reason}"),
     }
 }
 

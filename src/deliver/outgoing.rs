@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use crate::config::TableFault;
 use crate::mail::address::Address;
 use crate::mail::header::{Header, MAX_STORED};
-use crate::rules::outbound::{Generic, force_from};
+use crate::rules::outbound::{Generic, first_from, force_from};
 use crate::spool::Stored;
 
 use crate::deliver::smtp::session::Body;
@@ -22,6 +22,8 @@ pub struct Letter<'s> {
     pub size: u64,
     /// The Message-ID field's value, or empty.
     pub message_id: String,
+    /// The first address of the From field as it goes out.
+    pub from: Option<Address>,
     /// How many Received fields it has.
     pub hops: usize,
 }
@@ -68,6 +70,7 @@ impl<'s> Letter<'s> {
         Ok(Self {
             message_id: message_id(&header),
             hops: header.all("Received").count(),
+            from: first_from(&rewritten),
             header: bytes,
             body: StoredBody { stored, behind: raw.len() as u64 },
             size,

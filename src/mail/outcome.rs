@@ -215,6 +215,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Whether it waits for somebody to change something, or for a limit to pass, rather than for a better moment.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.status == Status::Deferred && (self.cure.is_some() || self.code.is_some_and(|code| code >= 500))
+    }
+
     /// The server's reply with its code, or our words.
     #[must_use]
     pub fn said(&self) -> String {

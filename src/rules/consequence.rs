@@ -188,10 +188,10 @@ fn concern(meaning: Meaning) -> Concern {
     }
 }
 
-/// Whether a second message that gets the same stops the account: such replies are worth remembering.
+/// Whether it matters that a second message gets a reply of the same meaning.
 #[must_use]
-pub fn concerns_account(meaning: Meaning) -> bool {
-    matches!(concern(meaning), Concern::Owner(_) | Concern::Time)
+pub fn is_worth_remembering(meaning: Meaning) -> bool {
+    matches!(concern(meaning), Concern::Owner(_) | Concern::Time | Concern::Server | Concern::Connection)
 }
 
 /// What follows from a reply.

@@ -1,5 +1,6 @@
 //! Decisions, pure: values in, values out, no clock, no I/O.
 
+pub mod account_replies;
 pub mod advice;
 mod aliases;
 pub mod classify;

@@ -68,6 +68,16 @@ pub fn force_from(header: &Header, from: &Address) -> Header {
     header
 }
 
+/// The first address of the From field, which many providers compare with the account.
+#[must_use]
+pub fn first_from(header: &Header) -> Option<Address> {
+    let found = list::parse(header.first("From")?.value());
+    found.into_iter().find_map(|found| match found.spec {
+        Spec::Complete(address) => Some(address),
+        Spec::Bare(_) | Spec::Null | Spec::Broken(..) => None,
+    })
+}
+
 /// A header with the addresses that `new` gives for those in the address fields, bare ones
 /// completed with `origin`; fields without a change keep every byte.
 pub(crate) fn each_address<E>(

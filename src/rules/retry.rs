@@ -11,6 +11,8 @@ pub const HEARD_BEFORE_EXPIRY: u32 = 5;
 pub const UNKNOWN_BEFORE_HOLD: u32 = 3;
 /// The next try after an unknown outcome is not before this.
 pub const AFTER_UNKNOWN: Duration = Duration::from_hours(1);
+/// However long a provider asks an account to pause, it is tried this often.
+pub const PROBE_EVERY: Duration = Duration::from_hours(1);
 /// A rejected login is not tried again before this, whoever asks.
 pub const LOGIN_PAUSE: Duration = Duration::from_mins(5);
 
@@ -32,6 +34,15 @@ pub fn relay_wait(failures: u32, queue: &Queue, chance: f64) -> Duration {
 #[must_use]
 pub fn account_wait(failures: u32, queue: &Queue, chance: f64) -> Duration {
     relay_wait(failures, queue, chance).max(LOGIN_PAUSE)
+}
+
+/// The wait before an account is probed that the provider asked to pause for this long: an hour at most, because such a
+/// time is often the longest that it may take.
+#[must_use]
+pub fn probe_wait(named: Duration, chance: f64) -> Duration {
+    // Never earlier than the server says, or it may begin to count again.
+    let late = Duration::from_secs(1) + named.mul_f64(0.02 * chance.clamp(0.0, 1.0));
+    named.saturating_add(late).min(PROBE_EVERY)
 }
 
 /// Whether a message is given up at the end of an attempt that was answered.

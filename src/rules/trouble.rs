@@ -2,9 +2,13 @@
 //! One pure function (DESIGN section 7, "three kinds of trouble"), and a table of
 //! tests that says what a careful postmaster expects of it.
 
+use std::time::Duration;
+
 use super::classify::{self as replies, Provider, Situation};
-use super::consequence::{self, Again, Consequence, Evidence, Fault, History, Mail, Repeated};
-use super::meaning::{EnvelopeSender, Login, Meaning, Parameters, Stage};
+use super::consequence::{self, Again, Consequence, Evidence, Fault, History, Mail, Repeated, Until};
+use super::meaning::{AuthOffer, EnvelopeSender, Login, Meaning, Parameters, Secret, Stage};
+use crate::config::Account;
+use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen, Status, TlsProblem};
 
 /// What a fact means.
@@ -20,10 +24,13 @@ pub enum Verdict {
     Unknown,
     /// The connection ended inside the message's transaction: charged to the message, which goes behind the others.
     Charged,
-    /// Account trouble of this sender alone: the provider does not let the account send as him.
-    Sender,
-    /// Relay trouble: nothing is wrong with any message.
+    /// The message is held until somebody changes something or a limit passes. Its sender gets a notice now, and the
+    /// message back when this time is over.
+    Held(Until),
+    /// Relay trouble, or a pause that the provider demands: nothing is wrong with any message.
     Relay,
+    /// The account has more sessions than the provider allows at once.
+    TooManySessions,
     /// Account trouble: its owner must mend it.
     Account(AccountTrouble),
 }
@@ -37,9 +44,6 @@ pub enum AccountTrouble {
     Setup,
 }
 
-/// The reply codes that say "log in (otherwise)" before a login (RFC 4954 section 6).
-const LOGIN_CODES: [u16; 4] = [530, 534, 535, 538];
-
 /// What is known of the session in which a fact was seen.
 #[derive(Debug, Clone, Copy)]
 pub struct Session {
@@ -51,38 +55,75 @@ pub struct Session {
     pub sender: EnvelopeSender,
 }
 
+impl Session {
+    /// Before any command of a transaction.
+    #[must_use]
+    pub fn before_login(account: &Account) -> Self {
+        let is_token = account.auth.iter().any(|mechanism| mechanism.wants_token());
+        let secret = if is_token { Secret::Token } else { Secret::Password };
+        let login = match account.username {
+            Some(_) => Login::Configured(secret),
+            None => Login::NotConfigured(AuthOffer::NotOffered),
+        };
+        Self { provider: provider(account), login, sender: EnvelopeSender::Mailbox }
+    }
+
+    /// In a transaction with this sender. A session with a login comes to MAIL only after the server has accepted it.
+    #[must_use]
+    pub fn in_transaction(account: &Account, offer: AuthOffer, sender: &ReversePath) -> Self {
+        let login = if account.username.is_some() { Login::Accepted } else { Login::NotConfigured(offer) };
+        let sender = if sender.mailbox().is_some() { EnvelopeSender::Mailbox } else { EnvelopeSender::Null };
+        Self { provider: provider(account), login, sender }
+    }
+}
+
+fn provider(account: &Account) -> Option<Provider> {
+    Provider::of(account.relays.iter().map(|relay| relay.host.as_str()))
+}
+
 /// Whose trouble a fact is, and what the server meant by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Judgement {
     /// Whose trouble it is.
     pub verdict: Verdict,
-    /// What a refusal means; `None` for all but the server's refusals within a transaction.
+    /// What a refusal means; `None` for what is not the server's refusal.
     pub meaning: Option<Meaning>,
+    /// How long the server's words say to wait; 24 hours at most.
+    pub wait: Option<Duration>,
 }
 
-/// Whose trouble a fact is. A refusal within a transaction is judged by what it means rather than by its code: after a
-/// login that worked, the codes of a rejected login concern the message or its sender, providers refuse a sender with
-/// almost any code, and nothing that only the owner can fix bounces at once.
+impl Judgement {
+    fn of(verdict: Verdict) -> Self {
+        Self { verdict, meaning: None, wait: None }
+    }
+}
+
+/// Whose trouble a fact is. A refusal is judged by what it means rather than by its code: after a login that worked,
+/// the codes of a rejected login concern the message or its sender, providers refuse a sender with almost any code, and
+/// nothing that only the owner can fix bounces at once. `repeated` says whether the account has got a reply of that
+/// meaning for another message, which is what stops an account for a reply that may be the recipient's server's.
 #[must_use]
-pub fn judge(fact: &Fact, session: &Session) -> Judgement {
-    let stage = Stage::of(fact.phase).filter(|stage| stage.is_in_transaction());
+pub fn judge(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -> Repeated) -> Judgement {
+    // A session that ends between messages means none of them.
+    let stage = Stage::of(fact.phase).filter(|stage| *stage != Stage::Idle);
     let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else {
-        return Judgement { verdict: classify(fact), meaning: None };
+        return Judgement::of(classify(fact));
     };
-    if !(400..600).contains(&reply.code) || is_about_the_address(reply) {
-        return Judgement { verdict: classify(fact), meaning: None };
+    if !(400..600).contains(&reply.code) || is_about_the_address(stage, reply) {
+        return Judgement::of(classify(fact));
     }
     let Session { provider, login, sender } = *session;
     let situation = Situation { stage, provider, login, sender, parameters: Parameters::Absent };
     let classified = replies::classify(&situation, reply);
-    let evidence = Evidence { of_account: Repeated::No, of_session: History::Fresh };
+    let evidence = Evidence { of_account: repeated(classified.meaning), of_session: History::Fresh };
     let verdict = verdict(consequence::consequence(&situation, &classified, evidence));
-    Judgement { verdict, meaning: Some(classified.meaning) }
+    Judgement { verdict, meaning: Some(classified.meaning), wait: classified.wait }
 }
 
 /// An address that cannot be written, or needs SMTPUTF8 (also in our own words): no owner can change that.
-fn is_about_the_address(reply: &Reply) -> bool {
-    reply.is_permanent()
+fn is_about_the_address(stage: Stage, reply: &Reply) -> bool {
+    stage.is_in_transaction()
+        && reply.is_permanent()
         && matches!(
             reply.enhanced,
             Some(Enhanced { subject: 1, detail: 3, .. } | Enhanced { subject: 6, detail: 7, .. })
@@ -92,17 +133,19 @@ fn is_about_the_address(reply: &Reply) -> bool {
 fn verdict(consequence: Consequence) -> Verdict {
     match (consequence.mail, consequence.account, consequence.session) {
         (Mail::Bounces, ..) => Verdict::Refused,
-        (Mail::Held(_) | Mail::GoesOn(Again::FromOwnAddress), ..) => Verdict::Sender,
+        (Mail::Held(until), ..) => Verdict::Held(until),
+        (Mail::GoesOn(Again::FromOwnAddress), ..) => Verdict::Held(Until::SenderGrace),
         (Mail::Waits, consequence::Account::NeedsOwner(Fault::Login), _) => Verdict::Account(AccountTrouble::Login),
         (Mail::Waits, consequence::Account::NeedsOwner(Fault::Setup), _) => Verdict::Account(AccountTrouble::Setup),
-        (Mail::Waits | Mail::Retried | Mail::GoesOn(_), _, consequence::Session::Ends) => Verdict::Charged,
-        (Mail::Waits | Mail::Retried | Mail::GoesOn(_), _, consequence::Session::Stays) => Verdict::Deferred,
+        (Mail::Waits, consequence::Account::FewerSessions, _) => Verdict::TooManySessions,
+        (Mail::Waits, consequence::Account::Works | consequence::Account::Pauses, _) => Verdict::Relay,
+        (Mail::Retried | Mail::GoesOn(_), _, consequence::Session::Ends) => Verdict::Charged,
+        (Mail::Retried | Mail::GoesOn(_), _, consequence::Session::Stays) => Verdict::Deferred,
     }
 }
 
-/// What follows from a fact. Total: every phase with everything that can be seen there.
-#[must_use]
-pub fn classify(fact: &Fact) -> Verdict {
+/// What follows from a fact that no meaning is known for. Total: every phase with everything that can be seen there.
+fn classify(fact: &Fact) -> Verdict {
     match fact.phase {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => match &fact.seen {
@@ -124,7 +167,6 @@ pub fn classify(fact: &Fact) -> Verdict {
 
 fn before_login(seen: &Seen) -> Verdict {
     match seen {
-        Seen::Reply(reply) if reply.is_permanent() => Verdict::Account(setup_or_login(reply)),
         // The server judges our certificate when the handshake is over for us.
         Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => Verdict::Account(AccountTrouble::Setup),
         // A STARTTLS that is missing today may be an attacker's or a proxy's doing: wait for the relay.
@@ -140,7 +182,6 @@ fn before_login(seen: &Seen) -> Verdict {
 
 fn at_login(seen: &Seen) -> Verdict {
     match seen {
-        Seen::Reply(reply) if reply.is_permanent() => Verdict::Account(AccountTrouble::Login),
         Seen::NotOffered(_) | Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => {
             Verdict::Account(AccountTrouble::Setup)
         }
@@ -180,10 +221,6 @@ pub fn is_too_big(reply: &Reply) -> bool {
         || (reply.code == 552 && reply.enhanced.is_none())
 }
 
-fn setup_or_login(reply: &Reply) -> AccountTrouble {
-    if LOGIN_CODES.contains(&reply.code) { AccountTrouble::Login } else { AccountTrouble::Setup }
-}
-
 /// The recipient's status that a verdict amounts to.
 #[must_use]
 pub fn status(verdict: Verdict) -> Status {
@@ -191,9 +228,12 @@ pub fn status(verdict: Verdict) -> Status {
         Verdict::Delivered => Status::Delivered,
         Verdict::Refused => Status::Refused,
         Verdict::Unknown => Status::Unknown,
-        Verdict::Deferred | Verdict::Charged | Verdict::Sender | Verdict::Relay | Verdict::Account(_) => {
-            Status::Deferred
-        }
+        Verdict::Deferred
+        | Verdict::Charged
+        | Verdict::Held(_)
+        | Verdict::Relay
+        | Verdict::TooManySessions
+        | Verdict::Account(_) => Status::Deferred,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::account_evidence::AccountEvidence;
 use super::completion::batch_finish::BatchFinisher;
 use super::completion::settle::Settler;
 use super::durability::DurabilityGate;
@@ -25,6 +26,8 @@ pub struct Context {
     pub report_limit: Arc<ReportLimit>,
     /// Finished messages whose files are still there.
     pub finished: Arc<FinishedMessages>,
+    /// Replies that may be about an account.
+    pub evidence: Arc<AccountEvidence>,
     /// Those who watch sessions.
     pub watchers: Arc<SessionWatchers>,
     /// Settles attempts.
@@ -47,8 +50,8 @@ impl Context {
             Arc::clone(&settler),
             Arc::clone(&finished),
         ));
-        let (rate_limiter, watchers) = (Arc::default(), Arc::default());
-        Self { gate, rate_limiter, report_limit, finished, watchers, settler, batch_finisher }
+        let (rate_limiter, evidence, watchers) = (Arc::default(), Arc::default(), Arc::default());
+        Self { gate, rate_limiter, report_limit, finished, evidence, watchers, settler, batch_finisher }
     }
 }
 

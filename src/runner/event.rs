@@ -3,6 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use super::result::AttemptResult;
 use crate::control::access::AuthorisedSelection;
@@ -103,14 +104,9 @@ pub enum AttemptOutcome {
     /// The connection ended inside the transaction, which is charged to the message; settled.
     Charged(AttemptResult),
     /// The relay or the account cannot be used. Nothing is wrong with the message.
-    AccountFailed {
-        /// What kind of trouble.
-        trouble: Trouble,
-        /// `host[ip]:port` or `none`.
-        relay: String,
-        /// The server's words or ours.
-        reason: String,
-    },
+    AccountFailed(AccountFailure),
+    /// The provider allows the account fewer sessions at once. Nothing is wrong with the message.
+    TooManySessions(AccountFailure),
     /// The config now routes the message through this account.
     Rerouted(String),
     /// Not begun, because the runner is ending.
@@ -119,6 +115,19 @@ pub enum AttemptOutcome {
     Gone,
     /// The spool failed; the message stays as it is.
     SpoolFailed(SpoolError),
+}
+
+/// Why an account cannot be used now.
+#[derive(Debug)]
+pub struct AccountFailure {
+    /// What kind of trouble.
+    pub trouble: Trouble,
+    /// `host[ip]:port` or `none`.
+    pub relay: String,
+    /// The server's words or ours.
+    pub reason: String,
+    /// How long the server says to wait.
+    pub wait: Option<Duration>,
 }
 
 /// What an answered attempt came to.

@@ -1,6 +1,7 @@
 //! The process that empties the queue: one loop that decides, a thread per open
 //! session that works, and small threads that listen (inotify, signals, control).
 
+pub mod account_evidence;
 pub mod completion;
 pub mod context;
 pub mod delivery;

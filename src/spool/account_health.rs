@@ -19,8 +19,16 @@ pub enum Trouble {
     Relay,
     /// The login is rejected.
     Login,
-    /// Something else that the owner must mend.
+    /// Something else that the owner must change.
     Setup,
+}
+
+impl Trouble {
+    /// Whether the account's owner must change something. All other trouble passes.
+    #[must_use]
+    pub fn is_owners(self) -> bool {
+        matches!(self, Self::Login | Self::Setup)
+    }
 }
 
 /// One account's trouble.
@@ -34,6 +42,9 @@ pub struct Outage {
     pub seen: Timestamp,
     /// Next probe.
     pub next: Timestamp,
+    /// When the provider lets the account send again, where its reply names a time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<Timestamp>,
     /// Failures in a row.
     pub failures: u32,
     /// `host[ip]:port` or `none`.

@@ -65,8 +65,7 @@ impl Replay {
                 }
                 // What was not charged to the message (a rejected login, say) says nothing about its sender.
                 if state.attempt.is_some() {
-                    let owners = outcome.status == Status::Deferred && outcome.code.is_some_and(|code| code >= 500);
-                    state.grace_from = if owners { state.grace_from.or(Some(at)) } else { None };
+                    state.grace_from = if outcome.is_held() { state.grace_from.or(Some(at)) } else { None };
                 }
                 *last = Some(outcome.clone());
             }

@@ -26,7 +26,7 @@ pub struct State {
     pub outcomes: Vec<Option<Outcome>>,
     /// Per recipient: the number of the attempt that brought its last outcome (0: none yet).
     pub attempt_of: Vec<u32>,
-    /// When a row of outcomes began that a 5xx deferred (sender or account trouble); any other outcome ends it.
+    /// When a row of outcomes began that hold the message ([`Outcome::is_held`]); any other outcome ends it.
     pub grace_from: Option<Timestamp>,
     /// Per recipient: how often `unknown`.
     pub unknowns: Vec<u32>,

@@ -35,6 +35,7 @@ mod deliver {
     mod many_recipients;
     mod message_trouble;
     mod relays;
+    mod reply_meaning;
     mod round_trips;
     mod smtp_limits;
     mod smtp_replies;

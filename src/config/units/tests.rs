@@ -75,3 +75,10 @@ proptest! {
         let _ = size(&text);
     }
 }
+
+#[test]
+fn durations_are_said_in_the_unit_that_they_fill() {
+    for (seconds, words) in [(0, "0 s"), (90, "90 s"), (120, "2 min"), (7199, "119 min"), (86_400, "24 h")] {
+        assert_eq!(in_words(Duration::from_secs(seconds)), words);
+    }
+}

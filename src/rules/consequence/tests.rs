@@ -212,9 +212,9 @@ fn what_says_nothing_of_the_account_never_stops_it() {
     for (situation, what, evidence) in everything().filter(|(situation, ..)| situation.stage.is_in_transaction()) {
         let found = consequence(&situation, &what, evidence);
         if matches!(found.account, Account::NeedsOwner(_)) {
-            assert!(concerns_account(what.meaning), "{what:?}");
+            assert!(is_worth_remembering(what.meaning), "{what:?}");
         }
-        if situation.stage != Stage::Mail && found.account != Account::Works && concerns_account(what.meaning) {
+        if situation.stage != Stage::Mail && found.account != Account::Works && is_worth_remembering(what.meaning) {
             let is_sure = what.basis == Basis::ProviderPhrase
                 || evidence.of_account == Repeated::ForAnotherMessage
                 || (what.meaning == Meaning::LoginWanted && situation.login != Login::Accepted);

@@ -10,11 +10,14 @@ fn reply(code: u16, text: &str) -> Seen {
 }
 
 #[test]
+#[allow(clippy::too_many_lines)] // A table.
 fn every_fact_means_what_a_postmaster_expects() {
     use Phase::{
         Auth, Connect, Content, Credential, Data, Ehlo, FinalDot, Greeting, Idle, Mail, Rcpt, Resolve, StartTls, Tls,
     };
-    use Verdict::{Account, Charged, Deferred, Delivered, Refused, Relay, Sender, Unknown};
+    use Verdict::{Account, Charged, Deferred, Delivered, Held, Refused, Relay, TooManySessions, Unknown};
+    const SENDER: Verdict = Held(Until::SenderGrace);
+    const LIFETIME: Verdict = Held(Until::Lifetime);
     const LOGIN: Verdict = Account(AccountTrouble::Login);
     const SETUP: Verdict = Account(AccountTrouble::Setup);
     let failed = || Seen::Failed("refused".into());
@@ -27,8 +30,9 @@ fn every_fact_means_what_a_postmaster_expects() {
         (Resolve, failed(), Relay),
         (Connect, failed(), Relay),
         (Connect, Seen::Timeout, Relay),
-        (Greeting, reply(554, "go away"), Relay),
+        (Greeting, reply(554, "go away"), SETUP),
         (Greeting, reply(421, "busy"), Relay),
+        (Greeting, reply(421, "4.7.0 Too many connections from your address"), TooManySessions),
         (Greeting, Seen::Timeout, Relay),
         (Greeting, Seen::Closed, Relay),
         (Greeting, garbage(), Relay),
@@ -39,7 +43,7 @@ fn every_fact_means_what_a_postmaster_expects() {
         (StartTls, missing(), Relay),
         (StartTls, reply(454, "4.7.0 TLS not available"), Relay),
         (StartTls, reply(554, "5.7.0 no"), SETUP),
-        (StartTls, reply(530, "5.7.0 no"), LOGIN),
+        (StartTls, reply(530, "5.7.0 no"), SETUP),
         (StartTls, garbage(), Relay),
         (Tls, certificate(), Relay),
         (Tls, Seen::Closed, Relay),
@@ -49,7 +53,7 @@ fn every_fact_means_what_a_postmaster_expects() {
         (Auth, ours(), SETUP),
         (Auth, reply(535, "5.7.8 wrong password"), LOGIN),
         (Auth, reply(534, "5.7.9 too weak"), LOGIN),
-        (Auth, reply(538, "5.7.11 encryption required"), LOGIN),
+        (Auth, reply(538, "5.7.11 encryption required"), SETUP),
         (Auth, reply(550, "disabled"), LOGIN),
         (Auth, reply(454, "4.7.0 try later"), Relay),
         (Auth, reply(421, "busy"), Relay),
@@ -62,22 +66,22 @@ fn every_fact_means_what_a_postmaster_expects() {
         (Mail, reply(451, "4.3.0 later"), Deferred),
         (Mail, reply(530, "5.7.0 authenticate first"), SETUP),
         (Mail, reply(503, "5.5.1 need AUTH"), Charged),
-        (Mail, reply(550, "5.7.1 not yours"), Sender),
-        (Mail, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), Sender),
-        (Mail, reply(554, "5.7.8 sending limit reached"), Sender),
+        (Mail, reply(550, "5.7.1 not yours"), SENDER),
+        (Mail, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), SENDER),
+        (Mail, reply(554, "5.7.8 sending limit reached"), LIFETIME),
         (Mail, reply(552, "5.3.4 too big"), Refused),
         (Mail, reply(554, "5.3.4 too big"), Refused),
-        (Mail, reply(501, "5.5.4 syntax"), Sender),
-        (Mail, reply(555, "5.5.4 unknown parameter"), Sender),
-        (Mail, reply(501, "5.1.7 bad sender"), Sender),
+        (Mail, reply(501, "5.5.4 syntax"), SENDER),
+        (Mail, reply(555, "5.5.4 unknown parameter"), SENDER),
+        (Mail, reply(501, "5.1.7 bad sender"), SENDER),
         (Rcpt, reply(550, "5.1.1 no such user"), Refused),
-        (Rcpt, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), Sender),
+        (Rcpt, reply(553, "5.7.1 <x>: Sender address rejected: not owned by user y"), SENDER),
         (Rcpt, reply(450, "4.2.0 greylisted"), Deferred),
         (Rcpt, reply(452, "4.5.3 too many recipients"), Deferred),
         (Rcpt, reply(421, "bye"), Charged),
         (Rcpt, Seen::Closed, Charged),
-        (Rcpt, reply(550, "5.4.5 Daily user sending limit exceeded"), Sender),
-        (FinalDot, reply(550, "5.4.5 Daily user sending limit exceeded"), Sender),
+        (Rcpt, reply(550, "5.4.5 Daily user sending limit exceeded"), LIFETIME),
+        (FinalDot, reply(550, "5.4.5 Daily user sending limit exceeded"), LIFETIME),
         (Rcpt, reply(552, "5.2.2 mailbox quota exceeded"), Refused),
         (Tls, Seen::Local("tls_ca cannot be read".into()), SETUP),
         (Mail, reply(553, "5.6.7 no SMTPUTF8 here"), Refused),
@@ -105,8 +109,11 @@ fn every_fact_means_what_a_postmaster_expects() {
     let mut wrong = Vec::new();
     for (phase, seen, verdict) in table {
         let fact = Fact { phase, seen };
-        if judge(&fact, &SESSION).verdict != verdict {
-            wrong.push(format!("{fact:?}: {:?}", judge(&fact, &SESSION)));
+        let is_early = Stage::of(phase).is_some_and(|stage| !stage.is_in_transaction());
+        let login = if is_early { Login::Configured(Secret::Password) } else { Login::Accepted };
+        let judgement = judge(&fact, &Session { login, ..SESSION }, |_| Repeated::No);
+        if judgement.verdict != verdict {
+            wrong.push(format!("{fact:?}: {judgement:?}, not {verdict:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -115,6 +122,17 @@ fn every_fact_means_what_a_postmaster_expects() {
 #[test]
 fn the_enhanced_code_has_the_class_of_the_status() {
     let fact = Fact { phase: Phase::Mail, seen: reply(550, "5.7.1 not yours") };
-    let verdict = judge(&fact, &SESSION).verdict;
+    let verdict = judge(&fact, &SESSION, |_| Repeated::No).verdict;
     assert_eq!(enhanced(&fact, verdict).to_string(), "4.7.1");
+}
+
+#[test]
+fn the_same_reply_for_another_message_stops_the_account() {
+    let fact = Fact { phase: Phase::FinalDot, seen: reply(550, "5.4.5 Daily user sending limit exceeded") };
+    let judgement = judge(&fact, &SESSION, |meaning| {
+        assert_eq!(meaning, Meaning::SendingLimit);
+        Repeated::ForAnotherMessage
+    });
+    assert_eq!(judgement.verdict, Verdict::Relay);
+    assert_eq!(judgement.wait, Some(Duration::from_hours(24)));
 }

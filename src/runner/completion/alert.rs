@@ -11,7 +11,7 @@ use super::dsn::postmaster_address;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::stamp;
-use crate::spool::account_health::{AlertChannel, Outage, Trouble};
+use crate::spool::account_health::{AlertChannel, Outage};
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
@@ -30,7 +30,7 @@ pub fn raise(
         }
         first
     };
-    let is_owners = sick.trouble != Trouble::Relay;
+    let is_owners = sick.trouble.is_owners();
     let log = tell(AlertChannel::Log, is_owners);
     let command = tell(AlertChannel::Command, lasted >= loaded.config.on_stuck_after);
     let mail = tell(AlertChannel::Mail, is_owners);

@@ -59,11 +59,15 @@ pub fn return_refused(
     Ok(unreturnable)
 }
 
-/// Whether the sender is to be told of the delay now.
+/// Whether the sender is to be told of the delay now. Where the message is held, somebody can do something about it:
+/// then the notice goes with the second attempt, some minutes after the first, which a mistake of a moment survives.
 #[must_use]
 pub fn is_warning_due(message: &OpenMessage<'_>, age: Duration) -> bool {
     let state = message.journal.state();
-    !state.warned && state.heard > 0 && age >= message.loaded.config.queue.warn_after
+    let is_held = |i: usize| state.outcomes[i].as_ref().is_some_and(Outcome::is_held);
+    let was_held_before = state.grace_from.is_some_and(|from| from < message.now);
+    let is_still_held = || was_held_before && state.pending().into_iter().any(is_held);
+    !state.warned && state.heard > 0 && (age >= message.loaded.config.queue.warn_after || is_still_held())
 }
 
 /// Stores the delay notice; its id, unless there is nobody to tell.

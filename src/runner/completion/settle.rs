@@ -237,8 +237,7 @@ fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
 /// Gives up what is too old, at the end of an answered attempt.
 fn expire(message: &mut OpenMessage<'_>) -> Result<(), SpoolError> {
     let state = message.journal.state();
-    // What the owner of the account must mend does not expire.
-    let is_owners = |outcome: &Outcome| outcome.status == Status::Deferred && outcome.code.is_some_and(|c| c >= 500);
+    // What holds a message has a time of its own.
     if !retry::is_expired(age(message), state.heard, &message.loaded.config.queue) {
         return Ok(());
     }
@@ -246,7 +245,7 @@ fn expire(message: &mut OpenMessage<'_>) -> Result<(), SpoolError> {
         .pending()
         .into_iter()
         .filter_map(|recipient| {
-            let last = state.outcomes.get(recipient)?.as_ref().filter(|outcome| !is_owners(outcome))?;
+            let last = state.outcomes.get(recipient)?.as_ref().filter(|outcome| !outcome.is_held())?;
             let outcome = Outcome {
                 status: Status::Refused,
                 enhanced: Enhanced { class: 4, subject: 4, detail: 7 },

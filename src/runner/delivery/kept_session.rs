@@ -12,9 +12,9 @@ use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen, Teller};
-use crate::rules::classify::Provider;
-use crate::rules::meaning::{AuthOffer, EnvelopeSender, Login};
-use crate::rules::trouble::{self, Verdict};
+use crate::rules::consequence::Repeated;
+use crate::rules::meaning::AuthOffer;
+use crate::rules::trouble;
 use crate::runner::message::OpenMessage;
 use crate::runner::session_watchers::{CurrentMessage, SessionWatchers, WatchedSession};
 use crate::spool::{Kind, MessageId};
@@ -87,13 +87,15 @@ impl KeptSession {
                 self.session = None;
                 if !is_kept {
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
-                    return Err(NotBegun { verdict: Verdict::Relay, relay, fact });
+                    let judgement =
+                        trouble::judge(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
+                    return Err(NotBegun { judgement, relay, fact });
                 }
             } else if let Some(own) = own_address(exchange, &facts).filter(|_| !is_own_sender) {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
-                let known = known(plan.account, offer, &sender);
+                let known = trouble::Session::in_transaction(plan.account, offer, &sender);
                 return Ok(Exchanged { facts, relay, teller, session: known, connecting, sending });
             }
         }
@@ -114,10 +116,9 @@ impl KeptSession {
             self.transactions = 0;
             let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
             let observer = Box::new(WatchedSession { watchers, current });
-            Session::open(account, hostname, observer).map_err(|not| NotBegun {
-                verdict: trouble::classify(&not.fact),
-                relay: not.relay,
-                fact: not.fact,
+            Session::open(account, hostname, observer).map_err(|not| {
+                let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
+                NotBegun { judgement, relay: not.relay, fact: not.fact }
             })?
         };
         Ok(self.session.insert(session))
@@ -133,15 +134,6 @@ impl KeptSession {
         if let Some(session) = self.session {
             session.quit();
         }
-    }
-}
-
-fn known(account: &Account, offer: AuthOffer, sender: &ReversePath) -> trouble::Session {
-    trouble::Session {
-        provider: Provider::of(account.relays.iter().map(|relay| relay.host.as_str())),
-        // A session with a login comes to MAIL only after the server has accepted it.
-        login: if account.username.is_some() { Login::Accepted } else { Login::NotConfigured(offer) },
-        sender: if sender.mailbox().is_some() { EnvelopeSender::Mailbox } else { EnvelopeSender::Null },
     }
 }
 

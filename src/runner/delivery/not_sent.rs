@@ -1,20 +1,20 @@
 //! Why a message was not sent: no session, or no plan. The reason is recorded with the message, so that mailq can show
 //! it, but no attempt is charged: it says nothing about the message.
 
-use super::outcome::{self, kind_of, log_outcomes, queued};
+use super::outcome::{self, log_outcomes, queued};
 use crate::deliver::plan::{NoPlan, Plan};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Status, Teller};
-use crate::rules::trouble::{AccountTrouble, Verdict};
+use crate::rules::trouble::Judgement;
 use crate::runner::completion::settle::{self, Settler};
-use crate::runner::event::AttemptOutcome;
+use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
 use crate::spool::SpoolError;
 use crate::spool::account_health::Trouble;
 
 /// Why no transaction was begun.
 pub(super) struct NotBegun {
-    pub(super) verdict: Verdict,
+    pub(super) judgement: Judgement,
     /// `host[ip]:port` or `none`.
     pub(super) relay: String,
     pub(super) fact: Fact,
@@ -22,12 +22,9 @@ pub(super) struct NotBegun {
 
 /// Records that no session could be opened.
 pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
-    let trouble = match not.verdict {
-        Verdict::Account(kind) => kind_of(kind),
-        _ => Trouble::Relay,
-    };
-    let mut outcome = outcome::outcome(&not.fact, not.verdict, &not.relay, Teller::Us);
-    if not.verdict == Verdict::Account(AccountTrouble::Login) {
+    let trouble = outcome::trouble_of(not.judgement.verdict).unwrap_or(Trouble::Relay);
+    let mut outcome = outcome::outcome(&not.fact, not.judgement.verdict, &not.relay, Teller::Us);
+    if trouble == Trouble::Login {
         let account = &plan.account.name;
         outcome.reply = format!(
             "{}: the server rejects the login of account {account}; check `username` and `password` \
@@ -39,7 +36,8 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
     let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
     log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
     note(&mut message, &outcomes);
-    AttemptOutcome::AccountFailed { trouble, relay: not.relay.clone(), reason }
+    let failure = AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.judgement.wait };
+    outcome::account_failed(not.judgement.verdict, failure)
 }
 
 /// Records why the message waits. A failure to do so is only logged: if it took the place of the account's trouble,

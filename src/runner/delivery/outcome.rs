@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use crate::config::Account;
+use crate::config::{Account, units};
 use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::Plan;
 use crate::log::{self, Delays};
+use crate::mail::address::Address;
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
+use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
 use crate::rules::remedy::{self, Subject};
 use crate::rules::trouble::{self, AccountTrouble, Judgement, Verdict};
+use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
 use crate::spool::account_health::Trouble;
 
@@ -36,17 +39,19 @@ pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize,
     outcomes
 }
 
-/// Whose trouble it is, for as long as it is the sender's: a provider that refuses the sender may accept it once the
-/// account's owner has changed something, but after the account's `sender_grace` the refusal counts.
+/// Whose trouble it is, for as long as the message is held: the server may accept it once somebody has changed
+/// something or a limit has passed, but after that time the refusal counts.
 pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, judgement: Judgement) -> Verdict {
-    if judgement.verdict != Verdict::Sender {
-        return judgement.verdict;
-    }
+    let Verdict::Held(until) = judgement.verdict else { return judgement.verdict };
+    let longest = match until {
+        Until::SenderGrace => account.sender_grace,
+        Until::Lifetime => message.loaded.config.queue.lifetime,
+    };
     let grace_from = message.journal.state().grace_from;
     let waited = message.loaded.clock.age(grace_from.unwrap_or(message.now));
     // At least one more attempt, unless there is no grace at all.
-    let was_refused_before = grace_from.is_some() || account.sender_grace.is_zero();
-    if was_refused_before && waited >= account.sender_grace { Verdict::Refused } else { Verdict::Sender }
+    let was_refused_before = grace_from.is_some() || longest.is_zero();
+    if was_refused_before && waited >= longest { Verdict::Refused } else { judgement.verdict }
 }
 
 /// A fact as a recipient's outcome.
@@ -94,28 +99,54 @@ fn phase_words(phase: Phase) -> &'static str {
 }
 
 /// What to do where mail is held or an account stops for what a server said within a transaction.
-pub(super) fn cure(judgement: Judgement, plan: &Plan<'_>, message: &OpenMessage<'_>) -> Option<String> {
+pub(super) fn cure(
+    judgement: Judgement,
+    plan: &Plan<'_>,
+    message: &OpenMessage<'_>,
+    header_from: Option<&Address>,
+) -> Option<String> {
     let meaning: Meaning = judgement.meaning?;
-    if !matches!(judgement.verdict, Verdict::Sender | Verdict::Account(_)) {
+    if !matches!(judgement.verdict, Verdict::Held(_) | Verdict::Account(_)) {
         return None;
     }
-    Some(remedy::remedy(
-        meaning,
-        &Subject {
-            account: plan.account,
-            admitted: &message.stored.envelope.sender,
-            outgoing: &plan.sender,
-            header_from: None,
-            hostname: &message.loaded.config.hostname,
-        },
-    ))
+    let about = Subject {
+        account: plan.account,
+        admitted: &message.stored.envelope.sender,
+        outgoing: &plan.sender,
+        header_from,
+        hostname: &message.loaded.config.hostname,
+    };
+    Some(with_wait(&remedy::remedy(meaning, &about), judgement.wait))
 }
 
-/// The account's trouble as mailq and `status` show it.
-pub(super) fn kind_of(kind: AccountTrouble) -> Trouble {
-    match kind {
-        AccountTrouble::Login => Trouble::Login,
-        AccountTrouble::Setup => Trouble::Setup,
+/// The cure, and the time that the server names.
+fn with_wait(cure: &str, wait: Option<Duration>) -> String {
+    match wait {
+        Some(wait) => format!("{cure} (the server says to wait {})", units::in_words(wait)),
+        None => cure.to_owned(),
+    }
+}
+
+/// The account's trouble as mailq and `status` show it, where the verdict is about the account.
+pub(super) fn trouble_of(verdict: Verdict) -> Option<Trouble> {
+    match verdict {
+        Verdict::Account(AccountTrouble::Login) => Some(Trouble::Login),
+        Verdict::Account(AccountTrouble::Setup) => Some(Trouble::Setup),
+        Verdict::Relay | Verdict::TooManySessions => Some(Trouble::Relay),
+        Verdict::Delivered
+        | Verdict::Deferred
+        | Verdict::Refused
+        | Verdict::Unknown
+        | Verdict::Charged
+        | Verdict::Held(_) => None,
+    }
+}
+
+/// What the event loop learns of trouble with the account.
+pub(super) fn account_failed(verdict: Verdict, failure: AccountFailure) -> AttemptOutcome {
+    match verdict {
+        Verdict::TooManySessions => AttemptOutcome::TooManySessions(failure),
+        _ => AttemptOutcome::AccountFailed(failure),
     }
 }
 

@@ -15,16 +15,17 @@ use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::{Letter, NoLetter};
-use crate::deliver::plan::{self, NoPlan, Plan};
+use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{Outcome, Phase};
+use crate::mail::outcome::{Fact, Outcome, Phase};
 use crate::rules::outbound::Generic;
-use crate::rules::trouble::{self, Verdict};
+use crate::rules::trouble::{self, Judgement, Verdict};
+use crate::runner::account_evidence::AccountEvidence;
 use crate::runner::completion::batch_finish::{BatchFinisher, CompletedAttempt};
 use crate::runner::completion::settle::Settler;
 use crate::runner::context::Context;
 use crate::runner::durability::{DurabilityGate, Permit};
-use crate::runner::event::{AttemptOutcome, AttemptReport, ReportFn, WorkerEvent};
+use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, ReportFn, WorkerEvent};
 use crate::runner::finished::FinishedMessages;
 use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
 use crate::runner::rate_limit::RateLimiter;
@@ -45,6 +46,7 @@ pub struct Worker {
     gate: Arc<DurabilityGate>,
     rate_limiter: Arc<RateLimiter>,
     finished: Arc<FinishedMessages>,
+    evidence: Arc<AccountEvidence>,
     settler: Arc<Settler>,
     batch_finisher: Arc<BatchFinisher>,
     report: ReportFn,
@@ -62,11 +64,24 @@ impl Worker {
     /// A worker without a session yet.
     #[must_use]
     pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
-        let Context { gate, rate_limiter, finished, watchers, settler, batch_finisher, report_limit: _ } =
+        let Context { gate, rate_limiter, finished, evidence, watchers, settler, batch_finisher, report_limit: _ } =
             context.clone();
         let account = loaded.config.account(&name).cloned();
         let session = KeptSession::new(watchers);
-        Self { number, account, name, loaded, session, gate, rate_limiter, finished, settler, batch_finisher, report }
+        Self {
+            number,
+            account,
+            name,
+            loaded,
+            session,
+            gate,
+            rate_limiter,
+            finished,
+            evidence,
+            settler,
+            batch_finisher,
+            report,
+        }
     }
 
     /// Works until the event loop sends no more messages, or is gone.
@@ -185,18 +200,37 @@ impl Worker {
             Ok(exchanged) => exchanged,
             Err(not_begun) => return Ok(BatchOutcome::Over(not_sent(message, plan, &not_begun))),
         };
-        let mut verdicts = Vec::with_capacity(recipients.len());
+        let mut judgements = Vec::with_capacity(recipients.len());
         let mut outcomes = undeliverable;
         for (planned, fact) in recipients.iter().zip(&exchanged.facts) {
-            let judgement = trouble::judge(fact, &exchanged.session);
+            let judgement = self.judge(&message, plan, planned, fact, &exchanged.session);
             let verdict = outcome::verdict(&message, plan.account, judgement);
             let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.teller);
-            let cure = outcome::cure(judgement, plan, &message);
+            let cure = outcome::cure(judgement, plan, &message, letter.from.as_ref());
             outcomes.push((planned.index, Outcome { cure, ..outcome }));
-            verdicts.push(verdict);
+            judgements.push(judgement);
         }
-        let judged = Judged { exchanged, verdicts, outcomes, message_id: letter.message_id };
+        self.evidence.attempted(&plan.account.name, outcomes.iter().map(|(_, outcome)| outcome.status));
+        let judged = Judged { exchanged, judgements, outcomes, message_id: letter.message_id };
         self.draw_conclusions(message, plan, batch, judged)
+    }
+
+    /// Whose trouble a fact is, with what the account's other messages have met.
+    fn judge(
+        &self,
+        message: &OpenMessage<'_>,
+        plan: &Plan<'_>,
+        planned: &Planned,
+        fact: &Fact,
+        session: &trouble::Session,
+    ) -> Judgement {
+        // RCPT is answered for one recipient, every other command for all of them.
+        let concerned = || match fact.phase {
+            Phase::Rcpt => vec![planned.address.to_string()],
+            _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
+        };
+        let id = &message.stored.envelope.id;
+        trouble::judge(fact, session, |meaning| self.evidence.note(&plan.account.name, meaning, id, &concerned()))
     }
 
     /// Decides from the verdicts whose trouble a failure is, and hence what is recorded.
@@ -207,7 +241,7 @@ impl Worker {
         mut batch: RecipientBatch,
         judged: Judged,
     ) -> Result<BatchOutcome, SpoolError> {
-        let Judged { exchanged, verdicts, mut outcomes, message_id } = judged;
+        let Judged { exchanged, judgements, mut outcomes, message_id } = judged;
         let Exchanged { facts, relay, connecting, sending, .. } = exchanged;
         if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
@@ -221,15 +255,19 @@ impl Worker {
         }
         let delays = Delays { queued: outcome::queued(&message), waiting: Duration::ZERO, connecting, sending };
         outcome::log_outcomes(&message, &outcomes, delays);
-        if let (Some(fact), Some(Verdict::Account(kind))) = (facts.first(), verdicts.first())
-            && verdicts.iter().all(|verdict| *verdict == Verdict::Account(*kind))
+        if let (Some(fact), Some(judgement)) = (facts.first(), judgements.first())
+            && let Some(trouble) = outcome::trouble_of(judgement.verdict)
+            && judgements.iter().all(|other| other.verdict == judgement.verdict)
         {
             self.session.discard();
             note(&mut message, &outcomes);
-            let (trouble, reason) = (outcome::kind_of(*kind), fact.seen.to_string());
-            return Ok(BatchOutcome::Over(AttemptOutcome::AccountFailed { trouble, relay, reason }));
+            let cure = outcomes.iter().find_map(|(_, outcome)| outcome.cure.clone());
+            let said = fact.seen.to_string();
+            let reason = cure.map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
+            let failure = AccountFailure { trouble, relay, reason, wait: judgement.wait };
+            return Ok(BatchOutcome::Over(outcome::account_failed(judgement.verdict, failure)));
         }
-        if verdicts.contains(&Verdict::Charged) {
+        if judgements.iter().any(|judgement| judgement.verdict == Verdict::Charged) {
             // The message's turn is over, also for the recipients that were not reached.
             batch.rest.clear();
             let result = self.settle_batch(message, plan, &batch, &relay, outcomes)?;
@@ -267,7 +305,7 @@ impl Worker {
 struct Judged {
     exchanged: Exchanged,
     /// Of the recipients that were sent to, in their order.
-    verdicts: Vec<Verdict>,
+    judgements: Vec<Judgement>,
     /// Of all recipients of the batch.
     outcomes: Vec<(usize, Outcome)>,
     message_id: String,

@@ -11,6 +11,7 @@ use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::retry;
 use crate::runner::completion::alert;
+use crate::runner::event::AccountFailure;
 use crate::spool::account_health::{self, Health, Outage, Trouble};
 use crate::spool::{MessageId, Spool};
 use crate::sys::random::chance;
@@ -20,22 +21,18 @@ const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
 
 /// An attempt that shows an account in trouble.
 #[derive(Debug)]
-pub(super) struct AccountFailure {
+pub(super) struct FailedAttempt {
     pub(super) account: String,
-    pub(super) trouble: Trouble,
-    /// `host[ip]:port` or `none`.
-    pub(super) relay: String,
-    /// The server's words or ours.
-    pub(super) reason: String,
+    pub(super) failure: AccountFailure,
     /// When the attempt began, by the wall clock.
     pub(super) begun: Timestamp,
 }
 
-impl AccountFailure {
+impl FailedAttempt {
     /// Whether what the attempt failed with, a password or a setting, was replaced since. A relay in trouble is not
     /// fixed by that.
     pub(super) fn is_out_of_date(&self, loaded: &Loaded) -> bool {
-        self.trouble != Trouble::Relay && has_changed_since(loaded, &self.account, self.begun)
+        self.failure.trouble.is_owners() && has_changed_since(loaded, &self.account, self.begun)
     }
 }
 
@@ -93,8 +90,9 @@ impl AccountBackoff {
 
     /// The account backs off. Returns false where it does so already, because another session has met the same trouble
     /// just before.
-    pub(super) fn failed(&mut self, failure: &AccountFailure, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
-        let AccountFailure { account, trouble, relay, reason, begun } = failure;
+    pub(super) fn failed(&mut self, attempt: &FailedAttempt, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
+        let FailedAttempt { account, failure, begun } = attempt;
+        let AccountFailure { trouble, relay, reason, wait: named } = failure;
         let (trouble, now, wall) = (*trouble, loaded.clock.now(), Timestamp::now());
         if schedule.backoff_of(account).is_some_and(|backoff| backoff.until > now && backoff.trouble == trouble) {
             return false;
@@ -102,7 +100,10 @@ impl AccountBackoff {
         let failures = schedule.failures(account).saturating_add(1);
         let queue = &loaded.config.queue;
         let wait = match trouble {
-            Trouble::Relay => retry::relay_wait(failures, queue, chance()),
+            Trouble::Relay => match named {
+                Some(named) => retry::probe_wait(*named, chance()),
+                None => retry::relay_wait(failures, queue, chance()),
+            },
             Trouble::Login | Trouble::Setup => retry::account_wait(failures, queue, chance()),
         };
         schedule.back_off(account, Backoff { until: later(now, wait), trouble }, failures);
@@ -117,6 +118,7 @@ impl AccountBackoff {
             since,
             seen: *begun,
             next: later(wall, wait),
+            resumes: named.map(|named| later(wall, named)),
             failures,
             relay: relay.clone(),
             reason: reason.clone(),
@@ -138,7 +140,7 @@ impl AccountBackoff {
 
     /// Sets aside mail that has waited for all its lifetime while its account's owner did nothing; what was set aside.
     pub(super) fn set_aside_expired(&self, account: &str, loaded: &Loaded, schedule: &Scheduler) -> Vec<MessageId> {
-        let Some(outage) = self.outages.get(account).filter(|outage| outage.trouble != Trouble::Relay) else {
+        let Some(outage) = self.outages.get(account).filter(|outage| outage.trouble.is_owners()) else {
             return Vec::new();
         };
         let (spool, clock, lifetime) = (&loaded.spool, &loaded.clock, loaded.config.queue.lifetime);
@@ -187,7 +189,7 @@ impl AccountBackoff {
 
 /// Relay trouble and account trouble are two outages; a rejected login and a missing password are one.
 fn is_same(one: Trouble, other: Trouble) -> bool {
-    (one == Trouble::Relay) == (other == Trouble::Relay)
+    one.is_owners() == other.is_owners()
 }
 
 /// Whether the config or the account's secret file changed after that. Its time of status change says so: a file that

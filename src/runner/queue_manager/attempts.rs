@@ -3,12 +3,12 @@
 
 use jiff::Timestamp;
 
-use super::account_backoff::AccountFailure;
+use super::account_backoff::FailedAttempt;
 use super::scheduler::later;
 use super::state::QueueState;
 use crate::control::protocol::Response;
 use crate::log;
-use crate::runner::event::{AttemptOutcome, AttemptReport, RecordedAttempt};
+use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, RecordedAttempt};
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::account_health::Trouble;
 use crate::spool::{MessageId, SpoolError};
@@ -23,29 +23,33 @@ impl QueueState {
             AttemptOutcome::Answered => self.account_recovered(&account),
             AttemptOutcome::More => {
                 self.account_recovered(&account);
-                self.schedule.requeue(&id, &account, now);
+                self.go_on(&id, &account);
             }
             AttemptOutcome::Settled(result) => self.apply_result(&account, result),
             AttemptOutcome::Charged(result) => {
                 let reason = result.reason.clone();
                 self.apply_result(&account, result);
                 if self.schedule.charge(&account, &id) {
-                    let (trouble, relay, begun) = (Trouble::Relay, "none".to_owned(), Timestamp::now());
-                    self.account_failed(&AccountFailure { account, trouble, relay, reason, begun });
+                    let (trouble, relay) = (Trouble::Relay, "none".to_owned());
+                    let failure = AccountFailure { trouble, relay, reason, wait: None };
+                    self.account_failed(&FailedAttempt { account, failure, begun: Timestamp::now() });
                 }
             }
-            AttemptOutcome::AccountFailed { trouble, relay, reason } => {
+            AttemptOutcome::TooManySessions(_) if self.schedule.limit_sessions(&account, now) => {
+                self.go_on(&id, &account);
+            }
+            AttemptOutcome::AccountFailed(failure) | AttemptOutcome::TooManySessions(failure) => {
                 self.schedule.requeue(&id, &account, now);
-                let failure = AccountFailure { account, trouble, relay, reason, begun };
-                if failure.is_out_of_date(&self.loaded) {
+                let attempt = FailedAttempt { account, failure, begun };
+                if attempt.is_out_of_date(&self.loaded) {
                     self.on_files_changed();
                 } else {
-                    self.flushes.report_waiting(&id, &failure.reason);
-                    self.account_failed(&failure);
+                    self.flushes.report_waiting(&id, &attempt.failure.reason);
+                    self.account_failed(&attempt);
                 }
             }
-            AttemptOutcome::Rerouted(other) => self.schedule.requeue(&id, &other, now),
-            AttemptOutcome::NotBegun => self.schedule.requeue(&id, &account, now),
+            AttemptOutcome::Rerouted(other) => self.go_on(&id, &other),
+            AttemptOutcome::NotBegun => self.go_on(&id, &account),
             AttemptOutcome::Gone => {
                 self.schedule.remove(&id);
                 self.flushes.drop_message(&id);
@@ -62,6 +66,12 @@ impl QueueState {
         }
     }
 
+    /// The message is due again at once. A flush does not wait for it if the account has come into trouble meanwhile.
+    fn go_on(&mut self, id: &MessageId, account: &str) {
+        self.schedule.requeue(id, account, self.now());
+        self.report_backoff_to(id, account);
+    }
+
     fn on_spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
         log::warning(format_args!("{id}: {error}; trying again later"));
         self.schedule.requeue(id, account, self.soon());
@@ -73,8 +83,8 @@ impl QueueState {
         let is_wanted_again =
             matches!(result.next_step, NextStep::Retry(_)) && self.schedule.wants_another_attempt(&result.id);
         match result.next_step {
-            NextStep::More => return self.schedule.requeue(&result.id, account, now),
-            NextStep::Retry(_) if is_wanted_again => self.schedule.requeue(&result.id, account, now),
+            NextStep::More => return self.go_on(&result.id, account),
+            NextStep::Retry(_) if is_wanted_again => self.go_on(&result.id, account),
             NextStep::Retry(wait) => self.schedule.requeue(&result.id, account, later(now, wait)),
             NextStep::Held | NextStep::Gone | NextStep::AwaitDigest => self.schedule.remove(&result.id),
         }
@@ -96,11 +106,11 @@ impl QueueState {
         self.backoff.recovered(account, &self.loaded, &mut self.schedule);
     }
 
-    fn account_failed(&mut self, failure: &AccountFailure) {
-        if !self.backoff.failed(failure, &self.loaded, &mut self.schedule) {
+    fn account_failed(&mut self, attempt: &FailedAttempt) {
+        if !self.backoff.failed(attempt, &self.loaded, &mut self.schedule) {
             return;
         }
-        let account = &failure.account;
+        let account = &attempt.account;
         self.report_backoff(account);
         if let Some(alert) = self.backoff.raise_alert(account, &self.loaded, &self.schedule) {
             self.load(alert);

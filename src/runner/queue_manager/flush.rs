@@ -69,15 +69,25 @@ impl QueueState {
 
     /// Responds for every message of an account that backs off: it cannot be attempted for a flush.
     pub(super) fn report_backoff(&mut self, account: &str) {
-        let now = self.now();
-        if self.flushes.is_empty() || self.schedule.backoff_of(account).is_none_or(|backoff| backoff.until <= now) {
-            return;
-        }
-        let reason = format!("account {account}: {}", self.backoff.reason(account));
-        self.schedule.promote_due(now);
+        let Some(reason) = self.reason_to_wait(account) else { return };
+        self.schedule.promote_due(self.now());
         for id in self.schedule.idle_of(account) {
             self.flushes.report_waiting(&id, &reason);
         }
+    }
+
+    /// The same for one message, which was being attempted when the account began to back off.
+    pub(super) fn report_backoff_to(&mut self, id: &MessageId, account: &str) {
+        if let Some(reason) = self.reason_to_wait(account) {
+            self.flushes.report_waiting(id, &reason);
+        }
+    }
+
+    /// Why a flush must not wait for the account's messages; none where they can be attempted or there is no flush.
+    fn reason_to_wait(&self, account: &str) -> Option<String> {
+        let until = self.schedule.backoff_of(account)?.until;
+        let is_backing_off = !self.flushes.is_empty() && until > self.now();
+        is_backing_off.then(|| format!("account {account}: {}", self.backoff.reason(account)))
     }
 
     /// The same for all accounts.

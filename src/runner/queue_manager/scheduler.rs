@@ -42,11 +42,23 @@ struct AccountQueue {
     backoff: Option<Backoff>,
     /// In a row.
     failures: u32,
+    /// So many sessions at once until then, because the provider refused one more.
+    limit: Option<(usize, Timestamp)>,
     /// The last message in whose transaction the connection ended.
     charged: Option<MessageId>,
     /// Whether a message went through since this runner started.
     proven: bool,
 }
+
+impl AccountQueue {
+    /// So many sessions, or fewer where the provider refused that many.
+    fn limited(&self, sessions: usize, now: Timestamp) -> usize {
+        self.limit.filter(|(_, until)| *until > now).map_or(sessions, |(most, _)| sessions.min(most))
+    }
+}
+
+/// How long a refused session counts.
+const SESSION_LIMIT: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum EntryState {
@@ -228,7 +240,7 @@ impl Scheduler {
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
         let may_start = |name: &str, queue: &AccountQueue| {
             let backs_off = queue.backoff.is_some_and(|backoff| backoff.until > now);
-            let most = if queue.failures > 0 || !queue.proven { 1 } else { most(name) };
+            let most = if queue.failures > 0 || !queue.proven { 1 } else { queue.limited(most(name), now) };
             !backs_off && queue.ready > 0 && queue.sessions < most
         };
         self.accounts.iter().filter(|(name, queue)| may_start(name, queue)).map(|(name, _)| name.to_string()).collect()
@@ -243,6 +255,23 @@ impl Scheduler {
     pub fn session_ended(&mut self, account: &str) {
         let queue = self.queue(account);
         queue.sessions = queue.sessions.saturating_sub(1);
+    }
+
+    /// The provider refuses the account's latest session. If others are open, the account has to do with those for an
+    /// hour, and it says true.
+    pub fn limit_sessions(&mut self, account: &str, now: Timestamp) -> bool {
+        let queue = self.queue(account);
+        let others = queue.sessions.saturating_sub(1);
+        if others > 0 {
+            queue.limit = Some((others, later(now, SESSION_LIMIT)));
+        }
+        others > 0
+    }
+
+    /// Whether the account has more sessions than the provider allows.
+    #[must_use]
+    pub fn has_too_many_sessions(&self, account: &str, now: Timestamp) -> bool {
+        self.accounts.get(account).is_some_and(|queue| queue.sessions > queue.limited(usize::MAX, now))
     }
 
     /// The account backs off after so many failures in a row.

@@ -118,7 +118,7 @@ impl Workers {
         queue.schedule.promote_due(now);
         let is_stopping = self.context.gate.is_stopping();
         let is_current = self.active.get(&worker).is_some_and(|handle| Arc::ptr_eq(&handle.loaded, &queue.loaded));
-        let may_go_on = is_current && !is_stopping;
+        let may_go_on = is_current && !is_stopping && !queue.schedule.has_too_many_sessions(account, now);
         let next = if may_go_on { queue.schedule.take_next(account, now) } else { None };
         match (next, self.active.get_mut(&worker)) {
             (Some(id), Some(handle)) => {

@@ -99,7 +99,7 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
             75,
             &["does not offer STARTTLS", "nothing secret was sent", "try port 465 with tls = \"implicit\""],
         ),
-        (Provider::setup().rule(greeting().reply("554 5.7.1 no")), &[], &[], 75, &["submission server"]),
+        (Provider::setup().rule(greeting().reply("554 5.7.1 no")), &[], &[], 78, &["submission server"]),
         (Provider::setup().rule(greeting().say(b"SSH-2.0-x\r\n")), &[], &[], 75, &["not a mail server"]),
     ]);
 }

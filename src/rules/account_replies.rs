@@ -1,0 +1,54 @@
+//! The replies that may be about an account as a whole, since it last delivered anything. A relay passes on the words
+//! of the recipient's server, so that one message cannot show whose words they are: the same meaning for a second
+//! message with another recipient can.
+
+use super::consequence::Repeated;
+use super::meaning::Meaning;
+
+/// More are not kept: the question is whether there is another message, not how many.
+const MOST: usize = 64;
+/// Of the recipients of one message.
+const MOST_RECIPIENTS: usize = 16;
+
+/// The replies of one account.
+#[derive(Debug, Default)]
+pub struct AccountReplies {
+    seen: Vec<Seen>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    meaning: Meaning,
+    message: String,
+    recipients: Vec<String>,
+}
+
+impl AccountReplies {
+    /// Whether another message with another recipient got a reply of this meaning.
+    #[must_use]
+    pub fn repeated(&self, meaning: Meaning, message: &str, recipients: &[String]) -> Repeated {
+        let is_other = |seen: &Seen| {
+            seen.meaning == meaning
+                && seen.message != message
+                && recipients.iter().any(|recipient| !seen.recipients.contains(recipient))
+        };
+        if self.seen.iter().any(is_other) { Repeated::ForAnotherMessage } else { Repeated::No }
+    }
+
+    /// Remembers a reply.
+    pub fn note(&mut self, meaning: Meaning, message: &str, recipients: &[String]) {
+        if self.seen.iter().any(|seen| seen.meaning == meaning && seen.message == message) || self.seen.len() >= MOST {
+            return;
+        }
+        let recipients = recipients.iter().take(MOST_RECIPIENTS).cloned().collect();
+        self.seen.push(Seen { meaning, message: message.to_owned(), recipients });
+    }
+
+    /// The account delivers, so none of it was about the account.
+    pub fn clear(&mut self) {
+        self.seen.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! Unit tests of `rules::account_replies`.
+
+use super::*;
+
+fn to(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn only_another_message_with_another_recipient_shows_that_the_account_is_meant() {
+    let mut replies = AccountReplies::default();
+    replies.note(Meaning::SendingLimit, "A", &to(&["a@x", "b@x"]));
+    let table = [
+        (Meaning::SendingLimit, "A", to(&["c@x"]), Repeated::No),
+        (Meaning::SendingLimit, "B", to(&["b@x"]), Repeated::No),
+        (Meaning::SendingLimit, "B", to(&["b@x", "c@x"]), Repeated::ForAnotherMessage),
+        (Meaning::AccountSuspended, "B", to(&["c@x"]), Repeated::No),
+    ];
+    for (meaning, message, recipients, expected) in table {
+        assert_eq!(replies.repeated(meaning, message, &recipients), expected, "{meaning:?} {message} {recipients:?}");
+    }
+    replies.clear();
+    assert_eq!(replies.repeated(Meaning::SendingLimit, "B", &to(&["c@x"])), Repeated::No);
+}
+
+#[test]
+fn a_flood_of_replies_is_not_kept() {
+    let mut replies = AccountReplies::default();
+    for number in 0..10_000 {
+        replies.note(Meaning::SendingLimit, &number.to_string(), &to(&["a@x"; 100]));
+    }
+    assert_eq!((replies.seen.len(), replies.seen[0].recipients.len()), (MOST, MOST_RECIPIENTS));
+}

@@ -1,0 +1,44 @@
+//! What the sessions of an account have met in common: replies that may be about the account. The rule is
+//! `rules::account_replies`'.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::mail::outcome::Status;
+use crate::rules::account_replies::AccountReplies;
+use crate::rules::consequence::{self, Repeated};
+use crate::rules::meaning::Meaning;
+use crate::spool::MessageId;
+
+/// By account, over all sessions of a runner. The next runner starts without: a reply that is still given comes again.
+#[derive(Debug, Default)]
+pub struct AccountEvidence {
+    replies: Mutex<HashMap<String, AccountReplies>>,
+}
+
+impl AccountEvidence {
+    /// Whether the account got a reply of this meaning for another message with another recipient. Remembers this one.
+    pub fn note(&self, account: &str, meaning: Meaning, message: &MessageId, recipients: &[String]) -> Repeated {
+        if !consequence::is_worth_remembering(meaning) {
+            return Repeated::No;
+        }
+        let mut replies = self.replies();
+        let of_account = replies.entry(account.to_owned()).or_default();
+        let repeated = of_account.repeated(meaning, message.as_str(), recipients);
+        of_account.note(meaning, message.as_str(), recipients);
+        repeated
+    }
+
+    /// An attempt through the account is over, with these outcomes: if it delivered anything, the account works.
+    pub fn attempted(&self, account: &str, statuses: impl IntoIterator<Item = Status>) {
+        if statuses.into_iter().any(|status| status == Status::Delivered)
+            && let Some(of_account) = self.replies().get_mut(account)
+        {
+            of_account.clear();
+        }
+    }
+
+    fn replies(&self) -> MutexGuard<'_, HashMap<String, AccountReplies>> {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

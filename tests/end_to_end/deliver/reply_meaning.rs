@@ -1,0 +1,130 @@
+//! What becomes of mail, senders and accounts for what a provider says in a transaction: held, paused, told.
+
+use serde_json::json;
+
+use support::provider::{Provider, Verb, after_dot, greeting, on};
+use support::wait::wait_for;
+use support::world::World;
+
+const LIMIT: &str = "550 5.4.5 Daily sending limit exceeded, try again in 24 hours";
+
+fn send(world: &World, to: &str) {
+    world.send_to(&[to]).code(0);
+}
+
+#[test]
+fn a_limit_that_one_message_meets_holds_that_message_and_no_other() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply(LIMIT)).start();
+    let world = World::at_home(&isp);
+    send(&world, "bob@away.example");
+    send(&world, "carol@away.example");
+    let said = world.run_once().stderr;
+    assert_eq!((isp.mail().to, world.queued().len()), (vec!["carol@away.example".to_owned()], 1), "{said}");
+    assert!(said.contains("the server says to wait 24 h"), "{said}");
+    send(&world, "dave@away.example");
+    world.run_once();
+    assert_eq!(isp.received(), 2, "the account works on");
+}
+
+#[test]
+fn a_limit_that_two_messages_meet_pauses_the_account_until_its_time() {
+    let isp = Provider::setup().rule(after_dot().reply(LIMIT)).start();
+    let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(1))]);
+    for to in ["bob@away.example", "carol@away.example", "dave@away.example"] {
+        send(&world, to);
+    }
+    world.run_once();
+    assert_eq!((isp.dots(), world.queued().len()), (2, 3), "the third is not tried");
+    let status = world.postrider(&["status"]).stdout;
+    assert!(status.contains("the provider names") && status.contains("Daily sending limit"), "{status}");
+    isp.behave();
+    world.flush().code(0);
+    wait_for("all mail", || {
+        world.flush();
+        isp.received() == 3
+    });
+    world.drain();
+    world.postrider(&["status"]).code(0);
+}
+
+#[test]
+fn a_message_put_off_for_its_sender_is_held_with_the_row_to_write_whatever_the_first_digit() {
+    for refusal in
+        ["450 4.1.8 <me@isp.example>: Sender address rejected: Domain not found", "451 4.1.8 Domain of sender address"]
+    {
+        let isp = Provider::setup().rule(on(Verb::Mail).about("<me@").reply(refusal)).start();
+        let world = World::at_home(&isp);
+        send(&world, "bob@away.example");
+        world.run_once();
+        let status = world.postrider(&["status"]).code(2).stdout;
+        assert!(status.contains("in `generic`, map alice@home.lan"), "{status}");
+        let world = world.account_keys("isp", &[("sender_grace", json!("1s"))]);
+        let bounce = || isp.mails().into_iter().find(|mail| mail.text().contains("Action: failed"));
+        wait_for("the bounce", || {
+            world.flush();
+            bounce().is_some()
+        });
+        assert!(bounce().unwrap().text().contains("generic"));
+    }
+}
+
+#[test]
+fn the_sender_of_a_held_message_is_told_once_with_the_second_attempt() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply("553 5.7.1 sender not owned by user")).start();
+    let world = World::at_home(&isp);
+    send(&world, "bob@away.example");
+    world.run_once();
+    assert_eq!(isp.received(), 0, "a mistake of a moment is not reported");
+    for _ in 0..3 {
+        world.flush();
+    }
+    wait_for("the notice", || {
+        world.run_once();
+        isp.received() == 1
+    });
+    let notice = isp.mail();
+    assert_eq!((notice.from.as_str(), notice.to.as_slice()), ("", ["me@isp.example".to_owned()].as_slice()));
+    assert!(notice.text().contains("Action: delayed") && notice.text().contains("What to do:"), "{}", notice.text());
+    for _ in 0..3 {
+        world.flush();
+    }
+    assert_eq!((isp.received(), world.queued().len()), (1, 1));
+}
+
+#[test]
+fn a_refusal_of_the_from_field_names_the_field_as_it_was_sent() {
+    let isp = Provider::setup()
+        .rule(after_dot().reply("550 5.7.1 the From header address is not allowed for this account"))
+        .start();
+    let world = World::at_home(&isp);
+    world.sendmail(&["bob@away.example"], "From: Other <other@elsewhere.example>\nSubject: hello\n\ntext\n").code(0);
+    let said = world.run_once().stderr;
+    assert!(said.contains("it is other@elsewhere.example now"), "{said}");
+    assert_eq!(world.queued().len(), 1);
+}
+
+#[test]
+fn a_greeting_that_refuses_this_machine_for_good_needs_the_owner_at_once() {
+    let isp = Provider::setup().rule(greeting().reply("554 5.7.1 your address is blocked")).start();
+    let world = World::at_home(&isp);
+    send(&world, "bob@away.example");
+    world.run_once();
+    world.postrider(&["status"]).code(2).says("your address is blocked");
+    isp.behave();
+    world.flush().code(0);
+    assert_eq!(isp.received(), 1);
+}
+
+#[test]
+fn where_a_session_more_is_refused_the_account_works_on_with_fewer() {
+    let isp = Provider::setup()
+        .rule(greeting().on_connection(3).reply_and_close("421 4.7.0 Too many concurrent connections"))
+        .start();
+    let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(4))]);
+    for number in 0..30 {
+        send(&world, &format!("friend{number}@away.example"));
+    }
+    let runner = world.runner();
+    wait_for("all mail", || isp.received() == 30);
+    assert!(isp.connections() >= 3 && !runner.log().contains("next try in"), "{}", runner.log());
+}
