@@ -27,7 +27,8 @@ fn a_held_message_waits_until_it_is_released() {
         } else {
             world.run_once();
         }
-        world.postrider(&["queue", "hold", &id]).code(0).says("held");
+        // The runner may still be recording the attempt.
+        wait_for("it to be held", || world.postrider(&["queue", "hold", &id]).status == Some(0));
         assert!(world.mailq().contains(&format!("{id}!")), "{}", world.mailq());
         world.postrider(&["queue", "hold", &id]).code(0);
         world.flush();
