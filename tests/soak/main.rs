@@ -13,6 +13,7 @@
 
 mod audit;
 mod load;
+mod replies;
 mod resources;
 
 use std::time::{Duration, Instant};
