@@ -1,4 +1,4 @@
-//! The log: one function per line. This file is the log format (FORMATS.md, "Log"),
+//! The log: one function per line. This file is the log format (postrider-formats(5), "Log lines"),
 //! Postfix's line set under our tags, so that logwatch and pflogsumm read it.
 //! Lines go to the system's log or to stderr, with a syslog stamp unless stderr is the journal's.
 

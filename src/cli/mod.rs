@@ -195,8 +195,5 @@ fn conclude(program: &str, result: Result<Exit, Failure>) -> ExitCode {
 }
 
 #[cfg(test)]
-mod manuals;
-
-#[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
-mod completions;
+mod tests;

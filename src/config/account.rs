@@ -15,7 +15,7 @@ pub enum TlsMode {
     Starttls,
     /// With the first byte (RFC 8314).
     Implicit,
-    /// Never; credentials then go only where DESIGN section 8 allows it.
+    /// Never; credentials then go only where `allow_plaintext` in postrider.toml(5) lets them.
     None,
 }
 

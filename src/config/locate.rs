@@ -1,4 +1,4 @@
-//! Which config file is taken, and from whom (DESIGN section 4): `--config`, then
+//! Which config file is taken, and from whom (postrider.toml(5)): `--config`, then
 //! `$POSTRIDER_CONFIG` where the environment may be trusted, then the caller's own,
 //! then the system's. Owner and mode are checked on the opened file.
 

@@ -1,5 +1,5 @@
 //! Sizes and durations as people write them: `50MB`, `64MiB`, `1h30m`, `5d`
-//! (FORMATS.md, "Units and values"). Which keys take which is `read`'s business.
+//! (postrider.toml(5)). Which keys take which is `read`'s business.
 
 use std::time::Duration;
 

@@ -13,7 +13,7 @@ pub use super::map::Rewritten;
 #[cfg(test)]
 pub(crate) mod tests;
 
-/// The fields whose addresses are rewritten (POSTFIX.md); compared ignoring case.
+/// The fields whose addresses are rewritten (postrider-tables(5)); compared ignoring case.
 const ADDRESS_FIELDS: [&str; 16] = [
     "From",
     "Sender",

@@ -1,4 +1,4 @@
-//! Which account a sender's mail goes through (DESIGN section 5). Pure: config and
+//! Which account a sender's mail goes through (`senders` in postrider.toml(5)). Pure: config and
 //! addresses in, account and reason out.
 
 use super::outbound::Generic;

@@ -1,5 +1,5 @@
 //! What a fact of a session means: for the recipient, for the relay, for the account.
-//! One pure function (DESIGN section 7, "three kinds of trouble"), and a table of
+//! One pure function (src/README.md, "Three kinds of trouble"), and a table of
 //! tests that says what a careful postmaster expects of it.
 
 use std::time::Duration;

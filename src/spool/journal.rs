@@ -1,5 +1,5 @@
 //! A message's append-only record of attempts and outcomes (ID.journal): JSON Lines,
-//! checksummed, one write each. FORMATS.md's "Journal" is this file's contract.
+//! checksummed, one write each. postrider-formats(5), "Journal", is this file's contract.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

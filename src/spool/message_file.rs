@@ -1,5 +1,5 @@
 //! A message file: one padded JSON envelope line, then the content as admitted
-//! (CRLF line ends). FORMATS.md's "Message file" is this file's contract.
+//! (CRLF line ends). postrider-formats(5), "Message file", is this file's contract.
 
 use std::fs::File;
 use std::io;

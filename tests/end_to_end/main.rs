@@ -70,6 +70,7 @@ mod cli {
 mod docs {
     mod docs_are_tested;
     mod examples;
+    mod formats_manual;
     mod trouble_manual;
 }
 mod scripted_provider;

@@ -8,10 +8,8 @@ use crate::source::{Source, sources};
 const INLINE: usize = 34;
 
 /// Modules for tests only that have another name, with the reason, or what has to come first.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 3] = [
     ("any_input", "falls when it is frontend/tests.rs"),
-    ("completions", "falls when it is part of cli/tests.rs"),
-    ("manuals", "falls when it is part of cli/tests.rs"),
     ("scripted", "a test double that the tests of several files use"),
     ("vocabulary", "what sendmail's options are, for the tests of its manual"),
 ];

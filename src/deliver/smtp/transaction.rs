@@ -17,7 +17,7 @@ use super::timeouts::LEFTOVER;
 use crate::mail::mime::Takes;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
 
-/// Octets of the largest content that goes out before any reply (DESIGN section 7).
+/// Octets of the largest content that goes out before any reply (`early_data` in postrider.toml(5)).
 const EARLY: u64 = 64 << 10;
 /// Most recipients of a message that does.
 const EARLY_RECIPIENTS: usize = 50;

@@ -1,5 +1,5 @@
 //! After an attempt: outcomes into the journal, reports to the sender, and either the
-//! next time or the message's leaving, in the order of DESIGN section 6, so that a
+//! next time or the message's leaving, in the order that postrider-formats(5) promises ("Journal"), so that a
 //! crash at any point costs nothing but a repetition.
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A submission as it travels in a frame (FORMATS.md, "Submission frame"): the envelope as
+//! A submission as it travels in a frame (postrider-formats(5), "Submission"): the envelope as
 //! collected, in JSON, and the content. Both ways: from what the front end collected, and
 //! back to that for admission, which believes nothing of it.
 
@@ -22,7 +22,7 @@ const VERSION: u32 = 1;
 
 /// The envelope as collected.
 #[derive(Debug, Serialize, Deserialize)]
-struct Envelope {
+pub(crate) struct Envelope {
     v: u32,
     token: String,
     /// None: the caller's login.
@@ -39,7 +39,7 @@ struct Envelope {
 /// What came in an argument: nearly always text.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Text {
+pub(crate) enum Text {
     Utf8(String),
     Bytes(Vec<u8>),
 }
@@ -62,7 +62,7 @@ impl From<Text> for Vec<u8> {
 /// A recipient as read.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum WireRecipient {
+pub(crate) enum WireRecipient {
     Complete(Address),
     Bare(String),
     Broken(String),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 30] = [
+const SHOWN: [(&str, &str, &str); 32] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
@@ -17,6 +17,8 @@ const SHOWN: [(&str, &str, &str); 30] = [
     ("README.md", "git config", "patches_sent_with_git_arrive_as_a_thread"),
     ("man/mailq.1", "----Queue ID-----", TABLE),
     ("man/postrider-drop.8", "cargo test --test system", IN_CHECK),
+    ("man/postrider-formats.5", "crc32 /dev/stdin", "a_journal_line_is_checked_by_hand"),
+    ("man/postrider-formats.5", "uid=UID", "log_lines_are_as_written"),
     ("man/postrider-tables.5", "hisaccount@hisisp.example", TABLE),
     ("man/postrider.1", "[account.isp]", CONFIGS),
     ("man/postrider.1", "postrider route", COMMANDS),

@@ -67,7 +67,7 @@ pub enum Cover {
     Clear,
 }
 
-/// Whether a credential may go over it (DESIGN section 8): verified TLS, or a service of
+/// Whether a credential may go over it (`allow_plaintext` in postrider.toml(5)): verified TLS, or a service of
 /// this very machine that no ordinary user can impersonate.
 #[must_use]
 pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {

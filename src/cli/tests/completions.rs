@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use clap_complete::{Shell, generate};
 
-use super::Arguments;
+use crate::cli::Arguments;
 
 #[test]
 fn the_completions_in_contrib_are_the_programs() {

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use clap::CommandFactory as _;
 
-use super::Arguments;
-use super::exit::Exit;
-use super::sendmail::vocabulary;
+use crate::cli::Arguments;
+use crate::cli::exit::Exit;
+use crate::cli::sendmail::vocabulary;
 use crate::config::keys::{ACCOUNT_KEYS, Key, LIMIT_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS};
 
-const SENDMAIL: &str = include_str!("../../man/sendmail.8");
-const POSTRIDER: &str = include_str!("../../man/postrider.1");
-const CONFIG: &str = include_str!("../../man/postrider.toml.5");
+const SENDMAIL: &str = include_str!("../../../man/sendmail.8");
+const POSTRIDER: &str = include_str!("../../../man/postrider.1");
+const CONFIG: &str = include_str!("../../../man/postrider.toml.5");
 
 /// The options of `.It` lines, as in `Fl f Ar address , Fl r Ar address` -> f, r; what is glued to one with `Ns`
 /// does not count.

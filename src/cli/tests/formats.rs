@@ -1,0 +1,328 @@
+//! postrider-formats(5) against the code: every member, kind, value and log line that is in one must be in the other.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::serde_names::{names, tagged};
+use crate::control::listing::{Item, ItemRecipient, Totals};
+use crate::control::message_detail::JournalNote;
+use crate::control::modify::Change;
+use crate::control::protocol::{Greeting, Request, Response};
+use crate::control::selection::Selection;
+use crate::control::status::QueueStatus;
+use crate::control::verify::Verify;
+use crate::mail::address::{Address, Mailbox};
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::spool::account_health::{AlertChannel, Outage, Trouble};
+use crate::spool::clock::Clock;
+use crate::spool::history::{Ended, Finished, Record};
+use crate::spool::journal_line::{self, Line};
+use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
+use crate::submit::frontend::collect::{Origin, Sender};
+use crate::submit::wire::reply::Refused;
+use crate::submit::wire::submission;
+use crate::sys::sysexits::Exit;
+
+const PAGE: &str = include_str!("../../../man/postrider-formats.5");
+const LOG: &str = include_str!("../../log.rs");
+
+type Names = BTreeSet<String>;
+
+/// An item of a list: its name, the members and the values that its text names.
+struct Item5 {
+    name: String,
+    members: Names,
+    values: Names,
+}
+
+/// The words of a text after this macro, at the beginning of a line or within it.
+fn marked(text: &str, mark: &str) -> Names {
+    let after = text.lines().flat_map(|line| line.trim_start_matches('.').split(mark).skip(1));
+    after.filter_map(|rest| rest.split_whitespace().next()).map(str::to_owned).collect()
+}
+
+/// The items of the lists in a subsection, list by list.
+fn lists(title: &str) -> Vec<Vec<Item5>> {
+    let section = PAGE.split(&format!("\n.Ss {title}\n")).nth(1).unwrap_or_else(|| panic!("no section {title}"));
+    let section = section.split("\n.Ss ").next().and_then(|section| section.split("\n.Sh ").next()).unwrap();
+    let lists = section.split(".Bl -tag").skip(1).map(|list| list.split("\n.El").next().unwrap());
+    let items = |list: &str| -> Vec<Item5> {
+        let texts = list.split("\n.It Cm ").skip(1);
+        texts
+            .map(|text| {
+                let (name, text) = text.split_once('\n').unwrap();
+                Item5 { name: name.to_owned(), members: marked(text, "Cm "), values: marked(text, "Ql ") }
+            })
+            .collect()
+    };
+    lists.map(items).collect()
+}
+
+fn list(title: &str, which: usize) -> Vec<Item5> {
+    lists(title).swap_remove(which)
+}
+
+/// The names of the items of one list.
+fn items(title: &str, which: usize) -> Names {
+    list(title, which).into_iter().map(|item| item.name).collect()
+}
+
+fn item(title: &str, which: usize, name: &str) -> Item5 {
+    list(title, which).into_iter().find(|item| item.name == name).unwrap_or_else(|| panic!("{title}: no {name}"))
+}
+
+fn set(of: &[&str]) -> Names {
+    of.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn keys(value: &Value) -> Names {
+    value.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect()
+}
+
+fn without(names: &Names, some: &[&str]) -> Names {
+    names.difference(&set(some)).cloned().collect()
+}
+
+fn id() -> MessageId {
+    MessageId::new(1, 2)
+}
+
+fn recipient() -> Recipient {
+    Recipient {
+        notify: Some("NEVER".to_owned()),
+        orcpt: Some("rfc822;a".to_owned()),
+        refused: Some("no".to_owned()),
+        ..Recipient::new(Mailbox::Valid(Address::parse("a@b.example").unwrap()), "a".to_owned())
+    }
+}
+
+#[test]
+fn the_message_file_is_as_written() {
+    assert_eq!(items("Message file", 0), names::<Envelope>());
+    assert_eq!(item("Message file", 0, "body").values, names::<Body>());
+    assert_eq!(item("Message file", 0, "kind").values, names::<Kind>());
+    assert_eq!(items("Envelope recipients", 0), names::<Recipient>());
+}
+
+/// Every kind of line, whole. The match is what makes a new kind be missed here.
+fn journal_lines() -> Vec<Line> {
+    let outcome = Outcome {
+        status: Status::Delivered,
+        code: Some(250),
+        enhanced: Enhanced { class: 2, subject: 0, detail: 0 },
+        reply: String::new(),
+        relay: String::new(),
+        teller: Teller::Relay,
+        cure: Some(String::new()),
+    };
+    let lines = vec![
+        Line::Attempt { number: 1, account: String::new(), relay: String::new() },
+        Line::Outcome { recipient: 0, outcome },
+        Line::Next(jiff::Timestamp::UNIX_EPOCH),
+        Line::Hold,
+        Line::Release,
+        Line::Retry,
+        Line::Returned(id()),
+        Line::Warned(id()),
+        Line::Added(recipient()),
+        Line::Replaced(0),
+        Line::Owed(1),
+        Line::Digest(id()),
+        Line::Done,
+    ];
+    let kinds: BTreeSet<u8> = lines
+        .iter()
+        .map(|line| match line {
+            Line::Attempt { .. } => 0,
+            Line::Outcome { .. } => 1,
+            Line::Next(_) => 2,
+            Line::Hold => 3,
+            Line::Release => 4,
+            Line::Retry => 5,
+            Line::Returned(_) => 6,
+            Line::Warned(_) => 7,
+            Line::Added(_) => 8,
+            Line::Replaced(_) => 9,
+            Line::Owed(_) => 10,
+            Line::Digest(_) => 11,
+            Line::Done => 12,
+        })
+        .collect();
+    assert_eq!(kinds.len(), 13);
+    lines
+}
+
+#[test]
+fn the_journal_is_as_written() {
+    let mut kinds = Names::new();
+    for line in journal_lines() {
+        let written = journal_line::encode(jiff::Timestamp::UNIX_EPOCH, &line).unwrap();
+        let written: Value = serde_json::from_slice(&written).unwrap();
+        let kind = without(&keys(&written), &["t", "c"]).pop_first().unwrap();
+        let members = match &line {
+            // A recipient's members have a list of their own.
+            Line::Added(_) => Names::new(),
+            _ => keys(&written[&kind]),
+        };
+        assert_eq!(item("Journal", 0, &kind).members, members, "of {kind}");
+        kinds.insert(kind);
+    }
+    assert_eq!(items("Journal", 0), kinds);
+    assert_eq!(without(&item("Journal", 0, "outcome").values, &["none"]), names::<Status>());
+}
+
+#[test]
+fn history_is_as_written() {
+    assert_eq!(items("History", 0), names::<Record>());
+    assert_eq!(items("History recipients", 0), names::<Finished>());
+    assert_eq!(item("History recipients", 0, "status").values, names::<Ended>());
+}
+
+#[test]
+fn the_state_files_are_as_written() {
+    assert_eq!(items("State files", 0), names::<Outage>());
+    assert_eq!(item("State files", 0, "trouble").values, names::<Trouble>());
+    assert_eq!(item("State files", 0, "told").values, names::<AlertChannel>());
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    Clock::start(&spool).keep(&spool);
+    let clock: Value = serde_json::from_slice(&std::fs::read(dir.path().join("clock")).unwrap()).unwrap();
+    assert_eq!(items("State files", 1), keys(&clock));
+}
+
+#[test]
+fn a_submission_is_as_written() {
+    assert_eq!(items("Submission", 0), names::<submission::Envelope>());
+    assert_eq!(item("Submission", 0, "recipients").values, names::<submission::WireRecipient>());
+    assert_eq!(item("Submission", 0, "origin").values, names::<Origin>());
+    // A number that no refusal has is read as another one.
+    let codes = (0..=u8::MAX).filter(|code| Exit::from(*code).code() == *code);
+    assert_eq!(items("Submission", 1), codes.map(|code| code.to_string()).collect());
+}
+
+fn requests() -> Vec<Request> {
+    let all = Selection::default;
+    vec![
+        Request::List { selection: all() },
+        Request::Show { id: id() },
+        Request::History { since: None },
+        Request::Status,
+        Request::Verify(Verify { sender: Sender::Login, recipients: Vec::new(), envid: None }),
+        Request::Hello,
+        Request::Flush { selection: all() },
+        Request::Change { change: Change::Hold, selection: all() },
+        Request::Active,
+    ]
+}
+
+#[test]
+fn requests_are_as_written() {
+    let verbs = tagged::<Request>("verb");
+    assert_eq!(items("Requests", 0), verbs);
+    let mut seen = Names::new();
+    for request in requests() {
+        let mut line = Vec::new();
+        request.write(&mut line).unwrap();
+        let written: Value = serde_json::from_slice(&line).unwrap();
+        let verb = written["verb"].as_str().unwrap().to_owned();
+        assert_eq!(item("Requests", 0, &verb).members, without(&keys(&written), &["v", "verb"]), "of {verb}");
+        seen.insert(verb);
+    }
+    assert_eq!(seen, verbs);
+    assert_eq!(item("Requests", 0, "change").values, names::<Change>());
+    assert_eq!(items("Selection", 0), names::<Selection>());
+}
+
+/// One of each response whose members the page names with it; the others have lists of their own.
+fn responses() -> Vec<Response> {
+    let greeting = Greeting { hostname: String::new(), origin: String::new(), size: 0 };
+    let (id, line, reason) = (id, String::new, String::new);
+    vec![
+        Response::Unreadable { reason: reason() },
+        Response::Totals(Totals { messages: 0, octets: 0 }),
+        Response::Record { line: line() },
+        Response::Hello(greeting),
+        Response::Asked { messages: 0 },
+        Response::Step { line: line() },
+        Response::Result { id: id(), delivered: 0, refused: 0, waiting: 0, reason: reason() },
+        Response::Waiting { id: id(), reason: reason() },
+        Response::Changed { id: id() },
+        Response::Unchanged { id: String::new(), reason: reason() },
+        Response::Active { ids: vec![id()] },
+        Response::No(Refused::later("")),
+        Response::Finished,
+    ]
+}
+
+#[test]
+fn responses_are_as_written() {
+    let events = tagged::<Response>("event");
+    assert_eq!(items("Responses", 0), events);
+    let mut seen = set(&["item", "shown", "status"]);
+    for response in responses() {
+        let written = serde_json::to_value(&response).unwrap();
+        let event = written["event"].as_str().unwrap().to_owned();
+        assert_eq!(item("Responses", 0, &event).members, without(&keys(&written), &["event"]), "of {event}");
+        seen.insert(event);
+    }
+    assert_eq!(seen, events);
+}
+
+#[test]
+fn queue_entries_and_the_status_are_as_written() {
+    assert_eq!(items("Queue entries", 0), names::<Item>());
+    assert_eq!(item("Queue entries", 0, "recipients").members, names::<ItemRecipient>());
+    assert_eq!(item("Queue entries", 1, "journal").members, names::<JournalNote>());
+    assert_eq!(items("Status", 0), names::<QueueStatus>());
+}
+
+/// A line's text without what differs from line to line: `{id}: held: {reason}` and `ID: held: REASON` are the same.
+fn shape(text: &str) -> String {
+    let mut shape = String::new();
+    let parts = text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    for part in parts {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let is_placeholder = !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+        shape.push_str(&if is_placeholder { part.replace(word, "*") } else { part.to_owned() });
+    }
+    shape
+}
+
+/// The texts and programs that `log.rs` writes.
+fn log_in_code() -> (Names, Names) {
+    let code = LOG.split("\nfn line(").next().unwrap();
+    let string =
+        |rest: &str| rest.trim_start().strip_prefix('"').and_then(|rest| Some(rest.split_once('"')?.0.to_owned()));
+    let mut texts = Names::new();
+    for (at, _) in code.match_indices("format_args!(") {
+        let text = string(&code[at + "format_args!(".len()..]).unwrap();
+        let is_warning = code[..at].ends_with("warning(");
+        let mut text = text.replace("{given}", "");
+        while let Some((start, end)) = text.find('{').zip(text.find('}')) {
+            text.replace_range(start..=end, "*");
+        }
+        texts.insert(format!("{}{}", if is_warning { "warning: " } else { "" }, text.replace("**", "*")));
+    }
+    let calls = ["line(", "Severity::Info, ", "Severity::Warning, ", "Severity::Error, ", "Severity::Critical, "];
+    let after = calls.iter().flat_map(|call| code.match_indices(call).map(|(at, call)| &code[at + call.len()..]));
+    (texts, after.filter_map(string).collect())
+}
+
+/// The same as the page shows them.
+fn log_on_page() -> (Names, Names) {
+    let block = PAGE.split("\n.Ss Log lines\n").nth(1).and_then(|rest| rest.split(".Bd -literal\n").nth(1)).unwrap();
+    let block = block.split("\n.Ed").next().unwrap().replace("\n           ", " ");
+    let lines = block.lines().map(|line| line.split_once(' ').unwrap());
+    let text = |text: &str| shape(&text.trim().replace("[orig_to=<GIVEN>, ]", ""));
+    lines.map(|(program, line)| (text(line), program.to_owned())).unzip()
+}
+
+#[test]
+fn log_lines_are_as_written() {
+    let (texts, programs) = log_on_page();
+    let (written, writing) = log_in_code();
+    assert_eq!(texts, written);
+    assert_eq!(programs, writing);
+    assert!(texts.len() > 20, "they are found: {texts:#?}");
+}
