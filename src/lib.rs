@@ -1,4 +1,5 @@
-//! postrider: the mail slot of a machine that is not a mail server.
+//! postrider: a send-only sendmail replacement. `src/README.md` is the guide to this source, and `src/LIFE.md` follows one
+//! message through it.
 //!
 //! The library is the whole program; the binaries are one line each.
 //! Modules are layers, lowest first. A file uses only layers above it in this

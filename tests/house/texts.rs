@@ -96,21 +96,91 @@ fn paths_in(markdown: &str) -> Vec<&str> {
     paths
 }
 
-#[test]
-fn every_path_that_the_readme_of_src_names_exists() {
+/// The documents of `src` and their lengths at most, in lines.
+const DOCUMENTS: [(&str, usize); 2] = [("README.md", 150), ("LIFE.md", 110)];
+
+fn document(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(name)).unwrap()
+}
+
+/// Whether a document of `src` may name this path.
+fn is_there(path: &str) -> bool {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let readme = fs::read_to_string(root.join("src/README.md")).unwrap_or_default();
-    let sources = sources();
-    let exists = |path: &str| {
-        let in_some_folder = || sources.iter().any(|source| source.path.ends_with(&format!("/{path}")));
-        root.join("src").join(path).exists() || root.join(path).exists() || (!path.contains('/') && in_some_folder())
-    };
-    none(
-        paths_in(&readme)
-            .into_iter()
-            .filter(|path| !exists(path))
-            .map(|path| format!("src/README.md: there is no {path}")),
-    );
+    let in_some_folder = || sources().iter().any(|source| source.path.ends_with(&format!("/{path}")));
+    // What is in a spool.
+    let names = ["queue/", "queue/ID", "queue/ID.journal", "drop/UID.SLOT", "raw/", "failed/", "history/"];
+    let in_spool = names.contains(&path);
+    root.join("src").join(path).exists() || root.join(path).exists() || in_spool || in_some_folder()
+}
+
+#[test]
+fn every_path_that_a_document_of_src_names_exists() {
+    for (name, most) in DOCUMENTS {
+        let text = document(name);
+        assert!(text.lines().count() <= most, "src/{name} has {} lines", text.lines().count());
+        let paths = paths_in(&text);
+        assert!(paths.len() > 10, "src/{name} names paths: {paths:?}");
+        none(paths.into_iter().filter(|path| !is_there(path)).map(|path| format!("src/{name}: there is no {path}")));
+    }
+    for wrong in ["spool/nothing.rs", "nothing.rs", "nothing/", "config/nothing/"] {
+        assert!(!is_there(wrong), "{wrong} is seen to be missing");
+    }
+}
+
+/// The functions that a text names, each as `file.rs::function`.
+fn functions_in(markdown: &str) -> impl Iterator<Item = (&str, &str)> {
+    let spans = markdown.split('`').skip(1).step_by(2);
+    spans.filter_map(|span| span.split_once(".rs::")).filter(|(path, _)| path.contains('/'))
+}
+
+/// Whether the file has that function, outside of its tests.
+fn has_function(path: &str, function: &str) -> bool {
+    let path = format!("{path}.rs");
+    let source = sources().iter().find(|source| source.path == path);
+    source.is_some_and(|source| ["(", "<"].iter().any(|next| source.code.contains(&format!("fn {function}{next}"))))
+}
+
+#[test]
+fn every_function_in_the_life_of_a_message_exists() {
+    let text = document("LIFE.md");
+    assert!(functions_in(&text).count() > 20);
+    let gone = functions_in(&text).filter(|(path, function)| !has_function(path, function));
+    none(gone.map(|(path, function)| format!("src/LIFE.md: there is no {function} in {path}.rs")));
+    assert!(has_function("spool/queue", "remove") && !has_function("spool/queue", "remov"));
+}
+
+/// The manual pages that a comment cites, each as `name(section)`; names of other programs' pages are not ours.
+fn cited_pages(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| c.is_whitespace() || "\"'`,;".contains(c));
+    let ours = words.filter(|word| word.starts_with("postrider") || word.starts_with("(postrider"));
+    let pages = ours.filter_map(|word| word.trim_start_matches('(').split_once('('));
+    let pages = pages.filter_map(|(name, rest)| Some((name, rest.chars().next().filter(char::is_ascii_digit)?)));
+    pages.map(|(name, section)| format!("{name}.{section}")).collect()
+}
+
+#[test]
+fn documents_that_the_code_cites_are_in_the_repository() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    walk(&root.join("src"), &mut paths);
+    walk(&root.join("tests"), &mut paths);
+    let mut offences = Vec::new();
+    for path in paths {
+        let text = fs::read_to_string(&path).unwrap();
+        let name = path.strip_prefix(root).unwrap().display().to_string();
+        if name == "tests/house/texts.rs" {
+            continue;
+        }
+        let pages = cited_pages(&text).into_iter().filter(|page| !root.join("man").join(page).exists());
+        offences.extend(pages.map(|page| format!("{name} cites the manual page {page}")));
+        let comments = text.lines().filter(|line| line.trim_start().starts_with("//"));
+        let words = comments.flat_map(|line| line.split(|c: char| c.is_whitespace() || "(),;:'".contains(c)));
+        let documents = words.filter(|word| Path::new(word).extension().is_some_and(|extension| extension == "md"));
+        offences.extend(documents.filter(|word| !root.join(word).exists()).map(|word| format!("{name} cites {word}")));
+        offences.extend(text.contains("DESIGN").then(|| format!("{name} cites DESIGN")));
+    }
+    none(offences);
+    assert_eq!(cited_pages("See postrider-formats(5), and (postrider(1))."), ["postrider-formats.5", "postrider.1"]);
 }
 
 #[test]
