@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use crate::config::{Account, Config, TableSet};
 use crate::deliver::smtp::capabilities::{Capabilities, Extension, Size};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
+use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::{Observer, Step};
 use crate::deliver::smtp::session::{Session, SessionInfo, Transaction};
 use crate::mail::address::{Address, ReversePath};
@@ -60,11 +61,12 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let mail =
         arguments.to.as_deref().map(|to| Mail::new(config, account, to, arguments.from.as_deref())).transpose()?;
     say(&format!("Account {} ({}):", account.name, relays(account)));
-    let mut session = match Session::open(account, &config.hostname, Box::new(Printer)) {
+    let mut session = match Session::open(account, &config.hostname, &LoginHistory::default(), Box::new(Printer)) {
         Ok(session) => session,
         Err(not) => {
             say("");
-            say(&format!("FAILED at {}: {}", not.relay, not.fact.seen));
+            let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
+            say(&format!("FAILED at {}: {}{login}", not.relay, not.fact.seen));
             let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
             if let Some(cause) = advice::likely_cause(&not.fact, account) {
                 say(&format!("Likely cause: {cause}."));

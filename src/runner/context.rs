@@ -13,6 +13,7 @@ use super::report_limit::ReportLimit;
 use super::session_watchers::SessionWatchers;
 use super::thread_pool::ThreadPool;
 use crate::control::loaded::Loaded;
+use crate::deliver::smtp::login_history::LoginHistory;
 
 /// Made before the runner's lock is taken, and kept by a process that becomes the runner several times: what an
 /// account has sent within the last minute counts across that.
@@ -28,6 +29,8 @@ pub struct Context {
     pub finished: Arc<FinishedMessages>,
     /// Replies that may be about an account.
     pub evidence: Arc<AccountEvidence>,
+    /// What logins have shown.
+    pub logins: Arc<LoginHistory>,
     /// Those who watch sessions.
     pub watchers: Arc<SessionWatchers>,
     /// Settles attempts.
@@ -50,8 +53,8 @@ impl Context {
             Arc::clone(&settler),
             Arc::clone(&finished),
         ));
-        let (rate_limiter, evidence, watchers) = (Arc::default(), Arc::default(), Arc::default());
-        Self { gate, rate_limiter, report_limit, finished, evidence, watchers, settler, batch_finisher }
+        let (rate_limiter, evidence, logins, watchers) = Default::default();
+        Self { gate, rate_limiter, report_limit, finished, evidence, logins, watchers, settler, batch_finisher }
     }
 }
 

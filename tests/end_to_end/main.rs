@@ -33,6 +33,7 @@ mod deliver {
     mod delivery;
     mod digest;
     mod many_recipients;
+    mod mechanisms;
     mod message_trouble;
     mod relays;
     mod reply_meaning;

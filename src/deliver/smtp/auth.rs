@@ -1,5 +1,5 @@
-//! AUTH on an open connection: the credential, the exchange of one mechanism after the
-//! other while the server has not that one, and an end at the first refusal.
+//! AUTH on an open connection: the credential, the mechanisms to try with it, and the exchange of each. Which of them
+//! come into question is `sasl`'s decision, what earlier logins have shown `login_history`'s.
 
 use std::net::SocketAddr;
 
@@ -9,11 +9,16 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::connection::{Session, local};
+use super::login_history::{LoginHistory, Other, Rejection};
+use super::sasl::confidential::Confidential;
+use super::sasl::exchange::{Exchange, Plus, Surroundings};
 use super::sasl::{self, Bindable, Certificate, Cover, Login};
+use super::stream::AuthReply;
 use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism, Password};
-use crate::deliver::smtp::sasl::exchange::{Exchange, Surroundings};
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
+use crate::rules::classify::{self, Provider, Situation};
+use crate::rules::meaning::{self, EnvelopeSender, Meaning, Parameters, Stage};
 
 /// Octets of the AUTH command beyond which the initial response waits for its prompt (RFC 4954 section 4).
 const LONGEST_COMMAND: usize = 512;
@@ -42,49 +47,201 @@ pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
     Ok(Some(Login { username: account.username.clone(), password, certificate }))
 }
 
-/// Logs in.
+/// Why a login did not come about.
+pub(crate) struct LoginFailure {
+    /// What was seen.
+    pub fact: Fact,
+    /// The mechanisms that were tried, in this session or for this login in the one before.
+    pub tried: Vec<Mechanism>,
+}
+
+impl From<Fact> for LoginFailure {
+    fn from(fact: Fact) -> Self {
+        Self { fact, tried: Vec::new() }
+    }
+}
+
+/// Logs in. After a rejection that may be the mechanism's, one other is tried once for this credential.
 pub(crate) fn log_in(
     session: &mut Session,
-    account: &Account,
     login: &Login,
-    relay: &Relay,
-    peer: &SocketAddr,
-) -> Result<(), Fact> {
+    place: &Place<'_>,
+    history: &LoginHistory,
+) -> Result<(), LoginFailure> {
+    let account = place.account;
     let cover = if session.stream.tls_version().is_some() { Cover::Tls } else { Cover::Clear };
-    if !sasl::may_carry_secret(cover, peer) && !account.allow_plaintext {
+    if !sasl::may_carry_secret(cover, place.peer) && !account.allow_plaintext {
         return Err(local(
             Phase::Auth,
             format!(
                 "the password of account {name} is not sent in clear text to {peer}; set tls = \"starttls\" or \
                  \"implicit\" in [account.{name}] (or allow_plaintext = true, if nobody can listen in)",
-                name = account.name
+                name = account.name,
+                peer = place.peer
             ),
-        ));
+        )
+        .into());
     }
     let offered = session.capabilities.auth.clone();
-    let binding = session.stream.binding();
-    let bindable = if binding.is_some() { Bindable::Yes } else { Bindable::No };
     // A certificate alone is shown in the handshake; without EXTERNAL there is nothing to say.
     if login.password.is_none() && offered.is_empty() {
         return Ok(());
     }
-    let mut unsupported = Vec::new();
-    for mechanism in sasl::candidates(&offered, &account.auth, login, bindable) {
-        match with_mechanism(session, account, login, relay, mechanism)? {
-            Ended::Done => {
-                session.described.auth = Some(mechanism);
-                return Ok(());
-            }
-            Ended::Unsupported(code) => unsupported.push((mechanism, code)),
-            Ended::Refused(reply) => return Err(Fact { phase: Phase::Auth, seen: Seen::Reply(reply) }),
+    let past = history.past(&account.name, login);
+    let bindable = if session.stream.binding().is_some() { Bindable::Yes } else { Bindable::No };
+    let mut candidates = sasl::candidates(&offered, &account.auth, login, bindable, cover);
+    let is_stripped = past.was_bound && sasl::plus(&offered) == Plus::NotOffered && allows_bound(account);
+    if is_stripped {
+        candidates.retain(|mechanism| !sasl::shows_password(*mechanism));
+        if candidates.is_empty() {
+            let words = sasl::stripped(&account.name, &offered);
+            return Err(Fact { phase: Phase::Auth, seen: Seen::NotOffered(words) }.into());
         }
     }
-    let words = if unsupported.is_empty() {
-        sasl::none_fits(&account.name, &offered, &account.auth, cover)
-    } else {
-        sasl::all_unsupported(&account.name, &offered, &unsupported)
-    };
-    Err(Fact { phase: Phase::Auth, seen: Seen::NotOffered(words) })
+    let mut attempt = Attempt { session, login, place, history, cover, tried: Vec::new() };
+    attempt.run(candidates, &past.other, &offered).map_err(|fact| LoginFailure { fact, tried: attempt.tried })
+}
+
+/// Whether the account may bind a login to its connection.
+fn allows_bound(account: &Account) -> bool {
+    account.auth.iter().any(|mechanism| sasl::is_bound(*mechanism))
+}
+
+/// Where a login is made.
+pub(crate) struct Place<'a> {
+    pub account: &'a Account,
+    pub relay: &'a Relay,
+    pub peer: &'a SocketAddr,
+}
+
+/// One login, with as many mechanisms as it takes.
+struct Attempt<'a> {
+    session: &'a mut Session,
+    login: &'a Login,
+    place: &'a Place<'a>,
+    history: &'a LoginHistory,
+    cover: Cover,
+    tried: Vec<Mechanism>,
+}
+
+impl Attempt<'_> {
+    /// Tries the candidates in order, as far as what is known of another mechanism does not say otherwise.
+    fn run(&mut self, mut left: Vec<Mechanism>, other: &Other, offered: &[String]) -> Result<(), Fact> {
+        let mut rejection = None;
+        match other {
+            Other::Due(earlier, next) if left.contains(next) => {
+                self.tried.push(earlier.mechanism);
+                left = vec![*next];
+                rejection = Some(earlier.clone());
+            }
+            Other::Accepted(mechanism) if left.contains(mechanism) => left = vec![*mechanism],
+            Other::Due(..) | Other::Accepted(_) | Other::Untried | Other::Spent => {}
+        }
+        let mut may_try_another = *other == Other::Untried;
+        let mut unsupported = Vec::new();
+        while !left.is_empty() {
+            let mechanism = left.remove(0);
+            self.tried.push(mechanism);
+            match self.with_mechanism(mechanism)? {
+                Ended::Done => {
+                    if rejection.is_some() {
+                        self.note(Other::Accepted(mechanism));
+                    }
+                    self.accepted(mechanism);
+                    return Ok(());
+                }
+                Ended::Unsupported(code) => {
+                    unsupported.push((mechanism, code));
+                    self.forbid_password(mechanism, &mut left);
+                }
+                // The connection is no answer to the other mechanism: that is still due.
+                Ended::Refused(reply) if reply.code == 421 && rejection.is_some() => return Err(refused(reply)),
+                Ended::Refused(reply) => {
+                    self.forbid_password(mechanism, &mut left);
+                    let another = sasl::other(mechanism, self.meaning(mechanism, &reply), &left);
+                    let Some(next) = another.filter(|_| may_try_another) else {
+                        if rejection.is_some() {
+                            self.note(Other::Spent);
+                        }
+                        return Err(refused(reply));
+                    };
+                    may_try_another = false;
+                    let earlier = Rejection { mechanism, reply };
+                    self.note(Other::Due(earlier.clone(), next));
+                    let watch = self.session.stream.watch();
+                    watch.note(&format!("the server may not support {}; trying {}", mechanism.name(), next.name()));
+                    (rejection, left) = (Some(earlier), vec![next]);
+                }
+                Ended::NotBound(reply) => return Err(refused(reply)),
+            }
+        }
+        if let Some(earlier) = rejection {
+            self.note(Other::Spent);
+            return Err(refused(earlier.reply));
+        }
+        let account = self.place.account;
+        let words = if unsupported.is_empty() {
+            sasl::none_fits(&account.name, offered, &account.auth, self.cover)
+        } else {
+            sasl::all_unsupported(&account.name, offered, &unsupported)
+        };
+        Err(Fact { phase: Phase::Auth, seen: Seen::NotOffered(words) })
+    }
+
+    fn accepted(&mut self, mechanism: Mechanism) {
+        self.session.described.auth = Some(mechanism);
+        if sasl::is_bound(mechanism) {
+            self.history.note_bound(&self.place.account.name, self.login);
+        }
+    }
+
+    fn note(&self, other: Other) {
+        self.history.note(&self.place.account.name, self.login, other);
+    }
+
+    /// The password itself takes no other mechanism's place without TLS, nor that of a mechanism which the server
+    /// should have bound to the connection.
+    fn forbid_password(&self, mechanism: Mechanism, left: &mut Vec<Mechanism>) {
+        if self.cover == Cover::Clear || sasl::is_bound(mechanism) {
+            left.retain(|mechanism| !sasl::shows_password(*mechanism));
+        }
+    }
+
+    fn meaning(&self, mechanism: Mechanism, reply: &Reply) -> Meaning {
+        let relays = self.place.account.relays.iter().map(|relay| relay.host.as_str());
+        let secret = if mechanism.wants_token() { meaning::Secret::Token } else { meaning::Secret::Password };
+        let situation = Situation {
+            stage: Stage::Auth,
+            provider: Provider::of(relays),
+            login: meaning::Login::Configured(secret),
+            sender: EnvelopeSender::Null,
+            parameters: Parameters::Absent,
+        };
+        classify::classify(&situation, reply).meaning
+    }
+
+    /// One mechanism; a rejected token is fetched anew once, since tokens expire.
+    fn with_mechanism(&mut self, mechanism: Mechanism) -> Result<Ended, Fact> {
+        let ended = exchange(self.session, self.login, self.place.relay, mechanism)?;
+        let Ended::Refused(reply) = &ended else { return Ok(ended) };
+        let source = self.place.account.password.as_ref();
+        let Some(source @ Password::Command(_)) = source.filter(|_| mechanism.wants_token()) else { return Ok(ended) };
+        if !reply.is_permanent() {
+            return Ok(ended);
+        }
+        self.session.stream.watch().note("the token was rejected; running the password command for a new one");
+        match source.fetch() {
+            Ok(fresh) if self.login.password.as_ref().is_none_or(|old| old.expose() != fresh.expose()) => {
+                let login = Login { password: Some(fresh), ..self.login.clone() };
+                exchange(self.session, &login, self.place.relay, mechanism)
+            }
+            Ok(_) | Err(_) => Ok(ended),
+        }
+    }
+}
+
+fn refused(reply: Reply) -> Fact {
+    Fact { phase: Phase::Auth, seen: Seen::Reply(reply) }
 }
 
 /// How an exchange went.
@@ -95,32 +252,8 @@ enum Ended {
     Unsupported(u16),
     /// The credential is not taken.
     Refused(Reply),
-}
-
-/// One mechanism; a rejected token is fetched anew once, since tokens expire.
-fn with_mechanism(
-    session: &mut Session,
-    account: &Account,
-    login: &Login,
-    relay: &Relay,
-    mechanism: Mechanism,
-) -> Result<Ended, Fact> {
-    let ended = exchange(session, login, relay, mechanism)?;
-    let Ended::Refused(reply) = &ended else { return Ok(ended) };
-    let Some(source @ Password::Command(_)) = account.password.as_ref().filter(|_| mechanism.wants_token()) else {
-        return Ok(ended);
-    };
-    if !reply.is_permanent() {
-        return Ok(ended);
-    }
-    session.stream.watch().note("the token was rejected; running the password command for a new one");
-    match source.fetch() {
-        Ok(fresh) if login.password.as_ref().is_none_or(|old| old.expose() != fresh.expose()) => {
-            let login = Login { password: Some(fresh), ..login.clone() };
-            exchange(session, &login, relay, mechanism)
-        }
-        Ok(_) | Err(_) => Ok(ended),
-    }
+    /// The server does not take the login as it is bound to the connection: somebody may be in between.
+    NotBound(Reply),
 }
 
 /// The exchange itself.
@@ -135,6 +268,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
         nonce: nonce().map_err(|text| local(Phase::Auth, text))?,
     };
     let mut exchange = Exchange::new(mechanism, login, &around);
+    let mut confidential = Confidential::new(login);
     let name = mechanism.name();
     let mut waiting = exchange.opening();
     let stream = &mut session.stream;
@@ -145,6 +279,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
     match at_once {
         Some(response) => {
             waiting = None;
+            confidential.add_response(&response);
             let response = if response.is_empty() { Zeroizing::new("=".to_owned()) } else { response };
             let masked = if mechanism == Mechanism::External {
                 format!("AUTH {name} {}", *response)
@@ -155,7 +290,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
         }
         None => stream.send_secret(&format!("AUTH {name}"), &format!("AUTH {name}"), limit).map_err(fact)?,
     }
-    let (mut reply, mut challenge) = stream.challenge(limit).map_err(fact)?;
+    let AuthReply { mut reply, mut challenge } = stream.auth_reply(limit, &confidential).map_err(fact)?;
     if sasl::is_unsupported(reply.code) {
         return Ok(Ended::Unsupported(reply.code));
     }
@@ -171,16 +306,19 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
             let bytes = Zeroizing::new(STANDARD.decode(challenge.trim()).unwrap_or_default());
             exchange.answer(&bytes)
         };
-        match answer {
-            Ok(answer) => stream.send_secret(&encoded(&answer), "(secret)", limit).map_err(fact)?,
+        match answer.map(|answer| encoded(&answer)) {
+            Ok(answer) => {
+                confidential.add_response(&answer);
+                stream.send_secret(&answer, "(secret)", limit).map_err(fact)?;
+            }
             Err(wrong) => {
                 // The exchange is called off (RFC 4954 section 4); what is said to that changes nothing.
                 stream.send_secret("*", "*", limit).map_err(fact)?;
-                let _ = stream.challenge(limit);
+                let _ = stream.auth_reply(limit, &confidential);
                 return Err(fact(Seen::Garbage(format!("the server violates {name}: {wrong}"))));
             }
         }
-        (reply, challenge) = stream.challenge(limit).map_err(fact)?;
+        AuthReply { reply, challenge } = stream.auth_reply(limit, &confidential).map_err(fact)?;
     }
     match reply.code {
         200..300 if exchange.is_convinced() => Ok(Ended::Done),
@@ -188,6 +326,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
             "the server reported a successful login without proving that it knows the password ({name})"
         )))),
         300..400 => Err(fact(Seen::Garbage(format!("unexpected reply to the login: {}", reply.code)))),
+        _ if exchange.is_binding_refused() => Ok(Ended::NotBound(reply)),
         _ => Ok(Ended::Refused(reply)),
     }
 }

@@ -3,8 +3,10 @@
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
+use super::auth::{LoginFailure, Place};
 use super::capabilities::{Capabilities, Extension};
 use super::connection::{NotOpened, Session, SessionInfo, State, local};
+use super::login_history::{LoginHistory, Other};
 use super::observer::Observer;
 use super::sasl::Login;
 use super::stream::{self, Keep, Stream, Watch};
@@ -16,9 +18,14 @@ use crate::mail::outcome::{Fact, Phase, Seen, TlsProblem};
 use crate::tls::{Client, Oldest, Roots};
 
 /// Opens a session for the account, as [`Session::open`] says.
-pub(crate) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Session, NotOpened> {
+pub(crate) fn open(
+    account: &Account,
+    hostname: &str,
+    history: &LoginHistory,
+    observer: Box<dyn Observer>,
+) -> Result<Session, NotOpened> {
     match auth::credential(account) {
-        Ok(login) => walk(account, hostname, login, observer),
+        Ok(login) => walk(account, hostname, login, history, observer),
         Err(text) => Err(at_first(account, local(Phase::Credential, text))),
     }
 }
@@ -28,6 +35,7 @@ pub(crate) fn walk(
     account: &Account,
     hostname: &str,
     login: Option<Login>,
+    history: &LoginHistory,
     observer: Box<dyn Observer>,
 ) -> Result<Session, NotOpened> {
     let tls = client(account).map_err(|text| at_first(account, local(Phase::Tls, text)))?;
@@ -35,6 +43,7 @@ pub(crate) fn walk(
         account,
         hostname,
         login,
+        history,
         tls,
         timeouts: Timeouts::new(account.timeout, &account.timeouts),
         watch: Watch::new(observer),
@@ -53,7 +62,7 @@ pub(crate) fn walk(
 
 /// A failure before any relay was tried.
 fn at_first(account: &Account, fact: Fact) -> NotOpened {
-    NotOpened { relay: account.relays.first().map_or_else(|| "none".to_owned(), place), fact }
+    NotOpened { relay: account.relays.first().map_or_else(|| "none".to_owned(), place), fact, tried: Vec::new() }
 }
 
 /// Why a relay gave no session.
@@ -68,6 +77,7 @@ struct Opener<'a> {
     account: &'a Account,
     hostname: &'a str,
     login: Option<Login>,
+    history: &'a LoginHistory,
     tls: Option<Client>,
     timeouts: Timeouts,
     watch: Watch,
@@ -78,7 +88,7 @@ impl Opener<'_> {
     fn relay(&self, written: &Relay) -> Result<Session, Stop> {
         let hosts = self.resolve(written).map_err(|fact| {
             let is_account = is_account_trouble(&fact);
-            let failure = NotOpened { relay: place(written), fact };
+            let failure = NotOpened { relay: place(written), fact, tried: Vec::new() };
             if is_account { Stop::Account(failure) } else { Stop::Relay(failure) }
         })?;
         let mut best: Option<NotOpened> = None;
@@ -89,32 +99,38 @@ impl Opener<'_> {
                 Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
             }
         }
-        Err(Stop::Relay(best.unwrap_or_else(|| NotOpened { relay: place(written), fact: no_address(written) })))
+        Err(Stop::Relay(best.unwrap_or_else(|| no_address(written))))
     }
 
     /// Tries all addresses of one host.
     fn host(&self, relay: &Relay, addresses: &[SocketAddr]) -> Result<Session, Stop> {
         let mut left = happy_eyeballs::by_turns(addresses);
         let mut best: Option<NotOpened> = None;
+        let mut is_again = false;
         while !left.is_empty() {
             let raced = happy_eyeballs::connect(&left, &self.account.source_address, self.timeouts.connect);
             for (address, error) in raced.failed {
                 left.retain(|other| *other != address);
                 let fact = Fact { phase: Phase::Connect, seen: at_address(stream::seen(&error), relay, &address) };
-                best = Some(further(best, self.failed(relay, &address, fact)));
+                best = Some(further(best, self.failed(relay, &address, fact.into())));
             }
             let Some((address, socket)) = raced.winner else {
                 for address in std::mem::take(&mut left) {
                     let fact = Fact { phase: Phase::Connect, seen: Seen::Timeout };
-                    best = Some(further(best, self.failed(relay, &address, fact)));
+                    best = Some(further(best, self.failed(relay, &address, fact.into())));
                 }
                 break;
             };
             left.retain(|other| *other != address);
             match self.address(relay, address, socket) {
                 Ok(session) => return Ok(session),
-                Err(fact) => {
-                    let failure = self.failed(relay, &address, fact);
+                Err(failure) => {
+                    let failure = self.failed(relay, &address, failure);
+                    if !is_again && self.owes_another_mechanism(&failure.fact) {
+                        is_again = true;
+                        left.insert(0, address);
+                        continue;
+                    }
                     if is_account_trouble(&failure.fact) {
                         return Err(Stop::Account(failure));
                     }
@@ -122,13 +138,25 @@ impl Opener<'_> {
                 }
             }
         }
-        Err(Stop::Relay(best.unwrap_or_else(|| NotOpened { relay: place(relay), fact: no_address(relay) })))
+        Err(Stop::Relay(best.unwrap_or_else(|| no_address(relay))))
     }
 
-    fn failed(&self, relay: &Relay, address: &SocketAddr, fact: Fact) -> NotOpened {
+    /// Whether the server has closed the connection, and another mechanism is still to be tried over a new one.
+    fn owes_another_mechanism(&self, fact: &Fact) -> bool {
+        let is_closed = match &fact.seen {
+            Seen::Closed => true,
+            Seen::Reply(reply) => reply.code == 421,
+            _ => false,
+        };
+        let is_due = |login| matches!(self.history.past(&self.account.name, login).other, Other::Due(..));
+        fact.phase == Phase::Auth && is_closed && self.login.as_ref().is_some_and(is_due)
+    }
+
+    fn failed(&self, relay: &Relay, address: &SocketAddr, failure: LoginFailure) -> NotOpened {
         let place = described(relay, address);
+        let LoginFailure { fact, tried } = failure;
         self.watch.note(&format!("{place}: {}", fact.seen));
-        NotOpened { relay: place, fact }
+        NotOpened { relay: place, fact, tried }
     }
 
     /// The hosts that a relay as written leads to, in order, and their addresses.
@@ -179,7 +207,7 @@ impl Opener<'_> {
     }
 
     /// Opens a session with one address.
-    fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, Fact> {
+    fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, LoginFailure> {
         let stream = Stream::new(socket, self.watch.clone())
             .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, relay, &address) })?;
         self.watch.note(&format!("connected to {}", described(relay, &address)));
@@ -196,15 +224,15 @@ impl Opener<'_> {
                 session.described.dsn = session.capabilities.offers(Extension::Dsn);
                 Ok(session)
             }
-            Err(fact) => {
-                take_leave(session, &fact);
-                Err(fact)
+            Err(failure) => {
+                take_leave(session, &failure.fact);
+                Err(failure)
             }
         }
     }
 
     /// All that comes before the first transaction.
-    fn introduce(&self, session: &mut Session, relay: &Relay, address: &SocketAddr) -> Result<(), Fact> {
+    fn introduce(&self, session: &mut Session, relay: &Relay, address: &SocketAddr) -> Result<(), LoginFailure> {
         match self.account.tls_mode(relay) {
             TlsMode::Implicit => {
                 self.start_tls(session, relay)?;
@@ -226,7 +254,8 @@ impl Opener<'_> {
             }
         }
         let Some(login) = &self.login else { return Ok(()) };
-        auth::log_in(session, self.account, login, relay, address)
+        let place = Place { account: self.account, relay, peer: address };
+        auth::log_in(session, login, &place, self.history)
     }
 
     /// EHLO; HELO where EHLO is refused and nothing that only EHLO can give is needed.
@@ -363,8 +392,9 @@ fn progress(phase: Phase) -> u8 {
     }
 }
 
-fn no_address(relay: &Relay) -> Fact {
-    Fact { phase: Phase::Resolve, seen: Seen::Failed(format!("{} has no address", relay.host)) }
+fn no_address(relay: &Relay) -> NotOpened {
+    let fact = Fact { phase: Phase::Resolve, seen: Seen::Failed(format!("{} has no address", relay.host)) };
+    NotOpened { relay: place(relay), fact, tried: Vec::new() }
 }
 
 /// `host:port`.

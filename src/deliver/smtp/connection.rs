@@ -20,6 +20,17 @@ pub struct NotOpened {
     pub relay: String,
     /// What was seen there.
     pub fact: Fact,
+    /// The login mechanisms that were tried, in order.
+    pub tried: Vec<Mechanism>,
+}
+
+impl NotOpened {
+    /// The mechanisms that were tried, as in "SCRAM-SHA-256, then PLAIN"; none where the login was not reached.
+    #[must_use]
+    pub fn login(&self) -> Option<String> {
+        let names: Vec<&str> = self.tried.iter().map(|mechanism| mechanism.name()).collect();
+        (!names.is_empty()).then(|| names.join(", then "))
+    }
 }
 
 /// What the session runs over, for logs and tables.

@@ -12,6 +12,7 @@ pub mod dot_stuffing;
 pub mod dsn_parameters;
 pub mod happy_eyeballs;
 pub mod lines;
+pub mod login_history;
 pub mod observer;
 pub mod pipeline;
 pub mod prepare;

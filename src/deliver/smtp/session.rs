@@ -1,6 +1,7 @@
 //! One SMTP session with a relay: connect, TLS, AUTH, then transaction after transaction,
 //! each with a fact per recipient. What follows from the facts is decided in `rules::trouble`.
 
+use super::login_history::LoginHistory;
 use super::observer::Observer;
 use super::{connect, transaction};
 use crate::config::Account;
@@ -12,8 +13,13 @@ impl Session {
     /// Tries the account's relays in order, each with all its addresses. What concerns one relay
     /// (no address, no connection, a bad greeting, no TLS, 4xx) leads to the next; what concerns the
     /// account (its credential, 5xx at EHLO, STARTTLS or AUTH, no mechanism that fits) ends the walk.
-    pub fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Self, NotOpened> {
-        connect::open(account, hostname, observer)
+    pub fn open(
+        account: &Account,
+        hostname: &str,
+        history: &LoginHistory,
+        observer: Box<dyn Observer>,
+    ) -> Result<Self, NotOpened> {
+        connect::open(account, hostname, history, observer)
     }
 
     /// Runs one transaction: one fact per recipient, in their order. A recipient is delivered when

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::lines::Lines;
 use super::observer::{Observer, Step};
 use super::reply::{Gathered, Progress, ReplyError, cleaned};
+use super::sasl::confidential::Confidential;
 use super::socket::Wire;
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
 use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
@@ -46,6 +47,14 @@ pub enum Keep {
     Text,
     /// Code and enhanced code only: the text may repeat a credential.
     Code,
+}
+
+/// A reply of an AUTH exchange.
+pub struct AuthReply {
+    /// As far as it may be kept.
+    pub reply: Reply,
+    /// What it says to the mechanism: the rest of its first line, base64 as a rule.
+    pub challenge: Zeroizing<String>,
 }
 
 /// Whether something has come that nobody has read yet.
@@ -176,13 +185,16 @@ impl Stream {
         self.gather(limit, Keep::Text).map(|gathered| (gathered.reply(), gathered.lines().to_vec()))
     }
 
-    /// Reads one whole reply of an AUTH exchange: what may be kept of it, and what it says to the mechanism (the
-    /// rest of its one line, base64 as a rule).
-    pub fn challenge(&mut self, limit: Duration) -> Result<(Reply, Zeroizing<String>), Seen> {
-        self.gather(limit, Keep::Code).map(|gathered| {
-            let text = gathered.lines().first().cloned().unwrap_or_default();
-            (within(Keep::Code, gathered.reply()), Zeroizing::new(text))
-        })
+    /// Reads one whole reply of an AUTH exchange. The text of a challenge is not kept, that of another reply only if it
+    /// shows no credential.
+    pub(crate) fn auth_reply(&mut self, limit: Duration, confidential: &Confidential) -> Result<AuthReply, Seen> {
+        let gathered = self.gather(limit, Keep::Code)?;
+        let challenge = Zeroizing::new(gathered.lines().first().cloned().unwrap_or_default());
+        let is_withheld = gathered.reply().code == 334 || confidential.occurs_in(gathered.lines());
+        let keep = if is_withheld { Keep::Code } else { Keep::Text };
+        let reply = within(keep, gathered.reply());
+        self.watch.step(Step::Received(&reply.to_string()));
+        Ok(AuthReply { reply, challenge })
     }
 
     /// What ties a login to this connection.
@@ -235,9 +247,6 @@ impl Stream {
             if progress == Progress::Complete {
                 break;
             }
-        }
-        if keep == Keep::Code {
-            self.watch.step(Step::Received(&within(keep, gathered.reply()).to_string()));
         }
         Ok(gathered)
     }

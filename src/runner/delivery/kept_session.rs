@@ -9,6 +9,7 @@ use crate::config::Account;
 use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
+use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen, Teller};
@@ -45,14 +46,15 @@ pub(super) struct KeptSession {
     session: Option<Session>,
     /// Transactions that the open session has run.
     transactions: usize,
+    logins: Arc<LoginHistory>,
     watchers: Arc<SessionWatchers>,
     current: CurrentMessage,
 }
 
 impl KeptSession {
     /// None is open yet; these watch the ones to come.
-    pub(super) fn new(watchers: Arc<SessionWatchers>) -> Self {
-        Self { session: None, transactions: 0, watchers, current: CurrentMessage::default() }
+    pub(super) fn new(watchers: Arc<SessionWatchers>, logins: Arc<LoginHistory>) -> Self {
+        Self { session: None, transactions: 0, logins, watchers, current: CurrentMessage::default() }
     }
 
     /// From now on the session serves this message, and those who asked for it see what is said.
@@ -89,7 +91,7 @@ impl KeptSession {
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
                     let judgement =
                         trouble::judge(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
-                    return Err(NotBegun { judgement, relay, fact });
+                    return Err(NotBegun { judgement, relay, fact, login: None });
                 }
             } else if let Some(own) = own_address(exchange, &facts).filter(|_| !is_own_sender) {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
@@ -116,9 +118,9 @@ impl KeptSession {
             self.transactions = 0;
             let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
             let observer = Box::new(WatchedSession { watchers, current });
-            Session::open(account, hostname, observer).map_err(|not| {
+            Session::open(account, hostname, &self.logins, observer).map_err(|not| {
                 let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-                NotBegun { judgement, relay: not.relay, fact: not.fact }
+                NotBegun { judgement, login: not.login(), relay: not.relay, fact: not.fact }
             })?
         };
         Ok(self.session.insert(session))

@@ -18,12 +18,17 @@ pub(super) struct NotBegun {
     /// `host[ip]:port` or `none`.
     pub(super) relay: String,
     pub(super) fact: Fact,
+    /// The login mechanisms that were tried.
+    pub(super) login: Option<String>,
 }
 
 /// Records that no session could be opened.
 pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
     let trouble = outcome::trouble_of(not.judgement.verdict).unwrap_or(Trouble::Relay);
     let mut outcome = outcome::outcome(&not.fact, not.judgement.verdict, &not.relay, Teller::Us);
+    if let Some(login) = &not.login {
+        outcome.reply = format!("{} (login with {login})", outcome.reply);
+    }
     if trouble == Trouble::Login {
         let account = &plan.account.name;
         outcome.reply = format!(

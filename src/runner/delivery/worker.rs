@@ -64,10 +64,19 @@ impl Worker {
     /// A worker without a session yet.
     #[must_use]
     pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
-        let Context { gate, rate_limiter, finished, evidence, watchers, settler, batch_finisher, report_limit: _ } =
-            context.clone();
+        let Context {
+            gate,
+            rate_limiter,
+            finished,
+            evidence,
+            logins,
+            watchers,
+            settler,
+            batch_finisher,
+            report_limit: _,
+        } = context.clone();
         let account = loaded.config.account(&name).cloned();
-        let session = KeptSession::new(watchers);
+        let session = KeptSession::new(watchers, logins);
         Self {
             number,
             account,

@@ -64,7 +64,8 @@ const LIST: [(&str, &[&str]); 56] = [
     (
         "AUTH 535",
         &[
-            "a_wrong_password_is_tried_once_and_with_no_other_mechanism",
+            "a_password_that_the_server_has_seen_itself_is_not_sent_again_in_another_way",
+            "a_wrong_password_costs_one_failure_more_and_not_one_more_each_time",
             "a_rejected_login_is_not_hammered_but_a_changed_credential_is_tried",
         ],
     ),

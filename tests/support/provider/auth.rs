@@ -23,7 +23,6 @@ pub const KNOWN: [&str; 8] = [
 
 const NONCE: &str = "3rfcNHYJY1ZVvWVs7j";
 const SALT: &[u8] = b"sixteen bytes...";
-const ROUNDS: u32 = 4096;
 const CHALLENGE: &str = "<1.2@scripted.example>";
 const REJECTED: &str = r#"{"status":"401","schemes":"bearer"}"#;
 
@@ -42,6 +41,8 @@ pub struct Around {
     pub bound: Vec<u8>,
     /// Whose certificate the client showed.
     pub shown: Option<String>,
+    /// Iterations that SCRAM demands.
+    pub rounds: u32,
 }
 
 /// One exchange.
@@ -100,7 +101,7 @@ impl Exchange {
         let bare = self.heard[0].splitn(3, ',').nth(2).unwrap_or_default();
         let username = bare.split(',').next().and_then(|field| field.strip_prefix("n=")).unwrap_or_default().to_owned();
         let nonce = format!("{}{NONCE}", bare.rsplit_once("r=").map_or("", |(_, nonce)| nonce));
-        let first = format!("r={nonce},s={},i={ROUNDS}", STANDARD.encode(SALT));
+        let first = format!("r={nonce},s={},i={}", STANDARD.encode(SALT), self.around.rounds);
         if self.heard.len() == 1 {
             return Said::Challenge(first);
         }
@@ -126,7 +127,7 @@ impl Exchange {
         };
         let sign = |key: &[u8], text: &[u8]| hmac::sign(&hmac::Key::new(mac, key), text).as_ref().to_vec();
         let mut salted = vec![0; length];
-        pbkdf2::derive(kdf, NonZeroU32::new(ROUNDS).unwrap(), SALT, password.as_bytes(), &mut salted);
+        pbkdf2::derive(kdf, NonZeroU32::new(self.around.rounds).unwrap(), SALT, password.as_bytes(), &mut salted);
         let client = sign(&salted, b"Client Key");
         let stored = digest::digest(hash, &client);
         let signature = sign(stored.as_ref(), signed.as_bytes());

@@ -66,7 +66,7 @@ impl Session {
             Some(_) | None => b"n,,".to_vec(),
         };
         let shown = self.wire.shown().and_then(|shown| self.shared.identity.owner(&shown));
-        Around { bound, shown }
+        Around { bound, shown, rounds: self.shared.scram_iterations }
     }
 
     fn other_login(&mut self, mechanism: &str, initial: Option<String>) -> io::Result<()> {

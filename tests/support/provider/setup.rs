@@ -22,6 +22,7 @@ pub struct Setup {
     script: Script,
     manners: Manners,
     size_limit: usize,
+    scram_iterations: u32,
     messages_per_connection: usize,
     recipients_per_message: usize,
     connections: usize,
@@ -45,6 +46,7 @@ impl Setup {
             script: Script::default(),
             manners: Manners::default(),
             size_limit: usize::MAX,
+            scram_iterations: 4096,
             messages_per_connection: usize::MAX,
             recipients_per_message: usize::MAX,
             connections: usize::MAX,
@@ -112,6 +114,11 @@ impl Setup {
         Self { size_limit: limit, ..self.without("SIZE").offers(&line).offers_in_clear(&line) }
     }
 
+    /// Demands so many iterations in SCRAM.
+    pub fn scram_iterations(self, scram_iterations: u32) -> Self {
+        Self { scram_iterations, ..self }
+    }
+
     /// Says 421 to the MAIL after so many messages.
     pub fn messages_per_connection(self, messages_per_connection: usize) -> Self {
         Self { messages_per_connection, ..self }
@@ -175,6 +182,7 @@ impl Setup {
             implicit_tls: self.implicit_tls,
             allows_clear_auth: self.allows_clear_auth,
             size_limit: self.size_limit,
+            scram_iterations: self.scram_iterations,
             messages_per_connection: self.messages_per_connection,
             recipients_per_message: self.recipients_per_message,
             offered: [self.clear, self.secure],

@@ -50,6 +50,7 @@ pub struct Shared {
     pub implicit_tls: bool,
     pub allows_clear_auth: bool,
     pub size_limit: usize,
+    pub scram_iterations: u32,
     pub messages_per_connection: usize,
     pub recipients_per_message: usize,
     /// What EHLO offers in the clear, and over TLS.

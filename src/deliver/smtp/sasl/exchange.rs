@@ -135,6 +135,12 @@ impl Exchange {
         }
     }
 
+    /// Whether the server has refused how the login is bound to the connection.
+    #[must_use]
+    pub fn is_binding_refused(&self) -> bool {
+        matches!(self, Self::Scram(scram) if scram.is_binding_refused())
+    }
+
     /// Whether the server has shown what the mechanism wants it to show.
     #[must_use]
     pub fn is_convinced(&self) -> bool {

@@ -1,6 +1,7 @@
 //! SASL (RFC 4954): which mechanism, and to whom a secret may be said at all. What is
 //! said in each mechanism is `exchange`'s and `scram`'s; the talking is `login`'s. Pure.
 
+pub(crate) mod confidential;
 pub mod exchange;
 mod message;
 mod scram;
@@ -9,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use self::exchange::Plus;
 use crate::config::{Mechanism, Secret};
+use crate::rules::meaning::Meaning;
 
 /// Ports that only root can listen on end below this one.
 const UNPRIVILEGED: u16 = 1024;
@@ -81,15 +83,51 @@ pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {
     }
 }
 
-/// The mechanisms to try, safest first: offered, allowed, and possible with this login and connection.
+/// The mechanisms to try, best first: offered, allowed, and possible with this login and connection. Over verified TLS
+/// the password itself comes before CRAM-MD5, which proves nothing of the server and which many a server offers that
+/// keeps no password it could check it with.
 #[must_use]
-pub fn candidates(offered: &[String], allowed: &[Mechanism], login: &Login, bindable: Bindable) -> Vec<Mechanism> {
-    let bound = |mechanism| matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
-    known(offered)
+pub fn candidates(
+    offered: &[String],
+    allowed: &[Mechanism],
+    login: &Login,
+    bindable: Bindable,
+    cover: Cover,
+) -> Vec<Mechanism> {
+    let mut found: Vec<Mechanism> = known(offered)
         .into_iter()
         .filter(|mechanism| allowed.contains(mechanism) && login.suits(*mechanism))
-        .filter(|mechanism| bindable == Bindable::Yes || !bound(*mechanism))
-        .collect()
+        .filter(|mechanism| bindable == Bindable::Yes || !is_bound(*mechanism))
+        .collect();
+    if cover == Cover::Tls {
+        found.sort_by_key(|mechanism| *mechanism == Mechanism::CramMd5);
+    }
+    found
+}
+
+/// Whether the mechanism binds the login to the connection.
+#[must_use]
+pub fn is_bound(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus)
+}
+
+/// Whether the mechanism shows the password itself to the server.
+#[must_use]
+pub fn shows_password(mechanism: Mechanism) -> bool {
+    matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+}
+
+/// The one other mechanism that may be tried after this one was rejected with that meaning; `left` are the candidates
+/// that come after it. A server that has compared the password itself would say the same again.
+#[must_use]
+pub fn other(rejected: Mechanism, meaning: Meaning, left: &[Mechanism]) -> Option<Mechanism> {
+    let is_mechanisms = match meaning {
+        Meaning::MechanismRefused => true,
+        Meaning::LoginRejected => !shows_password(rejected) && !rejected.wants_token(),
+        _ => false,
+    };
+    let of_another_kind = left.iter().find(|mechanism| shows_password(**mechanism) != shows_password(rejected));
+    of_another_kind.or(left.first()).copied().filter(|_| is_mechanisms)
 }
 
 /// Whether any of them is bound to the connection.
@@ -151,12 +189,23 @@ pub fn all_unsupported(account: &str, offered: &[String], refused: &[(Mechanism,
     )
 }
 
+/// The words for a server that has bound logins to their connection before and does not offer that any more.
+#[must_use]
+pub fn stripped(account: &str, offered: &[String]) -> String {
+    format!(
+        "the server offers only {}, but it offered a login bound to the connection (SCRAM-...-PLUS) before; the password was not \
+         sent. Somebody on the network path may be tampering with the offer; if the provider has changed it, set auth = \
+         [\"plain\", \"login\"] in [account.{account}]",
+        offered.join(", ")
+    )
+}
+
 fn quoted(mechanisms: &[Mechanism]) -> String {
     mechanisms.iter().map(|m| format!("\"{}\"", m.name().to_lowercase())).collect::<Vec<_>>().join(" or ")
 }
 
 /// Whether a reply to the AUTH command says that the mechanism is not to be had: the next may
-/// be tried. A rejected password is never tried again in another way (no lock-outs).
+/// be tried.
 #[must_use]
 pub fn is_unsupported(code: u16) -> bool {
     matches!(code, 500 | 501 | 502 | 504)
@@ -177,17 +226,32 @@ mod tests {
         use Mechanism::{Plain, ScramSha1, ScramSha256, ScramSha256Plus, XOAuth2};
         let usual = Mechanism::usual();
         let login = Login::new("me".to_owned(), Secret::new("x".to_owned()));
-        let chosen =
-            |names: &[&str], allowed: &[Mechanism], bindable| candidates(&offered(names), allowed, &login, bindable);
+        let chosen = |names: &[&str], allowed: &[Mechanism], bindable| {
+            candidates(&offered(names), allowed, &login, bindable, Cover::Tls)
+        };
         assert_eq!(chosen(&["LOGIN", "PLAIN"], &usual, Bindable::No), [Plain, LoginName]);
         assert_eq!(chosen(&["LOGIN", "PLAIN"], &[LoginName], Bindable::No), [LoginName]);
         assert_eq!(chosen(&["DIGEST-MD5"], &usual, Bindable::No), []);
         let many = ["PLAIN", "XOAUTH2", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "EXTERNAL"];
-        assert_eq!(chosen(&many, &usual, Bindable::No), [ScramSha256, ScramSha1, CramMd5, Plain]);
+        assert_eq!(chosen(&many, &usual, Bindable::No), [ScramSha256, ScramSha1, Plain, CramMd5]);
+        let clear = candidates(&offered(&many), &usual, &login, Bindable::No, Cover::Clear);
+        assert_eq!(clear, [ScramSha256, ScramSha1, CramMd5, Plain]);
         assert_eq!(chosen(&many, &usual, Bindable::Yes)[0], ScramSha256Plus);
         assert_eq!(chosen(&many, &[XOAuth2, Plain], Bindable::Yes), [XOAuth2, Plain], "only where it is listed");
         let shown = Login { username: None, password: None, certificate: Certificate::Shown };
-        assert_eq!(candidates(&offered(&many), &usual, &shown, Bindable::Yes), [Mechanism::External]);
+        assert_eq!(candidates(&offered(&many), &usual, &shown, Bindable::Yes, Cover::Tls), [Mechanism::External]);
+    }
+
+    #[test]
+    fn after_a_rejection_the_other_kind_comes_next_and_a_compared_password_is_not_sent_again() {
+        use Mechanism::{CramMd5, Login as LoginName, Plain, ScramSha1, ScramSha256, XOAuth2};
+        let rejected = |mechanism, left: &[Mechanism]| other(mechanism, Meaning::LoginRejected, left);
+        assert_eq!(rejected(ScramSha256, &[ScramSha1, Plain, CramMd5]), Some(Plain));
+        assert_eq!(rejected(ScramSha256, &[ScramSha1]), Some(ScramSha1));
+        assert_eq!(rejected(Plain, &[LoginName, CramMd5]), None);
+        assert_eq!(rejected(XOAuth2, &[Plain]), None);
+        assert_eq!(other(Plain, Meaning::MechanismRefused, &[LoginName]), Some(LoginName));
+        assert_eq!(other(ScramSha256, Meaning::OauthWanted, &[Plain]), None);
     }
 
     #[test]

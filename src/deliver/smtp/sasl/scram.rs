@@ -13,6 +13,8 @@ use crate::config::Secret;
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
 
+/// Fewer rounds make a proof that somebody has recorded easy to guess the password from (RFC 5802 section 5.1).
+const FEWEST_ROUNDS: u32 = 4096;
 /// Rounds beyond this would keep us busy for seconds: no honest server asks for them.
 const MOST_ROUNDS: u32 = 2_000_000;
 
@@ -67,6 +69,8 @@ enum Stage {
     Proven(Vec<u8>),
     /// The server's proof was right.
     Convinced,
+    /// The server says that the login is not bound to the connection as it should be.
+    NotBound,
 }
 
 /// What an exchange is bound to (RFC 5802 section 6).
@@ -134,17 +138,27 @@ impl Scram {
                         Ok(Zeroizing::new(Vec::new()))
                     }
                     // `e=...`: it says 535 next.
-                    None if text.starts_with("e=") => Ok(Zeroizing::new(Vec::new())),
+                    None if text.starts_with("e=") => {
+                        if text.contains("channel-binding") {
+                            self.stage = Stage::NotBound;
+                        }
+                        Ok(Zeroizing::new(Vec::new()))
+                    }
                     Some(_) | None => Err(OutOfStep("it has not proved that it knows the password (SCRAM)")),
                 }
             }
-            Stage::Convinced => Err(OutOfStep("it continues after the end of SCRAM")),
+            Stage::Convinced | Stage::NotBound => Err(OutOfStep("it continues after the end of SCRAM")),
         }
     }
 
     /// Whether the server's proof was right.
     pub fn is_convinced(&self) -> bool {
         matches!(self.stage, Stage::Convinced)
+    }
+
+    /// Whether the server has refused how the login is bound to the connection: somebody may be in between.
+    pub fn is_binding_refused(&self) -> bool {
+        matches!(self.stage, Stage::NotBound)
     }
 
     /// client-final-message.
@@ -158,6 +172,9 @@ impl Scram {
         let rounds: NonZeroU32 = field("i=")?.parse().map_err(|_| BAD)?;
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(OutOfStep("its challenge does not contain the client's nonce (SCRAM)"));
+        }
+        if rounds.get() < FEWEST_ROUNDS {
+            return Err(OutOfStep("it demands too few hash iterations to protect the password (SCRAM)"));
         }
         if rounds.get() > MOST_ROUNDS {
             return Err(OutOfStep("it demands millions of hash iterations (SCRAM)"));
@@ -214,6 +231,7 @@ mod tests {
         assert!(scram.answer(b"r=abc,s=QSXCR+Q6sek8bf92,i=4096").is_err(), "no nonce of its own");
         assert!(scram.answer(b"r=xyzabc,s=QSXCR+Q6sek8bf92,i=4096").is_err(), "not ours");
         assert!(scram.answer(b"r=abcd,s=QSXCR+Q6sek8bf92,i=4000000000").is_err(), "endless work");
+        assert!(scram.answer(b"r=abcd,s=QSXCR+Q6sek8bf92,i=4095").is_err(), "too little work");
         assert!(scram.answer(b"\xff\xfe").is_err());
         assert!(scram.answer(b"r=abcd,s=QSXCR+Q6sek8bf92,i=4096").is_ok());
         assert!(scram.answer(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=").is_err() && !scram.is_convinced());
