@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 
 use ring::digest::{SHA256, SHA384, SHA512, digest};
-use rustls::{AlertDescription, Connection, ProtocolVersion};
+use rustls::{AlertDescription, Connection, InvalidMessage, ProtocolVersion};
 
 use super::TlsError;
 use super::verify::Judge;
@@ -214,6 +214,11 @@ fn about_our_certificate(alert: AlertDescription) -> Option<&'static str> {
 
 fn handshake_words(error: &rustls::Error) -> String {
     match error {
+        rustls::Error::InvalidMessage(
+            InvalidMessage::HandshakePayloadTooLarge | InvalidMessage::CertificatePayloadTooLarge,
+        ) => "the server's certificate chain is larger than 64 KiB, which no TLS client has to accept; the provider must \
+              send a shorter one"
+            .to_owned(),
         rustls::Error::InvalidMessage(_) => {
             "the server's answer is not TLS; \"implicit\" is for port 465, \"starttls\" for 587: \
              check `tls` and the port of `relay`"

@@ -154,3 +154,27 @@ fn the_key_is_hashed_as_openssl_does() {
     assert_eq!(super::fingerprint::of_key(certificate.der()), Some(known));
     assert_eq!(facts.signature_hash, Some(super::x509::SignatureHash::Sha256));
 }
+
+#[test]
+fn a_certificate_chain_that_is_too_long_is_named_as_such() {
+    // TLS 1.2 records: a handshake message that claims to be a certificate chain of 65,536 octets.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut hello = [0; 64];
+        let _ = socket.read(&mut hello);
+        let _ = socket.write_all(&[22, 3, 3, 0, 4, 11, 1, 0, 0]);
+        let _ = socket.read_to_end(&mut Vec::new());
+    });
+    let (_, pem) = Identity::self_signed(&["nas.home.lan"], Validity::LONG).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, pem).unwrap();
+    let client = Client::new(Roots::File(&ca)).unwrap();
+    let socket = TcpStream::connect(address).unwrap();
+    let words = client.connect("nas.home.lan", socket.try_clone().unwrap()).err().unwrap().to_string();
+    assert!(words.contains("certificate chain is larger than 64 KiB") && !words.contains("not TLS"), "{words}");
+    socket.shutdown(std::net::Shutdown::Both).unwrap();
+    thread.join().unwrap();
+}

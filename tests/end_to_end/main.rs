@@ -38,6 +38,7 @@ mod deliver {
     mod relays;
     mod reply_meaning;
     mod round_trips;
+    mod session_oddities;
     mod smtp_limits;
     mod smtp_replies;
     mod timeouts;

@@ -295,7 +295,8 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
         return Ok(Ended::Unsupported(reply.code));
     }
     let mut prompts = 0;
-    while reply.code == 334 {
+    // 354 asks for content; any other code goes by its first digit (RFC 5321 section 4.2.1).
+    while (300..400).contains(&reply.code) && reply.code != 354 {
         prompts += 1;
         if prompts > MOST_PROMPTS {
             return Err(fact(Seen::Garbage("the server keeps sending challenges during the login".to_owned())));

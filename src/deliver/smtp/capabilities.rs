@@ -1,6 +1,8 @@
 //! What a server says it can do: the reply to EHLO (RFC 5321 section 4.1.1.1), read
 //! leniently. What is done with it is `open`'s and `transaction`'s.
 
+use super::limits::Limits;
+
 /// The extensions that we know of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extension {
@@ -39,13 +41,15 @@ pub struct Capabilities {
     pub size: Size,
     /// SASL mechanism names, upper case, in the server's order.
     pub auth: Vec<String>,
+    /// What a session and a transaction may hold.
+    pub limits: Limits,
 }
 
 impl Capabilities {
     /// Of a server that speaks HELO only.
     #[must_use]
     pub fn none() -> Self {
-        Self { extensions: Vec::new(), size: Size::Absent, auth: Vec::new() }
+        Self { extensions: Vec::new(), size: Size::Absent, auth: Vec::new(), limits: Limits::default() }
     }
 
     /// From the lines of the reply to EHLO; the first is the server's name.
@@ -59,6 +63,7 @@ impl Capabilities {
             match keyword.as_str() {
                 "AUTH" => found.mechanisms(None, words),
                 "SIZE" => found.size = size(words.next()),
+                "LIMITS" => found.limits = Limits::read(words),
                 other => match other.strip_prefix("AUTH=") {
                     Some(first) => found.mechanisms(Some(first), words),
                     None => found.extensions.extend(extension(other)),

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
 use super::auth::{LoginFailure, Place};
 use super::capabilities::{Capabilities, Extension};
-use super::connection::{NotOpened, Session, SessionInfo, State, local};
+use super::connection::{LeftOut, NotOpened, Session, SessionInfo, State, local};
 use super::login_history::{LoginHistory, Other};
 use super::observer::Observer;
 use super::sasl::Login;
@@ -15,6 +15,7 @@ use super::{auth, command, dns, happy_eyeballs};
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
 use crate::mail::outcome::{Fact, Phase, Seen, TlsProblem};
+use crate::rules::classify::Provider;
 use crate::tls::{Client, Oldest, Roots};
 
 /// Opens a session for the account, as [`Session::open`] says.
@@ -217,6 +218,10 @@ impl Opener<'_> {
             capabilities: Capabilities::none(),
             timeouts: self.timeouts,
             state: State::Ready,
+            mails: 0,
+            is_cautious: false,
+            left_out: LeftOut::default(),
+            provider: Provider::of(self.account.relays.iter().map(|relay| relay.host.as_str())),
             early_data: self.account.early_data,
         };
         match self.introduce(&mut session, relay, &address) {
@@ -255,7 +260,11 @@ impl Opener<'_> {
         }
         let Some(login) = &self.login else { return Ok(()) };
         let place = Place { account: self.account, relay, peer: address };
-        auth::log_in(session, login, &place, self.history)
+        auth::log_in(session, login, &place, self.history)?;
+        if session.described.auth.is_some() {
+            self.hello_again(session)?;
+        }
+        Ok(())
     }
 
     /// EHLO; HELO where EHLO is refused and nothing that only EHLO can give is needed.
@@ -276,6 +285,21 @@ impl Opener<'_> {
         say(session, &command::helo(self.hostname, local)).map_err(fact)?;
         let reply = session.stream.reply(limit, Keep::Text).map_err(fact)?;
         if reply.is_positive() { Ok(()) } else { Err(fact(Seen::Reply(reply))) }
+    }
+
+    /// EHLO after the login: some servers offer more then, or a smaller SIZE. One that does not want to be greeted again
+    /// stands by what it offered.
+    fn hello_again(&self, session: &mut Session) -> Result<(), Fact> {
+        let fact = |seen| Fact { phase: Phase::Ehlo, seen };
+        let local = session.stream.local_ip();
+        say(session, &command::ehlo(self.hostname, local)).map_err(fact)?;
+        let (reply, lines) = session.stream.reply_lines(self.timeouts.ehlo).map_err(fact)?;
+        match reply.code {
+            421 => return Err(fact(Seen::Reply(reply))),
+            200..300 => session.capabilities = Capabilities::read(&lines),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn ask_for_tls(&self, session: &mut Session) -> Result<(), Fact> {
@@ -337,8 +361,8 @@ fn greeting(session: &mut Session) -> Result<(), Fact> {
     let fact = |seen| Fact { phase: Phase::Greeting, seen };
     let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;
     match reply.code {
-        220 => Ok(()),
-        200..400 => Err(fact(Seen::Garbage(format!("unexpected greeting: \"{reply}\" (expected 220)")))),
+        200..300 => Ok(()),
+        300..400 => Err(fact(Seen::Garbage(format!("unexpected greeting: \"{reply}\" (expected 220)")))),
         _ => Err(fact(Seen::Reply(reply))),
     }
 }

@@ -12,6 +12,7 @@ use super::timeouts::Timeouts;
 use crate::config::Mechanism;
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::rules::classify::Provider;
 
 /// A session that did not come about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +87,15 @@ pub(crate) enum State {
     Broken,
 }
 
+/// Optional parameters that the server offers and has refused in this session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// SIZE, BODY, RET and ENVID.
+    pub mail: bool,
+    /// NOTIFY and ORCPT.
+    pub rcpt: bool,
+}
+
 /// An open, logged-in connection.
 pub struct Session {
     pub(crate) described: SessionInfo,
@@ -93,6 +103,13 @@ pub struct Session {
     pub(crate) capabilities: Capabilities,
     pub(crate) timeouts: Timeouts,
     pub(crate) state: State,
+    /// MAIL commands so far.
+    pub(crate) mails: usize,
+    /// A MAIL was refused: what follows the next one waits for its reply. A server may slow down with each command out
+    /// of sequence.
+    pub(crate) is_cautious: bool,
+    pub(crate) left_out: LeftOut,
+    pub(crate) provider: Option<Provider>,
     /// The account allows content before any reply.
     pub(crate) early_data: bool,
 }
@@ -113,12 +130,12 @@ impl Session {
     /// Whether another transaction may follow on this connection.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        self.state != State::Broken
+        self.state != State::Broken && self.capabilities.limits.mails.is_none_or(|most| self.mails < most)
     }
 
     /// QUIT, without waiting long for the answer.
     pub fn quit(mut self) {
-        if self.is_usable() {
+        if self.state != State::Broken {
             let quit = command::quit();
             if self.stream.send_lines([quit.as_str()].into_iter(), self.timeouts.quit).is_ok() {
                 // The mail is safe: whatever is said now changes nothing.

@@ -124,5 +124,9 @@ pub(crate) fn whole(transaction: &Transaction<'_>, prepared: &Prepared) -> Resul
     let mut lines = Stuffer::for_chunks();
     lines.push(&raw, &mut out);
     lines.finish(&mut out);
+    // Without the blank line that ends the header, a server may wait for more.
+    if !out.starts_with(b"\r\n") && memchr::memmem::find(&out, b"\r\n\r\n").is_none() {
+        out.extend_from_slice(b"\r\n");
+    }
     Ok(out)
 }

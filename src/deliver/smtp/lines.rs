@@ -1,6 +1,8 @@
 //! Received bytes -> lines, in a buffer that never grows. Pure: reading from the connection is `stream`'s, what a
 //! line says `reply`'s.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
 use super::reply::MAX_LINE;
@@ -12,16 +14,13 @@ pub struct Lines {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// The beginning of a line that is too long, while its rest comes.
+    clipped: Option<Vec<u8>>,
 }
-
-/// A line of more than [`MAX_LINE`] octets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the server sent a line of more than {MAX_LINE} bytes")]
-pub struct TooLong;
 
 impl Default for Lines {
     fn default() -> Self {
-        Self { buffer: vec![0; 2 * MAX_LINE].into_boxed_slice(), start: 0, end: 0 }
+        Self { buffer: vec![0; 2 * MAX_LINE].into_boxed_slice(), start: 0, end: 0, clipped: None }
     }
 }
 
@@ -29,25 +28,33 @@ impl Lines {
     /// Whether nothing is left over.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.start == self.end && self.clipped.is_none()
     }
 
-    /// Takes out the next line, without its end; `None`: more must be received first. A bare LF ends a line too.
-    pub fn next_line(&mut self) -> Result<Option<&[u8]>, TooLong> {
-        let unread = &self.buffer[self.start..self.end];
-        match memchr(b'\n', unread) {
-            Some(at) if at <= MAX_LINE + 1 => {
-                let line = &unread[..at];
-                self.start += at + 1;
-                Ok(Some(line.strip_suffix(b"\r").unwrap_or(line)))
-            }
+    /// Takes out the next line, without its end and without what exceeds [`MAX_LINE`] octets; `None`: more must be
+    /// received first. A bare LF ends a line too.
+    pub fn next_line(&mut self) -> Option<Cow<'_, [u8]>> {
+        let unread = self.start..self.end;
+        let Some(length) = memchr(b'\n', &self.buffer[unread.clone()]) else {
             // Its CR may have come without its LF.
-            None if unread.len() <= MAX_LINE + 1 => Ok(None),
-            Some(_) | None => Err(TooLong),
+            if unread.len() > MAX_LINE + 1 && self.clipped.is_none() {
+                self.clipped = Some(self.buffer[self.start..self.start + MAX_LINE].to_vec());
+            }
+            if self.clipped.is_some() {
+                self.start = self.end;
+            }
+            return None;
+        };
+        self.start = unread.start + length + 1;
+        if let Some(clipped) = self.clipped.take() {
+            return Some(Cow::Owned(clipped));
         }
+        let line = &self.buffer[unread.start..unread.start + length];
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        Some(Cow::Borrowed(&line[..line.len().min(MAX_LINE)]))
     }
 
-    /// Where the next octets go; there is room as long as no line is too long.
+    /// Where the next octets go; there is room once no line is left to be taken out.
     pub fn room(&mut self) -> &mut [u8] {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -67,26 +74,29 @@ mod tests {
     use proptest::prelude::*;
 
     /// All lines of the bytes, received in pieces of that size.
-    fn lines(bytes: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, TooLong> {
+    fn lines(bytes: &[u8], piece: usize) -> Vec<Vec<u8>> {
         let (mut lines, mut found) = (Lines::default(), Vec::new());
         for chunk in bytes.chunks(piece) {
             lines.room()[..chunk.len()].copy_from_slice(chunk);
             lines.received(chunk.len());
-            while let Some(line) = lines.next_line()? {
+            while let Some(line) = lines.next_line() {
                 found.push(line.to_vec());
             }
         }
-        Ok(found)
+        found
     }
 
     #[test]
     fn line_ends_and_the_longest_line() {
-        assert_eq!(lines(b"a\r\nb\n\r\nrest", 3), Ok(vec![b"a".to_vec(), b"b".to_vec(), Vec::new()]));
-        let longest = [vec![b'x'; MAX_LINE], b"\r\n".to_vec()].concat();
-        for piece in [1, 1000, 4096] {
-            assert_eq!(lines(&longest, piece).map(|found| found[0].len()), Ok(MAX_LINE));
+        assert_eq!(lines(b"a\r\nb\n\r\nrest", 3), [b"a".to_vec(), b"b".to_vec(), Vec::new()]);
+        for length in [MAX_LINE, MAX_LINE + 1, MAX_LINE + 2, 3 * MAX_LINE] {
+            let long = [vec![b'x'; length], b"\r\nnext\r\n".to_vec()].concat();
+            for piece in [1, 1000, 4096] {
+                let found = lines(&long, piece);
+                assert_eq!((found.len(), found[0].len()), (2, MAX_LINE), "{length} {piece}");
+                assert_eq!(found[1], b"next");
+            }
         }
-        assert_eq!(lines(&vec![b'x'; MAX_LINE + 2], 1000), Err(TooLong));
     }
 
     proptest! {

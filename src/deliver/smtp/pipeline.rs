@@ -59,7 +59,7 @@ pub(crate) enum Mail {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Data {
     Unanswered,
-    /// 354.
+    /// 354, or what a server takes for it.
     Ready,
     Refused,
 }
@@ -80,12 +80,12 @@ pub(crate) struct Envelope<'s> {
 impl Envelope<'_> {
     /// Says all that there is to say, group by group, and leaves the session's state behind.
     pub(crate) fn exchange(&mut self, commands: &[(Command, String)]) -> Result<(), Broken> {
-        let most = if self.session.capabilities.offers(Extension::Pipelining) { GROUP + 3 } else { 1 };
-        for group in commands.chunks(most) {
+        for group in self.groups(commands) {
             if self.is_pointless(group) {
                 break;
             }
             self.session.state = State::Halfway;
+            self.session.mails += group.iter().filter(|(command, _)| *command == Command::Mail).count();
             self.group(group)?;
         }
         match (self.mail, self.data) {
@@ -93,6 +93,24 @@ impl Envelope<'_> {
             (Mail::Accepted | Mail::Unanswered | Mail::Refused, _) => {}
         }
         Ok(())
+    }
+
+    /// The commands that go out together.
+    fn groups<'c>(&self, commands: &'c [(Command, String)]) -> Vec<&'c [(Command, String)]> {
+        if !self.session.capabilities.offers(Extension::Pipelining) {
+            return commands.chunks(1).collect();
+        }
+        if !self.session.is_cautious {
+            return commands.chunks(GROUP + 3).collect();
+        }
+        // MAIL, then its recipients, then DATA.
+        let rank = |command: Command| match command {
+            Command::Reset | Command::Mail => 0,
+            Command::Rcpt(_) => 1,
+            Command::Data | Command::Early => 2,
+        };
+        let parts = commands.chunk_by(|(one, _), (next, _)| rank(*one) == rank(*next));
+        parts.flat_map(|part| part.chunks(GROUP + 3)).collect()
     }
 
     /// Nothing may follow a refused MAIL, and no DATA refused recipients.
@@ -140,6 +158,7 @@ impl Envelope<'_> {
             (Command::Mail, 200..300) => self.mail = Mail::Accepted,
             (Command::Mail, 400..) => {
                 self.mail = Mail::Refused;
+                self.session.is_cautious = true;
                 self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
             // What follows a refused MAIL was settled with it.
@@ -148,7 +167,8 @@ impl Envelope<'_> {
             (Command::Rcpt(at), 400..) => {
                 self.ledger.0[at] = Standing::Settled(Fact { phase, seen: Seen::Reply(reply) });
             }
-            (Command::Data, 354) => self.data = Data::Ready,
+            // 334 is the challenge of a login; any other code goes by its first digit (RFC 5321 section 4.2.1).
+            (Command::Data, 300..400) if reply.code != 334 => self.data = Data::Ready,
             (Command::Data, 400..) => {
                 self.data = Data::Refused;
                 self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });

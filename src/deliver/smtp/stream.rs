@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::lines::Lines;
 use super::observer::{Observer, Step};
-use super::reply::{Gathered, Progress, ReplyError, cleaned};
+use super::reply::{Gathered, MAX_REPLY, Progress, ReplyError, cleaned};
 use super::sasl::confidential::Confidential;
 use super::socket::Wire;
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
@@ -190,7 +190,7 @@ impl Stream {
     pub(crate) fn auth_reply(&mut self, limit: Duration, confidential: &Confidential) -> Result<AuthReply, Seen> {
         let gathered = self.gather(limit, Keep::Code)?;
         let challenge = Zeroizing::new(gathered.lines().first().cloned().unwrap_or_default());
-        let is_withheld = gathered.reply().code == 334 || confidential.occurs_in(gathered.lines());
+        let is_withheld = (300..400).contains(&gathered.reply().code) || confidential.occurs_in(gathered.lines());
         let keep = if is_withheld { Keep::Code } else { Keep::Text };
         let reply = within(keep, gathered.reply());
         self.watch.step(Step::Received(&reply.to_string()));
@@ -213,7 +213,7 @@ impl Stream {
         }
         self.wire().map_err(|error| seen(&error))?.only_what_is_there();
         match self.fill() {
-            Ok(()) => Ok(Pending::Bytes),
+            Ok(_) => Ok(Pending::Bytes),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Pending::Quiet),
             Err(error) => Err(seen(&error)),
         }
@@ -235,14 +235,18 @@ impl Stream {
     fn gather(&mut self, limit: Duration, keep: Keep) -> Result<Gathered, Seen> {
         self.wire().map_err(|error| seen(&error))?.allow(limit);
         let mut gathered = Gathered::default();
+        let mut received = 0;
         loop {
-            let Some(line) = self.lines.next_line().map_err(|error| Seen::Garbage(error.to_string()))? else {
-                self.fill().map_err(|error| seen(&error))?;
+            let Some(line) = self.lines.next_line() else {
+                received += self.fill().map_err(|error| seen(&error))?;
+                if received > MAX_REPLY {
+                    return Err(Seen::Garbage(format!("the server sent a reply of more than {MAX_REPLY} bytes")));
+                }
                 continue;
             };
-            let progress = gathered.line(line).map_err(|error| garbage(&error, keep))?;
+            let progress = gathered.line(&line).map_err(|error| garbage(&error, keep))?;
             if keep == Keep::Text {
-                self.watch.step(Step::Received(&cleaned(line)));
+                self.watch.step(Step::Received(&cleaned(&line)));
             }
             if progress == Progress::Complete {
                 break;
@@ -251,8 +255,8 @@ impl Stream {
         Ok(gathered)
     }
 
-    /// Reads some more into the buffer; the end of the stream is an error.
-    fn fill(&mut self) -> io::Result<()> {
+    /// Reads some more into the buffer, so many octets; the end of the stream is an error.
+    fn fill(&mut self) -> io::Result<usize> {
         let room = self.lines.room();
         let count = loop {
             let read = match &mut self.channel {
@@ -269,7 +273,7 @@ impl Stream {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         self.lines.received(count);
-        Ok(())
+        Ok(count)
     }
 
     fn wire(&mut self) -> io::Result<&mut Wire> {

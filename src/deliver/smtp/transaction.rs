@@ -5,9 +5,10 @@
 
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
-use super::connection::{Session, State, Transaction};
+use super::connection::{LeftOut, Session, State, Transaction};
 use super::data;
 use super::dsn_parameters::DsnRequest;
+use super::parameters;
 use super::pipeline::{Broken, Command, Data, Envelope, Mail};
 use super::prepare::Prepared;
 use super::recipient_states::{RecipientStates, Standing};
@@ -33,33 +34,46 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
     if prepared.is_converted() {
         session.stream.watch().note("re-encoding the content, because the server does not accept it unchanged");
     }
-    let mut round: Vec<usize> = (0..transaction.recipients.len()).collect();
-    let mut facts: Vec<Fact> = vec![nothing_said(); round.len()];
-    loop {
+    let mut waiting: Vec<usize> = (0..transaction.recipients.len()).collect();
+    let mut facts: Vec<Fact> = vec![not_reached(); waiting.len()];
+    while !waiting.is_empty() && session.is_usable() {
+        let round = session.capabilities.limits.take(&mut waiting, transaction.recipients);
+        let before = session.left_out;
         let told = once(session, transaction, &prepared, &round);
+        let is_delivered = |fact: &Fact| fact.phase == Phase::FinalDot && is_positive(fact);
+        let has_delivered = told.iter().any(is_delivered);
+        let to_all = told.first().filter(|_| told.iter().all(|fact| fact.phase == Phase::Mail)).cloned();
         let mut left = Vec::new();
-        let mut delivered = 0;
         for (&at, fact) in round.iter().zip(told) {
-            match &fact.seen {
-                Seen::Reply(reply) if fact.phase == Phase::Rcpt && is_too_many(reply) => left.push(at),
-                Seen::Reply(reply) if fact.phase == Phase::FinalDot && reply.is_positive() => delivered += 1,
-                _ => {}
+            let is_too_many = fact.phase == Phase::Rcpt && is_too_many(&fact) && has_delivered;
+            if is_too_many || parameters::leave_out(session, before, transaction, at, &fact) {
+                left.push(at);
             }
             facts[at] = fact;
         }
-        if left.is_empty() || delivered == 0 || session.state == State::Broken {
+        if let (Some(fact), true) = (to_all, left.is_empty()) {
+            // It goes for all recipients of the message.
+            for at in waiting {
+                facts[at] = fact.clone();
+            }
             return facts;
         }
-        session
-            .stream
-            .watch()
-            .note(&format!("too many recipients at once; {} of them go into another transaction", left.len()));
-        round = left;
+        if !left.is_empty() && session.state != State::Broken {
+            let words = format!("{} recipients go into another transaction", left.len());
+            session.stream.watch().note(&words);
+            waiting.splice(0..0, left);
+        }
     }
+    facts
+}
+
+fn is_positive(fact: &Fact) -> bool {
+    matches!(&fact.seen, Seen::Reply(reply) if reply.is_positive())
 }
 
 /// RFC 5321 section 4.5.3.1.10; 552 is what older servers say.
-fn is_too_many(reply: &Reply) -> bool {
+fn is_too_many(fact: &Fact) -> bool {
+    let Seen::Reply(reply) = &fact.seen else { return false };
     let named = matches!(reply.enhanced, Some(Enhanced { subject: 5, detail: 3, .. }));
     matches!(reply.code, 452 | 552) && (named || reply.text.to_lowercase().contains("too many recipients"))
 }
@@ -121,7 +135,9 @@ fn way(
 ) -> Result<ContentMethod, Fact> {
     let offers = |extension| session.capabilities.offers(extension);
     let fits = prepared.size <= EARLY && recipients <= EARLY_RECIPIENTS;
-    if !(session.early_data && fits && offers(Extension::Chunking) && offers(Extension::Pipelining)) {
+    if session.is_cautious
+        || !(session.early_data && fits && offers(Extension::Chunking) && offers(Extension::Pipelining))
+    {
         return Ok(ContentMethod::Data);
     }
     let bytes = data::whole(transaction, prepared).map_err(|seen| Fact { phase: Phase::Content, seen })?;
@@ -151,13 +167,15 @@ fn commands(
     let recipients = || round.iter().filter_map(|&at| transaction.recipients.get(at).map(|address| (at, address)));
     let utf8 = sender_utf8 || recipients().any(|(_, a)| needs_utf8(a.local()));
     let nothing = DsnRequest::default();
-    let wishes = if offers(Extension::Dsn) { &transaction.wishes } else { &nothing };
+    let LeftOut { mail: no_options, rcpt: no_rcpt_wishes } = session.left_out;
+    let wishes =
+        |is_left_out: bool| if offers(Extension::Dsn) && !is_left_out { &transaction.wishes } else { &nothing };
     let options = MailOptions {
-        size: size(session.capabilities.size, prepared.size)?,
-        eight_bit: (prepared.eight_bit && offers(Extension::EightBitMime)).then_some(EightBit),
+        size: size(session.capabilities.size, prepared.size)?.filter(|_| !no_options),
+        eight_bit: (prepared.eight_bit && offers(Extension::EightBitMime) && !no_options).then_some(EightBit),
         utf8: (utf8 && offers(Extension::SmtpUtf8)).then_some(Utf8),
     };
-    let mail = command::mail(transaction.sender, options, &wishes.mail())
+    let mail = command::mail(transaction.sender, options, &wishes(no_options).mail())
         .map_err(|error| Fact { phase: Phase::Mail, seen: Seen::Reply(unsendable(error)) })?;
     lines.push((Command::Mail, mail));
     for (place, (at, recipient)) in recipients().enumerate() {
@@ -166,7 +184,7 @@ fn commands(
             ledger.0[place] = refused(no_utf8("recipient"));
             continue;
         }
-        match command::rcpt(recipient, &wishes.rcpt(at)) {
+        match command::rcpt(recipient, &wishes(no_rcpt_wishes).rcpt(at)) {
             Ok(line) => lines.push((Command::Rcpt(place), line)),
             Err(error) => ledger.0[place] = refused(unsendable(error)),
         }
@@ -219,6 +237,11 @@ fn lone_dot(session: &mut Session) {
         // Whatever it says to that, nobody was to get it.
         let _ = session.stream.reply(session.timeouts.last.min(LEFTOVER), Keep::Text);
     }
+}
+
+/// The fact of recipients that no transaction has reached: nothing was said about them.
+fn not_reached() -> Fact {
+    Fact { phase: Phase::Idle, seen: Seen::Closed }
 }
 
 /// The fact for recipients that none was found for; there are none of these.

@@ -105,8 +105,9 @@ impl KeptSession {
 
     /// The open session, or a new one where it is used up or broken.
     fn open(&mut self, account: &Account, hostname: &str) -> Result<&mut Session, NotBegun> {
-        let kept = match self.session.take().filter(Session::is_usable) {
-            Some(session) if self.transactions >= account.max_messages_per_connection => {
+        let is_used_up = self.transactions >= account.max_messages_per_connection;
+        let kept = match self.session.take() {
+            Some(session) if is_used_up || !session.is_usable() => {
                 session.quit();
                 None
             }

@@ -110,10 +110,10 @@ impl Session {
     /// What a client must not do, whatever the server is like.
     fn judge(&self, verb: Verb, line: &str) {
         let more = self.wire.has_more();
-        if verb == Verb::Rcpt && line.contains("> ") && !self.shared.offers(self.tls, "DSN") {
+        if verb == Verb::Rcpt && line.contains("> ") && !self.offers("DSN") {
             self.violation(&format!("{line:?} uses DSN, which was not offered"));
         }
-        if verb == Verb::Bdat && !self.shared.offers(self.tls, "CHUNKING") {
+        if verb == Verb::Bdat && !self.offers("CHUNKING") {
             self.violation("BDAT was not offered");
         }
         let last_of_group =
@@ -121,12 +121,22 @@ impl Session {
         if more && last_of_group {
             self.violation(&format!("something was sent behind {line:?} without waiting for the reply"));
         }
-        if more && !last_of_group && verb != Verb::Bdat && !self.shared.offers(self.tls, "PIPELINING") {
+        if more && !last_of_group && verb != Verb::Bdat && !self.offers("PIPELINING") {
             self.violation(&format!("{line:?} was pipelined, which was not offered"));
         }
         if self.ehlo.is_none() && matches!(verb, Verb::StartTls | Verb::Auth | Verb::Mail) {
             self.violation(&format!("{line:?} without EHLO"));
         }
+    }
+
+    /// What EHLO announces at this point of the session.
+    fn offered(&self) -> &[String] {
+        let after = self.shared.after_login.as_ref().filter(|_| self.login.is_some());
+        after.map_or(self.shared.offered(self.tls), Vec::as_slice)
+    }
+
+    fn offers(&self, extension: &str) -> bool {
+        self.offered().iter().any(|line| line.split([' ', '=']).next() == Some(extension))
     }
 
     pub(super) fn violation(&self, what: &str) {
@@ -179,7 +189,7 @@ impl Session {
     fn hello(&mut self, verb: Verb, line: &str) -> io::Result<()> {
         let mut lines = vec!["scripted.example".to_owned()];
         if verb == Verb::Ehlo {
-            lines.extend_from_slice(self.shared.offered(self.tls));
+            lines.extend_from_slice(self.offered());
         }
         let last = lines.len() - 1;
         let mark = |at| if at == last { ' ' } else { '-' };
@@ -202,11 +212,7 @@ impl Session {
     }
 
     fn starttls(&mut self, line: &str) -> io::Result<()> {
-        let ordinary = if self.tls || !self.shared.offers(self.tls, "STARTTLS") {
-            "502 5.5.1 not now"
-        } else {
-            "220 2.0.0 go ahead"
-        };
+        let ordinary = if self.tls || !self.offers("STARTTLS") { "502 5.5.1 not now" } else { "220 2.0.0 go ahead" };
         if self.answer(Moment::Command(Verb::StartTls), line, ordinary)? != 220 {
             return Ok(());
         }
@@ -223,7 +229,7 @@ impl Session {
             None => "501 5.5.4 MAIL FROM:<address>",
             _ if self.shared.wants_login() && self.login.is_none() => "530 5.7.0 log in first",
             _ if self.accepted >= self.shared.messages_per_connection => "421 4.7.0 enough for this connection",
-            Some((_, parameters)) => self.shared.judge_parameters(self.tls, parameters),
+            Some((_, parameters)) => self.shared.judge_parameters(|extension| self.offers(extension), parameters),
         };
         if ordinary.starts_with("555") {
             self.violation(&format!("{line:?} uses what was not offered"));
@@ -260,7 +266,7 @@ impl Session {
     fn data(&mut self, line: &str) -> io::Result<()> {
         let ready = self.transaction.as_ref().is_some_and(|mail| !mail.to.is_empty());
         let ordinary = if ready { "354 go ahead" } else { "554 5.5.1 no valid recipients" };
-        if self.answer(Moment::Command(Verb::Data), line, ordinary)? != 354 {
+        if !(300..400).contains(&self.answer(Moment::Command(Verb::Data), line, ordinary)?) {
             return Ok(());
         }
         let mut content = Vec::new();
@@ -278,7 +284,7 @@ impl Session {
                 self.answer(Moment::Content, &envelope, "")?;
             }
         }
-        if self.wire.has_more() && !self.shared.offers(self.tls, "PIPELINING") {
+        if self.wire.has_more() && !self.offers("PIPELINING") {
             self.violation("something was sent behind the final dot");
         }
         self.take(content)

@@ -19,6 +19,7 @@ pub struct Setup {
     implicit_tls: bool,
     clear: Vec<String>,
     secure: Vec<String>,
+    after_login: Option<Vec<String>>,
     script: Script,
     manners: Manners,
     size_limit: usize,
@@ -43,6 +44,7 @@ impl Setup {
             implicit_tls: false,
             clear: owned(&[&always[..], &["STARTTLS"]].concat()),
             secure: owned(&[&always[..], &["AUTH PLAIN LOGIN"]].concat()),
+            after_login: None,
             script: Script::default(),
             manners: Manners::default(),
             size_limit: usize::MAX,
@@ -93,6 +95,11 @@ impl Setup {
     pub fn offers(mut self, line: &str) -> Self {
         self.secure.push(line.to_owned());
         self
+    }
+
+    /// Announces only this, once a client has logged in.
+    pub fn offers_after_login(self, lines: &[&str]) -> Self {
+        Self { after_login: Some(owned(lines)), ..self }
     }
 
     /// Announces this too, before TLS.
@@ -186,6 +193,7 @@ impl Setup {
             messages_per_connection: self.messages_per_connection,
             recipients_per_message: self.recipients_per_message,
             offered: [self.clear, self.secure],
+            after_login: self.after_login,
             credentials: Mutex::new(self.credentials),
             script: Mutex::new(self.script),
             heard: Mutex::default(),

@@ -55,6 +55,8 @@ pub struct Shared {
     pub recipients_per_message: usize,
     /// What EHLO offers in the clear, and over TLS.
     pub offered: [Vec<String>; 2],
+    /// And after a login, if that is something else.
+    pub after_login: Option<Vec<String>>,
     pub credentials: Mutex<Vec<(String, String)>>,
     pub script: Mutex<Script>,
     pub heard: Mutex<Heard>,
@@ -77,10 +79,6 @@ impl Shared {
         &self.offered[usize::from(tls)]
     }
 
-    pub fn offers(&self, tls: bool, extension: &str) -> bool {
-        self.offered(tls).iter().any(|line| line.split([' ', '=']).next() == Some(extension))
-    }
-
     pub fn wants_login(&self) -> bool {
         !self.credentials.lock().unwrap().is_empty()
     }
@@ -100,8 +98,8 @@ impl Shared {
         self.credentials.lock().unwrap().iter().any(|(name, secret)| name == username && secret == password)
     }
 
-    /// The ordinary reply to a MAIL with these parameters.
-    pub fn judge_parameters(&self, tls: bool, parameters: &[String]) -> &'static str {
+    /// The ordinary reply to a MAIL with these parameters; `offers` knows what was announced last.
+    pub fn judge_parameters(&self, offers: impl Fn(&str) -> bool, parameters: &[String]) -> &'static str {
         for parameter in parameters {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let extension = match name {
@@ -109,7 +107,7 @@ impl Shared {
                 "RET" | "ENVID" => "DSN",
                 other => other,
             };
-            if !self.offers(tls, extension) {
+            if !offers(extension) {
                 return "555 5.5.4 that was not offered";
             }
             if name == "SIZE" && value.parse().unwrap_or(0) > self.size_limit {

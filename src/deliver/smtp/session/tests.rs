@@ -88,6 +88,7 @@ fn starttls_then_plain_with_only_what_is_offered_after_tls() {
         starttls(peer, &tls);
         peer.ehlo(&["AUTH LOGIN PLAIN", "PIPELINING"]);
         peer.answer("235 2.7.0 welcome aHVudGVyMi1zd29yZGZpc2g");
+        peer.ehlo(&["PIPELINING"]);
         peer.answer("221 bye");
     });
     let account = world.account(&server, TlsMode::Starttls);
@@ -101,7 +102,7 @@ fn starttls_then_plain_with_only_what_is_offered_after_tls() {
     let heard = server.heard();
     assert_eq!(heard[..3], ["EHLO box.home.lan", "STARTTLS", "EHLO box.home.lan"]);
     assert_eq!(heard[3], format!("AUTH PLAIN AG1lA{}", "Gh1bnRlcjItc3dvcmRmaXNo"));
-    assert_eq!(heard[4], "QUIT");
+    assert_eq!(heard[4..], ["EHLO box.home.lan", "QUIT"]);
     let text = transcript.text();
     assert!(!text.contains("aHVu") && !text.contains("Gh1bnRl"), "{text}");
     assert!(text.contains("R: 235 2.7.0 (text withheld)"), "{text}");
@@ -117,10 +118,11 @@ fn implicit_tls_and_login_with_any_prompts() {
         peer.answer("334 give it to me");
         peer.answer("334");
         peer.answer("235 ok");
+        peer.ehlo(&[]);
     });
     let (session, transcript) = open(&world.account(&server, TlsMode::Implicit), Some(login()));
     assert_eq!(session.unwrap().described().auth, Some(Mechanism::Login));
-    assert_eq!(server.heard()[1..], ["AUTH LOGIN", "bWU=", &format!("{BASE64}=")]);
+    assert_eq!(server.heard()[1..], ["AUTH LOGIN", "bWU=", &format!("{BASE64}="), "EHLO box.home.lan"]);
     assert!(!transcript.text().contains(BASE64));
 }
 
@@ -156,6 +158,7 @@ fn without_tls_a_password_needs_the_opt_out() {
         peer.welcome(&["AUTH PLAIN"]);
         if !peer.hear().is_empty() {
             peer.say("235 ok");
+            peer.ehlo(&[]);
         }
     };
     let server = Scripted::play(script);
@@ -166,7 +169,7 @@ fn without_tls_a_password_needs_the_opt_out() {
     let server = Scripted::play(script);
     let allowed = Account { allow_plaintext: true, ..plain(&server) };
     assert!(open(&allowed, Some(login())).0.is_ok());
-    assert_eq!(server.heard().len(), 2);
+    assert_eq!(server.heard().len(), 3);
 }
 
 #[test]

@@ -1,0 +1,56 @@
+//! The limits that a server announces (LIMITS, RFC 9422), and which recipients may share a transaction under them.
+
+use crate::mail::address::Address;
+
+/// What one session and one transaction may hold; `None`: no limit is announced.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// MAIL commands in a session (MAILMAX).
+    pub mails: Option<usize>,
+    /// RCPT commands in a transaction (RCPTMAX).
+    pub recipients: Option<usize>,
+    /// Different domains among them (RCPTDOMAINMAX).
+    pub domains: Option<usize>,
+}
+
+impl Limits {
+    /// From the words behind the keyword. A limit that is no number, or 0, is none.
+    pub(crate) fn read<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let mut limits = Self::default();
+        for word in words {
+            let Some((name, value)) = word.split_once('=') else { continue };
+            let value = value.parse().ok().filter(|value| *value > 0);
+            match name.to_ascii_uppercase().as_str() {
+                "MAILMAX" => limits.mails = value,
+                "RCPTMAX" => limits.recipients = value,
+                "RCPTDOMAINMAX" => limits.domains = value,
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    /// Takes from the waiting recipients those of the next transaction, in their order.
+    pub(crate) fn take(self, waiting: &mut Vec<usize>, recipients: &[Address]) -> Vec<usize> {
+        let most = self.recipients.unwrap_or(usize::MAX);
+        let mut domains: Vec<String> = Vec::new();
+        let mut taken = Vec::new();
+        waiting.retain(|&at| {
+            let domain = recipients.get(at).map(|address| address.domain().to_ascii_lowercase()).unwrap_or_default();
+            let is_known = domains.contains(&domain);
+            let fits = is_known || self.domains.is_none_or(|most| domains.len() < most);
+            if taken.len() >= most || !fits {
+                return true;
+            }
+            if !is_known && self.domains.is_some() {
+                domains.push(domain);
+            }
+            taken.push(at);
+            false
+        });
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests;
