@@ -106,6 +106,7 @@ pub const QUEUE_KEYS: &[Key] = &[
 
 /// In `[limits]`.
 pub const LIMIT_KEYS: &[Key] = &[
+    key("recipients", "recipients of one message, before aliases; default: 10000"),
     key("connections", "one user's connections at once; default: 20"),
     key("in_flight", "total size of what one user submits at the same moment; default: 500MB"),
     key("per_minute", "one user's messages in any minute; default: 2000"),

@@ -1,9 +1,12 @@
-//! `[limits]`: what one user may hand in at once and have waiting, in system mode, so that
-//! nobody starves the others. root is exempt, and has a reserve of the disk.
+//! `[limits]`: the recipients of one message; and what one user may hand in at once and have
+//! waiting, in system mode, so that nobody starves the others. root is exempt from these, and
+//! has a reserve of the disk.
 
-/// Per uid.
+/// Per uid, but for `recipients`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Recipients of one message, whoever submits it, before aliases. Aliases may add as many again.
+    pub recipients: u32,
     /// Connections at once.
     pub connections: u32,
     /// Octets being handed in at once.
@@ -19,6 +22,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// `recipients` as a count of things in memory.
+    #[must_use]
+    pub fn recipients(&self) -> usize {
+        usize::try_from(self.recipients).unwrap_or(usize::MAX)
+    }
+
     /// What must stay free when this user stores something.
     #[must_use]
     pub fn reserve_from(&self, uid: u32) -> Reserve {
@@ -29,6 +38,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            recipients: 10_000,
             connections: 20,
             in_flight: 500_000_000,
             per_minute: 2_000,

@@ -2,6 +2,7 @@
 //! for this machine's own, applied until nobody is left to be replaced. What cannot be
 //! delivered to, and circles, are refused with the reason.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::inbound::{Arrival, Destination, Step};
@@ -22,6 +23,8 @@ pub(super) struct Expansion<'a> {
     /// What is being replaced, outermost first.
     within: Vec<Address>,
     found: Vec<Destination>,
+    /// What is found, in the form in which doubles are equal.
+    known: HashSet<(String, Option<String>)>,
     steps: Vec<Step>,
 }
 
@@ -32,7 +35,7 @@ impl<'a> Expansion<'a> {
         address: &Address,
         steps: Vec<Step>,
     ) -> Result<(Vec<Destination>, Vec<Step>), TableFault> {
-        let mut expansion = Self { rules, within: Vec::new(), found: Vec::new(), steps };
+        let mut expansion = Self { rules, within: Vec::new(), found: Vec::new(), known: HashSet::new(), steps };
         expansion.address(address)?;
         Ok((expansion.found, expansion.steps))
     }
@@ -149,11 +152,11 @@ impl<'a> Expansion<'a> {
     }
 
     fn keep(&mut self, destination: Destination) {
-        let is_same = |known: &Destination| match (known, &destination) {
-            (Destination::Address(known), Destination::Address(new)) => known.same_mailbox(new),
-            (known, new) => known == new,
+        let same = match &destination {
+            Destination::Address(address) => (address.folded(), None),
+            Destination::Refused(address, why) => (address.to_string(), Some(why.clone())),
         };
-        if !self.found.iter().any(is_same) {
+        if self.known.insert(same) {
             self.found.push(destination);
         }
     }

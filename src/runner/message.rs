@@ -52,8 +52,12 @@ pub struct AnsweredAttempt {
 
 /// Moves what is not a whole message to failed/, with the reason.
 pub fn set_aside(spool: &Spool, id: &MessageId, damage: &SpoolError) -> Result<(), SpoolError> {
-    let reason = damage.to_string();
-    spool.set_aside(id, &reason)?;
-    log::set_aside(id, &reason);
+    set_aside_because(spool, id, &damage.to_string())
+}
+
+/// Moves a message to failed/.
+pub fn set_aside_because(spool: &Spool, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
+    spool.set_aside(id, reason)?;
+    log::set_aside(id, reason);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! A pool of threads that grows with the work. An idle thread waits briefly for another job, because starting one
 //! costs more than most jobs do.
 //!
-//! There are two pools. One settles attempts, so that a session need not wait for the disk before its next
-//! transaction; the other serves clients of the socket, one thread each.
+//! There are three pools. One settles attempts, so that a session need not wait for the disk before its next
+//! transaction; one serves clients of the socket, one thread each; and one stores what they submit to many recipients.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -58,6 +58,13 @@ impl ThreadPool {
     #[must_use]
     pub fn for_clients() -> Arc<Self> {
         Self::of("guest", Size { threads: usize::MAX, waiting: usize::MAX })
+    }
+
+    /// For storing messages of many recipients. The allocator keeps what a thread has used once: the threads that serve
+    /// clients would each keep what their largest submission took.
+    #[must_use]
+    pub fn for_large_envelopes() -> Arc<Self> {
+        Self::of("large envelopes", Size { threads: 4, waiting: usize::MAX })
     }
 
     fn of(name: &'static str, size: Size) -> Arc<Self> {

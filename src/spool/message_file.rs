@@ -134,19 +134,15 @@ impl Envelope {
     /// What the envelope line takes on disk: the next power of two, at least 1024, that holds
     /// it with its line end whatever `size` and `crc32` will be.
     pub(crate) fn pad(&self) -> Result<usize, SpoolError> {
-        let widest = Self { size: u64::MAX, crc32: u32::MAX, ..self.clone() };
-        let octets = widest.json()?.len() + 1;
+        let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
+        let growth = |now: u64, most: u64| digits(most) - digits(now);
+        let widest = growth(self.size, u64::MAX) + growth(self.crc32.into(), u32::MAX.into());
+        let octets = self.json()?.len() + widest + 1;
         let pad = octets.next_power_of_two().max(MIN_PAD);
         if pad > MAX_ENVELOPE {
             return Err(SpoolError::EnvelopeTooLong { octets, most: MAX_ENVELOPE });
         }
         Ok(pad)
-    }
-
-    /// What the message takes on disk.
-    #[must_use]
-    pub fn octets(&self) -> u64 {
-        self.size.saturating_add(self.pad().unwrap_or(MIN_PAD) as u64)
     }
 
     /// The line, padded with blanks to `pad` octets, its line end the last of them.
@@ -239,6 +235,12 @@ impl Stored {
             return Err(SpoolError::damaged(path, what));
         }
         Ok(Self { envelope, file: Arc::new(file), path, content_at })
+    }
+
+    /// What the message takes on disk.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.content_at.saturating_add(self.envelope.size)
     }
 
     /// A fresh reader at the content's first byte, buffered by the caller. The reader ends at `size` bytes.

@@ -54,6 +54,7 @@ mod queue {
 mod runner {
     mod crash;
     mod daemon;
+    mod large_envelope;
     mod lifetime;
     mod parallel_use;
     mod scheduling;

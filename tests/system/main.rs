@@ -11,6 +11,7 @@ mod drop {
 }
 mod runner {
     mod crashes;
+    mod recipient_limit;
     mod service;
     mod socket_abuse;
     mod user_limits;

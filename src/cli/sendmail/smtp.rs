@@ -66,7 +66,12 @@ pub(super) fn serve_remotely(options: &Options) -> Result<Exit, Failure> {
 }
 
 fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Failure> {
-    let limits = Limits { recipients: RECIPIENTS, size: greeting.size, faults: 100, ..Limits::default() };
+    let recipients = match &taker {
+        Taker::Spool { here, .. } => here.config.limits.recipients(),
+        // The runner says how many it takes.
+        Taker::Machine => RECIPIENTS,
+    };
+    let limits = Limits { recipients, size: greeting.size, faults: 100, ..Limits::default() };
     let settings = Settings {
         hostname: greeting.hostname,
         tls: TlsRule::Absent,
@@ -232,6 +237,9 @@ fn refusal(failure: &Failure) -> Refusal {
         Failure::Admit(AdmitError::NoRoom { .. }) => (452, "4.3.1"),
         Failure::Admit(AdmitError::Envelope(EnvelopeError::BadSender { .. })) => (553, "5.1.7"),
         Failure::Admit(AdmitError::Envelope(EnvelopeError::Table(_))) => (451, "4.3.0"),
+        Failure::Admit(AdmitError::Envelope(EnvelopeError::TooManyRecipients(_) | EnvelopeError::Expansion(_))) => {
+            (554, "5.5.3")
+        }
         Failure::Admit(AdmitError::Envelope(_)) => (554, "5.1.3"),
         Failure::HandIn(NotHandedIn::Refused(Refused { exit: Exit::NoPermission, .. })) => (550, "5.7.1"),
         Failure::HandIn(NotHandedIn::Refused(Refused {

@@ -22,9 +22,11 @@ pub(super) fn limits(top: &Section, faults: &mut Faults) -> Limits {
     let usual = Limits::default();
     let mut count = |name| section.count(name, faults).and_then(|count| u32::try_from(count).ok());
     let (connections, per_minute, waiting) = (count("connections"), count("per_minute"), count("waiting"));
+    let recipients = count("recipients");
     let mut size = |name| section.size(name, faults).map(|read| read.value);
     let (in_flight, waiting_size, root_reserve) = (size("in_flight"), size("waiting_size"), size("root_reserve"));
     Limits {
+        recipients: recipients.unwrap_or(usual.recipients),
         connections: connections.unwrap_or(usual.connections),
         in_flight: in_flight.unwrap_or(usual.in_flight),
         per_minute: per_minute.unwrap_or(usual.per_minute),

@@ -6,10 +6,12 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::client_limits::{ClientLimits, over};
+use super::envelope_budget::EnvelopeBudget;
 use super::seen_tokens::SeenTokens;
 use crate::config::Limits;
 use crate::control::loaded::{Loaded, Unreadable};
 use crate::runner::event::Event;
+use crate::runner::thread_pool::ThreadPool;
 use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
@@ -37,6 +39,10 @@ pub struct IntakeState {
     pub spool: Spool,
     /// What each client has used of its limits.
     pub clients: ClientLimits,
+    /// Envelopes that are being read and stored.
+    pub envelopes: EnvelopeBudget,
+    /// Stores messages of many recipients.
+    pub large_envelopes: Arc<ThreadPool>,
     /// Submissions seen lately.
     pub tokens: SeenTokens,
     run_state: RwLock<RunState>,
@@ -62,6 +68,8 @@ impl IntakeState {
         Self {
             spool,
             clients: ClientLimits::default(),
+            envelopes: EnvelopeBudget::default(),
+            large_envelopes: ThreadPool::for_large_envelopes(),
             tokens: SeenTokens::default(),
             run_state: RwLock::new(RunState::Starting),
             held: Mutex::default(),

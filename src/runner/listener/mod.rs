@@ -5,6 +5,7 @@
 pub mod client_limits;
 pub mod connection;
 pub mod control_socket;
+pub mod envelope_budget;
 pub mod intake_state;
 pub mod pickup;
 pub mod query;

@@ -2,13 +2,14 @@
 //! connection, and one reply to each submission, after it is on disk. Requests on the same
 //! socket are answered in `query`.
 
-use std::cell::Cell;
 use std::io;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
@@ -28,13 +29,16 @@ use crate::submit::admit::store::{self, AdmitError, MessageIds};
 use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::wire::frame::{Bounds, WIDEST};
 use crate::submit::wire::reply::{Refused, Reply};
-use crate::submit::wire::submission::{self, NotRead, Submission};
+use crate::submit::wire::submission::{self, Announced, NotRead, Submission};
 use crate::sys::local_time;
 use crate::sys::sysexits::Exit;
 use crate::sys::user::Caller;
 
 /// Connections of all clients together.
 const ALTOGETHER: usize = 250;
+
+/// So long a submission with many recipients waits for the others. The client has more patience.
+const ENVELOPE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Octets that are read at once.
 const PIECE: usize = 16 << 10;
@@ -78,10 +82,10 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
     let Ok(connection) = intake.clients.connect(connection, most, ALTOGETHER) else { return };
     let (serving, served) = (Arc::clone(intake), Arc::clone(&connection));
     let begun = threads.start(move || {
-        let submitter = Submitter::new(&serving, &served);
+        let submitter = Arc::new(Submitter::new(Arc::clone(&serving), Arc::clone(&served)));
         // A client that went away needs no reply.
         let _ = submitter.serve();
-        serving.clients.disconnected(&served, submitter.in_transit.get());
+        serving.clients.disconnected(&served, submitter.in_transit.load(Ordering::Relaxed));
     });
     if begun.is_err() {
         intake.clients.disconnected(&connection, 0);
@@ -89,35 +93,35 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
 }
 
 /// The client of one connection, and its submission.
-struct Submitter<'a> {
-    intake: &'a IntakeState,
-    connection: &'a Connection,
+struct Submitter {
+    intake: Arc<IntakeState>,
+    connection: Arc<Connection>,
     uid: u32,
     /// Octets that are counted as in transit.
-    in_transit: Cell<u64>,
+    in_transit: AtomicU64,
     /// The message that is held until the reply was sent.
-    held: Cell<Option<MessageId>>,
+    held: Mutex<Option<MessageId>>,
     /// The limit that the submission exceeds.
-    refusal: Cell<Option<Refusal>>,
+    refusal: Mutex<Option<Refusal>>,
 }
 
-impl<'a> Submitter<'a> {
-    fn new(intake: &'a IntakeState, connection: &'a Connection) -> Self {
-        let (in_transit, held, refusal) = (Cell::new(0), Cell::new(None), Cell::new(None));
-        Self { intake, connection, uid: connection.uid(), in_transit, held, refusal }
+impl Submitter {
+    fn new(intake: Arc<IntakeState>, connection: Arc<Connection>) -> Self {
+        let (in_transit, held, refusal) = (AtomicU64::default(), Mutex::default(), Mutex::default());
+        Self { uid: connection.uid(), intake, connection, in_transit, held, refusal }
     }
 
-    fn serve(&self) -> io::Result<()> {
+    fn serve(self: &Arc<Self>) -> io::Result<()> {
         if is_request(self.connection.stream())? {
             // Requests count as well, so that no client sends them without end.
             return match self.intake.clients.count_request(self.uid, self.intake.limits().per_minute) {
-                Ok(()) => query::answer(self.intake, self.connection),
-                Err(refusal) => query::refuse(self.connection, self.over(refusal)),
+                Ok(()) => query::answer(&self.intake, &self.connection),
+                Err(refusal) => query::refuse(&self.connection, self.over(refusal)),
             };
         }
         let reply = self.receive().map_or_else(Reply::Refused, Reply::Stored);
-        let replied = { self.connection }.write_all(reply.to_string().as_bytes());
-        if let Some(id) = self.held.take() {
+        let replied = (&*self.connection).write_all(reply.to_string().as_bytes());
+        if let Some(id) = take(&self.held) {
             self.intake.release(&id);
         }
         replied
@@ -128,33 +132,56 @@ impl<'a> Submitter<'a> {
     }
 
     /// Receives the submission and stores it, within the client's limits.
-    fn receive(&self) -> Result<MessageId, Refused> {
-        let IntakeState { clients, .. } = self.intake;
+    fn receive(self: &Arc<Self>) -> Result<MessageId, Refused> {
+        let IntakeState { clients, .. } = &*self.intake;
         let (limits, usage) = (self.intake.limits(), self.intake.usage_of(self.uid));
         clients.count_message(self.uid, limits.per_minute).map_err(|refusal| self.over(refusal))?;
         clients.begin_message(self.uid, usage, &limits).map_err(|refusal| self.over(refusal))?;
-        let stored = self.read_and_store(&limits);
+        let stored = self.read_and_store(limits);
         // Before the reply: a client that has it may submit the next message at once.
-        clients.end_message(self.uid, self.in_transit.take());
+        clients.end_message(self.uid, self.in_transit.swap(0, Ordering::Relaxed));
         // Content that ends early because it is over a limit looks cut short to whatever reads it.
-        stored.map_err(|refused| self.refusal.take().map_or(refused, |refusal| self.over(refusal)))
+        stored.map_err(|refused| take(&self.refusal).map_or(refused, |refusal| self.over(refusal)))
     }
 
-    fn read_and_store(&self, limits: &Limits) -> Result<MessageId, Refused> {
+    fn read_and_store(self: &Arc<Self>, limits: Limits) -> Result<MessageId, Refused> {
         let loaded = self.intake.loaded();
         let content = loaded.as_ref().map_or(WIDEST.content, |loaded| {
             // What is stored is measured again.
             loaded.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
         // Most submissions come in one piece.
-        let counted = BufReader::with_capacity(PIECE, Counted { submitter: self, limits });
-        let mut submission = Submission::read(counted, Bounds { content, ..WIDEST }).map_err(not_read)?;
+        let counted = BufReader::with_capacity(PIECE, Counted { submitter: Arc::clone(self), limits });
+        let announced =
+            Announced::read(counted, Bounds { content, ..WIDEST }).map_err(|error| not_read(error.into()))?;
+        let length = announced.envelope_length;
+        let share = self.intake.envelopes.wait_for_share(self.uid, length, ENVELOPE_PATIENCE);
+        // Given back when the message is stored: until then its recipients are in memory.
+        let share =
+            share.ok_or_else(|| Refused::later("too many recipients are being submitted at once; try again later"))?;
+        if !share.is_counted() {
+            return self.store_announced(announced, &limits, &loaded);
+        }
+        let ((stored, result), submitter) = (sync_channel(1), Arc::clone(self));
+        // The client's thread waits for the result.
+        let store = move || drop(stored.send(submitter.store_announced(announced, &limits, &loaded)));
+        self.intake.large_envelopes.submit(store);
+        result.recv().unwrap_or_else(|_| Err(Refused::later("a thread of the runner ended; try again later")))
+    }
+
+    fn store_announced(
+        &self,
+        announced: Announced<impl Read>,
+        limits: &Limits,
+        loaded: &Result<Arc<Loaded>, String>,
+    ) -> Result<MessageId, Refused> {
+        let mut submission = announced.submission(limits.recipients()).map_err(not_read)?;
         let (tokens, token) = (&self.intake.tokens, submission.token.clone());
         let is_being_stored = || Refused::later("the same submission is being stored");
         if let Some(state) = tokens.reserve(self.uid, &token) {
             return state.stored_as().ok_or_else(is_being_stored);
         }
-        let stored = match &loaded {
+        let stored = match loaded {
             Ok(loaded) => self.store(&mut submission, loaded),
             Err(_) => self.keep_raw(&mut submission),
         };
@@ -172,7 +199,7 @@ impl<'a> Submitter<'a> {
         let naming = MessageIds { token: submission.token.clone(), ..naming };
         // If the runner dies before the reply, the submission comes again: until then the message must not leave.
         self.intake.hold_until_replied(&naming.id);
-        self.held.set(Some(naming.id.clone()));
+        put(&self.held, naming.id.clone());
         let Loaded { config, spool, .. } = loaded;
         let reserve = config.limits.reserve_from(self.uid);
         let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
@@ -186,7 +213,7 @@ impl<'a> Submitter<'a> {
 
     /// Stores it as it came, until the config and its tables can be read.
     fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Result<SubmissionState, Refused> {
-        let IntakeState { spool, .. } = self.intake;
+        let IntakeState { spool, .. } = &*self.intake;
         let least = self.intake.loaded().map_or(Queue::MIN_FREE_SPACE, |loaded| loaded.config.queue.min_free_space);
         store::check_room(spool, least, self.intake.limits().reserve_from(self.uid))
             .map_err(|error| refused(&error))?;
@@ -204,6 +231,15 @@ impl<'a> Submitter<'a> {
             Refused::later(format_args!("cannot store the message: {why}; it was not accepted, try again later"))
         })
     }
+}
+
+/// What is noted for later; whoever panicked left it whole.
+fn take<T>(noted: &Mutex<Option<T>>) -> Option<T> {
+    noted.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+fn put<T>(noted: &Mutex<Option<T>>, what: T) {
+    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
 }
 
 fn refused(error: &AdmitError) -> Refused {
@@ -225,19 +261,19 @@ fn is_request(stream: &UnixStream) -> io::Result<bool> {
 }
 
 /// Reads a submission and counts its octets against its user's limits.
-struct Counted<'a> {
-    submitter: &'a Submitter<'a>,
-    limits: &'a Limits,
+struct Counted {
+    submitter: Arc<Submitter>,
+    limits: Limits,
 }
 
-impl Read for Counted<'_> {
+impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Submitter { intake, connection, uid, in_transit, refusal, .. } = self.submitter;
-        let length = { *connection }.read(into)?;
+        let Submitter { intake, connection, uid, in_transit, refusal, .. } = &*self.submitter;
+        let length = (&**connection).read(into)?;
         let octets = length as u64;
-        in_transit.set(in_transit.get().saturating_add(octets));
-        intake.clients.count_octets(*uid, octets, intake.usage_of(*uid), self.limits).map_err(|over| {
-            refusal.set(Some(over));
+        in_transit.fetch_add(octets, Ordering::Relaxed);
+        intake.clients.count_octets(*uid, octets, intake.usage_of(*uid), &self.limits).map_err(|over| {
+            put(refusal, over);
             io::Error::other("over a limit")
         })?;
         Ok(length)

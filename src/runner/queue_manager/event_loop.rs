@@ -79,6 +79,7 @@ impl QueueManager {
             log::warning(format_args!("{error}; reading history again for messages that have left the queue"));
         }
         self.gate.keep_reserve();
+        queue.leave_out_fatal();
         let leftovers = queue.intake.find_leftovers(&spool)?;
         queue.rescan()?;
         queue.intake.remember_failed(&spool)?;

@@ -14,9 +14,10 @@ use crate::rules::retry;
 use crate::runner::completion::dsn;
 use crate::runner::message;
 use crate::spool::journal::Journal;
+use crate::spool::loading;
 use crate::spool::queue::HasJournal;
 use crate::spool::state::State;
-use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::spool::{MessageId, Spool, SpoolError, Stored};
 
 /// When a message that is loaded is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,24 +28,31 @@ pub(super) enum Due {
     Now,
 }
 
-/// Messages that are read together when queue/ is scanned: so many envelopes are in memory at once.
-const BATCH: usize = 1000;
-
 impl QueueState {
     /// Reads queue/ and loads what is not known yet.
     pub(super) fn rescan(&mut self) -> Result<(), SpoolError> {
         self.scan_timer.restart(self.now());
         let mut unknown = self.loaded.spool.listing()?;
         unknown.retain(|(id, _)| !self.schedule.contains(id) && !self.intake.is_held(id));
-        for batch in unknown.chunks(BATCH) {
-            for (id, read) in read_batch(&self.loaded.spool, batch) {
-                self.enqueue(id, read, Due::AsRecorded);
-            }
+        // One at a time: all envelopes together may be larger than the memory of the machine.
+        for (id, has_journal) in unknown {
+            let read = read(&self.loaded.spool, &id, has_journal);
+            self.enqueue(id, read, Due::AsRecorded);
         }
         Ok(())
     }
 
-    /// The same; a queue/ that cannot be listed now is listed later.
+    /// Sets aside the message in which the runners before this one ended again and again.
+    pub(super) fn leave_out_fatal(&self) {
+        let Some(id) = loading::fatal(&self.loaded.spool) else { return };
+        let reason = "the runner ended twice while it read this message, probably because its list of recipients needs more memory than there is";
+        match message::set_aside_because(&self.loaded.spool, &id, reason) {
+            Ok(()) | Err(SpoolError::Gone(_)) => {}
+            Err(error) => log::warning(error),
+        }
+    }
+
+    /// Reads queue/; one that cannot be listed now is listed later.
     pub(super) fn rescan_or_later(&mut self) {
         if let Err(error) = self.rescan() {
             log::warning(format_args!("{error}; trying again later"));
@@ -68,7 +76,7 @@ impl QueueState {
     /// Puts a message that was read where it belongs: into the schedule, among those that wait for a digest, or aside.
     fn enqueue(&mut self, id: MessageId, read: Read, due: Due) {
         match read {
-            Ok((envelope, state)) => self.enqueue_message(id, &envelope, &state, due),
+            Ok((stored, state)) => self.enqueue_message(id, &stored, &state, due),
             Err(SpoolError::Gone(_)) => {}
             Err(error) => {
                 let set_aside = match &error {
@@ -84,8 +92,9 @@ impl QueueState {
         }
     }
 
-    fn enqueue_message(&mut self, id: MessageId, envelope: &Envelope, state: &State, due: Due) {
-        self.loaded.spool.count(&id, envelope.uid, envelope.octets());
+    fn enqueue_message(&mut self, id: MessageId, stored: &Stored, state: &State, due: Due) {
+        let envelope = &stored.envelope;
+        self.loaded.spool.count(&id, envelope.uid, stored.octets());
         self.intake.remember(envelope);
         if state.held && !state.done {
             return;
@@ -120,31 +129,15 @@ impl QueueState {
 }
 
 /// What a message's files say.
-type Read = Result<(Envelope, State), SpoolError>;
+type Read = Result<(Stored, State), SpoolError>;
 
 fn read(spool: &Spool, id: &MessageId, has_journal: HasJournal) -> Read {
-    let mut envelope = spool.open_message(id)?.envelope;
+    let _loading = loading::begin(spool, id);
+    let mut stored = spool.open_message(id)?;
     let state = match has_journal {
-        HasJournal::Journal => Journal::peek(spool, id, envelope.recipients.len())?,
-        HasJournal::None => State::new(envelope.recipients.len()),
+        HasJournal::Journal => Journal::peek(spool, id, stored.envelope.recipients.len())?,
+        HasJournal::None => State::new(stored.envelope.recipients.len()),
     };
-    envelope.join(&state);
-    Ok((envelope, state))
-}
-
-/// Reads these messages, in their order. A full batch is read on several processors: a runner that starts with a
-/// hundred thousand messages waits for the disk, not for JSON.
-fn read_batch(spool: &Spool, batch: &[(MessageId, HasJournal)]) -> Vec<(MessageId, Read)> {
-    let one = |(id, has_journal): &(MessageId, HasJournal)| (id.clone(), read(spool, id, *has_journal));
-    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(4);
-    if batch.len() < BATCH || processors == 1 {
-        return batch.iter().map(one).collect();
-    }
-    std::thread::scope(|scope| {
-        let part = |part: &'_ [(MessageId, HasJournal)]| part.iter().map(one).collect::<Vec<_>>();
-        let parts = batch.chunks(batch.len().div_ceil(processors));
-        let threads: Vec<_> = parts.map(|of| (of, scope.spawn(move || part(of)))).collect();
-        // A thread that panicked has read nothing.
-        threads.into_iter().flat_map(|(of, thread)| thread.join().unwrap_or_else(|_| part(of))).collect()
-    })
+    stored.envelope.join(&state);
+    Ok((stored, state))
 }

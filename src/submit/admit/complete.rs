@@ -3,6 +3,7 @@
 //! after.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use jiff::Zoned;
 
@@ -16,6 +17,7 @@ use crate::rules::outbound;
 use crate::spool::{MessageId, Recipient};
 use crate::submit::frontend::collect::Sender;
 use crate::submit::frontend::recipients::{self, Given};
+use crate::submit::wire::envelope::BadEnvelope;
 use crate::sys::user::Caller;
 
 /// What makes an envelope impossible.
@@ -27,6 +29,14 @@ pub enum EnvelopeError {
     /// Nobody among them can be written to.
     #[error("no usable recipient: '{0}' is not an address")]
     NoUsableRecipient(String),
+    /// More than `recipients` in `[limits]`.
+    #[error("{}", BadEnvelope::TooManyRecipients(*.0))]
+    TooManyRecipients(usize),
+    /// The tables of arrival make too many of them.
+    #[error(
+        "the aliases of these recipients expand to more than {0} addresses; send it in several parts, or raise recipients in [limits]"
+    )]
+    Expansion(usize),
     /// What stands behind -f is no address.
     #[error("bad sender address '{text}': {reason}")]
     BadSender {
@@ -82,11 +92,20 @@ impl AdmissionContext<'_> {
     /// stands once, as first spelt. One that is no address is kept (it bounces) beside others that are.
     pub fn recipients(&self, given: &[Given]) -> Result<Vec<Recipient>, EnvelopeError> {
         let first = given.first().ok_or(EnvelopeError::NoRecipients)?;
-        let mut seen = HashSet::new();
-        let mut recipients = Vec::new();
+        let most = self.config.limits.recipients();
+        if given.len() > most {
+            return Err(EnvelopeError::TooManyRecipients(most));
+        }
+        let (mut seen, mut recipients, mut expanded) = (Doubles::default(), Vec::new(), 0_usize);
+        let most = most.saturating_mul(2);
         for one in given {
             for recipient in rewritten(&self.arrival, one)? {
-                if seen.insert((one.text.to_lowercase(), recipient.address.to_string().to_lowercase())) {
+                // Counted with doubles: finding them is the work that is bounded.
+                expanded += 1;
+                if expanded > most {
+                    return Err(EnvelopeError::Expansion(most));
+                }
+                if seen.is_new(&one.text, &recipient.address) {
                     recipients.push(recipient);
                 }
             }
@@ -157,6 +176,20 @@ impl AdmissionContext<'_> {
             self.id,
             stamp::date(self.now)
         )
+    }
+}
+
+/// Recipients that were seen, as keyed hashes: the texts of thousands of them would take more memory than the message.
+#[derive(Debug, Default)]
+struct Doubles {
+    seen: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Doubles {
+    fn is_new(&mut self, given: &str, address: &Mailbox) -> bool {
+        let key = (given.to_lowercase(), address.to_string().to_lowercase());
+        self.seen.insert(self.hasher.hash_one(key))
     }
 }
 

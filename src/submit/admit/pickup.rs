@@ -2,6 +2,7 @@
 //! id that follows from its file, so that a crash in between stores it twice under one name,
 //! which is once.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use jiff::tz::TimeZone;
@@ -14,7 +15,7 @@ use crate::config::{Config, Reserve};
 use crate::spool::dropped::{Found, Place, Waiting};
 use crate::spool::{MessageId, Spool, SpoolError};
 use crate::submit::wire::frame::WIDEST;
-use crate::submit::wire::submission::{NotRead, Submission};
+use crate::submit::wire::submission::{Announced, NotRead, Submission};
 use crate::sys::user::Caller;
 
 /// What became of one that waited.
@@ -81,7 +82,7 @@ pub fn pick_up(
     {
         return Ok(Picked::Over(why));
     }
-    let mut submission = match Submission::read(&waiting.file, WIDEST) {
+    let mut submission = match read(&waiting, config) {
         Ok(submission) => submission,
         Err(NotRead::Head(crate::submit::frontend::header_reader::HeadError::Read(error))) => {
             return Ok(Picked::Later(error.to_string()));
@@ -145,6 +146,10 @@ pub fn pick_up(
     }
     spool.remove_waiting(place, name)?;
     Ok(picked)
+}
+
+fn read<'w>(waiting: &'w Waiting, config: &Config) -> Result<Submission<&'w File>, NotRead> {
+    Announced::read(&waiting.file, WIDEST)?.submission(config.limits.recipients())
 }
 
 /// Whether waiting would not help: its caller was told that it is stored, so its sender hears of it by mail.

@@ -85,7 +85,12 @@ impl AdmitError {
         match self {
             Self::Envelope(EnvelopeError::NoRecipients) => Exit::Usage,
             Self::HeaderTooLong
-            | Self::Envelope(EnvelopeError::NoUsableRecipient(_) | EnvelopeError::BadSender { .. }) => Exit::DataError,
+            | Self::Envelope(
+                EnvelopeError::NoUsableRecipient(_)
+                | EnvelopeError::BadSender { .. }
+                | EnvelopeError::TooManyRecipients(_)
+                | EnvelopeError::Expansion(_),
+            ) => Exit::DataError,
             Self::Read(_) | Self::Random(_) => Exit::OsError,
             Self::TooBig(_) | Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => {
                 Exit::TempFail

@@ -89,7 +89,7 @@ impl<W: Write> FrameWriter<W> {
 /// What comes next in a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// The whole envelope; always first, once.
+    /// Some of the envelope, never empty; always first.
     Envelope(&'a [u8]),
     /// Some of the content, never empty.
     Content(&'a [u8]),
@@ -111,30 +111,48 @@ impl<R: Read> FrameReader<R> {
         Self { input, place: Place::at_start(bounds), buffer: Vec::new() }
     }
 
-    /// The next piece. Memory grows with what has come, never with what a length promises.
+    /// The next piece. Memory holds one read's worth, whatever a length promises.
     pub fn next_piece(&mut self) -> Result<Piece<'_>, FrameError> {
-        loop {
-            match self.place.part() {
-                Part::End => return Ok(Piece::End),
-                Part::Length => {
-                    let mut octets = [0_u8; 4];
-                    let room = octets.get_mut(..self.place.missing()).unwrap_or_default();
-                    let read = read_some(&mut self.input, room)?;
-                    self.place.pass(&octets[..read])?;
-                }
-                Part::Envelope => {
-                    self.fill()?;
-                    if self.place.part() != Part::Envelope {
-                        return Ok(Piece::Envelope(&self.buffer));
-                    }
-                }
-                Part::Content => {
-                    self.buffer.clear();
-                    self.fill()?;
-                    return Ok(Piece::Content(&self.buffer));
-                }
+        match self.next_part()? {
+            Part::Envelope => {
+                self.fill()?;
+                Ok(Piece::Envelope(&self.buffer))
             }
+            Part::Content => {
+                self.fill()?;
+                Ok(Piece::Content(&self.buffer))
+            }
+            // After a length comes what it announces.
+            Part::Length | Part::End => Ok(Piece::End),
         }
+    }
+
+    /// How long the envelope is, before any of it is read.
+    pub fn envelope_length(&mut self) -> Result<u64, FrameError> {
+        self.next_part()?;
+        Ok(self.place.missing() as u64)
+    }
+
+    /// Reads some of the envelope into this room; nothing once all of it was read.
+    pub fn read_envelope(&mut self, room: &mut [u8]) -> Result<usize, FrameError> {
+        if self.place.part() != Part::Envelope || room.is_empty() {
+            return Ok(0);
+        }
+        let most = room.len().min(self.place.missing());
+        let read = read_some(&mut self.input, &mut room[..most])?;
+        self.place.pass(&room[..read])?;
+        Ok(read)
+    }
+
+    /// Reads lengths until they announce something, or the end.
+    fn next_part(&mut self) -> Result<Part, FrameError> {
+        while self.place.part() == Part::Length {
+            let mut octets = [0_u8; 4];
+            let room = octets.get_mut(..self.place.missing()).unwrap_or_default();
+            let read = read_some(&mut self.input, room)?;
+            self.place.pass(&octets[..read])?;
+        }
+        Ok(self.place.part())
     }
 
     /// The input, behind the end mark if that was reached.
@@ -142,14 +160,13 @@ impl<R: Read> FrameReader<R> {
         self.input
     }
 
-    /// Appends one read's worth of the chunk to the buffer.
+    /// Reads one read's worth of the chunk.
     fn fill(&mut self) -> Result<(), FrameError> {
-        let held = self.buffer.len();
-        self.buffer.resize(held + self.place.missing().min(PIECE), 0);
-        let read = read_some(&mut self.input, &mut self.buffer[held..]);
-        self.buffer.truncate(held + *read.as_ref().unwrap_or(&0));
+        self.buffer.resize(self.place.missing().min(PIECE), 0);
+        let read = read_some(&mut self.input, &mut self.buffer);
+        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
         read?;
-        self.place.pass(&self.buffer[held..])
+        self.place.pass(&self.buffer)
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use libfuzzer_sys::fuzz_target;
 use postrider::submit::wire::frame::{Bounds, FrameReader, FrameWriter, Piece};
-use postrider::submit::wire::submission::{self, Submission};
+use postrider::submit::wire::submission::{self, Announced, NotRead, Submission};
 
 const BOUNDS: Bounds = Bounds { envelope: 4096, content: 10_000 };
 
@@ -27,7 +27,7 @@ fn read(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>, &[u8]), String>
     loop {
         match reader.next_piece().map_err(|error| error.to_string())? {
             Piece::Envelope(bytes) => {
-                assert!(envelope.is_empty() && content.is_empty(), "one envelope, and first");
+                assert!(!bytes.is_empty() && content.is_empty(), "the envelope comes first");
                 envelope.extend_from_slice(bytes);
             }
             Piece::Content(bytes) => {
@@ -40,11 +40,15 @@ fn read(bytes: &[u8], piece: usize) -> Result<(Vec<u8>, Vec<u8>, &[u8]), String>
     Ok((envelope, content, reader.into_inner().0))
 }
 
+fn read_submission(bytes: &[u8]) -> Result<Submission<&[u8]>, NotRead> {
+    Announced::read(bytes, BOUNDS)?.submission(100)
+}
+
 /// What admission is given, written and read once more: nothing may change on the way.
 fn pass_on(bytes: &[u8]) {
-    let Ok(Submission { token, mut collected }) = Submission::read(bytes, BOUNDS) else { return };
+    let Ok(Submission { token, mut collected }) = read_submission(bytes) else { return };
     let Ok(frame) = submission::write(&mut collected, &token, Vec::new()) else { return };
-    let again = Submission::read(&frame[..], BOUNDS);
+    let again = read_submission(&frame);
     // A header that was completed may not fit any more.
     let Ok(Submission { token: same, collected: mut again }) = again else { return };
     assert_eq!((token, &collected.sender, &collected.header), (same, &again.sender, &again.header));

@@ -1,7 +1,9 @@
 //! Unit tests of `submit::wire::submission`.
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::submit::frontend::collect::{Request, collect};
+use crate::mail::dsn::Dsn;
+use crate::submit::frontend::collect::{Origin, Request, Sender, collect};
+use crate::submit::frontend::recipients::Given;
 use crate::submit::frontend::recipients::RecipientsFrom;
 use crate::submit::wire::frame::WIDEST;
 
@@ -26,6 +28,10 @@ fn text<R: Read>(collected: &mut Collected<R>) -> Vec<u8> {
     all
 }
 
+fn read(frame: &[u8]) -> Result<Submission<&[u8]>, NotRead> {
+    Announced::read(frame, WIDEST)?.submission(100)
+}
+
 #[test]
 fn what_was_collected_arrives_as_it_was() {
     for bytes in [
@@ -37,7 +43,7 @@ fn what_was_collected_arrives_as_it_was() {
         b"",
     ] {
         let frame = write(&mut collected(bytes), "T", Vec::new()).unwrap();
-        let mut submission = Submission::read(&frame[..], WIDEST).unwrap();
+        let mut submission = read(&frame).unwrap();
         let mut asked = collected(bytes);
         assert_eq!(submission.token, "T");
         assert_eq!(submission.collected.sender, asked.sender);
@@ -53,7 +59,7 @@ fn what_was_collected_arrives_as_it_was() {
 fn a_frame_that_is_cut_short_is_an_error_wherever_it_is_cut() {
     let frame = write(&mut collected(b"To: c@x\n\ntext\n"), "T", Vec::new()).unwrap();
     for length in 0..frame.len() {
-        let cut = Submission::read(&frame[..length], WIDEST);
+        let cut = read(&frame[..length]);
         let to_the_end = cut.map(|mut submission| {
             loop {
                 match submission.collected.body.next_block() {
