@@ -20,8 +20,8 @@ use crate::spool::history::{Ended, Finished, Record};
 use crate::spool::journal_line::{self, Line};
 use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
 use crate::submit::frontend::collect::{Origin, Sender};
+use crate::submit::wire::envelope_json::{self, Text, WireRecipient};
 use crate::submit::wire::reply::Refused;
-use crate::submit::wire::submission;
 use crate::sys::sysexits::Exit;
 
 const PAGE: &str = include_str!("../../../man/postrider-formats.5");
@@ -193,8 +193,10 @@ fn the_state_files_are_as_written() {
 
 #[test]
 fn a_submission_is_as_written() {
-    assert_eq!(items("Submission", 0), names::<submission::Envelope>());
-    assert_eq!(item("Submission", 0, "recipients").values, names::<submission::WireRecipient>());
+    let full_name = Some(Text::Utf8("A".to_owned()));
+    let envelope = envelope_json::Envelope { full_name, ..envelope_json::Envelope::default() };
+    assert_eq!(items("Submission", 0), keys(&serde_json::to_value(envelope).unwrap()));
+    assert_eq!(item("Submission", 0, "recipients").values, names::<WireRecipient<Address, String>>());
     assert_eq!(item("Submission", 0, "origin").values, names::<Origin>());
     // A number that no refusal has is read as another one.
     let codes = (0..=u8::MAX).filter(|code| Exit::from(*code).code() == *code);

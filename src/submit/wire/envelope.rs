@@ -1,4 +1,4 @@
-//! The envelope of a submission, in JSON (FORMATS.md, "Submission frame"). It is read as it
+//! The envelope of a submission, in JSON (postrider-formats(5), "Submission"). It is read as it
 //! comes in, and no further than to the recipients that a message may have: what a client
 //! sends beyond them takes no memory. The JSON itself is `envelope_json`'s.
 
@@ -34,7 +34,7 @@ pub enum BadEnvelope {
     /// It has more recipients than a message may have.
     #[error("the message has more than {0} recipients (limit: recipients in [limits]); send it in several parts")]
     TooManyRecipients(usize),
-    /// It is not what FORMATS.md says.
+    /// It is not what postrider-formats(5) says.
     #[error("the submission's envelope cannot be read: {0}")]
     Malformed(String),
 }

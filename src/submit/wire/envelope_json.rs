@@ -17,23 +17,23 @@ use crate::submit::frontend::recipients::Given;
 
 /// The envelope as collected.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Envelope {
-    pub(super) v: u32,
-    pub(super) token: String,
+pub(crate) struct Envelope {
+    pub(crate) v: u32,
+    pub(crate) token: String,
     /// None: the caller's login.
-    pub(super) sender: Option<Text>,
+    pub(crate) sender: Option<Text>,
     #[serde(serialize_with = "as_written")]
-    pub(super) recipients: Vec<Given>,
+    pub(crate) recipients: Vec<Given>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) full_name: Option<Text>,
-    pub(super) origin: Origin,
-    pub(super) dsn: Dsn,
+    pub(crate) full_name: Option<Text>,
+    pub(crate) origin: Origin,
+    pub(crate) dsn: Dsn,
 }
 
 /// What came in an argument: nearly always text.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub(super) enum Text {
+pub(crate) enum Text {
     Utf8(String),
     Bytes(Vec<u8>),
 }
@@ -56,7 +56,7 @@ impl From<Text> for Vec<u8> {
 /// A recipient as it is written.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum WireRecipient<A, T> {
+pub(crate) enum WireRecipient<A, T> {
     Complete(A),
     Bare(T),
     Broken(T),
