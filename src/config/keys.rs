@@ -101,6 +101,10 @@ pub const QUEUE_KEYS: &[Key] = &[
     key("max_message_size", "largest message accepted; default: 50MB"),
     key("min_free_space", "what must stay free on the spool's file system; default: 64MB"),
     key("history", "how long finished messages are remembered; default: 90d"),
+    key(
+        "bounce_size",
+        "largest message that a bounce returns whole; a larger one returns as its header; default: 50KB",
+    ),
     key("reports_per_hour", "reports to one sender per hour before the rest come in a digest; default: 20"),
 ];
 

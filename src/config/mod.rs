@@ -109,6 +109,8 @@ pub struct Queue {
     pub history: Duration,
     /// Reports to one sender within an hour, above which they are gathered in a digest.
     pub reports_per_hour: u32,
+    /// A message with more octets comes back as its header alone (Postfix: `bounce_size_limit`).
+    pub bounce_size: u64,
 }
 
 impl Queue {

@@ -33,9 +33,12 @@ pub struct QueueStatus {
     failed: usize,
     runner: bool,
     troubles: Vec<String>,
-    /// Messages whose sender the provider refuses.
+    /// Messages that the provider rejects for a reason to fix or wait out.
     #[serde(default)]
     refused: usize,
+    /// Messages to local users for whom no address is known.
+    #[serde(default)]
+    unmapped: usize,
     /// What would fix that.
     #[serde(default)]
     cures: BTreeSet<String>,
@@ -115,9 +118,10 @@ impl QueueStatus {
 
     fn note_cures(&mut self, state: &State) {
         let outcomes = state.pending().into_iter().filter_map(|index| state.outcomes[index].as_ref());
-        let mut cures = outcomes.filter_map(|outcome| outcome.cure.clone()).peekable();
-        self.refused += usize::from(cures.peek().is_some());
-        self.cures.extend(cures);
+        let held: Vec<_> = outcomes.filter(|outcome| outcome.cure.is_some()).collect();
+        self.refused += usize::from(held.iter().any(|outcome| outcome.code.is_some()));
+        self.unmapped += usize::from(held.iter().any(|outcome| outcome.code.is_none()));
+        self.cures.extend(held.into_iter().filter_map(|outcome| outcome.cure.clone()));
     }
 
     /// How bad that is.
@@ -125,7 +129,8 @@ impl QueueStatus {
     pub fn verdict(&self) -> Verdict {
         let lost = self.failed + self.damaged;
         // What is kept raw waits until somebody fixes the configuration or a table.
-        if self.stuck || self.unreadable.is_some() || self.raw + lost + self.homeless + self.refused > 0 {
+        if self.stuck || self.unreadable.is_some() || self.raw + lost + self.homeless + self.refused + self.unmapped > 0
+        {
             Verdict::Stuck
         } else if self.late > 0 {
             Verdict::Late
@@ -153,6 +158,7 @@ impl QueueStatus {
         add(self.late, "waiting longer than warn_after (see `mailq`)");
         add(self.homeless, "without an account for the sender (see `postrider check`)");
         add(self.refused, "rejected by the provider for a reason to fix or wait out (see `mailq`)");
+        add(self.unmapped, "to a local user for whom no address is known");
         let stopped = if self.runner { "" } else { " (service not running)" };
         add(self.dropped, &format!("submitted but not yet picked up{stopped}"));
         add(self.raw, "accepted while the configuration or a table could not be read");

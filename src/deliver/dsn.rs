@@ -115,6 +115,22 @@ pub fn build(config: &Config, facts: &Facts<'_>) -> Vec<u8> {
     content
 }
 
+/// A report of ours that returns a whole message, with the header alone in its place; none where it does not.
+#[must_use]
+pub fn without_text(report: &[u8]) -> Option<Vec<u8>> {
+    let find = |from: usize, text: &[u8]| memchr::memmem::find(report.get(from..)?, text).map(|at| from + at);
+    let part = find(0, b"\r\nContent-Type: message/rfc822\r\n")?;
+    // The boundary opens the part, and ends the report.
+    let opening = memchr::memmem::rfind(&report[..part], b"\r\n--")?;
+    let boundary = str::from_utf8(report.get(opening + 4..part)?).ok()?;
+    let header = find(part + 2, b"\r\n\r\n")? + 4;
+    let end = find(header, b"\r\n\r\n").map_or(report.len(), |end| end + 2);
+    let mut content = report[..opening].to_vec();
+    content.extend(notice::part(boundary, PartType::Header, &report[header..end]));
+    content.extend(notice::end(boundary).into_bytes());
+    Some(content)
+}
+
 /// A message in a message; only its header where a line is too long to go out without an encoding.
 fn whole(boundary: &str, content: &[u8]) -> Vec<u8> {
     if content.split(|byte| *byte == b'\n').any(|line| line.len() > 999) {

@@ -120,6 +120,14 @@ pub fn plan<'c>(
     Ok(plan)
 }
 
+/// Whether mail to the address can leave this machine, as far as its own tables tell.
+#[must_use]
+pub fn is_deliverable(config: &Config, tables: &TableSet, address: &Address) -> bool {
+    let recipient = Recipient::new(Mailbox::Valid(address.clone()), address.to_string());
+    // A table that does not answer may know it.
+    !matches!(outgoing_recipient(&Generic { config, tables }, &recipient), Ok(Err(_)))
+}
+
 /// The name of the account that a message goes through, as far as its envelope tells.
 pub fn account_name<'c>(config: &'c Config, tables: &TableSet, envelope: &Envelope) -> Result<&'c str, NoPlan> {
     plan(config, tables, envelope, &[]).map(|plan| plan.account.name.as_str())

@@ -100,6 +100,12 @@ fn full_name(gecos: &str, login: &str) -> String {
     name.replace('&', &capitalised).trim().to_owned()
 }
 
+/// Whether somebody here has this login name. A passwd database that cannot be read counts as one without the entry.
+#[must_use]
+pub fn is_login(name: &str) -> bool {
+    matches!(User::from_name(name), Ok(Some(_)))
+}
+
 /// Whether environment variables may steer this process: real and effective ids are the same, and
 /// the kernel did not start it with more rights than its caller has (`AT_SECURE`, getauxval(3)).
 /// Looked up once.

@@ -171,6 +171,7 @@ fn queue(top: &Section, faults: &mut Faults) -> Queue {
         max_message_size: section.size("max_message_size", faults).map_or(50_000_000, |read| read.value),
         min_free_space: section.size("min_free_space", faults).map_or(Queue::MIN_FREE_SPACE, |read| read.value),
         history,
+        bounce_size: section.size("bounce_size", faults).map_or(50_000, |read| read.value),
         reports_per_hour: reports.try_into().unwrap_or(u32::MAX),
     }
 }

@@ -35,6 +35,7 @@ pub fn config(delimiter: &str) -> Config {
             max_message_size: 0,
             min_free_space: 0,
             history: Duration::ZERO,
+            bounce_size: 50_000,
             reports_per_hour: 20,
         },
         limits: crate::config::Limits::default(),

@@ -12,6 +12,7 @@ fn queue() -> Queue {
         max_message_size: 0,
         min_free_space: 0,
         history: minutes(1),
+        bounce_size: 50_000,
         reports_per_hour: 20,
     }
 }

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use crate::config::Config;
 use crate::control::loaded::Loaded;
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
-use crate::deliver::{digest, outgoing};
+use crate::deliver::{digest, outgoing, plan};
 use crate::log;
-use crate::mail::address::{Address, ReversePath};
+use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::outcome::{Outcome, Status, Teller};
 use crate::runner::message::OpenMessage;
 use crate::runner::report_limit::ReportLimit;
@@ -47,16 +47,53 @@ pub fn return_refused(
             log::owed(&message.stored.envelope.id);
             continue;
         }
-        match store(message, Report::Failed, &id, &refused)? {
-            Stored::Yes => {
-                message.journal.append(message.now, &[Line::Returned(id.clone())])?;
-                log::returned(&message.stored.envelope.id, &id);
-                reports.push(id);
+        match store_failed(message, &id, &refused)? {
+            Returned::Stored => {}
+            Returned::WithoutText(why) => unreturnable = Some(why),
+            Returned::ToNobody(why) => {
+                unreturnable = Some(why);
+                continue;
             }
-            Stored::Nobody(why) => unreturnable = Some(why),
         }
+        message.journal.append(message.now, &[Line::Returned(id.clone())])?;
+        log::returned(&message.stored.envelope.id, &id);
+        reports.push(id);
     }
     Ok(unreturnable)
+}
+
+/// How a report of a failure was stored.
+enum Returned {
+    /// As it should.
+    Stored,
+    /// Without the text of the message that it returns, which has to be kept; why.
+    WithoutText(String),
+    /// Not at all; why.
+    ToNobody(String),
+}
+
+/// Stores a bounce; one that is refused for the text that it returns goes to its recipient once more without it.
+fn store_failed(message: &OpenMessage<'_>, id: &MessageId, refused: &[usize]) -> Result<Returned, SpoolError> {
+    let envelope = &message.stored.envelope;
+    if let (Kind::Bounce, [recipient]) = (envelope.kind, refused)
+        && message.journal.state().outcomes[*recipient].as_ref().is_some_and(may_be_about_the_content)
+        && let Mailbox::Valid(to) = &envelope.recipients[*recipient].address
+        && let Some(content) = content(message).and_then(|content| dsn::without_text(&content))
+    {
+        put(message, Report::Failed, id, to, &content)?;
+        let why =
+            "the provider refuses the text of the message that it returns, which was returned as its header alone";
+        return Ok(Returned::WithoutText(why.to_owned()));
+    }
+    Ok(match store(message, Report::Failed, id, refused)? {
+        Stored::Yes => Returned::Stored,
+        Stored::Nobody(why) => Returned::ToNobody(why),
+    })
+}
+
+/// A server's refusal that does not speak of the recipient's address or mailbox (RFC 3463 subjects 1 and 2).
+fn may_be_about_the_content(outcome: &Outcome) -> bool {
+    outcome.code.is_some() && !matches!(outcome.enhanced.subject, 1 | 2)
 }
 
 /// Whether the sender is to be told of the delay now. Where the message is held, somebody can do something about it:
@@ -67,7 +104,11 @@ pub fn is_warning_due(message: &OpenMessage<'_>, age: Duration) -> bool {
     let is_held = |i: usize| state.outcomes[i].as_ref().is_some_and(Outcome::is_held);
     let was_held_before = state.grace_from.is_some_and(|from| from < message.now);
     let is_still_held = || was_held_before && state.pending().into_iter().any(is_held);
-    !state.warned && state.heard > 0 && (age >= message.loaded.config.queue.warn_after || is_still_held())
+    let is_late = || {
+        let is_held = state.pending().into_iter().any(is_held);
+        (state.heard > 0 || is_held) && age >= message.loaded.config.queue.warn_after
+    };
+    !state.warned && (is_late() || (state.heard > 0 && is_still_held()))
 }
 
 /// Stores the delay notice; its id, unless there is nobody to tell.
@@ -102,18 +143,18 @@ pub fn warn_of_delay(
 
 /// Whether this report is to go into a digest. One that is stored already is not.
 fn is_over_the_cap(message: &OpenMessage<'_>, limit: &ReportLimit, report: Report, id: &MessageId) -> bool {
-    let to = addressee(&message.loaded.config, &message.stored.envelope, report);
+    let to = addressee(message.loaded, &message.stored.envelope, report);
     let most = message.loaded.config.queue.reports_per_hour;
     to.is_some_and(|to| limit.take(most, &to).is_err()) && !is_about(message, id)
 }
 
 /// What the message owes, as its journal says.
 #[must_use]
-pub fn owes(config: &Config, limit: &ReportLimit, envelope: &Envelope, state: &State) -> Option<OwedReport> {
+pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &State) -> Option<OwedReport> {
     if state.owed.is_empty() || state.done {
         return None;
     }
-    let to = addressee(config, envelope, Report::Failed)?;
+    let to = addressee(loaded, envelope, Report::Failed)?;
     let wait = limit.left(&to);
     Some(OwedReport { to: Addressee { to, uid: envelope.uid, account: state.account.clone() }, wait })
 }
@@ -221,16 +262,21 @@ fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
     notify.is_some_and(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
 }
 
-/// A message with more octets than this comes back as its header alone, whatever RET asks for (Postfix's limit).
-const MOST_RETURNED: u64 = 50_000;
+/// What a bounce adds to the message that it returns, at most. A bounce that cannot be delivered is returned with that.
+const BOUNCE_FRAME: u64 = 64 << 10;
 
-/// All of the message, where RET=FULL asks for it and it is small.
+/// All of the message, where it is not too large and RET=HDRS does not ask for the header alone.
 fn whole(message: &OpenMessage<'_>, report: Report) -> Option<Vec<u8>> {
     let envelope = &message.stored.envelope;
-    let asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("full"));
-    if report != Report::Failed || !asked || envelope.size > MOST_RETURNED {
+    let is_header_asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("hdrs"));
+    let frame = if envelope.kind == Kind::Mail { 0 } else { BOUNCE_FRAME };
+    if report != Report::Failed || is_header_asked || envelope.size > message.loaded.config.queue.bounce_size + frame {
         return None;
     }
+    content(message)
+}
+
+fn content(message: &OpenMessage<'_>) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     message.stored.content().and_then(|mut reader| reader.read_to_end(&mut content)).ok()?;
     Some(content)
@@ -255,9 +301,13 @@ fn store(
     recipients: &[usize],
 ) -> Result<Stored, SpoolError> {
     let original = &message.stored.envelope;
-    let Some(to) = &addressee(&message.loaded.config, original, report) else {
+    let Some(to) = &addressee(message.loaded, original, report) else {
         return Ok(Stored::Nobody(match (&original.sender, original.kind) {
             (ReversePath::Null, Kind::Mail) => "refused, and the null sender gets no report".to_owned(),
+            (ReversePath::Mailbox(sender), Kind::Mail) => format!(
+                "refused, and its sender <{sender}> has no address outside this machine that a report could go to: {}",
+                reason_of(message, recipients)
+            ),
             _ => undeliverable_report(message, recipients),
         }));
     };
@@ -286,12 +336,14 @@ fn affected<'a>(message: &'a OpenMessage<'_>, recipients: &[usize], addresses: &
 
 /// Who gets a report about the message: its sender; where a report of a failure fails itself, whoever looks after
 /// this machine, and no further.
-fn addressee(config: &Config, original: &Envelope, report: Report) -> Option<Address> {
-    match (&original.sender, original.kind, report) {
-        (ReversePath::Mailbox(to), Kind::Mail, _) => Some(to.clone()),
-        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(config, original),
-        _ => None,
-    }
+fn addressee(loaded: &Loaded, original: &Envelope, report: Report) -> Option<Address> {
+    let to = match (&original.sender, original.kind, report) {
+        (ReversePath::Mailbox(to), Kind::Mail, _) => to.clone(),
+        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(&loaded.config, original)?,
+        _ => return None,
+    };
+    // A report that cannot leave this machine would take the place of a message that could be sent again.
+    plan::is_deliverable(&loaded.config, &loaded.generic(), &to).then_some(to)
 }
 
 /// The postmaster's address, unless this message went there already.
@@ -310,9 +362,12 @@ pub fn postmaster_address(config: &Config) -> Option<Address> {
 }
 
 fn undeliverable_report(message: &OpenMessage<'_>, recipients: &[usize]) -> String {
+    format!("a report that could not be delivered: {}", reason_of(message, recipients))
+}
+
+fn reason_of<'m>(message: &'m OpenMessage<'_>, recipients: &[usize]) -> &'m str {
     let outcomes = recipients.iter().filter_map(|i| message.journal.state().outcomes[*i].as_ref());
-    let reason = outcomes.map(|o| o.reply.as_str()).next().unwrap_or("unknown reason");
-    format!("a report that could not be delivered: {reason}")
+    outcomes.map(|outcome| outcome.reply.as_str()).next().unwrap_or("unknown reason")
 }
 
 fn is_about(message: &OpenMessage<'_>, report: &MessageId) -> bool {

@@ -115,7 +115,7 @@ impl Settler {
             owes: None,
         };
         let owes = |message: &OpenMessage<'_>| {
-            dsn::owes(&message.loaded.config, &self.report_limit, &message.stored.envelope, message.journal.state())
+            dsn::owes(message.loaded, &self.report_limit, &message.stored.envelope, message.journal.state())
         };
         if !pending.is_empty() {
             result.next_step = self.wait(&mut message, &pending, &mut result.reports)?;

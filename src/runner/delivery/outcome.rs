@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Account, units};
 use crate::deliver::outgoing::Letter;
-use crate::deliver::plan::Plan;
+use crate::deliver::plan::{Plan, Undeliverable};
 use crate::log::{self, Delays};
 use crate::mail::address::Address;
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
@@ -15,14 +15,16 @@ use crate::rules::remedy::{self, Subject};
 use crate::rules::trouble::{self, AccountTrouble, Judgement, Verdict};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
+use crate::spool::Kind;
 use crate::spool::account_health::Trouble;
+use crate::sys::user;
 
 /// A message with more Received fields is taken to be in a loop.
 pub(super) const MAX_HOPS: usize = 50;
 
-/// The recipients that are refused before any server is asked.
-pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize, Outcome)> {
-    let here = |code: &str, reply: String| Outcome {
+/// The recipients for whom no server is asked: refused for good, or waiting for the row that gives them an address.
+pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, kind: Kind) -> Vec<(usize, Outcome)> {
+    let refused = |code: &str, reply: String| Outcome {
         status: Status::Refused,
         code: None,
         enhanced: Enhanced::parse(code).unwrap_or(Enhanced { class: 5, subject: 0, detail: 0 }),
@@ -31,12 +33,36 @@ pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>) -> Vec<(usize,
         teller: Teller::Us,
         cure: None,
     };
-    let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no.code(), no.reason()))).collect();
+    let here = |no: &Undeliverable| match no {
+        Undeliverable::Own(address) if kind == Kind::Mail && is_somebody_here(address.local()) => unmapped(address),
+        _ => refused(no.code(), no.reason()),
+    };
+    let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();
     if letter.hops > MAX_HOPS {
         let reason = format!("too many hops ({} Received fields): mail loop", letter.hops);
-        outcomes.extend(plan.recipients.iter().map(|p| (p.index, here("5.4.6", reason.clone()))));
+        outcomes.extend(plan.recipients.iter().map(|p| (p.index, refused("5.4.6", reason.clone()))));
     }
     outcomes
+}
+
+/// Who exists on this machine waits for an address: cron's mail to root must not vanish because a host was renamed.
+fn is_somebody_here(local: &str) -> bool {
+    let name = local.to_ascii_lowercase();
+    matches!(name.as_str(), "root" | "postmaster") || user::is_login(&name)
+}
+
+fn unmapped(address: &Address) -> Outcome {
+    Outcome {
+        status: Status::Deferred,
+        code: None,
+        enhanced: Enhanced { class: 4, subject: 1, detail: 2 },
+        reply: format!("<{address}> is a local user, for whom no real address is known; the message waits for it"),
+        relay: "none".to_owned(),
+        teller: Teller::Us,
+        cure: Some(format!(
+            "map {address} to a real address in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
+        )),
+    }
 }
 
 /// Whose trouble it is, for as long as the message is held: the server may accept it once somebody has changed

@@ -194,10 +194,17 @@ impl Worker {
         if message.journal.state().outcomes.iter().all(Option::is_none) {
             introduce(&message.stored.envelope, &letter.message_id);
         }
-        let undeliverable = outcome::undeliverable(plan, &letter);
+        let undeliverable = outcome::undeliverable(plan, &letter, message.stored.envelope.kind);
         let recipients = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
         if recipients.is_empty() {
             outcome::log_outcomes(&message, &undeliverable, Delays::default());
+            if undeliverable.iter().all(|(_, outcome)| outcome.is_held()) {
+                return self
+                    .settler
+                    .note_and_wait(message, &undeliverable)
+                    .map(AttemptOutcome::Settled)
+                    .map(BatchOutcome::Over);
+            }
             let result = self.settle_batch(message, plan, &batch, "none", undeliverable)?;
             return Ok(BatchOutcome::Over(AttemptOutcome::Settled(result)));
         }

@@ -100,7 +100,7 @@ impl QueueState {
             return;
         }
         self.mark_reported(envelope);
-        if let Some(owes) = dsn::owes(&self.loaded.config, &self.report_limit, envelope, state) {
+        if let Some(owes) = dsn::owes(&self.loaded, &self.report_limit, envelope, state) {
             self.owe_digest(&id, owes);
             if state.waits_for_digest() {
                 return;

@@ -1,6 +1,9 @@
 //! What a bounce says, and what becomes of mail that cannot be returned.
 
-use support::provider::{Mail, Provider, Verb, on};
+use std::fs;
+
+use support::provider::{Mail, Provider, Verb, after_dot, on};
+use support::wait::wait_for;
 use support::world::World;
 
 const INPUT: &str =
@@ -47,7 +50,43 @@ fn a_bounce_tells_a_person_what_happened_to_which_mail() {
         text.contains("Subject: lost and found") && text.contains("<the-original@home.lan>"),
         "the original's header:\n{text}"
     );
-    assert!(!text.contains("The text."), "but not its body, which may be huge");
+    assert!(text.contains("The text."), "and its text, which may be nowhere else");
+}
+
+#[test]
+fn a_bounce_has_the_header_alone_where_that_is_asked_for_or_the_message_is_large() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+    let world = World::at_home(&isp).queue_set("bounce_size", "1KB");
+    world.sendmail(&["-i", "-R", "hdrs", "-f", "alice", "nobody@away.example"], INPUT).code(0);
+    world.sendmail(&["-i", "-f", "alice", "nobody@away.example"], format!("{INPUT}{}", "x\n".repeat(600))).code(0);
+    world.drain();
+    assert_eq!(isp.received(), 2);
+    for bounce in isp.mails() {
+        let text = bounce.text();
+        assert!(text.contains("Subject: lost and found") && !text.contains("The text."), "{text}");
+    }
+}
+
+#[test]
+fn a_bounce_whose_text_is_refused_goes_once_more_without_it_and_the_text_is_kept() {
+    let isp = Provider::setup()
+        .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here"))
+        .rule(after_dot().once().reply("554 5.7.1 this looks like spam"))
+        .start();
+    let world = World::at_home(&isp);
+    world.sendmail(&["-i", "-f", "alice", "nobody@away.example"], INPUT).code(0);
+    world.drain();
+    let bounce = isp.mail();
+    assert_eq!(bounce.to, ["me@isp.example"]);
+    let text = bounce.text();
+    assert!(text.contains("no such user here") && text.contains("Subject: lost and found"), "{text}");
+    assert!(!text.contains("The text."), "{text}");
+    let kept: Vec<String> = world
+        .spool("failed")
+        .iter()
+        .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
+        .collect();
+    assert!(kept.iter().any(|text| text.contains("The text.")), "{kept:?}");
 }
 
 #[test]
@@ -75,14 +114,67 @@ fn the_bounce_belongs_to_the_account_of_the_mail() {
 }
 
 #[test]
-fn mail_to_this_machine_itself_comes_back_where_no_row_gives_it_a_way_out() {
+fn mail_to_nobody_on_this_machine_comes_back() {
     let isp = Provider::start();
     let world = World::new().account("isp", &isp).generic(&[("alice@home.lan", "me@isp.example")]);
-    world.send_to(&["bob@away.example", "root"]).code(0);
+    world.send_to(&["bob@away.example", "no-such-login-here"]).code(0);
     world.drain();
     assert_eq!(isp.mail_to("bob@away.example").to, ["bob@away.example"]);
     let bounce = isp.mail_to("me@isp.example").text();
-    assert!(bounce.contains("root@home.lan") && bounce.contains("generic"), "it names what would mend it:\n{bounce}");
+    assert!(
+        bounce.contains("no-such-login-here@home.lan") && bounce.contains("generic"),
+        "it names the row:\n{bounce}"
+    );
+}
+
+#[test]
+fn mail_to_root_waits_for_the_row_that_gives_it_an_address_whoever_sends_it() {
+    let isp = Provider::start();
+    // The rows are for the name that the machine had before.
+    let world = World::new().account("isp", &isp).generic(&[("@old.lan", "me@isp.example")]);
+    world.sendmail(&["root"], "Subject: cron\n\nBODY\n").code(0);
+    world.send_to(&["postmaster", "bob@away.example"]).code(0);
+    let said = world.run_once().stderr;
+    assert_eq!((isp.mail().to, world.queued().len()), (vec!["bob@away.example".to_owned()], 2), "{said}");
+    world
+        .postrider(&["status"])
+        .code(2)
+        .says("2 messages to a local user for whom no address is known")
+        .says("\"root@home.lan\" = \"you@provider.example\"");
+    let world = world.generic(&[("@home.lan", "me@isp.example")]);
+    world.flush().code(0);
+    assert_eq!((isp.received(), world.queued().len()), (3, 0));
+    assert!(isp.mails().iter().any(|mail| mail.text().contains("BODY")));
+}
+
+#[test]
+fn mail_to_root_that_nobody_gives_an_address_is_kept_whole_after_its_lifetime() {
+    let isp = Provider::start();
+    let world =
+        World::new().account("isp", &isp).generic(&[("@old.lan", "me@isp.example")]).queue_set("lifetime", "1s");
+    world.sendmail(&["root"], "Subject: cron\n\nBODY\n").code(0);
+    let id = world.queued().pop().unwrap();
+    wait_for("it to be set aside", || {
+        world.flush();
+        world.queued().is_empty()
+    });
+    let world = world.queue_set("lifetime", "5d").generic(&[("@home.lan", "me@isp.example")]);
+    world.postrider(&["queue", "retry", &id]).code(0);
+    world.flush().code(0);
+    assert!(isp.mail().text().contains("BODY"));
+}
+
+#[test]
+fn what_cannot_be_returned_because_its_sender_is_a_local_name_is_kept_whole() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").once().reply("550 5.1.1 no such user")).start();
+    let world = World::new().account("isp", &isp);
+    world.sendmail(&["-f", "root", "nobody@away.example"], INPUT).code(0);
+    let id = world.queued().pop().unwrap();
+    world.drain();
+    world.postrider(&["queue", "list", "--failed"]).code(0).says("no address outside this machine");
+    world.postrider(&["queue", "retry", &id]).code(0);
+    world.flush().code(0);
+    assert!(isp.mail().text().contains("The text."));
 }
 
 #[test]

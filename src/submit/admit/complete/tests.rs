@@ -41,6 +41,7 @@ pub fn config() -> Config {
             max_message_size: 50_000_000,
             min_free_space: 0,
             history: Duration::from_hours(24),
+            bounce_size: 50_000,
             reports_per_hour: 20,
         },
         limits: crate::config::Limits::default(),
