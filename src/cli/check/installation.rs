@@ -12,6 +12,7 @@ use postrider_drop::{FOLDER, GROUP as DROP_GROUP};
 
 use super::Findings;
 use crate::config::places::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL};
+use crate::sys::user;
 
 /// Who the runner is, and the name of his group, which reads secrets.
 const RUNNER: &str = "postrider";
@@ -66,7 +67,7 @@ pub(super) fn check(findings: &mut Findings) {
     for error in errors.chain(config_for_the_runner(&people)) {
         findings.error(error);
     }
-    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let map = user::uid_map();
     for warning in without_set_id().into_iter().chain(unmapped(&map)) {
         findings.warning(warning);
     }
