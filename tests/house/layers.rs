@@ -161,6 +161,29 @@ fn what_only_linux_has_is_behind_one_door() {
     );
 }
 
+/// What is written in one place only: a text of the code, and the files that may have it.
+const ONE_PLACE: [(&str, &[&str]); 3] = [
+    // The header of a mail of our own. The demo and `postrider test` write mail as a user's program would.
+    ("Auto-Submitted:", &["mail/notice.rs", "cli/demo/script.rs", "cli/test.rs"]),
+    // A control character that is replaced.
+    ("is_control() { '", &["mail/printable.rs"]),
+    // How far from `retry_max` a wait may be.
+    ("retry_max.mul", &[]),
+];
+
+#[test]
+fn what_has_one_place_is_nowhere_else() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        for (text, places) in ONE_PLACE {
+            if source.program.contains(text) && !places.contains(&source.path.as_str()) {
+                offences.push(format!("src/{} has {text:?}, whose place is {places:?}", source.path));
+            }
+        }
+    }
+    none(offences);
+}
+
 #[test]
 fn only_the_command_line_prints_and_exits() {
     let words = ["println!", "print!", "eprint!", "dbg!", "process::exit", "io::stdout", "io::stderr"];

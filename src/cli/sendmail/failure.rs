@@ -10,6 +10,7 @@ use crate::cli::exit::{self, Exit};
 use crate::config::TableFault;
 use crate::control::error::AccessError;
 use crate::control::verify::NotVerified;
+use crate::mail::printable::printable;
 use crate::spool::SpoolError;
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::store::AdmitError;
@@ -135,8 +136,7 @@ fn line(Program(program): Program, text: &str) -> String {
         0 => String::new(),
         more => format!(" (and {more} more)"),
     };
-    let plain: String = first.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect();
-    format!("{program}: {plain}{more}\n")
+    format!("{program}: {}{more}\n", printable(first))
 }
 
 #[cfg(test)]
