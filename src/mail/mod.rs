@@ -10,3 +10,4 @@ pub mod notice;
 pub mod outcome;
 pub mod printable;
 pub mod stamp;
+pub mod subject;
