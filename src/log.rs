@@ -14,6 +14,7 @@ use rustix::fs::FileType;
 
 use self::syslog::Syslog;
 use crate::mail::outcome::{Outcome, Status};
+use crate::mail::printable::printable;
 
 /// Where lines go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,8 +243,7 @@ fn severe(severity: Severity, program: &str, text: std::fmt::Arguments<'_>) {
     if sink == Sink::Undeliverable {
         return;
     }
-    let text = text.to_string();
-    let clean: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let clean = printable(&text.to_string());
     let tag = format!("postrider/{program}[{}]", std::process::id());
     if matches!(sink, Sink::Syslog | Sink::SyslogOrStderr) {
         let syslog = SYSLOG.get_or_init(|| Mutex::new(Syslog::at(syslog::SOCKET)));

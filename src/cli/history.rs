@@ -11,8 +11,8 @@ use super::exit::{Exit, Failure};
 use super::queue::{QueueError, quiet};
 use crate::config::units;
 use crate::control::error::AccessError;
-use crate::control::listing::printable;
 use crate::control::queue_access::QueueAccess;
+use crate::mail::printable::printable;
 use crate::spool::MessageId;
 use crate::spool::history::{Ended, Record};
 

@@ -1,6 +1,7 @@
 //! A bar at the foot of a terminal for work that takes long; nothing where the output is
 //! not one. Lines are written above it.
 
+use crate::mail::printable::printable;
 use std::io::{self, IsTerminal as _, Write};
 
 /// The widest that a bar becomes.
@@ -47,8 +48,7 @@ impl Progress {
     /// A line above the bar; a reader that has gone is no reason to stop the work.
     pub fn say(&self, line: &str) {
         self.wipe();
-        let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-        let _ = writeln!(io::stdout(), "{clean}");
+        let _ = writeln!(io::stdout(), "{}", printable(line));
         self.draw();
     }
 
@@ -77,13 +77,4 @@ fn bar(done: usize, total: usize, columns: usize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bar_fits_its_terminal() {
-        assert_eq!(bar(5, 10, 18), "[=====     ] 5/10");
-        assert_eq!(bar(0, 1, 400).len(), WIDEST + 6);
-        assert!(bar(99_999, 100_000, 20).len() < 20);
-    }
-}
+mod tests;

@@ -7,10 +7,10 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::{locate, places};
-use crate::control::listing::printable;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
 use crate::control::status::{QueueStatus, Verdict};
+use crate::mail::printable::printable;
 use crate::spool::Spool;
 use crate::sys::harden;
 

@@ -1,14 +1,12 @@
 //! Root's commands that touch the machine's spool first become the user that the runner is, so that nothing there
-//! ever belongs to root, and a password or table that the runner cannot read is found by whoever tries.
+//! ever belongs to root, and a command finds a password or table that the runner cannot read.
 
-use std::ffi::CString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::{self, Uid, User};
-
 use super::exit::{Exit, Failure};
 use crate::config::{Config, locate, places};
+use crate::sys::privileges;
 
 /// Whose the machine's spool is.
 const RUNNER: &str = "postrider";
@@ -29,18 +27,12 @@ pub(super) fn is_machines(named: Option<&Path>) -> bool {
 
 /// The same where no config could be read.
 pub(super) fn to_runner(spool: &Path) -> Result<(), Failure> {
-    if !Uid::effective().is_root() {
+    if !privileges::is_root() {
         return Ok(());
     }
-    let failed = |errno: nix::Error| {
-        Failure::new(
-            Exit::OsError,
-            format_args!("cannot switch to user {RUNNER}, who owns {}: {errno}; run this as {RUNNER}", spool.display()),
-        )
-    };
-    let Some(user) = User::from_name(RUNNER).map_err(failed)? else { return Ok(()) };
-    let name = CString::new(user.name).unwrap_or_default();
-    unistd::initgroups(&name, user.gid).map_err(failed)?;
-    unistd::setgid(user.gid).map_err(failed)?;
-    unistd::setuid(user.uid).map_err(failed)
+    privileges::become_user(RUNNER).map_err(|error| {
+        let owned = spool.display();
+        let message = format_args!("cannot switch to user {RUNNER}, who owns {owned}: {error}; run this as {RUNNER}");
+        Failure::new(Exit::OsError, message)
+    })
 }

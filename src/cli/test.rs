@@ -14,6 +14,7 @@ use crate::deliver::smtp::observer::{Observer, Step};
 use crate::deliver::smtp::session::{Session, SessionInfo, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Seen};
+use crate::mail::printable::printable;
 use crate::mail::stamp;
 use crate::rules::advice;
 use crate::rules::consequence::Repeated;
@@ -51,8 +52,7 @@ impl Observer for Printer {
 
 /// A line on stdout; a reader that has gone is no reason to stop.
 fn say(line: &str) {
-    let clean: String = line.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    let _ = writeln!(std::io::stdout(), "{clean}");
+    let _ = writeln!(std::io::stdout(), "{}", printable(line));
 }
 
 /// Tests.

@@ -2,7 +2,6 @@
 //! Which socket a command uses is [`super::queue_access`]'s to say.
 
 use std::io::{self, BufRead, BufReader};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use super::protocol::{Request, Response};
 use crate::config::places::SOCKET;
 use crate::spool::Spool;
 use crate::submit::frontend::client;
+use crate::sys::descriptor;
 
 /// How long to knock again at a socket whose backlog is full.
 const BUSY: Duration = Duration::from_secs(2);
@@ -46,11 +46,10 @@ pub fn ask_owner(
     }
 }
 
-/// The control socket's path through the open spool: a socket's address holds 108 bytes, and a spool's path may be
-/// longer.
+/// The control socket's path through the open spool, which is short enough for a socket's address.
 #[must_use]
 pub fn short_path(directory: &std::fs::File) -> String {
-    format!("/proc/self/fd/{}/control", directory.as_raw_fd())
+    descriptor::path_in(directory, "control")
 }
 
 impl Responses {

@@ -12,6 +12,7 @@ use super::error::AccessError;
 use super::loaded::Loaded;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
+use crate::mail::printable::printable;
 use crate::spool::account_health::{self, Health};
 use crate::spool::journal::Journal;
 use crate::spool::state::State;
@@ -74,12 +75,6 @@ pub(super) fn reason(outcome: &Outcome) -> String {
         Some(code) => format!("host {} said: {code} {}", outcome.relay, outcome.reply),
         None => outcome.reply.clone(),
     })
-}
-
-/// Text from elsewhere, without control characters: they could command a terminal or begin a line.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// An entry with the members of `postqueue -j`, and ours after them.

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::access::AccessScope;
-use super::listing::{Entry, Item, printable, reason};
+use super::listing::{Entry, Item, reason};
 use crate::mail::outcome::Status;
+use crate::mail::printable::printable;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};

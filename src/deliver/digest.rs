@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::mail::address::Address;
 use crate::mail::header::Header;
 use crate::mail::notice::{Cause, Notice};
+use crate::mail::printable;
 use crate::spool::MessageId;
 
 /// What the digest says about one message.
@@ -54,7 +55,5 @@ pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, messa
 }
 
 fn one_line(value: &[u8]) -> String {
-    let text: String =
-        String::from_utf8_lossy(value).trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    text.chars().take(200).collect()
+    printable::one_line(String::from_utf8_lossy(value).trim()).chars().take(200).collect()
 }

@@ -8,4 +8,6 @@ pub mod list;
 pub mod mime;
 pub mod notice;
 pub mod outcome;
+pub mod printable;
 pub mod stamp;
+pub mod subject;

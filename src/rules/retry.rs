@@ -51,6 +51,13 @@ pub fn is_expired(age: Duration, heard: u32, queue: &Queue) -> bool {
     age >= queue.lifetime && heard >= HEARD_BEFORE_EXPIRY
 }
 
+/// The longest wait that [`message_wait`] and [`relay_wait`] can come to. A stored time that is further away was written
+/// before the wall clock jumped.
+#[must_use]
+pub fn longest_wait(queue: &Queue) -> Duration {
+    jitter(queue.retry_max.max(queue.retry_min), 1.0)
+}
+
 fn jitter(wait: Duration, chance: f64) -> Duration {
     wait.mul_f64(0.9 + 0.2 * chance.clamp(0.0, 1.0))
 }

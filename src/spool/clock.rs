@@ -5,13 +5,13 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 use super::state_file;
 use super::time::BUILT;
 use crate::log;
 use crate::spool::Spool;
+use crate::sys::boot_clock::{boot_id, since_boot};
 
 const NAME: &str = "clock";
 
@@ -89,18 +89,6 @@ fn age(stamp: Timestamp, wall: Timestamp, queue: Timestamp) -> Duration {
     }
     let ages = [wall, queue].map(|now| Duration::try_from(now.duration_since(stamp)).ok());
     ages.into_iter().flatten().min().unwrap_or_default()
-}
-
-/// Time since boot, suspend included.
-#[must_use]
-pub fn since_boot() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
 fn plus(at: Timestamp, wait: Duration) -> Timestamp {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_drop::durable::{Durable, Folder};
-use rustix::fs::{CWD, OFlags, RenameFlags};
+use rustix::fs::{CWD, OFlags};
 
 use super::SpoolError;
 use super::id::MessageId;
@@ -16,6 +16,7 @@ use super::message_file::Stored;
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
 use super::replace::replace;
 use super::usage_table::Folder as Counted;
+use crate::sys::descriptor::rename_without_replacing;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";
@@ -143,10 +144,10 @@ impl Spool {
         let (folder, dir) = self.folder(FOLDER)?;
         for (name, to) in [(journal_name(id), self.journal_path(id)), (id.to_string(), self.message_path(id))] {
             let from = dir.join(&name);
-            match rustix::fs::renameat_with(CWD, &from, CWD, &to, RenameFlags::NOREPLACE) {
-                Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-                Err(rustix::io::Errno::EXIST) => return Err(SpoolError::Exists(id.clone())),
-                Err(error) => return Err(SpoolError::io("move", from)(error.into())),
+            match rename_without_replacing(&from, &to).map_err(|error| (error.kind(), error)) {
+                Ok(()) | Err((io::ErrorKind::NotFound, _)) => {}
+                Err((io::ErrorKind::AlreadyExists, _)) => return Err(SpoolError::Exists(id.clone())),
+                Err((_, error)) => return Err(SpoolError::io("move", from)(error)),
             }
             self.sync_queue()?;
         }
@@ -211,11 +212,11 @@ fn free_name(dir: &Path, name: &str) -> Result<String, SpoolError> {
 }
 
 fn move_to(from: &Path, to: &Path) -> Result<(), SpoolError> {
-    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that cannot say "do not replace".
-        Err(rustix::io::Errno::INVAL) => fs::rename(from, to).map_err(SpoolError::io("move", from)),
-        other => other.map_err(|error| SpoolError::io("move", from)(error.into())),
-    }
+    let moved = match rename_without_replacing(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => fs::rename(from, to),
+        moved => moved,
+    };
+    moved.map_err(SpoolError::io("move", from))
 }
 
 fn write_reason(folder: &Folder, dir: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {

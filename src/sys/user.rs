@@ -134,5 +134,11 @@ fn secure_in(vector: &[u8]) -> bool {
     pairs.find(|(kind, _)| word(kind) == AT_SECURE).is_none_or(|(_, value)| word(value) != 0)
 }
 
+/// Which uids of this user namespace are which outside, as `user_namespaces(7)` describes it; empty where the system does not say.
+#[must_use]
+pub fn uid_map() -> String {
+    std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests;

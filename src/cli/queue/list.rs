@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::format::{Format, QueueError, quiet};
 use crate::cli::exit::{Exit, Failure};
 use crate::control::error::AccessError;
-use crate::control::listing::{self, Item, Listed, Totals, printable};
+use crate::control::listing::{self, Item, Listed, Totals};
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
+use crate::mail::printable::printable;
 use crate::spool::Spool;
 
 /// Lists what is selected, oldest first. The first entry is written at once.

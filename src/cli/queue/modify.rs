@@ -5,11 +5,11 @@ use std::io::Write;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::queue::format::Format;
 use crate::cli::queue::selection_args::Which;
-use crate::control::listing::printable;
 use crate::control::modify::Change;
 use crate::control::protocol::Response;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
+use crate::mail::printable::printable;
 
 /// Makes the change and says what became of each message.
 pub fn run(access: &QueueAccess, change: Change, which: &Which, format: Format) -> Result<Exit, Failure> {

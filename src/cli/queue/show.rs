@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::format::{Format, QueueError};
-use crate::control::listing::printable;
 use crate::control::message_detail::{MessageDetail, local, status_word};
 use crate::control::queue_access::QueueAccess;
+use crate::mail::printable::printable;
+use crate::mail::subject;
 use crate::spool::{Body, Envelope, Kind, MessageId};
 
 /// Shows one message.
@@ -46,6 +47,9 @@ fn envelope(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
     field(out, "Message:", envelope.id.as_str())?;
     field(out, "Arrived:", &format!("{}, from uid {}", local(envelope.arrived), envelope.uid))?;
     field(out, "Sender:", &sender(envelope))?;
+    if let Some(subject) = shown.header.as_deref().and_then(|header| subject::decoded(header.as_bytes())) {
+        field(out, "Subject:", &subject)?;
+    }
     match (envelope.kind, &envelope.about) {
         (Kind::Mail, _) => {}
         (kind, about) => {

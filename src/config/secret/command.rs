@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::{LONGEST, Secret, SecretError, first_line};
+use crate::mail::printable::printable;
 
 /// How long a password command may take.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -116,7 +117,7 @@ fn told(complaint: Option<Zeroizing<Vec<u8>>>) -> String {
     let complaint = complaint.unwrap_or_default();
     let text = String::from_utf8_lossy(&complaint);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    let line: String = line.chars().take(COMPLAINT).map(|c| if c.is_control() { '?' } else { c }).collect();
+    let line: String = printable(line).chars().take(COMPLAINT).collect();
     if line.is_empty() { "; run it by hand as this user to see why".to_owned() } else { format!(": {line}") }
 }
 

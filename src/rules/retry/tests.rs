@@ -24,6 +24,17 @@ fn the_first_retry_comes_after_a_minute_and_the_later_ones_by_age() {
 }
 
 #[test]
+fn no_wait_is_longer_than_the_longest() {
+    let mut queues = [queue(), queue()];
+    // A `retry_max` below `retry_min` does not count.
+    queues[1].retry_max = Duration::from_secs(1);
+    for queue in &queues {
+        let waits = [message_wait(Duration::from_hours(1000), queue, 1.0), relay_wait(99, queue, 1.0)];
+        assert_eq!(waits, [longest_wait(queue); 2]);
+    }
+}
+
+#[test]
 fn jitter_stays_within_a_tenth() {
     for chance in [0.0, 0.3, 1.0] {
         let wait = message_wait(Duration::from_mins(10), &queue(), chance).as_secs_f64();

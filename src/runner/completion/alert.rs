@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use super::dsn::postmaster_address;
 use crate::control::loaded::Loaded;
 use crate::log;
+use crate::mail::notice::{Cause, Notice};
+use crate::mail::printable::printable;
 use crate::mail::stamp;
 use crate::spool::account_health::{AlertChannel, Outage};
 use crate::spool::writer::Incoming;
@@ -85,19 +87,18 @@ fn write(loaded: &Loaded, account: &str, sick: &Outage, through: &str) -> Result
         account: Some(through.to_owned()),
         ..Envelope::own(id.clone(), now, Kind::Notice, &to)
     };
-    let host = &loaded.config.hostname;
+    let hostname = &loaded.config.hostname;
+    let at = now.to_zoned(TimeZone::system());
+    let notice = Notice {
+        hostname,
+        to: &to,
+        subject: &format!("{hostname}: mail account {account} needs attention"),
+        message_id: &stamp::message_id(&at, id.as_str(), hostname),
+        at: &at,
+        cause: Cause::Event,
+    };
     let text = format!(
-        "From: Mail system <MAILER-DAEMON@{host}>\n\
-         To: {to}\n\
-         Subject: {host}: mail account {account} needs attention\n\
-         Date: {date}\n\
-         Message-ID: <{id}@{host}>\n\
-         Auto-Submitted: auto-generated\n\
-         MIME-Version: 1.0\n\
-         Content-Type: text/plain; charset=utf-8\n\
-         Content-Transfer-Encoding: 8bit\n\
-         \n\
-         Mail from this machine can no longer be sent through the account {account}.\n\
+        "Mail from this machine can no longer be sent through the account {account}.\n\
          \n\
          Reason: {reason}\n\
          Relay:  {relay}\n\
@@ -106,17 +107,16 @@ fn write(loaded: &Loaded, account: &str, sick: &Outage, through: &str) -> Result
          No mail is lost: it waits in the queue and is sent once this is fixed.\n\
          The account is configured in {path}. `postrider flush` tries again now,\n\
          and `postrider status` shows the current state.\n",
-        date = stamp::date(&now.to_zoned(TimeZone::system())),
         reason = clean(&sick.reason),
         relay = clean(&sick.relay),
         since = sick.since,
         path = loaded.config.path.display(),
     );
     let mut incoming = Incoming::begin(&loaded.spool, envelope)?;
-    incoming.write(text.replace('\n', "\r\n").as_bytes())?;
+    incoming.write(&notice.text(&text))?;
     incoming.commit().map(Some)
 }
 
 fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(900).collect()
+    printable(text).chars().take(900).collect()
 }

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::deliver::plan::Plan;
 use crate::log;
+use crate::mail::notice::{Cause, Notice};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::mail::stamp;
 use crate::rules::route;
@@ -83,25 +84,23 @@ fn tell_postmaster(message: &OpenMessage<'_>, account: &str, reason: &str) -> Re
         account: Some(account.to_owned()),
         ..Envelope::own(id.clone(), now, Kind::Notice, &to)
     };
-    let host = &message.loaded.config.hostname;
+    let hostname = &message.loaded.config.hostname;
+    let at = now.to_zoned(TimeZone::system());
+    let notice = Notice {
+        hostname,
+        to: &to,
+        subject: &format!("{hostname}: a message is held"),
+        message_id: &stamp::message_id(&at, id.as_str(), hostname),
+        at: &at,
+        cause: Cause::Event,
+    };
     let text = format!(
-        "From: Mail system <MAILER-DAEMON@{host}>\n\
-         To: {to}\n\
-         Subject: {host}: a message is held\n\
-         Date: {date}\n\
-         Message-ID: <{id}@{host}>\n\
-         Auto-Submitted: auto-generated\n\
-         MIME-Version: 1.0\n\
-         Content-Type: text/plain; charset=utf-8\n\
-         Content-Transfer-Encoding: 8bit\n\
-         \n\
-         The message {held} is held until you decide what to do with it.\n\
+        "The message {held} is held until you decide what to do with it.\n\
          \n\
          {reason}.\n",
-        date = stamp::date(&now.to_zoned(TimeZone::system())),
         held = message.stored.envelope.id,
     );
     let mut incoming = Incoming::begin(&message.loaded.spool, envelope)?;
-    incoming.write(text.replace('\n', "\r\n").as_bytes())?;
+    incoming.write(&notice.text(&text))?;
     incoming.commit().map(Some)
 }

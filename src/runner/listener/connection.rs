@@ -9,8 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::sys::socket::getsockopt;
-use nix::sys::socket::sockopt::PeerCredentials;
+use crate::sys::peer;
 
 /// A client that neither sends nor reads anything for this long is given up.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,11 +38,9 @@ enum WaitingFor {
 }
 
 impl Connection {
-    /// A connection that was just accepted. The client's uid is the peer credential (`SO_PEERCRED`): the kernel noted it
-    /// when the client connected, and the client cannot choose it.
+    /// A connection that was just accepted. The client's uid is the peer credential.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
-        // By nix: rustix's process number cannot be 0, which it is for a peer in another pid namespace.
-        let uid = getsockopt(&stream, PeerCredentials)?.uid();
+        let uid = peer::uid(&stream)?;
         Self::of_peer(stream, uid)
     }
 

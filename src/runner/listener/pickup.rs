@@ -6,12 +6,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use inotify::{Inotify, WatchMask};
-
 use super::intake_state::IntakeState;
 use crate::log;
 use crate::spool::dropped::Place;
 use crate::submit::admit::pickup::{self, Picked};
+use crate::sys::folder_watch::{FolderWatch, See};
 
 /// When to look again while something could not be picked up.
 const SOON: Duration = Duration::from_secs(20);
@@ -29,13 +28,12 @@ pub fn start(intake: Arc<IntakeState>) -> std::io::Result<Sender<()>> {
 
 /// Only drop/, since the listener itself triggers a look when it has kept something in raw/.
 fn watch_drop(intake: &IntakeState, trigger: Sender<()>) -> std::io::Result<()> {
-    let mut inotify = Inotify::init()?;
+    let mut watch = FolderWatch::new(16 << 10)?;
     // A folder that does not exist yet is looked at now and then.
     let folder = intake.spool.dir().join(Place::Drop.folder());
-    let _ = inotify.watches().add(folder, WatchMask::CREATE | WatchMask::MOVED_TO);
+    let _ = watch.folders().add(&folder, See::NewFiles);
     std::thread::Builder::new().name("drop".into()).spawn(move || {
-        let mut buffer = vec![0; 16 << 10];
-        while inotify.read_events_blocking(&mut buffer).is_ok() {
+        while watch.wait().is_ok() {
             if trigger.send(()).is_err() {
                 return;
             }

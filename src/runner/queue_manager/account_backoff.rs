@@ -55,7 +55,7 @@ impl AccountBackoff {
         }
         let (now, wall) = (loaded.clock.now(), Timestamp::now());
         // The wall clock may have jumped since: nothing backs off for longer than it ever would.
-        let longest = loaded.config.queue.retry_max.mul_f64(1.1).max(retry::LOGIN_PAUSE);
+        let longest = retry::longest_wait(&loaded.config.queue).max(retry::LOGIN_PAUSE);
         for (account, outage) in &restored.outages {
             let wait = if has_changed_since(loaded, account, outage.seen) {
                 Duration::ZERO

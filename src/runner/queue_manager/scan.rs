@@ -116,7 +116,7 @@ impl QueueState {
     /// longer than one that is ever set.
     fn wait_of(&self, state: &State, due: Due) -> Duration {
         let is_unknown = state.outcomes.iter().flatten().any(|outcome| outcome.status == Status::Unknown);
-        let longest = self.loaded.config.queue.retry_max.mul_f64(1.1);
+        let longest = retry::longest_wait(&self.loaded.config.queue);
         let longest = if is_unknown { longest.max(retry::AFTER_UNKNOWN) } else { longest };
         match (due, state.next) {
             (Due::Now, _) if !is_unknown => Duration::ZERO,

@@ -1,21 +1,21 @@
 //! Threads that watch for what wakes the runner besides its timer and its workers: new files in queue/, a changed
-//! config, secret or table (inotify), and signals. Each turns what it sees into an [`Event`].
+//! config, secret or table, and signals. Each turns what it sees into an [`Event`].
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::runner::durability::DurabilityGate;
 use crate::runner::event::Event;
 use crate::spool::{MessageId, Spool};
+use crate::sys::folder_watch::{FolderWatch, Folders, See, Seen, Watched};
 
 /// Files that appear in queue/ within this time after the first are read from inotify together: a program that stores
 /// many messages in a row wakes the runner once for several.
@@ -23,16 +23,14 @@ const GATHERING: Duration = Duration::from_millis(5);
 
 /// Watches queue/ until the process ends.
 pub fn watch_queue(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
-    let mut inotify = Inotify::init()?;
-    inotify.watches().add(spool.dir().join("queue"), WatchMask::CREATE | WatchMask::MOVED_TO)?;
+    let mut watch = FolderWatch::new(64 << 10)?;
+    watch.folders().add(&spool.dir().join("queue"), See::NewFiles)?;
     std::thread::Builder::new().name("queue".into()).spawn(move || {
-        let mut buffer = vec![0; 64 << 10];
-        while let Ok(seen) = inotify.read_events_blocking(&mut buffer) {
+        while let Ok(seen) = watch.wait() {
             for seen in seen {
-                let event = if seen.mask.contains(EventMask::Q_OVERFLOW) {
-                    Some(Event::Rescan)
-                } else {
-                    seen.name.and_then(OsStr::to_str).and_then(MessageId::parse).map(Event::Queued)
+                let event = match seen {
+                    Seen::Overflow => Some(Event::Rescan),
+                    Seen::File(_, name) => name.to_str().and_then(MessageId::parse).map(Event::Queued),
                 };
                 if event.is_some_and(|event| events.send(event).is_err()) {
                     return;
@@ -48,27 +46,28 @@ pub fn watch_queue(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
 /// file and rename it over the old one, whose own watch would end with it.
 #[derive(Debug)]
 pub struct FileWatcher {
-    watches: Watches,
+    folders: Folders,
     names: Arc<Mutex<Names>>,
 }
 
 /// The names that matter in each watched folder.
-type Names = HashMap<WatchDescriptor, HashSet<OsString>>;
+type Names = HashMap<Watched, HashSet<OsString>>;
 
 impl FileWatcher {
     /// Begins with these files.
     pub fn start(paths: &[PathBuf], events: Sender<Event>) -> io::Result<Self> {
-        let mut inotify = Inotify::init()?;
-        let watcher = Self { watches: inotify.watches(), names: Arc::default() };
+        let mut watch = FolderWatch::new(16 << 10)?;
+        let watcher = Self { folders: watch.folders(), names: Arc::default() };
         watcher.watch(paths);
         let names = Arc::clone(&watcher.names);
         std::thread::Builder::new().name("files".into()).spawn(move || {
-            let mut buffer = vec![0; 16 << 10];
-            while let Ok(mut seen) = inotify.read_events_blocking(&mut buffer) {
-                let is_ours = |seen: inotify::Event<&OsStr>| {
-                    let names = names.lock().unwrap_or_else(PoisonError::into_inner);
-                    seen.mask.contains(EventMask::Q_OVERFLOW)
-                        || seen.name.is_some_and(|name| names.get(&seen.wd).is_some_and(|ours| ours.contains(name)))
+            while let Ok(mut seen) = watch.wait() {
+                let is_ours = |seen: Seen<'_>| match seen {
+                    Seen::Overflow => true,
+                    Seen::File(folder, name) => {
+                        let names = names.lock().unwrap_or_else(PoisonError::into_inner);
+                        names.get(&folder).is_some_and(|ours| ours.contains(name))
+                    }
                 };
                 if seen.any(is_ours) && events.send(Event::FilesChanged).is_err() {
                     return;
@@ -80,14 +79,12 @@ impl FileWatcher {
 
     /// Watches these instead, as after a reload of the config.
     pub fn watch(&self, paths: &[PathBuf]) {
-        // ATTRIB, because a chmod alone may make a secret readable.
-        let mask = WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::ATTRIB;
         let mut names = Names::new();
         for path in paths {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             // A folder that does not exist (yet) has no changes.
-            if let Ok(watch) = self.watches.clone().add(folder, mask) {
-                names.entry(watch).or_default().insert(name.to_owned());
+            if let Ok(watched) = self.folders.add(folder, See::ChangedFiles) {
+                names.entry(watched).or_default().insert(name.to_owned());
             }
         }
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;

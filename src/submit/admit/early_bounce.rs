@@ -12,6 +12,7 @@ use crate::config::{self, ArrivalTables};
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::header::Header;
 use crate::mail::notice::{self, Cause, Notice, PartType};
+use crate::mail::printable;
 use crate::mail::stamp;
 use crate::rules::inbound::Arrival;
 use crate::spool::{Envelope, Kind, MessageId, Recipient};
@@ -78,7 +79,7 @@ pub fn mail_back<R: Read>(
 fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &str) -> Vec<u8> {
     let AdmissionContext { config, now, id, .. } = occasion;
     let hostname = &config.hostname;
-    let why: String = why.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let why = printable::one_line(why);
     let notice = Notice {
         hostname,
         to,

@@ -5,13 +5,10 @@ use std::fs::File;
 use std::io;
 use std::io::{Read, Seek, SeekFrom, Write};
 
-use rustix::fs::{CWD, MemfdFlags, Mode, OFlags};
+use crate::sys::unnamed_file;
 
 /// Octets kept in memory.
 const IN_MEMORY: usize = 256 * 1024;
-
-/// Where unnamed files may lie; what is not there or full is passed over.
-const FOLDERS: [&str; 2] = ["/var/tmp", "/tmp"];
 
 /// The octets so far.
 #[derive(Debug)]
@@ -54,7 +51,7 @@ impl Write for Kept {
                 held.extend_from_slice(bytes);
                 return Ok(bytes.len());
             }
-            let mut file = unnamed()?;
+            let mut file = unnamed_file::create()?;
             file.write_all(held)?;
             *self = Self::File(file);
         }
@@ -66,17 +63,6 @@ impl Write for Kept {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A file without a name, which goes with the process.
-fn unnamed() -> io::Result<File> {
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let on_disk =
-        FOLDERS.iter().find_map(|folder| rustix::fs::openat(CWD, *folder, flags, Mode::RUSR | Mode::WUSR).ok());
-    match on_disk {
-        Some(fd) => Ok(File::from(fd)),
-        None => Ok(File::from(rustix::fs::memfd_create("submission", MemfdFlags::CLOEXEC)?)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Replies as the server says them (RFC 5321 section 4.2, RFC 2034), and the
 //! refusals that policies and parsers hand to the dialogue.
 
+use crate::mail::printable;
+
 /// A reply that refuses: its code decides whether the client may try again (4yz) or not (5yz).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -35,7 +37,7 @@ pub(crate) fn line(code: u16, enhanced: &str, text: &str) -> Vec<u8> {
     let mut reply = code.to_string();
     for word in [enhanced, text].into_iter().filter(|word| !word.is_empty()) {
         reply.push(' ');
-        reply.extend(word.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        reply.push_str(&printable::one_line(word));
     }
     while reply.len() > 510 {
         reply.pop();

@@ -309,3 +309,16 @@ fn a_flush_of_some_mail_tells_of_no_other_that_is_sent_meanwhile() {
     assert!(told.contains(&mine) || told.contains("no queued message matches"), "{told}");
     assert!(!told.contains('\r') && !told.contains('['), "no bar where nobody looks: {told:?}");
 }
+
+#[test]
+fn the_subject_is_shown_as_people_read_it() {
+    let isp = Provider::setup().start();
+    let world = World::at_home(&isp);
+    let encoded = "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe_=1B[31m?=\n\nbody\n";
+    world.sendmail(&["bob@away.example"], encoded).code(0);
+    let id = world.queued().remove(0);
+    let shown = world.postrider(&["queue", "show", &id]).code(0).says("Subject:    Grüße ?[31m").stdout;
+    assert!(shown.contains("  Subject: =?utf-8?Q?Gr"), "the header stays as it is: {shown}");
+    world.run_once().code(0);
+    assert!(String::from_utf8_lossy(&isp.mail().content).contains("Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe_=1B[31m?=\r\n"));
+}

@@ -1,0 +1,21 @@
+//! Reaching files by an open descriptor, and renaming without replacing.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, RenameFlags};
+
+/// A short path of a file in an open folder: the address of a socket holds 108 bytes, and the folder's own path may be
+/// longer.
+#[must_use]
+pub fn path_in(folder: &File, name: &str) -> String {
+    format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())
+}
+
+/// Renames a file unless the new name is taken ([`io::ErrorKind::AlreadyExists`]). A file system that cannot do that in
+/// one step refuses with [`io::ErrorKind::InvalidInput`].
+pub fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
+    Ok(rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
