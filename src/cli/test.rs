@@ -18,7 +18,7 @@ use crate::mail::printable::printable;
 use crate::mail::stamp;
 use crate::rules::advice;
 use crate::rules::consequence::Repeated;
-use crate::rules::meaning::AuthOffer;
+use crate::rules::meaning::{AuthOffer, Meaning};
 use crate::rules::outbound::Generic;
 use crate::rules::remedy::{Subject, remedy};
 use crate::rules::trouble::{self, Verdict};
@@ -68,7 +68,12 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
             say(&format!("FAILED at {}: {}{login}", not.relay, not.fact.seen));
             let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-            if let Some(cause) = advice::likely_cause(&not.fact, account) {
+            let remedy = judgement.meaning.filter(|meaning| *meaning != Meaning::LoginRejected).map(|meaning| {
+                let null = &ReversePath::Null;
+                let hostname = &config.hostname;
+                remedy(meaning, &Subject { account, admitted: null, outgoing: null, header_from: None, hostname })
+            });
+            if let Some(cause) = remedy.or_else(|| advice::likely_cause(&not.fact, account)) {
                 say(&format!("Likely cause: {cause}."));
             }
             return Ok(exit(judgement.verdict));

@@ -3,7 +3,7 @@
 
 use super::trouble;
 use crate::config::Account;
-use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
+use crate::mail::outcome::{Fact, Phase, Seen};
 
 /// The account's own address, as far as its settings tell.
 #[must_use]
@@ -36,13 +36,11 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
         (Phase::Greeting | Phase::Ehlo | Phase::StartTls, Seen::Garbage(_) | Seen::Closed) => Some(
             "whatever answered on that port is not a mail server (or a proxy or virus scanner is in the way)".to_owned(),
         ),
-        (Phase::Greeting, Seen::Reply(reply)) if reply.is_permanent() => Some(
-            "the server rejects connections from this machine's address: use the provider's submission server, not its MX".to_owned(),
-        ),
-        (Phase::Ehlo, Seen::Reply(reply)) if reply.is_permanent() => {
-            Some("the server rejects this machine's name: set `hostname` to a full name, such as box.example.net".to_owned())
-        }
-        (Phase::Auth, Seen::Reply(reply)) => Some(login(reply, account)),
+        // What a refusal before the login means, `remedy` says better; here is the one that means the credential.
+        (Phase::Auth, Seen::Reply(_)) => Some(format!(
+            "wrong user name or password for [account.{name}]; many providers require the full address as `username` and an app \
+             password; if PLAIN works but SCRAM or CRAM-MD5 does not, set auth = [\"plain\", \"login\"]"
+        )),
         (_, Seen::Reply(reply)) if trouble::is_too_big(reply) => Some(
             "the message is larger than the provider accepts: send less at once, or send a link".to_owned(),
         ),
@@ -58,31 +56,5 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
         }
         (_, Seen::Timeout) => Some("the server is slow or the connection was lost: try again, or raise `timeout`".to_owned()),
         (_, Seen::Reply(_) | Seen::Closed | Seen::Failed(_) | Seen::Garbage(_)) => None,
-    }
-}
-
-fn login(reply: &Reply, account: &Account) -> String {
-    let name = &account.name;
-    let code = |subject, detail| matches!(reply.enhanced, Some(e @ Enhanced { .. }) if (e.subject, e.detail) == (subject, detail));
-    if reply.is_transient() {
-        return "the server cannot check logins at the moment: wait a few minutes and try again".to_owned();
-    }
-    if account.auth.iter().any(|mechanism| mechanism.wants_token()) {
-        return format!(
-            "the access token has expired or belongs to another account: check the password command of [account.{name}]"
-        );
-    }
-    match reply.code {
-        534 if code(7, 9) || code(7, 14) => format!(
-            "the provider requires an app password (created on its security page), not the one for its web site; set it as \
-             `password` in [account.{name}]"
-        ),
-        538 => {
-            format!("the server requires TLS for the login: set tls = \"starttls\" or \"implicit\" in [account.{name}]")
-        }
-        _ => format!(
-            "wrong user name or password for [account.{name}]; many providers require the full address as `username` and an app \
-             password; if PLAIN works but SCRAM or CRAM-MD5 does not, set auth = [\"plain\", \"login\"]"
-        ),
     }
 }

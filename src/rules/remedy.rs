@@ -34,7 +34,8 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
              `command` in `password` that prints an access token"
         ),
         Meaning::AppPasswordWanted => format!(
-            "create an app password on the provider's security page and store it with \"postrider password set {name}\""
+            "the provider requires an app password (created on its security page), not the one for its web site; store it with \
+             \"postrider password set {name}\""
         ),
         Meaning::TokenExpired => format!(
             "the access token has expired, or was issued for another user or purpose: run the `command` in `password` of \

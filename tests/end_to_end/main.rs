@@ -32,6 +32,7 @@ mod deliver {
     mod capabilities;
     mod delivery;
     mod digest;
+    mod login_words;
     mod many_recipients;
     mod mechanisms;
     mod message_trouble;

@@ -7,6 +7,7 @@ use super::auth::{LoginFailure, Place};
 use super::capabilities::{Capabilities, Extension};
 use super::connection::{LeftOut, NotOpened, Session, SessionInfo, State, local};
 use super::login_history::{LoginHistory, Other};
+use super::not_opened::{at_address, described, further, is_account_trouble, no_address, place};
 use super::observer::Observer;
 use super::sasl::Login;
 use super::stream::{self, Keep, Stream, Watch};
@@ -14,7 +15,7 @@ use super::timeouts::Timeouts;
 use super::{auth, command, dns, happy_eyeballs};
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
-use crate::mail::outcome::{Fact, Phase, Seen, TlsProblem};
+use crate::mail::outcome::{Fact, Phase, Seen};
 use crate::rules::classify::Provider;
 use crate::tls::{Client, Oldest, Roots};
 
@@ -88,7 +89,7 @@ impl Opener<'_> {
     /// Tries all hosts that one relay as written leads to.
     fn relay(&self, written: &Relay) -> Result<Session, Stop> {
         let hosts = self.resolve(written).map_err(|fact| {
-            let is_account = is_account_trouble(&fact);
+            let is_account = is_account_trouble(&fact, self.account);
             let failure = NotOpened { relay: place(written), fact, tried: Vec::new() };
             if is_account { Stop::Account(failure) } else { Stop::Relay(failure) }
         })?;
@@ -132,7 +133,7 @@ impl Opener<'_> {
                         left.insert(0, address);
                         continue;
                     }
-                    if is_account_trouble(&failure.fact) {
+                    if is_account_trouble(&failure.fact, self.account) {
                         return Err(Stop::Account(failure));
                     }
                     best = Some(further(best, failure));
@@ -382,65 +383,4 @@ fn take_leave(session: Session, fact: &Fact) {
 
 fn say(session: &mut Session, line: &str) -> Result<(), Seen> {
     session.stream.send_lines([line].into_iter(), session.timeouts.block)
-}
-
-/// What no other relay of the account would mend. 4xx may be one machine's, and so may a missing
-/// STARTTLS (somebody between may have removed it).
-fn is_account_trouble(fact: &Fact) -> bool {
-    match (&fact.phase, &fact.seen) {
-        (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,
-        (Phase::Ehlo | Phase::StartTls | Phase::Auth, Seen::Reply(reply)) => reply.is_permanent(),
-        _ => false,
-    }
-}
-
-/// The failure that got further tells more; of two equals the later one.
-fn further(best: Option<NotOpened>, next: NotOpened) -> NotOpened {
-    match best {
-        Some(best) if progress(best.fact.phase) > progress(next.fact.phase) => best,
-        Some(_) | None => next,
-    }
-}
-
-fn progress(phase: Phase) -> u8 {
-    match phase {
-        Phase::Credential => 0,
-        Phase::Resolve => 1,
-        Phase::Connect => 2,
-        Phase::Greeting => 3,
-        Phase::Ehlo => 4,
-        Phase::StartTls => 5,
-        Phase::Tls => 6,
-        Phase::Auth => 7,
-        Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot | Phase::Idle => 8,
-    }
-}
-
-fn no_address(relay: &Relay) -> NotOpened {
-    let fact = Fact { phase: Phase::Resolve, seen: Seen::Failed(format!("{} has no address", relay.host)) };
-    NotOpened { relay: place(relay), fact, tried: Vec::new() }
-}
-
-/// `host:port`.
-fn place(relay: &Relay) -> String {
-    format!("{}:{}", relay.host, relay.port)
-}
-
-/// `host[ip]:port`.
-fn described(relay: &Relay, address: &SocketAddr) -> String {
-    format!("{}[{}]:{}", relay.host, address.ip(), address.port())
-}
-
-/// The system's words do not name whom they are about, and have a number that only it knows.
-fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
-    match seen {
-        Seen::Failed(text) => {
-            let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));
-            let after = rest.split_once(')').map_or("", |(_, after)| after);
-            let (first, others) = before.split_at(before.chars().next().map_or(0, char::len_utf8));
-            let words = format!("{}{others}{after}", first.to_lowercase());
-            Seen::Failed(format!("cannot connect to {}: {words}", described(relay, address)))
-        }
-        other => other,
-    }
 }

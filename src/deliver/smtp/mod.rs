@@ -14,6 +14,7 @@ pub mod happy_eyeballs;
 pub mod limits;
 pub mod lines;
 pub mod login_history;
+mod not_opened;
 pub mod observer;
 mod parameters;
 pub mod pipeline;

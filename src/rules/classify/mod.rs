@@ -76,6 +76,8 @@ fn corrected(meaning: Meaning, situation: &Situation) -> Meaning {
     let Situation { stage, login, sender, parameters, .. } = *situation;
     let of_sender = |refused| if sender == EnvelopeSender::Null { Meaning::NullSenderRefused } else { refused };
     match (meaning, stage) {
+        // Nobody can have logged in yet: the connection itself is refused.
+        (Meaning::RelayingDenied | Meaning::LoginWanted, Stage::Greeting) => Meaning::ClientAddressRefused,
         (Meaning::RelayingDenied, _) if login != Login::Accepted => Meaning::LoginWanted,
         (Meaning::ParameterRefused, Stage::Mail) if parameters == Parameters::Absent => {
             of_sender(Meaning::SenderNotOwned)

@@ -29,13 +29,8 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
     if let Some(login) = &not.login {
         outcome.reply = format!("{} (login with {login})", outcome.reply);
     }
-    if trouble == Trouble::Login {
-        let account = &plan.account.name;
-        outcome.reply = format!(
-            "{}: the server rejects the login of account {account}; check `username` and `password` \
-             (some providers require an app password)",
-            outcome.reply
-        );
+    if let Some(cure) = outcome::remedy_before_login(not.judgement, plan, &message) {
+        outcome.reply = format!("{}: {cure}", outcome.reply);
     }
     let reason = outcome.said();
     let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();

@@ -145,6 +145,30 @@ pub(super) fn cure(
     Some(with_wait(&remedy::remedy(meaning, &about), judgement.wait))
 }
 
+/// What to do where the server refuses to greet the account or to log it in.
+pub(super) fn remedy_before_login(judgement: Judgement, plan: &Plan<'_>, message: &OpenMessage<'_>) -> Option<String> {
+    let meaning = judgement.meaning?;
+    let is_worth_telling = match judgement.verdict {
+        Verdict::Account(_) | Verdict::TooManySessions => true,
+        _ => meaning == Meaning::TooManyLogins,
+    };
+    if meaning == Meaning::LoginRejected {
+        let account = &plan.account.name;
+        return Some(format!(
+            "the server rejects the login of account {account}; check `username` and `password` (some providers require an \
+             app password)"
+        ));
+    }
+    let about = Subject {
+        account: plan.account,
+        admitted: &message.stored.envelope.sender,
+        outgoing: &plan.sender,
+        header_from: None,
+        hostname: &message.loaded.config.hostname,
+    };
+    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &about), judgement.wait))
+}
+
 /// The cure, and the time that the server names.
 fn with_wait(cure: &str, wait: Option<Duration>) -> String {
     match wait {

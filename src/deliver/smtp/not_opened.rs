@@ -1,0 +1,78 @@
+//! Why a session did not come about: which failure ends the walk over the relays, which tells more than another, and
+//! how each is put into words.
+
+use std::net::SocketAddr;
+
+use super::connection::NotOpened;
+use crate::config::Account;
+use crate::config::relay::Relay;
+use crate::mail::outcome::{Fact, Phase, Seen, TlsProblem};
+use crate::rules::consequence::Repeated;
+use crate::rules::meaning::Meaning;
+use crate::rules::trouble::{self, Verdict};
+
+/// What no other relay of the account would do better. 4xx may be one machine's, and so may a missing STARTTLS
+/// (somebody between may have removed it); but a provider that counts logins counts those at all its relays.
+pub(super) fn is_account_trouble(fact: &Fact, account: &Account) -> bool {
+    match (&fact.phase, &fact.seen) {
+        (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,
+        (Phase::Ehlo | Phase::StartTls | Phase::Auth, Seen::Reply(reply)) => {
+            let judgement = trouble::judge(fact, &trouble::Session::before_login(account), |_| Repeated::No);
+            reply.is_permanent()
+                || matches!(judgement.verdict, Verdict::Account(_))
+                || judgement.meaning == Some(Meaning::TooManyLogins)
+        }
+        _ => false,
+    }
+}
+
+/// The failure that got further tells more; of two equals the later one.
+pub(super) fn further(best: Option<NotOpened>, next: NotOpened) -> NotOpened {
+    match best {
+        Some(best) if progress(best.fact.phase) > progress(next.fact.phase) => best,
+        Some(_) | None => next,
+    }
+}
+
+fn progress(phase: Phase) -> u8 {
+    match phase {
+        Phase::Credential => 0,
+        Phase::Resolve => 1,
+        Phase::Connect => 2,
+        Phase::Greeting => 3,
+        Phase::Ehlo => 4,
+        Phase::StartTls => 5,
+        Phase::Tls => 6,
+        Phase::Auth => 7,
+        Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot | Phase::Idle => 8,
+    }
+}
+
+pub(super) fn no_address(relay: &Relay) -> NotOpened {
+    let fact = Fact { phase: Phase::Resolve, seen: Seen::Failed(format!("{} has no address", relay.host)) };
+    NotOpened { relay: place(relay), fact, tried: Vec::new() }
+}
+
+/// `host:port`.
+pub(super) fn place(relay: &Relay) -> String {
+    format!("{}:{}", relay.host, relay.port)
+}
+
+/// `host[ip]:port`.
+pub(super) fn described(relay: &Relay, address: &SocketAddr) -> String {
+    format!("{}[{}]:{}", relay.host, address.ip(), address.port())
+}
+
+/// The system's words do not name whom they are about, and have a number that only it knows.
+pub(super) fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
+    match seen {
+        Seen::Failed(text) => {
+            let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));
+            let after = rest.split_once(')').map_or("", |(_, after)| after);
+            let (first, others) = before.split_at(before.chars().next().map_or(0, char::len_utf8));
+            let words = format!("{}{others}{after}", first.to_lowercase());
+            Seen::Failed(format!("cannot connect to {}: {words}", described(relay, address)))
+        }
+        other => other,
+    }
+}
