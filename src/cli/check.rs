@@ -1,6 +1,7 @@
 //! `postrider check`: everything that would keep mail from leaving, as far as it can be
 //! seen without asking the network, each with its way out. Exit 0, 1 (warnings) or 78.
 
+mod files;
 mod installation;
 mod names;
 
@@ -81,6 +82,7 @@ fn examine(config: &Config, findings: &mut Findings) {
         spool(config, findings);
     }
     tables(config, findings);
+    files::check(config, findings);
     generic_results(config, findings);
     own_addresses(config, findings);
     senders(config, findings);

@@ -125,6 +125,14 @@ impl Config {
         self.accounts.iter().find(|account| account.name == name)
     }
 
+    /// The files that hold passwords and keys.
+    pub fn secret_files(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.accounts.iter().flat_map(|account| {
+            let key = account.tls_client.as_ref().map(|(_, key)| key.as_path());
+            account.password.as_ref().and_then(Password::file).into_iter().chain(key)
+        })
+    }
+
     /// Whether a provider keeps mailboxes under this domain, as far as the config tells: an account logs in with
     /// an address there. An `origin` like that is a real domain, and mail to it has somewhere to go.
     #[must_use]

@@ -111,7 +111,7 @@ impl<'a> Expansion<'a> {
                     self.refuse(of, format!("{}: included lists include each other in a loop; remove one", hit.place));
                     continue;
                 }
-                let list = (self.rules.include)(Path::new(path.trim()))?;
+                let list = (self.rules.include)(self.rules.config, Path::new(path.trim()))?;
                 self.members(of, hit, &list, unmatched, depth + 1)?;
             } else if let Some(what) = undeliverable(&plain) {
                 self.refuse(of, format!("{}: this alias {what}; use a mail address instead", hit.place));

@@ -23,7 +23,7 @@ pub struct Arrival<'a> {
     /// The loaded tables.
     pub tables: &'a ArrivalTables,
     /// Reads the file of an `:include:`.
-    pub include: fn(&std::path::Path) -> Result<String, TableFault>,
+    pub include: fn(&Config, &std::path::Path) -> Result<String, TableFault>,
 }
 
 /// One thing that was done to an address, for explaining.

@@ -12,7 +12,7 @@ fn inline(rows: Rows) -> Vec<TableSource> {
     vec![TableSource::Inline(rows.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())]
 }
 
-fn list(path: &std::path::Path) -> Result<String, TableFault> {
+fn list(_: &Config, path: &std::path::Path) -> Result<String, TableFault> {
     match path.to_str() {
         Some("/list") => Ok("a@x\n\"/inner\", b@x".to_owned()),
         Some("/loop") => Ok(":include:/loop".to_owned()),

@@ -81,3 +81,41 @@ fn a_mode_that_shows_a_password_in_the_config_hides_no_other_mistake() {
     let (_, password) = isp.credential();
     assert!(!said.contains(password), "{said}");
 }
+
+#[test]
+fn check_names_every_file_that_others_may_change_and_every_key_that_they_can_read() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases").set("virtual", "virtual").account_keys(
+        "isp",
+        &[
+            ("password", json!({ "file": "open/secret" })),
+            ("tls_client_cert", json!("key.pem")),
+            ("tls_ca", json!("roots.pem")),
+        ],
+    );
+    std::fs::create_dir(world.path("open")).unwrap();
+    world.file("open/secret", "secret\n", 0o600);
+    world.file("key.pem", "", 0o600);
+    world.file("roots.pem", isp.authority(), 0o644);
+    let list = world.file("list", "friend@away.example\n", 0o644);
+    world.table("aliases", &format!("staff: :include:{}\n", list.display()));
+    world.table("virtual", "a@home.lan b@isp.example\n");
+    let quiet = world.postrider(&["check"]);
+    for name in ["open", "key.pem", "roots.pem", "list", "aliases", "virtual"] {
+        assert!(!quiet.stdout.contains(&format!("chmod go-w {}", world.path(name).display())), "{}", quiet.stdout);
+        let mode = if name == "open" { 0o777 } else { 0o666 };
+        std::fs::set_permissions(world.path(name), std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let said = world.postrider(&["check"]).code(78).stdout;
+    for (weight, words) in [
+        ("warning", ["every user may change the table", "/aliases"]),
+        ("warning", ["every user may change the table", "/virtual"]),
+        ("warning", ["every user may change the included list", "/list"]),
+        ("warning", ["every user may change `tls_ca`", "/roots.pem"]),
+        ("error", ["others can read the key", "chmod 600"]),
+        ("error", ["other users can replace the secret", "chmod go-w"]),
+    ] {
+        let told = |line: &str| line.starts_with(weight) && words.iter().all(|word| line.contains(word));
+        assert!(said.lines().any(told), "{weight} {words:?}:\n{said}");
+    }
+}

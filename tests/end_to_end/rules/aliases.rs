@@ -1,5 +1,7 @@
 //! Aliases through the real programs: whom they come to, what is refused of them and with which words, and that files are read anew.
 
+use std::fs;
+
 use support::provider::{Mail, Provider};
 use support::wait::wait_for;
 use support::world::World;
@@ -104,4 +106,44 @@ fn a_changed_table_is_picked_up_by_a_runner_at_work_and_a_bad_row_stops_only_its
     wait_for("the third mail", || isp.received() == 3);
     assert_eq!(isp.mail_to("z@away.example").from, "second@isp.example");
     assert!(runner.log().contains("generic:2"), "{}", runner.log());
+}
+
+#[test]
+fn an_included_list_shows_no_secret_of_the_machine_whatever_its_owner_makes_of_it() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp)
+        .set("aliases", "aliases")
+        .account_keys("isp", &[("password", serde_json::json!({ "file": "secrets/isp" }))]);
+    fs::create_dir(world.path("secrets")).unwrap();
+    fs::create_dir(world.path("lists")).unwrap();
+    world.file("secrets/isp", "the-password@isp.example\n", 0o600);
+    world.file("secrets/old", "the-password@isp.example\n", 0o644);
+    let list = world.path("lists/list");
+    world.table("aliases", &format!("list: :include:{}\n", list.display()));
+    world.file("lists/list", "friend@away.example\n", 0o644);
+    world.send_to(&["list"]).code(0);
+    let (secrets, spool) = (world.path("secrets"), world.path("spool/queue"));
+    let queued = spool.join(&world.queued()[0]);
+    fs::remove_file(&list).unwrap();
+    // What whoever owns the list can do with it.
+    let link = |from: &std::path::Path, to: &std::path::Path| std::os::unix::fs::symlink(from, to).unwrap();
+    let refused = |row: &std::path::Path, words: &str| {
+        world.table("aliases", &format!("list: :include:{}\n", row.display()));
+        let ran = world.send_to(&["list"]).code(75).one_line();
+        assert!(ran.stderr.contains(words) && !ran.stderr.contains("the-password"), "{words}: {}", ran.stderr);
+    };
+    link(&secrets.join("isp"), &list);
+    refused(&list, "is a symbolic link, which is not followed");
+    fs::remove_file(&list).unwrap();
+    fs::remove_dir(world.path("lists")).unwrap();
+    link(&secrets, &world.path("lists"));
+    refused(&world.path("lists/isp"), "is a symbolic link, which is not followed");
+    for secret in ["isp", "old"] {
+        refused(&secrets.join(secret), "where the configuration keeps its secrets");
+    }
+    fs::hard_link(secrets.join("isp"), world.path("hard")).unwrap();
+    refused(&world.path("hard"), "where the configuration keeps its secrets");
+    refused(&world.path("config.toml"), "where the configuration keeps its secrets");
+    refused(&queued, "it is in the spool");
+    refused(&world.path("list/../secrets/isp"), "without ..");
 }

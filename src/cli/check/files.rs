@@ -1,0 +1,112 @@
+//! Who besides root and the user that sends the mail may change or read the files that a
+//! configuration names: tables and included lists decide where mail goes, roots decide whom the
+//! password is shown to, and keys are secrets. Passwords themselves are checked when they are read.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::Findings;
+use crate::config::secret::runners_group;
+use crate::config::{Config, TableSource};
+
+/// Anyone may delete and create files there, but only their own.
+const STICKY: u32 = 0o1000;
+
+/// Says which files others may change, and which keys they may read.
+pub(super) fn check(config: &Config, findings: &mut Findings) {
+    let tables: Vec<&TableSource> = config.generic.iter().chain(config.rewriting.tables()).collect();
+    for path in tables.iter().filter_map(|table| table.path()) {
+        warn_of_writers("the table", path, "they decide where mail goes", findings);
+    }
+    for path in tables.into_iter().flat_map(included_lists) {
+        warn_of_writers("the included list", &path, "they decide where mail goes", findings);
+    }
+    for account in &config.accounts {
+        let name = &account.name;
+        if let Some(roots) = &account.tls_ca {
+            warn_of_writers("`tls_ca`", roots, "they decide which server gets the password", findings);
+        }
+        if let Some((_, key)) = &account.tls_client
+            && let Some(mode) = fs::metadata(key).ok().and_then(|file| is_open(&file))
+        {
+            let shown = key.display();
+            findings.error(format!(
+                "account {name}: others can read the key {shown} (`tls_client_key`); run \"chmod {mode} {shown}\""
+            ));
+        }
+    }
+    for secret in config.secret_files() {
+        let shown = secret.display();
+        // The file's own mode and owner are told when it is read.
+        if let Some(folder) = secret.parent().and_then(open_folder) {
+            findings.error(format!(
+                "other users can replace the secret {shown}: they may write to {0}; run \"chmod go-w {0}\"",
+                folder.display()
+            ));
+        }
+    }
+}
+
+fn warn_of_writers(what: &str, path: &Path, why: &str, findings: &mut Findings) {
+    let Ok(file) = fs::metadata(path) else { return };
+    let shown = path.display();
+    if let Some(who) = writers(&file) {
+        findings.warning(format!("{who} may change {what} {shown}, so {why}; if that is not intended, run \"chown root {shown} && chmod go-w {shown}\""));
+    } else if let Some(folder) = path.parent().and_then(open_folder) {
+        findings.warning(format!(
+            "other users may replace {what} {shown}, since they may write to {0}, so {why}; run \"chmod go-w {0}\"",
+            folder.display()
+        ));
+    }
+}
+
+/// Who besides root and this user may write to it.
+fn writers(file: &Metadata) -> Option<String> {
+    let us = rustix::process::geteuid().as_raw();
+    if file.mode() & 0o002 != 0 {
+        Some("every user".to_owned())
+    } else if file.mode() & 0o020 != 0 && !is_own_group(file.gid()) {
+        Some(format!("the group with gid {}", file.gid()))
+    } else if file.uid() != 0 && file.uid() != us {
+        let login = nix::unistd::User::from_uid(file.uid().into()).ok().flatten().map(|user| user.name);
+        Some(login.unwrap_or_else(|| format!("uid {}", file.uid())))
+    } else {
+        None
+    }
+}
+
+/// Root's, or this user's alone.
+fn is_own_group(gid: u32) -> bool {
+    gid == 0 || gid == rustix::process::getegid().as_raw() || runners_group() == Some(gid)
+}
+
+/// The first folder of this path that others may write to, from below. In a sticky one they may not replace what is not theirs.
+fn open_folder(path: &Path) -> Option<PathBuf> {
+    let us = rustix::process::geteuid().as_raw();
+    let path = path.canonicalize().ok()?;
+    let is_open = |folder: &&Path| {
+        fs::metadata(folder).is_ok_and(|seen| {
+            let is_theirs = seen.uid() != 0 && seen.uid() != us;
+            is_theirs || (seen.mode() & STICKY == 0 && writers(&seen).is_some())
+        })
+    };
+    path.ancestors().find(is_open).map(Path::to_owned)
+}
+
+/// The mode that a key should have, where others can read it.
+fn is_open(key: &Metadata) -> Option<&'static str> {
+    let is_runners = runners_group() == Some(key.gid());
+    let foreign = if is_runners { 0o037 } else { 0o077 };
+    (key.mode() & foreign != 0).then_some(if is_runners { "640" } else { "600" })
+}
+
+/// The lists that the rows of an aliases file include.
+fn included_lists(table: &TableSource) -> Vec<PathBuf> {
+    let TableSource::Aliases(path) = table else { return Vec::new() };
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let rows = text.lines().filter(|line| !line.starts_with('#'));
+    let named = rows.flat_map(|line| line.split(":include:").skip(1));
+    let ends = |c: char| c.is_whitespace() || c == ',' || c == '"';
+    named.filter_map(|rest| rest.trim_start().split(ends).next().map(PathBuf::from)).collect()
+}
