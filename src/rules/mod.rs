@@ -14,4 +14,5 @@ pub mod remedy;
 pub mod report_limit;
 pub mod retry;
 pub mod route;
+pub mod session_restarts;
 pub mod trouble;

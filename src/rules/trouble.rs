@@ -120,6 +120,25 @@ pub fn judge(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -> R
     Judgement { verdict, meaning: Some(classified.meaning), wait: classified.wait }
 }
 
+/// Whether the recipient goes on at once in a new session: this one is over or out of step, which is no fault of the
+/// message. Without a reply after the content was sent, nobody knows.
+#[must_use]
+pub fn goes_on_in_new_session(fact: &Fact, session: &Session, history: History) -> bool {
+    let stage = Stage::of(fact.phase).filter(|stage| stage.is_in_transaction());
+    let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else {
+        let is_closed = matches!(fact.seen, Seen::Closed) && fact.phase != Phase::FinalDot;
+        return history == History::Used && is_closed;
+    };
+    if !(400..600).contains(&reply.code) {
+        return false;
+    }
+    let Session { provider, login, sender } = *session;
+    let situation = Situation { stage, provider, login, sender, parameters: Parameters::Absent };
+    let evidence = Evidence { of_account: Repeated::No, of_session: history };
+    let what = replies::classify(&situation, reply);
+    consequence::consequence(&situation, &what, evidence).mail == Mail::GoesOn(Again::NewSession)
+}
+
 /// An address that cannot be written, or needs SMTPUTF8 (also in our own words): no owner can change that.
 fn is_about_the_address(stage: Stage, reply: &Reply) -> bool {
     stage.is_in_transaction()

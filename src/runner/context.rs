@@ -10,6 +10,7 @@ use super::durability::DurabilityGate;
 use super::finished::FinishedMessages;
 use super::rate_limit::RateLimiter;
 use super::report_limit::ReportLimit;
+use super::session_restarts::AccountRestarts;
 use super::session_watchers::SessionWatchers;
 use super::thread_pool::ThreadPool;
 use crate::control::loaded::Loaded;
@@ -31,6 +32,8 @@ pub struct Context {
     pub evidence: Arc<AccountEvidence>,
     /// What logins have shown.
     pub logins: Arc<LoginHistory>,
+    /// Sessions in which mail went on at once.
+    pub restarts: Arc<AccountRestarts>,
     /// Those who watch sessions.
     pub watchers: Arc<SessionWatchers>,
     /// Settles attempts.
@@ -53,8 +56,19 @@ impl Context {
             Arc::clone(&settler),
             Arc::clone(&finished),
         ));
-        let (rate_limiter, evidence, logins, watchers) = Default::default();
-        Self { gate, rate_limiter, report_limit, finished, evidence, logins, watchers, settler, batch_finisher }
+        let (rate_limiter, evidence, logins, restarts, watchers) = Default::default();
+        Self {
+            gate,
+            rate_limiter,
+            report_limit,
+            finished,
+            evidence,
+            logins,
+            restarts,
+            watchers,
+            settler,
+            batch_finisher,
+        }
     }
 }
 

@@ -14,7 +14,8 @@ pub mod queue_manager;
 pub mod rate_limit;
 mod report_limit;
 pub mod result;
-pub mod session_watchers;
+pub mod session_restarts;
+mod session_watchers;
 pub mod thread_pool;
 
 pub use crate::runner::queue_manager::event_loop::QueueManager;

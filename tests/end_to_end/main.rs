@@ -40,6 +40,7 @@ mod deliver {
     mod reply_meaning;
     mod round_trips;
     mod session_oddities;
+    mod session_over;
     mod smtp_limits;
     mod smtp_replies;
     mod timeouts;

@@ -13,10 +13,11 @@ use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen, Teller};
-use crate::rules::consequence::Repeated;
+use crate::rules::consequence::{History, Repeated};
 use crate::rules::meaning::AuthOffer;
 use crate::rules::trouble;
 use crate::runner::message::OpenMessage;
+use crate::runner::session_restarts::AccountRestarts;
 use crate::runner::session_watchers::{CurrentMessage, SessionWatchers, WatchedSession};
 use crate::spool::{Kind, MessageId};
 
@@ -44,17 +45,47 @@ pub(super) struct Exchanged {
 /// At most one open session.
 pub(super) struct KeptSession {
     session: Option<Session>,
-    /// Transactions that the open session has run.
-    transactions: usize,
+    /// What the open session has carried.
+    carried: Carried,
+    ended_after: EndedAfter,
     logins: Arc<LoginHistory>,
+    restarts: Arc<AccountRestarts>,
     watchers: Arc<SessionWatchers>,
     current: CurrentMessage,
 }
 
+/// What a session has carried.
+#[derive(Debug, Clone, Copy, Default)]
+struct Carried {
+    /// Transactions that were begun.
+    transactions: usize,
+    /// Whether a command was refused in one.
+    refused: bool,
+}
+
+/// After how many transactions the server has ended a session. Two that end alike show a limit, which the next ones
+/// keep of their own accord.
+#[derive(Debug, Clone, Copy, Default)]
+struct EndedAfter {
+    last: Option<usize>,
+    limit: Option<usize>,
+}
+
+/// One transaction, or two where the first could not count.
+struct Sent {
+    exchanged: Exchanged,
+    history: History,
+}
+
 impl KeptSession {
     /// None is open yet; these watch the ones to come.
-    pub(super) fn new(watchers: Arc<SessionWatchers>, logins: Arc<LoginHistory>) -> Self {
-        Self { session: None, transactions: 0, logins, watchers, current: CurrentMessage::default() }
+    pub(super) fn new(
+        watchers: Arc<SessionWatchers>,
+        logins: Arc<LoginHistory>,
+        restarts: Arc<AccountRestarts>,
+    ) -> Self {
+        let (carried, ended_after, current) = Default::default();
+        Self { session: None, carried, ended_after, logins, restarts, watchers, current }
     }
 
     /// From now on the session serves this message, and those who asked for it see what is said.
@@ -62,11 +93,43 @@ impl KeptSession {
         self.current.set(id);
     }
 
-    /// Runs one transaction, and another at once where the first failed through no fault of the message: the server
-    /// had closed the kept connection meanwhile, or it accepts no null sender at all.
+    /// Runs one transaction. What a session that ends or is out of step leaves unanswered goes on at once in a new one,
+    /// within bounds: a session is not a message.
     pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, NotBegun> {
         let started = Instant::now();
+        let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
+        let mut waiting: Vec<usize> = (0..exchange.recipients.len()).collect();
+        let Sent { mut exchanged, mut history } = self.send(exchange, &waiting)?;
+        loop {
+            let is_answered = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if reply.code != 421);
+            if waiting.iter().any(|&at| exchanged.facts[at].phase != Phase::Mail && is_answered(&exchanged.facts[at])) {
+                history = History::Used;
+            }
+            let goes_on =
+                |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session, history);
+            waiting.retain(goes_on);
+            if waiting.is_empty() || !self.restarts.begin(account, id) {
+                break;
+            }
+            self.end_session();
+            // Where no new one can be opened, what was seen last stands.
+            let Ok(more) = self.send(exchange, &waiting) else { break };
+            for (&at, fact) in waiting.iter().zip(&more.exchanged.facts) {
+                exchanged.facts[at] = fact.clone();
+            }
+            history = more.history;
+            exchanged = Exchanged { facts: exchanged.facts, ..more.exchanged };
+        }
+        exchanged.sending = started.elapsed().saturating_sub(exchanged.connecting);
+        Ok(exchanged)
+    }
+
+    /// Runs one transaction for these of the recipients, and another at once where the first failed through no fault of
+    /// the message: the server had closed the kept connection meanwhile, or it accepts no null sender at all.
+    fn send(&mut self, exchange: &Exchange<'_>, which: &[usize]) -> Result<Sent, NotBegun> {
+        let started = Instant::now();
         let Exchange { message, plan, recipients, letter } = exchange;
+        let recipients: Vec<&Planned> = which.iter().filter_map(|&at| recipients.get(at)).collect();
         let addresses: Vec<Address> = recipients.iter().map(|planned| planned.address.clone()).collect();
         let (mut sender, mut is_own_sender) = (plan.sender.clone(), false);
         loop {
@@ -84,7 +147,9 @@ impl KeptSession {
             let relay = session.described().relay.clone();
             let teller = if session.described().dsn { Teller::Relay } else { Teller::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
-            self.transactions += 1;
+            let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
+            let known = trouble::Session::in_transaction(plan.account, offer, &sender);
+            self.carry(&facts, &known);
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
                 self.session = None;
                 if !is_kept {
@@ -97,15 +162,37 @@ impl KeptSession {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
-                let known = trouble::Session::in_transaction(plan.account, offer, &sender);
-                return Ok(Exchanged { facts, relay, teller, session: known, connecting, sending });
+                let exchanged = Exchanged { facts, relay, teller, session: known, connecting, sending };
+                return Ok(Sent { exchanged, history });
             }
+        }
+    }
+
+    /// Takes note of what the session has carried, and of a limit to that.
+    fn carry(&mut self, facts: &[Fact], session: &trouble::Session) {
+        let is_over =
+            |fact: &Fact| fact.phase == Phase::Mail && trouble::goes_on_in_new_session(fact, session, History::Used);
+        let Carried { transactions, refused } = self.carried;
+        if transactions > 0 && !refused && facts.iter().all(is_over) {
+            let is_again = self.ended_after.last == Some(transactions);
+            let limit = if is_again { Some(transactions) } else { self.ended_after.limit };
+            self.ended_after = EndedAfter { last: Some(transactions), limit };
+        }
+        let is_refused = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if !reply.is_positive());
+        self.carried = Carried { transactions: transactions + 1, refused: refused || facts.iter().any(is_refused) };
+    }
+
+    /// Ends the session, as SMTP has it where the server still listens.
+    fn end_session(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.quit();
         }
     }
 
     /// The open session, or a new one where it is used up or broken.
     fn open(&mut self, account: &Account, hostname: &str) -> Result<&mut Session, NotBegun> {
-        let is_used_up = self.transactions >= account.max_messages_per_connection;
+        let most = account.max_messages_per_connection.min(self.ended_after.limit.unwrap_or(usize::MAX));
+        let is_used_up = self.carried.transactions >= most;
         let kept = match self.session.take() {
             Some(session) if is_used_up || !session.is_usable() => {
                 session.quit();
@@ -116,7 +203,7 @@ impl KeptSession {
         let session = if let Some(session) = kept {
             session
         } else {
-            self.transactions = 0;
+            self.carried = Carried::default();
             let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
             let observer = Box::new(WatchedSession { watchers, current });
             Session::open(account, hostname, &self.logins, observer).map_err(|not| {
@@ -133,10 +220,8 @@ impl KeptSession {
     }
 
     /// Ends the session as SMTP has it.
-    pub(super) fn quit(self) {
-        if let Some(session) = self.session {
-            session.quit();
-        }
+    pub(super) fn quit(mut self) {
+        self.end_session();
     }
 }
 

@@ -70,13 +70,14 @@ impl Worker {
             finished,
             evidence,
             logins,
+            restarts,
             watchers,
             settler,
             batch_finisher,
             report_limit: _,
         } = context.clone();
         let account = loaded.config.account(&name).cloned();
-        let session = KeptSession::new(watchers, logins);
+        let session = KeptSession::new(watchers, logins, restarts);
         Self {
             number,
             account,

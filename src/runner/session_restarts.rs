@@ -1,0 +1,21 @@
+//! The new sessions in which mail went on at once, over all sessions of each account. The bounds are
+//! `rules::session_restarts`'.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::rules::session_restarts::SessionRestarts;
+use crate::spool::MessageId;
+
+/// By account.
+#[derive(Debug, Default)]
+pub struct AccountRestarts(Mutex<HashMap<String, SessionRestarts>>);
+
+impl AccountRestarts {
+    /// Whether the message may go on at once in a new session of the account; counts it if so.
+    pub fn begin(&self, account: &str, message: &MessageId) -> bool {
+        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.entry(account.to_owned()).or_default().begin(message.as_str(), Instant::now())
+    }
+}
