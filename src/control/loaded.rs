@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, RwLockReadGuard};
 use std::time::SystemTime;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
@@ -25,6 +26,7 @@ pub struct Loaded {
     pub clock: Arc<Clock>,
     tables: OnceLock<KeptTables>,
     edition: Option<Edition>,
+    config_changed: Option<Timestamp>,
 }
 
 /// Identifies the contents of a file: modification time, inode, length. The time alone is not
@@ -36,20 +38,35 @@ fn edition(path: &Path) -> Option<Edition> {
     Some((file.modified().ok()?, file.ino(), file.len()))
 }
 
+/// When a file last changed. It is the time of status change, since a file that is restored, or made readable by a
+/// chmod, keeps an old time of modification.
+#[must_use]
+pub fn changed_at(path: &Path) -> Option<Timestamp> {
+    let file = std::fs::metadata(path).ok()?;
+    Timestamp::new(file.ctime(), i32::try_from(file.ctime_nsec()).ok()?).ok()
+}
+
 impl Loaded {
     /// The tables are read when they are first needed: many commands need none.
     #[must_use]
     pub fn new(config: Config, spool: Spool) -> Self {
         let clock = Arc::new(Clock::start(&spool));
-        Self { edition: edition(&config.path), config, spool, clock, tables: OnceLock::new() }
+        let (edition, config_changed) = (edition(&config.path), changed_at(&config.path));
+        Self { edition, config_changed, config, spool, clock, tables: OnceLock::new() }
     }
 
     /// The next generation, read from the same config file.
     pub fn reload(&self) -> Result<Self, ConfigError> {
-        let edition = edition(&self.config.path);
+        let (edition, config_changed) = (edition(&self.config.path), changed_at(&self.config.path));
         let config = locate::load(Some(&self.config.path))?;
         let (spool, clock) = (self.spool.clone(), Arc::clone(&self.clock));
-        Ok(Self { config, spool, clock, tables: OnceLock::new(), edition })
+        Ok(Self { config, spool, clock, tables: OnceLock::new(), edition, config_changed })
+    }
+
+    /// When the config file had last changed as it was read.
+    #[must_use]
+    pub fn config_changed(&self) -> Option<Timestamp> {
+        self.config_changed
     }
 
     /// Whether the config file has changed since it was read.

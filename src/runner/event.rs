@@ -5,6 +5,8 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::result::AttemptResult;
 use crate::control::access::AuthorisedSelection;
 use crate::control::modify::AuthorisedChange;
@@ -128,6 +130,8 @@ pub struct AccountFailure {
     pub reason: String,
     /// How long the server says to wait.
     pub wait: Option<Duration>,
+    /// When the files that its login rests on were read, where a login was to be made.
+    pub read: Option<Timestamp>,
 }
 
 /// What an answered attempt came to.

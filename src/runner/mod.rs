@@ -4,6 +4,7 @@
 pub mod account_evidence;
 pub mod completion;
 pub mod context;
+pub mod credential_files;
 pub mod delivery;
 pub mod durability;
 pub mod event;

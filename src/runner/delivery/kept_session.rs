@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::not_sent::NotBegun;
 use crate::config::Account;
+use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
@@ -16,6 +17,7 @@ use crate::mail::outcome::{Fact, Phase, Seen, Teller};
 use crate::rules::consequence::{History, Repeated};
 use crate::rules::meaning::AuthOffer;
 use crate::rules::trouble;
+use crate::runner::credential_files::read_at;
 use crate::runner::message::OpenMessage;
 use crate::runner::session_restarts::AccountRestarts;
 use crate::runner::session_watchers::{CurrentMessage, SessionWatchers, WatchedSession};
@@ -95,7 +97,7 @@ impl KeptSession {
 
     /// Runs one transaction. What a session that ends or is out of step leaves unanswered goes on at once in a new one,
     /// within bounds: a session is not a message.
-    pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, NotBegun> {
+    pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, Box<NotBegun>> {
         let started = Instant::now();
         let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
         let mut waiting: Vec<usize> = (0..exchange.recipients.len()).collect();
@@ -126,7 +128,7 @@ impl KeptSession {
 
     /// Runs one transaction for these of the recipients, and another at once where the first failed through no fault of
     /// the message: the server had closed the kept connection meanwhile, or it accepts no null sender at all.
-    fn send(&mut self, exchange: &Exchange<'_>, which: &[usize]) -> Result<Sent, NotBegun> {
+    fn send(&mut self, exchange: &Exchange<'_>, which: &[usize]) -> Result<Sent, Box<NotBegun>> {
         let started = Instant::now();
         let Exchange { message, plan, recipients, letter } = exchange;
         let recipients: Vec<&Planned> = which.iter().filter_map(|&at| recipients.get(at)).collect();
@@ -134,7 +136,7 @@ impl KeptSession {
         let (mut sender, mut is_own_sender) = (plan.sender.clone(), false);
         loop {
             let is_kept = self.session.is_some();
-            let session = self.open(plan.account, &message.loaded.config.hostname)?;
+            let session = self.open(plan.account, message.loaded)?;
             let connected = Instant::now();
             let facts = session.send(Transaction {
                 sender: &sender,
@@ -156,7 +158,7 @@ impl KeptSession {
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
                     let judgement =
                         trouble::judge(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
-                    return Err(NotBegun { judgement, relay, fact, login: None });
+                    return Err(Box::new(NotBegun { judgement, relay, fact, login: None, read: None }));
                 }
             } else if let Some(own) = own_address(exchange, &facts).filter(|_| !is_own_sender) {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
@@ -190,7 +192,7 @@ impl KeptSession {
     }
 
     /// The open session, or a new one where it is used up or broken.
-    fn open(&mut self, account: &Account, hostname: &str) -> Result<&mut Session, NotBegun> {
+    fn open(&mut self, account: &Account, loaded: &Loaded) -> Result<&mut Session, Box<NotBegun>> {
         let most = account.max_messages_per_connection.min(self.ended_after.limit.unwrap_or(usize::MAX));
         let is_used_up = self.carried.transactions >= most;
         let kept = match self.session.take() {
@@ -206,9 +208,11 @@ impl KeptSession {
             self.carried = Carried::default();
             let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
             let observer = Box::new(WatchedSession { watchers, current });
-            Session::open(account, hostname, &self.logins, observer).map_err(|not| {
+            let read = read_at(loaded, &account.name);
+            Session::open(account, &loaded.config.hostname, &self.logins, observer).map_err(|not| {
                 let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-                NotBegun { judgement, login: not.login(), relay: not.relay, fact: not.fact }
+                let (login, read) = (not.login(), Some(read));
+                Box::new(NotBegun { judgement, login, relay: not.relay, fact: not.fact, read })
             })?
         };
         Ok(self.session.insert(session))

@@ -1,6 +1,8 @@
 //! Why a message was not sent: no session, or no plan. The reason is recorded with the message, so that mailq can show
 //! it, but no attempt is charged: it says nothing about the message.
 
+use jiff::Timestamp;
+
 use super::outcome::{self, log_outcomes, queued};
 use crate::deliver::plan::{NoPlan, Plan};
 use crate::log::{self, Delays};
@@ -20,6 +22,8 @@ pub(super) struct NotBegun {
     pub(super) fact: Fact,
     /// The login mechanisms that were tried.
     pub(super) login: Option<String>,
+    /// When the files that the login rests on were read.
+    pub(super) read: Option<Timestamp>,
 }
 
 /// Records that no session could be opened.
@@ -36,7 +40,8 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
     let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
     log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
     note(&mut message, &outcomes);
-    let failure = AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.judgement.wait };
+    let failure =
+        AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.judgement.wait, read: not.read };
     outcome::account_failed(not.judgement.verdict, failure)
 }
 

@@ -281,7 +281,7 @@ impl Worker {
             let cure = outcomes.iter().find_map(|(_, outcome)| outcome.cure.clone());
             let said = fact.seen.to_string();
             let reason = cure.map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
-            let failure = AccountFailure { trouble, relay, reason, wait: judgement.wait };
+            let failure = AccountFailure { trouble, relay, reason, wait: judgement.wait, read: None };
             return Ok(BatchOutcome::Over(outcome::account_failed(judgement.verdict, failure)));
         }
         if judgements.iter().any(|judgement| judgement.verdict == Verdict::Charged) {

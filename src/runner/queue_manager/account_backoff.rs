@@ -1,30 +1,27 @@
 //! Accounts in trouble: how long they back off, when they may be probed earlier, who is alerted, and when their mail is
 //! set aside. The trouble itself is kept in spool/accounts.json, for mailq, `status` and the next runner.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::scheduler::{Backoff, Scheduler, later};
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::retry;
 use crate::runner::completion::alert;
+use crate::runner::credential_files::have_changed_since;
 use crate::runner::event::AccountFailure;
 use crate::spool::account_health::{self, Health, Outage, Trouble};
 use crate::spool::{MessageId, Spool};
 use crate::sys::random::chance;
-
-/// The kernel stamps a file with the time of its last tick, which lags behind the clock by this much at most.
-const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
 
 /// An attempt that shows an account in trouble.
 #[derive(Debug)]
 pub(super) struct FailedAttempt {
     pub(super) account: String,
     pub(super) failure: AccountFailure,
-    /// When the attempt began, by the wall clock.
+    /// When the attempt began, or its credential was read, by the wall clock.
     pub(super) begun: Timestamp,
 }
 
@@ -32,7 +29,7 @@ impl FailedAttempt {
     /// Whether what the attempt failed with, a password or a setting, was replaced since. A relay in trouble is not
     /// fixed by that.
     pub(super) fn is_out_of_date(&self, loaded: &Loaded) -> bool {
-        self.failure.trouble.is_owners() && has_changed_since(loaded, &self.account, self.begun)
+        self.failure.trouble.is_owners() && have_changed_since(loaded, &self.account, self.begun)
     }
 }
 
@@ -57,7 +54,7 @@ impl AccountBackoff {
         // The wall clock may have jumped since: nothing backs off for longer than it ever would.
         let longest = retry::longest_wait(&loaded.config.queue).max(retry::LOGIN_PAUSE);
         for (account, outage) in &restored.outages {
-            let wait = if has_changed_since(loaded, account, outage.seen) {
+            let wait = if have_changed_since(loaded, account, outage.seen) {
                 Duration::ZERO
             } else {
                 Duration::try_from(outage.next.duration_since(wall)).unwrap_or_default().min(longest)
@@ -92,7 +89,7 @@ impl AccountBackoff {
     /// just before.
     pub(super) fn failed(&mut self, attempt: &FailedAttempt, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
         let FailedAttempt { account, failure, begun } = attempt;
-        let AccountFailure { trouble, relay, reason, wait: named } = failure;
+        let AccountFailure { trouble, relay, reason, wait: named, read: _ } = failure;
         let (trouble, now, wall) = (*trouble, loaded.clock.now(), Timestamp::now());
         if schedule.backoff_of(account).is_some_and(|backoff| backoff.until > now && backoff.trouble == trouble) {
             return false;
@@ -173,7 +170,7 @@ impl AccountBackoff {
         for (account, outage) in &self.outages {
             if outage.trouble != Trouble::Login
                 || loaded.clock.age(outage.seen) >= retry::LOGIN_PAUSE
-                || has_changed_since(loaded, account, outage.seen)
+                || have_changed_since(loaded, account, outage.seen)
             {
                 schedule.end_backoff(account);
             }
@@ -190,17 +187,4 @@ impl AccountBackoff {
 /// Relay trouble and account trouble are two outages; a rejected login and a missing password are one.
 fn is_same(one: Trouble, other: Trouble) -> bool {
     one.is_owners() == other.is_owners()
-}
-
-/// Whether the config or the account's secret file changed after that. Its time of status change says so: a file that
-/// is restored, or made readable by a chmod, keeps an old time of modification.
-fn has_changed_since(loaded: &Loaded, account: &str, since: Timestamp) -> bool {
-    let config = &loaded.config;
-    let secret = config.account(account).and_then(|account| account.password.as_ref()).and_then(|p| p.file());
-    [Some(config.path.as_path()), secret].into_iter().flatten().any(|path| {
-        let changed = std::fs::metadata(path).ok();
-        let nanoseconds = |file: std::fs::Metadata| i32::try_from(file.ctime_nsec()).map(|ns| (file.ctime(), ns)).ok();
-        let changed = changed.and_then(nanoseconds).and_then(|(s, ns)| Timestamp::new(s, ns).ok());
-        changed.is_some_and(|time| time.saturating_add(FILE_TIME_LAG).is_ok_and(|time| time > since))
-    })
 }

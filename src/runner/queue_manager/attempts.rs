@@ -31,7 +31,7 @@ impl QueueState {
                 self.apply_result(&account, result);
                 if self.schedule.charge(&account, &id) {
                     let (trouble, relay) = (Trouble::Relay, "none".to_owned());
-                    let failure = AccountFailure { trouble, relay, reason, wait: None };
+                    let failure = AccountFailure { trouble, relay, reason, wait: None, read: None };
                     self.account_failed(&FailedAttempt { account, failure, begun: Timestamp::now() });
                 }
             }
@@ -40,6 +40,7 @@ impl QueueState {
             }
             AttemptOutcome::AccountFailed(failure) | AttemptOutcome::TooManySessions(failure) => {
                 self.schedule.requeue(&id, &account, now);
+                let begun = failure.read.unwrap_or(begun);
                 let attempt = FailedAttempt { account, failure, begun };
                 if attempt.is_out_of_date(&self.loaded) {
                     self.on_files_changed();

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use support::provider::{Provider, Setup, Verb, auth_answer, on};
+use support::wait::wait_for;
 use support::world::World;
 
 fn offering(line: &str) -> Setup {
@@ -198,4 +199,34 @@ fn postrider_test_names_each_mechanism_that_was_rejected() {
     let wrong: [(&str, Value); 1] = [("password", json!("wrong horse"))];
     let ran = World::at_home(&isp).account_keys("isp", &wrong).postrider(&["test"]);
     ran.code(78).says("SCRAM-SHA-256, then PLAIN");
+}
+
+#[test]
+fn each_change_of_the_config_or_the_secret_costs_one_login() {
+    let isp = Provider::start();
+    let in_config = |world: World, n: usize| world.account_keys("isp", &[("password", json!(format!("wrong {n}")))]);
+    let in_file = |world: World, n: usize| {
+        world.file("secret", &format!("wrong {n}\n"), 0o600);
+        world
+    };
+    let mut world = in_config(World::at_home(&isp), 0);
+    world.send_to(&["bob@away.example"]).code(0);
+    let mut runner = world.runner().ready(&world);
+    wait_for("the first login", || isp.logins().len() == 1);
+    for n in 1..=10 {
+        world = in_config(world, n);
+        wait_for("the next login", || isp.logins().len() > n);
+    }
+    world = in_file(world, 10).account_keys("isp", &[("password", json!({"file": "secret"}))]);
+    wait_for("the login with the file", || isp.logins().len() > 11);
+    for n in 12..=20 {
+        world = in_file(world, n);
+        wait_for("the next login", || isp.logins().len() > n);
+    }
+    world.flush();
+    runner.signal(rustix::process::Signal::TERM);
+    assert_eq!(runner.end(), Some(0));
+    // A runner that starts anew remembers with what it has tried.
+    world.run_once();
+    assert_eq!(isp.logins().len(), 21, "{}", runner.log());
 }
