@@ -400,7 +400,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__flush)
-            opts="-v -h --account --sender --recipient --older --all --verbose --config --help"
+            opts="-v -h --account --sender --recipient --older --all --failed --verbose --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1086,7 +1086,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__queue__subcmd__delete)
-            opts="-h --account --sender --recipient --older --all --json --config --help"
+            opts="-h --account --sender --recipient --older --all --failed --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1232,7 +1232,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__queue__subcmd__hold)
-            opts="-h --account --sender --recipient --older --all --json --config --help"
+            opts="-h --account --sender --recipient --older --all --failed --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1300,7 +1300,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__queue__subcmd__release)
-            opts="-h --account --sender --recipient --older --all --json --config --help"
+            opts="-h --account --sender --recipient --older --all --failed --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1334,7 +1334,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__queue__subcmd__retry)
-            opts="-h --account --sender --recipient --older --all --json --readmit --config --help"
+            opts="-h --account --sender --recipient --older --all --failed --json --readmit --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -55,6 +55,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand flush" -l recipient 
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l all -d 'All messages'
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l failed -d 'Only what is in failed/ (retry and delete)'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s v -l verbose -d 'Show the conversation with the server, without passwords'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -l config -d 'Use this configuration file' -r -F
@@ -72,7 +73,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l failed -d 'List the contents of failed/, with reasons'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l failed -d 'Only what is in failed/ (retry and delete)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line (with the members of postqueue -j, and more)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file' -r -F
@@ -84,6 +85,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l all -d 'All messages'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l failed -d 'Only what is in failed/ (retry and delete)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l account -d 'Only mail of this account' -r
@@ -92,6 +94,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l all -d 'All messages'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l failed -d 'Only what is in failed/ (retry and delete)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l account -d 'Only mail of this account' -r
@@ -100,6 +103,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l all -d 'All messages'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l failed -d 'Only what is in failed/ (retry and delete)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l account -d 'Only mail of this account' -r
@@ -108,6 +112,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l all -d 'All messages'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l failed -d 'Only what is in failed/ (retry and delete)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l readmit -d 'Apply canonical, virtual and aliases again to recipients that still wait'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help'

@@ -37,6 +37,16 @@ impl Entry {
         if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self::of(envelope, state)) }
     }
 
+    /// The same of a message in failed/.
+    pub(super) fn read_failed(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
+        let mut envelope = spool.open_failed(id)?.envelope;
+        // A journal that cannot be read may be why it is there.
+        let state = Journal::peek_failed(spool, id, envelope.recipients.len());
+        let state = state.unwrap_or_else(|_| State::new(envelope.recipients.len()));
+        envelope.join(&state);
+        Ok(Self::of(envelope, state))
+    }
+
     fn of(envelope: Envelope, state: State) -> Self {
         let account = state.account.clone().or_else(|| envelope.account.clone());
         Self { envelope, state, trouble: None, account, is_active: false }

@@ -26,6 +26,9 @@ pub struct MessageDetail {
     pub item: Item,
     /// As stored.
     pub envelope: Envelope,
+    /// Why it is in failed/, if it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
     /// Per recipient of the envelope.
     pub outcomes: Vec<Option<RecipientOutcome>>,
     /// Recipients that others have replaced, as indices.
@@ -38,6 +41,13 @@ pub struct MessageDetail {
     pub header: Option<String>,
     /// Octets after the header.
     pub body_octets: u64,
+}
+
+/// Where it lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Folder {
+    Queue,
+    Failed,
 }
 
 /// The last outcome of a recipient.
@@ -69,17 +79,24 @@ pub struct JournalNote {
 impl MessageDetail {
     /// Reads it. A message outside of the scope looks like one that does not exist.
     pub fn read(spool: &Spool, id: &MessageId, scope: AccessScope) -> Result<Self, SpoolError> {
-        let stored = match spool.open_message(id) {
+        let opened = match spool.open_message(id) {
+            Err(SpoolError::Gone(_)) => spool.open_failed(id).map(|stored| (stored, Folder::Failed)),
+            opened => opened.map(|stored| (stored, Folder::Queue)),
+        };
+        let (stored, folder) = match opened {
             Err(_) if !scope.is_everything() => return Err(SpoolError::Gone(id.clone())),
             opened => opened?,
         };
         if !scope.covers(stored.envelope.uid) {
             return Err(SpoolError::Gone(id.clone()));
         }
-        let entry = Entry::read(spool, id)?;
+        let (entry, failed) = match folder {
+            Folder::Queue => (Entry::read(spool, id)?, None),
+            Folder::Failed => (Entry::read_failed(spool, id)?, Some(spool.failed_reason(id.as_str()))),
+        };
         let (header, body_octets) = header(&stored).map_err(|error| SpoolError::Io {
             action: "read",
-            path: spool.dir().join("queue").join(id.as_str()),
+            path: spool.dir().join(if failed.is_some() { "failed" } else { "queue" }).join(id.as_str()),
             error,
         })?;
         let outcomes = entry.state.outcomes.iter().map(|outcome| {
@@ -93,11 +110,12 @@ impl MessageDetail {
             })
         });
         let replaced = entry.state.replaced.iter().enumerate().filter_map(|(index, gone)| gone.then_some(index));
-        let lines = Journal::lines(spool, id)?;
+        let lines = if failed.is_some() { Journal::lines_failed(spool, id) } else { Journal::lines(spool, id)? };
         let journal =
             lines.iter().map(|(at, line)| JournalNote { at: *at, what: printable(&what(&entry.envelope, line)) });
         Ok(Self {
             item: Item::new(&entry),
+            failed,
             outcomes: outcomes.collect(),
             replaced: replaced.collect(),
             journal: journal.collect(),

@@ -10,9 +10,11 @@ use super::loaded::Loaded;
 use super::selection::Selection;
 use crate::deliver::history_record;
 use crate::log;
+use crate::spool::failed::is_mail;
+use crate::spool::history::{self, Extent, Whose};
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
-use crate::spool::{Envelope, MessageId, SpoolError, Stored, history};
+use crate::spool::{Envelope, MessageId, SpoolError, Stored};
 use crate::submit::admit::readmit;
 use crate::submit::wire::reply::Refused;
 use crate::sys::sysexits::Exit;
@@ -54,9 +56,14 @@ pub enum Changed {
     Done,
     /// The message was in that state already.
     Already,
+    /// Done; the message has this id now.
+    As(MessageId),
     /// Not done; why.
     Refused(String),
 }
+
+/// A name in failed/, and what became of the change there.
+pub type NamedChange = (String, Result<Changed, SpoolError>);
 
 /// A change to messages that its requester may make. Like [`AuthorisedSelection`], it is made
 /// only by asking whether that is so.
@@ -94,12 +101,14 @@ impl AuthorisedChange {
     /// can be about any.
     pub fn messages(&self, loaded: &Loaded) -> Result<Vec<MessageId>, SpoolError> {
         let Self { change, selection } = self;
-        let mut ids = queued(loaded, selection)?;
-        let may_be_failed = match change {
-            Change::Hold | Change::Release => false,
-            Change::Delete => !selection.asked().ids.is_empty(),
-            Change::Retry | Change::Readmit => !selection.is_all(),
-        };
+        let asked = selection.asked();
+        let mut ids = if asked.failed { Vec::new() } else { queued(loaded, selection)? };
+        let may_be_failed = asked.failed
+            || match change {
+                Change::Hold | Change::Release => false,
+                Change::Delete => !selection.asked().ids.is_empty(),
+                Change::Retry | Change::Readmit => !selection.is_all(),
+            };
         if may_be_failed {
             for id in loaded.spool.failed_ids()?.into_iter().filter(|id| selection.names(id)) {
                 let is_included = loaded
@@ -156,6 +165,44 @@ impl AuthorisedChange {
         }
     }
 
+    /// Changes what lies in failed/ under a name that is no id, where everything there is selected: submissions that were
+    /// never taken in, and messages of an id that was taken. What became of each.
+    pub fn apply_to_names(&self, loaded: &Loaded) -> Result<Vec<NamedChange>, SpoolError> {
+        let all = Selection { failed: true, ..Selection::default() };
+        if *self.selection.asked() != all || !self.selection.scope().is_everything() {
+            return Ok(Vec::new());
+        }
+        let is_asked = |name: &String| match self.change {
+            Change::Delete => MessageId::parse(name).is_none(),
+            Change::Hold | Change::Release => false,
+            Change::Retry | Change::Readmit => MessageId::parse(name).is_none() && is_mail(name),
+        };
+        let names = loaded.spool.failed()?.into_iter().filter(is_asked);
+        let change = |name: String| {
+            let changed = self.apply_to_name(loaded, &name);
+            (name, changed)
+        };
+        Ok(names.map(change).collect())
+    }
+
+    fn apply_to_name(&self, loaded: &Loaded, name: &str) -> Result<Changed, SpoolError> {
+        let spool = &loaded.spool;
+        match (self.change, spool.open_failed_name(name)) {
+            (Change::Delete, _) => {
+                spool.remove_failed(name)?;
+                log::deleted(name);
+                Ok(Changed::Done)
+            }
+            (_, Ok(stored)) => {
+                stored.verify()?;
+                let id = spool.bring_back_as_new(name)?;
+                log::brought_back(&id);
+                Ok(Changed::As(id))
+            }
+            (_, Err(_)) => spool.resubmit_failed(name).map(|()| Changed::Done),
+        }
+    }
+
     fn apply_to_failed(&self, loaded: &Loaded, id: &MessageId) -> Result<Changed, SpoolError> {
         let mut stored = loaded.spool.open_failed(id)?;
         self.check_owner(&stored)?;
@@ -166,14 +213,24 @@ impl AuthorisedChange {
                 let state = Journal::peek_failed(&loaded.spool, id, stored.envelope.recipients.len())?;
                 stored.envelope.join(&state);
                 history::append(&loaded.spool, &[history_record::deleted(&stored, &state, now)])?;
-                loaded.spool.remove_failed(id)?;
+                loaded.spool.remove_failed(id.as_str())?;
                 log::deleted(id);
                 Ok(Changed::Done)
             }
             Change::Retry | Change::Readmit => {
                 stored.verify()?;
+                let recipients = stored.envelope.recipients.len();
+                if let Err(SpoolError::Damaged { .. }) = Journal::peek_failed(&loaded.spool, id, recipients) {
+                    Journal::salvage_failed(&loaded.spool, id, recipients)?;
+                }
+                if has_anothers_id(loaded, &stored)? {
+                    let new = loaded.spool.bring_back_as_new(id.as_str())?;
+                    Journal::open(&loaded.spool, &new, recipients)?.append(now, &[Line::Retry])?;
+                    log::brought_back(&new);
+                    return Ok(Changed::As(new));
+                }
                 loaded.spool.bring_back(id)?;
-                let mut journal = Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?;
+                let mut journal = Journal::open(&loaded.spool, id, recipients)?;
                 journal.append(now, &[Line::Retry])?;
                 stored.envelope.join(journal.state());
                 log::brought_back(id);
@@ -189,6 +246,14 @@ impl AuthorisedChange {
         let Envelope { id, uid, .. } = &stored.envelope;
         if self.selection.scope().covers(*uid) { Ok(()) } else { Err(SpoolError::Gone(id.clone())) }
     }
+}
+
+/// Whether another message of the same id is in the queue, or has left it.
+fn has_anothers_id(loaded: &Loaded, stored: &Stored) -> Result<bool, SpoolError> {
+    let id = &stored.envelope.id;
+    let traces = history::traces(&loaded.spool, &Extent::default(), |of| of == id)?;
+    let is_anothers = traces.get(id).is_some_and(|trace| trace.whose(&stored.envelope) == Whose::Anothers);
+    Ok(is_anothers || loaded.spool.holds(id))
 }
 
 /// The selected messages in queue/. One that cannot be read can still be named.

@@ -122,8 +122,8 @@ pub enum Response {
     },
     /// A message was changed as asked.
     Changed {
-        /// The message.
-        id: MessageId,
+        /// The message, or its name in failed/; behind `as`, the id that it has now.
+        id: String,
     },
     /// A message was not changed.
     Unchanged {
@@ -173,11 +173,12 @@ impl Response {
 
     /// What became of a change.
     #[must_use]
-    pub fn of_change(id: MessageId, changed: Result<Changed, SpoolError>) -> Self {
+    pub fn of_change(id: &str, changed: Result<Changed, SpoolError>) -> Self {
         match changed {
-            Ok(Changed::Done | Changed::Already) => Self::Changed { id },
-            Ok(Changed::Refused(reason)) => Self::Unchanged { id: id.to_string(), reason },
-            Err(error) => Self::Unchanged { id: id.to_string(), reason: error.to_string() },
+            Ok(Changed::Done | Changed::Already) => Self::Changed { id: id.to_owned() },
+            Ok(Changed::As(new)) => Self::Changed { id: format!("{id} as {new}") },
+            Ok(Changed::Refused(reason)) => Self::Unchanged { id: id.to_owned(), reason },
+            Err(error) => Self::Unchanged { id: id.to_owned(), reason: error.to_string() },
         }
     }
 

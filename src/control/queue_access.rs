@@ -153,7 +153,10 @@ impl QueueAccess {
         let authorised = authorised.map_err(AccessError::Refused)?;
         for id in authorised.messages(loaded)? {
             let changed = authorised.apply(loaded, &id);
-            see(Response::of_change(id, changed));
+            see(Response::of_change(id.as_str(), changed));
+        }
+        for (name, changed) in authorised.apply_to_names(loaded)? {
+            see(Response::of_change(&name, changed));
         }
         drop(lock);
         if matches!(change, Change::Release | Change::Retry | Change::Readmit) {

@@ -27,6 +27,9 @@ pub struct Selection {
     /// In the queue for longer than this.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub older: Option<Duration>,
+    /// Only what is in failed/, whatever it is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 impl Selection {

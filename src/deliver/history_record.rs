@@ -24,6 +24,8 @@ pub fn record(envelope: &Envelope, state: &State, now: Timestamp, message_id: St
         submitted_sender: envelope.submitted_sender.clone(),
         uid: envelope.uid,
         size: envelope.size,
+        token: Some(envelope.token.clone()),
+        crc32: Some(envelope.crc32),
         message_id,
         recipients: recipients.collect(),
     }

@@ -12,11 +12,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::log;
-use crate::spool::history::{self, Extent, Record, Trace};
+use crate::spool::history::{self, Extent, Record, Trace, Whose};
+use crate::spool::journal::Journal;
+use crate::spool::state::State;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, state_file};
 
 /// How far history reached when a runner ended cleanly.
 const NAME: &str = "left.json";
+
+/// How a message of queue/ stands by history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordStatus {
+    /// It is to be attempted.
+    Open,
+    /// Its record says that every recipient has it.
+    Finished,
+    /// Another message of the same id has left: nothing says which of both a report would be about.
+    SharesId,
+}
 
 /// What history says about messages that are still in queue/.
 #[derive(Debug)]
@@ -45,13 +58,17 @@ impl FinishedMessages {
         self.trace(id).map(|trace| trace.is_some())
     }
 
-    /// Whether the message is finished: its record says that every recipient has it. A message that was brought back
-    /// from failed/ under its old id has a record that says otherwise.
-    pub fn is_finished(&self, envelope: &Envelope) -> Result<bool, SpoolError> {
-        let trace = self.trace(&envelope.id)?;
-        Ok(trace.is_some_and(|trace| {
-            trace.is_delivered && (trace.arrived, trace.size) == (envelope.arrived, envelope.size)
-        }))
+    /// What history says of a message in queue/, whose journal comes to this state. A record never overrules a journal
+    /// that says otherwise: a message that was brought back from failed/ under its old id has both.
+    pub fn record_status(&self, envelope: &Envelope, state: &State) -> Result<RecordStatus, SpoolError> {
+        Ok(match self.trace(&envelope.id)? {
+            None => RecordStatus::Open,
+            Some(trace) => match trace.whose(envelope) {
+                Whose::Anothers => RecordStatus::SharesId,
+                Whose::Its if trace.is_delivered && !contradicts(state) => RecordStatus::Finished,
+                Whose::Its => RecordStatus::Open,
+            },
+        })
     }
 
     /// Removes what is finished from queue/; at the start, before anything is attempted.
@@ -71,7 +88,8 @@ impl FinishedMessages {
         for id in candidates {
             // One that cannot be read is dealt with when it is attempted.
             let Ok(stored) = self.spool.open_message(&id) else { continue };
-            if self.is_finished(&stored.envelope)? {
+            let Ok(state) = Journal::peek(&self.spool, &id, stored.envelope.recipients.len()) else { continue };
+            if self.record_status(&stored.envelope, &state)? == RecordStatus::Finished {
                 self.spool.remove(&id)?;
                 log::removed(&id);
             }
@@ -116,6 +134,12 @@ impl FinishedMessages {
     fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the journal knows of recipients that are still to get it.
+fn contradicts(state: &State) -> bool {
+    let is_written = state.attempts > 0 || state.outcomes.iter().any(Option::is_some);
+    is_written && !state.done && !state.pending().is_empty()
 }
 
 fn read(spool: &Spool) -> Result<HashMap<MessageId, Trace>, SpoolError> {

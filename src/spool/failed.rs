@@ -2,7 +2,8 @@
 //! ID.reason beside it. Setting aside, looking at it, bringing back, ageing out.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,16 +12,19 @@ use postrider_drop::durable::{Durable, Folder};
 use rustix::fs::{CWD, OFlags};
 
 use super::SpoolError;
+use super::dropped::{self, Place};
 use super::id::MessageId;
-use super::message_file::Stored;
+use super::message_file::{Envelope, Stored};
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
 use super::replace::replace;
 use super::usage_table::Folder as Counted;
+use super::writer::Incoming;
 use crate::sys::descriptor::rename_without_replacing;
 
 const FOLDER: &str = "failed";
 const REASON: &str = ".reason";
 const JOURNAL: &str = ".journal";
+const DAMAGED: &str = ".journal.damaged";
 
 impl Spool {
     /// Moves message and journal to failed/ and writes ID.reason beside them, durably.
@@ -156,12 +160,101 @@ impl Spool {
         unlink(&self.failed_path(&format!("{id}{REASON}")))
     }
 
-    /// Removes a message of failed/ for good (history comes first).
-    pub fn remove_failed(&self, id: &MessageId) -> Result<(), SpoolError> {
-        for name in [id.to_string(), journal_name(id), format!("{id}{REASON}")] {
-            unlink(&self.failed_path(&name))?;
+    /// Back to queue/ under an id of its own, where another message has the one that it had; the id. Its journal goes
+    /// first, so that what was delivered is known at every instant.
+    pub fn bring_back_as_new(&self, name: &str) -> Result<MessageId, SpoolError> {
+        let stored = self.open_failed_name(name)?;
+        let (folder, dir) = self.folder(FOLDER)?;
+        let mut id = MessageId::fresh(Timestamp::now());
+        while self.holds(&id) || exists(&self.journal_path(&id))? {
+            id = id.next();
         }
-        self.usage_table().take(Counted::Failed, id.as_str());
+        let (journal, new_journal) = (dir.join(format!("{name}{JOURNAL}")), self.journal_path(&id));
+        let has_journal = exists(&journal)?;
+        if has_journal {
+            move_to(&journal, &new_journal)?;
+            self.sync_queue()?;
+        }
+        let copied = self.copy_as(&stored, &id);
+        if copied.is_err() && has_journal {
+            move_to(&new_journal, &journal)?;
+        }
+        copied?;
+        unlink(&dir.join(name))?;
+        unlink(&dir.join(format!("{name}{REASON}")))?;
+        self.usage_table().take(Counted::Failed, name);
+        folder.sync().map_err(SpoolError::io("sync", &dir))?;
+        Ok(id)
+    }
+
+    fn copy_as(&self, stored: &Stored, id: &MessageId) -> Result<(), SpoolError> {
+        let read = |error| SpoolError::io("read", self.failed_path(stored.envelope.id.as_str()))(error);
+        let mut new = Incoming::begin(self, Envelope { id: id.clone(), ..stored.envelope.clone() })?;
+        let (mut content, mut piece) = (stored.content().map_err(read)?, vec![0; 64 << 10]);
+        loop {
+            match content.read(&mut piece) {
+                Ok(0) => break,
+                Ok(octets) => new.write(&piece[..octets])?,
+                Err(error) => return Err(read(error)),
+            }
+        }
+        new.commit().map(drop)
+    }
+
+    /// Has a submission that was set aside picked up again.
+    pub fn resubmit_failed(&self, name: &str) -> Result<(), SpoolError> {
+        let path = self.failed_path(name);
+        let damaged = |what: &str| SpoolError::damaged(&path, what);
+        let uid = dropped::uid_in(name).ok_or_else(|| damaged("its name is neither an id nor a submission's"))?;
+        let seen = fs::symlink_metadata(&path).map_err(SpoolError::io("read", &path))?;
+        let us = rustix::process::geteuid().as_raw();
+        if !seen.is_file() || (seen.uid() != uid && seen.uid() != us) {
+            return Err(damaged("it is not a file of the user whom its name says"));
+        }
+        self.folder(Place::Raw.folder())?;
+        let raw = self.dir().join(Place::Raw.folder());
+        let to = free_name(&raw, &format!("{uid}.{}", MessageId::fresh(Timestamp::now())))?;
+        move_to(&path, &raw.join(&to))?;
+        self.usage_table().rename((Counted::Failed, name), (Counted::Raw, &to));
+        let (folder, _) = self.folder(Place::Raw.folder())?;
+        folder.sync().map_err(SpoolError::io("sync", &raw))?;
+        unlink(&self.failed_path(&format!("{name}{REASON}")))
+    }
+
+    /// Keeps the journal of a message in failed/ that cannot be read beside it, where nobody takes it for the message's.
+    pub(super) fn keep_damaged_journal(&self, name: &str) -> Result<(), SpoolError> {
+        let (folder, dir) = self.folder(FOLDER)?;
+        let kept = free_name(&dir, &format!("{name}{DAMAGED}"))?;
+        write_reason(
+            &folder,
+            &dir,
+            &kept,
+            &format!("the damaged journal of message {name}, which went back to the queue"),
+        )?;
+        move_to(&dir.join(format!("{name}{JOURNAL}")), &dir.join(kept))
+    }
+
+    /// Puts a journal in its place.
+    pub(super) fn write_failed_journal(&self, name: &str, lines: &[u8]) -> Result<(), SpoolError> {
+        let (folder, dir) = self.folder(FOLDER)?;
+        let path = dir.join(format!("{name}{JOURNAL}"));
+        let file = Durable::create(&folder, 0o600).map_err(SpoolError::io("create", &path))?;
+        file.file().write_all(lines).map_err(SpoolError::io("write", &path))?;
+        replace(&folder, file, &path)
+    }
+
+    /// Removes what has this name in failed/ for good (history comes first).
+    pub fn remove_failed(&self, name: &str) -> Result<(), SpoolError> {
+        let path = self.failed_path(name);
+        if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            fs::remove_dir_all(&path).map_err(SpoolError::io("remove", &path))?;
+        } else {
+            unlink(&path)?;
+        }
+        for beside in [format!("{name}{JOURNAL}"), format!("{name}{REASON}")] {
+            unlink(&self.failed_path(&beside))?;
+        }
+        self.usage_table().take(Counted::Failed, name);
         Ok(())
     }
 
@@ -176,15 +269,7 @@ impl Spool {
             if age(written) < lifetime {
                 continue;
             }
-            let content = self.failed_path(name);
-            if content.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-                fs::remove_dir_all(&content).map_err(SpoolError::io("remove", content))?;
-            } else {
-                unlink(&content)?;
-            }
-            unlink(&self.failed_path(&format!("{name}{JOURNAL}")))?;
-            unlink(&path)?;
-            self.usage_table().take(Counted::Failed, name);
+            self.remove_failed(name)?;
             gone.push(name.to_owned());
         }
         Ok(gone)
@@ -199,6 +284,12 @@ fn numbered(name: &str) -> impl Iterator<Item = String> + '_ {
 /// The message that a name in failed/ stands for.
 pub(super) fn id_of(name: &str) -> Option<MessageId> {
     MessageId::parse(name.split_once('-').map_or(name, |(id, _)| id))
+}
+
+/// Whether a name in failed/ is a message's or a submission's, and not something that was kept for people to look at.
+#[must_use]
+pub fn is_mail(name: &str) -> bool {
+    id_of(name).is_some() || (dropped::uid_in(name).is_some() && !name.ends_with(DAMAGED))
 }
 
 /// The first of its names that nothing there has: only the runner puts anything there.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpoolError;
 use super::id::MessageId;
+use super::message_file::Envelope;
 use super::queue::Spool;
 use crate::mail::outcome::Status;
 
@@ -79,6 +80,12 @@ pub struct Record {
     pub uid: u32,
     /// Octets.
     pub size: u64,
+    /// The submission's token; records of before this member have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// CRC-32 of the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc32: Option<u32>,
     /// The Message-ID field's value.
     pub message_id: String,
     /// Every recipient.
@@ -92,14 +99,40 @@ pub struct Trace {
     pub arrived: Timestamp,
     /// Octets.
     pub size: u64,
+    /// Token and checksum of the content, where the record has them.
+    pub token: Option<(String, u32)>,
     /// Whether every recipient has it.
     pub is_delivered: bool,
+}
+
+/// Whose record it is that a message's id has in history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// This message's.
+    Its,
+    /// Another one's, of the same id.
+    Anothers,
+}
+
+impl Trace {
+    /// The same message has token, size and checksum in common. Records of before these have the time and size.
+    #[must_use]
+    pub fn whose(&self, envelope: &Envelope) -> Whose {
+        let is_its = match &self.token {
+            Some((token, sum)) => {
+                (token.as_str(), *sum, self.size) == (envelope.token.as_str(), envelope.crc32, envelope.size)
+            }
+            None => (self.arrived, self.size) == (envelope.arrived, envelope.size),
+        };
+        if is_its { Whose::Its } else { Whose::Anothers }
+    }
 }
 
 impl From<&Record> for Trace {
     fn from(record: &Record) -> Self {
         let is_delivered = record.recipients.iter().all(|recipient| recipient.status == Ended::Delivered);
-        Self { arrived: record.arrived, size: record.size, is_delivered }
+        let token = record.token.clone().zip(record.crc32);
+        Self { arrived: record.arrived, size: record.size, token, is_delivered }
     }
 }
 
@@ -301,6 +334,8 @@ mod tests {
             submitted_sender: None,
             uid: 1000,
             size: 3,
+            token: None,
+            crc32: None,
             message_id: "<1@x.example>".to_owned(),
             recipients: vec![Finished {
                 address: "b@y.example".to_owned(),

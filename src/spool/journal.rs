@@ -12,7 +12,7 @@ use rustix::fs::OFlags;
 
 use super::SpoolError;
 use super::id::MessageId;
-use super::journal_line::{self, Line, MAX_LINE, NoLine};
+use super::journal_line::{self, Line, MAX_LINE, NoLine, Written};
 use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use super::state::State;
@@ -123,13 +123,15 @@ enum NoReplay {
     Damaged(String),
 }
 
-/// Reads lines to the end. What is no line is a torn end if no line follows it: lines of one
-/// append may be lost together, but a line that was synced is never followed by less.
+/// Reads lines to the end. What is no line is a torn end if nothing follows it but lines of the same append: these may be
+/// lost in any order, but a line that was synced is never followed by less.
 fn each_line(
     mut input: impl BufRead,
     mut see: impl FnMut(Timestamp, Line, u64) -> Result<(), String>,
 ) -> Result<bool, NoReplay> {
-    let (mut bytes, mut number, mut torn) = (Vec::new(), 0_u64, None);
+    let (mut bytes, mut number, mut offset) = (Vec::new(), 0_u64, 0_u64);
+    // Number and place of the first that is none.
+    let mut torn: Option<(u64, u64)> = None;
     loop {
         bytes.clear();
         let read = input.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut bytes).map_err(NoReplay::Io)?;
@@ -138,17 +140,19 @@ fn each_line(
         }
         number += 1;
         match (journal_line::decode(&bytes), torn) {
-            (Err(NoLine::Torn), _) => torn = torn.or(Some(number)),
-            (Ok(_) | Err(NoLine::Strange(_)), Some(torn)) => {
+            (Err(NoLine::Torn), _) => torn = torn.or(Some((number, offset))),
+            (Ok(Written { append_at: Some(begun), .. }), Some((_, lost))) if begun <= lost => {}
+            (Ok(_) | Err(NoLine::Strange(_)), Some((torn, _))) => {
                 return Err(NoReplay::Damaged(format!("line {torn} is incomplete, but others follow it")));
             }
             (Err(NoLine::Strange(what)), None) => {
                 return Err(NoReplay::Damaged(format!("line {number} cannot be read ({what})")));
             }
-            (Ok((at, line)), None) => {
+            (Ok(Written { at, line, .. }), None) => {
                 see(at, line, read as u64).map_err(|what| NoReplay::Damaged(format!("line {number}: {what}")))?;
             }
         }
+        offset += read as u64;
     }
 }
 
@@ -211,6 +215,24 @@ impl Journal {
         }
     }
 
+    /// Makes a journal in failed/ readable again by what can be read of it; the damaged one is kept beside it. What is lost
+    /// costs a recipient a second copy, but no message.
+    pub fn salvage_failed(spool: &Spool, id: &MessageId, recipients: usize) -> Result<(), SpoolError> {
+        let path = spool.failed_path(&journal_name(id));
+        let text = std::fs::read(&path).map_err(SpoolError::io("read", &path))?;
+        let (mut replay, mut good) = (Replay::new(recipients), Vec::new());
+        for line in text.split_inclusive(|octet| *octet == b'\n') {
+            let Ok(Written { at, line, .. }) = journal_line::decode(line) else { continue };
+            if replay.apply(at, &line).is_ok() {
+                // As lines of their own: what they were appended with is gone.
+                let encoded = journal_line::encode(at, &line, None);
+                good.extend_from_slice(&encoded.map_err(|error| SpoolError::damaged(&path, error.to_string()))?);
+            }
+        }
+        spool.keep_damaged_journal(id.as_str())?;
+        spool.write_failed_journal(id.as_str(), &good)
+    }
+
     /// The journal of a message in failed/.
     pub fn peek_failed(spool: &Spool, id: &MessageId, recipients: usize) -> Result<State, SpoolError> {
         let path = spool.failed_path(&journal_name(id));
@@ -235,6 +257,14 @@ impl Journal {
             each_line(BufReader::new(file), keep).map_err(|error| no_replay(spool, id, error))?;
         }
         Ok(lines)
+    }
+
+    /// The same of a message in failed/, as far as it can be read.
+    #[must_use]
+    pub fn lines_failed(spool: &Spool, id: &MessageId) -> Vec<(Timestamp, Line)> {
+        let text = std::fs::read(spool.failed_path(&journal_name(id))).unwrap_or_default();
+        let lines = text.split_inclusive(|octet| *octet == b'\n');
+        lines.filter_map(|line| journal_line::decode(line).ok()).map(|written| (written.at, written.line)).collect()
     }
 
     /// What it says now.
@@ -286,13 +316,14 @@ impl Journal {
 
     fn encode(&self, at: Timestamp, lines: &[Line]) -> Result<Vec<Vec<u8>>, SpoolError> {
         let refused = |what| SpoolError::damaged(self.spool.journal_path(&self.id), what);
+        let append_at = (lines.len() > 1).then_some(self.replay.good);
         let encode = |line: &Line| match line {
             Line::Outcome { recipient, .. } | Line::Replaced(recipient)
                 if *recipient >= self.state().outcomes.len() =>
             {
                 Err(refused(format!("cannot record an outcome for recipient {recipient}, who is not in the envelope")))
             }
-            _ => journal_line::encode(at, line).map_err(|error| refused(error.to_string())),
+            _ => journal_line::encode(at, line, append_at).map_err(|error| refused(error.to_string())),
         };
         lines.iter().map(encode).collect()
     }

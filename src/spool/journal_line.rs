@@ -1,7 +1,7 @@
 //! One line of a journal as it stands in the file.
 //!
 //! A line is one JSON object and a line feed: `t` first, then one member named after what
-//! happened, and last the checksum, always as these 16 bytes: `,"c":"xxxxxxxx"}`, the eight
+//! happened, `a` (where the append begins) if others were appended with it, and last the checksum, always as these 16 bytes: `,"c":"xxxxxxxx"}`, the eight
 //! lower-case hexadecimal digits of the CRC-32 (IEEE) of the line without `,"c":"xxxxxxxx"`
 //! and without its line feed. Without them the line is the same JSON object, so that
 //! `sed 's/,"c":"[0-9a-f]*"}$/}/' | crc32` checks one by hand.
@@ -69,6 +69,20 @@ struct Stamped {
     t: Timestamp,
     #[serde(flatten)]
     event: Event,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<u64>,
+}
+
+/// A line as it stands in the file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Written {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub line: Line,
+    /// Where the append begins that it was part of, in octets of the file, if that had more lines than this one. They were
+    /// synced together, so that a power cut may take any of them.
+    pub append_at: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -126,9 +140,9 @@ impl TryFrom<bool> for True {
     }
 }
 
-/// The line's bytes, line feed included.
-pub fn encode(at: Timestamp, line: &Line) -> Result<Vec<u8>, serde_json::Error> {
-    let mut bytes = serde_json::to_vec(&Stamped { t: at, event: event(line) })?;
+/// The line's bytes, line feed included. `append_at` is said of lines that are appended together.
+pub fn encode(at: Timestamp, line: &Line, append_at: Option<u64>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec(&Stamped { t: at, event: event(line), a: append_at })?;
     let sum = crc32fast::hash(&bytes);
     bytes.pop();
     bytes.extend_from_slice(format!("{CHECKSUM}{sum:08x}\"}}\n").as_bytes());
@@ -145,11 +159,12 @@ pub enum NoLine {
 }
 
 /// Reads a line with its line feed.
-pub fn decode(bytes: &[u8]) -> Result<(Timestamp, Line), NoLine> {
+pub fn decode(bytes: &[u8]) -> Result<Written, NoLine> {
     let mut body = bare(bytes).ok_or(NoLine::Torn)?;
     body.push(b'}');
     let stamped: Stamped = serde_json::from_slice(&body).map_err(|error| NoLine::Strange(error.to_string()))?;
-    Ok((stamped.t, line(stamped.event).map_err(NoLine::Strange)?))
+    let line = line(stamped.event).map_err(NoLine::Strange)?;
+    Ok(Written { at: stamped.t, line, append_at: stamped.a })
 }
 
 /// The object without its checksum and closing brace, if the checksum matches.

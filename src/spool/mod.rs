@@ -5,7 +5,7 @@ pub mod account_health;
 pub mod clock;
 mod day_file;
 pub mod dropped;
-mod failed;
+pub mod failed;
 pub mod history;
 pub mod id;
 pub mod journal;

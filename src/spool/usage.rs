@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(spool.load_of(1000), two);
         spool.remove(&first).unwrap();
         spool.set_aside(&second, "no reason").unwrap();
-        spool.remove_failed(&second).unwrap();
+        spool.remove_failed(second.as_str()).unwrap();
         assert_eq!(spool.load_of(1000), Usage::default());
         spool.set_aside(&hers, "no reason").unwrap();
         assert_eq!(spool.load_of(1001).messages, 1);

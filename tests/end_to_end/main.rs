@@ -47,6 +47,7 @@ mod deliver {
     mod tls;
 }
 mod queue {
+    mod failed;
     mod mailq;
     mod queue_commands;
     mod readmit;

@@ -29,9 +29,6 @@ pub enum Command {
         /// Which messages.
         #[command(flatten)]
         which: Which,
-        /// List the contents of failed/, with reasons
-        #[arg(long)]
-        failed: bool,
         /// Print one JSON object per line (with the members of postqueue -j, and more)
         #[arg(long)]
         json: bool,
@@ -86,10 +83,10 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
         Command::Delete(chosen) => (Change::Delete, chosen),
         Command::Retry { chosen, readmit: false } => (Change::Retry, chosen),
         Command::Retry { chosen, readmit: true } => (Change::Readmit, chosen),
-        Command::List { failed: true, json, .. } => {
+        Command::List { which, json } if which.is_failed() => {
             return list::failed(access, Format::chosen(*json), &mut io::stdout().lock());
         }
-        Command::List { which, failed: false, json } => {
+        Command::List { which, json } => {
             let selection = which.selection(access.config())?;
             return quiet(list(access, selection, Format::chosen(*json), &mut io::stdout().lock()));
         }

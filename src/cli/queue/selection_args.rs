@@ -27,9 +27,17 @@ pub struct Which {
     /// All messages
     #[arg(long)]
     pub(in crate::cli) all: bool,
+    /// Only what is in failed/ (retry and delete)
+    #[arg(long)]
+    failed: bool,
 }
 
 impl Which {
+    /// Whether it is about failed/.
+    pub(super) fn is_failed(&self) -> bool {
+        self.failed
+    }
+
     /// The selection as it is requested. An account's name is checked where this process reads the config.
     pub(in crate::cli) fn selection(&self, config: Option<&Config>) -> Result<Selection, Failure> {
         let read = |id: &String| MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone()));
@@ -48,6 +56,6 @@ impl Which {
         let older = self.older.as_deref().map(units::duration).transpose();
         let older = older.map_err(|error| Failure::new(Exit::Usage, format_args!("--older: {error}")))?;
         let (sender, recipient) = (self.sender.clone(), self.recipient.clone());
-        Ok(Selection { ids, account: self.account.clone(), sender, recipient, older })
+        Ok(Selection { ids, account: self.account.clone(), sender, recipient, older, failed: self.failed })
     }
 }

@@ -70,6 +70,10 @@ fn envelope(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
     let next = item.next_attempt.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
     let next = next.map(|at| format!(", next attempt not before {}", local(at))).unwrap_or_default();
     let status = match (item.queue_name.as_str(), item.attempts) {
+        _ if shown.failed.is_some() => {
+            let reason = shown.failed.as_deref().unwrap_or_default();
+            format!("in failed/: {reason}; `postrider queue retry {}` returns it to the queue", envelope.id)
+        }
         ("hold", _) => "held until released".to_owned(),
         (_, 0) => format!("waiting, never attempted{next}"),
         (_, 1) => format!("waiting, 1 attempt so far{next}"),

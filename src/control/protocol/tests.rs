@@ -62,6 +62,8 @@ fn responses_are_read_and_a_refused_submission_is_one() {
     for line in ["ok 0123456789ABCDEF", r#"{"told":"finished"}"#, ""] {
         assert!(Response::parse(line).is_err(), "{line}");
     }
-    let Response::Changed { id: changed } = Response::of_change(id(), Ok(Changed::Already)) else { unreachable!() };
-    assert_eq!(changed, id());
+    let Response::Changed { id: changed } = Response::of_change(id().as_str(), Ok(Changed::Already)) else {
+        unreachable!()
+    };
+    assert_eq!(changed, id().to_string());
 }

@@ -26,12 +26,16 @@ use crate::runner::completion::settle::Settler;
 use crate::runner::context::Context;
 use crate::runner::durability::{DurabilityGate, Permit};
 use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, ReportFn, WorkerEvent};
-use crate::runner::finished::FinishedMessages;
+use crate::runner::finished::{FinishedMessages, RecordStatus};
 use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
 use crate::runner::rate_limit::RateLimiter;
 use crate::runner::result::AttemptResult;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
+
+/// Why a message is set aside whose id another one had.
+const SHARES_ID: &str =
+    "another message with the same id has left the queue; `postrider queue retry` sends this one under a new id";
 
 /// Serves one account with one session at a time.
 pub struct Worker {
@@ -148,10 +152,18 @@ impl Worker {
             }
             Err(other) => return Err(other),
         };
-        if self.finished.is_finished(&stored.envelope)? {
-            self.loaded.spool.remove(id)?;
-            log::removed(id);
-            return Ok(None);
+        match self.finished.record_status(&stored.envelope, journal.state())? {
+            RecordStatus::Open => {}
+            RecordStatus::Finished => {
+                self.loaded.spool.remove(id)?;
+                log::removed(id);
+                return Ok(None);
+            }
+            RecordStatus::SharesId => {
+                drop(journal);
+                message::set_aside_because(&self.loaded.spool, id, SHARES_ID)?;
+                return Ok(None);
+            }
         }
         let is_held = journal.state().held && !journal.state().done;
         Ok((!is_held).then_some((stored, journal)))

@@ -14,36 +14,52 @@ impl QueueState {
         // The requester may have gone; the change is made all the same.
         let report = |response| drop(responses.send(response));
         match change.messages(&self.loaded) {
-            Ok(ids) => ids.into_iter().for_each(|id| report(self.modify_one(change, id))),
+            Ok(ids) => ids.into_iter().for_each(|id| report(self.modify_one(change, &id))),
+            Err(error) => report(Response::Unchanged { id: String::new(), reason: error.to_string() }),
+        }
+        match change.apply_to_names(&self.loaded) {
+            Ok(changed) => {
+                for (name, changed) in changed {
+                    if let Ok(Changed::As(id)) = &changed {
+                        self.load(id.clone());
+                    }
+                    report(Response::of_change(&name, changed));
+                }
+                // Submissions go back to raw/.
+                self.intake.pick_up_again();
+            }
             Err(error) => report(Response::Unchanged { id: String::new(), reason: error.to_string() }),
         }
         self.end_backoffs();
         report(Response::Finished);
     }
 
-    fn modify_one(&mut self, change: &AuthorisedChange, id: MessageId) -> Response {
-        if self.schedule.is_active(&id) {
+    fn modify_one(&mut self, change: &AuthorisedChange, id: &MessageId) -> Response {
+        if self.schedule.is_active(id) {
             let reason = "it is being sent; try again in a moment".to_owned();
             return Response::Unchanged { id: id.to_string(), reason };
         }
-        let changed = change.apply(&self.loaded, &id);
+        let changed = change.apply(&self.loaded, id);
+        if let Ok(Changed::As(new)) = &changed {
+            self.load(new.clone());
+        }
         match change.change() {
             Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Done)) => {
-                self.schedule.remove(&id);
-                self.digests.remove(&id);
-                self.flushes.drop_message(&id);
+                self.schedule.remove(id);
+                self.digests.remove(id);
+                self.flushes.drop_message(id);
             }
             Change::Hold | Change::Delete => {}
             Change::Readmit => {
                 // It is scheduled by what it was before: its recipients may go another way now.
-                self.schedule.remove(&id);
+                self.schedule.remove(id);
                 self.load(id.clone());
             }
             Change::Release | Change::Retry => {
                 self.load(id.clone());
-                self.schedule.make_due(&id, self.now());
+                self.schedule.make_due(id, self.now());
             }
         }
-        Response::of_change(id, changed)
+        Response::of_change(id.as_str(), changed)
     }
 }

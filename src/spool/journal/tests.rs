@@ -120,13 +120,12 @@ fn lines_are_as_formats_says() {
     let (_dir, _spool, bytes) = written(&[attempt(1), Line::Next(now()), Line::Hold]);
     let text = String::from_utf8(bytes).unwrap();
     let mut lines = text.lines();
-    let first =
-        r#"{"t":"2026-11-22T13:20:55.500000Z","attempt":{"number":1,"account":"isp","relay":"r[192.0.2.1]:587"}}"#;
+    let first = r#"{"t":"2026-11-22T13:20:55.500000Z","attempt":{"number":1,"account":"isp","relay":"r[192.0.2.1]:587"},"a":0}"#;
     let sum = crc32fast::hash(first.as_bytes());
     let stamped = format!("{},\"c\":\"{sum:08x}\"}}", first.strip_suffix('}').unwrap());
     assert_eq!(lines.next(), Some(&*stamped));
-    assert!(lines.next().unwrap().contains(r#""next":"2026-11-22T13:20:55.500000Z","c":""#));
-    assert!(lines.next().unwrap().contains(r#""hold":true,"c":""#));
+    assert!(lines.next().unwrap().contains(r#""next":"2026-11-22T13:20:55.500000Z","a":0,"c":""#));
+    assert!(lines.next().unwrap().contains(r#""hold":true,"a":0,"c":""#));
 }
 
 #[test]
@@ -142,7 +141,7 @@ fn every_line_comes_back_with_its_time() {
 fn a_delivery_says_whether_the_relay_tells_of_it_and_an_older_journal_still_reads() {
     let (_dir, spool, bytes) = written(&[told_by_relay(0), outcome(1, Status::Delivered, Some(250))]);
     let text = String::from_utf8(bytes).unwrap();
-    let told: Vec<bool> = text.lines().map(|line| line.contains(r#""dsn":true}"#)).collect();
+    let told: Vec<bool> = text.lines().map(|line| line.contains(r#""dsn":true},"#)).collect();
     assert_eq!(told, [true, false]);
     let old = r#"{"t":"2026-11-22T13:20:55.500000Z","outcome":{"recipient":0,"status":"delivered","code":250,"enhanced":"2.0.0","reply":"ok","relay":"r"}}"#;
     let sum = crc32fast::hash(old.as_bytes());
@@ -218,7 +217,7 @@ fn a_torn_end_may_be_more_than_a_line_but_damage_in_the_middle_is_told() {
     assert!(journal.state().held);
     journal.append(now(), &[Line::Release]).unwrap();
     assert!(!Journal::peek(&spool, &id(), 1).unwrap().held);
-    let mut damaged = whole.clone();
+    let mut damaged = fs::read(&path).unwrap();
     damaged[40] ^= 1;
     fs::write(&path, &damaged).unwrap();
     for result in [Journal::open(&spool, &id(), 1).map(|_| ()), Journal::peek(&spool, &id(), 1).map(|_| ())] {
@@ -279,9 +278,40 @@ proptest! {
     #[test]
     fn any_bytes_are_replayed_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), cut in 0..300_usize, byte in any::<u8>()) {
         let _ = replay(&bytes[..], 3);
-        let mut lines: Vec<u8> = every_line().iter().flat_map(|line| journal_line::encode(now(), line).unwrap()).collect();
+        let mut lines: Vec<u8> = every_line().iter().flat_map(|line| journal_line::encode(now(), line, None).unwrap()).collect();
         lines[cut] = byte;
         let _ = replay(&lines[..], 1);
         let _ = replay(&[&lines[..], &bytes].concat()[..], 3);
+    }
+}
+
+#[test]
+fn of_lines_that_were_appended_together_a_power_cut_may_take_any() {
+    let (dir, spool) = spool();
+    let path = dir.path().join("queue").join(journal_name(&id()));
+    let mut journal = Journal::open(&spool, &id(), 4).unwrap();
+    journal.append(now(), &[Line::Hold]).unwrap();
+    let before = fs::read(&path).unwrap();
+    let together: Vec<Line> = (0..4).map(|recipient| outcome(recipient, Status::Deferred, Some(450))).collect();
+    journal.append(now(), &together).unwrap();
+    let whole = fs::read(&path).unwrap();
+    journal.append(now(), &[Line::Release]).unwrap();
+    let later = fs::read(&path).unwrap();
+    for lost in before.len()..whole.len() - 1 {
+        // A block that was not written reads as zeros.
+        let zeros = |text: &[u8]| {
+            let mut text = text.to_vec();
+            text[lost..(lost + 100).min(whole.len() - 1)].fill(0);
+            text
+        };
+        fs::write(&path, zeros(&whole)).unwrap();
+        let state = Journal::peek(&spool, &id(), 4).unwrap();
+        assert!(state.held && state.outcomes.iter().flatten().count() < 4, "{lost}");
+        let mut journal = Journal::open(&spool, &id(), 4).unwrap();
+        journal.append(now(), &together).unwrap();
+        assert_eq!(Journal::peek(&spool, &id(), 4).unwrap().outcomes.iter().flatten().count(), 4, "{lost}");
+        // What was synced before a later append is another matter.
+        fs::write(&path, zeros(&later)).unwrap();
+        assert!(matches!(Journal::peek(&spool, &id(), 4), Err(SpoolError::Damaged { .. })), "{lost}");
     }
 }

@@ -102,7 +102,7 @@ pub fn pick_up(
             return Ok(Picked::Known);
         }
     }
-    let id = free_id(spool, id_of(&waiting), &submission.token);
+    let id = free_id(spool, id_of(&waiting, &submission.token), &submission.token);
     let naming = MessageIds { id: id.clone(), token: submission.token.clone() };
     runner.hold_back(&id);
     let caller = Caller::of(waiting.uid);
@@ -161,10 +161,11 @@ fn is_final(error: &AdmitError) -> bool {
     }
 }
 
-/// Follows from the file's time and name, so that picking it up again finds the same.
-fn id_of(waiting: &Waiting) -> MessageId {
+/// Follows from the file's time and name and the submission's token, so that picking it up again finds the same. Time and
+/// name are not enough: a slot is used again, and some file systems know seconds only.
+fn id_of(waiting: &Waiting, token: &str) -> MessageId {
     let mut hasher = DefaultHasher::new();
-    (waiting.place.folder(), &waiting.name, waiting.arrived.as_nanosecond()).hash(&mut hasher);
+    (waiting.place.folder(), &waiting.name, waiting.arrived.as_nanosecond(), token).hash(&mut hasher);
     let micros = u64::try_from(waiting.arrived.as_microsecond()).unwrap_or_default();
     #[allow(clippy::cast_possible_truncation, reason = "twelve bits are wanted")]
     MessageId::new(micros, hasher.finish() as u16)

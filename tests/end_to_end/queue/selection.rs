@@ -112,7 +112,10 @@ fn the_members_of_json_listings_are_those_that_the_manual_names() {
     world.flush();
     let record: Value =
         serde_json::from_str(world.postrider(&["history", "--json", &first]).code(0).stdout.trim()).unwrap();
-    assert_eq!(members(&record), "id arrived finished sender submitted_sender uid size message_id recipients");
+    assert_eq!(
+        members(&record),
+        "id arrived finished sender submitted_sender uid size token crc32 message_id recipients"
+    );
     assert_eq!(members(&record["recipients"][0]), "address relay account status dsn reply");
 }
 

@@ -1,0 +1,114 @@
+//! failed/: whatever lies there can be looked at, and comes back into the queue, whole and under an id of its own.
+
+use std::fs;
+use std::path::Path;
+
+use postrider::mail::address::{Address, Mailbox, ReversePath};
+use postrider::spool::writer::Incoming;
+use postrider::spool::{Envelope, MessageId, Recipient, Spool};
+use support::provider::Provider;
+use support::world::World;
+
+/// Stores a message with this id and token.
+fn store(world: &World, id: &MessageId, token: &str) {
+    let spool = Spool::open(&world.path("spool")).unwrap();
+    let to = Address::parse("friend@away.example").unwrap();
+    let recipients = vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())];
+    let sender = ReversePath::Mailbox(Address::parse("alice@home.lan").unwrap());
+    let envelope = Envelope::mail(id.clone(), jiff::Timestamp::UNIX_EPOCH, sender, recipients);
+    let mut message = Incoming::begin(&spool, Envelope { token: token.to_owned(), ..envelope }).unwrap();
+    message.write(format!("Subject: {token}\r\n\r\ntext\r\n").as_bytes()).unwrap();
+    message.commit().unwrap();
+}
+
+fn subjects(isp: &Provider) -> Vec<String> {
+    isp.mails().iter().map(|mail| mail.field("Subject")).collect()
+}
+
+/// What a crash leaves of a runner: it did not say how far history reached.
+fn crash(world: &World) {
+    let _ = fs::remove_file(world.path("spool/left.json"));
+}
+
+/// A line of a journal that says this.
+fn line(event: &str) -> String {
+    let whole = format!(r#"{{"t":"2026-11-22T13:20:55.500000Z",{event}}}"#);
+    format!("{},\"c\":\"{:08x}\"}}\n", whole.strip_suffix('}').unwrap(), crc32fast::hash(whole.as_bytes()))
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::copy(from, to).unwrap();
+}
+
+#[test]
+fn a_message_is_not_removed_as_sent_because_another_one_had_its_id() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let id = MessageId::new(1_795_000_000_000_000, 7);
+    store(&world, &id, "first");
+    world.drain();
+    let record = &world.history()[0];
+    assert_eq!(record["token"], "first");
+    assert!(record["crc32"].is_u64(), "{record}");
+    store(&world, &id, "other");
+    crash(&world);
+    world.drain();
+    assert_eq!(subjects(&isp), ["first"]);
+    world.postrider(&["queue", "list", "--failed"]).says("another message with the same id has left the queue");
+    world.postrider(&["queue", "show", id.as_str()]).code(0).says("in failed/: another message").says("Subject: other");
+    world.postrider(&["queue", "retry", id.as_str()]).code(0).says(&format!("{id} as "));
+    assert!(world.queued()[0] != id.as_str());
+    world.drain();
+    assert_eq!(subjects(&isp), ["first", "other"]);
+}
+
+#[test]
+fn a_message_that_was_sent_and_lies_there_again_leaves_unless_its_journal_says_otherwise() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let id = MessageId::new(1_795_000_000_000_000, 7);
+    store(&world, &id, "first");
+    let (queued, backup) = (world.path("spool/queue").join(id.as_str()), world.path("backup"));
+    copy(&queued, &backup);
+    world.drain();
+    copy(&backup, &queued);
+    crash(&world);
+    world.drain();
+    assert_eq!((isp.received(), world.queued().len()), (1, 0));
+    // Restored together with its journal.
+    copy(&backup, &queued);
+    let outcome =
+        r#""outcome":{"recipient":0,"status":"deferred","code":450,"enhanced":"4.2.0","reply":"later","relay":"none"}"#;
+    fs::write(world.path("spool/queue").join(format!("{id}.journal")), line(outcome)).unwrap();
+    crash(&world);
+    world.drain();
+    assert_eq!(isp.received(), 2, "the journal says that it is still to be sent");
+}
+
+#[test]
+fn everything_in_failed_comes_back_whole_and_can_be_deleted() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let id = MessageId::new(1_795_000_000_000_000, 7);
+    store(&world, &id, "first");
+    let failed = world.path("spool/failed");
+    let set_aside = |name: &str| {
+        fs::rename(world.path("spool/queue").join(id.as_str()), failed.join(name)).unwrap();
+        fs::write(failed.join(format!("{name}.reason")), "a test\n").unwrap();
+    };
+    set_aside(id.as_str());
+    let journal = format!("no line of a journal\n{}", line(r#""hold":true"#));
+    fs::write(failed.join(format!("{id}.journal")), &journal).unwrap();
+    store(&world, &id, "second");
+    set_aside(&format!("{id}-1"));
+    world.postrider(&["queue", "retry", "--failed"]).code(0).says(id.as_str()).says(&format!("{id}-1 as "));
+    world.drain();
+    let mut sent = subjects(&isp);
+    sent.sort();
+    assert_eq!(sent, ["first", "second"]);
+    let kept = failed.join(format!("{id}.journal.damaged"));
+    assert_eq!(fs::read_to_string(kept).unwrap(), journal, "what could not be read is kept");
+    world.postrider(&["queue", "list", "--failed"]).says("the damaged journal");
+    world.postrider(&["queue", "delete", "--failed"]).code(0);
+    assert_eq!(world.spool("failed"), Vec::<std::path::PathBuf>::new());
+}
