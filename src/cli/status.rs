@@ -7,6 +7,7 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::{locate, places};
+use crate::control::error::AccessError;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
 use crate::control::status::{QueueStatus, Verdict};
@@ -22,7 +23,10 @@ pub fn run(named: Option<&Path>) -> Exit {
 
 fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
     if QueueAccess::needs_runner(named) || !step_down::is_machines(named) {
-        return Ok(super::queue_access(named)?.status()?);
+        return match super::queue_access(named)?.status() {
+            Err(AccessError::NoRunner) => Ok(QueueStatus::without_runner()),
+            status => Ok(status?),
+        };
     }
     // As the machine's runner sees it: it accepts mail also while it cannot read its config.
     step_down::to_runner(Path::new(places::SYSTEM_SPOOL))?;

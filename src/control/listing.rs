@@ -14,6 +14,7 @@ use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
 use crate::mail::printable::printable;
 use crate::spool::account_health::{self, Health};
+use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
 use crate::spool::state::State;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
@@ -164,6 +165,9 @@ pub struct Totals {
     pub messages: u64,
     /// Their sizes together.
     pub octets: u64,
+    /// Submissions in drop/ and raw/, which are no messages yet.
+    #[serde(default)]
+    pub submitted: u64,
 }
 
 /// One step of a listing.
@@ -228,7 +232,8 @@ impl<'a> QueueView<'a> {
     /// are of all messages: every user may know how full the queue is, but the totals of a
     /// narrower selection would tell who writes to whom. An error of `see` ends the listing.
     pub fn list(&self, mut see: impl FnMut(Listed) -> io::Result<()>) -> Result<Totals, AccessError> {
-        let mut totals = Totals::default();
+        let submitted = Place::ALL.map(|place| self.spool.waiting_names(place).map_or(0, |names| names.len() as u64));
+        let mut totals = Totals { submitted: submitted.iter().sum(), ..Totals::default() };
         let (counts_all, scope) = (self.selection.asked().is_all(), self.selection.scope());
         for id in self.spool.ids()?.iter().filter(|id| self.selection.names(id)) {
             let entry = match Entry::read(self.spool, id) {

@@ -2,12 +2,14 @@
 //! on the socket returns. Counts and reasons, no addresses.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::loaded::Unreadable;
-use crate::config::{Config, TableSet};
+use crate::config::places::SYSTEM_SPOOL;
+use crate::config::{Config, Limits, Queue, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
@@ -32,6 +34,12 @@ pub struct QueueStatus {
     oldest: Duration,
     failed: usize,
     runner: bool,
+    /// Whether it is the machine's queue, which always has a runner.
+    #[serde(default)]
+    machine: bool,
+    /// Megabytes free on the disk, and how many must stay free, where mail is refused for want of room.
+    #[serde(default)]
+    full: Option<(u64, u64)>,
     troubles: Vec<String>,
     /// Messages that the provider rejects for a reason to fix or wait out.
     #[serde(default)]
@@ -65,8 +73,10 @@ impl QueueStatus {
     pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Self, SpoolError> {
         let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
         let Some(spool) = spool else { return Ok(Self { warn_after, ..Self::default() }) };
+        let machine = spool.dir() == Path::new(SYSTEM_SPOOL);
         let clock = Clock::start(spool);
-        let mut found = Self { failed: spool.failed()?.len(), warn_after, ..Self::default() };
+        let full = no_room(config, spool, machine)?;
+        let mut found = Self { failed: spool.failed()?.len(), warn_after, machine, full, ..Self::default() };
         // The lock is taken for a moment only.
         found.runner = lock::is_held(spool).unwrap_or(false);
         for (account, sick) in account_health::read(spool) {
@@ -94,6 +104,12 @@ impl QueueStatus {
             }
         }
         Ok(found)
+    }
+
+    /// Of the machine's queue, which nobody but its runner can read, while that does not run.
+    #[must_use]
+    pub fn without_runner() -> Self {
+        Self { machine: true, warn_after: WARN_AFTER, ..Self::default() }
     }
 
     /// The same, with what is wrong with the configuration.
@@ -127,12 +143,13 @@ impl QueueStatus {
     /// How bad that is.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        let lost = self.failed + self.damaged;
+        let is_stopped = self.machine && !self.runner;
         // What is kept raw waits until somebody fixes the configuration or a table.
-        if self.stuck || self.unreadable.is_some() || self.raw + lost + self.homeless + self.refused + self.unmapped > 0
-        {
+        let waiting_for_somebody = self.raw + self.damaged + self.homeless + self.refused + self.unmapped;
+        if self.stuck || is_stopped || self.full.is_some() || self.unreadable.is_some() || waiting_for_somebody > 0 {
             Verdict::Stuck
-        } else if self.late > 0 {
+        } else if self.late + self.failed > 0 {
+            // Any user can have a message set aside, so that alone does not call anybody at night.
             Verdict::Late
         } else {
             Verdict::Flowing
@@ -143,8 +160,11 @@ impl QueueStatus {
     #[must_use]
     pub fn words(&self) -> String {
         let mut words: Vec<String> = self.unreadable.iter().map(unreadable_words).collect();
+        words.extend(self.full.map(|(free, least)| {
+            format!("disk almost full, so mail is refused: {free} MB free, {least} MB must stay free")
+        }));
         match self.waiting {
-            0 if self.dropped + self.raw > 0 => {}
+            0 if self.dropped + self.raw > 0 || (self.machine && !self.runner) => {}
             0 => words.push("the queue is empty".to_owned()),
             1 => words.push("1 message queued".to_owned()),
             more => words.push(format!("{more} messages queued")),
@@ -166,8 +186,9 @@ impl QueueStatus {
         add(self.damaged, "unreadable");
         add(self.failed, "in failed/ (see `postrider queue list --failed`)");
         words.extend(self.troubles.iter().chain(&self.cures).cloned());
-        if !self.runner && self.waiting + self.dropped + self.raw > 0 {
+        if !self.runner && (self.machine || self.waiting + self.dropped + self.raw > 0) {
             let what_to_do = match self.unreadable {
+                None if self.machine => "; submitted mail waits (as root, run \"systemctl enable --now postrider\")",
                 None => " (`postrider flush` sends now, `postrider run` keeps running)",
                 Some(_) => "",
             };
@@ -180,7 +201,7 @@ impl QueueStatus {
     #[must_use]
     pub fn perfdata(&self) -> String {
         format!(
-            "queued={};;;0 held={};;;0 failed={};;0;0 oldest={}s;{};;0",
+            "queued={};;;0 held={};;;0 failed={};0;;0 oldest={}s;{};;0",
             self.waiting,
             self.held,
             self.failed,
@@ -204,6 +225,16 @@ fn trouble_words(account: &str, outage: &Outage) -> String {
 fn unreadable_words(unreadable: &Unreadable) -> String {
     let what = unreadable.reason.as_ref().unwrap_or(&unreadable.place);
     format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
+}
+
+/// Megabytes free and wanted, where mail of users is refused for want of room.
+fn no_room(config: Option<&Config>, spool: &Spool, machine: bool) -> Result<Option<(u64, u64)>, SpoolError> {
+    const MEGABYTE: u64 = 1_000_000;
+    let space = spool.space()?;
+    let limits = config.map_or_else(Limits::default, |config| config.limits);
+    let reserve = if machine { limits.root_reserve.of(space.whole) } else { 0 };
+    let least = config.map_or(Queue::MIN_FREE_SPACE, |config| config.queue.min_free_space).saturating_add(reserve);
+    Ok((space.free < least).then(|| (space.free / MEGABYTE, least.div_ceil(MEGABYTE))))
 }
 
 /// Whether no account serves the sender. A default account serves every sender.

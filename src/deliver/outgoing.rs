@@ -87,8 +87,13 @@ pub fn stored_header(stored: &Stored) -> io::Result<Vec<u8>> {
 /// The Message-ID of a message's header, for the log; empty where there is none.
 #[must_use]
 pub fn message_id(header: &Header) -> String {
+    /// A line's length (RFC 5322 section 2.1.1): history and log keep no more of what a sender may choose.
+    const MAX_MESSAGE_ID: usize = 998;
+
     let field = header.first("Message-ID").or_else(|| header.first("Resent-Message-ID"));
-    field.map(|f| String::from_utf8_lossy(f.value()).trim().to_owned()).unwrap_or_default()
+    let value =
+        field.map(|f| String::from_utf8_lossy(&f.value()[..f.value().len().min(MAX_MESSAGE_ID)]).trim().to_owned());
+    value.unwrap_or_default()
 }
 
 /// Header lines, and the blank line behind them (empty where the content ends with the header).

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::{Spool, SpoolError};
 
+/// The reserve's mode, whatever the umask: what lies in it was on the disk before.
+const PRIVATE: u32 = 0o600;
 /// Octets of the reserve.
 const RESERVE: usize = 256 << 10;
 const MOST_AHEAD: usize = 64;
@@ -98,11 +101,15 @@ impl DurabilityGate {
     /// Creates the reserve unless it is there; only the runner does. Without room for it nothing happens: it is tried
     /// again later.
     pub fn keep_reserve(&self) {
-        if fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE as u64) {
+        let is_private = |file: &fs::Metadata| file.mode() & 0o777 == PRIVATE;
+        if fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE as u64 && is_private(&file)) {
             return;
         }
+        self.give_up_reserve();
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(PRIVATE);
         // Written, not only allocated: some file systems promise room that they do not have.
-        let written = File::create(&self.reserve).and_then(|mut file| {
+        let written = options.open(&self.reserve).and_then(|mut file| {
             file.write_all(&vec![0; RESERVE])?;
             file.sync_data()
         });

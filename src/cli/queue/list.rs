@@ -65,8 +65,17 @@ impl<W: Write> Printer<W> {
     fn end(mut self, all: Totals) -> Result<(), QueueError> {
         match (self.format, all.messages) {
             (Format::Json, _) => {}
+            (Format::Text, 0) if all.submitted > 0 => {}
             (Format::Text, 0) => writeln!(self.out, "Mail queue is empty")?,
             (Format::Text, _) => totals(all, &mut self.out)?,
+        }
+        if self.format == Format::Text && all.submitted > 0 {
+            let messages = if all.submitted == 1 { "message" } else { "messages" };
+            writeln!(
+                self.out,
+                "-- {} {messages} submitted but not yet queued (see `postrider status`)",
+                all.submitted
+            )?;
         }
         self.out.flush()?;
         if self.unreadable.is_empty() { Ok(()) } else { Err(QueueError::Unreadable(self.unreadable)) }
@@ -147,7 +156,7 @@ fn text(item: &Item, before: &str, out: &mut impl Write) -> io::Result<()> {
 
 /// Sendmail's total before Postfix's, which must be the last line: `check_mailq` takes a machine without Postfix for one
 /// with Sendmail, looks for that line alone, and without it calls a full queue empty.
-fn totals(Totals { messages, octets }: Totals, out: &mut impl Write) -> io::Result<()> {
+fn totals(Totals { messages, octets, submitted: _ }: Totals, out: &mut impl Write) -> io::Result<()> {
     let requests = if messages == 1 { "Request" } else { "Requests" };
     writeln!(out, "\n\t\tTotal requests: {messages}\n-- {} Kbytes in {messages} {requests}.", octets / 1024)
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use super::client_limits::{ClientLimits, over};
 use super::envelope_budget::EnvelopeBudget;
@@ -15,6 +16,9 @@ use crate::runner::thread_pool::ThreadPool;
 use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
+
+/// Between two log lines about a full disk.
+const BETWEEN_ALERTS: Duration = Duration::from_mins(10);
 
 /// How far the runner is.
 #[derive(Debug)]
@@ -45,6 +49,7 @@ pub struct IntakeState {
     pub large_envelopes: Arc<ThreadPool>,
     /// Submissions seen lately.
     pub tokens: SeenTokens,
+    told_of_room: Mutex<Option<Instant>>,
     run_state: RwLock<RunState>,
     held: Mutex<HashMap<MessageId, HeldUntil>>,
     /// Has pickup look into raw/ and drop/ at once.
@@ -71,6 +76,7 @@ impl IntakeState {
             envelopes: EnvelopeBudget::default(),
             large_envelopes: ThreadPool::for_large_envelopes(),
             tokens: SeenTokens::default(),
+            told_of_room: Mutex::default(),
             run_state: RwLock::new(RunState::Starting),
             held: Mutex::default(),
             pickup: OnceLock::new(),
@@ -157,6 +163,16 @@ impl IntakeState {
         for id in ids {
             self.send(Event::Queued(id));
         }
+    }
+
+    /// Whether the log is to be told that the disk is full: every user's mail is refused then, over and over.
+    pub fn may_tell_of_room(&self) -> bool {
+        let mut told = lock(&self.told_of_room);
+        let may = told.is_none_or(|told: Instant| told.elapsed() >= BETWEEN_ALERTS);
+        if may {
+            *told = Some(Instant::now());
+        }
+        may
     }
 
     /// What this user has waiting.

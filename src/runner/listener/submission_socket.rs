@@ -21,6 +21,7 @@ use super::query;
 use super::seen_tokens::SubmissionState;
 use crate::config::{Limits, Queue, places};
 use crate::control::loaded::Loaded;
+use crate::log;
 use crate::runner::thread_pool::ThreadPool;
 use crate::spool::MessageId;
 use crate::submit::admit::complete::EnvelopeError;
@@ -207,7 +208,12 @@ impl Submitter {
             Ok(id) => Ok(SubmissionState::Message(id)),
             // A table that cannot be read costs no message.
             Err(AdmitError::Envelope(EnvelopeError::Table(_))) => self.keep_raw(submission),
-            Err(error) => Err(refused(&error)),
+            Err(error) => {
+                if matches!(error, AdmitError::NoRoom { .. }) && self.intake.may_tell_of_room() {
+                    log::alert(format_args!("{error}; mail is refused until then"));
+                }
+                Err(refused(&error))
+            }
         }
     }
 

@@ -89,3 +89,56 @@ fn a_message_under_way_is_marked_and_looking_does_not_disturb_the_runner() {
     gate.open();
     wait_for("the mail to be delivered", || isp.received() == 1);
 }
+
+#[test]
+fn mailq_does_not_say_empty_while_mail_waits_to_be_queued() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    assert_eq!(world.mailq(), "Mail queue is empty\n");
+    world.send_to(&["friend@away.example"]).code(0);
+    world.postrider(&["queue", "delete", "--all"]).code(0);
+    std::fs::create_dir(world.path("spool/raw")).unwrap();
+    world.file("spool/raw/1000.T", "a submission", 0o600);
+    assert_eq!(world.mailq(), "-- 1 message submitted but not yet queued (see `postrider status`)\n");
+}
+
+#[test]
+fn status_is_critical_at_once_where_the_disk_has_no_room_for_mail() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["friend@away.example"]).code(0);
+    world.postrider(&["status"]).code(0);
+    let world = world.queue_set("min_free_space", "1000000GB");
+    world.send_to(&["friend@away.example"]).code(75).says("disk almost full");
+    world.postrider(&["status"]).code(2).says("CRITICAL: disk almost full, so mail is refused");
+}
+
+#[test]
+fn a_message_id_of_any_length_takes_one_line_of_history() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let mail = format!("Message-ID: <{}@x>\nSubject: long\n\ntext\n", "a".repeat(1_900_000));
+    world.sendmail(&["-f", "alice", "friend@away.example"], mail).code(0);
+    world.drain();
+    let record = &world.history()[0];
+    let length = record["message_id"].as_str().unwrap().len();
+    assert!((900..=998).contains(&length), "{length}");
+}
+
+#[test]
+fn the_reserve_is_private_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let mode = || std::fs::metadata(world.path("spool/reserve")).unwrap().permissions().mode() & 0o777;
+    let drain = || {
+        let command = format!("umask 022; exec {} run --until-empty", env!("CARGO_BIN_EXE_postrider"));
+        assert!(world.command("/bin/sh", &["-c", &command]).status().unwrap().success());
+    };
+    drain();
+    assert_eq!(mode(), 0o600);
+    // As an older version made it.
+    std::fs::set_permissions(world.path("spool/reserve"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    drain();
+    assert_eq!(mode(), 0o600);
+}

@@ -26,7 +26,7 @@ fn nobody_counts_out_who_writes_to_whom() {
     let machine = machine(&isp, "");
     let _runner = Runner::start(&machine);
     let [his, hers] = one_of_each(&machine);
-    let nothing = "{\"event\":\"totals\",\"messages\":0,\"octets\":0}\n";
+    let nothing = "{\"event\":\"totals\",\"messages\":0,\"octets\":0,\"submitted\":0}\n";
     for narrowed in [
         "\"sender\":\"her@home.lan\"",
         "\"recipient\":\"friend-of-hers@away.example\"",

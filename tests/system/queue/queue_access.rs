@@ -132,15 +132,15 @@ fn without_a_runner_the_queue_is_nobodys_to_see_and_who_asks_is_told_so() {
         return;
     }
     let machine = machine(&Provider::start(), "");
-    machine.sh("root", "postrider status", b"").good();
+    assert_eq!(machine.sh("root", "postrider status", b"").code, Some(2));
     for command in ["mailq", "postrider flush", "postrider history", "postrider queue delete --all"] {
         let told = machine.sh("his", command, b"");
         assert_eq!((told.code, told.said.lines().count()), (Some(75), 1), "{command}: {told:?}");
         assert!(told.said.contains("nothing answers at /run/postrider/submit"), "{command}: {told:?}");
     }
     let status = machine.sh("his", "postrider status", b"");
-    assert_eq!(status.code, Some(3));
-    assert!(status.printed.starts_with("POSTRIDER UNKNOWN: the postrider service is not running"), "{status:?}");
+    assert_eq!(status.code, Some(2));
+    assert!(status.printed.starts_with("POSTRIDER CRITICAL: the postrider service is not running"), "{status:?}");
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn status_shouts_where_the_config_cannot_be_read_and_says_where_and_how_much_mai
     {
         assert!(heard.printed.contains(word), "{word}: {heard:?}");
     }
-    assert_eq!(status(&machine, "his").code, Some(3), "he cannot look");
+    assert_eq!(status(&machine, "his").code, Some(2), "he hears that as well");
 
     fs::remove_file(machine.path(CONFIG)).unwrap();
     let heard = status(&machine, "root");
@@ -93,4 +93,23 @@ fn status_shouts_while_mail_waits_for_a_table() {
     fs::write(machine.path("/etc/postrider/aliases"), "her: friend@away.example\n").unwrap();
     wait_for("the mail", || isp.received() == 1);
     wait_for("all to be well", || status(&machine, "root").code == Some(0));
+}
+
+#[test]
+fn status_is_critical_without_a_runner_and_without_room_which_the_log_tells_once() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[queue]\nmin_free_space = \"1000000GB\"");
+    all_hear(&machine, 2, &["POSTRIDER CRITICAL: ", "the postrider service is not running"]);
+    let runner = Runner::start(&machine);
+    for _ in 0..3 {
+        assert_eq!(machine.sh("his", "sendmail friend@away.example", MAIL).code, Some(75));
+    }
+    all_hear(&machine, 2, &["POSTRIDER CRITICAL: ", "disk almost full, so mail is refused"]);
+    let log = fs::read_to_string(machine.path("/run/runner.log")).unwrap();
+    assert_eq!(log.matches("mail is refused until then").count(), 1, "{log}");
+    drop(runner);
+    all_hear(&machine, 2, &["the postrider service is not running"]);
 }
