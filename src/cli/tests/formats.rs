@@ -157,7 +157,7 @@ fn journal_lines() -> Vec<Line> {
 fn the_journal_is_as_written() {
     let mut kinds = Names::new();
     for line in journal_lines() {
-        let written = journal_line::encode(jiff::Timestamp::UNIX_EPOCH, &line).unwrap();
+        let written = journal_line::encode(jiff::Timestamp::UNIX_EPOCH, &line, None).unwrap();
         let written: Value = serde_json::from_slice(&written).unwrap();
         let kind = without(&keys(&written), &["t", "c"]).pop_first().unwrap();
         let members = match &line {
@@ -242,14 +242,14 @@ fn responses() -> Vec<Response> {
     let (id, line, reason) = (id, String::new, String::new);
     vec![
         Response::Unreadable { reason: reason() },
-        Response::Totals(Totals { messages: 0, octets: 0 }),
+        Response::Totals(Totals { messages: 0, octets: 0, submitted: 0 }),
         Response::Record { line: line() },
         Response::Hello(greeting),
         Response::Asked { messages: 0 },
         Response::Step { line: line() },
         Response::Result { id: id(), delivered: 0, refused: 0, waiting: 0, reason: reason() },
         Response::Waiting { id: id(), reason: reason() },
-        Response::Changed { id: id() },
+        Response::Changed { id: id().to_string() },
         Response::Unchanged { id: String::new(), reason: reason() },
         Response::Active { ids: vec![id()] },
         Response::No(Refused::later("")),
