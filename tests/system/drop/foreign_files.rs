@@ -61,6 +61,6 @@ fn what_belongs_to_somebody_else_is_set_aside_with_the_reason_and_the_rest_goes_
     }
     assert_eq!(isp.received(), 2, "nothing of it was sent");
     let status = machine.sh("root", "postrider status", b"");
-    assert_eq!(status.code, Some(2), "{status:?}");
+    assert_eq!(status.code, Some(1), "{status:?}");
     assert!(status.printed.contains("in failed/"), "{status:?}");
 }
