@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::config::Secret;
+use crate::mail::address::Address;
 
 /// What people have to know of a translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +108,23 @@ impl Draft {
     /// Notes what is not carried over.
     pub fn left_out(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.note(Note::LeftOut(what.into(), why.into()));
+    }
+
+    /// The name in EHLO decides nothing else: where it is not this machine's name, mail to it goes out like any other.
+    pub(crate) fn greets_as(&mut self, name: &str, machine: &str, by: &str) {
+        if Address::new("x", name).is_err() {
+            self.left_out(format!("{by} {name}"), "not a domain name; set `hostname`");
+            return;
+        }
+        self.top.text("hostname", name, by);
+        if !name.eq_ignore_ascii_case(machine) {
+            let mut own = vec![machine.to_owned()];
+            let short = machine.split('.').next().unwrap_or(machine);
+            own.extend([short, "localhost"].into_iter().filter(|name| *name != machine).map(str::to_owned));
+            own.dedup();
+            self.top.text("origin", machine, "this machine's name");
+            self.top.list("own_domains", &own, format!("{by} is the name in EHLO, not a domain of this machine"));
+        }
     }
 
     /// Addresses of this machine get another domain on their way out, and keep their user; `rows` of single users come

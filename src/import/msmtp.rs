@@ -145,10 +145,10 @@ fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &m
         keys.text("source_address", address, "source_ip");
     }
     if let Some(domain) = commands.get("domain").filter(|domain| *domain != "localhost") {
-        draft.top.text("hostname", domain, "domain");
+        draft.greets_as(domain, given.hostname, "domain");
     }
     if let Some(domain) = commands.get("maildomain").filter(|_| rank == Rank::Default) {
-        draft.sends_as(&own(given, commands), domain, &[], "maildomain");
+        draft.sends_as(given.hostname, domain, &[], "maildomain");
     }
     if let Some(aliases) = commands.get("aliases").filter(|path| (given.read)(path.as_ref()).is_ok()) {
         draft.top.list("aliases", &[aliases.to_owned()], "aliases");
@@ -157,11 +157,6 @@ fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &m
         draft.left_out(format!("{command} (account {name})"), "not supported");
     }
     draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret });
-}
-
-/// The name of this machine in the config: `domain`, as far as it is the hostname.
-fn own(given: &Given<'_>, commands: &Commands) -> String {
-    commands.get("domain").filter(|domain| *domain != "localhost").unwrap_or(given.hostname).to_owned()
 }
 
 /// Name, password and mechanism of a login.
@@ -204,19 +199,19 @@ fn sender(
     keys: &mut Section,
     draft: &mut Draft,
 ) {
-    let own = own(given, commands);
+    let own = given.hostname;
     let is_plain = !from.contains(['%', '*']);
     match from.strip_prefix("%U@").or_else(|| from.strip_prefix("*@")).filter(|rest| !rest.contains(['%', '*'])) {
         Some(domain) => {
             keys.list("senders", &[format!("@{domain}")], "from");
             if rank == Rank::Default && from.starts_with('%') {
-                draft.sends_as(&own, domain, &[], "from");
+                draft.sends_as(own, domain, &[], "from");
             }
         }
         None if is_plain => {
             keys.list("senders", &[from.to_owned()], "from");
             if rank == Rank::Default && commands.is_on("allow_from_override", "on") {
-                draft.top.text("origin", &own, "rewritten by generic");
+                draft.top.text("origin", own, "rewritten by generic");
                 let row = format!("[{{ {} = {} }}]", quoted(&format!("@{own}")), quoted(from));
                 draft.top.line(
                     "generic",

@@ -36,18 +36,24 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         (false, false) => Wire::Clear,
     };
     let hostname = take("hostname");
-    if let Some(name) = &hostname {
-        draft.top.text("hostname", name, "hostname");
-    }
+    let foreign = hostname.as_deref().filter(|name| !name.eq_ignore_ascii_case(given.hostname));
     let rows = revaliases(given, &mut draft);
-    let own = hostname.as_deref().unwrap_or(given.hostname);
-    match take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(own)) {
-        Some(domain) => draft.sends_as(own, &domain, &rows, "rewriteDomain, revaliases"),
-        None if !rows.is_empty() => draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "revaliases"),
-        None => {}
+    let rewritten = take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(given.hostname));
+    match (&rewritten, foreign) {
+        (Some(domain), _) => draft.sends_as(given.hostname, domain, &rows, "rewriteDomain, revaliases"),
+        (None, Some(name)) => draft.top.text("origin", name, "hostname"),
+        (None, None) => {}
+    }
+    if rewritten.is_none() && !rows.is_empty() {
+        draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "revaliases");
+    }
+    if let Some(name) = &hostname {
+        draft.greets_as(name, given.hostname, "hostname");
     }
     if let Some(root) = take("root") {
-        draft.top.line("aliases", format!("[{{ root = {} }}]", quoted(&root)), "root");
+        // Aliases are for this machine's own domains; where bare names get another domain, a row of `virtual` answers.
+        let key = if rewritten.is_none() && foreign.is_some() { "virtual" } else { "aliases" };
+        draft.top.line(key, format!("[{{ root = {} }}]", quoted(&root)), "root");
         draft.top.text("postmaster", &root, "root");
         draft.changed("root", "only mail to root goes there; ssmtp sent mail to all system users there");
     }

@@ -278,3 +278,42 @@ fn a_simple_postfix_moves_over() {
     assert_eq!(envelope(&mail), ("me@isp.example", vec!["friend@isp.example"], "me"));
     assert_eq!(mail.field("From"), "me@isp.example");
 }
+
+#[test]
+fn the_ehlo_name_of_msmtp_does_not_make_the_providers_domain_ours() {
+    let isp = isp("me@isp.example").start();
+    let world = World::new();
+    world.file("ca.pem", isp.authority(), 0o644);
+    let text = format!(
+        "account default\nhost 127.0.0.1\nport {}\ndomain isp.example\ntls on\ntls_trust_file {}\nauth on\n\
+         user me@isp.example\npassword pass word:1|2#3\nfrom me@isp.example\n",
+        isp.port(),
+        world.path("ca.pem").display()
+    );
+    world.file("msmtprc", &text, 0o600);
+    let moved = imported(world, "msmtp", "msmtprc").good();
+    moved.sends(&["-i", "friend@isp.example"], "To: friend@isp.example\nSubject: hello\n\n");
+    let mail = isp.mail();
+    assert_eq!(envelope(&mail), ("me@isp.example", vec!["friend@isp.example"], "me@isp.example"));
+    assert_eq!((mail.field("To"), mail.ehlo.as_str()), ("friend@isp.example".to_owned(), "isp.example"));
+}
+
+#[test]
+fn the_hostname_of_ssmtp_completes_bare_names_and_does_not_hold_the_providers_domain() {
+    let isp = isp("me").start();
+    let world = World::new();
+    std::fs::create_dir(world.path("ssmtp")).unwrap();
+    world.file("ca.pem", isp.authority(), 0o644);
+    isp.change_password("pass=word");
+    let text = format!(
+        "root=me@isp.example\nmailhub=127.0.0.1:{}\nhostname=isp.example\nUseSTARTTLS=YES\nTLS_CA_File={}\n\
+         AuthUser=me\nAuthPass=pass=word\nFromLineOverride=YES\n",
+        isp.port(),
+        world.path("ca.pem").display()
+    );
+    world.file("ssmtp/ssmtp.conf", &text, 0o640);
+    let moved = imported(world, "ssmtp", "ssmtp").good();
+    moved.sends(&["-i", "-f", "alice", "friend@isp.example", "root", "bob"], "Subject: hello\n\n");
+    let to = vec!["friend@isp.example", "me@isp.example", "bob@isp.example"];
+    assert_eq!(envelope(&isp.mail()), ("alice@isp.example", to, "me"));
+}
