@@ -1,7 +1,6 @@
 //! msmtprc -> [`Draft`]: an account for each of its accounts.
 
 use super::draft::{Draft, DraftAccount, Section, quoted};
-use super::simple::words;
 use crate::config::{Mechanism, Secret};
 use crate::import::{Given, ImportError};
 
@@ -88,7 +87,7 @@ fn read(text: &str) -> (Vec<(String, Commands)>, Option<String>) {
     let (mut in_defaults, mut default) = (true, None);
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let (command, value) =
-            line.split_once(char::is_whitespace).map_or((line, ""), |(name, value)| (name, value.trim()));
+            line.split_once(char::is_whitespace).map_or((line, ""), |(name, value)| (name, unquoted(value.trim())));
         match command {
             "defaults" => in_defaults = true,
             "account" => {
@@ -106,16 +105,20 @@ fn read(text: &str) -> (Vec<(String, Commands)>, Option<String>) {
                 accounts.push((name.to_owned(), commands));
             }
             _ => {
-                let value = words(value).join(" ");
                 let commands = match accounts.last_mut() {
                     Some((_, commands)) if !in_defaults => commands,
                     _ => &mut defaults,
                 };
-                commands.0.push((command.to_lowercase(), value));
+                commands.0.push((command.to_lowercase(), value.to_owned()));
             }
         }
     }
     (accounts, default)
+}
+
+/// A pair of double quotes around the whole value is all that msmtp takes away.
+fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 
 fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {

@@ -130,3 +130,23 @@ fn what_a_small_program_says_otherwise_is_told_by_name() {
         ("@c.example".to_owned(), "XOAUTH2")
     );
 }
+
+#[test]
+fn msmtp_takes_only_quotes_around_a_whole_value_away() {
+    for (written, meant) in [
+        (r#"it's a"b\c"#, r#"it's a"b\c"#),
+        (r#""with blanks  ""#, "with blanks  "),
+        (r#""a" and "b""#, r#"a" and "b"#),
+        (r"WORK\me", r"WORK\me"),
+        ("\"", "\""),
+    ] {
+        let text = format!("account a\nhost a.example\ntls on\nauth on\nuser {written}\npassword {written}\n");
+        let (config, draft, shown) = translated(Program::Msmtp, "/m", &[("/m", &text)]);
+        assert_eq!(secrets(&draft), [("a", meant)], "{shown}");
+        assert_eq!(config.accounts[0].username.as_deref(), Some(meant), "{shown}");
+    }
+    let command = r#"awk '/^smtp "x\\/ { print $2 }' ~/.netrc | tr -d "\n""#;
+    let text = format!("account a\nhost a.example\ntls on\nauth on\nuser me\npasswordeval {command}\n");
+    let (_, _, shown) = translated(Program::Msmtp, "/m", &[("/m", &text)]);
+    assert!(shown.contains(&draft::quoted(command)), "{shown}");
+}
