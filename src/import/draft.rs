@@ -166,6 +166,22 @@ impl Draft {
         };
         let plain: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
         let plain = if plain.is_empty() || plain.starts_with('-') { "relay".to_owned() } else { plain };
+        self.free_name(plain)
+    }
+
+    /// A name that an account may have, in place of one from another program. It names a file as well.
+    pub(crate) fn allowed_name(&mut self, written: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.@+".contains(c) { c } else { '_' };
+        let mapped: String = written.chars().map(plain).collect();
+        let mapped = mapped.trim_start_matches(['-', '.']);
+        let name = self.free_name(if mapped.is_empty() { "account".to_owned() } else { mapped.to_owned() });
+        if name != written {
+            self.changed(format!("account {written}"), format!("its name is now {name}"));
+        }
+        name
+    }
+
+    fn free_name(&self, plain: String) -> String {
         let taken: BTreeSet<&str> = self.accounts.iter().map(|account| account.name.as_str()).collect();
         let numbered = (2..).map(|number| format!("{plain}{number}"));
         std::iter::once(plain.clone()).chain(numbered).find(|name| !taken.contains(name.as_str())).unwrap_or(plain)

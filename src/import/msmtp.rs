@@ -72,11 +72,6 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         let rank = if default.as_deref().unwrap_or("default") == name { Rank::Default } else { Rank::Other };
         add(given, name, commands, rank, &mut draft);
     }
-    let names: Vec<String> = draft.accounts.iter().map(|account| account.name.clone()).collect();
-    let default = default.unwrap_or_else(|| "default".to_owned());
-    if let Some(name) = names.iter().find(|name| **name == default) {
-        draft.top.text("default_account", name, "account default");
-    }
     Ok(draft)
 }
 
@@ -130,6 +125,8 @@ fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &m
         draft.left_out(format!("account {name}"), format!("it uses {protocol}; postrider submits only by SMTP"));
         return;
     }
+    let name = draft.allowed_name(name);
+    let name = name.as_str();
     let tls = commands.is_on("tls", "off");
     let starttls = commands.is_on("tls_starttls", "on");
     let mut keys = Section::default();
@@ -158,6 +155,9 @@ fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &m
     }
     for (command, _) in commands.0.iter().filter(|(command, _)| !KNOWN.contains(&command.as_str())) {
         draft.left_out(format!("{command} (account {name})"), "not supported");
+    }
+    if rank == Rank::Default {
+        draft.top.text("default_account", name, "account default");
     }
     draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret });
 }
