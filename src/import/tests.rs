@@ -162,3 +162,18 @@ fn account_names_of_msmtp_become_names_that_are_allowed() {
     assert_eq!(config.default_account.as_deref(), Some("work_main2"));
     assert!(shown.contains("# Changed: account ../../x: its name is now _.._x"), "{shown}");
 }
+
+#[test]
+fn the_login_of_a_postfix_sender_with_an_unknown_transport_goes_to_no_other_relay() {
+    for row in ["kid@kid.example", "@kid.example"] {
+        let main = format!(
+            "relayhost = [smtp.isp.example]:587\nsmtp_sasl_auth_enable = yes\nsmtp_tls_security_level = encrypt\n\
+             smtp_sender_dependent_authentication = yes\n\
+             smtp_sasl_password_maps = inline:{{ {{ kid@kid.example = kid:theirs }}, {{ [smtp.isp.example]:587 = me:mine }} }}\n\
+             sender_dependent_default_transport_maps = inline:{{ {{ {row} = smtps-relay:[smtp.kid.example]:465 }} }}\n"
+        );
+        let (config, draft, shown) = translated(Program::Postfix, "/p", &[("/p/main.cf", &main)]);
+        assert_eq!((secrets(&draft), config.accounts.len()), (vec![("isp", "mine")], 1), "{shown}");
+        assert!(shown.contains("smtps-relay:[smtp.kid.example]:465 is not understood"), "{shown}");
+    }
+}

@@ -26,6 +26,8 @@ pub(crate) struct Ways {
     relays: Vec<(String, String)>,
     /// Sender or relay -> login.
     logins: Vec<(String, Login)>,
+    /// Senders and domains with a transport that is not understood. Another relay must not get their login.
+    elsewhere: Vec<String>,
     by_sender: bool,
     /// Where mail goes for whose sender there is no row, and the parameter that says so.
     pub(crate) relayhost: Option<(String, &'static str)>,
@@ -37,7 +39,7 @@ pub(crate) struct Ways {
 /// Reads them, and notes rows that nobody can ask for.
 pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Ways {
     let for_all = transport_maps(main, draft);
-    let mut relays = sender_transports(main, draft);
+    let (mut relays, elsewhere) = sender_transports(main, draft);
     relays.extend(tables::rows(main, "sender_dependent_relayhost_maps", draft));
     relays.retain(|(key, _)| {
         let is_asked = key.contains('@') || key == ALL;
@@ -62,7 +64,7 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Ways {
     let by_sender = main.is_yes("smtp_sender_dependent_authentication");
     let logins = logins(main, draft);
     let delimiters = main.get("recipient_delimiter").unwrap_or_default();
-    Ways { relays, logins, by_sender, relayhost, delimiters, used: RefCell::default() }
+    Ways { relays, logins, elsewhere, by_sender, relayhost, delimiters, used: RefCell::default() }
 }
 
 /// Where a transport of the SMTP client leads, if it names a host.
@@ -87,16 +89,19 @@ fn transport_maps(main: &MainCf<'_>, draft: &mut Draft) -> Option<String> {
     for_all
 }
 
-fn sender_transports(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, String)> {
+fn sender_transports(main: &MainCf<'_>, draft: &mut Draft) -> (Vec<(String, String)>, Vec<String>) {
     let name = "sender_dependent_default_transport_maps";
-    let mut relays = Vec::new();
+    let (mut relays, mut elsewhere) = (Vec::new(), Vec::new());
     for (key, value) in tables::rows(main, name, draft) {
-        match nexthop(&value) {
-            Some(relay) => relays.push((key, relay)),
-            None => draft.left_out(format!("{name} entry for \"{key}\""), format!("{value} does not name a relay")),
+        if let Some(relay) = nexthop(&value) {
+            relays.push((key, relay));
+        } else {
+            let why = format!("the transport {value} is not understood; add an account with {key} in its `senders`");
+            draft.left_out(format!("{name} entry for \"{key}\""), why);
+            elsewhere.push(key);
         }
     }
-    relays
+    (relays, elsewhere)
 }
 
 fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, Login)> {
@@ -126,11 +131,18 @@ impl Ways {
         let logins = self.logins.iter().filter(|_| self.by_sender).map(|(key, _)| key);
         let mut senders: Vec<String> = Vec::new();
         for key in self.relays.iter().map(|(key, _)| key).chain(logins).filter(|key| key.contains('@')) {
-            if !senders.contains(key) {
+            if !senders.contains(key) && !self.goes_elsewhere(key) {
                 senders.push(key.clone());
             }
         }
         senders
+    }
+
+    /// Whether its transport, or that of its domain, is not understood.
+    fn goes_elsewhere(&self, sender: &str) -> bool {
+        let domain = sender.find('@').map_or(sender, |at| &sender[at..]);
+        let is_row = |key: &str| self.elsewhere.iter().any(|known| known == key);
+        is_row(sender) || (is_row(domain) && find(&self.relays, sender).is_none())
     }
 
     /// Postfix asks for the address, for it without its extension, then for its domain.
@@ -179,6 +191,8 @@ impl Ways {
                     let how = format!("used as the login for {relay}, because it seems to be one of its mail hosts");
                     draft.changed(what, how);
                 }
+            } else if self.goes_elsewhere(key) {
+                draft.left_out(what, "the transport of this sender is not understood");
             } else if key.contains('@') {
                 draft.left_out(
                     what,
