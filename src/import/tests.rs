@@ -157,8 +157,8 @@ fn account_names_of_msmtp_become_names_that_are_allowed() {
     let account = |name: &str| format!("account {name}\nhost a.example\ntls on\nauth on\nuser me\npassword x\n");
     let text = named.map(account).concat() + "account default : work main\n";
     let (config, draft, shown) = translated(Program::Msmtp, "/m", &[("/m", &text)]);
-    let names: Vec<&str> = secrets(&draft).iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["_.._x", "work_main", "work_main2", "b_ro", "my_provider", "account", "v"], "{shown}");
+    let secret_names: Vec<&str> = secrets(&draft).iter().map(|(name, _)| *name).collect();
+    assert_eq!(secret_names, ["_.._x", "work_main", "work_main2", "b_ro", "my_provider", "account", "v"], "{shown}");
     assert_eq!(config.default_account.as_deref(), Some("work_main2"));
     assert!(shown.contains("# Changed: account ../../x: its name is now _.._x"), "{shown}");
 }
