@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
+use super::init;
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
 use crate::import::{self, Given, ImportError, Program};
@@ -85,7 +86,8 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
     let with =
         draft.accounts.iter().filter_map(|account| Some((secrets.join(&account.name), account.secret.as_ref()?)));
     let with: Vec<_> = with.collect();
-    for path in std::iter::once(&config).chain(with.iter().map(|(path, _)| path)) {
+    let waiting = init::spare(&config, "import")?;
+    for path in with.iter().map(|(path, _)| path) {
         if path.symlink_metadata().is_ok() {
             let shown = path.display();
             let way_out = "move it away, or use --output to name another folder";
@@ -103,12 +105,25 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
     };
     let folders = if with.is_empty() { folder } else { &secrets };
     DirBuilder::new().recursive(true).mode(0o700).create(folders).map_err(|error| failed(folders, error))?;
+    let group = init::readers(&config);
+    if !with.is_empty() {
+        init::give(&secrets, 0o750, group).map_err(|error| failed(&secrets, error))?;
+    }
     let mut written = Vec::new();
     for (path, secret) in with {
         store(&path, secret.expose().as_bytes()).map_err(|error| failed(&path, error))?;
+        init::give(&path, 0o640, group).map_err(|error| failed(&path, error))?;
         written.push(path);
     }
-    store(&config, draft.config(from).as_bytes()).map_err(|error| failed(&config, error))?;
+    // A runner that is there reads the config as soon as it appears, so it appears with its owner and mode.
+    let fresh = folder.join(".config.toml.new");
+    let _ = fs::remove_file(&fresh);
+    let stored = store(&fresh, draft.config(from).as_bytes()).and_then(|()| init::give(&fresh, 0o640, group));
+    stored.map_err(|error| failed(&fresh, error))?;
+    if let Some(spared) = waiting {
+        fs::rename(&config, &spared).map_err(|error| failed(&spared, error))?;
+    }
+    fs::rename(&fresh, &config).map_err(|error| failed(&config, error))?;
     written.push(config);
     Ok(written)
 }

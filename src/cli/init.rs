@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         None => PathBuf::from(places::SYSTEM_CONFIG),
     };
     let config = arguments.output.as_ref().map_or(usual, |folder| folder.join("config.toml"));
-    let waiting = spare(&config)?;
+    let waiting = spare(&config, "init")?;
     let answers = ask()?;
     let written = write(&config, waiting.as_deref(), &answers)?;
     println!("wrote {} and {}", config.display(), written.display());
@@ -69,22 +69,29 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// A config that has an account stays. One without, as the package leaves it, makes room: where it goes.
-fn spare(config: &Path) -> Result<Option<PathBuf>, Failure> {
+pub(super) fn spare(config: &Path, command: &str) -> Result<Option<PathBuf>, Failure> {
     if config.symlink_metadata().is_err() {
         return Ok(None);
     }
     let shown = config.display();
+    let spared = config.with_file_name(format!("config.toml.before-{command}"));
+    let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
+        return Ok(Some(spared));
+    }
     match locate::load(Some(config)) {
-        Ok(found) if found.accounts.is_empty() => Ok(Some(config.with_file_name("config.toml.before-init"))),
+        Ok(found) if found.accounts.is_empty() => Ok(Some(spared)),
         Ok(_) => Err(Failure::new(
             Exit::NoPermission,
             format_args!(
-                "{shown} already has accounts and was left unchanged. Edit it, or rename it and run init again."
+                "{shown} already has accounts and was left unchanged. Edit it, or rename it and run {command} again."
             ),
         )),
         Err(error) => Err(Failure::new(
             Exit::NoPermission,
-            format_args!("{shown} has errors and was left unchanged. Fix it, or rename it and run init again: {error}"),
+            format_args!(
+                "{shown} has errors and was left unchanged. Fix it, or rename it and run {command} again: {error}"
+            ),
         )),
     }
 }
@@ -149,13 +156,8 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     let secret = folder.join("secrets").join(&name);
     let secrets = folder.join("secrets");
     DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(failed(&secrets))?;
-    let group = runners_group().filter(|_| config == Path::new(places::SYSTEM_CONFIG));
-    let give = |path: &Path, mode: u32| match group {
-        Some(group) => std::os::unix::fs::chown(path, None, Some(group))
-            .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
-            .map_err(failed(path)),
-        None => Ok(()),
-    };
+    let group = readers(config);
+    let give = |path: &Path, mode: u32| give(path, mode, group).map_err(failed(path));
     give(&secrets, 0o750)?;
     password::write(&secret, &answers.password).map_err(failed(&secret))?;
     if let Some(spared) = waiting {
@@ -168,6 +170,18 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     give(&fresh, 0o640)?;
     fs::rename(&fresh, config).map_err(failed(config))?;
     Ok(secret)
+}
+
+/// The group that reads the system's config and its secrets: the runner's.
+pub(super) fn readers(config: &Path) -> Option<u32> {
+    runners_group().filter(|_| config == Path::new(places::SYSTEM_CONFIG))
+}
+
+/// Lets this group read a file or enter a folder; without a group it stays its owner's.
+pub(super) fn give(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
+    let Some(group) = group else { return Ok(()) };
+    std::os::unix::fs::chown(path, None, Some(group))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 /// `isp` of `me@mail.isp.example` and of `me@isp.example`.
