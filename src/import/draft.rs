@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use crate::config::Secret;
 use crate::mail::address::Address;
+use crate::mail::printable::misleads;
 
 /// What people have to know of a translation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,8 +223,8 @@ pub fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            c if misleads(c) => {
+                let _ = write!(out, "\\U{:08X}", u32::from(c));
             }
             c => out.push(c),
         }

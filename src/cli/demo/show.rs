@@ -4,6 +4,7 @@
 use std::io::IsTerminal;
 
 use super::judge::{Verdict, split};
+use crate::mail::printable::misleads;
 
 /// Whether escape sequences may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +107,7 @@ fn block(row: &Row, look: Look) -> String {
 pub(super) fn header(content: &[u8]) -> String {
     let (header, _) = split(content);
     let text = String::from_utf8_lossy(header);
-    let fit = |line: &str| line.replace(|c: char| c.is_control() && c != '\t', "?");
+    let fit = |line: &str| line.replace(|c| misleads(c) && c != '\t', "?");
     let lines: Vec<String> = text.lines().map(|line| format!("  {}", fit(line))).collect();
     lines.join("\n") + "\n"
 }

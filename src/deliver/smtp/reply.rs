@@ -3,6 +3,7 @@
 //! time and length, is `stream`'s.
 
 use crate::mail::outcome::{Enhanced, Reply};
+use crate::mail::printable::printable;
 
 /// Octets that are kept of a line, without its end; RFC 5321 has 512, some providers send more.
 pub const MAX_LINE: usize = 4096;
@@ -133,23 +134,10 @@ fn enhanced_of(text: &str, code: u16) -> Option<Enhanced> {
     (u16::from(enhanced.class) == code / 100).then_some(enhanced)
 }
 
-/// Foreign bytes as text for people: UTF-8 as far as it is, tabs as blanks, no controls.
+/// Foreign bytes as text for people: UTF-8 as far as it is, tabs as blanks, nothing that misleads a terminal.
 #[must_use]
 pub fn cleaned(bytes: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(bytes)
-        .chars()
-        .map(|c| match c {
-            '\t' => ' ',
-            c if c.is_control() || is_direction(c) => '?',
-            c => c,
-        })
-        .collect();
-    text.trim_end().to_owned()
-}
-
-/// Marks that make a terminal show text in another order than it is in.
-fn is_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    printable(&String::from_utf8_lossy(bytes).replace('\t', " ")).trim_end().to_owned()
 }
 
 fn cut(text: &str, most: usize) -> String {
@@ -194,6 +182,7 @@ mod tests {
         assert_eq!(shown(&[b"550-5.1.1 no", b"550-5.1.1 such", b"550 5.1.1 user"]), "550 5.1.1 no such user");
         assert_eq!(shown(&[b"250-one", b"250"]), "250 one");
         assert_eq!(shown(&[b"421 a\xffb\0c\x1b[2J"]), "421 a\u{fffd}b?c?[2J");
+        assert_eq!(shown(&["550 a\u{202e}b\tc\u{200b}".as_bytes()]), "550 a?b c?");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::tokens::{Kind, Token, content};
 use super::{Found, Spec};
 use crate::mail::address::{Address, AddressError};
+use crate::mail::printable::misleads;
 
 /// Reads the tokens (at least one) of one addr-spec.
 pub(super) fn read(text: &[u8], tokens: &[Token]) -> Found {
@@ -119,7 +120,7 @@ fn printable(bytes: &[u8]) -> String {
             match c {
                 '\r' => {}
                 '\n' | '\t' => shown.push(' '),
-                control if control.is_control() => shown.push_str(&hexadecimal(u32::from(control))),
+                c if misleads(c) => shown.push_str(&hexadecimal(u32::from(c))),
                 other => shown.push(other),
             }
         }

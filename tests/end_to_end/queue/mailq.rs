@@ -77,6 +77,21 @@ fn one_message_is_shown_in_full() {
 }
 
 #[test]
+fn direction_marks_and_invisible_characters_of_users_reach_no_terminal_and_no_log() {
+    let world = World::at_home(&Provider::start());
+    let sly = "b\u{202e}o\u{200b}b@away.example";
+    world.sendmail(&["-i", "-f", "alice", "--", sly], "Subject: a\u{2066}b\u{feff}\n\nText.\n").code(0);
+    let id = world.queued().remove(0);
+    let shown = world.postrider(&["queue", "show", &id]).code(0).stdout;
+    let mailq = world.mailq();
+    let log = world.run_once().stderr;
+    for (what, text) in [("mailq", mailq), ("queue show", shown), ("log", log)] {
+        assert!(text.contains("b?o?b@away.example"), "{what}: {text:?}");
+        assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{2066}', '\u{feff}']), "{what}: {text:?}");
+    }
+}
+
+#[test]
 fn a_message_under_way_is_marked_and_looking_does_not_disturb_the_runner() {
     let gate = Gate::closed();
     let isp = Provider::setup().rule(greeting().behind(&gate)).start();
