@@ -111,6 +111,11 @@ pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome:
     );
 }
 
+/// It is given up for its age.
+pub fn expired(id: impl Display, sender: impl Display) {
+    line("qmgr", format_args!("{id}: from=<{sender}>, status=expired, returned to sender"));
+}
+
 /// A report to the sender was stored.
 pub fn returned(id: impl Display, report: impl Display) {
     line("bounce", format_args!("{id}: sender non-delivery notification: {report}"));

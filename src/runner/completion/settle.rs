@@ -255,7 +255,12 @@ fn expire(message: &mut OpenMessage<'_>) -> Result<(), SpoolError> {
             Some(Line::Outcome { recipient, outcome })
         })
         .collect();
-    if lines.is_empty() { Ok(()) } else { message.journal.append(message.now, &lines) }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    message.journal.append(message.now, &lines)?;
+    log::expired(&message.stored.envelope.id, &message.stored.envelope.sender);
+    Ok(())
 }
 
 fn age(message: &OpenMessage<'_>) -> Duration {

@@ -30,6 +30,21 @@ fn mail_that_is_deferred_for_all_its_lifetime_bounces_but_not_before_five_answer
     assert_eq!((world.queued().len(), world.spool("failed").len()), (0, 0));
 }
 
+#[test]
+fn the_log_says_in_postfixs_words_that_a_message_has_expired() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply("450 4.2.0 mailbox busy")).start();
+    let world = World::at_home(&isp).queue_set("lifetime", "1s").queue_set("warn_after", "5d");
+    world.send_to(&["bob@away.example"]).code(0);
+    let id = world.queued().remove(0);
+    let runner = world.runner().ready(&world);
+    wait_for("the bounce", || {
+        world.flush();
+        isp.received() == 1
+    });
+    let expired = format!(": {id}: from=<alice@home.lan>, status=expired, returned to sender\n");
+    assert_eq!(runner.log().matches(&expired).count(), 1, "as log analysers count it: {}", runner.log());
+}
+
 /// Something has waited for a second at least.
 fn wait_for_age(world: &World) {
     wait_for("a message of a second's age", || {
