@@ -2,13 +2,13 @@
 //! secrets beside it. What it means is decided in `config::import`; here files are read
 //! and written, and nothing is ever overwritten.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
-use super::init;
+use super::new_config::{give, readers, spare, store};
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
 use crate::import::{self, Given, ImportError, Program};
@@ -86,7 +86,7 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
     let with =
         draft.accounts.iter().filter_map(|account| Some((secrets.join(&account.name), account.secret.as_ref()?)));
     let with: Vec<_> = with.collect();
-    let waiting = init::spare(&config, "import")?;
+    let waiting = spare(&config, "import")?;
     for path in with.iter().map(|(path, _)| path) {
         if path.symlink_metadata().is_ok() {
             let shown = path.display();
@@ -105,20 +105,20 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
     };
     let folders = if with.is_empty() { folder } else { &secrets };
     DirBuilder::new().recursive(true).mode(0o700).create(folders).map_err(|error| failed(folders, error))?;
-    let group = init::readers(&config);
+    let group = readers(&config);
     if !with.is_empty() {
-        init::give(&secrets, 0o750, group).map_err(|error| failed(&secrets, error))?;
+        give(&secrets, 0o750, group).map_err(|error| failed(&secrets, error))?;
     }
     let mut written = Vec::new();
     for (path, secret) in with {
         store(&path, secret.expose().as_bytes()).map_err(|error| failed(&path, error))?;
-        init::give(&path, 0o640, group).map_err(|error| failed(&path, error))?;
+        give(&path, 0o640, group).map_err(|error| failed(&path, error))?;
         written.push(path);
     }
     // A runner that is there reads the config as soon as it appears, so it appears with its owner and mode.
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
-    let stored = store(&fresh, draft.config(from).as_bytes()).and_then(|()| init::give(&fresh, 0o640, group));
+    let stored = store(&fresh, draft.config(from).as_bytes()).and_then(|()| give(&fresh, 0o640, group));
     stored.map_err(|error| failed(&fresh, error))?;
     if let Some(spared) = waiting {
         fs::rename(&config, &spared).map_err(|error| failed(&spared, error))?;
@@ -126,14 +126,4 @@ fn write(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failu
     fs::rename(&fresh, &config).map_err(|error| failed(&config, error))?;
     written.push(config);
     Ok(written)
-}
-
-/// A new file that only its owner reads, on disk.
-pub(super) fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    if !bytes.ends_with(b"\n") {
-        file.write_all(b"\n")?;
-    }
-    file.sync_all()
 }

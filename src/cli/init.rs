@@ -3,15 +3,15 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::exit::{Exit, Failure};
-use super::{import, password};
+use super::new_config::{give, readers, spare, store};
+use super::password;
 use crate::config::relay::Relay;
-use crate::config::secret::runners_group;
-use crate::config::{Secret, locate, places};
+use crate::config::{Secret, places};
 use crate::import::draft::quoted;
 use crate::mail::address::Address;
 use crate::sys::host;
@@ -66,34 +66,6 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     println!("Done. Test it with: postrider test --to {}", answers.address);
     Ok(Exit::Ok)
-}
-
-/// A config that has an account stays. One without, as the package leaves it, makes room: where it goes.
-pub(super) fn spare(config: &Path, command: &str) -> Result<Option<PathBuf>, Failure> {
-    if config.symlink_metadata().is_err() {
-        return Ok(None);
-    }
-    let shown = config.display();
-    let spared = config.with_file_name(format!("config.toml.before-{command}"));
-    let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
-        return Ok(Some(spared));
-    }
-    match locate::load(Some(config)) {
-        Ok(found) if found.accounts.is_empty() => Ok(Some(spared)),
-        Ok(_) => Err(Failure::new(
-            Exit::NoPermission,
-            format_args!(
-                "{shown} already has accounts and was left unchanged. Edit it, or rename it and run {command} again."
-            ),
-        )),
-        Err(error) => Err(Failure::new(
-            Exit::NoPermission,
-            format_args!(
-                "{shown} has errors and was left unchanged. Fix it, or rename it and run {command} again: {error}"
-            ),
-        )),
-    }
 }
 
 fn ask() -> Result<Answers, Failure> {
@@ -166,22 +138,10 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
     // A runner that is there reads it as soon as it appears, so it appears with its owner and mode.
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
-    import::store(&fresh, text(&name, answers).as_bytes()).map_err(failed(&fresh))?;
+    store(&fresh, text(&name, answers).as_bytes()).map_err(failed(&fresh))?;
     give(&fresh, 0o640)?;
     fs::rename(&fresh, config).map_err(failed(config))?;
     Ok(secret)
-}
-
-/// The group that reads the system's config and its secrets: the runner's.
-pub(super) fn readers(config: &Path) -> Option<u32> {
-    runners_group().filter(|_| config == Path::new(places::SYSTEM_CONFIG))
-}
-
-/// Lets this group read a file or enter a folder; without a group it stays its owner's.
-pub(super) fn give(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
-    let Some(group) = group else { return Ok(()) };
-    std::os::unix::fs::chown(path, None, Some(group))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 /// `isp` of `me@mail.isp.example` and of `me@isp.example`.
@@ -226,7 +186,7 @@ fn leave_unit(home: &Path) {
     let unit = home.join(".config/systemd/user/postrider.service");
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/bin/postrider"));
     let text = UNIT.replace("/usr/bin/postrider", &program.display().to_string());
-    let written = unit.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| import::store(&unit, text.as_bytes()));
+    let written = unit.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| store(&unit, text.as_bytes()));
     match written {
         Ok(()) => println!("wrote {}", unit.display()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

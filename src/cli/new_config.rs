@@ -1,0 +1,60 @@
+//! How `init` and `import` put a new config and its secrets in place: what makes room for it, and who may read it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::exit::{Exit, Failure};
+use crate::config::secret::runners_group;
+use crate::config::{locate, places};
+
+/// A config that has an account stays. One without, as the package leaves it, makes room: where it goes.
+pub(super) fn spare(config: &Path, command: &str) -> Result<Option<PathBuf>, Failure> {
+    if config.symlink_metadata().is_err() {
+        return Ok(None);
+    }
+    let shown = config.display();
+    let spared = config.with_file_name(format!("config.toml.before-{command}"));
+    let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
+        return Ok(Some(spared));
+    }
+    match locate::load(Some(config)) {
+        Ok(found) if found.accounts.is_empty() => Ok(Some(spared)),
+        Ok(_) => Err(Failure::new(
+            Exit::NoPermission,
+            format_args!(
+                "{shown} already has accounts and was left unchanged. Edit it, or rename it and run {command} again."
+            ),
+        )),
+        Err(error) => Err(Failure::new(
+            Exit::NoPermission,
+            format_args!(
+                "{shown} has errors and was left unchanged. Fix it, or rename it and run {command} again: {error}"
+            ),
+        )),
+    }
+}
+
+/// The group that reads the system's config and its secrets: the runner's.
+pub(super) fn readers(config: &Path) -> Option<u32> {
+    runners_group().filter(|_| config == Path::new(places::SYSTEM_CONFIG))
+}
+
+/// Lets this group read a file or enter a folder; without a group it stays its owner's.
+pub(super) fn give(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
+    let Some(group) = group else { return Ok(()) };
+    std::os::unix::fs::chown(path, None, Some(group))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// A new file that only its owner reads, on disk.
+pub(super) fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    if !bytes.ends_with(b"\n") {
+        file.write_all(b"\n")?;
+    }
+    file.sync_all()
+}
