@@ -30,6 +30,7 @@ use crate::submit::admit::context::{Entry, Tables};
 use crate::submit::admit::early_bounce::{self, Failed, Rest};
 use crate::submit::admit::store::{self, MessageIds};
 use crate::submit::frontend::collect::{self, Collected, Request, Sender};
+use crate::submit::frontend::input::MOST_DRAINED;
 use crate::submit::frontend::start_runner::{self, Handed, Show};
 use crate::sys::local_time;
 use crate::sys::user::Caller;
@@ -146,8 +147,8 @@ fn act(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
     }
 }
 
-/// Takes a message in. Stdin is read to its end before a failure is told: a caller that still writes
-/// would die of SIGPIPE and never hear of it.
+/// Takes a message in. Before a failure is reported, stdin is drained: a caller that still
+/// writes would die of SIGPIPE and never see the reason.
 fn deliver(options: Options, started_as: &StartedAs) -> Result<Exit, Failure> {
     let mut stdin = BlockingStdin(io::stdin());
     if locate::is_system_mode(started_as.named(&options)) {
@@ -263,10 +264,10 @@ impl UserMode {
 struct BlockingStdin(Stdin);
 
 impl BlockingStdin {
-    /// Reads to the end, except from somebody's keyboard.
+    /// Reads to the end, up to [`MOST_DRAINED`], except from somebody's keyboard.
     fn drain(&mut self) {
         if !self.0.is_terminal() {
-            let _ = io::copy(self, &mut io::sink());
+            let _ = io::copy(&mut self.take(MOST_DRAINED), &mut io::sink());
         }
     }
 }

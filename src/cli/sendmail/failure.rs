@@ -68,7 +68,7 @@ impl Failure {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) => Exit::Usage,
-            Self::Head(HeadError::TooLong) => Exit::DataError,
+            Self::Head(HeadError::TooLong) | Self::HandIn(NotHandedIn::TooBig(_)) => Exit::DataError,
             Self::Admit(error) => error.exit(),
             Self::Refused(_) => Exit::Unavailable,
             Self::Head(HeadError::Read(_))

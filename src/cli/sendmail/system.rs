@@ -9,7 +9,7 @@ use crate::submit::admit::store::AdmitError;
 use crate::submit::frontend::client;
 use crate::submit::frontend::collect::{self, Request};
 
-/// Hands one message in. Stdin is read to its end before a failure is told.
+/// Hands one message in. Stdin is drained before a failure is reported.
 pub(super) fn deliver(request: Request, mut stdin: BlockingStdin) -> Result<Exit, Failure> {
     let mut collected = match collect::collect(request, &mut stdin) {
         Ok(collected) => collected,

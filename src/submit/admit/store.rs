@@ -85,6 +85,7 @@ impl AdmitError {
         match self {
             Self::Envelope(EnvelopeError::NoRecipients) => Exit::Usage,
             Self::HeaderTooLong
+            | Self::TooBig(_)
             | Self::Envelope(
                 EnvelopeError::NoUsableRecipient(_)
                 | EnvelopeError::BadSender { .. }
@@ -92,9 +93,7 @@ impl AdmitError {
                 | EnvelopeError::Expansion(_),
             ) => Exit::DataError,
             Self::Read(_) | Self::Random(_) => Exit::OsError,
-            Self::TooBig(_) | Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => {
-                Exit::TempFail
-            }
+            Self::NoRoom { .. } | Self::Spool(_) | Self::Envelope(EnvelopeError::Table(_)) => Exit::TempFail,
             Self::NotAllowed { .. } => Exit::NoPermission,
         }
     }

@@ -2,7 +2,7 @@
 //! runner answers, to the drop program. Once this succeeds the message is on disk.
 
 use std::io;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use crate::config::places::DROP_PROGRAM;
 use crate::config::places::SOCKET;
 use crate::spool::MessageId;
 use crate::submit::admit::store::{self, AdmitError};
+use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::reply::{Refused, Reply};
 use crate::submit::wire::submission::{self, NotPassed};
 
@@ -42,6 +43,9 @@ pub enum NotHandedIn {
     /// The runner refuses it.
     #[error(transparent)]
     Refused(Refused),
+    /// Nobody takes so much.
+    #[error("the message is larger than {0} bytes")]
+    TooBig(u64),
     /// The caller's input cannot be read to its end.
     #[error("cannot read the message: {0}")]
     Read(io::Error),
@@ -60,14 +64,19 @@ pub enum NotHandedIn {
 /// can go to the drop program if the runner dies before it replies.
 pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId>, NotHandedIn> {
     let token = store::token().map_err(NotHandedIn::MessageIds)?;
-    let mut tee = Tee { kept: Kept::new(), stream: connect(BUSY) };
+    let mut tee =
+        Tee { kept: Kept::new(), room: WIDEST.envelope + WIDEST.content, stream: connect(BUSY), answered: None };
     let written = submission::write(collected, &token, &mut tee).map(|_| ());
-    match written {
-        Ok(()) => {}
-        Err(NotPassed::Read(error)) => return Err(NotHandedIn::Read(error)),
-        Err(NotPassed::Write(error)) => return Err(NotHandedIn::Kept(error)),
+    let Tee { mut kept, stream, answered, .. } = tee;
+    match (written, answered) {
+        (Ok(()), None) => {}
+        (_, Some(answered)) => return answered.map(Some),
+        (Err(NotPassed::Read(error)), None) => return Err(NotHandedIn::Read(error)),
+        (Err(NotPassed::Write(error)), None) if error.kind() == ErrorKind::FileTooLarge => {
+            return Err(NotHandedIn::TooBig(WIDEST.content));
+        }
+        (Err(NotPassed::Write(error)), None) => return Err(NotHandedIn::Kept(error)),
     }
-    let Tee { mut kept, stream } = tee;
     if let Some(answered) = stream.and_then(reply) {
         return answered.map(Some);
     }
@@ -93,22 +102,29 @@ fn again(kept: &mut Kept, why: &str) -> Result<MessageId, NotHandedIn> {
     Err(NotHandedIn::NoWay(why.to_owned()))
 }
 
-/// Sends to the runner and keeps a copy.
+/// Sends to the runner and keeps a copy, until the runner replies or the copy is longer than anybody takes.
 struct Tee {
     kept: Kept,
+    /// Octets that may still be kept.
+    room: u64,
     stream: Option<UnixStream>,
+    /// What the runner replied before it read all.
+    answered: Option<Result<MessageId, NotHandedIn>>,
 }
 
 impl Write for Tee {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.room = self.room.checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?;
         let kept = self.kept.write(bytes)?;
-        // A runner that stops reading may have replied why: that is read in the end.
-        if let Some(stream) = &mut self.stream
-            && stream.write_all(&bytes[..kept]).is_err()
-        {
-            let _ = stream.shutdown(std::net::Shutdown::Write);
+        if let Some(mut stream) = self.stream.take() {
+            if stream.write_all(&bytes[..kept]).is_ok() {
+                self.stream = Some(stream);
+            } else {
+                // A runner that stops reading has replied why, unless it died.
+                self.answered = reply(stream);
+            }
         }
-        Ok(kept)
+        if self.answered.is_some() { Err(ErrorKind::BrokenPipe.into()) } else { Ok(kept) }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -17,6 +17,10 @@ pub enum LoneDot {
 /// Octets read at once: most mail comes in one read, and every page touched costs a program that lives a millisecond.
 const BLOCK: usize = 16 * 1024;
 
+/// So much of a message that is not taken is still read: a caller that still writes would die of SIGPIPE and never see
+/// why. It is more than any mail program sends, and one that never stops writing does not keep us for ever.
+pub const MOST_DRAINED: u64 = 32 * 1024 * 1024;
+
 /// So many CRs in a row are kept back until it shows whether a LF follows; those before them are bare.
 const MOST_CARRIAGE_RETURNS: usize = 4 * 1024;
 

@@ -1,7 +1,9 @@
 //! Bad input and bad surroundings: one clear line, the right sysexits code, and
 //! nothing left behind.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use serde_json::json;
 
@@ -60,10 +62,43 @@ fn a_message_beyond_the_limit_is_not_stored() {
     let world = World::at_home(&Provider::start())
         .queue_set("max_message_size", "100MB")
         .queue_set("max_message_size", 1_000_000);
-    let ran =
-        world.sendmail(&["-f", "alice", "bob@away.example"], large()).read_all().one_line().says("max_message_size");
-    assert!(ran.status.is_some_and(|code| (65..=78).contains(&code)), "{ran:?}");
-    assert!(world.spool("queue").is_empty());
+    let ran = world.sendmail(&["-f", "alice", "bob@away.example"], large()).read_all();
+    refused(&world, ran, 65).says("max_message_size");
+}
+
+/// What never ends, as `yes | sendmail` gives it.
+#[track_caller]
+fn endless(world: &World, args: &[&str], line: &str) -> (Option<i32>, String) {
+    let mut command = world.command(env!("CARGO_BIN_EXE_sendmail"), args);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let lines = line.repeat(1000);
+    // Ends when nobody reads any more.
+    let most = 1_000_000_000 / lines.len();
+    let ended = (0..most).any(|_| stdin.write_all(lines.as_bytes()).is_err());
+    drop(stdin);
+    let ran = child.wait_with_output().unwrap();
+    assert!(ended, "it reads on after {most} times {} octets", lines.len());
+    (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+}
+
+#[test]
+fn what_never_ends_is_not_read_for_ever() {
+    let world = World::at_home(&Provider::start()).queue_set("max_message_size", 1_000_000);
+    let missing = World::new();
+    std::fs::remove_file(missing.path("config.toml")).unwrap();
+    let text = "yes, for ever, in lines as long as those that people write in their mail\n";
+    for (world, args, line, code) in [
+        (&world, &["bob@away.example"][..], text, 65),
+        (&world, &["bob@away.example"], "X-Field: of seventy octets, so that a test build reads it in time, x\n", 65),
+        (&world, &[], text, 64),
+        (&world, &["-f"], text, 64),
+        (&missing, &["bob@away.example"], text, 78),
+    ] {
+        let (status, said) = endless(world, args, line);
+        assert_eq!((status, said.lines().count()), (Some(code), 1), "{args:?}: {said}");
+        assert!(world.spool("queue").is_empty() && world.spool("incoming").is_empty(), "{args:?}");
+    }
 }
 
 /// `sendmail` with this config: no usable configuration.

@@ -91,6 +91,21 @@ fn a_config_that_cannot_be_read_costs_no_mail() {
 }
 
 #[test]
+fn what_never_ends_is_refused_by_the_runner_and_without_one() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[queue]\nmax_message_size = \"100KB\"");
+    let endless = "yes $(printf %070d 0) | timeout 60 sendmail friend@away.example";
+    assert_eq!(machine.sh("his", endless, b"").code, Some(65));
+    let _runner = Runner::start(&machine);
+    let ended = machine.sh("his", endless, b"");
+    assert!(ended.code == Some(65) && ended.said.contains("the message is l"), "{ended:?}");
+    assert_eq!((machine.dropped().len(), isp.received()), (0, 0));
+}
+
+#[test]
 fn what_turns_out_to_be_too_big_at_pickup_goes_back_as_far_as_it_fits() {
     if !can_run() {
         return;
