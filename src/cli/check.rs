@@ -15,6 +15,7 @@ use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, Tabl
 use crate::mail::address::Address;
 use crate::rules::advice;
 use crate::rules::outbound::Generic;
+use crate::rules::route;
 use crate::spool::Spool;
 use crate::tls::{Client, Roots};
 
@@ -174,9 +175,7 @@ fn senders(config: &Config, findings: &mut Findings) {
     let mut owners: HashMap<String, &str> = HashMap::new();
     for account in &config.accounts {
         for entry in &account.senders {
-            let whole = if entry.contains('@') { entry.clone() } else { format!("{entry}@{}", config.origin) };
-            let whole = Address::parse(&whole).map_or_else(|_| whole.to_lowercase(), |address| address.folded());
-            if let Some(first) = owners.insert(whole, &account.name) {
+            if let Some(first) = owners.insert(route::entry_form(entry, &config.origin), &account.name) {
                 findings.error(format!(
                     "\"{entry}\" is in the `senders` of account {first} and of account {}, where it is never used; \
                      remove it from one of them",

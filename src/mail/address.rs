@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::printable::misleads;
+
 /// Why a text is not an address; the caller knows the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
@@ -288,15 +290,16 @@ fn is_literal(inner: &str) -> bool {
     }
 }
 
-/// RFC 1035 section 2.3.1, with underscores, and letters beyond ASCII before they become A-labels.
+/// RFC 1035 section 2.3.1, with underscores, and letters beyond ASCII before they become A-labels; none of those that
+/// leave nothing there.
 fn is_label(label: &str) -> bool {
     !label.is_empty()
         && label.len() <= 63
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && c.is_alphanumeric()))
+        && label.chars().all(|c| {
+            c.is_ascii_alphanumeric() || c == '-' || c == '_' || (!c.is_ascii() && c.is_alphanumeric() && !misleads(c))
+        })
 }
 
 #[cfg(test)]

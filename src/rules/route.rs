@@ -88,7 +88,7 @@ fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, Str
             account
                 .senders
                 .iter()
-                .find(|entry| complete(entry, &config.origin) == *form)
+                .find(|entry| entry_form(entry, &config.origin) == *form)
                 .map(|entry| (account, entry.clone()))
         })
     })
@@ -96,19 +96,27 @@ fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, Str
 
 /// The forms under which a sender is looked up, lower-cased.
 fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
-    let mut forms = vec![sender.folded()];
+    let mut forms = vec![form(sender.local(), sender.domain())];
     if let Some(bare) = without_extension(sender.local(), delimiter) {
-        forms.push(format!("{bare}@{}", sender.domain()).to_lowercase());
+        forms.push(form(bare, sender.domain()));
     }
-    forms.push(format!("@{}", sender.domain()).to_lowercase());
+    forms.push(form("", sender.domain()));
     forms
 }
 
+/// The domain is compared as it goes over the wire, in A-labels: another spelling of it must not pass by an entry.
+fn form(local: &str, domain: &str) -> String {
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
+    format!("{}@{domain}", local.to_lowercase())
+}
+
 /// A `senders` entry in the form of look-ups: a bare login gets the origin.
-fn complete(entry: &str, origin: &str) -> String {
-    if entry.contains('@') {
+#[must_use]
+pub fn entry_form(entry: &str, origin: &str) -> String {
+    match (Address::parse(entry), entry.rsplit_once('@')) {
         // Quotes that the local part does not need must not hide a match.
-        return Address::parse(entry).map_or_else(|_| entry.to_lowercase(), |address| address.folded());
+        (Ok(address), _) => form(address.local(), address.domain()),
+        (Err(_), Some((local, domain))) => form(local, domain),
+        (Err(_), None) => form(entry, origin),
     }
-    format!("{entry}@{origin}").to_lowercase()
 }

@@ -168,6 +168,23 @@ fn an_account_that_is_for_others_is_told_and_refused() {
     world.send_to(&["bob@away.example"]).code(0);
 }
 
+#[test]
+fn another_spelling_of_a_domain_does_not_pass_by_the_account_that_lists_it() {
+    let isp = Provider::start();
+    let keys = [("senders", json!(["@Bücher.example", "me@isp.example"])), ("users", json!(["somebody"]))];
+    let world = World::new().account_with("theirs", &isp, &keys).account("all", &isp).set("default_account", "all");
+    for domain in ["bücher.example", "BÜCHER.example", "XN--BCHER-KVA.example"] {
+        world.sendmail(&["-f", &format!("any@{domain}"), "bob@away.example"], "x\n").code(77);
+    }
+    for domain in ["isp.example", "ISP.Example", "ｉｓｐ.example", "ＩＳＰ.ｅxample"] {
+        world.sendmail(&["-f", &format!("me@{domain}"), "bob@away.example"], "x\n").code(77);
+    }
+    for domain in ["i\u{3164}sp.example", "i\u{ad}sp.example", "isp\u{115f}.example", "isp\u{200d}.example"] {
+        world.sendmail(&["-f", &format!("me@{domain}"), "bob@away.example"], "x\n").code(65);
+    }
+    assert!(world.spool("queue").is_empty());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
