@@ -109,7 +109,10 @@ impl Container {
             .unwrap();
         let id = nspawn.id();
         let children = format!("/proc/{id}/task/{id}/children");
-        let init = wait_for("its first process", || fs::read_to_string(&children).ok()?.trim().parse().ok());
+        // Before that one, systemd-nspawn has children that only prepare for it.
+        let is_inside = |child: &u32| pid_namespace(*child).is_some_and(|space| Some(space) != pid_namespace(id));
+        let child = || fs::read_to_string(&children).ok()?.trim().parse().ok().filter(is_inside);
+        let init = wait_for("its first process", child);
         self.running = Some(Running { nspawn, init });
     }
 
@@ -190,6 +193,11 @@ impl Drop for Container {
         let _ = self.network.kill();
         let _ = self.network.wait();
     }
+}
+
+/// The namespace that the process has its number in.
+fn pid_namespace(process: u32) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{process}/ns/pid")).ok()
 }
 
 /// Waits until there is something.
