@@ -13,7 +13,6 @@ use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
 use crate::mail::address::Address;
-use crate::rules::advice;
 use crate::rules::outbound::Generic;
 use crate::rules::route;
 use crate::spool::Spool;
@@ -163,7 +162,7 @@ fn own_addresses(config: &Config, findings: &mut Findings) {
     if account.username.is_none() || account.from.is_some() || is_known {
         return;
     }
-    let own = advice::own_address(account).unwrap_or("you@provider.example");
+    let own = account.own_address().map_or_else(|| "you@provider.example".to_owned(), |own| own.to_string());
     findings.warning(format!(
         "no entry of `generic` maps {root} to a real address, and most providers reject such a sender: add \
          \"@{}\" = \"{own}\"",

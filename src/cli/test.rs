@@ -178,7 +178,8 @@ impl Mail {
         let tables = TableSet::load("generic", &config.generic);
         let ways_out = WaysOut(Generic { config, tables: &tables });
         let recipient = ways_out.of(to)?;
-        let sender = match from.or_else(|| advice::own_address(account)) {
+        let own = account.own_address().map(|own| own.to_string());
+        let sender = match from.or(own.as_deref()) {
             Some(text) => ways_out.of(text)?,
             None => account.from.clone().map_or_else(|| ways_out.of_root(account), Ok)?,
         };

@@ -181,6 +181,12 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account's own address, as far as its settings tell: the user name, or the first of `senders` that is whole.
+    #[must_use]
+    pub fn own_address(&self) -> Option<Address> {
+        self.username.iter().chain(&self.senders).find_map(|name| Address::parse(name).ok())
+    }
+
     /// The TLS mode for a relay of this account.
     #[must_use]
     pub fn tls_mode(&self, relay: &Relay) -> TlsMode {

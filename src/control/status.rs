@@ -73,9 +73,9 @@ impl QueueStatus {
     pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Self, SpoolError> {
         let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
         let Some(spool) = spool else { return Ok(Self { warn_after, ..Self::default() }) };
-        let machine = spool.dir() == Path::new(SYSTEM_SPOOL);
+        let machine = is_the_machines(spool);
         let clock = Clock::start(spool);
-        let full = no_room(config, spool, machine)?;
+        let full = no_room(config, spool)?;
         let mut found = Self { failed: spool.failed()?.len(), warn_after, machine, full, ..Self::default() };
         // The lock is taken for a moment only.
         found.runner = lock::is_held(spool).unwrap_or(false);
@@ -227,12 +227,16 @@ fn unreadable_words(unreadable: &Unreadable) -> String {
     format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
 }
 
+fn is_the_machines(spool: &Spool) -> bool {
+    spool.dir() == Path::new(SYSTEM_SPOOL)
+}
+
 /// Megabytes free and wanted, where mail of users is refused for want of room.
-fn no_room(config: Option<&Config>, spool: &Spool, machine: bool) -> Result<Option<(u64, u64)>, SpoolError> {
+fn no_room(config: Option<&Config>, spool: &Spool) -> Result<Option<(u64, u64)>, SpoolError> {
     const MEGABYTE: u64 = 1_000_000;
     let space = spool.space()?;
     let limits = config.map_or_else(Limits::default, |config| config.limits);
-    let reserve = if machine { limits.root_reserve.of(space.whole) } else { 0 };
+    let reserve = if is_the_machines(spool) { limits.root_reserve.of(space.whole) } else { 0 };
     let least = config.map_or(Queue::MIN_FREE_SPACE, |config| config.queue.min_free_space).saturating_add(reserve);
     Ok((space.free < least).then(|| (space.free / MEGABYTE, least.div_ceil(MEGABYTE))))
 }

@@ -5,14 +5,6 @@ use super::trouble;
 use crate::config::Account;
 use crate::mail::outcome::{Fact, Phase, Seen};
 
-/// The account's own address, as far as its settings tell.
-#[must_use]
-pub fn own_address(account: &Account) -> Option<&str> {
-    let exact = |text: &&String| text.contains('@') && !text.starts_with('@');
-    let login = account.username.as_deref().filter(|name| name.contains('@'));
-    login.or_else(|| account.senders.iter().find(exact).map(String::as_str))
-}
-
 /// The likely cause of a failure in a session, and its cure; none where the fact's own words have both.
 #[must_use]
 pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {

@@ -30,8 +30,8 @@ pub enum Mail {
     Retried,
     /// It goes on at once, uncharged.
     GoesOn(Again),
-    /// It is held, its sender gets a notice, and it is tried again when [`Classified::wait`] is over (else once an hour);
-    /// when this time is over, it bounces.
+    /// It is held, its sender gets a notice, and it is tried again by its age, once an hour in the end, whatever time the
+    /// reply names; when this time is over, it bounces.
     Held(Until),
     /// It waits, uncharged, until the account works again.
     Waits,

@@ -23,7 +23,8 @@ pub struct Subject<'a> {
 #[must_use]
 pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
     let name = &about.account.name;
-    let own = own_address(about.account).unwrap_or(OWN_UNKNOWN);
+    let own = about.account.own_address().map_or_else(|| OWN_UNKNOWN.to_owned(), |own| own.to_string());
+    let own = own.as_str();
     match meaning {
         Meaning::LoginRejected => format!(
             "check `username` and `password` of [account.{name}]: many providers require the full address as `username` and a \
@@ -149,7 +150,7 @@ fn sender_not_owned(about: &Subject<'_>, own: &str) -> String {
 
 fn null_sender(account: &Account) -> String {
     let name = &account.name;
-    match own_address(account) {
+    match account.own_address() {
         Some(own) => format!("no change needed: postrider sends mail without a sender from {own} instead"),
         None => format!(
             "list an address in `senders` of account {name}, so that mail without a sender can be sent from it, because the \
@@ -172,13 +173,6 @@ const OWN_UNKNOWN: &str = "you@provider.example";
 
 fn text(path: &ReversePath) -> String {
     path.mailbox().map_or_else(|| "<>".to_owned(), Address::to_string)
-}
-
-/// The account's own address, as far as its settings tell.
-fn own_address(account: &Account) -> Option<&str> {
-    let is_address = |text: &&str| text.contains('@') && !text.starts_with('@');
-    let login = account.username.as_deref().filter(is_address);
-    login.or_else(|| account.senders.iter().map(String::as_str).find(is_address))
 }
 
 #[cfg(test)]

@@ -24,8 +24,8 @@ pub enum Verdict {
     Unknown,
     /// The connection ended inside the message's transaction: charged to the message, which goes behind the others.
     Charged,
-    /// The message is held until somebody changes something or a limit passes. Its sender gets a notice now, and the
-    /// message back when this time is over.
+    /// The message is held until somebody changes something or a limit passes. Its sender gets a notice with the
+    /// second attempt, and the message back when this time is over.
     Held(Until),
     /// Relay trouble, or a pause that the provider demands: nothing is wrong with any message.
     Relay,
@@ -65,7 +65,21 @@ impl Session {
             Some(_) => Login::Configured(secret),
             None => Login::NotConfigured(AuthOffer::NotOffered),
         };
-        Self { provider: provider(account), login, sender: EnvelopeSender::Mailbox }
+        Self { login, ..Self::logging_in(account, secret) }
+    }
+
+    /// While the account logs in with such a secret.
+    #[must_use]
+    pub fn logging_in(account: &Account, secret: Secret) -> Self {
+        Self { provider: provider(account), login: Login::Configured(secret), sender: EnvelopeSender::Mailbox }
+    }
+
+    /// What is known where the server answers a command. That a parameter was refused shows where the session leaves it
+    /// out, so that none is left to be refused here.
+    #[must_use]
+    pub fn at(&self, stage: Stage) -> Situation {
+        let Self { provider, login, sender } = *self;
+        Situation { stage, provider, login, sender, parameters: Parameters::Absent }
     }
 
     /// In a transaction with this sender. A session with a login comes to MAIL only after the server has accepted it.
@@ -112,8 +126,7 @@ pub fn judge(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -> R
     if !(400..600).contains(&reply.code) || is_about_the_address(stage, reply) {
         return Judgement::of(classify(fact));
     }
-    let Session { provider, login, sender } = *session;
-    let situation = Situation { stage, provider, login, sender, parameters: Parameters::Absent };
+    let situation = session.at(stage);
     let classified = replies::classify(&situation, reply);
     let evidence = Evidence { of_account: repeated(classified.meaning), of_session: History::Fresh };
     let verdict = verdict(consequence::consequence(&situation, &classified, evidence));
@@ -132,8 +145,7 @@ pub fn goes_on_in_new_session(fact: &Fact, session: &Session, history: History) 
     if !(400..600).contains(&reply.code) {
         return false;
     }
-    let Session { provider, login, sender } = *session;
-    let situation = Situation { stage, provider, login, sender, parameters: Parameters::Absent };
+    let situation = session.at(stage);
     let evidence = Evidence { of_account: Repeated::No, of_session: history };
     let what = replies::classify(&situation, reply);
     consequence::consequence(&situation, &what, evidence).mail == Mail::GoesOn(Again::NewSession)

@@ -1,8 +1,8 @@
 //! One line of a journal as it stands in the file.
 //!
 //! A line is one JSON object and a line feed: `t` first, then one member named after what
-//! happened, `a` (where the append begins) if others were appended with it, and last the checksum, always as these 16 bytes: `,"c":"xxxxxxxx"}`, the eight
-//! lower-case hexadecimal digits of the CRC-32 (IEEE) of the line without `,"c":"xxxxxxxx"`
+//! happened, `a` (where the append begins) if others were appended with it, and last the
+//! checksum, always as these 16 bytes: `,"c":"xxxxxxxx"}`, the eight lower-case hexadecimal digits of the CRC-32 (IEEE) of the line without `,"c":"xxxxxxxx"`
 //! and without its line feed. Without them the line is the same JSON object, so that
 //! `sed 's/,"c":"[0-9a-f]*"}$/}/' | crc32` checks one by hand.
 

@@ -17,8 +17,9 @@ use super::stream::AuthReply;
 use crate::config::relay::Relay;
 use crate::config::{Account, Mechanism, Password};
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
-use crate::rules::classify::{self, Provider, Situation};
-use crate::rules::meaning::{self, EnvelopeSender, Meaning, Parameters, Stage};
+use crate::rules::classify;
+use crate::rules::meaning::{self, Meaning, Stage};
+use crate::rules::trouble;
 
 /// Octets of the AUTH command beyond which the initial response waits for its prompt (RFC 4954 section 4).
 const LONGEST_COMMAND: usize = 512;
@@ -208,16 +209,9 @@ impl Attempt<'_> {
     }
 
     fn meaning(&self, mechanism: Mechanism, reply: &Reply) -> Meaning {
-        let relays = self.place.account.relays.iter().map(|relay| relay.host.as_str());
         let secret = if mechanism.wants_token() { meaning::Secret::Token } else { meaning::Secret::Password };
-        let situation = Situation {
-            stage: Stage::Auth,
-            provider: Provider::of(relays),
-            login: meaning::Login::Configured(secret),
-            sender: EnvelopeSender::Null,
-            parameters: Parameters::Absent,
-        };
-        classify::classify(&situation, reply).meaning
+        let session = trouble::Session::logging_in(self.place.account, secret);
+        classify::classify(&session.at(Stage::Auth), reply).meaning
     }
 
     /// One mechanism; a rejected token is fetched anew once, since tokens expire.

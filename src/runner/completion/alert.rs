@@ -4,18 +4,12 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
-use super::dsn::postmaster_address;
+use super::postmaster_notice::{self, Event};
 use crate::control::loaded::Loaded;
 use crate::log;
-use crate::mail::notice::{Cause, Notice};
 use crate::mail::printable::printable;
-use crate::mail::stamp;
 use crate::spool::account_health::{AlertChannel, Outage};
-use crate::spool::writer::Incoming;
-use crate::spool::{Envelope, Kind, MessageId, SpoolError};
+use crate::spool::{MessageId, SpoolError};
 
 /// Tells what is to be told now and was not; marks it in `sick`. The id of a mail that was stored.
 pub fn raise(
@@ -78,25 +72,6 @@ fn run(loaded: &Loaded, account: &str, sick: &Outage) {
 
 /// Stores the mail to postmaster.
 fn write(loaded: &Loaded, account: &str, sick: &Outage, through: &str) -> Result<Option<MessageId>, SpoolError> {
-    let Some(to) = postmaster_address(&loaded.config) else { return Ok(None) };
-    let now = Timestamp::now();
-    let id = MessageId::fresh(now);
-    let envelope = Envelope {
-        uid: rustix::process::geteuid().as_raw(),
-        token: format!("alarm-{id}"),
-        account: Some(through.to_owned()),
-        ..Envelope::own(id.clone(), now, Kind::Notice, &to)
-    };
-    let hostname = &loaded.config.hostname;
-    let at = now.to_zoned(TimeZone::system());
-    let notice = Notice {
-        hostname,
-        to: &to,
-        subject: &format!("{hostname}: mail account {account} needs attention"),
-        message_id: &stamp::message_id(&at, id.as_str(), hostname),
-        at: &at,
-        cause: Cause::Event,
-    };
     let text = format!(
         "Mail from this machine can no longer be sent through the account {account}.\n\
          \n\
@@ -112,9 +87,9 @@ fn write(loaded: &Loaded, account: &str, sick: &Outage, through: &str) -> Result
         since = sick.since,
         path = loaded.config.path.display(),
     );
-    let mut incoming = Incoming::begin(&loaded.spool, envelope)?;
-    incoming.write(&notice.text(&text))?;
-    incoming.commit().map(Some)
+    let subject = format!("mail account {account} needs attention");
+    let event = Event { what: "alarm", subject: &subject, text: &text, through };
+    postmaster_notice::tell_postmaster(loaded, &event)
 }
 
 fn clean(text: &str) -> String {

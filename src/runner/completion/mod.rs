@@ -5,4 +5,5 @@ pub mod alert;
 pub mod batch_finish;
 pub mod digest;
 pub mod dsn;
+pub(crate) mod postmaster_notice;
 pub mod settle;

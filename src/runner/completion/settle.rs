@@ -190,8 +190,10 @@ impl Settler {
 /// Notes why a message waits without charging it an attempt: relay or account trouble.
 /// The same reason is noted once.
 pub fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
-    let known = &message.journal.state().outcomes;
-    let news = outcomes.iter().filter(|(i, outcome)| known.get(*i).and_then(Option::as_ref) != Some(outcome));
+    let state = message.journal.state();
+    let known = |(i, outcome): &&(usize, Outcome)| state.outcomes.get(*i).and_then(Option::as_ref) == Some(outcome);
+    // What an attempt has recorded in the same words did not say that it is all that the message waits for.
+    let news = outcomes.iter().filter(|noted| state.blocked_from.is_none() || !known(noted));
     let lines: Vec<Line> = lines_for(news).collect();
     if lines.is_empty() { Ok(()) } else { message.journal.append(message.now, &lines) }
 }

@@ -1,21 +1,15 @@
 //! Mail whose sender's account is not for whoever handed it in, found when its caller had
 //! been told already that it is stored: it is held, not returned, and postmaster is told.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use crate::deliver::plan::Plan;
 use crate::log;
-use crate::mail::notice::{Cause, Notice};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
-use crate::mail::stamp;
 use crate::rules::route;
-use crate::runner::completion::dsn::postmaster_address;
+use crate::runner::completion::postmaster_notice::{self, Event};
 use crate::runner::completion::settle;
 use crate::runner::message::OpenMessage;
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::journal_line::Line;
-use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 use crate::sys::user::Caller;
 
@@ -75,32 +69,12 @@ pub(crate) fn hold(
 
 /// Stores the mail to postmaster; through the same account, which postmaster's own mail may use.
 fn tell_postmaster(message: &OpenMessage<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
-    let Some(to) = postmaster_address(&message.loaded.config) else { return Ok(None) };
-    let now = Timestamp::now();
-    let id = MessageId::fresh(now);
-    let envelope = Envelope {
-        uid: rustix::process::geteuid().as_raw(),
-        token: format!("held-{id}"),
-        account: Some(account.to_owned()),
-        ..Envelope::own(id.clone(), now, Kind::Notice, &to)
-    };
-    let hostname = &message.loaded.config.hostname;
-    let at = now.to_zoned(TimeZone::system());
-    let notice = Notice {
-        hostname,
-        to: &to,
-        subject: &format!("{hostname}: a message is held"),
-        message_id: &stamp::message_id(&at, id.as_str(), hostname),
-        at: &at,
-        cause: Cause::Event,
-    };
     let text = format!(
         "The message {held} is held until you decide what to do with it.\n\
          \n\
          {reason}.\n",
         held = message.stored.envelope.id,
     );
-    let mut incoming = Incoming::begin(&message.loaded.spool, envelope)?;
-    incoming.write(&notice.text(&text))?;
-    incoming.commit().map(Some)
+    let event = Event { what: "held", subject: "a message is held", text: &text, through: account };
+    postmaster_notice::tell_postmaster(message.loaded, &event)
 }

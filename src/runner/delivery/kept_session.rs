@@ -17,6 +17,7 @@ use crate::mail::outcome::{Fact, Phase, Seen, Teller};
 use crate::rules::consequence::{History, Repeated};
 use crate::rules::meaning::AuthOffer;
 use crate::rules::trouble;
+use crate::runner::context::Context;
 use crate::runner::credential_files::read_at;
 use crate::runner::message::OpenMessage;
 use crate::runner::session_restarts::AccountRestarts;
@@ -80,12 +81,9 @@ struct Sent {
 }
 
 impl KeptSession {
-    /// None is open yet; these watch the ones to come.
-    pub(super) fn new(
-        watchers: Arc<SessionWatchers>,
-        logins: Arc<LoginHistory>,
-        restarts: Arc<AccountRestarts>,
-    ) -> Self {
+    /// None is open yet.
+    pub(super) fn new(context: &Context) -> Self {
+        let Context { watchers, logins, restarts, .. } = context.clone();
         let (carried, ended_after, current) = Default::default();
         Self { session: None, carried, ended_after, logins, restarts, watchers, current }
     }
@@ -160,7 +158,7 @@ impl KeptSession {
                         trouble::judge(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
                     return Err(Box::new(NotBegun { judgement, relay, fact, login: None, read: None }));
                 }
-            } else if let Some(own) = own_address(exchange, &facts).filter(|_| !is_own_sender) {
+            } else if let Some(own) = own_sender(exchange, &facts).filter(|_| !is_own_sender) {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
@@ -231,7 +229,7 @@ impl KeptSession {
 
 /// Where a relay refuses the null sender of a report of ours: the account's own address, for another try. Loops are
 /// stopped by the spool's own mark, [`Kind`], and not by the address.
-fn own_address(exchange: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
+fn own_sender(exchange: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
     let Exchange { message, plan, .. } = exchange;
     // 552 is about the message's size.
     let is_refused = |fact: &Fact| {
@@ -242,6 +240,5 @@ fn own_address(exchange: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
     if !is_report || !facts.iter().all(is_refused) {
         return None;
     }
-    let mut names = plan.account.username.iter().chain(&plan.account.senders);
-    names.find_map(|name| Address::parse(name).ok())
+    plan.account.own_address()
 }

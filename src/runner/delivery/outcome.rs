@@ -7,7 +7,7 @@ use crate::config::{Account, units};
 use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::{Plan, Undeliverable};
 use crate::log::{self, Delays};
-use crate::mail::address::Address;
+use crate::mail::address::{Address, without_extension};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
 use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
@@ -23,7 +23,8 @@ use crate::sys::user;
 pub(super) const MAX_HOPS: usize = 50;
 
 /// The recipients for whom no server is asked: refused for good, or waiting for the row that gives them an address.
-pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, kind: Kind) -> Vec<(usize, Outcome)> {
+pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, message: &OpenMessage<'_>) -> Vec<(usize, Outcome)> {
+    let (config, kind) = (&message.loaded.config, message.stored.envelope.kind);
     let refused = |code: &str, reply: String| Outcome {
         status: Status::Refused,
         code: None,
@@ -34,7 +35,11 @@ pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, kind: Kind) ->
         cure: None,
     };
     let here = |no: &Undeliverable| match no {
-        Undeliverable::Own(address) if kind == Kind::Mail && is_somebody_here(address.local()) => unmapped(address),
+        Undeliverable::Own(address)
+            if kind == Kind::Mail && is_somebody_here(address.local(), &config.recipient_delimiter) =>
+        {
+            unmapped(address)
+        }
         _ => refused(no.code(), no.reason()),
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();
@@ -46,9 +51,12 @@ pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, kind: Kind) ->
 }
 
 /// Who exists on this machine waits for an address: cron's mail to root must not vanish because a host was renamed.
-fn is_somebody_here(local: &str) -> bool {
-    let name = local.to_ascii_lowercase();
-    matches!(name.as_str(), "root" | "postmaster") || user::is_login(&name)
+fn is_somebody_here(local: &str, delimiter: &str) -> bool {
+    let is_somebody = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        matches!(name.as_str(), "root" | "postmaster") || user::is_login(&name)
+    };
+    is_somebody(local) || without_extension(local, delimiter).is_some_and(is_somebody)
 }
 
 fn unmapped(address: &Address) -> Outcome {
@@ -60,7 +68,7 @@ fn unmapped(address: &Address) -> Outcome {
         relay: "none".to_owned(),
         teller: Teller::Us,
         cure: Some(format!(
-            "map {address} to a real address in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
+            "in `generic`, map {address} to a real address, as in \"{address}\" = \"you@provider.example\""
         )),
     }
 }
@@ -135,14 +143,18 @@ pub(super) fn cure(
     if !matches!(judgement.verdict, Verdict::Held(_) | Verdict::Account(_)) {
         return None;
     }
-    let about = Subject {
+    Some(with_wait(&remedy::remedy(meaning, &subject(plan, message, header_from)), judgement.wait))
+}
+
+/// What a cure is about.
+fn subject<'a>(plan: &'a Plan<'_>, message: &'a OpenMessage<'_>, header_from: Option<&'a Address>) -> Subject<'a> {
+    Subject {
         account: plan.account,
         admitted: &message.stored.envelope.sender,
         outgoing: &plan.sender,
         header_from,
         hostname: &message.loaded.config.hostname,
-    };
-    Some(with_wait(&remedy::remedy(meaning, &about), judgement.wait))
+    }
 }
 
 /// What to do where the server refuses to greet the account or to log it in.
@@ -159,14 +171,7 @@ pub(super) fn remedy_before_login(judgement: Judgement, plan: &Plan<'_>, message
              app password)"
         ));
     }
-    let about = Subject {
-        account: plan.account,
-        admitted: &message.stored.envelope.sender,
-        outgoing: &plan.sender,
-        header_from: None,
-        hostname: &message.loaded.config.hostname,
-    };
-    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &about), judgement.wait))
+    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, None)), judgement.wait))
 }
 
 /// The cure, and the time that the server names.

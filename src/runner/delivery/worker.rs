@@ -20,15 +20,12 @@ use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase};
 use crate::rules::outbound::Generic;
 use crate::rules::trouble::{self, Judgement, Verdict};
-use crate::runner::account_evidence::AccountEvidence;
-use crate::runner::completion::batch_finish::{BatchFinisher, CompletedAttempt};
-use crate::runner::completion::settle::Settler;
+use crate::runner::completion::batch_finish::CompletedAttempt;
 use crate::runner::context::Context;
-use crate::runner::durability::{DurabilityGate, Permit};
+use crate::runner::durability::Permit;
 use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, ReportFn, WorkerEvent};
-use crate::runner::finished::{FinishedMessages, RecordStatus};
+use crate::runner::finished::RecordStatus;
 use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
-use crate::runner::rate_limit::RateLimiter;
 use crate::runner::result::AttemptResult;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
@@ -47,12 +44,7 @@ pub struct Worker {
     /// As it was when the worker started.
     loaded: Arc<Loaded>,
     session: KeptSession,
-    gate: Arc<DurabilityGate>,
-    rate_limiter: Arc<RateLimiter>,
-    finished: Arc<FinishedMessages>,
-    evidence: Arc<AccountEvidence>,
-    settler: Arc<Settler>,
-    batch_finisher: Arc<BatchFinisher>,
+    context: Context,
     report: ReportFn,
 }
 
@@ -68,34 +60,9 @@ impl Worker {
     /// A worker without a session yet.
     #[must_use]
     pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
-        let Context {
-            gate,
-            rate_limiter,
-            finished,
-            evidence,
-            logins,
-            restarts,
-            watchers,
-            settler,
-            batch_finisher,
-            report_limit: _,
-        } = context.clone();
         let account = loaded.config.account(&name).cloned();
-        let session = KeptSession::new(watchers, logins, restarts);
-        Self {
-            number,
-            account,
-            name,
-            loaded,
-            session,
-            gate,
-            rate_limiter,
-            finished,
-            evidence,
-            settler,
-            batch_finisher,
-            report,
-        }
+        let (session, context) = (KeptSession::new(context), context.clone());
+        Self { number, account, name, loaded, session, context, report }
     }
 
     /// Works until the event loop sends no more messages, or is gone.
@@ -113,7 +80,7 @@ impl Worker {
     fn attempt(&mut self, id: &MessageId) -> Result<AttemptOutcome, SpoolError> {
         let loaded = Arc::clone(&self.loaded);
         self.session.serve(id);
-        if self.gate.pass() == Permit::Stopping {
+        if self.context.gate.pass() == Permit::Stopping {
             return Ok(AttemptOutcome::NotBegun);
         }
         let Some((stored, journal)) = self.open(id)? else { return Ok(AttemptOutcome::Gone) };
@@ -121,7 +88,7 @@ impl Worker {
         for _ in 0..recipient_batch::IN_A_ROW {
             let batch = RecipientBatch::next(message.journal.state());
             if batch.recipients.is_empty() {
-                return self.settler.resume(message).map(AttemptOutcome::Settled);
+                return self.context.settler.resume(message).map(AttemptOutcome::Settled);
             }
             let answered = match self.attempt_batch(message, batch)? {
                 BatchOutcome::Over(outcome) => return Ok(outcome),
@@ -133,8 +100,8 @@ impl Worker {
             };
             let (journal, now) = (answered.journal, Timestamp::now());
             message = OpenMessage { loaded: &loaded, stored: &stored, journal, now };
-            self.settler.record_attempt(&mut message, answered.attempt)?;
-            if self.gate.is_stopping() {
+            self.context.settler.record_attempt(&mut message, answered.attempt)?;
+            if self.context.gate.is_stopping() {
                 break;
             }
         }
@@ -152,7 +119,7 @@ impl Worker {
             }
             Err(other) => return Err(other),
         };
-        match self.finished.record_status(&stored.envelope, journal.state())? {
+        match self.context.finished.record_status(&stored.envelope, journal.state())? {
             RecordStatus::Open => {}
             RecordStatus::Finished => {
                 self.loaded.spool.remove(id)?;
@@ -176,7 +143,7 @@ impl Worker {
         let plan = plan::plan(&loaded.config, &loaded.generic(), envelope, &batch.recipients);
         let plan = match plan {
             Ok(plan) => plan,
-            Err(no) => return cannot_plan(&self.settler, message, &batch.all(), &no).map(BatchOutcome::Over),
+            Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::Over),
         };
         if let Some(caller) = account_access::refused(&plan, envelope) {
             let held = account_access::hold(message, &plan, &batch.all(), &caller);
@@ -198,7 +165,7 @@ impl Worker {
         let letter = match open_letter(&message, plan) {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
-                return cannot_plan(&self.settler, message, &batch.all(), &NoPlan::Table(fault))
+                return cannot_plan(&self.context.settler, message, &batch.all(), &NoPlan::Table(fault))
                     .map(BatchOutcome::Over);
             }
             Err(NoLetter::Io(error)) => return Err(unreadable(&message, error)),
@@ -207,12 +174,13 @@ impl Worker {
         if message.journal.state().outcomes.iter().all(Option::is_none) {
             introduce(&message.stored.envelope, &letter.message_id);
         }
-        let undeliverable = outcome::undeliverable(plan, &letter, message.stored.envelope.kind);
+        let undeliverable = outcome::undeliverable(plan, &letter, &message);
         let recipients = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
         if recipients.is_empty() {
             outcome::log_outcomes(&message, &undeliverable, Delays::default());
             if undeliverable.iter().all(|(_, outcome)| outcome.is_held()) {
                 return self
+                    .context
                     .settler
                     .note_and_wait(message, &undeliverable)
                     .map(AttemptOutcome::Settled)
@@ -221,7 +189,7 @@ impl Worker {
             let result = self.settle_batch(message, plan, &batch, "none", undeliverable)?;
             return Ok(BatchOutcome::Over(AttemptOutcome::Settled(result)));
         }
-        if self.rate_limiter.wait(plan.account, &self.gate) == Permit::Stopping {
+        if self.context.rate_limiter.wait(plan.account, &self.context.gate) == Permit::Stopping {
             return Ok(BatchOutcome::Over(AttemptOutcome::NotBegun));
         }
         let exchange = Exchange { message: &message, plan, recipients, letter: &letter };
@@ -239,7 +207,7 @@ impl Worker {
             outcomes.push((planned.index, Outcome { cure, ..outcome }));
             judgements.push(judgement);
         }
-        self.evidence.attempted(&plan.account.name, outcomes.iter().map(|(_, outcome)| outcome.status));
+        self.context.evidence.attempted(&plan.account.name, outcomes.iter().map(|(_, outcome)| outcome.status));
         let judged = Judged { exchanged, judgements, outcomes, message_id: letter.message_id };
         self.draw_conclusions(message, plan, batch, judged)
     }
@@ -259,7 +227,9 @@ impl Worker {
             _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
         };
         let id = &message.stored.envelope.id;
-        trouble::judge(fact, session, |meaning| self.evidence.note(&plan.account.name, meaning, id, &concerned()))
+        trouble::judge(fact, session, |meaning| {
+            self.context.evidence.note(&plan.account.name, meaning, id, &concerned())
+        })
     }
 
     /// Decides from the verdicts whose trouble a failure is, and hence what is recorded.
@@ -302,7 +272,7 @@ impl Worker {
             let result = self.settle_batch(message, plan, &batch, &relay, outcomes)?;
             return Ok(BatchOutcome::Over(AttemptOutcome::Charged(result)));
         }
-        let unsynced = self.gate.run_ahead(outcomes.len());
+        let unsynced = self.context.gate.run_ahead(outcomes.len());
         let (account, begins, ends) = (self.name.clone(), batch.begins, batch.ends());
         let attempt = Attempt { account, relay, outcomes, begins, ends, unsynced };
         let (journal, now) = (message.journal, message.now);
@@ -317,16 +287,16 @@ impl Worker {
         relay: &str,
         outcomes: Vec<(usize, Outcome)>,
     ) -> Result<AttemptResult, SpoolError> {
-        let unsynced = self.gate.run_ahead(outcomes.len());
+        let unsynced = self.context.gate.run_ahead(outcomes.len());
         let (account, relay) = (plan.account.name.clone(), relay.to_owned());
         let (begins, ends) = (batch.begins, batch.ends());
-        self.settler.settle(message, Attempt { account, relay, outcomes, begins, ends, unsynced })
+        self.context.settler.settle(message, Attempt { account, relay, outcomes, begins, ends, unsynced })
     }
 
     /// Has another thread record the attempt, so that the next transaction may begin while the disk is busy.
     fn hand_over(&self, stored: Stored, answered: AnsweredAttempt) {
         let (loaded, report) = (Arc::clone(&self.loaded), Arc::clone(&self.report));
-        self.batch_finisher.submit(CompletedAttempt { loaded, report, stored, answered });
+        self.context.batch_finisher.submit(CompletedAttempt { loaded, report, stored, answered });
     }
 }
 

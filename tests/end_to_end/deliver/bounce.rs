@@ -165,6 +165,35 @@ fn mail_to_root_that_nobody_gives_an_address_is_kept_whole_after_its_lifetime() 
 }
 
 #[test]
+fn what_waits_for_a_local_user_is_kept_after_its_lifetime_although_others_got_the_mail() {
+    let isp = Provider::start();
+    let world = World::new()
+        .account("isp", &isp)
+        .generic(&[("alice@home.lan", "me@isp.example")])
+        .queue_set("lifetime", "1s")
+        .queue_set("warn_after", "1h");
+    world.send_to(&["bob@away.example", "root"]).code(0);
+    wait_for("it to be set aside", || {
+        world.flush();
+        world.queued().is_empty()
+    });
+    assert_eq!(isp.mail().to, ["bob@away.example"]);
+    world.postrider(&["queue", "list", "--failed"]).code(0).says("local user");
+}
+
+#[test]
+fn an_address_with_an_extension_waits_as_the_user_does() {
+    let isp = Provider::start();
+    let world = World::new().account("isp", &isp).generic(&[("alice@home.lan", "me@isp.example")]);
+    world.send_to(&["root+backup"]).code(0);
+    world.run_once();
+    assert_eq!((isp.received(), world.queued().len()), (0, 1));
+    // What waits is past the tables of arrival, so that only this one helps.
+    let status = world.postrider(&["status"]).code(2).stdout;
+    assert!(status.contains("in `generic`, map root+backup@home.lan"), "{status}");
+}
+
+#[test]
 fn what_cannot_be_returned_because_its_sender_is_a_local_name_is_kept_whole() {
     let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").once().reply("550 5.1.1 no such user")).start();
     let world = World::new().account("isp", &isp);
