@@ -27,7 +27,7 @@ use certificate::Identity;
 use fingerprint::Pins;
 pub use stream::Binding;
 pub use stream::{HandshakeError, OursRefused, TlsStream};
-use verify::Judge;
+use verify::RecordingVerifier;
 use zeroize::Zeroizing;
 
 /// Whom to trust.
@@ -158,7 +158,7 @@ impl Client {
         Ok(Self { shown: Some(identity), ..self })
     }
 
-    fn config(&self, judge: Arc<Judge>) -> Result<ClientConfig, TlsError> {
+    fn config(&self, recorder: Arc<RecordingVerifier>) -> Result<ClientConfig, TlsError> {
         let versions: &[&SupportedProtocolVersion] = match self.oldest {
             Oldest::Tls12 => &[&TLS13, &TLS12],
             Oldest::Tls13 => &[&TLS13],
@@ -166,7 +166,7 @@ impl Client {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(versions)?
             .dangerous()
-            .with_custom_certificate_verifier(judge);
+            .with_custom_certificate_verifier(recorder);
         Ok(match self.shown.clone() {
             Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key)?,
             None => builder.with_no_client_auth(),
@@ -177,10 +177,10 @@ impl Client {
     pub fn connect<S: Read + Write>(&self, name: &str, io: S) -> Result<TlsStream<S>, HandshakeError> {
         let bare = name.strip_suffix('.').unwrap_or(name);
         let server = ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::BadName(name.to_owned()))?;
-        let judge = Arc::new(Judge::new(self.verifier.clone(), self.pinned.clone(), self.file.clone()));
-        let config = self.config(judge.clone())?;
+        let recorder = Arc::new(RecordingVerifier::new(self.verifier.clone(), self.pinned.clone(), self.file.clone()));
+        let config = self.config(recorder.clone())?;
         let connection = ClientConnection::new(Arc::new(config), server).map_err(TlsError::Setup)?;
-        TlsStream::handshake(connection.into(), io).map_err(|error| stream::explain(error, &judge))
+        TlsStream::handshake(connection.into(), io).map_err(|error| stream::explain(error, &recorder))
     }
 }
 
@@ -201,7 +201,7 @@ impl Server {
     /// Shakes hands with a client over `io`.
     pub fn accept<S: Read + Write>(&self, io: S) -> Result<TlsStream<S>, HandshakeError> {
         let connection = ServerConnection::new(self.0.clone()).map_err(TlsError::Setup)?;
-        TlsStream::handshake(connection.into(), io).map_err(stream::unjudged)
+        TlsStream::handshake(connection.into(), io).map_err(stream::not_verified)
     }
 }
 

@@ -2,7 +2,7 @@
 //! loopback, a throw-away config and spool, the real front end and runner; then
 //! what became of each mail. The pieces are in this folder, the order is here.
 
-mod judge;
+mod comparison;
 mod provider;
 mod script;
 mod show;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use self::judge::{Haul, Verdict, judge};
+use self::comparison::{Comparison, Haul, compare};
 use self::provider::{Customer, Provider};
 use self::script::{HOSTNAME, ISP, MAILS, Mail, Part, WORK};
 use self::show::Look;
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
 
 /// What was seen.
 struct Played {
-    verdicts: Vec<Verdict>,
+    comparisons: Vec<Comparison>,
     /// What the runner logged.
     log: String,
 }
@@ -72,8 +72,8 @@ fn play(look: Look) -> Result<Played, Trouble> {
         submit(&stage, mail)?;
     }
     let log = stage.run(&["run", "--once", "--config", &config.to_string_lossy()], "")?;
-    let verdicts = judge_all(&[haul(ISP, &isp), haul(WORK, &work)])?;
-    Ok(Played { verdicts, log })
+    let comparisons = compare_all(&[haul(ISP, &isp), haul(WORK, &work)])?;
+    Ok(Played { comparisons, log })
 }
 
 /// A provider with one customer.
@@ -96,11 +96,11 @@ fn haul(part: Part, provider: &Provider) -> Haul {
     Haul { account: part.account, relay, received: provider.received() }
 }
 
-fn judge_all(hauls: &[Haul]) -> Result<Vec<Verdict>, Trouble> {
+fn compare_all(hauls: &[Haul]) -> Result<Vec<Comparison>, Trouble> {
     let login = Caller::current().login;
     let each = MAILS.iter().map(|mail| {
         let local = mail.local_sender(&login).map_err(|error| Trouble::Login { login: login.clone(), error })?;
-        Ok(judge(mail, &local.to_string(), hauls))
+        Ok(compare(mail, &local.to_string(), hauls))
     });
     each.collect()
 }
@@ -119,13 +119,14 @@ fn introduction(look: Look) -> String {
 }
 
 fn report(played: &Played, begun: Instant, look: Look) -> ExitCode {
-    let verdicts = &played.verdicts;
-    say(&format!("\n{}\n{}", look.bold("Result:"), show::table(verdicts, look)));
-    if let Some((verdict, arrival)) = verdicts.iter().find_map(|v| v.arrival.as_ref().map(|arrival| (v, arrival))) {
-        let title = format!("The header of the {}, as received by {}:", verdict.what, arrival.relay);
+    let comparisons = &played.comparisons;
+    say(&format!("\n{}\n{}", look.bold("Result:"), show::table(comparisons, look)));
+    if let Some((comparison, arrival)) = comparisons.iter().find_map(|v| v.arrival.as_ref().map(|arrival| (v, arrival)))
+    {
+        let title = format!("The header of the {}, as received by {}:", comparison.what, arrival.relay);
         say(&format!("\n{}\n{}", look.bold(&title), show::header(&arrival.received.content)));
     }
-    if verdicts.iter().all(|verdict| verdict.faults.is_empty()) {
+    if comparisons.iter().all(|comparison| comparison.faults.is_empty()) {
         say(&format!("\nEverything arrived as expected, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
         return ExitCode::SUCCESS;
     }

@@ -67,8 +67,9 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             say("");
             let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
             say(&format!("FAILED at {}: {}{login}", not.relay, not.fact.seen));
-            let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-            let remedy = judgement.meaning.filter(|meaning| *meaning != Meaning::LoginRejected).map(|meaning| {
+            let classification =
+                trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
+            let remedy = classification.meaning.filter(|meaning| *meaning != Meaning::LoginRejected).map(|meaning| {
                 let null = &ReversePath::Null;
                 let hostname = &config.hostname;
                 remedy(meaning, &Subject { account, admitted: null, outgoing: null, header_from: None, hostname })
@@ -76,7 +77,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             if let Some(cause) = remedy.or_else(|| advice::likely_cause(&not.fact, account)) {
                 say(&format!("Likely cause: {cause}."));
             }
-            return Ok(exit(judgement.verdict));
+            return Ok(exit(classification.verdict));
         }
     };
     let outcome = mail.map(|mail| (mail.send(&mut session), mail.sender));
@@ -86,7 +87,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     say(&summary);
     Ok(match outcome {
         None => Exit::Ok,
-        Some((fact, sender)) => judge(&fact, &sender, account, &config.hostname),
+        Some((fact, sender)) => report_result(&fact, &sender, account, &config.hostname),
     })
 }
 
@@ -213,10 +214,10 @@ impl Mail {
     }
 }
 
-fn judge(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -> Exit {
+fn report_result(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -> Exit {
     let session = trouble::Session::in_transaction(account, AuthOffer::Offered, sender);
     let about = Subject { account, admitted: sender, outgoing: sender, header_from: None, hostname };
-    let trouble::Judgement { verdict, meaning, .. } = trouble::judge(fact, &session, |_| Repeated::No);
+    let trouble::Classification { verdict, meaning, .. } = trouble::classify(fact, &session, |_| Repeated::No);
     match (verdict, &fact.seen) {
         (Verdict::Delivered, Seen::Reply(reply)) => {
             say(&format!("The server accepted the test mail: {reply}"));

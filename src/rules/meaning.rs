@@ -1,4 +1,4 @@
-//! The words in which a server's refusal is judged: what it means, at which stage of the session it came, and what
+//! The words in which a server's refusal is answered: what it means, at which stage of the session it came, and what
 //! the session knew by then. How a reply gets its meaning is `classify`'s, what follows from it `consequence`'s,
 //! and how to fix it `remedy`'s.
 

@@ -97,7 +97,7 @@ fn provider(account: &Account) -> Option<Provider> {
 
 /// Whose trouble a fact is, and what the server meant by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Judgement {
+pub struct Classification {
     /// Whose trouble it is.
     pub verdict: Verdict,
     /// What a refusal means; `None` for what is not the server's refusal.
@@ -106,31 +106,31 @@ pub struct Judgement {
     pub wait: Option<Duration>,
 }
 
-impl Judgement {
+impl Classification {
     fn of(verdict: Verdict) -> Self {
         Self { verdict, meaning: None, wait: None }
     }
 }
 
-/// Whose trouble a fact is. A refusal is judged by what it means rather than by its code: after a login that worked,
+/// Whose trouble a fact is. A refusal is answered by what it means rather than by its code: after a login that worked,
 /// the codes of a rejected login concern the message or its sender, providers refuse a sender with almost any code, and
 /// nothing that only the owner can fix bounces at once. `repeated` says whether the account has got a reply of that
 /// meaning for another message, which is what stops an account for a reply that may be the recipient's server's.
 #[must_use]
-pub fn judge(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -> Repeated) -> Judgement {
+pub fn classify(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -> Repeated) -> Classification {
     // A session that ends between messages means none of them.
     let stage = Stage::of(fact.phase).filter(|stage| *stage != Stage::Idle);
     let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else {
-        return Judgement::of(classify(fact));
+        return Classification::of(by_place(fact));
     };
     if !(400..600).contains(&reply.code) || is_about_the_address(stage, reply) {
-        return Judgement::of(classify(fact));
+        return Classification::of(by_place(fact));
     }
     let situation = session.at(stage);
     let classified = replies::classify(&situation, reply);
     let evidence = Evidence { of_account: repeated(classified.meaning), of_session: History::Fresh };
     let verdict = verdict(consequence::consequence(&situation, &classified, evidence));
-    Judgement { verdict, meaning: Some(classified.meaning), wait: classified.wait }
+    Classification { verdict, meaning: Some(classified.meaning), wait: classified.wait }
 }
 
 /// Whether the recipient goes on at once in a new session: this one is over or out of step, which is no fault of the
@@ -176,7 +176,7 @@ fn verdict(consequence: Consequence) -> Verdict {
 }
 
 /// What follows from a fact that no meaning is known for. Total: every phase with everything that can be seen there.
-fn classify(fact: &Fact) -> Verdict {
+fn by_place(fact: &Fact) -> Verdict {
     match fact.phase {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => match &fact.seen {
@@ -236,7 +236,7 @@ fn in_transaction(fact: &Fact) -> Verdict {
 fn reply_in_transaction(phase: Phase, reply: &Reply) -> Verdict {
     match reply.code {
         200..300 if phase == Phase::FinalDot => Verdict::Delivered,
-        // What is left is settled by its class: an address that cannot be written. The rest has a meaning, see [`judge`].
+        // What is left is settled by its class: an address that cannot be written. The rest has a meaning, see [`classify`].
         // A success or a 354 in the wrong place: after the dot nobody knows, before it the server is confused.
         200..400 if phase == Phase::FinalDot => Verdict::Unknown,
         200..400 | 421 => Verdict::Charged,

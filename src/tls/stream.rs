@@ -7,7 +7,7 @@ use ring::digest::{SHA256, SHA384, SHA512, digest};
 use rustls::{AlertDescription, Connection, InvalidMessage, ProtocolVersion};
 
 use super::TlsError;
-use super::verify::Judge;
+use super::verify::RecordingVerifier;
 use super::words;
 use super::x509::{Facts, SignatureHash};
 use crate::mail::outcome::TlsProblem;
@@ -162,15 +162,15 @@ impl<S: Read + Write> Write for TlsStream<S> {
 }
 
 /// A failed handshake with the verdict on the certificate, where there was one.
-pub(super) fn explain(error: io::Error, judge: &Judge) -> HandshakeError {
-    match judge.verdict() {
+pub(super) fn explain(error: io::Error, recorder: &RecordingVerifier) -> HandshakeError {
+    match recorder.verdict() {
         Some(words) => HandshakeError::Problem(TlsProblem::Certificate(words)),
-        None => unjudged(error),
+        None => not_verified(error),
     }
 }
 
 /// A failed handshake in which no certificate was refused.
-pub(super) fn unjudged(error: io::Error) -> HandshakeError {
+pub(super) fn not_verified(error: io::Error) -> HandshakeError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(inner) => HandshakeError::Problem(match ours_refused(inner) {
             Some(OursRefused(words)) => TlsProblem::Ours(words),

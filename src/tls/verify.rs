@@ -1,4 +1,4 @@
-//! The judge of one connection's certificate: asks the verifier, lets a certificate
+//! The verifier of one connection's certificate: asks the verifier, lets a certificate
 //! that `tls_ca` names itself pass, and keeps what is wrong in words.
 
 use std::path::PathBuf;
@@ -14,14 +14,14 @@ use super::words;
 
 /// Verifies, and remembers why not.
 #[derive(Debug)]
-pub struct Judge {
+pub struct RecordingVerifier {
     inner: Arc<dyn ServerCertVerifier>,
     pinned: Arc<[CertificateDer<'static>]>,
     file: Option<PathBuf>,
     verdict: Mutex<Option<String>>,
 }
 
-impl Judge {
+impl RecordingVerifier {
     /// `file` is the `tls_ca` that `pinned` is from.
     pub fn new(
         inner: Arc<dyn ServerCertVerifier>,
@@ -61,7 +61,7 @@ impl Judge {
     }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,

@@ -3,7 +3,7 @@
 
 use std::io::IsTerminal;
 
-use super::judge::{Verdict, split};
+use super::comparison::{Comparison, split};
 use crate::mail::printable::misleads;
 
 /// Whether escape sequences may be written.
@@ -56,9 +56,10 @@ const COLUMNS: [&str; 8] = ["MAIL", "LOCAL SENDER", "SENT AS", "ACCOUNT", "RELAY
 type Row = [String; COLUMNS.len()];
 
 /// The table, a line or block for each mail, with what is wrong below it.
-pub(super) fn table(verdicts: &[Verdict], look: Look) -> String {
+pub(super) fn table(comparisons: &[Comparison], look: Look) -> String {
     // Escape sequences take no room on the screen: widths are those of the plain text.
-    let rows: Vec<Row> = verdicts.iter().map(|verdict| row(verdict, Look { colour: Colour::Off, ..look })).collect();
+    let rows: Vec<Row> =
+        comparisons.iter().map(|comparison| row(comparison, Look { colour: Colour::Off, ..look })).collect();
     let widths: Vec<usize> =
         (0..COLUMNS.len()).map(|at| rows.iter().map(|row| row[at].len()).fold(COLUMNS[at].len(), usize::max)).collect();
     // Two blanks before each column.
@@ -69,17 +70,17 @@ pub(super) fn table(verdicts: &[Verdict], look: Look) -> String {
         let head = COLUMNS.map(str::to_owned);
         lines.push(look.bold(&line(&head, &widths)));
     }
-    for verdict in verdicts {
-        let row = row(verdict, look);
+    for comparison in comparisons {
+        let row = row(comparison, look);
         lines.push(if narrow { block(&row, look) } else { line(&row, &widths) });
-        lines.extend(verdict.faults.iter().map(|fault| format!("    {}", look.paint(RED, &format!("! {fault}")))));
+        lines.extend(comparison.faults.iter().map(|fault| format!("    {}", look.paint(RED, &format!("! {fault}")))));
     }
     lines.join("\n") + "\n"
 }
 
-fn row(verdict: &Verdict, look: Look) -> Row {
-    let result = if verdict.faults.is_empty() { look.paint(GREEN, "delivered") } else { look.paint(RED, "WRONG") };
-    let [sent_as, account, relay, tls, auth] = match &verdict.arrival {
+fn row(comparison: &Comparison, look: Look) -> Row {
+    let result = if comparison.faults.is_empty() { look.paint(GREEN, "delivered") } else { look.paint(RED, "WRONG") };
+    let [sent_as, account, relay, tls, auth] = match &comparison.arrival {
         None => ["-"; 5].map(str::to_owned),
         Some(arrival) => {
             let (client, envelope) = (&arrival.received.client, &arrival.received.envelope);
@@ -88,7 +89,7 @@ fn row(verdict: &Verdict, look: Look) -> Row {
             [&envelope.sender.to_string(), arrival.account, &arrival.relay, tls, auth].map(str::to_owned)
         }
     };
-    [verdict.what.to_owned(), verdict.local.clone(), sent_as, account, relay, tls, auth, result]
+    [comparison.what.to_owned(), comparison.local.clone(), sent_as, account, relay, tls, auth, result]
 }
 
 /// Columns two blanks apart, the last as wide as it is.

@@ -17,10 +17,10 @@ pub(super) fn is_account_trouble(fact: &Fact, account: &Account) -> bool {
     match (&fact.phase, &fact.seen) {
         (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,
         (Phase::Ehlo | Phase::StartTls | Phase::Auth, Seen::Reply(reply)) => {
-            let judgement = trouble::judge(fact, &trouble::Session::before_login(account), |_| Repeated::No);
+            let classification = trouble::classify(fact, &trouble::Session::before_login(account), |_| Repeated::No);
             reply.is_permanent()
-                || matches!(judgement.verdict, Verdict::Account(_))
-                || judgement.meaning == Some(Meaning::TooManyLogins)
+                || matches!(classification.verdict, Verdict::Account(_))
+                || classification.meaning == Some(Meaning::TooManyLogins)
         }
         _ => false,
     }

@@ -111,9 +111,9 @@ fn every_fact_means_what_a_postmaster_expects() {
         let fact = Fact { phase, seen };
         let is_early = Stage::of(phase).is_some_and(|stage| !stage.is_in_transaction());
         let login = if is_early { Login::Configured(Secret::Password) } else { Login::Accepted };
-        let judgement = judge(&fact, &Session { login, ..SESSION }, |_| Repeated::No);
-        if judgement.verdict != verdict {
-            wrong.push(format!("{fact:?}: {judgement:?}, not {verdict:?}"));
+        let classification = classify(&fact, &Session { login, ..SESSION }, |_| Repeated::No);
+        if classification.verdict != verdict {
+            wrong.push(format!("{fact:?}: {classification:?}, not {verdict:?}"));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -122,17 +122,17 @@ fn every_fact_means_what_a_postmaster_expects() {
 #[test]
 fn the_enhanced_code_has_the_class_of_the_status() {
     let fact = Fact { phase: Phase::Mail, seen: reply(550, "5.7.1 not yours") };
-    let verdict = judge(&fact, &SESSION, |_| Repeated::No).verdict;
+    let verdict = classify(&fact, &SESSION, |_| Repeated::No).verdict;
     assert_eq!(enhanced(&fact, verdict).to_string(), "4.7.1");
 }
 
 #[test]
 fn the_same_reply_for_another_message_stops_the_account() {
     let fact = Fact { phase: Phase::FinalDot, seen: reply(550, "5.4.5 Daily user sending limit exceeded") };
-    let judgement = judge(&fact, &SESSION, |meaning| {
+    let classification = classify(&fact, &SESSION, |meaning| {
         assert_eq!(meaning, Meaning::SendingLimit);
         Repeated::ForAnotherMessage
     });
-    assert_eq!(judgement.verdict, Verdict::Relay);
-    assert_eq!(judgement.wait, Some(Duration::from_hours(24)));
+    assert_eq!(classification.verdict, Verdict::Relay);
+    assert_eq!(classification.wait, Some(Duration::from_hours(24)));
 }

@@ -154,9 +154,9 @@ impl KeptSession {
                 self.session = None;
                 if !is_kept {
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
-                    let judgement =
-                        trouble::judge(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
-                    return Err(Box::new(NotBegun { judgement, relay, fact, login: None, read: None }));
+                    let classification =
+                        trouble::classify(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
+                    return Err(Box::new(NotBegun { classification, relay, fact, login: None, read: None }));
                 }
             } else if let Some(own) = own_sender(exchange, &facts).filter(|_| !is_own_sender) {
                 (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
@@ -208,9 +208,10 @@ impl KeptSession {
             let observer = Box::new(WatchedSession { watchers, current });
             let read = read_at(loaded, &account.name);
             Session::open(account, &loaded.config.hostname, &self.logins, observer).map_err(|not| {
-                let judgement = trouble::judge(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
+                let classification =
+                    trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
                 let (login, read) = (not.login(), Some(read));
-                Box::new(NotBegun { judgement, login, relay: not.relay, fact: not.fact, read })
+                Box::new(NotBegun { classification, login, relay: not.relay, fact: not.fact, read })
             })?
         };
         Ok(self.session.insert(session))

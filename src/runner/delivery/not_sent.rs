@@ -7,7 +7,7 @@ use super::outcome::{self, log_outcomes, queued};
 use crate::deliver::plan::{NoPlan, Plan};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Status, Teller};
-use crate::rules::trouble::Judgement;
+use crate::rules::trouble::Classification;
 use crate::runner::completion::settle::{self, Settler};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
@@ -16,7 +16,7 @@ use crate::spool::account_health::Trouble;
 
 /// Why no transaction was begun.
 pub(super) struct NotBegun {
-    pub(super) judgement: Judgement,
+    pub(super) classification: Classification,
     /// `host[ip]:port` or `none`.
     pub(super) relay: String,
     pub(super) fact: Fact,
@@ -28,12 +28,12 @@ pub(super) struct NotBegun {
 
 /// Records that no session could be opened.
 pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
-    let trouble = outcome::trouble_of(not.judgement.verdict).unwrap_or(Trouble::Relay);
-    let mut outcome = outcome::outcome(&not.fact, not.judgement.verdict, &not.relay, Teller::Us);
+    let trouble = outcome::trouble_of(not.classification.verdict).unwrap_or(Trouble::Relay);
+    let mut outcome = outcome::outcome(&not.fact, not.classification.verdict, &not.relay, Teller::Us);
     if let Some(login) = &not.login {
         outcome.reply = format!("{} (login with {login})", outcome.reply);
     }
-    if let Some(cure) = outcome::remedy_before_login(not.judgement, plan, &message) {
+    if let Some(cure) = outcome::remedy_before_login(not.classification, plan, &message) {
         outcome.reply = format!("{}: {cure}", outcome.reply);
     }
     let reason = outcome.said();
@@ -41,8 +41,8 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
     log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
     note(&mut message, &outcomes);
     let failure =
-        AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.judgement.wait, read: not.read };
-    outcome::account_failed(not.judgement.verdict, failure)
+        AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.classification.wait, read: not.read };
+    outcome::account_failed(not.classification.verdict, failure)
 }
 
 /// Records why the message waits. A failure to do so is only logged: if it took the place of the account's trouble,

@@ -12,7 +12,7 @@ use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller}
 use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
 use crate::rules::remedy::{self, Subject};
-use crate::rules::trouble::{self, AccountTrouble, Judgement, Verdict};
+use crate::rules::trouble::{self, AccountTrouble, Classification, Verdict};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
 use crate::spool::Kind;
@@ -75,8 +75,8 @@ fn unmapped(address: &Address) -> Outcome {
 
 /// Whose trouble it is, for as long as the message is held: the server may accept it once somebody has changed
 /// something or a limit has passed, but after that time the refusal counts.
-pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, judgement: Judgement) -> Verdict {
-    let Verdict::Held(until) = judgement.verdict else { return judgement.verdict };
+pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classification: Classification) -> Verdict {
+    let Verdict::Held(until) = classification.verdict else { return classification.verdict };
     let longest = match until {
         Until::SenderGrace => account.sender_grace,
         Until::Lifetime => message.loaded.config.queue.lifetime,
@@ -85,7 +85,7 @@ pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, judgement: J
     let waited = message.loaded.clock.age(grace_from.unwrap_or(message.now));
     // At least one more attempt, unless there is no grace at all.
     let was_refused_before = grace_from.is_some() || longest.is_zero();
-    if was_refused_before && waited >= longest { Verdict::Refused } else { judgement.verdict }
+    if was_refused_before && waited >= longest { Verdict::Refused } else { classification.verdict }
 }
 
 /// A fact as a recipient's outcome.
@@ -134,16 +134,16 @@ fn phase_words(phase: Phase) -> &'static str {
 
 /// What to do where mail is held or an account stops for what a server said within a transaction.
 pub(super) fn cure(
-    judgement: Judgement,
+    classification: Classification,
     plan: &Plan<'_>,
     message: &OpenMessage<'_>,
     header_from: Option<&Address>,
 ) -> Option<String> {
-    let meaning: Meaning = judgement.meaning?;
-    if !matches!(judgement.verdict, Verdict::Held(_) | Verdict::Account(_)) {
+    let meaning: Meaning = classification.meaning?;
+    if !matches!(classification.verdict, Verdict::Held(_) | Verdict::Account(_)) {
         return None;
     }
-    Some(with_wait(&remedy::remedy(meaning, &subject(plan, message, header_from)), judgement.wait))
+    Some(with_wait(&remedy::remedy(meaning, &subject(plan, message, header_from)), classification.wait))
 }
 
 /// What a cure is about.
@@ -158,9 +158,13 @@ fn subject<'a>(plan: &'a Plan<'_>, message: &'a OpenMessage<'_>, header_from: Op
 }
 
 /// What to do where the server refuses to greet the account or to log it in.
-pub(super) fn remedy_before_login(judgement: Judgement, plan: &Plan<'_>, message: &OpenMessage<'_>) -> Option<String> {
-    let meaning = judgement.meaning?;
-    let is_worth_telling = match judgement.verdict {
+pub(super) fn remedy_before_login(
+    classification: Classification,
+    plan: &Plan<'_>,
+    message: &OpenMessage<'_>,
+) -> Option<String> {
+    let meaning = classification.meaning?;
+    let is_worth_telling = match classification.verdict {
         Verdict::Account(_) | Verdict::TooManySessions => true,
         _ => meaning == Meaning::TooManyLogins,
     };
@@ -171,7 +175,7 @@ pub(super) fn remedy_before_login(judgement: Judgement, plan: &Plan<'_>, message
              app password)"
         ));
     }
-    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, None)), judgement.wait))
+    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, None)), classification.wait))
 }
 
 /// The cure, and the time that the server names.

@@ -19,7 +19,7 @@ use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase};
 use crate::rules::outbound::Generic;
-use crate::rules::trouble::{self, Judgement, Verdict};
+use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::completion::batch_finish::CompletedAttempt;
 use crate::runner::context::Context;
 use crate::runner::durability::Permit;
@@ -197,37 +197,37 @@ impl Worker {
             Ok(exchanged) => exchanged,
             Err(not_begun) => return Ok(BatchOutcome::Over(not_sent(message, plan, &not_begun))),
         };
-        let mut judgements = Vec::with_capacity(recipients.len());
+        let mut classifications = Vec::with_capacity(recipients.len());
         let mut outcomes = undeliverable;
         for (planned, fact) in recipients.iter().zip(&exchanged.facts) {
-            let judgement = self.judge(&message, plan, planned, fact, &exchanged.session);
-            let verdict = outcome::verdict(&message, plan.account, judgement);
+            let classification = self.classify(&message, plan, planned, fact, &exchanged.session);
+            let verdict = outcome::verdict(&message, plan.account, classification);
             let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.teller);
-            let cure = outcome::cure(judgement, plan, &message, letter.from.as_ref());
+            let cure = outcome::cure(classification, plan, &message, letter.from.as_ref());
             outcomes.push((planned.index, Outcome { cure, ..outcome }));
-            judgements.push(judgement);
+            classifications.push(classification);
         }
         self.context.evidence.attempted(&plan.account.name, outcomes.iter().map(|(_, outcome)| outcome.status));
-        let judged = Judged { exchanged, judgements, outcomes, message_id: letter.message_id };
-        self.draw_conclusions(message, plan, batch, judged)
+        let answered = AnsweredExchange { exchanged, classifications, outcomes, message_id: letter.message_id };
+        self.draw_conclusions(message, plan, batch, answered)
     }
 
     /// Whose trouble a fact is, with what the account's other messages have met.
-    fn judge(
+    fn classify(
         &self,
         message: &OpenMessage<'_>,
         plan: &Plan<'_>,
         planned: &Planned,
         fact: &Fact,
         session: &trouble::Session,
-    ) -> Judgement {
+    ) -> Classification {
         // RCPT is answered for one recipient, every other command for all of them.
         let concerned = || match fact.phase {
             Phase::Rcpt => vec![planned.address.to_string()],
             _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
         };
         let id = &message.stored.envelope.id;
-        trouble::judge(fact, session, |meaning| {
+        trouble::classify(fact, session, |meaning| {
             self.context.evidence.note(&plan.account.name, meaning, id, &concerned())
         })
     }
@@ -238,9 +238,9 @@ impl Worker {
         mut message: OpenMessage<'_>,
         plan: &Plan<'_>,
         mut batch: RecipientBatch,
-        judged: Judged,
+        answered: AnsweredExchange,
     ) -> Result<BatchOutcome, SpoolError> {
-        let Judged { exchanged, judgements, mut outcomes, message_id } = judged;
+        let AnsweredExchange { exchanged, classifications, mut outcomes, message_id } = answered;
         let Exchanged { facts, relay, connecting, sending, .. } = exchanged;
         if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
@@ -254,19 +254,19 @@ impl Worker {
         }
         let delays = Delays { queued: outcome::queued(&message), waiting: Duration::ZERO, connecting, sending };
         outcome::log_outcomes(&message, &outcomes, delays);
-        if let (Some(fact), Some(judgement)) = (facts.first(), judgements.first())
-            && let Some(trouble) = outcome::trouble_of(judgement.verdict)
-            && judgements.iter().all(|other| other.verdict == judgement.verdict)
+        if let (Some(fact), Some(classification)) = (facts.first(), classifications.first())
+            && let Some(trouble) = outcome::trouble_of(classification.verdict)
+            && classifications.iter().all(|other| other.verdict == classification.verdict)
         {
             self.session.discard();
             note(&mut message, &outcomes);
             let cure = outcomes.iter().find_map(|(_, outcome)| outcome.cure.clone());
             let said = fact.seen.to_string();
             let reason = cure.map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
-            let failure = AccountFailure { trouble, relay, reason, wait: judgement.wait, read: None };
-            return Ok(BatchOutcome::Over(outcome::account_failed(judgement.verdict, failure)));
+            let failure = AccountFailure { trouble, relay, reason, wait: classification.wait, read: None };
+            return Ok(BatchOutcome::Over(outcome::account_failed(classification.verdict, failure)));
         }
-        if judgements.iter().any(|judgement| judgement.verdict == Verdict::Charged) {
+        if classifications.iter().any(|classification| classification.verdict == Verdict::Charged) {
             // The message's turn is over, also for the recipients that were not reached.
             batch.rest.clear();
             let result = self.settle_batch(message, plan, &batch, &relay, outcomes)?;
@@ -301,10 +301,10 @@ impl Worker {
 }
 
 /// A transaction with what its replies mean.
-struct Judged {
+struct AnsweredExchange {
     exchanged: Exchanged,
     /// Of the recipients that were sent to, in their order.
-    judgements: Vec<Judgement>,
+    classifications: Vec<Classification>,
     /// Of all recipients of the batch.
     outcomes: Vec<(usize, Outcome)>,
     message_id: String,

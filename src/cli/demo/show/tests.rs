@@ -1,19 +1,19 @@
 //! Unit tests of `cli::demo::show`.
 
-use super::super::judge::Arrival;
-use super::super::judge::tests::good;
+use super::super::comparison::Arrival;
+use super::super::comparison::tests::good;
 use super::*;
 
-fn lost() -> Verdict {
+fn lost() -> Comparison {
     let faults = vec!["it did not arrive".to_owned()];
-    Verdict { what: "cron job", local: "root@home.lan".to_owned(), arrival: None, faults }
+    Comparison { what: "cron job", local: "root@home.lan".to_owned(), arrival: None, faults }
 }
 
 #[test]
 fn columns_stand_below_their_headings() {
     let arrival = Arrival { account: "work", relay: "smtp.work.example:40123".to_owned(), received: good() };
     let local = "her@home.lan".to_owned();
-    let found = Verdict { what: "personal mail", local, arrival: Some(arrival), faults: Vec::new() };
+    let found = Comparison { what: "personal mail", local, arrival: Some(arrival), faults: Vec::new() };
     let text = table(&[lost(), found], Look { colour: Colour::Off, width: Some(200) });
     let lines: Vec<&str> = text.lines().collect();
     let column = |name: &str| lines[0].find(name).unwrap();

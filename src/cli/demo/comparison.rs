@@ -15,7 +15,7 @@ pub(super) struct Haul {
 }
 
 /// What became of one mail.
-pub(super) struct Verdict {
+pub(super) struct Comparison {
     pub(super) what: &'static str,
     /// The sender on this machine.
     pub(super) local: String,
@@ -33,7 +33,7 @@ pub(super) struct Arrival {
 }
 
 /// Looks for the mail among everything received.
-pub(super) fn judge(mail: &Mail, local: &str, hauls: &[Haul]) -> Verdict {
+pub(super) fn compare(mail: &Mail, local: &str, hauls: &[Haul]) -> Comparison {
     let mut copies = hauls.iter().flat_map(|haul| {
         let ours = haul.received.iter().filter(|received| is_copy(mail, received));
         ours.map(|received| Arrival { account: haul.account, relay: haul.relay.clone(), received: received.clone() })
@@ -41,12 +41,12 @@ pub(super) fn judge(mail: &Mail, local: &str, hauls: &[Haul]) -> Verdict {
     let arrival = copies.next();
     let mut faults = match &arrival {
         None => vec!["it did not arrive".to_owned()],
-        Some(arrival) => compare(mail, local, arrival),
+        Some(arrival) => differences(mail, local, arrival),
     };
     if copies.next().is_some() {
         faults.push("it arrived more than once".to_owned());
     }
-    Verdict { what: mail.what, local: local.to_owned(), arrival, faults }
+    Comparison { what: mail.what, local: local.to_owned(), arrival, faults }
 }
 
 fn is_copy(mail: &Mail, received: &Received) -> bool {
@@ -54,7 +54,7 @@ fn is_copy(mail: &Mail, received: &Received) -> bool {
     parsed.is_some_and(|message| message.subject() == Some(mail.subject))
 }
 
-fn compare(mail: &Mail, local: &str, arrival: &Arrival) -> Vec<String> {
+fn differences(mail: &Mail, local: &str, arrival: &Arrival) -> Vec<String> {
     let mut faults = Faults::default();
     let (part, received) = (part_of(local), &arrival.received);
     faults.unlike("account", part.account, arrival.account);
@@ -149,7 +149,7 @@ pub(super) mod tests {
     }
 
     fn faults(account: &'static str, received: Vec<Received>) -> Vec<String> {
-        judge(&MAILS[2], "her@home.lan", &[Haul { account, relay: String::new(), received }]).faults
+        compare(&MAILS[2], "her@home.lan", &[Haul { account, relay: String::new(), received }]).faults
     }
 
     #[test]
