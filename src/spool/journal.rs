@@ -79,11 +79,10 @@ impl Replay {
                 state.unknowns.fill(0);
             }
             Line::Retry => {
-                let is_refused = |o: &Outcome| o.status == Status::Refused;
-                // What was returned to its sender is settled.
-                let is_open = state.returned.is_empty();
-                for outcome in state.outcomes.iter_mut().filter(|o| is_open && o.as_ref().is_some_and(is_refused)) {
-                    *outcome = None;
+                for (outcome, attempt) in state.outcomes.iter_mut().zip(&state.attempt_of) {
+                    // What was returned to its sender is settled.
+                    let is_settled = state.reported.contains(attempt) || state.digested.contains(attempt);
+                    outcome.take_if(|outcome| outcome.status == Status::Refused && !is_settled);
                 }
                 state.unknowns.fill(0);
                 (state.heard, state.next, state.held) = (0, None, false);
@@ -91,7 +90,14 @@ impl Replay {
                 state.owed.retain(|attempt| *attempt == 0);
                 state.attempt = None;
             }
-            Line::Returned(id) => state.returned.push(id.clone()),
+            Line::Returned(id) => {
+                state.returned.push(id.clone());
+                let outcomes = state.outcomes.iter().zip(&state.attempt_of);
+                let is_refused = |outcome: &Outcome| outcome.status == Status::Refused;
+                let refused = outcomes.filter(|(outcome, _)| outcome.as_ref().is_some_and(is_refused));
+                state.reported.extend(refused.map(|(_, attempt)| *attempt));
+                state.reported.dedup();
+            }
             Line::Added(recipient) => state.add(recipient.clone()),
             Line::Replaced(recipient) => {
                 let (Some(replaced), Some(last)) =

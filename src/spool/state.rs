@@ -36,6 +36,8 @@ pub struct State {
     pub held: bool,
     /// Bounces stored.
     pub returned: Vec<MessageId>,
+    /// Attempts whose refusals a stored bounce reports.
+    pub reported: Vec<u32>,
     /// Whether the delay notice was stored.
     pub warned: bool,
     /// Attempts whose report is to go into a digest (0: the delay notice).

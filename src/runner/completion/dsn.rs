@@ -49,7 +49,13 @@ pub fn return_refused(
         }
         match store_failed(message, &id, &refused)? {
             Returned::Stored => {}
-            Returned::WithoutText(why) => unreturnable = Some(why),
+            Returned::WithoutText(why) => {
+                // What has its text only here is not settled by that.
+                log::returned(&message.stored.envelope.id, &id);
+                reports.push(id);
+                unreturnable = Some(why);
+                continue;
+            }
             Returned::ToNobody(why) => {
                 unreturnable = Some(why);
                 continue;

@@ -87,6 +87,32 @@ fn a_bounce_whose_text_is_refused_goes_once_more_without_it_and_the_text_is_kept
         .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
         .collect();
     assert!(kept.iter().any(|text| text.contains("The text.")), "{kept:?}");
+    // The way back: the provider takes it now.
+    world.postrider(&["queue", "retry", "--failed"]).code(0);
+    world.flush().code(0);
+    assert!(isp.mails().iter().any(|mail| mail.text().contains("The text.")), "{:?}", world.spool("failed"));
+}
+
+#[test]
+fn a_retry_tries_who_was_not_returned_also_where_somebody_else_was() {
+    let isp = Provider::setup()
+        .rule(on(Verb::Rcpt).about("anna").reply("550 5.1.1 no such user"))
+        .rule(on(Verb::Rcpt).about("bert").once().reply("451 4.3.0 later"))
+        .rule(on(Verb::Rcpt).about("bert").once().reply("550 5.1.1 no such user"))
+        .start();
+    let world = World::new().account("isp", &isp).generic(&[("@home.lan", "me@isp.example")]);
+    world.send_to(&["anna@away.example", "bert@away.example"]).code(0);
+    let id = world.queued().pop().unwrap();
+    world.run_once();
+    let world = world.generic(&[("@old.lan", "me@isp.example")]);
+    wait_for("it to be set aside", || {
+        world.flush();
+        world.queued().is_empty()
+    });
+    world.postrider(&["queue", "retry", &id]).code(0);
+    world.flush().code(0);
+    assert_eq!(isp.mail_to("bert@away.example").to, ["bert@away.example"]);
+    assert!(world.spool("failed").is_empty());
 }
 
 #[test]
