@@ -92,10 +92,12 @@ pub(crate) fn log_in(
     let bindable = if session.stream.binding().is_some() { Bindable::Yes } else { Bindable::No };
     let mut candidates = sasl::candidates(&offered, &account.auth, login, bindable, cover);
     let is_stripped = past.was_bound && sasl::plus(&offered) == Plus::NotOffered && allows_bound(account);
-    if is_stripped {
+    let is_broken = past.broke_scram && account.auth.iter().any(|mechanism| sasl::is_scram(*mechanism));
+    if is_stripped || is_broken {
         candidates.retain(|mechanism| !sasl::shows_password(*mechanism));
         if candidates.is_empty() {
-            let words = sasl::stripped(&account.name, &offered);
+            let words = if is_stripped { sasl::stripped } else { sasl::broken };
+            let words = words(&account.name, &offered);
             return Err(Fact { phase: Phase::Auth, seen: Seen::NotOffered(words) }.into());
         }
     }
@@ -143,7 +145,12 @@ impl Attempt<'_> {
         while !left.is_empty() {
             let mechanism = left.remove(0);
             self.tried.push(mechanism);
-            match self.with_mechanism(mechanism)? {
+            let ended = self.with_mechanism(mechanism);
+            let breaks = matches!(ended, Err(Fact { seen: Seen::Garbage(_), .. }) | Ok(Ended::NotBound(_)));
+            if breaks && sasl::is_scram(mechanism) {
+                self.history.note_broken(&self.place.account.name, self.login);
+            }
+            match ended? {
                 Ended::Done => {
                     if rejection.is_some() {
                         self.note(Other::Accepted(mechanism));
@@ -250,8 +257,21 @@ enum Ended {
     NotBound(Reply),
 }
 
-/// The exchange itself.
+/// The exchange of one mechanism. No later reply of the connection is kept that shows what was sent in it.
 fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mechanism) -> Result<Ended, Fact> {
+    let mut confidential = Confidential::new(login);
+    let ended = exchange_messages(session, login, relay, mechanism, &mut confidential);
+    session.stream.withhold(confidential);
+    ended
+}
+
+fn exchange_messages(
+    session: &mut Session,
+    login: &Login,
+    relay: &Relay,
+    mechanism: Mechanism,
+    confidential: &mut Confidential,
+) -> Result<Ended, Fact> {
     let fact = |seen| Fact { phase: Phase::Auth, seen };
     let limit = session.timeouts.auth;
     let around = Surroundings {
@@ -262,7 +282,6 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
         nonce: nonce().map_err(|text| local(Phase::Auth, text))?,
     };
     let mut exchange = Exchange::new(mechanism, login, &around);
-    let mut confidential = Confidential::new(login);
     let name = mechanism.name();
     let mut waiting = exchange.opening();
     let stream = &mut session.stream;
@@ -284,7 +303,7 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
         }
         None => stream.send_secret(&format!("AUTH {name}"), &format!("AUTH {name}"), limit).map_err(fact)?,
     }
-    let AuthReply { mut reply, mut challenge } = stream.auth_reply(limit, &confidential).map_err(fact)?;
+    let AuthReply { mut reply, mut challenge } = stream.auth_reply(limit, confidential).map_err(fact)?;
     if sasl::is_unsupported(reply.code) {
         return Ok(Ended::Unsupported(reply.code));
     }
@@ -309,11 +328,11 @@ fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mech
             Err(wrong) => {
                 // The exchange is called off (RFC 4954 section 4); what is said to that changes nothing.
                 stream.send_secret("*", "*", limit).map_err(fact)?;
-                let _ = stream.auth_reply(limit, &confidential);
+                let _ = stream.auth_reply(limit, confidential);
                 return Err(fact(Seen::Garbage(format!("the server violates {name}: {wrong}"))));
             }
         }
-        AuthReply { reply, challenge } = stream.auth_reply(limit, &confidential).map_err(fact)?;
+        AuthReply { reply, challenge } = stream.auth_reply(limit, confidential).map_err(fact)?;
     }
     match reply.code {
         200..300 if exchange.is_convinced() => Ok(Ended::Done),

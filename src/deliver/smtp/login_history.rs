@@ -42,6 +42,9 @@ pub(crate) struct Past {
     pub other: Other,
     /// Whether a login was bound to its connection before (SCRAM-...-PLUS), with whatever credential.
     pub was_bound: bool,
+    /// Whether the server broke SCRAM before, as one in the middle does: it failed its own proof, wanted too few
+    /// iterations, or did not take the binding. It never gets the password itself, with whatever credential.
+    pub broke_scram: bool,
 }
 
 #[derive(Debug)]
@@ -72,21 +75,29 @@ impl LoginHistory {
         let credential = self.digest(login);
         match self.accounts().get(account) {
             Some(entry) if entry.credential == credential => entry.past.clone(),
-            Some(entry) => Past { was_bound: entry.past.was_bound, ..Past::default() },
+            Some(Entry { past: Past { was_bound, broke_scram, .. }, .. }) => {
+                Past { was_bound: *was_bound, broke_scram: *broke_scram, other: Other::default() }
+            }
             None => Past::default(),
         }
     }
 
     /// From now on, this is known of the other mechanism.
     pub(crate) fn note(&self, account: &str, login: &Login, other: Other) {
-        let was_bound = self.past(account, login).was_bound;
-        let entry = Entry { credential: self.digest(login), past: Past { other, was_bound } };
-        self.accounts().insert(account.to_owned(), entry);
+        self.keep(account, login, Past { other, ..self.past(account, login) });
     }
 
     /// The server has accepted a login that is bound to its connection.
     pub(crate) fn note_bound(&self, account: &str, login: &Login) {
-        let past = Past { was_bound: true, ..self.past(account, login) };
+        self.keep(account, login, Past { was_bound: true, ..self.past(account, login) });
+    }
+
+    /// The server has broken SCRAM.
+    pub(crate) fn note_broken(&self, account: &str, login: &Login) {
+        self.keep(account, login, Past { broke_scram: true, ..self.past(account, login) });
+    }
+
+    fn keep(&self, account: &str, login: &Login, past: Past) {
         self.accounts().insert(account.to_owned(), Entry { credential: self.digest(login), past });
     }
 

@@ -78,13 +78,15 @@ pub struct Stream {
     channel: Channel,
     watch: Watch,
     lines: Lines,
+    /// What the logins of this connection have sent: no later reply is kept that shows it.
+    sent: Vec<Confidential>,
 }
 
 impl Stream {
     /// Over a connected socket.
     pub fn new(socket: TcpStream, watch: Watch) -> Result<Self, Seen> {
         let wire = Wire::new(socket).map_err(|error| seen(&error))?;
-        Ok(Self { channel: Channel::Plain(wire), watch, lines: Lines::default() })
+        Ok(Self { channel: Channel::Plain(wire), watch, lines: Lines::default(), sent: Vec::new() })
     }
 
     /// Our own address on this connection.
@@ -177,12 +179,26 @@ impl Stream {
 
     /// Reads one whole reply within the limit.
     pub fn reply(&mut self, limit: Duration, keep: Keep) -> Result<Reply, Seen> {
-        self.gather(limit, keep).map(|gathered| within(keep, gathered.reply()))
+        let gathered = self.gather(limit, keep)?;
+        let keep = if self.shows_secret(&gathered) { Keep::Code } else { keep };
+        Ok(within(keep, gathered.reply()))
+    }
+
+    /// From now on no reply is kept that shows what was sent in this login.
+    pub(crate) fn withhold(&mut self, confidential: Confidential) {
+        self.sent.push(confidential);
+    }
+
+    fn shows_secret(&self, gathered: &Gathered) -> bool {
+        let shows = |lines: &[String]| self.sent.iter().any(|sent| sent.shows_secret(lines));
+        !self.sent.is_empty() && (shows(gathered.lines()) || shows(&[gathered.reply().text]))
     }
 
     /// Reads one whole reply within the limit; its lines are wanted one by one (EHLO).
     pub fn reply_lines(&mut self, limit: Duration) -> Result<(Reply, Vec<String>), Seen> {
-        self.gather(limit, Keep::Text).map(|gathered| (gathered.reply(), gathered.lines().to_vec()))
+        let gathered = self.gather(limit, Keep::Text)?;
+        let keep = if self.shows_secret(&gathered) { Keep::Code } else { Keep::Text };
+        Ok((within(keep, gathered.reply()), gathered.lines().to_vec()))
     }
 
     /// Reads one whole reply of an AUTH exchange. The text of a challenge is not kept, that of another reply only if it
@@ -190,7 +206,10 @@ impl Stream {
     pub(crate) fn auth_reply(&mut self, limit: Duration, confidential: &Confidential) -> Result<AuthReply, Seen> {
         let gathered = self.gather(limit, Keep::Code)?;
         let challenge = Zeroizing::new(gathered.lines().first().cloned().unwrap_or_default());
-        let is_withheld = (300..400).contains(&gathered.reply().code) || confidential.occurs_in(gathered.lines());
+        // What is shown has the enhanced codes between the lines taken out.
+        let is_withheld = (300..400).contains(&gathered.reply().code)
+            || confidential.occurs_in(gathered.lines())
+            || confidential.occurs_in(&[gathered.reply().text]);
         let keep = if is_withheld { Keep::Code } else { Keep::Text };
         let reply = within(keep, gathered.reply());
         self.watch.step(Step::Received(&reply.to_string()));
@@ -235,7 +254,7 @@ impl Stream {
     fn gather(&mut self, limit: Duration, keep: Keep) -> Result<Gathered, Seen> {
         self.wire().map_err(|error| seen(&error))?.allow(limit);
         let mut gathered = Gathered::default();
-        let mut received = 0;
+        let (mut received, mut shown) = (0, Vec::new());
         loop {
             let Some(line) = self.lines.next_line() else {
                 received += self.fill().map_err(|error| seen(&error))?;
@@ -245,13 +264,19 @@ impl Stream {
                 continue;
             };
             let progress = gathered.line(&line).map_err(|error| garbage(&error, keep))?;
-            if keep == Keep::Text {
-                self.watch.step(Step::Received(&cleaned(&line)));
+            match keep {
+                Keep::Text if self.sent.is_empty() => self.watch.step(Step::Received(&cleaned(&line))),
+                Keep::Text => shown.push(cleaned(&line)),
+                Keep::Code => {}
             }
             if progress == Progress::Complete {
                 break;
             }
         }
+        if self.shows_secret(&gathered) {
+            shown = vec![within(Keep::Code, gathered.reply()).to_string()];
+        }
+        shown.iter().filter(|_| keep == Keep::Text).for_each(|line| self.watch.step(Step::Received(line)));
         Ok(gathered)
     }
 

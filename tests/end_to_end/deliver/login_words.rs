@@ -53,6 +53,13 @@ fn a_reply_with_a_credential_in_it_is_told_nowhere() {
         STANDARD.encode(name),
         STANDARD.encode(format!("\0{name}\0correct horse")),
         "correct\n535 horse".to_owned(),
+        "5.7.8 correct\n535 5.7.8 h orse".to_owned(),
+        format!(
+            "5.7.8 {}\n535 5.7.8 {}",
+            &STANDARD.encode("correct horse")[..8],
+            &STANDARD.encode("correct horse")[8..]
+        ),
+        "see https://isp.example/?p=correct%20horse".to_owned(),
     ] {
         let reply = format!("535-5.7.8 strange-words\n535{}{words}", if words.contains('\n') { '-' } else { ' ' });
         for (place, text) in told(rejecting(&reply)) {
@@ -106,4 +113,25 @@ fn a_token_that_has_expired_is_told_as_one() {
     let log = world.run_once().stderr;
     assert!(log.contains("the access token has expired"), "{log}");
     world.postrider(&["test"]).code(78).says("the access token has expired");
+}
+
+#[test]
+fn a_reply_after_the_login_with_the_password_in_it_is_told_nowhere() {
+    let response = STANDARD.encode("\0hisaccount\0correct horse");
+    for words in [format!("strange-words {response}"), "strange-words correct horse".to_owned()] {
+        for verb in [Verb::Mail, Verb::Rcpt, Verb::Data] {
+            for (place, text) in told(Provider::setup().rule(on(verb).reply(&format!("451 4.3.0 {words}")))) {
+                assert!(!text.contains("strange-words"), "{words} {place}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_user_name_in_a_reply_after_the_login_is_an_address_like_others() {
+    let words = "553 5.7.1 <hisaccount>: Sender address rejected: not owned by user hisaccount";
+    let isp = Provider::setup().rule(on(Verb::Mail).reply(words)).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once().says("not owned by user hisaccount");
 }

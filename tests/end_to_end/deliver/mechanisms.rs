@@ -194,6 +194,25 @@ fn a_bound_login_that_was_offered_before_and_is_not_now_never_gives_way_to_the_p
 }
 
 #[test]
+fn a_server_that_broke_scram_gets_the_password_itself_in_no_later_session_either() {
+    for rounds in [1, 4096] {
+        let isp = offering("AUTH SCRAM-SHA-256 PLAIN").scram_iterations(rounds).start();
+        if rounds == 4096 {
+            isp.add(on(Verb::Auth).about("SCRAM").reply("235 2.7.0 come in"));
+        }
+        let plain = "250-scripted.example\n250-PIPELINING\n250 AUTH PLAIN LOGIN";
+        isp.add(on(Verb::Ehlo).on_connection(2).nth_and_later(2).reply(plain));
+        let world = World::at_home(&isp);
+        let runner = world.runner().ready(&world);
+        world.send_to(&["bob@away.example"]).code(0);
+        wait_for("the first session", || runner.log().contains("next try in"));
+        world.flush();
+        wait_for("the second session", || runner.log().contains("the password was not sent"));
+        assert!(!mechanisms(&isp).contains(&"PLAIN".to_owned()), "{}", isp.transcript());
+    }
+}
+
+#[test]
 fn postrider_test_names_each_mechanism_that_was_rejected() {
     let isp = offering("AUTH SCRAM-SHA-256 PLAIN").start();
     let wrong: [(&str, Value); 1] = [("password", json!("wrong horse"))];

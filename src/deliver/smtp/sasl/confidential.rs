@@ -19,7 +19,11 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// Shorter responses of ours say nothing.
 const SHORTEST_RESPONSE: usize = 8;
 
+/// A shorter password is looked for as a word: its letters stand in many words.
+const SHORT_PASSWORD: usize = 6;
+
 /// What no text that is kept may contain.
+#[derive(Debug)]
 pub(crate) struct Confidential {
     /// Folded to lower case.
     username: Zeroizing<String>,
@@ -48,36 +52,73 @@ impl Confidential {
 
     /// Whether any of it stands in the lines, also across their ends.
     pub(crate) fn occurs_in(&self, lines: &[String]) -> bool {
-        let whole = Zeroizing::new(lines.concat());
-        let apart = Zeroizing::new(lines.join(" "));
-        let plain = |text: &str| {
+        let shows_username = |text: &str| {
             let folded = Zeroizing::new(text.to_lowercase());
-            holds(&folded, &self.password) || has_word(&folded, &self.username)
+            has_word(&folded, &self.username) || is_encoded_in(text, &self.username)
         };
-        plain(&whole)
-            || plain(&apart)
-            || self.responses.iter().any(|response| whole.contains(response.as_str()))
-            || [&whole, &apart].into_iter().any(|text| self.is_encoded_in(text))
+        self.shows_secret(lines) || readings(lines).iter().any(|text| shows_username(text))
     }
 
-    fn is_encoded_in(&self, text: &str) -> bool {
-        let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-        text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 4).any(|run| {
-            // What surrounds it may shift it.
-            (0..4.min(run.len())).any(|shift| {
-                let run = run[shift..].trim_end_matches('=');
-                // One digit alone is no octet.
-                let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
-                let Ok(bytes) = LENIENT.decode(run).map(Zeroizing::new) else { return false };
-                let decoded = Zeroizing::new(String::from_utf8_lossy(&bytes).to_lowercase());
-                holds(&decoded, &self.password) || holds(&decoded, &self.username)
-            })
+    /// Whether the password or what was sent with it stands in the lines, also across their ends. The user name may: behind
+    /// the login it is an address like others.
+    pub(crate) fn shows_secret(&self, lines: &[String]) -> bool {
+        readings(lines).iter().any(|text| {
+            let folded = Zeroizing::new(text.to_lowercase());
+            shows_password(&folded, &self.password)
+                || self.responses.iter().any(|response| text.contains(response.trim_end_matches('=')))
+                || is_encoded_in(text, &self.password)
         })
     }
 }
 
-fn holds(text: &str, secret: &str) -> bool {
-    !secret.is_empty() && text.contains(secret)
+/// The lines as people may put them together again: in one, with blanks between them, without any blanks, and with
+/// octets that stand as `%41`.
+fn readings(lines: &[String]) -> [Zeroizing<String>; 4] {
+    let apart = lines.join(" ");
+    let tight = lines.iter().flat_map(|line| line.chars()).filter(|c| !c.is_whitespace()).collect();
+    let plain = percent_decoded(&apart);
+    [lines.concat(), apart, tight, plain].map(Zeroizing::new)
+}
+
+fn percent_decoded(text: &str) -> String {
+    let (mut octets, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((&first, behind)) = rest.split_first() {
+        let coded = behind.get(..2).filter(|_| first == b'%').and_then(|digits| std::str::from_utf8(digits).ok());
+        let octet = coded.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        octets.push(octet.unwrap_or(first));
+        rest = if octet.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+/// Whether a run of base64 digits (those of URLs too) says the secret.
+fn is_encoded_in(text: &str, secret: &str) -> bool {
+    // So many digits say it, wherever it begins.
+    let shortest = secret.len().saturating_mul(4) / 3;
+    if secret.is_empty() || text.len() < shortest {
+        return false;
+    }
+    let text = Zeroizing::new(text.replace('-', "+").replace('_', "/"));
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
+    text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= shortest.max(4)).any(|run| {
+        // What surrounds it may shift it.
+        (0..4.min(run.len())).any(|shift| {
+            let run = run[shift..].trim_end_matches('=');
+            // One digit alone is no octet.
+            let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
+            let Ok(bytes) = LENIENT.decode(run).map(Zeroizing::new) else { return false };
+            let decoded = Zeroizing::new(String::from_utf8_lossy(&bytes).to_lowercase());
+            decoded.contains(secret)
+        })
+    })
+}
+
+fn shows_password(folded: &str, password: &str) -> bool {
+    if password.len() < SHORT_PASSWORD {
+        return has_word(folded, password);
+    }
+    let tight: Zeroizing<String> = Zeroizing::new(password.chars().filter(|c| !c.is_whitespace()).collect());
+    folded.contains(password) || (!tight.is_empty() && folded.contains(tight.as_str()))
 }
 
 /// A user name may be part of an ordinary word, such as `me`.

@@ -111,6 +111,12 @@ pub fn is_bound(mechanism: Mechanism) -> bool {
     matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus)
 }
 
+/// Whether the server has to prove that it knows the password, too (RFC 5802).
+#[must_use]
+pub fn is_scram(mechanism: Mechanism) -> bool {
+    is_bound(mechanism) || matches!(mechanism, Mechanism::ScramSha256 | Mechanism::ScramSha1)
+}
+
 /// Whether the mechanism shows the password itself to the server.
 #[must_use]
 pub fn shows_password(mechanism: Mechanism) -> bool {
@@ -196,6 +202,17 @@ pub fn stripped(account: &str, offered: &[String]) -> String {
         "the server offers only {}, but it offered a login bound to the connection (SCRAM-...-PLUS) before; the password was not \
          sent. Somebody on the network path may be tampering with the offer; if the provider has changed it, set auth = \
          [\"plain\", \"login\"] in [account.{account}]",
+        offered.join(", ")
+    )
+}
+
+/// What to say where a server that broke SCRAM offers only the password itself.
+#[must_use]
+pub fn broken(account: &str, offered: &[String]) -> String {
+    format!(
+        "the server offers only {}, and before it failed to prove in SCRAM that it knows the password; the password was not sent. \
+         Somebody on the network path may be in between; if the provider's server is at fault, set auth = [\"plain\", \"login\"] \
+         in [account.{account}]",
         offered.join(", ")
     )
 }
