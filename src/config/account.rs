@@ -181,10 +181,19 @@ pub struct Account {
 }
 
 impl Account {
-    /// The account's own address, as far as its settings tell: the user name, or the first of `senders` that is whole.
+    /// The account's own address, as far as its settings tell: its `from`, the user name, or the first of `senders` that
+    /// is whole.
     #[must_use]
     pub fn own_address(&self) -> Option<Address> {
-        self.username.iter().chain(&self.senders).find_map(|name| Address::parse(name).ok())
+        let named = || self.username.iter().chain(&self.senders).find_map(|name| Address::parse(name).ok());
+        self.from.clone().or_else(named)
+    }
+
+    /// Where it logs in and as whom: what a server has shown holds for no other server and no other user.
+    #[must_use]
+    pub fn server_and_user(&self) -> String {
+        let relays: Vec<String> = self.relays.iter().map(ToString::to_string).collect();
+        format!("{} {}", relays.join(" "), self.username.as_deref().unwrap_or_default())
     }
 
     /// The TLS mode for a relay of this account.

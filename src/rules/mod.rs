@@ -8,6 +8,7 @@ pub mod consequence;
 pub mod inbound;
 pub mod map;
 pub mod meaning;
+pub mod null_sender;
 pub mod outbound;
 pub mod rate_limit;
 pub mod remedy;

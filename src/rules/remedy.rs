@@ -151,7 +151,10 @@ fn sender_not_owned(about: &Subject<'_>, own: &str) -> String {
 fn null_sender(account: &Account) -> String {
     let name = &account.name;
     match account.own_address() {
-        Some(own) => format!("no change needed: postrider sends mail without a sender from {own} instead"),
+        Some(own) => format!(
+            "this message was sent from {own} already, because the provider rejects MAIL FROM:<>, and has come back: find what \
+             forwards the mail of {own} to this machine, and stop that"
+        ),
         None => format!(
             "list an address in `senders` of account {name}, so that mail without a sender can be sent from it, because the \
              provider rejects MAIL FROM:<>"

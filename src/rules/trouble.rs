@@ -151,6 +151,17 @@ pub fn goes_on_in_new_session(fact: &Fact, session: &Session, history: History) 
     consequence::consequence(&situation, &what, evidence).mail == Mail::GoesOn(Again::NewSession)
 }
 
+/// Whether the recipient is refused because the mail has no sender.
+#[must_use]
+pub fn wants_a_sender(fact: &Fact, session: &Session) -> bool {
+    let stage = Stage::of(fact.phase).filter(|stage| stage.is_in_transaction());
+    let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else { return false };
+    session.sender == EnvelopeSender::Null
+        && (400..600).contains(&reply.code)
+        && !is_about_the_address(stage, reply)
+        && replies::classify(&session.at(stage), reply).meaning == Meaning::NullSenderRefused
+}
+
 /// An address that cannot be written, or needs SMTPUTF8 (also in our own words): no owner can change that.
 fn is_about_the_address(stage: Stage, reply: &Reply) -> bool {
     stage.is_in_transaction()

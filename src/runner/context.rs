@@ -8,6 +8,7 @@ use super::completion::batch_finish::BatchFinisher;
 use super::completion::settle::Settler;
 use super::durability::DurabilityGate;
 use super::finished::FinishedMessages;
+use super::null_senders::NullSenders;
 use super::rate_limit::RateLimiter;
 use super::report_limit::ReportLimit;
 use super::session_restarts::AccountRestarts;
@@ -15,6 +16,7 @@ use super::session_watchers::SessionWatchers;
 use super::thread_pool::ThreadPool;
 use crate::control::loaded::Loaded;
 use crate::deliver::smtp::login_history::LoginHistory;
+use crate::spool::learned::LearnedOfAccounts;
 
 /// Made before the runner's lock is taken, and kept by a process that becomes the runner several times: what an
 /// account has sent within the last minute counts across that.
@@ -32,6 +34,8 @@ pub struct Context {
     pub evidence: Arc<AccountEvidence>,
     /// What logins have shown.
     pub logins: Arc<LoginHistory>,
+    /// Accounts that refuse the null sender.
+    pub null_senders: Arc<NullSenders>,
     /// Sessions in which mail went on at once.
     pub restarts: Arc<AccountRestarts>,
     /// Those who watch sessions.
@@ -56,7 +60,10 @@ impl Context {
             Arc::clone(&settler),
             Arc::clone(&finished),
         ));
-        let (rate_limiter, evidence, logins, restarts, watchers) = Default::default();
+        let learned = Arc::new(LearnedOfAccounts::kept_in(loaded.spool.clone()));
+        let logins = Arc::new(LoginHistory::going_on_from(Arc::clone(&learned)));
+        let null_senders = Arc::new(NullSenders::new(learned));
+        let (rate_limiter, evidence, restarts, watchers) = Default::default();
         Self {
             gate,
             rate_limiter,
@@ -64,6 +71,7 @@ impl Context {
             finished,
             evidence,
             logins,
+            null_senders,
             restarts,
             watchers,
             settler,

@@ -11,6 +11,7 @@ pub mod event;
 mod finished;
 pub mod listener;
 pub mod message;
+pub mod null_senders;
 pub mod queue_manager;
 pub mod rate_limit;
 mod report_limit;

@@ -10,6 +10,7 @@ pub mod history;
 pub mod id;
 pub mod journal;
 pub mod journal_line;
+pub mod learned;
 pub mod loading;
 pub mod lock;
 pub mod message_file;

@@ -36,6 +36,7 @@ mod deliver {
     mod many_recipients;
     mod mechanisms;
     mod message_trouble;
+    mod null_sender;
     mod relays;
     mod reply_meaning;
     mod round_trips;

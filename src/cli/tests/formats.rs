@@ -18,6 +18,7 @@ use crate::spool::account_health::{AlertChannel, Outage, Trouble};
 use crate::spool::clock::Clock;
 use crate::spool::history::{Ended, Finished, Record};
 use crate::spool::journal_line::{self, Line};
+use crate::spool::learned::{Learned, SecondMechanism};
 use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
 use crate::submit::frontend::collect::{Origin, Sender};
 use crate::submit::wire::envelope_json::{self, Text, WireRecipient};
@@ -189,6 +190,8 @@ fn the_state_files_are_as_written() {
     Clock::start(&spool).keep(&spool);
     let clock: Value = serde_json::from_slice(&std::fs::read(dir.path().join("clock")).unwrap()).unwrap();
     assert_eq!(items("State files", 1), keys(&clock));
+    assert_eq!(items("State files", 2), names::<Learned>());
+    assert_eq!(without(&item("State files", 2, "second").members, &["second"]), names::<SecondMechanism>());
 }
 
 #[test]

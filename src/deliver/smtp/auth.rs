@@ -88,7 +88,7 @@ pub(crate) fn log_in(
     if login.password.is_none() && offered.is_empty() {
         return Ok(());
     }
-    let past = history.past(&account.name, login);
+    let past = history.past(account, login);
     let bindable = if session.stream.binding().is_some() { Bindable::Yes } else { Bindable::No };
     let mut candidates = sasl::candidates(&offered, &account.auth, login, bindable, cover);
     let is_stripped = past.was_bound && sasl::plus(&offered) == Plus::NotOffered && allows_bound(account);
@@ -148,7 +148,7 @@ impl Attempt<'_> {
             let ended = self.with_mechanism(mechanism);
             let breaks = matches!(ended, Err(Fact { seen: Seen::Garbage(_), .. }) | Ok(Ended::NotBound(_)));
             if breaks && sasl::is_scram(mechanism) {
-                self.history.note_broken(&self.place.account.name, self.login);
+                self.history.note_broken(self.place.account, self.login);
             }
             match ended? {
                 Ended::Done => {
@@ -199,12 +199,12 @@ impl Attempt<'_> {
     fn accepted(&mut self, mechanism: Mechanism) {
         self.session.described.auth = Some(mechanism);
         if sasl::is_bound(mechanism) {
-            self.history.note_bound(&self.place.account.name, self.login);
+            self.history.note_bound(self.place.account, self.login);
         }
     }
 
     fn note(&self, other: Other) {
-        self.history.note(&self.place.account.name, self.login, other);
+        self.history.note(self.place.account, self.login, other);
     }
 
     /// The password itself takes no other mechanism's place without TLS, nor that of a mechanism which the server

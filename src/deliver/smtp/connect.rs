@@ -150,7 +150,7 @@ impl Opener<'_> {
             Seen::Reply(reply) => reply.code == 421,
             _ => false,
         };
-        let is_due = |login| matches!(self.history.past(&self.account.name, login).other, Other::Due(..));
+        let is_due = |login| matches!(self.history.past(self.account, login).other, Other::Due(..));
         fact.phase == Phase::Auth && is_closed && self.login.as_ref().is_some_and(is_due)
     }
 

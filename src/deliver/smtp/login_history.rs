@@ -1,16 +1,28 @@
-//! What earlier logins of this process have shown of an account: which mechanism took the place of a rejected one. So
-//! a provider that counts failed logins sees one more than it would with a single mechanism, and not one more each
-//! time. Kept in memory, with a digest in place of the credential.
+//! What earlier logins have shown of an account: which mechanism took the place of a rejected one, and whether SCRAM
+//! was kept to. So a provider that counts failed logins sees one more than it would with a single mechanism, and not one
+//! more each time. Kept in memory and, for runners that come and go, in spool/learned.json, with a digest in place of
+//! the credential: a fast one that never leaves the process, and a slow one in the file.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ring::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
+use ring::{digest, pbkdf2};
+use zeroize::Zeroizing;
 
 use super::sasl::Login;
-use crate::config::Mechanism;
+use crate::config::{Account, Mechanism};
 use crate::mail::outcome::Reply;
+use crate::spool::learned::{Learned, LearnedOfAccounts, SecondMechanism};
+
+/// Rounds of the digest that is stored. It is computed once for a process and credential, and only where a mechanism
+/// was rejected.
+const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
+/// Octets of its salt.
+const SALT: usize = 16;
 
 /// The other mechanism, after a rejection that may be the mechanism's and not the credential's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,62 +70,119 @@ struct Entry {
 pub struct LoginHistory {
     salt: [u8; 32],
     accounts: Mutex<HashMap<String, Entry>>,
+    learned: Arc<LearnedOfAccounts>,
 }
 
 impl Default for LoginHistory {
+    /// Without what other processes know.
     fn default() -> Self {
-        let mut salt = [0; 32];
-        // Without random numbers there is no TLS either. The digest stays in memory, next to the credential itself.
-        let _ = SystemRandom::new().fill(&mut salt);
-        Self { salt, accounts: Mutex::default() }
+        Self::going_on_from(Arc::default())
     }
 }
 
 impl LoginHistory {
+    /// Goes on from what is known already.
+    #[must_use]
+    pub fn going_on_from(learned: Arc<LearnedOfAccounts>) -> Self {
+        let mut salt = [0; 32];
+        // Without random numbers there is no TLS either. The digest stays in memory, next to the credential itself.
+        let _ = SystemRandom::new().fill(&mut salt);
+        Self { salt, accounts: Mutex::default(), learned }
+    }
+
     /// What is known of the account with this credential.
-    pub(crate) fn past(&self, account: &str, login: &Login) -> Past {
+    pub(crate) fn past(&self, account: &Account, login: &Login) -> Past {
         let credential = self.digest(login);
-        match self.accounts().get(account) {
-            Some(entry) if entry.credential == credential => entry.past.clone(),
-            Some(Entry { past: Past { was_bound, broke_scram, .. }, .. }) => {
-                Past { was_bound: *was_bound, broke_scram: *broke_scram, other: Other::default() }
-            }
-            None => Past::default(),
+        if let Some(entry) = self.accounts().get(&account.name)
+            && entry.credential == credential
+        {
+            return entry.past.clone();
         }
+        let Learned { was_bound, broke_scram, second, .. } =
+            self.learned.get(&account.name, &account.server_and_user());
+        let other = second.filter(|second| is_of(second, login)).map_or(Other::Untried, |second| {
+            let named = |name: String| Mechanism::ALL.into_iter().find(|mechanism| mechanism.name() == name);
+            second.accepted.and_then(named).map_or(Other::Spent, Other::Accepted)
+        });
+        let past = Past { other, was_bound, broke_scram };
+        // The slow digest is not to be computed for each session.
+        self.accounts().insert(account.name.clone(), Entry { credential, past: past.clone() });
+        past
     }
 
     /// From now on, this is known of the other mechanism.
-    pub(crate) fn note(&self, account: &str, login: &Login, other: Other) {
+    pub(crate) fn note(&self, account: &Account, login: &Login, other: Other) {
+        let accepted = match &other {
+            Other::Accepted(mechanism) => Some(Some(mechanism.name().to_owned())),
+            Other::Spent => Some(None),
+            Other::Untried | Other::Due(..) => None,
+        };
         self.keep(account, login, Past { other, ..self.past(account, login) });
+        let credential = accepted.as_ref().and_then(|_| slow_digest(login));
+        if let (Some(accepted), Some(credential)) = (accepted, credential) {
+            self.learn(account, |known| Learned { second: Some(SecondMechanism { credential, accepted }), ..known });
+        }
     }
 
     /// The server has accepted a login that is bound to its connection.
-    pub(crate) fn note_bound(&self, account: &str, login: &Login) {
+    pub(crate) fn note_bound(&self, account: &Account, login: &Login) {
         self.keep(account, login, Past { was_bound: true, ..self.past(account, login) });
+        self.learn(account, |known| Learned { was_bound: true, ..known });
     }
 
     /// The server has broken SCRAM.
-    pub(crate) fn note_broken(&self, account: &str, login: &Login) {
+    pub(crate) fn note_broken(&self, account: &Account, login: &Login) {
         self.keep(account, login, Past { broke_scram: true, ..self.past(account, login) });
+        self.learn(account, |known| Learned { broke_scram: true, ..known });
     }
 
-    fn keep(&self, account: &str, login: &Login, past: Past) {
-        self.accounts().insert(account.to_owned(), Entry { credential: self.digest(login), past });
+    fn keep(&self, account: &Account, login: &Login, past: Past) {
+        self.accounts().insert(account.name.clone(), Entry { credential: self.digest(login), past });
+    }
+
+    fn learn(&self, account: &Account, change: impl FnOnce(Learned) -> Learned) {
+        let known = self.learned.get(&account.name, &account.server_and_user());
+        self.learned.set(&account.name, change(known));
     }
 
     fn digest(&self, login: &Login) -> Vec<u8> {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(&self.salt);
-        context.update(login.username.as_deref().unwrap_or_default().as_bytes());
-        // No username contains it.
-        context.update(b"\0");
-        context.update(login.password.as_ref().map_or("", |secret| secret.expose()).as_bytes());
+        context.update(&joined(login));
         context.finish().as_ref().to_vec()
     }
 
     fn accounts(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// User name and password; no username contains the NUL between them.
+fn joined(login: &Login) -> Zeroizing<Vec<u8>> {
+    let (user, password) = (login.username.as_deref().unwrap_or_default(), login.password.as_ref());
+    let password = password.map_or("", |secret| secret.expose());
+    // Allocated once, so that no copy stays behind in memory.
+    let mut joined = Zeroizing::new(Vec::with_capacity(user.len() + 1 + password.len()));
+    joined.extend_from_slice(user.as_bytes());
+    joined.push(0);
+    joined.extend_from_slice(password.as_bytes());
+    joined
+}
+
+/// Salt and digest for the file, in base64; none without random numbers.
+fn slow_digest(login: &Login) -> Option<String> {
+    let mut stored = [0; SALT + digest::SHA256_OUTPUT_LEN];
+    let (salt, derived) = stored.split_at_mut(SALT);
+    SystemRandom::new().fill(salt).ok()?;
+    pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, &joined(login), derived);
+    Some(STANDARD.encode(stored))
+}
+
+/// Whether it is about this credential.
+fn is_of(second: &SecondMechanism, login: &Login) -> bool {
+    let Ok(stored) = STANDARD.decode(&second.credential) else { return false };
+    let Some((salt, derived)) = stored.split_at_checked(SALT) else { return false };
+    pbkdf2::verify(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, salt, &joined(login), derived).is_ok()
 }
 
 #[cfg(test)]

@@ -25,7 +25,6 @@ fn every_meaning_has_a_cure_in_one_sentence() {
     let account = account("username = \"me@isp.example\"");
     let no_change = [
         Meaning::TooManyLogins,
-        Meaning::NullSenderRefused,
         Meaning::SendingLimit,
         Meaning::RecipientMailboxFull,
         Meaning::RecipientBusy,

@@ -1,6 +1,7 @@
 //! The session that a worker keeps open from message to message, and one transaction over it. What the server's
 //! replies mean for the recipients is `outcome`'s.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,13 +17,15 @@ use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen, Teller};
 use crate::rules::consequence::{History, Repeated};
 use crate::rules::meaning::AuthOffer;
+use crate::rules::null_sender;
 use crate::rules::trouble;
 use crate::runner::context::Context;
 use crate::runner::credential_files::read_at;
 use crate::runner::message::OpenMessage;
+use crate::runner::null_senders::NullSenders;
 use crate::runner::session_restarts::AccountRestarts;
 use crate::runner::session_watchers::{CurrentMessage, SessionWatchers, WatchedSession};
-use crate::spool::{Kind, MessageId};
+use crate::spool::MessageId;
 
 /// One message for some of its recipients, ready to be sent.
 pub(super) struct Exchange<'a> {
@@ -38,6 +41,8 @@ pub(super) struct Exchanged {
     pub(super) facts: Vec<Fact>,
     /// `host[ip]:port`.
     pub(super) relay: String,
+    /// What MAIL named.
+    pub(super) sender: ReversePath,
     pub(super) teller: Teller,
     /// What is known of the session.
     pub(super) session: trouble::Session,
@@ -53,8 +58,18 @@ pub(super) struct KeptSession {
     ended_after: EndedAfter,
     logins: Arc<LoginHistory>,
     restarts: Arc<AccountRestarts>,
+    null_senders: Arc<NullSenders>,
     watchers: Arc<SessionWatchers>,
     current: CurrentMessage,
+}
+
+/// What a transaction begins with.
+#[derive(Clone)]
+struct Opening<'a> {
+    /// For MAIL.
+    sender: ReversePath,
+    /// Without the blank line.
+    header: Cow<'a, [u8]>,
 }
 
 /// What a session has carried.
@@ -83,9 +98,9 @@ struct Sent {
 impl KeptSession {
     /// None is open yet.
     pub(super) fn new(context: &Context) -> Self {
-        let Context { watchers, logins, restarts, .. } = context.clone();
+        let Context { watchers, logins, restarts, null_senders, .. } = context.clone();
         let (carried, ended_after, current) = Default::default();
-        Self { session: None, carried, ended_after, logins, restarts, watchers, current }
+        Self { session: None, carried, ended_after, logins, restarts, null_senders, watchers, current }
     }
 
     /// From now on the session serves this message, and those who asked for it see what is said.
@@ -94,26 +109,36 @@ impl KeptSession {
     }
 
     /// Runs one transaction. What a session that ends or is out of step leaves unanswered goes on at once in a new one,
-    /// within bounds: a session is not a message.
+    /// within bounds: a session is not a message. What is refused for its null sender goes on from the account's own
+    /// address.
     pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, Box<NotBegun>> {
         let started = Instant::now();
         let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
         let mut waiting: Vec<usize> = (0..exchange.recipients.len()).collect();
-        let Sent { mut exchanged, mut history } = self.send(exchange, &waiting)?;
+        let mut opening = self.opening(exchange);
+        let Sent { mut exchanged, mut history } = self.send(exchange, &waiting, &opening)?;
         loop {
             let is_answered = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if reply.code != 421);
             if waiting.iter().any(|&at| exchanged.facts[at].phase != Phase::Mail && is_answered(&exchanged.facts[at])) {
                 history = History::Used;
             }
-            let goes_on =
-                |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session, history);
-            waiting.retain(goes_on);
-            if waiting.is_empty() || !self.restarts.begin(account, id) {
-                break;
+            let wants = |at: &usize| trouble::wants_a_sender(&exchanged.facts[*at], &exchanged.session);
+            let without_sender: Vec<usize> = waiting.iter().copied().filter(wants).collect();
+            if without_sender.is_empty() {
+                let goes_on =
+                    |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session, history);
+                waiting.retain(goes_on);
+                if waiting.is_empty() || !self.restarts.begin(account, id) {
+                    break;
+                }
+                self.end_session();
+            } else {
+                self.null_senders.note_refused(exchange.plan.account, exchange.message.loaded);
+                let Some(own) = from_own_address(exchange) else { break };
+                (opening, waiting) = (own, without_sender);
             }
-            self.end_session();
             // Where no new one can be opened, what was seen last stands.
-            let Ok(more) = self.send(exchange, &waiting) else { break };
+            let Ok(more) = self.send(exchange, &waiting, &opening) else { break };
             for (&at, fact) in waiting.iter().zip(&more.exchanged.facts) {
                 exchanged.facts[at] = fact.clone();
             }
@@ -124,31 +149,42 @@ impl KeptSession {
         Ok(exchanged)
     }
 
-    /// Runs one transaction for these of the recipients, and another at once where the first failed through no fault of
-    /// the message: the server had closed the kept connection meanwhile, or it accepts no null sender at all.
-    fn send(&mut self, exchange: &Exchange<'_>, which: &[usize]) -> Result<Sent, Box<NotBegun>> {
+    /// As the message is, unless the account is known to refuse that.
+    fn opening<'a>(&self, exchange: &Exchange<'a>) -> Opening<'a> {
+        let Exchange { message, plan, letter, .. } = exchange;
+        let is_refused =
+            plan.sender == ReversePath::Null && self.null_senders.are_refused(plan.account, message.loaded);
+        is_refused
+            .then(|| from_own_address(exchange))
+            .flatten()
+            .unwrap_or_else(|| Opening { sender: plan.sender.clone(), header: Cow::Borrowed(&letter.header) })
+    }
+
+    /// Runs one transaction for these of the recipients, and another at once where the server had closed the kept
+    /// connection meanwhile.
+    fn send(&mut self, exchange: &Exchange<'_>, which: &[usize], opening: &Opening<'_>) -> Result<Sent, Box<NotBegun>> {
         let started = Instant::now();
         let Exchange { message, plan, recipients, letter } = exchange;
+        let Opening { sender, header } = opening;
         let recipients: Vec<&Planned> = which.iter().filter_map(|&at| recipients.get(at)).collect();
         let addresses: Vec<Address> = recipients.iter().map(|planned| planned.address.clone()).collect();
-        let (mut sender, mut is_own_sender) = (plan.sender.clone(), false);
         loop {
             let is_kept = self.session.is_some();
             let session = self.open(plan.account, message.loaded)?;
             let connected = Instant::now();
             let facts = session.send(Transaction {
-                sender: &sender,
+                sender,
                 recipients: &addresses,
-                header: &letter.header,
+                header,
                 wishes: DsnRequest::of(&message.stored.envelope, recipients.iter().map(|planned| planned.index)),
                 body: &letter.body,
-                size: letter.size,
+                size: letter.size + (header.len() - letter.header.len()) as u64,
             });
             let relay = session.described().relay.clone();
             let teller = if session.described().dsn { Teller::Relay } else { Teller::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
             let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
-            let known = trouble::Session::in_transaction(plan.account, offer, &sender);
+            let known = trouble::Session::in_transaction(plan.account, offer, sender);
             self.carry(&facts, &known);
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
                 self.session = None;
@@ -158,11 +194,10 @@ impl KeptSession {
                         trouble::classify(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
                     return Err(Box::new(NotBegun { classification, relay, fact, login: None, read: None }));
                 }
-            } else if let Some(own) = own_sender(exchange, &facts).filter(|_| !is_own_sender) {
-                (sender, is_own_sender) = (ReversePath::Mailbox(own), true);
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
-                let exchanged = Exchanged { facts, relay, teller, session: known, connecting, sending };
+                let sender = sender.clone();
+                let exchanged = Exchanged { facts, relay, sender, teller, session: known, connecting, sending };
                 return Ok(Sent { exchanged, history });
             }
         }
@@ -228,18 +263,11 @@ impl KeptSession {
     }
 }
 
-/// Where a relay refuses the null sender of a report of ours: the account's own address, for another try. Loops are
-/// stopped by the spool's own mark, [`Kind`], and not by the address.
-fn own_sender(exchange: &Exchange<'_>, facts: &[Fact]) -> Option<Address> {
-    let Exchange { message, plan, .. } = exchange;
-    // 552 is about the message's size.
-    let is_refused = |fact: &Fact| {
-        fact.phase == Phase::Mail
-            && matches!(&fact.seen, Seen::Reply(reply) if reply.is_permanent() && reply.code != 552)
-    };
-    let is_report = message.stored.envelope.kind != Kind::Mail && plan.sender == ReversePath::Null;
-    if !is_report || !facts.iter().all(is_refused) {
-        return None;
-    }
-    plan.account.own_address()
+/// Mail without a sender as it is sent from the account's own address; none where that cannot be.
+fn from_own_address<'a>(exchange: &Exchange<'a>) -> Option<Opening<'a>> {
+    let Exchange { message, plan, letter, .. } = exchange;
+    let hostname = &message.loaded.config.hostname;
+    let own = null_sender::own_sender(plan.account, &letter.header, hostname).ok()?;
+    let header = Cow::Owned(null_sender::header_from_own_address(&letter.header, hostname));
+    Some(Opening { sender: ReversePath::Mailbox(own), header })
 }

@@ -7,7 +7,7 @@ use crate::config::{Account, units};
 use crate::deliver::outgoing::Letter;
 use crate::deliver::plan::{Plan, Undeliverable};
 use crate::log::{self, Delays};
-use crate::mail::address::{Address, without_extension};
+use crate::mail::address::{Address, ReversePath, without_extension};
 use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
 use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
@@ -137,22 +137,31 @@ pub(super) fn cure(
     classification: Classification,
     plan: &Plan<'_>,
     message: &OpenMessage<'_>,
-    header_from: Option<&Address>,
+    seen: Addresses<'_>,
 ) -> Option<String> {
     let meaning: Meaning = classification.meaning?;
     if !matches!(classification.verdict, Verdict::Held(_) | Verdict::Account(_)) {
         return None;
     }
-    Some(with_wait(&remedy::remedy(meaning, &subject(plan, message, header_from)), classification.wait))
+    Some(with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
+}
+
+/// Whom the mail is from, as the provider saw it.
+#[derive(Clone, Copy)]
+pub(super) struct Addresses<'a> {
+    /// In MAIL.
+    pub(super) sender: &'a ReversePath,
+    /// In From.
+    pub(super) header_from: Option<&'a Address>,
 }
 
 /// What a cure is about.
-fn subject<'a>(plan: &'a Plan<'_>, message: &'a OpenMessage<'_>, header_from: Option<&'a Address>) -> Subject<'a> {
+fn subject<'a>(plan: &'a Plan<'_>, message: &'a OpenMessage<'_>, seen: Addresses<'a>) -> Subject<'a> {
     Subject {
         account: plan.account,
         admitted: &message.stored.envelope.sender,
-        outgoing: &plan.sender,
-        header_from,
+        outgoing: seen.sender,
+        header_from: seen.header_from,
         hostname: &message.loaded.config.hostname,
     }
 }
@@ -175,7 +184,8 @@ pub(super) fn remedy_before_login(
              app password)"
         ));
     }
-    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, None)), classification.wait))
+    let seen = Addresses { sender: &plan.sender, header_from: None };
+    is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
 }
 
 /// The cure, and the time that the server names.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::account_access;
 use super::kept_session::{Exchange, Exchanged, KeptSession};
 use super::not_sent::{cannot_plan, not_sent, note};
-use super::outcome::{self, MAX_HOPS};
+use super::outcome::{self, Addresses, MAX_HOPS};
 use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::control::loaded::Loaded;
@@ -203,7 +203,8 @@ impl Worker {
             let classification = self.classify(&message, plan, planned, fact, &exchanged.session);
             let verdict = outcome::verdict(&message, plan.account, classification);
             let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.teller);
-            let cure = outcome::cure(classification, plan, &message, letter.from.as_ref());
+            let seen = Addresses { sender: &exchanged.sender, header_from: letter.from.as_ref() };
+            let cure = outcome::cure(classification, plan, &message, seen);
             outcomes.push((planned.index, Outcome { cure, ..outcome }));
             classifications.push(classification);
         }

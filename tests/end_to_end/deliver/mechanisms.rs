@@ -105,6 +105,13 @@ fn the_mechanism_that_worked_instead_is_the_first_in_later_sessions() {
     world.run_once();
     assert_eq!((isp.received(), isp.connections()), (3, 3));
     assert_eq!(mechanisms(&isp), ["SCRAM-SHA-256", "PLAIN", "PLAIN", "PLAIN"]);
+    // Background runners come and go with single messages.
+    attempt(&world);
+    assert_eq!(mechanisms(&isp)[4..], ["PLAIN"]);
+    // Another password is another credential.
+    let world = world.account_keys("isp", &[("password", json!("another horse"))]);
+    attempt(&world);
+    assert_eq!(mechanisms(&isp)[5], "SCRAM-SHA-256");
 }
 
 #[test]
@@ -119,6 +126,13 @@ fn a_wrong_password_costs_one_failure_more_and_not_one_more_each_time() {
     world.flush();
     world.run_once();
     assert_eq!(isp.count(Verb::Auth), 2);
+    // An edit elsewhere in the config costs one failure and not two.
+    let world = world.account_keys("isp", &[("max_connections", json!(3))]);
+    world.flush();
+    world.run_once();
+    assert_eq!(mechanisms(&isp), ["SCRAM-SHA-256", "PLAIN", "SCRAM-SHA-256"]);
+    let kept = std::fs::read_to_string(world.path("spool/learned.json")).unwrap();
+    assert!(!kept.contains("wrong horse"), "{kept}");
 }
 
 #[test]
@@ -191,6 +205,11 @@ fn a_bound_login_that_was_offered_before_and_is_not_now_never_gives_way_to_the_p
     world.send_to(&["carol@away.example"]).code(0);
     let said = world.run_once().stderr;
     assert!(!mechanisms(&isp).contains(&"PLAIN".to_owned()), "{said}\n{}", isp.transcript());
+    // Nor by the next runner.
+    isp.add(on(Verb::Ehlo).on_connection(3).nth_and_later(2).reply(stripped));
+    world.flush();
+    world.run_once();
+    assert!(!mechanisms(&isp).contains(&"PLAIN".to_owned()), "{}", isp.transcript());
 }
 
 #[test]

@@ -242,20 +242,6 @@ fn a_bounce_that_bounces_goes_to_postmaster_and_no_further() {
 }
 
 #[test]
-fn a_relay_that_refuses_the_null_sender_gets_the_bounce_from_the_accounts_address() {
-    let isp = Provider::setup()
-        .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user"))
-        .rule(on(Verb::Mail).about("<>").reply("550 5.7.1 null sender not allowed"))
-        .start();
-    let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["me@isp.example"]))]);
-    world.send_to(&["nobody@away.example"]).code(0);
-    world.drain();
-    let bounce = isp.mail();
-    assert_eq!(bounce.to, ["me@isp.example"]);
-    assert!(bounce.from.contains('@'), "{bounce:?}");
-}
-
-#[test]
 fn what_cannot_be_a_message_is_set_aside_and_the_rest_goes_on() {
     let isp = Provider::start();
     let world = World::at_home(&isp);

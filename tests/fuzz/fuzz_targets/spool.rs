@@ -15,6 +15,7 @@ use postrider::spool::history;
 use postrider::spool::id::MessageId;
 use postrider::spool::journal::Journal;
 use postrider::spool::journal_line::Line;
+use postrider::spool::learned::LearnedOfAccounts;
 use postrider::spool::message_file::Envelope;
 use postrider::spool::queue::Spool;
 use postrider::spool::writer::Incoming;
@@ -142,6 +143,8 @@ fn others(spool: &Spool, bytes: &[u8]) {
     let health = account_health::read(spool);
     account_health::write(spool, &health).expect("it is written");
     assert_eq!(account_health::read(spool), health);
+    fs::write(spool.dir().join("learned.json"), bytes).expect("it is written");
+    let _ = LearnedOfAccounts::kept_in(spool.clone()).get("isp", "");
 
     let day: PathBuf = spool.dir().join("history/2026-11-18.jsonl");
     fs::write(&day, bytes).expect("it is written");

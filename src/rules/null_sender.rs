@@ -1,0 +1,60 @@
+//! Mail without a sender (`MAIL FROM:<>`) where a provider refuses that: it is sent from the account's own address
+//! instead, marked, so that it does not go round for ever. Nothing else rewrites the null sender (RFC 5321 section
+//! 4.5.5).
+
+use std::time::Duration;
+
+use crate::config::Account;
+use crate::mail::address::Address;
+use crate::mail::header::Header;
+
+/// For so long a server is not asked again whether it accepts the null sender.
+const REMEMBERED: Duration = Duration::from_hours(7 * 24);
+
+/// Carries our mark.
+const MARK: &str = "X-Loop";
+
+/// Whether a refusal of that age still counts.
+#[must_use]
+pub fn is_remembered(age: Duration) -> bool {
+    age < REMEMBERED
+}
+
+/// Why mail without a sender gets none from the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoOwnSender {
+    /// The account's settings tell no address.
+    NoAddress,
+    /// The message was sent from it already, and has come back.
+    CameBack,
+}
+
+/// The sender of mail without one through an account that refuses the null sender.
+pub fn own_sender(account: &Account, header: &[u8], hostname: &str) -> Result<Address, NoOwnSender> {
+    if is_marked(&Header::read(header), hostname) {
+        return Err(NoOwnSender::CameBack);
+    }
+    account.own_address().ok_or(NoOwnSender::NoAddress)
+}
+
+/// The header of mail that is sent from the account's own address. Nobody is to answer it automatically (RFC 3834).
+#[must_use]
+pub fn header_from_own_address(header: &[u8], hostname: &str) -> Vec<u8> {
+    let mut marked = format!("{MARK}: {}\r\n", mark(hostname));
+    if Header::read(header).first("Auto-Submitted").is_none() {
+        marked.push_str("Auto-Submitted: auto-generated\r\n");
+    }
+    [marked.as_bytes(), header].concat()
+}
+
+fn is_marked(header: &Header, hostname: &str) -> bool {
+    let mark = mark(hostname);
+    header.all(MARK).any(|field| field.value().trim_ascii() == mark.as_bytes())
+}
+
+fn mark(hostname: &str) -> String {
+    format!("postrider@{hostname}")
+}
+
+#[cfg(test)]
+mod tests;
