@@ -3,6 +3,7 @@
 //! the runner's business.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -119,13 +120,12 @@ pub fn build(config: &Config, facts: &Facts<'_>) -> Vec<u8> {
 #[must_use]
 pub fn without_text(report: &[u8]) -> Option<Vec<u8>> {
     let find = |from: usize, text: &[u8]| memchr::memmem::find(report.get(from..)?, text).map(|at| from + at);
-    let part = find(0, b"\r\nContent-Type: message/rfc822\r\n")?;
-    // The boundary opens the part, and ends the report.
-    let opening = memchr::memmem::rfind(&report[..part], b"\r\n--")?;
-    let boundary = str::from_utf8(report.get(opening + 4..part)?).ok()?;
+    // By the report's own boundary: what it returns may hold fields and parts that look like ours.
+    let boundary = notice::boundary(report)?;
+    let part = find(0, notice::part_begin(boundary, PartType::Message).as_bytes())?;
     let header = find(part + 2, b"\r\n\r\n")? + 4;
     let end = find(header, b"\r\n\r\n").map_or(report.len(), |end| end + 2);
-    let mut content = report[..opening].to_vec();
+    let mut content = report[..part].to_vec();
     content.extend(notice::part(boundary, PartType::Header, &report[header..end]));
     content.extend(notice::end(boundary).into_bytes());
     Some(content)
@@ -218,14 +218,23 @@ fn delivery_status(config: &Config, facts: &Facts<'_>) -> String {
         let action = facts.report.action(one.outcome);
         let _ = write!(text, "Action: {action}\r\nStatus: {}\r\n", one.outcome.enhanced);
         if let Some(code) = one.outcome.code {
-            let host = one.outcome.relay.split('[').next().unwrap_or_default();
-            let _ = write!(text, "Remote-MTA: dns; {}\r\n", printable(host));
+            let _ = write!(text, "Remote-MTA: dns; {}\r\n", printable(&remote_mta(&one.outcome.relay)));
             let _ = write!(text, "Diagnostic-Code: smtp; {code} {}\r\n", printable(&one.outcome.reply));
         } else {
             let _ = write!(text, "Diagnostic-Code: X-Postrider; {}\r\n", printable(&one.outcome.reply));
         }
     }
     text
+}
+
+/// The host of `host[ip]:port` as a domain or an address literal (RFC 3464 section 2.1.2).
+fn remote_mta(relay: &str) -> String {
+    let host = relay.split('[').next().unwrap_or_default();
+    match host.parse() {
+        Ok(IpAddr::V4(address)) => format!("[{address}]"),
+        Ok(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+        Err(_) => host.to_owned(),
+    }
 }
 
 /// ORCPT decoded (RFC 3464 section 2.3.1), else as given.

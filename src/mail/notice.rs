@@ -109,8 +109,7 @@ impl Notice<'_> {
 /// A part, whole. A message stays as it is; the rest is encoded where a relay could not take it.
 #[must_use]
 pub fn part(boundary: &str, part_type: PartType, content: &[u8]) -> Vec<u8> {
-    let head = format!("\r\n--{boundary}\r\nContent-Type: {}\r\n", part_type.content_type());
-    let mut bytes = head.into_bytes();
+    let mut bytes = part_begin(boundary, part_type).into_bytes();
     match part_type {
         PartType::Message if content.is_ascii() => bytes.extend(encoded("7bit", content.to_vec())),
         PartType::Message => bytes.extend(encoded("8bit", content.to_vec())),
@@ -122,8 +121,22 @@ pub fn part(boundary: &str, part_type: PartType, content: &[u8]) -> Vec<u8> {
 /// The head of a part whose content follows in pieces, as 8-bit lines.
 #[must_use]
 pub fn part_head(boundary: &str, part_type: PartType) -> String {
-    let kind = part_type.content_type();
-    format!("\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: 8bit\r\n\r\n")
+    format!("{}Content-Transfer-Encoding: 8bit\r\n\r\n", part_begin(boundary, part_type))
+}
+
+/// What every part of this type begins with.
+#[must_use]
+pub fn part_begin(boundary: &str, part_type: PartType) -> String {
+    format!("\r\n--{boundary}\r\nContent-Type: {}\r\n", part_type.content_type())
+}
+
+/// The boundary of a notice with parts, from the header that [`Notice::with_parts`] has written.
+#[must_use]
+pub fn boundary(notice: &[u8]) -> Option<&str> {
+    let end = memchr::memmem::find(notice, b"\r\n\r\n")?;
+    let header = str::from_utf8(&notice[..end]).ok()?;
+    let kind = header.split("\r\n").find(|line| line.starts_with("Content-Type: multipart/"))?;
+    kind.split_once("boundary=\"")?.1.strip_suffix('"')
 }
 
 /// What ends the last part.

@@ -141,6 +141,9 @@ pub enum Seen {
     Tls(TlsProblem),
     /// The server does not offer what the account demands (STARTTLS, a login mechanism); our words, with the way out.
     NotOffered(String),
+    /// We do not send it, and never will: the server could not take it, or no command can carry it; our words, and the
+    /// enhanced code for them.
+    Refused(Enhanced, String),
     /// We did not go on, for a reason on this machine (an unreadable password ...); our words, with the way out.
     Local(String),
 }
@@ -154,6 +157,7 @@ impl fmt::Display for Seen {
             Self::Failed(text)
             | Self::Garbage(text)
             | Self::NotOffered(text)
+            | Self::Refused(_, text)
             | Self::Local(text)
             | Self::Tls(TlsProblem::Certificate(text) | TlsProblem::Ours(text) | TlsProblem::Handshake(text)) => {
                 f.write_str(text)

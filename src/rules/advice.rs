@@ -10,7 +10,7 @@ use crate::mail::outcome::{Fact, Phase, Seen};
 pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
     let name = &account.name;
     match (&fact.phase, &fact.seen) {
-        (_, Seen::Local(_) | Seen::NotOffered(_) | Seen::Tls(_)) | (Phase::Credential, _) => None,
+        (_, Seen::Local(_) | Seen::NotOffered(_) | Seen::Refused(..) | Seen::Tls(_)) | (Phase::Credential, _) => None,
         (Phase::Resolve, _) => Some(format!(
             "the host in `relay` of [account.{name}] is misspelt, or this machine has no working DNS or network"
         )),

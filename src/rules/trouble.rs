@@ -199,7 +199,8 @@ fn by_place(fact: &Fact) -> Verdict {
             | Seen::Failed(_)
             | Seen::Garbage(_)
             | Seen::Tls(_)
-            | Seen::NotOffered(_) => Verdict::Relay,
+            | Seen::NotOffered(_)
+            | Seen::Refused(..) => Verdict::Relay,
         },
         Phase::Ehlo | Phase::StartTls => before_login(&fact.seen),
         Phase::Auth => at_login(&fact.seen),
@@ -214,6 +215,7 @@ fn before_login(seen: &Seen) -> Verdict {
         // A STARTTLS that is missing today may be an attacker's or a proxy's doing: wait for the relay.
         Seen::Reply(_)
         | Seen::NotOffered(_)
+        | Seen::Refused(..)
         | Seen::Closed
         | Seen::Timeout
         | Seen::Failed(_)
@@ -227,15 +229,20 @@ fn at_login(seen: &Seen) -> Verdict {
         Seen::NotOffered(_) | Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => {
             Verdict::Account(AccountTrouble::Setup)
         }
-        Seen::Reply(_) | Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => {
-            Verdict::Relay
-        }
+        Seen::Reply(_)
+        | Seen::Refused(..)
+        | Seen::Closed
+        | Seen::Timeout
+        | Seen::Failed(_)
+        | Seen::Garbage(_)
+        | Seen::Tls(_) => Verdict::Relay,
     }
 }
 
 fn in_transaction(fact: &Fact) -> Verdict {
     match &fact.seen {
         Seen::Reply(reply) => reply_in_transaction(fact.phase, reply),
+        Seen::Refused(..) => Verdict::Refused,
         Seen::Local(_) | Seen::NotOffered(_) => Verdict::Deferred,
         Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => match fact.phase {
             Phase::FinalDot => Verdict::Unknown,
@@ -294,6 +301,7 @@ pub fn enhanced(fact: &Fact, verdict: Verdict) -> Enhanced {
             Some(given) => Enhanced { class, ..given },
             None => own(0, 0),
         },
+        Seen::Refused(given, _) => *given,
         Seen::Timeout | Seen::Closed => own(4, 2),
         Seen::Failed(_) if fact.phase == Phase::Resolve => own(4, 3),
         Seen::Failed(_) => own(4, 1),

@@ -373,7 +373,7 @@ fn take_leave(session: Session, fact: &Fact) {
     let listens = match &fact.seen {
         Seen::Reply(reply) => reply.code != 421,
         // Local: before a password in the clear, with the connection as good as ever.
-        Seen::NotOffered(_) | Seen::Local(_) => true,
+        Seen::NotOffered(_) | Seen::Refused(..) | Seen::Local(_) => true,
         Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => false,
     };
     if listens {

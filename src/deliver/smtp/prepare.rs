@@ -5,9 +5,8 @@ use std::io;
 use std::io::Read;
 
 use super::connection::Transaction;
-use super::reply::own;
 use crate::mail::mime::{self, Conversion, Finding, Takes};
-use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::mail::outcome::{Enhanced, Fact, Phase, Seen};
 
 /// What goes out.
 pub(crate) struct Prepared {
@@ -34,8 +33,8 @@ impl Prepared {
         let how = match mime::look(transaction.header, &mut *body, takes).map_err(unreadable)? {
             Finding::Fit { eight_bit } => return Ok(Self { size: transaction.size, eight_bit, conversion: None }),
             Finding::Not(refusal) => {
-                let reply = own(554, (5, 6, 3), format!("5.6.3 {refusal}"));
-                return Err(Fact { phase: Phase::Content, seen: Seen::Reply(reply) });
+                let code = Enhanced { class: 5, subject: 6, detail: 3 };
+                return Err(Fact { phase: Phase::Content, seen: Seen::Refused(code, refusal.to_string()) });
             }
             Finding::Convert(how) => how,
         };

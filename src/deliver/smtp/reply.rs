@@ -147,10 +147,5 @@ fn cut(text: &str, most: usize) -> String {
     format!("{}...", &text[..text.floor_char_boundary(most)])
 }
 
-/// A refusal of ours in the shape of a reply: it is as final as one.
-pub(crate) fn own(code: u16, (class, subject, detail): (u8, u16, u16), text: String) -> Reply {
-    Reply { code, enhanced: Some(Enhanced { class, subject, detail }), text }
-}
-
 #[cfg(test)]
 mod tests;

@@ -26,8 +26,9 @@ impl Session {
     /// its fact is a 2xx reply in `Phase::FinalDot`. A fact in `Phase::FinalDot` without a reply
     /// (closed, timeout, garbage, failed) means that nobody knows.
     ///
-    /// Replies of our own making: 552 5.3.4 in `Phase::Mail` for a message beyond the announced SIZE,
-    /// 553 5.6.7 and 5.1.3 in `Phase::Mail` or `Phase::Rcpt` for an address that cannot be sent.
+    /// What is not even tried is [`Seen::Refused`](crate::mail::outcome::Seen): 5.3.4 in `Phase::Mail` for a message beyond
+    /// the announced SIZE, 5.6.7 and 5.1.3 in `Phase::Mail` or `Phase::Rcpt` for an address that cannot be sent, 5.6.3 in
+    /// `Phase::Mail` for content that the server cannot take.
     pub fn send(&mut self, mut transaction: Transaction<'_>) -> Vec<Fact> {
         transaction::run(self, &mut transaction)
     }

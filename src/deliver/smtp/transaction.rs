@@ -12,11 +12,10 @@ use super::parameters;
 use super::pipeline::{Broken, Command, Data, Envelope, Mail};
 use super::prepare::Prepared;
 use super::recipient_states::{RecipientStates, Standing};
-use super::reply::own;
 use super::stream::{Keep, Pending};
 use super::timeouts::LEFTOVER;
 use crate::mail::mime::Takes;
-use crate::mail::outcome::{Enhanced, Fact, Phase, Reply, Seen};
+use crate::mail::outcome::{Enhanced, Fact, Phase, Seen};
 
 /// Octets of the largest content that goes out before any reply (`early_data` in postrider.toml(5)).
 const EARLY: u64 = 64 << 10;
@@ -162,7 +161,7 @@ fn commands(
     let needs_utf8 = |local: &str| !local.is_ascii();
     let sender_utf8 = transaction.sender.mailbox().is_some_and(|a| needs_utf8(a.local()));
     if sender_utf8 && !offers(Extension::SmtpUtf8) {
-        return Err(Fact { phase: Phase::Mail, seen: Seen::Reply(no_utf8("sender")) });
+        return Err(Fact { phase: Phase::Mail, seen: no_utf8("sender") });
     }
     let recipients = || round.iter().filter_map(|&at| transaction.recipients.get(at).map(|address| (at, address)));
     let utf8 = sender_utf8 || recipients().any(|(_, a)| needs_utf8(a.local()));
@@ -176,10 +175,10 @@ fn commands(
         utf8: (utf8 && offers(Extension::SmtpUtf8)).then_some(Utf8),
     };
     let mail = command::mail(transaction.sender, options, &wishes(no_options).mail())
-        .map_err(|error| Fact { phase: Phase::Mail, seen: Seen::Reply(unsendable(error)) })?;
+        .map_err(|error| Fact { phase: Phase::Mail, seen: unsendable(error) })?;
     lines.push((Command::Mail, mail));
     for (place, (at, recipient)) in recipients().enumerate() {
-        let refused = |reply| Standing::Settled(Fact { phase: Phase::Rcpt, seen: Seen::Reply(reply) });
+        let refused = |seen| Standing::Settled(Fact { phase: Phase::Rcpt, seen });
         if needs_utf8(recipient.local()) && !offers(Extension::SmtpUtf8) {
             ledger.0[place] = refused(no_utf8("recipient"));
             continue;
@@ -201,20 +200,23 @@ fn size(announced: Size, size: u64) -> Result<Option<u64>, Fact> {
     match announced {
         Size::Absent => Ok(None),
         Size::Limit(limit) if size > limit => {
-            let text = format!("5.3.4 the message has {size} bytes; the server accepts at most {limit}");
-            Err(Fact { phase: Phase::Mail, seen: Seen::Reply(own(552, (5, 3, 4), text)) })
+            let text = format!("the message has {size} bytes; the server accepts at most {limit}");
+            Err(Fact { phase: Phase::Mail, seen: refused(3, 4, text) })
         }
         Size::Limit(_) | Size::Unlimited => Ok(Some(size)),
     }
 }
 
-fn no_utf8(whose: &str) -> Reply {
-    let text = format!("5.6.7 the {whose}'s address is not ASCII, which the server does not accept (no SMTPUTF8)");
-    own(553, (5, 6, 7), text)
+fn no_utf8(whose: &str) -> Seen {
+    refused(6, 7, format!("the {whose}'s address is not ASCII, which the server does not accept (no SMTPUTF8)"))
 }
 
-fn unsendable(error: AddressRefused) -> Reply {
-    own(553, (5, 1, 3), format!("5.1.3 {error}"))
+fn unsendable(error: AddressRefused) -> Seen {
+    refused(1, 3, error.to_string())
+}
+
+fn refused(subject: u16, detail: u16, words: String) -> Seen {
+    Seen::Refused(Enhanced { class: 5, subject, detail }, words)
 }
 
 /// What came while no transaction was open: a 421 that nobody asked for, or the end.

@@ -82,14 +82,17 @@ enum Returned {
 fn store_failed(message: &OpenMessage<'_>, id: &MessageId, refused: &[usize]) -> Result<Returned, SpoolError> {
     let envelope = &message.stored.envelope;
     if let (Kind::Bounce, [recipient]) = (envelope.kind, refused)
-        && message.journal.state().outcomes[*recipient].as_ref().is_some_and(may_be_about_the_content)
+        && let Some(outcome) = &message.journal.state().outcomes[*recipient]
+        && may_be_about_the_content(outcome)
         && let Mailbox::Valid(to) = &envelope.recipients[*recipient].address
         && let Some(content) = content(message).and_then(|content| dsn::without_text(&content))
     {
         put(message, Report::Failed, id, to, &content)?;
-        let why =
-            "the provider refuses the text of the message that it returns, which was returned as its header alone";
-        return Ok(Returned::WithoutText(why.to_owned()));
+        let why = format!(
+            "with the text of the message that it returns it cannot be sent ({}), so it went out with the header alone",
+            outcome.said()
+        );
+        return Ok(Returned::WithoutText(why));
     }
     Ok(match store(message, Report::Failed, id, refused)? {
         Stored::Yes => Returned::Stored,
@@ -97,9 +100,13 @@ fn store_failed(message: &OpenMessage<'_>, id: &MessageId, refused: &[usize]) ->
     })
 }
 
-/// A server's refusal that does not speak of the recipient's address or mailbox (RFC 3463 subjects 1 and 2).
+/// A server's refusal that does not speak of the recipient's address or mailbox (RFC 3463 subjects 1 and 2), or ours that
+/// speaks of the size or of the content (3 and 6).
 fn may_be_about_the_content(outcome: &Outcome) -> bool {
-    outcome.code.is_some() && !matches!(outcome.enhanced.subject, 1 | 2)
+    match outcome.code {
+        Some(_) => !matches!(outcome.enhanced.subject, 1 | 2),
+        None => matches!(outcome.enhanced.subject, 3 | 6),
+    }
 }
 
 /// Whether the sender is to be told of the delay now. Where the message is held, somebody can do something about it:

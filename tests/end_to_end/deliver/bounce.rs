@@ -94,6 +94,43 @@ fn a_bounce_whose_text_is_refused_goes_once_more_without_it_and_the_text_is_kept
 }
 
 #[test]
+fn a_returned_header_that_looks_like_a_returned_message_is_not_taken_for_one() {
+    let isp = Provider::setup()
+        .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here"))
+        .rule(after_dot().reply("554 5.7.1 this looks like spam"))
+        .start();
+    let world = World::at_home(&isp);
+    let forwarded = "Content-Type: message/rfc822\nX-Last: here\nSubject: fwd\n\nSubject: inner\n\nThe text.\n";
+    world.sendmail(&["-i", "-R", "hdrs", "-f", "alice", "nobody@away.example"], forwarded).code(0);
+    world.drain();
+    let transcript = isp.transcript();
+    let tries = transcript.matches("RCPT TO:<me@isp.example>").count();
+    assert_eq!(tries, 1, "without a text there is nothing to leave out\n{transcript}");
+    let kept: Vec<Vec<u8>> = world.spool("failed").iter().map(|path| fs::read(path).unwrap()).collect();
+    assert!(kept.iter().any(|text| String::from_utf8_lossy(text).contains("X-Last: here")), "{kept:?}");
+}
+
+#[test]
+fn what_is_our_own_decision_is_not_told_as_the_servers_words() {
+    let isp = Provider::setup().offers("SIZE 2000").start();
+    let world = World::at_home(&isp).queue_set("bounce_size", "1KB");
+    world.sendmail(&["-i", "-f", "alice", "bob@away.example"], format!("{INPUT}{}", "x\n".repeat(2000))).code(0);
+    let said = world.drain().stderr;
+    let text = isp.mail().text();
+    assert!(text.contains("bytes; the server accepts at most 2000"), "{text}");
+    assert!(text.contains("Diagnostic-Code: X-Postrider; the message has"), "{text}");
+    assert!(text.contains("Status: 5.3.4\r\n"), "{text}");
+    assert!(!text.contains("said:") && !text.contains("Remote-MTA") && !text.contains("smtp; 552"), "{text}");
+    assert!(said.contains("dsn=5.3.4, status=bounced (the message has"), "{said}");
+    let server = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+    let world = World::at_home(&server);
+    world.send_to(&["nobody@away.example"]).code(0);
+    world.drain();
+    let text = server.mail().text();
+    assert!(text.contains("Remote-MTA: dns; [127.0.0.1]\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user"), "{text}");
+}
+
+#[test]
 fn a_retry_tries_who_was_not_returned_also_where_somebody_else_was() {
     let isp = Provider::setup()
         .rule(on(Verb::Rcpt).about("anna").reply("550 5.1.1 no such user"))

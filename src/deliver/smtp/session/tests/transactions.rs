@@ -37,6 +37,7 @@ fn shown(facts: &[Fact]) -> Vec<String> {
         .iter()
         .map(|fact| match &fact.seen {
             Seen::Reply(reply) => format!("{:?} {}", fact.phase, reply.code),
+            Seen::Refused(code, _) => format!("{:?} refused {code}", fact.phase),
             Seen::Failed(_) | Seen::Garbage(_) | Seen::Local(_) | Seen::NotOffered(_) | Seen::Tls(_) => {
                 let word = format!("{:?}", fact.seen);
                 format!("{:?} {}", fact.phase, word.split('(').next().unwrap())
@@ -329,7 +330,7 @@ fn a_message_over_the_announced_size_is_not_tried() {
     let (facts, usable, heard) = facts(&["SIZE 20"], |peer| {
         peer.answer("221 bye");
     });
-    assert_eq!(facts, ["Mail 552", "Mail 552"]);
+    assert_eq!(facts, ["Mail refused 5.3.4", "Mail refused 5.3.4"]);
     assert!(usable);
     assert_eq!(heard[1..], ["QUIT"]);
 }
@@ -347,7 +348,7 @@ fn addresses_that_the_server_cannot_take_concern_only_themselves() {
     });
     let mut session = open(&plain(&server), None).0.unwrap();
     let facts = send(&mut session, &["j\u{f6}rg@x.example", "\"a b\"@x.example", "a@x.example"]);
-    assert_eq!(shown(&facts), ["Rcpt 553", "Rcpt 553", "FinalDot 250"]);
+    assert_eq!(shown(&facts), ["Rcpt refused 5.6.7", "Rcpt refused 5.1.3", "FinalDot 250"]);
     drop(session);
     assert_eq!(server.heard()[1..3], ["MAIL FROM:<me@isp.example>", "RCPT TO:<a@x.example>"]);
 }
