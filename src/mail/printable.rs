@@ -2,6 +2,9 @@
 //! direction mark could show text in another order than it has, and an invisible character could make two addresses
 //! look the same. The one place that decides what that covers.
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+
 /// With a question mark in place of each character that commands, reorders or hides.
 #[must_use]
 pub fn printable(text: &str) -> String {
@@ -14,31 +17,27 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(|c| if misleads(c) { ' ' } else { c }).collect()
 }
 
-/// Whether a terminal shows something else for it than a character in its place: controls (Unicode's Cc), the line
-/// and paragraph separators, and format characters (Cf) with the other invisible fillers and selectors.
+/// Whether a terminal shows something else for it than a character in its place, by Unicode's own properties: controls
+/// and format characters (Cc, Cf), the line and paragraph separators, what is ignored where it cannot be shown
+/// (Default_Ignorable_Code_Point: fillers, selectors, joiners), and what is unassigned or for private use.
 #[must_use]
 pub fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{600}'..='\u{605}'
-                | '\u{61c}'
-                | '\u{6dd}'
-                | '\u{70f}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{3164}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+    /// Its glyph is empty, although it is a symbol.
+    const BLANK_BRAILLE: char = '\u{2800}';
+
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
+    let is_of_kind = matches!(
+        CodePointMapData::<GeneralCategory>::new().get(c),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+            | GeneralCategory::PrivateUse
+            | GeneralCategory::Unassigned
+    );
+    is_of_kind || c == BLANK_BRAILLE || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 #[cfg(test)]
