@@ -51,12 +51,18 @@ struct Receiving<M> {
     intake: Intake<M>,
 }
 
-/// Where content goes; a refusal is told at the end, RFC 5321 has no earlier place for it.
+/// Where content goes. RFC 5321 has no place for a refusal before its end; a client that does not come to an end within
+/// twice the limit is refused where it is.
 struct Intake<M> {
     message: Result<M, Refusal>,
     size: u64,
+    /// Octets as they came in, also those that followed a refusal.
+    received: u64,
     limit: u64,
 }
+
+/// Octets of a line that are skipped to find its end.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// One connection's dialogue.
 pub struct Dialogue<P: Policy> {
@@ -66,6 +72,8 @@ pub struct Dialogue<P: Policy> {
     phase: Phase<P::Message>,
     envelope: Option<Envelope>,
     line: Zeroizing<Vec<u8>>,
+    /// Octets of the line in hand, kept or skipped.
+    line_octets: usize,
     faults: usize,
     rejected_logins: usize,
 }
@@ -83,6 +91,7 @@ impl<P: Policy> Dialogue<P> {
             phase: Phase::Commands,
             envelope: None,
             line,
+            line_octets: 0,
             faults: 0,
             rejected_logins: 0,
         }
@@ -107,11 +116,14 @@ impl<P: Policy> Dialogue<P> {
         if matches!(self.phase, Phase::Content(_)) {
             return self.take_content(input);
         }
-        let Some(end) = input.iter().position(|&byte| byte == b'\n') else {
-            self.keep(input);
-            return Taken { used: input.len(), action: Action::Read };
-        };
-        self.keep(&input[..end]);
+        let end = input.iter().position(|&byte| byte == b'\n');
+        self.keep(&input[..end.unwrap_or(input.len())]);
+        if self.line_octets > LONGEST_LINE {
+            let action = self.close(line(421, "4.7.0", "a line without an end; closing"));
+            return Taken { used: input.len(), action };
+        }
+        let Some(end) = end else { return Taken { used: input.len(), action: Action::Read } };
+        self.line_octets = 0;
         let used = end + 1;
         let action = match self.act() {
             // Whoever sits in the line can put commands behind STARTTLS that would be taken as the client's own.
@@ -125,6 +137,7 @@ impl<P: Policy> Dialogue<P> {
 
     /// Adds to the line in hand, within its limit.
     fn keep(&mut self, part: &[u8]) {
+        self.line_octets = self.line_octets.saturating_add(part.len());
         if self.line.len() + part.len() <= self.settings.limits.line {
             self.line.extend_from_slice(part);
         } else {
@@ -315,7 +328,7 @@ impl<P: Policy> Dialogue<P> {
                 Ok(Action::Reply(refusal.to_wire()))
             }
             Ok(message) => {
-                let intake = Intake { message: Ok(message), size: 0, limit: self.settings.limits.size };
+                let intake = Intake { message: Ok(message), size: 0, received: 0, limit: self.settings.limits.size };
                 self.phase = Phase::Content(Receiving { unstuffer: Unstuffer::new(self.line_end()), intake });
                 Ok(Action::Reply(line(354, "", "end it with a dot on a line of its own")))
             }
@@ -332,15 +345,21 @@ impl<P: Policy> Dialogue<P> {
     fn take_content(&mut self, input: &[u8]) -> Taken {
         let Phase::Content(receiving) = &mut self.phase else { return Taken { used: 0, action: Action::Read } };
         let Receiving { unstuffer, intake } = receiving;
-        let Fed::Ended(used) = unstuffer.feed(input, &mut |piece| intake.write(piece)) else {
-            return Taken { used: input.len(), action: Action::Read };
+        let fed = unstuffer.feed(input, &mut |piece| intake.write(piece));
+        let used = match fed {
+            Fed::Open => input.len(),
+            Fed::Ended(used) => used,
         };
+        let is_endless = intake.count(used);
+        if fed == Fed::Open && !is_endless {
+            return Taken { used, action: Action::Read };
+        }
         self.envelope = None;
         let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
             Phase::Content(receiving) => receiving.intake.finish(),
             Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Closed => Vec::new(),
         };
-        Taken { used, action: Action::Reply(reply) }
+        Taken { used, action: if is_endless { self.close(reply) } else { Action::Reply(reply) } }
     }
 
     /// A refusal for what the client did wrong; too many end the connection.
@@ -367,6 +386,18 @@ impl<M: Message> Intake<M> {
         if let Some(refusal) = refused {
             self.message = Err(refusal);
         }
+    }
+
+    /// Counts what came in; whether that is so much that the end is not waited for. What is over twice the limit
+    /// was refused when it passed the limit, so that nothing is stored without its end.
+    fn count(&mut self, octets: usize) -> bool {
+        self.received = self.received.saturating_add(octets as u64);
+        let is_endless = self.received > self.limit.saturating_mul(2);
+        if is_endless && self.message.is_ok() {
+            // Dots at the start of lines are not content.
+            self.message = Err(too_big(self.limit));
+        }
+        is_endless
     }
 
     fn finish(self) -> Vec<u8> {

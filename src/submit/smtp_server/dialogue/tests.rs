@@ -171,6 +171,34 @@ fn limits_hold() {
 }
 
 #[test]
+fn a_line_or_a_message_without_an_end_is_not_read_for_ever() {
+    let (mut dialogue, _) = pipe();
+    assert_eq!(endless(&mut dialogue, &[b'x'; 64 * 1024]), "421 4.7.0 a line without an end; closing\r\n");
+    let start = "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.example>\r\nDATA\r\n";
+    for (content, reply) in [
+        ("ten bytes\r\n", "552 5.3.4 messages may have at most 100 bytes\r\n"),
+        ("full\r\n", "452 4.3.1 full\r\n"),
+        (".....\r\n.\r", "552 5.3.4 messages may have at most 100 bytes\r\n"),
+    ] {
+        let (mut dialogue, house) = pipe();
+        say(&mut dialogue, start);
+        assert_eq!(endless(&mut dialogue, content.as_bytes()), reply);
+        assert!(house.arrived.borrow().is_empty());
+    }
+}
+
+/// Hands in the same again until the dialogue closes; what it says then.
+fn endless(dialogue: &mut Dialogue<House>, piece: &[u8]) -> String {
+    for _ in 0..100 {
+        match dialogue.take(piece).action {
+            Action::Close(reply) => return String::from_utf8(reply).unwrap(),
+            action => assert_eq!(action, Action::Read),
+        }
+    }
+    panic!("it goes on reading");
+}
+
+#[test]
 fn a_connection_that_breaks_in_the_content_leaves_nothing() {
     let (mut dialogue, house) = pipe();
     say(&mut dialogue, "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.example>\r\nDATA\r\nhalf\r\n.");
