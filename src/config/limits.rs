@@ -2,7 +2,9 @@
 //! waiting, in system mode, so that nobody starves the others. root is exempt from these, and
 //! has a reserve of the disk.
 
-/// Per uid, but for `recipients`.
+use crate::mail::submitter::Submitter;
+
+/// Per submitter, but for `recipients`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Recipients of one message, whoever submits it, before aliases. Aliases may add as many again.
@@ -28,10 +30,10 @@ impl Limits {
         usize::try_from(self.recipients).unwrap_or(usize::MAX)
     }
 
-    /// What must stay free when this user stores something.
+    /// What must stay free when this submitter stores something.
     #[must_use]
-    pub fn reserve_from(&self, uid: u32) -> Reserve {
-        if uid == 0 { Reserve::NONE } else { self.root_reserve }
+    pub fn reserve_from(&self, submitter: &Submitter) -> Reserve {
+        if *submitter == Submitter::ROOT { Reserve::NONE } else { self.root_reserve }
     }
 }
 

@@ -39,6 +39,7 @@ use jiff::Timestamp;
 use super::error::AccessError;
 use crate::config::Config;
 use crate::control::selection::Selection;
+use crate::mail::submitter::Submitter;
 use crate::spool::clock::Clock;
 use crate::spool::history::{self, Record};
 use crate::spool::journal::Journal;
@@ -88,12 +89,12 @@ impl AccessScope {
         self.0 == Scope::Everything
     }
 
-    /// Whether it covers mail that this uid submitted.
+    /// Whether it covers mail of this submitter.
     #[must_use]
-    pub fn covers(self, uid: u32) -> bool {
+    pub fn covers(self, submitter: &Submitter) -> bool {
         match self.0 {
             Scope::Everything => true,
-            Scope::Own(own) => own == uid,
+            Scope::Own(own) => *submitter == Submitter::Local(own),
             Scope::Nothing => false,
         }
     }
@@ -108,7 +109,7 @@ impl AccessScope {
     ) -> Result<(), AccessError> {
         let mut seen = Ok(());
         history::read(spool, since, |record, line| {
-            seen = if self.covers(record.uid) { see(record, line) } else { Ok(()) };
+            seen = if self.covers(&record.submitter) { see(record, line) } else { Ok(()) };
             seen.is_ok()
         })?;
         Ok(seen?)
@@ -186,7 +187,7 @@ impl AuthorisedSelection {
     /// Whether the message is selected; `account` is asked only where it matters.
     #[must_use]
     pub fn includes(&self, envelope: &Envelope, account: impl FnOnce() -> String, clock: &Clock) -> bool {
-        self.scope.covers(envelope.uid) && self.describes(envelope, account, clock)
+        self.scope.covers(&envelope.submitter) && self.describes(envelope, account, clock)
     }
 
     /// Whether the message is as requested, regardless of the scope: for totals alone.

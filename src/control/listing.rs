@@ -13,6 +13,7 @@ use super::loaded::Loaded;
 use crate::deliver::plan;
 use crate::mail::outcome::{Outcome, Status};
 use crate::mail::printable::printable;
+use crate::mail::submitter::Submitter;
 use crate::spool::account_health::{self, Health};
 use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
@@ -114,7 +115,8 @@ pub struct Item {
     /// The first reason of all; may be empty.
     pub trouble: String,
     /// Who submitted it.
-    pub uid: u32,
+    #[serde(flatten)]
+    pub submitter: Submitter,
 }
 
 /// A recipient who waits.
@@ -149,7 +151,7 @@ impl Item {
             account: entry.account.clone(),
             attempts: state.attempts,
             next_attempt: state.next.map(utc),
-            uid: envelope.uid,
+            submitter: envelope.submitter.clone(),
         }
     }
 }
@@ -247,7 +249,7 @@ impl<'a> QueueView<'a> {
                     continue;
                 }
             };
-            let is_seen = scope.covers(entry.envelope.uid);
+            let is_seen = scope.covers(&entry.envelope.submitter);
             if is_seen || counts_all {
                 totals.messages += 1;
                 totals.octets = totals.octets.saturating_add(entry.envelope.size);

@@ -87,7 +87,7 @@ impl MessageDetail {
             Err(_) if !scope.is_everything() => return Err(SpoolError::Gone(id.clone())),
             opened => opened?,
         };
-        if !scope.covers(stored.envelope.uid) {
+        if !scope.covers(&stored.envelope.submitter) {
             return Err(SpoolError::Gone(id.clone()));
         }
         let (entry, failed) = match folder {

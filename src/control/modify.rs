@@ -243,8 +243,8 @@ impl AuthorisedChange {
     }
 
     fn check_owner(&self, stored: &Stored) -> Result<(), SpoolError> {
-        let Envelope { id, uid, .. } = &stored.envelope;
-        if self.selection.scope().covers(*uid) { Ok(()) } else { Err(SpoolError::Gone(id.clone())) }
+        let Envelope { id, submitter, .. } = &stored.envelope;
+        if self.selection.scope().covers(submitter) { Ok(()) } else { Err(SpoolError::Gone(id.clone())) }
     }
 }
 

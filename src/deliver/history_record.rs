@@ -22,7 +22,7 @@ pub fn record(envelope: &Envelope, state: &State, now: Timestamp, message_id: St
         finished: now,
         sender: envelope.sender.to_string(),
         submitted_sender: envelope.submitted_sender.clone(),
-        uid: envelope.uid,
+        submitter: envelope.submitter.clone(),
         size: envelope.size,
         token: Some(envelope.token.clone()),
         crc32: Some(envelope.crc32),

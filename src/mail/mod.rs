@@ -11,3 +11,4 @@ pub mod outcome;
 pub mod printable;
 pub mod stamp;
 pub mod subject;
+pub mod submitter;

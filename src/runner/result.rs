@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::mail::address::Address;
+use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
 
 /// How a message stands after an attempt. Counts are over all attempts.
@@ -73,8 +74,8 @@ pub struct OwedReport {
 pub struct Addressee {
     /// The sender of what is reported on, or postmaster.
     pub to: Address,
-    /// The user whose mail it was.
-    pub uid: u32,
+    /// Who submitted the mail.
+    pub submitter: Submitter,
     /// The account it went through.
     pub account: Option<String>,
 }

@@ -16,6 +16,7 @@ use super::id::MessageId;
 use super::message_file::Envelope;
 use super::queue::Spool;
 use crate::mail::outcome::Status;
+use crate::mail::submitter::Submitter;
 
 /// What became of one recipient of a finished message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +77,9 @@ pub struct Record {
     pub sender: String,
     /// As given with -f.
     pub submitted_sender: Option<String>,
-    /// Submitter.
-    pub uid: u32,
+    /// Who submitted it.
+    #[serde(flatten)]
+    pub submitter: Submitter,
     /// Octets.
     pub size: u64,
     /// The submission's token; records of before this member have none.

@@ -15,6 +15,7 @@ use super::id::MessageId;
 use super::recipient::Recipient;
 use super::state::State;
 use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::submitter::Submitter;
 use crate::spool::SpoolError;
 
 /// Whether the content holds bytes over 127.
@@ -47,15 +48,16 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// The format's version: 1.
+    /// The format's version: 1 of a user's mail, 2 of a client's. Whoever stores an envelope sets it.
     pub v: u32,
     /// The file's name.
     pub id: MessageId,
     /// When admission stored it (microseconds count, what is finer is not kept).
     #[serde(with = "super::time")]
     pub arrived: Timestamp,
-    /// The submitter's effective uid.
-    pub uid: u32,
+    /// Who submitted it.
+    #[serde(flatten)]
+    pub submitter: Submitter,
     /// Random, the submission's own (a second hand-over of the same is recognised by it).
     pub token: String,
     /// After admission.
@@ -104,10 +106,10 @@ impl Envelope {
     #[must_use]
     pub fn mail(id: MessageId, arrived: Timestamp, sender: ReversePath, recipients: Vec<Recipient>) -> Self {
         Self {
-            v: VERSION,
+            v: version_of(&Submitter::ROOT),
             id,
             arrived,
-            uid: 0,
+            submitter: Submitter::ROOT,
             token: String::new(),
             sender,
             submitted_sender: None,
@@ -176,6 +178,9 @@ impl Envelope {
         if envelope.v > VERSION {
             return Err(newer(envelope.v));
         }
+        if envelope.v < version_of(&envelope.submitter) {
+            return Err(damaged(format!("its envelope has version {}, which has no clients", envelope.v)));
+        }
         if envelope.id != *id {
             return Err(damaged(format!("its envelope is that of message {}", envelope.id)));
         }
@@ -196,8 +201,17 @@ pub(crate) enum NoEnvelope {
     Newer(String),
 }
 
-/// The envelope's version that is written and read here.
-pub const VERSION: u32 = 1;
+/// The newest version that is read here.
+pub const VERSION: u32 = 2;
+
+/// The envelope's version: a user's is the one that older programs read as well.
+#[must_use]
+pub fn version_of(submitter: &Submitter) -> u32 {
+    match submitter {
+        Submitter::Local(_) => 1,
+        Submitter::Client(_) => VERSION,
+    }
+}
 
 /// Opened for delivery or for showing: envelope checked, content readable.
 #[derive(Debug)]

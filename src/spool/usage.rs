@@ -1,4 +1,4 @@
-//! How much of the spool each user takes: counting what a start finds there, answering the limits' questions, and
+//! How much of the spool each submitter takes: counting what a start finds there, answering the limits' questions, and
 //! the free space of the disk. The counters themselves are `usage_table`'s.
 
 use std::os::unix::fs::MetadataExt;
@@ -9,20 +9,21 @@ use super::failed;
 use super::id::MessageId;
 use super::queue::Spool;
 use super::usage_table::Folder;
+use crate::mail::submitter::Submitter;
 use crate::spool::SpoolError;
 
 pub use super::usage_table::Usage;
 
 impl Spool {
-    /// What this user has in queue/, raw/ and failed/, as far as it was counted.
+    /// What this submitter has in queue/, raw/ and failed/, as far as it was counted.
     #[must_use]
-    pub fn load_of(&self, uid: u32) -> Usage {
-        self.usage_table().load(uid)
+    pub fn load_of(&self, submitter: &Submitter) -> Usage {
+        self.usage_table().load(submitter)
     }
 
     /// Counts a message of queue/ that was read, with its octets on disk.
-    pub fn count(&self, id: &MessageId, uid: u32, octets: u64) {
-        self.usage_table().add(Folder::Queue, id.as_str(), uid, octets);
+    pub fn count(&self, id: &MessageId, submitter: &Submitter, octets: u64) {
+        self.usage_table().add(Folder::Queue, id.as_str(), submitter, octets);
     }
 
     /// Counts what is in raw/ and failed/ already.
@@ -40,7 +41,7 @@ impl Spool {
     pub(crate) fn count_waiting(&self, place: Place, name: &str) {
         let seen = fs::symlink_metadata(self.dir().join(place.folder()).join(name));
         if let (Place::Raw, Ok(seen), Some(uid)) = (place, seen, dropped::uid_in(name)) {
-            self.usage_table().add(Folder::Raw, name, uid, seen.len());
+            self.usage_table().add(Folder::Raw, name, &Submitter::Local(uid), seen.len());
         }
     }
 
@@ -49,10 +50,12 @@ impl Spool {
     pub(crate) fn count_failed(&self, name: &str) {
         let Ok(seen) = fs::symlink_metadata(self.failed_path(name)) else { return };
         let is_ours = seen.uid() == rustix::process::geteuid().as_raw();
-        let in_envelope = || failed::id_of(name).and_then(|_| Some(self.open_failed_name(name).ok()?.envelope.uid));
-        let uid = if is_ours { in_envelope().or_else(|| dropped::uid_in(name)) } else { Some(seen.uid()) };
-        if let Some(uid) = uid {
-            self.usage_table().add(Folder::Failed, name, uid, seen.len());
+        let in_envelope =
+            || failed::id_of(name).and_then(|_| Some(self.open_failed_name(name).ok()?.envelope.submitter));
+        let in_name = || dropped::uid_in(name).map(Submitter::Local);
+        let submitter = if is_ours { in_envelope().or_else(in_name) } else { Some(Submitter::Local(seen.uid())) };
+        if let Some(submitter) = submitter {
+            self.usage_table().add(Folder::Failed, name, &submitter, seen.len());
         }
     }
 

@@ -1,9 +1,11 @@
-//! Messages and octets per user in queue/, raw/ and failed/: a plain table in memory, without I/O. Every function that
+//! Messages and octets per submitter in queue/, raw/ and failed/: a plain table in memory, without I/O. Every function that
 //! makes, moves or removes a file there tells it, so that a limit is checked without counting files.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
+
+use crate::mail::submitter::Submitter;
 
 /// The folders that are counted. drop/ has limits of its own, which the drop program keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -13,7 +15,7 @@ pub(crate) enum Folder {
     Failed,
 }
 
-/// What one user has there.
+/// What one submitter has there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Messages, or what was to become one.
@@ -22,7 +24,7 @@ pub struct Usage {
     pub octets: u64,
 }
 
-/// The counters of all users. A file is known by the hash of its name, so that a hundred thousand messages take
+/// The counters of all submitters. A file is known by the hash of its name, so that a hundred thousand messages take
 /// little memory.
 #[derive(Debug, Default)]
 pub(crate) struct UsageTable {
@@ -32,27 +34,27 @@ pub(crate) struct UsageTable {
 
 #[derive(Debug, Default)]
 struct Counted {
-    files: HashMap<u64, (u32, u64)>,
-    users: HashMap<u32, Usage>,
+    files: HashMap<u64, (Submitter, u64)>,
+    submitters: HashMap<Submitter, Usage>,
 }
 
 impl UsageTable {
-    /// There is a file of this user's; one that is known already is counted once.
-    pub(crate) fn add(&self, folder: Folder, name: &str, uid: u32, octets: u64) {
+    /// There is a file of this submitter's; one that is known already is counted once.
+    pub(crate) fn add(&self, folder: Folder, name: &str, submitter: &Submitter, octets: u64) {
         let key = self.key(folder, name);
         self.change(|counted| {
             counted.take(key);
-            counted.add(key, uid, octets);
+            counted.add(key, submitter, octets);
         });
     }
 
     /// The same, unless it is known already; whether it was not.
-    pub(crate) fn add_new(&self, folder: Folder, name: &str, uid: u32, octets: u64) -> bool {
+    pub(crate) fn add_new(&self, folder: Folder, name: &str, submitter: &Submitter, octets: u64) -> bool {
         let key = self.key(folder, name);
         self.change(|counted| {
             let is_new = !counted.files.contains_key(&key);
             if is_new {
-                counted.add(key, uid, octets);
+                counted.add(key, submitter, octets);
             }
             is_new
         })
@@ -68,15 +70,15 @@ impl UsageTable {
     pub(crate) fn rename(&self, from: (Folder, &str), to: (Folder, &str)) {
         let (from, to) = (self.key(from.0, from.1), self.key(to.0, to.1));
         self.change(|counted| {
-            if let Some((uid, octets)) = counted.take(from) {
+            if let Some((submitter, octets)) = counted.take(from) {
                 counted.take(to);
-                counted.add(to, uid, octets);
+                counted.add(to, &submitter, octets);
             }
         });
     }
 
-    pub(super) fn load(&self, uid: u32) -> Usage {
-        self.change(|counted| counted.users.get(&uid).copied().unwrap_or_default())
+    pub(super) fn load(&self, submitter: &Submitter) -> Usage {
+        self.change(|counted| counted.submitters.get(submitter).copied().unwrap_or_default())
     }
 
     fn key(&self, folder: Folder, name: &str) -> u64 {
@@ -89,22 +91,22 @@ impl UsageTable {
 }
 
 impl Counted {
-    fn add(&mut self, key: u64, uid: u32, octets: u64) {
-        self.files.insert(key, (uid, octets));
-        let load = self.users.entry(uid).or_default();
+    fn add(&mut self, key: u64, submitter: &Submitter, octets: u64) {
+        self.files.insert(key, (submitter.clone(), octets));
+        let load = self.submitters.entry(submitter.clone()).or_default();
         load.messages += 1;
         load.octets = load.octets.saturating_add(octets);
     }
 
-    fn take(&mut self, key: u64) -> Option<(u32, u64)> {
-        let (uid, octets) = self.files.remove(&key)?;
-        if let Some(load) = self.users.get_mut(&uid) {
+    fn take(&mut self, key: u64) -> Option<(Submitter, u64)> {
+        let (submitter, octets) = self.files.remove(&key)?;
+        if let Some(load) = self.submitters.get_mut(&submitter) {
             load.messages = load.messages.saturating_sub(1);
             load.octets = load.octets.saturating_sub(octets);
             if load.messages == 0 {
-                self.users.remove(&uid);
+                self.submitters.remove(&submitter);
             }
         }
-        Some((uid, octets))
+        Some((submitter, octets))
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use postrider_drop::durable::Durable;
 
 use super::id::MessageId;
-use super::message_file::{Body, Envelope};
+use super::message_file::{self, Body, Envelope};
 use super::queue::Spool;
 use super::usage_table::Folder;
 use crate::spool::SpoolError;
@@ -37,7 +37,8 @@ const TRIES: usize = 32;
 
 impl Incoming {
     /// Begins with this envelope (its `size`, `crc32` and `body` are filled in at the end).
-    pub fn begin(spool: &Spool, envelope: Envelope) -> Result<Self, SpoolError> {
+    pub fn begin(spool: &Spool, mut envelope: Envelope) -> Result<Self, SpoolError> {
+        envelope.v = message_file::version_of(&envelope.submitter);
         let pad = envelope.pad()?;
         let file = Durable::create(spool.queue(), 0o600)
             .map_err(SpoolError::io("create a file in", spool.dir().join("queue")))?;
@@ -120,7 +121,7 @@ impl Incoming {
         let id = self.envelope.id.clone();
         // Counted before anybody can find it, who may have sent and removed it before this returns.
         let octets = self.pad as u64 + self.envelope.size;
-        let is_counted = self.spool.usage_table().add_new(Folder::Queue, id.as_str(), self.envelope.uid, octets);
+        let is_counted = self.spool.usage_table().add_new(Folder::Queue, id.as_str(), &self.envelope.submitter, octets);
         let Err(failure) = self.file.keep([id.as_str()]) else { return Ok(id) };
         if is_counted {
             self.spool.usage_table().take(Folder::Queue, id.as_str());

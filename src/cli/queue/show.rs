@@ -45,7 +45,7 @@ fn envelope(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
     let MessageDetail { envelope, item, .. } = shown;
     let field = |out: &mut dyn Write, name: &str, value: &str| writeln!(out, "{name:<12}{}", printable(value));
     field(out, "Message:", envelope.id.as_str())?;
-    field(out, "Arrived:", &format!("{}, from uid {}", local(envelope.arrived), envelope.uid))?;
+    field(out, "Arrived:", &format!("{}, from {}", local(envelope.arrived), envelope.submitter))?;
     field(out, "Sender:", &sender(envelope))?;
     if let Some(subject) = shown.header.as_deref().and_then(|header| subject::decoded(header.as_bytes())) {
         field(out, "Subject:", &subject)?;

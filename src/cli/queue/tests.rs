@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::control::loaded::Loaded;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::submitter::Submitter;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::writer::Incoming;
@@ -45,7 +46,7 @@ fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: us
         v: 1,
         id: MessageId::new(1_795_000_000_000_000 + number, 0),
         arrived: "2026-11-02T13:20:55.5Z".parse().unwrap(),
-        uid: 1000,
+        submitter: Submitter::Local(1000),
         token: String::new(),
         sender: serde_json::from_str::<ReversePath>(&sender).unwrap(),
         submitted_sender: None,

@@ -26,7 +26,8 @@ fn loaded(dir: &tempfile::TempDir) -> Loaded {
 fn put(loaded: &Loaded, uid: u32) -> MessageId {
     let to = Address::parse("friend@away.example").unwrap();
     let id = MessageId::new(1, u16::try_from(uid % 1000).unwrap());
-    let envelope = Envelope { uid, ..Envelope::own(id, jiff::Timestamp::now(), Kind::Mail, &to) };
+    let envelope =
+        Envelope { submitter: Submitter::Local(uid), ..Envelope::own(id, jiff::Timestamp::now(), Kind::Mail, &to) };
     let mut incoming = Incoming::begin(&loaded.spool, envelope).unwrap();
     incoming.write(b"Subject: x\r\n\r\n").unwrap();
     incoming.commit().unwrap()

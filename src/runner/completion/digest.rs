@@ -80,7 +80,7 @@ fn store(loaded: &Loaded, to: &Addressee, pieces: &str, reported: &[MessageId]) 
     let id = MessageId::fresh(now);
     let content = digest::build(&loaded.config, &id, &to.to, now, reported.len(), pieces);
     let envelope = Envelope {
-        uid: to.uid,
+        submitter: to.submitter.clone(),
         token: format!("digest-{id}"),
         account: to.account.clone(),
         reports: reported.to_vec(),

@@ -169,7 +169,10 @@ pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &S
     }
     let to = addressee(loaded, envelope, Report::Failed)?;
     let wait = limit.left(&to);
-    Some(OwedReport { to: Addressee { to, uid: envelope.uid, account: state.account.clone() }, wait })
+    Some(OwedReport {
+        to: Addressee { to, submitter: envelope.submitter.clone(), account: state.account.clone() },
+        wait,
+    })
 }
 
 /// What a digest to this address says about the message; nothing where nothing is owed to it (any more).
@@ -401,7 +404,7 @@ fn put(
         Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
     };
     let envelope = Envelope {
-        uid: original.uid,
+        submitter: original.submitter.clone(),
         token: format!("report-{}", original.token),
         about: Some(original.id.clone()),
         account: message.journal.state().account.clone(),

@@ -7,6 +7,7 @@ use super::dsn::postmaster_address;
 use crate::control::loaded::Loaded;
 use crate::mail::notice::{Cause, Notice};
 use crate::mail::stamp;
+use crate::mail::submitter::Submitter;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
@@ -28,7 +29,7 @@ pub(crate) fn tell_postmaster(loaded: &Loaded, event: &Event<'_>) -> Result<Opti
     let now = Timestamp::now();
     let id = MessageId::fresh(now);
     let envelope = Envelope {
-        uid: rustix::process::geteuid().as_raw(),
+        submitter: Submitter::Local(rustix::process::geteuid().as_raw()),
         token: format!("{}-{id}", event.what),
         account: Some(event.through.to_owned()),
         ..Envelope::own(id.clone(), now, Kind::Notice, &to)

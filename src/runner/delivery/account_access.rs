@@ -4,6 +4,7 @@
 use crate::deliver::plan::Plan;
 use crate::log;
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::submitter::Submitter;
 use crate::rules::route;
 use crate::runner::completion::postmaster_notice::{self, Event};
 use crate::runner::completion::settle;
@@ -13,12 +14,18 @@ use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 use crate::sys::user::Caller;
 
-/// Who handed it in, where the plan's account is not for them. Reports of ours go through the account of what they are about.
-pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope) -> Option<Caller> {
+/// The name of who handed it in, where the plan's account is not for them. Reports of ours go through the account of what they
+/// are about.
+pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope) -> Option<String> {
     if envelope.kind != Kind::Mail || plan.account.users.is_none() {
         return None;
     }
-    Some(Caller::of(envelope.uid)).filter(|caller| !route::may_use(plan.account, caller))
+    match &envelope.submitter {
+        Submitter::Local(uid) => {
+            Some(Caller::of(*uid)).filter(|caller| !route::may_use(plan.account, caller)).map(|caller| caller.login)
+        }
+        Submitter::Client(name) => Some(format!("the client {name}")),
+    }
 }
 
 /// Holds the message until somebody decides.
@@ -26,9 +33,9 @@ pub(crate) fn hold(
     mut message: OpenMessage<'_>,
     plan: &Plan<'_>,
     pending: &[usize],
-    who: &Caller,
+    login: &str,
 ) -> Result<AttemptResult, SpoolError> {
-    let (login, account) = (&who.login, &plan.account.name);
+    let account = &plan.account.name;
     let sender = &message.stored.envelope.sender;
     let reason = format!(
         "<{sender}> uses the account {account}, which {login} may not use; add {login} to `users` in [account.{account}] and run \

@@ -18,6 +18,7 @@ use crate::deliver::outgoing::{Letter, NoLetter};
 use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase};
+use crate::mail::submitter::Submitter;
 use crate::rules::outbound::Generic;
 use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::completion::batch_finish::CompletedAttempt;
@@ -51,9 +52,15 @@ pub struct Worker {
 /// What an attempt at a batch of recipients came to.
 enum BatchOutcome {
     /// The attempt is over, and this is what the event loop learns.
-    Over(AttemptOutcome),
+    Over(Box<AttemptOutcome>),
     /// The relay answered; the outcomes are to be recorded.
     Answered(Box<AnsweredAttempt>),
+}
+
+impl BatchOutcome {
+    fn over(outcome: AttemptOutcome) -> Self {
+        Self::Over(Box::new(outcome))
+    }
 }
 
 impl Worker {
@@ -91,7 +98,7 @@ impl Worker {
                 return self.context.settler.resume(message).map(AttemptOutcome::Settled);
             }
             let answered = match self.attempt_batch(message, batch)? {
-                BatchOutcome::Over(outcome) => return Ok(outcome),
+                BatchOutcome::Over(outcome) => return Ok(*outcome),
                 BatchOutcome::Answered(answered) if answered.attempt.ends => {
                     self.hand_over(stored, *answered);
                     return Ok(AttemptOutcome::Answered);
@@ -143,14 +150,14 @@ impl Worker {
         let plan = plan::plan(&loaded.config, &loaded.generic(), envelope, &batch.recipients);
         let plan = match plan {
             Ok(plan) => plan,
-            Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::Over),
+            Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::over),
         };
         if let Some(caller) = account_access::refused(&plan, envelope) {
             let held = account_access::hold(message, &plan, &batch.all(), &caller);
-            return held.map(|result| BatchOutcome::Over(AttemptOutcome::Settled(result)));
+            return held.map(|result| BatchOutcome::over(AttemptOutcome::Settled(result)));
         }
         if Some(&plan.account.name) != self.account.as_ref().map(|account| &account.name) {
-            return Ok(BatchOutcome::Over(AttemptOutcome::Rerouted(plan.account.name.clone())));
+            return Ok(BatchOutcome::over(AttemptOutcome::Rerouted(plan.account.name.clone())));
         }
         self.send(message, &plan, batch)
     }
@@ -166,7 +173,7 @@ impl Worker {
             Ok(letter) => letter,
             Err(NoLetter::Table(fault)) => {
                 return cannot_plan(&self.context.settler, message, &batch.all(), &NoPlan::Table(fault))
-                    .map(BatchOutcome::Over);
+                    .map(BatchOutcome::over);
             }
             Err(NoLetter::Io(error)) => return Err(unreadable(&message, error)),
         };
@@ -184,18 +191,18 @@ impl Worker {
                     .settler
                     .note_and_wait(message, &undeliverable)
                     .map(AttemptOutcome::Settled)
-                    .map(BatchOutcome::Over);
+                    .map(BatchOutcome::over);
             }
             let result = self.settle_batch(message, plan, &batch, "none", undeliverable)?;
-            return Ok(BatchOutcome::Over(AttemptOutcome::Settled(result)));
+            return Ok(BatchOutcome::over(AttemptOutcome::Settled(result)));
         }
         if self.context.rate_limiter.wait(plan.account, &self.context.gate) == Permit::Stopping {
-            return Ok(BatchOutcome::Over(AttemptOutcome::NotBegun));
+            return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
         }
         let exchange = Exchange { message: &message, plan, recipients, letter: &letter };
         let exchanged = match self.session.transact(&exchange) {
             Ok(exchanged) => exchanged,
-            Err(not_begun) => return Ok(BatchOutcome::Over(not_sent(message, plan, &not_begun))),
+            Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun))),
         };
         let mut classifications = Vec::with_capacity(recipients.len());
         let mut outcomes = undeliverable;
@@ -265,13 +272,13 @@ impl Worker {
             let said = fact.seen.to_string();
             let reason = cure.map_or_else(|| said.clone(), |cure| format!("{said}; {cure}"));
             let failure = AccountFailure { trouble, relay, reason, wait: classification.wait, read: None };
-            return Ok(BatchOutcome::Over(outcome::account_failed(classification.verdict, failure)));
+            return Ok(BatchOutcome::over(outcome::account_failed(classification.verdict, failure)));
         }
         if classifications.iter().any(|classification| classification.verdict == Verdict::Charged) {
             // The message's turn is over, also for the recipients that were not reached.
             batch.rest.clear();
             let result = self.settle_batch(message, plan, &batch, &relay, outcomes)?;
-            return Ok(BatchOutcome::Over(AttemptOutcome::Charged(result)));
+            return Ok(BatchOutcome::over(AttemptOutcome::Charged(result)));
         }
         let unsynced = self.context.gate.run_ahead(outcomes.len());
         let (account, begins, ends) = (self.name.clone(), batch.begins, batch.ends());
@@ -330,9 +337,11 @@ fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {
 }
 
 fn introduce(envelope: &Envelope, message_id: &str) {
-    // Nobody submitted our own reports; their `bounce` line has named them.
-    if envelope.kind == Kind::Mail {
-        log::picked_up(&envelope.id, envelope.uid, &envelope.sender);
+    // Nobody submitted our own reports; their `bounce` line has named them. The listener has named its client.
+    if envelope.kind == Kind::Mail
+        && let Submitter::Local(uid) = envelope.submitter
+    {
+        log::picked_up(&envelope.id, uid, &envelope.sender);
     }
     log::message_id(&envelope.id, message_id);
     log::active(&envelope.id, &envelope.sender, envelope.size, envelope.recipients.len());

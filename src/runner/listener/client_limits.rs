@@ -1,4 +1,4 @@
-//! What each client (uid) of the submission socket has used of its limits, so that no client keeps
+//! What each submitter has used of its limits, so that none keeps
 //! the others waiting: connections, bytes in transit, messages and requests a minute, and one
 //! response at a time. root has no limits but the number of connections there are.
 
@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use crate::config::Limits;
+use crate::mail::submitter::Submitter;
 use crate::spool::usage::Usage;
 use crate::sys::user::Caller;
 
@@ -18,12 +19,12 @@ const STALLED: Duration = Duration::from_secs(1);
 /// All clients.
 #[derive(Debug, Default)]
 pub struct ClientLimits {
-    clients: Mutex<HashMap<u32, ClientUsage>>,
+    clients: Mutex<HashMap<Submitter, ClientUsage>>,
     /// A response has ended.
     answered: Condvar,
 }
 
-/// What one uid uses.
+/// What one submitter uses.
 #[derive(Debug, Default)]
 struct ClientUsage {
     connections: Vec<Arc<Connection>>,
@@ -55,8 +56,11 @@ pub enum Refusal {
 impl Refusal {
     /// The error that the client shows its user.
     #[must_use]
-    pub fn explain_to(&self, uid: u32) -> String {
-        let login = Caller::of(uid).login;
+    pub fn explain_to(&self, submitter: &Submitter) -> String {
+        let login = match submitter {
+            Submitter::Local(uid) => Caller::of(*uid).login,
+            Submitter::Client(name) => format!("the client {name}"),
+        };
         let waits = |usage: &Usage| {
             let messages = if usage.messages == 1 { "message" } else { "messages" };
             format!("{login} has {} {messages} ({} bytes) in the queue or in failed/", usage.messages, usage.octets)
@@ -121,12 +125,12 @@ pub fn over(usage: Usage, octets: u64, limits: &Limits) -> Option<Refusal> {
 #[derive(Debug)]
 pub struct ResponseTurn<'a> {
     limits: &'a ClientLimits,
-    uid: u32,
+    submitter: Submitter,
 }
 
 impl Drop for ResponseTurn<'_> {
     fn drop(&mut self) {
-        if let Some(client) = self.limits.lock().get_mut(&self.uid) {
+        if let Some(client) = self.limits.lock().get_mut(&self.submitter) {
             client.is_answered = false;
         }
         self.limits.answered.notify_all();
@@ -134,15 +138,15 @@ impl Drop for ResponseTurn<'_> {
 }
 
 impl ClientLimits {
-    /// Admits a connection. `most` is how many one uid, and `altogether` how many all uids may have. Where all are in use, a
+    /// Admits a connection. `most` is how many one submitter, and `altogether` how many all together may have. Where all are in use, a
     /// client that has none gets one whose client is idle.
     pub fn connect(&self, connection: Connection, most: u32, altogether: usize) -> Result<Arc<Connection>, Refusal> {
-        let (mut clients, uid) = (self.lock(), connection.uid());
+        let (mut clients, submitter) = (self.lock(), connection.submitter());
         let all: usize = clients.values().map(|client| client.connections.len()).sum();
-        let own = clients.get(&uid).map_or(0, |client| client.connections.len());
+        let own = clients.get(&submitter).map_or(0, |client| client.connections.len());
         // A tenth of all is root's.
-        let (most, altogether) = match uid {
-            0 => (altogether, altogether),
+        let (most, altogether) = match submitter {
+            Submitter::ROOT => (altogether, altogether),
             _ => (usize::try_from(most).unwrap_or(altogether), altogether / 10 * 9),
         };
         let is_admitted = own < most && (all < altogether || (own == 0 && disconnect_idle(&mut clients)));
@@ -150,28 +154,29 @@ impl ClientLimits {
             return Err(Refusal::Connections);
         }
         let connection = Arc::new(connection);
-        clients.entry(uid).or_default().connections.push(Arc::clone(&connection));
+        clients.entry(submitter).or_default().connections.push(Arc::clone(&connection));
         Ok(connection)
     }
 
     /// A connection has ended, with so many octets of it still counted.
     pub fn disconnected(&self, connection: &Arc<Connection>, octets: u64) {
-        let (mut clients, uid) = (self.lock(), connection.uid());
-        if let Some(client) = clients.get_mut(&uid) {
+        let (mut clients, submitter) = (self.lock(), connection.submitter());
+        if let Some(client) = clients.get_mut(&submitter) {
             // It is not there if it was disconnected for another client.
             client.connections.retain(|taken| !Arc::ptr_eq(taken, connection));
             client.in_transit = client.in_transit.saturating_sub(octets);
             if client.is_done() {
-                clients.remove(&uid);
+                clients.remove(&submitter);
             }
         }
     }
 
     /// Admits a message unless its user has reached the limit of messages that wait.
-    pub fn begin_message(&self, uid: u32, usage: Usage, limits: &Limits) -> Result<(), Refusal> {
+    pub fn begin_message(&self, submitter: &Submitter, usage: Usage, limits: &Limits) -> Result<(), Refusal> {
         let mut clients = self.lock();
-        let client = clients.entry(uid).or_default();
-        if uid != 0 && usage.messages.saturating_add(client.arriving) >= u64::from(limits.waiting) {
+        let client = clients.entry(submitter.clone()).or_default();
+        if *submitter != Submitter::ROOT && usage.messages.saturating_add(client.arriving) >= u64::from(limits.waiting)
+        {
             return Err(Refusal::Waiting(usage, limits.waiting));
         }
         client.arriving += 1;
@@ -179,38 +184,44 @@ impl ClientLimits {
     }
 
     /// An admitted message is stored or given up: none of its octets is in transit any more.
-    pub fn end_message(&self, uid: u32, octets: u64) {
-        if let Some(client) = self.lock().get_mut(&uid) {
+    pub fn end_message(&self, submitter: &Submitter, octets: u64) {
+        if let Some(client) = self.lock().get_mut(submitter) {
             client.arriving = client.arriving.saturating_sub(1);
             client.in_transit = client.in_transit.saturating_sub(octets);
         }
     }
 
     /// Counts a message.
-    pub fn count_message(&self, uid: u32, most: u32) -> Result<(), Refusal> {
-        if uid != 0 && !self.lock().entry(uid).or_default().messages.count(most) {
+    pub fn count_message(&self, submitter: &Submitter, most: u32) -> Result<(), Refusal> {
+        if *submitter != Submitter::ROOT && !self.lock().entry(submitter.clone()).or_default().messages.count(most) {
             return Err(Refusal::PerMinute(most));
         }
         Ok(())
     }
 
     /// Counts a request. A user has as many of them as messages, beside these.
-    pub fn count_request(&self, uid: u32, most: u32) -> Result<(), Refusal> {
-        if uid != 0 && !self.lock().entry(uid).or_default().requests.count(most) {
+    pub fn count_request(&self, submitter: &Submitter, most: u32) -> Result<(), Refusal> {
+        if *submitter != Submitter::ROOT && !self.lock().entry(submitter.clone()).or_default().requests.count(most) {
             return Err(Refusal::PerMinute(most));
         }
         Ok(())
     }
 
     /// Counts octets that come in.
-    pub fn count_octets(&self, uid: u32, octets: u64, usage: Usage, limits: &Limits) -> Result<(), Refusal> {
+    pub fn count_octets(
+        &self,
+        submitter: &Submitter,
+        octets: u64,
+        usage: Usage,
+        limits: &Limits,
+    ) -> Result<(), Refusal> {
         let mut clients = self.lock();
-        let client = clients.entry(uid).or_default();
+        let client = clients.entry(submitter.clone()).or_default();
         client.in_transit = client.in_transit.saturating_add(octets);
-        if uid != 0 && client.in_transit > limits.in_flight {
+        if *submitter != Submitter::ROOT && client.in_transit > limits.in_flight {
             return Err(Refusal::InFlight(limits.in_flight));
         }
-        if uid != 0 && usage.octets.saturating_add(client.in_transit) > limits.waiting_size {
+        if *submitter != Submitter::ROOT && usage.octets.saturating_add(client.in_transit) > limits.waiting_size {
             return Err(Refusal::WaitingSize(usage, limits.waiting_size));
         }
         Ok(())
@@ -218,17 +229,18 @@ impl ClientLimits {
 
     /// Waits until no other response to this uid is being made: reading the whole queue costs the
     /// machine, and a client may ask many times at once. `None` where that takes too long.
-    pub fn wait_for_turn(&self, uid: u32, patience: Duration) -> Option<ResponseTurn<'_>> {
-        let is_answered = |clients: &mut HashMap<u32, ClientUsage>| clients.entry(uid).or_default().is_answered;
+    pub fn wait_for_turn(&self, submitter: &Submitter, patience: Duration) -> Option<ResponseTurn<'_>> {
+        let is_answered =
+            |clients: &mut HashMap<Submitter, ClientUsage>| clients.entry(submitter.clone()).or_default().is_answered;
         let waited = self.answered.wait_timeout_while(self.lock(), patience, is_answered);
         let (mut clients, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        let client = clients.entry(uid).or_default();
+        let client = clients.entry(submitter.clone()).or_default();
         let is_free = !std::mem::replace(&mut client.is_answered, true);
         // Made only where it is this client's turn: dropping one ends the turn.
-        is_free.then(|| ResponseTurn { limits: self, uid })
+        is_free.then(|| ResponseTurn { limits: self, submitter: submitter.clone() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, ClientUsage>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Submitter, ClientUsage>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -252,8 +264,8 @@ impl ClientUsage {
 
 /// Disconnects the client that has been idle for longest, of the uid that has the most idle connections; whether there is one.
 /// A client whose submission is cut short gets no reply, and uses the drop program. Never one of root's.
-fn disconnect_idle(clients: &mut HashMap<u32, ClientUsage>) -> bool {
-    let others = clients.iter_mut().filter(|(uid, _)| **uid != 0).map(|(_, client)| client);
+fn disconnect_idle(clients: &mut HashMap<Submitter, ClientUsage>) -> bool {
+    let others = clients.iter_mut().filter(|(submitter, _)| **submitter != Submitter::ROOT).map(|(_, client)| client);
     let Some(client) = others.max_by_key(|client| (client.stalled(), client.connections.len())) else { return false };
     let has_few = client.stalled() == 0 && client.connections.len() < 2;
     let idle = client.connections.iter().map(|connection| connection.idle()).enumerate();

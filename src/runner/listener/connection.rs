@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::mail::submitter::Submitter;
 use crate::sys::peer;
 
 /// A client that neither sends nor reads anything for this long is given up.
@@ -54,6 +55,12 @@ impl Connection {
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.uid
+    }
+
+    /// The client as a submitter.
+    #[must_use]
+    pub fn submitter(&self) -> Submitter {
+        Submitter::Local(self.uid)
     }
 
     /// The socket, for what is neither reading nor writing.

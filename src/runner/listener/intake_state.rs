@@ -11,6 +11,7 @@ use super::envelope_budget::EnvelopeBudget;
 use super::seen_tokens::SeenTokens;
 use crate::config::Limits;
 use crate::control::loaded::{Loaded, Unreadable};
+use crate::mail::submitter::Submitter;
 use crate::runner::event::Event;
 use crate::runner::thread_pool::ThreadPool;
 use crate::spool::usage::Usage;
@@ -175,20 +176,21 @@ impl IntakeState {
         may
     }
 
-    /// What this user has waiting.
-    pub fn usage_of(&self, uid: u32) -> Usage {
-        self.loaded().map_or_else(|_| self.spool.load_of(uid), |loaded| loaded.spool.load_of(uid))
+    /// What this submitter has waiting.
+    pub fn usage_of(&self, submitter: &Submitter) -> Usage {
+        self.loaded().map_or_else(|_| self.spool.load_of(submitter), |loaded| loaded.spool.load_of(submitter))
     }
 }
 
 impl Runner for IntakeState {
     fn known(&self, uid: u32, token: &str) -> Known {
-        self.tokens.known(uid, token)
+        self.tokens.known(&Submitter::Local(uid), token)
     }
 
     fn may_have(&self, uid: u32, octets: u64) -> Result<(), String> {
-        match over(self.usage_of(uid), octets, &self.limits()) {
-            Some(refusal) if uid != 0 => Err(refusal.explain_to(uid)),
+        let submitter = Submitter::Local(uid);
+        match over(self.usage_of(&submitter), octets, &self.limits()) {
+            Some(refusal) if submitter != Submitter::ROOT => Err(refusal.explain_to(&submitter)),
             _ => Ok(()),
         }
     }
@@ -199,7 +201,7 @@ impl Runner for IntakeState {
 
     fn stored(&self, uid: u32, token: &str, id: &MessageId) {
         // It may be known as one of raw/.
-        self.tokens.remember(uid, token, id);
+        self.tokens.remember(&Submitter::Local(uid), token, id);
     }
 }
 

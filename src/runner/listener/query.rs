@@ -23,6 +23,7 @@ use crate::control::protocol::{Greeting, Request, Response};
 use crate::control::selection::Selection;
 use crate::control::status::QueueStatus;
 use crate::control::verify::{self, Verify};
+use crate::mail::submitter::Submitter;
 use crate::runner::event::Event;
 use crate::spool::{MessageId, SpoolError};
 use crate::submit::admit::context::Entry;
@@ -44,7 +45,7 @@ pub(crate) fn answer(intake: &IntakeState, connection: &Connection) -> io::Resul
     let request = Request::read(connection.request_reader(), MAX_REQUEST)?;
     let (uid, loaded) = (connection.uid(), intake.loaded());
     let scope = AccessScope::of_peer(uid, loaded.as_ref().ok().map(|loaded| &loaded.config));
-    let handler = QueryHandler { intake, loaded, scope, uid };
+    let handler = QueryHandler { intake, loaded, scope, uid, submitter: connection.submitter() };
     let mut out = BufWriter::new(connection.response_writer());
     let last = request.and_then(|request| handler.answer(request, &mut out));
     last.unwrap_or_else(Response::No).write(&mut out)?;
@@ -63,6 +64,7 @@ struct QueryHandler<'a> {
     loaded: Result<Arc<Loaded>, String>,
     scope: AccessScope,
     uid: u32,
+    submitter: Submitter,
 }
 
 impl QueryHandler<'_> {
@@ -97,7 +99,7 @@ impl QueryHandler<'_> {
         if self.scope.is_everything() {
             return Ok(None);
         }
-        let turn = self.intake.clients.wait_for_turn(self.uid, TURN_TIME);
+        let turn = self.intake.clients.wait_for_turn(&self.submitter, TURN_TIME);
         let late = || Refused::later("another request of yours is being answered; try again in a moment");
         turn.map(Some).ok_or_else(late)
     }
@@ -147,20 +149,21 @@ impl QueryHandler<'_> {
     fn verify(&self, request: &Verify) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
         let loaded = self.loaded()?;
-        let (limits, clients, usage) = (&loaded.config.limits, &self.intake.clients, self.intake.usage_of(self.uid));
-        let over = |refusal: Refusal| Refused::later(refusal.explain_to(self.uid));
-        clients.count_message(self.uid, limits.per_minute).map_err(over)?;
-        clients.begin_message(self.uid, usage, limits).map_err(over)?;
-        let room = clients.count_octets(self.uid, 0, usage, limits).map_err(over);
+        let (limits, clients, usage) =
+            (&loaded.config.limits, &self.intake.clients, self.intake.usage_of(&self.submitter));
+        let over = |refusal: Refusal| Refused::later(refusal.explain_to(&self.submitter));
+        clients.count_message(&self.submitter, limits.per_minute).map_err(over)?;
+        clients.begin_message(&self.submitter, usage, limits).map_err(over)?;
+        let room = clients.count_octets(&self.submitter, 0, usage, limits).map_err(over);
         let stored = room.and_then(|()| self.report(loaded, request));
-        clients.end_message(self.uid, 0);
+        clients.end_message(&self.submitter, 0);
         stored
     }
 
     fn report(&self, loaded: &Loaded, request: &Verify) -> Result<Response, Refused> {
         let (caller, now) = (Caller::of(self.uid), local_time::now());
         let Loaded { config, spool, .. } = loaded;
-        let reserve = config.limits.reserve_from(self.uid);
+        let reserve = config.limits.reserve_from(&self.submitter);
         let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
         match verify::verify(&entry, request) {
             Ok(_) => Ok(Response::Finished),

@@ -1,17 +1,18 @@
-//! Submissions seen lately, by uid and token. A front end that got no reply submits
+//! Submissions seen lately, by submitter and token. A front end that got no reply submits
 //! the message again, over the socket or through drop/; the token shows that it is the same.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
 use crate::submit::admit::pickup::Known;
 
 /// So many submissions are remembered.
 const REMEMBERED: usize = 100_000;
 
-/// What is known of submissions. Kept by a hash of uid and token, so that no client decides how large
+/// What is known of submissions. Kept by a hash of submitter and token, so that no client decides how large
 /// an entry is; the hash is keyed, so that none can choose a token that collides with another's.
 #[derive(Debug, Default)]
 pub struct SeenTokens {
@@ -50,8 +51,8 @@ impl SubmissionState {
 
 impl SeenTokens {
     /// Reserves a token that is new; of one that is known, what became of it.
-    pub fn reserve(&self, uid: u32, token: &str) -> Option<SubmissionState> {
-        let key = self.key(uid, token);
+    pub fn reserve(&self, submitter: &Submitter, token: &str) -> Option<SubmissionState> {
+        let key = self.key(submitter, token);
         let mut seen = self.lock();
         if let Some(state) = seen.states.get(&key) {
             return Some(state.clone());
@@ -67,8 +68,8 @@ impl SeenTokens {
     }
 
     /// Ends a reservation: the submission is stored, or is not (`None`) and may come again.
-    pub fn settle(&self, uid: u32, token: &str, state: Option<SubmissionState>) {
-        let key = self.key(uid, token);
+    pub fn settle(&self, submitter: &Submitter, token: &str, state: Option<SubmissionState>) {
+        let key = self.key(submitter, token);
         let mut seen = self.lock();
         match (seen.states.get(&key), state) {
             // It was found in the queue meanwhile: one message is enough.
@@ -79,14 +80,14 @@ impl SeenTokens {
     }
 
     /// A message was read from the queue: its token is known, whatever was known of it before.
-    pub fn remember(&self, uid: u32, token: &str, id: &MessageId) {
-        let _ = self.reserve(uid, token);
-        self.settle(uid, token, Some(SubmissionState::Message(id.clone())));
+    pub fn remember(&self, submitter: &Submitter, token: &str, id: &MessageId) {
+        let _ = self.reserve(submitter, token);
+        self.settle(submitter, token, Some(SubmissionState::Message(id.clone())));
     }
 
     /// What pickup wants to know.
-    pub fn known(&self, uid: u32, token: &str) -> Known {
-        match self.lock().states.get(&self.key(uid, token)) {
+    pub fn known(&self, submitter: &Submitter, token: &str) -> Known {
+        match self.lock().states.get(&self.key(submitter, token)) {
             None => Known::No,
             Some(SubmissionState::BeingStored) => Known::InHand,
             Some(SubmissionState::Message(_)) => Known::Stored,
@@ -94,8 +95,8 @@ impl SeenTokens {
         }
     }
 
-    fn key(&self, uid: u32, token: &str) -> u64 {
-        self.hasher.hash_one((uid, token))
+    fn key(&self, submitter: &Submitter, token: &str) -> u64 {
+        self.hasher.hash_one((submitter, token))
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {

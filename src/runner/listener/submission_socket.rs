@@ -22,6 +22,7 @@ use super::seen_tokens::SubmissionState;
 use crate::config::{Limits, Queue, places};
 use crate::control::loaded::Loaded;
 use crate::log;
+use crate::mail::submitter::Submitter;
 use crate::runner::thread_pool::ThreadPool;
 use crate::spool::MessageId;
 use crate::submit::admit::complete::EnvelopeError;
@@ -83,10 +84,10 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
     let Ok(connection) = intake.clients.connect(connection, most, ALTOGETHER) else { return };
     let (serving, served) = (Arc::clone(intake), Arc::clone(&connection));
     let begun = threads.start(move || {
-        let submitter = Arc::new(Submitter::new(Arc::clone(&serving), Arc::clone(&served)));
+        let session = Arc::new(ClientSession::new(Arc::clone(&serving), Arc::clone(&served)));
         // A client that went away needs no reply.
-        let _ = submitter.serve();
-        serving.clients.disconnected(&served, submitter.in_transit.load(Ordering::Relaxed));
+        let _ = session.serve();
+        serving.clients.disconnected(&served, session.in_transit.load(Ordering::Relaxed));
     });
     if begun.is_err() {
         intake.clients.disconnected(&connection, 0);
@@ -94,10 +95,10 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
 }
 
 /// The client of one connection, and its submission.
-struct Submitter {
+struct ClientSession {
     intake: Arc<IntakeState>,
     connection: Arc<Connection>,
-    uid: u32,
+    submitter: Submitter,
     /// Octets that are counted as in transit.
     in_transit: AtomicU64,
     /// The message that is held until the reply was sent.
@@ -106,16 +107,16 @@ struct Submitter {
     refusal: Mutex<Option<Refusal>>,
 }
 
-impl Submitter {
+impl ClientSession {
     fn new(intake: Arc<IntakeState>, connection: Arc<Connection>) -> Self {
         let (in_transit, held, refusal) = (AtomicU64::default(), Mutex::default(), Mutex::default());
-        Self { uid: connection.uid(), intake, connection, in_transit, held, refusal }
+        Self { submitter: connection.submitter(), intake, connection, in_transit, held, refusal }
     }
 
     fn serve(self: &Arc<Self>) -> io::Result<()> {
         if is_request(self.connection.stream())? {
             // Requests count as well, so that no client sends them without end.
-            return match self.intake.clients.count_request(self.uid, self.intake.limits().per_minute) {
+            return match self.intake.clients.count_request(&self.submitter, self.intake.limits().per_minute) {
                 Ok(()) => query::answer(&self.intake, &self.connection),
                 Err(refusal) => query::refuse(&self.connection, self.over(refusal)),
             };
@@ -129,18 +130,18 @@ impl Submitter {
     }
 
     fn over(&self, refusal: Refusal) -> Refused {
-        Refused::later(refusal.explain_to(self.uid))
+        Refused::later(refusal.explain_to(&self.submitter))
     }
 
     /// Receives the submission and stores it, within the client's limits.
     fn receive(self: &Arc<Self>) -> Result<MessageId, Refused> {
         let IntakeState { clients, .. } = &*self.intake;
-        let (limits, usage) = (self.intake.limits(), self.intake.usage_of(self.uid));
-        clients.count_message(self.uid, limits.per_minute).map_err(|refusal| self.over(refusal))?;
-        clients.begin_message(self.uid, usage, &limits).map_err(|refusal| self.over(refusal))?;
+        let (limits, usage) = (self.intake.limits(), self.intake.usage_of(&self.submitter));
+        clients.count_message(&self.submitter, limits.per_minute).map_err(|refusal| self.over(refusal))?;
+        clients.begin_message(&self.submitter, usage, &limits).map_err(|refusal| self.over(refusal))?;
         let stored = self.read_and_store(limits);
         // Before the reply: a client that has it may submit the next message at once.
-        clients.end_message(self.uid, self.in_transit.swap(0, Ordering::Relaxed));
+        clients.end_message(&self.submitter, self.in_transit.swap(0, Ordering::Relaxed));
         // Content that ends early because it is over a limit looks cut short to whatever reads it.
         stored.map_err(|refused| take(&self.refusal).map_or(refused, |refusal| self.over(refusal)))
     }
@@ -152,20 +153,20 @@ impl Submitter {
             loaded.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
         // Most submissions come in one piece.
-        let counted = BufReader::with_capacity(PIECE, Counted { submitter: Arc::clone(self), limits });
+        let counted = BufReader::with_capacity(PIECE, Counted { session: Arc::clone(self), limits });
         let announced =
             Announced::read(counted, Bounds { content, ..WIDEST }).map_err(|error| not_read(error.into()))?;
         let length = announced.envelope_length;
-        let share = self.intake.envelopes.wait_for_share(self.uid, length, ENVELOPE_PATIENCE);
+        let share = self.intake.envelopes.wait_for_share(self.connection.uid(), length, ENVELOPE_PATIENCE);
         // Given back when the message is stored: until then its recipients are in memory.
         let share =
             share.ok_or_else(|| Refused::later("too many recipients are being submitted at once; try again later"))?;
         if !share.is_counted() {
             return self.store_announced(announced, &limits, &loaded);
         }
-        let ((stored, result), submitter) = (sync_channel(1), Arc::clone(self));
+        let ((stored, result), session) = (sync_channel(1), Arc::clone(self));
         // The client's thread waits for the result.
-        let store = move || drop(stored.send(submitter.store_announced(announced, &limits, &loaded)));
+        let store = move || drop(stored.send(session.store_announced(announced, &limits, &loaded)));
         self.intake.large_envelopes.submit(store);
         result.recv().unwrap_or_else(|_| Err(Refused::later("a thread of the runner ended; try again later")))
     }
@@ -179,14 +180,14 @@ impl Submitter {
         let mut submission = announced.submission(limits.recipients()).map_err(not_read)?;
         let (tokens, token) = (&self.intake.tokens, submission.token.clone());
         let is_being_stored = || Refused::later("the same submission is being stored");
-        if let Some(state) = tokens.reserve(self.uid, &token) {
+        if let Some(state) = tokens.reserve(&self.submitter, &token) {
             return state.stored_as().ok_or_else(is_being_stored);
         }
         let stored = match loaded {
             Ok(loaded) => self.store(&mut submission, loaded),
             Err(_) => self.keep_raw(&mut submission),
         };
-        tokens.settle(self.uid, &token, stored.as_ref().ok().cloned());
+        tokens.settle(&self.submitter, &token, stored.as_ref().ok().cloned());
         // Only now: pickup leaves alone what it finds being stored.
         if matches!(stored, Ok(SubmissionState::Raw(_))) {
             self.intake.kept_raw();
@@ -195,14 +196,14 @@ impl Submitter {
     }
 
     fn store<R: Read>(&self, submission: &mut Submission<R>, loaded: &Loaded) -> Result<SubmissionState, Refused> {
-        let (caller, now) = (Caller::of(self.uid), local_time::now());
+        let (caller, now) = (Caller::of(self.connection.uid()), local_time::now());
         let naming = MessageIds::by_chance(&now).map_err(Refused::later)?;
         let naming = MessageIds { token: submission.token.clone(), ..naming };
         // If the runner dies before the reply, the submission comes again: until then the message must not leave.
         self.intake.hold_until_replied(&naming.id);
         put(&self.held, naming.id.clone());
         let Loaded { config, spool, .. } = loaded;
-        let reserve = config.limits.reserve_from(self.uid);
+        let reserve = config.limits.reserve_from(&self.submitter);
         let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
         match store::admit_as(&mut submission.collected, naming, &entry) {
             Ok(id) => Ok(SubmissionState::Message(id)),
@@ -221,7 +222,7 @@ impl Submitter {
     fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Result<SubmissionState, Refused> {
         let IntakeState { spool, .. } = &*self.intake;
         let least = self.intake.loaded().map_or(Queue::MIN_FREE_SPACE, |loaded| loaded.config.queue.min_free_space);
-        store::check_room(spool, least, self.intake.limits().reserve_from(self.uid))
+        store::check_room(spool, least, self.intake.limits().reserve_from(&self.submitter))
             .map_err(|error| refused(&error))?;
         let kept = MessageIds::by_chance(&local_time::now()).map_err(|error| error.to_string()).and_then(|naming| {
             let file = spool.begin_raw().map_err(|error| error.to_string())?;
@@ -230,7 +231,7 @@ impl Submitter {
                 .map_err(|error| error.to_string())?
                 .flush()
                 .map_err(|error| error.to_string())?;
-            spool.keep_raw(file, self.uid, &naming.token).map_err(|error| error.to_string())?;
+            spool.keep_raw(file, self.connection.uid(), &naming.token).map_err(|error| error.to_string())?;
             Ok(SubmissionState::Raw(naming.id))
         });
         kept.map_err(|why| {
@@ -268,17 +269,17 @@ fn is_request(stream: &UnixStream) -> io::Result<bool> {
 
 /// Reads a submission and counts its octets against its user's limits.
 struct Counted {
-    submitter: Arc<Submitter>,
+    session: Arc<ClientSession>,
     limits: Limits,
 }
 
 impl Read for Counted {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let Submitter { intake, connection, uid, in_transit, refusal, .. } = &*self.submitter;
+        let ClientSession { intake, connection, submitter, in_transit, refusal, .. } = &*self.session;
         let length = (&**connection).read(into)?;
         let octets = length as u64;
         in_transit.fetch_add(octets, Ordering::Relaxed);
-        intake.clients.count_octets(*uid, octets, intake.usage_of(*uid), &self.limits).map_err(|over| {
+        intake.clients.count_octets(submitter, octets, intake.usage_of(submitter), &self.limits).map_err(|over| {
             put(refusal, over);
             io::Error::other("over a limit")
         })?;

@@ -34,7 +34,7 @@ impl Intake {
     /// A message was read: a submission with its token is a second copy.
     pub(super) fn remember(&self, envelope: &Envelope) {
         if let Some(state) = &self.state {
-            state.tokens.remember(envelope.uid, &envelope.token, &envelope.id);
+            state.tokens.remember(&envelope.submitter, &envelope.token, &envelope.id);
         }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
 
 /// The sender of a message, as far as fairness goes.
@@ -11,12 +12,12 @@ use crate::spool::MessageId;
 pub struct Origin(u64);
 
 impl Origin {
-    /// By the submitting user and the envelope sender. Two that hash to one number share their turns, which costs
+    /// By the submitter and the envelope sender. Two that hash to one number share their turns, which costs
     /// nobody more than a wait.
     #[must_use]
-    pub fn of(uid: u32, sender: &str) -> Self {
+    pub fn of(submitter: &Submitter, sender: &str) -> Self {
         let mut hasher = DefaultHasher::new();
-        (uid, sender.to_ascii_lowercase()).hash(&mut hasher);
+        (submitter, sender.to_ascii_lowercase()).hash(&mut hasher);
         Self(hasher.finish())
     }
 }

@@ -94,7 +94,7 @@ impl QueueState {
 
     fn enqueue_message(&mut self, id: MessageId, stored: &Stored, state: &State, due: Due) {
         let envelope = &stored.envelope;
-        self.loaded.spool.count(&id, envelope.uid, stored.octets());
+        self.loaded.spool.count(&id, &envelope.submitter, stored.octets());
         self.intake.remember(envelope);
         if state.held && !state.done {
             return;
@@ -107,7 +107,7 @@ impl QueueState {
             }
         }
         let account = self.loaded.account_of(envelope);
-        let origin = Origin::of(envelope.uid, &envelope.sender.to_string());
+        let origin = Origin::of(&envelope.submitter, &envelope.sender.to_string());
         let due = later(self.now(), self.wait_of(state, due));
         self.schedule.add(id, &account, origin, due);
     }

@@ -10,7 +10,7 @@ fn record(id: u64, finished: &str) -> Record {
         finished,
         sender: "a@x.example".to_owned(),
         submitted_sender: None,
-        uid: 1000,
+        submitter: Submitter::Local(1000),
         size: 3,
         token: None,
         crc32: None,

@@ -7,6 +7,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mail::submitter::ClientName;
 use crate::spool::queue::Spool;
 use crate::spool::writer::Incoming;
 
@@ -25,10 +26,10 @@ fn recipient(number: usize) -> Recipient {
 
 fn envelope(recipients: usize) -> Envelope {
     Envelope {
-        v: VERSION,
+        v: 1,
         id: MessageId::new(1_795_000_000_000_000, 7),
         arrived: "2026-11-22T13:20:55.000001Z".parse().unwrap(),
-        uid: 1000,
+        submitter: Submitter::Local(1000),
         token: "0123456789abcdef".to_owned(),
         sender: ReversePath::Null,
         submitted_sender: None,
@@ -118,6 +119,30 @@ fn the_file_is_as_formats_says() {
 }
 
 #[test]
+fn a_clients_message_names_the_client_and_has_version_2() {
+    let (_dir, spool) = spool();
+    let scanner = Submitter::Client(ClientName::parse("scanner").unwrap());
+    let id = store(&spool, Envelope { submitter: scanner.clone(), ..envelope(1) }, CONTENT).unwrap();
+    assert_eq!(spool.open_message(&id).unwrap().envelope.submitter, scanner);
+    let file = fs::read(spool.message_path(&id)).unwrap();
+    let line = std::str::from_utf8(&file[..1024]).unwrap();
+    assert!(line.starts_with(r#"{"v":2,"#) && line.contains(r#","client":"scanner","token":"#), "{line}");
+    assert!(!line.contains("uid"), "{line}");
+    for (from, to, says) in [
+        ("\"v\":2", "\"v\":1", "has no clients"),
+        ("\"client\"", "\"uid\":1,\"client\"", "client"),
+        ("\"client\":\"scanner\",", "", "submitter"),
+        ("scanner", "../etc", "begins with"),
+    ] {
+        let changed = line.replacen(from, to, 1);
+        match Envelope::read(changed.as_bytes(), &id) {
+            Err(NoEnvelope::Damaged(what)) => assert!(what.to_lowercase().contains(says), "{what}"),
+            other => panic!("{changed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_taken_id_is_told_apart_and_the_first_message_stays() {
     let (_dir, spool) = spool();
     let id = store(&spool, envelope(1), CONTENT).unwrap();
@@ -176,7 +201,7 @@ fn what_a_newer_version_stored_is_refused_in_so_many_words() {
         NoEnvelope::Damaged(what) => what,
     };
     let json = String::from_utf8(envelope(1).json().unwrap()).unwrap();
-    assert!(reads(&json.replace("\"v\":1", "\"v\":2")).starts_with("newer: its envelope has version 2"));
+    assert!(reads(&json.replace("\"v\":1", "\"v\":3")).starts_with("newer: its envelope has version 3"));
     assert!(reads(&json.replace("\"uid\"", "\"raw\":true,\"uid\"")).contains("raw"));
     assert!(reads(&json.replace("0007\",\"arrived", "0008\",\"arrived")).contains("that of message"));
     assert!(reads("{}").contains("not an envelope"));

@@ -14,6 +14,7 @@ use crate::mail::header::Header;
 use crate::mail::notice::{self, Cause, Notice, PartType};
 use crate::mail::printable;
 use crate::mail::stamp;
+use crate::mail::submitter::Submitter;
 use crate::rules::inbound::Arrival;
 use crate::spool::{Envelope, Kind, MessageId, Recipient};
 use crate::submit::frontend::collect::{Collected, Sender};
@@ -118,5 +119,9 @@ fn recipient(to: &Address) -> Vec<Recipient> {
 #[must_use]
 pub fn blank(naming: MessageIds, caller: &Caller, now: &Zoned) -> Envelope {
     let MessageIds { id, token } = naming;
-    Envelope { uid: caller.uid, token, ..Envelope::mail(id, now.timestamp(), ReversePath::Null, Vec::new()) }
+    Envelope {
+        submitter: Submitter::Local(caller.uid),
+        token,
+        ..Envelope::mail(id, now.timestamp(), ReversePath::Null, Vec::new())
+    }
 }

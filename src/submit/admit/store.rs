@@ -13,6 +13,7 @@ use super::context::{Entry, Tables};
 use crate::config::{self, ArrivalTables, Config, Queue, Reserve};
 use crate::mail::address::ReversePath;
 use crate::mail::header::MAX_STORED;
+use crate::mail::submitter::Submitter;
 use crate::rules::inbound::Arrival;
 use crate::rules::route;
 use crate::spool::writer::Incoming;
@@ -196,7 +197,7 @@ fn complete<R: Read>(
         return Err(AdmitError::HeaderTooLong);
     }
     let envelope = Envelope {
-        uid: caller.uid,
+        submitter: Submitter::Local(caller.uid),
         token,
         submitted_sender: as_submitted(&collected.sender),
         ret: collected.dsn.ret.clone(),

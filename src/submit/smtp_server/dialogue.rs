@@ -52,7 +52,7 @@ struct Receiving<M> {
 }
 
 /// Where content goes. RFC 5321 has no place for a refusal before its end; a client that does not come to an end within
-/// twice the limit is refused where it is.
+/// twice the limit (and [`ALLOWANCE`]) is refused where it is.
 struct Intake<M> {
     message: Result<M, Refusal>,
     size: u64,
@@ -63,6 +63,9 @@ struct Intake<M> {
 
 /// Octets of a line that are skipped to find its end.
 const LONGEST_LINE: usize = 1 << 20;
+
+/// Octets of a message that is refused which are read in any case, so that its client reads the reply.
+const ALLOWANCE: u64 = 1 << 20;
 
 /// One connection's dialogue.
 pub struct Dialogue<P: Policy> {
@@ -392,7 +395,7 @@ impl<M: Message> Intake<M> {
     /// was refused when it passed the limit, so that nothing is stored without its end.
     fn count(&mut self, octets: usize) -> bool {
         self.received = self.received.saturating_add(octets as u64);
-        let is_endless = self.received > self.limit.saturating_mul(2);
+        let is_endless = self.received > self.limit.saturating_mul(2).max(ALLOWANCE);
         if is_endless && self.message.is_ok() {
             // Dots at the start of lines are not content.
             self.message = Err(too_big(self.limit));

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use super::*;
+use crate::mail::submitter::ClientName;
 
 #[test]
 fn one_user_at_their_limits_costs_the_others_nothing() {
@@ -15,26 +16,29 @@ fn one_user_at_their_limits_costs_the_others_nothing() {
     clients.disconnected(&last, 0);
     connect(1000).unwrap();
     let limits = Limits { in_flight: 10, waiting: 2, ..Limits::default() };
-    assert_eq!(clients.count_octets(1000, 11, Usage::default(), &limits), Err(Refusal::InFlight(10)));
-    clients.count_octets(1001, 10, Usage::default(), &limits).unwrap();
-    clients.count_octets(0, 1_000, Usage::default(), &limits).unwrap();
+    assert_eq!(clients.count_octets(&user(1000), 11, Usage::default(), &limits), Err(Refusal::InFlight(10)));
+    clients.count_octets(&user(1001), 10, Usage::default(), &limits).unwrap();
+    clients.count_octets(&user(0), 1_000, Usage::default(), &limits).unwrap();
     for _ in 0..2 {
-        clients.begin_message(1000, Usage::default(), &limits).unwrap();
+        clients.begin_message(&user(1000), Usage::default(), &limits).unwrap();
     }
-    assert_eq!(clients.begin_message(1000, Usage::default(), &limits), Err(Refusal::Waiting(Usage::default(), 2)));
-    clients.begin_message(1001, Usage::default(), &limits).unwrap();
-    clients.end_message(1000, 11);
-    clients.begin_message(1000, Usage::default(), &limits).unwrap();
-    clients.count_octets(1000, 10, Usage::default(), &limits).unwrap();
+    assert_eq!(
+        clients.begin_message(&user(1000), Usage::default(), &limits),
+        Err(Refusal::Waiting(Usage::default(), 2))
+    );
+    clients.begin_message(&user(1001), Usage::default(), &limits).unwrap();
+    clients.end_message(&user(1000), 11);
+    clients.begin_message(&user(1000), Usage::default(), &limits).unwrap();
+    clients.count_octets(&user(1000), 10, Usage::default(), &limits).unwrap();
     for _ in 0..5 {
-        clients.count_message(1000, 5).unwrap();
-        clients.count_message(0, 0).unwrap();
+        clients.count_message(&user(1000), 5).unwrap();
+        clients.count_message(&user(0), 0).unwrap();
     }
-    assert_eq!(clients.count_message(1000, 5), Err(Refusal::PerMinute(5)));
-    clients.count_message(1001, 5).unwrap();
+    assert_eq!(clients.count_message(&user(1000), 5), Err(Refusal::PerMinute(5)));
+    clients.count_message(&user(1001), 5).unwrap();
     // Requests are counted beside messages.
-    clients.count_request(1000, 1).unwrap();
-    assert_eq!(clients.count_request(1000, 1), Err(Refusal::PerMinute(1)));
+    clients.count_request(&user(1000), 1).unwrap();
+    assert_eq!(clients.count_request(&user(1000), 1), Err(Refusal::PerMinute(1)));
 }
 
 #[test]
@@ -43,14 +47,16 @@ fn what_waits_counts_against_its_user_and_never_against_root() {
     let (messages, size) =
         (Limits { waiting: 1, ..Limits::default() }, Limits { waiting_size: 2_500, ..Limits::default() });
     let usage = Usage { messages: 1, octets: 2_000 };
-    assert_eq!(clients.begin_message(1000, usage, &messages), Err(Refusal::Waiting(usage, 1)));
-    clients.count_octets(1000, 500, usage, &size).unwrap();
-    assert_eq!(clients.count_octets(1000, 1, usage, &size), Err(Refusal::WaitingSize(usage, 2_500)));
-    clients.begin_message(0, usage, &messages).unwrap();
-    clients.count_octets(0, 2_500, usage, &size).unwrap();
-    clients.begin_message(1001, Usage::default(), &messages).unwrap();
-    clients.count_octets(1001, 2_500, Usage::default(), &size).unwrap();
-    let said = Refusal::WaitingSize(usage, 2_500).explain_to(4_000_000_000);
+    assert_eq!(clients.begin_message(&user(1000), usage, &messages), Err(Refusal::Waiting(usage, 1)));
+    clients.count_octets(&user(1000), 500, usage, &size).unwrap();
+    assert_eq!(clients.count_octets(&user(1000), 1, usage, &size), Err(Refusal::WaitingSize(usage, 2_500)));
+    clients.begin_message(&user(0), usage, &messages).unwrap();
+    clients.count_octets(&user(0), 2_500, usage, &size).unwrap();
+    clients.begin_message(&user(1001), Usage::default(), &messages).unwrap();
+    clients.count_octets(&user(1001), 2_500, Usage::default(), &size).unwrap();
+    let named = Refusal::PerMinute(5).explain_to(&Submitter::Client(ClientName::parse("scanner").unwrap()));
+    assert!(named.starts_with("the client scanner has made more than 5"), "{named}");
+    let said = Refusal::WaitingSize(usage, 2_500).explain_to(&user(4_000_000_000));
     assert!(said.contains("1 message (2000 bytes)") && said.contains("waiting_size"), "{said}");
 }
 
@@ -99,19 +105,24 @@ fn where_all_connections_are_taken_the_uid_with_most_loses_the_idlest_to_one_tha
 #[test]
 fn of_each_uid_one_is_answered_at_a_time() {
     let clients = ClientLimits::default();
-    let turn = clients.wait_for_turn(1000, Duration::ZERO).unwrap();
-    let _other = clients.wait_for_turn(1001, Duration::ZERO).unwrap();
-    assert!(clients.wait_for_turn(1000, Duration::from_millis(10)).is_none());
+    let turn = clients.wait_for_turn(&user(1000), Duration::ZERO).unwrap();
+    let _other = clients.wait_for_turn(&user(1001), Duration::ZERO).unwrap();
+    assert!(clients.wait_for_turn(&user(1000), Duration::from_millis(10)).is_none());
     std::thread::scope(|scope| {
-        let next = scope.spawn(|| clients.wait_for_turn(1000, Duration::from_secs(30)).is_some());
+        let next = scope.spawn(|| clients.wait_for_turn(&user(1000), Duration::from_secs(30)).is_some());
         drop(turn);
         assert!(next.join().unwrap());
     });
-    assert!(clients.wait_for_turn(1000, Duration::ZERO).is_some());
+    assert!(clients.wait_for_turn(&user(1000), Duration::ZERO).is_some());
 }
 
 /// A connection of this uid, and its other end.
 fn connection(uid: u32) -> (Connection, UnixStream) {
     let (stream, peer) = UnixStream::pair().unwrap();
     (Connection::of_peer(stream, uid).unwrap(), peer)
+}
+
+/// A user of this machine.
+fn user(uid: u32) -> Submitter {
+    Submitter::Local(uid)
 }

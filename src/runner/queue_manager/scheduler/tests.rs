@@ -2,6 +2,8 @@
 
 use super::*;
 
+use crate::mail::submitter::Submitter;
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
@@ -71,9 +73,9 @@ fn a_message_put_back_waits_for_its_new_time_behind_the_others() {
 fn a_single_mail_does_not_wait_behind_a_bulk_sender() {
     let mut s = Scheduler::default();
     for n in 0..1000 {
-        s.add(id(n), "a", Origin::of(1000, "list@x.example"), at(0));
+        s.add(id(n), "a", Origin::of(&Submitter::Local(1000), "list@x.example"), at(0));
     }
-    s.add(id(2000), "a", Origin::of(1000, "me@x.example"), at(0));
+    s.add(id(2000), "a", Origin::of(&Submitter::Local(1000), "me@x.example"), at(0));
     s.promote_due(at(0));
     let taken: Vec<_> = (0..3).map(|_| s.take_next("a", at(0)).unwrap()).collect();
     assert!(taken.contains(&id(2000)), "{taken:?}");

@@ -32,7 +32,7 @@ fn what_is_admitted_is_in_the_queue_completed() {
     assert_eq!(envelope.body, crate::spool::Body::EightBit);
     assert_eq!(envelope.size, content.len() as u64);
     assert_eq!(envelope.sender.to_string(), "his@home.lan");
-    assert_eq!((envelope.uid, envelope.submitted_sender, envelope.token.len()), (1000, None, 32));
+    assert_eq!((envelope.submitter.uid(), envelope.submitted_sender, envelope.token.len()), (Some(1000), None, 32));
     let recipients: Vec<String> = envelope.recipients.iter().map(|r| format!("{} {}", r.given, r.address)).collect();
     assert_eq!(recipients, ["root root@home.lan", "b@x b@x"]);
     assert_ne!(envelope.sender, ReversePath::Null);
