@@ -44,6 +44,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let draft = import::translate(arguments.program, &given).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;
+    if draft.accounts.is_empty() {
+        return Err(without_account(&source, &draft));
+    }
     let folder = match &arguments.output {
         Some(folder) => folder.clone(),
         None => usual_output(&caller)?,
@@ -52,14 +55,26 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for path in written {
         println!("wrote {}", path.display());
     }
-    for note in &draft.notes {
-        match note {
-            Note::Changed(what, how) => println!("changed: {what}: {how}"),
-            Note::LeftOut(what, why) => println!("not imported: {what}: {why}"),
-        }
-    }
+    draft.notes.iter().for_each(|note| println!("{}", shown(note)));
     println!("Done. Check it with: postrider --config {} check", folder.join("config.toml").display());
     Ok(Exit::Ok)
+}
+
+fn shown(note: &Note) -> String {
+    match note {
+        Note::Changed(what, how) => format!("changed: {what}: {how}"),
+        Note::LeftOut(what, why) => format!("not imported: {what}: {why}"),
+    }
+}
+
+/// All mail would wait with such a config.
+fn without_account(source: &Path, draft: &Draft) -> Failure {
+    let mut lines: Vec<String> = draft.notes.iter().map(shown).collect();
+    lines.push(format!(
+        "{} has no account that postrider can use, and nothing was written; run \"postrider init\" to set one up",
+        source.display()
+    ));
+    Failure::new(Exit::Config, lines.join("\n"))
 }
 
 fn source(arguments: &Arguments, home: Option<&Path>) -> PathBuf {

@@ -15,7 +15,7 @@ pub(super) fn spare(config: &Path, command: &str) -> Result<Option<PathBuf>, Fai
         return Ok(None);
     }
     let shown = config.display();
-    let spared = config.with_file_name(format!("config.toml.before-{command}"));
+    let spared = free_name(config, command);
     let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
     if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
         return Ok(Some(spared));
@@ -35,6 +35,14 @@ pub(super) fn spare(config: &Path, command: &str) -> Result<Option<PathBuf>, Fai
             ),
         )),
     }
+}
+
+/// Where what is there goes: never onto what an earlier run set aside.
+fn free_name(config: &Path, command: &str) -> PathBuf {
+    let first = config.with_file_name(format!("config.toml.before-{command}"));
+    let numbered = (2_u64..).map(|number| config.with_file_name(format!("config.toml.before-{command}.{number}")));
+    let is_free = |path: &PathBuf| path.symlink_metadata().is_err();
+    std::iter::once(first.clone()).chain(numbered).find(is_free).unwrap_or(first)
 }
 
 /// The group that reads the system's config and its secrets: the runner's.

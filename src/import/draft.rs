@@ -205,7 +205,7 @@ impl Draft {
             let _ = writeln!(out, "\n[account.{}]", quoted_key(&account.name));
             account.keys.write(&mut out);
             if account.secret.is_some() {
-                let _ = writeln!(out, "password = {{ file = {} }}", quoted(&format!("secrets/{}", account.name)));
+                let _ = writeln!(out, "password = {}", password_file(&account.name));
             }
         }
         if !self.queue.lines.is_empty() {
@@ -231,6 +231,11 @@ pub fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// The value of `password` for a file in `secrets/`.
+pub(crate) fn password_file(account: &str) -> String {
+    format!("{{ file = {} }}", quoted(&format!("secrets/{account}")))
 }
 
 fn quoted_key(name: &str) -> String {

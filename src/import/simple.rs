@@ -1,7 +1,7 @@
 //! What nullmailer, ssmtp and dma come down to: relays with one login, and how they become an
 //! account. Each program's files are read in a file of its own.
 
-use super::draft::{Draft, DraftAccount, Section};
+use super::draft::{self, Draft, DraftAccount, Section};
 use crate::config::Secret;
 
 /// One login and where it is used.
@@ -32,7 +32,8 @@ pub(crate) enum Wire {
 
 impl Simple {
     /// Adds the account.
-    pub(crate) fn add(self, draft: &mut Draft) {
+    pub(crate) fn add(mut self, draft: &mut Draft) {
+        self.password = self.password.filter(|password| !password.is_empty());
         let Some(first) = self.hosts.first() else {
             draft.left_out("relay", "no host is set; add an account with `relay`");
             return;
@@ -40,13 +41,13 @@ impl Simple {
         let name = draft.account_name(first);
         let usual = if self.tls == Wire::Implicit { "465" } else { "25" };
         let port = self.port.as_deref().unwrap_or(usual);
-        let relays: Vec<String> = self.hosts.iter().map(|host| format!("[{host}]:{port}")).collect();
+        let relays: Vec<String> = self.hosts.iter().map(|host| format!("[{}]:{port}", bare(host))).collect();
         let mut keys = Section::default();
         match relays.as_slice() {
             [only] => keys.text("relay", only, ""),
             several => keys.list("relay", several, ""),
         }
-        let login = self.user.is_some() && self.password.is_some();
+        let login = self.user.is_some();
         match self.tls {
             Wire::Implicit => keys.text("tls", "implicit", ""),
             Wire::Starttls => keys.text("tls", "starttls", ""),
@@ -71,8 +72,13 @@ impl Simple {
                 keys.text(key, value, "");
             }
         }
-        if let (Some(user), true) = (&self.user, login) {
+        if let Some(user) = &self.user {
             keys.text("username", user, "");
+            if self.password.is_none() {
+                keys.line("password", draft::password_file(&name), "");
+                let why = format!("there is none; run \"postrider password set {name}\"");
+                draft.left_out(format!("password for account {name}"), why);
+            }
         }
         if let Some(auth) = self.auth {
             keys.list("auth", &[auth.to_owned()], "");
@@ -95,6 +101,11 @@ impl Simple {
         let user = self.user.as_deref().and_then(|user| user.rsplit_once('@'));
         user.is_some_and(|(_, at)| at.eq_ignore_ascii_case(domain))
     }
+}
+
+/// An IPv6 address may stand in brackets.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host)
 }
 
 /// Words with quotes and backslashes, as a shell has them.

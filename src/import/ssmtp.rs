@@ -13,7 +13,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
     let mut draft = Draft::default();
     let hub = take("mailhub").unwrap_or_else(|| "mail".to_owned());
-    let (host, port) = hub.split_once(':').map_or((hub.as_str(), None), |(host, port)| (host, Some(port)));
+    let (host, port) = host_and_port(&hub);
     let mut simple = Simple {
         hosts: vec![host.to_owned()],
         port: port.map(str::to_owned),
@@ -67,6 +67,17 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     }
     simple.add(&mut draft);
     Ok(draft)
+}
+
+/// `host:port`; an IPv6 address with a port stands in brackets.
+fn host_and_port(hub: &str) -> (&str, Option<&str>) {
+    if let Some((host, port)) = hub.rsplit_once("]:") {
+        return (host.trim_start_matches('['), Some(port));
+    }
+    match hub.split_once(':') {
+        Some((host, port)) if !port.contains(':') => (host, Some(port)),
+        _ => (hub, None),
+    }
 }
 
 /// `local:outgoing@address[:mailhub]`, as rows.

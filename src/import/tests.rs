@@ -2,6 +2,8 @@
 //! reads without a fault.
 #![allow(clippy::unwrap_used)]
 
+mod small;
+
 use std::collections::HashMap;
 
 use super::*;
@@ -18,6 +20,19 @@ pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)])
     let text = draft.config(source);
     let config = read::read(Path::new("/x/config.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     (config, draft, text)
+}
+
+/// A configuration in the folder `/c`, and what its translation says and does not say.
+#[track_caller]
+pub(crate) fn case(program: Program, files: &[(&str, &str)], has: &[&str], has_not: &[&str]) {
+    let source = if program == Program::Msmtp { files[0].0 } else { "/c" };
+    let (.., text) = translated(program, source, files);
+    for part in has {
+        assert!(text.contains(part), "{part:?} is missing:\n{text}");
+    }
+    for part in has_not {
+        assert!(!text.contains(part), "{part:?} is there:\n{text}");
+    }
 }
 
 pub(crate) fn secrets(draft: &Draft) -> Vec<(&str, &str)> {

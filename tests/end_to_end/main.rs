@@ -68,6 +68,7 @@ mod config {
     mod passwords;
 }
 mod import {
+    mod conversion;
     mod other_programs;
 }
 mod cli {

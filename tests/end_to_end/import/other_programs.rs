@@ -317,17 +317,3 @@ fn the_hostname_of_ssmtp_completes_bare_names_and_does_not_hold_the_providers_do
     let to = vec!["friend@isp.example", "me@isp.example", "bob@isp.example"];
     assert_eq!(envelope(&isp.mail()), ("alice@isp.example", to, "me"));
 }
-
-#[test]
-fn import_steps_over_a_config_without_accounts_and_keeps_it() {
-    let world = World::new();
-    let placeholder = "# The package's placeholder.\n";
-    world.file("msmtprc", "account default\nhost 127.0.0.1\nfrom me@isp.example\n", 0o600);
-    std::fs::create_dir(world.path("moved")).unwrap();
-    std::fs::set_permissions(world.path("moved"), std::fs::Permissions::from_mode(0o700)).unwrap();
-    world.file("moved/config.toml", placeholder, 0o600);
-    let moved = imported(world, "msmtp", "msmtprc");
-    assert!(moved.text.contains("[account.default]"), "{}", moved.text);
-    let kept = std::fs::read_to_string(moved.world.path("moved/config.toml.before-import")).unwrap();
-    assert_eq!(kept, placeholder);
-}
