@@ -139,6 +139,16 @@ impl TableSet {
         Ok(None)
     }
 
+    /// Whether a row's value is wanted. Values that depend on the key (`$1` in pattern tables) are not asked about.
+    #[must_use]
+    pub fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        self.tables.iter().any(|table| match table {
+            Table::Inline { rows, .. } => rows.values().any(|value| is_wanted(value)),
+            Table::Static { value, .. } => is_wanted(value),
+            Table::File(file) => file.has_value(is_wanted),
+        })
+    }
+
     /// Every fault in the loaded sources, for `check`.
     #[must_use]
     pub fn faults(&self) -> Vec<TableFault> {

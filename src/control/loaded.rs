@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
 use crate::deliver::plan;
+use crate::mail::address::Address;
+use crate::rules::own_sender::OwnAddresses;
 use crate::spool::clock::Clock;
 use crate::spool::{Envelope, Spool};
 use crate::submit::admit::context::Tables;
@@ -93,6 +95,13 @@ impl Loaded {
     /// The `generic` tables.
     pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
         self.tables().generic()
+    }
+
+    /// Whether a sender belongs to this machine's users, so that it gets reports.
+    pub fn is_own_sender(&self, sender: &Address) -> bool {
+        let tables = self.tables();
+        let (generic, arrival) = (&tables.generic(), &tables.arrival(&self.config.rewriting));
+        OwnAddresses { config: &self.config, generic, arrival }.include(sender)
     }
 
     /// Reads `generic` tables again whose files have changed.

@@ -27,7 +27,7 @@ pub fn piece(facts: &Facts<'_>) -> String {
     }
     text.push_str(match facts.report {
         Report::Delayed => "is still being retried for:\n",
-        Report::Failed | Report::Relayed | Report::Verified => "could not be delivered to:\n",
+        Report::Failed | Report::Kept | Report::Relayed | Report::Verified => "could not be delivered to:\n",
     });
     tell_affected(&mut text, facts);
     text

@@ -20,6 +20,8 @@ use crate::spool::{Envelope, MessageId};
 pub enum Report {
     /// These recipients will not get it.
     Failed,
+    /// The same, to somebody here: the sender does not belong to this machine, and may be forged.
+    Kept,
     /// These recipients do not have it yet; it is still tried.
     Delayed,
     /// A relay took it for these recipients; what becomes of it there is not told.
@@ -75,6 +77,7 @@ impl Report {
     fn subject(self) -> &'static str {
         match self {
             Self::Failed => "Undelivered Mail Returned to Sender",
+            Self::Kept => "Undelivered Mail of an Outside Sender",
             Self::Delayed => "Delayed Mail (still being retried)",
             Self::Relayed => "Successful Mail Delivery Report",
             Self::Verified => "Mail Delivery Status Report",
@@ -84,7 +87,7 @@ impl Report {
     /// RFC 3464 section 2.3.3; where nothing was sent, Postfix's words.
     fn action(self, outcome: &Outcome) -> &'static str {
         match (self, outcome.status) {
-            (Self::Failed, _) => "failed",
+            (Self::Failed | Self::Kept, _) => "failed",
             (Self::Delayed, _) => "delayed",
             (Self::Relayed, _) => "relayed",
             (Self::Verified, Status::Delivered) => "deliverable",
@@ -142,7 +145,12 @@ fn whole(boundary: &str, content: &[u8]) -> Vec<u8> {
 
 fn explanation(config: &Config, facts: &Facts<'_>) -> String {
     let mut text = format!("This is the mail system of {}.\n\n", config.hostname);
+    let kept;
     text.push_str(match facts.report {
+        Report::Kept => {
+            kept = kept_in_failed(facts);
+            &kept
+        }
         Report::Failed => {
             "Your message could not be delivered to the recipients below, and will not\n\
              be tried again for them.\n"
@@ -160,7 +168,7 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
              Nothing was sent to them, and no server was contacted.\n"
         }
     });
-    if facts.report == Report::Failed {
+    if matches!(facts.report, Report::Failed | Report::Kept) {
         text.push_str(match facts.attached {
             Original::Header(_) => "The original header is attached.\n",
             Original::Whole(_) => "The original message is attached.\n",
@@ -169,6 +177,20 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
     }
     tell_affected(&mut text, facts);
     text
+}
+
+fn kept_in_failed(facts: &Facts<'_>) -> String {
+    let Envelope { id, sender, .. } = facts.original;
+    format!(
+        "A message from <{sender}> that was submitted on this machine\n\
+         could not be delivered to the recipients below, and will not be tried again.\n\
+         \n\
+         It is not returned to that sender, which is not an address of this machine and\n\
+         may be forged. The message is kept, as are further ones like it that get no\n\
+         notice: `postrider queue list --failed` lists them, and\n\
+         `postrider queue retry {id}` tries this one again.\n\
+         If the sender is yours, add it to `senders` of the account.\n"
+    )
 }
 
 /// Each recipient with what was said and what to do.

@@ -10,6 +10,7 @@ pub mod map;
 pub mod meaning;
 pub mod null_sender;
 pub mod outbound;
+pub mod own_sender;
 pub mod rate_limit;
 pub mod remedy;
 pub mod report_limit;

@@ -82,7 +82,7 @@ pub fn may_use(account: &Account, caller: &Caller) -> bool {
 }
 
 /// The first account with the first matching form: exact, without extension, `@domain`.
-fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, String)> {
+pub(super) fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, String)> {
     forms(sender, &config.recipient_delimiter).iter().find_map(|form| {
         config.accounts.iter().find_map(|account| {
             account
@@ -95,7 +95,7 @@ fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, Str
 }
 
 /// The forms under which a sender is looked up, lower-cased.
-fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
+pub(super) fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
     let mut forms = vec![form(sender.local(), sender.domain())];
     if let Some(bare) = without_extension(sender.local(), delimiter) {
         forms.push(form(bare, sender.domain()));

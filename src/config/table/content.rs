@@ -50,6 +50,14 @@ impl Content {
         }
     }
 
+    /// Whether a row's value is wanted.
+    pub(super) fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        match self {
+            Self::Rows(rows) => rows.has_value(is_wanted),
+            Self::Patterns(patterns) => patterns.has_value(is_wanted),
+        }
+    }
+
     /// Lines and problems of all bad rows.
     pub(super) fn problems(&self) -> Vec<(u32, String)> {
         match self {

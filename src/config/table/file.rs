@@ -125,6 +125,11 @@ impl FileTable {
         }
     }
 
+    /// Whether a row's value is wanted.
+    pub(super) fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        self.good.as_ref().is_some_and(|(_, content)| content.has_value(is_wanted))
+    }
+
     /// What is wrong with the file and its rows.
     pub(super) fn faults(&self) -> Vec<TableFault> {
         let mut faults: Vec<_> = self.trouble.iter().cloned().map(TableFault).collect();

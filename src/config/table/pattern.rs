@@ -112,6 +112,17 @@ impl Patterns {
         self.bad.as_ref().map(|(line, problem)| Answer { line: *line, value: Err(problem.clone()) })
     }
 
+    /// Whether a row's value, where it is the same for every key, is wanted.
+    pub(super) fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        self.rules.iter().any(|rule| match &rule.then {
+            Then::Answer(pieces) => {
+                let is_fixed = pieces.iter().all(|piece| matches!(piece, Piece::Text(_)));
+                is_fixed && is_wanted(&filled(pieces, None))
+            }
+            Then::Until(_) => false,
+        })
+    }
+
     /// Lines and problems.
     pub(super) fn problems(&self) -> Vec<(u32, String)> {
         let unclosed =

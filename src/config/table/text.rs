@@ -102,6 +102,12 @@ impl Rows {
         })
     }
 
+    /// Whether a good row's value is wanted.
+    pub(super) fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
+        logical_rows(&self.text, first_row(&self.text))
+            .any(|row| (self.parse)(&self.text[row.span], row.stray).value.is_ok_and(|value| is_wanted(&value)))
+    }
+
     /// Lines and problems of all bad rows, in the text's order.
     pub(super) fn problems(&self) -> impl Iterator<Item = (u32, RowProblem)> {
         logical_rows(&self.text, first_row(&self.text))

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::config::Config;
+use super::addressee;
 use crate::control::loaded::Loaded;
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
-use crate::deliver::{digest, outgoing, plan};
+use crate::deliver::{digest, outgoing};
 use crate::log;
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::outcome::{Outcome, Status, Teller};
@@ -22,7 +22,7 @@ use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::state::State;
 use crate::spool::writer::Incoming;
-use crate::spool::{Envelope, Kind, MessageId, Recipient, SpoolError};
+use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
 /// Stores a bounce for every attempt that refused recipients and has none yet; adds
 /// their ids to `reports`. Says why something could not be returned, if so.
@@ -156,7 +156,7 @@ pub fn warn_of_delay(
 
 /// Whether this report is to go into a digest. One that is stored already is not.
 fn is_over_the_cap(message: &OpenMessage<'_>, limit: &ReportLimit, report: Report, id: &MessageId) -> bool {
-    let to = addressee(message.loaded, &message.stored.envelope, report);
+    let to = addressee::of_report(message.loaded, &message.stored.envelope, report);
     let most = message.loaded.config.queue.reports_per_hour;
     to.is_some_and(|to| limit.take(most, &to).is_err()) && !is_about(message, id)
 }
@@ -167,7 +167,7 @@ pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &S
     if state.owed.is_empty() || state.done {
         return None;
     }
-    let to = addressee(loaded, envelope, Report::Failed)?;
+    let to = addressee::of_report(loaded, envelope, Report::Failed)?;
     let wait = limit.left(&to);
     Some(OwedReport {
         to: Addressee { to, submitter: envelope.submitter.clone(), account: state.account.clone() },
@@ -209,6 +209,25 @@ pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<Str
         }
     }
     Ok((!text.is_empty()).then_some(text))
+}
+
+/// Stores a notice of refused mail that goes to failed/ because its sender is somebody else's address: to its submitter,
+/// or to postmaster. Beyond the limit per hour there is none.
+pub fn tell_of_kept(message: &OpenMessage<'_>, limit: &ReportLimit) -> Result<Option<MessageId>, SpoolError> {
+    let (loaded, original) = (message.loaded, &message.stored.envelope);
+    let ReversePath::Mailbox(sender) = &original.sender else { return Ok(None) };
+    let refused: Vec<usize> =
+        attempts_that_refused(message).into_iter().flat_map(|attempt| refused_in(message, attempt)).collect();
+    if original.kind != Kind::Mail || refused.is_empty() || loaded.is_own_sender(sender) {
+        return Ok(None);
+    }
+    let Some(to) = addressee::of_submitter(loaded, original) else { return Ok(None) };
+    let id = report_id(&original.id, message.journal.state().attempts, Report::Kept);
+    if limit.take(loaded.config.queue.reports_per_hour, &to).is_err() && !is_about(message, &id) {
+        return Ok(None);
+    }
+    store_to(message, Report::Kept, &id, &refused, &to)?;
+    Ok(Some(id))
 }
 
 /// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
@@ -303,7 +322,7 @@ fn content(message: &OpenMessage<'_>) -> Option<Vec<u8>> {
 fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     let (time, random) = original.parts();
     let mark = match report {
-        Report::Failed => 0x555,
+        Report::Failed | Report::Kept => 0x555,
         Report::Delayed => 0xAAA,
         Report::Relayed | Report::Verified => 0x5AA,
     };
@@ -317,16 +336,32 @@ fn store(
     recipients: &[usize],
 ) -> Result<Stored, SpoolError> {
     let original = &message.stored.envelope;
-    let Some(to) = &addressee(message.loaded, original, report) else {
+    let Some(to) = &addressee::of_report(message.loaded, original, report) else {
         return Ok(Stored::Nobody(match (&original.sender, original.kind) {
             (ReversePath::Null, Kind::Mail) => "refused, and the null sender gets no report".to_owned(),
             (ReversePath::Mailbox(sender), Kind::Mail) => format!(
-                "refused, and its sender <{sender}> has no address outside this machine that a report could go to: {}",
+                "refused, and its sender <{sender}> {}: {}",
+                if message.loaded.is_own_sender(sender) {
+                    "has no address outside this machine that a report could go to"
+                } else {
+                    "is not an address of this machine, so it gets no report"
+                },
                 reason_of(message, recipients)
             ),
             _ => undeliverable_report(message, recipients),
         }));
     };
+    store_to(message, report, id, recipients, to)
+}
+
+fn store_to(
+    message: &OpenMessage<'_>,
+    report: Report,
+    id: &MessageId,
+    recipients: &[usize],
+    to: &Address,
+) -> Result<Stored, SpoolError> {
+    let original = &message.stored.envelope;
     let whole = whole(message, report);
     let header = outgoing::stored_header(message.stored).unwrap_or_default();
     let attached = whole.as_deref().map_or(Original::Header(&header), Original::Whole);
@@ -348,33 +383,6 @@ fn affected<'a>(message: &'a OpenMessage<'_>, recipients: &[usize], addresses: &
         Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
     };
     recipients.iter().zip(addresses).filter_map(of).collect()
-}
-
-/// Who gets a report about the message: its sender; where a report of a failure fails itself, whoever looks after
-/// this machine, and no further.
-fn addressee(loaded: &Loaded, original: &Envelope, report: Report) -> Option<Address> {
-    let to = match (&original.sender, original.kind, report) {
-        (ReversePath::Mailbox(to), Kind::Mail, _) => to.clone(),
-        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(&loaded.config, original)?,
-        _ => return None,
-    };
-    // A report that cannot leave this machine would take the place of a message that could be sent again.
-    plan::is_deliverable(&loaded.config, &loaded.generic(), &to).then_some(to)
-}
-
-/// The postmaster's address, unless this message went there already.
-fn postmaster(config: &Config, original: &Envelope) -> Option<Address> {
-    let address = postmaster_address(config)?;
-    let went_there = |recipient: &Recipient| recipient.given.eq_ignore_ascii_case(&address.to_string());
-    (!original.recipients.iter().any(went_there)).then_some(address)
-}
-
-/// `postmaster` of the config, complete.
-#[must_use]
-pub fn postmaster_address(config: &Config) -> Option<Address> {
-    let name = &config.postmaster;
-    let complete = if name.contains('@') { name.clone() } else { format!("{name}@{}", config.origin) };
-    Address::parse(&complete).ok()
 }
 
 fn undeliverable_report(message: &OpenMessage<'_>, recipients: &[usize]) -> String {
@@ -401,7 +409,7 @@ fn put(
     let original = &message.stored.envelope;
     let kind = match report {
         Report::Failed => Kind::Bounce,
-        Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
+        Report::Kept | Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
     };
     let envelope = Envelope {
         submitter: original.submitter.clone(),

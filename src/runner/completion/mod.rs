@@ -1,6 +1,7 @@
 //! What follows an attempt: outcomes recorded, DSNs and digests sent, finished messages
 //! removed, and the alert when an account needs its owner.
 
+mod addressee;
 pub mod alert;
 pub mod batch_finish;
 pub mod digest;

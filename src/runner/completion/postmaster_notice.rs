@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::dsn::postmaster_address;
+use super::addressee::postmaster_address;
 use crate::control::loaded::Loaded;
 use crate::mail::notice::{Cause, Notice};
 use crate::mail::stamp;

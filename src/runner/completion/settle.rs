@@ -125,6 +125,9 @@ impl Settler {
         } else {
             let nobody = || "refused, and there is nobody to notify".to_owned();
             let unreturnable = unreturnable.or_else(|| (!message.journal.state().owed.is_empty()).then(nobody));
+            if unreturnable.is_some() {
+                result.reports.extend(dsn::tell_of_kept(&message, &self.report_limit)?);
+            }
             self.leave(&mut message, unreturnable, recorded)?;
         }
         Ok(result)

@@ -16,6 +16,7 @@ use crate::mail::printable;
 use crate::mail::stamp;
 use crate::mail::submitter::Submitter;
 use crate::rules::inbound::Arrival;
+use crate::rules::own_sender::OwnAddresses;
 use crate::spool::{Envelope, Kind, MessageId, Recipient};
 use crate::submit::frontend::collect::{Collected, Sender};
 use crate::sys::user::Caller;
@@ -55,7 +56,11 @@ pub fn mail_back<R: Read>(
     let tables = ArrivalTables::default();
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = AdmissionContext { config, caller, now, id: &id, arrival };
-    let Ok(ReversePath::Mailbox(to)) = occasion.sender(failed.sender) else { return Ok(None) };
+    let mailbox = |asked: &Sender| occasion.sender(asked).ok().and_then(|sender| sender.mailbox().cloned());
+    let Some(sender) = mailbox(failed.sender) else { return Ok(None) };
+    // A sender that is somebody else's address may be forged.
+    let mut readers = [Some(sender), mailbox(&Sender::Login)].into_iter().flatten();
+    let Some(to) = readers.find(|reader| is_own_sender(reader, entry)) else { return Ok(None) };
     // Not the envelope's token, which may be another's choice.
     let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
@@ -75,6 +80,13 @@ pub fn mail_back<R: Read>(
     }
     store.write(notice::end(&boundary).as_bytes())?;
     store.commit().map(Some)
+}
+
+fn is_own_sender(sender: &Address, entry: &Entry<'_>) -> bool {
+    let Entry { config, tables, .. } = *entry;
+    tables.arriving(config, |arrival| {
+        tables.leaving(config, |generic| OwnAddresses { config, generic, arrival }.include(sender))
+    })
 }
 
 fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &str) -> Vec<u8> {

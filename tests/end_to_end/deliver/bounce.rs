@@ -288,3 +288,46 @@ fn mail_of_the_null_sender_does_not_bounce_but_is_kept() {
     assert!(!world.spool("failed").is_empty());
     assert!(isp.mails().iter().all(|mail| !mail.to.is_empty() && mail.to[0] != "MAILER-DAEMON@home.lan"));
 }
+
+#[test]
+fn nothing_is_sent_to_senders_that_are_not_ours_and_their_mail_is_kept_whole() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+    let world = World::at_home(&isp).queue_set("reports_per_hour", 2);
+    for number in 0..5 {
+        let sender = format!("forged{number}@elsewhere.example");
+        world.sendmail(&["-i", "-f", &sender, "nobody@away.example"], INPUT).code(0);
+    }
+    world.drain();
+    let notices = isp.mails();
+    assert!(notices.iter().all(|mail| mail.to.iter().all(|to| to.ends_with("@isp.example"))), "{notices:?}");
+    assert_eq!(notices.len(), 2, "the submitter hears of it, but not of each");
+    let text = notices[0].text();
+    assert!(text.contains("not an address of this machine") && text.contains("no such user here"), "{text}");
+    let kept = world.spool("failed").into_iter().map(|path| fs::read_to_string(path).unwrap());
+    assert_eq!(kept.filter(|text| text.contains("The text.")).count(), 5);
+    isp.behave();
+    world.postrider(&["queue", "retry", "--failed"]).code(0);
+    world.flush().code(0);
+    assert_eq!(isp.mails().iter().filter(|mail| mail.to == ["nobody@away.example"]).count(), 5);
+}
+
+#[test]
+fn a_sender_that_is_not_ours_gets_no_delay_notice_either() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("450 4.2.0 not now")).start();
+    let world = World::at_home(&isp).queue_set("warn_after", "0s");
+    world.sendmail(&["-i", "-f", "forged@elsewhere.example", "nobody@away.example"], INPUT).code(0);
+    world.run_once();
+    assert_eq!((isp.received(), world.queued().len()), (0, 1));
+}
+
+#[test]
+fn what_cannot_be_submitted_is_not_returned_to_a_sender_that_is_not_ours() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let ran =
+        world.sendmail(&["-i", "-t", "-oem", "-f", "forged@elsewhere.example"], "Subject: to nobody\n\nThe text.\n");
+    world.drain();
+    let sent: Vec<_> = isp.mails().into_iter().flat_map(|mail| mail.to).collect();
+    assert!(sent.iter().all(|to| to.ends_with("@isp.example")), "{sent:?}");
+    assert!(!sent.is_empty(), "the submitter gets it: {}", ran.stderr);
+}

@@ -1,0 +1,48 @@
+//! Who gets a report: the sender, where the address is this machine's own; the submitter, or postmaster, where it is
+//! not. What the report says is `dsn`'s.
+
+use crate::config::Config;
+use crate::control::loaded::Loaded;
+use crate::deliver::dsn::Report;
+use crate::deliver::plan;
+use crate::mail::address::{Address, ReversePath};
+use crate::spool::{Envelope, Kind, Recipient};
+use crate::sys::user::Caller;
+
+/// Who gets a report about the message: its sender; where a report of a failure fails itself, whoever looks after
+/// this machine, and no further.
+pub(super) fn of_report(loaded: &Loaded, original: &Envelope, report: Report) -> Option<Address> {
+    let to = match (&original.sender, original.kind, report) {
+        (ReversePath::Mailbox(to), Kind::Mail, _) => Some(to).filter(|to| loaded.is_own_sender(to))?.clone(),
+        (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(&loaded.config, original)?,
+        _ => return None,
+    };
+    // A report that cannot leave this machine would take the place of a message that could be sent again.
+    is_deliverable(loaded, &to).then_some(to)
+}
+
+/// Who gets a notice about mail that is not returned to its sender.
+pub(super) fn of_submitter(loaded: &Loaded, original: &Envelope) -> Option<Address> {
+    let submitter = Address::new(&Caller::of(original.uid).login, &loaded.config.origin).ok();
+    let submitter = submitter.filter(|submitter| loaded.is_own_sender(submitter));
+    submitter.into_iter().chain(postmaster_address(&loaded.config)).find(|reader| is_deliverable(loaded, reader))
+}
+
+fn is_deliverable(loaded: &Loaded, address: &Address) -> bool {
+    plan::is_deliverable(&loaded.config, &loaded.generic(), address)
+}
+
+/// The postmaster's address, unless this message went there already.
+fn postmaster(config: &Config, original: &Envelope) -> Option<Address> {
+    let address = postmaster_address(config)?;
+    let went_there = |recipient: &Recipient| recipient.given.eq_ignore_ascii_case(&address.to_string());
+    (!original.recipients.iter().any(went_there)).then_some(address)
+}
+
+/// `postmaster` of the config, complete.
+#[must_use]
+pub fn postmaster_address(config: &Config) -> Option<Address> {
+    let name = &config.postmaster;
+    let complete = if name.contains('@') { name.clone() } else { format!("{name}@{}", config.origin) };
+    Address::parse(&complete).ok()
+}
