@@ -26,11 +26,13 @@ impl QueueState {
         let now = self.now();
         self.loaded.refresh();
         let selected = self.selected(selection);
-        for id in &selected {
+        // An ordinary user may not make the runner connect to a relay, in trouble or not, as often as they like.
+        let mut is_paced = |id: &MessageId| !selection.scope().is_everything() && !self.owner_pace.take(id, now);
+        let paced: HashSet<MessageId> = selected.iter().filter(|id| is_paced(id)).cloned().collect();
+        for id in selected.difference(&paced) {
             self.schedule.make_due(id, now);
         }
-        self.digests.make_due(|id| selected.contains(id), now);
-        // An ordinary user may not make the runner connect to a relay in trouble as often as they like.
+        self.digests.make_due(|id| selected.contains(id) && !paced.contains(id), now);
         if selection.scope().is_everything() {
             self.end_backoffs();
         }
@@ -41,6 +43,9 @@ impl QueueState {
             self.watchers.add(selected.clone(), responses.clone());
         }
         self.flushes.add(selected, responses);
+        for id in &paced {
+            self.flushes.report_waiting(id, "it was tried at your request within the last minute");
+        }
         if self.until == Until::Flushed {
             for id in self.schedule.idle() {
                 if !self.flushes.wait_for(&id) {

@@ -12,6 +12,7 @@ mod flush_requests;
 mod housekeeping;
 mod intake;
 mod modify;
+mod owner_pace;
 mod reload;
 mod round_robin;
 mod scan;

@@ -30,7 +30,10 @@ impl QueueState {
             }
             Err(error) => report(Response::Unchanged { id: String::new(), reason: error.to_string() }),
         }
-        self.end_backoffs();
+        // An ordinary user may delete, and must not have relays in trouble probed.
+        if change.change() != Change::Delete {
+            self.end_backoffs();
+        }
         report(Response::Finished);
     }
 

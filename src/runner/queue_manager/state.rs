@@ -14,6 +14,7 @@ use super::account_backoff::AccountBackoff;
 use super::digest_queue::DigestQueue;
 use super::flush_requests::FlushRequests;
 use super::intake::Intake;
+use super::owner_pace::OwnerPace;
 use super::scheduler::{Scheduler, later};
 use super::watchers::FileWatcher;
 use crate::control::loaded::Loaded;
@@ -46,6 +47,7 @@ pub(super) struct QueueState {
     pub(super) schedule: Scheduler,
     pub(super) backoff: AccountBackoff,
     pub(super) flushes: FlushRequests,
+    pub(super) owner_pace: OwnerPace,
     pub(super) digests: DigestQueue,
     pub(super) intake: Intake,
     pub(super) scan_timer: ScanTimer,
@@ -70,6 +72,7 @@ impl QueueState {
             schedule,
             backoff,
             flushes: FlushRequests::default(),
+            owner_pace: OwnerPace::default(),
             digests: DigestQueue::default(),
             intake: Intake::default(),
             scan_timer: ScanTimer { last: now, every: RESCAN },

@@ -127,6 +127,30 @@ fn a_flush_is_of_the_callers_own_mail() {
 }
 
 #[test]
+fn an_owner_who_flushes_on_and_on_has_a_message_tried_once_a_minute() {
+    if !can_run() {
+        return;
+    }
+    let isp = deferring();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    let [his, _] = one_of_each(&machine);
+    let told: Vec<String> =
+        (0..10).map(|_| machine.sh("his", &format!("postrider flush {his}; true"), b"").good().printed).collect();
+    assert!(told.last().unwrap().contains("at your request within the last minute"), "{told:?}");
+    let shown = machine.sh("root", &format!("postrider queue show {his} --json"), b"").good().printed;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    // The runner's own, and the first flush's.
+    assert!(shown["attempts"].as_u64().unwrap() <= 2, "{shown}");
+    machine.sh("root", "postrider flush; true", b"").good();
+    let again = machine.sh("root", &format!("postrider queue show {his} --json"), b"").good().printed;
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&again).unwrap()["attempts"].as_u64() > shown["attempts"].as_u64(),
+        "root's is not held back: {again}"
+    );
+}
+
+#[test]
 fn without_a_runner_the_queue_is_nobodys_to_see_and_who_asks_is_told_so() {
     if !can_run() {
         return;
