@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, ReadDir};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,6 +24,9 @@ use super::usage_table::{self, UsageTable};
 
 /// Age at which a temporary file is taken for what a killed process left behind.
 const ABANDONED: Duration = Duration::from_hours(1);
+
+/// A file beside queue/: its name and those of the other folders are on disk.
+const SYNCED: &str = "synced";
 
 /// Whether something was recorded of a message when queue/ was listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +57,13 @@ struct Opened {
 impl Spool {
     /// Opens the spool, creating it and its folders (0700) where missing.
     pub fn open(dir: &Path) -> Result<Self, SpoolError> {
-        if let Some(spool) = Self::find(dir)? {
-            return Ok(spool);
+        let found = Self::find(dir)?;
+        if found.is_none() {
+            create_folders(dir)?;
         }
-        create_folders(dir)?;
+        sync_folders(dir)?;
         let vanished = || SpoolError::io("open", dir.join("queue"))(io::ErrorKind::NotFound.into());
-        Self::find(dir)?.ok_or_else(vanished)
+        found.map_or_else(|| Self::find(dir)?.ok_or_else(vanished), Ok)
     }
 
     /// Opens the spool if there is one; for commands that only look.
@@ -276,6 +280,24 @@ fn create_folders(dir: &Path) -> Result<(), SpoolError> {
     for name in ["history", "failed", "queue"] {
         create(&dir.join(name))?;
     }
+    Ok(())
+}
+
+/// Has the names of the spool and its folders on disk. A process that made them may have ended before they were, and what
+/// others store below them would go with them. An empty file says that it was done.
+fn sync_folders(dir: &Path) -> Result<(), SpoolError> {
+    let mark = dir.join(SYNCED);
+    if exists(&mark)? {
+        return Ok(());
+    }
+    let sync = |dir: &Path| File::open(dir).and_then(|dir| dir.sync_all());
+    sync(dir).map_err(SpoolError::io("sync", dir))?;
+    for above in dir.ancestors().skip(1).filter(|above| *above != OsStr::new("")) {
+        // What belongs to somebody else, who may not let it be read, was there before the spool.
+        let _ = sync(above);
+    }
+    // Without it, the next process syncs again.
+    let _ = File::options().write(true).create_new(true).mode(0o600).open(mark);
     Ok(())
 }
 

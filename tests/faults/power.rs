@@ -235,6 +235,26 @@ fn what_sendmail_accepted_survives_a_power_cut() {
 }
 
 #[test]
+fn a_spool_whose_maker_was_cut_off_is_synced_once_by_the_next_who_stores_mail() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    // What a process leaves that ended between making the folders and syncing them.
+    let world = restored(&isp, &Files::new());
+    let root = world.path("spool");
+    let names_synced = |recorded: &Recorded| {
+        let sync = recorded.ops.iter().position(|op| *op == Op::SyncFolder(root.clone()));
+        let queue = root.join("queue");
+        let mail = |op: &Op| matches!(op, Op::Name(path, _) if path.parent() == Some(&queue));
+        sync.is_some_and(|sync| sync < recorded.ops.iter().position(mail).unwrap())
+    };
+    let synced =
+        [0, 1].map(|_| names_synced(&Recorded::of(&world, SENDMAIL, &["-i", "-f", "alice", "bob@away.example"], MAIL)));
+    assert_eq!(synced, [true, false]);
+}
+
+#[test]
 fn a_message_that_leaves_at_once_survives_a_power_cut_and_is_sent_at_most_twice() {
     if is_skipped() {
         return;
