@@ -19,7 +19,7 @@ pub fn one_line(text: &str) -> String {
 
 /// Whether a terminal shows something else for it than a character in its place, by Unicode's own properties: controls
 /// and format characters (Cc, Cf), the line and paragraph separators, what is ignored where it cannot be shown
-/// (Default_Ignorable_Code_Point: fillers, selectors, joiners), and what is unassigned or for private use.
+/// (`Default_Ignorable_Code_Point`: fillers, selectors, joiners), and what is unassigned or for private use.
 #[must_use]
 pub fn misleads(c: char) -> bool {
     /// Its glyph is empty, although it is a symbol.

@@ -10,7 +10,7 @@ use crate::mail::outcome::{Fact, Phase, Seen};
 pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
     let name = &account.name;
     match (&fact.phase, &fact.seen) {
-        (_, Seen::Local(_) | Seen::NotOffered(_) | Seen::Refused(..) | Seen::Tls(_)) | (Phase::Credential, _) => None,
+        (_, Seen::Local(_) | Seen::NotOffered(_) | Seen::Tls(_)) | (Phase::Credential, _) => None,
         (Phase::Resolve, _) => Some(format!(
             "the host in `relay` of [account.{name}] is misspelt, or this machine has no working DNS or network"
         )),
@@ -33,7 +33,7 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
             "wrong user name or password for [account.{name}]; many providers require the full address as `username` and an app \
              password; if PLAIN works but SCRAM or CRAM-MD5 does not, set auth = [\"plain\", \"login\"]"
         )),
-        (_, Seen::Reply(reply)) if trouble::is_too_big(reply) => Some(
+        (_, seen) if trouble::is_too_big(seen) => Some(
             "the message is larger than the provider accepts: send less at once, or send a link".to_owned(),
         ),
         (Phase::Rcpt, Seen::Reply(reply)) if reply.is_permanent() => {
@@ -47,6 +47,6 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
             Some("the server is busy or limits its clients: wait a few minutes and try again".to_owned())
         }
         (_, Seen::Timeout) => Some("the server is slow or the connection was lost: try again, or raise `timeout`".to_owned()),
-        (_, Seen::Reply(_) | Seen::Closed | Seen::Failed(_) | Seen::Garbage(_)) => None,
+        (_, Seen::Reply(_) | Seen::Refused(..) | Seen::Closed | Seen::Failed(_) | Seen::Garbage(_)) => None,
     }
 }

@@ -265,9 +265,13 @@ fn reply_in_transaction(phase: Phase, reply: &Reply) -> Verdict {
 
 /// The message is larger than the server takes.
 #[must_use]
-pub fn is_too_big(reply: &Reply) -> bool {
-    matches!(reply.enhanced, Some(Enhanced { class: 5, subject: 3, detail: 4 }))
-        || (reply.code == 552 && reply.enhanced.is_none())
+pub fn is_too_big(seen: &Seen) -> bool {
+    let is_code = |enhanced: &Enhanced| matches!(enhanced, Enhanced { class: 5, subject: 3, detail: 4 });
+    match seen {
+        Seen::Reply(reply) => reply.enhanced.as_ref().map_or(reply.code == 552, is_code),
+        Seen::Refused(enhanced, _) => is_code(enhanced),
+        _ => false,
+    }
 }
 
 /// The recipient's status that a verdict amounts to.

@@ -23,7 +23,8 @@ pub(super) fn of_report(loaded: &Loaded, original: &Envelope, report: Report) ->
 
 /// Who gets a notice about mail that is not returned to its sender.
 pub(super) fn of_submitter(loaded: &Loaded, original: &Envelope) -> Option<Address> {
-    let submitter = Address::new(&Caller::of(original.uid).login, &loaded.config.origin).ok();
+    let login = original.submitter.uid().map(|uid| Caller::of(uid).login);
+    let submitter = login.and_then(|login| Address::new(&login, &loaded.config.origin).ok());
     let submitter = submitter.filter(|submitter| loaded.is_own_sender(submitter));
     submitter.into_iter().chain(postmaster_address(&loaded.config)).find(|reader| is_deliverable(loaded, reader))
 }
