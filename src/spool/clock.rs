@@ -24,6 +24,9 @@ struct Reading {
     since_boot: u64,
     /// The queue's time then.
     queue: Timestamp,
+    /// Milliseconds that were counted in all boots together, from one reading to the next of the same boot.
+    #[serde(default)]
+    counted: u64,
 }
 
 /// The queue's clock.
@@ -32,6 +35,7 @@ pub struct Clock {
     boot: String,
     started: Duration,
     base: Timestamp,
+    counted: Duration,
 }
 
 impl Clock {
@@ -44,14 +48,16 @@ impl Clock {
     }
 
     fn from(kept: Option<&Reading>, boot: String, started: Duration, wall: Timestamp) -> Self {
-        let base = match kept {
+        let counted = Duration::from_millis(kept.map_or(0, |kept| kept.counted));
+        let (base, counted) = match kept {
             Some(kept) if kept.boot == boot => {
-                plus(kept.queue, started.saturating_sub(Duration::from_millis(kept.since_boot)))
+                let passed = started.saturating_sub(Duration::from_millis(kept.since_boot));
+                (plus(kept.queue, passed), counted.saturating_add(passed))
             }
-            Some(kept) => wall.max(kept.queue),
-            None => wall,
+            Some(kept) => (wall.max(kept.queue), counted),
+            None => (wall, counted),
         };
-        Self { boot, started, base: base.max(BUILT) }
+        Self { boot, started, base: base.max(BUILT), counted }
     }
 
     /// The queue's time: never goes back, never jumps.
@@ -67,16 +73,23 @@ impl Clock {
         age(stamp, Timestamp::now(), self.now())
     }
 
-    /// The earlier of the wall's and the queue's time: what is removed because it is old goes by this.
+    /// The time that runners have counted on this machine, which no wall clock changes.
     #[must_use]
-    pub fn earliest(&self) -> Timestamp {
-        Timestamp::now().min(self.now())
+    pub fn counted(&self) -> Duration {
+        self.counted.saturating_add(since_boot().saturating_sub(self.started))
+    }
+
+    /// How long this boot has lasted.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        since_boot()
     }
 
     /// Leaves the reading for the next runner; losing it costs a little exactness.
     pub fn keep(&self, spool: &Spool) {
-        let since_boot = u64::try_from(since_boot().as_millis()).unwrap_or(u64::MAX);
-        let reading = Reading { boot: self.boot.clone(), since_boot, queue: self.now() };
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let (since_boot, counted) = (milliseconds(since_boot()), milliseconds(self.counted()));
+        let reading = Reading { boot: self.boot.clone(), since_boot, queue: self.now(), counted };
         if let Err(error) = state_file::write(spool, NAME, &reading) {
             log::warning(error);
         }

@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use postrider_drop::durable::{Durable, Folder};
@@ -258,15 +257,15 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes what was set aside before that, by the time of its reason; the names, for the log.
-    pub fn age_out(&self, lifetime: Duration, age: impl Fn(Timestamp) -> Duration) -> Result<Vec<String>, SpoolError> {
+    /// Removes what has been kept for long enough, by its name and the time of its reason; the names, for the log.
+    pub fn age_out(&self, mut is_over: impl FnMut(&str, Timestamp) -> bool) -> Result<Vec<String>, SpoolError> {
         let mut gone = Vec::new();
         for reason in self.failed_names()?.iter().filter(|name| name.ends_with(REASON)) {
             let path = self.failed_path(reason);
             let written = fs::metadata(&path).and_then(|file| file.modified()).map(Timestamp::try_from);
             let Ok(Ok(written)) = written else { continue };
             let name = reason.trim_end_matches(REASON);
-            if age(written) < lifetime {
+            if !is_over(name, written) {
                 continue;
             }
             self.remove_failed(name)?;

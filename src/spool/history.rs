@@ -280,18 +280,16 @@ fn id_of(line: &[u8]) -> Option<MessageId> {
     MessageId::parse(str::from_utf8(id).ok()?)
 }
 
-/// Removes the files of all days before that of `before` (UTC).
-pub fn prune(spool: &Spool, before: Timestamp) -> Result<(), SpoolError> {
+/// Removes the files that have been kept for long enough, by their names and the ends of their days (UTC).
+pub fn prune(spool: &Spool, mut is_over: impl FnMut(&str, Timestamp) -> bool) -> Result<(), SpoolError> {
     let (_, dir) = spool.folder("history")?;
-    let first_kept = day(before);
     for entry in fs::read_dir(&dir).map_err(SpoolError::io("list", &dir))? {
         let entry = entry.map_err(SpoolError::io("list", &dir))?;
         let name = entry.file_name();
-        let Some(day) = name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|d| d.parse::<Date>().ok())
-        else {
-            continue;
-        };
-        if day < first_kept {
+        let name = name.to_string_lossy();
+        let Some(day) = name.strip_suffix(SUFFIX).and_then(|day| day.parse::<Date>().ok()) else { continue };
+        let end = day.tomorrow().and_then(|next| next.to_zoned(TimeZone::UTC)).map(|next| next.timestamp());
+        if end.is_ok_and(|end| is_over(&name, end)) {
             fs::remove_file(entry.path()).map_err(SpoolError::io("remove", entry.path()))?;
         }
     }

@@ -17,6 +17,7 @@ pub mod message_file;
 pub mod queue;
 mod recipient;
 mod replace;
+pub mod retention;
 mod shared_sync;
 pub mod state;
 pub mod state_file;

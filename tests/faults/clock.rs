@@ -164,3 +164,34 @@ fn a_laptop_that_slept_for_a_week_tells_of_the_delay_and_gives_nothing_up_yet() 
     clocked.world.flush();
     wait_for("the mail", || isp.received() == 2);
 }
+
+#[test]
+fn no_clock_deletes_what_is_kept_and_time_that_was_counted_does() {
+    let Some(library) = library().filter(|_| can_sleep()) else { return };
+    let isp = Provider::setup().rule(on(Verb::Rcpt).reply("550 5.1.1 no such user")).start();
+    let world = World::at_home(&isp).queue_set("history", "30d");
+    let clocked = Clocked::new(world, library, "+0");
+    run(clocked.command(env!("CARGO_BIN_EXE_sendmail"), &["-i", "-f", "<>", "bob@away.example"]), MAIL).code(0);
+    let postrider = env!("CARGO_BIN_EXE_postrider");
+    let once = |command: Command| drop(run(command, b"").code(0));
+    once(clocked.command(postrider, &["run", "--once"]));
+    let kept = || (clocked.world.spool("history").len(), clocked.world.spool("failed").is_empty());
+    assert_eq!(kept(), (1, false));
+    for wrong in ["+139d", "+50y", "+0"] {
+        clocked.set(wrong);
+        // As if the machine had been started with that clock.
+        let reading = fs::read_to_string(clocked.world.path("spool/clock")).unwrap();
+        let mut reading: serde_json::Value = serde_json::from_str(&reading).unwrap();
+        reading["boot"] = "another".into();
+        fs::write(clocked.world.path("spool/clock"), reading.to_string()).unwrap();
+        for _ in 0..2 {
+            once(clocked.command(postrider, &["run", "--once"]));
+        }
+        assert_eq!(kept(), (1, false), "{wrong}");
+    }
+    // The queue's time does not go back, so that the wall's decides.
+    clocked.set("+100d");
+    let args = ["--time", "--boottime", "8640000", "--fork", "--kill-child", postrider, "run", "--once"];
+    once(clocked.command("unshare", &args));
+    assert_eq!(kept(), (0, true));
+}

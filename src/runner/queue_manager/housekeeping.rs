@@ -9,6 +9,7 @@ use crate::control::loaded::Loaded;
 use crate::log;
 use crate::runner::durability::DurabilityGate;
 use crate::spool::history;
+use crate::spool::retention::Retention;
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -40,16 +41,20 @@ impl Housekeeping {
 }
 
 fn remove_old(loaded: &Loaded) {
-    let kept = SignedDuration::try_from(loaded.config.queue.history).unwrap_or(SignedDuration::MAX);
-    let before = loaded.clock.earliest().saturating_sub(kept);
+    let Loaded { spool, clock, config, .. } = loaded;
+    let mut retention = Retention::open(spool, clock);
+    let mut is_over = |file: String, lifetime, stamp| retention.is_over(file, lifetime, clock.age(stamp));
     // A message that was finished by its record alone must be gone from the disk before the record is: the sync makes
     // sure, since unlinking it was not synced.
-    let prune = |before| loaded.spool.sync_queue().and_then(|()| history::prune(&loaded.spool, before));
-    if let Err(error) = before.map_or(Ok(()), prune) {
+    let pruned = spool.sync_queue().and_then(|()| {
+        history::prune(spool, |name, end| is_over(format!("history/{name}"), config.queue.history, end))
+    });
+    if let Err(error) = pruned {
         log::warning(error);
     }
-    match loaded.spool.age_out(FAILED_KEPT, |stamp| loaded.clock.age(stamp)) {
+    match spool.age_out(|name, written| is_over(format!("failed/{name}"), FAILED_KEPT, written)) {
         Ok(gone) => gone.iter().for_each(|name| log::aged_out(name, FAILED_KEPT.as_secs() / DAY.as_secs())),
         Err(error) => log::warning(error),
     }
+    retention.close(spool);
 }

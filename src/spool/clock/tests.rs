@@ -30,10 +30,12 @@ fn a_wall_clock_that_jumps_makes_nothing_old() {
 
 #[test]
 fn the_next_runner_of_this_boot_goes_on_and_that_of_another_trusts_the_wall() {
-    let kept = Reading { boot: "a".into(), since_boot: 1000, queue: at(0) };
+    let kept = Reading { boot: "a".into(), since_boot: 1000, queue: at(0), counted: 5000 };
     let clock = |boot: &str, wall| Clock::from(Some(&kept), boot.into(), Duration::from_secs(3601), wall);
     assert_eq!(clock("a", moved(at(0), YEARS)).base, at(1));
+    assert_eq!(clock("a", at(0)).counted, Duration::from_secs(3605));
     assert_eq!(clock("b", at(48)).base, at(48));
+    assert_eq!(clock("b", at(48)).counted, Duration::from_secs(5), "nobody knows how long the machine was off");
     assert_eq!(clock("b", Timestamp::UNIX_EPOCH).base, at(0), "time does not go back");
     assert_eq!(Clock::from(None, String::new(), Duration::ZERO, Timestamp::UNIX_EPOCH).base, BUILT);
 }

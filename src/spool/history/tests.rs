@@ -77,7 +77,7 @@ fn old_days_go_and_foreign_files_stay() {
         append(&spool, &[record(1, &format!("{day}T12:00:00Z"))]).unwrap();
     }
     fs::write(dir.path().join("history/notes.jsonl"), "mine").unwrap();
-    prune(&spool, "2026-11-21T23:00:00Z".parse().unwrap()).unwrap();
+    prune(&spool, |_, end| end <= "2026-11-21T23:00:00Z".parse().unwrap()).unwrap();
     let mut names: Vec<_> = fs::read_dir(dir.path().join("history")).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["2026-11-21.jsonl", "2026-11-22.jsonl", "notes.jsonl"]);

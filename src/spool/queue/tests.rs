@@ -175,6 +175,6 @@ fn an_id_that_is_in_failed_already_replaces_nothing_there() {
     let first = fs::read(spool.dir().join(format!("failed/{id}"))).unwrap();
     spool.bring_back(&id).unwrap();
     assert_eq!(fs::read(spool.message_path(&id)).unwrap(), first);
-    assert_eq!(spool.age_out(Duration::ZERO, |_| Duration::from_secs(1)).unwrap().len(), 2);
+    assert_eq!(spool.age_out(|_, _| true).unwrap().len(), 2);
     assert!(names(&spool, "failed").is_empty());
 }

@@ -40,7 +40,7 @@ fn a_message_counts_for_its_user_wherever_it_goes_until_it_is_gone() {
     assert_eq!(spool.load_of(&Submitter::Local(1000)), Usage::default());
     spool.set_aside(&hers, "no reason").unwrap();
     assert_eq!(spool.load_of(&Submitter::Local(1001)).messages, 1);
-    spool.age_out(std::time::Duration::ZERO, |_| std::time::Duration::from_secs(1)).unwrap();
+    spool.age_out(|_, _| true).unwrap();
     assert_eq!(spool.load_of(&Submitter::Local(1001)), Usage::default());
 }
 
