@@ -162,6 +162,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l in-place -d 'Leave tables in the other program\'s folder, instead of copying them'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Also send a short test message to this address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of the test message; default: the account\'s own address, else that of root\'s mail' -r

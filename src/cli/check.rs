@@ -1,6 +1,7 @@
 //! `postrider check`: everything that would keep mail from leaving, as far as it can be
 //! seen without asking the network, each with its way out. Exit 0, 1 (warnings) or 78.
 
+mod addresses;
 mod files;
 mod installation;
 mod names;
@@ -12,8 +13,6 @@ use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
-use crate::mail::address::Address;
-use crate::rules::outbound::Generic;
 use crate::rules::route;
 use crate::spool::Spool;
 use crate::tls::{Client, Roots};
@@ -84,7 +83,7 @@ fn examine(config: &Config, findings: &mut Findings) {
     tables(config, findings);
     files::check(config, findings);
     generic_results(config, findings);
-    own_addresses(config, findings);
+    addresses::check(config, findings);
     senders(config, findings);
     accounts(config, findings);
 }
@@ -148,26 +147,6 @@ fn rows(source: &TableSource) -> Vec<(String, String, String)> {
         is_row.then(|| (format!("{}:{}", path.display(), number + 1), key.to_owned(), value.trim_start().to_owned()))
     };
     numbered.filter_map(row).collect()
-}
-
-/// What programs send under this machine's own names must get an address that the provider knows.
-fn own_addresses(config: &Config, findings: &mut Findings) {
-    let account = config.default_account.as_deref().and_then(|name| config.account(name));
-    let (Some(account), Ok(root)) = (account, Address::new("root", &config.origin)) else { return };
-    let tables = TableSet::load("generic", &config.generic);
-    // A table that cannot be read was told above; `from` gives every mail an address.
-    let Ok(rewritten) = (Generic { config, tables: &tables }).address(&root) else { return };
-    let outgoing = rewritten.map_or_else(|| root.clone(), |rewritten| rewritten.address);
-    let is_known = !config.is_own_domain(outgoing.domain()) || config.is_providers_domain(outgoing.domain());
-    if account.username.is_none() || account.from.is_some() || is_known {
-        return;
-    }
-    let own = account.own_address().map_or_else(|| "you@provider.example".to_owned(), |own| own.to_string());
-    findings.warning(format!(
-        "no entry of `generic` maps {root} to a real address, and most providers reject such a sender: add \
-         \"@{}\" = \"{own}\"",
-        config.origin
-    ));
 }
 
 fn senders(config: &Config, findings: &mut Findings) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::Draft;
+use super::draft::{Draft, is_domain};
 use super::simple::{Simple, Wire};
 use crate::import::{Given, ImportError};
 
@@ -31,10 +31,12 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     login(given, settings.remove("AUTHPATH"), &mut simple, &mut draft);
     names(given, &mut settings, &mut simple, &mut draft);
     local_mail(given, &mut settings, &mut draft);
+    if settings.remove("FULLBOUNCE").is_some() {
+        draft.queue.text("bounce_size", "50MB", "FULLBOUNCE");
+    }
     for name in settings.keys() {
         let why = match name.as_str() {
             "DEFER" => "to send only on demand, set `delivery` to \"queue\" and run \"postrider flush\"",
-            "FULLBOUNCE" => "programs request it themselves, with sendmail -R full",
             "SPOOLDIR" => "set `spool` instead",
             _ => "not supported",
         };
@@ -55,6 +57,14 @@ fn tls(settings: &mut Settings, draft: &mut Draft) -> Wire {
     }
     // How we always are.
     settings.remove("SECURE");
+    if settings.remove("VERIFYCERT").is_some() {
+        draft.no_effect("VERIFYCERT", "certificates are always verified");
+    } else if secure {
+        draft.changed(
+            "VERIFYCERT",
+            "it was not set, so any certificate was accepted; it must now be valid for the relay",
+        );
+    }
     match (settings.remove("STARTTLS").is_some(), secure) {
         (true, true) => Wire::Starttls,
         (false, true) => Wire::Implicit,
@@ -90,6 +100,13 @@ fn names(given: &Given<'_>, settings: &mut Settings, simple: &mut Simple, draft:
         let line = |text: String| text.lines().next().map(|line| line.trim().to_owned());
         if name.starts_with('/') { (given.read)(Path::new(&name)).ok().and_then(line) } else { Some(name) }
     });
+    let named = named.filter(|name| {
+        let fits = is_domain(name);
+        if !fits {
+            draft.left_out(format!("MAILNAME {name}"), "not a domain name; set `hostname`");
+        }
+        fits
+    });
     if let Some(name) = &named {
         draft.top.text("hostname", name, "MAILNAME");
     }
@@ -108,6 +125,7 @@ fn names(given: &Given<'_>, settings: &mut Settings, simple: &mut Simple, draft:
 fn local_mail(given: &Given<'_>, settings: &mut Settings, draft: &mut Draft) {
     let named = settings.remove("ALIASES");
     if settings.remove("NULLCLIENT").is_some() {
+        draft.top.list("own_domains", &[], "NULLCLIENT: all mail goes to the relay, also that for this machine");
         return;
     }
     draft.changed(
@@ -116,10 +134,11 @@ fn local_mail(given: &Given<'_>, settings: &mut Settings, draft: &mut Draft) {
     );
     let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
     let Ok(text) = (given.read)(Path::new(&aliases)) else { return };
-    if text.lines().any(|line| line.split_once(':').is_some_and(|(name, _)| name.trim() == "*")) {
-        draft.left_out(format!("entry * of {aliases}"), "write it as an entry \"@HOSTNAME\" in `virtual`");
-    }
-    draft.top.list("aliases", &[aliases], "ALIASES");
+    let others = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == "*");
+    let mut sources = vec![aliases];
+    sources.extend(others.map(|(_, values)| format!("static:{}", values.trim())));
+    let comment = if sources.len() > 1 { "ALIASES; the last is their entry *" } else { "ALIASES" };
+    draft.top.list("aliases", &sources, comment);
 }
 
 /// `NAME value` lines.

@@ -15,6 +15,17 @@ pub enum Note {
     Changed(String, String),
     /// It is not carried over: the parameter, and why.
     LeftOut(String, String),
+    /// It decides nothing about mail: the parameter, and why.
+    NoEffect(String, String),
+}
+
+/// A table that is written beside the config, in `tables/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DraftTable {
+    /// Its file name.
+    pub name: String,
+    /// In the format of its kind.
+    pub text: String,
 }
 
 /// A key with its value as TOML, and why it is there.
@@ -62,6 +73,11 @@ impl Section {
         }
     }
 
+    /// Whether a key has this value, as TOML.
+    pub(crate) fn has(&self, key: &str, value: &str) -> bool {
+        self.lines.iter().any(|line| line.key == key && line.value == value)
+    }
+
     fn comments(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.comment.as_str())
     }
@@ -96,6 +112,8 @@ pub struct Draft {
     pub accounts: Vec<DraftAccount>,
     /// `[queue]`.
     pub queue: Section,
+    /// Rows that are in no file that will stay.
+    pub tables: Vec<DraftTable>,
     /// For people.
     pub notes: Vec<Note>,
 }
@@ -111,18 +129,30 @@ impl Draft {
         self.note(Note::LeftOut(what.into(), why.into()));
     }
 
+    /// Notes what makes no difference.
+    pub fn no_effect(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        self.note(Note::NoEffect(what.into(), why.into()));
+    }
+
+    /// Adds a table, and how the config names it.
+    pub(crate) fn table(&mut self, name: &str, text: String) -> String {
+        let is_free = |name: &String| self.tables.iter().all(|table| table.name != *name);
+        let numbered = (2..).map(|number| format!("{name}{number}"));
+        let name = std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_default();
+        let place = format!("tables/{name}");
+        self.tables.push(DraftTable { name, text });
+        place
+    }
+
     /// The name in EHLO decides nothing else: where it is not this machine's name, mail to it goes out like any other.
     pub(crate) fn greets_as(&mut self, name: &str, machine: &str, by: &str) {
-        if Address::new("x", name).is_err() {
+        if !is_domain(name) {
             self.left_out(format!("{by} {name}"), "not a domain name; set `hostname`");
             return;
         }
         self.top.text("hostname", name, by);
         if !name.eq_ignore_ascii_case(machine) {
-            let mut own = vec![machine.to_owned()];
-            let short = machine.split('.').next().unwrap_or(machine);
-            own.extend([short, "localhost"].into_iter().filter(|name| *name != machine).map(str::to_owned));
-            own.dedup();
+            let own = names_of(machine);
             self.top.text("origin", machine, "this machine's name");
             self.top.list("own_domains", &own, format!("{by} is the name in EHLO, not a domain of this machine"));
         }
@@ -131,8 +161,13 @@ impl Draft {
     /// Addresses of this machine get another domain on their way out, and keep their user; `rows` of single users come
     /// first. Not `origin`: its domain would count as this machine's own, and mail to others there would go nowhere.
     pub(crate) fn sends_as(&mut self, own: &str, domain: &str, rows: &[String], comment: &str) {
-        let every = format!("{} = {}", quoted(&format!("@{own}")), quoted(&format!("@{domain}")));
-        let rows: Vec<&str> = rows.iter().map(String::as_str).chain([every.as_str()]).collect();
+        self.rewrites(own, &format!("@{domain}"), rows, comment);
+    }
+
+    /// The same with one address, or a domain, for all of them.
+    pub(crate) fn rewrites(&mut self, own: &str, into: &str, rows: &[String], comment: &str) {
+        let every = names_of(own).into_iter().map(|name| format!("{} = {}", quoted(&format!("@{name}")), quoted(into)));
+        let rows: Vec<String> = rows.iter().cloned().chain(every).collect();
         self.top.text("origin", own, "rewritten by generic");
         self.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), comment);
     }
@@ -142,8 +177,7 @@ impl Draft {
     pub fn mentions(&self, name: &str) -> bool {
         let sections = [&self.top, &self.queue].into_iter().chain(self.accounts.iter().map(|account| &account.keys));
         let notes = self.notes.iter().flat_map(|note| match note {
-            Note::Changed(what, how) => [what.as_str(), how],
-            Note::LeftOut(what, why) => [what.as_str(), why],
+            Note::Changed(what, why) | Note::LeftOut(what, why) | Note::NoEffect(what, why) => [what.as_str(), why],
         });
         let mut told = sections.flat_map(Section::comments).chain(notes);
         told.any(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name))
@@ -196,6 +230,7 @@ impl Draft {
             let (kind, what, why) = match note {
                 Note::Changed(what, how) => ("Changed", what, how),
                 Note::LeftOut(what, why) => ("Not imported", what, why),
+                Note::NoEffect(what, why) => ("No effect", what, why),
             };
             let _ = writeln!(out, "# {kind}: {}: {}", what.replace(['\n', '\r'], " "), why.replace(['\n', '\r'], " "));
         }
@@ -214,6 +249,26 @@ impl Draft {
         }
         out
     }
+}
+
+/// Whether a name may stand for this machine.
+pub(crate) fn is_domain(name: &str) -> bool {
+    name.is_ascii() && !name.starts_with(['[', '.', '!']) && Address::new("x", name).is_ok()
+}
+
+/// A machine's full name, its short one and `localhost`.
+fn names_of(machine: &str) -> Vec<String> {
+    let short = machine.split('.').next().unwrap_or(machine);
+    let mut names = vec![machine.to_owned()];
+    names.extend([short, "localhost"].into_iter().filter(|name| *name != machine).map(str::to_owned));
+    names.dedup();
+    names
+}
+
+/// Whether a relay's host is this machine, where a password needs no TLS.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A TOML basic string.

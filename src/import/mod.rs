@@ -59,12 +59,25 @@ impl Program {
     }
 }
 
+/// What becomes of tables in the other program's folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// They are copied, so that the program can be removed.
+    Copied,
+    /// The config names them where they are.
+    InPlace,
+}
+
 /// What a translation may look at.
 pub struct Given<'a> {
     /// The program's folder, or its file.
     pub source: &'a Path,
     /// This machine's full name, for defaults that depend on it.
     pub hostname: &'a str,
+    /// Of the user whose configuration it is: what `~` means.
+    pub home: Option<&'a Path>,
+    /// Whether tables in the program's own folder stay there.
+    pub tables: Tables,
     /// Reads a text file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
 }

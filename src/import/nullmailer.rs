@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::draft::{Draft, quoted};
+use super::draft::{Draft, is_domain, quoted};
 use super::simple::{Simple, Wire, words};
 use crate::import::{Given, ImportError};
 
@@ -24,14 +24,21 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     let mailname = || (given.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
     let me = line(given, "me").or_else(mailname);
     if let Some(name) = line(given, "helohost").or_else(|| me.clone()) {
-        draft.top.text("hostname", &name, "helohost or me");
+        if is_domain(&name) {
+            draft.top.text("hostname", &name, "helohost or me");
+        } else {
+            draft.left_out(format!("helohost or me {name}"), "not a domain name; set `hostname`");
+        }
     }
+    draft.top.list("own_domains", &[], "nullmailer sends all mail to the relay, also that for this machine");
     let remote = account(&remotes, given, &mut draft);
     names(given, me.as_deref(), &remote, &mut draft);
     times(given, &mut draft);
     for (name, why) in [
         ("sendtimeout", "set `timeout` or `timeouts` in the account"),
         ("idhost", "Message-ID uses `hostname`"),
+        ("bounceto", "bounces go to the sender of the message; those that nobody gets go to `postmaster`"),
+        ("bouncelines", "set `bounce_size`, in octets"),
         ("defaultdomain", "a domain without a dot is left unchanged"),
         ("doublebounceto", "set `postmaster`"),
     ] {
@@ -45,7 +52,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
 
 /// defaulthost and adminaddr.
 fn names(given: &Given<'_>, me: Option<&str>, remote: &Simple, draft: &mut Draft) {
-    let own = me.unwrap_or(given.hostname).to_owned();
+    let own = me.filter(|me| is_domain(me)).unwrap_or(given.hostname).to_owned();
     match line(given, "defaulthost").filter(|name| !name.eq_ignore_ascii_case(&own)) {
         // Mail to a domain of ours goes nowhere, unless the provider has mailboxes there.
         Some(host) if remote.logs_in_at(&host) => draft.top.text("origin", &host, "defaulthost"),
@@ -112,6 +119,7 @@ fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simpl
             "tls" | "ssl" => {}
             "starttls" => simple.tls = Wire::Starttls,
             "auth-login" => simple.auth = Some("login"),
+            "auth-external" => simple.auth = Some("external"),
             "x509cafile" => simple.ca = text(),
             "x509certfile" => simple.client_cert = text(),
             "x509keyfile" => simple.client_key = text(),

@@ -1,7 +1,7 @@
 //! What nullmailer, ssmtp and dma come down to: relays with one login, and how they become an
 //! account. Each program's files are read in a file of its own.
 
-use super::draft::{self, Draft, DraftAccount, Section};
+use super::draft::{Draft, DraftAccount, Section, is_this_machine, password_file};
 use crate::config::Secret;
 
 /// One login and where it is used.
@@ -34,7 +34,7 @@ impl Simple {
     /// Adds the account.
     pub(crate) fn add(mut self, draft: &mut Draft) {
         self.password = self.password.filter(|password| !password.is_empty());
-        let Some(first) = self.hosts.first() else {
+        let Some(first) = self.hosts.first().map(|host| bare(host)) else {
             draft.left_out("relay", "no host is set; add an account with `relay`");
             return;
         };
@@ -51,6 +51,10 @@ impl Simple {
         match self.tls {
             Wire::Implicit => keys.text("tls", "implicit", ""),
             Wire::Starttls => keys.text("tls", "starttls", ""),
+            Wire::Clear if login && is_this_machine(first) => {
+                keys.text("tls", "none", "unchanged");
+                keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
+            }
             Wire::Clear if login => {
                 keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
                 draft.changed(
@@ -75,7 +79,7 @@ impl Simple {
         if let Some(user) = &self.user {
             keys.text("username", user, "");
             if self.password.is_none() {
-                keys.line("password", draft::password_file(&name), "");
+                keys.line("password", password_file(&name), "");
                 let why = format!("there is none; run \"postrider password set {name}\"");
                 draft.left_out(format!("password for account {name}"), why);
             }

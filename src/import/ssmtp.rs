@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, quoted};
+use super::draft::{Draft, is_domain, quoted};
 use super::simple::{Simple, Wire};
 use crate::import::{Given, ImportError};
 
@@ -35,7 +35,14 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         (false, true) => Wire::Implicit,
         (false, false) => Wire::Clear,
     };
-    let hostname = take("hostname");
+    draft.top.list("own_domains", &[], "ssmtp sends all mail to the relay, also that for this machine");
+    let hostname = take("hostname").filter(|name| {
+        let fits = is_domain(name);
+        if !fits {
+            draft.left_out(format!("hostname {name}"), "not a domain name; set `hostname`");
+        }
+        fits
+    });
     let foreign = hostname.as_deref().filter(|name| !name.eq_ignore_ascii_case(given.hostname));
     let rows = revaliases(given, &mut draft);
     let rewritten = take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(given.hostname));
@@ -51,9 +58,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         draft.greets_as(name, given.hostname, "hostname");
     }
     if let Some(root) = take("root") {
-        // Aliases are for this machine's own domains; where bare names get another domain, a row of `virtual` answers.
-        let key = if rewritten.is_none() && foreign.is_some() { "virtual" } else { "aliases" };
-        draft.top.line(key, format!("[{{ root = {} }}]", quoted(&root)), "root");
+        draft.top.line("virtual", format!("[{{ root = {} }}]", quoted(&root)), "root");
         draft.top.text("postmaster", &root, "root");
         draft.changed("root", "only mail to root goes there; ssmtp sent mail to all system users there");
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::expansion::{expand, names};
-use crate::import::Given;
+use crate::import::{Given, Tables};
 
 /// Postfix's own folder: with another source, tables in it are read from there.
 const USUAL: &str = "/etc/postfix";
@@ -97,6 +97,11 @@ impl<'a> MainCf<'a> {
             Ok(below) => folder.join(below),
             Err(_) => folder.join(path),
         }
+    }
+
+    /// Whether a table is in Postfix's own folder, which goes with Postfix, and is to be copied.
+    pub(crate) fn is_copied(&self, table: &Path) -> bool {
+        self.given.tables == Tables::Copied && table.starts_with(self.folder())
     }
 
     fn folder(&self) -> &Path {

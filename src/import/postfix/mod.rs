@@ -14,10 +14,9 @@ pub mod unsupported;
 use std::time::Duration;
 
 use self::main_cf::{MainCf, elements};
-use super::draft::Draft;
+use super::draft::{Draft, is_domain};
 use crate::config::units;
 use crate::import::{Given, ImportError};
-use crate::mail::address::Address;
 
 /// main.cf's table parameters, and our keys.
 const TABLES: [(&str, &str); 6] = [
@@ -48,13 +47,15 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         let folder = format!(":{}/", place.with_file_name("").display().to_string().trim_end_matches('/'));
         if sources.iter().any(|source| source.contains(&folder)) {
             draft.changed("tables", "they are read from Postfix's folder: keep them when you remove Postfix");
+        } else if sources.iter().any(|source| source.contains(":tables/")) {
+            draft.changed("tables", "they are copies: edit those in tables/ from now on");
         }
     }
     mailboxes(&main, given.hostname, &mut draft);
     rewriting(&main, &mut draft);
     accounts::accounts(&main, &mut draft);
     limits(&main, &mut draft);
-    destinations(&main, given.hostname, &mut draft);
+    destinations(&main, &mut draft);
     unsupported::rest(&main, &mut draft);
     if master.is_ok() {
         draft.left_out("master.cf", "only the options of the service smtp are used");
@@ -81,10 +82,6 @@ fn names(main: &MainCf<'_>, draft: &mut Draft) {
         Some(Err(why)) => draft.left_out("myorigin", format!("{why}; set `origin`")),
         None => {}
     }
-}
-
-fn is_domain(name: &str) -> bool {
-    name.is_ascii() && !name.starts_with(['[', '.', '!']) && Address::new("x", name).is_ok()
 }
 
 /// `myorigin`, or what stands in the file that it names.
@@ -216,43 +213,17 @@ pub(crate) fn time(text: &str, unit: char) -> Result<String, String> {
     }
 }
 
-/// The last labels of names that no provider has.
-const FICTITIOUS: [&str; 11] =
-    ["lan", "local", "localdomain", "localhost", "home", "arpa", "internal", "intranet", "private", "test", "invalid"];
-
-/// The machine's own names: those of Postfix, its host's names, and an origin that exists nowhere else.
-fn destinations(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
-    let own = main.get("myhostname").filter(|name| is_domain(name)).unwrap_or_else(|| hostname.to_owned());
-    let origin = origin(main).and_then(Result::ok).filter(|name| is_domain(name)).unwrap_or_else(|| own.clone());
-    let short = own.split('.').next().unwrap_or_default().to_owned();
+/// The machine's own names are those of Postfix: mail to any other goes to the relay, as before.
+fn destinations(main: &MainCf<'_>, draft: &mut Draft) {
     let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
-    let has = |names: &[String], name: &str| names.iter().any(|one| one.eq_ignore_ascii_case(name));
-    let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
+    let (names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
     for other in others {
         draft.left_out(
             format!("mydestination = {other}"),
             "only names are imported; list further ones in `own_domains`",
         );
     }
-    let more: Vec<String> =
-        [own.clone(), short, "localhost".to_owned()].into_iter().filter(|name| !has(&names, name)).collect();
-    if !more.is_empty() {
-        let how =
-            format!("this machine's names also include {}: entries for a bare user apply to them", more.join(", "));
-        draft.changed("mydestination", how);
-        names.extend(more);
-    }
-    let last = origin.rsplit('.').next().unwrap_or_default().to_lowercase();
-    let exists = origin.contains('.') && !FICTITIOUS.contains(&last.as_str());
-    if !has(&names, &origin) && !exists {
-        names.push(origin.clone());
-    }
-    let comment = if has(&names, &origin) {
-        "mydestination".to_owned()
-    } else {
-        format!("mydestination; mail to {origin} goes to the relay, as with Postfix")
-    };
-    draft.top.list("own_domains", &names, comment);
+    draft.top.list("own_domains", &names, "mydestination");
 }
 
 #[cfg(test)]

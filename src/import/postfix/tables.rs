@@ -18,6 +18,8 @@ const TEXT: [&str; 6] = ["hash", "btree", "lmdb", "cdb", "dbm", "texthash"];
 enum Table {
     Text(String, PathBuf),
     Pattern(String, PathBuf),
+    /// A pattern table in main.cf itself, as the text of a file.
+    InlinePatterns(String, String),
     /// One answer for everything.
     Static(String),
     Inline(Vec<(String, String)>),
@@ -34,6 +36,11 @@ fn table(main: &MainCf<'_>, element: &str) -> Result<Table, String> {
     match kind.as_str() {
         "static" => Ok(Table::Static(unbraced(name).to_owned())),
         "inline" => Ok(Table::Inline(inline(name)?)),
+        "regexp" | "pcre" if name.trim_start().starts_with('{') => {
+            let lines: Vec<String> =
+                elements(unbraced(name)).iter().map(|row| format!("{}\n", unbraced(row))).collect();
+            Ok(Table::InlinePatterns(kind, lines.concat()))
+        }
         "regexp" | "pcre" => Ok(Table::Pattern(kind, main.place(name))),
         _ if TEXT.contains(&kind.as_str()) => Ok(Table::Text(kind, main.place(name))),
         "unionmap" | "pipemap" | "randmap" => Err(format!(
@@ -68,9 +75,16 @@ pub(crate) fn sources(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<S
     for element in main.list(name) {
         match table(main, &element) {
             Ok(Table::Text(kind, path) | Table::Pattern(kind, path)) => match main.read(&path) {
+                Ok(text) if main.is_copied(&path) => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    sources.push(quoted(&format!("{kind}:{}", draft.table(&name, text))));
+                }
                 Ok(_) => sources.push(quoted(&format!("{kind}:{}", path.display()))),
                 Err(error) => draft.left_out(format!("{name} = {element}"), unreadable(&path, &error)),
             },
+            Ok(Table::InlinePatterns(kind, text)) => {
+                sources.push(quoted(&format!("{kind}:{}", draft.table(&format!("{name}.{kind}"), text))));
+            }
             Ok(Table::Static(value)) => sources.push(quoted(&format!("static:{value}"))),
             Ok(Table::Inline(rows)) => {
                 let rows: Vec<String> =
@@ -114,22 +128,25 @@ fn taken_apart(
         Table::Static(value) => vec![(ALL.to_owned(), value)],
         Table::Inline(rows) => folded(rows),
         Table::Text(_, path) => folded(rows_of_text(read(&path)?.as_bytes())),
-        Table::Pattern(_, path) => {
-            let mut rows = Vec::new();
-            let mut is_inside = false;
-            for (pattern, value) in rows_of_text(read(&path)?.as_bytes()) {
-                is_inside = is_inside || pattern == "if";
-                match key_of(&pattern).filter(|_| !is_inside && !value.contains('$')) {
-                    Some(key) => rows.push((key, value)),
-                    None => draft.left_out(
-                        format!("{name} entry {pattern}"),
-                        "only patterns for one address, one domain or everything can be converted; list the senders in an account",
-                    ),
-                }
-            }
-            rows
-        }
+        Table::Pattern(_, path) => patterns(name, &read(&path)?, draft),
+        Table::InlinePatterns(_, text) => patterns(name, &text, draft),
     })
+}
+
+fn patterns(name: &str, text: &str, draft: &mut Draft) -> Vec<(String, String)> {
+    let mut rows = Vec::new();
+    let mut is_inside = false;
+    for (pattern, value) in rows_of_text(text.as_bytes()) {
+        is_inside = is_inside || pattern == "if";
+        match key_of(&pattern).filter(|_| !is_inside && !value.contains('$')) {
+            Some(key) => rows.push((key, value)),
+            None => draft.left_out(
+                format!("{name} entry {pattern}"),
+                "only patterns for one address, one domain or everything can be converted; list the senders in an account",
+            ),
+        }
+    }
+    rows
 }
 
 /// The key that a pattern stands for.

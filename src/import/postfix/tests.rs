@@ -8,7 +8,7 @@ use std::path::Path;
 use super::*;
 use crate::config::{Config, Mechanism, TlsMode};
 use crate::import::tests::{secrets, translated};
-use crate::import::{Program, draft, translate};
+use crate::import::{Program, Tables, draft, translate};
 
 #[test]
 fn the_soho_readme_moves_over() {
@@ -36,7 +36,7 @@ fn the_soho_readme_moves_over() {
         ],
     );
     assert_eq!((config.hostname.as_str(), config.origin.as_str()), ("hostname.localdomain", "localdomain"));
-    assert!(text.contains("generic = [\"hash:/mnt/etc/postfix/generic\"]"), "{text}");
+    assert!(text.contains("generic = [\"hash:tables/generic\"]"), "{text}");
     let shown: Vec<_> = config
         .accounts
         .iter()
@@ -106,7 +106,9 @@ fn household(more: &str, relays: &str, passwords: &str) -> (Config, Draft, Strin
 
 fn is_noted(draft: &Draft, what: &str) -> bool {
     draft.notes.iter().any(|note| match note {
-        draft::Note::Changed(subject, _) | draft::Note::LeftOut(subject, _) => subject.contains(what),
+        draft::Note::Changed(subject, _) | draft::Note::LeftOut(subject, _) | draft::Note::NoEffect(subject, _) => {
+            subject.contains(what)
+        }
     })
 }
 
@@ -236,8 +238,8 @@ fn what_the_client_is_told_becomes_keys_of_the_account() {
         ("minimal_backoff_time = 120", "retry_min = \"120s\""),
         ("delay_warning_time = 1", "warn_after = \"1h\""),
         ("sender_canonical_maps = static:me@isp.example", "sender_canonical = [\"static:me@isp.example\"]"),
-        ("smtp_generic_maps = proxy:hash:$config_directory/generic", "generic = [\"hash:/etc/postfix/generic\"]"),
-        ("smtp_generic_maps = texthash:/etc/postfix/generic", "generic = [\"texthash:/etc/postfix/generic\"]"),
+        ("smtp_generic_maps = proxy:hash:$config_directory/generic", "generic = [\"hash:tables/generic\"]"),
+        ("smtp_generic_maps = texthash:/etc/postfix/generic", "generic = [\"texthash:tables/generic\"]"),
         (
             "smtp_generic_maps = inline:{ a@b.example=c@d.example, { \"x y\"@b.example = e@d.example } }",
             "generic = [{ \"a@b.example\" = \"c@d.example\", \"\\\"x y\\\"@b.example\" = \"e@d.example\" }]",
@@ -321,7 +323,13 @@ fn no_parameter_of_postfix_is_dropped_silently() {
         Some("/etc/postfix/main.cf") => Ok(main.clone()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
-    let given = Given { source: Path::new("/etc/postfix"), hostname: "box.home.lan", read: &read };
+    let given = Given {
+        source: Path::new("/etc/postfix"),
+        hostname: "box.home.lan",
+        home: None,
+        tables: Tables::Copied,
+        read: &read,
+    };
     let text = translate(Program::Postfix, &given).unwrap().config("/etc/postfix");
     let words: std::collections::HashSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let missing: Vec<&&str> = names.iter().filter(|name| !words.contains(**name)).collect();
@@ -331,14 +339,14 @@ fn no_parameter_of_postfix_is_dropped_silently() {
 #[test]
 fn a_real_domain_that_is_not_delivered_here_is_not_an_own_name() {
     for (lines, own, others) in [
-        ("myorigin = isp.example\nmydestination =", "box.home.lan box localhost", "isp.example home.lan"),
-        ("myorigin = home.lan\nmydestination =", "box.home.lan box localhost home.lan", "isp.example"),
-        ("myorigin = isp.example\nmydestination = $myorigin, nas.home.lan", "isp.example nas.home.lan box", "home.lan"),
+        ("myorigin = isp.example\nmydestination =", "", "isp.example home.lan box.home.lan box localhost"),
+        ("myorigin = home.lan\nmydestination =", "", "home.lan box.home.lan localhost"),
+        ("myorigin = isp.example\nmydestination = $myorigin, nas.home.lan", "isp.example nas.home.lan", "home.lan box"),
         ("myorigin = isp.example", "box.home.lan localhost.home.lan localhost", "isp.example"),
         ("", "box.home.lan localhost.home.lan", "home.lan"),
     ] {
         let (config, _, text) = with(lines);
-        let all = |names: &str, wanted: bool| names.split(' ').all(|name| config.is_own_domain(name) == wanted);
+        let all = |names: &str, wanted: bool| names.split_whitespace().all(|name| config.is_own_domain(name) == wanted);
         assert!(all(own, true) && all(others, false), "{lines}\n{text}");
         assert!(config.is_users_domain(&config.origin));
     }
@@ -364,7 +372,7 @@ fn an_ugly_main_cf_is_read_as_postfix_reads_it() {
     assert_eq!(config.recipient_delimiter, "+");
     let relays: Vec<String> = config.accounts[0].relays.iter().map(ToString::to_string).collect();
     assert_eq!(relays, ["[mail.isp.example]:587", "[b.isp.example]:25"]);
-    let sources = "generic = [\"texthash:/etc/postfix/generic\", { \"root@home.lan\" = \"me@isp.example\" }, \"static:all@isp.example\"]";
+    let sources = "generic = [\"texthash:tables/generic\", { \"root@home.lan\" = \"me@isp.example\" }, \"static:all@isp.example\"]";
     assert!(text.contains(sources), "{text}");
     assert_eq!((config.accounts[0].tls, secrets(&draft)), (Some(TlsMode::Starttls), vec![("isp", "sec$ret")]));
 }

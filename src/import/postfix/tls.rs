@@ -1,12 +1,10 @@
 //! `smtp_tls_...` -> the keys of an account, with those that `postfix_login` and `postfix_connection` read for all. Where
 //! Postfix did without TLS or without a good certificate, we do not, and say so.
 
-use std::net::IpAddr;
-
 use super::main_cf::{MainCf, elements};
 use super::relays::host;
 use super::{auth, connection, tables};
-use crate::import::draft::{Draft, Section};
+use crate::import::draft::{Draft, Section, is_this_machine};
 use crate::mail::address::Address;
 
 /// What holds for all accounts.
@@ -176,7 +174,7 @@ impl Options {
     /// When TLS begins, and what is different from Postfix.
     fn begin(tls: &Tls<'_>, login: Option<&str>, keys: &mut Section, draft: &mut Draft) {
         let Tls { account, relay, level, by, implicit } = *tls;
-        let here = host(relay).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let here = is_this_machine(host(relay));
         let clear = level == "none" && (here || login.is_none());
         if implicit {
             keys.text("tls", "implicit", format!("smtp_tls_wrappermode, {by}"));

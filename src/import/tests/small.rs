@@ -42,3 +42,111 @@ fn a_user_name_without_a_password_stays() {
     assert_eq!(config.accounts[0].username.as_deref(), Some("me"));
     assert!(draft.accounts[0].secret.is_none());
 }
+
+#[test]
+fn a_relay_on_this_machine_gets_the_password_of_a_small_program_without_tls() {
+    let login = "AuthUser=me\nAuthPass=x\n";
+    for (hub, has, has_not) in [
+        ("127.0.0.1:1025", "allow_plaintext = true", "starttls"),
+        ("[::1]:1025", "allow_plaintext = true", "starttls"),
+        ("localhost", "allow_plaintext = true", "starttls"),
+        ("192.0.2.1", "tls = \"starttls\"", "allow_plaintext"),
+    ] {
+        ssmtp(&format!("mailhub={hub}\n{login}"), &[has], &[has_not]);
+    }
+    let remotes = "127.0.0.1 smtp port=1025 user=me pass=x\n";
+    case(Program::Nullmailer, &[("/c/remotes", remotes)], &["allow_plaintext = true"], &["starttls"]);
+    let files = [
+        ("/c/dma.conf", "SMARTHOST 127.0.0.1\nPORT 1025\nINSECURE\nAUTHPATH auth.conf\n"),
+        ("/c/auth.conf", "me|127.0.0.1:x\n"),
+    ];
+    case(Program::Dma, &files, &["allow_plaintext = true"], &["starttls"]);
+}
+
+#[test]
+fn only_what_a_program_keeps_on_the_machine_is_an_own_domain() {
+    let own = |program, files: &[(&str, &str)]| {
+        let (config, ..) = translated(program, "/c", files);
+        config.own_domains.is_none_or(|listed| !listed.is_empty())
+    };
+    assert!(!own(Program::Nullmailer, &[("/c/remotes", "a.example\n")]));
+    assert!(!own(Program::Ssmtp, &[("/c/ssmtp.conf", "mailhub=a.example\nroot=postmaster\n")]));
+    assert!(!own(Program::Dma, &[("/c/dma.conf", "SMARTHOST a.example\nNULLCLIENT\n")]));
+    assert!(own(Program::Dma, &[("/c/dma.conf", "SMARTHOST a.example\n")]), "dma has mailboxes");
+}
+
+#[test]
+fn names_that_are_no_domains_are_left_out() {
+    for (program, files) in [
+        (Program::Nullmailer, [("/c/remotes", "a.example\n"), ("/c/me", "[192.168.1.1]\n")]),
+        (Program::Ssmtp, [("/c/ssmtp.conf", "mailhub=a.example\nhostname=[192.168.1.1]\n"), ("/x", "")]),
+        (Program::Dma, [("/c/dma.conf", "SMARTHOST a.example\nMAILNAME [192.168.1.1]\n"), ("/x", "")]),
+    ] {
+        case(program, &files, &["# Not imported:", "[192.168.1.1]: not a domain name"], &["\nhostname ="]);
+    }
+}
+
+#[test]
+fn every_file_and_option_of_nullmailer_is_carried_over_or_named() {
+    for (name, text, has) in [
+        ("helohost", "mail.isp.example", "hostname = \"mail.isp.example\""),
+        ("bounceto", "me@isp.example", "# Not imported: bounceto"),
+        ("bouncelines", "20", "# Not imported: bouncelines"),
+        ("doublebounceto", "me@isp.example", "# Not imported: doublebounceto"),
+        ("idhost", "x.example", "# Not imported: idhost"),
+        ("allmailfrom", "me@isp.example", "from = \"me@isp.example\""),
+        ("pausetime", "120", "retry_min = \"120s\""),
+    ] {
+        case(Program::Nullmailer, &[("/c/remotes", "a.example\n"), (&format!("/c/{name}"), text)], &[has], &[]);
+    }
+    for (option, has) in [
+        ("auth-external", "auth = [\"external\"]"),
+        ("auth-login", "auth = [\"login\"]"),
+        ("--tls", "relay = \"[a.example]:465\""),
+        ("ssl --port=4650", "relay = \"[a.example]:4650\""),
+        ("starttls insecure", "# Changed: insecure"),
+        ("x509crlfile=/crl", "# Not imported: remotes option x509crlfile"),
+        ("source=192.0.2.1", "source_address = \"192.0.2.1\""),
+        ("tls x509certfile=/c x509keyfile=/k", "tls_client_key = \"/k\""),
+    ] {
+        case(Program::Nullmailer, &[("/c/remotes", &format!("a.example smtp {option}\n"))], &[has], &[]);
+    }
+}
+
+#[test]
+fn every_setting_of_dma_is_carried_over_or_named() {
+    for (setting, has, has_not) in [
+        ("SECURETRANSFER", "tls = \"implicit\"", "starttls"),
+        ("SECURETRANSFER\nSTARTTLS", "tls = \"starttls\"", "implicit"),
+        ("SECURETRANSFER\nVERIFYCERT", "# No effect: VERIFYCERT", "# Changed: VERIFYCERT"),
+        ("SECURETRANSFER\nSTARTTLS", "# Changed: VERIFYCERT", "# No effect"),
+        ("STARTTLS", "tls = \"none\"", "VERIFYCERT"),
+        ("FULLBOUNCE", "bounce_size = \"50MB\"", "FULLBOUNCE:"),
+        ("DEFER", "# Not imported: DEFER", "x x"),
+        ("CERTFILE /cert", "tls_client_cert = \"/cert\"", "# Not"),
+        ("MASQUERADE me@isp.example", "from = \"me@isp.example\"", "generic ="),
+        ("MASQUERADE isp.example", "\"@box.home.lan\" = \"@isp.example\"", "from ="),
+        ("SPOOLDIR /s", "# Not imported: SPOOLDIR", "spool ="),
+    ] {
+        case(Program::Dma, &[("/c/dma.conf", &format!("SMARTHOST a.example\n{setting}\n"))], &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn every_setting_of_ssmtp_is_carried_over_or_named() {
+    for (setting, has, has_not) in [
+        ("UseTLS=YES", "relay = \"[a.example]:465\"", "# Not"),
+        ("UseTLS=YES\nUseSTARTTLS=YES", "tls = \"starttls\"", "implicit"),
+        ("UseTLS=NO", "tls = \"none\"", "implicit"),
+        ("rewriteDomain=isp.example", "\"@box.home.lan\" = \"@isp.example\"", "# Not"),
+        ("hostname=isp.example", "origin = \"isp.example\"", "# Not"),
+        ("root=me@isp.example", "virtual = [{ root = \"me@isp.example\" }]", "aliases ="),
+        ("FromLineOverride=YES", "", "FromLineOverride"),
+        ("FromLineOverride=NO", "# Changed: FromLineOverride", "# Not"),
+        ("AuthMethod=CRAM-MD5", "auth = [\"cram-md5\"]", "# Not"),
+        ("TLSCert=/c\nTLSKey=/k\nUseTLSCert=YES", "tls_client_cert = \"/c\"", "# Not"),
+        ("MinUserId=500", "# Not imported: minuserid", "x x"),
+    ] {
+        ssmtp(&format!("mailhub=a.example\n{setting}\n"), &[has], &[has_not]);
+    }
+}

@@ -119,3 +119,20 @@ fn check_names_every_file_that_others_may_change_and_every_key_that_they_can_rea
         assert!(said.lines().any(told), "{weight} {words:?}:\n{said}");
     }
 }
+
+#[test]
+fn a_row_that_catches_the_whole_domain_of_the_provider_is_an_error() {
+    let isp = Provider::start();
+    for (rows, senders, exit) in [
+        (&[("@isp.example", "me@isp.example")][..], "me@isp.example", 78),
+        // Addresses of the machine may become one of the provider's, also those of a domain that the account serves.
+        (&[("@home.lan", "me@isp.example")], "@home.lan", 0),
+        (&[("@isp.example", "@other.example"), ("@home.lan", "me@isp.example")], "me@isp.example", 0),
+        (&[("friend@isp.example", "me@isp.example"), ("@home.lan", "me@isp.example")], "me@isp.example", 0),
+    ] {
+        let world = World::new().account_with("isp", &isp, &[("senders", senders.into())]).generic(rows);
+        let world = world.account_keys("isp", &[("username", "login".into())]);
+        let ran = world.postrider(&["check"]).code(exit);
+        assert_eq!(ran.stdout.contains("sends mail to everybody at isp.example to me@isp.example"), exit == 78);
+    }
+}

@@ -280,6 +280,30 @@ fn a_simple_postfix_moves_over() {
 }
 
 #[test]
+fn mail_of_cron_to_root_follows_the_default_alias_of_msmtp() {
+    let isp = isp("me@isp.example").start();
+    let world = World::new();
+    world.file("ca.pem", isp.authority(), 0o644);
+    world.file("aliases", "admin: boss@away.example # at work\nroot: admin\ndefault: me@isp.example\n", 0o644);
+    let text = format!(
+        "account default\nhost 127.0.0.1\nport {}\ntls on\ntls_trust_file {}\nauth on\nuser me@isp.example\n\
+         password pass word:1|2#3\nfrom %U@isp.example\naliases {}\n",
+        isp.port(),
+        world.path("ca.pem").display(),
+        world.path("aliases").display()
+    );
+    world.file("msmtprc", &text, 0o600);
+    let moved = imported(world, "msmtp", "msmtprc").good();
+    // As cron calls it.
+    moved.sends(
+        &["-FCronDaemon", "-i", "-odi", "-oem", "-oi", "-t", "-f", "root"],
+        "To: root, backup\nSubject: Cron\n\n",
+    );
+    let to = vec!["boss@away.example", "me@isp.example"];
+    assert_eq!(envelope(&isp.mail()), ("root@isp.example", to, "me@isp.example"));
+}
+
+#[test]
 fn the_ehlo_name_of_msmtp_does_not_make_the_providers_domain_ours() {
     let isp = isp("me@isp.example").start();
     let world = World::new();

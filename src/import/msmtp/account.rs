@@ -1,0 +1,125 @@
+//! One account of msmtp: relay, login, TLS and what of it holds for the machine.
+
+use super::options;
+use super::{Commands, Rank, aliases, sender};
+use crate::config::{Mechanism, Secret};
+use crate::import::Given;
+use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine, quoted};
+
+pub(super) fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {
+    let Some(host) = commands.get("host") else {
+        draft.left_out(format!("account {name}"), "no host is set");
+        return;
+    };
+    if let Some(protocol) = commands.get("protocol").filter(|protocol| *protocol != "smtp") {
+        draft.left_out(format!("account {name}"), format!("it uses {protocol}; postrider submits only by SMTP"));
+        return;
+    }
+    let name = draft.allowed_name(name);
+    let name = name.as_str();
+    let mut keys = Section::default();
+    let implicit = commands.is_on("tls", "off") && !commands.is_on("tls_starttls", "on");
+    let usual = if implicit { "465" } else { "25" };
+    let plain = host.trim_start_matches('[').trim_end_matches(']');
+    keys.text("relay", &format!("[{plain}]:{}", commands.get("port").unwrap_or(usual)), "");
+    let login = commands.is_on("auth", "off") && commands.get("user").is_some();
+    tls(given, name, commands, login, &mut keys, draft);
+    let secret = if login { credentials(name, commands, &mut keys, draft) } else { None };
+    sender::carry(given, name, commands, rank, &mut keys, draft);
+    if let Some(seconds) = commands.get("timeout").filter(|timeout| *timeout != "off") {
+        keys.text("timeout", &format!("{seconds}s"), "");
+    }
+    if let Some(address) = commands.get("source_ip") {
+        keys.text("source_address", address, "source_ip");
+    }
+    if rank == Rank::Default {
+        // Of these, a machine has one.
+        match commands.get("domain") {
+            Some("localhost" | "%H" | "%C") | None => {}
+            Some(domain) => draft.greets_as(domain, given.hostname, "domain"),
+        }
+        if let Some(path) = commands.path("aliases", given) {
+            aliases::carry(given, &path, draft);
+        }
+        draft.top.text("default_account", name, "account default");
+    }
+    options::rest(name, commands, draft);
+    draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret });
+}
+
+/// Name, password and mechanism of a login.
+fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut Draft) -> Option<Secret> {
+    if let Some(user) = commands.get("user") {
+        keys.text("username", user, "");
+    }
+    // The later of the two counts: an account may have inherited the other.
+    let source = commands.0.iter().rev().find(|(name, _)| name == "password" || name == "passwordeval");
+    let secret = source.filter(|(name, _)| name == "password").map(|(_, password)| Secret::new(password.clone()));
+    if let Some((_, command)) = source.filter(|(name, _)| name == "passwordeval") {
+        keys.line("password", format!("{{ command = [\"sh\", \"-c\", {}] }}", quoted(command)), "passwordeval");
+    } else if secret.is_none() {
+        draft.left_out(
+            format!("password (account {name})"),
+            format!("msmtp reads it from a keyring or netrc; run \"postrider password set {name}\""),
+        );
+        keys.line("password", "{ keyring = true }".to_owned(), "");
+    }
+    if let Some(method) = commands.get("auth").filter(|method| !method.eq_ignore_ascii_case("on")) {
+        if Mechanism::ALL.iter().any(|known| known.name().eq_ignore_ascii_case(method)) {
+            keys.list("auth", &[method.to_lowercase()], "auth");
+        } else {
+            draft.left_out(
+                format!("auth {method} (account {name})"),
+                "not supported; the safest mechanism that the server offers is used",
+            );
+        }
+    }
+    secret
+}
+
+fn tls(given: &Given<'_>, name: &str, commands: &Commands, login: bool, keys: &mut Section, draft: &mut Draft) {
+    let here = commands.get("host").is_some_and(is_this_machine);
+    match (commands.is_on("tls", "off"), commands.is_on("tls_starttls", "on")) {
+        (true, true) => keys.text("tls", "starttls", ""),
+        (true, false) => keys.text("tls", "implicit", ""),
+        (false, _) if login && here => {
+            keys.text("tls", "none", "unchanged");
+            keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
+        }
+        (false, _) if login => {
+            keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
+            draft.changed(format!("tls (account {name})"), "was off; TLS is now required");
+        }
+        (false, _) => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
+    }
+    if !commands.is_on("tls_certcheck", "on") {
+        let how = format!(
+            "the certificate must now be valid for the relay; where it is self-signed, \"postrider test {name}\" shows \
+             the `tls_fingerprint` to set"
+        );
+        draft.changed(format!("tls_certcheck (account {name})"), how);
+    }
+    if let Some(value) = commands.get("tls_host_override") {
+        keys.text("tls_name", value, "tls_host_override");
+    }
+    for (command, key) in [("tls_cert_file", "tls_client_cert"), ("tls_key_file", "tls_client_key")] {
+        if let Some(value) = commands.path(command, given) {
+            keys.text(key, &value, command);
+        }
+    }
+    match commands.get("tls_fingerprint") {
+        // The shorter ones are of SHA-1 or MD5.
+        Some(print) if print.chars().filter(char::is_ascii_hexdigit).count() == 64 => {
+            keys.text("tls_fingerprint", print, "tls_fingerprint");
+        }
+        Some(_) => draft.left_out(
+            format!("tls_fingerprint (account {name})"),
+            format!("not a SHA-256 fingerprint; \"postrider test {name}\" shows the one to set"),
+        ),
+        None => {}
+    }
+    let trusted = commands.path("tls_trust_file", given);
+    if let Some(file) = trusted.filter(|file| file != "system" && !file.ends_with("/ca-certificates.crt")) {
+        keys.text("tls_ca", &file, "tls_trust_file");
+    }
+}

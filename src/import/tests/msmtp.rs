@@ -1,0 +1,131 @@
+//! msmtp, case by case: one command, and what it becomes or does not become.
+
+use super::case;
+use crate::import::Program;
+
+const ACCOUNT: &str = "account default\nhost mail.isp.example\ntls on\nauth on\nuser me\npassword x\n";
+
+/// An account with these commands.
+#[track_caller]
+fn with(commands: &str, has: &[&str], has_not: &[&str]) {
+    case(Program::Msmtp, &[("/c/msmtprc", &format!("{ACCOUNT}{commands}"))], has, has_not);
+}
+
+#[test]
+fn the_aliases_of_msmtp_with_their_default_move_over() {
+    let aliases = |text: &str, has: &[&str], has_not: &[&str]| {
+        let rc = format!("{ACCOUNT}aliases ~/.aliases\n");
+        case(Program::Msmtp, &[("/c/msmtprc", &rc), ("/home/me/.aliases", text)], has, has_not);
+    };
+    aliases("root: me@isp.example\n", &["aliases = [\"hash:/home/me/.aliases\"]"], &["static:"]);
+    let both = "aliases = [\"hash:/home/me/.aliases\", \"static:me@isp.example, you@isp.example\"]";
+    aliases("# mine\nroot: admin\ndefault: me@isp.example, you@isp.example\n", &[both], &[]);
+    // A comment behind a value would become part of it.
+    let copied = "aliases = [\"hash:tables/aliases\", \"static:me@isp.example\"]";
+    aliases("default: me@isp.example # all of them\n", &[copied], &["# all of them"]);
+    case(
+        Program::Msmtp,
+        &[("/c/msmtprc", &format!("{ACCOUNT}aliases /etc/aliases\n"))],
+        &["Not imported: aliases /etc/aliases: cannot be read"],
+        &["\naliases ="],
+    );
+}
+
+#[test]
+fn every_command_of_msmtp_is_carried_over_or_named() {
+    for (command, has, has_not) in [
+        ("timeout 30", "timeout = \"30s\"", "# Not"),
+        ("connect_timeout 30", "timeout = \"30s\"", "# Not"),
+        ("timeout off", "", "timeout ="),
+        ("tls_nocertcheck", "# Changed: tls_certcheck", "# Not"),
+        ("tls_certcheck on", "", "tls_certcheck"),
+        ("tls_nostarttls", "tls = \"implicit\"", "# Not"),
+        ("tls_trust_file ~/ca.pem", "tls_ca = \"/home/me/ca.pem\"", "# Not"),
+        ("tls_cert_file ~/c.pem\ntls_key_file ~/k.pem", "tls_client_key = \"/home/me/k.pem\"", "# Not"),
+        ("logfile ~/.msmtp.log", "# No effect: logfile", "# Not"),
+        ("syslog on", "# No effect: syslog", "# Not"),
+        ("tls_priorities NORMAL", "# No effect: tls_priorities", "# Not"),
+        ("dsn_notify failure", "# Not imported: dsn_notify", "# No effect"),
+        ("dsn_notify off", "# No effect: dsn_notify", "# Not"),
+        ("keepbcc on", "# Changed: keepbcc", "# No effect"),
+        ("keepbcc off", "# No effect: keepbcc", "# Changed"),
+        ("set_from_header off", "# Changed: set_from_header", "# No effect"),
+        ("set_from_header auto", "# No effect: set_from_header", "# Changed"),
+        ("proxy_host 127.0.0.1", "# Not imported: proxy_host", "# No effect"),
+        ("eval echo password x", "# Not imported: eval", "echo"),
+        ("from_full_name Me", "# Not imported: from_full_name", "# No effect"),
+        ("undisclosed_recipients on", "# Not imported: undisclosed_recipients", "# No effect"),
+        ("undisclosed_recipients off", "# No effect: undisclosed_recipients", "# Not"),
+        ("tls_crl_file /crl", "# Not imported: tls_crl_file", "# No effect"),
+        ("source_ip 192.0.2.1", "source_address = \"192.0.2.1\"", "# Not"),
+        ("host smtp.other.example", "relay = \"[smtp.other.example]:25\"", "mail.isp.example"),
+        ("password=hunter2", "# Not imported: password (account default): msmtp has no such command", "hunter2"),
+        ("frobnicate x", "# Not imported: frobnicate", "# No effect"),
+    ] {
+        with(&format!("{command}\n"), &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn from_in_each_of_its_forms() {
+    for (commands, has, has_not) in [
+        ("from me@isp.example", "senders = [\"me@isp.example\"]", "\nfrom ="),
+        ("from me@isp.example", "\"@localhost\" = \"me@isp.example\"", "\nfrom ="),
+        ("from me@isp.example\nset_from_header on", "\nfrom = \"me@isp.example\"", "generic ="),
+        ("from me@isp.example\nallow_from_override off", "\nfrom = \"me@isp.example\"", "generic ="),
+        ("from %U@isp.example", "senders = [\"@isp.example\"]", "\nfrom ="),
+        ("from %U@%H", "senders = [\"@box.home.lan\"]", "generic ="),
+        ("from *@isp.example", "senders = [\"@isp.example\"]", "generic ="),
+        ("from me?@isp.example", "# Not imported: from me?@isp.example", "senders ="),
+        ("from me", "# Not imported: from me ", "senders ="),
+        ("auto_from on\nmaildomain isp.example", "\"@box.home.lan\" = \"@isp.example\"", "# No effect"),
+        ("auto_from off\nmaildomain isp.example", "# No effect: maildomain", "generic ="),
+    ] {
+        with(&format!("{commands}\n"), &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn the_name_in_ehlo_is_a_domain_or_this_machine() {
+    for (domain, has, has_not) in [
+        ("isp.example", "hostname = \"isp.example\"", "# Not"),
+        ("localhost", "", "hostname ="),
+        ("%H", "", "hostname ="),
+        ("[192.168.1.1]", "# Not imported: domain [192.168.1.1]", "hostname ="),
+    ] {
+        with(&format!("domain {domain}\n"), &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn a_relay_on_this_machine_gets_the_password_without_tls() {
+    for (host, has, has_not) in [
+        ("127.0.0.1", "allow_plaintext = true", "tls = \"starttls\""),
+        ("localhost", "allow_plaintext = true", "tls = \"starttls\""),
+        ("::1", "relay = \"[::1]:1025\"", "tls = \"starttls\""),
+        ("192.0.2.1", "tls = \"starttls\"", "allow_plaintext"),
+        ("localhost.isp.example", "tls = \"starttls\"", "allow_plaintext"),
+    ] {
+        with(&format!("host {host}\nport 1025\ntls off\n"), &[has], &[has_not]);
+    }
+}
+
+#[test]
+fn accounts_are_made_of_others() {
+    let base = "account work\nhost work.example\nfrom me@work.example\naccount home\nhost home.example\n";
+    for (more, has, has_not) in [
+        ("account default : work\n", "default_account = \"work\"", "[account.default]"),
+        ("account default : work\nport 26\n", "default_account = \"default\"", "x"),
+        ("account default : work, home\n", "[account.default]\nrelay = \"[home.example]:25\"", "x"),
+        ("account default : work\nport 26\n", "account work is used for me@work.example", "x"),
+    ] {
+        let has_not = if has_not == "x" { "unknown" } else { has_not };
+        case(Program::Msmtp, &[("/c/msmtprc", &format!("{base}{more}"))], &[has], &[has_not]);
+    }
+    case(
+        Program::Msmtp,
+        &[("/c/msmtprc", "host isp.example\nfrom me@isp.example\n")],
+        &["[account.default]", "relay = \"[isp.example]:25\""],
+        &[],
+    );
+}
