@@ -156,8 +156,14 @@ complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove the password from the file or keyring'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "test" -d 'Fetch the password as delivery would, without showing it'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l yes -d 'Accept what is proposed instead of asking'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l print -d 'Print the configuration instead of writing it'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l offline -d 'Look nothing up, and do not test the login'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F

@@ -1,52 +1,67 @@
-//! `postrider init`: asks for a first account, writes a config and a password file that work, and gives a user's runner
-//! its unit. What is there already stays as it is.
+//! `postrider init`: a first account from an address. It finds the outgoing server, says which password is wanted, tests
+//! the login, writes a config and a password file that work, and gives a user's runner its unit. What is there already
+//! stays as it is.
+
+mod ask;
+mod discovery;
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use jiff::Zoned;
+
+use self::ask::{is_attended, question, say};
+use self::discovery::{Found, Network};
 use super::exit::{Exit, Failure};
 use super::new_config::{give, readers, spare, store};
-use super::password;
-use crate::config::relay::Relay;
-use crate::config::{Secret, places};
+use super::{login_test, password};
+use crate::config::providers::{ForeignSender, PasswordKind, Period, Provider};
+use crate::config::{Password, Secret, places, read};
 use crate::import::draft::quoted;
 use crate::mail::address::Address;
+use crate::mail::printable::printable;
 use crate::sys::host;
 use crate::sys::user::Caller;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    /// Your address at the mail provider
+    address: Option<String>,
+    /// The outgoing (SMTP) server
+    #[arg(long, value_name = "HOST:PORT")]
+    relay: Option<String>,
+    /// The user name on that server
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// Read the password from the first line of this file
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Accept what is proposed instead of asking
+    #[arg(long)]
+    yes: bool,
+    /// Print the configuration instead of writing it
+    #[arg(long)]
+    print: bool,
+    /// Look nothing up, and do not test the login
+    #[arg(long)]
+    offline: bool,
     /// Write to this folder instead of the default one, without a systemd unit
     #[arg(long, value_name = "FOLDER")]
     output: Option<PathBuf>,
 }
 
-/// Submission servers of providers that many people have, where the name does not follow from the address.
-const KNOWN: [(&[&str], &str); 9] = [
-    (&["gmail.com", "googlemail.com"], "smtp.gmail.com:587"),
-    (&["outlook.com", "hotmail.com", "live.com"], "smtp-mail.outlook.com:587"),
-    (&["icloud.com", "me.com", "mac.com"], "smtp.mail.me.com:587"),
-    (&["yahoo.com"], "smtp.mail.yahoo.com:465"),
-    (&["gmx.de", "gmx.net", "gmx.at", "gmx.ch"], "mail.gmx.net:587"),
-    (&["fastmail.com", "fastmail.fm"], "smtp.fastmail.com:465"),
-    (&["posteo.de", "posteo.net"], "posteo.de:465"),
-    (&["t-online.de"], "securesmtp.t-online.de:465"),
-    (&["zoho.com"], "smtp.zoho.com:465"),
-];
-
 /// The unit of a user's runner, which runs the program that is beside this text.
 const UNIT: &str = include_str!("../../contrib/systemd/user/postrider.service");
 
-/// What was answered.
+/// What was answered, the password aside.
 struct Answers {
     address: Address,
-    relay: String,
+    server: Found,
     username: String,
-    password: Secret,
 }
 
 /// Asks, and writes.
@@ -57,9 +72,19 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         None => PathBuf::from(places::SYSTEM_CONFIG),
     };
     let config = arguments.output.as_ref().map_or(usual, |folder| folder.join("config.toml"));
-    let waiting = spare(&config, "init")?;
-    let answers = ask()?;
-    let written = write(&config, waiting.as_deref(), &answers)?;
+    let waiting = if arguments.print { None } else { spare(&config, "init")? };
+    let answers = answers(arguments)?;
+    let name = account_name(&answers.address);
+    let text = text(&name, &answers);
+    if arguments.print {
+        let _ = write!(io::stdout(), "{text}");
+        return Ok(Exit::Ok);
+    }
+    let password = password(arguments, &answers.username)?;
+    if !arguments.offline {
+        test_login(&config, &text, &password)?;
+    }
+    let written = write(&config, waiting.as_deref(), &name, &text, &password)?;
     println!("wrote {} and {}", config.display(), written.display());
     if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
         leave_unit(home);
@@ -68,52 +93,154 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn ask() -> Result<Answers, Failure> {
-    let address = question("Your address at the mail provider", "", |answer| {
-        Address::parse(answer).map_err(|error| format!("not a valid address: {error}"))
-    })?;
-    let relay = question("Outgoing (SMTP) server", &server(address.domain()), |answer| {
-        // As people write it, without the brackets that keep Postfix from looking up MX records.
-        let (host, port) = answer.rsplit_once(':').unwrap_or((answer, "587"));
-        let written = if host.starts_with('[') { format!("{host}:{port}") } else { format!("[{host}]:{port}") };
-        Relay::parse(&written, host::service).map(|_| written).map_err(|error| format!("not a valid server: {error}"))
-    })?;
-    let username = question("User name on that server", &address.to_string(), |answer| Ok(answer.to_owned()))?;
-    let password = password::ask(&username)?;
-    Ok(Answers { address, relay, username, password })
-}
-
-/// The server that mail of this domain is most likely submitted to.
-fn server(domain: &str) -> String {
-    let known = KNOWN.iter().find(|(domains, _)| domains.iter().any(|known| domain.eq_ignore_ascii_case(known)));
-    known.map_or_else(|| format!("smtp.{domain}:587"), |(_, server)| (*server).to_owned())
-}
-
-/// Asks until the answer can be read; on a terminal only, since nobody else would give another.
-fn question<T>(text: &str, usual: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<T, Failure> {
-    let stdin = io::stdin();
-    loop {
-        // Where nobody sees the question, the answer counts.
-        let hint = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
-        let _ = write!(io::stderr(), "{text}{hint}: ");
-        let mut line = String::new();
-        let failed = |error| Failure::new(Exit::IoError, format_args!("cannot read the answer: {error}"));
-        if stdin.lock().read_line(&mut line).map_err(failed)? == 0 {
-            return Err(Failure::new(Exit::DataError, "unexpected end of input; nothing was written"));
+/// From the arguments, then from the proposals, then from whoever is asked.
+fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
+    let read = |answer: &str| Address::parse(answer).map_err(|error| format!("not a valid address: {error}"));
+    let address = match &arguments.address {
+        Some(given) => read(given).map_err(|problem| refused("the address", given, &problem))?,
+        None => question("Your address at the mail provider", "", read)?,
+    };
+    let server = server(arguments, &address)?;
+    if let Some(provider) = server.provider {
+        introduce(provider)?;
+    }
+    let proposed = match server.provider {
+        Some(provider) => provider.username(&address.to_string()),
+        None => Some(address.to_string()),
+    };
+    let username = match (&arguments.username, proposed) {
+        (Some(given), _) => given.clone(),
+        (None, Some(proposed)) if arguments.yes => proposed,
+        (None, None) if arguments.yes => {
+            return Err(Failure::new(
+                Exit::Config,
+                "the provider gives out user names that do not follow from the address: name yours with --username",
+            ));
         }
-        let answer = if line.trim().is_empty() { usual } else { line.trim() };
-        match read(answer) {
-            Ok(value) => return Ok(value),
-            Err(problem) if stdin.is_terminal() => eprintln!("{problem}"),
-            Err(problem) => {
-                return Err(Failure::new(Exit::DataError, format_args!("{answer:?}: {problem}; nothing was written")));
+        (None, proposed) => {
+            question("User name on that server", &proposed.unwrap_or_default(), |answer| match answer {
+                "" => {
+                    Err("the provider gives out user names that do not follow from the address: enter yours".to_owned())
+                }
+                answer => Ok(answer.to_owned()),
+            })?
+        }
+    };
+    Ok(Answers { address, server, username })
+}
+
+fn refused(what: &str, given: &str, problem: &str) -> Failure {
+    Failure::new(Exit::DataError, format_args!("{what} {given:?}: {problem}; nothing was written"))
+}
+
+fn server(arguments: &Arguments, address: &Address) -> Result<Found, Failure> {
+    if let Some(given) = &arguments.relay {
+        return discovery::written(given).map_err(|problem| refused("--relay", given, &problem));
+    }
+    let network = if arguments.offline { Network::Unused } else { Network::Used };
+    let found = discovery::find(address.domain(), network);
+    let shown = found.relay.replace(['[', ']'], "");
+    if arguments.yes {
+        if found.is_safe_for(address.domain()) {
+            return Ok(found);
+        }
+        return Err(Failure::new(
+            Exit::Config,
+            format_args!(
+                "nothing reliable says that mail of {} is submitted to {shown}: name the server with --relay; \
+                 nothing was written",
+                address.domain()
+            ),
+        ));
+    }
+    question("Outgoing (SMTP) server", &shown, |answer| {
+        if answer == shown { Ok(found.clone()) } else { discovery::written(answer) }
+    })
+}
+
+/// Says which password is wanted and where it is made, before it is asked for.
+fn introduce(provider: &Provider) -> Result<(), Failure> {
+    let name = &provider.name;
+    let today = Zoned::now().date();
+    if !provider.takes_password(today) {
+        return Err(Failure::new(
+            Exit::Config,
+            format_args!(
+                "{name} accepts no passwords from mail programs, only OAuth 2.0 access tokens: write the account by hand, \
+                 with auth = [\"xoauth2\"] and password = {{ command = [...] }}, a command that prints a token (see `auth` and \
+                 `password` in postrider.toml(5)); nothing was written"
+            ),
+        ));
+    }
+    if let Some(end) = provider.password_ends {
+        say(&format!("{name} accepts no passwords from {end} on; until then:"));
+    }
+    let kind = match provider.password {
+        PasswordKind::Password => "the password of the mailbox",
+        PasswordKind::AppPassword => "an app password, which is made for mail programs, and not that of its web site",
+        PasswordKind::Code => "a password or code that it issues for mail programs, and not that of its web site",
+        PasswordKind::Token => "a key or password that it issues for sending",
+        PasswordKind::Oauth => "the account's password, where the organization still allows that",
+    };
+    let page = provider.credential_url.as_ref().map_or_else(String::new, |url| format!(" ({url})"));
+    let guess = if provider.guessed.iter().any(|key| key == "password") { " This is a guess." } else { "" };
+    say(&format!("{name} wants {kind}{page}.{guess}"));
+    if let Some(note) = &provider.note {
+        say(note);
+    }
+    Ok(())
+}
+
+fn password(arguments: &Arguments, username: &str) -> Result<Secret, Failure> {
+    match &arguments.password_file {
+        // As delivery would read it.
+        Some(file) => {
+            let failed = |error: io::Error| {
+                Failure::new(
+                    Exit::NoInput,
+                    format_args!("cannot read {}: {error}; nothing was written", file.display()),
+                )
+            };
+            let text = fs::read_to_string(file).map_err(failed)?;
+            Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
+        }
+        None => password::ask(username),
+    }
+}
+
+/// Logs in with what would be written. Where that fails, nothing is, unless whoever sits there says so.
+fn test_login(config: &Path, text: &str, password: &Secret) -> Result<(), Failure> {
+    let failed =
+        |error: String| Failure::new(Exit::Software, format_args!("cannot use the new configuration: {error}"));
+    let read = read::read(config, text).map_err(|error| failed(error.to_string()))?;
+    let mut account = read.accounts.into_iter().next().ok_or_else(|| failed("it has no account".to_owned()))?;
+    account.password = Some(Password::Literal(password.clone()));
+    say("logging in, to test it");
+    match login_test::open(&account, &read.hostname, Box::new(login_test::Silent)) {
+        Ok(session) => {
+            say(&format!("logged in to {}", session.described().relay));
+            session.quit();
+            Ok(())
+        }
+        Err(no) => {
+            let said = printable(&no.to_string());
+            if is_attended() {
+                say(&said);
+                let answer = question("Write the configuration all the same?", "no", |answer| Ok(answer.to_owned()))?;
+                if matches!(answer.to_lowercase().as_str(), "y" | "yes") {
+                    return Ok(());
+                }
             }
+            Err(Failure::new(
+                no.exit,
+                format_args!("{said}; nothing was written (--offline writes the configuration without a test)"),
+            ))
         }
     }
 }
 
 /// Writes the password first, so that no config names one that is not there; where it is.
-fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<PathBuf, Failure> {
+fn write(config: &Path, waiting: Option<&Path>, name: &str, text: &str, password: &Secret) -> Result<PathBuf, Failure> {
     let failed = |path: &Path| {
         let shown = path.display().to_string();
         move |error: io::Error| {
@@ -124,21 +251,20 @@ fn write(config: &Path, waiting: Option<&Path>, answers: &Answers) -> Result<Pat
         }
     };
     let folder = config.parent().unwrap_or(Path::new("/"));
-    let name = account_name(&answers.address);
-    let secret = folder.join("secrets").join(&name);
+    let secret = folder.join("secrets").join(name);
     let secrets = folder.join("secrets");
     DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(failed(&secrets))?;
     let group = readers(config);
     let give = |path: &Path, mode: u32| give(path, mode, group).map_err(failed(path));
     give(&secrets, 0o750)?;
-    password::write(&secret, &answers.password).map_err(failed(&secret))?;
+    password::write(&secret, password).map_err(failed(&secret))?;
     if let Some(spared) = waiting {
         fs::rename(config, spared).map_err(failed(spared))?;
     }
     // A runner that is there reads it as soon as it appears, so it appears with its owner and mode.
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
-    store(&fresh, text(&name, answers).as_bytes()).map_err(failed(&fresh))?;
+    store(&fresh, text.as_bytes()).map_err(failed(&fresh))?;
     give(&fresh, 0o640)?;
     fs::rename(&fresh, config).map_err(failed(config))?;
     Ok(secret)
@@ -163,19 +289,39 @@ fn text(name: &str, answers: &Answers) -> String {
     let mut names = vec![host.clone()];
     names.extend([short, "localhost".to_owned()].into_iter().filter(|name| *name != host));
     let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
+    let tls = answers.server.tls.map_or_else(String::new, |tls| format!("tls = {}\n", quoted(tls)));
     format!(
         "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
+         # The names of this machine as they were: a rename does not change where mail comes from.\n\
+         hostname = {pinned}\n\
+         origin = {pinned}\n\n\
          # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
          generic = [{{ {} }}]\n\n\
          [account.{name}]\n\
-         relay = {}\n\
+         relay = {}\n{tls}\
          username = {}\n\
-         password = {{ file = {} }}\n",
+         password = {{ file = {} }}\n{}",
         rows.join(", "),
-        quoted(&answers.relay),
+        quoted(&answers.server.relay),
         quoted(&answers.username),
         quoted(&format!("secrets/{name}")),
+        answers.server.provider.map_or_else(String::new, |provider| demands(provider, &own)),
+        pinned = quoted(&host),
     )
+}
+
+/// What the provider demands of an account.
+fn demands(provider: &Provider, own: &str) -> String {
+    let is_known = |key: &str| !provider.guessed.iter().any(|guess| guess == key);
+    let from = (provider.foreign_sender == Some(ForeignSender::Refused) && is_known("foreign_sender"))
+        .then(|| format!("# {} refuses mail from any other address.\nfrom = {own}\n", provider.name));
+    let connections = provider.limits.connections.filter(|_| is_known("connections"));
+    let connections = connections.map(|most| format!("max_connections = {most}\n"));
+    let per_minute = match (provider.limits.messages, provider.limits.per) {
+        (Some(most), Some(Period::Minute)) if is_known("messages") => Some(format!("max_per_minute = {most}\n")),
+        _ => None,
+    };
+    from.into_iter().chain(connections).chain(per_minute).collect()
 }
 
 /// A runner that starts with the user's session; without one, mail leaves a runner behind by itself.

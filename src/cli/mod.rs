@@ -8,6 +8,7 @@ pub mod flush;
 pub mod history;
 pub mod import;
 pub mod init;
+mod login_test;
 pub mod lookup;
 mod new_config;
 mod password;

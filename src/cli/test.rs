@@ -6,10 +6,10 @@ use std::io::Write;
 use jiff::Zoned;
 
 use super::exit::{Exit, Failure};
+use super::login_test;
 use crate::config::{Account, Config, TableSet};
 use crate::deliver::smtp::capabilities::{Capabilities, Extension, Size};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
-use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::{Observer, Step};
 use crate::deliver::smtp::session::{Session, SessionInfo, Transaction};
 use crate::mail::address::{Address, ReversePath};
@@ -18,7 +18,7 @@ use crate::mail::printable::printable;
 use crate::mail::stamp;
 use crate::rules::advice;
 use crate::rules::consequence::Repeated;
-use crate::rules::meaning::{AuthOffer, Meaning};
+use crate::rules::meaning::AuthOffer;
 use crate::rules::outbound::Generic;
 use crate::rules::remedy::{Subject, remedy};
 use crate::rules::trouble::{self, Verdict};
@@ -61,23 +61,15 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let mail =
         arguments.to.as_deref().map(|to| Mail::new(config, account, to, arguments.from.as_deref())).transpose()?;
     say(&format!("Account {} ({}):", account.name, relays(account)));
-    let mut session = match Session::open(account, &config.hostname, &LoginHistory::default(), Box::new(Printer)) {
+    let mut session = match login_test::open(account, &config.hostname, Box::new(Printer)) {
         Ok(session) => session,
-        Err(not) => {
+        Err(no) => {
             say("");
-            let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
-            say(&format!("FAILED at {}: {}{login}", not.relay, not.fact.seen));
-            let classification =
-                trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-            let remedy = classification.meaning.filter(|meaning| *meaning != Meaning::LoginRejected).map(|meaning| {
-                let null = &ReversePath::Null;
-                let hostname = &config.hostname;
-                remedy(meaning, &Subject { account, admitted: null, outgoing: null, header_from: None, hostname })
-            });
-            if let Some(cause) = remedy.or_else(|| advice::likely_cause(&not.fact, account)) {
+            say(&format!("FAILED at {}", no.failure));
+            if let Some(cause) = &no.cause {
                 say(&format!("Likely cause: {cause}."));
             }
-            return Ok(exit(classification.verdict));
+            return Ok(no.exit);
         }
     };
     let outcome = mail.map(|mail| (mail.send(&mut session), mail.sender));
@@ -231,17 +223,5 @@ fn report_result(fact: &Fact, sender: &ReversePath, account: &Account, hostname:
             }
         }
     }
-    exit(verdict)
-}
-
-/// 78: something in the config must change; 69: this mail is refused; 75: try again later.
-fn exit(verdict: Verdict) -> Exit {
-    match verdict {
-        Verdict::Delivered => Exit::Ok,
-        Verdict::Refused | Verdict::Held(_) => Exit::Unavailable,
-        Verdict::Account(_) => Exit::Config,
-        Verdict::Deferred | Verdict::Charged | Verdict::Relay | Verdict::TooManySessions | Verdict::Unknown => {
-            Exit::TempFail
-        }
-    }
+    login_test::exit(verdict)
 }

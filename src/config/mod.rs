@@ -10,6 +10,7 @@ pub mod locate;
 mod open;
 pub mod outline;
 pub mod places;
+pub mod providers;
 pub mod read;
 pub mod relay;
 pub mod rewriting;

@@ -73,6 +73,7 @@ mod import {
 }
 mod cli {
     mod conversation;
+    mod init;
     mod test_command;
 }
 mod docs {

@@ -1,30 +1,40 @@
-//! Unit tests of `cli::init`.
+//! What is written for which provider.
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::config::read;
 
-#[test]
-fn what_is_written_is_a_config() {
-    let answers = Answers {
-        address: Address::parse("me@isp.example").unwrap(),
-        relay: "[smtp.isp.example]:587".to_owned(),
-        username: "me".to_owned(),
-        password: Secret::new("x".to_owned()),
-    };
-    let config = read::read(Path::new("/x/config.toml"), &text("isp", &answers)).unwrap();
-    assert_eq!(config.accounts[0].relays[0].to_string(), "[smtp.isp.example]:587");
-    assert_eq!(config.accounts[0].username.as_deref(), Some("me"));
+fn written(address: &str) -> crate::config::Config {
+    let address = Address::parse(address).unwrap();
+    let server = discovery::find(address.domain(), Network::Unused);
+    let username = server.provider.and_then(|provider| provider.username(&address.to_string()));
+    let name = account_name(&address);
+    let answers = Answers { username: username.unwrap_or_else(|| address.to_string()), address, server };
+    read::read(Path::new("/x/config.toml"), &text(&name, &answers)).unwrap()
 }
 
 #[test]
-fn names_and_servers_follow_from_the_address() {
-    for (address, name, expected) in [
-        ("me@isp.example", "isp", "smtp.isp.example:587"),
-        ("me@mail.isp.example", "isp", "smtp.mail.isp.example:587"),
-        ("me@GMX.de", "GMX", "mail.gmx.net:587"),
-        ("me@box", "box", "smtp.box:587"),
-    ] {
-        let address = Address::parse(address).unwrap();
-        assert_eq!((account_name(&address).as_str(), server(address.domain()).as_str()), (name, expected));
+fn what_is_written_is_a_config_that_pins_the_names() {
+    let config = written("me@isp.example");
+    assert_eq!(config.accounts[0].relays[0].to_string(), "[smtp.isp.example]:587");
+    assert_eq!(config.accounts[0].username.as_deref(), Some("me@isp.example"));
+    assert_eq!((&config.hostname, &config.origin), (&host::this_machine(), &host::this_machine()));
+}
+
+#[test]
+fn what_a_provider_demands_is_written() {
+    let of = |address: &str| written(address).accounts.remove(0);
+    let (webde, icloud, isp) = (of("me@web.de"), of("me@icloud.com"), of("me@isp.example"));
+    assert_eq!((webde.username.as_deref(), webde.relays[0].to_string().as_str()), (Some("me"), "[smtp.web.de]:465"));
+    assert_eq!(icloud.from.map(|from| from.to_string()).as_deref(), Some("me@icloud.com"));
+    assert_eq!(isp.from, None);
+    let company = Provider::of_mail_exchanger("a.mail.protection.outlook.com").unwrap();
+    assert!(demands(company, "\"a@b.example\"").contains("max_per_minute = 30\n"));
+}
+
+#[test]
+fn the_accounts_name_follows_from_the_address() {
+    for (address, name) in
+        [("me@isp.example", "isp"), ("me@mail.isp.example", "isp"), ("me@GMX.de", "GMX"), ("me@box", "box")]
+    {
+        assert_eq!(account_name(&Address::parse(address).unwrap()), name);
     }
 }

@@ -39,7 +39,7 @@ fn init_asks_four_questions_and_writes_a_config_that_works() {
     let world = World::new();
     let folder = world.path("fresh");
     let folder = folder.to_str().unwrap();
-    let init = |answers: &str| world.postrider_with(&["init", "--output", folder], answers);
+    let init = |answers: &str| world.postrider_with(&["init", "--offline", "--output", folder], answers);
     let answers = format!("me@isp.example\n127.0.0.1:{}\n\ncorrect horse\n", isp.port());
     init(&answers).code(0).says("postrider test --to me@isp.example");
 
@@ -59,7 +59,9 @@ fn init_asks_four_questions_and_writes_a_config_that_works() {
         .says("me@isp.example");
 
     init(&answers).code(77).says("was left unchanged");
-    world.postrider_with(&["init", "--output", world.path("other").to_str().unwrap()], "nobody\n").code(65);
+    world
+        .postrider_with(&["init", "--offline", "--output", world.path("other").to_str().unwrap()], "nobody\n")
+        .code(65);
     assert!(!world.path("other").exists(), "nothing is written where the answers do not do");
 }
 

@@ -1,0 +1,173 @@
+//! Which outgoing server an address has: the built-in table, the domain's service records (RFC 6186, RFC 8314), the
+//! provider that runs its MX hosts, and at last the usual names. Each step is shown with where its answer comes from. No
+//! credential is sent here.
+
+use std::path::Path;
+
+use super::ask::say;
+use crate::config::providers::{Provider, Tls};
+use crate::config::read;
+use crate::config::relay::{Lookup, Relay};
+use crate::deliver::smtp::dns;
+use crate::deliver::smtp::login_history::LoginHistory;
+use crate::deliver::smtp::observer::Nobody;
+use crate::deliver::smtp::session::Session;
+use crate::sys::host;
+
+/// Whether anything may be looked up or connected to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    /// Yes.
+    Used,
+    /// No.
+    Unused,
+}
+
+/// A server to submit to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// As in `relay`, brackets included.
+    pub(super) relay: String,
+    /// Where that differs from what the port implies.
+    pub(super) tls: Option<&'static str>,
+    /// Who runs it, where that is known.
+    pub(super) provider: Option<&'static Provider>,
+    /// Why it may be used.
+    pub(super) source: Source,
+}
+
+/// Why a server may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The built-in table names it for this domain, or the user did.
+    Known,
+    /// DNS names it, or it answers under a usual name.
+    Network,
+    /// It is what many domains have; nobody has answered there.
+    Guess,
+}
+
+impl Found {
+    /// Whether it may be used without a question.
+    pub(super) fn is_safe_for(&self, domain: &str) -> bool {
+        let host = self.relay.trim_start_matches('[').split(']').next().unwrap_or_default();
+        match self.source {
+            Source::Known => true,
+            Source::Network => dns::is_within(domain, host),
+            Source::Guess => false,
+        }
+    }
+}
+
+/// A server as the user wrote it.
+pub(super) fn written(answer: &str) -> Result<Found, String> {
+    // As people write it, without the brackets that keep Postfix from looking up MX records.
+    let text = if answer.starts_with('[') { answer.to_owned() } else { bracketed(answer) };
+    let relay = Relay::parse(&text, host::service).map_err(|error| format!("not a valid server: {error}"))?;
+    let provider = Provider::of_server(&relay.host);
+    let known = provider.into_iter().flat_map(|provider| &provider.servers);
+    let server = known.clone().find(|server| server.host == relay.host && server.port == relay.port);
+    Ok(Found {
+        relay: text,
+        tls: server.and_then(|server| unusual(server.tls, server.port)),
+        provider,
+        source: Source::Known,
+    })
+}
+
+/// `[host]:port` of `host:port`, of an IPv6 address, or of a host alone.
+fn bracketed(answer: &str) -> String {
+    match answer.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') && !port.is_empty() => format!("[{host}]:{port}"),
+        _ => format!("[{answer}]:587"),
+    }
+}
+
+/// The `tls` key, where the port does not imply it.
+fn unusual(tls: Tls, port: u16) -> Option<&'static str> {
+    match (tls, port) {
+        (Tls::Implicit, 465) => None,
+        (Tls::Implicit, _) => Some("implicit"),
+        (Tls::Starttls, 465) => Some("starttls"),
+        (Tls::Starttls, _) => None,
+    }
+}
+
+/// The server for addresses of this domain, by the first way that leads to one.
+pub(super) fn find(domain: &str, network: Network) -> Found {
+    if let Some(provider) = Provider::of_domain(domain)
+        && let Some(found) = of_provider(provider, Source::Known)
+    {
+        say(&format!("{domain} is {} in the built-in table: {}", provider.name, found.relay));
+        return found;
+    }
+    if network == Network::Unused {
+        return Found { relay: format!("[smtp.{domain}]:587"), tls: None, provider: None, source: Source::Guess };
+    }
+    by_service_records(domain).or_else(|| by_mail_exchanger(domain)).unwrap_or_else(|| by_usual_name(domain))
+}
+
+fn of_provider(provider: &'static Provider, source: Source) -> Option<Found> {
+    let server = provider.servers.iter().find(|server| !server.is_incomplete())?;
+    let relay = format!("[{}]:{}", server.host, server.port);
+    Some(Found { relay, tls: unusual(server.tls, server.port), provider: Some(provider), source })
+}
+
+fn by_service_records(domain: &str) -> Option<Found> {
+    let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Srv };
+    let Ok(hosts) = dns::hosts(&asked) else {
+        say(&format!("{domain} has no service records for mail submission in DNS"));
+        return None;
+    };
+    let first = hosts.first()?;
+    let tls = if first.lookup == Lookup::Submissions { Tls::Implicit } else { Tls::Starttls };
+    say(&format!("the service records of {domain} in DNS name {}:{}", first.host, first.port));
+    Some(Found {
+        relay: format!("[{}]:{}", first.host, first.port),
+        tls: unusual(tls, first.port),
+        provider: Provider::of_server(&first.host),
+        source: Source::Network,
+    })
+}
+
+fn by_mail_exchanger(domain: &str) -> Option<Found> {
+    let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Mx };
+    let hosts = dns::hosts(&asked).ok()?;
+    let (host, provider) =
+        hosts.iter().find_map(|relay| Provider::of_mail_exchanger(&relay.host).map(|found| (&relay.host, found)))?;
+    say(&format!("mail for {domain} goes to {host}, which is {}", provider.name));
+    // DNS is not authenticated, but the table names the server.
+    of_provider(provider, Source::Known)
+}
+
+fn by_usual_name(domain: &str) -> Found {
+    let names = [("smtp", 465), ("mail", 465), ("smtp", 587), ("mail", 587)];
+    for (name, port) in names {
+        let relay = format!("[{name}.{domain}]:{port}");
+        match probe(&relay) {
+            Ok(()) => {
+                say(&format!("{name}.{domain}:{port} answers, with a valid certificate"));
+                return Found { relay, tls: None, provider: None, source: Source::Network };
+            }
+            Err(why) => say(&format!("{name}.{domain}:{port}: {why}")),
+        }
+    }
+    Found { relay: format!("[smtp.{domain}]:587"), tls: None, provider: None, source: Source::Guess }
+}
+
+/// A session without a login, to learn whether a mail server with a certificate of that name is there.
+fn probe(relay: &str) -> Result<(), String> {
+    let text = format!("[account.probe]\nrelay = \"{relay}\"\ntimeout = \"8s\"\n");
+    let config = read::read(Path::new("/config.toml"), &text).map_err(|error| error.to_string())?;
+    let account = config.accounts.first().ok_or("no account")?;
+    match Session::open(account, &config.hostname, &LoginHistory::default(), Box::new(Nobody)) {
+        Ok(session) => {
+            session.quit();
+            Ok(())
+        }
+        Err(not) => Err(not.fact.seen.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

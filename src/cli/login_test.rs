@@ -1,0 +1,63 @@
+//! A login to try an account out, and what its failure means in words: what was seen, and the likely cause.
+
+use std::fmt;
+
+use super::exit::Exit;
+use crate::config::Account;
+use crate::deliver::smtp::login_history::LoginHistory;
+use crate::deliver::smtp::observer::Observer;
+use crate::deliver::smtp::session::Session;
+use crate::mail::address::ReversePath;
+use crate::rules::advice;
+use crate::rules::consequence::Repeated;
+use crate::rules::meaning::Meaning;
+use crate::rules::remedy::{Subject, remedy};
+use crate::rules::trouble::{self, Verdict};
+
+pub(super) use crate::deliver::smtp::observer::Nobody as Silent;
+
+/// Why there is no session.
+pub(super) struct NoSession {
+    /// Where, what was seen there, and which mechanisms were tried.
+    pub(super) failure: String,
+    /// Without a full stop.
+    pub(super) cause: Option<String>,
+    /// For the command.
+    pub(super) exit: Exit,
+}
+
+impl fmt::Display for NoSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the login failed at {}", self.failure)?;
+        self.cause.iter().try_for_each(|cause| write!(f, "; likely cause: {cause}"))
+    }
+}
+
+/// Opens a session as delivery would.
+pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Session, NoSession> {
+    Session::open(account, hostname, &LoginHistory::default(), observer).map_err(|not| {
+        let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
+        let classification = trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
+        let told = classification.meaning.filter(|meaning| *meaning != Meaning::LoginRejected).map(|meaning| {
+            let null = &ReversePath::Null;
+            remedy(meaning, &Subject { account, admitted: null, outgoing: null, header_from: None, hostname })
+        });
+        NoSession {
+            failure: format!("{}: {}{login}", not.relay, not.fact.seen),
+            cause: told.or_else(|| advice::likely_cause(&not.fact, account)),
+            exit: exit(classification.verdict),
+        }
+    })
+}
+
+/// 78: something in the config must change; 69: this mail is refused; 75: try again later.
+pub(super) fn exit(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Delivered => Exit::Ok,
+        Verdict::Refused | Verdict::Held(_) => Exit::Unavailable,
+        Verdict::Account(_) => Exit::Config,
+        Verdict::Deferred | Verdict::Charged | Verdict::Relay | Verdict::TooManySessions | Verdict::Unknown => {
+            Exit::TempFail
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `postrider init` without anybody to ask, and what it says before it asks for a password.
+
+use std::process::Command;
+
+use support::provider::{Provider, Verb, on};
+use support::world::{Ran, World, run};
+
+/// `init` into a folder of its own; the system's trusted certificates are the provider's authority.
+fn init(world: &World, isp: &Provider, args: &[&str], input: &str) -> Ran {
+    let folder = world.path("fresh");
+    let mut all = vec!["init", "--output", folder.to_str().unwrap()];
+    all.extend(args);
+    let mut command: Command = world.command(support::world::built("postrider"), &all);
+    command.env("SSL_CERT_FILE", world.file("roots.pem", isp.authority(), 0o644));
+    run(command, input.as_bytes())
+}
+
+fn unattended(world: &World, isp: &Provider, password: &str) -> Ran {
+    let relay = format!("127.0.0.1:{}", isp.port());
+    let file = world.file("given", &format!("{password}\n"), 0o600);
+    let file = file.to_str().unwrap();
+    init(world, isp, &["me@isp.example", "--relay", &relay, "--yes", "--password-file", file], "")
+}
+
+#[test]
+fn an_account_is_set_up_by_one_command_and_the_login_was_tested() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").start();
+    let world = World::new();
+    unattended(&world, &isp, "correct horse").code(0).says("postrider test --to me@isp.example");
+    assert_eq!((isp.count(Verb::Auth), isp.received()), (1, 0));
+    assert_eq!(std::fs::read_to_string(world.path("fresh/secrets/isp")).unwrap(), "correct horse\n");
+}
+
+#[test]
+fn a_login_that_fails_is_told_with_its_cause_and_nothing_is_written() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").start();
+    let world = World::new();
+    let ran = unattended(&world, &isp, "wrong horse").code(78);
+    assert!(
+        ran.stderr.contains("wrong user name or password") && !ran.stderr.contains("wrong horse"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!world.path("fresh").exists());
+    isp.add(on(Verb::Auth).reply("534 5.7.9 Application-specific password required"));
+    let ran = unattended(&world, &isp, "correct horse").code(78);
+    assert!(ran.stderr.contains("app password"), "{}", ran.stderr);
+    assert!(!world.path("fresh").exists());
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_gets_no_password() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world = World::new();
+    let relay = format!("127.0.0.1:{}", isp.port());
+    let file = world.file("given", "correct horse\n", 0o600);
+    let args = ["me@isp.example", "--relay", &relay, "--yes", "--password-file", file.to_str().unwrap()];
+    let ran = init(&world, &other, &args, "");
+    assert!(ran.stderr.contains("certificate"), "{}", ran.stderr);
+    assert_eq!(isp.count(Verb::Auth), 0);
+    assert!(!world.path("fresh").exists());
+}
+
+#[test]
+fn what_a_provider_wants_is_said_before_the_password_is_asked_for() {
+    let world = World::new();
+    let asked = |address: &str| world.postrider(&["init", address, "--offline", "--yes", "--print"]);
+    let gmail = asked("me@gmail.com").code(0);
+    assert!(
+        gmail.stderr.contains("app password") && gmail.stderr.contains("https://myaccount.google.com/apppasswords")
+    );
+    assert!(gmail.stdout.contains("relay = \"[smtp.gmail.com]:465\""), "{}", gmail.stdout);
+    let webde = asked("me@web.de").code(0);
+    assert!(webde.stdout.contains("username = \"me\"\n"), "the login is the local part: {}", webde.stdout);
+    assert!(webde.stderr.contains("must be switched on"), "{}", webde.stderr);
+    let outlook = asked("me@outlook.com").code(78);
+    assert!(outlook.stderr.contains("only OAuth 2.0 access tokens"), "{}", outlook.stderr);
+    asked("me@docomo.ne.jp").code(78).says("--username");
+}
+
+#[test]
+fn a_server_that_is_a_guess_is_never_taken_without_a_question() {
+    let world = World::new();
+    let ran = world.postrider(&["init", "me@unknown.example", "--offline", "--yes", "--print"]).code(78);
+    assert!(ran.stderr.contains("--relay"), "{}", ran.stderr);
+    let ran =
+        world.postrider_with(&["init", "me@unknown.example", "--offline", "--print"], "mail.unknown.example:465\n\n");
+    assert!(ran.code(0).stdout.contains("relay = \"[mail.unknown.example]:465\""));
+}
