@@ -73,6 +73,12 @@ impl Clock {
         age(stamp, Timestamp::now(), self.now())
     }
 
+    /// The earlier of the wall's and the queue's time: what is removed because it is old goes by this.
+    #[must_use]
+    pub fn earliest(&self) -> Timestamp {
+        Timestamp::now().min(self.now())
+    }
+
     /// The time that runners have counted on this machine, which no wall clock changes.
     #[must_use]
     pub fn counted(&self) -> Duration {

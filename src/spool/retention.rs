@@ -5,6 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::clock::Clock;
 use super::state_file;
 use crate::log;
@@ -21,6 +23,7 @@ pub struct Retention {
     seen: BTreeMap<String, u64>,
     counted: u64,
     uptime: Duration,
+    now: Timestamp,
 }
 
 impl Retention {
@@ -28,12 +31,14 @@ impl Retention {
     #[must_use]
     pub fn open(spool: &Spool, clock: &Clock) -> Self {
         let before = state_file::read(spool, NAME).unwrap_or_default();
-        Self { before, seen: BTreeMap::new(), counted: clock.counted().as_secs(), uptime: clock.uptime() }
+        let (counted, uptime, now) = (clock.counted().as_secs(), clock.uptime(), clock.earliest());
+        Self { before, seen: BTreeMap::new(), counted, uptime, now }
     }
 
-    /// Whether the file has been kept for its lifetime; `age` is what the clocks say. Files that are not asked about are
+    /// Whether the file, which is from that time, has been kept for its lifetime. Files that are not asked about are
     /// forgotten.
-    pub fn is_over(&mut self, file: String, lifetime: Duration, age: Duration) -> bool {
+    pub fn is_over(&mut self, file: String, lifetime: Duration, from: Timestamp) -> bool {
+        let age = Duration::try_from(self.now.duration_since(from)).unwrap_or_default();
         let seen = self.before.get(&file).copied().unwrap_or(self.counted);
         let counted = Duration::from_secs(self.counted.saturating_sub(seen));
         // In the first day the clock may not have been set yet. A machine that is switched off every evening has no

@@ -43,16 +43,15 @@ impl Housekeeping {
 fn remove_old(loaded: &Loaded) {
     let Loaded { spool, clock, config, .. } = loaded;
     let mut retention = Retention::open(spool, clock);
-    let mut is_over = |file: String, lifetime, stamp| retention.is_over(file, lifetime, clock.age(stamp));
     // A message that was finished by its record alone must be gone from the disk before the record is: the sync makes
     // sure, since unlinking it was not synced.
     let pruned = spool.sync_queue().and_then(|()| {
-        history::prune(spool, |name, end| is_over(format!("history/{name}"), config.queue.history, end))
+        history::prune(spool, |name, end| retention.is_over(format!("history/{name}"), config.queue.history, end))
     });
     if let Err(error) = pruned {
         log::warning(error);
     }
-    match spool.age_out(|name, written| is_over(format!("failed/{name}"), FAILED_KEPT, written)) {
+    match spool.age_out(|name, written| retention.is_over(format!("failed/{name}"), FAILED_KEPT, written)) {
         Ok(gone) => gone.iter().for_each(|name| log::aged_out(name, FAILED_KEPT.as_secs() / DAY.as_secs())),
         Err(error) => log::warning(error),
     }

@@ -5,11 +5,13 @@ use super::*;
 const LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 fn is_over(age_days: u32, counted_days: u64, uptime: Duration) -> bool {
+    let now = "2027-05-01T00:00:00Z".parse::<Timestamp>().unwrap();
     let before = BTreeMap::from([("failed/one".to_owned(), 86_400)]);
     let counted = (counted_days + 1) * 86_400;
-    let mut retention = Retention { before, seen: BTreeMap::new(), counted, uptime };
-    assert!(!retention.is_over("failed/new".to_owned(), LIFETIME, 1000 * DAY), "it was first seen now");
-    retention.is_over("failed/one".to_owned(), LIFETIME, DAY * age_days)
+    let mut retention = Retention { before, seen: BTreeMap::new(), counted, uptime, now };
+    let aged = |days: u32| now - DAY * days;
+    assert!(!retention.is_over("failed/new".to_owned(), LIFETIME, aged(1000)), "it was first seen now");
+    retention.is_over("failed/one".to_owned(), LIFETIME, aged(age_days))
 }
 
 #[test]
