@@ -32,11 +32,16 @@ impl ReportLimit {
     /// Counts a report to this address, of which `most` may go out by themselves within an hour. Beyond that it
     /// returns how long until the digest.
     pub fn take(&self, most: u32, to: &Address) -> Result<(), Duration> {
+        self.take_of(most, key(to))
+    }
+
+    /// The same for notices of another kind, by the name of what they are counted for.
+    pub fn take_of(&self, most: u32, key: String) -> Result<(), Duration> {
         self.with(|hours| {
             // Read under the lock: another session may have begun an hour just now, which must not lie in the future.
             let now = self.clock.now();
             hours.retain(|_, hour| !hour.left(now).is_zero());
-            let hour = hours.entry(key(to)).or_insert_with(|| Hour::begin(now));
+            let hour = hours.entry(key).or_insert_with(|| Hour::begin(now));
             let taken = hour.take(most, now);
             if let Err(error) = state_file::write(&self.spool, NAME, hours) {
                 log::warning(error);

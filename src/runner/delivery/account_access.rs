@@ -1,6 +1,7 @@
 //! Mail whose sender's account is not for whoever handed it in, found when its caller had
 //! been told already that it is stored: it is held, not returned, and postmaster is told.
 
+use crate::config::{Account, Config};
 use crate::deliver::plan::Plan;
 use crate::log;
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
@@ -9,6 +10,7 @@ use crate::rules::route;
 use crate::runner::completion::postmaster_notice::{self, Event};
 use crate::runner::completion::settle;
 use crate::runner::message::OpenMessage;
+use crate::runner::report_limit::ReportLimit;
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
@@ -34,6 +36,7 @@ pub(crate) fn hold(
     plan: &Plan<'_>,
     pending: &[usize],
     login: &str,
+    limit: &ReportLimit,
 ) -> Result<AttemptResult, SpoolError> {
     let account = &plan.account.name;
     let sender = &message.stored.envelope.sender;
@@ -55,7 +58,10 @@ pub(crate) fn hold(
     settle::note(&mut message, &outcomes)?;
     message.journal.append(message.now, &[Line::Hold])?;
     log::held(&message.stored.envelope.id, Some(&reason));
-    let reports = match tell_postmaster(&message, account, &reason) {
+    // A user may have thousands held in a minute.
+    let is_first = limit.take_of(1, format!("held {} {account}", message.stored.envelope.submitter)).is_ok();
+    let told = if is_first { tell_postmaster(&message, plan.account, login, &reason) } else { Ok(None) };
+    let reports = match told {
         Ok(told) => told.into_iter().collect(),
         Err(error) => {
             log::warning(error);
@@ -74,14 +80,34 @@ pub(crate) fn hold(
     })
 }
 
-/// Stores the mail to postmaster; through the same account, which postmaster's own mail may use.
-fn tell_postmaster(message: &OpenMessage<'_>, account: &str, reason: &str) -> Result<Option<MessageId>, SpoolError> {
+/// Stores the mail to postmaster.
+fn tell_postmaster(
+    message: &OpenMessage<'_>,
+    account: &Account,
+    login: &str,
+    reason: &str,
+) -> Result<Option<MessageId>, SpoolError> {
     let text = format!(
         "The message {held} is held until you decide what to do with it.\n\
          \n\
-         {reason}.\n",
+         {reason}.\n\
+         \n\
+         Further messages from {login} for this account are held without a notice for\n\
+         an hour: `postrider queue list` lists them.\n",
         held = message.stored.envelope.id,
     );
-    let event = Event { what: "held", subject: "a message is held", text: &text, through: account };
+    let through = &through(&message.loaded.config, &message.stored.envelope.submitter, account).name;
+    let event = Event { what: "held", subject: "a message is held", text: &text, through };
     postmaster_notice::tell_postmaster(message.loaded, &event)
+}
+
+/// An account that the submitter may use, or one of root's: what is held must not use up what is reserved for others. The
+/// account itself, where there is no other.
+fn through<'c>(config: &'c Config, submitter: &Submitter, account: &'c Account) -> &'c Account {
+    let caller = submitter.uid().map(Caller::of);
+    let is_theirs =
+        |account: &&Account| caller.as_ref().map_or(account.users.is_none(), |caller| route::may_use(account, caller));
+    let is_roots = |account: &&Account| route::may_use(account, &Caller::of(0));
+    let mut accounts = config.accounts.iter();
+    accounts.clone().find(is_theirs).or_else(|| accounts.find(is_roots)).unwrap_or(account)
 }

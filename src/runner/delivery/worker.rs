@@ -153,7 +153,7 @@ impl Worker {
             Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::over),
         };
         if let Some(caller) = account_access::refused(&plan, envelope) {
-            let held = account_access::hold(message, &plan, &batch.all(), &caller);
+            let held = account_access::hold(message, &plan, &batch.all(), &caller, &self.context.report_limit);
             return held.map(|result| BatchOutcome::over(AttemptOutcome::Settled(result)));
         }
         if Some(&plan.account.name) != self.account.as_ref().map(|account| &account.name) {

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::client_limits::{ClientLimits, over};
+use super::client_limits::{ClientLimits, Refusal, over};
 use super::envelope_budget::EnvelopeBudget;
 use super::seen_tokens::SeenTokens;
 use crate::config::Limits;
@@ -189,9 +189,11 @@ impl Runner for IntakeState {
 
     fn may_have(&self, uid: u32, octets: u64) -> Result<(), String> {
         let submitter = Submitter::Local(uid);
-        match over(self.usage_of(&submitter), octets, &self.limits()) {
-            Some(refusal) if submitter != Submitter::ROOT => Err(refusal.explain_to(&submitter)),
-            _ => Ok(()),
+        let limits = self.limits();
+        let refused = |refusal: Refusal| refusal.explain_to(&submitter);
+        match over(self.usage_of(&submitter), octets, &limits) {
+            Some(refusal) if submitter != Submitter::ROOT => Err(refused(refusal)),
+            _ => self.clients.count_message(&submitter, limits.per_minute).map_err(refused),
         }
     }
 

@@ -130,3 +130,22 @@ fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
     assert_eq!(refused.code, Some(75), "{refused:?}");
     assert!(refused.said.contains("root_reserve"), "{refused:?}");
 }
+
+#[test]
+fn what_was_dropped_counts_towards_the_limit_of_messages_a_minute() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[limits]\nper_minute = 2");
+    for _ in 0..3 {
+        send(&machine, "his", MAIL).good();
+    }
+    send(&machine, "her", MAIL).good();
+    assert_eq!(machine.dropped().len(), 4);
+    let _runner = Runner::start(&machine);
+    wait_for("what is picked up", || isp.received() == 3);
+    let log = || fs::read_to_string(machine.path("/run/runner.log")).unwrap();
+    wait_for("the log", || log().contains("limit: per_minute in [limits]"));
+    assert_eq!(machine.dropped().iter().filter(|name| name.starts_with(&format!("{HIS}."))).count(), 1);
+}
