@@ -8,7 +8,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use postrider_drop::durable::Durable;
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, OFlags};
 
 use super::SpoolError;
 use super::id::MessageId;
@@ -277,6 +277,16 @@ impl Journal {
     #[must_use]
     pub fn state(&self) -> &State {
         &self.replay.state
+    }
+
+    /// Whether it is what a process that opens it now would find: nobody else has written to it, or taken it or the message
+    /// away.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        let named = rustix::fs::statat(self.spool.queue(), journal_name(&self.id), AtFlags::SYMLINK_NOFOLLOW);
+        let (Some(Ok(open)), Ok(named)) = (self.file.as_ref().map(rustix::fs::fstat), named) else { return false };
+        let is_whole = self.before == Before::Nothing && u64::try_from(named.st_size) == Ok(self.replay.good);
+        is_whole && (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino) && self.spool.holds(&self.id)
     }
 
     /// Whether nothing was ever written of the message, not even in part.

@@ -32,8 +32,14 @@ impl RecipientBatch {
             recipients.retain(is_left);
         }
         recipients.sort_by_key(|index| state.attempt_of[*index]);
+        Self { begins, ..Self::of_rest(recipients) }
+    }
+
+    /// The next of those that an attempt in progress is still to reach, so that not all are looked at for each batch.
+    #[must_use]
+    pub fn of_rest(mut recipients: Vec<usize>) -> Self {
         let rest = recipients.split_off(recipients.len().min(MOST_TOGETHER));
-        Self { recipients, rest, begins }
+        Self { recipients, rest, begins: false }
     }
 
     /// All that the attempt has not reached yet.

@@ -45,8 +45,18 @@ pub struct Worker {
     /// As it was when the worker started.
     loaded: Arc<Loaded>,
     session: KeptSession,
+    /// The last message of which this worker had a turn that did not reach all of its recipients.
+    opened: Option<Opened>,
     context: Context,
     report: ReportFn,
+}
+
+/// A message that is open for several turns.
+struct Opened {
+    stored: Stored,
+    journal: Journal,
+    /// Recipients that the attempt in progress is to reach; none where that is to be found out.
+    rest: Vec<usize>,
 }
 
 /// What an attempt at a batch of recipients came to.
@@ -69,7 +79,7 @@ impl Worker {
     pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
         let account = loaded.config.account(&name).cloned();
         let (session, context) = (KeptSession::new(context), context.clone());
-        Self { number, account, name, loaded, session, context, report }
+        Self { number, account, name, loaded, session, opened: None, context, report }
     }
 
     /// Works until the event loop sends no more messages, or is gone.
@@ -90,10 +100,15 @@ impl Worker {
         if self.context.gate.pass() == Permit::Stopping {
             return Ok(AttemptOutcome::NotBegun);
         }
-        let Some((stored, journal)) = self.open(id)? else { return Ok(AttemptOutcome::Gone) };
+        let Some(opened) = self.open_or_go_on(id)? else { return Ok(AttemptOutcome::Gone) };
+        let Opened { stored, journal, mut rest } = opened;
         let mut message = OpenMessage { loaded: &loaded, stored: &stored, journal, now: Timestamp::now() };
         for _ in 0..recipient_batch::IN_A_ROW {
-            let batch = RecipientBatch::next(message.journal.state());
+            let batch = match std::mem::take(&mut rest) {
+                none if none.is_empty() => RecipientBatch::next(message.journal.state()),
+                some => RecipientBatch::of_rest(some),
+            };
+            rest.clone_from(&batch.rest);
             if batch.recipients.is_empty() {
                 return self.context.settler.resume(message).map(AttemptOutcome::Settled);
             }
@@ -112,7 +127,19 @@ impl Worker {
                 break;
             }
         }
+        let journal = message.journal;
+        self.opened = Some(Opened { stored, journal, rest });
         Ok(AttemptOutcome::More)
+    }
+
+    /// Goes on with the message of many recipients that this worker had last, if nobody else has touched it: reading it
+    /// again for each turn would take time in proportion to the square of them.
+    fn open_or_go_on(&mut self, id: &MessageId) -> Result<Option<Opened>, SpoolError> {
+        let kept = self.opened.take_if(|opened| opened.stored.envelope.id == *id);
+        if let Some(kept) = kept.filter(|kept| kept.journal.is_current()) {
+            return Ok(Some(kept));
+        }
+        Ok(self.open(id)?.map(|(stored, journal)| Opened { stored, journal, rest: Vec::new() }))
     }
 
     /// Opens a message and its journal; none where there is nothing (any more) to attempt.

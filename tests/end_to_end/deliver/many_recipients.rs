@@ -111,3 +111,18 @@ fn what_is_said_to_mail_is_said_to_all_recipients() {
     world.flush();
     assert_eq!(distinct(&isp).len(), 120);
 }
+
+#[test]
+fn work_grows_with_the_recipients_and_not_with_their_square() {
+    let cost = |count: usize| {
+        let isp = Provider::start();
+        let world = World::at_home(&isp).set("limits", json!({"recipients": 20_000}));
+        send(&world, &crowd(count));
+        let runner = world.runner();
+        wait_for("all", || isp.received() == count / 50);
+        wait_for("its end", || world.queued().is_empty());
+        runner.cpu_ticks()
+    };
+    let [few, many] = [1_000, 16_000].map(cost);
+    assert!(many < few * 24, "sixteen times the recipients: {few} and {many} ticks");
+}
