@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod msmtp;
+mod postfix;
 mod small;
 
 use std::collections::HashMap;

@@ -1,16 +1,16 @@
 //! The accounts: one for each pair of relay and login that Postfix takes for somebody, with the senders that it sends there.
 
 use super::main_cf::{MainCf, elements};
+use super::master_cf::Services;
 use super::relays::{self, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
 use crate::import::draft::{Draft, DraftAccount, Section};
 use crate::mail::address::Address;
 
-/// Adds all accounts.
-pub(crate) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
-    let ways = relays::read(main, draft);
-    let options = tls::read(main, draft);
+/// Adds all accounts; the services of master.cf that they take.
+pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft) -> Vec<String> {
+    let ways = relays::read(file, services, draft);
     let mut groups: Vec<(Way, Vec<String>)> = Vec::new();
     for sender in ways.senders() {
         if !is_sender(&sender) {
@@ -36,17 +36,29 @@ pub(crate) fn accounts(main: &MainCf<'_>, draft: &mut Draft) {
             draft.left_out("relayhost", why);
         }
     }
-    let relays: Vec<String> = groups.iter().flat_map(|(way, _)| elements(&way.relay)).collect();
-    options.tell_unused_policies(&relays.iter().map(String::as_str).collect::<Vec<_>>(), draft);
-    let by = ways.relayhost.as_ref().map_or("sender_dependent_relayhost_maps", |(_, by)| by);
-    for (way, senders) in groups {
-        let is_default = Some(&way) == default.as_ref();
-        let by = if is_default { by } else { "sender_dependent_relayhost_maps" };
-        let name = add(main, draft, &Account { way: &way, senders: &senders, by }, &options);
-        if is_default {
-            draft.top.text("default_account", &name, by);
+    let mut used: Vec<String> = Vec::new();
+    for (way, _) in &groups {
+        if !used.contains(&way.service) {
+            used.push(way.service.clone());
         }
     }
+    let by = ways.relayhost_by();
+    for service in &used {
+        let main = file.with(services.options(service).unwrap_or_default());
+        let options = tls::read(&main, draft);
+        let own = || groups.iter().filter(|(way, _)| way.service == *service);
+        let relays: Vec<String> = own().flat_map(|(way, _)| elements(&way.relay)).collect();
+        options.tell_unused_policies(&relays.iter().map(String::as_str).collect::<Vec<_>>(), draft);
+        for (way, senders) in own() {
+            let is_default = Some(way) == default.as_ref();
+            let by = if is_default { by } else { way.by };
+            let name = add(&main, draft, &Account { way, senders, by }, &options);
+            if is_default {
+                draft.top.text("default_account", &name, by);
+            }
+        }
+    }
+    used
 }
 
 fn is_sender(key: &str) -> bool {
@@ -75,7 +87,8 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
         keys.text("username", user, "smtp_sasl_password_maps, smtp_sasl_auth_enable");
     }
     if !account.senders.is_empty() {
-        keys.list("senders", account.senders, "sender_dependent_relayhost_maps, smtp_sender_dependent_authentication");
+        let comment = format!("{}, smtp_sender_dependent_authentication", account.way.by);
+        keys.list("senders", account.senders, comment);
     }
     options.write(&name, first, login.map(|(user, _)| user.as_str()), &mut keys, draft);
     let secret = login.map(|(_, password)| Secret::new(password.clone()));

@@ -1,5 +1,5 @@
-//! main.cf as postconf(5) describes it: continuation lines, comments, and the options that master.cf gives the SMTP
-//! client. What parameters mean is for `postfix`, `$name` for `expansion`.
+//! main.cf as postconf(5) describes it: continuation lines, comments and lists. What parameters mean is for `postfix`,
+//! `$name` for `expansion`, the services that have some of their own for `master_cf`.
 
 use std::path::{Path, PathBuf};
 
@@ -24,23 +24,10 @@ impl<'a> MainCf<'a> {
         Self { given, set }
     }
 
-    /// Takes the options of master.cf's `smtp` client, which come before main.cf's parameters.
-    pub(crate) fn take_options(&mut self, master: &str) {
-        for line in logical_lines(master) {
-            let mut words = elements_by_blanks(&line).into_iter();
-            let fields: Vec<String> = words.by_ref().take(8).collect();
-            if fields.first().map(String::as_str) != Some("smtp") || fields.get(1).map(String::as_str) != Some("unix") {
-                continue;
-            }
-            while let Some(word) = words.next() {
-                let Some(option) = word.strip_prefix("-o") else { continue };
-                let option = if option.is_empty() { words.next().unwrap_or_default() } else { option.to_owned() };
-                let option = option.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(&option);
-                if let Some((name, value)) = option.split_once('=') {
-                    self.set.push((name.trim().to_owned(), value.trim().to_owned()));
-                }
-            }
-        }
+    /// With the parameters that a service of master.cf has of its own, which come before those of main.cf.
+    pub(crate) fn with(&self, options: &[(String, String)]) -> Self {
+        let set = self.set.iter().chain(options).cloned().collect();
+        Self { given: self.given, set }
     }
 
     /// The expanded value, if the parameter is set to something.
@@ -137,7 +124,7 @@ impl<'a> MainCf<'a> {
 }
 
 /// Lines with those that continue them; comments and empty lines are skipped, also between these.
-fn logical_lines(text: &str) -> Vec<String> {
+pub(crate) fn logical_lines(text: &str) -> Vec<String> {
     let mut logical: Vec<String> = Vec::new();
     for line in text.lines() {
         if line.trim().is_empty() || line.trim_start().starts_with('#') {
@@ -154,7 +141,7 @@ fn logical_lines(text: &str) -> Vec<String> {
     logical
 }
 
-fn elements_by_blanks(text: &str) -> Vec<String> {
+pub(crate) fn elements_by_blanks(text: &str) -> Vec<String> {
     divided(text, char::is_whitespace)
 }
 

@@ -6,6 +6,7 @@ pub mod auth;
 pub mod connection;
 pub mod expansion;
 pub mod main_cf;
+pub mod master_cf;
 pub mod relays;
 pub mod tables;
 pub mod tls;
@@ -14,6 +15,7 @@ pub mod unsupported;
 use std::time::Duration;
 
 use self::main_cf::{MainCf, elements};
+use self::master_cf::Services;
 use super::draft::{Draft, is_domain};
 use crate::config::units;
 use crate::import::{Given, ImportError};
@@ -32,11 +34,10 @@ const TABLES: [(&str, &str); 6] = [
 pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     let place = given.file("main.cf");
     let text = given.required(&place)?;
-    let mut main = MainCf::new(given, &text);
-    let master = (given.read)(&place.with_file_name("master.cf"));
-    if let Ok(master) = &master {
-        main.take_options(master);
-    }
+    let file = MainCf::new(given, &text);
+    let master = (given.read)(&place.with_file_name("master.cf")).ok();
+    let services = Services::read(master.as_deref());
+    let main = file.with(services.options(master_cf::USUAL).unwrap_or_default());
     let mut draft = Draft::default();
     names(&main, &mut draft);
     for (name, key) in TABLES {
@@ -53,12 +54,15 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     }
     mailboxes(&main, given.hostname, &mut draft);
     rewriting(&main, &mut draft);
-    accounts::accounts(&main, &mut draft);
+    let used = accounts::accounts(&file, &services, &mut draft);
     limits(&main, &mut draft);
     destinations(&main, &mut draft);
     unsupported::rest(&main, &mut draft);
-    if master.is_ok() {
-        draft.left_out("master.cf", "only the options of the service smtp are used");
+    for service in &used {
+        unsupported::rest(&file.with(services.options(service).unwrap_or_default()), &mut draft);
+    }
+    if master.is_some() {
+        draft.no_effect("master.cf", format!("only the options of these services are used: {}", used.join(", ")));
     }
     Ok(draft)
 }

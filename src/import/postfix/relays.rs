@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::main_cf::{MainCf, elements};
+use super::master_cf::{Services, USUAL};
 use super::tables::{self, ALL};
 use crate::import::draft::Draft;
 use crate::mail::address::without_extension;
@@ -13,34 +14,59 @@ use crate::mail::address::without_extension;
 pub(crate) type Login = (String, String);
 
 /// What one sender, or everybody else, is sent through.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Way {
     /// As written; several are tried in order.
     pub(crate) relay: String,
     pub(crate) login: Option<Login>,
+    /// The service of master.cf, with parameters of its own.
+    pub(crate) service: String,
+    /// The parameter that says so.
+    pub(crate) by: &'static str,
+}
+
+impl PartialEq for Way {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.relay, &self.login, &self.service) == (&other.relay, &other.login, &other.service)
+    }
+}
+
+/// A transport of the SMTP client, and where it leads, if that is said.
+#[derive(Debug, Clone)]
+struct Transport {
+    service: String,
+    relay: Option<String>,
+    by: &'static str,
 }
 
 /// The tables that decide it.
 pub(crate) struct Ways {
     /// Sender -> relay as written.
     relays: Vec<(String, String)>,
-    /// Sender or relay -> login.
-    logins: Vec<(String, Login)>,
-    /// Senders and domains with a transport that is not understood. Another relay must not get their login.
-    elsewhere: Vec<String>,
-    by_sender: bool,
-    /// Where mail goes for whose sender there is no row, and the parameter that says so.
-    pub(crate) relayhost: Option<(String, &'static str)>,
+    /// Sender -> transport; `None`: one that is not the SMTP client's. Another relay must not get their login.
+    transports: Vec<(String, Option<Transport>)>,
+    /// Where mail goes whose sender has no row; `None`: not through the SMTP client.
+    usual: Option<Transport>,
+    relayhost: Option<String>,
+    /// By service: sender or relay -> login.
+    logins: Vec<(String, Logins)>,
     delimiters: String,
-    /// Keys of `logins` that somebody has got.
+}
+
+/// What one service takes for a login.
+struct Logins {
+    rows: Vec<(String, Login)>,
+    by_sender: bool,
+    /// Keys that somebody has got.
     used: RefCell<BTreeSet<String>>,
 }
 
 /// Reads them, and notes rows that nobody can ask for.
-pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Ways {
-    let for_all = transport_maps(main, draft);
-    let (mut relays, elsewhere) = sender_transports(main, draft);
-    relays.extend(tables::rows(main, "sender_dependent_relayhost_maps", draft));
+pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) -> Ways {
+    let main = &file.with(services.options(USUAL).unwrap_or_default());
+    let for_all = transport_maps(main, services, draft);
+    let mut transports = sender_transports(main, services, draft);
+    let mut relays = tables::rows(main, SENDER_RELAYS, draft);
     relays.retain(|(key, _)| {
         let is_asked = key.contains('@') || key == ALL;
         if !is_asked {
@@ -48,70 +74,96 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Ways {
                 "<>" => "a bounce uses the account of the message it reports on",
                 _ => "Postfix looks up only user@domain and @domain",
             };
-            draft.left_out(format!("sender_dependent_relayhost_maps entry for {key}"), why);
+            draft.left_out(format!("{SENDER_RELAYS} entry for {key}"), why);
         }
         is_asked
     });
-    if let Some(relay) = for_all.as_ref().filter(|_| !relays.is_empty()) {
-        let why = format!("transport_maps sends all mail to {relay}, regardless of the sender");
-        draft.left_out("sender_dependent_relayhost_maps", why);
+    if let Some(transport) = for_all.as_ref().filter(|_| !relays.is_empty() || !transports.is_empty()) {
+        let to = transport.relay.as_deref().unwrap_or_default();
+        let name = if relays.is_empty() { SENDER_TRANSPORTS } else { SENDER_RELAYS };
+        draft.left_out(name, format!("transport_maps sends all mail to {to}, regardless of the sender"));
         relays.clear();
+        transports.clear();
     }
-    let default = main.get("default_transport").and_then(|value| nexthop(&value));
-    let relayhost = for_all.map(|relay| (relay, "transport_maps"));
-    let relayhost = relayhost.or_else(|| default.map(|relay| (relay, "default_transport")));
-    let relayhost = relayhost.or_else(|| main.get("relayhost").map(|relay| (relay, "relayhost")));
-    let by_sender = main.is_yes("smtp_sender_dependent_authentication");
-    let logins = logins(main, draft);
+    let usual = for_all.or_else(|| match main.get("default_transport") {
+        None => Some(Transport { service: USUAL.to_owned(), relay: None, by: "relayhost" }),
+        Some(written) => {
+            let transport = transport(&written, "default_transport", services);
+            if transport.is_none() {
+                draft.left_out(format!("default_transport = {written}"), "not a transport of the SMTP client");
+            }
+            transport
+        }
+    });
+    let mut taken: Vec<String> = Vec::new();
+    for transport in transports.iter().filter_map(|(_, transport)| transport.as_ref()).chain(&usual) {
+        if !taken.contains(&transport.service) {
+            taken.push(transport.service.clone());
+        }
+    }
+    let mut logins_of = |service: &String| logins(&file.with(services.options(service).unwrap_or_default()), draft);
+    let logins = taken.iter().map(|service| (service.clone(), logins_of(service))).collect();
     let delimiters = main.get("recipient_delimiter").unwrap_or_default();
-    Ways { relays, logins, elsewhere, by_sender, relayhost, delimiters, used: RefCell::default() }
+    Ways { relays, transports, usual, relayhost: main.get("relayhost"), logins, delimiters }
 }
 
-/// Where a transport of the SMTP client leads, if it names a host.
-fn nexthop(transport: &str) -> Option<String> {
-    let (service, host) = transport.split_once(':')?;
-    Some(host.trim().to_owned()).filter(|host| !host.is_empty() && ["", "smtp", "relay"].contains(&service.trim()))
+const SENDER_RELAYS: &str = "sender_dependent_relayhost_maps";
+const SENDER_TRANSPORTS: &str = "sender_dependent_default_transport_maps";
+
+/// `service:host`, either of which may be missing, where the service is the SMTP client's.
+fn transport(written: &str, by: &'static str, services: &Services) -> Option<Transport> {
+    let (service, host) = written.split_once(':').unwrap_or((written, ""));
+    let service = if service.trim().is_empty() { USUAL } else { service.trim() };
+    services.options(service)?;
+    Some(Transport {
+        service: service.to_owned(),
+        relay: Some(host.trim().to_owned()).filter(|host| !host.is_empty()),
+        by,
+    })
 }
 
-/// The relay of a row for all mail; the other rows are noted.
-fn transport_maps(main: &MainCf<'_>, draft: &mut Draft) -> Option<String> {
-    let rows = tables::rows(main, "transport_maps", draft);
+/// The transport of a row for all mail; the other rows are noted.
+fn transport_maps(main: &MainCf<'_>, services: &Services, draft: &mut Draft) -> Option<Transport> {
+    let name = "transport_maps";
     let mut for_all = None;
-    for (key, value) in rows {
-        if let Some(relay) = nexthop(&value).filter(|_| key == ALL || key == "*") {
-            for_all = Some(relay);
+    for (key, value) in tables::rows(main, name, draft) {
+        let found = transport(&value, name, services).filter(|transport| transport.relay.is_some());
+        if let Some(transport) = found.filter(|_| key == ALL || key == "*") {
+            for_all = Some(transport);
         } else {
             let why = "postrider chooses the relay by sender, not by recipient";
             let key = if key == ALL { "for everything" } else { &key };
-            draft.left_out(format!("transport_maps entry \"{key} {value}\""), why);
+            draft.left_out(format!("{name} entry \"{key} {value}\""), why);
         }
     }
     for_all
 }
 
-fn sender_transports(main: &MainCf<'_>, draft: &mut Draft) -> (Vec<(String, String)>, Vec<String>) {
-    let name = "sender_dependent_default_transport_maps";
-    let (mut relays, mut elsewhere) = (Vec::new(), Vec::new());
-    for (key, value) in tables::rows(main, name, draft) {
-        if let Some(relay) = nexthop(&value) {
-            relays.push((key, relay));
-        } else {
-            let why = format!("the transport {value} is not understood; add an account with {key} in its `senders`");
-            draft.left_out(format!("{name} entry for \"{key}\""), why);
-            elsewhere.push(key);
+fn sender_transports(main: &MainCf<'_>, services: &Services, draft: &mut Draft) -> Vec<(String, Option<Transport>)> {
+    let mut transports = Vec::new();
+    for (key, value) in tables::rows(main, SENDER_TRANSPORTS, draft) {
+        if value.eq_ignore_ascii_case("dunno") {
+            continue;
         }
+        let transport = transport(&value, SENDER_TRANSPORTS, services);
+        if transport.is_none() {
+            let why = format!("the transport {value} is not understood; add an account with {key} in its `senders`");
+            draft.left_out(format!("{SENDER_TRANSPORTS} entry for \"{key}\""), why);
+        }
+        transports.push((key, transport));
     }
-    (relays, elsewhere)
+    transports
 }
 
-fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, Login)> {
+fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Logins {
+    let by_sender = main.is_yes("smtp_sender_dependent_authentication");
     let name = "smtp_sasl_password_maps";
     let passwords = tables::rows(main, name, draft);
     if !main.is_yes("smtp_sasl_auth_enable") {
         if !passwords.is_empty() {
             draft.left_out(name, "smtp_sasl_auth_enable is not yes, so Postfix does not use it");
         }
-        return Vec::new();
+        return Logins { rows: Vec::new(), by_sender, used: RefCell::default() };
     }
     let mut logins = Vec::new();
     for (key, value) in passwords {
@@ -122,43 +174,51 @@ fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Vec<(String, Login)> {
             logins.push((key, (user.to_owned(), password.to_owned())));
         }
     }
-    logins
+    Logins { rows: logins, by_sender, used: RefCell::default() }
 }
 
 impl Ways {
-    /// All senders with a row of their own, as both tables write them.
+    /// All senders with a row of their own, as the tables write them.
     pub(crate) fn senders(&self) -> Vec<String> {
-        let logins = self.logins.iter().filter(|_| self.by_sender).map(|(key, _)| key);
+        let logins = self.logins.iter().filter(|(_, logins)| logins.by_sender).flat_map(|(_, logins)| &logins.rows);
+        let keys = self.transports.iter().map(|(key, _)| key).chain(self.relays.iter().map(|(key, _)| key));
         let mut senders: Vec<String> = Vec::new();
-        for key in self.relays.iter().map(|(key, _)| key).chain(logins).filter(|key| key.contains('@')) {
-            if !senders.contains(key) && !self.goes_elsewhere(key) {
+        for key in keys.chain(logins.map(|(key, _)| key)).filter(|key| key.contains('@')) {
+            if !senders.contains(key) && self.transport(key).is_some() {
                 senders.push(key.clone());
             }
         }
         senders
     }
 
-    /// Whether its transport, or that of its domain, is not understood.
-    fn goes_elsewhere(&self, sender: &str) -> bool {
-        let domain = sender.find('@').map_or(sender, |at| &sender[at..]);
-        let is_row = |key: &str| self.elsewhere.iter().any(|known| known == key);
-        is_row(sender) || (is_row(domain) && find(&self.relays, sender).is_none())
-    }
-
     /// Postfix asks for the address, for it without its extension, then for its domain.
-    pub(crate) fn of(&self, sender: &str) -> Option<Way> {
+    fn forms(&self, sender: &str) -> Vec<String> {
         let (local, domain) = sender.split_at(sender.find('@').unwrap_or(sender.len()));
         let bare = without_extension(local, &self.delimiters).map(|local| format!("{local}{domain}"));
-        let forms: Vec<&str> = [Some(sender), bare.as_deref(), Some(domain), Some(ALL)].into_iter().flatten().collect();
-        let relay = forms.iter().find_map(|form| find(&self.relays, form));
-        let relay = match relay.map(String::as_str) {
-            None => self.relayhost.clone()?.0,
-            Some(dunno) if dunno.eq_ignore_ascii_case("dunno") => self.relayhost.clone()?.0,
-            Some(relay) => relay.to_owned(),
+        [Some(sender.to_owned()), bare, Some(domain.to_owned()), Some(ALL.to_owned())].into_iter().flatten().collect()
+    }
+
+    /// `None`: its mail is not for the SMTP client.
+    fn transport(&self, sender: &str) -> Option<&Transport> {
+        let row = self.forms(sender).iter().find_map(|form| find(&self.transports, form));
+        row.map_or(self.usual.as_ref(), Option::as_ref)
+    }
+
+    pub(crate) fn of(&self, sender: &str) -> Option<Way> {
+        let transport = self.transport(sender)?;
+        let forms = self.forms(sender);
+        let row = forms.iter().find_map(|form| find(&self.relays, form));
+        let row = row.filter(|relay| !relay.eq_ignore_ascii_case("dunno"));
+        let (relay, by) = match (&transport.relay, row) {
+            (Some(relay), _) => (relay, transport.by),
+            (None, Some(relay)) => (relay, SENDER_RELAYS),
+            (None, None) => (self.relayhost.as_ref()?, transport.by),
         };
-        let own = forms.iter().filter(|_| self.by_sender).find_map(|form| self.login(form));
-        let login = own.or_else(|| self.login_at(&relay));
-        Some(Way { relay, login })
+        let logins = &self.logins.iter().find(|(service, _)| *service == transport.service)?.1;
+        let own = forms.iter().filter(|_| logins.by_sender).find_map(|form| logins.of(form));
+        let login = own.or_else(|| logins.at(relay));
+        let by = if by == "relayhost" { SENDER_RELAYS } else { by };
+        Some(Way { relay: relay.clone(), login, service: transport.service.clone(), by })
     }
 
     /// For senders without a row.
@@ -166,32 +226,28 @@ impl Ways {
         self.of("")
     }
 
-    fn login(&self, key: &str) -> Option<Login> {
-        let login = find(&self.logins, key)?;
-        self.used.borrow_mut().insert(key.to_owned());
-        Some(login.clone())
-    }
-
-    /// By the host's bare name, then by the relay as written. Where the DNS says which hosts are called, Postfix asks for
-    /// their names: one below the relay's domain is taken for one of them.
-    fn login_at(&self, relay: &str) -> Option<Login> {
-        let relays: Vec<String> = elements(&relay.to_lowercase());
-        let written = relays.iter().find_map(|relay| self.login(host(relay)).or_else(|| self.login(relay)));
-        let below = || self.logins.iter().find(|(key, _)| relays.iter().any(|relay| is_below(key, relay)));
-        written.or_else(|| self.login(&below()?.0)).or_else(|| self.login(ALL))
+    /// The parameter with the relay of senders without a row.
+    pub(crate) fn relayhost_by(&self) -> &'static str {
+        match &self.usual {
+            Some(Transport { relay: Some(_), by, .. }) => by,
+            _ if self.relayhost.is_some() => "relayhost",
+            _ => SENDER_RELAYS,
+        }
     }
 
     /// Notes logins that nobody has got, and those that were got by a guess.
     pub(crate) fn tell_unused(&self, draft: &mut Draft) {
-        let used = self.used.borrow();
-        for (key, _) in &self.logins {
+        let is_used = |key: &str| self.logins.iter().any(|(_, logins)| logins.used.borrow().contains(key));
+        for (key, _) in self.logins.iter().flat_map(|(_, logins)| &logins.rows) {
             let what = format!("smtp_sasl_password_maps entry for {key}");
-            if used.contains(key) {
+            if is_used(key) {
                 if let Some(relay) = self.guessed_at(key) {
                     let how = format!("used as the login for {relay}, because it seems to be one of its mail hosts");
                     draft.changed(what, how);
                 }
-            } else if self.goes_elsewhere(key) {
+            } else if self.is_relay(key) {
+                draft.no_effect(what, "the senders of this relay have logins of their own");
+            } else if key.contains('@') && self.transport(key).is_none() {
                 draft.left_out(what, "the transport of this sender is not understood");
             } else if key.contains('@') {
                 draft.left_out(
@@ -205,13 +261,39 @@ impl Ways {
         }
     }
 
+    fn is_relay(&self, key: &str) -> bool {
+        self.all_relays()
+            .iter()
+            .any(|relay| elements(&relay.to_lowercase()).iter().any(|one| one == key || host(one) == key))
+    }
+
+    fn all_relays(&self) -> Vec<&String> {
+        let transports = self.transports.iter().filter_map(|(_, transport)| transport.as_ref()).chain(&self.usual);
+        let relays = self.relays.iter().map(|(_, relay)| relay).chain(&self.relayhost);
+        relays.chain(transports.filter_map(|transport| transport.relay.as_ref())).collect()
+    }
+
     /// The relay that got this row only because it may be one of its mail hosts.
     fn guessed_at(&self, key: &str) -> Option<&str> {
-        let all = self.relayhost.as_ref().map(|(relay, _)| relay);
-        let mut relays = self.relays.iter().map(|(_, relay)| relay).chain(all);
-        relays
-            .find(|relay| elements(&relay.to_lowercase()).iter().any(|relay| is_below(key, relay)))
-            .map(String::as_str)
+        let is_guess = |relay: &&String| elements(&relay.to_lowercase()).iter().any(|relay| is_below(key, relay));
+        self.all_relays().into_iter().find(is_guess).map(String::as_str)
+    }
+}
+
+impl Logins {
+    fn of(&self, key: &str) -> Option<Login> {
+        let login = find(&self.rows, key)?;
+        self.used.borrow_mut().insert(key.to_owned());
+        Some(login.clone())
+    }
+
+    /// By the host's bare name, then by the relay as written. Where the DNS says which hosts are called, Postfix asks for
+    /// their names: one below the relay's domain is taken for one of them.
+    fn at(&self, relay: &str) -> Option<Login> {
+        let relays: Vec<String> = elements(&relay.to_lowercase());
+        let written = relays.iter().find_map(|relay| self.of(host(relay)).or_else(|| self.of(relay)));
+        let below = || self.rows.iter().find(|(key, _)| relays.iter().any(|relay| is_below(key, relay)));
+        written.or_else(|| self.of(&below()?.0)).or_else(|| self.of(ALL))
     }
 }
 

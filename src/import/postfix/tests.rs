@@ -390,7 +390,7 @@ fn options_of_the_client_in_master_cf_come_before_main_cf() {
         (Some(TlsMode::Implicit), 0),
         "{text}"
     );
-    assert!(text.contains("Not imported: master.cf"), "{text}");
+    assert!(text.contains("No effect: master.cf"), "{text}");
 }
 
 #[test]

@@ -34,6 +34,11 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Options {
     if ca.is_none() && main.is_set("smtp_tls_CAfile") {
         draft.changed("smtp_tls_CAfile", "the system's root certificates are trusted by default");
     }
+    for name in ["smtp_tls_CAfile", "smtp_tls_cert_file", "smtp_tls_key_file"] {
+        if main.get(name).is_some_and(|path| main.is_copied(&main.place(&path))) {
+            draft.changed(name, "the file stays in Postfix's folder: keep it when you remove Postfix");
+        }
+    }
     let mut common = Section::default();
     client_certificate(main, draft, &mut common);
     versions(main, draft, &mut common);
@@ -164,6 +169,11 @@ impl Options {
         self.attributes(&level, words.as_deref().unwrap_or_default(), keys, draft);
         if let Some(ca) = &self.ca {
             keys.text("tls_ca", ca, "smtp_tls_CAfile");
+            if !["verify", "secure"].contains(&level.as_str()) {
+                let how = "Postfix did not verify with it; now only certificates of its authorities are accepted: remove \
+                           `tls_ca` to trust those of the system";
+                draft.changed(format!("smtp_tls_CAfile (account {name})"), how);
+            }
         }
         keys.append(&self.common);
         if let (Some((auth, names)), Some(_)) = (&self.auth, login) {

@@ -1,0 +1,143 @@
+//! Postfix, case by case: main.cf with master.cf and tables, and what they become or do not become.
+
+use super::{case, secrets, translated};
+use crate::config::TlsMode;
+use crate::import::Program;
+
+const LOGIN: &str = "myhostname = box.home.lan\nsmtp_sasl_auth_enable = yes\nsmtp_tls_security_level = encrypt\n\
+    smtp_sasl_password_maps = inline:{ { kid@kid.example = kid:theirs }, { [smtp.isp.example]:587 = me:mine }, \
+    { [smtp.kid.example]:465 = kid:theirs } }\n";
+
+const MASTER: &str = "smtp unix - - y - - smtp\nrelay unix - - y - - smtp -o syslog_name=postfix/relay\n\
+    smtps-relay unix - - n - - smtp\n  -o smtp_tls_wrappermode=yes\n  -o smtp_tls_security_level=secure\n\
+    maildrop unix - n n - - pipe flags=DRXhu user=vmail argv=/usr/bin/maildrop\n\
+    smtps inet n - y - - smtpd\n";
+
+const FALSE_NOTES: [&str; 3] = ["port 465", "is not understood", "no relay has this name"];
+
+#[test]
+fn a_sender_with_a_transport_of_its_own_gets_an_account_of_its_own() {
+    let main = format!(
+        "{LOGIN}relayhost = [smtp.isp.example]:587\nsmtp_sender_dependent_authentication = yes\n\
+         sender_dependent_default_transport_maps = inline:{{ {{ kid@kid.example = smtps-relay:[smtp.kid.example]:465 }} }}\n"
+    );
+    let (config, draft, text) = translated(Program::Postfix, "/c", &[("/c/main.cf", &main), ("/c/master.cf", MASTER)]);
+    assert_eq!(secrets(&draft), [("isp", "mine"), ("kid", "theirs")], "{text}");
+    let kid = &config.accounts[1];
+    assert_eq!((kid.relays[0].to_string().as_str(), kid.tls), ("[smtp.kid.example]:465", Some(TlsMode::Implicit)));
+    assert_eq!((kid.senders.join(" ").as_str(), config.accounts[0].tls), ("kid@kid.example", Some(TlsMode::Starttls)));
+    assert!(FALSE_NOTES.iter().all(|note| !text.contains(note)), "{text}");
+}
+
+#[test]
+fn transports_of_the_smtp_client_are_followed_and_others_are_not() {
+    let implicit = "relay = \"[smtp.kid.example]:465\"    # ";
+    for (lines, has, has_not) in [
+        (
+            "default_transport = smtps-relay:[smtp.kid.example]:465",
+            &[implicit, "tls = \"implicit\""][..],
+            &FALSE_NOTES[..2],
+        ),
+        (
+            "transport_maps = inline:{ { * = smtps-relay:[smtp.kid.example]:465 } }",
+            &[implicit, "tls = \"implicit\""],
+            &FALSE_NOTES[..2],
+        ),
+        // The transport names the service alone.
+        (
+            "relayhost = [smtp.kid.example]:465\ndefault_transport = smtps-relay",
+            &[implicit, "tls = \"implicit\""],
+            &FALSE_NOTES[..2],
+        ),
+        (
+            "relayhost = [smtp.isp.example]:587\ndefault_transport = relay:",
+            &["[smtp.isp.example]:587", "starttls"],
+            &[],
+        ),
+        (
+            "relayhost = [smtp.kid.example]:465",
+            &["# Changed: port 465 (account kid)", "tls = \"starttls\""],
+            &["implicit"],
+        ),
+        // Mail for one domain only.
+        (
+            "relayhost = [smtp.isp.example]:587\ntransport_maps = inline:{ { nas.lan = smtp:[192.168.1.5] } }",
+            &["transport_maps entry \"nas.lan smtp:[192.168.1.5]\"", "[smtp.isp.example]:587"],
+            &["relay = \"[192.168.1.5]"],
+        ),
+        (
+            "relayhost = [smtp.isp.example]:587\nsmtp_sender_dependent_authentication = yes\n\
+             sender_dependent_default_transport_maps = inline:{ { kid@kid.example = maildrop: } }",
+            &["the transport maildrop: is not understood"],
+            &["[account.kid]", "senders ="],
+        ),
+        (
+            "relayhost = [smtp.isp.example]:587\nsmtp_sender_dependent_authentication = yes\n\
+             sender_dependent_default_transport_maps = inline:{ { @kid.example = dunno } }",
+            &["senders = [\"kid@kid.example\"]"],
+            &["is not understood"],
+        ),
+    ] {
+        let main = format!("{LOGIN}{lines}\n");
+        case(Program::Postfix, &[("/c/main.cf", &main), ("/c/master.cf", MASTER)], has, has_not);
+    }
+}
+
+#[test]
+fn a_service_may_have_its_own_logins() {
+    let master = "smtp unix - - y - - smtp\nkids unix - - n - - smtp -o smtp_sasl_auth_enable=yes\n  \
+                  -o smtp_sasl_password_maps=static:kid:theirs -o { smtp_tls_security_level = secure }\n";
+    let main = "myhostname = box.home.lan\nrelayhost = [smtp.isp.example]\nsmtp_tls_security_level = none\n\
+                sender_dependent_default_transport_maps = inline:{ { @kid.example = kids:[smtp.kid.example]:587 } }\n";
+    let (config, draft, text) = translated(Program::Postfix, "/c", &[("/c/main.cf", main), ("/c/master.cf", master)]);
+    assert_eq!(secrets(&draft), [("kid", "theirs")], "{text}");
+    assert_eq!(config.default_account.as_deref(), Some("isp"), "{text}");
+    assert_eq!((config.accounts[0].tls, config.accounts[0].username.as_deref()), (Some(TlsMode::None), None), "{text}");
+}
+
+#[test]
+fn patterns_in_main_cf_become_a_table() {
+    let main = "relayhost = [smtp.isp.example]\nsmtp_generic_maps = pcre:{{/^(.*)@box$$/ me+$$1@isp.example}, \
+                { /^root@/ me@isp.example }}\n";
+    let (config, draft, text) = translated(Program::Postfix, "/c", &[("/c/main.cf", main)]);
+    assert_eq!(config.generic.len(), 1, "{text}");
+    let table = &draft.tables[0];
+    assert_eq!(table.name, "smtp_generic_maps.pcre");
+    assert_eq!(table.text, "/^(.*)@box$/ me+$1@isp.example\n/^root@/ me@isp.example\n");
+}
+
+#[test]
+fn certificates_that_postfix_did_not_verify_with_are_told() {
+    for (level, is_told) in [("may", true), ("encrypt", true), ("verify", false), ("secure", false)] {
+        let main = format!(
+            "relayhost = [smtp.isp.example]\nsmtp_tls_security_level = {level}\nsmtp_tls_CAfile = /etc/ssl/isp.pem\n"
+        );
+        let note = "# Changed: smtp_tls_CAfile (account isp): Postfix did not verify with it";
+        let (has, has_not): (&[&str], &[&str]) = if is_told { (&[note], &[]) } else { (&[], &[note]) };
+        case(Program::Postfix, &[("/c/main.cf", &main)], has, has_not);
+    }
+    let main = "relayhost = [smtp.isp.example]\nsmtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt\n";
+    case(Program::Postfix, &[("/c/main.cf", main)], &[], &["tls_ca ="]);
+}
+
+#[test]
+fn tables_of_postfix_are_copied_from_its_folder_only() {
+    let main = "relayhost = [smtp.isp.example]\nalias_maps = hash:/etc/aliases\nsmtp_generic_maps = hash:/c/generic\n\
+                canonical_maps = hash:/c/gone\n";
+    let files = [("/c/main.cf", main), ("/c/generic", "root me@isp.example\n"), ("/etc/aliases", "root: me\n")];
+    let has =
+        ["aliases = [\"hash:/etc/aliases\"]", "generic = [\"hash:tables/generic\"]", "canonical_maps = hash:/c/gone"];
+    case(Program::Postfix, &files, &has, &["\ncanonical ="]);
+}
+
+#[test]
+fn mail_for_this_machine_goes_where_postfix_sent_it() {
+    for (lines, own) in [
+        ("mydestination =\n", "own_domains = []"),
+        ("mydestination = localhost\n", "own_domains = [\"localhost\"]"),
+        ("mydestination = $myhostname, localhost\n", "own_domains = [\"host.example.org\", \"localhost\"]"),
+    ] {
+        let main = format!("myhostname = host.example.org\nrelayhost = [smtp.isp.example]\n{lines}");
+        case(Program::Postfix, &[("/c/main.cf", &main)], &[own], &[]);
+    }
+}
