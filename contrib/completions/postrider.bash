@@ -860,7 +860,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__import)
-            opts="-h --source --output --in-place --config --help"
+            opts="-h --source --output --in-place --send-only --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -169,6 +169,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l in-place -d 'Leave tables in the other program\'s folder, instead of copying them'
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l send-only -d 'Import although the program also receives mail, or delivers without a relay'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Also send a short test message to this address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of the test message; default: the account\'s own address, else that of root\'s mail' -r

@@ -29,6 +29,14 @@ enum Weight {
 struct Findings(Vec<(Weight, String)>);
 
 impl Findings {
+    fn lines(&self) -> Vec<String> {
+        let word = |weight: &Weight| match weight {
+            Weight::Warning => "warning",
+            Weight::Error => "error",
+        };
+        self.0.iter().map(|(weight, text)| format!("{}: {text}", word(weight))).collect()
+    }
+
     fn error(&mut self, text: impl Into<String>) {
         self.0.push((Weight::Error, text.into()));
     }
@@ -80,6 +88,10 @@ fn examine(config: &Config, findings: &mut Findings) {
     } else {
         spool(config, findings);
     }
+    contents(config, findings);
+}
+
+fn contents(config: &Config, findings: &mut Findings) {
     tables(config, findings);
     files::check(config, findings);
     generic_results(config, findings);
@@ -88,14 +100,16 @@ fn examine(config: &Config, findings: &mut Findings) {
     accounts(config, findings);
 }
 
+/// What is wrong with a config that is not in use yet, and whether mail can leave with it.
+pub(super) fn of_new(config: &Config) -> (Vec<String>, Exit) {
+    let mut findings = Findings::default();
+    contents(config, &mut findings);
+    let is_error = findings.0.iter().any(|(weight, _)| *weight == Weight::Error);
+    (findings.lines(), if is_error { Exit::Warnings } else { Exit::Ok })
+}
+
 fn report(findings: &Findings, config: Option<&Config>) -> Exit {
-    for (weight, text) in &findings.0 {
-        let word = match weight {
-            Weight::Warning => "warning",
-            Weight::Error => "error",
-        };
-        println!("{word}: {text}");
-    }
+    findings.lines().iter().for_each(|line| println!("{line}"));
     match (findings.0.iter().any(|(weight, _)| *weight == Weight::Error), findings.0.is_empty()) {
         (true, _) => Exit::Config,
         (false, false) => Exit::Warnings,

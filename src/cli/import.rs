@@ -2,6 +2,8 @@
 //! secrets beside it. What it means is decided in `config::import`; here files are read
 //! and written, and nothing is ever overwritten.
 
+mod old_queue;
+mod read_back;
 mod write;
 
 use std::fs;
@@ -29,6 +31,9 @@ pub struct Arguments {
     /// Leave tables in the other program's folder, instead of copying them
     #[arg(long)]
     in_place: bool,
+    /// Import although the program also receives mail, or delivers without a relay
+    #[arg(long)]
+    send_only: bool,
 }
 
 impl Arguments {
@@ -48,16 +53,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let caller = Caller::current();
     let source = source(arguments, caller.home.as_deref());
     let read = |path: &Path| fs::read_to_string(path);
-    let given = Given {
-        source: &source,
-        hostname: &host::this_machine(),
-        home: caller.home.as_deref(),
-        tables: arguments.tables(),
-        read: &read,
-    };
+    let (hostname, home) = (host::this_machine(), caller.home.as_deref());
+    let given = Given { source: &source, hostname: &hostname, home, tables: arguments.tables(), read: &read };
     let draft = import::translate(arguments.program, &given).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;
+    if !draft.serves.is_empty() && !arguments.send_only {
+        return Err(still_needed(arguments.program, &draft));
+    }
     if draft.accounts.is_empty() {
         return Err(without_account(&source, &draft));
     }
@@ -65,26 +68,51 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Some(folder) => folder.clone(),
         None => usual_output(&caller)?,
     };
-    let written = write::all(&folder, &draft, &source.display().to_string())?;
-    for path in written {
-        println!("wrote {}", path.display());
+    let text = draft.config(&source.display().to_string());
+    let path = folder.join("config.toml");
+    let config = read_back::config(&path, &text)?;
+    for written in write::all(&folder, &draft, &text)? {
+        println!("wrote {}", written.display());
     }
-    draft.notes.iter().for_each(|note| println!("{}", shown(note)));
-    println!("Done. Check it with: postrider --config {} check", folder.join("config.toml").display());
-    Ok(Exit::Ok)
+    notes(&draft);
+    read_back::routes(&config);
+    let exit = read_back::check(&config);
+    if arguments.source.is_none() {
+        old_queue::report(arguments.program, Path::new("/"), home);
+    }
+    println!("\nDone. Check it with: postrider --config {} check", path.display());
+    Ok(exit)
 }
 
-fn shown(note: &Note) -> String {
-    match note {
-        Note::Changed(what, how) => format!("changed: {what}: {how}"),
-        Note::LeftOut(what, why) => format!("not imported: {what}: {why}"),
-        Note::NoEffect(what, why) => format!("no effect: {what}: {why}"),
+/// What decides nothing is in the file only.
+fn notes(draft: &Draft) {
+    for (kind, title) in [("Changed", "What changes:"), ("Not imported", "What is not imported:")] {
+        let notes: Vec<_> = draft.notes.iter().map(Note::parts).filter(|(of, ..)| *of == kind).collect();
+        if !notes.is_empty() {
+            println!("\n{title}");
+            for (_, what, why) in notes {
+                println!("- {what}: {why}");
+            }
+        }
     }
+}
+
+/// Where postrider takes its place, mail would be lost.
+fn still_needed(program: Program, draft: &Draft) -> Failure {
+    let name = program.name();
+    let mut lines: Vec<String> = draft.serves.iter().map(|how| format!("this {name} {how}")).collect();
+    let sentence = "postrider only sends, through a relay, and cannot replace it; nothing was written. To import what it \
+                    sends all the same, add --send-only";
+    lines.push(sentence.to_owned());
+    Failure::new(Exit::Config, lines.join("\n"))
 }
 
 /// All mail would wait with such a config.
 fn without_account(source: &Path, draft: &Draft) -> Failure {
-    let mut lines: Vec<String> = draft.notes.iter().map(shown).collect();
+    let mut lines: Vec<String> = Vec::new();
+    for (kind, what, why) in draft.sorted_notes().into_iter().map(Note::parts) {
+        lines.push(format!("{kind}: {what}: {why}"));
+    }
     lines.push(format!(
         "{} has no account that postrider can use, and nothing was written; run \"postrider init\" to set one up",
         source.display()

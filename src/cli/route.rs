@@ -58,6 +58,22 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
+/// What a message from one address to another becomes: the sender and account, then each recipient or why it is refused.
+pub(super) fn summary(config: &Config, from: &str, to: &str) -> Result<(String, Vec<String>), Failure> {
+    let arriving = ArrivalTables::load(&config.rewriting);
+    let arrival = Arrival { config, tables: &arriving, include: config::included };
+    let arguments = Arguments { recipients: vec![to.to_owned()], from: Some(from.to_owned()), header: None };
+    let admitted = admit(config, &arrival, &arguments)?;
+    let tables = TableSet::load("generic", &config.generic);
+    let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
+    let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
+    let relay = plan.account.relays.first().map(ToString::to_string).unwrap_or_default();
+    let sender = format!("<{}>, account {}, {relay}, {}", plan.sender, plan.account.name, login(plan.account));
+    let taken = plan.recipients.iter().map(|one| format!("<{}>", one.address));
+    let refused = plan.nowhere.iter().map(|(_, why)| format!("refused: {}", why.reason()));
+    Ok((sender, taken.chain(refused).collect()))
+}
+
 fn would_wait(why: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Config, format_args!("this message would wait: {why}"))
 }

@@ -20,12 +20,14 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         client_cert: settings.remove("CERTFILE"),
         ..Simple::default()
     };
-    match settings.remove("SMARTHOST").filter(|host| !host.is_empty()) {
-        Some(host) => simple.hosts = vec![host],
-        None => draft.left_out(
+    if let Some(host) = settings.remove("SMARTHOST").filter(|host| !host.is_empty()) {
+        simple.hosts = vec![host];
+    } else {
+        draft.serves("delivers mail without a relay (SMARTHOST is not set)");
+        draft.left_out(
             "SMARTHOST",
             "not set, so dma delivers directly to each recipient's mail server; postrider needs a relay",
-        ),
+        );
     }
     simple.tls = tls(&mut settings, &mut draft);
     login(given, settings.remove("AUTHPATH"), &mut simple, &mut draft);

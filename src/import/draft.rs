@@ -19,6 +19,18 @@ pub enum Note {
     NoEffect(String, String),
 }
 
+impl Note {
+    /// Its kind, the parameter, and what to know of it.
+    #[must_use]
+    pub fn parts(&self) -> (&'static str, &str, &str) {
+        match self {
+            Self::Changed(what, how) => ("Changed", what, how),
+            Self::LeftOut(what, why) => ("Not imported", what, why),
+            Self::NoEffect(what, why) => ("No effect", what, why),
+        }
+    }
+}
+
 /// A table that is written beside the config, in `tables/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftTable {
@@ -114,6 +126,8 @@ pub struct Draft {
     pub queue: Section,
     /// Rows that are in no file that will stay.
     pub tables: Vec<DraftTable>,
+    /// How the source does what postrider does not: receive mail from others, deliver without a relay.
+    pub serves: Vec<String>,
     /// For people.
     pub notes: Vec<Note>,
 }
@@ -132,6 +146,11 @@ impl Draft {
     /// Notes what makes no difference.
     pub fn no_effect(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.note(Note::NoEffect(what.into(), why.into()));
+    }
+
+    /// Notes that mail would be lost where postrider takes this program's place.
+    pub(crate) fn serves(&mut self, how: impl Into<String>) {
+        self.serves.push(how.into());
     }
 
     /// Adds a table, and how the config names it.
@@ -183,6 +202,18 @@ impl Draft {
         told.any(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == name))
     }
 
+    /// What changes mail first, then what is missing, then what makes no difference.
+    #[must_use]
+    pub fn sorted_notes(&self) -> Vec<&Note> {
+        let mut notes: Vec<&Note> = self.notes.iter().collect();
+        notes.sort_by_key(|note| match note {
+            Note::Changed(..) => 0,
+            Note::LeftOut(..) => 1,
+            Note::NoEffect(..) => 2,
+        });
+        notes
+    }
+
     fn note(&mut self, note: Note) {
         if !self.notes.contains(&note) {
             self.notes.push(note);
@@ -226,12 +257,8 @@ impl Draft {
     #[must_use]
     pub fn config(&self, from: &str) -> String {
         let mut out = format!("# Written by \"postrider import\" from {from}. postrider.toml(5) explains every key.\n");
-        for note in &self.notes {
-            let (kind, what, why) = match note {
-                Note::Changed(what, how) => ("Changed", what, how),
-                Note::LeftOut(what, why) => ("Not imported", what, why),
-                Note::NoEffect(what, why) => ("No effect", what, why),
-            };
+        for note in self.sorted_notes() {
+            let (kind, what, why) = note.parts();
             let _ = writeln!(out, "# {kind}: {}: {}", what.replace(['\n', '\r'], " "), why.replace(['\n', '\r'], " "));
         }
         out.push('\n');

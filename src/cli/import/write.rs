@@ -10,7 +10,7 @@ use crate::cli::new_config::{give, readers, spare, store};
 use crate::import::draft::Draft;
 
 /// Writes secrets and tables first, so that a config never names a file that is not there.
-pub(super) fn all(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn all(folder: &Path, draft: &Draft, text: &str) -> Result<Vec<PathBuf>, Failure> {
     let config = folder.join("config.toml");
     let waiting = spare(&config, "import")?;
     let secrets = draft.accounts.iter().filter_map(|account| {
@@ -34,7 +34,7 @@ pub(super) fn all(folder: &Path, draft: &Draft, from: &str) -> Result<Vec<PathBu
     // A runner that is there reads the config as soon as it appears, so it appears with its owner and mode.
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
-    let stored = store(&fresh, draft.config(from).as_bytes()).and_then(|()| give(&fresh, 0o640, group));
+    let stored = store(&fresh, text.as_bytes()).and_then(|()| give(&fresh, 0o640, group));
     stored.map_err(|error| failed(&fresh, &error))?;
     if let Some(spared) = waiting {
         fs::rename(&config, &spared).map_err(|error| failed(&spared, &error))?;

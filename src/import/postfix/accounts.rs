@@ -5,7 +5,7 @@ use super::master_cf::Services;
 use super::relays::{self, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
-use crate::import::draft::{Draft, DraftAccount, Section};
+use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine};
 use crate::mail::address::Address;
 
 /// Adds all accounts; the services of master.cf that they take.
@@ -82,6 +82,11 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
     let name = draft.account_name(host(first));
     let mut keys = Section::default();
     relays(main, &written, account.by, &mut keys);
+    if !main.is_set("smtp_tcp_port") && written.iter().any(|relay| !has_port(relay) && !is_this_machine(host(relay))) {
+        let how = "Postfix's default, which many networks block and many providers no longer accept logins on; if \
+                   \"postrider test\" cannot connect, write :587";
+        draft.changed(format!("port 25 (account {name})"), how);
+    }
     let login = account.way.login.as_ref();
     if let Some((user, _)) = login {
         keys.text("username", user, "smtp_sasl_password_maps, smtp_sasl_auth_enable");

@@ -12,11 +12,12 @@ pub mod tables;
 pub mod tls;
 pub mod unsupported;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use self::main_cf::{MainCf, elements};
 use self::master_cf::Services;
-use super::draft::{Draft, is_domain};
+use super::draft::{Draft, is_domain, is_this_machine};
 use crate::config::units;
 use crate::import::{Given, ImportError};
 
@@ -57,6 +58,10 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     let used = accounts::accounts(&file, &services, &mut draft);
     limits(&main, &mut draft);
     destinations(&main, &mut draft);
+    receives(&main, master.as_deref(), &mut draft);
+    if draft.accounts.is_empty() {
+        draft.serves("delivers mail without a relay");
+    }
     unsupported::rest(&main, &mut draft);
     for service in &used {
         unsupported::rest(&file.with(services.options(service).unwrap_or_default()), &mut draft);
@@ -220,7 +225,9 @@ pub(crate) fn time(text: &str, unit: char) -> Result<String, String> {
 /// The machine's own names are those of Postfix: mail to any other goes to the relay, as before.
 fn destinations(main: &MainCf<'_>, draft: &mut Draft) {
     let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
-    let (names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
+    let (mut names, others): (Vec<String>, Vec<String>) = theirs.into_iter().partition(|name| is_domain(name));
+    let mut seen = HashSet::new();
+    names.retain(|name| seen.insert(name.to_lowercase()));
     for other in others {
         draft.left_out(
             format!("mydestination = {other}"),
@@ -228,6 +235,39 @@ fn destinations(main: &MainCf<'_>, draft: &mut Draft) {
         );
     }
     draft.top.list("own_domains", &names, "mydestination");
+}
+
+/// The last labels of names that no provider has.
+const FICTITIOUS: [&str; 11] =
+    ["lan", "local", "localdomain", "localhost", "home", "arpa", "internal", "intranet", "private", "test", "invalid"];
+
+/// Whether it receives mail from others, or keeps mail that no relay would take.
+fn receives(main: &MainCf<'_>, master: Option<&str>, draft: &mut Draft) {
+    let listens = |line: &String| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (address, port) = fields.first().map_or(("", ""), |name| name.rsplit_once(':').unwrap_or(("", name)));
+        fields.get(1) == Some(&"inet") && ["smtp", "25"].contains(&port) && !is_this_machine(address)
+    };
+    let has_server = master.is_none_or(|text| main_cf::logical_lines(text).iter().any(listens));
+    let interfaces = elements(&main.or_default("inet_interfaces", "all"));
+    let is_inside =
+        |name: &String| ["loopback-only", "localhost", "127.0.0.1", "::1", "[::1]"].contains(&name.as_str());
+    if !has_server || interfaces.iter().all(is_inside) {
+        return;
+    }
+    let is_public = |name: &String| {
+        let last = name.rsplit('.').next().unwrap_or_default().to_lowercase();
+        is_domain(name) && name.contains('.') && !FICTITIOUS.contains(&last.as_str())
+    };
+    let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
+    if let Some(domain) = theirs.iter().find(|name| is_public(name)) {
+        draft.serves(format!("receives mail for {domain} (inet_interfaces, mydestination)"));
+    }
+    for name in ["relay_domains", "virtual_mailbox_domains", "virtual_mailbox_maps"] {
+        if main.get(name).is_some() {
+            draft.serves(format!("receives mail for others ({name})"));
+        }
+    }
 }
 
 #[cfg(test)]

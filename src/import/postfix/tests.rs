@@ -51,7 +51,7 @@ fn the_soho_readme_moves_over() {
     assert_eq!(config.default_account.as_deref(), Some("isp"));
     assert_eq!(secrets(&draft), [("isp", "password"), ("example", "password1"), ("example2", "pass:word2")]);
     assert!(!text.contains("password1"), "no password in the config");
-    assert!(text.contains("Changed: TLS for account isp") && text.contains("Not imported: smtpd_banner"), "{text}");
+    assert!(text.contains("Changed: TLS for account isp") && text.contains("No effect: smtpd_banner"), "{text}");
     assert_eq!(config.queue.max_message_size, 10_240_000);
     assert_eq!(config.recipient_delimiter, "");
 }

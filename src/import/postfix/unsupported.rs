@@ -11,6 +11,27 @@ const CONTENT: &str = "postrider changes only addresses in headers, and does not
 const ALWAYS_SO: &str = "not configurable in postrider";
 const COPIES: &str = "postrider sends no additional copies";
 
+const NOT_SUPPORTED: &str = "not supported";
+
+/// Parameters that decide something about mail that is sent. What the server, the mailboxes and the files of Postfix
+/// are told makes no difference here.
+const MATTER: [&str; 14] = [
+    "smtp_tls_CApath",
+    "smtp_tls_per_site",
+    "smtp_tls_servername",
+    "smtp_tls_trust_anchor_file",
+    "smtp_discard_ehlo_keyword",
+    "smtp_address_preference",
+    "smtp_reply_filter",
+    "smtp_delivery_status_filter",
+    "inet_protocols",
+    "luser_relay",
+    "fallback_transport",
+    "relocated_maps",
+    "authorized_submit_users",
+    "defer_transports",
+];
+
 /// Reasons by the start of the name; the first that fits.
 const REASONS: [(&str, &str); 68] = [
     ("smtp_tls_CApath", "postrider uses the system's root certificates, or the file in `tls_ca`"),
@@ -44,7 +65,7 @@ const REASONS: [(&str, &str); 68] = [
     ("smtp_reply_filter", "replies are not rewritten"),
     ("smtp_delivery_status_filter", "replies are not rewritten"),
     ("smtpd_", SERVER),
-    ("smtp_", "not supported"),
+    ("smtp_", NOT_SUPPORTED),
     ("tls", "TLS is built in and has its own settings"),
     ("unknown_", SERVER),
     ("unverified_", SERVER),
@@ -147,7 +168,7 @@ pub(crate) fn rest(main: &MainCf<'_>, draft: &mut Draft) {
             continue;
         }
         if UNDERSTOOD.contains(&name) {
-            draft.changed(name, "no effect in postrider");
+            draft.no_effect(name, "no effect in postrider");
             continue;
         }
         let reason = REASONS.iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| *why);
@@ -157,8 +178,14 @@ pub(crate) fn rest(main: &MainCf<'_>, draft: &mut Draft) {
             Some(why) => why,
             None if is_own => OWN,
             None if main.is_referred_to(name) => "used only in other values, which include it",
-            None => "not supported",
+            None => NOT_SUPPORTED,
         };
-        draft.left_out(name, why);
+        let matters =
+            [CONTENT, COPIES, NOT_SUPPORTED].contains(&why) || MATTER.iter().any(|start| name.starts_with(start));
+        if matters && main.get(name).is_some() {
+            draft.left_out(name, why);
+        } else {
+            draft.no_effect(name, why);
+        }
     }
 }

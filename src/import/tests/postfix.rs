@@ -141,3 +141,41 @@ fn mail_for_this_machine_goes_where_postfix_sent_it() {
         case(Program::Postfix, &[("/c/main.cf", &main)], &[own], &[]);
     }
 }
+
+#[test]
+fn port_25_by_default_is_told_first() {
+    let told = "# Changed: port 25 (account isp)";
+    for (lines, is_told) in [
+        ("relayhost = [smtp.isp.example]\n", true),
+        ("relayhost = smtp.isp.example\n", true),
+        ("relayhost = [smtp.isp.example]:587\n", false),
+        ("relayhost = [smtp.isp.example]:25\n", false),
+        ("relayhost = [smtp.isp.example]\nsmtp_tcp_port = 587\n", false),
+        ("relayhost = [127.0.0.1]\n", false),
+    ] {
+        let (has, has_not): (&[&str], &[&str]) = if is_told { (&[told], &[]) } else { (&[], &[told]) };
+        case(Program::Postfix, &[("/c/main.cf", lines)], has, has_not);
+    }
+}
+
+#[test]
+fn a_postfix_that_receives_mail_is_known() {
+    let smtpd = "smtp inet n - y - - smtpd\n";
+    let client = "smtp unix - - y - - smtp\n";
+    for (main, master, serves) in [
+        ("myhostname = mail.example.org\n", smtpd, "receives mail for mail.example.org"),
+        ("myhostname = box.home.lan\nrelay_domains = example.org\n", smtpd, "receives mail for others (relay_domains)"),
+        ("myhostname = box.home.lan\nvirtual_mailbox_domains = example.org\n", smtpd, "receives mail for others"),
+        ("myhostname = box.home.lan\n", smtpd, ""),
+        ("myhostname = mail.example.org\nmydestination =\n", smtpd, ""),
+        ("myhostname = mail.example.org\ninet_interfaces = loopback-only\n", smtpd, ""),
+        ("myhostname = mail.example.org\ninet_interfaces = 127.0.0.1, [::1]\n", smtpd, ""),
+        ("myhostname = mail.example.org\n", client, ""),
+        ("myhostname = mail.example.org\n", "127.0.0.1:smtp inet n - y - - smtpd\n", ""),
+    ] {
+        let main = format!("relayhost = [smtp.isp.example]:587\n{main}");
+        let (_, draft, text) = translated(Program::Postfix, "/c", &[("/c/main.cf", &main), ("/c/master.cf", master)]);
+        assert_eq!(draft.serves.is_empty(), serves.is_empty(), "{:?}\n{text}", draft.serves);
+        assert!(draft.serves.iter().all(|how| how.contains(serves)), "{:?}", draft.serves);
+    }
+}

@@ -48,7 +48,48 @@ fn an_import_without_an_account_writes_nothing_and_says_so() {
         ("postfix", "main.cf", "myhostname = box.home.lan\n"),
     ] {
         let world = world(&[(source, text)]);
-        import(&world, program, source, &[]).code(78).says("no account that postrider can use");
+        import(&world, program, source, &["--send-only"]).code(78).says("no account that postrider can use");
         assert!(!world.path("moved").exists(), "{program}: nothing is written");
     }
+}
+
+#[test]
+fn what_receives_mail_is_replaced_only_on_request() {
+    let main = "myhostname = mail.example.org\nrelayhost = [127.0.0.1]:587\nrelay_domains = example.org\n";
+    let world = world(&[("main.cf", main)]);
+    let refused = import(&world, "postfix", "main.cf", &[]).code(78);
+    refused.says("receives mail for mail.example.org").says("(relay_domains)").says("--send-only");
+    assert!(!world.path("moved").exists());
+    import(&world, "postfix", "main.cf", &["--send-only"]).code(0);
+    assert!(world.path("moved/config.toml").exists());
+}
+
+#[test]
+fn an_import_shows_how_mail_is_sent_now_and_what_changes_first() {
+    let rc = "account work\nhost 127.0.0.1\nport 587\nfrom me@work.example\nlogfile ~/log\nproxy_host 127.0.0.1\n\
+              account default\nhost 127.0.0.1\nport 25\nauth on\nuser me\npassword x\nfrom me@isp.example\n\
+              tls_certcheck off\n";
+    let world = world(&[("msmtprc", rc)]);
+    let said = import(&world, "msmtp", "msmtprc", &[]).code(0).stdout;
+    for line in [
+        "- from root: <me@isp.example>, account default, [127.0.0.1]:25, login me\n",
+        "- from me@work.example: <me@work.example>, account work, [127.0.0.1]:587, no login\n",
+        "- to root: <me@isp.example>\n",
+        "- to postmaster: <me@isp.example>\n",
+    ] {
+        assert!(said.contains(line), "{line}\n{said}");
+    }
+    let at = |text: &str| said.find(text).unwrap_or_else(|| panic!("{text} is missing:\n{said}"));
+    assert!(at("What changes:") < at("tls_certcheck") && at("tls_certcheck") < at("What is not imported:"));
+    assert!(at("What is not imported:") < at("proxy_host"));
+    assert!(!said.contains("logfile"), "it decides nothing:\n{said}");
+    assert!(std::fs::read_to_string(world.path("moved/config.toml")).unwrap().contains("# No effect: logfile"));
+}
+
+#[test]
+fn an_import_says_what_check_would() {
+    let rc = "account default\nhost 127.0.0.1\nport 587\ntls on\nauth on\nuser me\npassword x\nfrom me@isp.example\n\
+              tls_trust_file /nonexistent/ca.pem\n";
+    let world = world(&[("msmtprc", rc)]);
+    import(&world, "msmtp", "msmtprc", &[]).code(1).says("error: account default").says("/nonexistent/ca.pem");
 }
