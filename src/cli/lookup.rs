@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use crate::config::{ArrivalTables, Config, Span, TableSet};
+use crate::mail::printable::printable;
 
 /// Arguments of `lookup`.
 #[derive(Debug, clap::Args)]
@@ -23,11 +24,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let span = if is_whole { Span::Whole } else { Span::Part };
     match tables.lookup(&arguments.key, span) {
         Ok(Some(hit)) => {
-            println!("{}    # {}", hit.value, hit.place);
+            println!("{}    # {}", printable(&hit.value), printable(&hit.place));
             Ok(Exit::Ok)
         }
         Ok(None) => {
-            eprintln!("postrider: {} has no entry for \"{}\"", arguments.table, arguments.key);
+            eprintln!("postrider: {} has no entry for \"{}\"", arguments.table, printable(&arguments.key));
             Ok(Exit::Warnings)
         }
         Err(fault) => Err(Failure::new(Exit::Config, fault)),

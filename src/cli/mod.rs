@@ -30,6 +30,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, locate};
 use crate::control::queue_access::QueueAccess;
+use crate::mail::printable::printable;
 use exit::{Exit, Failure};
 use sendmail::StartedAs;
 
@@ -189,7 +190,8 @@ fn conclude(program: &str, result: Result<Exit, Failure>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) => {
             for line in failure.message.lines() {
-                eprintln!("{program}: {line}");
+                // It may name an address or a key as it was given.
+                eprintln!("{program}: {}", printable(line));
             }
             failure.exit.into()
         }

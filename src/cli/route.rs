@@ -12,6 +12,7 @@ use crate::deliver::plan::{self, Plan};
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::header::{Header, LineKind, line_kind};
 use crate::mail::list;
+use crate::mail::printable::printable;
 use crate::rules::inbound::{Arrival, Destination, Step};
 use crate::rules::outbound::{self, Generic, Rewritten};
 use crate::rules::route::{Why, may_use};
@@ -54,7 +55,10 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         let generic = Generic { config, tables: &tables };
         fields(&mut text, path, &arrival, &generic, &plan)?;
     }
-    print!("{text}");
+    for line in text.lines() {
+        // A folded field may go on after a tab.
+        println!("{}", line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
+    }
     Ok(Exit::Ok)
 }
 

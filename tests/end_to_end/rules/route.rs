@@ -241,3 +241,20 @@ proptest! {
         prop_assert_eq!(sorted(refused.map(told).collect()), sorted(said.all("refused")), "{}\n{}", said.text, finished);
     }
 }
+
+#[test]
+fn an_address_that_commands_the_terminal_is_shown_without_its_command() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    for arguments in [
+        &["route", "--from", "x\u{1b}[2J", "bob@away.example"][..],
+        &["route", "--from", "\u{1b}[2Jx@\u{202e}y y", "bob@away.example"],
+        &["route", "\u{1b}[2J@away.example"],
+        &["lookup", "generic", "\u{1b}[2J\u{202e}"],
+        &["lookup", "\u{1b}[2J", "x"],
+    ] {
+        let ran = world.postrider(arguments);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.is_empty() && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    }
+}
