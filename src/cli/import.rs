@@ -19,7 +19,7 @@ use crate::sys::user::Caller;
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The program to convert: postfix, msmtp, nullmailer, ssmtp or dma
+    /// The program to convert: postfix, msmtp, nullmailer, ssmtp, dma or exim
     #[arg(value_parser = program)]
     program: Program,
     /// Its folder or file; default: the usual location
@@ -43,7 +43,7 @@ impl Arguments {
 }
 
 fn program(name: &str) -> Result<Program, String> {
-    let all = [Program::Postfix, Program::Msmtp, Program::Nullmailer, Program::Ssmtp, Program::Dma];
+    let all = [Program::Postfix, Program::Msmtp, Program::Nullmailer, Program::Ssmtp, Program::Dma, Program::Exim];
     let known = all.map(Program::name).join(", ");
     all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("the supported programs are {known}"))
 }

@@ -75,7 +75,7 @@ enum Command {
     Password(password::Action),
     /// Set up the first account and write a working config
     Init(init::Arguments),
-    /// Convert the config of postfix, msmtp, nullmailer, ssmtp or dma
+    /// Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim
     Import(import::Arguments),
     /// Talk to an account's relay step by step; with --to, send a test message
     Test(test::Arguments),

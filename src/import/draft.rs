@@ -283,6 +283,16 @@ pub(crate) fn is_domain(name: &str) -> bool {
     name.is_ascii() && !name.starts_with(['[', '.', '!']) && Address::new("x", name).is_ok()
 }
 
+/// The last labels of names that no provider has.
+const FICTITIOUS: [&str; 11] =
+    ["lan", "local", "localdomain", "localhost", "home", "arpa", "internal", "intranet", "private", "test", "invalid"];
+
+/// Whether a domain may be one to which others send mail.
+pub(crate) fn is_public(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default().to_lowercase();
+    is_domain(name) && name.contains('.') && !FICTITIOUS.contains(&last.as_str())
+}
+
 /// A machine's full name, its short one and `localhost`.
 fn names_of(machine: &str) -> Vec<String> {
     let short = machine.split('.').next().unwrap_or(machine);

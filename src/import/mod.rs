@@ -4,6 +4,7 @@
 
 mod dma;
 pub mod draft;
+mod exim;
 mod msmtp;
 mod nullmailer;
 mod postfix;
@@ -28,6 +29,8 @@ pub enum Program {
     Ssmtp,
     /// dma(8).
     Dma,
+    /// update-exim4.conf(8), Debian's.
+    Exim,
 }
 
 impl Program {
@@ -40,6 +43,7 @@ impl Program {
             Self::Nullmailer => "nullmailer",
             Self::Ssmtp => "ssmtp",
             Self::Dma => "dma",
+            Self::Exim => "exim",
         }
     }
 
@@ -54,6 +58,7 @@ impl Program {
             Self::Nullmailer => vec![system("/etc/nullmailer")],
             Self::Ssmtp => vec![system("/etc/ssmtp")],
             Self::Dma => vec![system("/etc/dma")],
+            Self::Exim => vec![system("/etc/exim4")],
         };
         places.into_iter().flatten().collect()
     }
@@ -119,6 +124,7 @@ pub fn translate(program: Program, given: &Given<'_>) -> Result<Draft, ImportErr
         Program::Nullmailer => nullmailer::translate(given),
         Program::Ssmtp => ssmtp::translate(given),
         Program::Dma => dma::translate(given),
+        Program::Exim => exim::translate(given),
     }
 }
 

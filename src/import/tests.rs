@@ -2,6 +2,7 @@
 //! reads without a fault.
 #![allow(clippy::unwrap_used)]
 
+mod exim;
 mod msmtp;
 mod postfix;
 mod small;

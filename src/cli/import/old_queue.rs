@@ -32,6 +32,7 @@ fn queue(program: Program) -> Option<Queue> {
         Program::Msmtp => (&["~/.msmtp.queue", "~/.msmtpqueue"], ("", ".mail"), "msmtp-queue -r"),
         Program::Nullmailer => (&["var/spool/nullmailer/queue"], ("", ""), "nullmailer-send"),
         Program::Dma => (&["var/spool/dma"], ("Q", ""), "dma -q"),
+        Program::Exim => (&["var/spool/exim4/input"], ("", "-H"), "exim4 -qff"),
         Program::Ssmtp => return None,
     };
     Some(Queue { folders, name, command })

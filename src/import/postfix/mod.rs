@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use self::main_cf::{MainCf, elements};
 use self::master_cf::Services;
-use super::draft::{Draft, is_domain, is_this_machine};
+use super::draft::{Draft, is_domain, is_public, is_this_machine};
 use crate::config::units;
 use crate::import::{Given, ImportError};
 
@@ -237,10 +237,6 @@ fn destinations(main: &MainCf<'_>, draft: &mut Draft) {
     draft.top.list("own_domains", &names, "mydestination");
 }
 
-/// The last labels of names that no provider has.
-const FICTITIOUS: [&str; 11] =
-    ["lan", "local", "localdomain", "localhost", "home", "arpa", "internal", "intranet", "private", "test", "invalid"];
-
 /// Whether it receives mail from others, or keeps mail that no relay would take.
 fn receives(main: &MainCf<'_>, master: Option<&str>, draft: &mut Draft) {
     let listens = |line: &String| {
@@ -255,10 +251,6 @@ fn receives(main: &MainCf<'_>, master: Option<&str>, draft: &mut Draft) {
     if !has_server || interfaces.iter().all(is_inside) {
         return;
     }
-    let is_public = |name: &String| {
-        let last = name.rsplit('.').next().unwrap_or_default().to_lowercase();
-        is_domain(name) && name.contains('.') && !FICTITIOUS.contains(&last.as_str())
-    };
     let theirs = elements(&main.or_default("mydestination", "$myhostname, localhost.$mydomain, localhost"));
     if let Some(domain) = theirs.iter().find(|name| is_public(name)) {
         draft.serves(format!("receives mail for {domain} (inet_interfaces, mydestination)"));

@@ -60,6 +60,11 @@ fn what_receives_mail_is_replaced_only_on_request() {
     let refused = import(&world, "postfix", "main.cf", &[]).code(78);
     refused.says("receives mail for mail.example.org").says("(relay_domains)").says("--send-only");
     assert!(!world.path("moved").exists());
+    world.file("update-exim4.conf.conf", "dc_eximconfig_configtype='internet'\n", 0o600);
+    import(&world, "exim", "update-exim4.conf.conf", &[])
+        .code(78)
+        .says("delivers it without a relay")
+        .says("--send-only");
     import(&world, "postfix", "main.cf", &["--send-only"]).code(0);
     assert!(world.path("moved/config.toml").exists());
 }

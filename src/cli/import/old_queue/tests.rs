@@ -16,6 +16,8 @@ fn what_waits_in_each_queue_is_counted_and_nothing_else() {
         "var/spool/nullmailer/failed/1600.1",
         "var/spool/dma/Q1a.2b",
         "var/spool/dma/M1a",
+        "var/spool/exim4/input/a/1abc-0001-H",
+        "var/spool/exim4/input/a/1abc-0001-D",
         "home/.msmtp.queue/2026-11-28-10.00.00.mail",
         "home/.msmtp.queue/2026-11-28-10.00.00.msmtp",
     ] {
@@ -27,6 +29,7 @@ fn what_waits_in_each_queue_is_counted_and_nothing_else() {
     assert_eq!(count(Program::Postfix), 3);
     assert_eq!(count(Program::Nullmailer), 1);
     assert_eq!(count(Program::Dma), 1);
+    assert_eq!(count(Program::Exim), 1);
     assert_eq!(count(Program::Msmtp), 1);
     assert_eq!(waiting(&queue(Program::Msmtp).unwrap(), dir.path(), None), Ok(0));
 }
