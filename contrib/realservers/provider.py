@@ -80,6 +80,12 @@ class Debian(Keeping):
             raise SystemExit(f"{command}: exit status {done.returncode}\n{done.stdout}")
         return done.stdout
 
+    def empty(self, path):
+        """Removes the files below a folder of the root, such as a queue that an earlier run left."""
+        for file in (self.root / path).rglob("*"):
+            if not file.is_dir():
+                file.unlink()
+
     def people(self):
         """Adds the people with a mailbox as users of the root."""
         known = (self.root / "etc/passwd").read_text()

@@ -25,4 +25,5 @@ class Server(Debian):
         people = ", ".join(f'"{name}@{DOMAIN}"' for name in PEOPLE)
         self.write("etc/smtpd.conf", CONFIG.replace("PEOPLE", people))
         self.write("etc/provider/logins", f"alice {self.run('openssl', 'passwd', '-6', PASSWORD)}")
+        self.empty("var/spool/smtpd/queue")
         (self.root / "etc/provider/key.pem").chmod(0o600)
