@@ -85,7 +85,7 @@ class Client:
         while time.monotonic() < min(end, since + QUIET):
             time.sleep(0.5)
             now = (file.stat().st_size, sorted(os.listdir(self.spool / "queue")))
-            if now != seen:
+            if now != seen or self.sending():
                 seen, since = now, time.monotonic()
         status = self.command("status")
         self.status = status.stdout.decode().strip()
@@ -93,6 +93,10 @@ class Client:
         runner.terminate()
         runner.wait(timeout=60)
         self.log = file.read_text(errors="replace")
+
+    def sending(self):
+        """Whether a message is being sent: a server may slow a session down."""
+        return any(entry["queue_name"] == "active" for entry in self.lines("queue", "list", "--json"))
 
     def outcomes(self):
         """Gives (mark, recipient) to (state, reason); the state is delivered, bounced, failed, queued or unknown."""

@@ -32,7 +32,7 @@ class Keeping:
     """What lies in the mailboxes is gone before the next situation."""
 
     def forget(self):
-        for file in self.keep.iterdir():
+        for file in self.keep.glob("[!.]*"):
             file.unlink()
 
 
@@ -41,8 +41,8 @@ class Debian(Keeping):
 
     npm = pypi = ()
     login = "alice"
-    # Whether a recipient without a mailbox is refused at RCPT.
-    knows_recipients = True
+    # The server is ready when all of these greet.
+    ports = (PORT,)
 
     def __init__(self, root):
         self.root = root
@@ -61,7 +61,8 @@ class Debian(Keeping):
         certificate(self.root / "etc/provider")
         self.prepare()
         self.process = self.spawn(*self.command)
-        wait_for_greeting(self)
+        for port in self.ports:
+            wait_for_greeting(self, port)
 
     def write(self, path, text, mode=0o644):
         file = self.root / path
@@ -103,7 +104,7 @@ class Program(Keeping):
 
     debian = npm = pypi = ()
     login = "alice"
-    knows_recipients = True
+    ports = (PORT,)
 
     def __init__(self, folder):
         self.folder = folder
@@ -118,7 +119,8 @@ class Program(Keeping):
         command, environment = self.command()
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, cwd=self.state, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for_greeting(self)
+        for port in self.ports:
+            wait_for_greeting(self, port)
 
 
 def fresh(folder, mode):
@@ -143,11 +145,11 @@ def certificate_of(server):
     return (server.root / "etc/provider" if isinstance(server, Debian) else server.state) / "cert.pem"
 
 
-def wait_for_greeting(server):
+def wait_for_greeting(server, port):
     """Waits until the port greets; a server that does not within half a minute is shown with its log."""
     for _ in range(300):
         try:
-            with socket.create_connection(("127.0.0.1", PORT), timeout=5) as stream:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as stream:
                 if stream.recv(3) == b"220":
                     stream.sendall(b"QUIT\r\n")
                     stream.recv(100)
@@ -156,16 +158,17 @@ def wait_for_greeting(server):
             pass
         time.sleep(0.1)
     text = server.log.read_text(errors="replace")[-3000:] if server.log.exists() else "no log"
-    raise SystemExit(f"{server.title} does not greet on port {PORT}:\n{text}")
+    raise SystemExit(f"{server.title} does not greet on port {port}:\n{text}")
 
 
 def copies(server):
     """What is in the mailboxes: (recipient's local part, mark) to the number of copies. Only messages of ours have a mark."""
     found = {}
-    for file in pathlib.Path(server.keep).iterdir():
+    # A hidden one is still being written.
+    for file in pathlib.Path(server.keep).glob("[!.]*"):
         header = re.split(rb"\r?\n\r?\n", file.read_bytes(), maxsplit=1)[0]
         mark = re.search(rb"(?mi)^X-Mark: ([a-z0-9.-]+)", header)
-        if mark and not file.name.startswith("."):
+        if mark:
             key = (file.name.split(",")[0].split("@")[0], mark.group(1).decode())
             found[key] = found.get(key, 0) + 1
     return found

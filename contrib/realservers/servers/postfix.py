@@ -56,15 +56,17 @@ class Server(Debian):
     title = "Postfix"
     debian = ("postfix", "dovecot-core")
     command = ("postfix", "start-fg")
+    service = "submission inet n - y - - smtpd\n"
+    dovecot = DOVECOT
 
     def prepare(self):
         master = self.root / "etc/postfix/master.cf"
         original = self.root / "etc/postfix/master.cf.proto"
         lines = [line for line in original.read_text().splitlines() if not line.startswith(("smtp      inet", "#"))]
-        master.write_text("\n".join(lines) + "\nsubmission inet n - y - - smtpd\n" + KEEP)
+        master.write_text("\n".join(lines) + f"\n{self.service}{KEEP}")
         self.write("etc/postfix/main.cf", MAIN)
         self.write("etc/postfix/mailboxes", f"/^{MAILBOXES}@{DOMAIN.replace('.', '[.]')}$/ yes\n")
-        self.write("etc/dovecot/dovecot.conf", DOVECOT)
+        self.write("etc/dovecot/dovecot.conf", self.dovecot)
         self.write("etc/dovecot/logins", f"alice:{{PLAIN}}{PASSWORD}\n")
         self.run("postfix", "check")
         self.empty("var/spool/postfix/deferred")
