@@ -137,8 +137,6 @@ def certificate(folder):
     command += ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     (folder / "key.pem").chmod(0o644)
-    (folder / "both.pem").write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    (folder / "both.pem").chmod(0o600)
 
 
 def certificate_of(server):

@@ -13,6 +13,7 @@ from provider import DOMAIN, MAX_SIZE, PASSWORD
 GREEDY = "max_messages_per_connection = 1000"
 CROWD = "max_messages_per_connection = 1\nmax_connections = 20"
 REJECTED_LOGIN = r"login|password|AUTH|535|530"
+CROWDED = r"(?i)too many|connections|closed the connection|\b421\b"
 
 
 @dataclass
@@ -51,7 +52,7 @@ def situations():
         Situation("an error for each of 30 recipients", [*errors, *some]),
         Situation("150 recipients", everybody),
         Situation("60 messages on one connection", crowd),
-        Situation("20 connections at once", crowd, account=CROWD),
+        Situation("20 connections at once", crowd, account=CROWD, stops=CROWDED),
         Situation("NUL and a lone CR", [plain("nul", body=b"a\0b\n"), plain("return", body=b"a\rb\n"), *some]),
         Situation("a line of 70000 octets", [plain("line", body=b"l" * 70_000 + b"\n"), *some]),
         Situation("a header line of 3000 octets", [plain("field", fields=[b"X-Long: " + b"h" * 3000]), *some], {"delivered", "bounced"}),

@@ -30,7 +30,8 @@ def show(situation, server, client):
             if state not in may | {"refused by sendmail", "lost"}:
                 problems.append(f"{state}: {where}: {reason}")
     problems += in_mailboxes(situation, server, outcomes, client)
-    problems += [f"the account stopped: {reason}" for grade, reason in client.accounts() if stopped(situation, grade, reason)]
+    stops = [reason for _, reason in client.accounts() if not re.search(situation.stops, reason)]
+    problems += [f"the account stopped: {reason}" for reason in stops]
     row = ", ".join(f"{state} {counts[state]}" for state in ORDER if state in counts)
     print(f"  {'FAILED ' if problems else ''}{situation.name}: {row}")
     for (state, reason), marks in sorted(reasons.items(), key=lambda item: -len(item[1])):
@@ -75,10 +76,6 @@ def in_mailboxes(situation, server, outcomes, client):
             problems.append(f"{state}, but in the mailbox: {mark} to {local}: {reason}")
     server.forget()
     return problems
-
-
-def stopped(situation, grade, reason):
-    return grade == "fatal" and not re.search(situation.stops, reason)
 
 
 def has_mailbox(recipient):
