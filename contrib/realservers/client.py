@@ -131,5 +131,5 @@ class Client:
 
     def accounts(self):
         """What the log says of the account: ("fatal" or "warning", reason) in order, without repetitions."""
-        lines = re.findall(r"(fatal|warning): account real(?: needs attention)?: (.*)", self.log)
+        lines = re.findall(r"(fatal|warning): account real(?: needs attention)?: (.*?)(?:next try in \d+ s)?\n", self.log)
         return list(dict.fromkeys(lines))
