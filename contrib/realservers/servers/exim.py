@@ -62,7 +62,7 @@ plain:
 
 class Server(Debian):
     title = "Exim"
-    debian = ("exim4-daemon-heavy", "openssl")
+    debian = ("exim4-daemon-heavy",)
     command = ("exim4", "-bdf", "-q5s")
 
     def prepare(self):
