@@ -18,7 +18,7 @@ match auth from any for rcpt-to <mailboxes> action keep
 
 class Server(Debian):
     title = "OpenSMTPD"
-    debian = ("opensmtpd", "openssl")
+    debian = ("opensmtpd", "openssl", "ca-certificates")
     command = ("smtpd", "-d")
 
     def prepare(self):
