@@ -103,8 +103,9 @@ pub enum AttemptOutcome {
     More,
     /// Settled without asking a relay.
     Settled(AttemptResult),
-    /// The connection ended inside the transaction, which is charged to the message; settled.
-    Charged(AttemptResult),
+    /// The connection ended inside the transaction before anybody got a final answer, which is charged to the message;
+    /// settled. The failure is the account's, where another message ends so as well.
+    Charged(AttemptResult, AccountFailure),
     /// The relay or the account cannot be used. Nothing is wrong with the message.
     AccountFailed(AccountFailure),
     /// The provider allows the account fewer sessions at once. Nothing is wrong with the message.

@@ -28,6 +28,7 @@ use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, Report
 use crate::runner::finished::RecordStatus;
 use crate::runner::message::{self, AnsweredAttempt, Attempt, OpenMessage};
 use crate::runner::result::AttemptResult;
+use crate::spool::account_health::Trouble;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
 
@@ -301,11 +302,18 @@ impl Worker {
             let failure = AccountFailure { trouble, relay, reason, wait: classification.wait, read: None };
             return Ok(BatchOutcome::over(outcome::account_failed(classification.verdict, failure)));
         }
-        if classifications.iter().any(|classification| classification.verdict == Verdict::Charged) {
+        let verdicts = || classifications.iter().map(|classification| classification.verdict);
+        if let Some(at) = verdicts().position(|verdict| verdict == Verdict::Charged) {
             // The message's turn is over, also for the recipients that were not reached.
             batch.rest.clear();
-            let result = self.settle_batch(message, plan, &batch, &relay, outcomes)?;
-            return Ok(BatchOutcome::over(AttemptOutcome::Charged(result)));
+            let reason = outcomes[outcomes.len() - classifications.len() + at].1.said();
+            let failure = AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None };
+            let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
+            // Where anybody got a final answer, the server works: the session ended for what it had carried.
+            let is_progress = verdicts().any(|verdict| matches!(verdict, Verdict::Delivered | Verdict::Refused));
+            let outcome =
+                if is_progress { AttemptOutcome::Settled(result) } else { AttemptOutcome::Charged(result, failure) };
+            return Ok(BatchOutcome::over(outcome));
         }
         let unsynced = self.context.gate.run_ahead(outcomes.len());
         let (account, begins, ends) = (self.name.clone(), batch.begins, batch.ends());

@@ -8,9 +8,8 @@ use super::scheduler::later;
 use super::state::QueueState;
 use crate::control::protocol::Response;
 use crate::log;
-use crate::runner::event::{AccountFailure, AttemptOutcome, AttemptReport, RecordedAttempt};
+use crate::runner::event::{AttemptOutcome, AttemptReport, RecordedAttempt};
 use crate::runner::result::{AttemptResult, NextStep};
-use crate::spool::account_health::Trouble;
 use crate::spool::{MessageId, SpoolError};
 
 impl QueueState {
@@ -26,12 +25,9 @@ impl QueueState {
                 self.go_on(&id, &account);
             }
             AttemptOutcome::Settled(result) => self.apply_result(&account, result),
-            AttemptOutcome::Charged(result) => {
-                let reason = result.reason.clone();
+            AttemptOutcome::Charged(result, failure) => {
                 self.apply_result(&account, result);
                 if self.schedule.charge(&account, &id) {
-                    let (trouble, relay) = (Trouble::Relay, "none".to_owned());
-                    let failure = AccountFailure { trouble, relay, reason, wait: None, read: None };
                     self.account_failed(&FailedAttempt { account, failure, begun: Timestamp::now() });
                 }
             }

@@ -142,3 +142,23 @@ fn a_fresh_session_that_ends_at_once_charges_the_message_so_that_it_does_not_blo
     assert_eq!(isp.connections(), 1);
     assert_eq!(world.queue_json()[0]["attempts"], json!(1));
 }
+
+#[test]
+fn two_messages_with_dead_recipients_at_a_server_that_closes_pause_nobody() {
+    let mut setup = Provider::setup();
+    for connection in 1..=20 {
+        let dead = || on(Verb::Rcpt).about("dead").on_connection(connection);
+        setup = setup.rule(dead().nth(3).reply_and_close("421 4.5.0 Too many errors, bye"));
+        setup = setup.rule(dead().reply("550 5.1.1 no such user"));
+    }
+    let isp = setup.start();
+    let world = one_session(&isp);
+    for message in 0..2 {
+        let dead: Vec<String> = (0..30).map(|n| format!("dead{message}-{n}@away.example")).collect();
+        world.send_to(&dead.iter().map(String::as_str).collect::<Vec<_>>()).code(0);
+    }
+    world.send_to(&["bob@away.example"]).code(0);
+    let said = world.run_once().stderr;
+    assert_eq!(copies(&isp), ["bob@away.example"], "{said}");
+    assert!(!said.contains("account isp"), "{said}");
+}

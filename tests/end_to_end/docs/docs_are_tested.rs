@@ -55,7 +55,7 @@ const SHOWN: [(&str, &str, &str); 32] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 21] = [
+const CONTRIB: [(&str, &str); 22] = [
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
@@ -76,6 +76,7 @@ const CONTRIB: [(&str, &str); 21] = [
     ("tmpfiles.d/", "users_and_folders_are_made_as_the_design_has_them"),
     // What the project's own people run, and no machine loads.
     ("bench/", BY_HAND),
+    ("realservers/", BY_HAND),
     ("check", IN_CI),
     ("filesystems", IN_CHECK),
 ];
