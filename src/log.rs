@@ -75,6 +75,45 @@ pub fn picked_up(id: impl Display, uid: u32, sender: impl Display) {
     line("pickup", format_args!("{id}: uid={uid} from=<{sender}>"));
 }
 
+/// A listener has opened one of its addresses.
+pub fn listening(listener: &str, address: impl Display) {
+    line("smtpd", format_args!("listening on {address} ({listener})"));
+}
+
+/// An SMTP client has connected; it is `unknown[ADDRESS]`, as Postfix names one whose name is not looked up.
+pub fn connected(peer: impl Display) {
+    line("smtpd", format_args!("connect from unknown[{peer}]"));
+}
+
+/// It is gone; what it did, as `ehlo=1 auth=0/1 commands=1/2`.
+pub fn disconnected(peer: impl Display, commands: impl Display) {
+    line("smtpd", format_args!("disconnect from unknown[{peer}] {commands}"));
+}
+
+/// A client's message is stored; how it had logged in, if it had, as `, sasl_method=PLAIN, sasl_username=NAME`.
+pub fn submitted(id: impl Display, peer: impl Display, login: impl Display) {
+    line("smtpd", format_args!("{id}: client=unknown[{peer}]{login}"));
+}
+
+/// A login was rejected.
+pub fn login_rejected(peer: impl Display, mechanism: &str, why: impl Display) {
+    severe(
+        Severity::Warning,
+        "smtpd",
+        format_args!("warning: unknown[{peer}]: SASL {mechanism} authentication failed: {why}"),
+    );
+}
+
+/// A command of a client was refused.
+pub fn client_refused(peer: impl Display, command: &str, reply: impl Display) {
+    line("smtpd", format_args!("NOQUEUE: reject: {command} from unknown[{peer}]: {reply}"));
+}
+
+/// The TLS handshake with a client failed.
+pub fn client_tls_failed(peer: impl Display, why: impl Display) {
+    line("smtpd", format_args!("SSL_accept error from unknown[{peer}]: {why}"));
+}
+
 /// Its Message-ID, as the header has it (angle brackets included).
 pub fn message_id(id: impl Display, message_id: &str) {
     line("cleanup", format_args!("{id}: message-id={message_id}"));

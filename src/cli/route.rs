@@ -244,6 +244,7 @@ fn why(why: &Why) -> String {
     match why {
         Why::Admitted(entry) => format!("\"{entry}\" in its `senders`"),
         Why::AfterGeneric(entry) => format!("\"{entry}\" in its `senders` matches the sender after generic"),
+        Why::Client => "`account` of the network client".to_owned(),
         Why::Report => "account of the message that the report is about".to_owned(),
         Why::Default => "default_account".to_owned(),
     }

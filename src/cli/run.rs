@@ -146,6 +146,8 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         manager.watch(pace, files);
         if let Some(front) = front {
             manager.serve(Arc::clone(front));
+        } else if until == Until::Stopped && !loaded.config.listeners.is_empty() {
+            manager.serve(Arc::new(IntakeState::new(spool.clone())));
         }
         manager.startup_scan()?;
         notify::tell(notify::State::Ready);

@@ -26,7 +26,7 @@ use super::queue;
 use crate::config::{Config, Delivery, Reserve, locate};
 use crate::control::queue_access::QueueAccess;
 use crate::spool::{MessageId, Spool};
-use crate::submit::admit::context::{Entry, Tables};
+use crate::submit::admit::context::{Author, Entry, Tables};
 use crate::submit::admit::early_bounce::{self, Failed, Rest};
 use crate::submit::admit::store::{self, MessageIds};
 use crate::submit::frontend::collect::{self, Collected, Request, Sender};
@@ -230,7 +230,7 @@ impl UserMode {
     /// One's own spool: nothing of the disk is another's.
     fn entry<'a>(&'a self, now: &'a Zoned) -> Entry<'a> {
         let Self { config, spool, caller } = self;
-        Entry { config, spool, caller, now, tables: Tables::Fresh, reserve: Reserve::NONE }
+        Entry { config, spool, author: Author::User(caller), now, tables: Tables::Fresh, reserve: Reserve::NONE }
     }
 
     fn admit<R: Read>(&self, collected: &mut Collected<R>) -> Result<MessageId, Failure> {

@@ -2,7 +2,9 @@
 //! holds for those that are not. Passwords are never shown.
 
 use super::exit::{Exit, Failure};
-use crate::config::keys::{ACCOUNT_KEYS, Key, LIMIT_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS};
+use crate::config::keys::{
+    ACCOUNT_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS,
+};
 use crate::config::outline::{Part, Section};
 use crate::config::{Config, outline};
 
@@ -15,7 +17,7 @@ pub struct Arguments {
 }
 
 /// Keys that are sections of their own, which are always shown.
-const SECTIONS: [&str; 3] = ["account", "queue", "limits"];
+const SECTIONS: [&str; 5] = ["account", "listen", "client", "queue", "limits"];
 
 /// Prints it.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -42,6 +44,8 @@ fn unset<'k>(section: &Section, all: &[Section]) -> Vec<&'k Key> {
         Part::Top => (TOP_KEYS, true),
         Part::Account(name) => (ACCOUNT_KEYS, all.iter().any(|one| one.part == Part::Timeouts(name.clone()))),
         Part::Timeouts(_) => (TIMEOUT_KEYS, false),
+        Part::Listen(_) => (LISTEN_KEYS, false),
+        Part::Client(_) => (CLIENT_KEYS, false),
         Part::Queue => (QUEUE_KEYS, false),
         Part::Limits => (LIMIT_KEYS, false),
     };

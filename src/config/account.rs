@@ -158,6 +158,8 @@ pub struct Account {
     pub senders: Vec<String>,
     /// Local logins that may use it; `None`: everyone.
     pub users: Option<Vec<String>>,
+    /// Network clients that may use it; `None`: all, unless `users` is set.
+    pub clients: Option<Vec<String>>,
     /// How long a refused sender waits for its owner to mend it.
     pub sender_grace: Duration,
     /// One limit for every phase; none: those of RFC 5321 section 4.5.3.2.

@@ -40,6 +40,8 @@ pub const TOP_KEYS: &[Key] = &[
     key("recipient_delimiter", "separates user from extension in user+extension; default: +"),
     key("received", "whether to add a Received field; default: true"),
     key("account", "[account.NAME]: a provider login; at least one, or mail waits"),
+    key("listen", "[listen.NAME]: where SMTP clients connect, in system mode; default: none"),
+    key("client", "[client.NAME]: a network client that may submit mail; default: none"),
     key("queue", "[queue]: retries, lifetimes and limits"),
     key("limits", "[limits]: what one user may submit at once, in system mode"),
 ];
@@ -65,6 +67,7 @@ pub const ACCOUNT_KEYS: &[Key] = &[
     ),
     key("senders", "senders that this account serves: user@domain, user, @domain; default: none"),
     key("users", "local logins that may send through it: [LOGIN, ...]; default: everyone"),
+    key("clients", "network clients that may send through it: [NAME, ...]; default: all, or none if users is set"),
     key("sender_grace", "how long mail with a rejected sender waits before it bounces; default: 1d"),
     key("timeout", "one limit for every step of the conversation; default: those of RFC 5321"),
     key("timeouts", "[account.NAME.timeouts]: limits for single steps"),
@@ -117,6 +120,40 @@ pub const LIMIT_KEYS: &[Key] = &[
     key("waiting", "one user's messages in the queue or in failed/; default: 10000"),
     key("waiting_size", "total size of these messages; default: 1GB"),
     key("root_reserve", "space on the spool's file system reserved for root; default: a tenth, at most 1GB"),
+];
+
+/// In `[listen.NAME]`.
+pub const LISTEN_KEYS: &[Key] = &[
+    key("address", "ADDRESS:PORT to listen on, or :PORT for all addresses; a list for several; required"),
+    key("tls", "starttls, implicit, optional or none; default: implicit on port 465, starttls on 587, else optional"),
+    key("certificate", "PEM file with the certificate and its chain; default: none, no TLS"),
+    key("key", "PEM file with the certificate's key; default: the same file"),
+    key("networks", "networks that may connect: addresses, ADDRESS/LENGTH, or local; default: loopback"),
+    key("trust", "clients that are known by their address here: [NAME, ...]; default: none"),
+    key("connections_per_address", "connections of one address at once; default: 10"),
+    key("connections_before_login", "connections without a login at once; default: 50"),
+    key("login_time", "time from the connection to the login; default: 30s"),
+    key("idle_time", "time without anything from the client; default: 5m"),
+    key("command_time", "time for one command or message; default: 10m"),
+    key("session_time", "time of one connection; default: 1h"),
+    key("failures", "rejected logins from one address within failure_time before it is blocked; default: 5"),
+    key("failure_time", "time in which failures are counted; default: 10m"),
+    key("block_time", "time that an address is blocked for after these failures; default: 15m"),
+    key("recipients", "recipients of one message, at least 100; default: 1000"),
+];
+
+/// In `[client.NAME]`.
+pub const CLIENT_KEYS: &[Key] = &[
+    key("owner", "login of the user who gets its bounces and sees its mail; required"),
+    key("scram", "stored keys of its password (RFC 5803), or a list of them; default: none, no login"),
+    key("networks", "addresses that it connects from; required without scram; default: any"),
+    key("senders", "addresses that it may send from: user@domain, user, @domain, TYPE:PATH; default: NAME@origin"),
+    key("from", "address that replaces its envelope sender and From; default: none"),
+    key("account", "account that its mail goes through; default: the one that lists its sender"),
+    key("allowed_recipients", "recipients that it may write to: user@domain, user, @domain; default: all"),
+    key("relay_for_others", "true: it is a mail system, its From is free; default: false"),
+    key("allow_plaintext", "allow its login without TLS, from its networks; default: false"),
+    key("behind_nat_ok", "trust it also if its address may stand for others; default: false"),
 ];
 
 /// In `password = { ... }`.

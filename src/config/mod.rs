@@ -3,10 +3,13 @@
 //! TOML. What a configured value *does* is decided elsewhere.
 
 pub mod account;
+pub mod client;
 pub mod fault;
 pub mod keys;
 mod limits;
+pub mod listener;
 pub mod locate;
+pub mod network;
 mod open;
 pub mod outline;
 pub mod places;
@@ -14,12 +17,15 @@ pub mod providers;
 pub mod read;
 pub mod relay;
 pub mod rewriting;
+pub mod scram;
 pub mod secret;
 pub mod table;
 pub mod units;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::mail::submitter::ClientName;
 
 pub use account::{Account, Fingerprint, Mechanism, StepLimits, TlsMin, TlsMode};
 pub use fault::{ConfigError, Fault};
@@ -85,6 +91,10 @@ pub struct Config {
     pub recipient_delimiter: String,
     /// In the order of the file.
     pub accounts: Vec<Account>,
+    /// Where SMTP clients connect.
+    pub listeners: Vec<listener::Listener>,
+    /// Who may submit over the network.
+    pub clients: Vec<client::Client>,
     /// Queue settings.
     pub queue: Queue,
     /// What one user may hand in at once.
@@ -124,6 +134,12 @@ impl Config {
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// The network client of that name.
+    #[must_use]
+    pub fn client(&self, name: &ClientName) -> Option<&client::Client> {
+        self.clients.iter().find(|client| client.name == *name)
     }
 
     /// The files that hold passwords and keys.

@@ -16,6 +16,10 @@ pub enum Part {
     Account(String),
     /// `[account.NAME.timeouts]`.
     Timeouts(String),
+    /// `[listen.NAME]`.
+    Listen(String),
+    /// `[client.NAME]`.
+    Client(String),
     /// `[queue]`.
     Queue,
     /// `[limits]`.
@@ -30,6 +34,8 @@ impl Part {
             Self::Top => String::new(),
             Self::Account(name) => format!("account.{name}"),
             Self::Timeouts(name) => format!("account.{name}.timeouts"),
+            Self::Listen(name) => format!("listen.{name}"),
+            Self::Client(name) => format!("client.{name}"),
             Self::Queue => "queue".to_owned(),
             Self::Limits => "limits".to_owned(),
         }
@@ -51,24 +57,33 @@ pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
     let (table, _) = DeTable::parse_recoverable(&text);
     let top = table.get_ref();
-    let mut outline = vec![section(Part::Top, top, &text, &["account", "queue", "limits"])];
-    if let Some(accounts) = inner(top, "account") {
-        let mut accounts: Vec<_> = accounts.iter().collect();
-        accounts.sort_by_key(|(name, _)| name.span().start);
-        for (name, value) in accounts {
-            let DeValue::Table(table) = value.get_ref() else { continue };
-            let name = name.get_ref().to_string();
-            outline.push(section(Part::Account(name.clone()), table, &text, &["timeouts"]));
-            if let Some(timeouts) = inner(table, "timeouts") {
-                outline.push(section(Part::Timeouts(name), timeouts, &text, &[]));
-            }
+    let mut outline = vec![section(Part::Top, top, &text, &["account", "listen", "client", "queue", "limits"])];
+    for (name, table) in named(top, "account") {
+        outline.push(section(Part::Account(name.clone()), table, &text, &["timeouts"]));
+        if let Some(timeouts) = inner(table, "timeouts") {
+            outline.push(section(Part::Timeouts(name), timeouts, &text, &[]));
         }
+    }
+    for (kind, part) in [("listen", Part::Listen as fn(String) -> Part), ("client", Part::Client)] {
+        outline.extend(named(top, kind).into_iter().map(|(name, table)| section(part(name), table, &text, &[])));
     }
     let nothing = DeTable::new();
     for (part, name) in [(Part::Queue, "queue"), (Part::Limits, "limits")] {
         outline.push(section(part, inner(top, name).unwrap_or(&nothing), &text, &[]));
     }
     Ok(outline)
+}
+
+/// The sections of a kind by their names, in the order of the file.
+fn named<'t, 'd>(top: &'t DeTable<'d>, kind: &str) -> Vec<(String, &'t DeTable<'d>)> {
+    let Some(sections) = inner(top, kind) else { return Vec::new() };
+    let mut sections: Vec<_> = sections.iter().collect();
+    sections.sort_by_key(|(name, _)| name.span().start);
+    let table = |value: &'t toml::Spanned<DeValue<'d>>| match value.get_ref() {
+        DeValue::Table(table) => Some(table),
+        _ => None,
+    };
+    sections.into_iter().filter_map(|(name, value)| Some((name.get_ref().to_string(), table(value)?))).collect()
 }
 
 fn inner<'t, 'd>(table: &'t DeTable<'d>, name: &str) -> Option<&'t DeTable<'d>> {
@@ -83,7 +98,7 @@ fn section(part: Part, table: &DeTable, text: &str, without: &[&str]) -> Section
     keys.sort_by_key(|(key, _)| key.span().start);
     let shown = keys.into_iter().map(|(key, value)| {
         let written = text.get(value.span()).unwrap_or_default().to_owned();
-        let is_secret = key.get_ref() == "password" && value.get_ref().is_str();
+        let is_secret = (key.get_ref() == "password" && value.get_ref().is_str()) || key.get_ref() == "scram";
         (key.get_ref().to_string(), if is_secret { "\"...\"    # not shown".to_owned() } else { written })
     });
     Section { part, keys: shown.collect() }

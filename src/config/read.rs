@@ -3,8 +3,10 @@
 //! in as [`Surroundings`]. The folder beside it has one file per part of the config.
 
 mod account;
+mod client;
 mod faults;
 mod limits;
+mod listener;
 mod rewriting;
 mod section;
 mod tables;

@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use super::error::AccessError;
 use crate::config::Config;
 use crate::control::selection::Selection;
-use crate::mail::submitter::Submitter;
+use crate::mail::submitter::{ClientName, Submitter};
 use crate::spool::clock::Clock;
 use crate::spool::history::{self, Record};
 use crate::spool::journal::Journal;
@@ -47,14 +47,14 @@ use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::sys::user::Caller;
 
 /// Whose mail a requester may see and change. There is no default, and no value without a reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessScope(Scope);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Scope {
     Everything,
-    /// The mail that this uid submitted.
-    Own(u32),
+    /// The mail of a user: what this uid submitted, and what the network clients did that are the user's own.
+    Own(u32, Vec<ClientName>),
     Nothing,
 }
 
@@ -79,30 +79,31 @@ impl AccessScope {
             // overflow uid. It identifies no user, so no mail is its own.
             (false, _) => Scope::Nothing,
             (true, true) => Scope::Everything,
-            (true, false) => Scope::Own(uid),
+            (true, false) => Scope::Own(uid, config.map_or_else(Vec::new, |config| owned_by(&caller.login, config))),
         })
     }
 
     /// Whether it covers everybody's mail.
     #[must_use]
-    pub fn is_everything(self) -> bool {
+    pub fn is_everything(&self) -> bool {
         self.0 == Scope::Everything
     }
 
     /// Whether it covers mail of this submitter.
     #[must_use]
-    pub fn covers(self, submitter: &Submitter) -> bool {
-        match self.0 {
-            Scope::Everything => true,
-            Scope::Own(own) => *submitter == Submitter::Local(own),
-            Scope::Nothing => false,
+    pub fn covers(&self, submitter: &Submitter) -> bool {
+        match (&self.0, submitter) {
+            (Scope::Everything, _) => true,
+            (Scope::Own(own, _), Submitter::Local(uid)) => own == uid,
+            (Scope::Own(_, clients), Submitter::Client(name)) => clients.contains(name),
+            (Scope::Nothing, _) => false,
         }
     }
 
     /// Shows the records of history that it covers, and their lines, oldest first, from the day of `since` on. An error of
     /// `see` ends it.
     pub fn read_history(
-        self,
+        &self,
         spool: &Spool,
         since: Option<Timestamp>,
         mut see: impl FnMut(&Record, &str) -> io::Result<()>,
@@ -117,9 +118,14 @@ impl AccessScope {
 
     /// Limits what is requested to what this scope covers.
     #[must_use]
-    pub fn authorise(self, asked: Selection) -> AuthorisedSelection {
-        AuthorisedSelection { asked, scope: self }
+    pub fn authorise(&self, asked: Selection) -> AuthorisedSelection {
+        AuthorisedSelection { asked, scope: self.clone() }
     }
+}
+
+/// The clients that belong to the user.
+fn owned_by(login: &str, config: &Config) -> Vec<ClientName> {
+    config.clients.iter().filter(|client| client.owner == login).map(|client| client.name.clone()).collect()
 }
 
 /// A selection that is limited to what its requester may see and change.
@@ -138,8 +144,8 @@ impl AuthorisedSelection {
 
     /// Whose mail it is limited to.
     #[must_use]
-    pub fn scope(&self) -> AccessScope {
-        self.scope
+    pub fn scope(&self) -> &AccessScope {
+        &self.scope
     }
 
     /// The same scope, and of what it covers these ids only.

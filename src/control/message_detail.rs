@@ -78,7 +78,7 @@ pub struct JournalNote {
 
 impl MessageDetail {
     /// Reads it. A message outside of the scope looks like one that does not exist.
-    pub fn read(spool: &Spool, id: &MessageId, scope: AccessScope) -> Result<Self, SpoolError> {
+    pub fn read(spool: &Spool, id: &MessageId, scope: &AccessScope) -> Result<Self, SpoolError> {
         let opened = match spool.open_message(id) {
             Err(SpoolError::Gone(_)) => spool.open_failed(id).map(|stored| (stored, Folder::Failed)),
             opened => opened.map(|stored| (stored, Folder::Queue)),

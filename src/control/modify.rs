@@ -76,7 +76,7 @@ pub struct AuthorisedChange {
 impl AuthorisedChange {
     /// Limits the change to what the scope covers. Users may delete their own messages, but only a scope
     /// over everything may say when messages are tried.
-    pub fn new(scope: AccessScope, change: Change, asked: Selection) -> Result<Self, Refused> {
+    pub fn new(scope: &AccessScope, change: Change, asked: Selection) -> Result<Self, Refused> {
         if change != Change::Delete && !scope.is_everything() {
             let text =
                 "permission denied: only root and `operators` may hold, release or retry mail; you may delete your own";

@@ -97,7 +97,7 @@ impl QueueAccess {
     pub fn show(&self, id: MessageId) -> Result<MessageDetail, AccessError> {
         match self {
             Self::Empty(_) => Err(SpoolError::Gone(id).into()),
-            Self::Spool(loaded) => Ok(MessageDetail::read(&loaded.spool, &id, AccessScope::of_spool_owner())?),
+            Self::Spool(loaded) => Ok(MessageDetail::read(&loaded.spool, &id, &AccessScope::of_spool_owner())?),
             Self::Runner => match client::ask_machine(&Request::Show { id })?.only()? {
                 Response::Shown(shown) => Ok(*shown),
                 _ => Err(unexpected()),
@@ -149,7 +149,7 @@ impl QueueAccess {
             return Ok(());
         };
         let Self::Spool(loaded) = self else { return Ok(()) };
-        let authorised = AuthorisedChange::new(AccessScope::of_spool_owner(), change, selection.clone());
+        let authorised = AuthorisedChange::new(&AccessScope::of_spool_owner(), change, selection.clone());
         let authorised = authorised.map_err(AccessError::Refused)?;
         for id in authorised.messages(loaded)? {
             let changed = authorised.apply(loaded, &id);

@@ -9,7 +9,6 @@ use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::rules::inbound::Arrival;
-use crate::rules::route;
 use crate::spool::{Envelope, MessageId};
 use crate::submit::admit::complete::AdmissionContext;
 use crate::submit::admit::context::Entry;
@@ -69,16 +68,16 @@ impl NotVerified {
 
 /// Stores the report; its id.
 pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerified> {
-    let Entry { config, caller, now, .. } = *entry;
+    let Entry { config, author, now, .. } = *entry;
     let asked = asked(entry, request)?;
     let ReversePath::Mailbox(to) = &asked.sender else { return Err(NotVerified::NullSender) };
     let all: Vec<usize> = (0..asked.recipients.len()).collect();
     let plan = entry.tables.leaving(config, |tables| plan::plan(config, tables, &asked, &all))?;
-    if !route::may_use(plan.account, caller) {
+    if !author.may_use(plan.account) {
         let account = plan.account.name.clone();
-        return Err(NotVerified::NotAllowed { login: caller.login.clone(), sender: to.clone(), account });
+        return Err(NotVerified::NotAllowed { login: author.login().to_owned(), sender: to.clone(), account });
     }
-    let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, caller, now);
+    let mut report = early_bounce::envelope(to, MessageIds::by_chance(now)?, author, now);
     report.account = Some(plan.account.name.clone());
     let content = content(config, &asked, &plan, &report, to);
     Ok(early_bounce::store(report, &content, entry)?)
@@ -86,12 +85,12 @@ pub fn verify(entry: &Entry<'_>, request: &Verify) -> Result<MessageId, NotVerif
 
 /// The envelope of the message that the report is about.
 fn asked(entry: &Entry<'_>, request: &Verify) -> Result<Envelope, NotVerified> {
-    let Entry { config, caller, now, .. } = *entry;
+    let Entry { config, author, now, .. } = *entry;
     let given: Vec<_> = request.recipients.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
-    let blank = early_bounce::blank(MessageIds::by_chance(now)?, caller, now);
+    let blank = early_bounce::blank(MessageIds::by_chance(now)?, author, now);
     entry.tables.arriving(config, |tables| {
         let arrival = Arrival { config, tables, include: crate::config::included };
-        let occasion = AdmissionContext { config, caller, now, id: &blank.id, arrival };
+        let occasion = AdmissionContext { config, author, now, id: &blank.id, arrival };
         let sender = occasion.sender(&request.sender).map_err(AdmitError::from)?;
         let recipients = occasion.recipients(&given).map_err(AdmitError::from)?;
         Ok(Envelope { sender, recipients, envid: request.envid.clone(), ..blank })

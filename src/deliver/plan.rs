@@ -6,7 +6,7 @@ use crate::deliver::smtp::command::{self, AddressRefused};
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::rules::outbound::{Generic, Rewritten};
 use crate::rules::route::{self, NoAccount, Why};
-use crate::spool::{Envelope, Recipient};
+use crate::spool::{Envelope, Kind, Recipient};
 
 /// One recipient of the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,12 @@ pub fn plan<'c>(
 ) -> Result<Plan<'c>, NoPlan> {
     let generic = Generic { config, tables };
     let (sender, sender_rewritten) = outgoing_sender(&generic, &envelope.sender)?;
-    let choice = route::choose(config, &envelope.sender, &sender, envelope.account.as_deref())?;
+    // A report goes through the account of what it is about; mail of a client that is gone is held by whoever attempts it.
+    let client = envelope.submitter.client().filter(|_| envelope.kind == Kind::Mail);
+    let choice = match client.and_then(|name| config.client(name)) {
+        Some(client) => route::choose_for_client(config, client, &envelope.sender, &sender)?,
+        None => route::choose(config, &envelope.sender, &sender, envelope.account.as_deref())?,
+    };
     let from = sender.mailbox().and(choice.account.from.clone());
     let sender = from.clone().map_or(sender, ReversePath::Mailbox);
     let mut plan = Plan {

@@ -17,4 +17,5 @@ pub mod report_limit;
 pub mod retry;
 pub mod route;
 pub mod session_restarts;
+pub mod submission;
 pub mod trouble;

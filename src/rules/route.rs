@@ -2,8 +2,10 @@
 //! addresses in, account and reason out.
 
 use super::outbound::Generic;
+use crate::config::client::Client;
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath, without_extension};
+use crate::mail::submitter::ClientName;
 use crate::sys::user::Caller;
 
 /// Why an account was chosen.
@@ -13,6 +15,8 @@ pub enum Why {
     Admitted(String),
     /// A `senders` entry matched the sender as generic rewrote it.
     AfterGeneric(String),
+    /// The network client that submitted it names the account.
+    Client,
     /// The report belongs to the account of the mail it is about.
     Report,
     /// No entry matched; it is `default_account`, or the only account.
@@ -79,6 +83,31 @@ pub fn account_of<'c>(
 #[must_use]
 pub fn may_use(account: &Account, caller: &Caller) -> bool {
     account.users.as_ref().is_none_or(|users| caller.is_somebody() && users.contains(&caller.login))
+}
+
+/// Whether the account is for this network client. An account that is reserved for users serves no client that it does not name.
+#[must_use]
+pub fn serves_client(account: &Account, client: &ClientName) -> bool {
+    match &account.clients {
+        Some(names) => names.iter().any(|name| name == client.as_str()),
+        None => account.users.is_none(),
+    }
+}
+
+/// The account for mail of a network client: the one that it names, else the one that lists its sender; never the default alone.
+pub fn choose_for_client<'c>(
+    config: &'c Config,
+    client: &Client,
+    admitted: &ReversePath,
+    after_generic: &ReversePath,
+) -> Result<Choice<'c>, NoAccount> {
+    if let Some(account) = client.account.as_deref().and_then(|name| config.account(name)) {
+        return Ok(Choice { account, why: Why::Client });
+    }
+    match choose(config, admitted, after_generic, None)? {
+        Choice { why: Why::Default, .. } => Err(NoAccount { sender: admitted.to_string() }),
+        choice => Ok(choice),
+    }
 }
 
 /// The first account with the first matching form: exact, without extension, `@domain`.

@@ -7,6 +7,7 @@ pub mod descriptor;
 pub mod folder_watch;
 pub mod harden;
 pub mod host;
+pub mod interfaces;
 pub mod local_time;
 pub mod notify;
 pub mod peer;

@@ -32,6 +32,7 @@ pub enum HandshakeError {
 pub struct OursRefused(String);
 
 /// The label of RFC 9266's exporter.
+const EXPORTER_KIND: &str = "tls-exporter";
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 
 /// Channel binding (RFC 5056) of a connection.
@@ -89,7 +90,7 @@ impl<S: Read + Write> TlsStream<S> {
     pub fn binding(&self) -> Option<Binding> {
         if self.connection.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
             let data = self.connection.export_keying_material(vec![0; 32], EXPORTER, None).ok()?;
-            return Some(Binding { kind: "tls-exporter", data });
+            return Some(Binding { kind: EXPORTER_KIND, data });
         }
         let certificate = self.connection.peer_certificates()?.first()?;
         let hash = match Facts::read(certificate)?.signature_hash? {
@@ -98,6 +99,12 @@ impl<S: Read + Write> TlsStream<S> {
             SignatureHash::Sha512 => &SHA512,
         };
         Some(Binding { kind: "tls-server-end-point", data: digest(hash, certificate).as_ref().to_vec() })
+    }
+
+    /// The same, where it takes no certificate to compute it (TLS 1.3): also on the server's side.
+    #[must_use]
+    pub fn exporter_binding(&self) -> Option<Binding> {
+        self.binding().filter(|binding| binding.kind == EXPORTER_KIND)
     }
 
     /// The stream below.

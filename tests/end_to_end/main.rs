@@ -17,6 +17,7 @@ mod submit {
     mod sendmail_bs;
     mod sendmail_modes;
     mod sendmail_options;
+    mod smtp_listener;
     mod submission_errors;
 }
 mod rules {

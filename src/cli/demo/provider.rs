@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use crate::config::Secret;
 use crate::mail::address::{Address, ReversePath};
+use crate::submit::smtp_server::auth::Proof;
 use crate::submit::smtp_server::dialogue::{
-    Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
+    Attempt, Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Offered, Policy, Refusal, Settings,
+    TlsRule,
 };
 use crate::submit::smtp_server::serve::serve;
 use crate::tls::Server;
@@ -107,8 +109,8 @@ fn attend(stream: TcpStream, house: House, tls: &Server) -> io::Result<()> {
     let settings = Settings {
         hostname: house.customer.host.to_owned(),
         tls: TlsRule::Starttls,
-        login: LoginRule::Required,
-        clients: Clients::Strangers,
+        login: LoginRule::Required(Offered::passwords()),
+        clients: Clients::Network,
         limits: Limits { size: 10_000_000, ..Limits::default() },
     };
     serve(stream, &mut Dialogue::new(settings, house), Some(tls))
@@ -123,8 +125,11 @@ struct House {
 impl Policy for House {
     type Message = Letter;
 
-    fn login(&mut self, username: &str, password: &Secret) -> Result<(), Refusal> {
-        if username == self.customer.username && password.expose() == self.customer.password.expose() {
+    fn login(&mut self, _client: &Client, attempt: &Attempt) -> Result<(), Refusal> {
+        if let Proof::Password(password) = &attempt.proof
+            && attempt.username == self.customer.username
+            && password.expose() == self.customer.password.expose()
+        {
             return Ok(());
         }
         Err(Refusal::new(535, "5.7.8", "wrong user name or password"))

@@ -3,20 +3,16 @@
 //! comes in, and is stored before 250 is said.
 
 use std::io::{self, Read, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use super::failure::Failure;
 use super::options::Options;
 use super::{BlockingStdin, UserMode};
 use crate::cli::exit::Exit;
-use crate::config::{Delivery, Secret};
+use crate::config::Delivery;
 use crate::control::client::{Responses, ask_machine};
 use crate::control::protocol::{self, Greeting, Response};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::list::Spec;
-use crate::submit::admit::complete::EnvelopeError;
-use crate::submit::admit::store::AdmitError;
 use crate::submit::frontend::client::{self, NotHandedIn};
 use crate::submit::frontend::collect::{self, Collected, Request, Sender};
 use crate::submit::frontend::header_reader::HeadError;
@@ -24,15 +20,13 @@ use crate::submit::frontend::input::LoneDot;
 use crate::submit::frontend::recipients::{Given, RecipientsFrom};
 use crate::submit::frontend::start_runner::{self, Show};
 use crate::submit::smtp_server::dialogue::{
-    Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Policy, Refusal, Settings, TlsRule,
+    Attempt, Client, Clients, Dialogue, Envelope, Limits, LoginRule, Policy, Refusal, Settings, TlsRule,
 };
+use crate::submit::smtp_server::letter::{Letter, codes};
 use crate::submit::smtp_server::serve;
 use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::reply::Refused;
 use crate::sys::host;
-
-/// Pieces of content on their way to admission, of 16 KiB at most.
-const PIECES: usize = 16;
 
 /// Recipients of one message.
 const RECIPIENTS: usize = 20_000;
@@ -149,7 +143,7 @@ struct Door {
 impl Policy for Door {
     type Message = Letter;
 
-    fn login(&mut self, _username: &str, _password: &Secret) -> Result<(), Refusal> {
+    fn login(&mut self, _client: &Client, _attempt: &Attempt) -> Result<(), Refusal> {
         Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"))
     }
 
@@ -173,7 +167,14 @@ impl Policy for Door {
             ..self.request.clone()
         };
         let recipients = envelope.recipients.iter().map(given).collect();
-        Letter::begin(self.taker.clone(), request, recipients)
+        let taker = self.taker.clone();
+        Letter::begin(move |content| {
+            let stored = collect::collect(request, content).map_err(Failure::from).and_then(|mut collected| {
+                collected.recipients = recipients;
+                taker.take(&mut collected)
+            });
+            stored.map_err(|failure| refusal(&failure))
+        })
     }
 }
 
@@ -181,98 +182,17 @@ fn given(address: &Address) -> Given {
     Given { text: address.to_string(), spec: Spec::Complete(address.clone()) }
 }
 
-/// What goes to the thread that admits.
-enum Piece {
-    Content(Vec<u8>),
-    End,
-}
-
-/// A message that is being admitted as it comes in.
-struct Letter {
-    pieces: SyncSender<Piece>,
-    admission: Option<JoinHandle<Result<String, Failure>>>,
-}
-
-impl Letter {
-    fn begin(taker: Taker, request: Request, recipients: Vec<Given>) -> Result<Self, Refusal> {
-        let (pieces, receiver) = sync_channel(PIECES);
-        let admission = std::thread::Builder::new().name("admission".into()).spawn(move || {
-            let mut collected = collect::collect(request, Content { pieces: receiver, piece: Vec::new(), at: 0 })?;
-            collected.recipients = recipients;
-            taker.take(&mut collected)
-        });
-        let admission =
-            admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot accept mail: {error}")))?;
-        Ok(Self { pieces, admission: Some(admission) })
-    }
-
-    /// What became of it.
-    fn result(&mut self) -> Result<String, Refusal> {
-        let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
-        let admission = self.admission.take().ok_or_else(lost)?;
-        admission.join().map_err(|_| lost())?.map_err(|failure| refusal(&failure))
-    }
-}
-
-impl Message for Letter {
-    fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
-        if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
-            return Ok(());
-        }
-        // Admission has ended before the message did.
-        self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")))
-    }
-
-    fn finish(mut self) -> Result<String, Refusal> {
-        // If nobody takes it, the result says why.
-        let _ = self.pieces.send(Piece::End);
-        self.result()
-    }
-}
-
 /// In the class of reply that makes the client keep the message or give it up.
 fn refusal(failure: &Failure) -> Refusal {
     let (code, enhanced) = match failure {
-        Failure::Admit(AdmitError::TooBig(_)) => (552, "5.3.4"),
-        Failure::Admit(AdmitError::NoRoom { .. }) => (452, "4.3.1"),
-        Failure::Admit(AdmitError::Envelope(EnvelopeError::BadSender { .. })) => (553, "5.1.7"),
-        Failure::Admit(AdmitError::Envelope(EnvelopeError::Table(_))) => (451, "4.3.0"),
-        Failure::Admit(AdmitError::Envelope(EnvelopeError::TooManyRecipients(_) | EnvelopeError::Expansion(_))) => {
-            (554, "5.5.3")
-        }
-        Failure::Admit(AdmitError::Envelope(_)) => (554, "5.1.3"),
+        Failure::Admit(error) => codes(error),
         Failure::HandIn(NotHandedIn::Refused(Refused { exit: Exit::NoPermission, .. })) => (550, "5.7.1"),
         Failure::HandIn(NotHandedIn::Refused(Refused {
             exit: Exit::Usage | Exit::DataError | Exit::NoInput | Exit::Unavailable,
             ..
         }))
-        | Failure::Head(HeadError::TooLong)
-        | Failure::Admit(AdmitError::HeaderTooLong) => (554, "5.6.0"),
+        | Failure::Head(HeadError::TooLong) => (554, "5.6.0"),
         _ => (451, "4.3.0"),
     };
     Refusal::new(code, enhanced, failure.to_string())
-}
-
-/// The content as it comes in; a client that goes away before its end is an error, not the end.
-struct Content {
-    pieces: Receiver<Piece>,
-    piece: Vec<u8>,
-    at: usize,
-}
-
-impl Read for Content {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.at == self.piece.len() {
-            match self.pieces.recv() {
-                Ok(Piece::Content(piece)) => (self.piece, self.at) = (piece, 0),
-                Ok(Piece::End) => return Ok(0),
-                Err(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            }
-        }
-        let rest = &self.piece[self.at..];
-        let length = rest.len().min(into.len());
-        into[..length].copy_from_slice(&rest[..length]);
-        self.at += length;
-        Ok(length)
-    }
 }

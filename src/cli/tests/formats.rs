@@ -370,7 +370,7 @@ fn log_in_code() -> (Names, Names) {
         while let Some((start, end)) = text.find('{').zip(text.find('}')) {
             text.replace_range(start..=end, "*");
         }
-        texts.insert(format!("{}{}", if is_warning { "warning: " } else { "" }, text.replace("**", "*")));
+        texts.insert(shape(&format!("{}{}", if is_warning { "warning: " } else { "" }, text.replace("**", "*"))));
     }
     let calls = ["line(", "Severity::Info, ", "Severity::Warning, ", "Severity::Error, ", "Severity::Critical, "];
     let after = calls.iter().flat_map(|call| code.match_indices(call).map(|(at, call)| &code[at + call.len()..]));

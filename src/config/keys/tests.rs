@@ -23,14 +23,21 @@ fn the_nearest_key_is_found_and_far_ones_are_not() {
 #[test]
 fn every_key_stands_in_the_man_page() {
     let page = include_str!("../../../man/postrider.toml.5");
-    for key in
-        TOP_KEYS.iter().chain(ACCOUNT_KEYS).chain(TIMEOUT_KEYS).chain(QUEUE_KEYS).chain(LIMIT_KEYS).chain(PASSWORD_KEYS)
+    for key in TOP_KEYS
+        .iter()
+        .chain(ACCOUNT_KEYS)
+        .chain(TIMEOUT_KEYS)
+        .chain(QUEUE_KEYS)
+        .chain(LISTEN_KEYS)
+        .chain(CLIENT_KEYS)
+        .chain(LIMIT_KEYS)
+        .chain(PASSWORD_KEYS)
     {
         let named = page.lines().any(|line| {
             let words: Vec<_> = line.split_whitespace().collect();
             words.starts_with(&[".It", "Cm", key.name])
                 || line == format!(".Ss [{}]\\&", key.name)
-                || (key.name == "account" && line == ".Ss [account.NAME]\\&")
+                || line == format!(".Ss [{}.NAME]\\&", key.name)
         });
         assert!(named, "{} is missing in postrider.toml.5", key.name);
     }

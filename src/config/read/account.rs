@@ -73,7 +73,8 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         password: section.get("password").and_then(|value| password(around, name.value, value, faults)),
         auth: auth(&section, faults),
         senders: senders(&section, faults),
-        users: users(&section, faults),
+        users: users("users", &section, faults),
+        clients: users("clients", &section, faults),
         sender_grace: section.duration("sender_grace", faults).map_or(Duration::from_hours(24), |read| read.value),
         timeout: timeout(&section, faults),
         timeouts: transport::timeouts(&section, faults),
@@ -88,11 +89,11 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
 }
 
 /// An empty list would be an account that nobody may use.
-fn users(section: &Section, faults: &mut Faults) -> Option<Vec<String>> {
-    let logins = section.texts("users", faults)?;
+fn users(name: &str, section: &Section, faults: &mut Faults) -> Option<Vec<String>> {
+    let logins = section.texts(name, faults)?;
     if logins.is_empty() {
-        let at = section.get("users").map_or(0, |value| value.span().start);
-        faults.add(at, "`users` is empty, so nobody may use the account: list logins, or remove the key");
+        let at = section.get(name).map_or(0, |value| value.span().start);
+        faults.add(at, format!("`{name}` is empty, so that none may use the account: list names, or remove the key"));
     }
     Some(logins.into_iter().map(|login| login.value.to_owned()).collect())
 }
@@ -310,7 +311,13 @@ fn auth(section: &Section, faults: &mut Faults) -> Vec<Mechanism> {
 
 fn senders(section: &Section, faults: &mut Faults) -> Vec<String> {
     let texts = section.texts("senders", faults).unwrap_or_default();
-    for text in &texts {
+    check_senders("senders", &texts, faults);
+    texts.iter().map(|text| text.value.to_owned()).collect()
+}
+
+/// A fault for each element that is none of the forms in which addresses are looked up.
+pub(super) fn check_senders(name: &str, texts: &[At<&str>], faults: &mut Faults) {
+    for text in texts {
         let checked = match text.value.strip_prefix('@') {
             Some(domain) => Address::new("x", domain),
             None if text.value.contains('@') => Address::parse(text.value),
@@ -320,15 +327,14 @@ fn senders(section: &Section, faults: &mut Faults) -> Vec<String> {
             faults.add(
                 text.at,
                 format!(
-                    "`senders` must list addresses as \"user@domain\", \"user\" or \"@domain\", one per element: {error}"
+                    "`{name}` must list addresses as \"user@domain\", \"user\" or \"@domain\", one per element: {error}"
                 ),
             );
         }
     }
-    texts.iter().map(|text| text.value.to_owned()).collect()
 }
 
-fn from(section: &Section, faults: &mut Faults) -> Option<Address> {
+pub(super) fn from(section: &Section, faults: &mut Faults) -> Option<Address> {
     let text = section.text("from", faults)?;
     match Address::parse(text.value) {
         Ok(address) => Some(address),

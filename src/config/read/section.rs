@@ -9,7 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::Surroundings;
 use super::faults::Faults;
-use crate::config::keys::{ACCOUNT_KEYS, Key, LIMIT_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TOP_KEYS, nearest};
+use crate::config::keys::{
+    ACCOUNT_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TOP_KEYS, nearest,
+};
 use crate::config::units::{self, UnitError};
 
 /// A value with its place.
@@ -23,9 +25,11 @@ pub(super) struct At<T> {
 }
 
 /// The sections that a key may belong to.
-const HOMES: [(&[Key], &str); 5] = [
+const HOMES: [(&[Key], &str); 7] = [
     (TOP_KEYS, "the top of the file, above the first [section]"),
     (ACCOUNT_KEYS, "an [account.NAME] section"),
+    (LISTEN_KEYS, "a [listen.NAME] section"),
+    (CLIENT_KEYS, "a [client.NAME] section"),
     (QUEUE_KEYS, "the [queue] section"),
     (LIMIT_KEYS, "the [limits] section"),
     (PASSWORD_KEYS, "password = { ... }"),

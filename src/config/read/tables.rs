@@ -46,6 +46,11 @@ pub(super) fn sources(
     }
 }
 
+/// One `TYPE:PATH`, in the format of postmap(1).
+pub(super) fn source(name: &str, text: At<&str>, around: &Surroundings, faults: &mut Faults) -> Option<TableSource> {
+    Reader { name, format: Rows::Postmap, around, faults }.file(text)
+}
+
 /// What is read, and where faults go.
 struct Reader<'a, 'b, 'f> {
     name: &'a str,

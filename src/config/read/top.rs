@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
-use super::{Surroundings, account, limits, rewriting};
+use super::{Surroundings, account, client, limits, listener, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Log, Queue};
 use crate::mail::address::Address;
@@ -42,10 +42,13 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         limits: limits::limits(&top, faults),
         spool: spool(around, &top, faults)?,
         accounts,
+        listeners: listener::listeners(around, &top, faults),
+        clients: client::clients(around, &top, faults),
         hostname: String::new(),
         origin: String::new(),
         own_domains: top.has("own_domains").then(|| rewriting::domains("own_domains", &top, faults)),
     };
+    client::check_names(&top, &config, faults);
     let hostname = hostname.unwrap_or_else(around.hostname);
     Some(Config { origin: origin.unwrap_or_else(|| hostname.clone()), hostname, ..config })
 }

@@ -33,7 +33,7 @@ fn put(loaded: &Loaded, uid: u32) -> MessageId {
     incoming.commit().unwrap()
 }
 
-fn listed(loaded: &Loaded, scope: AccessScope, asked: Selection) -> (Vec<MessageId>, u64) {
+fn listed(loaded: &Loaded, scope: &AccessScope, asked: Selection) -> (Vec<MessageId>, u64) {
     let mut ids = Vec::new();
     let view = QueueView::new(&loaded.spool, scope.authorise(asked), HashSet::new(), Some(loaded));
     let totals = view.list(|listed| {
@@ -52,15 +52,15 @@ fn a_user_sees_and_changes_their_own_mail_alone() {
     let [hers, his] = [HERS, HIS].map(|uid| put(&loaded, uid));
     let scope = AccessScope::of_peer(HERS, None);
     // Of the whole queue, the totals are everybody's.
-    assert_eq!(listed(&loaded, scope, Selection::default()), (vec![hers.clone()], 2));
-    assert_eq!(listed(&loaded, scope, Selection::of_ids([his.clone()])), (Vec::new(), 0));
-    assert!(matches!(MessageDetail::read(&loaded.spool, &his, scope), Err(SpoolError::Gone(_))));
+    assert_eq!(listed(&loaded, &scope, Selection::default()), (vec![hers.clone()], 2));
+    assert_eq!(listed(&loaded, &scope, Selection::of_ids([his.clone()])), (Vec::new(), 0));
+    assert!(matches!(MessageDetail::read(&loaded.spool, &his, &scope), Err(SpoolError::Gone(_))));
     assert_eq!(queued(&loaded, &scope.authorise(Selection::default())).unwrap(), std::slice::from_ref(&hers));
     for change in [Change::Hold, Change::Release, Change::Retry, Change::Readmit] {
-        let refused = AuthorisedChange::new(scope, change, Selection::of_ids([hers.clone()])).unwrap_err();
+        let refused = AuthorisedChange::new(&scope, change, Selection::of_ids([hers.clone()])).unwrap_err();
         assert_eq!(refused.exit, Exit::NoPermission);
     }
-    let delete = AuthorisedChange::new(scope, Change::Delete, Selection::default()).unwrap();
+    let delete = AuthorisedChange::new(&scope, Change::Delete, Selection::default()).unwrap();
     assert_eq!(delete.messages(&loaded).unwrap(), std::slice::from_ref(&hers));
     // Not even where the id comes from elsewhere.
     assert!(matches!(delete.apply(&loaded, &his), Err(SpoolError::Gone(_))));
@@ -73,9 +73,9 @@ fn the_owner_of_the_spool_sees_everything_and_the_overflow_uid_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let loaded = loaded(&dir);
     let [hers, nobodys] = [HERS, OVERFLOW].map(|uid| put(&loaded, uid));
-    let all = listed(&loaded, AccessScope::of_spool_owner(), Selection::default());
+    let all = listed(&loaded, &AccessScope::of_spool_owner(), Selection::default());
     assert_eq!((all.0.len(), all.1), (2, 2));
     assert_eq!(AccessScope::of_peer(0, None), AccessScope::of_spool_owner());
     let scope = AccessScope::of_peer(OVERFLOW, None);
-    assert_eq!(listed(&loaded, scope, Selection::of_ids([hers, nobodys])), (Vec::new(), 0));
+    assert_eq!(listed(&loaded, &scope, Selection::of_ids([hers, nobodys])), (Vec::new(), 0));
 }

@@ -160,6 +160,7 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
         auth: Mechanism::usual(),
         senders: Vec::new(),
         users: None,
+        clients: None,
         sender_grace: Duration::ZERO,
         timeout: Some(Duration::from_secs(5)),
         timeouts: StepLimits::default(),

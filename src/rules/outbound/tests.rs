@@ -27,6 +27,8 @@ pub fn config(delimiter: &str) -> Config {
         rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),
         accounts: Vec::new(),
+        listeners: Vec::new(),
+        clients: Vec::new(),
         queue: Queue {
             retry_min: Duration::ZERO,
             retry_max: Duration::ZERO,

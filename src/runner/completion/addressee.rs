@@ -6,6 +6,7 @@ use crate::control::loaded::Loaded;
 use crate::deliver::dsn::Report;
 use crate::deliver::plan;
 use crate::mail::address::{Address, ReversePath};
+use crate::mail::submitter::Submitter;
 use crate::spool::{Envelope, Kind, Recipient};
 use crate::sys::user::Caller;
 
@@ -13,7 +14,10 @@ use crate::sys::user::Caller;
 /// this machine, and no further.
 pub(super) fn of_report(loaded: &Loaded, original: &Envelope, report: Report) -> Option<Address> {
     let to = match (&original.sender, original.kind, report) {
-        (ReversePath::Mailbox(to), Kind::Mail, _) => Some(to).filter(|to| loaded.is_own_sender(to))?.clone(),
+        (ReversePath::Mailbox(to), Kind::Mail, _) => match owner(&loaded.config, original) {
+            Some(owner) => owner,
+            None => Some(to).filter(|to| loaded.is_own_sender(to))?.clone(),
+        },
         (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(&loaded.config, original)?,
         _ => return None,
     };
@@ -23,10 +27,19 @@ pub(super) fn of_report(loaded: &Loaded, original: &Envelope, report: Report) ->
 
 /// Who gets a notice about mail that is not returned to its sender.
 pub(super) fn of_submitter(loaded: &Loaded, original: &Envelope) -> Option<Address> {
-    let login = original.submitter.uid().map(|uid| Caller::of(uid).login);
+    let login = match &original.submitter {
+        Submitter::Local(uid) => Some(Caller::of(*uid).login),
+        Submitter::Client(name) => loaded.config.client(name).map(|client| client.owner.clone()),
+    };
     let submitter = login.and_then(|login| Address::new(&login, &loaded.config.origin).ok());
     let submitter = submitter.filter(|submitter| loaded.is_own_sender(submitter));
     submitter.into_iter().chain(postmaster_address(&loaded.config)).find(|reader| is_deliverable(loaded, reader))
+}
+
+/// Who answers for the network client that submitted it: nobody reads a device's mail. A mail system's senders read theirs.
+fn owner(config: &Config, original: &Envelope) -> Option<Address> {
+    let client = original.submitter.client().and_then(|name| config.client(name))?;
+    Address::new(&client.owner, &config.origin).ok().filter(|_| !client.relay_for_others)
 }
 
 fn is_deliverable(loaded: &Loaded, address: &Address) -> bool {

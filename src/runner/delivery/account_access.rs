@@ -16,18 +16,29 @@ use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 use crate::sys::user::Caller;
 
-/// The name of who handed it in, where the plan's account is not for them. Reports of ours go through the account of what they
+/// Who handed it in, where the plan's account is not for them. Reports of ours go through the account of what they
 /// are about.
-pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope) -> Option<String> {
-    if envelope.kind != Kind::Mail || plan.account.users.is_none() {
+pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope, config: &Config) -> Option<Refused> {
+    if envelope.kind != Kind::Mail {
         return None;
     }
     match &envelope.submitter {
-        Submitter::Local(uid) => {
-            Some(Caller::of(*uid)).filter(|caller| !route::may_use(plan.account, caller)).map(|caller| caller.login)
+        Submitter::Local(_) if plan.account.users.is_none() => None,
+        Submitter::Local(uid) => Some(Caller::of(*uid))
+            .filter(|caller| !route::may_use(plan.account, caller))
+            .map(|caller| Refused { who: caller.login, key: "users" }),
+        Submitter::Client(name) => {
+            let is_fine = config.client(name).is_some() && route::serves_client(plan.account, name);
+            (!is_fine).then(|| Refused { who: name.to_string(), key: "clients" })
         }
-        Submitter::Client(name) => Some(format!("the client {name}")),
     }
+}
+
+/// Who may not use the account, and the key that would let them.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    who: String,
+    key: &'static str,
 }
 
 /// Holds the message until somebody decides.
@@ -35,13 +46,13 @@ pub(crate) fn hold(
     mut message: OpenMessage<'_>,
     plan: &Plan<'_>,
     pending: &[usize],
-    login: &str,
+    Refused { who: login, key }: &Refused,
     limit: &ReportLimit,
 ) -> Result<AttemptResult, SpoolError> {
     let account = &plan.account.name;
     let sender = &message.stored.envelope.sender;
     let reason = format!(
-        "<{sender}> uses the account {account}, which {login} may not use; add {login} to `users` in [account.{account}] and run \
+        "<{sender}> uses the account {account}, which {login} may not use; add {login} to `{key}` in [account.{account}] and run \
          \"postrider queue release {id}\", or delete the message",
         id = message.stored.envelope.id
     );

@@ -180,7 +180,7 @@ impl Worker {
             Ok(plan) => plan,
             Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::over),
         };
-        if let Some(caller) = account_access::refused(&plan, envelope) {
+        if let Some(caller) = account_access::refused(&plan, envelope, &loaded.config) {
             let held = account_access::hold(message, &plan, &batch.all(), &caller, &self.context.report_limit);
             return held.map(|result| BatchOutcome::over(AttemptOutcome::Settled(result)));
         }

@@ -71,7 +71,7 @@ fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused
     match request {
         Request::Flush { selection } => Ok(Event::Flush { selection: scope.authorise(selection), responses }),
         Request::Change { change, selection } => {
-            Ok(Event::Change { change: AuthorisedChange::new(scope, change, selection)?, responses })
+            Ok(Event::Change { change: AuthorisedChange::new(&scope, change, selection)?, responses })
         }
         Request::Active => Ok(Event::Active { responses }),
         Request::List { .. }

@@ -1,4 +1,4 @@
-//! Where mail and requests reach the runner: the submission socket, the control socket and
+//! Where mail and requests reach the runner: the submission socket, the control socket, SMTP listeners and
 //! pickup from drop/, with the limits on every client. What is accepted goes through
 //! `submit::admit`.
 
@@ -7,7 +7,12 @@ pub mod connection;
 pub mod control_socket;
 pub mod envelope_budget;
 pub mod intake_state;
+pub mod login_guard;
 pub mod pickup;
 pub mod query;
 pub mod seen_tokens;
+pub mod smtp_listeners;
+pub mod smtp_message;
+pub mod smtp_policy;
+pub mod smtp_session;
 pub mod submission_socket;

@@ -26,7 +26,7 @@ use crate::control::verify::{self, Verify};
 use crate::mail::submitter::Submitter;
 use crate::runner::event::Event;
 use crate::spool::{MessageId, SpoolError};
-use crate::submit::admit::context::Entry;
+use crate::submit::admit::context::{Author, Entry};
 use crate::submit::wire::reply::Refused;
 use crate::sys::local_time;
 use crate::sys::user::Caller;
@@ -83,7 +83,7 @@ impl QueryHandler<'_> {
                 self.ask_loop(selection.map(|selection| |responses| Event::Flush { selection, responses }), out)
             }
             Request::Change { change, selection } => {
-                let change = AuthorisedChange::new(self.scope, change, selection)?;
+                let change = AuthorisedChange::new(&self.scope, change, selection)?;
                 let change = self.own(change, |loaded, all| all.messages(loaded), AuthorisedChange::narrowed_to)?;
                 self.ask_loop(change.map(|change| |responses| Event::Change { change, responses }), out)
             }
@@ -117,7 +117,7 @@ impl QueryHandler<'_> {
 
     fn show(&self, id: &MessageId) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
-        Ok(Response::Shown(Box::new(MessageDetail::read(&self.intake.spool, id, self.scope)?)))
+        Ok(Response::Shown(Box::new(MessageDetail::read(&self.intake.spool, id, &self.scope)?)))
     }
 
     fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Result<Response, Refused> {
@@ -164,7 +164,8 @@ impl QueryHandler<'_> {
         let (caller, now) = (Caller::of(self.uid), local_time::now());
         let Loaded { config, spool, .. } = loaded;
         let reserve = config.limits.reserve_from(&self.submitter);
-        let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
+        let entry =
+            Entry { config, spool, author: Author::User(&caller), now: &now, tables: loaded.arriving(), reserve };
         match verify::verify(&entry, request) {
             Ok(_) => Ok(Response::Finished),
             Err(error) => Err(Refused { exit: error.exit(), text: error.to_string() }),

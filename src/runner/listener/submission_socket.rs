@@ -26,7 +26,7 @@ use crate::mail::submitter::Submitter;
 use crate::runner::thread_pool::ThreadPool;
 use crate::spool::MessageId;
 use crate::submit::admit::complete::EnvelopeError;
-use crate::submit::admit::context::Entry;
+use crate::submit::admit::context::{Author, Entry};
 use crate::submit::admit::store::{self, AdmitError, MessageIds};
 use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::wire::frame::{Bounds, WIDEST};
@@ -204,7 +204,8 @@ impl ClientSession {
         put(&self.held, naming.id.clone());
         let Loaded { config, spool, .. } = loaded;
         let reserve = config.limits.reserve_from(&self.submitter);
-        let entry = Entry { config, spool, caller: &caller, now: &now, tables: loaded.arriving(), reserve };
+        let entry =
+            Entry { config, spool, author: Author::User(&caller), now: &now, tables: loaded.arriving(), reserve };
         match store::admit_as(&mut submission.collected, naming, &entry) {
             Ok(id) => Ok(SubmissionState::Message(id)),
             // A table that cannot be read costs no message.

@@ -10,6 +10,7 @@ use crate::log;
 use crate::runner::event::Event;
 use crate::runner::listener::intake_state::{IntakeState, RunState};
 use crate::runner::listener::pickup;
+use crate::runner::listener::smtp_listeners::SmtpListeners;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 
 /// The intake, if there is one.
@@ -18,6 +19,8 @@ pub(super) struct Intake {
     state: Option<Arc<IntakeState>>,
     /// Has pickup look at once.
     pickup: Option<Sender<()>>,
+    /// Where SMTP clients connect.
+    listeners: Option<SmtpListeners>,
 }
 
 impl Intake {
@@ -60,12 +63,22 @@ impl Intake {
             Ok(trigger) => self.pickup = Some(trigger),
             Err(error) => log::warning(format_args!("cannot pick up mail from drop/: {error}")),
         }
+        match SmtpListeners::new(Arc::clone(state)) {
+            Ok(mut listeners) => {
+                listeners.follow(loaded);
+                self.listeners = Some(listeners);
+            }
+            Err(error) => log::warning(format_args!("cannot listen for SMTP clients: {error}")),
+        }
     }
 
     /// A new configuration is in force.
-    pub(super) fn adopt(&self, loaded: &Arc<Loaded>) {
+    pub(super) fn adopt(&mut self, loaded: &Arc<Loaded>) {
         if let Some(state) = &self.state {
             state.adopt(loaded);
+        }
+        if let Some(listeners) = &mut self.listeners {
+            listeners.follow(loaded);
         }
     }
 

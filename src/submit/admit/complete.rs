@@ -7,6 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use jiff::Zoned;
 
+use super::context::{Author, Trace};
 use crate::config::{Config, TableFault};
 use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
 use crate::mail::header::Header;
@@ -18,7 +19,6 @@ use crate::spool::{MessageId, Recipient};
 use crate::submit::frontend::collect::Sender;
 use crate::submit::frontend::recipients::{self, Given};
 use crate::submit::wire::envelope::BadEnvelope;
-use crate::sys::user::Caller;
 
 /// What makes an envelope impossible.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,7 @@ pub struct AdmissionContext<'a> {
     /// Names, and whether a Received field is wanted.
     pub config: &'a Config,
     /// Who submits.
-    pub caller: &'a Caller,
+    pub author: Author<'a>,
     /// When.
     pub now: &'a Zoned,
     /// The message's name.
@@ -73,7 +73,9 @@ impl AdmissionContext<'_> {
 
     fn completed_sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
         let (text, spec) = match asked {
-            Sender::Login | Sender::FromField => (self.caller.login.clone(), Spec::Bare(self.caller.login.clone())),
+            Sender::Login | Sender::FromField => {
+                (self.author.login().to_owned(), Spec::Bare(self.author.login().to_owned()))
+            }
             Sender::Given(text) => (
                 String::from_utf8_lossy(text).into_owned(),
                 list::parse(text).into_iter().next().map_or(Spec::Null, |found| recipients::plain(found.spec)),
@@ -163,19 +165,25 @@ impl AdmissionContext<'_> {
             missing.push((date, stamp::date(self.now)));
         }
         if header.first(from).is_none() {
-            missing.push((from, stamp::from(full_name.unwrap_or(self.caller.full_name.as_bytes()), sender)));
+            missing.push((from, stamp::from(full_name.unwrap_or(self.author.full_name().as_bytes()), sender)));
         }
         missing
     }
 
     fn received(&self) -> String {
-        format!(
-            "Received: by {} (postrider, from userid {})\r\n\tid {}; {}\r\n",
-            self.config.hostname,
-            self.caller.uid,
-            self.id,
-            stamp::date(self.now)
-        )
+        let (hostname, id, date) = (&self.config.hostname, &self.id, stamp::date(self.now));
+        match self.author {
+            Author::User(caller) => {
+                format!("Received: by {hostname} (postrider, from userid {})\r\n\tid {id}; {date}\r\n", caller.uid)
+            }
+            Author::Client(client, Trace { from, protocol }) => {
+                let from = from.as_ref().map_or_else(String::new, |from| format!("from {from}\r\n\t"));
+                let name = &client.name;
+                format!(
+                    "Received: {from}by {hostname} (postrider, from client {name})\r\n\twith {protocol} id {id}; {date}\r\n"
+                )
+            }
+        }
     }
 }
 

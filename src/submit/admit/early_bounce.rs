@@ -6,7 +6,7 @@ use std::io::Read;
 use jiff::Zoned;
 
 use super::complete::AdmissionContext;
-use super::context::Entry;
+use super::context::{Author, Entry};
 use super::store::{AdmitError, Chance, DiskBudget, MessageIds, Store, write_body};
 use crate::config::{self, ArrivalTables};
 use crate::mail::address::{Address, Mailbox, ReversePath};
@@ -14,12 +14,10 @@ use crate::mail::header::Header;
 use crate::mail::notice::{self, Cause, Notice, PartType};
 use crate::mail::printable;
 use crate::mail::stamp;
-use crate::mail::submitter::Submitter;
 use crate::rules::inbound::Arrival;
 use crate::rules::own_sender::OwnAddresses;
 use crate::spool::{Envelope, Kind, MessageId, Recipient};
 use crate::submit::frontend::collect::{Collected, Sender};
-use crate::sys::user::Caller;
 
 /// What cannot be sent, and where it would have come from.
 #[derive(Debug)]
@@ -49,13 +47,13 @@ pub fn mail_back<R: Read>(
     naming: MessageIds,
     entry: &Entry<'_>,
 ) -> Result<Option<MessageId>, AdmitError> {
-    let Entry { config, spool, caller, now, reserve, .. } = *entry;
-    let blank = Envelope { kind: Kind::Bounce, ..blank(naming, caller, now) };
+    let Entry { config, spool, author, now, reserve, .. } = *entry;
+    let blank = Envelope { kind: Kind::Bounce, ..blank(naming, author, now) };
     let id = blank.id.clone();
     // A table that does not answer must not keep the error from being told: generic alone applies, on the way out.
     let tables = ArrivalTables::default();
     let arrival = Arrival { config, tables: &tables, include: config::included };
-    let occasion = AdmissionContext { config, caller, now, id: &id, arrival };
+    let occasion = AdmissionContext { config, author, now, id: &id, arrival };
     let mailbox = |asked: &Sender| occasion.sender(asked).ok().and_then(|sender| sender.mailbox().cloned());
     let Some(sender) = mailbox(failed.sender) else { return Ok(None) };
     // A sender that is somebody else's address may be forged.
@@ -111,8 +109,8 @@ fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &
 
 /// The envelope of a report to somebody.
 #[must_use]
-pub fn envelope(to: &Address, naming: MessageIds, caller: &Caller, now: &Zoned) -> Envelope {
-    Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, caller, now) }
+pub fn envelope(to: &Address, naming: MessageIds, author: Author<'_>, now: &Zoned) -> Envelope {
+    Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, author, now) }
 }
 
 /// Stores a report that is complete.
@@ -129,10 +127,10 @@ fn recipient(to: &Address) -> Vec<Recipient> {
 
 /// An envelope from nobody to nobody.
 #[must_use]
-pub fn blank(naming: MessageIds, caller: &Caller, now: &Zoned) -> Envelope {
+pub fn blank(naming: MessageIds, author: Author<'_>, now: &Zoned) -> Envelope {
     let MessageIds { id, token } = naming;
     Envelope {
-        submitter: Submitter::Local(caller.uid),
+        submitter: author.submitter(),
         token,
         ..Envelope::mail(id, now.timestamp(), ReversePath::Null, Vec::new())
     }

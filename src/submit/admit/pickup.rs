@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::tz::TimeZone;
 
 use super::complete::EnvelopeError;
-use super::context::{Entry, Tables};
+use super::context::{Author, Entry, Tables};
 use super::early_bounce::{self, Failed, Rest};
 use super::store::{self, AdmitError, MessageIds};
 use crate::config::{Config, Reserve};
@@ -108,7 +108,7 @@ pub fn pick_up(
     let caller = Caller::of(waiting.uid);
     let now = waiting.arrived.to_zoned(TimeZone::system());
     // Its octets are on the disk already, and leave it once they are delivered.
-    let entry = Entry { config, spool, caller: &caller, now: &now, tables, reserve: Reserve::NONE };
+    let entry = Entry { config, spool, author: Author::User(&caller), now: &now, tables, reserve: Reserve::NONE };
     let picked = match store::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
         Ok(id) => Picked::Up(id),
         Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),

@@ -9,11 +9,10 @@ use jiff::Zoned;
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::complete::{AdmissionContext, EnvelopeError};
-use super::context::{Entry, Tables};
+use super::context::{Author, Entry, Tables};
 use crate::config::{self, ArrivalTables, Config, Queue, Reserve};
 use crate::mail::address::ReversePath;
 use crate::mail::header::MAX_STORED;
-use crate::mail::submitter::Submitter;
 use crate::rules::inbound::Arrival;
 use crate::rules::route;
 use crate::spool::writer::Incoming;
@@ -109,7 +108,11 @@ pub fn admit<R: Read>(
     now: &Zoned,
 ) -> Result<MessageId, AdmitError> {
     let naming = MessageIds::by_chance(now)?;
-    admit_as(collected, naming, &Entry { config, spool, caller, now, tables: Tables::Fresh, reserve: Reserve::NONE })
+    admit_as(
+        collected,
+        naming,
+        &Entry { config, spool, author: Author::User(caller), now, tables: Tables::Fresh, reserve: Reserve::NONE },
+    )
 }
 
 /// What a message is called.
@@ -176,10 +179,10 @@ fn complete<R: Read>(
     tables: &ArrivalTables,
     may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
 ) -> Result<(Envelope, Vec<u8>), AdmitError> {
-    let Entry { config, caller, now, .. } = *entry;
+    let Entry { config, author, now, .. } = *entry;
     let MessageIds { id, token } = naming;
     let arrival = Arrival { config, tables, include: config::included };
-    let occasion = AdmissionContext { config, caller, now, id: &id, arrival };
+    let occasion = AdmissionContext { config, author, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
     may_send(entry, &sender)?;
     let mut recipients = occasion.recipients(&collected.recipients)?;
@@ -197,7 +200,7 @@ fn complete<R: Read>(
         return Err(AdmitError::HeaderTooLong);
     }
     let envelope = Envelope {
-        submitter: Submitter::Local(caller.uid),
+        submitter: author.submitter(),
         token,
         submitted_sender: as_submitted(&collected.sender),
         ret: collected.dsn.ret.clone(),
@@ -209,16 +212,16 @@ fn complete<R: Read>(
 
 /// Refuses a caller whom the sender's account is not for. Tables are asked only where an account asks who comes.
 fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
-    let Entry { config, caller, .. } = *entry;
+    let Entry { config, author, .. } = *entry;
     if config.accounts.iter().all(|account| account.users.is_none()) {
         return Ok(());
     }
     let account = entry.tables.leaving(config, |tables| route::account_of(config, tables, sender));
     let account = account.map_err(EnvelopeError::Table)?;
-    match account.filter(|account| !route::may_use(account, caller)) {
+    match account.filter(|account| !author.may_use(account)) {
         None => Ok(()),
         Some(account) => Err(AdmitError::NotAllowed {
-            login: caller.login.clone(),
+            login: author.login().to_owned(),
             sender: sender.to_string(),
             account: account.name.clone(),
         }),

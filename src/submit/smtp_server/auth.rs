@@ -1,12 +1,38 @@
-//! The server's side of AUTH PLAIN (RFC 4616) and LOGIN, up to a name and a password.
-//! Whether they are right is the policy's to say.
+//! The server's side of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM, up to an [`Attempt`]. Whether a login is let in is
+//! decided by whoever drives the dialogue.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::policy::Policy;
 use super::reply::Refusal;
+use super::scram::{Challenged, Channel, First};
+use crate::config::scram::ScramHash;
 use crate::config::{Mechanism, Secret};
+use crate::tls::Binding;
+
+/// A client's attempt to log in.
+#[derive(Debug)]
+pub struct Attempt {
+    /// How.
+    pub mechanism: Mechanism,
+    /// As whom.
+    pub username: String,
+    /// With what.
+    pub proof: Proof,
+}
+
+/// What a client shows for its login.
+#[derive(Debug)]
+pub enum Proof {
+    /// The password, which is still to be verified.
+    Password(Secret),
+    /// It has proved to know the password, and is to be sent this.
+    Right(String),
+    /// Its proof was wrong.
+    Wrong,
+}
 
 /// Which answer of the client is awaited.
 #[derive(Debug)]
@@ -14,37 +40,64 @@ pub(crate) enum Exchange {
     Plain,
     LoginName,
     LoginPassword(String),
+    ScramFirst(Mechanism, ScramHash, Channel),
+    ScramFinal(Mechanism, Box<Challenged>),
+    /// The empty answer to server-final-message; then this is logged in.
+    ScramEnd(String, Mechanism),
 }
 
 /// What follows an answer.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// Ask on: the 334 text, and what is awaited then.
-    Challenge(&'static str, Exchange),
+    Challenge(String, Exchange),
     /// Complete.
-    Credentials { mechanism: Mechanism, username: String, password: Secret },
+    Attempt(Attempt),
+    /// It is logged in.
+    Done(String, Mechanism),
 }
 
-/// Begins an exchange; `initial` is the response sent along with the command.
-pub(crate) fn begin(mechanism: &str, initial: Option<&str>) -> Result<Next, Refusal> {
-    let mechanism = Mechanism::ALL.into_iter().find(|known| known.name() == mechanism);
+/// Begins an exchange with an offered mechanism; `initial` is the response sent along with the command.
+pub(crate) fn begin<P: Policy>(
+    mechanism: &str,
+    offered: &[Mechanism],
+    initial: Option<&str>,
+    binding: Option<&Binding>,
+    policy: &mut P,
+) -> Result<Next, Refusal> {
+    let mechanism = offered.iter().copied().find(|known| known.name() == mechanism);
+    let mechanism =
+        mechanism.ok_or_else(|| Refusal::new(504, "5.5.4", "this mechanism is not offered; see the reply to EHLO"))?;
+    let plus = |hash| match binding {
+        Some(binding) => Ok(Exchange::ScramFirst(mechanism, hash, Channel::Bound(binding.clone()))),
+        None => Err(Refusal::new(504, "5.5.4", "there is nothing to bind this mechanism to; use one without -PLUS")),
+    };
+    let is_plus_offered = binding.is_some()
+        && offered.iter().any(|one| matches!(one, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus));
+    let unbound = if is_plus_offered { Channel::PlusOffered } else { Channel::Unbound };
     let (exchange, challenge) = match mechanism {
-        Some(Mechanism::Plain) => (Exchange::Plain, ""),
+        Mechanism::Plain => (Exchange::Plain, ""),
         // "Username:", as every client expects it.
-        Some(Mechanism::Login) => (Exchange::LoginName, "VXNlcm5hbWU6"),
-        _ => return Err(Refusal::new(504, "5.5.4", "this mechanism is not offered; see the reply to EHLO")),
+        Mechanism::Login => (Exchange::LoginName, "VXNlcm5hbWU6"),
+        Mechanism::ScramSha256Plus => (plus(ScramHash::Sha256)?, ""),
+        Mechanism::ScramSha1Plus => (plus(ScramHash::Sha1)?, ""),
+        Mechanism::ScramSha256 => (Exchange::ScramFirst(mechanism, ScramHash::Sha256, unbound), ""),
+        Mechanism::ScramSha1 => (Exchange::ScramFirst(mechanism, ScramHash::Sha1, unbound), ""),
+        Mechanism::External | Mechanism::CramMd5 | Mechanism::OAuthBearer | Mechanism::XOAuth2 => {
+            return Err(unsupported());
+        }
     };
     match initial {
-        None => Ok(Next::Challenge(challenge, exchange)),
+        None => Ok(Next::Challenge(challenge.to_owned(), exchange)),
         // RFC 4954 section 4: "=" is an empty response, where leaving it out means none.
-        Some("=") => exchange.answer(b""),
-        Some(text) => exchange.answer(text.as_bytes()),
+        Some("=") => exchange.answer(b"", policy),
+        Some(text) => exchange.answer(text.as_bytes(), policy),
     }
 }
 
 impl Exchange {
     /// Takes the client's next line (without its line end).
-    pub(crate) fn answer(self, line: &[u8]) -> Result<Next, Refusal> {
+    pub(crate) fn answer<P: Policy>(self, line: &[u8], policy: &mut P) -> Result<Next, Refusal> {
         if line == b"*" {
             return Err(Refusal::new(501, "5.7.0", "authentication cancelled"));
         }
@@ -52,14 +105,33 @@ impl Exchange {
         match self {
             Self::Plain => plain(&text),
             // "Password:"
-            Self::LoginName => Ok(Next::Challenge("UGFzc3dvcmQ6", Self::LoginPassword(text.as_str().to_owned()))),
-            Self::LoginPassword(username) => Ok(Next::Credentials {
+            Self::LoginName => {
+                Ok(Next::Challenge("UGFzc3dvcmQ6".to_owned(), Self::LoginPassword(text.as_str().to_owned())))
+            }
+            Self::LoginPassword(username) => Ok(Next::Attempt(Attempt {
                 mechanism: Mechanism::Login,
                 username,
-                password: Secret::new(text.as_str().to_owned()),
-            }),
+                proof: Proof::Password(Secret::new(text.as_str().to_owned())),
+            })),
+            Self::ScramFirst(mechanism, hash, channel) => {
+                let first = First::read(&text, &channel)?;
+                let (keys, nonce) = policy.scram(&first.username, hash).ok_or_else(unsupported)?;
+                let (challenge, challenged) = first.challenge(keys, channel, &nonce);
+                Ok(Next::Challenge(STANDARD.encode(challenge), Self::ScramFinal(mechanism, Box::new(challenged))))
+            }
+            Self::ScramFinal(mechanism, challenged) => {
+                let proven = challenged.prove(&text)?;
+                let proof = proven.server_final.map_or(Proof::Wrong, Proof::Right);
+                Ok(Next::Attempt(Attempt { mechanism, username: proven.username, proof }))
+            }
+            Self::ScramEnd(username, mechanism) if text.is_empty() => Ok(Next::Done(username, mechanism)),
+            Self::ScramEnd(..) => Err(Refusal::new(501, "5.5.2", "nothing is to be said to the end of SCRAM")),
         }
     }
+}
+
+fn unsupported() -> Refusal {
+    Refusal::new(504, "5.5.4", "this mechanism is not supported")
 }
 
 fn plain(message: &str) -> Result<Next, Refusal> {
@@ -72,11 +144,8 @@ fn plain(message: &str) -> Result<Next, Refusal> {
     if !authzid.is_empty() && authzid != username {
         return Err(Refusal::new(535, "5.7.8", "acting for another user is not allowed"));
     }
-    Ok(Next::Credentials {
-        mechanism: Mechanism::Plain,
-        username: username.to_owned(),
-        password: Secret::new(password.to_owned()),
-    })
+    let proof = Proof::Password(Secret::new(password.to_owned()));
+    Ok(Next::Attempt(Attempt { mechanism: Mechanism::Plain, username: username.to_owned(), proof }))
 }
 
 fn decode(line: &[u8]) -> Result<Zeroizing<String>, Refusal> {

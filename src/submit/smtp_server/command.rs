@@ -124,8 +124,8 @@ fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
             ("BODY", "8BITMIME") => mail.body = Body::EightBit,
             // RFC 4954 section 5: who says AUTH takes this parameter, and may disregard it.
             ("AUTH", _) => {}
-            ("RET", _) if offers_dsn(clients) => mail.ret = Some(dsn_value(key, dsn::ret(value.as_bytes()))?),
-            ("ENVID", _) if offers_dsn(clients) => {
+            ("RET", _) => mail.ret = Some(dsn_value(key, dsn::ret(value.as_bytes()))?),
+            ("ENVID", _) => {
                 let envid = dsn::from_xtext(value).and_then(|text| dsn::envid(text.as_bytes()));
                 mail.envid = Some(dsn_value(key, envid)?);
             }
@@ -141,8 +141,8 @@ fn recipient(rest: &str, clients: &Clients) -> Result<Recipient, Refusal> {
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match key.to_ascii_uppercase().as_str() {
-            "NOTIFY" if offers_dsn(clients) => asked.notify = Some(dsn_value(key, dsn::notify(value.as_bytes()))?),
-            "ORCPT" if offers_dsn(clients) => asked.orcpt = Some(dsn_value(key, dsn::orcpt(value))?),
+            "NOTIFY" => asked.notify = Some(dsn_value(key, dsn::notify(value.as_bytes()))?),
+            "ORCPT" => asked.orcpt = Some(dsn_value(key, dsn::orcpt(value))?),
             _ => return Err(unknown_parameter(key)),
         }
     }
@@ -150,14 +150,6 @@ fn recipient(rest: &str, clients: &Clients) -> Result<Recipient, Refusal> {
         return Ok(Recipient { path: Path::Postmaster, asked });
     }
     address(path, clients, "5.1.3").map(|address| Recipient { path: Path::Mailbox(address), asked })
-}
-
-/// RFC 3461 parameters are for those to whom EHLO offered them.
-pub(crate) fn offers_dsn(clients: &Clients) -> bool {
-    match clients {
-        Clients::Strangers => false,
-        Clients::Own { .. } => true,
-    }
 }
 
 fn dsn_value(key: &str, value: Option<String>) -> Result<String, Refusal> {
@@ -178,7 +170,7 @@ fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str,
     let rest = rest[keyword.len()..].trim_ascii_start();
     let Some(inside) = rest.strip_prefix('<') else {
         let bare = rest.split_at(outside_quotes(rest, b' ').unwrap_or(rest.len()));
-        return (*clients != Clients::Strangers && !bare.0.is_empty()).then_some(bare);
+        return (*clients != Clients::Network && !bare.0.is_empty()).then_some(bare);
     };
     let end = outside_quotes(inside, b'>')?;
     let (path, parameters) = (&inside[..end], &inside[end + 1..]);
@@ -208,7 +200,7 @@ fn outside_quotes(text: &str, mark: u8) -> Option<usize> {
 fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Address, Refusal> {
     let complete = match clients {
         Clients::Own { origin } => lenient(text, origin),
-        Clients::Strangers => Address::parse(text),
+        Clients::Network => Address::parse(text),
     };
     let address = complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))?;
     if address.is_ascii() {

@@ -2,17 +2,21 @@
 //! bytes in, replies and effects out. Sockets and TLS are the driver's (`serve`); who
 //! may log in and what becomes of a message is the [`Policy`]'s.
 
+mod login;
+
 use zeroize::{Zeroize, Zeroizing};
 
-use super::auth::{Exchange, Next};
+use super::auth::Exchange;
 use super::command::{Command, Mail, Path, Recipient};
 use super::dot_unstuffing::{Fed, LineEnd, Unstuffer};
 use super::reply::{line, lines};
 use crate::config::Mechanism;
 use crate::mail::address::Address;
 use crate::mail::dsn::Dsn;
+use crate::tls::Binding;
 
-pub use super::policy::{Client, Clients, Envelope, Limits, LoginRule, Message, Policy, Settings, TlsRule};
+pub use super::auth::Attempt;
+pub use super::policy::{Client, Clients, Envelope, Limits, LoginRule, Message, Offered, Policy, Settings, TlsRule};
 pub use super::reply::Refusal;
 
 /// What the driver has to do.
@@ -24,6 +28,8 @@ pub enum Action {
     Reply(Vec<u8>),
     /// Send this, do the handshake, tell [`Dialogue::secured`].
     StartTls(Vec<u8>),
+    /// Decide on [`Dialogue::attempt`], tell [`Dialogue::decided`].
+    Verify,
     /// Send this and close.
     Close(Vec<u8>),
 }
@@ -42,6 +48,8 @@ enum Phase<M> {
     /// The line in hand is longer than allowed: skipped to its end.
     Overlong,
     Auth(Exchange),
+    /// Somebody else decides on a login.
+    Verifying(Attempt),
     Content(Receiving<M>),
     Closed,
 }
@@ -107,10 +115,21 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// TLS is there now (version as in `TLSv1.3`). What the client said before is forgotten (RFC 3207 section 4.2).
-    pub fn secured(&mut self, version: &str) {
-        self.client = Client { tls: Some(version.to_owned()), ..Client::default() };
+    pub fn secured(&mut self, version: &str, binding: Option<Binding>) {
+        self.client = Client { tls: Some(version.to_owned()), binding, ..Client::default() };
         self.envelope = None;
         self.line.zeroize();
+    }
+
+    /// What is known of the client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The policy, for what is not decided within the dialogue.
+    pub fn policy(&mut self) -> &mut P {
+        &mut self.policy
     }
 
     /// Takes as much of `input` as leads to the next action. `input` is everything that the driver
@@ -146,7 +165,9 @@ impl<P: Policy> Dialogue<P> {
         } else {
             self.phase = match std::mem::replace(&mut self.phase, Phase::Overlong) {
                 Phase::Closed => Phase::Closed,
-                Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Content(_) => Phase::Overlong,
+                Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Verifying(_) | Phase::Content(_) => {
+                    Phase::Overlong
+                }
             };
         }
     }
@@ -158,10 +179,10 @@ impl<P: Policy> Dialogue<P> {
             Phase::Commands => self.obey(text.strip_suffix(b"\r").unwrap_or(&text)),
             Phase::Overlong => Err(Refusal::new(500, "5.5.6", "line too long")),
             Phase::Auth(exchange) => {
-                let next = exchange.answer(text.strip_suffix(b"\r").unwrap_or(&text));
+                let next = exchange.answer(text.strip_suffix(b"\r").unwrap_or(&text), &mut self.policy);
                 next.map(|next| self.authenticate(next))
             }
-            Phase::Content(_) | Phase::Closed => Ok(self.close(Vec::new())),
+            Phase::Verifying(_) | Phase::Content(_) | Phase::Closed => Ok(self.close(Vec::new())),
         };
         text.zeroize();
         self.line = text;
@@ -178,7 +199,9 @@ impl<P: Policy> Dialogue<P> {
             Command::StartTls => self.start_tls(),
             Command::Auth { mechanism, initial } => {
                 self.may_log_in()?;
-                let next = super::auth::begin(&mechanism, initial.as_ref().map(|text| text.as_str()))?;
+                let (offered, initial) = (self.offered(), initial.as_ref().map(|text| text.as_str()));
+                let binding = self.client.binding.as_ref();
+                let next = super::auth::begin(&mechanism, &offered, initial, binding, &mut self.policy)?;
                 Ok(self.authenticate(next))
             }
             Command::Mail(mail) => self.mail(mail),
@@ -210,21 +233,24 @@ impl<P: Policy> Dialogue<P> {
         self.greet(name);
         let mut texts = vec![self.settings.hostname.clone(), "PIPELINING".to_owned()];
         texts.push(format!("SIZE {}", self.settings.limits.size));
-        if self.awaits_tls() {
+        if self.offers_tls() {
             texts.push("STARTTLS".to_owned());
         }
         if self.may_log_in().is_ok() {
-            texts.push(format!("AUTH {}", [Mechanism::Plain, Mechanism::Login].map(Mechanism::name).join(" ")));
+            let offered: Vec<_> = self.offered().into_iter().map(Mechanism::name).collect();
+            // Old clients of Microsoft read only the second form.
+            texts.extend([" ", "="].map(|separator| format!("AUTH{separator}{}", offered.join(" "))));
         }
-        if super::command::offers_dsn(&self.settings.clients) {
-            texts.push("DSN".to_owned());
-        }
-        texts.extend(["8BITMIME", "ENHANCEDSTATUSCODES"].map(str::to_owned));
+        texts.extend(["DSN", "8BITMIME", "ENHANCEDSTATUSCODES"].map(str::to_owned));
         Action::Reply(lines(250, &texts))
     }
 
     fn awaits_tls(&self) -> bool {
         self.settings.tls == TlsRule::Starttls && self.client.tls.is_none()
+    }
+
+    fn offers_tls(&self) -> bool {
+        self.settings.tls != TlsRule::Absent && self.client.tls.is_none()
     }
 
     fn start_tls(&mut self) -> Result<Action, Refusal> {
@@ -233,7 +259,9 @@ impl<P: Policy> Dialogue<P> {
             return Err(Refusal::new(503, "5.5.1", "TLS is active already"));
         }
         match self.settings.tls {
-            TlsRule::Starttls => Ok(Action::StartTls(line(220, "2.0.0", "ready for the handshake"))),
+            TlsRule::Starttls | TlsRule::Optional => {
+                Ok(Action::StartTls(line(220, "2.0.0", "ready for the handshake")))
+            }
             TlsRule::Absent => Err(Refusal::new(502, "5.5.1", "TLS is not offered here")),
         }
     }
@@ -245,46 +273,12 @@ impl<P: Policy> Dialogue<P> {
         }
     }
 
-    fn may_log_in(&self) -> Result<(), Refusal> {
-        self.after_hello()?;
-        if self.settings.login == LoginRule::Absent {
-            return Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"));
-        }
-        if self.client.tls.is_none() {
-            return Err(Refusal::new(538, "5.7.11", "no password in clear text: STARTTLS first"));
-        }
-        if self.client.login.is_some() || self.envelope.is_some() {
-            return Err(Refusal::new(503, "5.5.1", "AUTH is allowed once, and not within a transaction"));
-        }
-        Ok(())
-    }
-
-    fn authenticate(&mut self, next: Next) -> Action {
-        let (mechanism, username, password) = match next {
-            Next::Challenge(challenge, exchange) => {
-                self.phase = Phase::Auth(exchange);
-                return Action::Reply(format!("334 {challenge}\r\n").into_bytes());
-            }
-            Next::Credentials { mechanism, username, password } => (mechanism, username, password),
-        };
-        if let Err(refusal) = self.policy.login(&username, &password) {
-            self.rejected_logins += 1;
-            return if self.rejected_logins < self.settings.limits.logins {
-                Action::Reply(refusal.to_wire())
-            } else {
-                self.close(line(421, "4.7.0", "too many rejected logins; closing"))
-            };
-        }
-        self.client.login = Some((username, mechanism));
-        Action::Reply(line(235, "2.7.0", "logged in"))
-    }
-
     fn mail(&mut self, mail: Mail) -> Result<Action, Refusal> {
         self.after_hello()?;
         if self.awaits_tls() {
             return Err(Refusal::new(530, "5.7.0", "STARTTLS first"));
         }
-        if self.settings.login == LoginRule::Required && self.client.login.is_none() {
+        if matches!(self.settings.login, LoginRule::Required(_)) && self.client.login.is_none() {
             return Err(Refusal::new(530, "5.7.0", "log in first (AUTH)"));
         }
         if self.envelope.is_some() {
@@ -340,7 +334,7 @@ impl<P: Policy> Dialogue<P> {
 
     fn line_end(&self) -> LineEnd {
         match self.settings.clients {
-            Clients::Strangers => LineEnd::Crlf,
+            Clients::Network => LineEnd::Crlf,
             Clients::Own { .. } => LineEnd::CrlfOrLf,
         }
     }
@@ -360,7 +354,7 @@ impl<P: Policy> Dialogue<P> {
         self.envelope = None;
         let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
             Phase::Content(receiving) => receiving.intake.finish(),
-            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Closed => Vec::new(),
+            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Verifying(_) | Phase::Closed => Vec::new(),
         };
         Taken { used, action: if is_endless { self.close(reply) } else { Action::Reply(reply) } }
     }

@@ -5,6 +5,8 @@ pub mod auth;
 pub mod command;
 pub mod dialogue;
 pub mod dot_unstuffing;
+pub mod letter;
 pub mod policy;
 pub mod reply;
+mod scram;
 pub mod serve;

@@ -1,19 +1,51 @@
 //! What a server gives its dialogue: settings and limits, and the [`Policy`] that says who
 //! may log in, who may send what to whom, and what becomes of a message.
 
+use super::auth::Attempt;
 use super::reply::Refusal;
-use crate::config::{Mechanism, Secret};
+use crate::config::Mechanism;
+use crate::config::scram::{ScramHash, StoredKeys};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::dsn::Dsn;
 use crate::spool::Body;
+use crate::tls::Binding;
 
 /// Whether a client must log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginRule {
-    /// Before MAIL, and only under TLS.
-    Required,
-    /// There is no AUTH: who the client is is known otherwise.
+    /// Before MAIL.
+    Required(Offered),
+    /// Who the client is is known otherwise; it may log in as another all the same.
+    Possible(Offered),
+    /// There is no AUTH.
     Absent,
+}
+
+impl LoginRule {
+    /// What is offered.
+    pub(super) fn offered(&self) -> Option<&Offered> {
+        match self {
+            Self::Required(offered) | Self::Possible(offered) => Some(offered),
+            Self::Absent => None,
+        }
+    }
+}
+
+/// The mechanisms that are offered, safest first. Those with -PLUS are offered where there is something to bind them to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Offered {
+    /// Under TLS.
+    pub secured: Vec<Mechanism>,
+    /// Without.
+    pub in_the_clear: Vec<Mechanism>,
+}
+
+impl Offered {
+    /// PLAIN and LOGIN, under TLS.
+    #[must_use]
+    pub fn passwords() -> Self {
+        Self { secured: vec![Mechanism::Plain, Mechanism::Login], in_the_clear: Vec::new() }
+    }
 }
 
 /// What TLS there is.
@@ -21,17 +53,19 @@ pub enum LoginRule {
 pub enum TlsRule {
     /// By STARTTLS, required before anything that names a person.
     Starttls,
-    /// None: a pipe, or a socket of this machine.
+    /// By STARTTLS, if the client wants it.
+    Optional,
+    /// None is offered: a pipe or a socket of this machine, or a connection that began with TLS.
     Absent,
 }
 
 /// Whose clients these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clients {
-    /// Anybody's: they keep to the letter of the RFCs.
-    Strangers,
+    /// Those of programs and devices on a network: they keep to the letter of the RFCs.
+    Network,
     /// Programs of the same user on a pipe. Their addresses may lack the domain or the angle brackets, their
-    /// lines may end with LF (nobody stands between to smuggle a message in), and they may ask for reports (DSN).
+    /// lines may end with LF (nobody stands between to smuggle a message in).
     Own {
         /// Completes addresses without a domain.
         origin: String,
@@ -81,6 +115,8 @@ pub struct Client {
     pub helo: Option<String>,
     /// The TLS version, as in `TLSv1.3`.
     pub tls: Option<String>,
+    /// What ties a login to its TLS connection.
+    pub binding: Option<Binding>,
     /// Name and mechanism of its login.
     pub login: Option<(String, Mechanism)>,
 }
@@ -102,8 +138,13 @@ pub struct Envelope {
 pub trait Policy {
     /// What takes the content of a message.
     type Message: Message;
-    /// May this login in? The password is not kept.
-    fn login(&mut self, username: &str, password: &Secret) -> Result<(), Refusal>;
+    /// May this login in? The password is not kept. The driver asks this, since it may take its time.
+    fn login(&mut self, client: &Client, attempt: &Attempt) -> Result<(), Refusal>;
+    /// The stored keys of this user, or made-up ones that stay the same for a user whom nobody knows, and a fresh nonce.
+    /// `None` where SCRAM is not offered.
+    fn scram(&mut self, _username: &str, _hash: ScramHash) -> Option<(StoredKeys, String)> {
+        None
+    }
     /// May this client send as this sender?
     fn sender(&mut self, client: &Client, sender: &ReversePath) -> Result<(), Refusal>;
     /// May it send to this recipient?

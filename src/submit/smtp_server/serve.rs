@@ -21,7 +21,7 @@ where
         End::StartTls => {
             let server = tls.ok_or_else(|| io::Error::other("STARTTLS was offered without a certificate"))?;
             let mut secure = server.accept(stream).map_err(io::Error::other)?;
-            dialogue.secured(&secure.version());
+            dialogue.secured(&secure.version(), secure.exporter_binding());
             let end = converse(&mut secure, dialogue);
             secure.close();
             end.map(|_| ())
@@ -50,8 +50,13 @@ fn converse<S: Read + Write, P: Policy>(stream: &mut S, dialogue: &mut Dialogue<
         while !input.is_empty() && end.is_none() {
             let taken = dialogue.take(input);
             input = &input[taken.used..];
-            match taken.action {
-                Action::Read => {}
+            let action = match taken.action {
+                Action::Verify => dialogue.verify(),
+                action => action,
+            };
+            match action {
+                // A decision leads to a reply.
+                Action::Read | Action::Verify => {}
                 Action::Reply(reply) => replies.extend_from_slice(&reply),
                 Action::StartTls(reply) => {
                     replies.extend_from_slice(&reply);

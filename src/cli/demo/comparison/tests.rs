@@ -19,6 +19,7 @@ pub(in super::super) fn good() -> Received {
     );
     Received {
         client: Client {
+            binding: None,
             helo: Some("homebox.home.lan".to_owned()),
             tls: Some("TLSv1.3".to_owned()),
             login: Some((WORK.username.to_owned(), Mechanism::Plain)),

@@ -7,8 +7,9 @@ use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
 use super::message::{Message, OutOfStep};
-use super::scram::{Bound, Hash, Scram};
+use super::scram::{Bound, Scram};
 use crate::config::Mechanism;
+use crate::config::scram::ScramHash;
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
 
@@ -82,10 +83,10 @@ impl Exchange {
         };
         match mechanism {
             Mechanism::External => Self::Single(bytes(username)),
-            Mechanism::ScramSha256Plus => scram(Hash::Sha256, plus),
-            Mechanism::ScramSha1Plus => scram(Hash::Sha1, plus),
-            Mechanism::ScramSha256 => scram(Hash::Sha256, plain),
-            Mechanism::ScramSha1 => scram(Hash::Sha1, plain),
+            Mechanism::ScramSha256Plus => scram(ScramHash::Sha256, plus),
+            Mechanism::ScramSha1Plus => scram(ScramHash::Sha1, plus),
+            Mechanism::ScramSha256 => scram(ScramHash::Sha256, plain),
+            Mechanism::ScramSha1 => scram(ScramHash::Sha1, plain),
             Mechanism::CramMd5 => Self::Cram(login.clone()),
             Mechanism::OAuthBearer => {
                 let user = username.replace('=', "=3D").replace(',', "=2C");

@@ -5,61 +5,13 @@ use std::num::NonZeroU32;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ring::{digest, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
 use super::message::{Message, OutOfStep};
 use crate::config::Secret;
+use crate::config::scram::{FEWEST_ITERATIONS, MOST_ITERATIONS, ScramHash, prepared};
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
-
-/// Fewer rounds make a proof that somebody has recorded easy to guess the password from (RFC 5802 section 5.1).
-const FEWEST_ROUNDS: u32 = 4096;
-/// Rounds beyond this would keep us busy for seconds: no honest server asks for them.
-const MOST_ROUNDS: u32 = 2_000_000;
-
-/// The hash of the mechanism's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hash {
-    /// SCRAM-SHA-1.
-    Sha1,
-    /// SCRAM-SHA-256.
-    Sha256,
-}
-
-impl Hash {
-    fn length(self) -> usize {
-        match self {
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    fn hmac(self, key: &[u8], text: &[u8]) -> hmac::Tag {
-        let algorithm = match self {
-            Self::Sha1 => hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-            Self::Sha256 => hmac::HMAC_SHA256,
-        };
-        hmac::sign(&hmac::Key::new(algorithm, key), text)
-    }
-
-    fn digest(self, bytes: &[u8]) -> digest::Digest {
-        match self {
-            Self::Sha1 => digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes),
-            Self::Sha256 => digest::digest(&digest::SHA256, bytes),
-        }
-    }
-
-    fn salted(self, password: &str, salt: &[u8], rounds: NonZeroU32) -> Zeroizing<Vec<u8>> {
-        let algorithm = match self {
-            Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
-            Self::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-        };
-        let mut out = Zeroizing::new(vec![0; self.length()]);
-        pbkdf2::derive(algorithm, rounds, salt, password.as_bytes(), &mut out);
-        out
-    }
-}
 
 /// How far it is.
 enum Stage {
@@ -86,7 +38,7 @@ pub enum Bound<'a> {
 
 /// One exchange.
 pub struct Scram {
-    hash: Hash,
+    hash: ScramHash,
     /// `n,,`, `y,,` or `p=TYPE,,`.
     header: String,
     bound: Vec<u8>,
@@ -98,7 +50,7 @@ pub struct Scram {
 
 impl Scram {
     /// Begins one.
-    pub fn new(hash: Hash, login: &Login, bound: Bound<'_>, nonce: &str) -> Self {
+    pub fn new(hash: ScramHash, login: &Login, bound: Bound<'_>, nonce: &str) -> Self {
         let username = login.username.as_deref().unwrap_or_default();
         let username = prepared(username).replace('=', "=3D").replace(',', "=2C");
         let password = login.password.as_ref().map_or("", |secret| secret.expose());
@@ -115,7 +67,7 @@ impl Scram {
             },
             bare: format!("n={username},r={nonce}"),
             nonce: nonce.to_owned(),
-            password: Secret::new(prepared(password)),
+            password: Secret::new(prepared(password).to_string()),
             stage: Stage::First,
         }
     }
@@ -173,10 +125,10 @@ impl Scram {
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(OutOfStep("its challenge does not contain the client's nonce (SCRAM)"));
         }
-        if rounds.get() < FEWEST_ROUNDS {
+        if rounds.get() < FEWEST_ITERATIONS {
             return Err(OutOfStep("it demands too few hash iterations to protect the password (SCRAM)"));
         }
-        if rounds.get() > MOST_ROUNDS {
+        if rounds.get() > MOST_ITERATIONS {
             return Err(OutOfStep("it demands millions of hash iterations (SCRAM)"));
         }
         let salted = self.hash.salted(self.password.expose(), &salt, rounds);
@@ -191,11 +143,6 @@ impl Scram {
         self.stage = Stage::Proven(self.hash.hmac(server_key.as_ref(), both.as_bytes()).as_ref().to_vec());
         Ok(Zeroizing::new(format!("{unproven},p={}", STANDARD.encode(proof)).into_bytes()))
     }
-}
-
-/// `SASLprep` (RFC 4013); what it forbids goes as it is, for the server to judge.
-fn prepared(text: &str) -> String {
-    stringprep::saslprep(text).map_or_else(|_| text.to_owned(), std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::mail::dsn::Dsn;
 use crate::submit::frontend::collect::{Collected, Origin, Request, collect};
 use crate::submit::frontend::input::LoneDot;
 use crate::submit::frontend::recipients::RecipientsFrom;
+use crate::sys::user::Caller;
 use proptest::prelude::*;
 
 /// A config that answers every question.
@@ -33,6 +34,8 @@ pub fn config() -> Config {
         rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),
         accounts: Vec::new(),
+        listeners: Vec::new(),
+        clients: Vec::new(),
         queue: Queue {
             retry_min: Duration::from_mins(1),
             retry_max: Duration::from_hours(1),
@@ -58,7 +61,7 @@ fn on<T>(config: &Config, act: impl FnOnce(AdmissionContext<'_>) -> T) -> T {
     let id = MessageId::new(1, 2);
     let tables = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &tables, include: crate::config::included };
-    act(AdmissionContext { config, caller: &caller(), now: &now, id: &id, arrival })
+    act(AdmissionContext { config, author: Author::User(&caller()), now: &now, id: &id, arrival })
 }
 
 /// As with -t.

@@ -4,6 +4,7 @@
 use super::*;
 use crate::mail::address::ReversePath;
 use crate::submit::admit::complete::tests::{caller, collected, config};
+use crate::submit::admit::context::Author;
 
 /// Admits with -t into a fresh spool; what is in the queue afterwards comes with it.
 fn admitted(bytes: &[u8], adapt: impl FnOnce(&mut Config)) -> (Result<(Envelope, String), AdmitError>, Vec<MessageId>) {
@@ -46,7 +47,7 @@ fn a_taken_id_gives_way_to_the_next_one_in_every_place() {
     let entry = Entry {
         config: &Config { received: true, ..config },
         spool: &spool,
-        caller: &caller(),
+        author: Author::User(&caller()),
         now: &now,
         tables: Tables::Fresh,
         reserve: Reserve::NONE,

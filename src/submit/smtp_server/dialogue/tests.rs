@@ -6,9 +6,9 @@ use std::rc::Rc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::Secret;
 use crate::mail::address::ReversePath;
 use crate::spool::Body;
+use crate::submit::smtp_server::auth::Proof;
 
 type Arrived = Vec<(Envelope, Vec<u8>)>;
 
@@ -27,8 +27,9 @@ struct Letter {
 impl Policy for House {
     type Message = Letter;
 
-    fn login(&mut self, username: &str, password: &Secret) -> Result<(), Refusal> {
-        let right = username == "alice" && password.expose() == "pw";
+    fn login(&mut self, _client: &Client, attempt: &Attempt) -> Result<(), Refusal> {
+        let right = attempt.username == "alice"
+            && matches!(&attempt.proof, Proof::Password(password) if password.expose() == "pw");
         if right { Ok(()) } else { Err(Refusal::new(535, "5.7.8", "no")) }
     }
 
@@ -63,7 +64,7 @@ impl Message for Letter {
 fn open(tls: TlsRule, login: LoginRule) -> (Dialogue<House>, House) {
     let house = House::default();
     let limits = Limits { line: 200, recipients: 2, size: 100, faults: 5, logins: 2 };
-    let settings = Settings { hostname: "mx.example".to_owned(), tls, login, limits, clients: Clients::Strangers };
+    let settings = Settings { hostname: "mx.example".to_owned(), tls, login, limits, clients: Clients::Network };
     (Dialogue::new(settings, house.clone()), house)
 }
 
@@ -77,8 +78,8 @@ fn say(dialogue: &mut Dialogue<House>, input: &str) -> String {
     while !input.is_empty() {
         let taken = dialogue.take(input);
         input = &input[taken.used..];
-        match taken.action {
-            Action::Read => {}
+        match decided(dialogue, taken.action) {
+            Action::Read | Action::Verify => {}
             Action::Reply(reply) | Action::StartTls(reply) => replies.extend(reply),
             Action::Close(reply) => {
                 replies.extend(reply);
@@ -88,6 +89,14 @@ fn say(dialogue: &mut Dialogue<House>, input: &str) -> String {
         }
     }
     String::from_utf8(replies).unwrap()
+}
+
+/// Decides on a login, as the driver does.
+fn decided(dialogue: &mut Dialogue<House>, action: Action) -> Action {
+    match action {
+        Action::Verify => dialogue.verify(),
+        action => action,
+    }
 }
 
 /// The codes of the replies' last lines.
@@ -111,12 +120,12 @@ fn a_message_comes_through_byte_for_byte() {
 
 #[test]
 fn nothing_personal_before_tls_and_no_password_either() {
-    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required);
+    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required(Offered::passwords()));
     let hello = say(&mut dialogue, "EHLO me\r\n");
     assert!(hello.contains("STARTTLS") && !hello.contains("AUTH"));
     assert_eq!(codes(&say(&mut dialogue, "AUTH PLAIN AGFsaWNlAHB3\r\nMAIL FROM:<>\r\n")), ["538", "530"]);
     assert!(matches!(dialogue.take(b"STARTTLS\r\n").action, Action::StartTls(_)));
-    dialogue.secured("TLSv1.3");
+    dialogue.secured("TLSv1.3", None);
     assert_eq!(codes(&say(&mut dialogue, "MAIL FROM:<>\r\n")), ["503"]);
     let hello = say(&mut dialogue, "EHLO me\r\n");
     assert!(!hello.contains("STARTTLS") && hello.contains("AUTH PLAIN LOGIN"));
@@ -126,7 +135,7 @@ fn nothing_personal_before_tls_and_no_password_either() {
 
 #[test]
 fn cleartext_behind_starttls_ends_the_connection() {
-    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required);
+    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required(Offered::passwords()));
     let replies = say(&mut dialogue, "EHLO me\r\nSTARTTLS\r\nRSET\r\n");
     assert!(replies.ends_with("closing\r\n(closed)"), "{replies}");
     assert_eq!(codes(&replies), ["250", "554"]);
@@ -134,14 +143,27 @@ fn cleartext_behind_starttls_ends_the_connection() {
 
 #[test]
 fn login_in_three_lines_and_not_for_ever() {
-    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required);
-    dialogue.secured("TLSv1.3");
+    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required(Offered::passwords()));
+    dialogue.secured("TLSv1.3", None);
     let replies = say(&mut dialogue, "EHLO me\r\nAUTH LOGIN\r\nYWxpY2U=\r\nYmFk\r\nAUTH LOGIN YWxpY2U=\r\ncHc=\r\n");
     assert_eq!(codes(&replies), ["250", "334", "334", "535", "334", "235"]);
-    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required);
-    dialogue.secured("TLSv1.3");
+    let (mut dialogue, _) = open(TlsRule::Starttls, LoginRule::Required(Offered::passwords()));
+    dialogue.secured("TLSv1.3", None);
     let replies = say(&mut dialogue, "EHLO me\r\nAUTH PLAIN AGEAYg==\r\nAUTH PLAIN AGEAYg==\r\nNOOP\r\n");
     assert_eq!(codes(&replies), ["250", "535", "421"]);
+}
+
+#[test]
+fn tls_that_is_not_required_and_a_login_that_is_not() {
+    let offered = Offered { in_the_clear: vec![Mechanism::Plain], ..Offered::passwords() };
+    let (mut dialogue, _) = open(TlsRule::Optional, LoginRule::Possible(offered));
+    let hello = say(&mut dialogue, "EHLO me\r\n");
+    assert!(
+        hello.contains("STARTTLS") && hello.contains("AUTH PLAIN\r\n") && hello.contains("AUTH=PLAIN\r\n"),
+        "{hello}"
+    );
+    assert_eq!(codes(&say(&mut dialogue, "MAIL FROM:<>\r\nRSET\r\n")), ["250", "250"]);
+    assert_eq!(codes(&say(&mut dialogue, "AUTH LOGIN\r\nAUTH PLAIN AGFsaWNlAHB3\r\n")), ["504", "235"]);
 }
 
 #[test]
@@ -239,7 +261,8 @@ fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Arrived) {
             let taken = dialogue.take(input);
             assert!(taken.used > 0 && taken.used <= input.len());
             input = &input[taken.used..];
-            match taken.action {
+            match decided(&mut dialogue, taken.action) {
+                Action::Verify => unreachable!("it was decided"),
                 Action::Read => assert!(input.is_empty()),
                 Action::Reply(reply) | Action::StartTls(reply) => said.extend(reply),
                 Action::Close(reply) => {

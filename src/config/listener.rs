@@ -1,0 +1,105 @@
+//! `[listen.NAME]`: where SMTP clients connect, as checked values, and the limits on them. Opening sockets is the runner's.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::network::Network;
+use crate::mail::submitter::ClientName;
+
+/// A listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// The NAME in `[listen.NAME]`.
+    pub name: String,
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// When TLS begins; `None`: as the port says.
+    pub tls: Option<ListenTls>,
+    /// PEM files of the certificate chain and of its key.
+    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Who may connect; empty: loopback only.
+    pub networks: Vec<Network>,
+    /// Clients that are known by their address here.
+    pub trust: Vec<ClientName>,
+    /// Bounds on its clients.
+    pub limits: ListenLimits,
+}
+
+/// When TLS begins on a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListenTls {
+    /// By STARTTLS, required before AUTH and MAIL.
+    Starttls,
+    /// With the first byte.
+    Implicit,
+    /// By STARTTLS where the client wants it.
+    Optional,
+    /// Never.
+    None,
+}
+
+impl Listener {
+    /// When TLS begins on one of its addresses.
+    #[must_use]
+    pub fn tls_at(&self, address: SocketAddr) -> ListenTls {
+        self.tls.unwrap_or_else(|| ListenTls::of_port(address.port()))
+    }
+}
+
+impl ListenTls {
+    /// The usual one of a port (RFC 8314).
+    #[must_use]
+    pub fn of_port(port: u16) -> Self {
+        match port {
+            465 => Self::Implicit,
+            587 => Self::Starttls,
+            _ => Self::Optional,
+        }
+    }
+}
+
+/// Bounds on the clients of one listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenLimits {
+    /// Connections of one address (of an IPv6 /64).
+    pub connections_per_address: usize,
+    /// Connections that have not logged in, of all addresses.
+    pub connections_before_login: usize,
+    /// From the connection to the login.
+    pub login_time: Duration,
+    /// Without anything from the client.
+    pub idle_time: Duration,
+    /// For one command to be complete.
+    pub command_time: Duration,
+    /// Of a connection.
+    pub session_time: Duration,
+    /// Rejected logins within `failure_time`, after which an address is refused for `block_time`.
+    pub failures: usize,
+    /// See `failures`.
+    pub failure_time: Duration,
+    /// See `failures`.
+    pub block_time: Duration,
+    /// Recipients of one message.
+    pub recipients: usize,
+}
+
+impl Default for ListenLimits {
+    fn default() -> Self {
+        Self {
+            connections_per_address: 10,
+            connections_before_login: 50,
+            login_time: Duration::from_secs(30),
+            idle_time: Duration::from_mins(5),
+            command_time: Duration::from_mins(10),
+            session_time: Duration::from_hours(1),
+            failures: 5,
+            failure_time: Duration::from_mins(10),
+            block_time: Duration::from_mins(15),
+            recipients: 1000,
+        }
+    }
+}
+
+/// Fewer recipients break clients that are right to send so many (RFC 5321 section 4.5.3.1.8).
+pub const FEWEST_RECIPIENTS: usize = 100;

@@ -1,0 +1,199 @@
+//! `[listen.NAME]`: where SMTP clients connect.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::Surroundings;
+use super::faults::Faults;
+use super::section::{At, Section, not_zero, wrong_type};
+use crate::config::keys::LISTEN_KEYS;
+use crate::config::listener::{FEWEST_RECIPIENTS, ListenLimits, ListenTls, Listener};
+use crate::config::network::{Network, Prefix};
+use crate::mail::submitter::ClientName;
+
+/// All listeners, in the order of the file.
+pub(super) fn listeners(around: &Surroundings, top: &Section, faults: &mut Faults) -> Vec<Listener> {
+    let sections = sections("listen", top, faults);
+    sections.into_iter().map(|(name, table)| listener(around, name, table, faults)).collect()
+}
+
+/// The named sections of a kind, in the order of the file.
+pub(super) fn sections<'t>(kind: &str, top: &Section<'t>, faults: &mut Faults) -> Vec<(At<&'t str>, &'t DeTable<'t>)> {
+    let Some(value) = top.get(kind) else { return Vec::new() };
+    let wanted = format!("sections, [{kind}.NAME]");
+    let DeValue::Table(table) = value.get_ref() else {
+        wrong_type(kind, &wanted, value, faults);
+        return Vec::new();
+    };
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    let mut found = Vec::new();
+    for (name, value) in entries {
+        let at = name.span().start;
+        let name: &str = name.get_ref();
+        if let DeValue::Table(table) = value.get_ref() {
+            found.push((At { at, value: name }, table));
+        } else {
+            let name = name.escape_debug();
+            faults.add(at, format!("`{name}` belongs in a named section: write [{kind}.NAME] above it"));
+        }
+    }
+    found
+}
+
+fn listener(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut Faults) -> Listener {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    if name.value.is_empty() || name.value.starts_with('-') || !name.value.chars().all(fits) {
+        faults.add(name.at, "listener names may contain only letters, digits, - and _, and must not start with -");
+    }
+    let section = Section::open(table, LISTEN_KEYS, faults);
+    let addresses = addresses(&section, name.at, faults);
+    let tls = tls(&section, faults);
+    let certificate = certificate(around, &section, faults);
+    if certificate.is_none() && !section.has("certificate") {
+        let needs_one = addresses.iter().any(|address| match (tls, address) {
+            (Some(tls), _) => matches!(tls, ListenTls::Implicit | ListenTls::Starttls),
+            (None, socket) => ListenTls::of_port(socket.port()) != ListenTls::Optional,
+        });
+        if needs_one {
+            faults.add(
+                name.at,
+                "this listener needs a certificate for TLS: set `certificate` and `key` to PEM files, or tls = \"none\"",
+            );
+        }
+    }
+    Listener {
+        name: name.value.to_owned(),
+        addresses,
+        tls,
+        certificate,
+        networks: networks(&section, faults),
+        trust: trust(&section, faults),
+        limits: limits(&section, faults),
+    }
+}
+
+fn addresses(section: &Section, header: usize, faults: &mut Faults) -> Vec<SocketAddr> {
+    let Some(texts) = section.texts("address", faults) else {
+        if !section.has("address") {
+            faults.add(
+                header,
+                "this listener has no `address`: add address = \"127.0.0.1:587\" with its address and port",
+            );
+        }
+        return Vec::new();
+    };
+    let mut addresses = Vec::new();
+    for text in texts {
+        match parse_address(text.value) {
+            Some(found) => addresses.extend(found),
+            None => faults.add(
+                text.at,
+                "`address` must be \"ADDRESS:PORT\", such as \"192.168.1.2:587\" or \"[fd00::2]:587\", or \":PORT\" for \
+                 all addresses",
+            ),
+        }
+    }
+    addresses
+}
+
+/// `:PORT` is that port of all addresses of both families.
+fn parse_address(text: &str) -> Option<Vec<SocketAddr>> {
+    if let Some(port) = text.strip_prefix(':') {
+        let port = port.parse().ok()?;
+        let all = [IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+        return Some(all.map(|address| SocketAddr::new(address, port)).to_vec());
+    }
+    text.parse().ok().map(|socket| vec![socket])
+}
+
+fn tls(section: &Section, faults: &mut Faults) -> Option<ListenTls> {
+    let text = section.text("tls", faults)?;
+    match text.value {
+        "starttls" => Some(ListenTls::Starttls),
+        "implicit" => Some(ListenTls::Implicit),
+        "optional" => Some(ListenTls::Optional),
+        "none" => Some(ListenTls::None),
+        _ => {
+            faults.add(
+                text.at,
+                "`tls` must be \"starttls\" (port 587), \"implicit\" (port 465), \"optional\" or \"none\"",
+            );
+            None
+        }
+    }
+}
+
+fn certificate(around: &Surroundings, section: &Section, faults: &mut Faults) -> Option<(PathBuf, PathBuf)> {
+    let key = section.path("key", around, faults);
+    let Some(certificate) = section.path("certificate", around, faults) else {
+        if let Some(value) = section.get("key").filter(|_| !section.has("certificate")) {
+            faults.add(value.span().start, "`key` without `certificate`: add the file with the certificate");
+        }
+        return None;
+    };
+    Some((certificate.clone(), key.unwrap_or(certificate)))
+}
+
+fn networks(section: &Section, faults: &mut Faults) -> Vec<Network> {
+    let mut networks = Vec::new();
+    for text in section.texts("networks", faults).unwrap_or_default() {
+        match (text.value, Prefix::parse(text.value)) {
+            ("local", _) => networks.push(Network::Local),
+            (_, Ok(prefix)) => networks.push(Network::Prefix(prefix)),
+            (_, Err(error)) => faults.add(text.at, format!("`networks`: {error}, or \"local\"")),
+        }
+    }
+    networks
+}
+
+fn trust(section: &Section, faults: &mut Faults) -> Vec<ClientName> {
+    let mut names = Vec::new();
+    for text in section.texts("trust", faults).unwrap_or_default() {
+        match ClientName::parse(text.value) {
+            Ok(name) => names.push(name),
+            Err(error) => faults.add(text.at, format!("`trust`: {error}")),
+        }
+    }
+    names
+}
+
+fn limits(section: &Section, faults: &mut Faults) -> ListenLimits {
+    let usual = ListenLimits::default();
+    let mut time = |name: &str, usual: Duration| match section.duration(name, faults) {
+        Some(read) => {
+            not_zero(name, &read, faults);
+            read.value
+        }
+        None => usual,
+    };
+    let times = (
+        time("login_time", usual.login_time),
+        time("idle_time", usual.idle_time),
+        time("command_time", usual.command_time),
+        time("session_time", usual.session_time),
+        time("failure_time", usual.failure_time),
+        time("block_time", usual.block_time),
+    );
+    let mut count = |name, usual| section.count(name, faults).unwrap_or(usual);
+    let limits = ListenLimits {
+        connections_per_address: count("connections_per_address", usual.connections_per_address),
+        connections_before_login: count("connections_before_login", usual.connections_before_login),
+        failures: count("failures", usual.failures),
+        recipients: count("recipients", usual.recipients),
+        login_time: times.0,
+        idle_time: times.1,
+        command_time: times.2,
+        session_time: times.3,
+        failure_time: times.4,
+        block_time: times.5,
+    };
+    if limits.recipients < FEWEST_RECIPIENTS {
+        let at = section.get("recipients").map_or(0, |value| value.span().start);
+        faults.add(at, "`recipients` must be at least 100: clients may send so many (RFC 5321)");
+    }
+    limits
+}

@@ -1,0 +1,114 @@
+//! Guessing of passwords: failures by address, the pause that each costs, and the order in which passwords are verified. No
+//! account is ever locked: who guesses at a name would lock its owner out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::listener::ListenLimits;
+
+/// An address that has logged in within this time is never blocked, only slowed: its user may have changed a password.
+const KNOWN: Duration = Duration::from_hours(24 * 7);
+/// Every rejected login waits this long for its reply.
+pub const PAUSE: Duration = Duration::from_secs(1);
+/// Addresses that are remembered.
+const REMEMBERED: usize = 10_000;
+/// Logins that wait to be verified.
+const WAITING: usize = 16;
+
+/// Failures and logins, by address; one login is verified at a time.
+#[derive(Debug, Default)]
+pub struct LoginGuard {
+    addresses: Mutex<HashMap<IpAddr, Past>>,
+    verifying: Mutex<usize>,
+    is_busy: Mutex<()>,
+}
+
+/// What is known of an address.
+#[derive(Debug, Default)]
+struct Past {
+    failures: Vec<Instant>,
+    blocked_until: Option<Instant>,
+    logged_in: Option<Instant>,
+    last: Option<Instant>,
+}
+
+/// The address for counting: one household has a whole /64.
+#[must_use]
+pub fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
+    }
+}
+
+impl LoginGuard {
+    /// Whether this address has failed so often that it is to wait.
+    pub fn is_blocked(&self, address: IpAddr) -> bool {
+        let now = Instant::now();
+        let addresses = self.lock();
+        let past = addresses.get(&counted_as(address));
+        past.is_some_and(|past| past.blocked_until.is_some_and(|until| now < until))
+    }
+
+    /// A login from there was rejected; whether the address is blocked from now on.
+    pub fn failed(&self, address: IpAddr, limits: &ListenLimits) -> bool {
+        let now = Instant::now();
+        let mut addresses = self.lock();
+        make_room(&mut addresses);
+        let past = addresses.entry(counted_as(address)).or_default();
+        past.last = Some(now);
+        past.failures.retain(|at| now.duration_since(*at) < limits.failure_time);
+        past.failures.push(now);
+        let is_known = past.logged_in.is_some_and(|at| now.duration_since(at) < KNOWN);
+        if past.failures.len() < limits.failures || is_known {
+            return false;
+        }
+        past.failures.clear();
+        past.blocked_until = Some(now + limits.block_time);
+        true
+    }
+
+    /// A login from there was right.
+    pub fn succeeded(&self, address: IpAddr) {
+        let now = Instant::now();
+        let mut addresses = self.lock();
+        make_room(&mut addresses);
+        let past = addresses.entry(counted_as(address)).or_default();
+        *past = Past { logged_in: Some(now), last: Some(now), ..Past::default() };
+    }
+
+    /// Verifies one login when its turn comes; `None` where too many wait.
+    pub fn in_turn<T>(&self, verify: impl FnOnce() -> T) -> Option<T> {
+        {
+            let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
+            if *verifying > WAITING {
+                return None;
+            }
+            *verifying += 1;
+        }
+        let turn = self.is_busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let verified = verify();
+        drop(turn);
+        *self.verifying.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        Some(verified)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Past>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the address that was heard of longest ago, where there are too many.
+fn make_room(addresses: &mut HashMap<IpAddr, Past>) {
+    if addresses.len() >= REMEMBERED
+        && let Some(oldest) = addresses.iter().min_by_key(|(_, past)| past.last).map(|(address, _)| *address)
+    {
+        addresses.remove(&oldest);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

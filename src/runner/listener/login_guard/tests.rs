@@ -1,0 +1,60 @@
+//! Who is blocked, and who is not.
+
+use super::*;
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn so_many_failures_block_an_address_and_no_other() {
+    let (guard, limits) = (LoginGuard::default(), ListenLimits { failures: 3, ..ListenLimits::default() });
+    assert!(!guard.failed(ip("192.0.2.1"), &limits) && !guard.failed(ip("::ffff:192.0.2.1"), &limits));
+    assert!(!guard.is_blocked(ip("192.0.2.1")));
+    assert!(guard.failed(ip("192.0.2.1"), &limits));
+    assert!(guard.is_blocked(ip("192.0.2.1")) && !guard.is_blocked(ip("192.0.2.2")));
+    for host in 1..=3 {
+        guard.failed(ip(&format!("2001:db8::{host}")), &limits);
+    }
+    assert!(guard.is_blocked(ip("2001:db8::ffff")) && !guard.is_blocked(ip("2001:db8:0:1::1")));
+}
+
+#[test]
+fn old_failures_do_not_count_and_a_block_ends() {
+    let limits = ListenLimits { failures: 2, failure_time: Duration::ZERO, ..ListenLimits::default() };
+    let guard = LoginGuard::default();
+    assert!(!guard.failed(ip("192.0.2.1"), &limits) && !guard.failed(ip("192.0.2.1"), &limits));
+    let limits = ListenLimits { failures: 1, block_time: Duration::ZERO, ..ListenLimits::default() };
+    assert!(guard.failed(ip("192.0.2.1"), &limits) && !guard.is_blocked(ip("192.0.2.1")));
+}
+
+#[test]
+fn an_address_that_has_logged_in_is_never_blocked() {
+    let (guard, limits) = (LoginGuard::default(), ListenLimits { failures: 1, ..ListenLimits::default() });
+    guard.succeeded(ip("192.0.2.1"));
+    for _ in 0..9 {
+        assert!(!guard.failed(ip("192.0.2.1"), &limits));
+    }
+    assert!(!guard.is_blocked(ip("192.0.2.1")));
+}
+
+#[test]
+fn one_login_is_verified_at_a_time_and_a_crowd_is_turned_away() {
+    let guard = LoginGuard::default();
+    let (most, current) = (Mutex::new(0), Mutex::new(0));
+    let verify = || {
+        *current.lock().unwrap() += 1;
+        let now = *current.lock().unwrap();
+        let mut most = most.lock().unwrap();
+        *most = now.max(*most);
+        std::thread::sleep(Duration::from_millis(20));
+        *current.lock().unwrap() -= 1;
+    };
+    let turned_away = std::thread::scope(|scope| {
+        let logins: Vec<_> = (0..40).map(|_| scope.spawn(|| guard.in_turn(verify).is_none())).collect();
+        logins.into_iter().map(|login| login.join().unwrap()).filter(|away| *away).count()
+    });
+    assert_eq!(*most.lock().unwrap(), 1);
+    assert!(turned_away >= 1, "{turned_away}");
+    assert!(guard.in_turn(|| ()).is_some(), "all have left");
+}

@@ -1,0 +1,341 @@
+//! The sockets of all listeners: opened and closed as the configuration says, one thread that accepts, and how many connections
+//! there may be. What happens on a connection is `smtp_session`'s.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+
+use super::intake_state::IntakeState;
+use super::login_guard::counted_as;
+use super::smtp_policy::Shared;
+use super::smtp_session::Session;
+use crate::config::listener::{ListenTls, Listener};
+use crate::config::network::Prefix;
+use crate::control::loaded::Loaded;
+use crate::log;
+use crate::rules::submission::{self, Surroundings};
+use crate::submit::smtp_server::dialogue::Refusal;
+use crate::sys::interfaces;
+use crate::tls;
+use crate::tls::certificate::Identity;
+
+/// Connections of all listeners together.
+const ALTOGETHER: usize = 500;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 128;
+/// An address that cannot be listened on is tried again this often: it may not be there yet.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// All listeners of the runner.
+#[derive(Debug)]
+pub struct SmtpListeners {
+    shared: Arc<Shared>,
+    connections: Arc<Mutex<Connections>>,
+    /// Ends the thread that accepts when it is dropped.
+    accepting: Option<(UnixStream, Arc<Mutex<Sockets>>)>,
+}
+
+/// Open sockets by address, and what could not be opened with the error that was logged.
+#[derive(Debug, Default)]
+struct Sockets {
+    /// Of the configuration in force: a thread that has not noticed yet that it is to end opens nothing else.
+    wanted: Vec<SocketAddr>,
+    open: HashMap<SocketAddr, Arc<TcpListener>>,
+    failed: HashMap<SocketAddr, String>,
+}
+
+/// Counters of connections.
+#[derive(Debug, Default)]
+struct Connections {
+    all: usize,
+    before_login: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A listener with its certificate.
+#[derive(Debug)]
+struct Served {
+    listener: Arc<Listener>,
+    certificate: Mutex<Certificate>,
+}
+
+#[derive(Debug, Default)]
+struct Certificate {
+    edition: Option<[SystemTime; 2]>,
+    server: Option<tls::Server>,
+    told: bool,
+}
+
+impl SmtpListeners {
+    /// None is open yet.
+    pub fn new(intake: Arc<IntakeState>) -> io::Result<Self> {
+        Ok(Self { shared: Arc::new(Shared::new(intake)?), connections: Arc::default(), accepting: None })
+    }
+
+    /// From now on this configuration is in force. Connections that are open stay.
+    pub fn follow(&mut self, loaded: &Loaded) {
+        let listeners = &loaded.config.listeners;
+        let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
+        let wanted: Vec<SocketAddr> = listeners.iter().flat_map(|listener| listener.addresses.clone()).collect();
+        {
+            let mut sockets = lock(&sockets);
+            sockets.open.retain(|address, _| wanted.contains(address));
+            sockets.failed.retain(|address, _| wanted.contains(address));
+            sockets.wanted.clone_from(&wanted);
+        }
+        if wanted.is_empty() {
+            return;
+        }
+        let served: Vec<Arc<Served>> = listeners
+            .iter()
+            .map(|listener| Arc::new(Served { listener: Arc::new(listener.clone()), certificate: Mutex::default() }))
+            .collect();
+        let started = UnixStream::pair().and_then(|(ours, theirs)| {
+            let accepting =
+                Accepting { shared: Arc::clone(&self.shared), connections: Arc::clone(&self.connections), served };
+            let shared_sockets = Arc::clone(&sockets);
+            std::thread::Builder::new().name("smtp".into()).spawn(move || accepting.run(&shared_sockets, &theirs))?;
+            Ok(ours)
+        });
+        match started {
+            Ok(ours) => self.accepting = Some((ours, sockets)),
+            Err(error) => log::warning(format_args!("cannot listen for SMTP clients: {error}")),
+        }
+    }
+}
+
+/// The thread that accepts.
+struct Accepting {
+    shared: Arc<Shared>,
+    connections: Arc<Mutex<Connections>>,
+    served: Vec<Arc<Served>>,
+}
+
+impl Accepting {
+    /// Accepts until the other end of `ended` is dropped.
+    fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
+        loop {
+            let open = self.open(sockets);
+            let is_complete = lock(sockets).failed.is_empty();
+            let mut fds: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
+            fds.extend(open.iter().map(|(_, _, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)));
+            let again = Timespec { tv_sec: AGAIN.as_secs().cast_signed(), tv_nsec: 0 };
+            match poll(&mut fds, (!is_complete).then_some(&again)) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                // No descriptors or no memory: connections that end give theirs back.
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+            if !fds[0].revents().is_empty() {
+                return;
+            }
+            let ready: Vec<usize> = (0..open.len()).filter(|at| !fds[at + 1].revents().is_empty()).collect();
+            for at in ready {
+                let (served, address, socket) = &open[at];
+                match socket.accept() {
+                    Ok((stream, peer)) => self.admit(served, *address, stream, peer.ip()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => std::thread::sleep(Duration::from_millis(50)),
+                }
+            }
+        }
+    }
+
+    /// Opens what is not open yet.
+    fn open(&self, sockets: &Mutex<Sockets>) -> Vec<(Arc<Served>, SocketAddr, Arc<TcpListener>)> {
+        let (mut sockets, mut all) = (lock(sockets), Vec::new());
+        for served in &self.served {
+            for address in &served.listener.addresses {
+                if !sockets.open.contains_key(address) && sockets.wanted.contains(address) {
+                    match open(*address) {
+                        Ok(socket) => {
+                            log::listening(&served.listener.name, socket.local_addr().unwrap_or(*address));
+                            sockets.failed.remove(address);
+                            sockets.open.insert(*address, Arc::new(socket));
+                        }
+                        Err(error) => {
+                            let why = error.to_string();
+                            if sockets.failed.get(address) != Some(&why) {
+                                log::warning(format_args!(
+                                    "cannot listen on {address} ([listen.{}]): {why}; trying again every {} seconds",
+                                    served.listener.name,
+                                    AGAIN.as_secs()
+                                ));
+                                sockets.failed.insert(*address, why);
+                            }
+                        }
+                    }
+                }
+                if let Some(socket) = sockets.open.get(address) {
+                    all.push((Arc::clone(served), *address, Arc::clone(socket)));
+                }
+            }
+        }
+        all
+    }
+
+    fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {
+        let listener = &served.listener;
+        // Neither is needed for mail: a reply may wait a little, and a dead peer is found by the times.
+        let _ = stream.set_nodelay(true);
+        if stream.set_nonblocking(false).is_err() {
+            return;
+        }
+        let refuse = |refusal: Refusal| {
+            let mut stream = &stream;
+            // The reply fits into the socket's buffer, and nobody waits for a client that does not read it.
+            let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&refusal.to_wire()));
+        };
+        let around = surroundings();
+        if !submission::may_connect(listener, &around, peer) {
+            let text = format!("{peer} may not connect; see networks in [listen.{}]", listener.name);
+            log::client_refused(peer, "CONNECT", format_args!("554 5.7.1 {text}"));
+            return refuse(Refusal::new(554, "5.7.1", "you may not use this service"));
+        }
+        if self.shared.guard.is_blocked(peer) {
+            return refuse(Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later"));
+        }
+        let Ok(loaded) = self.shared.intake.loaded() else {
+            return refuse(Refusal::new(421, "4.3.5", "the configuration cannot be read; try again later"));
+        };
+        let trusted = submission::trusted(&loaded.config, listener, &around, peer).map(|client| client.name.clone());
+        let Some(place) = Place::take(&self.connections, peer, listener, trusted.is_some()) else {
+            return refuse(Refusal::new(421, "4.7.0", "too many connections; try again later"));
+        };
+        let session = Session {
+            shared: Arc::clone(&self.shared),
+            loaded,
+            listener: Arc::clone(listener),
+            tls: listener.tls_at(address),
+            server: served.server(),
+            peer,
+            trusted,
+        };
+        let serve = move || session.serve(stream, &|| place.identified());
+        // Without a thread the connection closes, and the client tries again.
+        let _ = std::thread::Builder::new().name("smtp-client".into()).spawn(serve);
+    }
+}
+
+/// With `SO_REUSEADDR`, and for IPv6 without IPv4: both families have sockets of their own.
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    if address.is_ipv6() {
+        sockopt::set_ipv6_v6only(&socket, true)?;
+    }
+    bind(&socket, &address)?;
+    listen(&socket, BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// As it is now: interfaces come and go.
+fn surroundings() -> Surroundings {
+    let addresses = interfaces::addresses();
+    let on_link = addresses.iter().filter(|one| !one.address.is_loopback());
+    Surroundings {
+        on_link: on_link.map(|one| Prefix::around(one.address, one.length)).collect(),
+        shared: addresses.iter().map(|one| one.address).chain(interfaces::gateways()).collect(),
+    }
+}
+
+impl Served {
+    /// The certificate as it is on disk now; the last one that could be read, if this one cannot.
+    fn server(&self) -> Option<tls::Server> {
+        let (chain, key) = self.listener.certificate.as_ref()?;
+        if self.listener.tls == Some(ListenTls::None) {
+            return None;
+        }
+        let mut certificate = lock(&self.certificate);
+        let edition = edition(chain).zip(edition(key)).map(|(chain, key)| [chain, key]);
+        if edition.is_none() || edition != certificate.edition {
+            match read(chain, key) {
+                Ok(server) => *certificate = Certificate { edition, server: Some(server), told: false },
+                Err(why) if !certificate.told => {
+                    certificate.told = true;
+                    log::warning(format_args!(
+                        "cannot use the certificate of [listen.{}], {}: {why}",
+                        self.listener.name,
+                        chain.display()
+                    ));
+                }
+                Err(_) => {}
+            }
+        }
+        certificate.server.clone()
+    }
+}
+
+fn edition(path: &PathBuf) -> Option<SystemTime> {
+    std::fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+fn read(chain: &PathBuf, key: &PathBuf) -> Result<tls::Server, String> {
+    let read = |path: &PathBuf| std::fs::read(path).map(zeroize::Zeroizing::new).map_err(|error| error.to_string());
+    let identity = Identity::from_pem(&read(chain)?, &read(key)?).map_err(|error| error.to_string())?;
+    tls::Server::new(identity).map_err(|error| error.to_string())
+}
+
+/// A connection's place among those that there may be; given back when it is dropped.
+struct Place {
+    connections: Arc<Mutex<Connections>>,
+    address: IpAddr,
+    is_before_login: Mutex<bool>,
+}
+
+impl Place {
+    fn take(
+        connections: &Arc<Mutex<Connections>>,
+        peer: IpAddr,
+        listener: &Listener,
+        is_identified: bool,
+    ) -> Option<Self> {
+        let (address, limits) = (counted_as(peer), &listener.limits);
+        let mut counted = lock(connections);
+        let own = counted.by_address.get(&address).copied().unwrap_or_default();
+        let is_crowded = !is_identified && counted.before_login >= limits.connections_before_login;
+        if own >= limits.connections_per_address || counted.all >= ALTOGETHER || is_crowded {
+            return None;
+        }
+        counted.all += 1;
+        counted.before_login += usize::from(!is_identified);
+        *counted.by_address.entry(address).or_default() += 1;
+        let is_before_login = Mutex::new(!is_identified);
+        Some(Self { connections: Arc::clone(connections), address, is_before_login })
+    }
+
+    /// Its client is known now.
+    fn identified(&self) {
+        if std::mem::take(&mut *lock(&self.is_before_login)) {
+            let mut counted = lock(&self.connections);
+            counted.before_login = counted.before_login.saturating_sub(1);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.identified();
+        let mut counted = lock(&self.connections);
+        counted.all = counted.all.saturating_sub(1);
+        if let Some(own) = counted.by_address.get_mut(&self.address) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                counted.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

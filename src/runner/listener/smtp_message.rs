@@ -1,0 +1,153 @@
+//! A network client's message on its way into the spool: the client's limits, what its header may say, and admission, which
+//! is everybody's.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::intake_state::IntakeState;
+use super::smtp_policy::{not_permitted, sender_tables, table};
+use crate::config::client::Client;
+use crate::control::loaded::Loaded;
+use crate::log;
+use crate::mail::address::{Address, ReversePath};
+use crate::mail::list::Spec;
+use crate::mail::submitter::Submitter;
+use crate::rules::{outbound, submission};
+use crate::submit::admit::context::{Author, Entry, Trace};
+use crate::submit::admit::store::{self, MessageIds};
+use crate::submit::frontend::collect::{self, Origin, Request, Sender};
+use crate::submit::frontend::input::LoneDot;
+use crate::submit::frontend::recipients::{Given, RecipientsFrom};
+use crate::submit::smtp_server::dialogue::{Envelope, Message, Refusal};
+use crate::submit::smtp_server::letter::{Content, Letter, codes};
+use crate::sys::local_time;
+
+/// A message of which the content comes in.
+pub struct ClientMessage {
+    letter: Option<Letter>,
+    intake: Arc<IntakeState>,
+    loaded: Arc<Loaded>,
+    submitter: Submitter,
+    octets: u64,
+    /// For the log, when it is stored.
+    origin: Option<(IpAddr, String)>,
+}
+
+impl ClientMessage {
+    /// Begins one, unless its client is at a limit.
+    pub(super) fn begin(
+        intake: Arc<IntakeState>,
+        loaded: Arc<Loaded>,
+        client: Client,
+        trace: Trace,
+        envelope: &Envelope,
+    ) -> Result<Self, Refusal> {
+        let submitter = Submitter::Client(client.name.clone());
+        let limits = loaded.config.limits;
+        let over = |refusal: super::client_limits::Refusal| {
+            Refusal::new(452, "4.3.1", refusal.explain_to(&Submitter::Client(client.name.clone())))
+        };
+        intake.clients.count_message(&submitter, limits.per_minute).map_err(over)?;
+        intake.clients.begin_message(&submitter, intake.usage_of(&submitter), &limits).map_err(over)?;
+        let mut begun = Self { letter: None, intake, loaded, submitter, octets: 0, origin: None };
+        let (loaded, request) = (Arc::clone(&begun.loaded), request(&client, envelope));
+        let recipients = envelope.recipients.iter().map(given).collect();
+        let letter = Letter::begin(move |content| admit(&loaded, &client, &trace, request, recipients, content))?;
+        begun.letter = Some(letter);
+        Ok(begun)
+    }
+
+    /// From where, and how its client had logged in.
+    pub(super) fn logged_as(mut self, peer: IpAddr, login: String) -> Self {
+        self.origin = Some((peer, login));
+        self
+    }
+}
+
+impl Message for ClientMessage {
+    fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
+        let (clients, limits) = (&self.intake.clients, &self.loaded.config.limits);
+        self.octets = self.octets.saturating_add(content.len() as u64);
+        clients
+            .count_octets(&self.submitter, content.len() as u64, self.intake.usage_of(&self.submitter), limits)
+            .map_err(|refusal| Refusal::new(452, "4.3.1", refusal.explain_to(&self.submitter)))?;
+        match &mut self.letter {
+            Some(letter) => letter.write(content),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(mut self) -> Result<String, Refusal> {
+        let stored = match self.letter.take() {
+            Some(letter) => letter.finish(),
+            None => Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")),
+        };
+        if let Some((peer, login)) = &self.origin {
+            match &stored {
+                Ok(id) => log::submitted(id, peer, login),
+                Err(refusal) => {
+                    log::client_refused(peer, "END-OF-MESSAGE", String::from_utf8_lossy(&refusal.to_wire()).trim_end());
+                }
+            }
+        }
+        stored.map(|id| format!("Ok: queued as {id}"))
+    }
+}
+
+impl Drop for ClientMessage {
+    fn drop(&mut self) {
+        self.intake.clients.end_message(&self.submitter, self.octets);
+    }
+}
+
+fn request(client: &Client, envelope: &Envelope) -> Request {
+    let sender = client.from.clone().map_or_else(|| envelope.sender.clone(), ReversePath::Mailbox);
+    Request {
+        sender: Sender::Given(sender.to_string().into_bytes()),
+        full_name: Some(Vec::new()),
+        recipients_from: RecipientsFrom::Arguments,
+        lone_dot: LoneDot::IsText,
+        arguments: Vec::new(),
+        origin: Origin::Here,
+        dsn: envelope.dsn.clone(),
+    }
+}
+
+fn given(address: &Address) -> Given {
+    Given { text: address.to_string(), spec: Spec::Complete(address.clone()) }
+}
+
+/// Checks the header and stores the message; its id.
+fn admit(
+    loaded: &Loaded,
+    client: &Client,
+    trace: &Trace,
+    request: Request,
+    recipients: Vec<Given>,
+    content: Content,
+) -> Result<String, Refusal> {
+    let mut collected =
+        collect::collect(request, content).map_err(|error| Refusal::new(554, "5.6.0", error.to_string()))?;
+    collected.recipients = recipients;
+    let verdict = submission::header_senders(&loaded.config, client, &sender_tables(client), &collected.header);
+    verdict.map_err(|fault| table(&fault))?.map_err(|no| not_permitted(&no))?;
+    if let Some(from) = &client.from {
+        collected.header = outbound::force_from(&collected.header, from);
+    }
+    let now = local_time::now();
+    let refused = |error: store::AdmitError| {
+        let (code, enhanced) = codes(&error);
+        Refusal::new(code, enhanced, error.to_string())
+    };
+    let naming = MessageIds::by_chance(&now).map_err(refused)?;
+    let reserve = loaded.config.limits.reserve_from(&Submitter::Client(client.name.clone()));
+    let entry = Entry {
+        config: &loaded.config,
+        spool: &loaded.spool,
+        author: Author::Client(client, trace),
+        now: &now,
+        tables: loaded.arriving(),
+        reserve,
+    };
+    store::admit_unasked(&mut collected, naming, &entry).map(|id| id.to_string()).map_err(refused)
+}

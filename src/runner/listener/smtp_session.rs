@@ -1,0 +1,339 @@
+//! One connection of a listener: reads, writes, the handshake, and the times within which a client must do what it does. What
+//! is said is the dialogue's.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::smtp_policy::{ConnectionPolicy, Shared};
+use crate::config::Mechanism;
+use crate::config::listener::{ListenTls, Listener};
+use crate::config::scram::ScramHash;
+use crate::control::loaded::Loaded;
+use crate::log;
+use crate::mail::submitter::ClientName;
+use crate::rules::submission;
+use crate::submit::smtp_server::dialogue::{
+    Action, Clients, Dialogue, Limits, LoginRule, Offered, Refusal, Settings, TlsRule,
+};
+use crate::tls::{self, HandshakeError};
+
+/// A client that does not take a reply within this is gone.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// A connection that was accepted.
+pub struct Session {
+    /// What all connections share.
+    pub shared: Arc<Shared>,
+    /// The configuration at its beginning.
+    pub loaded: Arc<Loaded>,
+    /// Where it came in.
+    pub listener: Arc<Listener>,
+    /// When TLS begins there.
+    pub tls: ListenTls,
+    /// The certificate, where it can be read.
+    pub server: Option<tls::Server>,
+    /// From where.
+    pub peer: IpAddr,
+    /// The client that it is by its address.
+    pub trusted: Option<ClientName>,
+}
+
+impl Session {
+    /// Holds the conversation until one side ends it; `identified` is called once the client is known.
+    pub fn serve(self, stream: TcpStream, identified: &dyn Fn()) {
+        log::connected(self.peer);
+        let times = Rc::new(RefCell::new(Times::new(&self.listener, self.trusted.is_some())));
+        let stream = Timed { stream, times: Rc::clone(&times) };
+        let (peer, mut counts) = (self.peer, Counts::default());
+        if self.trusted.is_some() {
+            identified();
+        }
+        // A client that goes away without a word needs no reply.
+        let _ = self.converse(stream, &times, &mut counts, identified);
+        log::disconnected(peer, &counts);
+    }
+
+    fn converse(
+        self,
+        mut stream: Timed,
+        times: &Rc<RefCell<Times>>,
+        counts: &mut Counts,
+        identified: &dyn Fn(),
+    ) -> io::Result<()> {
+        let settings = self.settings();
+        let Self { shared, listener, tls, server, peer, trusted, .. } = self;
+        let policy = ConnectionPolicy { shared, listener, peer, trusted };
+        let mut dialogue = Dialogue::new(settings, policy);
+        let needs_certificate = matches!(tls, ListenTls::Implicit | ListenTls::Starttls);
+        let secure = |stream: Timed, dialogue: &mut Dialogue<ConnectionPolicy>| {
+            let server = server.as_ref().ok_or_else(|| io::Error::other("no certificate"))?;
+            let secure = server.accept(stream).map_err(|error| refused(peer, &error))?;
+            dialogue.secured(&secure.version(), secure.exporter_binding());
+            Ok::<_, io::Error>(secure)
+        };
+        if tls == ListenTls::Implicit {
+            let mut secure = secure(stream, &mut dialogue)?;
+            secure.write_all(&dialogue.greeting())?;
+            let end = talk(&mut secure, &mut dialogue, times, counts, identified);
+            secure.close();
+            return end.map(|_| ());
+        }
+        if needs_certificate && server.is_none() {
+            let refusal = Refusal::new(421, "4.3.5", "the server's certificate cannot be read; try again later");
+            return stream.write_all(&refusal.to_wire());
+        }
+        stream.write_all(&dialogue.greeting())?;
+        if let End::StartTls = talk(&mut stream, &mut dialogue, times, counts, identified)? {
+            let mut secure = secure(stream, &mut dialogue)?;
+            let end = talk(&mut secure, &mut dialogue, times, counts, identified);
+            secure.close();
+            return end.map(|_| ());
+        }
+        Ok(())
+    }
+
+    fn settings(&self) -> Settings {
+        let config = &self.loaded.config;
+        let offered = self.offered();
+        let tls = match self.tls {
+            ListenTls::Starttls => TlsRule::Starttls,
+            ListenTls::Optional if self.server.is_some() => TlsRule::Optional,
+            ListenTls::Implicit | ListenTls::Optional | ListenTls::None => TlsRule::Absent,
+        };
+        Settings {
+            hostname: config.hostname.clone(),
+            tls,
+            login: if self.trusted.is_some() { LoginRule::Possible(offered) } else { LoginRule::Required(offered) },
+            clients: Clients::Network,
+            limits: Limits {
+                recipients: self.listener.limits.recipients,
+                size: config.queue.max_message_size,
+                ..Limits::default()
+            },
+        }
+    }
+
+    /// A mechanism is offered where every client that may log in from there can use it.
+    fn offered(&self) -> Offered {
+        let clients = &self.loaded.config.clients;
+        let candidates: Vec<_> =
+            clients.iter().filter(|client| submission::may_log_in_from(client, self.peer)).collect();
+        let of = |clients: &[&crate::config::client::Client]| {
+            let have = |hash| clients.iter().all(|client| client.scram.iter().any(|keys| keys.hash == hash));
+            let scram = [
+                (ScramHash::Sha256, [Mechanism::ScramSha256Plus, Mechanism::ScramSha256]),
+                (ScramHash::Sha1, [Mechanism::ScramSha1Plus, Mechanism::ScramSha1]),
+            ];
+            let scram = scram.into_iter().filter(|(hash, _)| have(*hash)).flat_map(|(_, mechanisms)| mechanisms);
+            scram.chain([Mechanism::Plain, Mechanism::Login]).collect::<Vec<_>>()
+        };
+        let in_the_clear: Vec<_> = candidates.iter().copied().filter(|client| client.allow_plaintext).collect();
+        // Without TLS there is nothing to bind a mechanism to.
+        let unbound =
+            |mechanism: &Mechanism| !matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
+        Offered {
+            secured: of(&candidates),
+            in_the_clear: if in_the_clear.is_empty() {
+                Vec::new()
+            } else {
+                of(&in_the_clear).into_iter().filter(unbound).collect()
+            },
+        }
+    }
+}
+
+fn refused(peer: IpAddr, error: &HandshakeError) -> io::Error {
+    log::client_tls_failed(peer, error);
+    io::Error::other(error.to_string())
+}
+
+enum End {
+    Closed,
+    StartTls,
+}
+
+/// Holds the dialogue over a stream until it ends or TLS begins.
+fn talk<S: Read + Write>(
+    stream: &mut S,
+    dialogue: &mut Dialogue<ConnectionPolicy>,
+    times: &Rc<RefCell<Times>>,
+    counts: &mut Counts,
+    identified: &dyn Fn(),
+) -> io::Result<End> {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let filled = match stream.read(&mut buffer) {
+            Ok(0) => return Ok(End::Closed),
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                let late = Refusal::new(421, "4.4.2", times.borrow().exceeded());
+                return stream.write_all(&late.to_wire()).and_then(|()| stream.flush()).map(|()| End::Closed);
+            }
+            Err(error) => return Err(error),
+        };
+        let (mut input, mut replies, mut end) = (&buffer[..filled], Vec::new(), None);
+        // Replies to a pipelined group go out together (RFC 2920 section 3.2).
+        while !input.is_empty() && end.is_none() {
+            let taken = dialogue.take(input);
+            input = &input[taken.used..];
+            let action = match taken.action {
+                Action::Verify => {
+                    let action = dialogue.verify();
+                    counts.login(&action);
+                    action
+                }
+                action => action,
+            };
+            match action {
+                // A decision leads to a reply.
+                Action::Read | Action::Verify => continue,
+                Action::Reply(reply) => replies.extend_from_slice(&reply),
+                Action::StartTls(reply) => {
+                    replies.extend_from_slice(&reply);
+                    end = Some(End::StartTls);
+                }
+                Action::Close(reply) => {
+                    replies.extend_from_slice(&reply);
+                    end = Some(End::Closed);
+                }
+            }
+            counts.reply(&replies);
+            times.borrow_mut().command_done();
+        }
+        if dialogue.client().login.is_some() && times.borrow_mut().identify() {
+            identified();
+        }
+        stream.write_all(&replies)?;
+        stream.flush()?;
+        if let Some(end) = end {
+            return Ok(end);
+        }
+    }
+}
+
+/// The times within which a client must do what it does.
+#[derive(Debug)]
+struct Times {
+    idle: Duration,
+    command_time: Duration,
+    command: Instant,
+    session: Instant,
+    /// None: it is known who it is.
+    login: Option<Instant>,
+}
+
+impl Times {
+    fn new(listener: &Listener, is_identified: bool) -> Self {
+        let (now, limits) = (Instant::now(), &listener.limits);
+        Self {
+            idle: limits.idle_time,
+            command_time: limits.command_time,
+            command: now + limits.command_time,
+            session: now + limits.session_time,
+            login: (!is_identified).then(|| now + limits.login_time),
+        }
+    }
+
+    fn command_done(&mut self) {
+        self.command = Instant::now() + self.command_time;
+    }
+
+    /// Whether the client was not known before.
+    fn identify(&mut self) -> bool {
+        self.login.take().is_some()
+    }
+
+    /// How long the next byte is waited for.
+    fn left(&self) -> Duration {
+        let now = Instant::now();
+        let until = self.login.into_iter().chain([self.command, self.session]).min().unwrap_or(now);
+        until.saturating_duration_since(now).min(self.idle)
+    }
+
+    fn exceeded(&self) -> &'static str {
+        let now = Instant::now();
+        if self.session <= now {
+            "the session takes too long; closing"
+        } else if self.login.is_some_and(|login| login <= now) {
+            "no login within the time allowed; closing"
+        } else {
+            "timeout; closing"
+        }
+    }
+}
+
+/// A stream that is read as long as the times allow, also within a handshake.
+struct Timed {
+    stream: TcpStream,
+    times: Rc<RefCell<Times>>,
+}
+
+impl Read for Timed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.times.borrow().left();
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(into)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(WRITE_TIME))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// What a client did, for the log: replies by what they were, in Postfix's words.
+#[derive(Debug, Default)]
+struct Counts {
+    good: u32,
+    all: u32,
+    logins: (u32, u32),
+    others: BTreeMap<&'static str, u32>,
+}
+
+impl Counts {
+    fn reply(&mut self, replies: &[u8]) {
+        // The last line of the last reply says what it was.
+        let last = replies.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
+        self.all += 1;
+        self.good += u32::from(matches!(last.first(), Some(b'2' | b'3')));
+        if last.starts_with(b"221") {
+            *self.others.entry("quit").or_default() += 1;
+        }
+    }
+
+    /// A login was decided on: 334 brings the server's proof.
+    fn login(&mut self, action: &Action) {
+        let is_right = matches!(action, Action::Reply(reply) if reply.starts_with(b"235") || reply.starts_with(b"334"));
+        self.logins.0 += u32::from(is_right);
+        self.logins.1 += 1;
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |(good, all): (u32, u32)| if good == all { all.to_string() } else { format!("{good}/{all}") };
+        if self.logins.1 > 0 {
+            write!(f, "auth={} ", share(self.logins))?;
+        }
+        for (name, count) in &self.others {
+            write!(f, "{name}={count} ")?;
+        }
+        write!(f, "commands={}", share((self.good, self.all)))
+    }
+}

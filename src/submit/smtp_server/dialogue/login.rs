@@ -1,0 +1,104 @@
+//! The part of the dialogue in which a client logs in (RFC 4954): when it may, and what follows once somebody has decided.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::super::auth::{Next, Proof};
+use super::super::reply::line;
+use super::{Action, Attempt, Dialogue, Exchange, LoginRule, Phase, Policy, Refusal};
+use crate::config::Mechanism;
+
+impl<P: Policy> Dialogue<P> {
+    /// The login that is to be decided on, behind [`Action::Verify`].
+    #[must_use]
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match &self.phase {
+            Phase::Verifying(attempt) => Some(attempt),
+            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Content(_) | Phase::Closed => None,
+        }
+    }
+
+    /// Asks the policy about the login that is to be decided on.
+    pub fn verify(&mut self) -> Action {
+        let verdict = match &self.phase {
+            Phase::Verifying(attempt) => self.policy.login(&self.client, attempt),
+            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Content(_) | Phase::Closed => Ok(()),
+        };
+        self.decided(verdict)
+    }
+
+    /// The login was decided on.
+    pub fn decided(&mut self, verdict: Result<(), Refusal>) -> Action {
+        let attempt = match std::mem::replace(&mut self.phase, Phase::Commands) {
+            Phase::Verifying(attempt) => attempt,
+            other => {
+                self.phase = other;
+                return Action::Read;
+            }
+        };
+        if let Err(refusal) = verdict {
+            self.rejected_logins += 1;
+            // A reply of 421 says that the connection ends.
+            return if self.rejected_logins < self.settings.limits.logins && refusal.code() != 421 {
+                Action::Reply(refusal.to_wire())
+            } else if refusal.code() == 421 {
+                self.close(refusal.to_wire())
+            } else {
+                self.close(line(421, "4.7.0", "too many rejected logins; closing"))
+            };
+        }
+        if let Proof::Right(server_final) = attempt.proof {
+            self.phase = Phase::Auth(Exchange::ScramEnd(attempt.username, attempt.mechanism));
+            return Action::Reply(format!("334 {}\r\n", STANDARD.encode(server_final)).into_bytes());
+        }
+        self.logged_in(attempt.username, attempt.mechanism)
+    }
+
+    pub(super) fn logged_in(&mut self, username: String, mechanism: Mechanism) -> Action {
+        self.client.login = Some((username, mechanism));
+        Action::Reply(line(235, "2.7.0", "logged in"))
+    }
+
+    /// The mechanisms that this client may use now.
+    pub(super) fn offered(&self) -> Vec<Mechanism> {
+        let Some(offered) = self.settings.login.offered() else { return Vec::new() };
+        let is_bound =
+            |mechanism: &Mechanism| matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
+        if self.client.tls.is_none() {
+            return offered.in_the_clear.clone();
+        }
+        let usable = |mechanism: &&Mechanism| self.client.binding.is_some() || !is_bound(mechanism);
+        offered.secured.iter().filter(usable).copied().collect()
+    }
+
+    pub(super) fn may_log_in(&self) -> Result<(), Refusal> {
+        self.after_hello()?;
+        if self.settings.login == LoginRule::Absent {
+            return Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"));
+        }
+        if self.offered().is_empty() && self.offers_tls() {
+            return Err(Refusal::new(538, "5.7.11", "no password in clear text: STARTTLS first"));
+        }
+        if self.offered().is_empty() {
+            return Err(Refusal::new(502, "5.5.1", "AUTH is not offered here without TLS"));
+        }
+        if self.client.login.is_some() || self.envelope.is_some() {
+            return Err(Refusal::new(503, "5.5.1", "AUTH is allowed once, and not within a transaction"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn authenticate(&mut self, next: Next) -> Action {
+        match next {
+            Next::Challenge(challenge, exchange) => {
+                self.phase = Phase::Auth(exchange);
+                Action::Reply(format!("334 {challenge}\r\n").into_bytes())
+            }
+            Next::Attempt(attempt) => {
+                self.phase = Phase::Verifying(attempt);
+                Action::Verify
+            }
+            Next::Done(username, mechanism) => self.logged_in(username, mechanism),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A message that is admitted while it comes in: its content goes to a thread that reads it like any other input, so that a
+//! large message takes no more memory than a small one. What admission is, is given.
+
+use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::policy::Message;
+use super::reply::Refusal;
+use crate::submit::admit::complete::EnvelopeError;
+use crate::submit::admit::store::AdmitError;
+
+/// Pieces of content on their way to admission, of 16 KiB at most.
+const PIECES: usize = 16;
+
+/// What goes to the thread that admits.
+enum Piece {
+    Content(Vec<u8>),
+    End,
+}
+
+/// A message that is being admitted as it comes in.
+#[derive(Debug)]
+pub struct Letter {
+    pieces: SyncSender<Piece>,
+    admission: Option<JoinHandle<Result<String, Refusal>>>,
+}
+
+impl Letter {
+    /// Begins one; `admit` reads the content, and says what is said of the message when it is safe.
+    pub fn begin(admit: impl FnOnce(Content) -> Result<String, Refusal> + Send + 'static) -> Result<Self, Refusal> {
+        let (pieces, receiver) = sync_channel(PIECES);
+        let content = Content { pieces: receiver, piece: Vec::new(), at: 0 };
+        let admission = std::thread::Builder::new().name("admission".into()).spawn(move || admit(content));
+        let admission =
+            admission.map_err(|error| Refusal::new(451, "4.3.0", format!("cannot accept mail: {error}")))?;
+        Ok(Self { pieces, admission: Some(admission) })
+    }
+
+    /// What became of it.
+    fn result(&mut self) -> Result<String, Refusal> {
+        let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
+        let admission = self.admission.take().ok_or_else(lost)?;
+        admission.join().map_err(|_| lost())?
+    }
+}
+
+impl Message for Letter {
+    fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
+        if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
+            return Ok(());
+        }
+        // Admission has ended before the message did.
+        self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")))
+    }
+
+    fn finish(mut self) -> Result<String, Refusal> {
+        // If nobody takes it, the result says why.
+        let _ = self.pieces.send(Piece::End);
+        self.result()
+    }
+}
+
+/// The content as it comes in; a client that goes away before its end is an error, not the end.
+#[derive(Debug)]
+pub struct Content {
+    pieces: Receiver<Piece>,
+    piece: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Content {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.piece.len() {
+            match self.pieces.recv() {
+                Ok(Piece::Content(piece)) => (self.piece, self.at) = (piece, 0),
+                Ok(Piece::End) => return Ok(0),
+                Err(_) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            }
+        }
+        let rest = &self.piece[self.at..];
+        let length = rest.len().min(into.len());
+        into[..length].copy_from_slice(&rest[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+/// Code and enhanced code, in the class that makes the client keep the message or give it up.
+#[must_use]
+pub fn codes(error: &AdmitError) -> (u16, &'static str) {
+    match error {
+        AdmitError::TooBig(_) => (552, "5.3.4"),
+        AdmitError::NoRoom { .. } => (452, "4.3.1"),
+        AdmitError::Envelope(EnvelopeError::BadSender { .. }) => (553, "5.1.7"),
+        AdmitError::Envelope(EnvelopeError::TooManyRecipients(_) | EnvelopeError::Expansion(_)) => (554, "5.5.3"),
+        AdmitError::Envelope(EnvelopeError::NoRecipients | EnvelopeError::NoUsableRecipient(_)) => (554, "5.1.3"),
+        AdmitError::HeaderTooLong => (554, "5.6.0"),
+        AdmitError::NotAllowed { .. } => (550, "5.7.1"),
+        AdmitError::Envelope(EnvelopeError::Table(_))
+        | AdmitError::Spool(_)
+        | AdmitError::Read(_)
+        | AdmitError::Random(_) => (451, "4.3.0"),
+    }
+}

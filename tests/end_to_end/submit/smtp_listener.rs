@@ -1,0 +1,357 @@
+//! Listeners: devices and programs on the network submit mail by SMTP, known by their address or by a login.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use postrider::config::scram::{ScramHash, StoredKeys};
+use serde_json::{Value, json};
+use support::provider::{Mail, Provider};
+use support::wait::{wait_for, wait_until};
+use support::world::{Runner, World, login};
+
+/// Where the listener of this name listens.
+fn address(runner: &Runner, listener: &str) -> SocketAddr {
+    let mark = format!("({listener})");
+    let find = || {
+        let log = runner.log();
+        let line = log.lines().find(|line| line.contains("listening on ") && line.ends_with(&mark))?;
+        line.split("listening on ").nth(1)?.split(' ').next()?.parse().ok()
+    };
+    wait_until(Duration::from_secs(30), find, || format!("no listener {listener}: {}", runner.log()))
+}
+
+/// A client that says one line at a time.
+struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+impl Client {
+    fn connect(to: SocketAddr) -> (Self, String) {
+        let stream = TcpStream::connect(to).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        let mut client = Self { stream: BufReader::new(stream) };
+        let greeting = client.reply();
+        (client, greeting)
+    }
+
+    /// A whole reply.
+    fn reply(&mut self) -> String {
+        let mut reply = String::new();
+        loop {
+            let mut line = String::new();
+            self.stream.read_line(&mut line).unwrap();
+            reply.push_str(&line);
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return reply.trim_end().to_owned();
+            }
+        }
+    }
+
+    fn say(&mut self, line: &str) -> String {
+        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.reply()
+    }
+
+    /// Sends a message; the last reply.
+    fn send(&mut self, from: &str, to: &str, message: &str) -> String {
+        for (line, code) in
+            [(format!("MAIL FROM:<{from}>"), "250"), (format!("RCPT TO:<{to}>"), "250"), ("DATA".to_owned(), "354")]
+        {
+            let reply = self.say(&line);
+            if !reply.starts_with(code) {
+                return reply;
+            }
+        }
+        self.say(&format!("{message}\r\n."))
+    }
+}
+
+/// The mail to this recipient, once it is there.
+fn arrived(isp: &Provider, recipient: &str) -> Mail {
+    wait_for("the mail", || isp.mails().iter().any(|mail| mail.to.iter().any(|to| to == recipient)));
+    isp.mail_to(recipient)
+}
+
+fn keys(password: &str, hash: ScramHash) -> String {
+    StoredKeys::of(hash, password, b"salt of the test", 4096.try_into().unwrap()).to_string()
+}
+
+/// A machine with a listener on loopback and these clients.
+fn world(isp: &Provider, listener: &Value, clients: &Value) -> World {
+    let own = ["@home.lan", "me@isp.example"];
+    World::at_home(isp)
+        .account_keys("isp", &[("senders", json!(own))])
+        .set("listen", json!({ "lan": listener }))
+        .set("client", clients.clone())
+}
+
+fn scanner() -> Value {
+    json!({ "scanner": { "owner": login(), "networks": ["127.0.0.1"] } })
+}
+
+fn trusting() -> Value {
+    json!({ "address": "127.0.0.1:0", "tls": "none", "trust": ["scanner"] })
+}
+
+const MESSAGE: &str = "Subject: scan\r\n\r\n..page\r\nbare\nline";
+
+#[test]
+fn a_scanner_known_by_its_address_sends_through_the_provider() {
+    let isp = Provider::start();
+    let world = world(&isp, &trusting(), &scanner());
+    let mut runner = world.runner();
+    let (mut client, greeting) = Client::connect(address(&runner, "lan"));
+    assert_eq!(greeting, "220 homebox.home.lan ESMTP postrider");
+    let hello = client.say("EHLO scanner");
+    assert!(hello.contains("250-SIZE 50000000") && !hello.contains("STARTTLS") && !hello.contains("AUTH"), "{hello}");
+    let stored = client.send("scanner@home.lan", "bob@away.example", MESSAGE);
+    let id = stored.strip_prefix("250 2.0.0 Ok: queued as ").unwrap().to_owned();
+    let mail = arrived(&isp, "bob@away.example");
+    assert_eq!(mail.from, "me+home@isp.example");
+    assert_eq!(mail.body(), b".page\r\nbare\r\nline\r\n");
+    assert_eq!(mail.field("From"), "me+home@isp.example", "a From that is missing is added");
+    let received = mail.field("Received");
+    assert!(received.contains("from client scanner") && received.contains("with ESMTP id"), "{received}");
+    assert!(!received.contains("127.0.0.1"), "addresses of the house stay in it: {received}");
+    assert!(client.say("QUIT").starts_with("221"));
+    wait_for("the record", || !world.history().is_empty());
+    let record = world.history().remove(0);
+    assert_eq!((record["client"].as_str(), record["uid"].is_null()), (Some("scanner"), true), "{record}");
+    wait_for("the line of its end", || runner.log().contains("disconnect from unknown[127.0.0.1] quit=1 commands=6"));
+    let log = runner.log();
+    for line in ["connect from unknown[127.0.0.1]".to_owned(), format!("{id}: client=unknown[127.0.0.1]")] {
+        assert!(log.contains(&line), "{line}: {log}");
+    }
+    runner.signal(rustix::process::Signal::TERM);
+    runner.end();
+}
+
+#[test]
+fn what_a_client_may_not_do_is_refused_with_the_key_to_change() {
+    let isp = Provider::start();
+    let clients = json!({
+        "scanner": { "owner": login(), "networks": ["127.0.0.1"], "allowed_recipients": ["@away.example"] },
+    });
+    let world = world(&isp, &trusting(), &clients);
+    let runner = world.runner();
+    let to = address(&runner, "lan");
+    for (from, recipient, message, reply) in [
+        (
+            "alice@home.lan",
+            "bob@away.example",
+            MESSAGE,
+            "550 5.7.1 scanner may not send as <alice@home.lan> (MAIL FROM); add it to senders in [client.scanner], or set from",
+        ),
+        (
+            "",
+            "bob@away.example",
+            MESSAGE,
+            "550 5.7.1 scanner may not send from <>; for a mail system, set relay_for_others = true in [client.scanner]",
+        ),
+        (
+            "scanner@home.lan",
+            "eve@else.example",
+            MESSAGE,
+            "550 5.7.1 scanner may not write to <eve@else.example>; see allowed_recipients in [client.scanner]",
+        ),
+        (
+            "scanner@home.lan",
+            "bob@away.example",
+            "From: alice@home.lan\r\n\r\nx",
+            "550 5.7.1 scanner may not send as <alice@home.lan> (From); add it to senders in [client.scanner], or set from",
+        ),
+        (
+            "scanner@home.lan",
+            "bob@away.example",
+            "From: scanner@home.lan, scanner+b@home.lan\r\n\r\nx",
+            "550 5.7.1 the message has several addresses in From and no Sender; add a Sender field",
+        ),
+    ] {
+        let (mut client, _) = Client::connect(to);
+        client.say("EHLO scanner");
+        assert_eq!(client.send(from, recipient, message), reply);
+    }
+    let rejects = runner.log().matches("NOQUEUE: reject: ").count();
+    assert_eq!(rejects, 5, "{}", runner.log());
+    assert!(world.queued().is_empty() && isp.mails().is_empty());
+}
+
+#[test]
+fn nobody_submits_without_being_known() {
+    let isp = Provider::start();
+    let clients = json!({ "laptop": { "owner": login(), "scram": keys("secret", ScramHash::Sha256) } });
+    let listener = json!({ "address": ["127.0.0.1:0"], "tls": "none" });
+    let world = world(&isp, &listener, &clients);
+    let runner = world.runner();
+    let (mut client, _) = Client::connect(address(&runner, "lan"));
+    assert!(!client.say("EHLO x").contains("AUTH"), "no password in the clear");
+    assert_eq!(client.say("MAIL FROM:<laptop@home.lan>"), "530 5.7.0 log in first (AUTH)");
+    assert_eq!(client.say("AUTH PLAIN AGxhcHRvcABzZWNyZXQ="), "502 5.5.1 AUTH is not offered here without TLS");
+    assert!(client.say("VRFY laptop").starts_with("252") && client.say("EXPN list").starts_with("500"));
+    assert!(isp.mails().is_empty());
+}
+
+#[test]
+fn a_password_in_the_clear_needs_a_word_and_an_address() {
+    let isp = Provider::start();
+    let clients = json!({ "camera": {
+        "owner": login(), "scram": keys("secret", ScramHash::Sha256), "networks": ["127.0.0.1"], "allow_plaintext": true,
+    } });
+    let world = world(&isp, &json!({ "address": "127.0.0.1:0", "tls": "none" }), &clients);
+    let runner = world.runner();
+    let to = address(&runner, "lan");
+    let (mut client, _) = Client::connect(to);
+    let hello = client.say("EHLO camera");
+    assert!(
+        hello.contains("250-AUTH SCRAM-SHA-256 PLAIN LOGIN") && hello.contains("250-AUTH=SCRAM-SHA-256"),
+        "{hello}"
+    );
+    assert_eq!(client.say("AUTH PLAIN AGNhbWVyYQB3cm9uZw=="), "535 5.7.8 wrong user name or password");
+    assert_eq!(client.say("AUTH PLAIN AGh1bnRlcjIAeA=="), "535 5.7.8 wrong user name or password");
+    assert_eq!(client.say("AUTH PLAIN AGNhbWVyYQBzZWNyZXQ="), "235 2.7.0 logged in");
+    let stored = client.send("camera@home.lan", "bob@away.example", MESSAGE);
+    assert!(stored.starts_with("250"), "{stored}");
+    let log = runner.log();
+    assert!(
+        log.contains("warning: unknown[127.0.0.1]: SASL PLAIN authentication failed: sasl_username=camera"),
+        "{log}"
+    );
+    assert!(log.contains("sasl_username=(unknown)") && !log.contains("hunter2"), "{log}");
+    assert!(log.contains("client=unknown[127.0.0.1], sasl_method=PLAIN, sasl_username=camera"), "{log}");
+    assert!(arrived(&isp, "bob@away.example").field("Received").contains("with ESMTPA id"));
+}
+
+/// A certificate for loopback, as files of the machine.
+fn certificate(world: &World) -> String {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    world.file("lan.pem", &made.cert.pem(), 0o644);
+    world.file("lan.key", &made.signing_key.serialize_pem(), 0o600);
+    made.cert.pem()
+}
+
+#[test]
+fn another_postrider_logs_in_with_each_mechanism_and_either_tls() {
+    let isp = Provider::start();
+    let clients = json!({ "laptop": {
+        "owner": login(),
+        "scram": [keys("pen=cil,", ScramHash::Sha256), keys("pen=cil,", ScramHash::Sha1)],
+        "senders": ["@laptop.example", "@home.lan"],
+        "account": "isp",
+    } });
+    for (tls, mechanisms) in [
+        ("starttls", &["scram-sha-256-plus", "scram-sha-1-plus", "scram-sha-256", "scram-sha-1", "plain", "login"][..]),
+        ("implicit", &["scram-sha-256-plus", "plain"]),
+        ("optional", &["scram-sha-256"]),
+    ] {
+        let listener = json!({ "address": "127.0.0.1:0", "tls": tls, "certificate": "lan.pem", "key": "lan.key" });
+        let house = world(&isp, &listener, &clients);
+        let pem = certificate(&house);
+        let runner = house.runner();
+        let to = address(&runner, "lan");
+        for mechanism in mechanisms {
+            let laptop = World::new().account_keys(
+                "house",
+                &[
+                    ("relay", format!("[127.0.0.1]:{}", to.port()).into()),
+                    ("tls", if tls == "implicit" { "implicit" } else { "starttls" }.into()),
+                    ("tls_ca", "house.pem".into()),
+                    ("username", "laptop".into()),
+                    ("password", "pen=cil,".into()),
+                    ("auth", json!([mechanism])),
+                ],
+            );
+            laptop.file("house.pem", &pem, 0o644);
+            let recipient = format!("{tls}.{mechanism}@away.example");
+            laptop.send_to(&[&recipient]).code(0);
+            laptop.run_once();
+            assert!(laptop.spool("queue").is_empty(), "{tls} {mechanism}: {} {}", laptop.mailq(), runner.log());
+            let mail = arrived(&isp, &recipient);
+            assert!(mail.fields("Received").iter().any(|field| field.contains("with ESMTPSA id")), "{}", mail.header());
+            let method = format!("sasl_method={}, sasl_username=laptop", mechanism.to_uppercase());
+            assert!(runner.log().contains(&method), "{method}: {}", runner.log());
+        }
+    }
+}
+
+#[test]
+fn tls_that_is_required_comes_before_everything() {
+    let isp = Provider::start();
+    let clients = json!({ "laptop": { "owner": login(), "scram": keys("secret", ScramHash::Sha256) } });
+    let listener = json!({ "address": "127.0.0.1:0", "tls": "starttls", "certificate": "lan.pem", "key": "lan.key" });
+    let house = world(&isp, &listener, &clients);
+    let mut runner = house.runner();
+    // Without a certificate that can be read the listener's clients wait; the rest of the machine's mail does not.
+    let (_, greeting) = Client::connect(address(&runner, "lan"));
+    assert_eq!(greeting, "421 4.3.5 the server's certificate cannot be read; try again later");
+    assert!(runner.log().contains("cannot use the certificate of [listen.lan]"), "{}", runner.log());
+    certificate(&house);
+    let (mut client, greeting) = Client::connect(address(&runner, "lan"));
+    assert!(greeting.starts_with("220"), "{greeting}");
+    assert!(client.say("EHLO x").contains("STARTTLS"));
+    assert_eq!(client.say("MAIL FROM:<laptop@home.lan>"), "530 5.7.0 STARTTLS first");
+    assert_eq!(client.say("AUTH PLAIN AGxhcHRvcABzZWNyZXQ="), "538 5.7.11 no password in clear text: STARTTLS first");
+    let reply = client.say("STARTTLS\r\nMAIL FROM:<laptop@home.lan>");
+    assert_eq!(reply, "554 5.5.1 data after STARTTLS before the handshake; closing");
+    runner.signal(rustix::process::Signal::TERM);
+    runner.end();
+}
+
+#[test]
+fn failures_block_an_address_for_a_while() {
+    let isp = Provider::start();
+    let clients = json!({ "camera": {
+        "owner": login(), "scram": keys("secret", ScramHash::Sha256), "networks": ["127.0.0.1"], "allow_plaintext": true,
+    } });
+    let listener = json!({ "address": "127.0.0.1:0", "tls": "none", "failures": 2 });
+    let world = world(&isp, &listener, &clients);
+    let runner = world.runner();
+    let to = address(&runner, "lan");
+    let (mut client, _) = Client::connect(to);
+    client.say("EHLO camera");
+    assert!(client.say("AUTH PLAIN AGNhbWVyYQB3cm9uZw==").starts_with("535"));
+    let blocked = "421 4.7.0 too many rejected logins from this address; try again later";
+    assert_eq!(client.say("AUTH PLAIN AGNhbWVyYQB3cm9uZw=="), blocked);
+    assert_eq!(Client::connect(to).1, blocked);
+}
+
+#[test]
+fn from_replaces_what_a_device_says_and_its_owner_gets_the_bounce() {
+    use support::provider::{Verb, on};
+    let isp = Provider::start();
+    let clients = json!({ "scanner": {
+        "owner": login(), "networks": ["127.0.0.1"], "from": "scanner@home.lan", "account": "isp",
+    } });
+    let owner = format!("{}@home.lan", login());
+    let world =
+        world(&isp, &trusting(), &clients).generic(&[(&owner, "owner@isp.example"), ("@home.lan", "me@isp.example")]);
+    isp.add(on(Verb::Rcpt).about("gone@away.example").reply("550 5.1.1 no such user"));
+    let runner = world.runner();
+    let (mut client, _) = Client::connect(address(&runner, "lan"));
+    client.say("EHLO scanner");
+    let stored = client.send("root@localhost.localdomain", "gone@away.example", "From: Scan <x@y.z>\r\n\r\nx");
+    assert!(stored.starts_with("250"), "{stored}");
+    let bounce = arrived(&isp, "owner@isp.example");
+    assert!(bounce.text().contains("gone@away.example"), "{}", bounce.text());
+    assert!(
+        bounce.text().contains("From: Scan <me@isp.example>")
+            || bounce.text().contains("From: Scan <scanner@home.lan>"),
+        "{}",
+        bounce.text()
+    );
+}
+
+#[test]
+fn ports_follow_the_configuration() {
+    let isp = Provider::start();
+    let world = world(&isp, &trusting(), &scanner());
+    let runner = world.runner();
+    let to = address(&runner, "lan");
+    assert!(TcpStream::connect(to).is_ok());
+    let world = world.set("listen", json!({}));
+    wait_for("the port to close", || TcpStream::connect(to).is_err());
+    let listener = json!({ "lan": { "address": to.to_string(), "tls": "none", "trust": ["scanner"] } });
+    let _world = world.set("listen", listener);
+    wait_for("the port to open", || TcpStream::connect(to).is_ok());
+    assert!(Client::connect(to).1.starts_with("220"));
+}
