@@ -22,7 +22,7 @@ use crate::submit::frontend::start_runner::{self, Show};
 use crate::submit::smtp_server::dialogue::{
     Attempt, Client, Clients, Dialogue, Envelope, Limits, LoginRule, Policy, Refusal, Settings, TlsRule,
 };
-use crate::submit::smtp_server::letter::{Letter, codes};
+use crate::submit::smtp_server::incoming::{IncomingMessage, codes};
 use crate::submit::smtp_server::serve;
 use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::reply::Refused;
@@ -141,7 +141,7 @@ struct Door {
 }
 
 impl Policy for Door {
-    type Message = Letter;
+    type Message = IncomingMessage;
 
     fn login(&mut self, _client: &Client, _attempt: &Attempt) -> Result<(), Refusal> {
         Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"))
@@ -155,7 +155,7 @@ impl Policy for Door {
         Ok(())
     }
 
-    fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<Letter, Refusal> {
+    fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<IncomingMessage, Refusal> {
         let request = Request {
             sender: Sender::Given(envelope.sender.to_string().into_bytes()),
             recipients_from: RecipientsFrom::Arguments,
@@ -168,7 +168,7 @@ impl Policy for Door {
         };
         let recipients = envelope.recipients.iter().map(given).collect();
         let taker = self.taker.clone();
-        Letter::begin(move |content| {
+        IncomingMessage::begin(move |content| {
             let stored = collect::collect(request, content).map_err(Failure::from).and_then(|mut collected| {
                 collected.recipients = recipients;
                 taker.take(&mut collected)

@@ -5,13 +5,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::intake_state::IntakeState;
-use super::smtp_policy::{not_permitted, sender_tables, table};
 use crate::config::client::Client;
+use crate::config::{TableFault, TableSet};
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::list::Spec;
 use crate::mail::submitter::Submitter;
+use crate::rules::submission::NotPermitted;
 use crate::rules::{outbound, submission};
 use crate::submit::admit::context::{Author, Entry, Trace};
 use crate::submit::admit::store::{self, MessageIds};
@@ -19,12 +20,12 @@ use crate::submit::frontend::collect::{self, Origin, Request, Sender};
 use crate::submit::frontend::input::LoneDot;
 use crate::submit::frontend::recipients::{Given, RecipientsFrom};
 use crate::submit::smtp_server::dialogue::{Envelope, Message, Refusal};
-use crate::submit::smtp_server::letter::{Content, Letter, codes};
+use crate::submit::smtp_server::incoming::{Content, IncomingMessage, codes};
 use crate::sys::local_time;
 
 /// A message of which the content comes in.
 pub struct ClientMessage {
-    letter: Option<Letter>,
+    incoming: Option<IncomingMessage>,
     intake: Arc<IntakeState>,
     loaded: Arc<Loaded>,
     submitter: Submitter,
@@ -49,11 +50,12 @@ impl ClientMessage {
         };
         intake.clients.count_message(&submitter, limits.per_minute).map_err(over)?;
         intake.clients.begin_message(&submitter, intake.usage_of(&submitter), &limits).map_err(over)?;
-        let mut begun = Self { letter: None, intake, loaded, submitter, octets: 0, origin: None };
+        let mut begun = Self { incoming: None, intake, loaded, submitter, octets: 0, origin: None };
         let (loaded, request) = (Arc::clone(&begun.loaded), request(&client, envelope));
         let recipients = envelope.recipients.iter().map(given).collect();
-        let letter = Letter::begin(move |content| admit(&loaded, &client, &trace, request, recipients, content))?;
-        begun.letter = Some(letter);
+        let incoming =
+            IncomingMessage::begin(move |content| admit(&loaded, &client, &trace, request, recipients, content))?;
+        begun.incoming = Some(incoming);
         Ok(begun)
     }
 
@@ -71,15 +73,15 @@ impl Message for ClientMessage {
         clients
             .count_octets(&self.submitter, content.len() as u64, self.intake.usage_of(&self.submitter), limits)
             .map_err(|refusal| Refusal::new(452, "4.3.1", refusal.explain_to(&self.submitter)))?;
-        match &mut self.letter {
-            Some(letter) => letter.write(content),
+        match &mut self.incoming {
+            Some(incoming) => incoming.write(content),
             None => Ok(()),
         }
     }
 
     fn finish(mut self) -> Result<String, Refusal> {
-        let stored = match self.letter.take() {
-            Some(letter) => letter.finish(),
+        let stored = match self.incoming.take() {
+            Some(incoming) => incoming.finish(),
             None => Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")),
         };
         if let Some((peer, login)) = &self.origin {
@@ -150,4 +152,17 @@ fn admit(
         reserve,
     };
     store::admit_unasked(&mut collected, naming, &entry).map(|id| id.to_string()).map_err(refused)
+}
+
+/// The tables that name a client's senders.
+pub(super) fn sender_tables(client: &Client) -> TableSet {
+    client.senders.as_ref().map_or_else(TableSet::default, |senders| TableSet::load("senders", &senders.tables))
+}
+
+pub(super) fn table(fault: &TableFault) -> Refusal {
+    Refusal::new(451, "4.3.0", fault.to_string())
+}
+
+pub(super) fn not_permitted(no: &NotPermitted) -> Refusal {
+    Refusal::new(550, "5.7.1", no.to_string())
 }

@@ -10,18 +10,17 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::intake_state::IntakeState;
 use super::login_guard::{self, LoginGuard};
-use super::smtp_message::ClientMessage;
+use super::smtp_message::{ClientMessage, not_permitted, sender_tables, table};
 use crate::config::Mechanism;
 use crate::config::client::Client;
 use crate::config::listener::Listener;
 use crate::config::scram::{FEWEST_ITERATIONS, ScramHash, StoredKeys};
-use crate::config::{TableFault, TableSet};
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::submitter::ClientName;
 use crate::rules::outbound::Generic;
-use crate::rules::submission::{self, NotPermitted};
+use crate::rules::submission;
 use crate::rules::{route, route::NoAccount};
 use crate::submit::admit::context::Trace;
 use crate::submit::smtp_server::auth::{Attempt, Proof};
@@ -142,19 +141,6 @@ fn check_account(loaded: &Loaded, client: &Client, sender: &ReversePath) -> Resu
             ),
         )),
     }
-}
-
-/// The tables that name a client's senders.
-pub(super) fn sender_tables(client: &Client) -> TableSet {
-    client.senders.as_ref().map_or_else(TableSet::default, |senders| TableSet::load("senders", &senders.tables))
-}
-
-pub(super) fn table(fault: &TableFault) -> Refusal {
-    Refusal::new(451, "4.3.0", fault.to_string())
-}
-
-pub(super) fn not_permitted(no: &NotPermitted) -> Refusal {
-    Refusal::new(550, "5.7.1", no.to_string())
 }
 
 impl Policy for ConnectionPolicy {

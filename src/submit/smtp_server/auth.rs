@@ -6,33 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::policy::Policy;
+pub use super::policy::{Attempt, Proof};
 use super::reply::Refusal;
 use super::scram::{Challenged, Channel, First};
 use crate::config::scram::ScramHash;
 use crate::config::{Mechanism, Secret};
 use crate::tls::Binding;
-
-/// A client's attempt to log in.
-#[derive(Debug)]
-pub struct Attempt {
-    /// How.
-    pub mechanism: Mechanism,
-    /// As whom.
-    pub username: String,
-    /// With what.
-    pub proof: Proof,
-}
-
-/// What a client shows for its login.
-#[derive(Debug)]
-pub enum Proof {
-    /// The password, which is still to be verified.
-    Password(Secret),
-    /// It has proved to know the password, and is to be sent this.
-    Right(String),
-    /// Its proof was wrong.
-    Wrong,
-}
 
 /// Which answer of the client is awaited.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ pub mod auth;
 pub mod command;
 pub mod dialogue;
 pub mod dot_unstuffing;
-pub mod letter;
+pub mod incoming;
 pub mod policy;
 pub mod reply;
 mod scram;

@@ -1,10 +1,9 @@
 //! What a server gives its dialogue: settings and limits, and the [`Policy`] that says who
 //! may log in, who may send what to whom, and what becomes of a message.
 
-use super::auth::Attempt;
 use super::reply::Refusal;
-use crate::config::Mechanism;
 use crate::config::scram::{ScramHash, StoredKeys};
+use crate::config::{Mechanism, Secret};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::dsn::Dsn;
 use crate::spool::Body;
@@ -160,4 +159,26 @@ pub trait Message {
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal>;
     /// The content is complete: take responsibility for it. The text is told to the client.
     fn finish(self) -> Result<String, Refusal>;
+}
+
+/// A client's attempt to log in.
+#[derive(Debug)]
+pub struct Attempt {
+    /// How.
+    pub mechanism: Mechanism,
+    /// As whom.
+    pub username: String,
+    /// With what.
+    pub proof: Proof,
+}
+
+/// What a client shows for its login.
+#[derive(Debug)]
+pub enum Proof {
+    /// The password, which is still to be verified.
+    Password(Secret),
+    /// It has proved to know the password, and is to be sent this.
+    Right(String),
+    /// Its proof was wrong.
+    Wrong,
 }

@@ -21,12 +21,12 @@ enum Piece {
 
 /// A message that is being admitted as it comes in.
 #[derive(Debug)]
-pub struct Letter {
+pub struct IncomingMessage {
     pieces: SyncSender<Piece>,
     admission: Option<JoinHandle<Result<String, Refusal>>>,
 }
 
-impl Letter {
+impl IncomingMessage {
     /// Begins one; `admit` reads the content, and says what is said of the message when it is safe.
     pub fn begin(admit: impl FnOnce(Content) -> Result<String, Refusal> + Send + 'static) -> Result<Self, Refusal> {
         let (pieces, receiver) = sync_channel(PIECES);
@@ -45,7 +45,7 @@ impl Letter {
     }
 }
 
-impl Message for Letter {
+impl Message for IncomingMessage {
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
         if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
             return Ok(());
