@@ -13,7 +13,7 @@ use jiff::Zoned;
 use rustix::fs::FileType;
 
 use self::syslog::Syslog;
-use crate::mail::outcome::{Outcome, Status};
+use crate::mail::outcome::{Outcome, Phase, Status};
 use crate::mail::printable::printable;
 
 /// Where lines go.
@@ -125,19 +125,18 @@ pub fn active(id: impl Display, sender: impl Display, size: u64, recipients: usi
 }
 
 /// One recipient's outcome in one attempt.
-pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome: &Outcome) {
+pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome: &Outcome, answered: Option<Phase>) {
     let given = if given == to { String::new() } else { format!(" orig_to=<{given}>,") };
     let status = match outcome.status {
         Status::Delivered => "sent",
         Status::Deferred | Status::Unknown => "deferred",
         Status::Refused => "bounced",
     };
-    let code = outcome.code.map(|code| format!("{code} ")).unwrap_or_default();
     let total = delays.queued + delays.waiting + delays.connecting + delays.sending;
     line(
         "smtp",
         format_args!(
-            "{id}: to=<{to}>,{given} relay={}, delay={}, delays={}/{}/{}/{}, dsn={}, status={status} ({code}{})",
+            "{id}: to=<{to}>,{given} relay={}, delay={}, delays={}/{}/{}/{}, dsn={}, status={status} ({})",
             outcome.relay,
             seconds(total),
             seconds(delays.queued),
@@ -145,9 +144,24 @@ pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome:
             seconds(delays.connecting),
             seconds(delays.sending),
             outcome.enhanced,
-            outcome.reply,
+            said(outcome, answered),
         ),
     );
+}
+
+/// In Postfix's words, which what reads logs tells apart.
+fn said(outcome: &Outcome, answered: Option<Phase>) -> String {
+    let (Some(_), Status::Deferred | Status::Refused) = (outcome.code, outcome.status) else { return outcome.said() };
+    let command = match answered {
+        Some(Phase::Mail) => "MAIL FROM command",
+        Some(Phase::Rcpt) => "RCPT TO command",
+        Some(Phase::Data) => "DATA command",
+        Some(Phase::Content | Phase::FinalDot) => "end of DATA command",
+        _ => "",
+    };
+    let command = if command.is_empty() { String::new() } else { format!(" (in reply to {command})") };
+    let host = outcome.relay.rsplit_once(':').map_or(outcome.relay.as_str(), |(host, _)| host);
+    format!("host {host} said: {}{command}", outcome.said())
 }
 
 /// It is given up for its age.
@@ -219,16 +233,19 @@ pub fn released(id: impl Display) {
 
 /// The relay cannot be used now; no message is charged for it.
 pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
-    let again_in = again_in.as_secs();
-    let text = format_args!("warning: account {account}: {relay}: {reason}; next try in {again_in} s");
-    severe(Severity::Warning, "smtp", text);
+    severe(Severity::Warning, "smtp", format_args!("warning: account {account}: {relay}: {reason}"));
+    next_try(account, again_in);
 }
 
 /// The account needs its owner; nothing bounces meanwhile.
 pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
-    let again_in = again_in.as_secs();
-    let text = format_args!("fatal: account {account}: {relay}: {reason}; mail waits, next try in {again_in} s");
-    severe(Severity::Error, "smtp", text);
+    severe(Severity::Error, "smtp", format_args!("fatal: account {account}: {relay}: {reason}; mail waits"));
+    next_try(account, again_in);
+}
+
+/// In a line of its own: what summarizes logs counts lines that are the same, and the wait never is.
+fn next_try(account: &str, again_in: Duration) {
+    line("smtp", format_args!("account {account}: next try in {} s", again_in.as_secs()));
 }
 
 /// Once per outage: nothing goes on with this account until its owner does something.

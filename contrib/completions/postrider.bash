@@ -886,12 +886,16 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__init)
-            opts="-h --relay --username --password-file --yes --print --offline --output --config --help"
+            opts="-h --address --relay --username --password-file --yes --print --offline --output --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --relay)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -156,6 +156,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove the password from the file or keyring'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "test" -d 'Fetch the password as delivery would, without showing it'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 'The same as an option, like the answers to the other questions' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F

@@ -31,6 +31,9 @@ use crate::sys::user::Caller;
 pub struct Arguments {
     /// Your address at the mail provider
     address: Option<String>,
+    /// The same as an option, like the answers to the other questions
+    #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "address")]
+    address_option: Option<String>,
     /// The outgoing (SMTP) server
     #[arg(long, value_name = "HOST:PORT")]
     relay: Option<String>,
@@ -96,7 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 /// From the arguments, then from the proposals, then from whoever is asked.
 fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
     let read = |answer: &str| Address::parse(answer).map_err(|error| format!("not a valid address: {error}"));
-    let address = match &arguments.address {
+    let address = match arguments.address.as_ref().or(arguments.address_option.as_ref()) {
         Some(given) => read(given).map_err(|problem| refused("the address", given, &problem))?,
         None => question("Your address at the mail provider", "", read)?,
     };

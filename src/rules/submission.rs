@@ -115,6 +115,14 @@ pub enum NotPermitted {
         /// Who.
         client: String,
     },
+    /// A field that may name somebody else, for all that can be told.
+    #[error("the address {text} in {place} cannot be read: write it as name@domain")]
+    Unreadable {
+        /// As given.
+        text: String,
+        /// The field.
+        place: &'static str,
+    },
     /// Several authors and nobody who sends (RFC 5322 section 3.6.2).
     #[error("the message has several addresses in From and no Sender; add a Sender field")]
     ManyAuthors,
@@ -160,9 +168,10 @@ pub fn header_senders(
                 Spec::Complete(address) => address,
                 Spec::Bare(local) => match Address::new(&local, &config.origin) {
                     Ok(address) => address,
-                    Err(_) => continue,
+                    Err(_) => return Ok(Err(NotPermitted::Unreadable { text: local, place: field })),
                 },
-                Spec::Null | Spec::Broken(..) => continue,
+                Spec::Broken(text, _) => return Ok(Err(NotPermitted::Unreadable { text, place: field })),
+                Spec::Null => continue,
             };
             if !may_send_from(config, client, tables, &address)? {
                 let (client, address) = (client.name.to_string(), address.to_string());

@@ -115,10 +115,8 @@ fn of_provider(provider: &'static Provider, source: Source) -> Option<Found> {
 
 fn by_service_records(domain: &str) -> Option<Found> {
     let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Srv };
-    let Ok(hosts) = dns::hosts(&asked) else {
-        say(&format!("{domain} has no service records for mail submission in DNS"));
-        return None;
-    };
+    // Either that there are none, or that nothing answers.
+    let hosts = dns::hosts(&asked).map_err(|why| say(&why)).ok()?;
     let first = hosts.first()?;
     let tls = if first.lookup == Lookup::Submissions { Tls::Implicit } else { Tls::Starttls };
     say(&format!("the service records of {domain} in DNS name {}:{}", first.host, first.port));

@@ -63,14 +63,12 @@ pub(super) fn described(relay: &Relay, address: &SocketAddr) -> String {
     format!("{}[{}]:{}", relay.host, address.ip(), address.port())
 }
 
-/// The system's words do not name whom they are about, and have a number that only it knows.
+/// The system's words do not name whom they are about.
 pub(super) fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
     match seen {
         Seen::Failed(text) => {
-            let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));
-            let after = rest.split_once(')').map_or("", |(_, after)| after);
-            let (first, others) = before.split_at(before.chars().next().map_or(0, char::len_utf8));
-            let words = format!("{}{others}{after}", first.to_lowercase());
+            let (first, others) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+            let words = format!("{}{others}", first.to_lowercase());
             Seen::Failed(format!("cannot connect to {}: {words}", described(relay, address)))
         }
         other => other,

@@ -345,6 +345,13 @@ pub(crate) fn seen(error: &io::Error) -> Seen {
             Some(refused) => Seen::Tls(TlsProblem::Ours(refused.to_string())),
             None => Seen::Failed(format!("the TLS connection broke: {error}")),
         },
-        _ => Seen::Failed(error.to_string()),
+        _ => Seen::Failed(in_words(error)),
     }
+}
+
+/// The system's words without its number, which is nobody's word.
+fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));
+    format!("{before}{}", rest.split_once(')').map_or("", |(_, after)| after))
 }

@@ -143,6 +143,8 @@ fn so_do_the_fields_of_its_header() {
         let refused = says(0, &format!("{field}: alice@home.lan\r\n")).unwrap_err();
         assert!(refused.contains(&format!("({field})")), "{refused}");
     }
+    // What reads mail may understand what we do not.
+    assert!(says(0, "From: alice@home..lan\r\n").unwrap_err().contains("cannot be read"));
     // A second From does not hide behind the first.
     assert!(says(0, "From: scanner@home.lan\r\nFrom: alice@home.lan\r\n").is_err());
     assert!(says(0, "From: scanner@home.lan, scanner@home.lan\r\n").unwrap_err().contains("add a Sender"));

@@ -38,7 +38,7 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
     }
     let reason = outcome.said();
     let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
-    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
+    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() }, |_| None);
     note(&mut message, &outcomes);
     let failure =
         AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.classification.wait, read: not.read };
@@ -70,6 +70,6 @@ pub(super) fn cannot_plan(
         cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();
-    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() });
+    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() }, |_| None);
     settler.note_and_wait(message, &outcomes).map(AttemptOutcome::Settled)
 }

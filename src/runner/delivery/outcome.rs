@@ -224,12 +224,17 @@ pub(super) fn queued(message: &OpenMessage<'_>) -> Duration {
     message.now.duration_since(message.stored.envelope.arrived).try_into().unwrap_or_default()
 }
 
-/// Writes one log line for each recipient.
-pub(super) fn log_outcomes(message: &OpenMessage<'_>, outcomes: &[(usize, Outcome)], delays: Delays) {
+/// Writes one log line for each recipient; `answered` is what a server answered for it.
+pub(super) fn log_outcomes(
+    message: &OpenMessage<'_>,
+    outcomes: &[(usize, Outcome)],
+    delays: Delays,
+    answered: impl Fn(usize) -> Option<Phase>,
+) {
     for (index, outcome) in outcomes {
         if let Some(recipient) = message.stored.envelope.recipients.get(*index) {
             let to = recipient.address.to_string();
-            log::outcome(&message.stored.envelope.id, &to, &recipient.given, delays, outcome);
+            log::outcome(&message.stored.envelope.id, &to, &recipient.given, delays, outcome, answered(*index));
         }
     }
 }

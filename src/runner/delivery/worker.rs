@@ -212,7 +212,7 @@ impl Worker {
         let undeliverable = outcome::undeliverable(plan, &letter, &message);
         let recipients = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
         if recipients.is_empty() {
-            outcome::log_outcomes(&message, &undeliverable, Delays::default());
+            outcome::log_outcomes(&message, &undeliverable, Delays::default(), |_| None);
             if undeliverable.iter().all(|(_, outcome)| outcome.is_held()) {
                 return self
                     .context
@@ -289,7 +289,9 @@ impl Worker {
             }
         }
         let delays = Delays { queued: outcome::queued(&message), waiting: Duration::ZERO, connecting, sending };
-        outcome::log_outcomes(&message, &outcomes, delays);
+        // What was not reached has the fact of all.
+        let place = |index| plan.recipients.iter().position(|planned| planned.index == index).unwrap_or(0);
+        outcome::log_outcomes(&message, &outcomes, delays, |index| facts.get(place(index)).map(|fact| fact.phase));
         if let (Some(fact), Some(classification)) = (facts.first(), classifications.first())
             && let Some(trouble) = outcome::trouble_of(classification.verdict)
             && classifications.iter().all(|other| other.verdict == classification.verdict)

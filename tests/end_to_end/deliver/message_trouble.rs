@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use support::provider::{Provider, Verb, after_dot, on};
+use support::provider::{Provider, Verb, after_dot, greeting, on};
 use support::wait::wait_for;
 use support::world::World;
 
@@ -147,4 +147,37 @@ fn a_server_that_has_enough_after_two_messages_gets_the_rest_on_new_connections(
         isp.received() == 5
     });
     assert!(world.queued().is_empty());
+}
+
+#[test]
+fn the_log_says_in_postfixs_words_which_command_was_answered() {
+    for (rule, words) in [
+        (on(Verb::Rcpt).reply("550 5.1.1 no such user"), "550 5.1.1 no such user (in reply to RCPT TO command))"),
+        (on(Verb::Rcpt).reply("451 4.3.0 later"), "451 4.3.0 later (in reply to RCPT TO command))"),
+        (after_dot().reply("554 5.7.1 spam"), "554 5.7.1 spam (in reply to end of DATA command))"),
+    ] {
+        let isp = Provider::setup().rule(rule.once()).start();
+        let world = World::at_home(&isp);
+        world.send_to(&["bob@away.example"]).code(0);
+        let said = world.run_once().stderr;
+        assert!(said.contains(&format!(" (host 127.0.0.1[127.0.0.1] said: {words}")), "{said}");
+    }
+}
+
+#[test]
+fn a_warning_of_an_account_is_the_same_line_each_time_for_what_counts_lines() {
+    let isp = Provider::setup().rule(greeting().reply("421 4.3.2 busy")).start();
+    let world = World::at_home(&isp);
+    let runner = world.runner().ready(&world);
+    let warnings = || -> Vec<String> {
+        let log = runner.log();
+        let lines = log.lines().filter_map(|line| line.split_once("warning: account isp"));
+        lines.map(|(_, text)| text.to_owned()).collect()
+    };
+    world.send_to(&["bob@away.example"]).code(0);
+    wait_for("a warning", || warnings().len() == 1);
+    world.flush();
+    wait_for("another", || warnings().len() == 2);
+    assert_eq!(warnings()[0], warnings()[1]);
+    assert!(runner.log().contains(": account isp: next try in "), "{}", runner.log());
 }

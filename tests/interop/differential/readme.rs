@@ -39,17 +39,17 @@ const BY_SENDER_SUBMISSION: [Way; 3] = [
 
 /// Folder; ways; what the import must say.
 const EXAMPLES: [(&str, &[Way], &str); 11] = [
-    ("sasl", &ISP, "changed: TLS for account isp: smtp_tls_security_level = encrypt"),
-    ("sasl-submission", &ISP_SUBMISSION, "changed: TLS for account isp"),
+    ("sasl", &ISP, "TLS for account isp: smtp_tls_security_level = encrypt"),
+    ("sasl-submission", &ISP_SUBMISSION, "TLS for account isp"),
     ("sender-dependent", &BY_SENDER, "Postfix sent the password in clear text; TLS is now required"),
-    ("sender-dependent-submission", &BY_SENDER_SUBMISSION, "changed: smtp_sasl_security_options"),
-    ("generic", &GENERIC, "changed: TLS for account isp"),
-    ("canonical", &CANONICAL, "changed: virtual_alias_maps entry for your-account@your-isp.com"),
+    ("sender-dependent-submission", &BY_SENDER_SUBMISSION, "smtp_sasl_security_options"),
+    ("generic", &GENERIC, "TLS for account isp"),
+    ("canonical", &CANONICAL, "virtual_alias_maps entry for your-account@your-isp.com"),
     ("policy-insecure", &ISP, "Postfix sent the password in clear text; TLS is now required"),
-    ("policy-copied", &ISP, "changed: TLS for account isp"),
-    ("policy-plaintext-over-tls", &ISP, "changed: smtp_sasl_security_options"),
-    ("filter", &ISP, "changed: TLS for account isp"),
-    ("filter-all-but", &ISP, "changed: TLS for account isp"),
+    ("policy-copied", &ISP, "TLS for account isp"),
+    ("policy-plaintext-over-tls", &ISP, "TLS for account isp"),
+    ("filter", &ISP, "TLS for account isp"),
+    ("filter-all-but", &ISP, "TLS for account isp"),
 ];
 
 /// The machine of the documents.
@@ -86,9 +86,11 @@ fn a_stand_alone_host_has_no_relay_and_is_told_so() {
         return;
     }
     let household = household("readme/stand-alone", (NAME, ""), &[]);
-    for said in ["not imported: relayhost: ", "not imported: mynetworks_style: ", "not imported: relay_domains: "] {
-        assert!(household.told().contains(said), "{said}: {}", household.told());
-    }
+    let told = household.told();
+    assert!(
+        told.contains("this postfix delivers mail without a relay") && told.contains("nothing was written"),
+        "{told}"
+    );
 }
 
 fn mail(sender: &str) -> Case {
