@@ -21,6 +21,7 @@ use crate::rules::submission;
 use crate::submit::smtp_server::dialogue::{
     Action, Clients, Dialogue, Limits, LoginRule, Offered, Refusal, Settings, TlsRule,
 };
+use crate::submit::smtp_server::serve::{self, Answer, End, Progress};
 use crate::tls::{self, HandshakeError};
 
 /// A client that does not take a reply within this is gone.
@@ -153,11 +154,6 @@ fn refused(peer: IpAddr, error: &HandshakeError) -> io::Error {
     io::Error::other(error.to_string())
 }
 
-enum End {
-    Closed,
-    StartTls,
-}
-
 /// Holds the dialogue over a stream until it ends or TLS begins.
 fn talk<S: Read + Write>(
     stream: &mut S,
@@ -178,35 +174,13 @@ fn talk<S: Read + Write>(
             }
             Err(error) => return Err(error),
         };
-        let (mut input, mut replies, mut end) = (&buffer[..filled], Vec::new(), None);
-        // Replies to a pipelined group go out together (RFC 2920 section 3.2).
-        while !input.is_empty() && end.is_none() {
-            let taken = dialogue.take(input);
-            input = &input[taken.used..];
-            let action = match taken.action {
-                Action::Verify => {
-                    let action = dialogue.verify();
-                    counts.login(&action);
-                    action
-                }
-                action => action,
-            };
-            match action {
-                // A decision leads to a reply.
-                Action::Read | Action::Verify => continue,
-                Action::Reply(reply) => replies.extend_from_slice(&reply),
-                Action::StartTls(reply) => {
-                    replies.extend_from_slice(&reply);
-                    end = Some(End::StartTls);
-                }
-                Action::Close(reply) => {
-                    replies.extend_from_slice(&reply);
-                    end = Some(End::Closed);
-                }
+        let Answer { replies, end } = serve::answer(dialogue, &buffer[..filled], |progress| match progress {
+            Progress::Login(decided) => counts.login(decided),
+            Progress::Command(reply) => {
+                counts.reply(reply);
+                times.borrow_mut().command_done();
             }
-            counts.reply(&replies);
-            times.borrow_mut().command_done();
-        }
+        });
         if dialogue.client().login.is_some() && times.borrow_mut().identify() {
             identified();
         }
@@ -307,9 +281,9 @@ struct Counts {
 }
 
 impl Counts {
-    fn reply(&mut self, replies: &[u8]) {
-        // The last line of the last reply says what it was.
-        let last = replies.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
+    fn reply(&mut self, reply: &[u8]) {
+        // The last line says what it was.
+        let last = reply.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
         self.all += 1;
         self.good += u32::from(matches!(last.first(), Some(b'2' | b'3')));
         if last.starts_with(b"221") {

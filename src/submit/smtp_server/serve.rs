@@ -29,9 +29,59 @@ where
     }
 }
 
-enum End {
+/// Why the dialogue over a stream is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The connection is to be closed.
     Closed,
+    /// The handshake is due, and the dialogue goes on behind it.
     StartTls,
+}
+
+/// What happens while a dialogue takes input.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// A login was decided on.
+    Login(&'a Action),
+    /// A command was answered with this.
+    Command(&'a [u8]),
+}
+
+/// What a dialogue answers to input. Replies to a pipelined group go out together (RFC 2920 section 3.2).
+#[derive(Debug)]
+pub struct Answer {
+    /// All replies, in order.
+    pub replies: Vec<u8>,
+    /// What is behind a command that ends the dialogue is not looked at.
+    pub end: Option<End>,
+}
+
+/// Has the dialogue take all of the input, unless something in it ends the dialogue.
+pub fn answer<P: Policy>(dialogue: &mut Dialogue<P>, mut input: &[u8], mut seen: impl FnMut(Progress<'_>)) -> Answer {
+    let mut answer = Answer { replies: Vec::new(), end: None };
+    while !input.is_empty() && answer.end.is_none() {
+        let taken = dialogue.take(input);
+        input = &input[taken.used..];
+        let action = match taken.action {
+            Action::Verify => {
+                let action = dialogue.verify();
+                seen(Progress::Login(&action));
+                action
+            }
+            action => action,
+        };
+        let (reply, end) = match action {
+            // A decision leads to a reply.
+            Action::Read | Action::Verify => continue,
+            Action::Reply(reply) => (reply, None),
+            Action::StartTls(reply) => (reply, Some(End::StartTls)),
+            Action::Close(reply) => (reply, Some(End::Closed)),
+        };
+        seen(Progress::Command(&reply));
+        answer.replies.extend_from_slice(&reply);
+        answer.end = end;
+    }
+    answer
 }
 
 fn converse<S: Read + Write, P: Policy>(stream: &mut S, dialogue: &mut Dialogue<P>) -> io::Result<End> {
@@ -43,31 +93,7 @@ fn converse<S: Read + Write, P: Policy>(stream: &mut S, dialogue: &mut Dialogue<
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        let mut input = &buffer[..filled];
-        let mut replies = Vec::new();
-        let mut end = None;
-        // Replies to a pipelined group go out together (RFC 2920 section 3.2).
-        while !input.is_empty() && end.is_none() {
-            let taken = dialogue.take(input);
-            input = &input[taken.used..];
-            let action = match taken.action {
-                Action::Verify => dialogue.verify(),
-                action => action,
-            };
-            match action {
-                // A decision leads to a reply.
-                Action::Read | Action::Verify => {}
-                Action::Reply(reply) => replies.extend_from_slice(&reply),
-                Action::StartTls(reply) => {
-                    replies.extend_from_slice(&reply);
-                    end = Some(End::StartTls);
-                }
-                Action::Close(reply) => {
-                    replies.extend_from_slice(&reply);
-                    end = Some(End::Closed);
-                }
-            }
-        }
+        let Answer { replies, end } = answer(dialogue, &buffer[..filled], |_| {});
         stream.write_all(&replies)?;
         stream.flush()?;
         if let Some(end) = end {
