@@ -190,27 +190,22 @@ fn verdict(consequence: Consequence) -> Verdict {
 fn by_place(fact: &Fact) -> Verdict {
     match fact.phase {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
-        Phase::Resolve | Phase::Connect | Phase::Greeting | Phase::Tls | Phase::Idle => match &fact.seen {
-            // A reason on this machine, such as a `tls_ca` that cannot be read: no relay can mend it.
-            Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => Verdict::Account(AccountTrouble::Setup),
-            Seen::Reply(_)
-            | Seen::Closed
-            | Seen::Timeout
-            | Seen::Failed(_)
-            | Seen::Garbage(_)
-            | Seen::Tls(_)
-            | Seen::NotOffered(_)
-            | Seen::Refused(..) => Verdict::Relay,
-        },
-        Phase::Ehlo | Phase::StartTls => before_login(&fact.seen),
+        Phase::Resolve
+        | Phase::Connect
+        | Phase::Greeting
+        | Phase::Tls
+        | Phase::Idle
+        | Phase::Ehlo
+        | Phase::StartTls => outside_login_and_transaction(&fact.seen),
         Phase::Auth => at_login(&fact.seen),
         Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Content | Phase::FinalDot => in_transaction(fact),
     }
 }
 
-fn before_login(seen: &Seen) -> Verdict {
+fn outside_login_and_transaction(seen: &Seen) -> Verdict {
     match seen {
-        // The server judges our certificate when the handshake is over for us.
+        // A reason on this machine, such as a `tls_ca` that cannot be read: no relay can mend it. The server judges our
+        // certificate when the handshake is over for us.
         Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => Verdict::Account(AccountTrouble::Setup),
         // A STARTTLS that is missing today may be an attacker's or a proxy's doing: wait for the relay.
         Seen::Reply(_)
