@@ -129,6 +129,9 @@ fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
             })?
         }
     };
+    if username.contains(char::is_control) {
+        return Err(refused("the user name", &username, "it contains a control character"));
+    }
     Ok(Answers { address, server, username })
 }
 
@@ -205,7 +208,13 @@ fn password(arguments: &Arguments, username: &str) -> Result<Secret, Failure> {
                 )
             };
             let text = fs::read_to_string(file).map_err(failed)?;
-            Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
+            match text.lines().next().unwrap_or_default() {
+                "" => Err(Failure::new(
+                    Exit::DataError,
+                    format_args!("the first line of {} is empty; nothing was written", file.display()),
+                )),
+                password => Ok(Secret::new(password.to_owned())),
+            }
         }
         None => password::ask(username),
     }

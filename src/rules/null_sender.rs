@@ -49,7 +49,13 @@ pub fn header_from_own_address(header: &[u8], hostname: &str) -> Vec<u8> {
 
 fn is_marked(header: &Header, hostname: &str) -> bool {
     let mark = mark(hostname);
-    header.all(MARK).any(|field| field.value().trim_ascii() == mark.as_bytes())
+    // What handles mail on its way may write a domain in capitals, or put an address in brackets.
+    let is_mark = |value: &[u8]| {
+        let value = value.trim_ascii();
+        let bare = value.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")).unwrap_or(value);
+        bare.eq_ignore_ascii_case(mark.as_bytes())
+    };
+    header.all(MARK).any(|field| is_mark(field.value()))
 }
 
 fn mark(hostname: &str) -> String {

@@ -2,6 +2,7 @@
 //! provider that runs its MX hosts, and at last the usual names. Each step is shown with where its answer comes from. No
 //! credential is sent here.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use super::ask::say;
@@ -67,6 +68,8 @@ pub(super) fn written(answer: &str) -> Result<Found, String> {
     let provider = Provider::of_server(&relay.host);
     let known = provider.into_iter().flat_map(|provider| &provider.servers);
     let server = known.clone().find(|server| server.host == relay.host && server.port == relay.port);
+    // Many things listen on loopback: there the port tells.
+    let provider = provider.filter(|_| server.is_some() || relay.host.parse::<IpAddr>().is_err());
     Ok(Found {
         relay: text,
         tls: server.and_then(|server| unusual(server.tls, server.port)),

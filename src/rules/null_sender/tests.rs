@@ -11,6 +11,13 @@ fn what_is_marked_is_not_sent_from_the_own_address_again() {
         "X-Loop: postrider@box.home.lan\r\nSubject: x\r\nAuto-Submitted: auto-replied\r\n"
     );
     assert!(is_marked(&Header::read(&marked), "box.home.lan"));
+    for same in [
+        "X-LOOP: postrider@BOX.home.lan\r\n",
+        "x-loop: <postrider@box.home.lan>\r\n",
+        "X-Loop:\r\n postrider@box.home.lan\r\n",
+    ] {
+        assert!(is_marked(&Header::read(same.as_bytes()), "box.home.lan"), "{same}");
+    }
     assert!(!is_marked(&Header::read(&marked), "another.home.lan"), "another machine's mark");
     assert!(!is_marked(&Header::read(b"X-Loop: me@isp.example\r\n"), "box.home.lan"));
 }

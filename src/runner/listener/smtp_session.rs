@@ -134,7 +134,10 @@ impl Session {
             let scram = scram.into_iter().filter(|(hash, _)| have(*hash)).flat_map(|(_, mechanisms)| mechanisms);
             scram.chain([Mechanism::Plain, Mechanism::Login]).collect::<Vec<_>>()
         };
-        let in_the_clear: Vec<_> = candidates.iter().copied().filter(|client| client.allow_plaintext).collect();
+        // Where TLS comes before the login, no client's word is needed for a login without it.
+        let is_clear =
+            |client: &&crate::config::client::Client| client.allow_plaintext && self.tls != ListenTls::Starttls;
+        let in_the_clear: Vec<_> = candidates.iter().copied().filter(is_clear).collect();
         // Without TLS there is nothing to bind a mechanism to.
         let unbound =
             |mechanism: &Mechanism| !matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);

@@ -79,6 +79,21 @@ fn what_a_provider_wants_is_said_before_the_password_is_asked_for() {
 }
 
 #[test]
+fn what_cannot_be_a_login_is_refused_and_nothing_is_written() {
+    let world = World::new();
+    let (empty, folder) = (world.file("empty", "", 0o600), world.path("fresh"));
+    let init = |user: &str| {
+        let args = ["init", "me@isp.example", "--relay", "127.0.0.1:2525", "--username", user, "--yes", "--offline"];
+        let rest = ["--password-file", empty.to_str().unwrap(), "--output", folder.to_str().unwrap()];
+        world.postrider(&[&args[..], &rest[..]].concat()).code(65)
+    };
+    let said = init("me").stderr;
+    assert!(said.contains("is empty; nothing was written") && !said.contains("Proton"), "{said}");
+    assert!(init("m\ne").stderr.contains("control character"));
+    assert!(!folder.exists());
+}
+
+#[test]
 fn a_server_that_is_a_guess_is_never_taken_without_a_question() {
     let world = World::new();
     let ran = world.postrider(&["init", "me@unknown.example", "--offline", "--yes", "--print"]).code(78);
