@@ -23,12 +23,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use rustls_platform_verifier::Verifier;
 
-use certificate::Identity;
+use certificate::{Identity, IdentityError};
 use fingerprint::Pins;
 pub use stream::Binding;
 pub use stream::{HandshakeError, OursRefused, TlsStream};
 use verify::RecordingVerifier;
-use zeroize::Zeroizing;
 
 /// Whom to trust.
 #[derive(Debug, Clone, Copy)]
@@ -78,13 +77,8 @@ pub enum TlsError {
         problem: String,
     },
     /// `tls_client_cert` or its key cannot be used.
-    #[error("cannot use the client certificate (tls_client_cert {}): {problem}", .path.display())]
-    ClientCertificate {
-        /// The file at fault.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error("cannot use the client certificate (tls_client_cert): {0}")]
+    ClientCertificate(#[from] IdentityError),
     /// The name is neither a host name nor an address.
     #[error("\"{0}\" is not a name that a certificate can have; set tls_name (non-ASCII letters in their xn-- form)")]
     BadName(String),
@@ -144,17 +138,7 @@ impl Client {
 
     /// Shows a certificate to servers that ask for one (PEM files; the chain and the key may share one).
     pub fn showing(self, chain: &Path, key: &Path) -> Result<Self, TlsError> {
-        let read = |path: &Path| {
-            std::fs::read(path)
-                .map(Zeroizing::new)
-                .map_err(|error| TlsError::ClientCertificate { path: path.to_owned(), problem: error.to_string() })
-        };
-        let identity = Identity::from_pem(&read(chain)?, &read(key)?)
-            .map_err(|error| TlsError::ClientCertificate { path: chain.to_owned(), problem: error.to_string() })?;
-        if identity.chain.is_empty() {
-            let problem = "it contains no certificate".to_owned();
-            return Err(TlsError::ClientCertificate { path: chain.to_owned(), problem });
-        }
+        let identity = Identity::read(chain, key)?;
         Ok(Self { shown: Some(identity), ..self })
     }
 

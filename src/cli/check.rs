@@ -4,6 +4,7 @@
 mod addresses;
 mod files;
 mod installation;
+mod listeners;
 mod names;
 
 use std::collections::HashMap;
@@ -98,6 +99,7 @@ fn contents(config: &Config, findings: &mut Findings) {
     addresses::check(config, findings);
     senders(config, findings);
     accounts(config, findings);
+    listeners::check(config, findings);
 }
 
 /// What is wrong with a config that is not in use yet, and whether mail can leave with it.
@@ -204,7 +206,11 @@ fn accounts(config: &Config, findings: &mut Findings) {
         }
         if account.relays.iter().any(|relay| account.tls_mode(relay) != TlsMode::None) {
             let roots = account.tls_ca.as_deref().map_or(Roots::Platform, Roots::File);
-            if let Err(error) = Client::new(roots) {
+            let client = Client::new(roots).and_then(|client| match &account.tls_client {
+                Some((chain, key)) => client.showing(chain, key),
+                None => Ok(client),
+            });
+            if let Err(error) = client {
                 findings.error(format!("account {name}: {error}"));
             }
         } else if account.username.is_some() && !account.allow_plaintext {

@@ -15,6 +15,7 @@ use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
+use crate::spool::listener_health;
 use crate::spool::state::State;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
 
@@ -50,6 +51,9 @@ pub struct QueueStatus {
     /// What would fix that.
     #[serde(default)]
     cures: BTreeSet<String>,
+    /// What is wrong with listeners.
+    #[serde(default)]
+    listeners: Vec<String>,
     stuck: bool,
     warn_after: Duration,
     /// Why nothing is sent, and what comes in is only kept.
@@ -79,6 +83,11 @@ impl QueueStatus {
         let mut found = Self { failed: spool.failed()?.len(), warn_after, machine, full, ..Self::default() };
         // The lock is taken for a moment only.
         found.runner = lock::is_held(spool).unwrap_or(false);
+        if found.runner {
+            for (listener, wrong) in listener_health::read(spool) {
+                found.listeners.extend(wrong.into_iter().map(|why| format!("listener {listener} {why}")));
+            }
+        }
         for (account, sick) in account_health::read(spool) {
             found.stuck |= sick.trouble.is_owners();
             found.troubles.push(trouble_words(&account, &sick));
@@ -146,7 +155,13 @@ impl QueueStatus {
         let is_stopped = self.machine && !self.runner;
         // What is kept raw waits until somebody fixes the configuration or a table.
         let waiting_for_somebody = self.raw + self.damaged + self.homeless + self.refused + self.unmapped;
-        if self.stuck || is_stopped || self.full.is_some() || self.unreadable.is_some() || waiting_for_somebody > 0 {
+        if self.stuck
+            || is_stopped
+            || self.full.is_some()
+            || self.unreadable.is_some()
+            || waiting_for_somebody > 0
+            || !self.listeners.is_empty()
+        {
             Verdict::Stuck
         } else if self.late + self.failed > 0 {
             // Any user can have a message set aside, so that alone does not call anybody at night.
@@ -185,7 +200,7 @@ impl QueueStatus {
         add(self.held, "held");
         add(self.damaged, "unreadable");
         add(self.failed, "in failed/ (see `postrider queue list --failed`)");
-        words.extend(self.troubles.iter().chain(&self.cures).cloned());
+        words.extend(self.listeners.iter().chain(&self.troubles).chain(&self.cures).cloned());
         if !self.runner && (self.machine || self.waiting + self.dropped + self.raw > 0) {
             let what_to_do = match self.unreadable {
                 None if self.machine => "; submitted mail waits (as root, run \"systemctl enable --now postrider\")",

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::outbound::{first_from, force_from};
 use crate::config::Account;
 use crate::mail::address::Address;
 use crate::mail::header::Header;
@@ -37,14 +38,18 @@ pub fn own_sender(account: &Account, header: &[u8], hostname: &str) -> Result<Ad
     account.own_address().ok_or(NoOwnSender::NoAddress)
 }
 
-/// The header of mail that is sent from the account's own address. Nobody is to answer it automatically (RFC 3834).
+/// The header of mail that is sent from the account's own address. Nobody is to answer it automatically (RFC 3834). A From
+/// without a domain, as `MAILER-DAEMON` is that admission adds, is the own address as well: a provider that owns its senders
+/// looks there too.
 #[must_use]
-pub fn header_from_own_address(header: &[u8], hostname: &str) -> Vec<u8> {
+pub fn header_from_own_address(header: &[u8], hostname: &str, own: &Address) -> Vec<u8> {
     let mut marked = format!("{MARK}: {}\r\n", mark(hostname));
-    if Header::read(header).first("Auto-Submitted").is_none() {
+    let header = Header::read(header);
+    if header.first("Auto-Submitted").is_none() {
         marked.push_str("Auto-Submitted: auto-generated\r\n");
     }
-    [marked.as_bytes(), header].concat()
+    let header = if first_from(&header).is_none() { force_from(&header, own) } else { header };
+    [marked.into_bytes(), header.to_bytes()].concat()
 }
 
 fn is_marked(header: &Header, hostname: &str) -> bool {

@@ -59,13 +59,27 @@ impl<'a> Generic<'a> {
     }
 }
 
-/// Puts one address in the place of those in From, names and comments kept.
+/// Puts one address in the place of those in From, names and comments kept where there are any. Of several From fields one
+/// stays: a provider that compares From with the account may look at any of them.
 #[must_use]
 pub fn force_from(header: &Header, from: &Address) -> Header {
-    let forced: Result<Header, std::convert::Infallible> =
-        each_address(header, "localhost", |field, _| Ok(field.is("From").then(|| from.clone())));
-    let Ok(header) = forced;
-    header
+    let mut is_first = true;
+    let fields = header.fields.iter().filter_map(|field| {
+        if field.is("From") { std::mem::take(&mut is_first).then(|| forced(field, from)) } else { Some(field.clone()) }
+    });
+    Header { fields: fields.collect() }
+}
+
+fn forced(field: &Field, from: &Address) -> Field {
+    let found = list::parse(field.value());
+    if found.iter().any(|found| matches!(found.spec, Spec::Null | Spec::Broken(..))) || found.is_empty() {
+        return field.with_value(format!(" {from}\r\n").as_bytes());
+    }
+    if found.iter().all(|found| matches!(&found.spec, Spec::Complete(old) if old == from)) {
+        return field.clone();
+    }
+    let new = vec![Some(from.clone()); found.len()];
+    field.with_value(&list::replace(field.value(), &found, &new, field.value_column()))
 }
 
 /// The first address of the From field, which many providers compare with the account.

@@ -123,6 +123,12 @@ pub enum NotPermitted {
         /// The field.
         place: &'static str,
     },
+    /// Several From fields (RFC 5322 section 3.6): what a provider compares is another one than what a reader sees.
+    #[error("the message has {0} From fields; send one, or set from in [client.{1}]")]
+    ManyFroms(usize, String),
+    /// A From field that names nobody.
+    #[error("From has no address; write it as name@domain, leave the field out, or set from in [client.{0}]")]
+    NoAuthor(String),
     /// Several authors and nobody who sends (RFC 5322 section 3.6.2).
     #[error("the message has several addresses in From and no Sender; add a Sender field")]
     ManyAuthors,
@@ -157,13 +163,17 @@ pub fn header_senders(
     if client.relay_for_others {
         return Ok(Ok(()));
     }
+    let froms = header.all("From").count();
+    if froms > 1 && client.from.is_none() {
+        return Ok(Err(NotPermitted::ManyFroms(froms, client.name.to_string())));
+    }
     let mut authors = 0;
     for field in ["From", "Sender", "Resent-From", "Resent-Sender"] {
         if field == "From" && client.from.is_some() {
             continue;
         }
         for found in header.all(field).flat_map(|field| list::parse(field.value())) {
-            authors += usize::from(field == "From");
+            authors += usize::from(field == "From" && found.spec != Spec::Null);
             let address = match found.spec {
                 Spec::Complete(address) => address,
                 Spec::Bare(local) => match Address::new(&local, &config.origin) {
@@ -178,6 +188,9 @@ pub fn header_senders(
                 return Ok(Err(NotPermitted::Sender { client, address, place: field }));
             }
         }
+    }
+    if froms > 0 && authors == 0 && client.from.is_none() {
+        return Ok(Err(NotPermitted::NoAuthor(client.name.to_string())));
     }
     let is_signed = header.first("Sender").is_some();
     Ok(if authors > 1 && !is_signed { Err(NotPermitted::ManyAuthors) } else { Ok(()) })

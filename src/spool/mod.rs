@@ -11,6 +11,7 @@ pub mod id;
 pub mod journal;
 pub mod journal_line;
 pub mod learned;
+pub mod listener_health;
 pub mod loading;
 pub mod lock;
 pub mod message_file;

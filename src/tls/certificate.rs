@@ -1,13 +1,15 @@
 //! Certificates of our own making, for the demo and the tests, and those of a server
 //! read from PEM. None of this is on the way of real mail out.
 
-use std::fmt;
+use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
 
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +17,31 @@ pub enum CertificateError {
     /// It could not be made.
     #[error("cannot create a certificate: {0}")]
     Making(#[from] rcgen::Error),
-    /// The PEM text has not what it must have.
-    #[error("no certificate chain and key in the PEM text: {0}")]
-    Pem(#[from] rustls::pki_types::pem::Error),
+}
+
+/// Why PEM files hold no certificate to show.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// One of them cannot be read.
+    #[error("cannot read {}: {kind}", .path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        kind: io::ErrorKind,
+    },
+    /// The first has no certificate.
+    #[error("{} contains no certificate (-----BEGIN CERTIFICATE-----)", .path.display())]
+    NoCertificate {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The second has no private key.
+    #[error("{} contains no private key (-----BEGIN PRIVATE KEY-----)", .path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+    },
 }
 
 /// From which day to which day (year, month, day) a certificate is valid.
@@ -53,10 +77,21 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// From PEM: the server's certificate first, then what signed it; and the key.
-    pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
-        let chain: Vec<_> = CertificateDer::pem_slice_iter(chain).collect::<Result<_, _>>()?;
-        Ok(Self { chain, key: PrivateKeyDer::from_pem_slice(key)? })
+    /// From PEM files: the owner's certificate first, then what signed it; and the key, which may be in the same file.
+    pub fn read(chain: &Path, key: &Path) -> Result<Self, IdentityError> {
+        let read = |path: &Path| {
+            std::fs::read(path)
+                .map(Zeroizing::new)
+                .map_err(|error| IdentityError::Unreadable { path: path.to_owned(), kind: error.kind() })
+        };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(chain)?).collect();
+        let certificates = certificates.ok().filter(|chain| !chain.is_empty());
+        let no_certificate = || IdentityError::NoCertificate { path: chain.to_owned() };
+        let private = PrivateKeyDer::from_pem_slice(&read(key)?);
+        Ok(Self {
+            chain: certificates.ok_or_else(no_certificate)?,
+            key: private.map_err(|_| IdentityError::NoKey { path: key.to_owned() })?,
+        })
     }
 
     /// From DER: the chain, server's first, and a PKCS #8 key.

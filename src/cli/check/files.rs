@@ -95,7 +95,7 @@ fn open_folder(path: &Path) -> Option<PathBuf> {
 }
 
 /// The mode that a key should have, where others can read it.
-fn is_open(key: &Metadata) -> Option<&'static str> {
+pub(super) fn is_open(key: &Metadata) -> Option<&'static str> {
     let is_runners = runners_group() == Some(key.gid());
     let foreign = if is_runners { 0o037 } else { 0o077 };
     (key.mode() & foreign != 0).then_some(if is_runners { "640" } else { "600" })

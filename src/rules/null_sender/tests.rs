@@ -3,9 +3,24 @@
 use super::*;
 
 #[test]
+fn a_from_without_a_domain_is_the_own_address_and_any_other_stays() {
+    let own = Address::parse("me@isp.example").unwrap();
+    let from = |header: &str| {
+        let marked = header_from_own_address(header.as_bytes(), "box.home.lan", &own);
+        let header = Header::read(&marked);
+        header.first("From").map(|from| String::from_utf8_lossy(from.value()).trim().to_owned())
+    };
+    assert_eq!(from("From: MAILER-DAEMON\r\n").as_deref(), Some("me@isp.example"));
+    assert_eq!(from("From: root (Cron Daemon)\r\n").as_deref(), Some("me@isp.example (Cron Daemon)"));
+    assert_eq!(from("From: Bob <bob@b.example>\r\n").as_deref(), Some("Bob <bob@b.example>"));
+    assert_eq!(from("Subject: x\r\n"), None);
+}
+
+#[test]
 fn what_is_marked_is_not_sent_from_the_own_address_again() {
     let header = b"Subject: x\r\nAuto-Submitted: auto-replied\r\n".as_slice();
-    let marked = header_from_own_address(header, "box.home.lan");
+    let own = Address::parse("me@isp.example").unwrap();
+    let marked = header_from_own_address(header, "box.home.lan", &own);
     assert_eq!(
         String::from_utf8(marked.clone()).unwrap(),
         "X-Loop: postrider@box.home.lan\r\nSubject: x\r\nAuto-Submitted: auto-replied\r\n"

@@ -210,3 +210,23 @@ proptest! {
         prop_assert_eq!(again, new);
     }
 }
+
+#[test]
+fn a_forced_from_is_one_field_with_one_address_whatever_stood_there() {
+    let own = Address::parse("me@isp.example").unwrap();
+    for (given, result) in [
+        ("From: Name <x@y.z> (c)\r\n", "From: Name <me@isp.example> (c)\r\n"),
+        ("From: scanner\r\n", "From: me@isp.example\r\n"),
+        ("From: Cron <MAILER-DAEMON>\r\n", "From: Cron <me@isp.example>\r\n"),
+        ("From: ()\r\nTo: a@b\r\n", "From: me@isp.example\r\nTo: a@b\r\n"),
+        ("From:\r\n", "From: me@isp.example\r\n"),
+        ("From: <>\r\n", "From: me@isp.example\r\n"),
+        ("From: a@@b.example\r\n", "From: me@isp.example\r\n"),
+        ("From: x@y.z\r\nTo: a@b\r\nFROM: y@y.z\r\n", "From: me@isp.example\r\nTo: a@b\r\n"),
+        ("From:  me@isp.example \r\n", "From:  me@isp.example \r\n"),
+        ("To: a@b\r\n", "To: a@b\r\n"),
+    ] {
+        let forced = force_from(&Header::read(given.as_bytes()), &own).to_bytes();
+        assert_eq!(String::from_utf8(forced).unwrap(), result, "{given}");
+    }
+}

@@ -147,6 +147,11 @@ fn so_do_the_fields_of_its_header() {
     assert!(says(0, "From: alice@home..lan\r\n").unwrap_err().contains("cannot be read"));
     // A second From does not hide behind the first.
     assert!(says(0, "From: scanner@home.lan\r\nFrom: alice@home.lan\r\n").is_err());
+    let twice = "From: scanner@home.lan\r\nFrom: scanner@home.lan\r\nSender: scanner@home.lan\r\n";
+    assert!(says(0, twice).unwrap_err().contains("2 From fields"));
+    for nobody in ["From:\r\n", "From: ()\r\n", "From: <>\r\n", "From: friends:;\r\n"] {
+        assert!(says(0, nobody).unwrap_err().contains("From has no address"), "{nobody}");
+    }
     assert!(says(0, "From: scanner@home.lan, scanner@home.lan\r\n").unwrap_err().contains("add a Sender"));
     assert!(says(2, "From: a@b.example\r\nSender: alice@home.lan\r\n").is_err());
 }

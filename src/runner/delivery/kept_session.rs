@@ -268,6 +268,6 @@ fn from_own_address<'a>(exchange: &Exchange<'a>) -> Option<Opening<'a>> {
     let Exchange { message, plan, letter, .. } = exchange;
     let hostname = &message.loaded.config.hostname;
     let own = null_sender::own_sender(plan.account, &letter.header, hostname).ok()?;
-    let header = Cow::Owned(null_sender::header_from_own_address(&letter.header, hostname));
+    let header = Cow::Owned(null_sender::header_from_own_address(&letter.header, hostname, &own));
     Some(Opening { sender: ReversePath::Mailbox(own), header })
 }

@@ -34,6 +34,21 @@ struct Past {
     last: Option<Instant>,
 }
 
+/// What came of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is right.
+    Right,
+    /// It is wrong.
+    Wrong,
+    /// It is wrong, and one too many from this address.
+    WrongAndBlocked,
+    /// The address was blocked when its turn came: others from there have failed meanwhile.
+    NotLookedAt,
+    /// Too many wait to be verified.
+    Crowded,
+}
+
 /// The address for counting: one household has a whole /64.
 #[must_use]
 pub fn counted_as(address: IpAddr) -> IpAddr {
@@ -53,7 +68,7 @@ impl LoginGuard {
     }
 
     /// A login from there was rejected; whether the address is blocked from now on.
-    pub fn failed(&self, address: IpAddr, limits: &ListenLimits) -> bool {
+    fn failed(&self, address: IpAddr, limits: &ListenLimits) -> bool {
         let now = Instant::now();
         let mut addresses = self.lock();
         make_room(&mut addresses);
@@ -71,7 +86,7 @@ impl LoginGuard {
     }
 
     /// A login from there was right.
-    pub fn succeeded(&self, address: IpAddr) {
+    fn succeeded(&self, address: IpAddr) {
         let now = Instant::now();
         let mut addresses = self.lock();
         make_room(&mut addresses);
@@ -79,20 +94,32 @@ impl LoginGuard {
         *past = Past { logged_in: Some(now), last: Some(now), ..Past::default() };
     }
 
-    /// Verifies one login when its turn comes; `None` where too many wait.
-    pub fn in_turn<T>(&self, verify: impl FnOnce() -> T) -> Option<T> {
+    /// Verifies one login from there when its turn comes. What it comes to is counted before the next turn: parallel
+    /// connections get no more guesses than one.
+    pub fn in_turn(&self, address: IpAddr, limits: &ListenLimits, is_right: impl FnOnce() -> bool) -> Verdict {
         {
             let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
             if *verifying > WAITING {
-                return None;
+                return Verdict::Crowded;
             }
             *verifying += 1;
         }
         let turn = self.is_busy.lock().unwrap_or_else(PoisonError::into_inner);
-        let verified = verify();
+        let verdict = self.verify(address, limits, is_right);
         drop(turn);
         *self.verifying.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        Some(verified)
+        verdict
+    }
+
+    fn verify(&self, address: IpAddr, limits: &ListenLimits, is_right: impl FnOnce() -> bool) -> Verdict {
+        if self.is_blocked(address) {
+            return Verdict::NotLookedAt;
+        }
+        if is_right() {
+            self.succeeded(address);
+            return Verdict::Right;
+        }
+        if self.failed(address, limits) { Verdict::WrongAndBlocked } else { Verdict::Wrong }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Past>> {

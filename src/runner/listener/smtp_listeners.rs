@@ -22,6 +22,7 @@ use crate::config::network::Prefix;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::submission::{self, Surroundings};
+use crate::spool::listener_health::{self, CANNOT_LISTEN, ListenerHealth};
 use crate::submit::smtp_server::dialogue::Refusal;
 use crate::sys::interfaces;
 use crate::tls;
@@ -50,6 +51,8 @@ struct Sockets {
     wanted: Vec<SocketAddr>,
     open: HashMap<SocketAddr, Arc<TcpListener>>,
     failed: HashMap<SocketAddr, String>,
+    /// As it was last written for `status`.
+    recorded: Option<ListenerHealth>,
 }
 
 /// Counters of connections.
@@ -71,7 +74,8 @@ struct Served {
 struct Certificate {
     edition: Option<[SystemTime; 2]>,
     server: Option<tls::Server>,
-    told: bool,
+    /// Why the files on disk cannot be used.
+    failure: Option<String>,
 }
 
 impl SmtpListeners {
@@ -92,6 +96,7 @@ impl SmtpListeners {
             sockets.wanted.clone_from(&wanted);
         }
         if wanted.is_empty() {
+            record(&self.shared, &mut lock(&sockets), ListenerHealth::new());
             return;
         }
         let served: Vec<Arc<Served>> = listeners
@@ -124,7 +129,7 @@ impl Accepting {
     fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
         loop {
             let open = self.open(sockets);
-            let is_complete = lock(sockets).failed.is_empty();
+            let is_complete = self.record(&mut lock(sockets));
             let mut fds: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
             fds.extend(open.iter().map(|(_, _, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)));
             let again = Timespec { tv_sec: AGAIN.as_secs().cast_signed(), tv_nsec: 0 };
@@ -161,7 +166,7 @@ impl Accepting {
                             sockets.open.insert(*address, Arc::new(socket));
                         }
                         Err(error) => {
-                            let why = error.to_string();
+                            let why = error.kind().to_string();
                             if sockets.failed.get(address) != Some(&why) {
                                 log::warning(format_args!(
                                     "cannot listen on {address} ([listen.{}]): {why}; trying again every {} seconds",
@@ -179,6 +184,24 @@ impl Accepting {
             }
         }
         all
+    }
+
+    /// Records what is wrong; whether nothing is.
+    fn record(&self, sockets: &mut Sockets) -> bool {
+        let mut health = ListenerHealth::new();
+        for served in &self.served {
+            let closed = served.listener.addresses.iter().filter_map(|address| {
+                let why = sockets.failed.get(address)?;
+                Some(format!("{CANNOT_LISTEN} {address}: {why}"))
+            });
+            let wrong: Vec<String> = closed.chain(served.failure()).collect();
+            if !wrong.is_empty() {
+                health.insert(served.listener.name.clone(), wrong);
+            }
+        }
+        let is_complete = health.is_empty();
+        record(&self.shared, sockets, health);
+        is_complete
     }
 
     fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {
@@ -258,31 +281,42 @@ impl Served {
         let mut certificate = lock(&self.certificate);
         let edition = edition(chain).zip(edition(key)).map(|(chain, key)| [chain, key]);
         if edition.is_none() || edition != certificate.edition {
-            match read(chain, key) {
-                Ok(server) => *certificate = Certificate { edition, server: Some(server), told: false },
-                Err(why) if !certificate.told => {
-                    certificate.told = true;
-                    log::warning(format_args!(
-                        "cannot use the certificate of [listen.{}], {}: {why}",
-                        self.listener.name,
-                        chain.display()
-                    ));
+            match Identity::read(chain, key).map_err(|error| error.to_string()).and_then(|identity| {
+                tls::Server::new(identity).map_err(|error| format!("{}: {error}", chain.display()))
+            }) {
+                Ok(server) => *certificate = Certificate { edition, server: Some(server), failure: None },
+                Err(why) => {
+                    let why = format!("cannot use its certificate: {why}");
+                    if certificate.failure.as_ref() != Some(&why) {
+                        log::warning(format_args!("[listen.{}]: {why}", self.listener.name));
+                        certificate.failure = Some(why);
+                    }
                 }
-                Err(_) => {}
             }
         }
         certificate.server.clone()
+    }
+
+    /// Why the certificate as it is on disk now cannot be used.
+    fn failure(&self) -> Option<String> {
+        self.server();
+        lock(&self.certificate).failure.clone()
+    }
+}
+
+/// Writes down what is wrong, where it is not written yet.
+fn record(shared: &Shared, sockets: &mut Sockets, health: ListenerHealth) {
+    if sockets.recorded.as_ref() == Some(&health) {
+        return;
+    }
+    match listener_health::write(&shared.intake.spool, &health) {
+        Ok(()) => sockets.recorded = Some(health),
+        Err(error) => log::warning(format_args!("cannot write down what is wrong with listeners: {error}")),
     }
 }
 
 fn edition(path: &PathBuf) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|file| file.modified()).ok()
-}
-
-fn read(chain: &PathBuf, key: &PathBuf) -> Result<tls::Server, String> {
-    let read = |path: &PathBuf| std::fs::read(path).map(zeroize::Zeroizing::new).map_err(|error| error.to_string());
-    let identity = Identity::from_pem(&read(chain)?, &read(key)?).map_err(|error| error.to_string())?;
-    tls::Server::new(identity).map_err(|error| error.to_string())
 }
 
 /// A connection's place among those that there may be; given back when it is dropped.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::intake_state::IntakeState;
-use super::login_guard::{self, LoginGuard};
+use super::login_guard::{self, LoginGuard, Verdict};
 use super::smtp_message::{ClientMessage, not_permitted, sender_tables, table};
 use crate::config::Mechanism;
 use crate::config::client::Client;
@@ -148,15 +148,12 @@ impl Policy for ConnectionPolicy {
 
     fn login(&mut self, client: &dialogue::Client, attempt: &Attempt) -> Result<(), Refusal> {
         let guard = &self.shared.guard;
-        if guard.is_blocked(self.peer) {
-            return Err(Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later"));
-        }
         let loaded = self.loaded()?;
         let name = ClientName::parse(&attempt.username).ok();
         let known = name.as_ref().and_then(|name| loaded.config.client(name));
         let known = known.filter(|client| submission::may_log_in_from(client, self.peer));
         let is_permitted = |known: &Client| client.tls.is_some() || known.allow_plaintext;
-        let is_right = guard.in_turn(|| match (&attempt.proof, known) {
+        let verdict = guard.in_turn(self.peer, &self.listener.limits, || match (&attempt.proof, known) {
             (Proof::Wrong, _) => false,
             (Proof::Right(_), known) => known.is_some_and(is_permitted),
             (Proof::Password(password), known) => {
@@ -166,25 +163,21 @@ impl Policy for ConnectionPolicy {
                 keys.is_of(password.expose()) && known.is_some_and(is_permitted)
             }
         });
-        match is_right {
-            None => Err(Refusal::new(454, "4.7.0", "too many logins at once; try again later")),
-            Some(true) => {
-                guard.succeeded(self.peer);
-                Ok(())
-            }
-            Some(false) => {
-                // A name that nobody has may be a password that was typed into the wrong field.
-                let who = known.map_or("(unknown)", |client| client.name.as_str());
-                log::login_rejected(self.peer, attempt.mechanism.name(), format_args!("sasl_username={who}"));
-                let is_blocked = guard.failed(self.peer, &self.listener.limits);
-                std::thread::sleep(login_guard::PAUSE);
-                Err(if is_blocked {
-                    Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later")
-                } else {
-                    Refusal::new(535, "5.7.8", "wrong user name or password")
-                })
-            }
+        let blocked = || Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later");
+        match verdict {
+            Verdict::Right => return Ok(()),
+            Verdict::Crowded => return Err(Refusal::new(454, "4.7.0", "too many logins at once; try again later")),
+            Verdict::NotLookedAt => return Err(blocked()),
+            Verdict::Wrong | Verdict::WrongAndBlocked => {}
         }
+        // A name that nobody has may be a password that was typed into the wrong field.
+        let who = known.map_or("(unknown)", |client| client.name.as_str());
+        log::login_rejected(self.peer, attempt.mechanism.name(), format_args!("sasl_username={who}"));
+        std::thread::sleep(login_guard::PAUSE);
+        Err(match verdict {
+            Verdict::WrongAndBlocked => blocked(),
+            _ => Refusal::new(535, "5.7.8", "wrong user name or password"),
+        })
     }
 
     fn scram(&mut self, username: &str, hash: ScramHash) -> Option<(StoredKeys, String)> {

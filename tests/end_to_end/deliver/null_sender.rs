@@ -47,6 +47,7 @@ fn mail_without_a_sender_is_sent_from_the_own_address_where_the_null_sender_is_r
         let mail = isp.mail();
         assert_eq!((mail.from.as_str(), &mail.to[..]), ("me@isp.example", &["bob@away.example".to_owned()][..]));
         assert_eq!(mail.fields("Auto-Submitted"), ["auto-generated"], "{reply}");
+        assert_eq!(mail.fields("From"), ["me@isp.example"], "MAILER-DAEMON alone is nobody's address there");
         assert_eq!(mail.fields("X-Loop").len(), 1, "{reply}");
         assert_eq!((mail.fields("Subject"), mail.body()), (vec!["hello".to_owned()], b"BODY\r\n".as_slice()));
         assert!(said.contains("status=sent") && !said.contains("status=deferred"), "{said}");

@@ -287,7 +287,7 @@ fn tls_that_is_required_comes_before_everything() {
     // Without a certificate that can be read the listener's clients wait; the rest of the machine's mail does not.
     let (_, greeting) = Client::connect(address(&runner, "lan"));
     assert_eq!(greeting, "421 4.3.5 the server's certificate cannot be read; try again later");
-    assert!(runner.log().contains("cannot use the certificate of [listen.lan]"), "{}", runner.log());
+    assert!(runner.log().contains("[listen.lan]: cannot use its certificate"), "{}", runner.log());
     certificate(&house);
     let (mut client, greeting) = Client::connect(address(&runner, "lan"));
     assert!(greeting.starts_with("220"), "{greeting}");
@@ -333,7 +333,8 @@ fn from_replaces_what_a_device_says_and_its_owner_gets_the_bounce() {
     let runner = world.runner();
     let (mut client, _) = Client::connect(address(&runner, "lan"));
     client.say("EHLO scanner");
-    let stored = client.send("root@localhost.localdomain", "gone@away.example", "From: Scan <x@y.z>\r\n\r\nx");
+    let header = "From: Scan <x@y.z>\r\nFrom: <>\r\n\r\nx";
+    let stored = client.send("root@localhost.localdomain", "gone@away.example", header);
     assert!(stored.starts_with("250"), "{stored}");
     let bounce = arrived(&isp, "owner@isp.example");
     assert!(bounce.text().contains("gone@away.example"), "{}", bounce.text());
@@ -358,4 +359,44 @@ fn ports_follow_the_configuration() {
     let _world = world.set("listen", listener);
     wait_for("the port to open", || TcpStream::connect(to).is_ok());
     assert!(Client::connect(to).1.starts_with("220"));
+}
+
+#[test]
+fn a_port_that_is_taken_is_in_status_and_check_until_it_is_free() {
+    let isp = Provider::start();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = taken.local_addr().unwrap();
+    let listener = json!({ "address": to.to_string(), "tls": "none", "trust": ["scanner"] });
+    let world = world(&isp, &listener, &scanner());
+    let _runner = world.runner();
+    let why = format!("listener lan cannot listen on {to}: address in use");
+    wait_for("status to say so", || world.postrider(&["status"]).stdout.contains(&why));
+    world.postrider(&["status"]).code(2).says("CRITICAL");
+    world.postrider(&["check"]).code(78).says(&format!("error: {why}; stop what uses the port"));
+    world.sendmail(&["bob@away.example"], "Subject: local\n\nx\n").code(0);
+    arrived(&isp, "bob@away.example");
+    drop(taken);
+    wait_for("status to be good", || world.postrider(&["status"]).stdout.contains("OK: "));
+    assert!(Client::connect(to).1.starts_with("220"));
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_in_status_and_check_before_any_client_comes() {
+    let isp = Provider::start();
+    let listener =
+        json!({ "address": "127.0.0.1:0", "tls": "starttls", "certificate": "lan.pem", "trust": ["scanner"] });
+    let world = world(&isp, &listener, &scanner());
+    let runner = world.runner();
+    let why = "listener lan cannot use its certificate: cannot read ";
+    wait_for("status to say so", || world.postrider(&["status"]).stdout.contains(why));
+    world.postrider(&["status"]).code(2).says("lan.pem: entity not found");
+    world.postrider(&["check"]).code(78).says(&format!("error: {why}"));
+    assert!(runner.log().contains("[listen.lan]: cannot use its certificate"), "{}", runner.log());
+    world.file("lan.pem", &rcgen::generate_simple_self_signed(vec!["lan".to_owned()]).unwrap().cert.pem(), 0o644);
+    world.postrider(&["check"]).code(78).says("lan.pem contains no private key");
+    certificate(&world);
+    let both = ["lan.pem", "lan.key"].map(|name| std::fs::read_to_string(world.path(name)).unwrap()).concat();
+    world.file("lan.pem", &both, 0o644);
+    wait_for("status to be good", || world.postrider(&["status"]).stdout.contains("OK: "));
+    world.postrider(&["check"]).code(78).says("listener lan: others can read the key");
 }

@@ -39,6 +39,19 @@ fn an_address_that_has_logged_in_is_never_blocked() {
 }
 
 #[test]
+fn parallel_guesses_are_as_few_as_those_in_a_row() {
+    let (guard, limits) = (LoginGuard::default(), ListenLimits { failures: 5, ..ListenLimits::default() });
+    let verdicts: Vec<Verdict> = std::thread::scope(|scope| {
+        let guess = || guard.in_turn(ip("192.0.2.1"), &limits, || false);
+        let guesses: Vec<_> = (0..10).map(|_| scope.spawn(guess)).collect();
+        guesses.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    let count = |wanted| verdicts.iter().filter(|verdict| **verdict == wanted).count();
+    assert_eq!((count(Verdict::Wrong), count(Verdict::WrongAndBlocked), count(Verdict::NotLookedAt)), (4, 1, 5));
+    assert_eq!(guard.in_turn(ip("192.0.2.2"), &limits, || true), Verdict::Right);
+}
+
+#[test]
 fn one_login_is_verified_at_a_time_and_a_crowd_is_turned_away() {
     let guard = LoginGuard::default();
     let (most, current) = (Mutex::new(0), Mutex::new(0));
@@ -49,12 +62,15 @@ fn one_login_is_verified_at_a_time_and_a_crowd_is_turned_away() {
         *most = now.max(*most);
         std::thread::sleep(Duration::from_millis(20));
         *current.lock().unwrap() -= 1;
+        true
     };
+    let limits = ListenLimits::default();
+    let log_in = || guard.in_turn(ip("192.0.2.1"), &limits, verify);
     let turned_away = std::thread::scope(|scope| {
-        let logins: Vec<_> = (0..40).map(|_| scope.spawn(|| guard.in_turn(verify).is_none())).collect();
+        let logins: Vec<_> = (0..40).map(|_| scope.spawn(|| log_in() == Verdict::Crowded)).collect();
         logins.into_iter().map(|login| login.join().unwrap()).filter(|away| *away).count()
     });
     assert_eq!(*most.lock().unwrap(), 1);
     assert!(turned_away >= 1, "{turned_away}");
-    assert!(guard.in_turn(|| ()).is_some(), "all have left");
+    assert_eq!(log_in(), Verdict::Right, "all have left");
 }
