@@ -58,15 +58,14 @@ impl Entry {
     fn waiting(&self) -> impl Iterator<Item = ItemRecipient> {
         let mut indices = self.state.pending();
         if indices.is_empty() {
-            let is_owed = |outcome: &Option<Outcome>| outcome.as_ref().is_none_or(|o| o.status != Status::Delivered);
-            let owed = self.state.outcomes.iter().zip(&self.state.replaced).enumerate();
-            let owed = owed.filter(|(_, (outcome, replaced))| is_owed(outcome) && !**replaced);
+            let owed = self.state.recipients.iter().enumerate();
+            let owed = owed.filter(|(_, one)| one.outcome_if(Status::Delivered).is_none() && !one.replaced);
             indices.extend(owed.map(|(index, _)| index));
         }
         let recipients = self.envelope.recipients.iter().enumerate();
         let waiting = recipients.filter(move |(index, _)| indices.binary_search(index).is_ok());
         waiting.map(|(index, recipient)| {
-            let outcome = self.state.outcomes.get(index).and_then(Option::as_ref);
+            let outcome = self.state.outcome(index);
             ItemRecipient {
                 address: printable(&recipient.address.to_string()),
                 delay_reason: outcome.map(reason).or_else(|| self.trouble.as_deref().map(printable)),

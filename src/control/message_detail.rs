@@ -99,8 +99,8 @@ impl MessageDetail {
             path: spool.dir().join(if failed.is_some() { "failed" } else { "queue" }).join(id.as_str()),
             error,
         })?;
-        let outcomes = entry.state.outcomes.iter().map(|outcome| {
-            outcome.as_ref().map(|outcome| RecipientOutcome {
+        let outcomes = entry.state.recipients.iter().map(|recipient| {
+            recipient.outcome.as_ref().map(|outcome| RecipientOutcome {
                 status: outcome.status,
                 code: outcome.code,
                 enhanced: outcome.enhanced.to_string(),
@@ -109,7 +109,8 @@ impl MessageDetail {
                 reason: reason(outcome),
             })
         });
-        let replaced = entry.state.replaced.iter().enumerate().filter_map(|(index, gone)| gone.then_some(index));
+        let replaced = entry.state.recipients.iter().enumerate();
+        let replaced = replaced.filter_map(|(index, recipient)| recipient.replaced.then_some(index));
         let lines = if failed.is_some() { Journal::lines_failed(spool, id) } else { Journal::lines(spool, id)? };
         let journal =
             lines.iter().map(|(at, line)| JournalNote { at: *at, what: printable(&what(&entry.envelope, line)) });

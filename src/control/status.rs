@@ -142,7 +142,8 @@ impl QueueStatus {
     }
 
     fn note_cures(&mut self, state: &State) {
-        let outcomes = state.pending().into_iter().filter_map(|index| state.outcomes[index].as_ref());
+        let outcomes = state.recipients.iter().filter(|recipient| recipient.is_pending());
+        let outcomes = outcomes.filter_map(|recipient| recipient.outcome.as_ref());
         let held: Vec<_> = outcomes.filter(|outcome| outcome.cure.is_some()).collect();
         self.refused += usize::from(held.iter().any(|outcome| outcome.code.is_some()));
         self.unmapped += usize::from(held.iter().any(|outcome| outcome.code.is_none()));

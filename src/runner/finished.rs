@@ -138,7 +138,7 @@ impl FinishedMessages {
 
 /// Whether the journal knows of recipients that are still to get it.
 fn contradicts(state: &State) -> bool {
-    let is_written = state.attempts > 0 || state.outcomes.iter().any(Option::is_some);
+    let is_written = state.attempts > 0 || state.outcomes().next().is_some();
     is_written && !state.done && !state.pending().is_empty()
 }
 

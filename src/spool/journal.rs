@@ -16,7 +16,7 @@ use super::journal_line::{self, Line, MAX_LINE, NoLine, Written};
 use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use super::state::State;
-use crate::mail::outcome::{Outcome, Status};
+use crate::mail::outcome::Status;
 
 /// The state, and what is needed to carry it on.
 #[derive(Debug)]
@@ -45,14 +45,14 @@ impl Replay {
                 state.blocked_from = None;
             }
             Line::Outcome { recipient, outcome } => {
-                let (Some(last), Some(unknowns)) =
-                    (state.outcomes.get_mut(*recipient), state.unknowns.get_mut(*recipient))
-                else {
+                let Some(its) = state.recipients.get_mut(*recipient) else {
                     return Err(format!("it has an outcome for recipient {recipient}, who is not in the envelope"));
                 };
                 if outcome.status == Status::Unknown {
-                    *unknowns = unknowns.saturating_add(1);
+                    its.unknowns = its.unknowns.saturating_add(1);
                 }
+                its.attempt = state.attempts;
+                its.outcome = Some(outcome.clone());
                 if outcome.code.is_some() && state.attempt.is_some() && self.heard_in != state.attempt {
                     self.heard_in = state.attempt;
                     state.heard = state.heard.saturating_add(1);
@@ -60,14 +60,10 @@ impl Replay {
                 if state.attempt.is_none() {
                     state.blocked_from = state.blocked_from.or(Some(at));
                 }
-                if let Some(attempt_of) = state.attempt_of.get_mut(*recipient) {
-                    *attempt_of = state.attempts;
-                }
                 // What was not charged to the message (a rejected login, say) says nothing about its sender.
                 if state.attempt.is_some() {
                     state.grace_from = if outcome.is_held() { state.grace_from.or(Some(at)) } else { None };
                 }
-                *last = Some(outcome.clone());
             }
             Line::Next(at) => {
                 state.next = Some(*at);
@@ -76,15 +72,16 @@ impl Replay {
             Line::Hold => state.held = true,
             Line::Release => {
                 state.held = false;
-                state.unknowns.fill(0);
+                state.recipients.iter_mut().for_each(|recipient| recipient.unknowns = 0);
             }
             Line::Retry => {
-                for (outcome, attempt) in state.outcomes.iter_mut().zip(&state.attempt_of) {
+                for recipient in &mut state.recipients {
                     // What was returned to its sender is settled.
+                    let attempt = &recipient.attempt;
                     let is_settled = state.reported.contains(attempt) || state.digested.contains(attempt);
-                    outcome.take_if(|outcome| outcome.status == Status::Refused && !is_settled);
+                    recipient.outcome.take_if(|outcome| outcome.status == Status::Refused && !is_settled);
+                    recipient.unknowns = 0;
                 }
-                state.unknowns.fill(0);
                 (state.heard, state.next, state.held) = (0, None, false);
                 (state.grace_from, state.blocked_from) = (None, None);
                 state.owed.retain(|attempt| *attempt == 0);
@@ -92,20 +89,16 @@ impl Replay {
             }
             Line::Returned(id) => {
                 state.returned.push(id.clone());
-                let outcomes = state.outcomes.iter().zip(&state.attempt_of);
-                let is_refused = |outcome: &Outcome| outcome.status == Status::Refused;
-                let refused = outcomes.filter(|(outcome, _)| outcome.as_ref().is_some_and(is_refused));
-                state.reported.extend(refused.map(|(_, attempt)| *attempt));
+                let refused = state.recipients.iter().filter(|one| one.outcome_if(Status::Refused).is_some());
+                state.reported.extend(refused.map(|recipient| recipient.attempt));
                 state.reported.dedup();
             }
             Line::Added(recipient) => state.add(recipient.clone()),
             Line::Replaced(recipient) => {
-                let (Some(replaced), Some(last)) =
-                    (state.replaced.get_mut(*recipient), state.outcomes.get_mut(*recipient))
-                else {
+                let Some(its) = state.recipients.get_mut(*recipient) else {
                     return Err(format!("it replaces recipient {recipient}, who is not in the envelope"));
                 };
-                (*replaced, *last) = (true, None);
+                (its.replaced, its.outcome) = (true, None);
             }
             Line::Warned(_) => state.warned = true,
             Line::Owed(attempt) => {
@@ -335,7 +328,7 @@ impl Journal {
         let append_at = (lines.len() > 1).then_some(self.replay.good);
         let encode = |line: &Line| match line {
             Line::Outcome { recipient, .. } | Line::Replaced(recipient)
-                if *recipient >= self.state().outcomes.len() =>
+                if *recipient >= self.state().recipients.len() =>
             {
                 Err(refused(format!("cannot record an outcome for recipient {recipient}, who is not in the envelope")))
             }

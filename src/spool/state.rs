@@ -20,16 +20,10 @@ pub struct State {
     pub account: Option<String>,
     /// Recipients behind those of the envelope, from which indices go on.
     pub added: Vec<Recipient>,
-    /// Per recipient: whether others are in its place.
-    pub replaced: Vec<bool>,
-    /// The last outcome per recipient (index in the envelope).
-    pub outcomes: Vec<Option<Outcome>>,
-    /// Per recipient: the number of the attempt that brought its last outcome (0: none yet).
-    pub attempt_of: Vec<u32>,
+    /// Per recipient, by index in the envelope; those in `added` follow.
+    pub recipients: Vec<RecipientState>,
     /// When a row of outcomes began that hold the message ([`Outcome::is_held`]); any other outcome ends it.
     pub grace_from: Option<Timestamp>,
-    /// Per recipient: how often `unknown`.
-    pub unknowns: Vec<u32>,
     /// Not before.
     pub next: Option<Timestamp>,
     /// Held.
@@ -50,25 +44,56 @@ pub struct State {
     pub blocked_from: Option<Timestamp>,
 }
 
+/// What the journal says of one recipient.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecipientState {
+    /// Its last outcome.
+    pub outcome: Option<Outcome>,
+    /// The number of the attempt that brought that outcome (0: none yet).
+    pub attempt: u32,
+    /// How many of its outcomes were `unknown` since the last release or retry.
+    pub unknowns: u32,
+    /// Other recipients have taken its place: nothing more is sent to it.
+    pub replaced: bool,
+}
+
+impl RecipientState {
+    /// Its last outcome, if it has this status.
+    #[must_use]
+    pub fn outcome_if(&self, status: Status) -> Option<&Outcome> {
+        self.outcome.as_ref().filter(|outcome| outcome.status == status)
+    }
+
+    /// Whether it has no final outcome yet: never tried, deferred or unknown.
+    #[must_use]
+    pub fn is_pending(&self) -> bool {
+        let is_final =
+            matches!(&self.outcome, Some(last) if matches!(last.status, Status::Delivered | Status::Refused));
+        !is_final && !self.replaced
+    }
+}
+
 impl State {
     /// Nothing happened yet to this many recipients.
     #[must_use]
     pub fn new(recipients: usize) -> Self {
-        Self {
-            replaced: vec![false; recipients],
-            outcomes: vec![None; recipients],
-            attempt_of: vec![0; recipients],
-            unknowns: vec![0; recipients],
-            ..Self::default()
-        }
+        Self { recipients: vec![RecipientState::default(); recipients], ..Self::default() }
     }
 
     pub(super) fn add(&mut self, recipient: Recipient) {
         self.added.push(recipient);
-        self.replaced.push(false);
-        self.outcomes.push(None);
-        self.attempt_of.push(0);
-        self.unknowns.push(0);
+        self.recipients.push(RecipientState::default());
+    }
+
+    /// The last outcome of a recipient, by index in the envelope.
+    #[must_use]
+    pub fn outcome(&self, recipient: usize) -> Option<&Outcome> {
+        self.recipients.get(recipient)?.outcome.as_ref()
+    }
+
+    /// The last outcomes of all recipients that have one.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.recipients.iter().filter_map(|recipient| recipient.outcome.as_ref())
     }
 
     /// Recipients with their outcomes, replaced ones left out.
@@ -76,20 +101,15 @@ impl State {
         &'a self,
         recipients: &'a [Recipient],
     ) -> impl Iterator<Item = (&'a Recipient, Option<&'a Outcome>)> {
-        let outcomes = self.outcomes.iter().map(Option::as_ref);
-        let all = recipients.iter().zip(outcomes).zip(&self.replaced);
-        all.filter(|(_, replaced)| !**replaced).map(|(one, _)| one)
+        let all = recipients.iter().zip(&self.recipients);
+        all.filter(|(_, state)| !state.replaced).map(|(one, state)| (one, state.outcome.as_ref()))
     }
 
     /// Indices of recipients without a final outcome (never tried, deferred or unknown).
     #[must_use]
     pub fn pending(&self) -> Vec<usize> {
-        let is_open = |outcome: &Option<Outcome>| match outcome.as_ref().map(|outcome| outcome.status) {
-            None | Some(Status::Deferred | Status::Unknown) => true,
-            Some(Status::Delivered | Status::Refused) => false,
-        };
-        let all = self.outcomes.iter().zip(&self.replaced).enumerate();
-        all.filter(|(_, (outcome, replaced))| is_open(outcome) && !**replaced).map(|(index, _)| index).collect()
+        let all = self.recipients.iter().enumerate();
+        all.filter(|(_, recipient)| recipient.is_pending()).map(|(index, _)| index).collect()
     }
 
     /// Whether nothing is left to do but to name it in a digest.

@@ -19,7 +19,7 @@ use super::settle::Settler;
 use crate::control::loaded::Loaded;
 use crate::deliver::history_record;
 use crate::log;
-use crate::mail::outcome::{Outcome, Status};
+use crate::mail::outcome::Status;
 use crate::runner::event::{RecordedAttempt, ReportFn, WorkerEvent};
 use crate::runner::finished::FinishedMessages;
 use crate::runner::message::{AnsweredAttempt, OpenMessage};
@@ -45,11 +45,10 @@ impl CompletedAttempt {
     /// Whether the record in history is all that has to be written.
     fn is_delivered_at_once(&self) -> bool {
         let (envelope, state) = (&self.stored.envelope, self.state());
-        let is_delivered = |outcome: &Option<Outcome>| outcome.as_ref().is_some_and(|o| o.status == Status::Delivered);
         let mut outcomes = self.answered.attempt.outcomes.iter();
         self.answered.journal.is_blank()
             && self.answered.attempt.ends
-            && state.outcomes.iter().all(is_delivered)
+            && state.recipients.iter().all(|recipient| recipient.outcome_if(Status::Delivered).is_some())
             && !outcomes.any(|(index, outcome)| dsn::owes_success(envelope, *index, outcome))
     }
 
@@ -59,8 +58,8 @@ impl CompletedAttempt {
         let mut state = State::new(self.stored.envelope.recipients.len());
         state.account = Some(attempt.account.clone());
         for (index, outcome) in &attempt.outcomes {
-            if let Some(last) = state.outcomes.get_mut(*index) {
-                *last = Some(outcome.clone());
+            if let Some(recipient) = state.recipients.get_mut(*index) {
+                recipient.outcome = Some(outcome.clone());
             }
         }
         state

@@ -82,7 +82,7 @@ enum Returned {
 fn store_failed(message: &OpenMessage<'_>, id: &MessageId, refused: &[usize]) -> Result<Returned, SpoolError> {
     let envelope = &message.stored.envelope;
     if let (Kind::Bounce, [recipient]) = (envelope.kind, refused)
-        && let Some(outcome) = &message.journal.state().outcomes[*recipient]
+        && let Some(outcome) = message.journal.state().outcome(*recipient)
         && may_be_about_the_content(outcome)
         && let Mailbox::Valid(to) = &envelope.recipients[*recipient].address
         && let Some(content) = content(message).and_then(|content| dsn::without_text(&content))
@@ -114,7 +114,7 @@ fn may_be_about_the_content(outcome: &Outcome) -> bool {
 #[must_use]
 pub fn is_warning_due(message: &OpenMessage<'_>, age: Duration) -> bool {
     let state = message.journal.state();
-    let is_held = |i: usize| state.outcomes[i].as_ref().is_some_and(Outcome::is_held);
+    let is_held = |i: usize| state.outcome(i).is_some_and(Outcome::is_held);
     let was_held_before = state.grace_from.is_some_and(|from| from < message.now);
     let is_still_held = || was_held_before && state.pending().into_iter().any(is_held);
     let is_late = || {
@@ -133,7 +133,7 @@ pub fn warn_of_delay(
     let heard_of: Vec<usize> = pending
         .iter()
         .copied()
-        .filter(|i| message.journal.state().outcomes[*i].is_some() && wants(message, *i, "delay"))
+        .filter(|i| message.journal.state().outcome(*i).is_some() && wants(message, *i, "delay"))
         .collect();
     let id = report_id(&message.stored.envelope.id, 0, Report::Delayed);
     if heard_of.is_empty() {
@@ -233,9 +233,9 @@ pub fn tell_of_kept(message: &OpenMessage<'_>, limit: &ReportLimit) -> Result<Op
 /// Tells the sender who asked for it (NOTIFY=SUCCESS) that the relay took the message, for whom the relay itself
 /// does not; once, when nothing waits any more.
 pub fn tell_success(message: &mut OpenMessage<'_>, reports: &mut Vec<MessageId>) -> Result<(), SpoolError> {
-    let (envelope, outcomes) = (&message.stored.envelope, &message.journal.state().outcomes);
-    let is_owed = |i: &usize| outcomes[*i].as_ref().is_some_and(|outcome| owes_success(envelope, *i, outcome));
-    let taken: Vec<usize> = (0..outcomes.len()).filter(is_owed).collect();
+    let (envelope, state) = (&message.stored.envelope, message.journal.state());
+    let is_owed = |i: &usize| state.outcome(*i).is_some_and(|outcome| owes_success(envelope, *i, outcome));
+    let taken: Vec<usize> = (0..state.recipients.len()).filter(is_owed).collect();
     let id = report_id(&message.stored.envelope.id, 0, Report::Relayed);
     if taken.is_empty() || message.journal.state().returned.contains(&id) {
         return Ok(());
@@ -267,8 +267,8 @@ enum Stored {
 
 fn attempts_that_refused(message: &OpenMessage<'_>) -> Vec<u32> {
     let state = message.journal.state();
-    let refused = state.outcomes.iter().zip(&state.attempt_of).filter(|(outcome, _)| is_refused(outcome.as_ref()));
-    let mut attempts: Vec<u32> = refused.map(|(_, attempt)| *attempt).collect();
+    let refused = state.recipients.iter().filter(|recipient| recipient.outcome_if(Status::Refused).is_some());
+    let mut attempts: Vec<u32> = refused.map(|recipient| recipient.attempt).collect();
     attempts.sort_unstable();
     attempts.dedup();
     attempts
@@ -276,14 +276,11 @@ fn attempts_that_refused(message: &OpenMessage<'_>) -> Vec<u32> {
 
 fn refused_in(message: &OpenMessage<'_>, attempt: u32) -> Vec<usize> {
     let state = message.journal.state();
-    (0..state.outcomes.len())
-        .filter(|i| state.attempt_of[*i] == attempt && is_refused(state.outcomes[*i].as_ref()))
-        .filter(|i| wants(message, *i, "failure"))
+    let all = state.recipients.iter().enumerate();
+    all.filter(|(_, recipient)| recipient.attempt == attempt && recipient.outcome_if(Status::Refused).is_some())
+        .map(|(index, _)| index)
+        .filter(|index| wants(message, *index, "failure"))
         .collect()
-}
-
-fn is_refused(outcome: Option<&crate::mail::outcome::Outcome>) -> bool {
-    outcome.is_some_and(|o| o.status == Status::Refused)
 }
 
 /// RFC 3461 NOTIFY: without it, failures and delays are told.
@@ -378,7 +375,7 @@ fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
 /// Those of the recipients of whom something was heard.
 fn affected<'a>(message: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
     let of = |(i, address): (&usize, &'a String)| {
-        let outcome = message.journal.state().outcomes[*i].as_ref()?;
+        let outcome = message.journal.state().outcome(*i)?;
         let recipient = &message.stored.envelope.recipients[*i];
         Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
     };
@@ -390,7 +387,7 @@ fn undeliverable_report(message: &OpenMessage<'_>, recipients: &[usize]) -> Stri
 }
 
 fn reason_of<'m>(message: &'m OpenMessage<'_>, recipients: &[usize]) -> &'m str {
-    let outcomes = recipients.iter().filter_map(|i| message.journal.state().outcomes[*i].as_ref());
+    let outcomes = recipients.iter().filter_map(|i| message.journal.state().outcome(*i));
     outcomes.map(|outcome| outcome.reply.as_str()).next().unwrap_or("unknown reason")
 }
 

@@ -17,6 +17,7 @@ use crate::runner::report_limit::ReportLimit;
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::history;
 use crate::spool::journal_line::Line;
+use crate::spool::state::State;
 use crate::spool::{MessageId, SpoolError};
 use crate::sys::random::chance;
 
@@ -102,14 +103,14 @@ impl Settler {
             dsn::tell_success(&mut message, &mut reports)?;
         }
         let state = message.journal.state();
-        let count = |status| state.outcomes.iter().flatten().filter(|o| o.status == status).count();
+        let count = |status| state.outcomes().filter(|o| o.status == status).count();
         let pending = state.pending();
         let mut result = AttemptResult {
             id: message.stored.envelope.id.clone(),
             delivered: count(Status::Delivered),
             refused: count(Status::Refused),
             waiting: pending.len(),
-            reason: telling_reason(&state.outcomes),
+            reason: telling_reason(state),
             next_step: NextStep::Gone,
             reports,
             owes: None,
@@ -141,13 +142,13 @@ impl Settler {
         reports: &mut Vec<MessageId>,
     ) -> Result<NextStep, SpoolError> {
         let state = message.journal.state();
-        if pending.iter().any(|i| state.unknowns[*i] >= retry::UNKNOWN_BEFORE_HOLD) {
+        if pending.iter().any(|i| state.recipients[*i].unknowns >= retry::UNKNOWN_BEFORE_HOLD) {
             let reason = "three times the connection was lost after the data was sent, so delivery is unconfirmed";
             log::held(&message.stored.envelope.id, Some(reason));
             message.journal.append(message.now, &[Line::Hold])?;
             return Ok(NextStep::Held);
         }
-        let unknown = pending.iter().any(|i| state.outcomes[*i].as_ref().is_some_and(|o| o.status == Status::Unknown));
+        let unknown = pending.iter().any(|i| state.recipients[*i].outcome_if(Status::Unknown).is_some());
         let queue = &message.loaded.config.queue;
         let mut wait = retry::message_wait(age(message), queue, chance());
         if unknown {
@@ -194,7 +195,7 @@ impl Settler {
 /// The same reason is noted once.
 pub fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
     let state = message.journal.state();
-    let known = |(i, outcome): &&(usize, Outcome)| state.outcomes.get(*i).and_then(Option::as_ref) == Some(outcome);
+    let known = |(i, outcome): &&(usize, Outcome)| state.outcome(*i) == Some(outcome);
     // What an attempt has recorded in the same words did not say that it is all that the message waits for.
     let news = outcomes.iter().filter(|noted| state.blocked_from.is_none() || !known(noted));
     let lines: Vec<Line> = lines_for(news).collect();
@@ -209,7 +210,7 @@ fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -> im
 fn park(message: &OpenMessage<'_>) -> Result<AttemptResult, SpoolError> {
     let id = &message.stored.envelope.id;
     let state = message.journal.state();
-    let reason = telling_reason(&state.outcomes);
+    let reason = telling_reason(state);
     let result = AttemptResult {
         id: id.clone(),
         delivered: 0,
@@ -234,8 +235,8 @@ enum Recorded {
     Perhaps,
 }
 
-fn telling_reason(outcomes: &[Option<Outcome>]) -> String {
-    let worst = outcomes.iter().flatten().filter(|o| o.status != Status::Delivered);
+fn telling_reason(state: &State) -> String {
+    let worst = state.outcomes().filter(|o| o.status != Status::Delivered);
     worst.map(Outcome::said).next().unwrap_or_default()
 }
 
@@ -250,7 +251,7 @@ fn expire(message: &mut OpenMessage<'_>) -> Result<(), SpoolError> {
         .pending()
         .into_iter()
         .filter_map(|recipient| {
-            let last = state.outcomes.get(recipient)?.as_ref().filter(|outcome| !outcome.is_held())?;
+            let last = state.outcome(recipient).filter(|outcome| !outcome.is_held())?;
             let outcome = Outcome {
                 status: Status::Refused,
                 enhanced: Enhanced { class: 4, subject: 4, detail: 7 },

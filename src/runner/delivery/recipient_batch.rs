@@ -26,12 +26,12 @@ impl RecipientBatch {
     #[must_use]
     pub fn next(state: &State) -> Self {
         let mut recipients = state.pending();
-        let is_left = |index: &usize| state.attempt.is_some_and(|attempt| state.attempt_of[*index] < attempt);
+        let is_left = |index: &usize| state.attempt.is_some_and(|attempt| state.recipients[*index].attempt < attempt);
         let begins = !recipients.iter().any(is_left);
         if !begins {
             recipients.retain(is_left);
         }
-        recipients.sort_by_key(|index| state.attempt_of[*index]);
+        recipients.sort_by_key(|index| state.recipients[*index].attempt);
         Self { begins, ..Self::of_rest(recipients) }
     }
 

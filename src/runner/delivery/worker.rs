@@ -206,7 +206,7 @@ impl Worker {
             Err(NoLetter::Io(error)) => return Err(unreadable(&message, error)),
         };
         // Once in a message's life: its later attempts have an outcome to start from.
-        if message.journal.state().outcomes.iter().all(Option::is_none) {
+        if message.journal.state().outcomes().next().is_none() {
             introduce(&message.stored.envelope, &letter.message_id);
         }
         let undeliverable = outcome::undeliverable(plan, &letter, &message);

@@ -115,7 +115,7 @@ impl QueueState {
     /// How long until the message is due. Its journal has the wall's time, which may have jumped since: no wait is
     /// longer than one that is ever set.
     fn wait_of(&self, state: &State, due: Due) -> Duration {
-        let is_unknown = state.outcomes.iter().flatten().any(|outcome| outcome.status == Status::Unknown);
+        let is_unknown = state.outcomes().any(|outcome| outcome.status == Status::Unknown);
         let longest = retry::longest_wait(&self.loaded.config.queue);
         let longest = if is_unknown { longest.max(retry::AFTER_UNKNOWN) } else { longest };
         match (due, state.next) {

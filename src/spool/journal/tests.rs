@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mail::address::{Address, Mailbox};
-use crate::mail::outcome::{Enhanced, Teller};
+use crate::mail::outcome::{Enhanced, Outcome, Teller};
 use crate::spool::Recipient;
 
 fn spool() -> (tempfile::TempDir, Spool) {
@@ -147,7 +147,11 @@ fn a_delivery_says_whether_the_relay_tells_of_it_and_an_older_journal_still_read
     let sum = crc32fast::hash(old.as_bytes());
     fs::write(spool.journal_path(&id()), format!("{},\"c\":\"{sum:08x}\"}}\n", &old[..old.len() - 1])).unwrap();
     let state = Journal::peek(&spool, &id(), 3).unwrap();
-    assert_eq!(state.outcomes[0].as_ref().unwrap().teller, Teller::Us);
+    assert_eq!(state.outcome(0).unwrap().teller, Teller::Us);
+}
+
+fn unknowns(state: &State) -> Vec<u32> {
+    state.recipients.iter().map(|recipient| recipient.unknowns).collect()
 }
 
 #[test]
@@ -163,11 +167,11 @@ fn the_state_sums_up_what_happened() {
     journal.append(now(), &[Line::Hold, Line::Next(now())]).unwrap();
     let state = journal.state();
     assert_eq!((state.attempts, state.heard, state.held, state.next), (2, 1, true, Some(now())));
-    assert_eq!((state.pending(), &state.unknowns[..]), (vec![0, 2], &[0, 0, 1][..]));
+    assert_eq!((state.pending(), unknowns(state)), (vec![0, 2], vec![0, 0, 1]));
     journal.append(now(), &[attempt(3), outcome(0, Status::Refused, Some(550)), Line::Release]).unwrap();
     journal.append(now(), &[outcome(2, Status::Unknown, None), Line::Returned(MessageId::new(9, 9))]).unwrap();
     let state = journal.state().clone();
-    assert_eq!((state.heard, state.held, state.pending(), state.unknowns[2]), (2, false, vec![2], 1));
+    assert_eq!((state.heard, state.held, state.pending(), state.recipients[2].unknowns), (2, false, vec![2], 1));
     assert_eq!(state.returned, [MessageId::new(9, 9)]);
     assert_eq!(*Journal::open(&spool, &id(), 3).unwrap().state(), state);
 }
@@ -179,9 +183,9 @@ fn a_release_and_a_retry_begin_counting_anew() {
     journal.append(now(), &[outcome(0, Status::Deferred, None)]).unwrap();
     assert_eq!(journal.state().blocked_from, Some(now()), "no attempt, only something in its way");
     journal.append(now(), &[attempt(1), outcome(0, Status::Unknown, None), Line::Hold]).unwrap();
-    assert_eq!((journal.state().blocked_from, journal.state().unknowns[0]), (None, 1));
+    assert_eq!((journal.state().blocked_from, journal.state().recipients[0].unknowns), (None, 1));
     journal.append(now(), &[Line::Release]).unwrap();
-    assert_eq!((journal.state().held, journal.state().unknowns[0]), (false, 0));
+    assert_eq!((journal.state().held, journal.state().recipients[0].unknowns), (false, 0));
     journal.append(now(), &[attempt(2), outcome(1, Status::Delivered, Some(250))]).unwrap();
     journal.append(now(), &[outcome(2, Status::Refused, Some(550)), Line::Retry]).unwrap();
     assert_eq!((journal.state().pending(), journal.state().heard), (vec![0, 2], 0));
@@ -271,7 +275,7 @@ fn an_endless_reply_is_clipped_to_a_line_that_can_be_read() {
     }
     Journal::open(&spool, &id(), 1).unwrap().append(now(), &[line]).unwrap();
     let state = Journal::peek(&spool, &id(), 1).unwrap();
-    assert!(state.outcomes[0].as_ref().unwrap().reply.len() <= 8192);
+    assert!(state.outcome(0).unwrap().reply.len() <= 8192);
 }
 
 proptest! {
@@ -306,10 +310,10 @@ fn of_lines_that_were_appended_together_a_power_cut_may_take_any() {
         };
         fs::write(&path, zeros(&whole)).unwrap();
         let state = Journal::peek(&spool, &id(), 4).unwrap();
-        assert!(state.held && state.outcomes.iter().flatten().count() < 4, "{lost}");
+        assert!(state.held && state.outcomes().count() < 4, "{lost}");
         let mut journal = Journal::open(&spool, &id(), 4).unwrap();
         journal.append(now(), &together).unwrap();
-        assert_eq!(Journal::peek(&spool, &id(), 4).unwrap().outcomes.iter().flatten().count(), 4, "{lost}");
+        assert_eq!(Journal::peek(&spool, &id(), 4).unwrap().outcomes().count(), 4, "{lost}");
         // What was synced before a later append is another matter.
         fs::write(&path, zeros(&later)).unwrap();
         assert!(matches!(Journal::peek(&spool, &id(), 4), Err(SpoolError::Damaged { .. })), "{lost}");

@@ -1,9 +1,12 @@
 //! Unit tests of `runner::delivery::recipient_batch`.
 
 use super::*;
+use crate::spool::state::RecipientState;
 
 fn state(attempts: u32, attempt: Option<u32>, attempt_of: &[u32]) -> State {
-    State { attempts, attempt, attempt_of: attempt_of.to_vec(), ..State::new(attempt_of.len()) }
+    let recipients = attempt_of.iter().map(|attempt| RecipientState { attempt: *attempt, ..RecipientState::default() });
+    let recipients = recipients.collect();
+    State { attempts, attempt, recipients, ..State::default() }
 }
 
 #[test]
@@ -14,7 +17,7 @@ fn an_attempt_goes_on_where_it_was_and_reaches_everybody_once() {
         let batch = RecipientBatch::next(&state);
         sizes.push((batch.recipients.len(), batch.begins, batch.ends()));
         (state.attempts, state.attempt) = (1, Some(1));
-        batch.recipients.iter().for_each(|index| state.attempt_of[*index] = 1);
+        batch.recipients.iter().for_each(|index| state.recipients[*index].attempt = 1);
     }
     assert_eq!(sizes, [(50, true, false), (50, false, false), (20, false, true)]);
     assert!(RecipientBatch::next(&state).begins, "all were reached: this would be another attempt");
