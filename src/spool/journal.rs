@@ -16,14 +16,11 @@ use super::journal_line::{self, Line, MAX_LINE, NoLine, Written};
 use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use super::state::State;
-use crate::mail::outcome::Status;
 
 /// The state, and what is needed to carry it on.
 #[derive(Debug)]
 struct Replay {
     state: State,
-    /// The last attempt that is counted in `heard`.
-    heard_in: Option<u32>,
     /// Octets of good lines.
     good: u64,
     /// Whether something that is no line follows them.
@@ -32,86 +29,7 @@ struct Replay {
 
 impl Replay {
     fn new(recipients: usize) -> Self {
-        Self { state: State::new(recipients), heard_in: None, good: 0, torn: false }
-    }
-
-    fn apply(&mut self, at: Timestamp, line: &Line) -> Result<(), String> {
-        let state = &mut self.state;
-        match line {
-            Line::Attempt { number, account, relay: _ } => {
-                state.attempts = *number;
-                state.account = Some(account.clone());
-                state.attempt = Some(*number);
-                state.blocked_from = None;
-            }
-            Line::Outcome { recipient, outcome } => {
-                let Some(its) = state.recipients.get_mut(*recipient) else {
-                    return Err(format!("it has an outcome for recipient {recipient}, who is not in the envelope"));
-                };
-                if outcome.status == Status::Unknown {
-                    its.unknowns = its.unknowns.saturating_add(1);
-                }
-                its.attempt = state.attempts;
-                its.outcome = Some(outcome.clone());
-                if outcome.code.is_some() && state.attempt.is_some() && self.heard_in != state.attempt {
-                    self.heard_in = state.attempt;
-                    state.heard = state.heard.saturating_add(1);
-                }
-                if state.attempt.is_none() {
-                    state.blocked_from = state.blocked_from.or(Some(at));
-                }
-                // What was not charged to the message (a rejected login, say) says nothing about its sender.
-                if state.attempt.is_some() {
-                    state.grace_from = if outcome.is_held() { state.grace_from.or(Some(at)) } else { None };
-                }
-            }
-            Line::Next(at) => {
-                state.next = Some(*at);
-                state.attempt = None;
-            }
-            Line::Hold => state.held = true,
-            Line::Release => {
-                state.held = false;
-                state.recipients.iter_mut().for_each(|recipient| recipient.unknowns = 0);
-            }
-            Line::Retry => {
-                for recipient in &mut state.recipients {
-                    // What was returned to its sender is settled.
-                    let attempt = &recipient.attempt;
-                    let is_settled = state.reported.contains(attempt) || state.digested.contains(attempt);
-                    recipient.outcome.take_if(|outcome| outcome.status == Status::Refused && !is_settled);
-                    recipient.unknowns = 0;
-                }
-                (state.heard, state.next, state.held) = (0, None, false);
-                (state.grace_from, state.blocked_from) = (None, None);
-                state.owed.retain(|attempt| *attempt == 0);
-                state.attempt = None;
-            }
-            Line::Returned(id) => {
-                state.returned.push(id.clone());
-                let refused = state.recipients.iter().filter(|one| one.outcome_if(Status::Refused).is_some());
-                state.reported.extend(refused.map(|recipient| recipient.attempt));
-                state.reported.dedup();
-            }
-            Line::Added(recipient) => state.add(recipient.clone()),
-            Line::Replaced(recipient) => {
-                let Some(its) = state.recipients.get_mut(*recipient) else {
-                    return Err(format!("it replaces recipient {recipient}, who is not in the envelope"));
-                };
-                (its.replaced, its.outcome) = (true, None);
-            }
-            Line::Warned(_) => state.warned = true,
-            Line::Owed(attempt) => {
-                state.owed.push(*attempt);
-                state.warned |= *attempt == 0;
-            }
-            Line::Digest(id) => {
-                state.digested.append(&mut state.owed);
-                state.returned.push(id.clone());
-            }
-            Line::Done => state.done = true,
-        }
-        Ok(())
+        Self { state: State::new(recipients), good: 0, torn: false }
     }
 }
 
@@ -159,7 +77,7 @@ fn replay(input: impl BufRead, recipients: usize) -> Result<Replay, NoReplay> {
     let mut replay = Replay::new(recipients);
     replay.torn = each_line(input, |at, line, octets| {
         replay.good += octets;
-        replay.apply(at, &line)
+        replay.state.apply(at, &line)
     })?;
     Ok(replay)
 }
@@ -222,7 +140,7 @@ impl Journal {
         let (mut replay, mut good) = (Replay::new(recipients), Vec::new());
         for line in text.split_inclusive(|octet| *octet == b'\n') {
             let Ok(Written { at, line, .. }) = journal_line::decode(line) else { continue };
-            if replay.apply(at, &line).is_ok() {
+            if replay.state.apply(at, &line).is_ok() {
                 // As lines of their own: what they were appended with is gone.
                 let encoded = journal_line::encode(at, &line, None);
                 good.extend_from_slice(&encoded.map_err(|error| SpoolError::damaged(&path, error.to_string()))?);
@@ -309,7 +227,10 @@ impl Journal {
         file.sync_data().map_err(SpoolError::io("sync", &path))?;
         self.before = Before::Nothing;
         self.replay.good = end;
-        lines.iter().try_for_each(|line| self.replay.apply(at, line)).map_err(|what| SpoolError::damaged(path, what))
+        lines
+            .iter()
+            .try_for_each(|line| self.replay.state.apply(at, line))
+            .map_err(|what| SpoolError::damaged(path, what))
     }
 
     /// Appends a line without a sync: a power cut may take it, and so may an error.

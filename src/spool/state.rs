@@ -1,9 +1,10 @@
-//! How a message stands: what the lines of its journal come to. Reading and writing
-//! them is the journal's.
+//! The state of a message: what the lines of its journal add up to. `journal` reads and
+//! writes the lines.
 
 use jiff::Timestamp;
 
 use super::id::MessageId;
+use super::journal_line::Line;
 use super::recipient::Recipient;
 use crate::mail::outcome::{Outcome, Status};
 
@@ -16,6 +17,8 @@ pub struct State {
     pub attempt: Option<u32>,
     /// Attempts that brought at least one outcome line with a reply to MAIL, RCPT or content.
     pub heard: u32,
+    /// The last attempt that is counted in `heard`.
+    pub heard_in: Option<u32>,
     /// The account of the last attempt.
     pub account: Option<String>,
     /// Recipients behind those of the envelope, from which indices go on.
@@ -80,7 +83,91 @@ impl State {
         Self { recipients: vec![RecipientState::default(); recipients], ..Self::default() }
     }
 
-    pub(super) fn add(&mut self, recipient: Recipient) {
+    /// Applies the next line of the journal, which was written at this time. An error says why the line cannot follow
+    /// those before it; the state is unchanged then.
+    pub fn apply(&mut self, at: Timestamp, line: &Line) -> Result<(), String> {
+        match line {
+            Line::Attempt { number, account, relay: _ } => {
+                self.attempts = *number;
+                self.account = Some(account.clone());
+                self.attempt = Some(*number);
+                self.blocked_from = None;
+            }
+            Line::Outcome { recipient, outcome } => self.note_outcome(at, *recipient, outcome)?,
+            Line::Next(at) => {
+                self.next = Some(*at);
+                self.attempt = None;
+            }
+            Line::Hold => self.held = true,
+            Line::Release => {
+                self.held = false;
+                self.recipients.iter_mut().for_each(|recipient| recipient.unknowns = 0);
+            }
+            Line::Retry => self.retry(),
+            Line::Returned(id) => {
+                self.returned.push(id.clone());
+                let refused = self.recipients.iter().filter(|one| one.outcome_if(Status::Refused).is_some());
+                self.reported.extend(refused.map(|recipient| recipient.attempt));
+                self.reported.dedup();
+            }
+            Line::Added(recipient) => self.add(recipient.clone()),
+            Line::Replaced(recipient) => {
+                let Some(its) = self.recipients.get_mut(*recipient) else {
+                    return Err(format!("it replaces recipient {recipient}, who is not in the envelope"));
+                };
+                (its.replaced, its.outcome) = (true, None);
+            }
+            Line::Warned(_) => self.warned = true,
+            Line::Owed(attempt) => {
+                self.owed.push(*attempt);
+                self.warned |= *attempt == 0;
+            }
+            Line::Digest(id) => {
+                self.digested.append(&mut self.owed);
+                self.returned.push(id.clone());
+            }
+            Line::Done => self.done = true,
+        }
+        Ok(())
+    }
+
+    fn note_outcome(&mut self, at: Timestamp, recipient: usize, outcome: &Outcome) -> Result<(), String> {
+        let Some(its) = self.recipients.get_mut(recipient) else {
+            return Err(format!("it has an outcome for recipient {recipient}, who is not in the envelope"));
+        };
+        if outcome.status == Status::Unknown {
+            its.unknowns = its.unknowns.saturating_add(1);
+        }
+        its.attempt = self.attempts;
+        its.outcome = Some(outcome.clone());
+        if self.attempt.is_none() {
+            self.blocked_from = self.blocked_from.or(Some(at));
+            // What is not charged to the message (a rejected login, say) says nothing about its sender.
+            return Ok(());
+        }
+        if outcome.code.is_some() && self.heard_in != self.attempt {
+            self.heard_in = self.attempt;
+            self.heard = self.heard.saturating_add(1);
+        }
+        self.grace_from = if outcome.is_held() { self.grace_from.or(Some(at)) } else { None };
+        Ok(())
+    }
+
+    /// Begins again: refusals that no report has returned to the sender count as never tried.
+    fn retry(&mut self) {
+        for recipient in &mut self.recipients {
+            let attempt = &recipient.attempt;
+            let is_reported = self.reported.contains(attempt) || self.digested.contains(attempt);
+            recipient.outcome.take_if(|outcome| outcome.status == Status::Refused && !is_reported);
+            recipient.unknowns = 0;
+        }
+        (self.heard, self.next, self.held) = (0, None, false);
+        (self.grace_from, self.blocked_from) = (None, None);
+        self.owed.retain(|attempt| *attempt == 0);
+        self.attempt = None;
+    }
+
+    fn add(&mut self, recipient: Recipient) {
         self.added.push(recipient);
         self.recipients.push(RecipientState::default());
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mail::address::{Address, Mailbox};
-use crate::mail::outcome::{Enhanced, Outcome, Teller};
+use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
 use crate::spool::Recipient;
 
 fn spool() -> (tempfile::TempDir, Spool) {
