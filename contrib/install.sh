@@ -45,6 +45,7 @@ folders() {
     cat <<END
 $PREFIX/libexec/postrider root root 0755
 /etc/postrider root root 0755
+/etc/postrider/conf.d root postrider 0750
 /etc/postrider/secrets root postrider 0750
 /run/postrider postrider postrider 0755
 /var/spool/postrider postrider postrider 0711

@@ -1,4 +1,4 @@
-//! `postrider config show`: the file's keys as they are written, and with `--defaults` what
+//! `postrider config show`: the keys as they are written, file by file, and with `--defaults` what
 //! holds for those that are not. Passwords are never shown.
 
 use super::exit::{Exit, Failure};
@@ -21,25 +21,40 @@ const SECTIONS: [&str; 5] = ["account", "listen", "client", "queue", "limits"];
 
 /// Prints it.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
-    let sections = outline::read(&config.path)?;
+    let main = outline::read(&config.path)?;
+    let others = config.others.iter().map(|path| outline::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let all: Vec<&Section> = main.iter().chain(others.iter().flatten()).collect();
     println!("# {}", config.path.display());
-    for section in &sections {
-        let unset = if arguments.defaults { unset(section, &sections) } else { Vec::new() };
-        if section.part != Part::Top && !(section.keys.is_empty() && unset.is_empty()) {
-            println!("\n[{}]", section.part.heading());
-        }
-        for (key, value) in &section.keys {
-            println!("{key} = {value}");
-        }
-        for key in unset {
-            println!("#{} - {}", key.name, key.doc);
+    for section in &main {
+        let unset = if arguments.defaults { unset(section, &all) } else { Vec::new() };
+        show(section, &unset);
+    }
+    for (path, sections) in config.others.iter().zip(&others) {
+        println!("\n# {}", path.display());
+        for section in sections {
+            // The defaults of the top and of sections that are always there are shown with the main file.
+            let is_named = !matches!(section.part, Part::Top | Part::Queue | Part::Limits);
+            let unset = if arguments.defaults && is_named { unset(section, &all) } else { Vec::new() };
+            show(section, &unset);
         }
     }
     Ok(Exit::Ok)
 }
 
-/// The keys that a section may have and has not.
-fn unset<'k>(section: &Section, all: &[Section]) -> Vec<&'k Key> {
+fn show(section: &Section, unset: &[&Key]) {
+    if section.part != Part::Top && !(section.keys.is_empty() && unset.is_empty()) {
+        println!("\n[{}]", section.part.heading());
+    }
+    for (key, value) in &section.keys {
+        println!("{key} = {value}");
+    }
+    for key in unset {
+        println!("#{} - {}", key.name, key.doc);
+    }
+}
+
+/// The keys that a section may have and no file gives it.
+fn unset<'k>(section: &Section, all: &[&Section]) -> Vec<&'k Key> {
     let (known, has_section) = match &section.part {
         Part::Top => (TOP_KEYS, true),
         Part::Account(name) => (ACCOUNT_KEYS, all.iter().any(|one| one.part == Part::Timeouts(name.clone()))),
@@ -50,6 +65,8 @@ fn unset<'k>(section: &Section, all: &[Section]) -> Vec<&'k Key> {
         Part::Limits => (LIMIT_KEYS, false),
     };
     let is_section = |key: &Key| has_section && (SECTIONS.contains(&key.name) || key.name == "timeouts");
-    let is_set = |key: &Key| section.keys.iter().any(|(set, _)| set == key.name);
+    let same = all.iter().filter(|one| one.part == section.part);
+    let set: Vec<&str> = same.flat_map(|one| &one.keys).map(|(set, _)| set.as_str()).collect();
+    let is_set = |key: &Key| set.contains(&key.name);
     known.iter().filter(|key| !is_set(key) && !is_section(key)).collect()
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use super::Config;
 
-/// One fault at one place of the file.
+/// One fault at one place of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
+    /// The file.
+    pub path: PathBuf,
     /// From 1.
     pub line: usize,
     /// From 1, in characters.
@@ -43,11 +45,11 @@ pub enum ConfigError {
         remedy: String,
     },
     /// The file does not say what it must; every fault at once.
-    #[error("{}", lines(.path, .faults))]
+    #[error("{}", lines(.faults))]
     Faulty {
-        /// The file.
+        /// The main file; each fault names its own.
         path: PathBuf,
-        /// At least one, in the file's order.
+        /// At least one, in the order of the files.
         faults: Vec<Fault>,
         /// What the rest of it says, as far as it says enough; only for looking for more mistakes.
         rest: Option<Box<Config>>,
@@ -62,7 +64,7 @@ impl ConfigError {
             Self::Missing(paths) => list(paths),
             Self::Unreadable { path, .. } | Self::NotTrusted { path, .. } => path.display().to_string(),
             Self::Faulty { path, faults, .. } => match faults.first() {
-                Some(Fault { line, column, .. }) => format!("{}:{line}:{column}", path.display()),
+                Some(Fault { path, line, column, .. }) => format!("{}:{line}:{column}", path.display()),
                 None => path.display().to_string(),
             },
         }
@@ -73,10 +75,10 @@ fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(" or ")
 }
 
-fn lines(path: &std::path::Path, faults: &[Fault]) -> String {
+fn lines(faults: &[Fault]) -> String {
     faults
         .iter()
-        .map(|f| format!("{}:{}:{}: {}", path.display(), f.line, f.column, f.message))
+        .map(|f| format!("{}:{}:{}: {}", f.path.display(), f.line, f.column, f.message))
         .collect::<Vec<_>>()
         .join("\n")
 }

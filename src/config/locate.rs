@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::places::{self, SYSTEM_CONFIG, default_spool, own_config};
-use super::read::{Readers, Surroundings, read_in};
-use super::{open, secret};
+use super::read::{Readers, Source, Surroundings, read_all};
+use super::{conf_d, open, secret};
 use crate::config::{Config, ConfigError, Fault};
 use crate::sys::host;
 use crate::sys::user::{self, Caller};
@@ -19,7 +19,7 @@ use crate::sys::user::{self, Caller};
 /// Names another config where the environment may be trusted.
 pub const VARIABLE: &str = "POSTRIDER_CONFIG";
 
-/// No config is larger, in octets; a table of that size belongs into a file of its own.
+/// No configuration is larger, in octets, all files together; a table of that size belongs into a file of its own.
 const MOST: u64 = 4 << 20;
 
 /// A place where a config may be.
@@ -86,32 +86,69 @@ fn load_first(caller: &Caller, candidates: &[Candidate]) -> Result<Config, Confi
     Err(ConfigError::Missing(tried))
 }
 
-fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, ConfigError> {
-    let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
-    let standing = Standing { regular: metadata.is_file(), owner: metadata.uid(), mode: metadata.mode() };
-    trust(caller.uid, path, standing)?;
-    // It may hold a password: wiped, and sized at once so that no copy is left behind.
-    let size = usize::try_from(metadata.len().min(MOST)).unwrap_or(0);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
-    file.take(MOST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
-    if bytes.len() as u64 > MOST {
-        let message = "the file is larger than 4 MiB: move tables to separate files".to_owned();
-        return Err(ConfigError::Faulty {
-            path: path.to_owned(),
-            faults: vec![Fault { line: 1, column: 1, message }],
-            rest: None,
-        });
+/// One file of the configuration, opened, checked and read.
+struct Opened {
+    path: PathBuf,
+    /// It may hold a password: wiped, and sized at once so that no copy is left behind.
+    bytes: Zeroizing<Vec<u8>>,
+    readers: Readers,
+}
+
+impl Opened {
+    fn source(&self) -> Result<Source<'_>, ConfigError> {
+        Ok(Source { path: &self.path, text: utf8(&self.path, &self.bytes)?, readers: self.readers })
     }
-    let text = utf8(path, &bytes)?;
+}
+
+fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, ConfigError> {
+    let mut left = MOST;
+    let main = read_opened(caller, path, file, &mut left)?;
+    let others = conf_d::files(path).map_err(|error| unreadable(&conf_d::folder(path), error))?;
+    if !others.is_empty() {
+        trust_folder(caller.uid, &conf_d::folder(path))?;
+    }
+    let others = others.iter().map(|other| {
+        let file = open::at_once(other).map_err(|error| unreadable(other, error))?;
+        read_opened(caller, other, file, &mut left)
+    });
+    let others = others.collect::<Result<Vec<_>, _>>()?;
+    let others = others.iter().map(Opened::source).collect::<Result<Vec<_>, _>>()?;
     let around = Surroundings {
         path,
         home: caller.home.as_deref(),
         spool: default_spool(path, caller.home.as_deref()),
-        readers: if standing.mode & 0o044 == 0 { Readers::OwnerOnly } else { Readers::Others },
+        readers: main.readers,
         hostname: host::this_machine,
         services: host::service,
     };
-    read_in(&around, text)
+    read_all(&around, main.source()?.text, &others)
+}
+
+/// Reads a file that may speak for the caller; all files together have `left` octets.
+fn read_opened(caller: &Caller, path: &Path, file: File, left: &mut u64) -> Result<Opened, ConfigError> {
+    let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+    let standing = Standing { regular: metadata.is_file(), owner: metadata.uid(), mode: metadata.mode() };
+    trust(caller.uid, path, standing)?;
+    let size = usize::try_from(metadata.len().min(*left)).unwrap_or(0);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(*left + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
+    let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+        let message = "the configuration is larger than 4 MiB: move tables to separate files".to_owned();
+        return Err(faulty(path, Fault { path: path.to_owned(), line: 1, column: 1, message }));
+    };
+    *left = rest;
+    let readers = if standing.mode & 0o044 == 0 { Readers::OwnerOnly } else { Readers::Others };
+    Ok(Opened { path: path.to_owned(), bytes, readers })
+}
+
+/// A user who can write to the folder can put a file there.
+fn trust_folder(uid: u32, folder: &Path) -> Result<(), ConfigError> {
+    let metadata = std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?;
+    trust(uid, folder, Standing { regular: true, owner: metadata.uid(), mode: metadata.mode() })
+}
+
+fn faulty(path: &Path, fault: Fault) -> ConfigError {
+    ConfigError::Faulty { path: path.to_owned(), faults: vec![fault], rest: None }
 }
 
 /// Whether a config with this owner and mode may speak for `uid`.
@@ -176,7 +213,7 @@ fn utf8<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, ConfigError> {
         let last = before.rsplit(|&byte| byte == b'\n').next().unwrap_or_default();
         let column = String::from_utf8_lossy(last).chars().count() + 1;
         let message = "invalid UTF-8: save the file as UTF-8".to_owned();
-        ConfigError::Faulty { path: path.to_owned(), faults: vec![Fault { line, column, message }], rest: None }
+        faulty(path, Fault { path: path.to_owned(), line, column, message })
     })
 }
 

@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod client;
+pub mod conf_d;
 pub mod fault;
 pub mod keys;
 mod limits;
@@ -57,8 +58,10 @@ pub enum Log {
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The file it was read from.
+    /// The main file it was read from.
     pub path: PathBuf,
+    /// The files of conf.d that belong to it, in the order in which they were read.
+    pub others: Vec<PathBuf>,
     /// EHLO name and Message-ID domain.
     pub hostname: String,
     /// Completes addresses without a domain.

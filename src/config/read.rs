@@ -7,30 +7,22 @@ mod client;
 mod faults;
 mod limits;
 mod listener;
+mod merge;
 mod rewriting;
 mod section;
+mod source;
 mod tables;
 mod top;
 mod transport;
 
 use std::path::{Path, PathBuf};
 
-use toml::de::DeTable;
-
 use self::faults::Faults;
+pub use self::source::{Readers, Source};
 use super::places;
 use crate::config::{Config, ConfigError};
 use crate::sys::host;
 use crate::sys::user::Caller;
-
-/// Who can read the config file besides its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readers {
-    /// Nobody: a password may stand in it.
-    OwnerOnly,
-    /// The group or everybody.
-    Others,
-}
 
 /// What the text alone does not say.
 #[derive(Debug, Clone)]
@@ -41,7 +33,7 @@ pub struct Surroundings<'a> {
     pub home: Option<&'a Path>,
     /// The spool unless the config names one.
     pub spool: Option<PathBuf>,
-    /// Who can read the file.
+    /// Who can read the main file.
     pub readers: Readers,
     /// This machine's full name; asked only where `hostname` is not set.
     pub hostname: fn() -> String,
@@ -64,17 +56,24 @@ pub fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
     read_in(&around, text)
 }
 
-/// Reads a config in its surroundings.
+/// Reads a config of one file in its surroundings.
 pub fn read_in(around: &Surroundings, text: &str) -> Result<Config, ConfigError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut faults = Faults::new(text);
-    let (table, errors) = DeTable::parse_recoverable(text);
-    // A tree from broken syntax would only add follow-on faults; a key given twice breaks nothing.
-    let sound = errors.iter().all(|error| error.message() == faults::TWICE);
-    faults.add_syntax(&errors);
-    let config = sound.then(|| top::config(around, table.get_ref(), &mut faults)).flatten();
+    read_all(around, text, &[])
+}
+
+/// Reads a config of several files: relative paths in all of them start in the folder of the main one.
+pub fn read_all(around: &Surroundings, text: &str, others: &[Source]) -> Result<Config, ConfigError> {
+    let main = Source { path: around.path, text, readers: around.readers };
+    let bare = |source: &Source<'_>| source.text.strip_prefix('\u{feff}').unwrap_or(source.text).len();
+    let sources = [&main].into_iter().chain(others);
+    let mut faults =
+        Faults::new(sources.map(|source| Source { text: &source.text[source.text.len() - bare(source)..], ..*source }));
+    let table = merge::merged(&mut faults);
+    let config = table.and_then(|table| top::config(around, &table, &mut faults));
     match (config, faults.into_list()) {
-        (Some(config), faults) if faults.is_empty() => Ok(config),
+        (Some(config), faults) if faults.is_empty() => {
+            Ok(Config { others: others.iter().map(|source| source.path.to_owned()).collect(), ..config })
+        }
         (rest, faults) => Err(ConfigError::Faulty { path: around.path.to_owned(), faults, rest: rest.map(Box::new) }),
     }
 }

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, locate};
+use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, conf_d, locate};
 use crate::deliver::plan;
 use crate::mail::address::Address;
 use crate::rules::own_sender::OwnAddresses;
@@ -27,7 +27,7 @@ pub struct Loaded {
     /// The queue's time.
     pub clock: Arc<Clock>,
     tables: OnceLock<KeptTables>,
-    edition: Option<Edition>,
+    edition: Option<ConfigEdition>,
     config_changed: Option<Timestamp>,
 }
 
@@ -35,9 +35,24 @@ pub struct Loaded {
 /// enough, because a file that replaces another may claim any time.
 type Edition = (SystemTime, u64, u64);
 
+/// Those of all files of a configuration.
+type ConfigEdition = Vec<(PathBuf, Option<Edition>)>;
+
 fn edition(path: &Path) -> Option<Edition> {
     let file = std::fs::metadata(path).ok()?;
     Some((file.modified().ok()?, file.ino(), file.len()))
+}
+
+/// `None` while there is no main file: an editor may be about to rename the new one over it.
+fn config_edition(main: &Path) -> Option<ConfigEdition> {
+    edition(main)?;
+    Some(conf_d::with_main(main).into_iter().map(|path| (path.clone(), edition(&path))).collect())
+}
+
+/// When a configuration last changed, in any of its files.
+#[must_use]
+pub fn config_changed_at(main: &Path) -> Option<Timestamp> {
+    conf_d::with_main(main).iter().filter_map(|path| changed_at(path)).max()
 }
 
 /// When a file last changed. It is the time of status change, since a file that is restored, or made readable by a
@@ -53,13 +68,13 @@ impl Loaded {
     #[must_use]
     pub fn new(config: Config, spool: Spool) -> Self {
         let clock = Arc::new(Clock::start(&spool));
-        let (edition, config_changed) = (edition(&config.path), changed_at(&config.path));
+        let (edition, config_changed) = (config_edition(&config.path), config_changed_at(&config.path));
         Self { edition, config_changed, config, spool, clock, tables: OnceLock::new() }
     }
 
     /// The next generation, read from the same config file.
     pub fn reload(&self) -> Result<Self, ConfigError> {
-        let (edition, config_changed) = (edition(&self.config.path), changed_at(&self.config.path));
+        let (edition, config_changed) = (config_edition(&self.config.path), config_changed_at(&self.config.path));
         let config = locate::load(Some(&self.config.path))?;
         let (spool, clock) = (self.spool.clone(), Arc::clone(&self.clock));
         Ok(Self { config, spool, clock, tables: OnceLock::new(), edition, config_changed })
@@ -74,7 +89,7 @@ impl Loaded {
     /// Whether the config file has changed since it was read.
     #[must_use]
     pub fn has_changed(&self) -> bool {
-        edition(&self.config.path).is_some_and(|now| Some(now) != self.edition)
+        config_edition(&self.config.path).is_some_and(|now| Some(now) != self.edition)
     }
 
     /// What is wrong with the config file, should it be read again now.
@@ -83,13 +98,13 @@ impl Loaded {
         locate::load(Some(&self.config.path)).err().map(|error| Unreadable::of(&error))
     }
 
-    /// The files that mail may wait for: config, secrets, tables.
+    /// The files that mail may wait for: config, secrets, tables; and the folders of which every file counts.
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let config = &self.config;
         let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
         let tables = config.generic.iter().chain(config.rewriting.tables()).filter_map(TableSource::path);
-        secrets.chain(tables).map(PathBuf::from).chain([config.path.clone()]).collect()
+        secrets.chain(tables).map(PathBuf::from).chain([config.path.clone(), conf_d::folder(&config.path)]).collect()
     }
 
     /// The `generic` tables.

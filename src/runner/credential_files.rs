@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::control::loaded::{Loaded, changed_at};
+use crate::control::loaded::{Loaded, changed_at, config_changed_at};
 
 /// The kernel stamps a file with the time of its last tick, which lags behind the clock by this much at most.
 const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
@@ -15,7 +15,7 @@ const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
 #[must_use]
 pub fn read_at(loaded: &Loaded, account: &str) -> Timestamp {
     let config = loaded.config_changed();
-    if let Some(used) = config.filter(|_| changed_at(&loaded.config.path) != config) {
+    if let Some(used) = config.filter(|_| config_changed_at(&loaded.config.path) != config) {
         // The login is made with a config that is out of date already.
         return used;
     }
@@ -26,8 +26,8 @@ pub fn read_at(loaded: &Loaded, account: &str) -> Timestamp {
 /// Whether the config or the account's secret changed after that.
 #[must_use]
 pub fn have_changed_since(loaded: &Loaded, account: &str, since: Timestamp) -> bool {
-    let files = [Some(loaded.config.path.as_path()), secret(loaded, account)];
-    files.into_iter().flatten().filter_map(changed_at).any(|changed| with_lag(changed) > since)
+    let changed = [config_changed_at(&loaded.config.path), secret(loaded, account).and_then(changed_at)];
+    changed.into_iter().flatten().any(|changed| with_lag(changed) > since)
 }
 
 fn secret<'l>(loaded: &'l Loaded, account: &str) -> Option<&'l Path> {

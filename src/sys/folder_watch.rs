@@ -12,7 +12,7 @@ use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 pub enum See {
     /// Files that are created in it or moved into it.
     NewFiles,
-    /// Files that were written, moved into it, or got another mode or owner.
+    /// Files that were written, moved, removed, or got another mode or owner; and folders that were created.
     ChangedFiles,
 }
 
@@ -30,7 +30,10 @@ impl Folders {
         let mask = match see {
             See::NewFiles => WatchMask::CREATE | WatchMask::MOVED_TO,
             // ATTRIB, because a chmod alone may make a secret readable.
-            See::ChangedFiles => WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::ATTRIB,
+            See::ChangedFiles => {
+                let gone = WatchMask::MOVED_FROM | WatchMask::DELETE;
+                gone | WatchMask::CLOSE_WRITE | WatchMask::MOVED_TO | WatchMask::ATTRIB | WatchMask::CREATE
+            }
         };
         self.0.clone().add(folder, mask).map(Watched)
     }
@@ -39,8 +42,10 @@ impl Folders {
 /// Something that was seen.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen<'a> {
-    /// A file of this name in this folder.
-    File(Watched, &'a OsStr),
+    /// A file of this name was created in this folder; it may not be written yet.
+    Created(Watched, &'a OsStr),
+    /// Something else happened to a file or folder of this name.
+    Changed(Watched, &'a OsStr),
     /// More happened than the kernel could note: anything may have changed.
     Overflow,
 }
@@ -69,7 +74,8 @@ impl FolderWatch {
         let seen = self.inotify.read_events_blocking(&mut self.buffer)?;
         Ok(seen.filter_map(|event| match event.name {
             _ if event.mask.contains(EventMask::Q_OVERFLOW) => Some(Seen::Overflow),
-            Some(name) => Some(Seen::File(Watched(event.wd), name)),
+            Some(name) if event.mask == EventMask::CREATE => Some(Seen::Created(Watched(event.wd), name)),
+            Some(name) => Some(Seen::Changed(Watched(event.wd), name)),
             None => None,
         }))
     }

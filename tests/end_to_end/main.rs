@@ -66,6 +66,7 @@ mod runner {
 }
 mod config {
     mod check;
+    mod conf_d;
     mod passwords;
 }
 mod import {

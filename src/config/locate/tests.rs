@@ -131,3 +131,30 @@ fn the_spool_follows_the_config() {
     assert_eq!(default_spool(Path::new("/x/c.toml"), home), Some("/home/me/.local/state/postrider".into()));
     assert_eq!(default_spool(Path::new("/x/c.toml"), None), None);
 }
+
+#[test]
+fn files_of_conf_d_are_read_in_byte_order_and_checked_like_the_main_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    let load = || load_first(&me(dir.path()), &[Candidate::Named(path.clone())]).map_err(|error| error.to_string());
+    let account = |name: &str| format!("[account.{name}]\nrelay = \"{name}.example.com\"\n");
+    write(&path, GOOD, 0o600);
+    let other = |name: &str| dir.path().join("conf.d").join(name);
+    for (file, name) in
+        [("b.toml", "b"), ("B.toml", "upper"), ("10.toml", "ten"), (".c.toml", "hidden"), ("d.tom", "d")]
+    {
+        write(&other(file), &account(name), 0o644);
+    }
+    let config = load().unwrap();
+    let names: Vec<_> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["isp", "ten", "upper", "b"]);
+    assert_eq!(config.others, ["10.toml", "B.toml", "b.toml"].map(other));
+
+    write(&other("b.toml"), &account("b"), 0o664);
+    assert!(load().unwrap_err().contains("conf.d/b.toml cannot be used: its group can write to it"));
+    write(&other("b.toml"), "\u{0}", 0o600);
+    assert!(load().unwrap_err().contains("conf.d/b.toml:1:1: not TOML"));
+    write(&other("b.toml"), &account("b"), 0o600);
+    fs::set_permissions(dir.path().join("conf.d"), fs::Permissions::from_mode(0o777)).unwrap();
+    assert!(load().unwrap_err().contains("conf.d cannot be used: its group and everybody can write to it"));
+}

@@ -169,8 +169,8 @@ fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Fa
             if is_machines(around) {
                 faults
                     .add(at, not_for_the_machine(account, "`password` is written in the system configuration itself"));
-            } else if around.readers == Readers::Others {
-                faults.add(at, open_to_others(around.path));
+            } else if faults.place(at).0.readers == Readers::Others {
+                faults.add(at, open_to_others(faults.place(at).0.path));
             }
             let literal = text("password", value, faults)?;
             if literal.value.contains(['\0', '\n', '\r']) {

@@ -1,7 +1,8 @@
-//! The faults found so far, and where in the text they stand.
+//! The faults found so far, and where in the files they stand.
 
 use toml::de::Error;
 
+use super::source::Source;
 use crate::config::Fault;
 
 /// What the TOML parser says of a key that is given twice.
@@ -10,17 +11,37 @@ pub(super) const TWICE: &str = "duplicate key";
 /// More syntax faults than these are follow-ons of the first.
 const MOST_SYNTAX_FAULTS: usize = 5;
 
-/// Collects faults by their offset in the text.
+/// Collects faults by their offset in the texts of all files, one behind the other.
 #[derive(Debug)]
 pub(super) struct Faults<'t> {
-    text: &'t str,
+    sources: Vec<(usize, Source<'t>)>,
     found: Vec<(usize, String)>,
 }
 
 impl<'t> Faults<'t> {
     /// None yet.
-    pub(super) fn new(text: &'t str) -> Self {
-        Self { text, found: Vec::new() }
+    pub(super) fn new(sources: impl IntoIterator<Item = Source<'t>>) -> Self {
+        let mut start = 0;
+        let placed = sources.into_iter().map(|source| {
+            let at = start;
+            start += source.text.len() + 1;
+            (at, source)
+        });
+        Self { sources: placed.collect(), found: Vec::new() }
+    }
+
+    /// The files, each with the offset at which it begins.
+    pub(super) fn sources(&self) -> Vec<(usize, Source<'t>)> {
+        self.sources.clone()
+    }
+
+    /// The file in which an offset is, and its line and column there.
+    pub(super) fn place(&self, at: usize) -> (&Source<'t>, usize, usize) {
+        // The first begins at 0, so there is always one.
+        let index = self.sources.partition_point(|(start, _)| *start <= at).saturating_sub(1);
+        let (start, source) = &self.sources[index];
+        let (line, column) = place(source.text, at - start);
+        (source, line, column)
     }
 
     /// One more, at an offset in the text. The message quotes keys only, never values.
@@ -30,9 +51,9 @@ impl<'t> Faults<'t> {
 
     /// The TOML parser's own. Its `Display` shows the source line, which may hold a
     /// password: only its fixed words are taken.
-    pub(super) fn add_syntax(&mut self, errors: &[Error]) {
+    pub(super) fn add_syntax(&mut self, start: usize, errors: &[Error]) {
         for error in errors.iter().take(MOST_SYNTAX_FAULTS) {
-            let at = error.span().map_or(0, |span| span.start);
+            let at = start + error.span().map_or(0, |span| span.start);
             if error.message() == TWICE {
                 self.add(at, "this key occurs twice: remove one of them");
             } else {
@@ -44,18 +65,16 @@ impl<'t> Faults<'t> {
         }
     }
 
-    /// In the order of the text, each once.
+    /// In the order of the files, each once.
     pub(super) fn into_list(mut self) -> Vec<Fault> {
         self.found.sort();
         self.found.dedup();
-        let text = self.text;
-        self.found
-            .into_iter()
-            .map(|(at, message)| {
-                let (line, column) = place(text, at);
-                Fault { line, column, message }
-            })
-            .collect()
+        let found = std::mem::take(&mut self.found);
+        let fault = |(at, message)| {
+            let (source, line, column) = self.place(at);
+            Fault { path: source.path.to_owned(), line, column, message }
+        };
+        found.into_iter().map(fault).collect()
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
     let default_account = default_account(&top, &accounts, faults);
     let config = Config {
         path: around.path.to_owned(),
+        others: Vec::new(),
         default_account,
         postmaster: postmaster(&top, faults),
         operators: words("operators", &top, faults),

@@ -11,6 +11,7 @@ use crate::config::{Delivery, Queue, Rewriting, TableSource};
 pub fn config(delimiter: &str) -> Config {
     Config {
         own_domains: None,
+        others: Vec::new(),
         path: PathBuf::new(),
         hostname: "box.home.lan".to_owned(),
         origin: "home.lan".to_owned(),

@@ -22,6 +22,8 @@ impl QueueState {
 
     /// Reads the config again if it has changed, and the tables in any case.
     pub(super) fn reload_if_changed(&mut self) {
+        // First the watch, which a folder that appeared may need: what is written to it from now on is seen.
+        self.watch_files();
         if self.loaded.has_changed() {
             self.reload();
         }
@@ -45,11 +47,15 @@ impl QueueState {
     fn adopt(&mut self, loaded: Loaded) {
         self.loaded = context::with_tables(loaded);
         self.intake.adopt(&self.loaded);
+        self.watch_files();
+        self.end_backoffs();
+        self.reschedule_all();
+    }
+
+    fn watch_files(&self) {
         if let Some(files) = &self.files {
             files.watch(&self.loaded.files());
         }
-        self.end_backoffs();
-        self.reschedule_all();
     }
 
     /// The config, a table or a secret was written: what waited for it may go.

@@ -2,7 +2,7 @@
 //! config, secret or table, and signals. Each turns what it sees into an [`Event`].
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -30,7 +30,9 @@ pub fn watch_queue(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
             for seen in seen {
                 let event = match seen {
                     Seen::Overflow => Some(Event::Rescan),
-                    Seen::File(_, name) => name.to_str().and_then(MessageId::parse).map(Event::Queued),
+                    Seen::Created(_, name) | Seen::Changed(_, name) => {
+                        name.to_str().and_then(MessageId::parse).map(Event::Queued)
+                    }
                 };
                 if event.is_some_and(|event| events.send(event).is_err()) {
                     return;
@@ -51,10 +53,21 @@ pub struct FileWatcher {
 }
 
 /// The names that matter in each watched folder.
-type Names = HashMap<Watched, HashSet<OsString>>;
+#[derive(Debug, Default)]
+struct Names {
+    named: HashMap<Watched, HashSet<OsString>>,
+    /// Folders in which every name does.
+    whole: HashSet<Watched>,
+}
+
+impl Names {
+    fn include(&self, folder: &Watched, name: &OsStr) -> bool {
+        self.whole.contains(folder) || self.named.get(folder).is_some_and(|ours| ours.contains(name))
+    }
+}
 
 impl FileWatcher {
-    /// Begins with these files.
+    /// Begins with these files, and folders of which every file matters.
     pub fn start(paths: &[PathBuf], events: Sender<Event>) -> io::Result<Self> {
         let mut watch = FolderWatch::new(16 << 10)?;
         let watcher = Self { folders: watch.folders(), names: Arc::default() };
@@ -64,9 +77,10 @@ impl FileWatcher {
             while let Ok(mut seen) = watch.wait() {
                 let is_ours = |seen: Seen<'_>| match seen {
                     Seen::Overflow => true,
-                    Seen::File(folder, name) => {
-                        let names = names.lock().unwrap_or_else(PoisonError::into_inner);
-                        names.get(&folder).is_some_and(|ours| ours.contains(name))
+                    // What was created is not written yet.
+                    Seen::Created(..) => false,
+                    Seen::Changed(folder, name) => {
+                        names.lock().unwrap_or_else(PoisonError::into_inner).include(&folder, name)
                     }
                 };
                 if seen.any(is_ours) && events.send(Event::FilesChanged).is_err() {
@@ -79,12 +93,17 @@ impl FileWatcher {
 
     /// Watches these instead, as after a reload of the config.
     pub fn watch(&self, paths: &[PathBuf]) {
-        let mut names = Names::new();
+        let mut names = Names::default();
         for path in paths {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             // A folder that does not exist (yet) has no changes.
             if let Ok(watched) = self.folders.add(folder, See::ChangedFiles) {
-                names.entry(watched).or_default().insert(name.to_owned());
+                names.named.entry(watched).or_default().insert(name.to_owned());
+            }
+            if path.is_dir()
+                && let Ok(watched) = self.folders.add(path, See::ChangedFiles)
+            {
+                names.whole.insert(watched);
             }
         }
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;

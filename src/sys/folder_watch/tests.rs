@@ -15,7 +15,7 @@ fn new_and_changed_files_are_seen_each_in_its_folder() {
 
     let file = File::create(dir.path().join("a")).unwrap();
     let seen: Vec<_> = watch.wait().unwrap().collect();
-    assert_eq!(seen, [Seen::File(new.clone(), OsStr::new("a"))]);
+    assert_eq!(seen, [Seen::Created(new.clone(), OsStr::new("a"))]);
 
     // Only a new name counts there, not what is done to the file.
     file.set_permissions(Permissions::from_mode(0o640)).unwrap();
@@ -25,8 +25,17 @@ fn new_and_changed_files_are_seen_each_in_its_folder() {
     while seen.len() < 2 {
         seen.extend(watch.wait().unwrap().map(|seen| format!("{seen:?}")));
     }
-    let expected = format!("{:?}", Seen::File(changed, OsStr::new("b")));
-    assert_eq!(seen, [expected.clone(), expected]);
+    let expected = format!("{:?}", Seen::Changed(changed.clone(), OsStr::new("b")));
+    assert_eq!(seen, [expected.clone(), expected.clone()]);
+
+    // One that goes is seen, and a folder that comes.
+    fs::remove_file(other.path().join("b")).unwrap();
+    fs::create_dir(other.path().join("c")).unwrap();
+    seen.clear();
+    while seen.len() < 2 {
+        seen.extend(watch.wait().unwrap().map(|seen| format!("{seen:?}")));
+    }
+    assert_eq!(seen, [expected, format!("{:?}", Seen::Changed(changed, OsStr::new("c")))]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use proptest::prelude::*;
 pub fn config() -> Config {
     Config {
         own_domains: None,
+        others: Vec::new(),
         path: PathBuf::from("/x/config.toml"),
         hostname: "homebox.home.lan".to_owned(),
         origin: "home.lan".to_owned(),
