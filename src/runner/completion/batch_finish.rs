@@ -14,7 +14,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::dsn;
+use super::due_report;
 use super::settle::Settler;
 use crate::control::loaded::Loaded;
 use crate::deliver::history_record;
@@ -49,7 +49,7 @@ impl CompletedAttempt {
         self.answered.journal.is_blank()
             && self.answered.attempt.ends
             && state.recipients.iter().all(|recipient| recipient.outcome_if(Status::Delivered).is_some())
-            && !outcomes.any(|(index, outcome)| dsn::owes_success(envelope, *index, outcome))
+            && !outcomes.any(|(index, outcome)| due_report::owes_success(envelope, *index, outcome))
     }
 
     /// What its journal would say.

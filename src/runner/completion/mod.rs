@@ -6,5 +6,7 @@ pub mod alert;
 pub mod batch_finish;
 pub mod digest;
 pub mod dsn;
+mod due_report;
 pub(crate) mod postmaster_notice;
 pub mod settle;
+mod settlement;

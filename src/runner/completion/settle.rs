@@ -1,15 +1,15 @@
-//! After an attempt: outcomes into the journal, reports to the sender, and either the
-//! next time or the message's leaving, in the order that postrider-formats(5) promises ("Journal"), so that a
-//! crash at any point costs nothing but a repetition.
+//! Settles a message after an attempt: records the outcomes, gathers what the decision needs (`settlement` decides),
+//! and carries out its steps in their order, which postrider-formats(5) promises ("Journal").
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::dsn;
+use super::due_report::DueReport;
+use super::settlement::{self, Case, Disposition, Settlement, Step};
+use super::{addressee, dsn};
+use crate::deliver::dsn::Report;
 use crate::deliver::history_record;
 use crate::log;
-use crate::mail::outcome::{Enhanced, Outcome, Status};
-use crate::rules::retry;
+use crate::mail::outcome::{Outcome, Status};
 use crate::runner::durability::DurabilityGate;
 use crate::runner::finished::FinishedMessages;
 use crate::runner::message::{Attempt, OpenMessage};
@@ -17,7 +17,6 @@ use crate::runner::report_limit::ReportLimit;
 use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::history;
 use crate::spool::journal_line::Line;
-use crate::spool::state::State;
 use crate::spool::{MessageId, SpoolError};
 use crate::sys::random::chance;
 
@@ -29,6 +28,15 @@ pub struct Settler {
     finished: Arc<FinishedMessages>,
 }
 
+/// Whether a message's record may be in history already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recorded {
+    /// It finishes here and now.
+    No,
+    /// It may have finished before a crash.
+    Perhaps,
+}
+
 impl Settler {
     /// With what it asks before it writes.
     #[must_use]
@@ -36,30 +44,28 @@ impl Settler {
         Self { gate, report_limit, finished }
     }
 
-    /// Records an attempt that counts, and draws its consequences.
+    /// Records an attempt that counts, and what follows from it.
     pub fn settle(&self, mut message: OpenMessage<'_>, attempt: Attempt) -> Result<AttemptResult, SpoolError> {
-        let (ends, is_heard) = (attempt.ends, attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()));
+        let (ends, is_answered) = (attempt.ends, attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()));
         self.record_attempt(&mut message, attempt)?;
         if !ends {
-            return Ok(AttemptResult {
-                next_step: NextStep::More,
-                ..AttemptResult::gone(message.stored.envelope.id.clone())
-            });
+            let id = message.stored.envelope.id.clone();
+            return Ok(AttemptResult { next_step: NextStep::More, ..AttemptResult::gone(id) });
         }
-        if is_heard {
-            expire(&mut message)?;
+        if is_answered && let Some(expire) = case(&message).expire() {
+            self.carry_out(&mut message, vec![expire], Recorded::No)?;
         }
-        self.conclude(message)
+        self.conclude(message, Recorded::No)
     }
 
-    /// Records what became of some of an attempt's recipients.
+    /// Records the outcomes of some of an attempt's recipients.
     pub fn record_attempt(&self, message: &mut OpenMessage<'_>, attempt: Attempt) -> Result<(), SpoolError> {
         let begin = attempt.begins.then(|| Line::Attempt {
             number: message.journal.state().attempts + 1,
             account: attempt.account,
             relay: attempt.relay,
         });
-        let lines: Vec<Line> = begin.into_iter().chain(lines_for(&attempt.outcomes)).collect();
+        let lines: Vec<Line> = begin.into_iter().chain(settlement::lines_for(&attempt.outcomes)).collect();
         let appended = self.gate.append(&mut message.journal, message.now, &lines);
         drop(attempt.unsynced);
         appended
@@ -72,203 +78,138 @@ impl Settler {
         outcomes: &[(usize, Outcome)],
     ) -> Result<AttemptResult, SpoolError> {
         note(&mut message, outcomes)?;
-        let lifetime = message.loaded.config.queue.lifetime;
         let blocked = message.journal.state().blocked_from.map(|since| message.loaded.clock.age(since));
-        if age(&message) >= lifetime && blocked.is_some_and(|blocked| blocked >= lifetime) {
-            return park(&message);
-        }
-        self.conclude(message)
+        let Some(Settlement { steps, .. }) = case(&message).give_up_waiting(blocked) else {
+            return self.conclude(message, Recorded::No);
+        };
+        let reason = steps.iter().find_map(|step| if let Step::SetAside(reason) = step { Some(reason) } else { None });
+        let (reason, waiting) = (reason.cloned().unwrap_or_default(), message.journal.state().pending().len());
+        self.carry_out(&mut message, steps, Recorded::No)?;
+        Ok(AttemptResult { waiting, reason, ..AttemptResult::gone(message.stored.envelope.id.clone()) })
     }
 
-    /// Draws the consequences of what the journal says.
-    fn conclude(&self, message: OpenMessage<'_>) -> Result<AttemptResult, SpoolError> {
-        self.apply_settlement(message, Recorded::No)
-    }
-
-    /// The same where a crash may have interrupted that.
+    /// What follows from the journal of a message whose settling a crash may have interrupted.
     pub fn resume(&self, message: OpenMessage<'_>) -> Result<AttemptResult, SpoolError> {
-        self.apply_settlement(message, Recorded::Perhaps)
+        self.conclude(message, Recorded::Perhaps)
     }
 
-    fn apply_settlement(&self, mut message: OpenMessage<'_>, recorded: Recorded) -> Result<AttemptResult, SpoolError> {
-        if message.journal.state().done {
-            // A crash came between the last line and the leaving.
-            message.loaded.spool.remove(&message.stored.envelope.id)?;
-            log::removed(&message.stored.envelope.id);
-            return Ok(AttemptResult::gone(message.stored.envelope.id.clone()));
-        }
-        let mut reports = Vec::new();
-        let unreturnable = dsn::return_refused(&mut message, &self.report_limit, &mut reports)?;
-        if message.journal.state().pending().is_empty() {
-            dsn::tell_success(&mut message, &mut reports)?;
+    fn conclude(&self, mut message: OpenMessage<'_>, recorded: Recorded) -> Result<AttemptResult, SpoolError> {
+        let case = case(&message);
+        let (id, state, is_done) = (case.envelope.id.clone(), case.state, case.state.done);
+        let due = if is_done { Vec::new() } else { case.due_reports() };
+        let is_report_open = !due.is_empty() || !state.owed.is_empty();
+        let digest_to = is_report_open.then(|| addressee::of_report(message.loaded, case.envelope, Report::Failed));
+        let reports: Vec<(DueReport, Disposition)> =
+            due.into_iter().map(|due| (due.clone(), dsn::disposition(&message, &self.report_limit, &due))).collect();
+        let Settlement { steps, next_step } = case.settle(reports, digest_to.flatten().as_ref());
+        let reports = self.carry_out(&mut message, steps, recorded)?;
+        if is_done {
+            return Ok(AttemptResult::gone(id));
         }
         let state = message.journal.state();
-        let count = |status| state.outcomes().filter(|o| o.status == status).count();
-        let pending = state.pending();
-        let mut result = AttemptResult {
-            id: message.stored.envelope.id.clone(),
+        let count = |status| state.outcomes().filter(|outcome| outcome.status == status).count();
+        let owes = || dsn::owes(message.loaded, &self.report_limit, &message.stored.envelope, state);
+        Ok(AttemptResult {
+            id,
             delivered: count(Status::Delivered),
             refused: count(Status::Refused),
-            waiting: pending.len(),
-            reason: telling_reason(state),
-            next_step: NextStep::Gone,
+            waiting: state.pending().len(),
+            reason: settlement::reason(state),
+            owes: if next_step == NextStep::Gone { None } else { owes() },
+            next_step,
             reports,
-            owes: None,
-        };
-        let owes = |message: &OpenMessage<'_>| {
-            dsn::owes(message.loaded, &self.report_limit, &message.stored.envelope, message.journal.state())
-        };
-        if !pending.is_empty() {
-            result.next_step = self.wait(&mut message, &pending, &mut result.reports)?;
-            result.owes = owes(&message);
-        } else if let Some(owed) = owes(&message) {
-            (result.next_step, result.owes) = (NextStep::AwaitDigest, Some(owed));
-        } else {
-            let nobody = || "refused, and there is nobody to notify".to_owned();
-            let unreturnable = unreturnable.or_else(|| (!message.journal.state().owed.is_empty()).then(nobody));
-            if unreturnable.is_some() {
-                result.reports.extend(dsn::tell_of_kept(&message, &self.report_limit)?);
-            }
-            self.leave(&mut message, unreturnable, recorded)?;
-        }
-        Ok(result)
-    }
-
-    /// The next time, a hold, or a delay notice for what is still to be tried.
-    fn wait(
-        &self,
-        message: &mut OpenMessage<'_>,
-        pending: &[usize],
-        reports: &mut Vec<MessageId>,
-    ) -> Result<NextStep, SpoolError> {
-        let state = message.journal.state();
-        if pending.iter().any(|i| state.recipients[*i].unknowns >= retry::UNKNOWN_BEFORE_HOLD) {
-            let reason = "three times the connection was lost after the data was sent, so delivery is unconfirmed";
-            log::held(&message.stored.envelope.id, Some(reason));
-            message.journal.append(message.now, &[Line::Hold])?;
-            return Ok(NextStep::Held);
-        }
-        let unknown = pending.iter().any(|i| state.recipients[*i].outcome_if(Status::Unknown).is_some());
-        let queue = &message.loaded.config.queue;
-        let mut wait = retry::message_wait(age(message), queue, chance());
-        if unknown {
-            wait = wait.max(retry::AFTER_UNKNOWN);
-        }
-        let next = message
-            .now
-            .saturating_add(jiff::SignedDuration::try_from(wait).unwrap_or(jiff::SignedDuration::MAX))
-            .unwrap_or(message.now);
-        if dsn::is_warning_due(message, age(message)) {
-            reports.extend(dsn::warn_of_delay(message, &self.report_limit, pending)?);
-        }
-        message.journal.append(message.now, &[Line::Next(next)])?;
-        Ok(NextStep::Retry(wait))
-    }
-
-    /// Takes a finished message out: history, `done`, unlink; or sets it aside where its
-    /// failure could not be returned to anybody. Once history has it on disk, it has left: `done` need not be synced,
-    /// since a runner that finds neither looks there.
-    fn leave(
-        &self,
-        message: &mut OpenMessage<'_>,
-        unreturnable: Option<String>,
-        recorded: Recorded,
-    ) -> Result<(), SpoolError> {
-        let spool = &message.loaded.spool;
-        let id = &message.stored.envelope.id;
-        if recorded == Recorded::No || !self.finished.has_record(id)? {
-            history::append(spool, &[history_record::of_stored(message.stored, message.journal.state(), message.now)])?;
-        }
-        if let Some(reason) = unreturnable {
-            spool.set_aside(id, &reason)?;
-            log::set_aside(id, &reason);
-            return Ok(());
-        }
-        message.journal.hint(message.now, &Line::Done)?;
-        spool.remove(id)?;
-        log::removed(id);
-        Ok(())
-    }
-}
-
-/// Notes why a message waits without charging it an attempt: relay or account trouble.
-/// The same reason is noted once.
-pub fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
-    let state = message.journal.state();
-    let known = |(i, outcome): &&(usize, Outcome)| state.outcome(*i) == Some(outcome);
-    // What an attempt has recorded in the same words did not say that it is all that the message waits for.
-    let news = outcomes.iter().filter(|noted| state.blocked_from.is_none() || !known(noted));
-    let lines: Vec<Line> = lines_for(news).collect();
-    if lines.is_empty() { Ok(()) } else { message.journal.append(message.now, &lines) }
-}
-
-fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -> impl Iterator<Item = Line> {
-    outcomes.into_iter().map(|(recipient, outcome)| Line::Outcome { recipient: *recipient, outcome: outcome.clone() })
-}
-
-/// Takes out of the queue what its owner did not mend in all its lifetime; `queue retry` brings it back.
-fn park(message: &OpenMessage<'_>) -> Result<AttemptResult, SpoolError> {
-    let id = &message.stored.envelope.id;
-    let state = message.journal.state();
-    let reason = telling_reason(state);
-    let result = AttemptResult {
-        id: id.clone(),
-        delivered: 0,
-        refused: 0,
-        waiting: state.pending().len(),
-        reason: format!("{reason}; moved to failed/, `postrider queue retry {id}` returns it to the queue"),
-        next_step: NextStep::Gone,
-        reports: Vec::new(),
-        owes: None,
-    };
-    message.loaded.spool.set_aside(id, &result.reason)?;
-    log::set_aside(id, &result.reason);
-    Ok(result)
-}
-
-/// Whether a message's record may be in history already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Recorded {
-    /// It ends here and now.
-    No,
-    /// It may have ended before a crash.
-    Perhaps,
-}
-
-fn telling_reason(state: &State) -> String {
-    let worst = state.outcomes().filter(|o| o.status != Status::Delivered);
-    worst.map(Outcome::said).next().unwrap_or_default()
-}
-
-/// Gives up what is too old, at the end of an answered attempt.
-fn expire(message: &mut OpenMessage<'_>) -> Result<(), SpoolError> {
-    let state = message.journal.state();
-    // What holds a message has a time of its own.
-    if !retry::is_expired(age(message), state.heard, &message.loaded.config.queue) {
-        return Ok(());
-    }
-    let lines: Vec<Line> = state
-        .pending()
-        .into_iter()
-        .filter_map(|recipient| {
-            let last = state.outcome(recipient).filter(|outcome| !outcome.is_held())?;
-            let outcome = Outcome {
-                status: Status::Refused,
-                enhanced: Enhanced { class: 4, subject: 4, detail: 7 },
-                reply: format!("delivery time expired; last reply: {}", last.reply),
-                ..last.clone()
-            };
-            Some(Line::Outcome { recipient, outcome })
         })
-        .collect();
-    if lines.is_empty() {
-        return Ok(());
     }
-    message.journal.append(message.now, &lines)?;
-    log::expired(&message.stored.envelope.id, &message.stored.envelope.sender);
-    Ok(())
+
+    /// Carries out the steps one after the other; an error leaves the rest to the next attempt or the next runner.
+    /// Returns the reports that were stored.
+    fn carry_out(
+        &self,
+        message: &mut OpenMessage<'_>,
+        steps: Vec<Step>,
+        recorded: Recorded,
+    ) -> Result<Vec<MessageId>, SpoolError> {
+        let mut reports = Vec::new();
+        for step in steps {
+            reports.extend(self.carry_out_one(message, step, recorded)?);
+        }
+        Ok(reports)
+    }
+
+    fn carry_out_one(
+        &self,
+        message: &mut OpenMessage<'_>,
+        step: Step,
+        recorded: Recorded,
+    ) -> Result<Option<MessageId>, SpoolError> {
+        let (envelope, spool) = (&message.stored.envelope, &message.loaded.spool);
+        let id = &envelope.id;
+        match step {
+            Step::Expire(lines) => {
+                message.journal.append(message.now, &lines)?;
+                log::expired(id, &envelope.sender);
+            }
+            Step::Report(due, to) => {
+                dsn::store(message, &due, &to)?;
+                message.journal.append(message.now, &[due.line()])?;
+                match due.report {
+                    Report::Delayed => log::warned(id, &due.id),
+                    Report::Relayed => log::told_success(id, &due.id),
+                    Report::Failed | Report::Kept | Report::Verified => log::returned(id, &due.id),
+                }
+                return Ok(Some(due.id));
+            }
+            Step::ReturnHeader(due, to, content) => {
+                dsn::put(message, &due, &to, &content)?;
+                log::returned(id, &due.id);
+                return Ok(Some(due.id));
+            }
+            Step::Owe(due) => {
+                message.journal.append(message.now, &[Line::Owed(due.attempt)])?;
+                log::owed(id);
+            }
+            Step::Hold(reason) => {
+                log::held(id, Some(reason));
+                message.journal.append(message.now, &[Line::Hold])?;
+            }
+            Step::Wait(next) => message.journal.append(message.now, &[Line::Next(next)])?,
+            Step::NotifyOfKept(due) => return dsn::notify_of_kept(message, &self.report_limit, due),
+            Step::Record => {
+                if recorded == Recorded::No || !self.finished.has_record(id)? {
+                    let record = history_record::of_stored(message.stored, message.journal.state(), message.now);
+                    history::append(spool, &[record])?;
+                }
+            }
+            Step::SetAside(reason) => {
+                spool.set_aside(id, &reason)?;
+                log::set_aside(id, &reason);
+            }
+            // Not synced: the record in history is, and a runner that finds neither line nor message looks there.
+            Step::Finish => message.journal.hint(message.now, &Line::Done)?,
+            Step::Remove => {
+                spool.remove(id)?;
+                log::removed(id);
+            }
+        }
+        Ok(None)
+    }
 }
 
-fn age(message: &OpenMessage<'_>) -> Duration {
-    message.loaded.clock.age(message.stored.envelope.arrived)
+fn case<'m>(message: &'m OpenMessage<'_>) -> Case<'m> {
+    let envelope = &message.stored.envelope;
+    Case {
+        envelope,
+        state: message.journal.state(),
+        queue: &message.loaded.config.queue,
+        now: message.now,
+        age: message.loaded.clock.age(envelope.arrived),
+        chance: chance(),
+    }
+}
+
+/// Records why a message waits without charging it an attempt: relay or account trouble.
+/// The same reason is recorded once.
+pub fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
+    let lines = settlement::uncharged(message.journal.state(), outcomes);
+    if lines.is_empty() { Ok(()) } else { message.journal.append(message.now, &lines) }
 }

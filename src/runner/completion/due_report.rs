@@ -1,0 +1,153 @@
+//! The reports that a message owes its sender now: one bounce per attempt that refused recipients, one delay notice,
+//! and one success report where NOTIFY asks for it. Pure; whether a report can be sent is decided in `settle`, and
+//! `dsn` stores it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::config::Queue;
+use crate::deliver::dsn::Report;
+use crate::mail::outcome::{Outcome, Status, Teller};
+use crate::spool::journal_line::Line;
+use crate::spool::state::State;
+use crate::spool::{Envelope, Kind, MessageId};
+
+/// A report that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueReport {
+    /// What it says.
+    pub report: Report,
+    /// The attempt that it is about; 0 where it is about none in particular.
+    pub attempt: u32,
+    /// Its id. It follows from message and attempt: a report that is stored again after a crash takes its own place.
+    pub id: MessageId,
+    /// The recipients that it is about, as indices in the envelope.
+    pub recipients: Vec<usize>,
+}
+
+impl DueReport {
+    /// The line that records that it is stored.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        match self.report {
+            Report::Delayed => Line::Warned(self.id.clone()),
+            Report::Failed | Report::Kept | Report::Relayed | Report::Verified => Line::Returned(self.id.clone()),
+        }
+    }
+}
+
+/// Bounces: one for each attempt that refused recipients and has none yet, also none that waits for a digest.
+#[must_use]
+pub fn failures(envelope: &Envelope, state: &State) -> Vec<DueReport> {
+    let due = attempts_that_refused(state).into_iter().map(|attempt| DueReport {
+        report: Report::Failed,
+        attempt,
+        id: report_id(&envelope.id, attempt, Report::Failed),
+        recipients: refused_in(envelope, state, attempt),
+    });
+    let is_reported = |due: &DueReport| {
+        state.returned.contains(&due.id) || state.owed.contains(&due.attempt) || state.digested.contains(&due.attempt)
+    };
+    due.filter(|due| !due.recipients.is_empty() && !is_reported(due)).collect()
+}
+
+/// The report of success to a sender who asked for one (NOTIFY=SUCCESS), about the recipients whose relay sends none
+/// itself; once, when no recipient is pending any more.
+#[must_use]
+pub fn success(envelope: &Envelope, state: &State) -> Option<DueReport> {
+    let all = state.recipients.iter().enumerate();
+    let is_owed = |(index, outcome): (usize, &Outcome)| owes_success(envelope, index, outcome).then_some(index);
+    let delivered = all.filter_map(|(index, one)| Some((index, one.outcome.as_ref()?)));
+    let recipients: Vec<usize> = delivered.filter_map(is_owed).collect();
+    let id = report_id(&envelope.id, 0, Report::Relayed);
+    let is_due = !recipients.is_empty() && !state.returned.contains(&id) && state.pending().is_empty();
+    is_due.then_some(DueReport { report: Report::Relayed, attempt: 0, id, recipients })
+}
+
+/// The delay notice.
+#[must_use]
+pub fn delay(envelope: &Envelope, state: &State, queue: &Queue, now: Timestamp, age: Duration) -> Option<DueReport> {
+    if !is_delay_due(state, queue, now, age) {
+        return None;
+    }
+    let mut recipients = delayed(envelope, state);
+    recipients.retain(|recipient| state.outcome(*recipient).is_some());
+    let id = report_id(&envelope.id, 0, Report::Delayed);
+    (!recipients.is_empty()).then_some(DueReport { report: Report::Delayed, attempt: 0, id, recipients })
+}
+
+/// The notice of refused mail that goes to failed/ because its sender cannot be told.
+#[must_use]
+pub fn kept_in_failed(envelope: &Envelope, state: &State) -> Option<DueReport> {
+    let attempts = attempts_that_refused(state).into_iter();
+    let recipients: Vec<usize> = attempts.flat_map(|attempt| refused_in(envelope, state, attempt)).collect();
+    let id = report_id(&envelope.id, state.attempts, Report::Kept);
+    let is_due = envelope.kind == Kind::Mail && envelope.sender.mailbox().is_some() && !recipients.is_empty();
+    is_due.then_some(DueReport { report: Report::Kept, attempt: state.attempts, id, recipients })
+}
+
+/// Whether the sender gets the delay notice now. Where the message is held up by something that the sender can change,
+/// it does not wait for `warn_after`: it goes with the second attempt, some minutes after the first, by which time a
+/// mistake that lasts a moment is over.
+fn is_delay_due(state: &State, queue: &Queue, now: Timestamp, age: Duration) -> bool {
+    let was_held_before = state.grace_from.is_some_and(|from| from < now);
+    let is_held = || {
+        let mut pending = state.recipients.iter().filter(|recipient| recipient.is_pending());
+        pending.any(|recipient| recipient.outcome.as_ref().is_some_and(Outcome::is_held))
+    };
+    let is_late = || (state.heard > 0 || is_held()) && age >= queue.warn_after;
+    !state.warned && (is_late() || (state.heard > 0 && was_held_before && is_held()))
+}
+
+/// The pending recipients whose sender wants to know of a delay.
+#[must_use]
+pub fn delayed(envelope: &Envelope, state: &State) -> Vec<usize> {
+    state.pending().into_iter().filter(|recipient| wants(envelope, *recipient, "delay")).collect()
+}
+
+/// The recipients that this attempt refused and whose sender wants to know.
+#[must_use]
+pub fn refused_in(envelope: &Envelope, state: &State, attempt: u32) -> Vec<usize> {
+    let all = state.recipients.iter().enumerate();
+    let refused = all.filter(|(_, one)| one.attempt == attempt && one.outcome_if(Status::Refused).is_some());
+    refused.map(|(index, _)| index).filter(|index| wants(envelope, *index, "failure")).collect()
+}
+
+/// Whether the sender asked to be notified that a relay accepted the message for this recipient, and that relay does
+/// not send the notification itself.
+#[must_use]
+pub fn owes_success(envelope: &Envelope, recipient: usize, outcome: &Outcome) -> bool {
+    outcome.status == Status::Delivered && outcome.teller == Teller::Us && asks_for(envelope, recipient, "success")
+}
+
+fn attempts_that_refused(state: &State) -> Vec<u32> {
+    let refused = state.recipients.iter().filter(|recipient| recipient.outcome_if(Status::Refused).is_some());
+    let mut attempts: Vec<u32> = refused.map(|recipient| recipient.attempt).collect();
+    attempts.sort_unstable();
+    attempts.dedup();
+    attempts
+}
+
+/// Without NOTIFY (RFC 3461), failures and delays are reported.
+fn wants(envelope: &Envelope, recipient: usize, what: &str) -> bool {
+    let is_default = envelope.recipients.get(recipient).is_none_or(|recipient| recipient.notify.is_none());
+    is_default || asks_for(envelope, recipient, what)
+}
+
+fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
+    let notify = envelope.recipients.get(recipient).and_then(|recipient| recipient.notify.as_deref());
+    notify.is_some_and(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
+}
+
+/// The time in the id is the original's plus one microsecond per attempt, so that the reports of different attempts
+/// have different ids; the random part is the original's, changed by the kind of the report.
+fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
+    let (time, random) = original.parts();
+    let mark = match report {
+        Report::Failed | Report::Kept => 0x555,
+        Report::Delayed => 0xAAA,
+        Report::Relayed | Report::Verified => 0x5AA,
+    };
+    MessageId::new(time.wrapping_add(attempt.into()), random ^ mark)
+}

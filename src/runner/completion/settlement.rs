@@ -1,0 +1,233 @@
+//! What follows from the state of a message after an attempt, as a list of steps. Pure, so that every case is a row in
+//! a table of tests. `settle` gathers what the decision needs and carries the steps out.
+//!
+//! The order of the steps is what keeps a crash harmless. A report is stored before the journal says so: after a crash
+//! in between it is stored again, under the same id, and takes its own place. The other way round, a report could be
+//! lost. History is written before `done`, and `done` before the message is unlinked: whatever a crash leaves, the next
+//! runner finds either the message with all that it needs, or the record that it is finished.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::due_report::{self, DueReport};
+use crate::config::Queue;
+use crate::deliver::dsn::Report;
+use crate::mail::address::Address;
+use crate::mail::outcome::{Enhanced, Outcome, Status};
+use crate::rules::retry;
+use crate::runner::result::NextStep;
+use crate::spool::Envelope;
+use crate::spool::journal_line::Line;
+use crate::spool::state::State;
+
+/// One act of settling a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Record that these recipients are refused, because the message has grown too old.
+    Expire(Vec<Line>),
+    /// Store a report for this address, then record that it is stored.
+    Report(DueReport, Address),
+    /// Store a bounce for this address with this content: it returns a bounce that was refused for its content, with
+    /// the header alone. Nothing records it, because the full text is still to be kept.
+    ReturnHeader(DueReport, Address, Vec<u8>),
+    /// Record that a report is owed, beyond the hourly limit: a digest will deliver it.
+    Owe(DueReport),
+    /// Record that the message is held, for this reason.
+    Hold(&'static str),
+    /// Record when the next attempt is due.
+    Wait(Timestamp),
+    /// Notify the submitter, within the hourly limit, that the message goes to failed/.
+    NotifyOfKept(DueReport),
+    /// Write the record in history.
+    Record,
+    /// Move the message to failed/, with this reason.
+    SetAside(String),
+    /// Note in the journal that the message is finished.
+    Finish,
+    /// Remove the message from the queue.
+    Remove,
+}
+
+/// Whether a report that is due can be sent, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// To this address.
+    Send(Address),
+    /// To this address with this content, which leaves out the text that the report was refused for; and why the text
+    /// has to be kept.
+    SendHeader(Address, Vec<u8>, String),
+    /// In a digest: it is beyond the hourly limit.
+    Digest,
+    /// To nobody; why.
+    Nobody(String),
+}
+
+/// A message to settle.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// Its envelope, with the recipients that the journal adds.
+    pub envelope: &'a Envelope,
+    /// Its state.
+    pub state: &'a State,
+    /// Retry times and limits.
+    pub queue: &'a Queue,
+    /// When the attempt began.
+    pub now: Timestamp,
+    /// How long the message has been in the queue.
+    pub age: Duration,
+    /// Uniform in 0..=1, for the jitter of the next attempt.
+    pub chance: f64,
+}
+
+/// What is to be done, and what happens to the message after that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// In this order.
+    pub steps: Vec<Step>,
+    /// What happens next.
+    pub next_step: NextStep,
+}
+
+impl Case<'_> {
+    /// Gives up the pending recipients of a message that is too old. Called at the end of an attempt that a server
+    /// answered: a message never expires while only its account or relay is in trouble. Recipients that are held have a
+    /// limit of their own.
+    #[must_use]
+    pub fn expire(&self) -> Option<Step> {
+        if !retry::is_expired(self.age, self.state.heard, self.queue) {
+            return None;
+        }
+        let pending = self.state.pending().into_iter();
+        let lines: Vec<Line> = pending
+            .filter_map(|recipient| {
+                let last = self.state.outcome(recipient).filter(|outcome| !outcome.is_held())?;
+                let outcome = Outcome {
+                    status: Status::Refused,
+                    enhanced: Enhanced { class: 4, subject: 4, detail: 7 },
+                    reply: format!("delivery time expired; last reply: {}", last.reply),
+                    ..last.clone()
+                };
+                Some(Line::Outcome { recipient, outcome })
+            })
+            .collect();
+        (!lines.is_empty()).then_some(Step::Expire(lines))
+    }
+
+    /// The reports that are due, in the order in which they are stored.
+    #[must_use]
+    pub fn due_reports(&self) -> Vec<DueReport> {
+        let mut due = due_report::failures(self.envelope, self.state);
+        due.extend(due_report::success(self.envelope, self.state));
+        if !self.is_unconfirmed() {
+            due.extend(due_report::delay(self.envelope, self.state, self.queue, self.now, self.age));
+        }
+        due
+    }
+
+    /// All that follows from the state. `reports` are the due reports, each with whether it can be sent;
+    /// `digest_to` is who gets a digest about this message, if anybody can.
+    #[must_use]
+    pub fn settle(&self, reports: Vec<(DueReport, Disposition)>, digest_to: Option<&Address>) -> Settlement {
+        if self.state.done {
+            // A crash came between the last line of the journal and the removal.
+            return Settlement { steps: vec![Step::Remove], next_step: NextStep::Gone };
+        }
+        let mut steps = Vec::new();
+        let mut unreturnable = None;
+        for (due, disposition) in reports {
+            match disposition {
+                Disposition::Send(to) => steps.push(Step::Report(due, to)),
+                Disposition::Digest => steps.push(Step::Owe(due)),
+                Disposition::SendHeader(to, content, why) => {
+                    steps.push(Step::ReturnHeader(due, to, content));
+                    unreturnable = Some(why);
+                }
+                Disposition::Nobody(why) if due.report == Report::Failed => unreturnable = Some(why),
+                // Neither a delay nor a success has to reach anybody.
+                Disposition::Nobody(_) => {}
+            }
+        }
+        let is_owed = !self.state.owed.is_empty() || steps.iter().any(|step| matches!(step, Step::Owe(_)));
+        let next_step = if !self.state.pending().is_empty() {
+            self.wait(&mut steps)
+        } else if is_owed && digest_to.is_some() {
+            NextStep::AwaitDigest
+        } else {
+            let nobody = || is_owed.then(|| "refused, and there is nobody to notify".to_owned());
+            self.leave(&mut steps, unreturnable.or_else(nobody));
+            NextStep::Gone
+        };
+        Settlement { steps, next_step }
+    }
+
+    /// The next attempt; or a hold, once delivery has been unconfirmed too often.
+    fn wait(&self, steps: &mut Vec<Step>) -> NextStep {
+        if self.is_unconfirmed() {
+            let reason = "three times the connection was lost after the data was sent, so delivery is unconfirmed";
+            steps.push(Step::Hold(reason));
+            return NextStep::Held;
+        }
+        let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
+        let mut wait = retry::message_wait(self.age, self.queue, self.chance);
+        if pending.any(|recipient| recipient.outcome_if(Status::Unknown).is_some()) {
+            wait = wait.max(retry::AFTER_UNKNOWN);
+        }
+        let next = self.now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
+        steps.push(Step::Wait(next.unwrap_or(self.now)));
+        NextStep::Retry(wait)
+    }
+
+    /// Takes a finished message out of the queue. What failed and can be returned to nobody is kept in failed/.
+    fn leave(&self, steps: &mut Vec<Step>, unreturnable: Option<String>) {
+        let Some(reason) = unreturnable else {
+            return steps.extend([Step::Record, Step::Finish, Step::Remove]);
+        };
+        steps.extend(due_report::kept_in_failed(self.envelope, self.state).map(Step::NotifyOfKept));
+        steps.extend([Step::Record, Step::SetAside(reason)]);
+    }
+
+    /// For a message that waits for a table or an account, which has been missing for this long: takes it out of the
+    /// queue once it and the trouble are both older than `lifetime`. `queue retry` returns it to the queue.
+    #[must_use]
+    pub fn give_up_waiting(&self, blocked: Option<Duration>) -> Option<Settlement> {
+        let lifetime = self.queue.lifetime;
+        if self.age < lifetime || blocked.is_none_or(|blocked| blocked < lifetime) {
+            return None;
+        }
+        let (reason, id) = (reason(self.state), &self.envelope.id);
+        let reason = format!("{reason}; moved to failed/, `postrider queue retry {id}` returns it to the queue");
+        Some(Settlement { steps: vec![Step::SetAside(reason)], next_step: NextStep::Gone })
+    }
+
+    /// Whether the connection was lost so often after the data was sent that another copy is worse than a delay.
+    fn is_unconfirmed(&self) -> bool {
+        let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
+        pending.any(|recipient| recipient.unknowns >= retry::UNKNOWN_BEFORE_HOLD)
+    }
+}
+
+/// The lines for outcomes that do not belong to an attempt, without those that the journal has already. An outcome in
+/// the same words that an attempt recorded does not count: it did not say that nothing else is in the message's way.
+#[must_use]
+pub fn uncharged(state: &State, outcomes: &[(usize, Outcome)]) -> Vec<Line> {
+    let is_known = |index: usize, outcome: &Outcome| state.outcome(index) == Some(outcome);
+    let new = outcomes.iter().filter(|(index, outcome)| state.blocked_from.is_none() || !is_known(*index, outcome));
+    lines_for(new).collect()
+}
+
+/// The lines that record these outcomes.
+pub fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -> impl Iterator<Item = Line> {
+    outcomes.into_iter().map(|(recipient, outcome)| Line::Outcome { recipient: *recipient, outcome: outcome.clone() })
+}
+
+/// What was said of one recipient that is not delivered; empty where all are.
+#[must_use]
+pub fn reason(state: &State) -> String {
+    let undelivered = state.outcomes().find(|outcome| outcome.status != Status::Delivered);
+    undelivered.map(Outcome::said).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
