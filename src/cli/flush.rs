@@ -29,13 +29,19 @@ pub struct Arguments {
     verbose: bool,
 }
 
+impl Arguments {
+    fn detail(&self) -> Detail {
+        if self.verbose { Detail::Conversation } else { Detail::Results }
+    }
+}
+
 /// Flushes, through the runner or in this process.
 pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(config) = access.config() {
         super::run::log_aside(config);
     }
     let selection = arguments.which.selection(access.config())?;
-    let mut report = FlushReport::new(&selection, arguments.verbose);
+    let mut report = FlushReport::new(&selection, arguments.detail());
     let lock = access.flush(&selection, |response| report.show(&response))?;
     match (lock, access) {
         (Some(lock), QueueAccess::Spool(loaded)) => alone(loaded, lock, selection, report),
@@ -76,23 +82,35 @@ struct Sums {
     waiting: usize,
 }
 
+/// How much a flush prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// The result of each message, and the progress meanwhile.
+    Results,
+    /// The conversation with the server as well.
+    Conversation,
+}
+
 /// Prints what happens.
 struct FlushReport {
     selection: Selection,
-    verbose: bool,
+    detail: Detail,
     progress: Progress,
     sums: Sums,
 }
 
 impl FlushReport {
-    fn new(selection: &Selection, verbose: bool) -> Self {
-        let progress = if verbose { Progress::hidden() } else { Progress::on_stdout() };
-        Self { selection: selection.clone(), verbose, progress, sums: Sums::default() }
+    fn new(selection: &Selection, detail: Detail) -> Self {
+        let progress = match detail {
+            Detail::Results => Progress::on_stdout(),
+            Detail::Conversation => Progress::hidden(),
+        };
+        Self { selection: selection.clone(), detail, progress, sums: Sums::default() }
     }
 
     fn show(&mut self, response: &Response) {
         match response {
-            Response::Step { line } if self.verbose => self.progress.say(line),
+            Response::Step { line } if self.detail == Detail::Conversation => self.progress.say(line),
             Response::Asked { messages } => self.progress.begin(*messages),
             Response::Result { id, delivered, refused, waiting, reason } => {
                 self.sums.messages += 1;

@@ -11,6 +11,7 @@ mod circles;
 mod imports;
 mod layers;
 mod names;
+mod parameters;
 mod source;
 mod texts;
 mod unit_tests;

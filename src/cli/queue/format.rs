@@ -15,8 +15,9 @@ pub enum Format {
     Json,
 }
 
-impl Format {
-    pub(super) fn chosen(json: bool) -> Self {
+impl From<bool> for Format {
+    /// What the flag `--json` chooses.
+    fn from(json: bool) -> Self {
         if json { Self::Json } else { Self::Text }
     }
 }

@@ -84,18 +84,18 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
         Command::Retry { chosen, readmit: false } => (Change::Retry, chosen),
         Command::Retry { chosen, readmit: true } => (Change::Readmit, chosen),
         Command::List { which, json } if which.is_failed() => {
-            return list::failed(access, Format::chosen(*json), &mut io::stdout().lock());
+            return list::failed(access, Format::from(*json), &mut io::stdout().lock());
         }
         Command::List { which, json } => {
             let selection = which.selection(access.config())?;
-            return quiet(list(access, selection, Format::chosen(*json), &mut io::stdout().lock()));
+            return quiet(list(access, selection, Format::from(*json), &mut io::stdout().lock()));
         }
         Command::Show { id, json } => {
             let id = MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone()))?;
-            return quiet(show(access, id, Format::chosen(*json), &mut io::stdout().lock()));
+            return quiet(show(access, id, Format::from(*json), &mut io::stdout().lock()));
         }
     };
-    modify::run(access, change, &chosen.which, Format::chosen(chosen.json))
+    modify::run(access, change, &chosen.which, Format::from(chosen.json))
 }
 
 /// `mailq`.

@@ -223,8 +223,14 @@ impl<'f> Flags<'f> {
         }
     }
 
-    fn is(self, letter: char, usual: bool) -> bool {
-        usual ^ (self.0.matches(letter).count() % 2 == 1)
+    /// Whether a flag that is off in Postfix is on: each letter turns it over.
+    fn turns_on(self, letter: char) -> bool {
+        self.0.matches(letter).count() % 2 == 1
+    }
+
+    /// Whether a flag that is on in Postfix still is.
+    fn leaves_on(self, letter: char) -> bool {
+        !self.turns_on(letter)
     }
 }
 
@@ -232,21 +238,21 @@ fn compile(pattern: &str, letters: &str, dialect: Dialect) -> Result<Regex, Stri
     let flags = Flags::read(letters, dialect)?;
     let bad = |what: String| format!("invalid pattern: {what}");
     let mut builder = RegexBuilder::new();
-    let multi_line = flags.is('m', false);
-    builder.utf(true).caseless(flags.is('i', true)).multi_line(multi_line);
+    let multi_line = flags.turns_on('m');
+    builder.utf(true).caseless(flags.leaves_on('i')).multi_line(multi_line);
     let pattern = match dialect {
         Dialect::Posix => {
-            let grammar = if flags.is('x', true) { Grammar::Extended } else { Grammar::Basic };
+            let grammar = if flags.leaves_on('x') { Grammar::Extended } else { Grammar::Basic };
             builder.dotall(!multi_line);
             to_pcre(pattern, grammar).map_err(bad)?
         }
         Dialect::Pcre => {
-            let extended = flags.is('x', false);
-            builder.dotall(flags.is('s', true)).extended(extended);
-            let ungreedy = if flags.is('U', false) { "(?U)" } else { "" };
+            let extended = flags.turns_on('x');
+            builder.dotall(flags.leaves_on('s')).extended(extended);
+            let ungreedy = if flags.turns_on('U') { "(?U)" } else { "" };
             // A comment (flag x) must not hide the closing parenthesis.
             let line_end = if extended { "\n" } else { "" };
-            if flags.is('A', false) {
+            if flags.turns_on('A') {
                 format!("{ungreedy}\\A(?:{pattern}{line_end})")
             } else {
                 format!("{ungreedy}{pattern}")

@@ -43,7 +43,7 @@ pub(super) struct Found {
 /// All good rows of a text, keys folded, in order; for those who take a table apart.
 pub fn rows_of_text(text: &[u8]) -> Vec<(String, String)> {
     let rows = logical_rows(text, first_row(text)).filter_map(|row| {
-        let row = parse(&text[row.span], row.stray);
+        let row = parse(&text[row.span], row.begin);
         Some((row.key?, row.value.ok()?.into_owned()))
     });
     rows.collect()
@@ -57,8 +57,8 @@ pub(super) struct Rows {
     parse: Parse,
 }
 
-/// Takes a row apart; whether it is a stray continuation is told.
-type Parse = for<'t> fn(&'t [u8], bool) -> Row<'t>;
+/// Takes a row apart.
+type Parse = for<'t> fn(&'t [u8], Begin) -> Row<'t>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
@@ -81,7 +81,7 @@ impl Rows {
     fn indexed(text: Vec<u8>, parse: Parse) -> Self {
         let mut index: Vec<Entry> = logical_rows(&text, first_row(&text))
             .filter_map(|row| {
-                let key = parse(&text[row.span.clone()], row.stray).key?;
+                let key = parse(&text[row.span.clone()], row.begin).key?;
                 let at = u32::try_from(row.span.start).ok()?;
                 Some(Entry { hash: hash(&key), at, line: row.line })
             })
@@ -105,19 +105,19 @@ impl Rows {
     /// Whether a good row's value is wanted.
     pub(super) fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
         logical_rows(&self.text, first_row(&self.text))
-            .any(|row| (self.parse)(&self.text[row.span], row.stray).value.is_ok_and(|value| is_wanted(&value)))
+            .any(|row| (self.parse)(&self.text[row.span], row.begin).value.is_ok_and(|value| is_wanted(&value)))
     }
 
     /// Lines and problems of all bad rows, in the text's order.
     pub(super) fn problems(&self) -> impl Iterator<Item = (u32, RowProblem)> {
         logical_rows(&self.text, first_row(&self.text))
-            .filter_map(|row| Some((row.line, (self.parse)(&self.text[row.span.clone()], row.stray).value.err()?)))
+            .filter_map(|row| Some((row.line, (self.parse)(&self.text[row.span.clone()], row.begin).value.err()?)))
     }
 
     fn row(&self, entry: Entry) -> Option<Row<'_>> {
         let at = usize::try_from(entry.at).ok()?;
         let row = logical_rows(&self.text, at).next()?;
-        Some((self.parse)(&self.text[row.span], row.stray))
+        Some((self.parse)(&self.text[row.span], row.begin))
     }
 }
 
@@ -158,8 +158,16 @@ fn hash(key: &str) -> u64 {
 pub(super) struct Logical {
     pub(super) line: u32,
     pub(super) span: Range<usize>,
-    /// It starts with a blank, but there is nothing before that it could continue.
-    stray: bool,
+    begin: Begin,
+}
+
+/// How a row begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Begin {
+    /// With its key.
+    Key,
+    /// With a blank, as a continuation does, but there is nothing before it to continue.
+    StrayContinuation,
 }
 
 /// Behind the byte order mark that some editors write.
@@ -180,7 +188,10 @@ pub(super) fn logical_rows(text: &[u8], mut at: usize) -> impl Iterator<Item = L
                 match &mut row {
                     Some(row) if is_space(physical[0]) => row.span.end = end,
                     Some(_) => break,
-                    None => row = Some(Logical { line: line + 1, span: at..end, stray: is_space(physical[0]) }),
+                    None => {
+                        let begin = if is_space(physical[0]) { Begin::StrayContinuation } else { Begin::Key };
+                        row = Some(Logical { line: line + 1, span: at..end, begin });
+                    }
                 }
             }
             line += 1;
@@ -206,7 +217,7 @@ struct Row<'t> {
     value: Result<Cow<'t, str>, RowProblem>,
 }
 
-fn parse(row: &[u8], stray: bool) -> Row<'_> {
+fn parse(row: &[u8], begin: Begin) -> Row<'_> {
     let joined = join(row);
     let start = joined.iter().position(|&byte| !is_space(byte)).unwrap_or(joined.len());
     let end = key_end(&joined[start..]);
@@ -216,14 +227,14 @@ fn parse(row: &[u8], stray: bool) -> Row<'_> {
         (None, _) => Row { key: None, value: Err(RowProblem::NotUtf8) },
         (Some(key), None) => bad(&key, RowProblem::NotUtf8),
         (Some(key), Some(_)) if end.quote_open => bad(&key.replace('"', ""), RowProblem::OpenQuote),
-        (Some(key), Some(_)) if stray => bad(&key, RowProblem::StrayContinuation),
+        (Some(key), Some(_)) if begin == Begin::StrayContinuation => bad(&key, RowProblem::StrayContinuation),
         (Some(key), Some(value)) if value.is_empty() => bad(&key, RowProblem::NoValue),
         (Some(key), Some(_)) if key.ends_with(':') => bad(&key, RowProblem::AliasFormat),
         (Some(key), Some(value)) => Row { key: Some(fold(&key).into_owned()), value: Ok(value) },
     }
 }
 
-fn parse_alias(row: &[u8], stray: bool) -> Row<'_> {
+fn parse_alias(row: &[u8], begin: Begin) -> Row<'_> {
     let joined = join(row);
     let end = colon(&joined);
     let key = text_of(&joined, 0..end.unwrap_or_else(|| key_end(&joined).at));
@@ -231,7 +242,7 @@ fn parse_alias(row: &[u8], stray: bool) -> Row<'_> {
     match (key, value) {
         (None, _) => Row { key: None, value: Err(RowProblem::NotUtf8) },
         (Some(key), None) => bad(&key, RowProblem::NotUtf8),
-        (Some(key), Some(_)) if stray => bad(&key, RowProblem::StrayContinuation),
+        (Some(key), Some(_)) if begin == Begin::StrayContinuation => bad(&key, RowProblem::StrayContinuation),
         (Some(key), Some(_)) if end.is_none() => bad(&key, RowProblem::NoColon),
         (Some(key), Some(value)) if value.is_empty() => bad(&key, RowProblem::NoValue),
         (Some(key), Some(value)) => Row { key: Some(fold(&key).into_owned()), value: Ok(value) },

@@ -22,9 +22,8 @@ pub(super) fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank
     let usual = if implicit { "465" } else { "25" };
     let plain = host.trim_start_matches('[').trim_end_matches(']');
     keys.text("relay", &format!("[{plain}]:{}", commands.get("port").unwrap_or(usual)), "");
-    let login = commands.is_on("auth", "off") && commands.get("user").is_some();
-    tls(given, name, commands, login, &mut keys, draft);
-    let secret = if login { credentials(name, commands, &mut keys, draft) } else { None };
+    tls(given, name, commands, &mut keys, draft);
+    let secret = if has_login(commands) { credentials(name, commands, &mut keys, draft) } else { None };
     sender::carry(given, name, commands, rank, &mut keys, draft);
     if let Some(seconds) = commands.get("timeout").filter(|timeout| *timeout != "off") {
         keys.text("timeout", &format!("{seconds}s"), "");
@@ -77,7 +76,12 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
     secret
 }
 
-fn tls(given: &Given<'_>, name: &str, commands: &Commands, login: bool, keys: &mut Section, draft: &mut Draft) {
+fn has_login(commands: &Commands) -> bool {
+    commands.is_on("auth", "off") && commands.get("user").is_some()
+}
+
+fn tls(given: &Given<'_>, name: &str, commands: &Commands, keys: &mut Section, draft: &mut Draft) {
+    let login = has_login(commands);
     let here = commands.get("host").is_some_and(is_this_machine);
     match (commands.is_on("tls", "off"), commands.is_on("tls_starttls", "on")) {
         (true, true) => keys.text("tls", "starttls", ""),

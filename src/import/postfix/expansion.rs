@@ -24,6 +24,15 @@ fn is_of_a_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
+/// The values that a condition chooses between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Branch {
+    /// The one after `?`.
+    Then,
+    /// The one after `:`.
+    Otherwise,
+}
+
 #[derive(Clone, Copy)]
 struct Expansion<'r> {
     raw: &'r dyn Fn(&str) -> String,
@@ -66,7 +75,8 @@ impl Expansion<'_> {
         let (name, behind) = inner.split_at(inner.find(|c| !is_of_a_name(c)).unwrap_or(inner.len()));
         match behind.trim_start() {
             "" => self.value(name),
-            behind => self.choice(behind, !self.value(name).is_empty()),
+            behind if self.value(name).is_empty() => self.choice(behind, Branch::Otherwise),
+            behind => self.choice(behind, Branch::Then),
         }
     }
 
@@ -77,7 +87,7 @@ impl Expansion<'_> {
         let (other, behind) = enclosed(behind, '{', '}');
         let (one, other) = (self.text(one.trim()), self.text(other.trim()));
         let order = compared(one.trim(), other.trim());
-        let truth = match operator.trim().trim_end_matches("level") {
+        let holds = match operator.trim().trim_end_matches("level") {
             "==" => order == Ordering::Equal,
             "!=" => order != Ordering::Equal,
             "<" => order == Ordering::Less,
@@ -86,21 +96,21 @@ impl Expansion<'_> {
             ">=" => order != Ordering::Less,
             _ => return None,
         };
-        Some(self.choice(behind.trim_start(), truth))
+        Some(self.choice(behind.trim_start(), if holds { Branch::Then } else { Branch::Otherwise }))
     }
 
     /// `?yes`, `:no`, `?{yes}:{no}`.
-    fn choice(self, behind: &str, truth: bool) -> String {
-        let (wanted, rest) = match (behind.strip_prefix('?'), behind.strip_prefix(':')) {
-            (Some(rest), _) => (true, rest.trim_start()),
-            (_, Some(rest)) => (false, rest.trim_start()),
+    fn choice(self, behind: &str, branch: Branch) -> String {
+        let (first_branch, rest) = match (behind.strip_prefix('?'), behind.strip_prefix(':')) {
+            (Some(rest), _) => (Branch::Then, rest.trim_start()),
+            (_, Some(rest)) => (Branch::Otherwise, rest.trim_start()),
             _ => return String::new(),
         };
         if !rest.starts_with('{') {
-            return if truth == wanted { self.text(rest) } else { String::new() };
+            return if branch == first_branch { self.text(rest) } else { String::new() };
         }
         let (first, behind) = enclosed(rest, '{', '}');
-        let chosen = if truth == wanted {
+        let chosen = if branch == first_branch {
             first
         } else {
             let second = behind.trim_start().strip_prefix(':').map_or("", str::trim);

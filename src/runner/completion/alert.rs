@@ -19,17 +19,17 @@ pub fn raise(
     lasted: Duration,
     works: impl Fn(&str) -> bool,
 ) -> Option<MessageId> {
-    let mut tell = |way: AlertChannel, now: bool| {
-        let first = now && !sick.told.contains(&way);
-        if first {
-            sick.told.push(way);
-        }
-        first
-    };
     let is_owners = sick.trouble.is_owners();
-    let log = tell(AlertChannel::Log, is_owners);
-    let command = tell(AlertChannel::Command, lasted >= loaded.config.on_stuck_after);
-    let mail = tell(AlertChannel::Mail, is_owners);
+    let mut is_first = |channel: AlertChannel| {
+        let is_first = !sick.told.contains(&channel);
+        if is_first {
+            sick.told.push(channel);
+        }
+        is_first
+    };
+    let log = is_owners && is_first(AlertChannel::Log);
+    let command = lasted >= loaded.config.on_stuck_after && is_first(AlertChannel::Command);
+    let mail = is_owners && is_first(AlertChannel::Mail);
     if log {
         log::account_stuck(account, &sick.reason);
     }

@@ -229,7 +229,8 @@ impl Accepting {
             return refuse(Refusal::new(421, "4.3.5", "the configuration cannot be read; try again later"));
         };
         let trusted = submission::trusted(&loaded.config, listener, &around, peer).map(|client| client.name.clone());
-        let Some(place) = Place::take(&self.connections, peer, listener, trusted.is_some()) else {
+        let login = if trusted.is_some() { Login::Unneeded } else { Login::Awaited };
+        let Some(place) = Place::take(&self.connections, peer, listener, login) else {
             return refuse(Refusal::new(421, "4.7.0", "too many connections; try again later"));
         };
         let session = Session {
@@ -319,6 +320,15 @@ fn edition(path: &PathBuf) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
+/// Whether a client has to log in before it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Login {
+    /// It has to.
+    Awaited,
+    /// Its address says who it is.
+    Unneeded,
+}
+
 /// A connection's place among those that there may be; given back when it is dropped.
 struct Place {
     connections: Arc<Mutex<Connections>>,
@@ -327,24 +337,19 @@ struct Place {
 }
 
 impl Place {
-    fn take(
-        connections: &Arc<Mutex<Connections>>,
-        peer: IpAddr,
-        listener: &Listener,
-        is_identified: bool,
-    ) -> Option<Self> {
+    fn take(connections: &Arc<Mutex<Connections>>, peer: IpAddr, listener: &Listener, login: Login) -> Option<Self> {
         let (address, limits) = (counted_as(peer), &listener.limits);
         let mut counted = lock(connections);
         let own = counted.by_address.get(&address).copied().unwrap_or_default();
-        let is_crowded = !is_identified && counted.before_login >= limits.connections_before_login;
+        let is_before_login = login == Login::Awaited;
+        let is_crowded = is_before_login && counted.before_login >= limits.connections_before_login;
         if own >= limits.connections_per_address || counted.all >= ALTOGETHER || is_crowded {
             return None;
         }
         counted.all += 1;
-        counted.before_login += usize::from(!is_identified);
+        counted.before_login += usize::from(is_before_login);
         *counted.by_address.entry(address).or_default() += 1;
-        let is_before_login = Mutex::new(!is_identified);
-        Some(Self { connections: Arc::clone(connections), address, is_before_login })
+        Some(Self { connections: Arc::clone(connections), address, is_before_login: Mutex::new(is_before_login) })
     }
 
     /// Its client is known now.

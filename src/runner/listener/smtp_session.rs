@@ -49,10 +49,11 @@ impl Session {
     /// Holds the conversation until one side ends it; `identified` is called once the client is known.
     pub fn serve(self, stream: TcpStream, identified: &dyn Fn()) {
         log::connected(self.peer);
-        let times = Rc::new(RefCell::new(Times::new(&self.listener, self.trusted.is_some())));
+        let times = Rc::new(RefCell::new(Times::new(&self.listener)));
         let stream = Timed { stream, times: Rc::clone(&times) };
         let (peer, mut counts) = (self.peer, Counts::default());
         if self.trusted.is_some() {
+            times.borrow_mut().identify();
             identified();
         }
         // A client that goes away without a word needs no reply.
@@ -207,14 +208,14 @@ struct Times {
 }
 
 impl Times {
-    fn new(listener: &Listener, is_identified: bool) -> Self {
+    fn new(listener: &Listener) -> Self {
         let (now, limits) = (Instant::now(), &listener.limits);
         Self {
             idle: limits.idle_time,
             command_time: limits.command_time,
             command: now + limits.command_time,
             session: now + limits.session_time,
-            login: (!is_identified).then(|| now + limits.login_time),
+            login: Some(now + limits.login_time),
         }
     }
 
