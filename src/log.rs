@@ -6,10 +6,11 @@ mod syslog;
 
 use std::fmt::Display;
 use std::io::Write;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Zoned;
+use parking_lot::Mutex;
 use rustix::fs::FileType;
 
 use self::syslog::Syslog;
@@ -308,7 +309,7 @@ fn severe(severity: Severity, program: &str, text: std::fmt::Arguments<'_>) {
     let tag = format!("postrider/{program}[{}]", std::process::id());
     if matches!(sink, Sink::Syslog | Sink::SyslogOrStderr) {
         let syslog = SYSLOG.get_or_init(|| Mutex::new(Syslog::at(syslog::SOCKET)));
-        if syslog.lock().unwrap_or_else(PoisonError::into_inner).send(&tag, severity, &clean) || sink == Sink::Syslog {
+        if syslog.lock().send(&tag, severity, &clean) || sink == Sink::Syslog {
             return;
         }
     }

@@ -3,10 +3,11 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use parking_lot::RwLockReadGuard;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, conf_d, locate};

@@ -2,7 +2,8 @@
 //! `rules::account_replies`'.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::mail::outcome::Status;
 use crate::rules::account_replies::AccountReplies;
@@ -22,7 +23,7 @@ impl AccountEvidence {
         if !consequence::is_worth_remembering(meaning) {
             return Repeated::No;
         }
-        let mut replies = self.replies();
+        let mut replies = self.replies.lock();
         let of_account = replies.entry(account.to_owned()).or_default();
         let repeated = of_account.repeated(meaning, message.as_str(), recipients);
         of_account.note(meaning, message.as_str(), recipients);
@@ -32,13 +33,9 @@ impl AccountEvidence {
     /// An attempt through the account is over, with these outcomes: if it delivered anything, the account works.
     pub fn attempted(&self, account: &str, statuses: impl IntoIterator<Item = Status>) {
         if statuses.into_iter().any(|status| status == Status::Delivered)
-            && let Some(of_account) = self.replies().get_mut(account)
+            && let Some(of_account) = self.replies.lock().get_mut(account)
         {
             of_account.clear();
         }
-    }
-
-    fn replies(&self) -> MutexGuard<'_, HashMap<String, AccountReplies>> {
-        self.replies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,10 +16,11 @@ use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex};
 
 use crate::log;
 use crate::spool::journal::Journal;
@@ -78,7 +79,7 @@ pub struct UnsyncedGuard {
 
 impl Drop for UnsyncedGuard {
     fn drop(&mut self) {
-        self.gate.progress().ahead.retain(|ahead| ahead.number != self.number);
+        self.gate.progress.lock().ahead.retain(|ahead| ahead.number != self.number);
         self.gate.changed.notify_all();
     }
 }
@@ -125,20 +126,20 @@ impl DurabilityGate {
 
     /// Has the runner end: transactions in progress are finished, none begins.
     pub fn stop(&self) {
-        self.progress().stopping = true;
+        self.progress.lock().stopping = true;
         self.changed.notify_all();
     }
 
     /// Whether the runner is to end.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
-        self.progress().stopping
+        self.progress.lock().stopping
     }
 
     /// Counts so many outcomes as known and not yet on disk, until the guard is dropped.
     #[must_use]
     pub fn run_ahead(self: &Arc<Self>, outcomes: usize) -> UnsyncedGuard {
-        let mut progress = self.progress();
+        let mut progress = self.progress.lock();
         progress.last_number += 1;
         let number = progress.last_number;
         progress.ahead.push_back(Ahead { number, outcomes, since: Instant::now() });
@@ -151,7 +152,8 @@ impl DurabilityGate {
     pub fn pass(&self) -> Permit {
         let is_shut =
             |progress: &mut Progress| (progress.refused > 0 || progress.is_too_far_ahead()) && !progress.stopping;
-        let progress = self.changed.wait_while(self.progress(), is_shut).unwrap_or_else(PoisonError::into_inner);
+        let mut progress = self.progress.lock();
+        self.changed.wait_while(&mut progress, is_shut);
         if progress.stopping { Permit::Stopping } else { Permit::Granted }
     }
 
@@ -166,10 +168,10 @@ impl DurabilityGate {
         log::alert(format_args!(
             "{error}; the results of deliveries are kept in memory, and no mail is sent until they are on disk"
         ));
-        self.progress().refused += 1;
+        self.progress.lock().refused += 1;
         self.give_up_reserve();
         let appended = self.append_again(journal, at, lines);
-        self.progress().refused -= 1;
+        self.progress.lock().refused -= 1;
         self.changed.notify_all();
         if appended.is_ok() {
             log::recovered("the spool is writable again");
@@ -188,12 +190,8 @@ impl DurabilityGate {
             }
             let is_running = |progress: &mut Progress| !progress.stopping;
             // A timeout and a request to stop both lead to another try, which the latter makes the last.
-            drop(self.changed.wait_timeout_while(self.progress(), pause, is_running));
+            self.changed.wait_while_for(&mut self.progress.lock(), is_running, pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,8 @@
 //! finished by an earlier runner, are sent.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::log;
 use crate::spool::history::{self, Extent, Record, Trace, Whose};
@@ -73,9 +74,9 @@ impl FinishedMessages {
 
     /// Removes what is finished from queue/; at the start, before anything is attempted.
     pub fn remove_finished(&self) -> Result<(), SpoolError> {
-        *self.known() = Known::default();
+        *self.known.lock() = Known::default();
         let read = read(&self.spool);
-        let mut known = self.known();
+        let mut known = self.known.lock();
         match read {
             Ok(traces) => known.traces = Some(traces),
             Err(error) => {
@@ -103,7 +104,7 @@ impl FinishedMessages {
         let extent = Extent::now(&self.spool)?;
         self.spool.sync_queue()?;
         let is_gone = |id: &MessageId| matches!(self.spool.open_message(id), Err(SpoolError::Gone(_)));
-        let is_clean = match &self.known().traces {
+        let is_clean = match &self.known.lock().traces {
             Some(traces) => traces.iter().all(|(id, trace)| !trace.is_delivered || is_gone(id)),
             None => false,
         };
@@ -112,7 +113,7 @@ impl FinishedMessages {
 
     /// Notes a record that was written just now of a message whose file could not be removed.
     pub fn add(&self, record: &Record) {
-        let mut known = self.known();
+        let mut known = self.known.lock();
         match &mut known.traces {
             Some(traces) => drop(traces.insert(record.id.clone(), Trace::from(record))),
             // History has it and will be read.
@@ -121,7 +122,7 @@ impl FinishedMessages {
     }
 
     fn trace(&self, id: &MessageId) -> Result<Option<Trace>, SpoolError> {
-        let mut known = self.known();
+        let mut known = self.known.lock();
         if known.traces.is_none() {
             if known.unchecked.as_ref().is_some_and(|unchecked| !unchecked.contains(id)) {
                 return Ok(None);
@@ -129,10 +130,6 @@ impl FinishedMessages {
             known.traces = Some(read(&self.spool)?);
         }
         Ok(known.traces.as_ref().and_then(|traces| traces.get(id).cloned()))
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

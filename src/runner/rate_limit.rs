@@ -2,8 +2,9 @@
 //! takes is decided in `rules::rate_limit`.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::durability::{DurabilityGate, Permit};
 use crate::config::Account;
@@ -25,7 +26,7 @@ impl RateLimiter {
             if gate.is_stopping() {
                 return Permit::Stopping;
             }
-            let mut paces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut paces = self.0.lock();
             let begun = paces.entry(account.name.clone()).or_default().begin(most, Instant::now());
             drop(paces);
             match begun {

@@ -2,8 +2,10 @@
 //! (spool/reports.json). How many are allowed is decided in `rules::report_limit`.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::log;
 use crate::mail::address::Address;
@@ -56,7 +58,7 @@ impl ReportLimit {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut BTreeMap<String, Hour>) -> T) -> T {
-        let mut hours = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hours = self.hours.lock();
         act(hours.get_or_insert_with(|| state_file::read(&self.spool, NAME).unwrap_or_default()))
     }
 }

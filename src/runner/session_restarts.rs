@@ -2,8 +2,9 @@
 //! `rules::session_restarts`'.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use crate::rules::session_restarts::SessionRestarts;
 use crate::spool::MessageId;
@@ -15,7 +16,7 @@ pub struct AccountRestarts(Mutex<HashMap<String, SessionRestarts>>);
 impl AccountRestarts {
     /// Whether the message may go on at once in a new session of the account; counts it if so.
     pub fn begin(&self, account: &str, message: &MessageId) -> bool {
-        let mut accounts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.0.lock();
         accounts.entry(account.to_owned()).or_default().begin(message.as_str(), Instant::now())
     }
 }

@@ -2,8 +2,10 @@
 //! serve the messages that it asked for.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::control::protocol::Response;
 use crate::deliver::smtp::observer::{Observer, Step};
@@ -23,12 +25,12 @@ pub struct SessionWatchers(Mutex<Vec<Watcher>>);
 impl SessionWatchers {
     /// Adds one that asked for these messages. It leaves by dropping its receiver.
     pub fn add(&self, asked: HashSet<MessageId>, steps: Sender<Response>) {
-        self.list().push(Watcher { asked, steps });
+        self.0.lock().push(Watcher { asked, steps });
     }
 
     /// Sends a step to those who asked for the message, and forgets those who have left.
     fn send(&self, id: &MessageId, step: &Step<'_>) {
-        let mut list = self.list();
+        let mut list = self.0.lock();
         if list.is_empty() {
             return;
         }
@@ -41,10 +43,6 @@ impl SessionWatchers {
             !watcher.asked.contains(id) || watcher.steps.send(Response::Step { line: line.clone() }).is_ok()
         });
     }
-
-    fn list(&self) -> MutexGuard<'_, Vec<Watcher>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The message that a session is serving; none while it opens for the first.
@@ -54,7 +52,7 @@ pub struct CurrentMessage(Arc<Mutex<Option<MessageId>>>);
 impl CurrentMessage {
     /// From now on, this one.
     pub fn set(&self, id: &MessageId) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
+        *self.0.lock() = Some(id.clone());
     }
 }
 
@@ -69,7 +67,7 @@ pub struct WatchedSession {
 
 impl Observer for WatchedSession {
     fn step(&mut self, step: Step<'_>) {
-        if let Some(id) = &*self.current.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(id) = &*self.current.0.lock() {
             self.watchers.send(id, &step);
         }
     }

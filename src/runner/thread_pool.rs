@@ -5,8 +5,10 @@
 //! transaction; one serves clients of the socket, one thread each; and one stores what they submit to many recipients.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// A thread that was idle for this long ends.
 const IDLE: Duration = Duration::from_secs(5);
@@ -75,10 +77,8 @@ impl ThreadPool {
     /// Runs the job soon on another thread, or on this one where the system starts none: what a relay answered must be
     /// recorded in any case. Blocks while too many jobs are waiting.
     pub fn submit(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
-        let mut jobs = self.jobs();
-        while jobs.waiting.len() >= self.size.waiting {
-            jobs = self.job_taken.wait(jobs).unwrap_or_else(PoisonError::into_inner);
-        }
+        let mut jobs = self.jobs.lock();
+        self.job_taken.wait_while(&mut jobs, |jobs| jobs.waiting.len() >= self.size.waiting);
         jobs.waiting.push_back(Box::new(job));
         if jobs.idle >= jobs.waiting.len() || jobs.threads >= self.size.threads {
             self.job_added.notify_one();
@@ -86,7 +86,7 @@ impl ThreadPool {
         }
         drop(jobs);
         if self.start_thread(None).is_err() {
-            let job = self.jobs().waiting.pop_front();
+            let job = self.jobs.lock().waiting.pop_front();
             if let Some(job) = job {
                 job();
             }
@@ -95,7 +95,7 @@ impl ThreadPool {
 
     /// Runs the job at once on another thread.
     pub fn start(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
-        let mut jobs = self.jobs();
+        let mut jobs = self.jobs.lock();
         if jobs.idle > jobs.waiting.len() {
             jobs.waiting.push_back(Box::new(job));
             self.job_added.notify_one();
@@ -106,7 +106,7 @@ impl ThreadPool {
     }
 
     fn start_thread(self: &Arc<Self>, first: Option<Job>) -> Result<(), NoThread> {
-        self.jobs().threads += 1;
+        self.jobs.lock().threads += 1;
         let own = Arc::clone(self);
         let run = move || {
             if let Some(job) = first {
@@ -116,34 +116,29 @@ impl ThreadPool {
         };
         let started = std::thread::Builder::new().name(self.name.into()).spawn(run);
         if started.is_err() {
-            self.jobs().threads -= 1;
+            self.jobs.lock().threads -= 1;
         }
         started.map(drop).map_err(|_| NoThread)
     }
 
     fn work(&self) {
-        let mut jobs = self.jobs();
+        let mut jobs = self.jobs.lock();
         loop {
             if let Some(job) = jobs.waiting.pop_front() {
                 drop(jobs);
                 self.job_taken.notify_one();
                 job();
-                jobs = self.jobs();
+                jobs = self.jobs.lock();
                 continue;
             }
             jobs.idle += 1;
-            let (woken, wait) = self.job_added.wait_timeout(jobs, IDLE).unwrap_or_else(PoisonError::into_inner);
-            jobs = woken;
+            let wait = self.job_added.wait_for(&mut jobs, IDLE);
             jobs.idle -= 1;
             if wait.timed_out() && jobs.waiting.is_empty() {
                 jobs.threads -= 1;
                 return;
             }
         }
-    }
-
-    fn jobs(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,8 @@
 use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use super::shared_sync::SharedSync;
 
@@ -20,7 +21,7 @@ pub(super) struct DayFile {
 impl DayFile {
     /// Runs `write` while no other thread writes: lines of two threads must not run into one another.
     pub(super) fn write_alone<T>(&self, write: impl FnOnce() -> T) -> T {
-        let _alone = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.writer.lock();
         write()
     }
 

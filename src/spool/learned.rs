@@ -3,9 +3,9 @@
 //! replaced by rename without a sync.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::queue::Spool;
@@ -64,14 +64,14 @@ impl LearnedOfAccounts {
     /// What is known of an account with these relays and this user name.
     #[must_use]
     pub fn get(&self, account: &str, of: &str) -> Learned {
-        let mut accounts = self.lock();
+        let mut accounts = self.accounts.lock();
         let known = self.read(&mut accounts).get(account).filter(|known| known.of == of);
         known.cloned().unwrap_or_else(|| Learned { of: of.to_owned(), ..Learned::default() })
     }
 
     /// From now on, this is known of the account.
     pub fn set(&self, account: &str, learned: Learned) {
-        let mut accounts = self.lock();
+        let mut accounts = self.accounts.lock();
         let known = self.read(&mut accounts);
         if known.get(account) == Some(&learned) {
             return;
@@ -87,9 +87,5 @@ impl LearnedOfAccounts {
     fn read<'g>(&self, accounts: &'g mut Option<Accounts>) -> &'g mut Accounts {
         let kept = || self.spool.as_ref().and_then(|spool| state_file::read(spool, NAME)).unwrap_or_default();
         accounts.get_or_insert_with(kept)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Accounts>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,9 +8,10 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use postrider_drop::durable::Folder;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -199,7 +200,7 @@ impl Spool {
 
     /// What is known of a file of history/; another day has another file.
     pub(super) fn day_file(&self, path: &Path) -> Arc<DayFile> {
-        let mut current = self.opened.history.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.opened.history.lock();
         if current.0 != path {
             *current = (path.to_owned(), Arc::default());
         }

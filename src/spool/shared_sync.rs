@@ -2,7 +2,8 @@
 //! waits for the next, which begins after everything that these have written.
 
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Condvar, Mutex};
 
 #[derive(Debug, Default)]
 struct Progress {
@@ -25,11 +26,9 @@ impl SharedSync {
     /// Returns when a sync that was begun after this call has ended. A failure is everybody's who waited for it, and of
     /// those who are still to learn of an earlier end: to be told of one too many costs a repetition.
     pub fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         let wanted = state.begun + 1;
-        while state.running && state.ended < wanted {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+        self.changed.wait_while(&mut state, |state| state.running && state.ended < wanted);
         if state.ended >= wanted {
             return match state.failed {
                 Some((number, error)) if number >= wanted => {
@@ -43,7 +42,7 @@ impl SharedSync {
         let number = state.begun;
         drop(state);
         let synced = sync();
-        let mut state = self.state();
+        let mut state = self.state.lock();
         (state.running, state.ended) = (false, number);
         if let Err(error) = &synced {
             state.failed = Some((number, error.raw_os_error()));
@@ -51,10 +50,6 @@ impl SharedSync {
         drop(state);
         self.changed.notify_all();
         synced
-    }
-
-    fn state(&self) -> MutexGuard<'_, Progress> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

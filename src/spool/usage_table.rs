@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::mail::submitter::Submitter;
 
@@ -86,7 +87,7 @@ impl UsageTable {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Counted) -> T) -> T {
-        change(&mut self.counted.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.counted.lock())
     }
 }
 

@@ -2,8 +2,9 @@
 //! that `tls_ca` names itself pass, and keeps what is wrong in words.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -33,11 +34,11 @@ impl RecordingVerifier {
 
     /// What is wrong with the certificate, if it was refused.
     pub fn verdict(&self) -> Option<String> {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.verdict.lock().clone()
     }
 
     fn refuse(&self, error: Error, words: String) -> Error {
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(words);
+        *self.verdict.lock() = Some(words);
         error
     }
 

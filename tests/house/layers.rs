@@ -123,6 +123,18 @@ fn crates_have_one_door_each() {
     none(offences);
 }
 
+/// The locks of `std`, whose poisoning says nothing where a panic ends the process.
+const POISONED: [&str; 4] = ["PoisonError", "Mutex", "RwLock", "Condvar"];
+
+#[test]
+fn locks_are_of_one_kind() {
+    let names_std = |line: &&str| line.starts_with("use std::sync") && POISONED.iter().any(|lock| line.contains(lock));
+    let offences = sources().iter().flat_map(|source| {
+        source.code.lines().filter(names_std).map(|line| format!("src/{}: {line}: use parking_lot's", source.path))
+    });
+    none(offences);
+}
+
 /// What only Linux has, as it is written in code. `sys` is where a port begins; the privileged crate uses nothing of the rest,
 /// so it has its own.
 const LINUX_ONLY: [&str; 12] = [

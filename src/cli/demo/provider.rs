@@ -4,10 +4,12 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::config::Secret;
 use crate::mail::address::{Address, ReversePath};
@@ -73,7 +75,7 @@ impl Provider {
 
     /// What arrived so far.
     pub(super) fn received(&self) -> Vec<Received> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.inbox.lock().clone()
     }
 }
 
@@ -172,7 +174,7 @@ impl Message for Letter {
     }
 
     fn finish(self) -> Result<String, Refusal> {
-        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inbox = self.inbox.lock();
         inbox.push(self.received);
         Ok(format!("queued as DEMO{:04}", inbox.len()))
     }

@@ -1,9 +1,11 @@
 //! The tables of a process that takes in many messages: read once, and again where their
 //! files have changed.
 
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use parking_lot::{RwLock, RwLockReadGuard};
 
 use crate::config::table::{ArrivalTables, TableSet};
 use crate::config::{Config, Rewriting};
@@ -27,17 +29,17 @@ impl KeptTables {
 
     /// The tables of the way out.
     pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
-        read(&self.generic)
+        self.generic.read()
     }
 
     /// The tables of arrival, as they were when somebody last looked.
     pub fn arrival(&self, rewriting: &Rewriting) -> RwLockReadGuard<'_, ArrivalTables> {
-        read(self.arriving(rewriting))
+        self.arriving(rewriting).read()
     }
 
     /// Looks again at the files of the way out, where they changed.
     pub fn refresh_generic(&self) {
-        write(&self.generic).refresh();
+        self.generic.write().refresh();
     }
 
     /// Looks again at all files that changed; one that was written a moment ago is waited for, two seconds at most, as when
@@ -50,7 +52,7 @@ impl KeptTables {
     }
 
     fn settles_in(&self, arrival: &RwLock<ArrivalTables>) -> Option<Duration> {
-        let (mut arrival, mut generic) = (write(arrival), write(&self.generic));
+        let (mut arrival, mut generic) = (arrival.write(), self.generic.write());
         arrival.refresh();
         generic.refresh();
         arrival.settles_in().max(generic.settles_in())
@@ -59,14 +61,6 @@ impl KeptTables {
     fn arriving(&self, rewriting: &Rewriting) -> &RwLock<ArrivalTables> {
         self.arrival.get_or_init(|| RwLock::new(ArrivalTables::load(rewriting)))
     }
-}
-
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, pbkdf2};
 use zeroize::Zeroizing;
@@ -93,7 +94,7 @@ impl LoginHistory {
     /// What is known of the account with this credential.
     pub(crate) fn past(&self, account: &Account, login: &Login) -> Past {
         let credential = self.digest(login);
-        if let Some(entry) = self.accounts().get(&account.name)
+        if let Some(entry) = self.accounts.lock().get(&account.name)
             && entry.credential == credential
         {
             return entry.past.clone();
@@ -106,7 +107,7 @@ impl LoginHistory {
         });
         let past = Past { other, was_bound, broke_scram };
         // The slow digest is not to be computed for each session.
-        self.accounts().insert(account.name.clone(), Entry { credential, past: past.clone() });
+        self.accounts.lock().insert(account.name.clone(), Entry { credential, past: past.clone() });
         past
     }
 
@@ -137,7 +138,7 @@ impl LoginHistory {
     }
 
     fn keep(&self, account: &Account, login: &Login, past: Past) {
-        self.accounts().insert(account.name.clone(), Entry { credential: self.digest(login), past });
+        self.accounts.lock().insert(account.name.clone(), Entry { credential: self.digest(login), past });
     }
 
     fn learn(&self, account: &Account, change: impl FnOnce(Learned) -> Learned) {
@@ -150,10 +151,6 @@ impl LoginHistory {
         context.update(&self.salt);
         context.update(&joined(login));
         context.finish().as_ref().to_vec()
-    }
-
-    fn accounts(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -5,9 +5,10 @@
 use std::io;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use zeroize::Zeroizing;
 
 use super::lines::Lines;
@@ -31,7 +32,7 @@ impl Watch {
 
     /// Tells one step.
     pub fn step(&self, step: Step<'_>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).step(step);
+        self.0.lock().step(step);
     }
 
     /// Tells a remark of ours.

@@ -11,8 +11,10 @@
 //! Outcomes that wait here are known but not on disk. [`TOGETHER`] and [`LONGEST`] keep them far below what the
 //! durability gate lets run ahead of the disk.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use super::due_report;
 use super::settle::Settler;
@@ -144,7 +146,7 @@ impl BatchFinisher {
         if !completed.is_delivered_at_once() {
             return self.pool.submit(move || completed.settle(&own.settler));
         }
-        let mut pending = self.pending();
+        let mut pending = self.pending.lock();
         pending.outcomes += completed.answered.attempt.outcomes.len();
         pending.attempts.push(completed);
         if pending.is_served {
@@ -161,8 +163,8 @@ impl BatchFinisher {
     fn work(&self) {
         loop {
             let is_few = |pending: &mut Pending| (1..TOGETHER).contains(&pending.outcomes);
-            let waited = self.enough.wait_timeout_while(self.pending(), LONGEST, is_few);
-            let (mut pending, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.pending.lock();
+            self.enough.wait_while_for(&mut pending, is_few, LONGEST);
             let batch = std::mem::take(&mut pending.attempts);
             (pending.outcomes, pending.is_served) = (0, !batch.is_empty());
             drop(pending);
@@ -183,9 +185,5 @@ impl BatchFinisher {
                 Err(_) => completed.settle(&self.settler),
             }
         }
-    }
-
-    fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,8 +3,10 @@
 //! response at a time. root has no limits but the number of connections there are.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
 
 use super::connection::Connection;
 use crate::config::Limits;
@@ -130,7 +132,7 @@ pub struct ResponseTurn<'a> {
 
 impl Drop for ResponseTurn<'_> {
     fn drop(&mut self) {
-        if let Some(client) = self.limits.lock().get_mut(&self.submitter) {
+        if let Some(client) = self.limits.clients.lock().get_mut(&self.submitter) {
             client.is_answered = false;
         }
         self.limits.answered.notify_all();
@@ -141,7 +143,7 @@ impl ClientLimits {
     /// Admits a connection. `most` is how many one submitter, and `altogether` how many all together may have. Where all are in use, a
     /// client that has none gets one whose client is idle.
     pub fn connect(&self, connection: Connection, most: u32, altogether: usize) -> Result<Arc<Connection>, Refusal> {
-        let (mut clients, submitter) = (self.lock(), connection.submitter());
+        let (mut clients, submitter) = (self.clients.lock(), connection.submitter());
         let all: usize = clients.values().map(|client| client.connections.len()).sum();
         let own = clients.get(&submitter).map_or(0, |client| client.connections.len());
         // A tenth of all is root's.
@@ -160,7 +162,7 @@ impl ClientLimits {
 
     /// A connection has ended, with so many octets of it still counted.
     pub fn disconnected(&self, connection: &Arc<Connection>, octets: u64) {
-        let (mut clients, submitter) = (self.lock(), connection.submitter());
+        let (mut clients, submitter) = (self.clients.lock(), connection.submitter());
         if let Some(client) = clients.get_mut(&submitter) {
             // It is not there if it was disconnected for another client.
             client.connections.retain(|taken| !Arc::ptr_eq(taken, connection));
@@ -173,7 +175,7 @@ impl ClientLimits {
 
     /// Admits a message unless its user has reached the limit of messages that wait.
     pub fn begin_message(&self, submitter: &Submitter, usage: Usage, limits: &Limits) -> Result<(), Refusal> {
-        let mut clients = self.lock();
+        let mut clients = self.clients.lock();
         let client = clients.entry(submitter.clone()).or_default();
         if *submitter != Submitter::ROOT && usage.messages.saturating_add(client.arriving) >= u64::from(limits.waiting)
         {
@@ -185,7 +187,7 @@ impl ClientLimits {
 
     /// An admitted message is stored or given up: none of its octets is in transit any more.
     pub fn end_message(&self, submitter: &Submitter, octets: u64) {
-        if let Some(client) = self.lock().get_mut(submitter) {
+        if let Some(client) = self.clients.lock().get_mut(submitter) {
             client.arriving = client.arriving.saturating_sub(1);
             client.in_transit = client.in_transit.saturating_sub(octets);
         }
@@ -193,7 +195,9 @@ impl ClientLimits {
 
     /// Counts a message.
     pub fn count_message(&self, submitter: &Submitter, most: u32) -> Result<(), Refusal> {
-        if *submitter != Submitter::ROOT && !self.lock().entry(submitter.clone()).or_default().messages.count(most) {
+        if *submitter != Submitter::ROOT
+            && !self.clients.lock().entry(submitter.clone()).or_default().messages.count(most)
+        {
             return Err(Refusal::PerMinute(most));
         }
         Ok(())
@@ -201,7 +205,9 @@ impl ClientLimits {
 
     /// Counts a request. A user has as many of them as messages, beside these.
     pub fn count_request(&self, submitter: &Submitter, most: u32) -> Result<(), Refusal> {
-        if *submitter != Submitter::ROOT && !self.lock().entry(submitter.clone()).or_default().requests.count(most) {
+        if *submitter != Submitter::ROOT
+            && !self.clients.lock().entry(submitter.clone()).or_default().requests.count(most)
+        {
             return Err(Refusal::PerMinute(most));
         }
         Ok(())
@@ -215,7 +221,7 @@ impl ClientLimits {
         usage: Usage,
         limits: &Limits,
     ) -> Result<(), Refusal> {
-        let mut clients = self.lock();
+        let mut clients = self.clients.lock();
         let client = clients.entry(submitter.clone()).or_default();
         client.in_transit = client.in_transit.saturating_add(octets);
         if *submitter != Submitter::ROOT && client.in_transit > limits.in_flight {
@@ -232,16 +238,12 @@ impl ClientLimits {
     pub fn wait_for_turn(&self, submitter: &Submitter, patience: Duration) -> Option<ResponseTurn<'_>> {
         let is_answered =
             |clients: &mut HashMap<Submitter, ClientUsage>| clients.entry(submitter.clone()).or_default().is_answered;
-        let waited = self.answered.wait_timeout_while(self.lock(), patience, is_answered);
-        let (mut clients, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
+        self.answered.wait_while_for(&mut clients, is_answered, patience);
         let client = clients.entry(submitter.clone()).or_default();
         let is_free = !std::mem::replace(&mut client.is_answered, true);
         // Made only where it is this client's turn: dropping one ends the turn.
         is_free.then(|| ResponseTurn { limits: self, submitter: submitter.clone() })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Submitter, ClientUsage>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

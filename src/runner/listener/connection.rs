@@ -6,8 +6,9 @@ use std::io;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::mail::submitter::Submitter;
 use crate::sys::peer;
@@ -70,7 +71,7 @@ impl Connection {
 
     /// How long the runner has waited for the client.
     pub fn idle(&self) -> Duration {
-        match *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *self.waiting_for.lock() {
             WaitingFor::Client(since) => since.elapsed(),
             WaitingFor::Runner => Duration::ZERO,
         }
@@ -94,7 +95,7 @@ impl Connection {
 
     /// Does what waits for the client.
     fn wait<T>(&self, act: impl FnOnce(&UnixStream) -> io::Result<T>) -> io::Result<T> {
-        let now_waits_for = |side| *self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner) = side;
+        let now_waits_for = |side| *self.waiting_for.lock() = side;
         now_waits_for(WaitingFor::Client(Instant::now()));
         let done = act(&self.stream)?;
         now_waits_for(WaitingFor::Runner);

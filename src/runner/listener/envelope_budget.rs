@@ -4,8 +4,9 @@
 //! things is in `client_limits`.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 /// Octets in memory at once, and of them one user's. An envelope that is longer counts as so many: it is read when
 /// nothing else of its user is.
@@ -41,19 +42,16 @@ impl EnvelopeBudget {
             // Nobody else keeps root waiting.
             own + octets > ONE_USER || (uid != 0 && own + others + octets > ALTOGETHER)
         };
-        let waited = self.released.wait_timeout_while(self.lock(), patience, |used| octets > 0 && is_full(used));
-        let (mut used, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        if waited.timed_out() {
+        let must_wait = |used: &mut HashMap<u32, u64>| octets > 0 && is_full(used);
+        let mut used = self.used.lock();
+        self.released.wait_while_for(&mut used, must_wait, patience);
+        if must_wait(&mut used) {
             return None;
         }
         if octets > 0 {
             *used.entry(uid).or_default() += octets;
         }
         Some(EnvelopeShare { budget: self, uid, octets })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, u64>> {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,7 +68,7 @@ impl Drop for EnvelopeShare<'_> {
         if self.octets == 0 {
             return;
         }
-        let mut used = self.budget.lock();
+        let mut used = self.budget.used.lock();
         if let Some(own) = used.get_mut(&self.uid) {
             *own = own.saturating_sub(self.octets);
             if *own == 0 {

@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, RwLock};
 
 use super::client_limits::{ClientLimits, Refusal, over};
 use super::envelope_budget::EnvelopeBudget;
@@ -86,7 +88,7 @@ impl IntakeState {
 
     /// What is in force, or why nothing is.
     pub fn loaded(&self) -> Result<Arc<Loaded>, String> {
-        match &*self.run_state.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.run_state.read() {
             RunState::Starting => Err("the runner is starting; try again in a moment".to_owned()),
             RunState::NoConfig(why, _) => Err(why.clone()),
             RunState::Running { loaded, .. } => Ok(Arc::clone(loaded)),
@@ -95,7 +97,7 @@ impl IntakeState {
 
     /// What is wrong with the configuration, as it is on disk now.
     pub fn unreadable(&self) -> Option<Unreadable> {
-        match &*self.run_state.read().unwrap_or_else(PoisonError::into_inner) {
+        match &*self.run_state.read() {
             RunState::Starting => None,
             RunState::NoConfig(_, unreadable) => Some(unreadable.clone()),
             RunState::Running { loaded, .. } => loaded.unreadable(),
@@ -109,19 +111,19 @@ impl IntakeState {
 
     /// Enters a state.
     pub fn set(&self, state: RunState) {
-        *self.run_state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        *self.run_state.write() = state;
     }
 
     /// A new configuration is in force.
     pub fn adopt(&self, new: &Arc<Loaded>) {
-        if let RunState::Running { loaded, .. } = &mut *self.run_state.write().unwrap_or_else(PoisonError::into_inner) {
+        if let RunState::Running { loaded, .. } = &mut *self.run_state.write() {
             *loaded = Arc::clone(new);
         }
     }
 
     /// Sends an event to the loop, if it runs.
     pub fn send(&self, event: Event) {
-        if let RunState::Running { events, .. } = &*self.run_state.read().unwrap_or_else(PoisonError::into_inner) {
+        if let RunState::Running { events, .. } = &*self.run_state.read() {
             // A loop that has ended reads the queue when it begins again.
             let _ = events.send(event);
         }
@@ -143,24 +145,24 @@ impl IntakeState {
 
     /// Whether the message may not be attempted yet.
     pub fn is_held(&self, id: &MessageId) -> bool {
-        lock(&self.held).contains_key(id)
+        self.held.lock().contains_key(id)
     }
 
     /// A message of this name is about to be stored: it is held until the reply was sent.
     pub fn hold_until_replied(&self, id: &MessageId) {
-        lock(&self.held).insert(id.clone(), HeldUntil::Replied);
+        self.held.lock().insert(id.clone(), HeldUntil::Replied);
     }
 
     /// The message may be attempted.
     pub fn release(&self, id: &MessageId) {
-        lock(&self.held).remove(id);
+        self.held.lock().remove(id);
         self.send(Event::Queued(id.clone()));
     }
 
     /// Releases all messages that pickup held, whether their files are gone or could not be removed.
     pub fn release_picked_up(&self) {
         let ids: Vec<MessageId> =
-            lock(&self.held).extract_if(|_, until| *until == HeldUntil::PickedUp).map(|(id, _)| id).collect();
+            self.held.lock().extract_if(|_, until| *until == HeldUntil::PickedUp).map(|(id, _)| id).collect();
         for id in ids {
             self.send(Event::Queued(id));
         }
@@ -168,7 +170,7 @@ impl IntakeState {
 
     /// Whether the log is to be told that the disk is full: every user's mail is refused then, over and over.
     pub fn may_tell_of_room(&self) -> bool {
-        let mut told = lock(&self.told_of_room);
+        let mut told = self.told_of_room.lock();
         let may = told.is_none_or(|told: Instant| told.elapsed() >= BETWEEN_ALERTS);
         if may {
             *told = Some(Instant::now());
@@ -198,15 +200,11 @@ impl Runner for IntakeState {
     }
 
     fn hold_back(&self, id: &MessageId) {
-        lock(&self.held).insert(id.clone(), HeldUntil::PickedUp);
+        self.held.lock().insert(id.clone(), HeldUntil::PickedUp);
     }
 
     fn stored(&self, uid: u32, token: &str, id: &MessageId) {
         // It may be known as one of raw/.
         self.tokens.remember(&Submitter::Local(uid), token, id);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

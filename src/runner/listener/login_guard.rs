@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::config::listener::ListenLimits;
 
@@ -62,7 +63,7 @@ impl LoginGuard {
     /// Whether this address has failed so often that it is to wait.
     pub fn is_blocked(&self, address: IpAddr) -> bool {
         let now = Instant::now();
-        let addresses = self.lock();
+        let addresses = self.addresses.lock();
         let past = addresses.get(&counted_as(address));
         past.is_some_and(|past| past.blocked_until.is_some_and(|until| now < until))
     }
@@ -70,7 +71,7 @@ impl LoginGuard {
     /// A login from there was rejected; whether the address is blocked from now on.
     fn failed(&self, address: IpAddr, limits: &ListenLimits) -> bool {
         let now = Instant::now();
-        let mut addresses = self.lock();
+        let mut addresses = self.addresses.lock();
         make_room(&mut addresses);
         let past = addresses.entry(counted_as(address)).or_default();
         past.last = Some(now);
@@ -88,7 +89,7 @@ impl LoginGuard {
     /// A login from there was right.
     fn succeeded(&self, address: IpAddr) {
         let now = Instant::now();
-        let mut addresses = self.lock();
+        let mut addresses = self.addresses.lock();
         make_room(&mut addresses);
         let past = addresses.entry(counted_as(address)).or_default();
         *past = Past { logged_in: Some(now), last: Some(now), ..Past::default() };
@@ -98,16 +99,16 @@ impl LoginGuard {
     /// connections get no more guesses than one.
     pub fn in_turn(&self, address: IpAddr, limits: &ListenLimits, is_right: impl FnOnce() -> bool) -> Verdict {
         {
-            let mut verifying = self.verifying.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut verifying = self.verifying.lock();
             if *verifying > WAITING {
                 return Verdict::Crowded;
             }
             *verifying += 1;
         }
-        let turn = self.is_busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.is_busy.lock();
         let verdict = self.verify(address, limits, is_right);
         drop(turn);
-        *self.verifying.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *self.verifying.lock() -= 1;
         verdict
     }
 
@@ -120,10 +121,6 @@ impl LoginGuard {
             return Verdict::Right;
         }
         if self.failed(address, limits) { Verdict::WrongAndBlocked } else { Verdict::Wrong }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Past>> {
-        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

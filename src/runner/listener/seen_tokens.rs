@@ -3,7 +3,8 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
@@ -53,7 +54,7 @@ impl SeenTokens {
     /// Reserves a token that is new; of one that is known, what became of it.
     pub fn reserve(&self, submitter: &Submitter, token: &str) -> Option<SubmissionState> {
         let key = self.key(submitter, token);
-        let mut seen = self.lock();
+        let mut seen = self.seen.lock();
         if let Some(state) = seen.states.get(&key) {
             return Some(state.clone());
         }
@@ -70,7 +71,7 @@ impl SeenTokens {
     /// Ends a reservation: the submission is stored, or is not (`None`) and may come again.
     pub fn settle(&self, submitter: &Submitter, token: &str, state: Option<SubmissionState>) {
         let key = self.key(submitter, token);
-        let mut seen = self.lock();
+        let mut seen = self.seen.lock();
         match (seen.states.get(&key), state) {
             // It was found in the queue meanwhile: one message is enough.
             (Some(SubmissionState::Message(_)), Some(SubmissionState::Raw(_) | SubmissionState::BeingStored)) => {}
@@ -87,7 +88,7 @@ impl SeenTokens {
 
     /// What pickup wants to know.
     pub fn known(&self, submitter: &Submitter, token: &str) -> Known {
-        match self.lock().states.get(&self.key(submitter, token)) {
+        match self.seen.lock().states.get(&self.key(submitter, token)) {
             None => Known::No,
             Some(SubmissionState::BeingStored) => Known::InHand,
             Some(SubmissionState::Message(_)) => Known::Stored,
@@ -97,10 +98,6 @@ impl SeenTokens {
 
     fn key(&self, submitter: &Submitter, token: &str) -> u64 {
         self.hasher.hash_one((submitter, token))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,9 +7,10 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
@@ -90,13 +91,13 @@ impl SmtpListeners {
         let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
         let wanted: Vec<SocketAddr> = listeners.iter().flat_map(|listener| listener.addresses.clone()).collect();
         {
-            let mut sockets = lock(&sockets);
+            let mut sockets = sockets.lock();
             sockets.open.retain(|address, _| wanted.contains(address));
             sockets.failed.retain(|address, _| wanted.contains(address));
             sockets.wanted.clone_from(&wanted);
         }
         if wanted.is_empty() {
-            record(&self.shared, &mut lock(&sockets), ListenerHealth::new());
+            record(&self.shared, &mut sockets.lock(), ListenerHealth::new());
             return;
         }
         let served: Vec<Arc<Served>> = listeners
@@ -129,7 +130,7 @@ impl Accepting {
     fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
         loop {
             let open = self.open(sockets);
-            let is_complete = self.record(&mut lock(sockets));
+            let is_complete = self.record(&mut sockets.lock());
             let mut fds: Vec<PollFd<'_>> = vec![PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN)];
             fds.extend(open.iter().map(|(_, _, socket)| PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)));
             let again = Timespec { tv_sec: AGAIN.as_secs().cast_signed(), tv_nsec: 0 };
@@ -155,7 +156,7 @@ impl Accepting {
 
     /// Opens what is not open yet.
     fn open(&self, sockets: &Mutex<Sockets>) -> Vec<(Arc<Served>, SocketAddr, Arc<TcpListener>)> {
-        let (mut sockets, mut all) = (lock(sockets), Vec::new());
+        let (mut sockets, mut all) = (sockets.lock(), Vec::new());
         for served in &self.served {
             for address in &served.listener.addresses {
                 if !sockets.open.contains_key(address) && sockets.wanted.contains(address) {
@@ -279,7 +280,7 @@ impl Served {
         if self.listener.tls == Some(ListenTls::None) {
             return None;
         }
-        let mut certificate = lock(&self.certificate);
+        let mut certificate = self.certificate.lock();
         let edition = edition(chain).zip(edition(key)).map(|(chain, key)| [chain, key]);
         if edition.is_none() || edition != certificate.edition {
             match Identity::read(chain, key).map_err(|error| error.to_string()).and_then(|identity| {
@@ -301,7 +302,7 @@ impl Served {
     /// Why the certificate as it is on disk now cannot be used.
     fn failure(&self) -> Option<String> {
         self.server();
-        lock(&self.certificate).failure.clone()
+        self.certificate.lock().failure.clone()
     }
 }
 
@@ -339,7 +340,7 @@ struct Place {
 impl Place {
     fn take(connections: &Arc<Mutex<Connections>>, peer: IpAddr, listener: &Listener, login: Login) -> Option<Self> {
         let (address, limits) = (counted_as(peer), &listener.limits);
-        let mut counted = lock(connections);
+        let mut counted = connections.lock();
         let own = counted.by_address.get(&address).copied().unwrap_or_default();
         let is_before_login = login == Login::Awaited;
         let is_crowded = is_before_login && counted.before_login >= limits.connections_before_login;
@@ -354,8 +355,8 @@ impl Place {
 
     /// Its client is known now.
     fn identified(&self) {
-        if std::mem::take(&mut *lock(&self.is_before_login)) {
-            let mut counted = lock(&self.connections);
+        if std::mem::take(&mut *self.is_before_login.lock()) {
+            let mut counted = self.connections.lock();
             counted.before_login = counted.before_login.saturating_sub(1);
         }
     }
@@ -364,7 +365,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.identified();
-        let mut counted = lock(&self.connections);
+        let mut counted = self.connections.lock();
         counted.all = counted.all.saturating_sub(1);
         if let Some(own) = counted.by_address.get_mut(&self.address) {
             *own = own.saturating_sub(1);
@@ -373,8 +374,4 @@ impl Drop for Place {
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

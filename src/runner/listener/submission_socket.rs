@@ -7,11 +7,12 @@ use std::io::{BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::net::{RecvFlags, recv};
 
 use super::client_limits::Refusal;
@@ -243,11 +244,11 @@ impl ClientSession {
 
 /// What is noted for later; whoever panicked left it whole.
 fn take<T>(noted: &Mutex<Option<T>>) -> Option<T> {
-    noted.lock().unwrap_or_else(PoisonError::into_inner).take()
+    noted.lock().take()
 }
 
 fn put<T>(noted: &Mutex<Option<T>>, what: T) {
-    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    *noted.lock() = Some(what);
 }
 
 fn refused(error: &AdmitError) -> Refused {

@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -79,9 +80,7 @@ impl FileWatcher {
                     Seen::Overflow => true,
                     // What was created is not written yet.
                     Seen::Created(..) => false,
-                    Seen::Changed(folder, name) => {
-                        names.lock().unwrap_or_else(PoisonError::into_inner).include(&folder, name)
-                    }
+                    Seen::Changed(folder, name) => names.lock().include(&folder, name),
                 };
                 if seen.any(is_ours) && events.send(Event::FilesChanged).is_err() {
                     return;
@@ -106,7 +105,7 @@ impl FileWatcher {
                 names.whole.insert(watched);
             }
         }
-        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        *self.names.lock() = names;
     }
 }
 

@@ -20,5 +20,5 @@ fn all_is_done_and_by_several_at_a_time() {
     let mut done: Vec<i32> = (0..100).map(|_| hear.recv().unwrap()).collect();
     done.sort_unstable();
     assert_eq!(done, (0..100).collect::<Vec<_>>());
-    assert!(settlers.jobs().threads <= settlers.size.threads);
+    assert!(settlers.jobs.lock().threads <= settlers.size.threads);
 }

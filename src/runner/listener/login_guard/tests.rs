@@ -56,12 +56,12 @@ fn one_login_is_verified_at_a_time_and_a_crowd_is_turned_away() {
     let guard = LoginGuard::default();
     let (most, current) = (Mutex::new(0), Mutex::new(0));
     let verify = || {
-        *current.lock().unwrap() += 1;
-        let now = *current.lock().unwrap();
-        let mut most = most.lock().unwrap();
+        *current.lock() += 1;
+        let now = *current.lock();
+        let mut most = most.lock();
         *most = now.max(*most);
         std::thread::sleep(Duration::from_millis(20));
-        *current.lock().unwrap() -= 1;
+        *current.lock() -= 1;
         true
     };
     let limits = ListenLimits::default();
@@ -70,7 +70,7 @@ fn one_login_is_verified_at_a_time_and_a_crowd_is_turned_away() {
         let logins: Vec<_> = (0..40).map(|_| scope.spawn(|| log_in() == Verdict::Crowded)).collect();
         logins.into_iter().map(|login| login.join().unwrap()).filter(|away| *away).count()
     });
-    assert_eq!(*most.lock().unwrap(), 1);
+    assert_eq!(*most.lock(), 1);
     assert!(turned_away >= 1, "{turned_away}");
     assert_eq!(log_in(), Verdict::Right, "all have left");
 }
