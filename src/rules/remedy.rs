@@ -27,8 +27,8 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
     let own = own.as_str();
     match meaning {
         Meaning::LoginRejected => format!(
-            "check `username` and `password` of [account.{name}]: many providers require the full address as `username` and a \
-             password for mail programs, which \"postrider password set {name}\" stores"
+            "the server rejects the login of account {name}; check `username` and `password` (some providers require an \
+             app password); store the right one with \"postrider password set {name}\""
         ),
         Meaning::OauthWanted => format!(
             "the provider no longer accepts passwords from programs: set auth = [\"xoauth2\"] in [account.{name}], and a \

@@ -175,15 +175,8 @@ pub(super) fn remedy_before_login(
     let meaning = classification.meaning?;
     let is_worth_telling = match classification.verdict {
         Verdict::Account(_) | Verdict::TooManySessions => true,
-        _ => meaning == Meaning::TooManyLogins,
+        _ => matches!(meaning, Meaning::TooManyLogins | Meaning::LoginRejected),
     };
-    if meaning == Meaning::LoginRejected {
-        let account = &plan.account.name;
-        return Some(format!(
-            "the server rejects the login of account {account}; check `username` and `password` (some providers require an \
-             app password)"
-        ));
-    }
     let seen = Addresses { sender: &plan.sender, header_from: None };
     is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
 }
