@@ -186,7 +186,7 @@ pub fn warned(id: impl Display, report: impl Display) {
 }
 
 /// A report of success to the sender was stored.
-pub fn told_success(id: impl Display, report: impl Display) {
+pub fn success_reported(id: impl Display, report: impl Display) {
     line("bounce", format_args!("{id}: sender delivery status notification: {report}"));
 }
 

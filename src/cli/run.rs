@@ -81,7 +81,7 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
     };
     let front = Arc::new(IntakeState::new(spool.clone()));
     if let Err(error) = submission_socket::listen(Arc::clone(&front)) {
-        cannot_hear("submissions", &spool, &error);
+        cannot_watch("submissions", &spool, &error);
     }
     let config = match config {
         Ok(config) => config,
@@ -133,7 +133,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         let channel = EventChannel::default();
         // Before the lock is taken: who reads our pid in it may send a signal at once.
         if let Err(error) = watchers::watch_signals(Arc::clone(&context.gate), channel.sender.clone()) {
-            cannot_hear("signals", &spool, &error);
+            cannot_watch("signals", &spool, &error);
         }
         let lock = match take(&spool)? {
             TryLock::Taken(lock) => lock,
@@ -197,18 +197,18 @@ fn listen(channel: &EventChannel, loaded: &Loaded) -> (Duration, Option<FileWatc
     let spool = &loaded.spool;
     let mut pace = state::RESCAN;
     if let Err(error) = watchers::watch_queue(spool, channel.sender.clone()) {
-        cannot_hear("new mail", spool, &error);
+        cannot_watch("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;
     }
     let files = FileWatcher::start(&loaded.files(), channel.sender.clone());
-    let files = files.map_err(|error| cannot_hear("configuration changes", spool, &error)).ok();
+    let files = files.map_err(|error| cannot_watch("configuration changes", spool, &error)).ok();
     if let Err(error) = control_socket::listen(spool, channel.sender.clone()) {
-        cannot_hear("commands", spool, &error);
+        cannot_watch("commands", spool, &error);
     }
     (pace, files)
 }
 
-fn cannot_hear(what: &str, spool: &Spool, error: &std::io::Error) {
+fn cannot_watch(what: &str, spool: &Spool, error: &std::io::Error) {
     log::warning(format_args!("cannot watch for {what} in {}: {error}", spool.dir().display()));
 }
 

@@ -13,7 +13,7 @@ use crate::spool::Stored;
 use crate::deliver::smtp::session::Body;
 
 /// A message ready for a transaction.
-pub struct Letter<'s> {
+pub struct OutgoingMessage<'s> {
     /// Header as it goes out, without the blank line.
     pub header: Vec<u8>,
     /// Everything from the blank line on.
@@ -30,7 +30,7 @@ pub struct Letter<'s> {
 
 /// Why a message cannot be made ready.
 #[derive(Debug, thiserror::Error)]
-pub enum NoLetter {
+pub enum NotReady {
     /// Its file cannot be read.
     #[error("cannot read the content of the message: {0}")]
     Io(#[from] io::Error),
@@ -55,9 +55,9 @@ impl Body for StoredBody<'_> {
     }
 }
 
-impl<'s> Letter<'s> {
+impl<'s> OutgoingMessage<'s> {
     /// Reads the header and rewrites it, with an address that is forced on From.
-    pub fn open(stored: &'s Stored, generic: &Generic<'_>, from: Option<&Address>) -> Result<Self, NoLetter> {
+    pub fn open(stored: &'s Stored, generic: &Generic<'_>, from: Option<&Address>) -> Result<Self, NotReady> {
         let mut reader = BufReader::with_capacity(64 << 10, stored.content()?);
         let (raw, _) = read_header(&mut reader)?;
         let header = Header::read(&raw);

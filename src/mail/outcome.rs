@@ -191,7 +191,7 @@ pub enum Status {
 
 /// Who tells a sender who asked for it that a recipient's mail was delivered (RFC 3461, NOTIFY=SUCCESS).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Teller {
+pub enum DsnSender {
     /// We: the relay knows nothing of such wishes.
     #[default]
     Us,
@@ -213,7 +213,7 @@ pub struct Outcome {
     /// `host[ip]:port`, or `none` where none was reached.
     pub relay: String,
     /// Where it was delivered: who says so.
-    pub teller: Teller,
+    pub dsn_sender: DsnSender,
     /// The row or key that would mend it, where that was known.
     pub cure: Option<String>,
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::MessageId;
 use super::recipient::Recipient;
-use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
 
 /// Octets that a line may take.
 pub const MAX_LINE: usize = 128 * 1024;
@@ -190,9 +190,9 @@ fn event(line: &Line) -> Event {
             enhanced: outcome.enhanced.to_string(),
             reply: clipped(&outcome.reply),
             relay: clipped(&outcome.relay),
-            dsn: match outcome.teller {
-                Teller::Us => None,
-                Teller::Relay => Some(True),
+            dsn: match outcome.dsn_sender {
+                DsnSender::Us => None,
+                DsnSender::Relay => Some(True),
             },
             cure: outcome.cure.as_deref().map(clipped),
         },
@@ -216,8 +216,8 @@ fn line(event: Event) -> Result<Line, String> {
         Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn, cure } => {
             let enhanced =
                 Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is not an enhanced status code"))?;
-            let teller = dsn.map_or(Teller::Us, |True| Teller::Relay);
-            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, teller, cure } }
+            let dsn_sender = dsn.map_or(DsnSender::Us, |True| DsnSender::Relay);
+            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, dsn_sender, cure } }
         }
         Event::Next(at) => Line::Next(at),
         Event::Hold(True) => Line::Hold,

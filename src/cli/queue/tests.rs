@@ -10,7 +10,7 @@ use super::*;
 use crate::config::Config;
 use crate::control::loaded::Loaded;
 use crate::mail::address::{Mailbox, ReversePath};
-use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
 use crate::mail::submitter::Submitter;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
@@ -79,7 +79,7 @@ fn deferred(recipient: usize, code: Option<u16>, reply: &str) -> Line {
             enhanced,
             reply: reply.to_owned(),
             relay,
-            teller: Teller::Us,
+            dsn_sender: DsnSender::Us,
             cure: None,
         },
     }
@@ -164,7 +164,7 @@ fn finished_messages_and_delivered_recipients_are_not_listed() {
         enhanced,
         reply: "ok".into(),
         relay: "r".into(),
-        teller: Teller::Us,
+        dsn_sender: DsnSender::Us,
         cure: None,
     };
     note(&spool, &partly, 2, &[Line::Outcome { recipient: 0, outcome }]);

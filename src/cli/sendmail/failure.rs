@@ -96,7 +96,7 @@ impl Failure {
         }
     }
 
-    fn was_told_by_mail(&self) -> bool {
+    fn is_reported_by_mail(&self) -> bool {
         matches!(self, Self::Returned(_) | Self::Refused(_))
     }
 }
@@ -113,11 +113,11 @@ impl Program {
 
     /// Tells a failure as the caller wishes; the code to exit with.
     pub(super) fn tell(self, failure: &Failure, errors: Errors) -> Exit {
-        match (errors, failure.was_told_by_mail()) {
+        match (errors, failure.is_reported_by_mail()) {
             (Errors::Print, _) | (Errors::Mail | Errors::MailAndSucceed, false) => self.say(&failure.to_string()),
             (Errors::Quiet, _) | (Errors::Mail | Errors::MailAndSucceed, true) => {}
         }
-        match (errors, failure.was_told_by_mail()) {
+        match (errors, failure.is_reported_by_mail()) {
             (Errors::MailAndSucceed, true) => Exit::Ok,
             _ => failure.exit(),
         }

@@ -44,7 +44,7 @@ pub(super) fn serve(here: Result<UserMode, Failure>, options: &Options) -> Resul
         }
     };
     let (greeting, manner) = (Greeting::from(&here.config), here.manner(options));
-    hold(greeting, Taker::Spool { here: Box::new(here), manner }, options)
+    hold(greeting, Destination::Spool { here: Box::new(here), manner }, options)
 }
 
 /// The same for the machine's mailer, which is asked what the greeting says; without a runner, what is known anyhow.
@@ -56,14 +56,14 @@ pub(super) fn serve_remotely(options: &Options) -> Result<Exit, Failure> {
         let hostname = host::this_machine();
         Greeting { origin: hostname.clone(), hostname, size: WIDEST.content }
     };
-    hold(greeting, Taker::Machine, options)
+    hold(greeting, Destination::Machine, options)
 }
 
-fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Failure> {
-    let recipients = match &taker {
-        Taker::Spool { here, .. } => here.config.limits.recipients(),
+fn hold(greeting: Greeting, destination: Destination, options: &Options) -> Result<Exit, Failure> {
+    let recipients = match &destination {
+        Destination::Spool { here, .. } => here.config.limits.recipients(),
         // The runner says how many it takes.
-        Taker::Machine => RECIPIENTS,
+        Destination::Machine => RECIPIENTS,
     };
     let limits = Limits { recipients, size: greeting.size, faults: 100, ..Limits::default() };
     let settings = Settings {
@@ -73,7 +73,7 @@ fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Fai
         clients: Clients::Own { origin: greeting.origin },
         limits,
     };
-    let mut dialogue = Dialogue::new(settings, Door { taker, request: options.request.clone() });
+    let mut dialogue = Dialogue::new(settings, OwnUserPolicy { destination, request: options.request.clone() });
     match serve::serve(Pipe::open(), &mut dialogue, None) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(Failure::Client(error)),
@@ -82,14 +82,14 @@ fn hold(greeting: Greeting, taker: Taker, options: &Options) -> Result<Exit, Fai
 
 /// Who takes the messages in.
 #[derive(Clone)]
-enum Taker {
+enum Destination {
     /// This process, into the spool.
     Spool { here: Box<UserMode>, manner: Delivery },
     /// The machine's mailer.
     Machine,
 }
 
-impl Taker {
+impl Destination {
     /// Takes one in; what is said of it when it is safe.
     fn take<R: Read>(&self, collected: &mut Collected<R>) -> Result<String, Failure> {
         match self {
@@ -135,12 +135,12 @@ impl Write for Pipe {
 }
 
 /// Lets everything in: the client is the user, who may say anything on the command line as well.
-struct Door {
-    taker: Taker,
+struct OwnUserPolicy {
+    destination: Destination,
     request: Request,
 }
 
-impl Policy for Door {
+impl Policy for OwnUserPolicy {
     type Message = IncomingMessage;
 
     fn login(&mut self, _client: &Client, _attempt: &Attempt) -> Result<(), Refusal> {
@@ -167,11 +167,11 @@ impl Policy for Door {
             ..self.request.clone()
         };
         let recipients = envelope.recipients.iter().map(given).collect();
-        let taker = self.taker.clone();
+        let destination = self.destination.clone();
         IncomingMessage::begin(move |content| {
             let stored = collect::collect(request, content).map_err(Failure::from).and_then(|mut collected| {
                 collected.recipients = recipients;
-                taker.take(&mut collected)
+                destination.take(&mut collected)
             });
             stored.map_err(|failure| refusal(&failure))
         })

@@ -13,7 +13,7 @@ use crate::control::selection::Selection;
 use crate::control::status::QueueStatus;
 use crate::control::verify::Verify;
 use crate::mail::address::{Address, Mailbox, ReversePath};
-use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
 use crate::mail::submitter::{ClientName, Submitter};
 use crate::spool::account_health::{AlertChannel, Outage, Trouble};
 use crate::spool::clock::Clock;
@@ -177,7 +177,7 @@ fn journal_lines() -> Vec<Line> {
         enhanced: Enhanced { class: 2, subject: 0, detail: 0 },
         reply: String::new(),
         relay: String::new(),
-        teller: Teller::Relay,
+        dsn_sender: DsnSender::Relay,
         cure: Some(String::new()),
     };
     let lines = vec![

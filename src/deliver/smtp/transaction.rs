@@ -100,7 +100,7 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
     if ledger.is_settled() {
         return ledger.close(&nothing_said());
     }
-    if let Some(fact) = idle_news(session) {
+    if let Some(fact) = unsolicited_reply(session) {
         session.state = State::Broken;
         return ledger.close(&fact);
     }
@@ -220,7 +220,7 @@ fn refused(subject: u16, detail: u16, words: String) -> Seen {
 }
 
 /// What came while no transaction was open: a 421 that nobody asked for, or the end.
-fn idle_news(session: &mut Session) -> Option<Fact> {
+fn unsolicited_reply(session: &mut Session) -> Option<Fact> {
     let seen = match session.stream.pending() {
         Ok(Pending::Quiet) => return None,
         Ok(Pending::Bytes) => match session.stream.reply(LEFTOVER, Keep::Text) {

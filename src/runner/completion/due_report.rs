@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::config::Queue;
 use crate::deliver::dsn::Report;
-use crate::mail::outcome::{Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Outcome, Status};
 use crate::spool::journal_line::Line;
 use crate::spool::state::State;
 use crate::spool::{Envelope, Kind, MessageId};
@@ -118,7 +118,9 @@ pub fn refused_in(envelope: &Envelope, state: &State, attempt: u32) -> Vec<usize
 /// not send the notification itself.
 #[must_use]
 pub fn owes_success(envelope: &Envelope, recipient: usize, outcome: &Outcome) -> bool {
-    outcome.status == Status::Delivered && outcome.teller == Teller::Us && asks_for(envelope, recipient, "success")
+    outcome.status == Status::Delivered
+        && outcome.dsn_sender == DsnSender::Us
+        && asks_for(envelope, recipient, "success")
 }
 
 fn attempts_that_refused(state: &State) -> Vec<u32> {

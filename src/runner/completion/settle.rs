@@ -154,7 +154,7 @@ impl Settler {
                 message.journal.append(message.now, &[due.line()])?;
                 match due.report {
                     Report::Delayed => log::warned(id, &due.id),
-                    Report::Relayed => log::told_success(id, &due.id),
+                    Report::Relayed => log::success_reported(id, &due.id),
                     Report::Failed | Report::Kept | Report::Verified => log::returned(id, &due.id),
                 }
                 return Ok(Some(due.id));

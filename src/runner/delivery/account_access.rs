@@ -4,7 +4,7 @@
 use crate::config::{Account, Config};
 use crate::deliver::plan::Plan;
 use crate::log;
-use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
 use crate::mail::submitter::Submitter;
 use crate::rules::route;
 use crate::runner::completion::postmaster_notice::{self, Event};
@@ -62,7 +62,7 @@ pub(crate) fn hold(
         enhanced: Enhanced { class: 4, subject: 7, detail: 1 },
         reply: reason.clone(),
         relay: "none".to_owned(),
-        teller: Teller::Us,
+        dsn_sender: DsnSender::Us,
         cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|index| (*index, outcome.clone())).collect();

@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use super::not_sent::NotBegun;
 use crate::config::Account;
 use crate::control::loaded::Loaded;
-use crate::deliver::outgoing::Letter;
+use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{Fact, Phase, Seen, Teller};
+use crate::mail::outcome::{DsnSender, Fact, Phase, Seen};
 use crate::rules::consequence::{History, Repeated};
 use crate::rules::meaning::AuthOffer;
 use crate::rules::null_sender;
@@ -32,7 +32,7 @@ pub(super) struct Exchange<'a> {
     pub(super) message: &'a OpenMessage<'a>,
     pub(super) plan: &'a Plan<'a>,
     pub(super) recipients: &'a [Planned],
-    pub(super) letter: &'a Letter<'a>,
+    pub(super) letter: &'a OutgoingMessage<'a>,
 }
 
 /// What was seen during a transaction.
@@ -43,7 +43,7 @@ pub(super) struct Exchanged {
     pub(super) relay: String,
     /// What MAIL named.
     pub(super) sender: ReversePath,
-    pub(super) teller: Teller,
+    pub(super) dsn_sender: DsnSender,
     /// What is known of the session.
     pub(super) session: trouble::Session,
     pub(super) connecting: Duration,
@@ -181,7 +181,7 @@ impl KeptSession {
                 size: letter.size + (header.len() - letter.header.len()) as u64,
             });
             let relay = session.described().relay.clone();
-            let teller = if session.described().dsn { Teller::Relay } else { Teller::Us };
+            let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
             let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
             let known = trouble::Session::in_transaction(plan.account, offer, sender);
@@ -197,7 +197,7 @@ impl KeptSession {
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
                 let sender = sender.clone();
-                let exchanged = Exchanged { facts, relay, sender, teller, session: known, connecting, sending };
+                let exchanged = Exchanged { facts, relay, sender, dsn_sender, session: known, connecting, sending };
                 return Ok(Sent { exchanged, history });
             }
         }

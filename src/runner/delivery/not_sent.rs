@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::outcome::{self, log_outcomes, queued};
 use crate::deliver::plan::{NoPlan, Plan};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{Enhanced, Fact, Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Status};
 use crate::rules::trouble::Classification;
 use crate::runner::completion::settle::{self, Settler};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
@@ -29,7 +29,7 @@ pub(super) struct NotBegun {
 /// Records that no session could be opened.
 pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
     let trouble = outcome::trouble_of(not.classification.verdict).unwrap_or(Trouble::Relay);
-    let mut outcome = outcome::outcome(&not.fact, not.classification.verdict, &not.relay, Teller::Us);
+    let mut outcome = outcome::outcome(&not.fact, not.classification.verdict, &not.relay, DsnSender::Us);
     if let Some(login) = &not.login {
         outcome.reply = format!("{} (login with {login})", outcome.reply);
     }
@@ -66,7 +66,7 @@ pub(super) fn cannot_plan(
         enhanced: Enhanced { class: 4, subject: 3, detail: 5 },
         reply: no.to_string(),
         relay: "none".to_owned(),
-        teller: Teller::Us,
+        dsn_sender: DsnSender::Us,
         cure: None,
     };
     let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use crate::config::{Account, units};
-use crate::deliver::outgoing::Letter;
+use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Undeliverable};
 use crate::log::{self, Delays};
 use crate::mail::address::{Address, ReversePath, without_extension};
-use crate::mail::outcome::{Enhanced, Fact, Outcome, Phase, Seen, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Phase, Seen, Status};
 use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
 use crate::rules::remedy::{self, Subject};
@@ -23,7 +23,11 @@ use crate::sys::user;
 pub(super) const MAX_HOPS: usize = 50;
 
 /// The recipients for whom no server is asked: refused for good, or waiting for the row that gives them an address.
-pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, message: &OpenMessage<'_>) -> Vec<(usize, Outcome)> {
+pub(super) fn undeliverable(
+    plan: &Plan<'_>,
+    letter: &OutgoingMessage<'_>,
+    message: &OpenMessage<'_>,
+) -> Vec<(usize, Outcome)> {
     let (config, kind) = (&message.loaded.config, message.stored.envelope.kind);
     let refused = |code: &str, reply: String| Outcome {
         status: Status::Refused,
@@ -31,7 +35,7 @@ pub(super) fn undeliverable(plan: &Plan<'_>, letter: &Letter<'_>, message: &Open
         enhanced: Enhanced::parse(code).unwrap_or(Enhanced { class: 5, subject: 0, detail: 0 }),
         reply,
         relay: "none".to_owned(),
-        teller: Teller::Us,
+        dsn_sender: DsnSender::Us,
         cure: None,
     };
     let here = |no: &Undeliverable| match no {
@@ -66,7 +70,7 @@ fn unmapped(address: &Address) -> Outcome {
         enhanced: Enhanced { class: 4, subject: 1, detail: 2 },
         reply: format!("<{address}> is a local user, for whom no real address is known; the message waits for it"),
         relay: "none".to_owned(),
-        teller: Teller::Us,
+        dsn_sender: DsnSender::Us,
         cure: Some(format!(
             "in `generic`, map {address} to a real address, as in \"{address}\" = \"you@provider.example\""
         )),
@@ -89,7 +93,7 @@ pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classificati
 }
 
 /// A fact as a recipient's outcome.
-pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller) -> Outcome {
+pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: DsnSender) -> Outcome {
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
         Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {PERHAPS_DELIVERED}")),
@@ -104,7 +108,7 @@ pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, teller: Teller
         enhanced: trouble::enhanced(fact, verdict),
         reply,
         relay: relay.to_owned(),
-        teller,
+        dsn_sender,
         cure: None,
     }
 }

@@ -14,7 +14,7 @@ use super::outcome::{self, Addresses, MAX_HOPS};
 use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::control::loaded::Loaded;
-use crate::deliver::outgoing::{Letter, NoLetter};
+use crate::deliver::outgoing::{NotReady, OutgoingMessage};
 use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase};
@@ -197,13 +197,13 @@ impl Worker {
         plan: &Plan<'_>,
         batch: RecipientBatch,
     ) -> Result<BatchOutcome, SpoolError> {
-        let letter = match open_letter(&message, plan) {
+        let letter = match open_outgoing(&message, plan) {
             Ok(letter) => letter,
-            Err(NoLetter::Table(fault)) => {
+            Err(NotReady::Table(fault)) => {
                 return cannot_plan(&self.context.settler, message, &batch.all(), &NoPlan::Table(fault))
                     .map(BatchOutcome::over);
             }
-            Err(NoLetter::Io(error)) => return Err(unreadable(&message, error)),
+            Err(NotReady::Io(error)) => return Err(unreadable(&message, error)),
         };
         // Once in a message's life: its later attempts have an outcome to start from.
         if message.journal.state().outcomes().next().is_none() {
@@ -237,7 +237,7 @@ impl Worker {
         for (planned, fact) in recipients.iter().zip(&exchanged.facts) {
             let classification = self.classify(&message, plan, planned, fact, &exchanged.session);
             let verdict = outcome::verdict(&message, plan.account, classification);
-            let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.teller);
+            let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.dsn_sender);
             let seen = Addresses { sender: &exchanged.sender, header_from: letter.from.as_ref() };
             let cure = outcome::cure(classification, plan, &message, seen);
             outcomes.push((planned.index, Outcome { cure, ..outcome }));
@@ -363,9 +363,13 @@ fn read(spool: &Spool, id: &MessageId) -> Result<(Stored, Journal), SpoolError> 
     Ok((stored, journal))
 }
 
-fn open_letter<'s>(message: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<Letter<'s>, NoLetter> {
+fn open_outgoing<'s>(message: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<OutgoingMessage<'s>, NotReady> {
     let tables = message.loaded.generic();
-    Letter::open(message.stored, &Generic { config: &message.loaded.config, tables: &tables }, plan.from.as_ref())
+    OutgoingMessage::open(
+        message.stored,
+        &Generic { config: &message.loaded.config, tables: &tables },
+        plan.from.as_ref(),
+    )
 }
 
 fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mail::address::{Address, Mailbox};
-use crate::mail::outcome::{Enhanced, Outcome, Status, Teller};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
 use crate::spool::Recipient;
 
 fn spool() -> (tempfile::TempDir, Spool) {
@@ -39,7 +39,7 @@ fn outcome(recipient: usize, status: Status, code: Option<u16>) -> Line {
             enhanced,
             reply,
             relay: "r[192.0.2.1]:587".to_owned(),
-            teller: Teller::Us,
+            dsn_sender: DsnSender::Us,
             cure: None,
         },
     }
@@ -48,14 +48,14 @@ fn outcome(recipient: usize, status: Status, code: Option<u16>) -> Line {
 /// A delivery of which the relay tells.
 fn told_by_relay(recipient: usize) -> Line {
     let enhanced = Enhanced { class: 2, subject: 0, detail: 0 };
-    let (code, teller) = (Some(250), Teller::Relay);
+    let (code, dsn_sender) = (Some(250), DsnSender::Relay);
     let outcome = Outcome {
         status: Status::Delivered,
         code,
         enhanced,
         reply: "ok".into(),
         relay: "r".into(),
-        teller,
+        dsn_sender,
         cure: None,
     };
     Line::Outcome { recipient, outcome }
@@ -147,7 +147,7 @@ fn a_delivery_says_whether_the_relay_tells_of_it_and_an_older_journal_still_read
     let sum = crc32fast::hash(old.as_bytes());
     fs::write(spool.journal_path(&id()), format!("{},\"c\":\"{sum:08x}\"}}\n", &old[..old.len() - 1])).unwrap();
     let state = Journal::peek(&spool, &id(), 3).unwrap();
-    assert_eq!(state.outcome(0).unwrap().teller, Teller::Us);
+    assert_eq!(state.outcome(0).unwrap().dsn_sender, DsnSender::Us);
 }
 
 fn unknowns(state: &State) -> Vec<u32> {

@@ -18,14 +18,14 @@ struct House {
     arrived: Rc<RefCell<Arrived>>,
 }
 
-struct Letter {
+struct OutgoingMessage {
     house: House,
     envelope: Envelope,
     content: Vec<u8>,
 }
 
 impl Policy for House {
-    type Message = Letter;
+    type Message = OutgoingMessage;
 
     fn login(&mut self, _client: &Client, attempt: &Attempt) -> Result<(), Refusal> {
         let right = attempt.username == "alice"
@@ -44,12 +44,12 @@ impl Policy for House {
         if recipient.local() == "nobody" { Err(Refusal::new(550, "5.1.1", "nobody")) } else { Ok(()) }
     }
 
-    fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<Letter, Refusal> {
-        Ok(Letter { house: self.clone(), envelope: envelope.clone(), content: Vec::new() })
+    fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<OutgoingMessage, Refusal> {
+        Ok(OutgoingMessage { house: self.clone(), envelope: envelope.clone(), content: Vec::new() })
     }
 }
 
-impl Message for Letter {
+impl Message for OutgoingMessage {
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
         self.content.extend_from_slice(content);
         if self.content.ends_with(b"full\r\n") { Err(Refusal::new(452, "4.3.1", "full")) } else { Ok(()) }
