@@ -131,6 +131,8 @@ complete -c postrider -n "__fish_postrider_using_subcommand history" -l config -
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l json -d 'Print one JSON object per line'
 complete -c postrider -n "__fish_postrider_using_subcommand history" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand status" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand status" -l json -d 'Print one JSON object'
+complete -c postrider -n "__fish_postrider_using_subcommand status" -l verbose -d 'Print the figures on a terminal, too'
 complete -c postrider -n "__fish_postrider_using_subcommand status" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l from -d 'Envelope sender; default: your login' -r
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l header -d 'Also show how the header of this message changes' -r -F

@@ -63,7 +63,7 @@ enum Command {
     /// Show what happened to mail that has left the queue
     History(history::Arguments),
     /// Report whether mail flows, for monitoring; exit code 0: yes, 1: late, 2: stuck, 3: unknown
-    Status,
+    Status(status::Arguments),
     /// Explain how an address is rewritten and where its mail goes, without sending
     Route(route::Arguments),
     /// Look up one key in a table
@@ -127,7 +127,7 @@ fn postrider() -> ExitCode {
         Command::Flush(arguments) => queue_access(named).and_then(|access| flush::run(&access, &arguments)),
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
         Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
-        Command::Status => return status::run(named).into(),
+        Command::Status(arguments) => return status::run(named, &arguments).into(),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check => check::run(named),

@@ -1,7 +1,7 @@
 //! `postrider status`: one line and an exit code for monitoring, as Nagios plug-ins have
-//! them: is mail flowing, and if not, why.
+//! them: is mail flowing, and if not, why. With `--json`, the same for programs.
 
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
@@ -10,22 +10,47 @@ use crate::config::{locate, places};
 use crate::control::error::AccessError;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
-use crate::control::status::{QueueStatus, Verdict};
+use crate::control::report::{Figures, Kind, Level, Reason, Report};
+use crate::control::status;
 use crate::mail::printable::printable;
 use crate::spool::Spool;
 use crate::sys::harden;
 
-/// Looks, and prints one line.
-#[must_use]
-pub fn run(named: Option<&Path>) -> Exit {
-    report(look(named))
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Print the figures on a terminal, too
+    #[arg(long, conflicts_with = "json")]
+    verbose: bool,
 }
 
-fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
+/// Looks, and prints one line. Its exit codes are its own: 0 flowing, 1 late, 2 stuck, 3 cannot tell.
+#[must_use]
+pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
+    let report = look(named).unwrap_or_else(|failure| {
+        let why = failure.message.lines().next().unwrap_or_default();
+        Report::of([Reason::new(Level::Unknown, Kind::Unknown, why)])
+    });
+    let mut out = std::io::stdout();
+    let shown = if arguments.json {
+        serde_json::to_string(&report).unwrap_or_default()
+    } else {
+        let has_figures = arguments.verbose || !out.is_terminal();
+        line(&report, report.queue.as_ref().filter(|_| has_figures))
+    };
+    // A closed pipe still leaves the exit code.
+    let _ = writeln!(out, "{shown}");
+    exit(report.level)
+}
+
+fn look(named: Option<&Path>) -> Result<Report, Failure> {
     if QueueAccess::needs_runner(named) || !step_down::is_machines(named) {
         return match super::queue_access(named)?.status() {
-            Err(AccessError::NoRunner) => Ok(QueueStatus::without_runner()),
-            status => Ok(status?),
+            Err(AccessError::NoRunner) => Ok(status::without_runner()),
+            report => Ok(report?),
         };
     }
     // As the machine's runner sees it: it accepts mail also while it cannot read its config.
@@ -36,30 +61,56 @@ fn look(named: Option<&Path>) -> Result<QueueStatus, Failure> {
         Ok(config) => Ok(QueueAccess::of(config)?.status()?),
         Err(error) => {
             let spool = Spool::find(Path::new(places::SYSTEM_SPOOL))?;
-            Ok(QueueStatus::look(None, spool.as_ref())?.without_config(Some(Unreadable::of(&error))))
+            let mut report = status::look(None, spool.as_ref())?;
+            report.add(status::unreadable(Unreadable::of(&error)));
+            Ok(report)
         }
     }
 }
 
-/// Prints the line. Its exit codes are its own: 0 flowing, 1 late, 2 stuck, 3 cannot tell.
-fn report(found: Result<QueueStatus, Failure>) -> Exit {
-    let (exit, words, figures) = match found {
-        Ok(status) => {
-            let (exit, word) = match status.verdict() {
-                Verdict::Flowing => (Exit::Ok, "OK"),
-                Verdict::Late => (Exit::Warnings, "WARNING"),
-                Verdict::Stuck => (Exit::Critical, "CRITICAL"),
-            };
-            (exit, format!("{word}: {}", status.words()), format!(" | {}", status.perfdata()))
-        }
-        Err(failure) => {
-            let why = failure.message.lines().next().unwrap_or_default();
-            (Exit::CannotTell, format!("UNKNOWN: {why}"), String::new())
-        }
+fn exit(level: Level) -> Exit {
+    match level {
+        Level::Ok => Exit::Ok,
+        Level::Warning => Exit::Warnings,
+        Level::Critical => Exit::Critical,
+        Level::Unknown => Exit::CannotTell,
+    }
+}
+
+fn line(report: &Report, figures: Option<&Figures>) -> String {
+    let word = match report.level {
+        Level::Ok => "OK",
+        Level::Warning => "WARNING",
+        Level::Critical => "CRITICAL",
+        Level::Unknown => "UNKNOWN",
     };
+    let (bad, good): (Vec<&Reason>, Vec<&Reason>) = report.reasons.iter().partition(|one| one.level > Level::Ok);
+    let queue = report.queue.iter().flat_map(queue_words);
+    let words = bad.iter().map(ToString::to_string).chain(queue).chain(good.iter().map(ToString::to_string));
     // The bar divides words from figures.
-    let words = printable(&words).replace('|', "?");
-    // A closed pipe still leaves the exit code.
-    let _ = writeln!(std::io::stdout(), "POSTRIDER {words}{figures}");
-    exit
+    let words = printable(&words.collect::<Vec<_>>().join(", ")).replace('|', "?");
+    format!("POSTRIDER {word}: {words}{}", figures.map(perfdata).unwrap_or_default())
+}
+
+fn queue_words(queue: &Figures) -> Vec<String> {
+    let count = |count: usize, what: &str| match count {
+        0 => None,
+        1 => Some(format!("1 message {what}")),
+        more => Some(format!("{more} messages {what}")),
+    };
+    let is_empty = queue.waiting + queue.dropped + queue.raw + queue.held == 0;
+    let stopped = if queue.runner { "" } else { " (service not running)" };
+    let words = [
+        is_empty.then(|| "the queue is empty".to_owned()),
+        count(queue.waiting, "queued"),
+        count(queue.dropped, &format!("submitted but not yet picked up{stopped}")),
+        count(queue.held, "held"),
+    ];
+    words.into_iter().flatten().collect()
+}
+
+/// As monitoring plug-ins write it.
+fn perfdata(queue: &Figures) -> String {
+    let Figures { waiting, held, failed, oldest, warn_after, .. } = queue;
+    format!(" | queued={waiting};;;0 held={held};;;0 failed={failed};0;;0 oldest={oldest}s;{warn_after};;0")
 }

@@ -149,6 +149,16 @@ impl TableSet {
         })
     }
 
+    /// The files that cannot be used at all, so that all mail that needs them waits, with the reasons.
+    #[must_use]
+    pub fn unusable(&self) -> Vec<(PathBuf, TableFault)> {
+        let unusable = self.tables.iter().filter_map(|table| match table {
+            Table::Inline { .. } | Table::Static { .. } => None,
+            Table::File(file) => file.unusable(),
+        });
+        unusable.collect()
+    }
+
     /// Every fault in the loaded sources, for `check`.
     #[must_use]
     pub fn faults(&self) -> Vec<TableFault> {

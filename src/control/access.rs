@@ -173,11 +173,12 @@ impl AuthorisedSelection {
         sender.is_some() || recipient.is_some() || older.is_some() || !self.scope.is_everything()
     }
 
-    /// Whether a message that cannot be read is selected all the same: by id, under a scope over
-    /// everything, since nothing says whose such a message is.
+    /// Whether a message that cannot be read is selected all the same: by id, or with all of failed/, under a scope
+    /// over everything, since nothing says whose such a message is.
     #[must_use]
     pub fn includes_unreadable(&self) -> bool {
-        !self.asked.ids.is_empty() && self.scope.is_everything()
+        let all_failed = Selection { failed: true, ..Selection::default() };
+        (!self.asked.ids.is_empty() || self.asked == all_failed) && self.scope.is_everything()
     }
 
     /// Reads an envelope to be matched, with the recipients that its journal adds where they matter.

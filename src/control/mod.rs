@@ -11,6 +11,7 @@ pub mod message_detail;
 pub mod modify;
 pub mod protocol;
 pub mod queue_access;
+pub mod report;
 pub mod selection;
 pub mod status;
 pub mod verify;

@@ -204,7 +204,17 @@ impl AuthorisedChange {
     }
 
     fn apply_to_failed(&self, loaded: &Loaded, id: &MessageId) -> Result<Changed, SpoolError> {
-        let mut stored = loaded.spool.open_failed(id)?;
+        let mut stored = match loaded.spool.open_failed(id) {
+            // Nothing can be sent or recorded of it.
+            Err(SpoolError::Damaged { .. })
+                if self.change == Change::Delete && self.selection.includes_unreadable() =>
+            {
+                loaded.spool.remove_failed(id.as_str())?;
+                log::deleted(id);
+                return Ok(Changed::Done);
+            }
+            opened => opened?,
+        };
         self.check_owner(&stored)?;
         let now = Timestamp::now();
         match self.change {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::listing::{Item, Listed, Totals};
 use super::message_detail::MessageDetail;
 use super::modify::{Change, Changed};
+use super::report::Report;
 use super::selection::Selection;
-use super::status::QueueStatus;
 use super::verify::Verify;
 use crate::config::Config;
 use crate::spool::{MessageId, SpoolError};
@@ -87,7 +87,7 @@ pub enum Response {
         line: String,
     },
     /// Whether mail is flowing, and if not, why.
-    Status(Box<QueueStatus>),
+    Status(Box<Report>),
     /// What the greeting says.
     Hello(Greeting),
     /// So many messages will be attempted.

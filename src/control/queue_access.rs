@@ -17,8 +17,9 @@ use super::loaded::Loaded;
 use super::message_detail::MessageDetail;
 use super::modify::{AuthorisedChange, Change};
 use super::protocol::{Request, Response};
+use super::report::Report;
 use super::selection::Selection;
-use super::status::QueueStatus;
+use super::status;
 use crate::config::{Config, locate, places};
 use crate::spool::history::Record;
 use crate::spool::lock::{RunnerLock, TryLock};
@@ -127,12 +128,12 @@ impl QueueAccess {
     }
 
     /// Whether mail is flowing, and if not, why.
-    pub fn status(&self) -> Result<QueueStatus, AccessError> {
+    pub fn status(&self) -> Result<Report, AccessError> {
         match self {
-            Self::Empty(config) => Ok(QueueStatus::look(Some(config), None)?),
-            Self::Spool(loaded) => Ok(QueueStatus::look(Some(&loaded.config), Some(&loaded.spool))?),
+            Self::Empty(config) => Ok(status::look(Some(config), None)?),
+            Self::Spool(loaded) => Ok(status::look(Some(&loaded.config), Some(&loaded.spool))?),
             Self::Runner => match client::ask_machine(&Request::Status)?.only()? {
-                Response::Status(status) => Ok(*status),
+                Response::Status(report) => Ok(*report),
                 _ => Err(unexpected()),
             },
         }

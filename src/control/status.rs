@@ -1,270 +1,335 @@
 //! Is mail flowing, and if not, why: what `postrider status` prints, and what a `status` request
-//! on the socket returns. Counts and reasons, no addresses.
+//! on the socket returns. It looks at the spool, the configuration and the disk, and at no server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 
 use super::loaded::Unreadable;
+use super::report::{Figures, Kind, Level, Reason, Report};
 use crate::config::places::SYSTEM_SPOOL;
-use crate::config::{Config, Limits, Queue, TableSet};
+use crate::config::{ArrivalTables, Config, Limits, Queue, TableSet};
 use crate::deliver::plan::{self, NoPlan};
+use crate::mail::submitter::Submitter;
 use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
 use crate::spool::listener_health;
 use crate::spool::state::State;
+use crate::spool::usage::Usage;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
+use crate::sys::user::Caller;
 
 /// When mail is late while no configuration can be read.
 const WARN_AFTER: Duration = Duration::from_hours(4);
 
-/// What was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueueStatus {
-    waiting: usize,
-    held: usize,
-    late: usize,
-    damaged: usize,
-    homeless: usize,
-    dropped: usize,
-    raw: usize,
-    oldest: Duration,
-    failed: usize,
-    runner: bool,
-    /// Whether it is the machine's queue, which always has a runner.
-    #[serde(default)]
-    machine: bool,
-    /// Megabytes free on the disk, and how many must stay free, where mail is refused for want of room.
-    #[serde(default)]
-    full: Option<(u64, u64)>,
-    troubles: Vec<String>,
-    /// Messages that the provider rejects for a reason to fix or wait out.
-    #[serde(default)]
-    refused: usize,
-    /// Messages to local users for whom no address is known.
-    #[serde(default)]
-    unmapped: usize,
-    /// What would fix that.
-    #[serde(default)]
-    cures: BTreeSet<String>,
-    /// What is wrong with listeners.
-    #[serde(default)]
-    listeners: Vec<String>,
-    stuck: bool,
-    warn_after: Duration,
-    /// Why nothing is sent, and what comes in is only kept.
-    #[serde(default)]
-    unreadable: Option<Unreadable>,
-}
+/// So many cures of a kind are named; mail may ask for any number.
+const MOST_CURES: usize = 10;
 
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Mail flows.
-    Flowing,
-    /// Some mail is late, but may still leave without help.
-    Late,
-    /// Something needs a person.
-    Stuck,
-}
+/// The share of a limit from which a user's mail is about to be refused, in percent.
+const NEARLY_FULL: u64 = 80;
 
-impl QueueStatus {
-    /// Looks at the spool, with the configuration if it can be read.
-    pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Self, SpoolError> {
-        let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
-        let Some(spool) = spool else { return Ok(Self { warn_after, ..Self::default() }) };
-        let machine = is_the_machines(spool);
-        let clock = Clock::start(spool);
-        let full = no_room(config, spool)?;
-        let mut found = Self { failed: spool.failed()?.len(), warn_after, machine, full, ..Self::default() };
+/// Looks at the spool, with the configuration if it can be read.
+pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, SpoolError> {
+    let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
+    let generic = config.map(|config| TableSet::load("generic", &config.generic));
+    let mut report = Report::default();
+    if let (Some(config), Some(generic)) = (config, &generic) {
+        report.extend(configured(config, generic));
+    }
+    let mut figures = Figures { warn_after: warn_after.as_secs(), ..Figures::default() };
+    if let Some(spool) = spool {
+        report.extend(no_room(config, spool)?);
+        for (account, outage) in account_health::read(spool) {
+            report.add(trouble(account, outage));
+        }
         // The lock is taken for a moment only.
-        found.runner = lock::is_held(spool).unwrap_or(false);
-        if found.runner {
-            for (listener, wrong) in listener_health::read(spool) {
-                found.listeners.extend(wrong.into_iter().map(|why| format!("listener {listener} {why}")));
-            }
+        figures.runner = lock::is_held(spool).unwrap_or(false);
+        if figures.runner {
+            report.extend(listeners(spool));
         }
-        for (account, sick) in account_health::read(spool) {
-            found.stuck |= sick.trouble.is_owners();
-            found.troubles.push(trouble_words(&account, &sick));
-        }
-        found.dropped = spool.waiting_names(Place::Drop)?.len();
-        found.raw = spool.waiting_names(Place::Raw)?.len();
-        let served = config.map(|config| (config, TableSet::load("generic", &config.generic)));
-        for id in spool.ids()? {
-            match state(spool, &id) {
-                Ok((_, state)) if state.held => found.held += 1,
-                Ok((envelope, state)) => {
-                    let age = clock.age(envelope.arrived);
-                    found.waiting += 1;
-                    found.note_cures(&state);
-                    let is_homeless =
-                        served.as_ref().is_some_and(|(config, generic)| is_homeless(config, generic, &envelope));
-                    found.homeless += usize::from(is_homeless);
-                    found.late += usize::from(age >= warn_after);
-                    found.oldest = found.oldest.max(age);
+        figures.failed = spool.failed()?.len();
+        figures.dropped = spool.waiting_names(Place::Drop)?.len();
+        figures.raw = spool.waiting_names(Place::Raw)?.len();
+        let mut queue = QueueScan { figures, served: config.zip(generic.as_ref()), ..QueueScan::new(spool)? };
+        queue.run(warn_after)?;
+        report.extend(queue.reasons(config));
+        figures = queue.figures;
+    }
+    report.extend(counted(&figures));
+    if spool.is_some_and(is_the_machines) && !figures.runner {
+        report.add(no_runner());
+    } else if !figures.runner && figures.waiting + figures.dropped + figures.raw > 0 {
+        let stopped = Reason::new(Level::Ok, Kind::Runner, "the postrider service is not running");
+        report.add(stopped.cured_by("`postrider flush` sends now, `postrider run` keeps running"));
+    }
+    report.queue = Some(figures);
+    Ok(report)
+}
+
+/// Of the machine's queue, which nobody but its runner can read, while that does not run.
+#[must_use]
+pub fn without_runner() -> Report {
+    Report::of([no_runner()])
+}
+
+/// That nothing is sent, and what comes in is only kept.
+#[must_use]
+pub fn unreadable(unreadable: Unreadable) -> Reason {
+    let Unreadable { place, reason } = unreadable;
+    let what = reason.as_ref().unwrap_or(&place);
+    let text = format!("cannot read the configuration: {what}");
+    let reason = Reason::new(Level::Critical, Kind::Config, text).of(place);
+    reason.cured_by("see `postrider check`; mail is accepted and waits")
+}
+
+fn no_runner() -> Reason {
+    let reason =
+        Reason::new(Level::Critical, Kind::Runner, "the postrider service is not running; submitted mail waits");
+    reason.cured_by("as root, run \"systemctl enable --now postrider\"")
+}
+
+/// What can be said without looking at any mail.
+fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if config.accounts.is_empty() {
+        let reason = Reason::new(Level::Warning, Kind::NoAccount, "no account is set up yet, so all mail waits");
+        reasons.push(reason.of(config.path.display()).cured_by("run `postrider init`"));
+    }
+    let unusable = generic.unusable().into_iter().chain(ArrivalTables::load(&config.rewriting).unusable());
+    reasons.extend(unusable.map(|(path, fault)| {
+        let reason = Reason::new(Level::Critical, Kind::Table, fault.to_string()).of(path.display());
+        reason.cured_by("see `postrider check`")
+    }));
+    reasons
+}
+
+/// What the counts alone mean.
+fn counted(figures: &Figures) -> Vec<Reason> {
+    let counts = [
+        (
+            figures.raw,
+            Level::Critical,
+            Kind::Table,
+            "accepted while the configuration or a table could not be read",
+            None,
+        ),
+        (figures.damaged, Level::Critical, Kind::Damaged, "unreadable", Some("see the log")),
+        // Any user can have a message set aside, so that alone does not call anybody at night.
+        (figures.failed, Level::Warning, Kind::Failed, "in failed/", Some("see `postrider queue list --failed`")),
+    ];
+    let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
+    counts
+        .map(|(count, level, kind, what, cure)| Reason {
+            cure: cure.map(str::to_owned),
+            ..Reason::new(level, kind, messages(count, what))
+        })
+        .collect()
+}
+
+fn messages(count: usize, what: &str) -> String {
+    let noun = if count == 1 { "message" } else { "messages" };
+    format!("{count} {noun} {what}")
+}
+
+/// Messages of one kind for which the same helps.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    messages: usize,
+    since: Option<Timestamp>,
+}
+
+impl Tally {
+    fn add(&mut self, since: Timestamp) {
+        self.messages += 1;
+        self.since = Some(self.since.map_or(since, |known| known.min(since)));
+    }
+}
+
+/// One look at every message of the queue.
+struct QueueScan<'a> {
+    spool: &'a Spool,
+    clock: Clock,
+    served: Option<(&'a Config, &'a TableSet)>,
+    figures: Figures,
+    tallies: BTreeMap<(Kind, Option<String>), Tally>,
+    used: HashMap<Submitter, Usage>,
+}
+
+impl<'a> QueueScan<'a> {
+    fn new(spool: &'a Spool) -> Result<Self, SpoolError> {
+        Ok(Self {
+            spool,
+            clock: Clock::start(spool),
+            served: None,
+            figures: Figures::default(),
+            tallies: BTreeMap::new(),
+            used: spool.used_beside_the_queue()?,
+        })
+    }
+
+    fn run(&mut self, warn_after: Duration) -> Result<(), SpoolError> {
+        for id in self.spool.ids()? {
+            match state(self.spool, &id) {
+                Ok((envelope, octets, state)) => {
+                    let used = self.used.entry(envelope.submitter.clone()).or_default();
+                    used.messages += 1;
+                    used.octets = used.octets.saturating_add(octets);
+                    if state.held {
+                        self.figures.held += 1;
+                    } else {
+                        self.waits(&envelope, &state, warn_after);
+                    }
                 }
                 Err(SpoolError::Gone(_)) => {}
-                Err(_) => found.damaged += 1,
+                Err(_) => self.figures.damaged += 1,
             }
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Of the machine's queue, which nobody but its runner can read, while that does not run.
-    #[must_use]
-    pub fn without_runner() -> Self {
-        Self { machine: true, warn_after: WARN_AFTER, ..Self::default() }
-    }
-
-    /// The same, with what is wrong with the configuration.
-    #[must_use]
-    pub fn without_config(self, unreadable: Option<Unreadable>) -> Self {
-        Self { unreadable, ..self }
-    }
-
-    /// What anybody may know: servers quote addresses in their reasons.
-    #[must_use]
-    pub fn without_reasons(mut self) -> Self {
-        for trouble in &mut self.troubles {
-            let account = trouble.split(':').next().unwrap_or_default();
-            *trouble = format!("{account} is in trouble");
+    fn waits(&mut self, envelope: &Envelope, state: &State, warn_after: Duration) {
+        let age = self.clock.age(envelope.arrived);
+        self.figures.waiting += 1;
+        self.figures.oldest = self.figures.oldest.max(age.as_secs());
+        let mut tally = |kind, cure, since| self.tallies.entry((kind, cure)).or_default().add(since);
+        if age >= warn_after {
+            self.figures.late += 1;
+            tally(Kind::Late, None, envelope.arrived);
         }
-        self.cures.clear();
-        if let Some(unreadable) = &mut self.unreadable {
-            unreadable.reason = None;
+        if self.served.is_some_and(|(config, generic)| is_unserved(config, generic, envelope)) {
+            tally(Kind::Unserved, None, envelope.arrived);
         }
-        self
-    }
-
-    fn note_cures(&mut self, state: &State) {
-        let outcomes = state.recipients.iter().filter(|recipient| recipient.is_pending());
-        let outcomes = outcomes.filter_map(|recipient| recipient.outcome.as_ref());
-        let held: Vec<_> = outcomes.filter(|outcome| outcome.cure.is_some()).collect();
-        self.refused += usize::from(held.iter().any(|outcome| outcome.code.is_some()));
-        self.unmapped += usize::from(held.iter().any(|outcome| outcome.code.is_none()));
-        self.cures.extend(held.into_iter().filter_map(|outcome| outcome.cure.clone()));
-    }
-
-    /// How bad that is.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        let is_stopped = self.machine && !self.runner;
-        // What is kept raw waits until somebody fixes the configuration or a table.
-        let waiting_for_somebody = self.raw + self.damaged + self.homeless + self.refused + self.unmapped;
-        if self.stuck
-            || is_stopped
-            || self.full.is_some()
-            || self.unreadable.is_some()
-            || waiting_for_somebody > 0
-            || !self.listeners.is_empty()
-        {
-            Verdict::Stuck
-        } else if self.late + self.failed > 0 {
-            // Any user can have a message set aside, so that alone does not call anybody at night.
-            Verdict::Late
-        } else {
-            Verdict::Flowing
-        }
-    }
-
-    /// In words.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let mut words: Vec<String> = self.unreadable.iter().map(unreadable_words).collect();
-        words.extend(self.full.map(|(free, least)| {
-            format!("disk almost full, so mail is refused: {free} MB free, {least} MB must stay free")
-        }));
-        match self.waiting {
-            0 if self.dropped + self.raw > 0 || (self.machine && !self.runner) => {}
-            0 => words.push("the queue is empty".to_owned()),
-            1 => words.push("1 message queued".to_owned()),
-            more => words.push(format!("{more} messages queued")),
-        }
-        let mut add = |count: usize, what: &str| {
-            if count > 0 {
-                let messages = if count == 1 { "message" } else { "messages" };
-                words.push(format!("{count} {messages} {what}"));
+        let since = state.grace_from.unwrap_or(envelope.arrived);
+        let mut named: Vec<(Kind, &str)> = Vec::new();
+        let pending = state.recipients.iter().filter(|recipient| recipient.is_pending());
+        for outcome in pending.filter_map(|recipient| recipient.outcome.as_ref()) {
+            let Some(cure) = outcome.cure.as_deref() else { continue };
+            let kind = if outcome.code.is_some() { Kind::Rejected } else { Kind::Unmapped };
+            if !named.contains(&(kind, cure)) {
+                named.push((kind, cure));
+                tally(kind, Some(cure.to_owned()), since);
             }
-        };
-        add(self.late, "waiting longer than warn_after (see `mailq`)");
-        add(self.homeless, "without an account for the sender (see `postrider check`)");
-        add(self.refused, "rejected by the provider for a reason to fix or wait out (see `mailq`)");
-        add(self.unmapped, "to a local user for whom no address is known");
-        let stopped = if self.runner { "" } else { " (service not running)" };
-        add(self.dropped, &format!("submitted but not yet picked up{stopped}"));
-        add(self.raw, "accepted while the configuration or a table could not be read");
-        add(self.held, "held");
-        add(self.damaged, "unreadable");
-        add(self.failed, "in failed/ (see `postrider queue list --failed`)");
-        words.extend(self.listeners.iter().chain(&self.troubles).chain(&self.cures).cloned());
-        if !self.runner && (self.machine || self.waiting + self.dropped + self.raw > 0) {
-            let what_to_do = match self.unreadable {
-                None if self.machine => "; submitted mail waits (as root, run \"systemctl enable --now postrider\")",
-                None => " (`postrider flush` sends now, `postrider run` keeps running)",
-                Some(_) => "",
+        }
+    }
+
+    fn reasons(&mut self, config: Option<&Config>) -> Vec<Reason> {
+        let mut of_kind: HashMap<Kind, usize> = HashMap::new();
+        let mut reasons = Vec::new();
+        for ((kind, cure), Tally { messages: count, since }) in std::mem::take(&mut self.tallies) {
+            let known = of_kind.entry(kind).or_default();
+            *known += 1;
+            if *known > MOST_CURES {
+                continue;
+            }
+            let (level, what, see) = match kind {
+                Kind::Late => (Level::Warning, "waiting longer than warn_after", "see `mailq`"),
+                Kind::Unserved => (Level::Critical, "without an account for the sender", "see `postrider check`"),
+                Kind::Rejected => {
+                    (Level::Critical, "rejected by the provider for a reason to fix or wait out", "see `mailq`")
+                }
+                _ => (Level::Critical, "to a local user for whom no address is known", "see `mailq`"),
             };
-            words.push(format!("the postrider service is not running{what_to_do}"));
+            let reason = Reason::new(level, kind, messages(count, what)).since(since);
+            reasons.push(reason.cured_by(cure.unwrap_or_else(|| see.to_owned())));
         }
-        words.join(", ")
-    }
-
-    /// As monitoring plug-ins write it.
-    #[must_use]
-    pub fn perfdata(&self) -> String {
-        format!(
-            "queued={};;;0 held={};;;0 failed={};0;;0 oldest={}s;{};;0",
-            self.waiting,
-            self.held,
-            self.failed,
-            self.oldest.as_secs(),
-            self.warn_after.as_secs()
-        )
+        let limits = config.map_or_else(Limits::default, |config| config.limits);
+        reasons.extend(self.used.iter().filter_map(|(who, used)| nearly_full(self.spool, who, *used, &limits)));
+        reasons
     }
 }
 
-fn trouble_words(account: &str, outage: &Outage) -> String {
-    let reason = &outage.reason;
-    match outage.resumes {
+/// That the mail of this submitter will soon be refused: cron and most others lose what is refused.
+fn nearly_full(spool: &Spool, submitter: &Submitter, used: Usage, limits: &Limits) -> Option<Reason> {
+    let is_limited = match submitter {
+        Submitter::Local(_) => is_the_machines(spool) && *submitter != Submitter::ROOT,
+        Submitter::Client(_) => true,
+    };
+    let is_near = |used: u64, most: u64| used.saturating_mul(100) >= most.saturating_mul(NEARLY_FULL);
+    let of_messages = is_near(used.messages, limits.waiting.into());
+    if !is_limited || !(of_messages || is_near(used.octets, limits.waiting_size)) {
+        return None;
+    }
+    let who = name_of(submitter);
+    let (has, key) = if of_messages {
+        (format!("{} of {} messages", used.messages, limits.waiting), "waiting")
+    } else {
+        (format!("{} of {} bytes", used.octets, limits.waiting_size), "waiting_size")
+    };
+    let text = format!("{who} has {has} in the queue or in failed/; mail is refused when the limit is reached");
+    let reason = Reason::new(Level::Critical, Kind::Limit, text).of(who);
+    Some(reason.cured_by(format!("see `mailq`; delete what nobody needs, or raise `{key}` in [limits]")))
+}
+
+/// What the runner says of its listeners.
+fn listeners(spool: &Spool) -> impl Iterator<Item = Reason> {
+    let of_one = |(name, wrong): (String, Vec<String>)| {
+        wrong.into_iter().map(move |why| {
+            let cure = if why.starts_with(listener_health::CANNOT_LISTEN) {
+                "stop what uses the port, or change `address`"
+            } else {
+                "see `postrider check`"
+            };
+            let text = format!("listener {name} {why}");
+            Reason::new(Level::Critical, Kind::Listener, text).of(&name).cured_by(cure)
+        })
+    };
+    listener_health::read(spool).into_iter().flat_map(of_one)
+}
+
+fn name_of(submitter: &Submitter) -> String {
+    match submitter {
+        Submitter::Local(uid) => Caller::of(*uid).login,
+        Submitter::Client(_) => submitter.to_string(),
+    }
+}
+
+fn trouble(account: String, outage: Outage) -> Reason {
+    let Outage { reason, resumes, since, trouble, .. } = outage;
+    let (level, kind) = if trouble.is_owners() { (Level::Critical, Kind::Account) } else { (Level::Ok, Kind::Relay) };
+    let text = match resumes {
         Some(resumes) => {
             let at = resumes.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
             format!("account {account}: {reason} (the provider names {at} as the end; trying once an hour until then)")
         }
         None => format!("account {account}: {reason}"),
-    }
-}
-
-fn unreadable_words(unreadable: &Unreadable) -> String {
-    let what = unreadable.reason.as_ref().unwrap_or(&unreadable.place);
-    format!("cannot read the configuration: {what} (see `postrider check`; mail is accepted and waits)")
+    };
+    Reason::new(level, kind, text).of(account).since(Some(since))
 }
 
 fn is_the_machines(spool: &Spool) -> bool {
     spool.dir() == Path::new(SYSTEM_SPOOL)
 }
 
-/// Megabytes free and wanted, where mail of users is refused for want of room.
-fn no_room(config: Option<&Config>, spool: &Spool) -> Result<Option<(u64, u64)>, SpoolError> {
+/// That mail of users is refused for want of room.
+fn no_room(config: Option<&Config>, spool: &Spool) -> Result<Option<Reason>, SpoolError> {
     const MEGABYTE: u64 = 1_000_000;
     let space = spool.space()?;
     let limits = config.map_or_else(Limits::default, |config| config.limits);
     let reserve = if is_the_machines(spool) { limits.root_reserve.of(space.whole) } else { 0 };
     let least = config.map_or(Queue::MIN_FREE_SPACE, |config| config.queue.min_free_space).saturating_add(reserve);
-    Ok((space.free < least).then(|| (space.free / MEGABYTE, least.div_ceil(MEGABYTE))))
+    if space.free >= least {
+        return Ok(None);
+    }
+    let (free, least) = (space.free / MEGABYTE, least.div_ceil(MEGABYTE));
+    let text = format!("disk almost full, so mail is refused: {free} MB free, {least} MB must stay free");
+    let reason = Reason::new(Level::Critical, Kind::Space, text).of(spool.dir().display());
+    Ok(Some(reason.cured_by("free some, or see `min_free_space`")))
 }
 
 /// Whether no account serves the sender. A default account serves every sender.
-fn is_homeless(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool {
+fn is_unserved(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool {
     config.default_account.is_none() && matches!(plan::account_name(config, generic, envelope), Err(NoPlan::Account(_)))
 }
 
-/// The envelope and the state of one message.
-fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, State), SpoolError> {
-    let envelope = spool.open_message(id)?.envelope;
+/// The envelope, the octets on disk and the state of one message.
+fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, u64, State), SpoolError> {
+    let stored = spool.open_message(id)?;
+    let octets = stored.octets();
+    let envelope = stored.envelope;
     let state = Journal::peek(spool, id, envelope.recipients.len())?;
-    Ok((envelope, state))
+    Ok((envelope, octets, state))
 }

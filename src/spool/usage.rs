@@ -1,6 +1,7 @@
 //! How much of the spool each submitter takes: counting what a start finds there, answering the limits' questions, and
 //! the free space of the disk. The counters themselves are `usage_table`'s.
 
+use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::{fs, io};
 
@@ -8,7 +9,7 @@ use super::dropped::{self, Place};
 use super::failed;
 use super::id::MessageId;
 use super::queue::Spool;
-use super::usage_table::Folder;
+use super::usage_table::{Folder, UsageTable};
 use crate::mail::submitter::Submitter;
 use crate::spool::SpoolError;
 
@@ -28,26 +29,45 @@ impl Spool {
 
     /// Counts what is in raw/ and failed/ already.
     pub fn count_rest(&self) -> Result<(), SpoolError> {
+        self.count_rest_in(self.usage_table())
+    }
+
+    /// What each submitter has in raw/ and failed/, counted now.
+    pub fn used_beside_the_queue(&self) -> Result<HashMap<Submitter, Usage>, SpoolError> {
+        let table = UsageTable::default();
+        self.count_rest_in(&table)?;
+        Ok(table.into_submitters())
+    }
+
+    fn count_rest_in(&self, table: &UsageTable) -> Result<(), SpoolError> {
         for name in self.waiting_names(Place::Raw)? {
-            self.count_waiting(Place::Raw, &name);
+            self.count_waiting_in(table, Place::Raw, &name);
         }
         for name in self.failed()? {
-            self.count_failed(&name);
+            self.count_failed_in(table, &name);
         }
         Ok(())
     }
 
     /// A file of raw/ is whose its name says.
     pub(crate) fn count_waiting(&self, place: Place, name: &str) {
+        self.count_waiting_in(self.usage_table(), place, name);
+    }
+
+    fn count_waiting_in(&self, table: &UsageTable, place: Place, name: &str) {
         let seen = fs::symlink_metadata(self.dir().join(place.folder()).join(name));
         if let (Place::Raw, Ok(seen), Some(uid)) = (place, seen, dropped::uid_in(name)) {
-            self.usage_table().add(Folder::Raw, name, &Submitter::Local(uid), seen.len());
+            table.add(Folder::Raw, name, &Submitter::Local(uid), seen.len());
         }
     }
 
     /// A file of failed/ is whose its envelope says, its owner's where it has none, or whose its name says where the
     /// runner had taken it in.
     pub(crate) fn count_failed(&self, name: &str) {
+        self.count_failed_in(self.usage_table(), name);
+    }
+
+    fn count_failed_in(&self, table: &UsageTable, name: &str) {
         let Ok(seen) = fs::symlink_metadata(self.failed_path(name)) else { return };
         let is_ours = seen.uid() == rustix::process::geteuid().as_raw();
         let in_envelope =
@@ -55,7 +75,7 @@ impl Spool {
         let in_name = || dropped::uid_in(name).map(Submitter::Local);
         let submitter = if is_ours { in_envelope().or_else(in_name) } else { Some(Submitter::Local(seen.uid())) };
         if let Some(submitter) = submitter {
-            self.usage_table().add(Folder::Failed, name, &submitter, seen.len());
+            table.add(Folder::Failed, name, &submitter, seen.len());
         }
     }
 

@@ -82,6 +82,10 @@ impl UsageTable {
         self.change(|counted| counted.submitters.get(submitter).copied().unwrap_or_default())
     }
 
+    pub(super) fn into_submitters(self) -> HashMap<Submitter, Usage> {
+        self.counted.into_inner().submitters
+    }
+
     fn key(&self, folder: Folder, name: &str) -> u64 {
         self.hasher.hash_one((folder, name))
     }

@@ -76,6 +76,7 @@ mod import {
 mod cli {
     mod conversation;
     mod init;
+    mod status;
     mod test_command;
 }
 mod docs {

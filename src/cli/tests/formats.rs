@@ -9,8 +9,8 @@ use crate::control::listing::{Item, ItemRecipient, Totals};
 use crate::control::message_detail::JournalNote;
 use crate::control::modify::Change;
 use crate::control::protocol::{Greeting, Request, Response};
+use crate::control::report::{self, Figures, Reason, Report};
 use crate::control::selection::Selection;
-use crate::control::status::QueueStatus;
 use crate::control::verify::Verify;
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
@@ -338,11 +338,18 @@ fn responses_are_as_written() {
 }
 
 #[test]
-fn queue_entries_and_the_status_are_as_written() {
+fn queue_entries_are_as_written() {
     assert_eq!(items("Queue entries", 0), of_both(|submitter| keys(&json!(entry(submitter)))));
     assert_eq!(item("Queue entries", 0, "recipients").members, names::<ItemRecipient>());
     assert_eq!(item("Queue entries", 1, "journal").members, names::<JournalNote>());
-    assert_eq!(items("Status", 0), names::<QueueStatus>());
+}
+
+#[test]
+fn reports_are_as_written() {
+    assert_eq!(items("Reports", 0), names::<Report>());
+    assert_eq!(items("Reports", 1), names::<Reason>());
+    assert_eq!(items("Reports", 2), names::<report::Kind>());
+    assert_eq!(items("Reports", 3), names::<Figures>());
 }
 
 /// A line's text without what differs from line to line: `{id}: held: {reason}` and `ID: held: REASON` are the same.

@@ -1,5 +1,6 @@
 //! The tables of admission, loaded together.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{TableFault, TableSet};
@@ -42,18 +43,23 @@ impl ArrivalTables {
     /// How long after now a file that is being written may be read; `None`: none is.
     #[must_use]
     pub fn settles_in(&self) -> Option<Duration> {
-        let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = self;
-        let all = [sender_canonical, recipient_canonical, canonical, virtuals, aliases];
-        all.into_iter().filter_map(TableSet::settles_in).max()
+        self.all().into_iter().filter_map(TableSet::settles_in).max()
+    }
+
+    /// The files that cannot be used at all, with the reasons.
+    #[must_use]
+    pub fn unusable(&self) -> Vec<(PathBuf, TableFault)> {
+        self.all().into_iter().flat_map(TableSet::unusable).collect()
     }
 
     /// Every fault in them, for `check`.
     #[must_use]
     pub fn faults(&self) -> Vec<TableFault> {
+        self.all().into_iter().flat_map(TableSet::faults).collect()
+    }
+
+    fn all(&self) -> [&TableSet; 5] {
         let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = self;
         [sender_canonical, recipient_canonical, canonical, virtuals, aliases]
-            .iter()
-            .flat_map(|set| set.faults())
-            .collect()
     }
 }

@@ -114,15 +114,22 @@ impl FileTable {
         if span == Span::Part && self.format.wants_whole_keys() {
             return Ok(None);
         }
-        let Some((_, content)) = &self.good else {
-            let shown = self.path.display();
-            return Err(TableFault(self.trouble.clone().unwrap_or_else(|| format!("table {shown} is not loaded"))));
-        };
+        let Some((_, content)) = &self.good else { return Err(self.not_loaded()) };
         let Some((line, found)) = content.find(key, folded) else { return Ok(None) };
         match found {
             Ok(value) => Ok(Some(Hit { value, place: format!("{}:{line}", self.path.display()) })),
             Err(problem) => Err(self.row_fault(line, &problem)),
         }
+    }
+
+    /// The file, and why it answers nothing, where that is so.
+    pub(super) fn unusable(&self) -> Option<(PathBuf, TableFault)> {
+        self.good.is_none().then(|| (self.path.clone(), self.not_loaded()))
+    }
+
+    fn not_loaded(&self) -> TableFault {
+        let unknown = || format!("table {} is not loaded", self.path.display());
+        TableFault(self.trouble.clone().unwrap_or_else(unknown))
     }
 
     /// Whether a row's value is wanted.

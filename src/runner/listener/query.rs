@@ -21,7 +21,7 @@ use crate::control::message_detail::MessageDetail;
 use crate::control::modify::{self, AuthorisedChange};
 use crate::control::protocol::{Greeting, Request, Response};
 use crate::control::selection::Selection;
-use crate::control::status::QueueStatus;
+use crate::control::status;
 use crate::control::verify::{self, Verify};
 use crate::mail::submitter::Submitter;
 use crate::runner::event::Event;
@@ -136,9 +136,9 @@ impl QueryHandler<'_> {
             Err(_) if unreadable.is_some() => None,
             Err(starting) => return Err(starting),
         };
-        let status = QueueStatus::look(config, Some(&self.intake.spool))?.without_config(unreadable);
-        let status = if self.scope.is_everything() { status } else { status.without_reasons() };
-        Ok(Response::Status(Box::new(status)))
+        let mut report = status::look(config, Some(&self.intake.spool))?;
+        report.extend(unreadable.map(status::unreadable));
+        Ok(Response::Status(Box::new(if self.scope.is_everything() { report } else { report.public() })))
     }
 
     fn hello(&self) -> Result<Response, Refused> {

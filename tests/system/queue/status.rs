@@ -3,9 +3,11 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
 use crate::machine::{Ended, Machine, can_run};
 use crate::machine_runner::{CONFIG, MAIL, Runner, configure, machine};
-use support::provider::Provider;
+use support::provider::{Provider, Verb, on};
 use support::wait::wait_for;
 
 /// The line that everyone gets, with this code and these words.
@@ -112,4 +114,75 @@ fn status_is_critical_without_a_runner_and_without_room_which_the_log_tells_once
     assert_eq!(log.matches("mail is refused until then").count(), 1, "{log}");
     drop(runner);
     all_hear(&machine, 2, &["the postrider service is not running"]);
+}
+
+/// The reasons as JSON, by kind, with their levels; the report is as bad as the exit code says.
+fn reasons(machine: &Machine, login: &str) -> (i64, Vec<(String, Value)>) {
+    let ran = machine.sh(login, "postrider status --json", b"");
+    let report: Value = serde_json::from_str(&ran.printed).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
+    assert_eq!(report["level"].as_i64(), ran.code.map(i64::from), "{ran:?}");
+    let reasons = report["reasons"].as_array().unwrap().iter();
+    let by_kind = reasons.map(|reason| (reason["kind"].as_str().unwrap().to_owned(), reason.clone()));
+    (report["level"].as_i64().unwrap(), by_kind.collect())
+}
+
+#[test]
+fn what_the_machine_lacks_is_a_reason_with_its_kind_for_everyone_and_gone_when_it_is_there() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let everyone = |level: i64, kinds: &[&str]| {
+        for login in ["root", "his"] {
+            let (seen, found) = reasons(&machine, login);
+            let found: Vec<&str> = found.iter().map(|(kind, _)| kind.as_str()).collect();
+            assert_eq!((seen, found), (level, kinds.to_vec()), "{login}");
+        }
+    };
+    everyone(2, &["runner"]);
+    let runner = Runner::start(&machine);
+    everyone(0, &[]);
+    fs::write(machine.path(CONFIG), "colour = 1\n").unwrap();
+    everyone(2, &["config"]);
+    fs::write(machine.path(CONFIG), "hostname = \"homebox.home.lan\"\n").unwrap();
+    drop(runner);
+    let _runner = Runner::start(&machine);
+    everyone(1, &["no-account"]);
+    machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    wait_for("it to be in the queue", || reasons(&machine, "root").0 == 2);
+    everyone(2, &["unserved", "no-account"]);
+    configure(&machine, &isp, "");
+    wait_for("all to be well", || reasons(&machine, "his") == (0, Vec::new()));
+}
+
+#[test]
+fn status_is_critical_before_a_users_mail_is_refused_for_their_limit() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::setup().rule(on(Verb::Rcpt).reply("450 4.2.0 not now")).start();
+    let machine = machine(&isp, "[limits]\nwaiting = 5");
+    let _runner = Runner::start(&machine);
+    let send = |login: &str| machine.sh(login, "sendmail friend@away.example", MAIL);
+    for _ in 0..3 {
+        send("his").good();
+    }
+    // root has no limit.
+    for _ in 0..6 {
+        send("root").good();
+    }
+    assert_eq!(reasons(&machine, "root").0, 0, "{:?}", reasons(&machine, "root"));
+    send("his").good();
+    let (level, found) = reasons(&machine, "root");
+    let limit = &found.iter().find(|(kind, _)| kind == "limit").unwrap().1;
+    assert_eq!((level, &limit["subject"]), (2, &json!("his")), "{found:?}");
+    assert!(limit["text"].as_str().unwrap().contains("4 of 5 messages"), "{limit}");
+    let (level, found) = reasons(&machine, "her");
+    assert_eq!(level, 2, "everyone hears it");
+    assert!(!format!("{found:?}").contains("his"), "but not who it is: {found:?}");
+    send("his").good();
+    assert_eq!(send("his").code, Some(75), "only now is mail refused");
+    machine.sh("his", "postrider queue delete --all", b"").good();
+    wait_for("all to be well", || reasons(&machine, "her").0 == 0);
 }

@@ -1,0 +1,187 @@
+//! `postrider status`: whatever keeps mail from flowing is a reason with its kind, and gone when it is over.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use support::need;
+use support::provider::{Provider, Verb, on};
+use support::world::{World, run};
+
+/// What is printed as JSON, which agrees with the exit code.
+fn report(world: &World) -> Value {
+    let ran = world.postrider(&["status", "--json"]);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {}", ran.stdout));
+    assert_eq!(report["level"].as_i64(), ran.status.map(i64::from), "{report}");
+    report
+}
+
+/// The level, and the reasons of this kind.
+fn reasons(world: &World, kind: &str) -> (i64, Vec<Value>) {
+    let report = report(world);
+    let all = report["reasons"].as_array().unwrap();
+    let of_kind = all.iter().filter(|reason| reason["kind"] == kind).cloned().collect();
+    (report["level"].as_i64().unwrap(), of_kind)
+}
+
+/// The only reason of this kind; the report is as bad as it is.
+fn reason(world: &World, level: i64, kind: &str) -> Value {
+    let (worst, mut found) = reasons(world, kind);
+    assert_eq!((worst, found.len()), (level, 1), "{kind}: {found:?} in {}", report(world));
+    let reason = found.remove(0);
+    assert_eq!(reason["level"], level, "{reason}");
+    let line = world.postrider(&["status"]).code(i32::try_from(level).unwrap()).stdout;
+    // Figures in it may change from one look to the next.
+    let words = reason["text"].as_str().unwrap().split(": ").next().unwrap();
+    assert!(line.contains(words), "{line} lacks {reason}");
+    reason
+}
+
+fn is_well(world: &World) {
+    let report = report(world);
+    assert_eq!((&report["level"], report["reasons"].as_array().unwrap().len()), (&json!(0), 0), "{report}");
+}
+
+#[test]
+fn a_full_disk_is_critical_at_once() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.drain();
+    let world = world.queue_set("min_free_space", "10000TB");
+    assert!(reason(&world, 2, "space")["text"].as_str().unwrap().contains("must stay free"));
+    is_well(&world.queue_set("min_free_space", "1MB"));
+}
+
+#[test]
+fn a_table_that_cannot_be_read_is_critical_before_any_mail_needs_it() {
+    let world = World::at_home(&Provider::start()).set("aliases", "aliases").set("virtual", "virtual");
+    world.table("virtual", "");
+    let found = reason(&world, 2, "table");
+    assert!(found["subject"].as_str().unwrap().ends_with("/aliases"), "{found}");
+    assert!(found["text"].as_str().unwrap().contains("cannot read table"), "{found}");
+    world.table("aliases", "");
+    is_well(&world);
+    fs::remove_file(world.path("virtual")).unwrap();
+    assert!(reason(&world, 2, "table")["subject"].as_str().unwrap().ends_with("/virtual"));
+}
+
+#[test]
+fn a_generic_table_that_cannot_be_read_is_critical_too() {
+    let world = World::at_home(&Provider::start()).set("generic", "generic");
+    assert!(reason(&world, 2, "table")["subject"].as_str().unwrap().ends_with("/generic"));
+}
+
+#[test]
+fn an_account_that_needs_its_owner_is_critical_and_says_since_when() {
+    let isp = Provider::setup().rule(on(Verb::Auth).once().reply("535 5.7.8 wrong")).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    let found = reason(&world, 2, "account");
+    assert_eq!(found["subject"], "isp");
+    found["since"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    // One login for each config.
+    let world = world.queue_set("warn_after", "3h");
+    world.flush().code(0);
+    is_well(&world);
+}
+
+#[test]
+fn a_relay_that_is_away_for_a_moment_is_named_but_no_cause_for_alarm() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("relay", json!("[127.0.0.1]:1"))]);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    let (level, found) = reasons(&world, "relay");
+    assert_eq!((level, found.len(), &found[0]["subject"]), (0, 1, &json!("isp")));
+    // Nothing sends it again by itself in user mode.
+    assert_eq!(reasons(&world, "runner").1.len(), 1);
+    assert_eq!(report(&world)["queue"]["waiting"], 1);
+}
+
+#[test]
+fn mail_that_is_late_is_a_warning_and_mail_in_failed_too() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).reply("450 4.2.0 not now")).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    assert_eq!(report(&world)["level"], 0);
+    let world = world.queue_set("warn_after", "0s");
+    let late = reason(&world, 1, "late");
+    assert!(late["since"].is_string(), "{late}");
+    let world = world.queue_set("warn_after", "4h");
+    world.file("spool/queue/0123456789ABCDEF", "no message", 0o600);
+    assert_eq!(reason(&world, 2, "damaged")["text"], "1 message unreadable");
+    world.run_once();
+    assert_eq!(reason(&world, 1, "failed")["text"], "1 message in failed/");
+    world.postrider(&["queue", "delete", "--failed"]).code(0).says("0123456789ABCDEF: deleted");
+    assert_eq!(report(&world)["level"], 0, "{}", report(&world));
+}
+
+#[test]
+fn mail_that_nobody_serves_is_critical() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world =
+        World::at_home(&isp).account("other", &other).account_keys("other", &[("senders", json!(["@work.example"]))]);
+    world.sendmail(&["-f", "me@nowhere.example", "bob@away.example"], "\n").code(0);
+    assert_eq!(reason(&world, 2, "unserved")["text"], "1 message without an account for the sender");
+    world.postrider(&["queue", "delete", "--all"]).code(0);
+    is_well(&world);
+}
+
+#[test]
+fn mail_that_the_provider_rejects_for_its_sender_is_critical_and_names_the_cure() {
+    let isp = Provider::setup().rule(on(Verb::Mail).once().reply("553 5.7.1 not owned by user")).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    assert!(reason(&world, 2, "rejected")["cure"].as_str().unwrap().contains("generic"));
+    world.flush().code(0);
+    is_well(&world);
+}
+
+#[test]
+fn mail_to_local_users_without_an_address_is_critical_and_each_row_to_write_is_named() {
+    let isp = Provider::start();
+    let world = World::new().account("isp", &isp).generic(&[("@old.lan", "me@isp.example")]);
+    for to in ["root", "root", "postmaster"] {
+        world.send_to(&[to]).code(0);
+    }
+    world.run_once();
+    let (level, found) = reasons(&world, "unmapped");
+    let cures: Vec<&str> = found.iter().map(|reason| reason["cure"].as_str().unwrap()).collect();
+    assert_eq!((level, cures.len()), (2, 2), "{found:?}");
+    assert!(
+        found.iter().any(|one| one["text"] == "2 messages to a local user for whom no address is known"),
+        "{found:?}"
+    );
+    for name in ["root@home.lan", "postmaster@home.lan"] {
+        assert!(cures.iter().any(|cure| cure.contains(&format!("\"{name}\" = "))), "{cures:?}");
+    }
+    let world = world.generic(&[("@home.lan", "me@isp.example")]);
+    world.flush().code(0);
+    is_well(&world);
+}
+
+#[test]
+fn the_line_of_an_unknown_state_is_one_object_too() {
+    let world = World::new();
+    world.file("config.toml", "colour = 1\n", 0o600);
+    assert!(reason(&world, 3, "unknown")["text"].as_str().unwrap().contains("config.toml:1:"));
+}
+
+#[test]
+fn figures_are_for_pipes_and_for_those_who_ask() {
+    let world = World::at_home(&Provider::start());
+    assert!(world.postrider(&["status"]).code(0).stdout.contains(" | queued=0;"));
+    let on_terminal = |arguments: &str| {
+        let command = format!("{} status {arguments}", env!("CARGO_BIN_EXE_postrider"));
+        run(world.command("script", &["-qefc", &command, "/dev/null"]), b"").stdout
+    };
+    if !need::installed("script") {
+        need::skip("there is no script(1) to make a terminal");
+        return;
+    }
+    assert_eq!(on_terminal("").trim_end(), "POSTRIDER OK: the queue is empty");
+    assert!(on_terminal("--verbose").contains(" | queued=0;"));
+}
