@@ -24,7 +24,8 @@ impl Failure {
 
 impl From<crate::config::ConfigError> for Failure {
     fn from(error: crate::config::ConfigError) -> Self {
-        Self::new(Exit::Config, error)
+        let exit = if error.may_pass() { Exit::TempFail } else { Exit::Config };
+        Self::new(exit, error)
     }
 }
 

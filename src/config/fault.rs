@@ -1,6 +1,7 @@
 //! What can be wrong with a config file, with its place and the way out.
 //! Faults quote keys, never values: values may be secrets.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::Config;
@@ -57,6 +58,13 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
+    /// Whether it may be over in a moment, without anybody changing a file: the system was short of something.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        const OWNERS: [ErrorKind; 3] = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::PermissionDenied];
+        matches!(self, Self::Unreadable { error, .. } if !OWNERS.contains(&error.kind()))
+    }
+
     /// The file, as far as there is one, and the place of its first fault.
     #[must_use]
     pub fn place(&self) -> String {
