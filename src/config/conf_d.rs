@@ -1,6 +1,7 @@
 //! The folder conf.d beside a config file: which of its files belong to the configuration, in which order. Each holds
 //! sections or keys that the main file would otherwise hold; whether it may is `locate`'s to say.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -23,13 +24,16 @@ pub fn files(main: &Path) -> io::Result<Vec<PathBuf>> {
         Err(error) => return Err(error),
     };
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
-    let is_ours = |name: &&std::ffi::OsString| {
-        let name = name.as_bytes();
-        name.ends_with(b".toml") && !name.starts_with(b".")
-    };
-    let mut names: Vec<_> = names.iter().filter(is_ours).collect();
+    let mut names: Vec<_> = names.into_iter().filter(|name| includes(name)).collect();
     names.sort();
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// Whether a file of this name in the folder belongs to the configuration.
+#[must_use]
+pub fn includes(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.ends_with(b".toml") && !name.starts_with(b".")
 }
 
 /// The main file and those of the folder: a configuration has changed if one of them has, or there are others.

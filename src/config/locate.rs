@@ -107,9 +107,9 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
     if !others.is_empty() {
         trust_folder(caller.uid, &conf_d::folder(path))?;
     }
-    let others = others.iter().map(|other| {
-        let file = open::at_once(other).map_err(|error| unreadable(other, error))?;
-        read_opened(caller, other, file, &mut left)
+    let others = others.iter().filter_map(|other| {
+        let file = open_listed(other).transpose()?;
+        Some(file.and_then(|file| read_opened(caller, other, file, &mut left)))
     });
     let others = others.collect::<Result<Vec<_>, _>>()?;
     let others = others.iter().map(Opened::source).collect::<Result<Vec<_>, _>>()?;
@@ -122,6 +122,15 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
         services: host::service,
     };
     read_all(&around, main.source()?.text, &others)
+}
+
+/// Opens a file of conf.d; `None` where it has been taken away since the folder was listed.
+fn open_listed(path: &Path) -> Result<Option<File>, ConfigError> {
+    match open::at_once(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if is_absent(&error) && path.symlink_metadata().is_err_and(|error| is_absent(&error)) => Ok(None),
+        Err(error) => Err(unreadable(path, error)),
+    }
 }
 
 /// Reads a file that may speak for the caller; all files together have `left` octets.

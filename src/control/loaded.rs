@@ -28,8 +28,7 @@ pub struct Loaded {
     /// The queue's time.
     pub clock: Arc<Clock>,
     tables: OnceLock<KeptTables>,
-    edition: Option<ConfigEdition>,
-    config_changed: Option<Timestamp>,
+    files: ConfigFiles,
 }
 
 /// Identifies the contents of a file: modification time, inode, length. The time alone is not
@@ -44,16 +43,28 @@ fn edition(path: &Path) -> Option<Edition> {
     Some((file.modified().ok()?, file.ino(), file.len()))
 }
 
-/// `None` while there is no main file: an editor may be about to rename the new one over it.
-fn config_edition(main: &Path) -> Option<ConfigEdition> {
-    edition(main)?;
-    Some(conf_d::with_main(main).into_iter().map(|path| (path.clone(), edition(&path))).collect())
+/// The files of a configuration as they are at one moment.
+#[derive(Debug)]
+struct ConfigFiles {
+    /// `None` while there is no main file: an editor may be about to rename the new one over it.
+    edition: Option<ConfigEdition>,
+    /// When one of them last changed.
+    changed: Option<Timestamp>,
+}
+
+impl ConfigFiles {
+    fn look(main: &Path) -> Self {
+        let paths = conf_d::with_main(main);
+        let changed = paths.iter().filter_map(|path| changed_at(path)).max();
+        let all = || paths.into_iter().map(|path| (path.clone(), edition(&path))).collect();
+        Self { edition: edition(main).map(|_| all()), changed }
+    }
 }
 
 /// When a configuration last changed, in any of its files.
 #[must_use]
 pub fn config_changed_at(main: &Path) -> Option<Timestamp> {
-    conf_d::with_main(main).iter().filter_map(|path| changed_at(path)).max()
+    ConfigFiles::look(main).changed
 }
 
 /// When a file last changed. It is the time of status change, since a file that is restored, or made readable by a
@@ -69,28 +80,28 @@ impl Loaded {
     #[must_use]
     pub fn new(config: Config, spool: Spool) -> Self {
         let clock = Arc::new(Clock::start(&spool));
-        let (edition, config_changed) = (config_edition(&config.path), config_changed_at(&config.path));
-        Self { edition, config_changed, config, spool, clock, tables: OnceLock::new() }
+        let files = ConfigFiles::look(&config.path);
+        Self { files, config, spool, clock, tables: OnceLock::new() }
     }
 
     /// The next generation, read from the same config file.
     pub fn reload(&self) -> Result<Self, ConfigError> {
-        let (edition, config_changed) = (config_edition(&self.config.path), config_changed_at(&self.config.path));
+        let files = ConfigFiles::look(&self.config.path);
         let config = locate::load(Some(&self.config.path))?;
         let (spool, clock) = (self.spool.clone(), Arc::clone(&self.clock));
-        Ok(Self { config, spool, clock, tables: OnceLock::new(), edition, config_changed })
+        Ok(Self { config, spool, clock, tables: OnceLock::new(), files })
     }
 
     /// When the config file had last changed as it was read.
     #[must_use]
     pub fn config_changed(&self) -> Option<Timestamp> {
-        self.config_changed
+        self.files.changed
     }
 
     /// Whether the config file has changed since it was read.
     #[must_use]
     pub fn has_changed(&self) -> bool {
-        config_edition(&self.config.path).is_some_and(|now| Some(now) != self.edition)
+        ConfigFiles::look(&self.config.path).edition.is_some_and(|now| Some(now) != self.files.edition)
     }
 
     /// What is wrong with the config file, should it be read again now.

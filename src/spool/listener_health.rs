@@ -22,7 +22,7 @@ pub fn read(spool: &Spool) -> ListenerHealth {
     state_file::read(spool, NAME).unwrap_or_default()
 }
 
-/// Replaces it.
+/// Replaces it; removes it where nothing is wrong.
 pub fn write(spool: &Spool, health: &ListenerHealth) -> Result<(), SpoolError> {
-    state_file::write(spool, NAME, health)
+    if health.is_empty() { state_file::remove(spool, NAME) } else { state_file::write(spool, NAME, health) }
 }

@@ -2,7 +2,7 @@
 //! look. Losing one costs little, so it is replaced by rename without a sync.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 
 use serde::Serialize;
@@ -27,4 +27,13 @@ pub fn write(spool: &Spool, name: &str, value: &impl Serialize) -> Result<(), Sp
     let mut file = options.open(&temporary).map_err(SpoolError::io("create", &temporary))?;
     file.write_all(&text).map_err(SpoolError::io("write", &temporary))?;
     fs::rename(&temporary, &path).map_err(SpoolError::io("rename", &path))
+}
+
+/// Removes it, where it is there.
+pub fn remove(spool: &Spool, name: &str) -> Result<(), SpoolError> {
+    let path = spool.dir().join(name);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("remove", &path)(error)),
+        _ => Ok(()),
+    }
 }

@@ -158,3 +158,12 @@ fn files_of_conf_d_are_read_in_byte_order_and_checked_like_the_main_file() {
     fs::set_permissions(dir.path().join("conf.d"), fs::Permissions::from_mode(0o777)).unwrap();
     assert!(load().unwrap_err().contains("conf.d cannot be used: its group and everybody can write to it"));
 }
+
+#[test]
+fn a_file_of_conf_d_that_was_taken_away_is_no_fault_and_a_link_to_nowhere_is() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(open_listed(&dir.path().join("gone.toml")).unwrap().is_none());
+    let link = dir.path().join("link.toml");
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    assert!(open_listed(&link).unwrap_err().to_string().starts_with(&format!("cannot read {}", link.display())));
+}

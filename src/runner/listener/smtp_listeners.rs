@@ -158,6 +158,9 @@ impl Accepting {
     fn open(&self, sockets: &Mutex<Sockets>) -> Vec<(Arc<Served>, SocketAddr, Arc<TcpListener>)> {
         let (mut sockets, mut all) = (sockets.lock(), Vec::new());
         for served in &self.served {
+            if served.is_to_be_read() {
+                served.server();
+            }
             for address in &served.listener.addresses {
                 if !sockets.open.contains_key(address) && sockets.wanted.contains(address) {
                     match open(*address) {
@@ -190,7 +193,10 @@ impl Accepting {
     /// Records what is wrong; whether nothing is.
     fn record(&self, sockets: &mut Sockets) -> bool {
         let mut health = ListenerHealth::new();
-        for served in &self.served {
+        // A thread that has not noticed yet that it is to end has nothing to say of listeners that are gone.
+        let is_wanted =
+            |served: &&Arc<Served>| served.listener.addresses.iter().any(|address| sockets.wanted.contains(address));
+        for served in self.served.iter().filter(is_wanted) {
             let closed = served.listener.addresses.iter().filter_map(|address| {
                 let why = sockets.failed.get(address)?;
                 Some(format!("{CANNOT_LISTEN} {address}: {why}"))
@@ -299,9 +305,14 @@ impl Served {
         certificate.server.clone()
     }
 
-    /// Why the certificate as it is on disk now cannot be used.
+    /// Whether its files were not read yet, or could not be used. Those that were read are looked at for each client.
+    fn is_to_be_read(&self) -> bool {
+        let certificate = self.certificate.lock();
+        certificate.server.is_none() || certificate.failure.is_some()
+    }
+
+    /// Why its files could not be used when they were last looked at.
     fn failure(&self) -> Option<String> {
-        self.server();
         self.certificate.lock().failure.clone()
     }
 }

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::config::conf_d;
 use crate::runner::durability::DurabilityGate;
 use crate::runner::event::Event;
 use crate::spool::{MessageId, Spool};
@@ -57,18 +58,19 @@ pub struct FileWatcher {
 #[derive(Debug, Default)]
 struct Names {
     named: HashMap<Watched, HashSet<OsString>>,
-    /// Folders in which every name does.
-    whole: HashSet<Watched>,
+    /// conf.d, in which the names of configuration files do, also of those that are not there yet.
+    conf_d: HashSet<Watched>,
 }
 
 impl Names {
     fn include(&self, folder: &Watched, name: &OsStr) -> bool {
-        self.whole.contains(folder) || self.named.get(folder).is_some_and(|ours| ours.contains(name))
+        (self.conf_d.contains(folder) && conf_d::includes(name))
+            || self.named.get(folder).is_some_and(|ours| ours.contains(name))
     }
 }
 
 impl FileWatcher {
-    /// Begins with these files, and folders of which every file matters.
+    /// Begins with these files; a folder among them is conf.d.
     pub fn start(paths: &[PathBuf], events: Sender<Event>) -> io::Result<Self> {
         let mut watch = FolderWatch::new(16 << 10)?;
         let watcher = Self { folders: watch.folders(), names: Arc::default() };
@@ -102,7 +104,7 @@ impl FileWatcher {
             if path.is_dir()
                 && let Ok(watched) = self.folders.add(path, See::ChangedFiles)
             {
-                names.whole.insert(watched);
+                names.conf_d.insert(watched);
             }
         }
         *self.names.lock() = names;
@@ -128,3 +130,7 @@ pub fn watch_signals(gate: Arc<DurabilityGate>, events: Sender<Event>) -> io::Re
     })?;
     Ok(())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;
