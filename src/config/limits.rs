@@ -2,6 +2,9 @@
 //! waiting, in system mode, so that nobody starves the others. root is exempt from these, and
 //! has a reserve of the disk.
 
+use std::path::Path;
+
+use super::places::is_system_spool;
 use crate::mail::submitter::Submitter;
 
 /// Per submitter, but for `recipients`.
@@ -30,10 +33,12 @@ impl Limits {
         usize::try_from(self.recipients).unwrap_or(usize::MAX)
     }
 
-    /// What must stay free when this submitter stores something.
+    /// What must stay free when this submitter stores something in that spool: the disk under a user's own spool is not
+    /// kept for root.
     #[must_use]
-    pub fn reserve_from(&self, submitter: &Submitter) -> Reserve {
-        if *submitter == Submitter::ROOT { Reserve::NONE } else { self.root_reserve }
+    pub fn reserve_from(&self, submitter: &Submitter, spool: &Path) -> Reserve {
+        let is_kept = *submitter != Submitter::ROOT && is_system_spool(spool);
+        if is_kept { self.root_reserve } else { Reserve::NONE }
     }
 }
 

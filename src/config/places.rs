@@ -30,6 +30,12 @@ pub fn is_installed() -> bool {
     Path::new(SOCKET).exists() || Path::new(DROP_PROGRAM).exists()
 }
 
+/// Whether a spool is that of the whole machine.
+#[must_use]
+pub fn is_system_spool(dir: &Path) -> bool {
+    dir == Path::new(SYSTEM_SPOOL)
+}
+
 /// The spool for a config at `path` that names none; `None` without a home.
 #[must_use]
 pub fn default_spool(path: &Path, home: Option<&Path>) -> Option<PathBuf> {

@@ -2,14 +2,13 @@
 //! on the socket returns. It looks at the spool, the configuration and the disk, and at no server.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::loaded::Unreadable;
 use super::report::{Figures, Kind, Level, Reason, Report};
-use crate::config::places::SYSTEM_SPOOL;
+use crate::config::places::is_system_spool;
 use crate::config::{ArrivalTables, Config, Limits, Queue, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::submitter::Submitter;
@@ -301,7 +300,7 @@ fn trouble(account: String, outage: Outage) -> Reason {
 }
 
 fn is_the_machines(spool: &Spool) -> bool {
-    spool.dir() == Path::new(SYSTEM_SPOOL)
+    is_system_spool(spool.dir())
 }
 
 /// That mail of users is refused for want of room.

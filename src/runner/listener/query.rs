@@ -163,7 +163,7 @@ impl QueryHandler<'_> {
     fn report(&self, loaded: &Loaded, request: &Verify) -> Result<Response, Refused> {
         let (caller, now) = (Caller::of(self.uid), local_time::now());
         let Loaded { config, spool, .. } = loaded;
-        let reserve = config.limits.reserve_from(&self.submitter);
+        let reserve = config.limits.reserve_from(&self.submitter, spool.dir());
         let entry =
             Entry { config, spool, author: Author::User(&caller), now: &now, tables: loaded.arriving(), reserve };
         match verify::verify(&entry, request) {

@@ -142,7 +142,7 @@ fn admit(
         Refusal::new(code, enhanced, error.to_string())
     };
     let naming = MessageIds::by_chance(&now).map_err(refused)?;
-    let reserve = loaded.config.limits.reserve_from(&Submitter::Client(client.name.clone()));
+    let reserve = loaded.config.limits.reserve_from(&Submitter::Client(client.name.clone()), loaded.spool.dir());
     let entry = Entry {
         config: &loaded.config,
         spool: &loaded.spool,

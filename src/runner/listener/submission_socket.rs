@@ -204,7 +204,7 @@ impl ClientSession {
         self.intake.hold_until_replied(&naming.id);
         put(&self.held, naming.id.clone());
         let Loaded { config, spool, .. } = loaded;
-        let reserve = config.limits.reserve_from(&self.submitter);
+        let reserve = config.limits.reserve_from(&self.submitter, spool.dir());
         let entry =
             Entry { config, spool, author: Author::User(&caller), now: &now, tables: loaded.arriving(), reserve };
         match store::admit_as(&mut submission.collected, naming, &entry) {
@@ -224,7 +224,7 @@ impl ClientSession {
     fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Result<SubmissionState, Refused> {
         let IntakeState { spool, .. } = &*self.intake;
         let least = self.intake.loaded().map_or(Queue::MIN_FREE_SPACE, |loaded| loaded.config.queue.min_free_space);
-        store::check_room(spool, least, self.intake.limits().reserve_from(&self.submitter))
+        store::check_room(spool, least, self.intake.limits().reserve_from(&self.submitter, spool.dir()))
             .map_err(|error| refused(&error))?;
         let kept = MessageIds::by_chance(&local_time::now()).map_err(|error| error.to_string()).and_then(|naming| {
             let file = spool.begin_raw().map_err(|error| error.to_string())?;

@@ -400,3 +400,16 @@ fn a_certificate_that_cannot_be_read_is_in_status_and_check_before_any_client_co
     wait_for("status to be good", || world.postrider(&["status"]).stdout.contains("OK: "));
     world.postrider(&["check"]).code(78).says("listener lan: others can read the key");
 }
+
+#[test]
+fn the_disk_under_a_users_own_spool_is_not_kept_for_root() {
+    let isp = Provider::start();
+    let world = world(&isp, &trusting(), &scanner()).set("limits", json!({ "root_reserve": "10000TB" }));
+    let runner = world.runner();
+    let (mut client, _) = Client::connect(address(&runner, "lan"));
+    client.say("EHLO scanner");
+    let stored = client.send("scanner@home.lan", "bob@away.example", MESSAGE);
+    assert!(stored.starts_with("250"), "{stored}");
+    world.postrider(&["status"]).code(0);
+    arrived(&isp, "bob@away.example");
+}
