@@ -254,7 +254,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__check)
-            opts="-h --config --help"
+            opts="-h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1402,7 +1402,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__route)
-            opts="-h --from --header --config --help"
+            opts="-h --from --header --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -137,10 +137,12 @@ complete -c postrider -n "__fish_postrider_using_subcommand status" -s h -l help
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l from -d 'Envelope sender; default: your login' -r
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l header -d 'Also show how the header of this message changes' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand route" -l json -d 'Print one JSON object'
 complete -c postrider -n "__fish_postrider_using_subcommand route" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand lookup" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand lookup" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand check" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand check" -l json -d 'Print one JSON object'
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -s h -l help -d 'Print help'

@@ -1,67 +1,85 @@
 //! `postrider check`: everything that would keep mail from leaving, as far as it can be
 //! seen without asking the network, each with its way out. Exit 0, 1 (warnings) or 78.
 
+mod accounts;
 mod addresses;
+mod cron;
 mod files;
 mod installation;
 mod listeners;
 mod names;
+mod routes;
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use self::cron::Jobs;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
-use crate::config::{ArrivalTables, Config, ConfigError, Password, TableSet, TableSource, TlsMode, locate};
-use crate::rules::route;
+use crate::config::{ArrivalTables, Config, ConfigError, TableSet, TableSource, locate};
+use crate::control::report::{Kind, Level, Reason, Report};
+use crate::mail::printable::printable;
 use crate::spool::Spool;
-use crate::tls::{Client, Roots};
 
-/// How bad a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weight {
-    Warning,
-    Error,
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
-/// All that was found.
+/// All that was found, in the order in which it was looked for. Each is one sentence: what is wrong, a semicolon, what to do.
 #[derive(Debug, Default)]
-struct Findings(Vec<(Weight, String)>);
+struct Findings(Vec<Reason>);
 
 impl Findings {
     fn lines(&self) -> Vec<String> {
-        let word = |weight: &Weight| match weight {
-            Weight::Warning => "warning",
-            Weight::Error => "error",
+        let line = |reason: &Reason| {
+            let word = if reason.level == Level::Critical { "error" } else { "warning" };
+            let cure = reason.cure.iter().map(|cure| format!("; {cure}"));
+            format!("{word}: {}{}", reason.text, cure.collect::<String>())
         };
-        self.0.iter().map(|(weight, text)| format!("{}: {text}", word(weight))).collect()
+        self.0.iter().map(line).collect()
     }
 
-    fn error(&mut self, text: impl Into<String>) {
-        self.0.push((Weight::Error, text.into()));
+    fn error(&mut self, kind: Kind, subject: Option<&str>, sentence: impl Into<String>) {
+        self.add(Level::Critical, kind, subject, &sentence.into());
     }
 
-    fn warning(&mut self, text: impl Into<String>) {
-        self.0.push((Weight::Warning, text.into()));
+    fn warning(&mut self, kind: Kind, subject: Option<&str>, sentence: impl Into<String>) {
+        self.add(Level::Warning, kind, subject, &sentence.into());
+    }
+
+    fn add(&mut self, level: Level, kind: Kind, subject: Option<&str>, sentence: &str) {
+        let (text, cure) = sentence.split_once("; ").map_or((sentence, None), |(text, cure)| (text, Some(cure)));
+        let (subject, cure) = (subject.map(str::to_owned), cure.map(str::to_owned));
+        self.0.push(Reason { subject, cure, ..Reason::new(level, kind, text) });
+    }
+
+    fn has_errors(&self) -> bool {
+        self.0.iter().any(|reason| reason.level == Level::Critical)
     }
 }
 
 /// Checks the config that is named or found.
-pub fn run(named: Option<&Path>) -> Result<Exit, Failure> {
+pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut findings = Findings::default();
     let config = match locate::load(named) {
         Ok(config) => Some(config),
-        Err(error @ (ConfigError::Missing(_) | ConfigError::Unreadable { .. })) => return Err(error.into()),
+        Err(error @ (ConfigError::Missing(_) | ConfigError::Unreadable { .. })) if !arguments.json => {
+            return Err(error.into());
+        }
         Err(error) => {
-            error.to_string().lines().for_each(|line| findings.error(line));
+            let place = error.place();
+            error.to_string().lines().for_each(|line| findings.error(Kind::Config, Some(&place), line));
             rest_of(error, &mut findings)
         }
     };
     if let Some(config) = &config {
         examine(config, &mut findings);
     }
-    Ok(report(&findings, config.as_ref()))
+    Ok(if arguments.json { print_json(findings) } else { print_lines(&findings, config.as_ref()) })
 }
 
 /// What of a config can be looked at in spite of its faults; one that others may have written is not looked into.
@@ -79,40 +97,52 @@ fn rest_of(error: ConfigError, findings: &mut Findings) -> Option<Config> {
 }
 
 fn examine(config: &Config, findings: &mut Findings) {
+    let mut jobs = Vec::new();
     if config.path == Path::new(SYSTEM_CONFIG) {
         installation::check(findings);
-        names::taken_by_others().for_each(|sentence| findings.warning(sentence));
+        names::taken_by_others().for_each(|(name, text)| findings.warning(Kind::Sendmail, Some(name), text));
+        // As root, who alone may read the tables of users.
+        jobs = Jobs::of_this_machine().check(findings);
         // What root can read and the runner cannot is of no use.
         if let Err(failure) = step_down::if_root(config) {
-            findings.warning(failure.message);
+            findings.warning(Kind::Installation, None, failure.message);
         }
     } else {
         spool(config, findings);
     }
-    contents(config, findings);
+    contents(config, &jobs, findings);
 }
 
-fn contents(config: &Config, findings: &mut Findings) {
+fn contents(config: &Config, jobs: &[String], findings: &mut Findings) {
     tables(config, findings);
     files::check(config, findings);
     generic_results(config, findings);
     addresses::check(config, findings);
-    senders(config, findings);
-    accounts(config, findings);
+    accounts::check(config, findings);
+    routes::check(config, jobs, findings);
     listeners::check(config, findings);
 }
 
 /// What is wrong with a config that is not in use yet, and whether mail can leave with it.
 pub(super) fn of_new(config: &Config) -> (Vec<String>, Exit) {
     let mut findings = Findings::default();
-    contents(config, &mut findings);
-    let is_error = findings.0.iter().any(|(weight, _)| *weight == Weight::Error);
-    (findings.lines(), if is_error { Exit::Warnings } else { Exit::Ok })
+    contents(config, &[], &mut findings);
+    (findings.lines(), if findings.has_errors() { Exit::Warnings } else { Exit::Ok })
 }
 
-fn report(findings: &Findings, config: Option<&Config>) -> Exit {
-    findings.lines().iter().for_each(|line| println!("{line}"));
-    match (findings.0.iter().any(|(weight, _)| *weight == Weight::Error), findings.0.is_empty()) {
+fn print_json(findings: Findings) -> Exit {
+    let report = Report::of(findings.0);
+    println!("{}", serde_json::to_string(&report).unwrap_or_default());
+    match report.level {
+        Level::Ok => Exit::Ok,
+        Level::Warning => Exit::Warnings,
+        Level::Critical | Level::Unknown => Exit::Config,
+    }
+}
+
+fn print_lines(findings: &Findings, config: Option<&Config>) -> Exit {
+    findings.lines().iter().for_each(|line| println!("{}", printable(line)));
+    match (findings.has_errors(), findings.0.is_empty()) {
         (true, _) => Exit::Config,
         (false, false) => Exit::Warnings,
         (false, true) => {
@@ -126,7 +156,7 @@ fn report(findings: &Findings, config: Option<&Config>) -> Exit {
 fn tables(config: &Config, findings: &mut Findings) {
     let faults = TableSet::load("generic", &config.generic).faults();
     for fault in faults.into_iter().chain(ArrivalTables::load(&config.rewriting).faults()) {
-        findings.error(fault.to_string());
+        findings.error(Kind::Table, None, fault.to_string());
     }
 }
 
@@ -135,7 +165,7 @@ fn generic_results(config: &Config, findings: &mut Findings) {
     for (place, key, value) in config.generic.iter().flat_map(rows) {
         if !value.contains('@') {
             let origin = &config.origin;
-            findings.warning(format!(
+            findings.warning(Kind::Rewriting, Some(&place), format!(
                 "{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{origin}; write the full \
                  address"
             ));
@@ -165,72 +195,16 @@ fn rows(source: &TableSource) -> Vec<(String, String, String)> {
     numbered.filter_map(row).collect()
 }
 
-fn senders(config: &Config, findings: &mut Findings) {
-    let mut owners: HashMap<String, &str> = HashMap::new();
-    for account in &config.accounts {
-        for entry in &account.senders {
-            if let Some(first) = owners.insert(route::entry_form(entry, &config.origin), &account.name) {
-                findings.error(format!(
-                    "\"{entry}\" is in the `senders` of account {first} and of account {}, where it is never used; \
-                     remove it from one of them",
-                    account.name
-                ));
-            }
-        }
-    }
-    let is_default = |name: &str| config.default_account.as_deref() == Some(name);
-    for account in config.accounts.iter().filter(|account| account.senders.is_empty() && !is_default(&account.name)) {
-        let name = &account.name;
-        findings.warning(format!(
-            "no mail uses account {name}: list its `senders`, or set default_account = \"{name}\" to use it for all other \
-             senders"
-        ));
-    }
-    if config.accounts.is_empty() {
-        findings.warning(format!(
-            "{} has no [account.NAME], so all mail waits in the queue: run `postrider init`, or add one",
-            config.path.display()
-        ));
-    } else if config.default_account.is_none() {
-        findings.warning("no `default_account`: mail from senders that no account lists waits; set `default_account`");
-    }
-}
-
-fn accounts(config: &Config, findings: &mut Findings) {
-    for account in &config.accounts {
-        let name = &account.name;
-        if let Some(Err(error)) =
-            account.password.as_ref().filter(|password| password.is_at_hand()).map(Password::fetch)
-        {
-            findings.error(format!("account {name}: {error}"));
-        }
-        if account.relays.iter().any(|relay| account.tls_mode(relay) != TlsMode::None) {
-            let roots = account.tls_ca.as_deref().map_or(Roots::Platform, Roots::File);
-            let client = Client::new(roots).and_then(|client| match &account.tls_client {
-                Some((chain, key)) => client.showing(chain, key),
-                None => Ok(client),
-            });
-            if let Err(error) = client {
-                findings.error(format!("account {name}: {error}"));
-            }
-        } else if account.username.is_some() && !account.allow_plaintext {
-            let local = |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            if account.relays.iter().any(|relay| !local(&relay.host)) {
-                findings.error(format!(
-                    "account {name}: `tls` is \"none\", but the password is only sent over TLS; set tls = \"starttls\""
-                ));
-            }
-        }
-    }
-}
-
 fn spool(config: &Config, findings: &mut Findings) {
     let shown = config.spool.display();
+    let shown = shown.to_string();
     if let Err(error) = Spool::open(&config.spool) {
-        findings.error(format!("cannot use the spool {shown}: {error}; give this user write access, or set `spool`"));
+        let text = format!("cannot use the spool {shown}: {error}; give this user write access, or set `spool`");
+        findings.error(Kind::Spool, Some(&shown), text);
         return;
     }
     if rustix::fs::access(config.spool.join("queue"), rustix::fs::Access::WRITE_OK).is_err() {
-        findings.error(format!("this user cannot write to the spool {shown}; run \"chown\" on it, or set `spool`"));
+        let text = format!("this user cannot write to the spool {shown}; run \"chown\" on it, or set `spool`");
+        findings.error(Kind::Spool, Some(&shown), text);
     }
 }

@@ -69,7 +69,7 @@ enum Command {
     /// Look up one key in a table
     Lookup(lookup::Arguments),
     /// Check config, tables, secrets and spool for mistakes
-    Check,
+    Check(check::Arguments),
     /// Set, delete or test an account's password
     #[command(subcommand)]
     Password(password::Action),
@@ -130,7 +130,7 @@ fn postrider() -> ExitCode {
         Command::Status(arguments) => return status::run(named, &arguments).into(),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
-        Command::Check => check::run(named),
+        Command::Check(arguments) => check::run(named, &arguments),
         Command::Password(action) => load_as_caller(named).and_then(|config| password::run(&config, &action)),
         Command::Init(arguments) => init::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

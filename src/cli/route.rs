@@ -1,6 +1,8 @@
 //! `postrider route`: what delivery would do with an address, step by step, without
 //! sending. It asks the same pure plan that delivery carries out.
 
+mod json;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +33,9 @@ pub struct Arguments {
     /// Also show how the header of this message changes
     #[arg(long, value_name = "FILE")]
     header: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "header")]
+    json: bool,
 }
 
 /// A message as admission would store it, and how it came to that.
@@ -46,6 +51,9 @@ struct Admitted {
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let arriving = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
+    if arguments.json {
+        return json::run(config, &arrival, arguments);
+    }
     let admitted = admit(config, &arrival, arguments)?;
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
@@ -66,7 +74,8 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 pub(super) fn summary(config: &Config, from: &str, to: &str) -> Result<(String, Vec<String>), Failure> {
     let arriving = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
-    let arguments = Arguments { recipients: vec![to.to_owned()], from: Some(from.to_owned()), header: None };
+    let arguments =
+        Arguments { recipients: vec![to.to_owned()], from: Some(from.to_owned()), header: None, json: false };
     let admitted = admit(config, &arrival, &arguments)?;
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();

@@ -2,6 +2,7 @@
 
 use super::Findings;
 use crate::config::{Account, Config, TableSet};
+use crate::control::report::Kind;
 use crate::mail::address::Address;
 use crate::rules::outbound::{Generic, Rewritten};
 
@@ -27,11 +28,15 @@ fn own_addresses(generic: Generic<'_>, findings: &mut Findings) {
         return;
     }
     let own = account.own_address().map_or_else(|| "you@provider.example".to_owned(), |own| own.to_string());
-    findings.warning(format!(
-        "no entry of `generic` maps {root} to a real address, and most providers reject such a sender: add \
+    findings.warning(
+        Kind::Rewriting,
+        Some(&root.to_string()),
+        format!(
+            "no entry of `generic` maps {root} to a real address, and most providers reject such a sender: add \
          \"@{}\" = \"{own}\"",
-        config.origin
-    ));
+            config.origin
+        ),
+    );
 }
 
 /// Where a row catches the provider's whole domain, mail to everybody else there goes to one address.
@@ -51,7 +56,7 @@ fn providers_addresses(generic: Generic<'_>, account: &Account, findings: &mut F
         let Some(row) = catch_all(generic, &domain) else { continue };
         // A row from a made-up domain to the provider's is what `generic` is for.
         if is_logins || row.address.domain().eq_ignore_ascii_case(&domain) {
-            findings.error(format!(
+            findings.error(Kind::Rewriting, Some(&row.place), format!(
                 "{}: the entry \"{}\" sends mail to everybody at {domain} to {}, and account {} sends from that domain; \
                  write entries for single addresses of it instead",
                 row.place, row.key, row.address, account.name

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::Findings;
 use crate::config::secret::runners_group;
 use crate::config::{Config, TableSource};
+use crate::control::report::Kind;
 
 /// Anyone may delete and create files there, but only their own.
 const STICKY: u32 = 0o1000;
@@ -31,19 +32,27 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             && let Some(mode) = fs::metadata(key).ok().and_then(|file| is_open(&file))
         {
             let shown = key.display();
-            findings.error(format!(
-                "account {name}: others can read the key {shown} (`tls_client_key`); run \"chmod {mode} {shown}\""
-            ));
+            findings.error(
+                Kind::Permissions,
+                Some(&shown.to_string()),
+                format!(
+                    "account {name}: others can read the key {shown} (`tls_client_key`); run \"chmod {mode} {shown}\""
+                ),
+            );
         }
     }
     for secret in config.secret_files() {
         let shown = secret.display();
         // The file's own mode and owner are told when it is read.
         if let Some(folder) = secret.parent().and_then(open_folder) {
-            findings.error(format!(
-                "other users can replace the secret {shown}: they may write to {0}; run \"chmod go-w {0}\"",
-                folder.display()
-            ));
+            findings.error(
+                Kind::Permissions,
+                Some(&shown.to_string()),
+                format!(
+                    "other users can replace the secret {shown}: they may write to {0}; run \"chmod go-w {0}\"",
+                    folder.display()
+                ),
+            );
         }
     }
 }
@@ -52,12 +61,16 @@ fn warn_of_writers(what: &str, path: &Path, why: &str, findings: &mut Findings) 
     let Ok(file) = fs::metadata(path) else { return };
     let shown = path.display();
     if let Some(who) = writers(&file) {
-        findings.warning(format!("{who} may change {what} {shown}, so {why}; if that is not intended, run \"chown root {shown} && chmod go-w {shown}\""));
+        findings.warning(Kind::Permissions, Some(&shown.to_string()), format!("{who} may change {what} {shown}, so {why}; if that is not intended, run \"chown root {shown} && chmod go-w {shown}\""));
     } else if let Some(folder) = path.parent().and_then(open_folder) {
-        findings.warning(format!(
-            "other users may replace {what} {shown}, since they may write to {0}, so {why}; run \"chmod go-w {0}\"",
-            folder.display()
-        ));
+        findings.warning(
+            Kind::Permissions,
+            Some(&shown.to_string()),
+            format!(
+                "other users may replace {what} {shown}, since they may write to {0}, so {why}; run \"chmod go-w {0}\"",
+                folder.display()
+            ),
+        );
     }
 }
 

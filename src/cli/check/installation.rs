@@ -12,6 +12,7 @@ use postrider_drop::{FOLDER, GROUP as DROP_GROUP};
 
 use super::Findings;
 use crate::config::places::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL};
+use crate::control::report::Kind as Reports;
 use crate::sys::user;
 
 /// Who the runner is, and the name of his group, which reads secrets.
@@ -65,11 +66,11 @@ pub(super) fn check(findings: &mut Findings) {
     };
     let errors = people.faults().into_iter().chain(places().into_iter().filter_map(misplaced)).chain(parents());
     for error in errors.chain(config_for_the_runner(&people)) {
-        findings.error(error);
+        findings.error(Reports::Installation, None, error);
     }
     let map = user::uid_map();
     for warning in without_set_id().into_iter().chain(unmapped(&map)) {
-        findings.warning(warning);
+        findings.warning(Reports::Installation, None, warning);
     }
 }
 

@@ -4,6 +4,7 @@ use super::Findings;
 use super::files::is_open;
 use crate::config::Config;
 use crate::config::listener::{ListenTls, Listener};
+use crate::control::report::Kind;
 use crate::spool::{Spool, listener_health, lock};
 use crate::tls::Server;
 use crate::tls::certificate::Identity;
@@ -19,7 +20,11 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
     for (name, wrong) in listener_health::read(&spool) {
         for why in wrong.iter().filter(|why| why.starts_with(listener_health::CANNOT_LISTEN)) {
-            findings.error(format!("listener {name} {why}; stop what uses the port, or change `address`"));
+            findings.error(
+                Kind::Listener,
+                Some(&name),
+                format!("listener {name} {why}; stop what uses the port, or change `address`"),
+            );
         }
     }
 }
@@ -30,10 +35,10 @@ fn certificate(listener: &Listener, findings: &mut Findings) {
     };
     let name = &listener.name;
     match Identity::read(chain, key).map(Server::new) {
-        Err(error) => findings.error(format!(
+        Err(error) => findings.error(Kind::Listener, Some(name), format!(
             "listener {name} cannot use its certificate: {error}; the user that postrider runs as must be able to read it"
         )),
-        Ok(Err(error)) => findings.error(format!(
+        Ok(Err(error)) => findings.error(Kind::Listener, Some(name), format!(
             "listener {name} cannot use its certificate: {}: {error}; `key` must be the key of `certificate`",
             chain.display()
         )),
@@ -41,6 +46,10 @@ fn certificate(listener: &Listener, findings: &mut Findings) {
     }
     if let Some(mode) = std::fs::metadata(key).ok().and_then(|file| is_open(&file)) {
         let shown = key.display();
-        findings.error(format!("listener {name}: others can read the key {shown}; run \"chmod {mode} {shown}\""));
+        findings.error(
+            Kind::Permissions,
+            Some(&shown.to_string()),
+            format!("listener {name}: others can read the key {shown}; run \"chmod {mode} {shown}\""),
+        );
     }
 }

@@ -9,9 +9,9 @@ const NAMES: [&str; 2] = ["/usr/sbin/sendmail", "/usr/lib/sendmail"];
 /// A text that every program of ours has inside.
 const MARK: &[u8] = crate::config::locate::VARIABLE.as_bytes();
 
-/// One sentence for each name under which another mail program stands.
-pub(super) fn taken_by_others() -> impl Iterator<Item = String> {
-    NAMES.into_iter().map(Path::new).filter_map(taken)
+/// Each name, with one sentence, under which another mail program stands.
+pub(super) fn taken_by_others() -> impl Iterator<Item = (&'static str, String)> {
+    NAMES.into_iter().filter_map(|name| Some((name, taken(Path::new(name))?)))
 }
 
 fn taken(name: &Path) -> Option<String> {

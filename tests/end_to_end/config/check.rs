@@ -1,6 +1,6 @@
 //! `postrider check`: every mistake at once, each with what mends it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use support::provider::Provider;
 use support::world::World;
@@ -135,4 +135,80 @@ fn a_row_that_catches_the_whole_domain_of_the_provider_is_an_error() {
         let ran = world.postrider(&["check"]).code(exit);
         assert_eq!(ran.stdout.contains("sends mail to everybody at isp.example to me@isp.example"), exit == 78);
     }
+}
+
+/// What is found, as JSON; it agrees with the exit code.
+fn reasons(world: &World) -> Vec<Value> {
+    let ran = world.postrider(&["check", "--json"]);
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let level = match ran.status {
+        Some(0) => 0,
+        Some(1) => 1,
+        Some(78) => 2,
+        other => panic!("{other:?}: {}", ran.stdout),
+    };
+    assert_eq!((&report["level"], report.get("queue")), (&json!(level), None), "{report}");
+    let reasons = report["reasons"].as_array().unwrap();
+    for reason in reasons {
+        let members: Vec<&String> = reason.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["level", "kind", "subject", "text", "cure", "since"], "{reason}");
+    }
+    reasons.clone()
+}
+
+/// The reasons' kinds with their subjects.
+fn kinds(world: &World) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    reasons(world).iter().map(|reason| (text(&reason["kind"]), text(&reason["subject"]))).collect()
+}
+
+#[test]
+fn aliases_are_followed_to_their_ends() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    let found = |rows: &str| {
+        world.table("aliases", rows);
+        kinds(&world)
+    };
+    let alias = |subject: &str| vec![("alias".to_owned(), subject.to_owned())];
+    assert_eq!(found("root: me@isp.example\n"), []);
+    assert_eq!(found("root: admin\nadmin: root\n"), alias("root@home.lan"));
+    assert_eq!(found("postmaster: |/usr/bin/program\n"), alias("postmaster@home.lan"));
+    assert_eq!(found("root: boss\nboss: /var/mail/boss\n"), alias("root@home.lan"));
+    let said = world.postrider(&["check"]).code(78).stdout;
+    assert!(
+        said.contains("error: mail to root@home.lan is returned: ") && said.contains("use a mail address instead"),
+        "{said}"
+    );
+}
+
+#[test]
+fn mail_to_root_that_has_nowhere_to_go_is_named_with_the_row_to_write() {
+    let isp = Provider::start();
+    let world = World::new().account("isp", &isp).account_keys("isp", &[("from", json!("me@isp.example"))]);
+    let found = reasons(&world);
+    let of_root = found.iter().find(|reason| reason["subject"] == "root@home.lan").unwrap();
+    assert_eq!((&of_root["kind"], &of_root["level"]), (&json!("unmapped"), &json!(1)), "{of_root}");
+    assert!(of_root["cure"].as_str().unwrap().contains("\"root@home.lan\" = \"me@isp.example\""), "{of_root}");
+    assert!(found.iter().any(|reason| reason["subject"] == "postmaster@home.lan"), "{found:?}");
+    assert_eq!(kinds(&world.generic(&[("@home.lan", "me@isp.example")])), []);
+}
+
+#[test]
+fn a_sender_whose_mail_leaves_through_another_account_is_named() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["carl@home.lan", "me@isp.example"]))]);
+    let world = world.account_with("other", &other, &[("senders", json!(["work@old.example"]))]);
+    let world = world.set("default_account", "isp");
+    assert_eq!(kinds(&world), []);
+    let world = world.set("sender_canonical", json!([{ "work@old.example": "carl@home.lan" }]));
+    assert_eq!(kinds(&world), [("account".to_owned(), "other".to_owned())]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_one_object_too() {
+    let world = World::new();
+    world.file("config.toml", "colour = 1\n", 0o600);
+    let found = kinds(&world);
+    assert!(found.iter().all(|(kind, _)| kind == "config" || kind == "no-account") && found.len() > 1, "{found:?}");
 }

@@ -258,3 +258,45 @@ fn an_address_that_commands_the_terminal_is_shown_without_its_command() {
         assert!(!said.is_empty() && !said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
     }
 }
+
+#[test]
+fn the_way_is_one_object_with_what_keeps_the_message_from_leaving() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases");
+    world.table("aliases", "staff: bob@away.example, alice\n");
+    let routed = |code: i32, arguments: &[&str]| -> Value {
+        let ran = world.postrider(&[&["route", "--json"], arguments].concat()).code(code);
+        serde_json::from_str(&ran.stdout).unwrap()
+    };
+    let well = routed(0, &["--from", "alice", "staff"]);
+    assert_eq!((&well["level"], &well["reasons"]), (&json!(0), &json!([])), "{well}");
+    let route = &well["route"];
+    assert_eq!((&route["account"], &route["mail_from"]), (&json!("isp"), &json!("me@isp.example")), "{route}");
+    let staff = &route["recipients"][0];
+    assert_eq!(staff["address"], "staff@home.lan");
+    assert_eq!(staff["becomes"][0], json!({ "address": "bob@away.example", "rcpt_to": "bob@away.example" }));
+    assert_eq!(staff["becomes"][1]["rcpt_to"], "me@isp.example");
+    assert!(staff["steps"][0].as_str().unwrap().starts_with("aliases: staff -> "), "{staff}");
+
+    world.table("aliases", "staff: |/usr/bin/program\n");
+    let refused = routed(0, &["--from", "alice", "staff"]);
+    assert_eq!((&refused["level"], &refused["reasons"][0]["kind"]), (&json!(1), &json!("alias")), "{refused}");
+    assert_eq!(refused["route"]["recipients"][0]["becomes"][0]["rcpt_to"], Value::Null);
+
+    std::fs::remove_file(world.path("aliases")).unwrap();
+    let waits = routed(78, &["--from", "alice", "staff"]);
+    assert_eq!((&waits["level"], &waits["reasons"][0]["kind"]), (&json!(2), &json!("table")), "{waits}");
+}
+
+#[test]
+fn a_sender_that_no_account_serves_is_a_reason() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world = World::at_home(&isp).account("other", &other);
+    let ran = world.postrider(&["route", "--json", "--from", "me@nowhere.example", "bob@away.example"]).code(78);
+    let routed: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&routed["reasons"][0]["kind"], &routed["route"]["account"]),
+        (&json!("unserved"), &Value::Null),
+        "{routed}"
+    );
+}

@@ -143,3 +143,49 @@ fn a_user_namespace_that_knows_few_uids_is_told() {
     assert!(few.contains("this user namespace maps only 1 uids"), "{few}");
     assert!(!check(&machine).contains("user namespace"), "{}", check(&machine));
 }
+
+#[test]
+fn jobs_whose_mail_is_lost_or_has_nowhere_to_go_are_named() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine_runner::machine(&isp, "");
+    let put = |path: &str, text: &str| {
+        let path = machine.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let before = check(&machine);
+    put("/etc/cron.d/good", "MAILTO=root,me@isp.example\n17 * * * * root x\n");
+    assert_eq!(check(&machine), before);
+    put("/etc/cron.d/blank", "SHELL=/bin/sh\nMAILTO=root, me@isp.example\n17 * * * * root x\n");
+    put("/etc/cron.d/name", "MAILTO=\"Me <me@isp.example>\"\n");
+    put("/etc/anacrontab", "MAILTO=\"root\"\n");
+    put("/var/spool/cron/crontabs/his", "MAILTO='her\n* * * * * x\n");
+    let said = check(&machine);
+    for (place, words) in [
+        ("/etc/cron.d/blank:2", "cron throws this mail away"),
+        ("/etc/cron.d/name:1", "cron throws this mail away"),
+        ("/etc/anacrontab:1", "anacron keeps the quotes"),
+        ("/var/spool/cron/crontabs/his:1", "cron throws this mail away"),
+    ] {
+        let named = |line: &str| line.starts_with("warning: ") && line.contains(place) && line.contains(words);
+        assert!(said.lines().any(named), "{place}: {words}:\n{said}");
+    }
+    assert!(!said.contains("/etc/cron.d/good"), "{said}");
+
+    // Users whose jobs send mail, and addresses that jobs send it to, are followed as root and postmaster are.
+    let config = std::fs::read_to_string(machine.path(machine_runner::CONFIG)).unwrap();
+    std::fs::write(
+        machine.path(machine_runner::CONFIG),
+        config.replace("\"@home.lan\"", "\"root@home.lan\" = \"me@isp.example\", \"postmaster@home.lan\""),
+    )
+    .unwrap();
+    put("/etc/cron.d/good", "MAILTO=ops\n17 * * * * her x\n");
+    let said = check(&machine);
+    for name in ["his", "her", "ops"] {
+        assert!(said.contains(&format!("warning: mail to {name}@home.lan waits")), "{name}:\n{said}");
+    }
+    assert!(!said.contains("mail to root@home.lan waits"), "{said}");
+}
