@@ -28,6 +28,7 @@ use fingerprint::Pins;
 pub use stream::Binding;
 pub use stream::{HandshakeError, OursRefused, TlsStream};
 use verify::RecordingVerifier;
+pub use x509::Facts;
 
 /// Whom to trust.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +83,9 @@ pub enum TlsError {
     /// The name is neither a host name nor an address.
     #[error("\"{0}\" is not a name that a certificate can have; set tls_name (non-ASCII letters in their xn-- form)")]
     BadName(String),
+    /// A key and a certificate that do not belong together.
+    #[error("the private key is not the certificate's")]
+    Mismatch,
     /// rustls refuses what it was given.
     #[error("cannot set up TLS: {0}")]
     Setup(#[from] rustls::Error),
@@ -178,8 +182,12 @@ impl Server {
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(identity.chain, identity.key)?;
-        Ok(Self(Arc::new(config)))
+            .with_single_cert(identity.chain, identity.key);
+        match config {
+            Ok(config) => Ok(Self(Arc::new(config))),
+            Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::Mismatch),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Shakes hands with a client over `io`.

@@ -18,10 +18,8 @@ pub fn files(main: &Path) -> io::Result<Vec<PathBuf>> {
     let folder = folder(main);
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(error),
+        // What is there and is no folder, a link to nowhere also, is an error.
+        Err(error) => return if folder.symlink_metadata().is_err() { Ok(Vec::new()) } else { Err(error) },
     };
     let names = entries.map(|entry| entry.map(|entry| entry.file_name())).collect::<io::Result<Vec<_>>>()?;
     let mut names: Vec<_> = names.into_iter().filter(|name| includes(name)).collect();

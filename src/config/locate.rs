@@ -79,7 +79,7 @@ fn load_first(caller: &Caller, candidates: &[Candidate]) -> Result<Config, Confi
         let (Candidate::Named(path) | Candidate::Usual(path)) = candidate;
         match (candidate, open::at_once(path)) {
             (_, Ok(file)) => return load_opened(caller, path, file),
-            (Candidate::Usual(_), Err(error)) if is_absent(&error) => tried.push(path.clone()),
+            (Candidate::Usual(_), Err(error)) if is_nothing_there(path, &error) => tried.push(path.clone()),
             (_, Err(error)) => return Err(unreadable(path, error)),
         }
     }
@@ -128,7 +128,7 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
 fn open_listed(path: &Path) -> Result<Option<File>, ConfigError> {
     match open::at_once(path) {
         Ok(file) => Ok(Some(file)),
-        Err(error) if is_absent(&error) && path.symlink_metadata().is_err_and(|error| is_absent(&error)) => Ok(None),
+        Err(error) if is_nothing_there(path, &error) => Ok(None),
         Err(error) => Err(unreadable(path, error)),
     }
 }
@@ -168,11 +168,13 @@ fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
     if !standing.regular {
         return refuse("it is not a regular file".to_owned(), "name a regular file".to_owned());
     }
-    if standing.owner != 0 && standing.owner != uid {
+    // The machine's is root's also where the runner reads it: what the runner could write would not bind it.
+    let is_machines = path.starts_with(Path::new(SYSTEM_CONFIG).parent().unwrap_or(Path::new("/")));
+    if standing.owner != 0 && (standing.owner != uid || is_machines) {
         let problem = format!("it belongs to uid {}", standing.owner);
         let remedy = if uid == 0 {
             format!("for root, the file must belong to root: run \"chown root {shown}\"")
-        } else if path == Path::new(SYSTEM_CONFIG) {
+        } else if is_machines {
             format!("the system configuration must belong to root: as root, run \"chown root {shown}\"")
         } else {
             format!("it must belong to this user (uid {uid}) or to root: as root, run \"chown {uid} {shown}\"")
@@ -188,8 +190,10 @@ fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
     refuse(format!("{writers} write to it"), format!("run \"chmod go-w {shown}\""))
 }
 
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+/// Whether a file could not be opened because none is there; a link to nowhere is something.
+fn is_nothing_there(path: &Path, error: &io::Error) -> bool {
+    let is_absent = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    is_absent(error) && path.symlink_metadata().is_err_and(|error| is_absent(&error))
 }
 
 fn unreadable(path: &Path, error: io::Error) -> ConfigError {

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod client;
 pub mod error;
+pub mod listeners;
 pub mod listing;
 pub mod loaded;
 pub mod message_detail;

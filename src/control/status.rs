@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::listeners;
 use super::loaded::Unreadable;
 use super::report::{Figures, Kind, Level, Reason, Report};
 use crate::config::places::is_system_spool;
@@ -16,7 +17,6 @@ use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
-use crate::spool::listener_health;
 use crate::spool::state::State;
 use crate::spool::usage::Usage;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
@@ -48,7 +48,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         // The lock is taken for a moment only.
         figures.runner = lock::is_held(spool).unwrap_or(false);
         if figures.runner {
-            report.extend(listeners(spool));
+            report.extend(listeners::closed(spool));
         }
         figures.failed = spool.failed()?.len();
         figures.dropped = spool.waiting_names(Place::Drop)?.len();
@@ -82,7 +82,7 @@ pub fn unreadable(unreadable: Unreadable) -> Reason {
     let what = reason.as_ref().unwrap_or(&place);
     let text = format!("cannot read the configuration: {what}");
     let reason = Reason::new(Level::Critical, Kind::Config, text).of(place);
-    reason.cured_by("see `postrider check`; mail is accepted and waits")
+    reason.cured_by("see `postrider check`; a service that is running keeps the one it has read, any other keeps mail until it is fixed")
 }
 
 fn no_runner() -> Reason {
@@ -98,6 +98,7 @@ fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
         let reason = Reason::new(Level::Warning, Kind::NoAccount, "no account is set up yet, so all mail waits");
         reasons.push(reason.of(config.path.display()).cured_by("run `postrider init`"));
     }
+    reasons.extend(listeners::certificates(config, Timestamp::now()));
     let unusable = generic.unusable().into_iter().chain(ArrivalTables::load(&config.rewriting).unusable());
     reasons.extend(unusable.map(|(path, fault)| {
         let reason = Reason::new(Level::Critical, Kind::Table, fault.to_string()).of(path.display());
@@ -261,22 +262,6 @@ fn nearly_full(spool: &Spool, submitter: &Submitter, used: Usage, limits: &Limit
     let text = format!("{who} has {has} in the queue or in failed/; mail is refused when the limit is reached");
     let reason = Reason::new(Level::Critical, Kind::Limit, text).of(who);
     Some(reason.cured_by(format!("see `mailq`; delete what nobody needs, or raise `{key}` in [limits]")))
-}
-
-/// What the runner says of its listeners.
-fn listeners(spool: &Spool) -> impl Iterator<Item = Reason> {
-    let of_one = |(name, wrong): (String, Vec<String>)| {
-        wrong.into_iter().map(move |why| {
-            let cure = if why.starts_with(listener_health::CANNOT_LISTEN) {
-                "stop what uses the port, or change `address`"
-            } else {
-                "see `postrider check`"
-            };
-            let text = format!("listener {name} {why}");
-            Reason::new(Level::Critical, Kind::Listener, text).of(&name).cured_by(cure)
-        })
-    };
-    listener_health::read(spool).into_iter().flat_map(of_one)
 }
 
 fn name_of(submitter: &Submitter) -> String {

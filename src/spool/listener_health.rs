@@ -1,18 +1,29 @@
-//! listeners.json: which listeners cannot serve their clients, and why, for `status` and `check`. Only the runner writes it,
-//! and it counts only while one runs. Losing it costs a line of `status` until something changes, so it is replaced by rename
-//! without a sync.
+//! listeners.json: which addresses of listeners the runner cannot listen on, and why, for `status` and `check`. Only the runner
+//! writes it, and it counts only while one runs. Losing it costs a line of `status` until something changes, so it is replaced by
+//! rename without a sync.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
 
 use super::queue::Spool;
 use super::state_file;
 use crate::spool::SpoolError;
 
-/// What is wrong, by the name of the listener: one sentence for each address or certificate.
-pub type ListenerHealth = BTreeMap<String, Vec<String>>;
+/// An address that cannot be listened on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Which.
+    pub address: SocketAddr,
+    /// The system's words.
+    pub reason: String,
+    /// What to do.
+    pub cure: String,
+}
 
-/// How a sentence begins that is about an address.
-pub const CANNOT_LISTEN: &str = "cannot listen on";
+/// By the name of the listener.
+pub type ListenerHealth = BTreeMap<String, Vec<Closed>>;
 
 const NAME: &str = "listeners.json";
 

@@ -11,6 +11,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
+use super::x509::Facts;
+
 /// Why there is no certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -92,6 +94,20 @@ impl Identity {
             chain: certificates.ok_or_else(no_certificate)?,
             key: private.map_err(|_| IdentityError::NoKey { path: key.to_owned() })?,
         })
+    }
+
+    /// Its key as tests write it into a file.
+    #[cfg(test)]
+    pub(crate) fn key_pem(&self) -> String {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::STANDARD.encode(self.key.secret_der());
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    }
+
+    /// What the first certificate says of itself.
+    #[must_use]
+    pub fn facts(&self) -> Option<Facts> {
+        Facts::read(self.chain.first()?)
     }
 
     /// From DER: the chain, server's first, and a PKCS #8 key.

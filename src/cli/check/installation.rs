@@ -11,6 +11,7 @@ use nix::unistd::{Group, User};
 use postrider_drop::{FOLDER, GROUP as DROP_GROUP};
 
 use super::Findings;
+use crate::config::conf_d;
 use crate::config::places::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL};
 use crate::control::report::Kind as Reports;
 use crate::sys::user;
@@ -225,13 +226,22 @@ fn parents() -> Vec<String> {
     above.difference(&known).filter_map(fault).collect()
 }
 
-/// The runner reads the config as himself.
-fn config_for_the_runner(people: &People) -> Option<String> {
-    let seen = fs::metadata(SYSTEM_CONFIG).ok()?;
-    let gid = people.gid(RUNNER)?;
-    let is_readable = seen.mode() & 0o004 != 0 || (seen.gid() == gid && seen.mode() & 0o040 != 0);
-    let command = format!("chgrp {RUNNER} {SYSTEM_CONFIG} && chmod 0640 {SYSTEM_CONFIG}");
-    (!is_readable).then(|| format!("the service cannot read {SYSTEM_CONFIG}; run \"{command}\""))
+/// The runner reads the configuration as itself, all of its files.
+fn config_for_the_runner(people: &People) -> Vec<String> {
+    let Some(gid) = people.gid(RUNNER) else { return Vec::new() };
+    let main = Path::new(SYSTEM_CONFIG);
+    let paths = conf_d::with_main(main).into_iter().chain([conf_d::folder(main)]);
+    paths.filter_map(|path| unreadable(&path, gid)).collect()
+}
+
+/// What would let the runner's group read a file, or search a folder, of root's.
+fn unreadable(path: &Path, gid: u32) -> Option<String> {
+    let seen = fs::metadata(path).ok()?;
+    let (wanted, mode) = if seen.is_dir() { (0o5, "0750") } else { (0o4, "0640") };
+    let has = if seen.gid() == gid { seen.mode() >> 3 } else { seen.mode() };
+    let shown = path.display();
+    let command = format!("chgrp {RUNNER} {shown} && chmod {mode} {shown}");
+    (has & wanted != wanted).then(|| format!("the service cannot read {shown}; run \"{command}\""))
 }
 
 /// A set-id bit has no effect on some mounts.

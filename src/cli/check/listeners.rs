@@ -1,55 +1,43 @@
-//! Listeners: whether their certificates can be used, and what a runner that is running says of them.
+//! Listeners and their clients: whether certificates can be used and fit, what a runner that is running says of addresses, and
+//! whether the owners of clients exist.
+
+use jiff::Timestamp;
 
 use super::Findings;
 use super::files::is_open;
 use crate::config::Config;
-use crate::config::listener::{ListenTls, Listener};
+use crate::control::listeners;
 use crate::control::report::Kind;
-use crate::spool::{Spool, listener_health, lock};
-use crate::tls::Server;
-use crate::tls::certificate::Identity;
+use crate::spool::{Spool, lock};
+use crate::sys::user;
 
-/// Without a runner there is nobody who could say whether a port is free.
 pub(super) fn check(config: &Config, findings: &mut Findings) {
-    for listener in &config.listeners {
-        certificate(listener, findings);
-    }
+    findings.0.extend(listeners::certificates(config, Timestamp::now()));
+    findings.0.extend(listeners::misfits(config));
+    open_keys(config, findings);
+    owners(config, findings);
     let Some(spool) = Spool::find(&config.spool).ok().flatten() else { return };
-    if !lock::is_held(&spool).unwrap_or(false) {
-        return;
-    }
-    for (name, wrong) in listener_health::read(&spool) {
-        for why in wrong.iter().filter(|why| why.starts_with(listener_health::CANNOT_LISTEN)) {
-            findings.error(
-                Kind::Listener,
-                Some(&name),
-                format!("listener {name} {why}; stop what uses the port, or change `address`"),
-            );
-        }
+    if lock::is_held(&spool).unwrap_or(false) {
+        findings.0.extend(listeners::closed(&spool));
     }
 }
 
-fn certificate(listener: &Listener, findings: &mut Findings) {
-    let Some((chain, key)) = listener.certificate.as_ref().filter(|_| listener.tls != Some(ListenTls::None)) else {
-        return;
-    };
-    let name = &listener.name;
-    match Identity::read(chain, key).map(Server::new) {
-        Err(error) => findings.error(Kind::Listener, Some(name), format!(
-            "listener {name} cannot use its certificate: {error}; the user that postrider runs as must be able to read it"
-        )),
-        Ok(Err(error)) => findings.error(Kind::Listener, Some(name), format!(
-            "listener {name} cannot use its certificate: {}: {error}; `key` must be the key of `certificate`",
-            chain.display()
-        )),
-        Ok(Ok(_)) => {}
+fn open_keys(config: &Config, findings: &mut Findings) {
+    for (name, (_, key)) in config.listeners.iter().filter_map(|one| Some((&one.name, one.certificate.as_ref()?))) {
+        let Some(mode) = std::fs::metadata(key).ok().and_then(|file| is_open(&file)) else { continue };
+        let shown = key.display().to_string();
+        let sentence = format!("listener {name}: others can read the key {shown}; run \"chmod {mode} {shown}\"");
+        findings.error(Kind::Permissions, Some(&shown), sentence);
     }
-    if let Some(mode) = std::fs::metadata(key).ok().and_then(|file| is_open(&file)) {
-        let shown = key.display();
-        findings.error(
-            Kind::Permissions,
-            Some(&shown.to_string()),
-            format!("listener {name}: others can read the key {shown}; run \"chmod {mode} {shown}\""),
+}
+
+fn owners(config: &Config, findings: &mut Findings) {
+    for client in config.clients.iter().filter(|client| !user::is_login(&client.owner)) {
+        let (name, owner) = (client.name.as_str(), &client.owner);
+        let sentence = format!(
+            "client {name} belongs to \"{owner}\", which is no user here, so nobody gets its bounces; set `owner` in \
+             [client.{name}] to a login"
         );
+        findings.error(Kind::Listener, Some(name), sentence);
     }
 }

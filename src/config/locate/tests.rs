@@ -57,6 +57,9 @@ fn only_the_users_and_roots_files_are_trusted_and_roots_only_roots() {
     ] {
         assert_eq!(verdict(uid, owner, mode), good, "uid {uid}, owner {owner}, mode {mode:o}");
     }
+    let machines = Path::new("/etc/postrider/conf.d/10.toml");
+    let by_runner = trust(990, machines, Standing { regular: true, owner: 990, mode: 0o640 }).unwrap_err().to_string();
+    assert!(by_runner.contains("as root, run \"chown root /etc/postrider/conf.d/10.toml\""), "{by_runner}");
     assert!(trust(0, path, Standing { regular: false, owner: 0, mode: 0o600 }).is_err());
 }
 
@@ -166,4 +169,26 @@ fn a_file_of_conf_d_that_was_taken_away_is_no_fault_and_a_link_to_nowhere_is() {
     let link = dir.path().join("link.toml");
     std::os::unix::fs::symlink("nowhere", &link).unwrap();
     assert!(open_listed(&link).unwrap_err().to_string().starts_with(&format!("cannot read {}", link.display())));
+}
+
+#[test]
+fn a_link_to_nowhere_in_the_place_of_a_config_or_of_conf_d_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.toml");
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    let load = || load_first(&me(dir.path()), &[Candidate::Usual(path.clone())]).map_err(|error| error.to_string());
+    assert!(load().unwrap_err().starts_with(&format!("cannot read {}", path.display())));
+    write(&path, GOOD, 0o600);
+    load().unwrap();
+    for spoil in [
+        |path: &Path| fs::write(path, "").unwrap(),
+        |path: &Path| {
+            std::os::unix::fs::symlink("nowhere", path).unwrap();
+        },
+    ] {
+        let folder = dir.path().join("conf.d");
+        spoil(&folder);
+        assert!(load().unwrap_err().starts_with(&format!("cannot read {}", folder.display())));
+        fs::remove_file(folder).unwrap();
+    }
 }

@@ -17,7 +17,20 @@ use crate::mail::submitter::ClientName;
 /// All listeners, in the order of the file.
 pub(super) fn listeners(around: &Surroundings, top: &Section, faults: &mut Faults) -> Vec<Listener> {
     let sections = sections("listen", top, faults);
-    sections.into_iter().map(|(name, table)| listener(around, name, table, faults)).collect()
+    let mut listeners: Vec<Listener> = Vec::new();
+    for (name, table) in sections {
+        let next = listener(around, name, table, faults);
+        let is_taken = |address: &SocketAddr| address.port() != 0 && next.addresses.contains(address);
+        if let Some(first) = listeners.iter().find(|known| known.addresses.iter().any(is_taken)) {
+            let at = table.get("address").map_or(name.at, |value| value.span().start);
+            faults.add(
+                at,
+                format!("[listen.{}] has one of these addresses as well: remove it from one of them", first.name),
+            );
+        }
+        listeners.push(next);
+    }
+    listeners
 }
 
 /// The named sections of a kind, in the order of the file.

@@ -13,6 +13,10 @@ use crate::config::listener::ListenLimits;
 const KNOWN: Duration = Duration::from_hours(24 * 7);
 /// Every rejected login waits this long for its reply.
 pub const PAUSE: Duration = Duration::from_secs(1);
+/// An address that would be blocked, but is known, has one login verified in this time, over all its connections.
+const SLOWED: Duration = Duration::from_secs(3);
+/// Failures of an address that are remembered; more make no difference.
+const MOST_FAILURES: usize = 100;
 /// Addresses that are remembered.
 const REMEMBERED: usize = 10_000;
 /// Logins that wait to be verified.
@@ -33,6 +37,20 @@ struct Past {
     blocked_until: Option<Instant>,
     logged_in: Option<Instant>,
     last: Option<Instant>,
+    /// When its next login may be verified.
+    next: Option<Instant>,
+}
+
+impl Past {
+    fn is_known(&self, now: Instant) -> bool {
+        self.logged_in.is_some_and(|at| now.duration_since(at) < KNOWN)
+    }
+
+    /// How many of its logins failed lately.
+    fn failures(&mut self, now: Instant, limits: &ListenLimits) -> usize {
+        self.failures.retain(|at| now.duration_since(*at) < limits.failure_time);
+        self.failures.len()
+    }
 }
 
 /// What came of a login.
@@ -75,10 +93,13 @@ impl LoginGuard {
         make_room(&mut addresses);
         let past = addresses.entry(counted_as(address)).or_default();
         past.last = Some(now);
-        past.failures.retain(|at| now.duration_since(*at) < limits.failure_time);
         past.failures.push(now);
-        let is_known = past.logged_in.is_some_and(|at| now.duration_since(at) < KNOWN);
-        if past.failures.len() < limits.failures || is_known {
+        if past.failures(now, limits) < limits.failures {
+            return false;
+        }
+        if past.is_known(now) {
+            let surplus = past.failures.len().saturating_sub(MOST_FAILURES);
+            past.failures.drain(..surplus);
             return false;
         }
         past.failures.clear();
@@ -86,13 +107,28 @@ impl LoginGuard {
         true
     }
 
-    /// A login from there was right.
+    /// A login from there was right. That does not make earlier failures undone: who has one password may be guessing at
+    /// another's.
     fn succeeded(&self, address: IpAddr) {
         let now = Instant::now();
         let mut addresses = self.addresses.lock();
         make_room(&mut addresses);
         let past = addresses.entry(counted_as(address)).or_default();
-        *past = Past { logged_in: Some(now), last: Some(now), ..Past::default() };
+        (past.logged_in, past.last, past.blocked_until) = (Some(now), Some(now), None);
+    }
+
+    /// How long a login from there is to wait before its turn, because too many failed. Each call takes a place in the row.
+    #[must_use]
+    pub fn delay(&self, address: IpAddr, limits: &ListenLimits) -> Duration {
+        let now = Instant::now();
+        let mut addresses = self.addresses.lock();
+        let Some(past) = addresses.get_mut(&counted_as(address)) else { return Duration::ZERO };
+        if !past.is_known(now) || past.failures(now, limits) < limits.failures {
+            return Duration::ZERO;
+        }
+        let turn = past.next.map_or(now, |next| next.max(now));
+        past.next = Some(turn + SLOWED);
+        turn.duration_since(now)
     }
 
     /// Verifies one login from there when its turn comes. What it comes to is counted before the next turn: parallel

@@ -23,7 +23,7 @@ use crate::config::network::Prefix;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::submission::{self, Surroundings};
-use crate::spool::listener_health::{self, CANNOT_LISTEN, ListenerHealth};
+use crate::spool::listener_health::{self, Closed, ListenerHealth};
 use crate::submit::smtp_server::dialogue::Refusal;
 use crate::sys::interfaces;
 use crate::tls;
@@ -51,7 +51,7 @@ struct Sockets {
     /// Of the configuration in force: a thread that has not noticed yet that it is to end opens nothing else.
     wanted: Vec<SocketAddr>,
     open: HashMap<SocketAddr, Arc<TcpListener>>,
-    failed: HashMap<SocketAddr, String>,
+    failed: HashMap<SocketAddr, io::ErrorKind>,
     /// As it was last written for `status`.
     recorded: Option<ListenerHealth>,
 }
@@ -128,6 +128,10 @@ struct Accepting {
 impl Accepting {
     /// Accepts until the other end of `ended` is dropped.
     fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
+        for served in &self.served {
+            // The log says at once what is wrong with a certificate. Each client has it looked at again.
+            served.server();
+        }
         loop {
             let open = self.open(sockets);
             let is_complete = self.record(&mut sockets.lock());
@@ -158,9 +162,6 @@ impl Accepting {
     fn open(&self, sockets: &Mutex<Sockets>) -> Vec<(Arc<Served>, SocketAddr, Arc<TcpListener>)> {
         let (mut sockets, mut all) = (sockets.lock(), Vec::new());
         for served in &self.served {
-            if served.is_to_be_read() {
-                served.server();
-            }
             for address in &served.listener.addresses {
                 if !sockets.open.contains_key(address) && sockets.wanted.contains(address) {
                     match open(*address) {
@@ -170,14 +171,13 @@ impl Accepting {
                             sockets.open.insert(*address, Arc::new(socket));
                         }
                         Err(error) => {
-                            let why = error.kind().to_string();
-                            if sockets.failed.get(address) != Some(&why) {
+                            let kind = error.kind();
+                            if sockets.failed.insert(*address, kind) != Some(kind) {
                                 log::warning(format_args!(
-                                    "cannot listen on {address} ([listen.{}]): {why}; trying again every {} seconds",
+                                    "cannot listen on {address} ([listen.{}]): {kind}; trying again every {} seconds",
                                     served.listener.name,
                                     AGAIN.as_secs()
                                 ));
-                                sockets.failed.insert(*address, why);
                             }
                         }
                     }
@@ -198,12 +198,12 @@ impl Accepting {
             |served: &&Arc<Served>| served.listener.addresses.iter().any(|address| sockets.wanted.contains(address));
         for served in self.served.iter().filter(is_wanted) {
             let closed = served.listener.addresses.iter().filter_map(|address| {
-                let why = sockets.failed.get(address)?;
-                Some(format!("{CANNOT_LISTEN} {address}: {why}"))
+                let kind = *sockets.failed.get(address)?;
+                Some(Closed { address: *address, reason: kind.to_string(), cure: cure(kind).to_owned() })
             });
-            let wrong: Vec<String> = closed.chain(served.failure()).collect();
-            if !wrong.is_empty() {
-                health.insert(served.listener.name.clone(), wrong);
+            let closed: Vec<Closed> = closed.collect();
+            if !closed.is_empty() {
+                health.insert(served.listener.name.clone(), closed);
             }
         }
         let is_complete = health.is_empty();
@@ -304,16 +304,17 @@ impl Served {
         }
         certificate.server.clone()
     }
+}
 
-    /// Whether its files were not read yet, or could not be used. Those that were read are looked at for each client.
-    fn is_to_be_read(&self) -> bool {
-        let certificate = self.certificate.lock();
-        certificate.server.is_none() || certificate.failure.is_some()
-    }
-
-    /// Why its files could not be used when they were last looked at.
-    fn failure(&self) -> Option<String> {
-        self.certificate.lock().failure.clone()
+/// What lets a runner listen.
+fn cure(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "stop what uses the port, or change `address`",
+        io::ErrorKind::AddrNotAvailable => {
+            "it is tried again, since an interface may come up; otherwise change `address`"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need AmbientCapabilities=CAP_NET_BIND_SERVICE in the unit",
+        _ => "see `address` in postrider.toml(5)",
     }
 }
 

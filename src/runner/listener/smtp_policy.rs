@@ -153,6 +153,7 @@ impl Policy for ConnectionPolicy {
         let known = name.as_ref().and_then(|name| loaded.config.client(name));
         let known = known.filter(|client| submission::may_log_in_from(client, self.peer));
         let is_permitted = |known: &Client| client.tls.is_some() || known.allow_plaintext;
+        std::thread::sleep(guard.delay(self.peer, &self.listener.limits));
         let verdict = guard.in_turn(self.peer, &self.listener.limits, || match (&attempt.proof, known) {
             (Proof::Wrong, _) => false,
             (Proof::Right(_), known) => known.is_some_and(is_permitted),

@@ -102,6 +102,12 @@ fn wrong_users_groups_and_members_are_mended_by_the_command_that_check_names() {
         ("usermod -g postrider-drop her", "her has the primary group postrider-drop"),
         ("chgrp root /etc/postrider/config.toml", "the service cannot read /etc/postrider/config.toml"),
         ("chmod 0600 /etc/postrider/config.toml", "the service cannot read /etc/postrider/config.toml"),
+        (
+            "touch /etc/postrider/conf.d/b.toml && chmod 0600 /etc/postrider/conf.d/b.toml",
+            "the service cannot read /etc/postrider/conf.d/b.toml",
+        ),
+        ("chgrp root /etc/postrider/conf.d", "the service cannot read /etc/postrider/conf.d"),
+        ("chmod 0700 /etc/postrider/conf.d", "the service cannot read /etc/postrider/conf.d"),
         ("chown his /etc/postrider/config.toml", "for root, the file must belong to root"),
         ("chmod 0666 /etc/postrider/config.toml", "can write to it"),
     ] {

@@ -29,13 +29,37 @@ fn old_failures_do_not_count_and_a_block_ends() {
 }
 
 #[test]
-fn an_address_that_has_logged_in_is_never_blocked() {
-    let (guard, limits) = (LoginGuard::default(), ListenLimits { failures: 1, ..ListenLimits::default() });
-    guard.succeeded(ip("192.0.2.1"));
-    for _ in 0..9 {
-        assert!(!guard.failed(ip("192.0.2.1"), &limits));
+fn an_address_that_has_logged_in_is_never_blocked_but_slowed_over_all_its_connections() {
+    let (guard, limits) = (LoginGuard::default(), ListenLimits { failures: 3, ..ListenLimits::default() });
+    let (known, other) = (ip("192.0.2.1"), ip("192.0.2.2"));
+    guard.succeeded(known);
+    for _ in 0..2 {
+        assert!(!guard.failed(known, &limits));
+        assert_eq!(guard.delay(known, &limits), Duration::ZERO);
     }
-    assert!(!guard.is_blocked(ip("192.0.2.1")));
+    for _ in 0..9 {
+        assert!(!guard.failed(known, &limits));
+    }
+    assert!(!guard.is_blocked(known));
+    assert_eq!(guard.delay(known, &limits), Duration::ZERO);
+    for place in 1..4 {
+        let (delay, all) = (guard.delay(known, &limits), SLOWED * place);
+        assert!(delay <= all && delay > all.saturating_sub(Duration::from_secs(1)), "{place}: {delay:?}");
+    }
+    assert_eq!(guard.delay(other, &limits), Duration::ZERO);
+}
+
+#[test]
+fn a_right_login_does_not_undo_failures() {
+    let (guard, limits) = (LoginGuard::default(), ListenLimits { failures: 3, ..ListenLimits::default() });
+    let known = ip("192.0.2.1");
+    for _ in 0..2 {
+        guard.failed(known, &limits);
+        guard.failed(known, &limits);
+        guard.succeeded(known);
+    }
+    assert_eq!(guard.delay(known, &limits), Duration::ZERO, "the first in the row");
+    assert!(guard.delay(known, &limits) > Duration::ZERO);
 }
 
 #[test]
