@@ -24,10 +24,24 @@ pub struct Responses {
     has_begun: bool,
 }
 
+/// How long a runner may be silent that has only to look something up. One that is stopped never answers.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Asks the machine's runner, over the socket on which mail is submitted.
 pub fn ask_machine(request: &Request) -> Result<Responses, AccessError> {
     let stream = client::connect(BUSY).ok_or(AccessError::NoRunner)?;
-    Responses::to(request, stream, None, SOCKET.to_owned())
+    let patience = match request {
+        // They take as long as attempts do.
+        Request::Flush { .. } | Request::Change { .. } => None,
+        Request::List { .. }
+        | Request::Show { .. }
+        | Request::History { .. }
+        | Request::Status
+        | Request::Verify(_)
+        | Request::Hello
+        | Request::Active => Some(SILENCE),
+    };
+    Responses::to(request, stream, patience, SOCKET.to_owned())
 }
 
 /// Asks the runner of a spool that this process may read, over the control socket in it; `None` where none

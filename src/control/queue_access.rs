@@ -2,7 +2,7 @@
 //! where only root may read it. Commands are written once, for both.
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +22,16 @@ use super::selection::Selection;
 use super::status;
 use crate::config::{Config, locate, places};
 use crate::spool::history::Record;
-use crate::spool::lock::{RunnerLock, TryLock};
+use crate::spool::lock::{self, RunnerLock, TryLock};
 use crate::spool::{MessageId, Spool, SpoolError};
 use crate::submit::frontend::start_runner;
 
 /// How often a runner that is just starting or ending is asked again, and how long to wait before.
 const TRIES: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// One that has not answered a question by then is stopped, or has hung.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// A runner that is busy is not waited for where only marks depend on it.
 const GLANCE: Duration = Duration::from_millis(200);
@@ -131,7 +134,13 @@ impl QueueAccess {
     pub fn status(&self) -> Result<Report, AccessError> {
         match self {
             Self::Empty(config) => Ok(status::look(Some(config), None)?),
-            Self::Spool(loaded) => Ok(status::look(Some(&loaded.config), Some(&loaded.spool))?),
+            Self::Spool(loaded) => {
+                let mut report = status::look(Some(&loaded.config), Some(&loaded.spool))?;
+                if report.queue.as_ref().is_some_and(|queue| queue.runner) && is_silent(&loaded.spool) {
+                    report.add(status::silent_runner());
+                }
+                Ok(report)
+            }
             Self::Runner => match client::ask_machine(&Request::Status)?.only()? {
                 Response::Status(report) => Ok(*report),
                 _ => Err(unexpected()),
@@ -215,6 +224,28 @@ fn active(spool: &Spool) -> HashSet<MessageId> {
         Some(Ok(Response::Active { ids })) => ids.into_iter().collect(),
         _ => HashSet::new(),
     }
+}
+
+/// Whether a runner holds the lock and does not answer. One that is starting does not listen for a moment, and one that is
+/// ending hangs up.
+fn is_silent(spool: &Spool) -> bool {
+    for _ in 0..TRIES {
+        let asked = client::ask_owner(spool, &Request::Active, Some(SILENCE));
+        match asked.and_then(|asked| asked.map(|mut responses| responses.next_line()).transpose()) {
+            Ok(Some(_)) => return false,
+            Err(AccessError::NotAsked(_, error))
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                return true;
+            }
+            Ok(None) | Err(_) => {}
+        }
+        if !lock::is_held(spool).unwrap_or(false) {
+            return false;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    true
 }
 
 /// A response to something else.

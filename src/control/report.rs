@@ -68,6 +68,8 @@ pub enum Kind {
     Unmapped,
     /// A recipient that is refused.
     Refused,
+    /// Mail that nobody asked to hold.
+    Held,
     /// Mail that waits for long.
     Late,
     /// Mail in failed/.

@@ -12,7 +12,9 @@ use super::report::{Figures, Kind, Level, Reason, Report};
 use crate::config::places::is_system_spool;
 use crate::config::{ArrivalTables, Config, Limits, Queue, TableSet};
 use crate::deliver::plan::{self, NoPlan};
+use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
+use crate::rules::retry::UNKNOWN_BEFORE_HOLD;
 use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
@@ -89,6 +91,14 @@ fn no_runner() -> Reason {
     let reason =
         Reason::new(Level::Critical, Kind::Runner, "the postrider service is not running; submitted mail waits");
     reason.cured_by("as root, run \"systemctl enable --now postrider\"")
+}
+
+/// That a runner is there and does nothing.
+#[must_use]
+pub fn silent_runner() -> Reason {
+    let reason =
+        Reason::new(Level::Unknown, Kind::Runner, "the runner does not answer; its process is stopped or has hung");
+    reason.cured_by("end it and start it again")
 }
 
 /// What can be said without looking at any mail.
@@ -180,6 +190,9 @@ impl<'a> QueueScan<'a> {
                     used.octets = used.octets.saturating_add(octets);
                     if state.held {
                         self.figures.held += 1;
+                        if is_held_by_us(&state) {
+                            self.tallies.entry((Kind::Held, None)).or_default().add(envelope.arrived);
+                        }
                     } else {
                         self.waits(&envelope, &state, warn_after);
                     }
@@ -227,6 +240,12 @@ impl<'a> QueueScan<'a> {
             }
             let (level, what, see) = match kind {
                 Kind::Late => (Level::Warning, "waiting longer than warn_after", "see `mailq`"),
+                // Any user can bring that about.
+                Kind::Held => (
+                    Level::Warning,
+                    "held by postrider until somebody decides",
+                    "see `mailq`, then release or delete it",
+                ),
                 Kind::Unserved => (Level::Critical, "without an account for the sender", "see `postrider check`"),
                 Kind::Rejected => {
                     (Level::Critical, "rejected by the provider for a reason to fix or wait out", "see `mailq`")
@@ -240,6 +259,14 @@ impl<'a> QueueScan<'a> {
         reasons.extend(self.used.iter().filter_map(|(who, used)| nearly_full(self.spool, who, *used, &limits)));
         reasons
     }
+}
+
+/// Whether nobody asked for the hold: delivery is unconfirmed, or its submitter may not use the account.
+fn is_held_by_us(state: &State) -> bool {
+    let mut pending = state.recipients.iter().filter(|recipient| recipient.is_pending());
+    pending.any(|recipient| {
+        recipient.unknowns >= UNKNOWN_BEFORE_HOLD || recipient.outcome.as_ref().is_some_and(Outcome::is_no_access)
+    })
 }
 
 /// That the mail of this submitter will soon be refused: cron and most others lose what is refused.

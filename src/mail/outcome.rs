@@ -218,11 +218,34 @@ pub struct Outcome {
     pub cure: Option<String>,
 }
 
+/// Not authorised (RFC 3463), said by us.
+const NO_ACCESS: Enhanced = Enhanced { class: 4, subject: 7, detail: 1 };
+
 impl Outcome {
     /// Whether it waits for somebody to change something, or for a limit to pass, rather than for a better moment.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.status == Status::Deferred && (self.cure.is_some() || self.code.is_some_and(|code| code >= 500))
+    }
+
+    /// That its submitter may not use the account.
+    #[must_use]
+    pub fn no_access(reason: String) -> Self {
+        Self {
+            status: Status::Deferred,
+            code: None,
+            enhanced: NO_ACCESS,
+            reply: reason,
+            relay: "none".to_owned(),
+            dsn_sender: DsnSender::Us,
+            cure: None,
+        }
+    }
+
+    /// Whether it is [`Self::no_access`], also from a journal.
+    #[must_use]
+    pub fn is_no_access(&self) -> bool {
+        self.status == Status::Deferred && self.code.is_none() && self.enhanced == NO_ACCESS
     }
 
     /// The server's reply with its code, or our words.

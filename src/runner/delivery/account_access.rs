@@ -4,7 +4,7 @@
 use crate::config::{Account, Config};
 use crate::deliver::plan::Plan;
 use crate::log;
-use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
+use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
 use crate::rules::route;
 use crate::runner::completion::postmaster_notice::{self, Event};
@@ -26,19 +26,29 @@ pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope, config: &Config) -> 
         Submitter::Local(_) if plan.account.users.is_none() => None,
         Submitter::Local(uid) => Some(Caller::of(*uid))
             .filter(|caller| !route::may_use(plan.account, caller))
-            .map(|caller| Refused { who: caller.login, key: "users" }),
-        Submitter::Client(name) => {
-            let is_fine = config.client(name).is_some() && route::serves_client(plan.account, name);
-            (!is_fine).then(|| Refused { who: name.to_string(), key: "clients" })
+            .map(|caller| Refused { who: caller.login, lacks: Lacks::Key("users") }),
+        Submitter::Client(name) if config.client(name).is_none() => {
+            Some(Refused { who: name.to_string(), lacks: Lacks::Section })
         }
+        Submitter::Client(name) => (!route::serves_client(plan.account, name))
+            .then(|| Refused { who: name.to_string(), lacks: Lacks::Key("clients") }),
     }
 }
 
-/// Who may not use the account, and the key that would let them.
+/// Who may not use the account, and why.
 #[derive(Debug)]
 pub(crate) struct Refused {
     who: String,
-    key: &'static str,
+    lacks: Lacks,
+}
+
+/// What would let somebody use an account.
+#[derive(Debug)]
+enum Lacks {
+    /// A place in this list of the account.
+    Key(&'static str),
+    /// A section of its own: the client was removed since it handed the message in.
+    Section,
 }
 
 /// Holds the message until somebody decides.
@@ -46,25 +56,20 @@ pub(crate) fn hold(
     mut message: OpenMessage<'_>,
     plan: &Plan<'_>,
     pending: &[usize],
-    Refused { who: login, key }: &Refused,
+    Refused { who: login, lacks }: &Refused,
     limit: &ReportLimit,
 ) -> Result<AttemptResult, SpoolError> {
     let account = &plan.account.name;
     let sender = &message.stored.envelope.sender;
+    let cure = match lacks {
+        Lacks::Key(key) => format!("which {login} may not use; add {login} to `{key}` in [account.{account}]"),
+        Lacks::Section => format!("and client {login}, which submitted it, was removed; set up [client.{login}] again"),
+    };
     let reason = format!(
-        "<{sender}> uses the account {account}, which {login} may not use; add {login} to `{key}` in [account.{account}] and run \
-         \"postrider queue release {id}\", or delete the message",
+        "<{sender}> uses the account {account}, {cure} and run \"postrider queue release {id}\", or delete the message",
         id = message.stored.envelope.id
     );
-    let outcome = Outcome {
-        status: Status::Deferred,
-        code: None,
-        enhanced: Enhanced { class: 4, subject: 7, detail: 1 },
-        reply: reason.clone(),
-        relay: "none".to_owned(),
-        dsn_sender: DsnSender::Us,
-        cure: None,
-    };
+    let outcome = Outcome::no_access(reason.clone());
     let outcomes: Vec<_> = pending.iter().map(|index| (*index, outcome.clone())).collect();
     settle::note(&mut message, &outcomes)?;
     message.journal.append(message.now, &[Line::Hold])?;

@@ -2,10 +2,12 @@
 
 use std::fs;
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use support::need;
 use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
 use support::world::{World, run};
 
 /// What is printed as JSON, which agrees with the exit code.
@@ -161,6 +163,33 @@ fn mail_to_local_users_without_an_address_is_critical_and_each_row_to_write_is_n
     let world = world.generic(&[("@home.lan", "me@isp.example")]);
     world.flush().code(0);
     is_well(&world);
+}
+
+#[test]
+fn a_runner_that_does_not_answer_is_no_good_sign() {
+    let world = World::at_home(&Provider::start());
+    let mut runner = world.runner();
+    is_well(&world);
+    runner.signal(Signal::STOP);
+    // Its threads stop one after the other.
+    let words = "UNKNOWN: the runner does not answer; its process is stopped or has hung (end it and start it again)";
+    wait_for("status to say so", || {
+        let ran = world.postrider(&["status"]);
+        ran.status == Some(3) && ran.stdout.contains(words)
+    });
+    runner.signal(Signal::CONT);
+    is_well(&world);
+    runner.signal(Signal::TERM);
+    runner.end();
+}
+
+#[test]
+fn mail_that_somebody_asked_to_hold_is_no_cause_for_alarm() {
+    let world = World::at_home(&Provider::start());
+    world.send_to(&["bob@away.example"]).code(0);
+    world.postrider(&["queue", "hold", "--all"]).code(0);
+    is_well(&world);
+    assert_eq!(report(&world)["queue"]["held"], 1);
 }
 
 #[test]

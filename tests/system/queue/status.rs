@@ -186,3 +186,23 @@ fn status_is_critical_before_a_users_mail_is_refused_for_their_limit() {
     machine.sh("his", "postrider queue delete --all", b"").good();
     wait_for("all to be well", || reasons(&machine, "her").0 == 0);
 }
+
+#[test]
+fn a_runner_that_does_not_answer_is_told_to_everybody_within_a_bounded_time() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    machine.sh("root", "pkill -STOP -x postrider", b"").good();
+    // Its threads stop one after the other.
+    wait_for("status to say so", || status(&machine, "root").code == Some(3));
+    let (roots, his) = (status(&machine, "root"), status(&machine, "his"));
+    machine.sh("root", "pkill -CONT -x postrider", b"").good();
+    assert_eq!((roots.code, his.code), (Some(3), Some(3)), "{roots:?} {his:?}");
+    for heard in [roots, his] {
+        assert!(heard.printed.starts_with("POSTRIDER UNKNOWN: "), "{heard:?}");
+    }
+    wait_for("all to be well", || status(&machine, "his").code == Some(0));
+}

@@ -205,8 +205,10 @@ fn an_account_is_for_its_users_alone() {
     });
     wait_for("the mail to postmaster", || isp.mails().iter().any(|mail| mail.to == ["boss@isp.example"]));
     assert_eq!(isp.mails().iter().filter(|mail| mail.to == ["friend@away.example"]).count(), 1);
+    // Nobody asked for it, so it is not OK.
     let status = machine.sh("root", "postrider status", b"");
-    assert!(status.printed.contains("held"), "{status:?}");
+    assert_eq!(status.code, Some(1), "{status:?}");
+    assert!(status.printed.contains("5 messages held by postrider until somebody decides (see `mailq`"), "{status:?}");
     machine.sh("root", "sendmail friend@away.example", MAIL).good();
     wait_for("what came later", || isp.mails().iter().filter(|mail| mail.to == ["friend@away.example"]).count() == 2);
     assert_eq!(isp.mails().iter().filter(|mail| mail.to == ["boss@isp.example"]).count(), 1, "one notice an hour");
