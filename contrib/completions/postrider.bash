@@ -826,7 +826,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__history)
-            opts="-h --sender --recipient --since --until --json --config --help"
+            opts="-h --failed --sender --recipient --since --until --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1384,7 +1384,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__queue__subcmd__show)
-            opts="-h --json --config --help"
+            opts="-h --body --failed --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

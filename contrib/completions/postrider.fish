@@ -55,12 +55,12 @@ complete -c postrider -n "__fish_postrider_using_subcommand flush" -l recipient 
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand flush" -l failed -d 'Only what is in failed/ (retry and delete)'
+complete -c postrider -n "__fish_postrider_using_subcommand flush" -l failed -d 'Only what is in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s v -l verbose -d 'Show the conversation with the server, without passwords'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "list" -d 'List queued messages, oldest first, like mailq'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "list" -d 'List queued messages, oldest first, with subject, age and where they go'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "show" -d 'Show one message: envelope, attempts and header'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "hold" -d 'Do not send messages until they are released'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and not __fish_seen_subcommand_from list show hold release delete retry help" -f -a "release" -d 'Release held messages'
@@ -73,10 +73,12 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l failed -d 'Only what is in failed/ (retry and delete)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l failed -d 'Only what is in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line (with the members of postqueue -j, and more)'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l body -d 'Show the text of the message as well'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l failed -d 'Only look in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l account -d 'Only mail of this account' -r
@@ -85,7 +87,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l failed -d 'Only what is in failed/ (retry and delete)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l failed -d 'Only what is in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from hold" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l account -d 'Only mail of this account' -r
@@ -94,7 +96,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l failed -d 'Only what is in failed/ (retry and delete)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l failed -d 'Only what is in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from release" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l account -d 'Only mail of this account' -r
@@ -103,7 +105,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l failed -d 'Only what is in failed/ (retry and delete)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l failed -d 'Only what is in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l account -d 'Only mail of this account' -r
@@ -112,11 +114,11 @@ complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_se
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l older -d 'Only mail that has been queued for longer than this (30m, 4h, 2d)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l all -d 'All messages'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l failed -d 'Only what is in failed/ (retry and delete)'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l failed -d 'Only what is in failed/'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l json -d 'Print one JSON object per message'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -l readmit -d 'Apply canonical, virtual and aliases again to recipients that still wait'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from retry" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "list" -d 'List queued messages, oldest first, like mailq'
+complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "list" -d 'List queued messages, oldest first, with subject, age and where they go'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "show" -d 'Show one message: envelope, attempts and header'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "hold" -d 'Do not send messages until they are released'
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from help" -f -a "release" -d 'Release held messages'
@@ -128,6 +130,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand history" -l recipien
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l since -d 'Only mail that left the queue since this time (2026-11-22, 2026-11-22T14:00:00Z) or age (2d, 4h)' -r
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l until -d 'Only mail that left the queue before this time' -r
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand history" -l failed -d 'Only mail that some recipient did not get'
 complete -c postrider -n "__fish_postrider_using_subcommand history" -l json -d 'Print one JSON object per line'
 complete -c postrider -n "__fish_postrider_using_subcommand history" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand status" -l config -d 'Use this configuration file' -r -F
@@ -211,7 +214,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "config" -d 'Show the configuration'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password init import test demo config help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List queued messages, oldest first, like mailq'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "list" -d 'List queued messages, oldest first, with subject, age and where they go'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "show" -d 'Show one message: envelope, attempts and header'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "hold" -d 'Do not send messages until they are released'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "release" -d 'Release held messages'

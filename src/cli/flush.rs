@@ -8,6 +8,7 @@ use super::progress::Progress;
 use super::queue::Which;
 use crate::control::access::AccessScope;
 use crate::control::loaded::Loaded;
+use crate::control::modify::Change;
 use crate::control::protocol::Response;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
@@ -40,13 +41,35 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
     if let Some(config) = access.config() {
         super::run::log_aside(config);
     }
-    let selection = arguments.which.selection(access.config())?;
+    let mut selection = arguments.which.selection(access)?;
+    if selection.failed {
+        selection = returned_from_failed(access, &selection)?;
+    }
     let mut report = FlushReport::new(&selection, arguments.detail());
     let lock = access.flush(&selection, |response| report.show(&response))?;
     match (lock, access) {
         (Some(lock), QueueAccess::Spool(loaded)) => alone(loaded, lock, selection, report),
         _ => Ok(report.end()),
     }
+}
+
+/// Brings what is asked for back into the queue; the messages that it is then.
+fn returned_from_failed(access: &QueueAccess, selection: &Selection) -> Result<Selection, Failure> {
+    let (mut ids, mut unchanged) = (Vec::new(), Vec::new());
+    access.change(Change::Retry, selection, |response| match response {
+        // Behind `as` stands the id that it has now.
+        Response::Changed { id } => ids.extend(id.rsplit(' ').next().and_then(MessageId::parse)),
+        Response::Unchanged { id, reason } => unchanged.push(format!("{id}: {reason}")),
+        _ => {}
+    })?;
+    if ids.is_empty() {
+        let why = if unchanged.is_empty() { "nothing in failed/ matches".to_owned() } else { unchanged.join("\n") };
+        return Err(Failure::new(if unchanged.is_empty() { Exit::NoInput } else { Exit::TempFail }, why));
+    }
+    for line in &unchanged {
+        Progress::hidden().say(line);
+    }
+    Ok(Selection::of_ids(ids))
 }
 
 /// Is the runner until every requested message was attempted.
@@ -128,7 +151,8 @@ impl FlushReport {
         }
     }
 
-    /// The closing line and the exit code: 69 if a requested message was refused for all its recipients.
+    /// The closing line and the exit code: 75 if something still waits, 69 if a requested message was refused for all
+    /// its recipients.
     fn end(self) -> Exit {
         self.progress.wipe();
         if self.sums.messages == 0 {
@@ -139,7 +163,10 @@ impl FlushReport {
                 (false, _) => tell_and(Exit::NoInput, &format!("not in the queue: {}", ids.join(", "))),
             };
         }
-        let all_refused = self.sums.refused > 0 && self.sums.delivered == 0 && self.sums.waiting == 0;
+        if self.sums.waiting > 0 {
+            return Exit::TempFail;
+        }
+        let all_refused = self.sums.refused > 0 && self.sums.delivered == 0;
         if all_refused && !self.selection.ids.is_empty() { Exit::Unavailable } else { Exit::Ok }
     }
 }

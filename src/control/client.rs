@@ -34,6 +34,7 @@ pub fn ask_machine(request: &Request) -> Result<Responses, AccessError> {
         // They take as long as attempts do.
         Request::Flush { .. } | Request::Change { .. } => None,
         Request::List { .. }
+        | Request::Ids { .. }
         | Request::Show { .. }
         | Request::History { .. }
         | Request::Status

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::access::AuthorisedSelection;
 use super::error::AccessError;
 use super::loaded::Loaded;
+use crate::deliver::outgoing::{self, HeaderExcerpt};
 use crate::deliver::plan;
+use crate::mail::header::Header;
 use crate::mail::outcome::{Outcome, Status};
 use crate::mail::printable::printable;
 use crate::mail::submitter::Submitter;
@@ -18,7 +20,7 @@ use crate::spool::account_health::{self, Health};
 use crate::spool::dropped::Place;
 use crate::spool::journal::Journal;
 use crate::spool::state::State;
-use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
 
 /// A message that waits.
 #[derive(Debug)]
@@ -28,30 +30,32 @@ pub(super) struct Entry {
     /// Why it waits, where its recipients have no reason of their own.
     trouble: Option<String>,
     account: Option<String>,
+    subject: Option<String>,
     is_active: bool,
 }
 
 impl Entry {
     pub(super) fn read(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
-        let mut envelope = spool.open_message(id)?.envelope;
-        let state = Journal::peek(spool, id, envelope.recipients.len())?;
-        envelope.join(&state);
-        if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self::of(envelope, state)) }
+        let stored = spool.open_message(id)?;
+        let state = Journal::peek(spool, id, stored.envelope.recipients.len())?;
+        if state.done { Err(SpoolError::Gone(id.clone())) } else { Ok(Self::of(stored, state)) }
     }
 
     /// The same of a message in failed/.
     pub(super) fn read_failed(spool: &Spool, id: &MessageId) -> Result<Self, SpoolError> {
-        let mut envelope = spool.open_failed(id)?.envelope;
+        let stored = spool.open_failed(id)?;
         // A journal that cannot be read may be why it is there.
-        let state = Journal::peek_failed(spool, id, envelope.recipients.len());
-        let state = state.unwrap_or_else(|_| State::new(envelope.recipients.len()));
-        envelope.join(&state);
-        Ok(Self::of(envelope, state))
+        let recipients = stored.envelope.recipients.len();
+        let state = Journal::peek_failed(spool, id, recipients).unwrap_or_else(|_| State::new(recipients));
+        Ok(Self::of(stored, state))
     }
 
-    fn of(envelope: Envelope, state: State) -> Self {
+    fn of(mut stored: Stored, state: State) -> Self {
+        let subject = subject(&stored);
+        stored.envelope.join(&state);
+        let envelope = stored.envelope;
         let account = state.account.clone().or_else(|| envelope.account.clone());
-        Self { envelope, state, trouble: None, account, is_active: false }
+        Self { envelope, state, trouble: None, account, subject, is_active: false }
     }
 
     /// Recipients that wait, with the reason; if only a report is still owed, the recipients it is about.
@@ -69,6 +73,7 @@ impl Entry {
             ItemRecipient {
                 address: printable(&recipient.address.to_string()),
                 delay_reason: outcome.map(reason).or_else(|| self.trouble.as_deref().map(printable)),
+                sent_to: outcome.and_then(|outcome| outcome.sent_as.to.as_deref()).map(printable),
             }
         })
     }
@@ -78,6 +83,13 @@ impl Entry {
 #[must_use]
 pub fn sender(envelope: &Envelope) -> String {
     envelope.sender.mailbox().map_or_else(|| "MAILER-DAEMON".to_owned(), |a| printable(&a.to_string()))
+}
+
+/// Its subject, decoded. A content that cannot be read costs the list a subject.
+#[must_use]
+pub fn subject(stored: &Stored) -> Option<String> {
+    let header = outgoing::stored_header(stored).unwrap_or_default();
+    HeaderExcerpt::of(&Header::read(&header)).subject
 }
 
 /// Why a recipient waits, in one line.
@@ -113,6 +125,12 @@ pub struct Item {
     pub next_attempt: Option<String>,
     /// The first reason of all; may be empty.
     pub trouble: String,
+    /// The subject, decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The sender that the server was given, where that is another one; empty for null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_from: Option<String>,
     /// Who submitted it.
     #[serde(flatten)]
     pub submitter: Submitter,
@@ -126,6 +144,9 @@ pub struct ItemRecipient {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_reason: Option<String>,
+    /// The address that the server was given, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<String>,
 }
 
 impl Item {
@@ -150,6 +171,8 @@ impl Item {
             account: entry.account.clone(),
             attempts: state.attempts,
             next_attempt: state.next.map(utc),
+            subject: entry.subject.as_deref().map(printable),
+            sent_from: state.outcomes().find_map(|outcome| outcome.sent_as.from.as_deref().map(printable)),
             submitter: envelope.submitter.clone(),
         }
     }

@@ -1,5 +1,5 @@
 //! One message of the queue in detail, as `queue show` prints it: its envelope, what was tried,
-//! its header. The body is not shown, only its length.
+//! its header, and its body on request.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::AccessScope;
 use super::listing::{Entry, Item, reason};
+use super::message_ids::Place;
 use crate::mail::outcome::Status;
 use crate::mail::printable::printable;
 use crate::spool::journal::Journal;
@@ -41,6 +42,20 @@ pub struct MessageDetail {
     pub header: Option<String>,
     /// Octets after the header.
     pub body_octets: u64,
+    /// What follows the header, where that is requested; only under a scope over everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+/// How much of the content is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// The header, and how long the body is.
+    #[default]
+    Header,
+    /// All of it.
+    Body,
 }
 
 /// Where it lies.
@@ -65,6 +80,9 @@ pub struct RecipientOutcome {
     pub relay: String,
     /// All that in one line.
     pub reason: String,
+    /// The address that the server was given, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<String>,
 }
 
 /// Something that happened.
@@ -78,10 +96,19 @@ pub struct JournalNote {
 
 impl MessageDetail {
     /// Reads it. A message outside of the scope looks like one that does not exist.
-    pub fn read(spool: &Spool, id: &MessageId, scope: &AccessScope) -> Result<Self, SpoolError> {
-        let opened = match spool.open_message(id) {
-            Err(SpoolError::Gone(_)) => spool.open_failed(id).map(|stored| (stored, Folder::Failed)),
-            opened => opened.map(|stored| (stored, Folder::Queue)),
+    pub fn read(
+        spool: &Spool,
+        (id, place): (&MessageId, Place),
+        part: Part,
+        scope: &AccessScope,
+    ) -> Result<Self, SpoolError> {
+        let in_failed = || spool.open_failed(id).map(|stored| (stored, Folder::Failed));
+        let opened = match place {
+            Place::Failed => in_failed(),
+            Place::Anywhere => match spool.open_message(id) {
+                Err(SpoolError::Gone(_)) => in_failed(),
+                opened => opened.map(|stored| (stored, Folder::Queue)),
+            },
         };
         let (stored, folder) = match opened {
             Err(_) if !scope.is_everything() => return Err(SpoolError::Gone(id.clone())),
@@ -94,11 +121,16 @@ impl MessageDetail {
             Folder::Queue => (Entry::read(spool, id)?, None),
             Folder::Failed => (Entry::read_failed(spool, id)?, Some(spool.failed_reason(id.as_str()))),
         };
-        let (header, body_octets) = header(&stored).map_err(|error| SpoolError::Io {
+        let unreadable = |error| SpoolError::Io {
             action: "read",
             path: spool.dir().join(if failed.is_some() { "failed" } else { "queue" }).join(id.as_str()),
             error,
-        })?;
+        };
+        let (header, body_octets) = header(&stored).map_err(unreadable)?;
+        let body = match part {
+            Part::Body if scope.is_everything() => Some(body(&stored, body_octets).map_err(unreadable)?),
+            Part::Body | Part::Header => None,
+        };
         let outcomes = entry.state.recipients.iter().map(|recipient| {
             recipient.outcome.as_ref().map(|outcome| RecipientOutcome {
                 status: outcome.status,
@@ -107,6 +139,7 @@ impl MessageDetail {
                 reply: outcome.reply.clone(),
                 relay: outcome.relay.clone(),
                 reason: reason(outcome),
+                sent_to: outcome.sent_as.to.clone(),
             })
         });
         let replaced = entry.state.recipients.iter().enumerate();
@@ -122,6 +155,7 @@ impl MessageDetail {
             journal: journal.collect(),
             header: (scope.is_everything()).then_some(header),
             body_octets,
+            body,
             envelope: entry.envelope,
         })
     }
@@ -139,6 +173,15 @@ fn header(stored: &Stored) -> io::Result<(String, u64)> {
         }
         text.push_str(&String::from_utf8_lossy(&line));
     }
+}
+
+/// The last octets of the content.
+fn body(stored: &Stored, octets: u64) -> io::Result<String> {
+    let mut content = BufReader::new(stored.content()?);
+    io::copy(&mut content.by_ref().take(stored.envelope.size.saturating_sub(octets)), &mut io::sink())?;
+    let mut body = Vec::new();
+    content.read_to_end(&mut body)?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 /// A line of the journal in words.

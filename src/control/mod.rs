@@ -9,6 +9,7 @@ pub mod listeners;
 pub mod listing;
 pub mod loaded;
 pub mod message_detail;
+pub mod message_ids;
 pub mod modify;
 pub mod protocol;
 pub mod queue_access;

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::listing::{Item, Listed, Totals};
-use super::message_detail::MessageDetail;
+use super::message_detail::{MessageDetail, Part};
+use super::message_ids::Place;
 use super::modify::{Change, Changed};
 use super::report::Report;
 use super::selection::Selection;
 use super::verify::Verify;
 use crate::config::Config;
-use crate::spool::{MessageId, SpoolError};
+use crate::spool::{IdPrefix, MessageId, SpoolError};
 use crate::submit::wire::reply::{Refused, Reply};
 use crate::sys::sysexits::Exit;
 
@@ -36,6 +37,20 @@ pub enum Request {
     Show {
         /// Its id.
         id: MessageId,
+        /// Where it is.
+        #[serde(default)]
+        place: Place,
+        /// How much of its content.
+        #[serde(default)]
+        part: Part,
+    },
+    /// Which messages begin so?
+    Ids {
+        /// The first digits.
+        prefix: IdPrefix,
+        /// Where they are.
+        #[serde(default)]
+        place: Place,
     },
     /// Which messages have left the queue?
     History {
@@ -132,6 +147,11 @@ pub enum Response {
         /// Why.
         reason: String,
     },
+    /// These messages begin as requested.
+    Ids {
+        /// Their ids.
+        ids: Vec<MessageId>,
+    },
     /// These messages are being sent.
     Active {
         /// Their ids.
@@ -167,7 +187,13 @@ impl Response {
     pub fn is_last(&self) -> bool {
         matches!(
             self,
-            Self::Totals(_) | Self::Shown(_) | Self::Status(_) | Self::Hello(_) | Self::No(_) | Self::Finished
+            Self::Totals(_)
+                | Self::Shown(_)
+                | Self::Status(_)
+                | Self::Hello(_)
+                | Self::Ids { .. }
+                | Self::No(_)
+                | Self::Finished
         )
     }
 

@@ -14,7 +14,8 @@ use super::client;
 use super::error::AccessError;
 use super::listing::{Listed, QueueView, Totals};
 use super::loaded::Loaded;
-use super::message_detail::MessageDetail;
+use super::message_detail::{MessageDetail, Part};
+use super::message_ids::{self, Place};
 use super::modify::{AuthorisedChange, Change};
 use super::protocol::{Request, Response};
 use super::report::Report;
@@ -23,7 +24,7 @@ use super::status;
 use crate::config::{Config, locate, places};
 use crate::spool::history::Record;
 use crate::spool::lock::{self, RunnerLock, TryLock};
-use crate::spool::{MessageId, Spool, SpoolError};
+use crate::spool::{IdPrefix, MessageId, Spool, SpoolError};
 use crate::submit::frontend::start_runner;
 
 /// How often a runner that is just starting or ending is asked again, and how long to wait before.
@@ -98,12 +99,26 @@ impl QueueAccess {
     }
 
     /// One message in detail.
-    pub fn show(&self, id: MessageId) -> Result<MessageDetail, AccessError> {
+    pub fn show(&self, id: MessageId, place: Place, part: Part) -> Result<MessageDetail, AccessError> {
         match self {
             Self::Empty(_) => Err(SpoolError::Gone(id).into()),
-            Self::Spool(loaded) => Ok(MessageDetail::read(&loaded.spool, &id, &AccessScope::of_spool_owner())?),
-            Self::Runner => match client::ask_machine(&Request::Show { id })?.only()? {
+            Self::Spool(loaded) => {
+                Ok(MessageDetail::read(&loaded.spool, (&id, place), part, &AccessScope::of_spool_owner())?)
+            }
+            Self::Runner => match client::ask_machine(&Request::Show { id, place, part })?.only()? {
                 Response::Shown(shown) => Ok(*shown),
+                _ => Err(unexpected()),
+            },
+        }
+    }
+
+    /// The messages whose ids begin so.
+    pub fn ids(&self, prefix: &IdPrefix, place: Place) -> Result<Vec<MessageId>, AccessError> {
+        match self {
+            Self::Empty(_) => Ok(Vec::new()),
+            Self::Spool(loaded) => Ok(message_ids::find(&loaded.spool, &AccessScope::of_spool_owner(), prefix, place)?),
+            Self::Runner => match client::ask_machine(&Request::Ids { prefix: prefix.clone(), place })?.only()? {
+                Response::Ids { ids } => Ok(ids),
                 _ => Err(unexpected()),
             },
         }

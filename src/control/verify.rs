@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
 use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::rules::inbound::Arrival;
 use crate::spool::{Envelope, MessageId};
 use crate::submit::admit::complete::AdmissionContext;
@@ -139,5 +139,14 @@ fn undeliverable(why: &plan::Undeliverable) -> Outcome {
 }
 
 fn outcome(status: Status, enhanced: Enhanced, reply: String) -> Outcome {
-    Outcome { status, code: None, enhanced, reply, relay: "none".to_owned(), dsn_sender: DsnSender::Us, cure: None }
+    Outcome {
+        status,
+        code: None,
+        enhanced,
+        reply,
+        relay: "none".to_owned(),
+        dsn_sender: DsnSender::Us,
+        cure: None,
+        sent_as: SentAs::default(),
+    }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::outgoing;
+use super::outgoing::{self, HeaderExcerpt};
 use crate::mail::header::Header;
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::history::{Ended, Finished, Record};
@@ -12,7 +12,7 @@ use crate::spool::{Envelope, Recipient, Stored};
 
 /// The record of a message that leaves the queue by itself.
 #[must_use]
-pub fn record(envelope: &Envelope, state: &State, now: Timestamp, message_id: String) -> Record {
+pub fn record(envelope: &Envelope, state: &State, now: Timestamp, excerpt: HeaderExcerpt) -> Record {
     let recipients = state
         .each(&envelope.recipients)
         .filter_map(|(recipient, outcome)| outcome.map(|outcome| finished(recipient, state, outcome)));
@@ -26,17 +26,19 @@ pub fn record(envelope: &Envelope, state: &State, now: Timestamp, message_id: St
         size: envelope.size,
         token: Some(envelope.token.clone()),
         crc32: Some(envelope.crc32),
-        message_id,
+        message_id: excerpt.message_id,
+        subject: excerpt.subject,
+        sent_from: state.outcomes().find_map(|outcome| outcome.sent_as.from.clone()),
         recipients: recipients.collect(),
     }
 }
 
-/// The same, its Message-ID read from the stored header.
+/// The same, with subject and Message-ID read from the stored header.
 #[must_use]
 pub fn of_stored(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    // A header that cannot be read any more costs the record its Message-ID, not the message its leaving.
+    // A header that cannot be read any more costs the record these two, not the message its leaving.
     let header = outgoing::stored_header(stored).unwrap_or_default();
-    record(&stored.envelope, state, now, outgoing::message_id(&Header::read(&header)))
+    record(&stored.envelope, state, now, HeaderExcerpt::of(&Header::read(&header)))
 }
 
 /// The record of a message that somebody deletes: recipients without a final outcome are `deleted`.
@@ -52,6 +54,7 @@ pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
             status: Ended::Deleted,
             dsn: "4.0.0".to_owned(),
             reply: String::new(),
+            sent_to: None,
         },
     };
     let recipients = state.each(&stored.envelope.recipients).map(recipient).collect();
@@ -66,5 +69,6 @@ fn finished(recipient: &Recipient, state: &State, outcome: &Outcome) -> Finished
         status: outcome.status.into(),
         dsn: outcome.enhanced.to_string(),
         reply: outcome.reply.clone(),
+        sent_to: outcome.sent_as.to.clone(),
     }
 }

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read};
 use crate::config::TableFault;
 use crate::mail::address::Address;
 use crate::mail::header::{Header, MAX_STORED};
+use crate::mail::subject;
 use crate::rules::outbound::{Generic, first_from, force_from};
 use crate::spool::Stored;
 
@@ -20,8 +21,8 @@ pub struct OutgoingMessage<'s> {
     pub body: StoredBody<'s>,
     /// Octets of both.
     pub size: u64,
-    /// The Message-ID field's value, or empty.
-    pub message_id: String,
+    /// What log and history keep of the header.
+    pub excerpt: HeaderExcerpt,
     /// The first address of the From field as it goes out.
     pub from: Option<Address>,
     /// How many Received fields it has.
@@ -68,7 +69,7 @@ impl<'s> OutgoingMessage<'s> {
         let bytes = rewritten.to_bytes();
         let size = stored.envelope.size + bytes.len() as u64 - raw.len() as u64;
         Ok(Self {
-            message_id: message_id(&header),
+            excerpt: HeaderExcerpt::of(&header),
             hops: header.all("Received").count(),
             from: first_from(&rewritten),
             header: bytes,
@@ -84,16 +85,37 @@ pub fn stored_header(stored: &Stored) -> io::Result<Vec<u8>> {
     read_header(&mut reader).map(|(header, _)| header)
 }
 
+/// What log and history keep of a header, as stored.
+#[derive(Debug, Clone, Default)]
+pub struct HeaderExcerpt {
+    /// The Message-ID field's value, or empty.
+    pub message_id: String,
+    /// The subject, decoded.
+    pub subject: Option<String>,
+}
+
+impl HeaderExcerpt {
+    /// Of this header.
+    #[must_use]
+    pub fn of(header: &Header) -> Self {
+        let subject = header.first("Subject").and_then(|field| subject::decoded(field.raw()));
+        Self { message_id: message_id(header), subject: subject.map(|text| clipped(text.trim(), MAX_VALUE)) }
+    }
+}
+
+/// A line's length (RFC 5322 section 2.1.1): history and log keep no more of what a sender may choose.
+const MAX_VALUE: usize = 998;
+
 /// The Message-ID of a message's header, for the log; empty where there is none.
 #[must_use]
 pub fn message_id(header: &Header) -> String {
-    /// A line's length (RFC 5322 section 2.1.1): history and log keep no more of what a sender may choose.
-    const MAX_MESSAGE_ID: usize = 998;
-
     let field = header.first("Message-ID").or_else(|| header.first("Resent-Message-ID"));
-    let value =
-        field.map(|f| String::from_utf8_lossy(&f.value()[..f.value().len().min(MAX_MESSAGE_ID)]).trim().to_owned());
+    let value = field.map(|f| String::from_utf8_lossy(&f.value()[..f.value().len().min(MAX_VALUE)]).trim().to_owned());
     value.unwrap_or_default()
+}
+
+fn clipped(text: &str, most: usize) -> String {
+    text[..text.floor_char_boundary(most)].to_owned()
 }
 
 /// Header lines, and the blank line behind them (empty where the content ends with the header).

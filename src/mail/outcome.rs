@@ -199,6 +199,15 @@ pub enum DsnSender {
     Relay,
 }
 
+/// The addresses that the server was given, each only where it is not the one in the envelope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SentAs {
+    /// In MAIL; empty for the null sender.
+    pub from: Option<String>,
+    /// In RCPT.
+    pub to: Option<String>,
+}
+
 /// A recipient's outcome with the server's own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
@@ -216,6 +225,8 @@ pub struct Outcome {
     pub dsn_sender: DsnSender,
     /// The row or key that would mend it, where that was known.
     pub cure: Option<String>,
+    /// Between which addresses, where they were rewritten.
+    pub sent_as: SentAs,
 }
 
 /// Not authorised (RFC 3463), said by us.
@@ -239,6 +250,7 @@ impl Outcome {
             relay: "none".to_owned(),
             dsn_sender: DsnSender::Us,
             cure: None,
+            sent_as: SentAs::default(),
         }
     }
 

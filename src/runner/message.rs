@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::durability::UnsyncedGuard;
 use crate::control::loaded::Loaded;
+use crate::deliver::outgoing::HeaderExcerpt;
 use crate::log;
 use crate::mail::outcome::Outcome;
 use crate::spool::journal::Journal;
@@ -42,8 +43,8 @@ pub struct Attempt {
 pub struct AnsweredAttempt {
     /// The message's journal.
     pub journal: Journal,
-    /// The value of its Message-ID field, for history.
-    pub message_id: String,
+    /// What history keeps of its header.
+    pub excerpt: HeaderExcerpt,
     /// When the attempt began.
     pub now: Timestamp,
     /// What was answered.

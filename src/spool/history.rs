@@ -33,6 +33,9 @@ pub struct Finished {
     pub dsn: String,
     /// The server's words or ours.
     pub reply: String,
+    /// The address that the server was given, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<String>,
 }
 
 /// How it ended for a recipient: the outcome's status, or one of ours.
@@ -90,6 +93,12 @@ pub struct Record {
     pub crc32: Option<u32>,
     /// The Message-ID field's value.
     pub message_id: String,
+    /// The subject, decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The sender that the server was given, where that is another one; empty for null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent_from: Option<String>,
     /// Every recipient.
     pub recipients: Vec<Finished>,
 }

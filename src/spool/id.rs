@@ -89,5 +89,51 @@ impl TryFrom<String> for MessageId {
     }
 }
 
+/// The beginning of an id as people type it, in any case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IdPrefix(String);
+
+impl IdPrefix {
+    /// Every id begins so.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self(String::new())
+    }
+
+    /// Reads the first digits of an id; anything else is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_beginning = text.len() <= 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        is_beginning.then(|| Self(text.to_ascii_uppercase()))
+    }
+
+    /// The id, where all its digits are there.
+    #[must_use]
+    pub fn whole(&self) -> Option<MessageId> {
+        MessageId::parse(&self.0)
+    }
+
+    /// Whether the id begins so.
+    #[must_use]
+    pub fn begins(&self, id: &MessageId) -> bool {
+        id.as_str().starts_with(&self.0)
+    }
+}
+
+impl From<IdPrefix> for String {
+    fn from(prefix: IdPrefix) -> Self {
+        prefix.0
+    }
+}
+
+impl TryFrom<String> for IdPrefix {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("an id begins with up to 16 characters, 0-9 and A-F")
+    }
+}
+
 #[cfg(test)]
 mod tests;

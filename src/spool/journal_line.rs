@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::MessageId;
 use super::recipient::Recipient;
-use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 
 /// Octets that a line may take.
 pub const MAX_LINE: usize = 128 * 1024;
@@ -106,6 +106,12 @@ enum Event {
         /// The row or key that would mend it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cure: Option<String>,
+        /// The address in MAIL, where that is not the envelope's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_from: Option<String>,
+        /// The address in RCPT, where that is not the recipient's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_to: Option<String>,
     },
     Next(#[serde(with = "super::time")] Timestamp),
     Hold(True),
@@ -195,6 +201,8 @@ fn event(line: &Line) -> Event {
                 DsnSender::Relay => Some(True),
             },
             cure: outcome.cure.as_deref().map(clipped),
+            sent_from: outcome.sent_as.from.clone(),
+            sent_to: outcome.sent_as.to.clone(),
         },
         Line::Next(at) => Event::Next(*at),
         Line::Hold => Event::Hold(True),
@@ -213,11 +221,15 @@ fn event(line: &Line) -> Event {
 fn line(event: Event) -> Result<Line, String> {
     Ok(match event {
         Event::Attempt { number, account, relay } => Line::Attempt { number, account, relay },
-        Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn, cure } => {
+        Event::Outcome { recipient, status, code, enhanced, reply, relay, dsn, cure, sent_from, sent_to } => {
             let enhanced =
                 Enhanced::parse(&enhanced).ok_or_else(|| format!("{enhanced:?} is not an enhanced status code"))?;
             let dsn_sender = dsn.map_or(DsnSender::Us, |True| DsnSender::Relay);
-            Line::Outcome { recipient, outcome: Outcome { status, code, enhanced, reply, relay, dsn_sender, cure } }
+            let sent_as = SentAs { from: sent_from, to: sent_to };
+            Line::Outcome {
+                recipient,
+                outcome: Outcome { status, code, enhanced, reply, relay, dsn_sender, cure, sent_as },
+            }
         }
         Event::Next(at) => Line::Next(at),
         Event::Hold(True) => Line::Hold,

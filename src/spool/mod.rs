@@ -30,7 +30,7 @@ pub mod writer;
 
 use std::path::PathBuf;
 
-pub use self::id::MessageId;
+pub use self::id::{IdPrefix, MessageId};
 pub use self::message_file::{Body, Envelope, Kind, Stored};
 pub use self::queue::Spool;
 pub use self::recipient::Recipient;

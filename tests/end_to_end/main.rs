@@ -50,6 +50,7 @@ mod deliver {
 }
 mod queue {
     mod failed;
+    mod ids;
     mod mailq;
     mod queue_commands;
     mod readmit;

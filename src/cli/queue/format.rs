@@ -9,8 +9,10 @@ use crate::spool::SpoolError;
 /// How a listing is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// For people, and for what reads Postfix's mailq.
+    /// For people.
     Text,
+    /// For what reads Postfix's mailq, and people who are used to it.
+    Mailq,
     /// For programs.
     Json,
 }
@@ -29,10 +31,21 @@ pub enum QueueError {
     #[error(transparent)]
     Access(#[from] AccessError),
     /// Not an id.
-    #[error("{0:?} is not a message id: ids are 16 characters, 0-9 and A-F; `postrider queue list` shows them")]
+    #[error(
+        "{0:?} is not a message id: ids are 16 characters, 0-9 and A-F, or the first of them; `postrider queue list` shows them"
+    )]
     NoId(String),
+    /// There is no such message.
+    #[error("no message has an id that begins with {0}")]
+    NoneBegins(String),
+    /// More than one message has these first digits.
+    #[error("{0} is ambiguous; messages that begin so: {candidates}", candidates = .1.join(", "))]
+    Ambiguous(String, Vec<String>),
+    /// The runner shows it to root and operators only.
+    #[error("permission denied: only root and `operators` may see the text of a message")]
+    NoBody,
     /// All others were listed.
-    #[error("cannot show {}: {}", messages(.0.len()), .0.join("; "))]
+    #[error("cannot show {}: {}", plural(.0.len() as u64), .0.join("; "))]
     Unreadable(Vec<String>),
 }
 
@@ -45,7 +58,9 @@ impl From<io::Error> for QueueError {
 impl QueueError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::NoId(_) => Exit::Usage,
+            Self::NoId(_) | Self::Ambiguous(..) => Exit::Usage,
+            Self::NoneBegins(_) => Exit::NoInput,
+            Self::NoBody => Exit::NoPermission,
             Self::Unreadable(_) => Exit::DataError,
             Self::Access(AccessError::Spool(error)) => match error {
                 SpoolError::Damaged { .. } | SpoolError::Newer { .. } => Exit::DataError,
@@ -65,8 +80,14 @@ impl From<QueueError> for Failure {
     }
 }
 
-fn messages(count: usize) -> String {
-    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+/// As in "3 messages".
+pub(super) fn plural(messages: u64) -> String {
+    if messages == 1 { "1 message".to_owned() } else { format!("{messages} messages") }
+}
+
+/// An address, and the one that the server was given where that is another.
+pub(in crate::cli) fn changed(address: &str, sent: Option<&str>) -> String {
+    sent.map_or_else(|| address.to_owned(), |sent| format!("{address} as {sent}"))
 }
 
 /// A reader that went away is no error.

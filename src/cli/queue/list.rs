@@ -1,20 +1,23 @@
-//! `mailq` and `postrider queue list`: what waits, in Postfix's layout or as JSON Lines with
+//! `postrider queue list` and `mailq`: what waits, for people, in Postfix's layout, or as JSON Lines with
 //! `postqueue -j`'s members; and what was set aside in failed/.
 
 use std::io::{self, BufWriter, Write};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::format::{Format, QueueError, quiet};
+use super::format::{Format, QueueError, changed, plural, quiet};
+use super::mailq;
 use crate::cli::exit::{Exit, Failure};
+use crate::config::units;
 use crate::control::error::AccessError;
 use crate::control::listing::{self, Item, Listed, Totals};
+use crate::control::message_detail::local;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
 use crate::mail::printable::printable;
-use crate::spool::Spool;
+use crate::spool::{Envelope, MessageId, Spool};
 
 /// Lists what is selected, oldest first. The first entry is written at once.
 pub fn list(
@@ -38,18 +41,29 @@ pub fn list(
 struct Printer<W: Write> {
     out: BufWriter<W>,
     format: Format,
+    now: Timestamp,
     listed: u64,
     unreadable: Vec<String>,
 }
 
 impl<W: Write> Printer<W> {
     fn new(format: Format, out: W) -> Self {
-        Self { out: BufWriter::with_capacity(64 * 1024, out), format, listed: 0, unreadable: Vec::new() }
+        Self {
+            out: BufWriter::with_capacity(64 * 1024, out),
+            format,
+            now: Timestamp::now(),
+            listed: 0,
+            unreadable: Vec::new(),
+        }
     }
 
     fn item(&mut self, item: &Item) -> io::Result<()> {
         match self.format {
-            Format::Text => text(item, if self.listed == 0 { HEADINGS } else { "\n" }, &mut self.out)?,
+            Format::Text => entry(item, self.now, &mut self.out)?,
+            Format::Mailq => {
+                self.out.write_all(if self.listed == 0 { mailq::HEADINGS } else { "\n" }.as_bytes())?;
+                mailq::entry(item, &mut self.out)?;
+            }
             Format::Json => {
                 serde_json::to_writer(&mut self.out, item)?;
                 self.out.write_all(b"\n")?;
@@ -65,17 +79,14 @@ impl<W: Write> Printer<W> {
     fn end(mut self, all: Totals) -> Result<(), QueueError> {
         match (self.format, all.messages) {
             (Format::Json, _) => {}
-            (Format::Text, 0) if all.submitted > 0 => {}
-            (Format::Text, 0) => writeln!(self.out, "Mail queue is empty")?,
-            (Format::Text, _) => totals(all, &mut self.out)?,
+            (Format::Text | Format::Mailq, 0) if all.submitted > 0 => {}
+            (Format::Text | Format::Mailq, 0) => writeln!(self.out, "Mail queue is empty")?,
+            (Format::Mailq, _) => mailq::totals(all, &mut self.out)?,
+            (Format::Text, messages) => writeln!(self.out, "{}, {} Kbytes", plural(messages), all.octets / 1024)?,
         }
-        if self.format == Format::Text && all.submitted > 0 {
-            let messages = if all.submitted == 1 { "message" } else { "messages" };
-            writeln!(
-                self.out,
-                "-- {} {messages} submitted but not yet queued (see `postrider status`)",
-                all.submitted
-            )?;
+        if self.format != Format::Json && all.submitted > 0 {
+            let messages = plural(all.submitted);
+            writeln!(self.out, "-- {messages} submitted but not yet queued (see `postrider status`)")?;
         }
         self.out.flush()?;
         if self.unreadable.is_empty() { Ok(()) } else { Err(QueueError::Unreadable(self.unreadable)) }
@@ -83,7 +94,12 @@ impl<W: Write> Printer<W> {
 }
 
 /// Lists what is in failed/, oldest first, with why.
-pub(super) fn failed(access: &QueueAccess, format: Format, out: &mut impl Write) -> Result<Exit, Failure> {
+pub(super) fn failed(
+    access: &QueueAccess,
+    selection: &Selection,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<Exit, Failure> {
     let spool = match access {
         QueueAccess::Spool(loaded) => &loaded.spool,
         QueueAccess::Empty(_) => return Ok(Exit::Ok),
@@ -91,14 +107,17 @@ pub(super) fn failed(access: &QueueAccess, format: Format, out: &mut impl Write)
             return Err(Failure::new(Exit::NoPermission, "only root can list failed/: run this as root"));
         }
     };
-    quiet(write_failed(spool, format, out))
+    quiet(write_failed(spool, selection, format, out))
 }
 
-fn write_failed(spool: &Spool, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
-    for name in &spool.failed().map_err(AccessError::from)? {
+fn write_failed(spool: &Spool, selection: &Selection, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
+    let is_asked = |name: &&String| {
+        selection.ids.is_empty() || MessageId::parse(name).is_some_and(|id| selection.ids.contains(&id))
+    };
+    for name in spool.failed().map_err(AccessError::from)?.iter().filter(is_asked) {
         let failed = Failed::read(spool, name);
         match format {
-            Format::Text => writeln!(out, "{}  {}\n    {}", printable(name), failed.sender, printable(&failed.reason))?,
+            Format::Text | Format::Mailq => failed.write(name, out)?,
             Format::Json => {
                 serde_json::to_writer(&mut *out, &failed).map_err(io::Error::from)?;
                 writeln!(out)?;
@@ -115,48 +134,74 @@ struct Failed {
     queue_id: String,
     sender: String,
     reason: String,
+    /// When it arrived, in seconds since the epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrival_time: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    recipients: Vec<String>,
 }
 
 impl Failed {
     fn read(spool: &Spool, name: &str) -> Self {
-        let envelope = spool.open_failed_name(name).map(|stored| stored.envelope);
-        let sender = envelope.map_or_else(|_| "(incomplete message)".to_owned(), |envelope| listing::sender(&envelope));
-        Self { queue_name: "failed", queue_id: name.to_owned(), sender, reason: spool.failed_reason(name) }
+        let whole = spool.open_failed_name(name).ok();
+        let envelope = whole.as_ref().map(|stored| &stored.envelope);
+        let addresses = |envelope: &Envelope| envelope.recipients.iter().map(|to| to.address.to_string()).collect();
+        Self {
+            queue_name: "failed",
+            queue_id: name.to_owned(),
+            sender: envelope.map_or_else(|| "(incomplete message)".to_owned(), listing::sender),
+            reason: spool.failed_reason(name),
+            arrival_time: envelope.map(|envelope| envelope.arrived.as_second()),
+            subject: whole.as_ref().and_then(listing::subject),
+            recipients: envelope.map(addresses).unwrap_or_default(),
+        }
+    }
+
+    fn write(&self, name: &str, out: &mut impl Write) -> io::Result<()> {
+        let since = self.arrival_time.map(|at| format!("  {}", age(at, Timestamp::now()))).unwrap_or_default();
+        writeln!(out, "{}  failed{since}  {}", printable(name), self.sender)?;
+        subject(self.subject.as_deref(), out)?;
+        for recipient in &self.recipients {
+            writeln!(out, "    to {}", printable(recipient))?;
+        }
+        writeln!(out, "    {}", printable(&self.reason))
     }
 }
 
-const HEADINGS: &str = "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n";
-/// The column behind the closing parenthesis of a reason, less its parentheses, as Postfix counts.
-const REASON_WIDTH: usize = 76;
-
-/// One entry as Postfix writes it with long ids; a reason precedes the recipients that share it.
-fn text(item: &Item, before: &str, out: &mut impl Write) -> io::Result<()> {
-    let mark = match item.queue_name.as_str() {
-        "active" => "*",
-        "hold" => "!",
-        _ => "",
-    };
-    let id = format!("{}{mark}", item.queue_id);
-    let arrived = Timestamp::from_second(item.arrival_time).unwrap_or_default().to_zoned(TimeZone::system());
-    let arrived = arrived.strftime("%a %b %e %H:%M:%S");
-    writeln!(out, "{before}{id:<17} {:>8} {arrived} {}", item.message_size, printable(&item.sender))?;
+/// One entry for people. A reason is written once for the recipients that share it.
+fn entry(item: &Item, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let Item { queue_id, queue_name, message_size, sender, sent_from, .. } = item;
+    let age = age(item.arrival_time, now);
+    let sent_from = sent_from.as_deref().map(|from| if from.is_empty() { "<>" } else { from });
+    let sender = changed(sender, sent_from);
+    writeln!(out, "{queue_id}  {queue_name}  {age}  {message_size} bytes  {}", printable(&sender))?;
+    subject(item.subject.as_deref(), out)?;
     let mut last = "";
     for recipient in &item.recipients {
+        let address = changed(&recipient.address, recipient.sent_to.as_deref());
         let reason = recipient.delay_reason.as_deref().unwrap_or_default();
-        if reason != last {
-            let shown = if reason.is_empty() { "reason unavailable" } else { reason };
-            let padding = REASON_WIDTH.saturating_sub(shown.chars().count());
-            writeln!(out, "{:padding$}({shown})", "")?;
-            last = reason;
-        }
-        writeln!(out, "{:17} {:8} {:19} {}", "", "", "", recipient.address)?;
+        let why = if reason == last { String::new() } else { format!(": {reason}") };
+        writeln!(out, "    to {}{why}", printable(&address))?;
+        last = reason;
     }
-    Ok(())
+    let next = item.next_attempt.as_deref().and_then(|next| next.parse::<Timestamp>().ok());
+    match (item.attempts, next.filter(|_| queue_name != "hold")) {
+        (0, None) => Ok(()),
+        (0, Some(next)) => writeln!(out, "    next attempt {}", local(next)),
+        (attempts, next) => {
+            let next = next.map(|next| format!(", next {}", local(next))).unwrap_or_default();
+            writeln!(out, "    {attempts} attempt{}{next}", if attempts == 1 { "" } else { "s" })
+        }
+    }
 }
 
-/// Sendmail's total before Postfix's, which must be the last line: `check_mailq` takes a machine without Postfix for one
-/// with Sendmail, looks for that line alone, and without it calls a full queue empty.
-fn totals(Totals { messages, octets, submitted: _ }: Totals, out: &mut impl Write) -> io::Result<()> {
-    let requests = if messages == 1 { "Request" } else { "Requests" };
-    writeln!(out, "\n\t\tTotal requests: {messages}\n-- {} Kbytes in {messages} {requests}.", octets / 1024)
+fn subject(subject: Option<&str>, out: &mut impl Write) -> io::Result<()> {
+    subject.map_or(Ok(()), |subject| writeln!(out, "    subject {}", printable(subject)))
+}
+
+/// How long ago it arrived.
+fn age(arrived: i64, now: Timestamp) -> String {
+    let seconds = u64::try_from(now.as_second() - arrived).unwrap_or_default();
+    units::in_words(Duration::from_secs(seconds))
 }

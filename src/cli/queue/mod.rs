@@ -2,7 +2,9 @@
 //! file each.
 
 mod format;
+pub(super) mod ids;
 mod list;
+mod mailq;
 pub mod modify;
 mod selection_args;
 mod show;
@@ -10,13 +12,14 @@ mod show;
 use std::io;
 
 use super::exit::{Exit, Failure};
+use crate::control::message_detail::Part;
+use crate::control::message_ids::Place;
 use crate::control::modify::Change;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
-use crate::spool::MessageId;
 
-pub(super) use self::format::quiet;
 pub use self::format::{Format, QueueError};
+pub(super) use self::format::{changed, quiet};
 pub use self::list::list;
 pub use self::selection_args::Which;
 pub use self::show::show;
@@ -24,7 +27,7 @@ pub use self::show::show;
 /// `postrider queue ...`.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Command {
-    /// List queued messages, oldest first, like mailq
+    /// List queued messages, oldest first, with subject, age and where they go
     List {
         /// Which messages.
         #[command(flatten)]
@@ -35,8 +38,14 @@ pub enum Command {
     },
     /// Show one message: envelope, attempts and header
     Show {
-        /// The message id, as listed by mailq
+        /// The message id, as listed by mailq; its first digits are enough
         id: String,
+        /// Show the text of the message as well
+        #[arg(long)]
+        body: bool,
+        /// Only look in failed/
+        #[arg(long)]
+        failed: bool,
         /// Print one JSON object
         #[arg(long)]
         json: bool,
@@ -84,15 +93,19 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
         Command::Retry { chosen, readmit: false } => (Change::Retry, chosen),
         Command::Retry { chosen, readmit: true } => (Change::Readmit, chosen),
         Command::List { which, json } if which.is_failed() => {
-            return list::failed(access, Format::from(*json), &mut io::stdout().lock());
+            let selection = which.selection(access)?;
+            return list::failed(access, &selection, Format::from(*json), &mut io::stdout().lock());
         }
         Command::List { which, json } => {
-            let selection = which.selection(access.config())?;
+            let selection = which.selection(access)?;
             return quiet(list(access, selection, Format::from(*json), &mut io::stdout().lock()));
         }
-        Command::Show { id, json } => {
-            let id = MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone()))?;
-            return quiet(show(access, id, Format::from(*json), &mut io::stdout().lock()));
+        Command::Show { id, body, failed, json } => {
+            let part = if *body { Part::Body } else { Part::Header };
+            let place = if *failed { Place::Failed } else { Place::Anywhere };
+            let shown = ids::resolve(access, id, place)
+                .and_then(|id| show(access, (id, place), part, Format::from(*json), &mut io::stdout().lock()));
+            return quiet(shown);
         }
     };
     modify::run(access, change, &chosen.which, Format::from(chosen.json))
@@ -100,7 +113,7 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
 
 /// `mailq`.
 pub fn mailq(access: &QueueAccess) -> Result<Exit, Failure> {
-    quiet(list(access, Selection::default(), Format::Text, &mut io::stdout().lock()))
+    quiet(list(access, Selection::default(), Format::Mailq, &mut io::stdout().lock()))
 }
 
 #[cfg(test)]

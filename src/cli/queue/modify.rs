@@ -16,10 +16,14 @@ pub fn run(access: &QueueAccess, change: Change, which: &Which, format: Format) 
     if let Some(config) = access.config() {
         crate::cli::run::log_aside(config);
     }
-    let selection = which.selection(access.config())?;
+    let selection = which.selection(access)?;
+    if selection.failed && matches!(change, Change::Hold | Change::Release) {
+        let message = "messages in failed/ are not tried, so none can be held or released; retry or delete them";
+        return Err(Failure::new(Exit::Usage, message));
+    }
     // All messages are changed only where that is said.
     if selection.is_all() && !which.all {
-        let message = "which messages? Give ids, --account, --sender, --recipient, --older or --all";
+        let message = "which messages? Give ids, --account, --sender, --recipient, --older, --failed or --all";
         return Err(Failure::new(Exit::Usage, message));
     }
     let mut tally = Tally::new(change, format);
@@ -53,14 +57,14 @@ impl Tally {
             _ => return,
         };
         match self.format {
-            Format::Text => say(&line),
+            Format::Text | Format::Mailq => say(&line),
             Format::Json => say(&serde_json::to_string(response).unwrap_or_default()),
         }
     }
 
     fn end(self, selection: &Selection) -> Exit {
         let found = self.changed + self.unchanged;
-        if found == 0 && self.format == Format::Text {
+        if found == 0 && self.format != Format::Json {
             say("no such message");
         }
         match (self.unchanged, found) {

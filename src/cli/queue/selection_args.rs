@@ -1,15 +1,16 @@
 //! The arguments that say which messages a command is about.
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::queue::format::QueueError;
-use crate::config::{Config, units};
+use crate::cli::queue::ids;
+use crate::config::units;
+use crate::control::message_ids::Place;
+use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
-use crate::spool::MessageId;
 
 /// Which messages; all that is given must hold.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Which {
-    /// Only these messages
+    /// Only these messages; the first digits of an id are enough
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Only mail of this account
@@ -27,22 +28,23 @@ pub struct Which {
     /// All messages
     #[arg(long)]
     pub(in crate::cli) all: bool,
-    /// Only what is in failed/ (retry and delete)
+    /// Only what is in failed/
     #[arg(long)]
     failed: bool,
 }
 
 impl Which {
     /// Whether it is about failed/.
-    pub(super) fn is_failed(&self) -> bool {
+    pub(in crate::cli) fn is_failed(&self) -> bool {
         self.failed
     }
 
     /// The selection as it is requested. An account's name is checked where this process reads the config.
-    pub(in crate::cli) fn selection(&self, config: Option<&Config>) -> Result<Selection, Failure> {
-        let read = |id: &String| MessageId::parse(id).ok_or_else(|| QueueError::NoId(id.clone()));
-        let ids = self.ids.iter().map(read).collect::<Result<_, _>>()?;
-        if let (Some(name), Some(config)) = (self.account.as_deref(), config)
+    pub(in crate::cli) fn selection(&self, access: &QueueAccess) -> Result<Selection, Failure> {
+        let place = if self.failed { Place::Failed } else { Place::Anywhere };
+        let id = |typed: &String| ids::resolve(access, typed, place);
+        let ids = self.ids.iter().map(id).collect::<Result<_, _>>()?;
+        if let (Some(name), Some(config)) = (self.account.as_deref(), access.config())
             && config.account(name).is_none()
         {
             let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();

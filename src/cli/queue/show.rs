@@ -1,22 +1,31 @@
-//! `postrider queue show ID`: one message's envelope, what was tried, and its header.
-//! The body is not shown, only how long it is.
+//! `postrider queue show ID`: one message's envelope, what was tried, its header, and with --body its text.
 
 use std::io::{self, Write};
 
 use jiff::Timestamp;
 
 use super::format::{Format, QueueError};
-use crate::control::message_detail::{MessageDetail, local, status_word};
+use crate::control::message_detail::{MessageDetail, Part, local, status_word};
+use crate::control::message_ids::Place;
 use crate::control::queue_access::QueueAccess;
 use crate::mail::printable::printable;
 use crate::mail::subject;
 use crate::spool::{Body, Envelope, Kind, MessageId};
 
 /// Shows one message.
-pub fn show(access: &QueueAccess, id: MessageId, format: Format, out: &mut impl Write) -> Result<(), QueueError> {
-    let shown = &access.show(id)?;
+pub fn show(
+    access: &QueueAccess,
+    (id, place): (MessageId, Place),
+    part: Part,
+    format: Format,
+    out: &mut impl Write,
+) -> Result<(), QueueError> {
+    let shown = &access.show(id, place, part)?;
+    if part == Part::Body && shown.body.is_none() {
+        return Err(QueueError::NoBody);
+    }
     match format {
-        Format::Text => {
+        Format::Text | Format::Mailq => {
             envelope(shown, out)?;
             recipients(shown, out)?;
             if !shown.journal.is_empty() {
@@ -32,6 +41,9 @@ pub fn show(access: &QueueAccess, id: MessageId, format: Format, out: &mut impl 
                 }
             }
             writeln!(out, "Body: {} bytes", shown.body_octets)?;
+            for line in shown.body.iter().flat_map(|body| body.lines()) {
+                writeln!(out, "  {}", printable(&line.replace('\t', "    ")))?;
+            }
         }
         Format::Json => {
             serde_json::to_writer(&mut *out, shown).map_err(io::Error::from)?;
@@ -46,7 +58,7 @@ fn envelope(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
     let field = |out: &mut dyn Write, name: &str, value: &str| writeln!(out, "{name:<12}{}", printable(value));
     field(out, "Message:", envelope.id.as_str())?;
     field(out, "Arrived:", &format!("{}, from {}", local(envelope.arrived), envelope.submitter))?;
-    field(out, "Sender:", &sender(envelope))?;
+    field(out, "Sender:", &sender(envelope, item.sent_from.as_deref()))?;
     if let Some(subject) = shown.header.as_deref().and_then(|header| subject::decoded(header.as_bytes())) {
         field(out, "Subject:", &subject)?;
     }
@@ -86,15 +98,16 @@ fn envelope(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn sender(envelope: &Envelope) -> String {
+fn sender(envelope: &Envelope, sent_from: Option<&str>) -> String {
     let shown = match envelope.sender.mailbox() {
         Some(address) => address.to_string(),
         None => "<> (no report if it cannot be delivered)".to_owned(),
     };
-    match &envelope.submitted_sender {
-        Some(given) if *given != shown => format!("{shown} (given as {given})"),
-        Some(_) | None => shown,
-    }
+    let given =
+        envelope.submitted_sender.as_ref().filter(|given| **given != shown).map(|given| format!("given as {given}"));
+    let sent_as = sent_from.map(|from| format!("sent as {}", if from.is_empty() { "<>" } else { from }));
+    let others: Vec<String> = given.into_iter().chain(sent_as).collect();
+    if others.is_empty() { shown } else { format!("{shown} ({})", others.join(", ")) }
 }
 
 fn kind_word(kind: Kind) -> &'static str {
@@ -113,12 +126,15 @@ fn recipients(shown: &MessageDetail, out: &mut impl Write) -> io::Result<()> {
             continue;
         }
         let address = recipient.address.to_string();
-        let given = if recipient.given == address { String::new() } else { format!(" (given as {})", recipient.given) };
+        let given = (recipient.given != address).then(|| format!("given as {}", recipient.given));
+        let sent_to = outcome.as_ref().and_then(|outcome| outcome.sent_to.as_ref()).map(|to| format!("sent to {to}"));
+        let others: Vec<String> = given.into_iter().chain(sent_to).collect();
+        let others = if others.is_empty() { String::new() } else { format!(" ({})", others.join(", ")) };
         let outcome = match outcome {
             Some(outcome) => format!("{}: {}", status_word(outcome.status), printable(&outcome.reason)),
             None => "not yet tried".to_owned(),
         };
-        writeln!(out, "  {}: {outcome}", printable(&format!("{address}{given}")))?;
+        writeln!(out, "  {}: {outcome}", printable(&format!("{address}{others}")))?;
     }
     Ok(())
 }

@@ -10,12 +10,12 @@ use super::*;
 use crate::config::Config;
 use crate::control::loaded::Loaded;
 use crate::mail::address::{Mailbox, ReversePath};
-use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::mail::submitter::Submitter;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::writer::Incoming;
-use crate::spool::{Body, Envelope, Kind, Recipient, Spool};
+use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
 
 fn spool() -> (tempfile::TempDir, Spool) {
     let dir = tempfile::tempdir().unwrap();
@@ -81,6 +81,7 @@ fn deferred(recipient: usize, code: Option<u16>, reply: &str) -> Line {
             relay,
             dsn_sender: DsnSender::Us,
             cure: None,
+            sent_as: SentAs::default(),
         },
     }
 }
@@ -136,18 +137,18 @@ fn the_layout_is_postfixs_with_long_ids() {
         " ".repeat(43),
         " ".repeat(58),
     );
-    assert_eq!(listed(&spool, Format::Text), expected);
+    assert_eq!(listed(&spool, Format::Mailq), expected);
 }
 
 #[test]
 fn one_request_is_no_plural_and_none_is_an_empty_queue() {
     let (_dir, spool) = spool();
-    assert_eq!(listed(&spool, Format::Text), "Mail queue is empty\n");
+    assert_eq!(listed(&spool, Format::Mailq), "Mail queue is empty\n");
     assert_eq!(listed(&spool, Format::Json), "");
     put(&spool, 1, "a@x.example", &["b@y.example"], 100);
-    assert!(listed(&spool, Format::Text).ends_with("\n\n\t\tTotal requests: 1\n-- 0 Kbytes in 1 Request.\n"));
+    assert!(listed(&spool, Format::Mailq).ends_with("\n\n\t\tTotal requests: 1\n-- 0 Kbytes in 1 Request.\n"));
     let mut out = Vec::new();
-    list(&QueueAccess::Empty(Box::new(config())), Selection::default(), Format::Text, &mut out).unwrap();
+    list(&QueueAccess::Empty(Box::new(config())), Selection::default(), Format::Mailq, &mut out).unwrap();
     assert_eq!(out, b"Mail queue is empty\n");
 }
 
@@ -166,9 +167,10 @@ fn finished_messages_and_delivered_recipients_are_not_listed() {
         relay: "r".into(),
         dsn_sender: DsnSender::Us,
         cure: None,
+        sent_as: SentAs::default(),
     };
     note(&spool, &partly, 2, &[Line::Outcome { recipient: 0, outcome }]);
-    let text = listed(&spool, Format::Text);
+    let text = listed(&spool, Format::Mailq);
     assert!(text.contains("c@y.example") && !text.contains("b@y.example") && !text.contains(done.as_str()), "{text}");
 }
 
@@ -183,7 +185,7 @@ fn json_has_postqueues_members_and_ours() {
          \"forced_expire\":false,\"sender\":\"a@x.example\",\"recipients\":[{{\"address\":\"b@y.example\",\
          \"delay_reason\":\"host mx[192.0.2.1]:587 said: 450 4.2.0 later\"}}],\"account\":\"isp\",\"attempts\":1,\
          \"next_attempt\":\"2026-11-02T13:30:00.000000Z\",\
-         \"trouble\":\"host mx[192.0.2.1]:587 said: 450 4.2.0 later\",\"uid\":1000}}\n"
+         \"trouble\":\"host mx[192.0.2.1]:587 said: 450 4.2.0 later\",\"subject\":\"?[31mred\",\"uid\":1000}}\n"
     );
     assert_eq!(listed(&spool, Format::Json), expected);
 }
@@ -194,7 +196,7 @@ fn a_damaged_message_is_told_and_hides_no_other() {
     let id = put(&spool, 1, "a@x.example", &["b@y.example"], 100);
     std::fs::write(dir.path().join("queue").join(MessageId::new(5, 0).as_str()), "{}").unwrap();
     let mut out = Vec::new();
-    let error = list(&access(&spool), Selection::default(), Format::Text, &mut out).unwrap_err();
+    let error = list(&access(&spool), Selection::default(), Format::Mailq, &mut out).unwrap_err();
     assert_eq!((error.exit().code(), error.to_string().contains("cannot show 1 message")), (65, true));
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains(id.as_str()) && text.ends_with("in 1 Request.\n"), "{text}");
@@ -206,7 +208,7 @@ fn a_message_is_shown_without_its_body_and_without_commands_to_the_terminal() {
     let id = put(&spool, 1, "a@x.example", &["b@y.example", "not an address"], 1000);
     note(&spool, &id, 2, &[attempt(), deferred(0, Some(450), "4.2.0 later\u{1b}[2J"), Line::Hold]);
     let mut out = Vec::new();
-    show(&access(&spool), id.clone(), Format::Text, &mut out).unwrap();
+    show(&access(&spool), (id.clone(), Place::Anywhere), Part::Header, Format::Text, &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     for part in [
         "Sender:     a@x.example\n",
@@ -220,7 +222,7 @@ fn a_message_is_shown_without_its_body_and_without_commands_to_the_terminal() {
     }
     assert!(!text.contains('\u{1b}') && !text.contains("xxx"));
     let mut out = Vec::new();
-    show(&access(&spool), id.clone(), Format::Json, &mut out).unwrap();
+    show(&access(&spool), (id.clone(), Place::Anywhere), Part::Header, Format::Json, &mut out).unwrap();
     let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!((&value["queue_name"], &value["body_octets"]), (&"hold".into(), &973.into()));
     assert_eq!((&value["outcomes"][0]["code"], &value["envelope"]["v"]), (&450.into(), &1.into()));

@@ -6,21 +6,22 @@ use serde_json::{Value, json};
 
 use super::serde_names::{names, tagged};
 use crate::control::listing::{Item, ItemRecipient, Totals};
-use crate::control::message_detail::JournalNote;
+use crate::control::message_detail::{JournalNote, Part};
+use crate::control::message_ids::Place;
 use crate::control::modify::Change;
 use crate::control::protocol::{Greeting, Request, Response};
 use crate::control::report::{self, Figures, Reason, Report};
 use crate::control::selection::Selection;
 use crate::control::verify::Verify;
 use crate::mail::address::{Address, Mailbox, ReversePath};
-use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::mail::submitter::{ClientName, Submitter};
 use crate::spool::account_health::{AlertChannel, Outage, Trouble};
 use crate::spool::clock::Clock;
 use crate::spool::history::{Ended, Finished, Record};
 use crate::spool::journal_line::{self, Line};
 use crate::spool::learned::{Learned, SecondMechanism};
-use crate::spool::{Body, Envelope, Kind, MessageId, Recipient, Spool};
+use crate::spool::{Body, Envelope, IdPrefix, Kind, MessageId, Recipient, Spool};
 use crate::submit::frontend::collect::{Origin, Sender};
 use crate::submit::wire::envelope_json::{self, Text, WireRecipient};
 use crate::submit::wire::reply::Refused;
@@ -140,6 +141,8 @@ fn record(submitter: Submitter) -> Record {
         token: Some(String::new()),
         crc32: Some(0),
         message_id: String::new(),
+        subject: Some(String::new()),
+        sent_from: Some(String::new()),
         recipients: Vec::new(),
     }
 }
@@ -157,6 +160,8 @@ fn entry(submitter: Submitter) -> Item {
         attempts: 0,
         next_attempt: None,
         trouble: String::new(),
+        subject: Some(String::new()),
+        sent_from: Some(String::new()),
         submitter,
     }
 }
@@ -179,6 +184,7 @@ fn journal_lines() -> Vec<Line> {
         relay: String::new(),
         dsn_sender: DsnSender::Relay,
         cure: Some(String::new()),
+        sent_as: SentAs { from: Some(String::new()), to: Some(String::new()) },
     };
     let lines = vec![
         Line::Attempt { number: 1, account: String::new(), relay: String::new() },
@@ -273,7 +279,8 @@ fn requests() -> Vec<Request> {
     let all = Selection::default;
     vec![
         Request::List { selection: all() },
-        Request::Show { id: id() },
+        Request::Show { id: id(), place: Place::Anywhere, part: Part::Header },
+        Request::Ids { prefix: IdPrefix::empty(), place: Place::Anywhere },
         Request::History { since: None },
         Request::Status,
         Request::Verify(Verify { sender: Sender::Login, recipients: Vec::new(), envid: None }),
@@ -317,6 +324,7 @@ fn responses() -> Vec<Response> {
         Response::Waiting { id: id(), reason: reason() },
         Response::Changed { id: id().to_string() },
         Response::Unchanged { id: String::new(), reason: reason() },
+        Response::Ids { ids: vec![id()] },
         Response::Active { ids: vec![id()] },
         Response::No(Refused::later("")),
         Response::Finished,

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::*;
 use crate::control::listing::{Listed, QueueView};
 use crate::control::loaded::Loaded;
-use crate::control::message_detail::MessageDetail;
+use crate::control::message_detail::{MessageDetail, Part};
+use crate::control::message_ids::Place;
 use crate::control::modify::{AuthorisedChange, Change, Changed, queued};
 use crate::mail::address::Address;
 use crate::spool::Kind;
@@ -54,7 +55,10 @@ fn a_user_sees_and_changes_their_own_mail_alone() {
     // Of the whole queue, the totals are everybody's.
     assert_eq!(listed(&loaded, &scope, Selection::default()), (vec![hers.clone()], 2));
     assert_eq!(listed(&loaded, &scope, Selection::of_ids([his.clone()])), (Vec::new(), 0));
-    assert!(matches!(MessageDetail::read(&loaded.spool, &his, &scope), Err(SpoolError::Gone(_))));
+    assert!(matches!(
+        MessageDetail::read(&loaded.spool, (&his, Place::Anywhere), Part::Body, &scope),
+        Err(SpoolError::Gone(_))
+    ));
     assert_eq!(queued(&loaded, &scope.authorise(Selection::default())).unwrap(), std::slice::from_ref(&hers));
     for change in [Change::Hold, Change::Release, Change::Retry, Change::Readmit] {
         let refused = AuthorisedChange::new(&scope, change, Selection::of_ids([hers.clone()])).unwrap_err();

@@ -16,7 +16,14 @@ fn what_is_requested_arrives() {
             Request::Change { change: Change::Hold, selection: selection() },
             r#"{"v":1,"verb":"change","change":"hold","ids":["0123456789ABCDEF"],"sender":"a@x"}"#,
         ),
-        (Request::Show { id: id() }, r#"{"v":1,"verb":"show","id":"0123456789ABCDEF"}"#),
+        (
+            Request::Show { id: id(), place: Place::Failed, part: Part::Body },
+            r#"{"v":1,"verb":"show","id":"0123456789ABCDEF","place":"failed","part":"body"}"#,
+        ),
+        (
+            Request::Ids { prefix: IdPrefix::parse("0123a").unwrap(), place: Place::Anywhere },
+            r#"{"v":1,"verb":"ids","prefix":"0123A","place":"anywhere"}"#,
+        ),
         (Request::History { since: None }, r#"{"v":1,"verb":"history","since":null}"#),
         (
             Request::Verify(Verify { sender: Sender::Login, recipients: vec![b"x".to_vec()], envid: None }),

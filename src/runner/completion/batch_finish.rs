@@ -70,7 +70,7 @@ impl CompletedAttempt {
     /// Settles it by its journal and reports the result.
     fn settle(self, settler: &Settler) {
         let Self { loaded, report, stored, answered } = self;
-        let AnsweredAttempt { journal, now, attempt, message_id: _ } = answered;
+        let AnsweredAttempt { journal, now, attempt, excerpt: _ } = answered;
         let (account, id) = (attempt.account.clone(), stored.envelope.id.clone());
         let message = OpenMessage { loaded: &loaded, stored: &stored, journal, now };
         let result = settler.settle(message, attempt);
@@ -78,8 +78,8 @@ impl CompletedAttempt {
     }
 
     fn record(&self) -> Record {
-        let AnsweredAttempt { now, message_id, .. } = &self.answered;
-        history_record::record(&self.stored.envelope, &self.state(), *now, message_id.clone())
+        let AnsweredAttempt { now, excerpt, .. } = &self.answered;
+        history_record::record(&self.stored.envelope, &self.state(), *now, excerpt.clone())
     }
 
     /// Removes the message, whose record is on disk, and reports the result.

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use super::outcome::{self, log_outcomes, queued};
-use crate::deliver::plan::{NoPlan, Plan};
+use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, SentAs, Status};
 use crate::rules::trouble::Classification;
 use crate::runner::completion::settle::{self, Settler};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
@@ -37,7 +37,11 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
         outcome.reply = format!("{}: {cure}", outcome.reply);
     }
     let reason = outcome.said();
-    let outcomes: Vec<_> = plan.recipients.iter().map(|p| (p.index, outcome.clone())).collect();
+    let with_addresses = |planned: &Planned| {
+        let sent_as = outcome::sent_as(&message.stored.envelope, planned, &plan.sender);
+        (planned.index, Outcome { sent_as, ..outcome.clone() })
+    };
+    let outcomes: Vec<_> = plan.recipients.iter().map(with_addresses).collect();
     log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() }, |_| None);
     note(&mut message, &outcomes);
     let failure =
@@ -68,6 +72,7 @@ pub(super) fn cannot_plan(
         relay: "none".to_owned(),
         dsn_sender: DsnSender::Us,
         cure: None,
+        sent_as: SentAs::default(),
     };
     let outcomes: Vec<_> = pending.iter().map(|i| (*i, outcome.clone())).collect();
     log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() }, |_| None);

@@ -5,18 +5,18 @@ use std::time::Duration;
 
 use crate::config::{Account, units};
 use crate::deliver::outgoing::OutgoingMessage;
-use crate::deliver::plan::{Plan, Undeliverable};
+use crate::deliver::plan::{Plan, Planned, Undeliverable};
 use crate::log::{self, Delays};
 use crate::mail::address::{Address, ReversePath, without_extension};
-use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Phase, Seen, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Phase, Seen, SentAs, Status};
 use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
 use crate::rules::remedy::{self, Subject};
 use crate::rules::trouble::{self, AccountTrouble, Classification, Verdict};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
-use crate::spool::Kind;
 use crate::spool::account_health::Trouble;
+use crate::spool::{Envelope, Kind};
 use crate::sys::user;
 
 /// A message with more Received fields is taken to be in a loop.
@@ -37,6 +37,7 @@ pub(super) fn undeliverable(
         relay: "none".to_owned(),
         dsn_sender: DsnSender::Us,
         cure: None,
+        sent_as: SentAs::default(),
     };
     let here = |no: &Undeliverable| match no {
         Undeliverable::Own(address)
@@ -74,6 +75,7 @@ fn unmapped(address: &Address) -> Outcome {
         cure: Some(format!(
             "in `generic`, map {address} to a real address, as in \"{address}\" = \"you@provider.example\""
         )),
+        sent_as: SentAs::default(),
     }
 }
 
@@ -110,6 +112,17 @@ pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: Ds
         relay: relay.to_owned(),
         dsn_sender,
         cure: None,
+        sent_as: SentAs::default(),
+    }
+}
+
+/// The addresses of the attempt, as far as they are not the envelope's.
+pub(super) fn sent_as(envelope: &Envelope, planned: &Planned, sender: &ReversePath) -> SentAs {
+    let admitted = envelope.recipients.get(planned.index).map(|recipient| recipient.address.to_string());
+    let (from, to) = (sender.to_string(), planned.address.to_string());
+    SentAs {
+        from: (from != envelope.sender.to_string()).then_some(from),
+        to: (Some(&to) != admitted.as_ref()).then_some(to),
     }
 }
 
@@ -230,7 +243,7 @@ pub(super) fn log_outcomes(
 ) {
     for (index, outcome) in outcomes {
         if let Some(recipient) = message.stored.envelope.recipients.get(*index) {
-            let to = recipient.address.to_string();
+            let to = outcome.sent_as.to.clone().unwrap_or_else(|| recipient.address.to_string());
             log::outcome(&message.stored.envelope.id, &to, &recipient.given, delays, outcome, answered(*index));
         }
     }

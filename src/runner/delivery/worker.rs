@@ -14,10 +14,10 @@ use super::outcome::{self, Addresses, MAX_HOPS};
 use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::control::loaded::Loaded;
-use crate::deliver::outgoing::{NotReady, OutgoingMessage};
+use crate::deliver::outgoing::{HeaderExcerpt, NotReady, OutgoingMessage};
 use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{Fact, Outcome, Phase};
+use crate::mail::outcome::{Fact, Outcome, Phase, SentAs};
 use crate::mail::submitter::Submitter;
 use crate::rules::outbound::Generic;
 use crate::rules::trouble::{self, Classification, Verdict};
@@ -207,7 +207,7 @@ impl Worker {
         };
         // Once in a message's life: its later attempts have an outcome to start from.
         if message.journal.state().outcomes().next().is_none() {
-            introduce(&message.stored.envelope, &letter.message_id);
+            introduce(&message.stored.envelope, &letter.excerpt.message_id);
         }
         let undeliverable = outcome::undeliverable(plan, &letter, &message);
         let recipients = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
@@ -240,11 +240,12 @@ impl Worker {
             let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.dsn_sender);
             let seen = Addresses { sender: &exchanged.sender, header_from: letter.from.as_ref() };
             let cure = outcome::cure(classification, plan, &message, seen);
-            outcomes.push((planned.index, Outcome { cure, ..outcome }));
+            let sent_as = outcome::sent_as(&message.stored.envelope, planned, &exchanged.sender);
+            outcomes.push((planned.index, Outcome { cure, sent_as, ..outcome }));
             classifications.push(classification);
         }
         self.context.evidence.attempted(&plan.account.name, outcomes.iter().map(|(_, outcome)| outcome.status));
-        let answered = AnsweredExchange { exchanged, classifications, outcomes, message_id: letter.message_id };
+        let answered = AnsweredExchange { exchanged, classifications, outcomes, excerpt: letter.excerpt };
         self.draw_conclusions(message, plan, batch, answered)
     }
 
@@ -276,7 +277,7 @@ impl Worker {
         mut batch: RecipientBatch,
         answered: AnsweredExchange,
     ) -> Result<BatchOutcome, SpoolError> {
-        let AnsweredExchange { exchanged, classifications, mut outcomes, message_id } = answered;
+        let AnsweredExchange { exchanged, classifications, mut outcomes, excerpt } = answered;
         let Exchanged { facts, relay, connecting, sending, .. } = exchanged;
         if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
@@ -285,7 +286,8 @@ impl Worker {
             // A reply to MAIL goes for every recipient of the message, also for those of later batches.
             let rest = std::mem::take(&mut batch.rest);
             if let Some((_, to_all)) = outcomes.last().cloned() {
-                outcomes.extend(rest.into_iter().map(|index| (index, to_all.clone())));
+                let of_rest = Outcome { sent_as: SentAs { to: None, ..to_all.sent_as.clone() }, ..to_all };
+                outcomes.extend(rest.into_iter().map(|index| (index, of_rest.clone())));
             }
         }
         let delays = Delays { queued: outcome::queued(&message), waiting: Duration::ZERO, connecting, sending };
@@ -321,7 +323,7 @@ impl Worker {
         let (account, begins, ends) = (self.name.clone(), batch.begins, batch.ends());
         let attempt = Attempt { account, relay, outcomes, begins, ends, unsynced };
         let (journal, now) = (message.journal, message.now);
-        Ok(BatchOutcome::Answered(Box::new(AnsweredAttempt { journal, message_id, now, attempt })))
+        Ok(BatchOutcome::Answered(Box::new(AnsweredAttempt { journal, excerpt, now, attempt })))
     }
 
     fn settle_batch(
@@ -352,7 +354,7 @@ struct AnsweredExchange {
     classifications: Vec<Classification>,
     /// Of all recipients of the batch.
     outcomes: Vec<(usize, Outcome)>,
-    message_id: String,
+    excerpt: HeaderExcerpt,
 }
 
 fn read(spool: &Spool, id: &MessageId) -> Result<(Stored, Journal), SpoolError> {

@@ -76,6 +76,7 @@ fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused
         Request::Active => Ok(Event::Active { responses }),
         Request::List { .. }
         | Request::Show { .. }
+        | Request::Ids { .. }
         | Request::History { .. }
         | Request::Status
         | Request::Verify(_)

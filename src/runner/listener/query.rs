@@ -17,7 +17,8 @@ use super::intake_state::IntakeState;
 use crate::control::access::{AccessScope, AuthorisedSelection};
 use crate::control::listing::QueueView;
 use crate::control::loaded::Loaded;
-use crate::control::message_detail::MessageDetail;
+use crate::control::message_detail::{MessageDetail, Part};
+use crate::control::message_ids::{self, Place};
 use crate::control::modify::{self, AuthorisedChange};
 use crate::control::protocol::{Greeting, Request, Response};
 use crate::control::selection::Selection;
@@ -25,7 +26,7 @@ use crate::control::status;
 use crate::control::verify::{self, Verify};
 use crate::mail::submitter::Submitter;
 use crate::runner::event::Event;
-use crate::spool::{MessageId, SpoolError};
+use crate::spool::{IdPrefix, MessageId, SpoolError};
 use crate::submit::admit::context::{Author, Entry};
 use crate::submit::wire::reply::Refused;
 use crate::sys::local_time;
@@ -72,7 +73,8 @@ impl QueryHandler<'_> {
     fn answer(&self, request: Request, out: &mut impl Write) -> Result<Response, Refused> {
         match request {
             Request::List { selection } => self.list(selection, out),
-            Request::Show { id } => self.show(&id),
+            Request::Show { id, place, part } => self.show(&id, place, part),
+            Request::Ids { prefix, place } => self.ids(&prefix, place),
             Request::History { since } => self.history(since, out),
             Request::Status => self.status(),
             Request::Verify(verify) => self.verify(&verify),
@@ -115,9 +117,14 @@ impl QueryHandler<'_> {
         Ok(Response::Totals(view.list(|listed| Response::from(listed).write(&mut *out))?))
     }
 
-    fn show(&self, id: &MessageId) -> Result<Response, Refused> {
+    fn show(&self, id: &MessageId, place: Place, part: Part) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
-        Ok(Response::Shown(Box::new(MessageDetail::read(&self.intake.spool, id, &self.scope)?)))
+        Ok(Response::Shown(Box::new(MessageDetail::read(&self.intake.spool, (id, place), part, &self.scope)?)))
+    }
+
+    fn ids(&self, prefix: &IdPrefix, place: Place) -> Result<Response, Refused> {
+        let _turn = self.wait_for_turn()?;
+        Ok(Response::Ids { ids: message_ids::find(&self.intake.spool, &self.scope, prefix, place)? })
     }
 
     fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Result<Response, Refused> {

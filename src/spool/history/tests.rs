@@ -15,6 +15,8 @@ fn record(id: u64, finished: &str) -> Record {
         token: None,
         crc32: None,
         message_id: "<1@x.example>".to_owned(),
+        subject: None,
+        sent_from: None,
         recipients: vec![Finished {
             address: "b@y.example".to_owned(),
             relay: "none".to_owned(),
@@ -22,6 +24,7 @@ fn record(id: u64, finished: &str) -> Record {
             status: Ended::Refused,
             dsn: "5.1.3".to_owned(),
             reply: "bad address syntax".to_owned(),
+            sent_to: None,
         }],
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mail::address::{Address, Mailbox};
-use crate::mail::outcome::{DsnSender, Enhanced, Outcome, Status};
+use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::spool::Recipient;
 
 fn spool() -> (tempfile::TempDir, Spool) {
@@ -41,6 +41,7 @@ fn outcome(recipient: usize, status: Status, code: Option<u16>) -> Line {
             relay: "r[192.0.2.1]:587".to_owned(),
             dsn_sender: DsnSender::Us,
             cure: None,
+            sent_as: SentAs::default(),
         },
     }
 }
@@ -57,6 +58,7 @@ fn told_by_relay(recipient: usize) -> Line {
         relay: "r".into(),
         dsn_sender,
         cure: None,
+        sent_as: SentAs::default(),
     };
     Line::Outcome { recipient, outcome }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::mail::address::{Mailbox, ReversePath};
-use crate::mail::outcome::DsnSender;
+use crate::mail::outcome::{DsnSender, SentAs};
 use crate::spool::{Kind, MessageId, Recipient};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -55,7 +55,16 @@ fn outcome(recipient: usize, status: Status) -> Line {
     let (reply, relay) = ("no".to_owned(), "relay".to_owned());
     Line::Outcome {
         recipient,
-        outcome: Outcome { status, code, enhanced, reply, relay, dsn_sender: DsnSender::Us, cure: None },
+        outcome: Outcome {
+            status,
+            code,
+            enhanced,
+            reply,
+            relay,
+            dsn_sender: DsnSender::Us,
+            cure: None,
+            sent_as: SentAs::default(),
+        },
     }
 }
 
