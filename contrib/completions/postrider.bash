@@ -19,6 +19,9 @@ _postrider() {
             postrider,check)
                 cmd="postrider__subcmd__check"
                 ;;
+            postrider,complete)
+                cmd="postrider__subcmd__complete"
+                ;;
             postrider,config)
                 cmd="postrider__subcmd__config"
                 ;;
@@ -84,6 +87,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,check)
                 cmd="postrider__subcmd__help__subcmd__check"
+                ;;
+            postrider__subcmd__help,complete)
+                cmd="postrider__subcmd__help__subcmd__complete"
                 ;;
             postrider__subcmd__help,config)
                 cmd="postrider__subcmd__help__subcmd__config"
@@ -255,6 +261,24 @@ _postrider() {
             ;;
         postrider__subcmd__check)
             opts="-h --json --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__complete)
+            opts="-h --config --help accounts ids history programs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -448,6 +472,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__check)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__complete)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -860,7 +898,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__import)
-            opts="-h --source --output --in-place --send-only --config --help"
+            opts="-h --source --output --in-place --send-only --config --help postfix msmtp nullmailer ssmtp dma exim"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1515,3 +1553,33 @@ if [[ "${BASH_VERSINFO[0]}" -eq 4 && "${BASH_VERSINFO[1]}" -ge 4 || "${BASH_VERS
 else
     complete -F _postrider -o bashdefault -o default postrider
 fi
+
+# Ids, accounts and what else only the program knows.
+_postrider_known() {
+    _postrider "$@"
+    local current=${COMP_WORDS[COMP_CWORD]} words="" config=() wanted="" i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --config) config=(--config "${COMP_WORDS[++i]}") ;;
+            -*) ;;
+            *) words+=" ${COMP_WORDS[i]}" ;;
+        esac
+    done
+    case $3,$current,$words in
+        --account,*) wanted=accounts ;;
+        --sender,* | --recipient,* | --older,* | --since,* | --until,* | --config,* | --to,* | --from,* | *,-*,*) ;;
+        *,*," flush"* | *,*," queue list"* | *,*," queue show"* | *,*," queue hold"*) wanted=ids ;;
+        *,*," queue release"* | *,*," queue delete"* | *,*," queue retry"*) wanted=ids ;;
+        *,*," history"*) wanted=history ;;
+        *,*," test" | *,*," password set" | *,*," password delete" | *,*," password test") wanted=accounts ;;
+        *,*," import") wanted=programs ;;
+    esac
+    case $wanted in
+        "") return 0 ;;
+        accounts | programs) COMPREPLY=() ;;
+        *) current=${current^^} ;;
+    esac
+    COMPREPLY+=($(compgen -W "$("$1" "${config[@]}" complete "$wanted" 2>/dev/null)" -- "$current"))
+}
+
+complete -F _postrider_known -o bashdefault -o default postrider

@@ -9,6 +9,8 @@ mod write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::exit::{Exit, Failure};
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
@@ -20,7 +22,7 @@ use crate::sys::user::Caller;
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The program to convert: postfix, msmtp, nullmailer, ssmtp, dma or exim
-    #[arg(value_parser = program)]
+    #[arg(value_parser = programs())]
     program: Program,
     /// Its folder or file; default: the usual location
     #[arg(long, value_name = "PATH")]
@@ -42,10 +44,10 @@ impl Arguments {
     }
 }
 
-fn program(name: &str) -> Result<Program, String> {
-    let all = [Program::Postfix, Program::Msmtp, Program::Nullmailer, Program::Ssmtp, Program::Dma, Program::Exim];
-    let known = all.map(Program::name).join(", ");
-    all.into_iter().find(|one| one.name() == name).ok_or_else(|| format!("the supported programs are {known}"))
+/// The programs by name, which completion offers.
+fn programs() -> impl TypedValueParser<Value = Program> {
+    let by_name = |name: String| Program::ALL.into_iter().find(|one| one.name() == name).ok_or("not one of them");
+    PossibleValuesParser::new(Program::ALL.map(Program::name)).try_map(by_name)
 }
 
 /// Imports.

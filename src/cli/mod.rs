@@ -2,6 +2,7 @@
 //! here is which of them, or which personality, was asked for.
 
 pub mod check;
+pub mod complete;
 pub mod demo;
 pub mod exit;
 pub mod flush;
@@ -84,6 +85,12 @@ enum Command {
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what a shell's completion offers
+    #[command(hide = true)]
+    Complete {
+        /// What is to be completed
+        wanted: complete::Wanted,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -128,6 +135,7 @@ fn postrider() -> ExitCode {
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
         Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
         Command::Status(arguments) => return status::run(named, &arguments).into(),
+        Command::Complete { wanted } => return complete::run(named, wanted).into(),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check(arguments) => check::run(named, &arguments),

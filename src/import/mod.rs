@@ -34,6 +34,9 @@ pub enum Program {
 }
 
 impl Program {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Postfix, Self::Msmtp, Self::Nullmailer, Self::Ssmtp, Self::Dma, Self::Exim];
+
     /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {

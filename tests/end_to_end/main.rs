@@ -75,6 +75,7 @@ mod import {
     mod other_programs;
 }
 mod cli {
+    mod completion;
     mod conversation;
     mod init;
     mod status;
