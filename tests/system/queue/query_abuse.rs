@@ -38,7 +38,7 @@ fn nobody_counts_out_who_writes_to_whom() {
     let own = ask(&machine, "his", &format!("{{\"v\":1,\"verb\":\"list\",\"ids\":[\"{his}\",\"{hers}\"]}}"));
     assert!(own.lines().count() == 2 && own.contains("\"event\":\"totals\",\"messages\":1,"), "{own}");
     let listed = machine.sh("his", "postrider queue list --account isp", b"").good().printed;
-    assert!(listed.ends_with("in 1 Request.\n"), "{listed}");
+    assert!(listed.ends_with("\n1 message, 0 Kbytes\n"), "{listed}");
     // What is not there and what is not theirs: one answer.
     for question in [
         "{\"v\":1,\"verb\":\"show\",\"id\":\"ID\"}",
