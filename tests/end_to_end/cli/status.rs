@@ -168,7 +168,7 @@ fn mail_to_local_users_without_an_address_is_critical_and_each_row_to_write_is_n
 #[test]
 fn a_runner_that_does_not_answer_is_no_good_sign() {
     let world = World::at_home(&Provider::start());
-    let mut runner = world.runner();
+    let mut runner = world.runner().ready(&world);
     is_well(&world);
     runner.signal(Signal::STOP);
     // Its threads stop one after the other.
