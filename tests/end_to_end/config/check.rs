@@ -208,7 +208,8 @@ fn a_sender_whose_mail_leaves_through_another_account_is_named() {
 #[test]
 fn a_configuration_that_cannot_be_read_is_one_object_too() {
     let world = World::new();
-    world.file("config.toml", "colour = 1\n", 0o600);
+    // With a spool of its own: the default one is in the home directory of whoever runs the tests.
+    world.file("config.toml", &format!("colour = 1\nspool = {:?}\n", world.path("spool")), 0o600);
     let found = kinds(&world);
     assert!(found.iter().all(|(kind, _)| kind == "config" || kind == "no-account") && found.len() > 1, "{found:?}");
 }
