@@ -160,13 +160,14 @@ def wait_for_greeting(server, port):
 
 
 def copies(server):
-    """What is in the mailboxes: (recipient's local part, mark) to the number of copies. Only messages of ours have a mark."""
+    """What is in the mailboxes: (recipient's local part, mark) to the copies. Only messages of ours have a mark."""
     found = {}
     # A hidden one is still being written.
     for file in pathlib.Path(server.keep).glob("[!.]*"):
-        header = re.split(rb"\r?\n\r?\n", file.read_bytes(), maxsplit=1)[0]
+        content = file.read_bytes()
+        header = re.split(rb"\r?\n\r?\n", content, maxsplit=1)[0]
         mark = re.search(rb"(?mi)^X-Mark: ([a-z0-9.-]+)", header)
         if mark:
             key = (file.name.split(",")[0].split("@")[0], mark.group(1).decode())
-            found[key] = found.get(key, 0) + 1
+            found.setdefault(key, []).append(content)
     return found

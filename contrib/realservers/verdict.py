@@ -3,10 +3,11 @@
 import re
 import time
 
+from content import difference
 from provider import DOMAIN, MAILBOXES, copies
 
 ORDER = ["delivered", "bounced", "failed", "queued", "unknown", "refused by sendmail", "lost"]
-SHOWN = 4
+SHOWN = 12
 
 
 def show(situation, server, client):
@@ -60,19 +61,24 @@ def outcome(message, recipient, outcomes, client):
 
 
 def in_mailboxes(situation, server, outcomes, client):
-    """What the server said it took arrives once; what it refused does not arrive."""
+    """What the server said it took arrives once and as it was sent; what it refused does not arrive."""
     due = {key for key, (state, _) in outcomes.items() if state == "delivered" and has_mailbox(key[1])}
     due = {(address.split("@")[0], mark) for mark, address in due}
     end = time.monotonic() + 20
     while (missing := due - set(found := copies(server))) and time.monotonic() < end:
         time.sleep(0.3)
     problems = [f"delivered, but not in the mailbox: {mark} to {local}" for local, mark in sorted(missing)]
-    ours = {message.mark for message in situation.messages}
-    for (local, mark), number in sorted(found.items()):
-        if mark in ours and number > 1:
-            problems.append(f"{number} copies of {mark} for {local}")
+    ours = {message.mark: message.content for message in situation.messages}
+    for (local, mark), copies_of_it in sorted(found.items()):
+        if mark not in ours:
+            continue
+        if len(copies_of_it) > 1:
+            problems.append(f"{len(copies_of_it)} copies of {mark} for {local}")
+        changed = difference(ours[mark], copies_of_it[0])
+        if changed:
+            problems.append(f"not as it was sent: {mark} to {local}: {changed}")
         state, reason = outcomes.get((mark, f"{local}@{DOMAIN}"), ("delivered", ""))
-        if mark in ours and state not in ("delivered", "unknown"):
+        if state not in ("delivered", "unknown"):
             problems.append(f"{state}, but in the mailbox: {mark} to {local}: {reason}")
     server.forget()
     return problems

@@ -190,6 +190,9 @@ fn verdict(consequence: Consequence) -> Verdict {
 fn by_place(fact: &Fact) -> Verdict {
     match fact.phase {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
+        // What some servers do in place of a 421 to one connection more than they allow. Where no other is open, it is
+        // the relay's trouble after all.
+        Phase::Greeting | Phase::Tls if fact.seen == Seen::Closed => Verdict::TooManySessions,
         Phase::Resolve
         | Phase::Connect
         | Phase::Greeting

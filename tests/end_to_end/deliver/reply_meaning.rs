@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use support::provider::{Provider, Verb, after_dot, greeting, on};
+use support::provider::{Provider, Rule, Verb, after_dot, greeting, on};
 use support::wait::wait_for;
 use support::world::World;
 
@@ -117,9 +117,17 @@ fn a_greeting_that_refuses_this_machine_for_good_needs_the_owner_at_once() {
 
 #[test]
 fn where_a_session_more_is_refused_the_account_works_on_with_fewer() {
-    let isp = Provider::setup()
-        .rule(greeting().on_connection(3).reply_and_close("421 4.7.0 Too many concurrent connections"))
-        .start();
+    works_on(greeting().on_connection(3).reply_and_close("421 4.7.0 Too many concurrent connections"));
+}
+
+#[test]
+fn where_a_session_more_is_closed_without_a_word_the_account_works_on_with_fewer() {
+    works_on(greeting().on_connection(3).close());
+}
+
+/// All mail goes out without a pause, although the third connection gets this.
+fn works_on(third: Rule) {
+    let isp = Provider::setup().rule(third).start();
     let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(4))]);
     for number in 0..30 {
         send(&world, &format!("friend{number}@away.example"));
