@@ -1520,7 +1520,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__test)
-            opts="-h --to --from --config --help"
+            opts="-v -h --to --from --server --verbose --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1531,6 +1531,10 @@ _postrider() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

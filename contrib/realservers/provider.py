@@ -31,6 +31,9 @@ new=$(mktemp /var/keep/.XXXXXXXX) && cat >"$new" && mv "$new" "/var/keep/$1,${ne
 class Keeping:
     """What lies in the mailboxes is gone before the next situation."""
 
+    # Whether what arrives is as it was sent; a server that rewrites it has this set to what it rewrites.
+    rewrites = ""
+
     def forget(self):
         for file in self.keep.glob("[!.]*"):
             file.unlink()

@@ -1,13 +1,15 @@
 //! A login to try an account out, and what its failure means in words: what was seen, and the likely cause.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::exit::Exit;
-use crate::config::Account;
+use crate::config::{Account, StepLimits};
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::Observer;
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::ReversePath;
+use crate::mail::outcome::{CertificateProblem, Seen, TlsProblem};
 use crate::rules::advice;
 use crate::rules::consequence::Repeated;
 use crate::rules::meaning::Meaning;
@@ -16,12 +18,17 @@ use crate::rules::trouble::{self, Verdict};
 
 pub(super) use crate::deliver::smtp::observer::Nobody as Silent;
 
+/// How long a person waits for a greeting. A port that expects TLS from the first byte never sends one.
+const GREETING: Duration = Duration::from_secs(15);
+
 /// Why there is no session.
 pub(super) struct NoSession {
     /// Where, what was seen there, and which mechanisms were tried.
     pub(super) failure: String,
     /// Without a full stop.
     pub(super) cause: Option<String>,
+    /// What is wrong with the certificate, where that is the reason.
+    pub(super) certificate: Option<Box<CertificateProblem>>,
     /// For the command.
     pub(super) exit: Exit,
 }
@@ -33,8 +40,11 @@ impl fmt::Display for NoSession {
     }
 }
 
-/// Opens a session as delivery would.
+/// Opens a session as delivery would, but waits less long for the greeting.
 pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Session, NoSession> {
+    let greeting = account.timeouts.greeting.or(account.timeout).map_or(GREETING, |own| own.min(GREETING));
+    let timeouts = StepLimits { greeting: Some(greeting), ..account.timeouts };
+    let account = &Account { timeouts, ..account.clone() };
     Session::open(account, hostname, &LoginHistory::default(), observer).map_err(|not| {
         let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
         let classification = trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
@@ -42,7 +52,12 @@ pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer
             let null = &ReversePath::Null;
             remedy(meaning, &Subject { account, admitted: null, outgoing: null, header_from: None, hostname })
         });
+        let certificate = match &not.fact.seen {
+            Seen::Tls(TlsProblem::Certificate(problem)) => Some(problem.clone()),
+            _ => None,
+        };
         NoSession {
+            certificate,
             failure: format!("{}: {}{login}", not.relay, not.fact.seen),
             cause: told.or_else(|| advice::likely_cause(&not.fact, account)),
             exit: exit(classification.verdict),

@@ -116,12 +116,32 @@ pub enum Phase {
 /// What is wrong with the other side's certificate, or with the handshake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsProblem {
-    /// The certificate or the chain does not verify; the text says how and names what would mend it.
-    Certificate(String),
+    /// The certificate or the chain does not verify.
+    Certificate(Box<CertificateProblem>),
     /// The server does not take our own certificate, or wants one; our words, with the key to set.
     Ours(String),
     /// Anything else in the handshake.
     Handshake(String),
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(problem) => f.write_str(&problem.reason),
+            Self::Ours(text) | Self::Handshake(text) => f.write_str(text),
+        }
+    }
+}
+
+/// A certificate that does not verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateProblem {
+    /// Why, and what would mend it: one sentence, for the log, `status` and bounces.
+    pub reason: String,
+    /// What the certificate says of itself, a line each, for `postrider test`.
+    pub certificate: Vec<String>,
+    /// The line of the config that would trust exactly this certificate; none where a wrong clock may be the reason.
+    pub pin: Option<String>,
 }
 
 /// What was seen: a reply, or why there is none.
@@ -133,8 +153,10 @@ pub enum Seen {
     Closed,
     /// Nothing came within the phase's time.
     Timeout,
-    /// The system said no (refused, unreachable, no such host ...); its words.
+    /// The system said no (refused, no such host ...); its words.
     Failed(String),
+    /// No network leads there; the system's words.
+    Unreachable(String),
     /// What came is not SMTP, or breaks a bound.
     Garbage(String),
     /// TLS did not come about.
@@ -158,10 +180,9 @@ impl fmt::Display for Seen {
             | Self::Garbage(text)
             | Self::NotOffered(text)
             | Self::Refused(_, text)
-            | Self::Local(text)
-            | Self::Tls(TlsProblem::Certificate(text) | TlsProblem::Ours(text) | TlsProblem::Handshake(text)) => {
-                f.write_str(text)
-            }
+            | Self::Unreachable(text)
+            | Self::Local(text) => f.write_str(text),
+            Self::Tls(problem) => problem.fmt(f),
         }
     }
 }

@@ -19,6 +19,10 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
              network"
                 .to_owned(),
         ),
+        (Phase::Connect, Seen::Unreachable(_)) => Some(
+            "this machine has no network that leads to the relay: check its connection (cable, Wi-Fi, VPN) and default route"
+                .to_owned(),
+        ),
         (Phase::Connect, _) => Some(format!(
             "nothing is listening there: check host and port of `relay` in [account.{name}] (587 for STARTTLS, 465 for implicit TLS)"
         )),
@@ -47,6 +51,6 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
             Some("the server is busy or limits its clients: wait a few minutes and try again".to_owned())
         }
         (_, Seen::Timeout) => Some("the server is slow or the connection was lost: try again, or raise `timeout`".to_owned()),
-        (_, Seen::Reply(_) | Seen::Refused(..) | Seen::Closed | Seen::Failed(_) | Seen::Garbage(_)) => None,
+        (_, Seen::Reply(_) | Seen::Refused(..) | Seen::Closed | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_)) => None,
     }
 }

@@ -217,6 +217,7 @@ fn outside_login_and_transaction(seen: &Seen) -> Verdict {
         | Seen::Closed
         | Seen::Timeout
         | Seen::Failed(_)
+        | Seen::Unreachable(_)
         | Seen::Garbage(_)
         | Seen::Tls(_) => Verdict::Relay,
     }
@@ -232,6 +233,7 @@ fn at_login(seen: &Seen) -> Verdict {
         | Seen::Closed
         | Seen::Timeout
         | Seen::Failed(_)
+        | Seen::Unreachable(_)
         | Seen::Garbage(_)
         | Seen::Tls(_) => Verdict::Relay,
     }
@@ -242,10 +244,12 @@ fn in_transaction(fact: &Fact) -> Verdict {
         Seen::Reply(reply) => reply_in_transaction(fact.phase, reply),
         Seen::Refused(..) => Verdict::Refused,
         Seen::Local(_) | Seen::NotOffered(_) => Verdict::Deferred,
-        Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => match fact.phase {
-            Phase::FinalDot => Verdict::Unknown,
-            _ => Verdict::Charged,
-        },
+        Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_) | Seen::Tls(_) => {
+            match fact.phase {
+                Phase::FinalDot => Verdict::Unknown,
+                _ => Verdict::Charged,
+            }
+        }
     }
 }
 
@@ -306,7 +310,7 @@ pub fn enhanced(fact: &Fact, verdict: Verdict) -> Enhanced {
         Seen::Refused(given, _) => *given,
         Seen::Timeout | Seen::Closed => own(4, 2),
         Seen::Failed(_) if fact.phase == Phase::Resolve => own(4, 3),
-        Seen::Failed(_) => own(4, 1),
+        Seen::Failed(_) | Seen::Unreachable(_) => own(4, 1),
         Seen::Garbage(_) => own(5, 0),
         Seen::Tls(TlsProblem::Certificate(_) | TlsProblem::Ours(_) | TlsProblem::Handshake(_)) => own(7, 5),
         Seen::NotOffered(_) => own(7, 4),

@@ -35,7 +35,7 @@ impl SessionWatchers {
             return;
         }
         let line = match step {
-            Step::Note(text) => format!("- {text}"),
+            Step::Reached(text) | Step::Note(text) => format!("- {text}"),
             Step::Sent(text) => format!("> {text}"),
             Step::Received(text) => format!("< {text}"),
         };

@@ -22,7 +22,7 @@ pub enum HandshakeError {
     #[error("{0}")]
     Io(io::Error),
     /// The other side is not what it must be.
-    #[error("{}", match .0 { TlsProblem::Certificate(text) | TlsProblem::Ours(text) | TlsProblem::Handshake(text) => text })]
+    #[error("{0}")]
     Problem(TlsProblem),
 }
 
@@ -171,7 +171,7 @@ impl<S: Read + Write> Write for TlsStream<S> {
 /// A failed handshake with the verdict on the certificate, where there was one.
 pub(super) fn explain(error: io::Error, recorder: &RecordingVerifier) -> HandshakeError {
     match recorder.verdict() {
-        Some(words) => HandshakeError::Problem(TlsProblem::Certificate(words)),
+        Some(problem) => HandshakeError::Problem(TlsProblem::Certificate(Box::new(problem))),
         None => not_verified(error),
     }
 }

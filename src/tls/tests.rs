@@ -7,6 +7,7 @@ use std::net::{TcpListener, TcpStream};
 
 use super::certificate::{Authority, Identity, Validity};
 use super::{Client, HandshakeError, Roots, Server};
+use crate::mail::outcome::TlsProblem;
 
 /// Connects as `name` to a server with that identity, trusting only `pem`.
 fn shake(identity: Identity, pem: &str, name: &str) -> Result<String, HandshakeError> {
@@ -137,10 +138,15 @@ fn a_fingerprint_of_certificate_or_key_is_trusted_whatever_the_rest_says() {
         }
         assert!(bound);
     }
-    let words = shake_pinned(identity, &[[7; 32]]).unwrap_err().to_string();
+    let Err(HandshakeError::Problem(TlsProblem::Certificate(problem))) = shake_pinned(identity, &[[7; 32]]) else {
+        panic!("it is refused")
+    };
+    assert!(problem.reason.contains("does not match tls_fingerprint"), "{problem:?}");
+    let pin = format!("tls_fingerprint = \"{}\"", super::fingerprint::shown(&certificate));
+    assert_eq!(problem.pin, Some(pin));
     assert!(
-        words.contains("does not match tls_fingerprint") && words.contains(&super::fingerprint::shown(&certificate)),
-        "{words}"
+        problem.certificate.iter().any(|line| line == "the certificate is for other.example, 192.0.2.1"),
+        "{problem:?}"
     );
 }
 

@@ -12,6 +12,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::words;
+use crate::mail::outcome::CertificateProblem;
 
 /// Verifies, and remembers why not.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct RecordingVerifier {
     inner: Arc<dyn ServerCertVerifier>,
     pinned: Arc<[CertificateDer<'static>]>,
     file: Option<PathBuf>,
-    verdict: Mutex<Option<String>>,
+    verdict: Mutex<Option<CertificateProblem>>,
 }
 
 impl RecordingVerifier {
@@ -33,13 +34,8 @@ impl RecordingVerifier {
     }
 
     /// What is wrong with the certificate, if it was refused.
-    pub fn verdict(&self) -> Option<String> {
+    pub fn verdict(&self) -> Option<CertificateProblem> {
         self.verdict.lock().clone()
-    }
-
-    fn refuse(&self, error: Error, words: String) -> Error {
-        *self.verdict.lock() = Some(words);
-        error
     }
 
     /// A self-signed certificate (of a NAS, say) is often marked as a CA, which no verifier accepts from a server.
@@ -75,9 +71,8 @@ impl ServerCertVerifier for RecordingVerifier {
         if self.pinned.iter().any(|pinned| pinned.as_ref() == certificate.as_ref()) {
             verified = Self::verify_pinned(verified, certificate, name);
         }
-        verified.map_err(|error| {
-            let words = words::certificate(&error, certificate, name, now, self.file.as_deref());
-            self.refuse(error, words)
+        verified.inspect_err(|error| {
+            *self.verdict.lock() = Some(words::problem(error, certificate, name, now, self.file.as_deref()));
         })
     }
 

@@ -8,6 +8,7 @@ use rustls::{CertificateError, Error};
 
 use super::fingerprint;
 use super::x509::Facts;
+use crate::mail::outcome::CertificateProblem;
 
 /// How many of a certificate's names are told.
 const NAMES: usize = 8;
@@ -48,23 +49,31 @@ fn listed(names: &[String]) -> String {
     if told.is_empty() { "no name".to_owned() } else { told.join(", ") }
 }
 
-/// The verifier's error, told of this certificate: the fault, its cure, then what was seen and how to pin it.
-pub fn certificate(
+/// The verifier's error about this certificate.
+pub fn problem(
     error: &Error,
     certificate: &CertificateDer<'_>,
     name: &ServerName<'_>,
     now: UnixTime,
     file: Option<&Path>,
-) -> String {
-    let fault = fault(error, certificate, name, now, file);
-    let own = fingerprint::shown(&fingerprint::sha256(certificate));
-    let seen = Facts::read(certificate).map_or_else(String::new, |facts| {
-        let (from, until) = (day(facts.not_before), day(facts.not_after));
-        format!("for {}, valid from {from} to {until}, ", listed(&facts.names))
-    });
-    format!(
-        "{fault} [certificate: {seen}SHA-256 fingerprint {own}; if you are sure that it belongs to the right \
-         server, tls_fingerprint = \"{own}\" in the account trusts exactly this certificate]"
+) -> CertificateProblem {
+    let pin = || format!("tls_fingerprint = \"{}\"", fingerprint::shown(&fingerprint::sha256(certificate)));
+    CertificateProblem {
+        reason: fault(error, certificate, name, now, file),
+        certificate: facts(certificate),
+        pin: (!is_about_dates(error)).then(pin),
+    }
+}
+
+fn is_about_dates(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::InvalidCertificate(
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        )
     )
 }
 
@@ -111,7 +120,7 @@ fn fault(
         CertificateError::UnknownIssuer => unknown_issuer(&name, facts.as_ref(), file),
         CertificateError::ApplicationVerificationFailure => format!(
             "the certificate of {name} does not match tls_fingerprint; if the provider has renewed it, update tls_fingerprint \
-             (a fingerprint of the public key often stays the same)"
+             (\"postrider test\" shows the new one; a fingerprint of the public key often stays the same)"
         ),
         // The root of that name is there, but has another key: a CA was made anew.
         CertificateError::BadSignature => format!(

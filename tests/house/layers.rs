@@ -177,7 +177,7 @@ fn what_only_linux_has_is_behind_one_door() {
 const ONE_PLACE: [(&str, &[&str]); 3] = [
     // The header of a mail of our own, or sent from the account's address. The demo and `postrider test` write mail as a
     // user's program would.
-    ("Auto-Submitted:", &["mail/notice.rs", "cli/demo/script.rs", "rules/null_sender.rs", "cli/test.rs"]),
+    ("Auto-Submitted:", &["mail/notice.rs", "cli/demo/script.rs", "rules/null_sender.rs", "cli/test/mail.rs"]),
     // A control character that is replaced.
     ("is_control() { '", &["mail/printable.rs"]),
     // How far from `retry_max` a wait may be.

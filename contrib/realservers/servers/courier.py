@@ -30,6 +30,7 @@ exec sleep 100000
 
 class Server(Debian):
     title = "Courier-MTA"
+    rewrites = "the form of From; long lines of signed parts"
     debian = ("courier-mta", "courier-authlib", "systemd-standalone-tmpfiles", "openssl")
     command = ("sh", "-c", START)
 

@@ -20,6 +20,7 @@ FILES = {
 
 class Server(provider.Program):
     title = "Haraka"
+    rewrites = "fields with octets that are not ASCII; long lines of signed parts"
     npm = ("Haraka",)
 
     def command(self):

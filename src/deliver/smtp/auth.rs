@@ -198,6 +198,8 @@ impl Attempt<'_> {
 
     fn accepted(&mut self, mechanism: Mechanism) {
         self.session.described.auth = Some(mechanism);
+        let who = self.login.username.as_deref().map_or_else(String::new, |username| format!(" as {username}"));
+        self.session.stream.watch().reached(&format!("logged in{who} with {}", mechanism.name()));
         if sasl::is_bound(mechanism) {
             self.history.note_bound(self.place.account, self.login);
         }

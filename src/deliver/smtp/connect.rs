@@ -173,7 +173,7 @@ impl Opener<'_> {
                     let addresses: Vec<SocketAddr> = addresses.collect();
                     let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
                     if host.host.parse::<std::net::IpAddr>().is_err() {
-                        self.watch.note(&format!("{} is {}", host.host, listed.join(", ")));
+                        self.watch.reached(&format!("{} is {}", host.host, listed.join(", ")));
                     }
                     found.push((host, addresses));
                 }
@@ -212,7 +212,7 @@ impl Opener<'_> {
     fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, LoginFailure> {
         let stream = Stream::new(socket, self.watch.clone())
             .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, relay, &address) })?;
-        self.watch.note(&format!("connected to {}", described(relay, &address)));
+        self.watch.reached(&format!("connected to {}", described(relay, &address)));
         let mut session = Session {
             described: SessionInfo { relay: described(relay, &address), tls: None, auth: None, dsn: false },
             stream,
@@ -362,7 +362,10 @@ fn greeting(session: &mut Session) -> Result<(), Fact> {
     let fact = |seen| Fact { phase: Phase::Greeting, seen };
     let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;
     match reply.code {
-        200..300 => Ok(()),
+        200..300 => {
+            session.stream.watch().reached(&format!("greeted with {}", reply.text));
+            Ok(())
+        }
         300..400 => Err(fact(Seen::Garbage(format!("unexpected greeting: \"{reply}\" (expected 220)")))),
         _ => Err(fact(Seen::Reply(reply))),
     }
@@ -374,7 +377,9 @@ fn take_leave(session: Session, fact: &Fact) {
         Seen::Reply(reply) => reply.code != 421,
         // Local: before a password in the clear, with the connection as good as ever.
         Seen::NotOffered(_) | Seen::Refused(..) | Seen::Local(_) => true,
-        Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Garbage(_) | Seen::Tls(_) => false,
+        Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_) | Seen::Tls(_) => {
+            false
+        }
     };
     if listens {
         session.quit();

@@ -65,12 +65,13 @@ pub(super) fn described(relay: &Relay, address: &SocketAddr) -> String {
 
 /// The system's words do not name whom they are about.
 pub(super) fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
+    let words = |text: String| {
+        let (first, others) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
+        format!("cannot connect to {}: {}{others}", described(relay, address), first.to_lowercase())
+    };
     match seen {
-        Seen::Failed(text) => {
-            let (first, others) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-            let words = format!("{}{others}", first.to_lowercase());
-            Seen::Failed(format!("cannot connect to {}: {words}", described(relay, address)))
-        }
+        Seen::Failed(text) => Seen::Failed(words(text)),
+        Seen::Unreachable(text) => Seen::Unreachable(words(text)),
         other => other,
     }
 }

@@ -3,7 +3,9 @@
 /// One thing that happened in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// Our own remark: address looked up, connected, TLS version and certificate.
+    /// A stage is behind us: address looked up, connected, greeted, TLS, logged in.
+    Reached(&'a str),
+    /// Another remark of ours: what a certificate says, what is left out, what is tried next.
     Note(&'a str),
     /// A line we sent, without CRLF, secrets masked.
     Sent(&'a str),

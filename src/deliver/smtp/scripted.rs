@@ -188,7 +188,7 @@ impl Transcript {
 impl Observer for Transcript {
     fn step(&mut self, step: Step<'_>) {
         self.0.lock().unwrap().push(match step {
-            Step::Note(text) => format!("N: {text}"),
+            Step::Reached(text) | Step::Note(text) => format!("N: {text}"),
             Step::Sent(text) => format!("S: {text}"),
             Step::Received(text) => format!("R: {text}"),
         });

@@ -35,6 +35,11 @@ impl Watch {
         self.0.lock().step(step);
     }
 
+    /// Tells of a stage that is behind us.
+    pub fn reached(&self, text: &str) {
+        self.step(Step::Reached(text));
+    }
+
     /// Tells a remark of ours.
     pub fn note(&self, text: &str) {
         self.step(Step::Note(text));
@@ -132,7 +137,7 @@ impl Stream {
         for line in stream.described() {
             self.watch.note(&line);
         }
-        self.watch.note(&format!("the certificate is valid for {name}"));
+        self.watch.reached(&format!("{}; the certificate is valid for {name}", stream.version()));
         self.channel = Channel::Tls(Box::new(stream));
         Ok(())
     }
@@ -346,6 +351,9 @@ pub(crate) fn seen(error: &io::Error) -> Seen {
             Some(refused) => Seen::Tls(TlsProblem::Ours(refused.to_string())),
             None => Seen::Failed(format!("the TLS connection broke: {error}")),
         },
+        ErrorKind::NetworkUnreachable | ErrorKind::HostUnreachable | ErrorKind::NetworkDown => {
+            Seen::Unreachable(in_words(error))
+        }
         _ => Seen::Failed(in_words(error)),
     }
 }

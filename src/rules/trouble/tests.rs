@@ -1,6 +1,7 @@
 //! Unit tests of `rules::trouble`.
 
 use super::*;
+use crate::mail::outcome::CertificateProblem;
 
 const SESSION: Session = Session { provider: None, login: Login::Accepted, sender: EnvelopeSender::Mailbox };
 
@@ -22,7 +23,13 @@ fn every_fact_means_what_a_postmaster_expects() {
     const SETUP: Verdict = Account(AccountTrouble::Setup);
     let failed = || Seen::Failed("refused".into());
     let garbage = || Seen::Garbage("not SMTP".into());
-    let certificate = || Seen::Tls(TlsProblem::Certificate("expired".into()));
+    let certificate = || {
+        Seen::Tls(TlsProblem::Certificate(Box::new(CertificateProblem {
+            reason: "expired".into(),
+            certificate: Vec::new(),
+            pin: None,
+        })))
+    };
     let ours = || Seen::Tls(TlsProblem::Ours("refused".into()));
     let missing = || Seen::NotOffered("no STARTTLS".into());
     let table = [

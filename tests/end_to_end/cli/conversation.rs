@@ -38,7 +38,7 @@ fn test_and_flush_show_the_same_conversation() {
     let isp = Provider::start();
     let world = World::at_home(&isp);
     shows_the_conversation(
-        &world.postrider(&["test", "--to", "bob@away.example", "--from", "me@isp.example"]).code(0).stdout,
+        &world.postrider(&["test", "-v", "--to", "bob@away.example", "--from", "me@isp.example"]).code(0).stdout,
     );
     world.send_to(&["bob@away.example"]).code(0);
     shows_the_conversation(&world.postrider(&["flush", "-v"]).code(0).stdout);

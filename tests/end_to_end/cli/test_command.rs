@@ -1,6 +1,7 @@
 //! `postrider test`: the conversation step by step, and what is wrong where it ends early.
 
 use std::net::Ipv4Addr;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -16,8 +17,21 @@ fn test(setup: Setup, keys: &[(&str, Value)], args: &[&str]) -> (Provider, Ran) 
 }
 
 #[test]
-fn a_good_account_shows_every_step() {
-    let (isp, ran) = test(Provider::setup(), &[], &["isp"]);
+fn a_good_account_shows_a_line_for_each_stage() {
+    let (_, ran) = test(Provider::setup(), &[], &["isp"]);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let [head, connected, greeted, tls, login, "", result] = lines[..] else { panic!("{lines:#?}") };
+    assert!(head.starts_with("Account isp ("), "{head}");
+    assert!(connected.starts_with("- connected to 127.0.0.1[127.0.0.1]:"), "{connected}");
+    assert_eq!(greeted, "- greeted with scripted.example ESMTP");
+    assert_eq!(tls, "- TLSv1.3; the certificate is valid for 127.0.0.1");
+    assert_eq!(login, "- logged in as hisaccount with PLAIN");
+    assert!(result.starts_with("OK: login successful (PLAIN); ") && result.contains("8BITMIME"), "{result}");
+}
+
+#[test]
+fn with_v_a_good_account_shows_the_whole_dialogue() {
+    let (isp, ran) = test(Provider::setup(), &[], &["isp", "-v"]);
     let ran = ran.code(0).says("connected to").says("< 220 scripted.example");
     let ran = ran.says("TLSv1.3").says("SHA-256 fingerprint").says("issued by scripted authority").says("valid from");
     let ran = ran.says("> AUTH PLAIN (secret)").says("< 235").says("login successful (PLAIN)").says("8BITMIME");
@@ -27,7 +41,8 @@ fn a_good_account_shows_every_step() {
 
 #[test]
 fn with_to_a_mail_goes_out() {
-    let (isp, ran) = test(Provider::setup(), &[("senders", json!(["me@isp.example"]))], &["--to", "bob@away.example"]);
+    let (isp, ran) =
+        test(Provider::setup(), &[("senders", json!(["me@isp.example"]))], &["-v", "--to", "bob@away.example"]);
     ran.code(0).says("> MAIL FROM:<me@isp.example>").says("The server accepted the test mail: 250");
     let mail = isp.mail();
     assert_eq!((mail.from.as_str(), mail.to), ("me@isp.example", vec!["bob@away.example".to_owned()]));
@@ -58,17 +73,20 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
     let refused = [("relay", json!(closed.relay()))];
     let nobody = Blackhole::at((Ipv4Addr::LOCALHOST, 0));
     let blocked = [("relay", json!(nobody.relay())), ("timeouts", json!({"connect": "1s"}))];
+    // No system connects there, with a network or without.
+    let unreachable = [("relay", json!("255.255.255.255:587"))];
     let plain = [("auth", json!(["scram-sha-256"]))];
     let pin = "tls_fingerprint = \"";
     are_told(vec![
         (Provider::setup(), &refused, &[], 75, &["refused", "nothing is listening there", "587 for STARTTLS, 465"]),
+        (Provider::setup(), &unreachable, &[], 75, &["network is unreachable", "no network that leads to the relay"]),
         (Provider::setup(), &blocked, &[], 75, &["did not answer in time", "a firewall", "try 587 or 465"]),
         (
             Provider::setup().certificate(Certificate::Expired(names())),
             &[],
             &[],
             75,
-            &["expired on 2021-01-01", "valid from 2020-01-01", "the provider must renew it", pin],
+            &["expired on 2021-01-01", "valid from 2020-01-01", "the provider must renew it"],
         ),
         (
             Provider::setup().certificate(Certificate::SelfSigned(names())),
@@ -162,4 +180,49 @@ fn an_unknown_account_and_an_account_without_address_are_told() {
     world.postrider(&["test", "nobody"]).code(64).says("existing accounts: isp");
     let world = world.generic(&[]);
     world.postrider(&["test", "--to", "bob@away.example"]).code(64).says("--from");
+}
+
+#[test]
+fn a_wrong_clock_is_no_reason_to_pin_a_certificate_and_no_log_line_is_full_of_it() {
+    let names = || vec!["127.0.0.1".to_owned()];
+    for (certificate, is_pinned) in [(Certificate::Expired(names()), false), (Certificate::SelfSigned(names()), true)] {
+        let isp = Provider::setup().certificate(certificate).start();
+        isp.forgive();
+        let world = World::at_home(&isp);
+        let told = world.postrider(&["test"]).code(75).stdout;
+        assert_eq!(told.matches("tls_fingerprint = \"").count(), usize::from(is_pinned), "{told}");
+        world.sendmail(&["bob@away.example"], "Subject: hello\n\ntext\n").code(0);
+        let log = world.run_once().stderr;
+        let of_certificate: Vec<&str> = log.lines().filter(|line| line.contains("certificate")).collect();
+        assert!(!of_certificate.is_empty() && !log.contains("fingerprint"), "{log}");
+        assert!(of_certificate.iter().all(|line| line.len() < 500), "{of_certificate:#?}");
+    }
+}
+
+#[test]
+fn a_server_that_waits_for_tls_is_given_up_in_time_with_the_hint() {
+    let isp = Provider::setup().implicit_tls().start();
+    isp.forgive();
+    let world = World::at_home(&isp);
+    let begun = Instant::now();
+    let told = world.postrider(&["test"]).code(75).stdout;
+    assert!(told.contains("tls = \"implicit\" in [account.isp]"), "{told}");
+    assert!((15..60).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_server_can_be_looked_at_before_there_is_a_configuration() {
+    let isp = Provider::start();
+    isp.forgive();
+    let empty = World::new();
+    std::fs::remove_file(empty.path("config.toml")).unwrap();
+    let place = isp.relay();
+    let ran = empty.postrider(&["test", "--server", &place]).code(75);
+    let told = ran.says("greeted with scripted.example ESMTP").says("FAILED").stdout;
+    assert!(told.contains("issued by scripted authority") && told.contains("tls_fingerprint = \""), "{told}");
+    assert_eq!((isp.count(Verb::Auth), isp.count(Verb::Mail)), (0, 0));
+    let closed = Provider::setup().start_closed();
+    empty.postrider(&["test", "--server", &closed.relay()]).code(75).says("nothing is listening there");
+    empty.postrider(&["test", "--server", "no blanks here:587"]).code(64).says("relay");
+    empty.postrider(&["test", "isp", "--server", &place]).code(64);
 }

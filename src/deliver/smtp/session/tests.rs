@@ -191,8 +191,8 @@ fn certificates_that_do_not_fit_are_told_apart() {
         let account = Account { tls_name: name.map(str::to_owned), ..world.account(&server, TlsMode::Starttls) };
         let (phase, seen) = refusal(&account, Some(login()));
         assert_eq!(phase, Phase::Tls);
-        let Seen::Tls(TlsProblem::Certificate(text)) = seen else { panic!("{seen:?}") };
-        assert!(text.contains(words), "{text}");
+        let Seen::Tls(TlsProblem::Certificate(problem)) = seen else { panic!("{seen:?}") };
+        assert!(problem.reason.contains(words), "{problem:?}");
         assert_eq!(server.heard(), ["EHLO box.home.lan", "STARTTLS"]);
     }
 }

@@ -38,7 +38,12 @@ fn shown(facts: &[Fact]) -> Vec<String> {
         .map(|fact| match &fact.seen {
             Seen::Reply(reply) => format!("{:?} {}", fact.phase, reply.code),
             Seen::Refused(code, _) => format!("{:?} refused {code}", fact.phase),
-            Seen::Failed(_) | Seen::Garbage(_) | Seen::Local(_) | Seen::NotOffered(_) | Seen::Tls(_) => {
+            Seen::Failed(_)
+            | Seen::Unreachable(_)
+            | Seen::Garbage(_)
+            | Seen::Local(_)
+            | Seen::NotOffered(_)
+            | Seen::Tls(_) => {
                 let word = format!("{:?}", fact.seen);
                 format!("{:?} {}", fact.phase, word.split('(').next().unwrap())
             }

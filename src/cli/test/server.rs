@@ -1,0 +1,75 @@
+//! `postrider test --server`: what a server is and offers, before there is an account (msmtp's --serverinfo).
+
+use std::path::Path;
+
+use super::report_failure;
+use super::steps::{self, Detail, Printer, say};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::login_test;
+use crate::config::{Config, read};
+use crate::import::draft::quoted;
+use crate::sys::host;
+
+/// The ports of submission: implicit TLS first (RFC 8314 section 3.3).
+const PORTS: [u16; 2] = [465, 587];
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub struct Server<'a> {
+    /// `host` or `host:port`.
+    pub(super) place: &'a str,
+    pub(super) detail: Detail,
+}
+
+impl Server<'_> {
+    /// Talks to the server, on the port that is named or on each of [`PORTS`]. Good if one of them is.
+    pub fn run(&self) -> Result<Exit, Failure> {
+        let mut exit = Exit::TempFail;
+        let places = places(self.place);
+        for (number, place) in places.iter().enumerate() {
+            if number > 0 {
+                say("");
+            }
+            let config = config(place)?;
+            match one(&config, place, self.detail) {
+                Exit::Ok => exit = Exit::Ok,
+                other if places.len() == 1 => exit = other,
+                _ => {}
+            }
+        }
+        Ok(exit)
+    }
+}
+
+/// Where to connect to, as `relay` has it.
+fn places(server: &str) -> Vec<String> {
+    let behind_brackets = server.rsplit_once(']').map_or(server, |(_, rest)| rest);
+    if behind_brackets.contains(':') {
+        return vec![server.to_owned()];
+    }
+    PORTS.iter().map(|port| format!("{server}:{port}")).collect()
+}
+
+/// A config with nothing but this relay.
+fn config(place: &str) -> Result<Config, Failure> {
+    let text = format!("spool = \"/nonexistent\"\n[account.server]\nrelay = {}\n", quoted(place));
+    read::read(Path::new("--server"), &text).map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn one(config: &Config, place: &str, detail: Detail) -> Exit {
+    // The config has this one account.
+    let Some(account) = config.accounts.first() else { return Exit::Software };
+    say(&format!("Server {place}:"));
+    match login_test::open(account, &host::this_machine(), Box::new(Printer(detail))) {
+        Ok(session) => {
+            let summary = steps::summary(session.described(), session.capabilities());
+            session.quit();
+            say(&format!("OK: {summary}"));
+            Exit::Ok
+        }
+        Err(no) => {
+            report_failure(&no, "NAME");
+            no.exit
+        }
+    }
+}
