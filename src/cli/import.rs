@@ -14,7 +14,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::exit::{Exit, Failure};
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
-use crate::import::{self, Given, ImportError, Program, Tables};
+use crate::import::{self, ImportContext, ImportError, Program, Tables};
 use crate::sys::host;
 use crate::sys::user::Caller;
 
@@ -56,8 +56,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let source = source(arguments, caller.home.as_deref());
     let read = |path: &Path| fs::read_to_string(path);
     let (hostname, home) = (host::this_machine(), caller.home.as_deref());
-    let given = Given { source: &source, hostname: &hostname, home, tables: arguments.tables(), read: &read };
-    let draft = import::translate(arguments.program, &given).map_err(|error| match error {
+    let context = ImportContext { source: &source, hostname: &hostname, home, tables: arguments.tables(), read: &read };
+    let draft = import::translate(arguments.program, &context).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;
     if !draft.serves.is_empty() && !arguments.send_only {

@@ -143,7 +143,7 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         };
         let (pace, files) = listen(&channel, &loaded);
         let mut manager = QueueManager::new(Arc::clone(&loaded), context.clone(), lock, until, channel);
-        manager.watch(pace, files);
+        manager.set_sources(pace, files);
         if let Some(front) = front {
             manager.serve(Arc::clone(front));
         } else if until == Until::Stopped && !loaded.config.listeners.is_empty() {

@@ -33,7 +33,7 @@ enum Candidate {
 
 /// What the checks need to know of an opened file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct ConfigStat {
     regular: bool,
     owner: u32,
     mode: u32,
@@ -136,8 +136,8 @@ fn open_listed(path: &Path) -> Result<Option<File>, ConfigError> {
 /// Reads a file that may speak for the caller; all files together have `left` octets.
 fn read_opened(caller: &Caller, path: &Path, file: File, left: &mut u64) -> Result<Opened, ConfigError> {
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
-    let standing = Standing { regular: metadata.is_file(), owner: metadata.uid(), mode: metadata.mode() };
-    trust(caller.uid, path, standing)?;
+    let stat = ConfigStat { regular: metadata.is_file(), owner: metadata.uid(), mode: metadata.mode() };
+    trust(caller.uid, path, stat)?;
     let size = usize::try_from(metadata.len().min(*left)).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
     file.take(*left + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
@@ -146,14 +146,14 @@ fn read_opened(caller: &Caller, path: &Path, file: File, left: &mut u64) -> Resu
         return Err(faulty(path, Fault { path: path.to_owned(), line: 1, column: 1, message }));
     };
     *left = rest;
-    let readers = if standing.mode & 0o044 == 0 { Readers::OwnerOnly } else { Readers::Others };
+    let readers = if stat.mode & 0o044 == 0 { Readers::OwnerOnly } else { Readers::Others };
     Ok(Opened { path: path.to_owned(), bytes, readers })
 }
 
 /// A user who can write to the folder can put a file there.
 fn trust_folder(uid: u32, folder: &Path) -> Result<(), ConfigError> {
     let metadata = std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?;
-    trust(uid, folder, Standing { regular: true, owner: metadata.uid(), mode: metadata.mode() })
+    trust(uid, folder, ConfigStat { regular: true, owner: metadata.uid(), mode: metadata.mode() })
 }
 
 fn faulty(path: &Path, fault: Fault) -> ConfigError {
@@ -161,17 +161,17 @@ fn faulty(path: &Path, fault: Fault) -> ConfigError {
 }
 
 /// Whether a config with this owner and mode may speak for `uid`.
-fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
+fn trust(uid: u32, path: &Path, stat: ConfigStat) -> Result<(), ConfigError> {
     let refuse =
         |problem: String, remedy: String| Err(ConfigError::NotTrusted { path: path.to_owned(), problem, remedy });
     let shown = path.display();
-    if !standing.regular {
+    if !stat.regular {
         return refuse("it is not a regular file".to_owned(), "name a regular file".to_owned());
     }
     // The machine's is root's also where the runner reads it: what the runner could write would not bind it.
     let is_machines = path.starts_with(Path::new(SYSTEM_CONFIG).parent().unwrap_or(Path::new("/")));
-    if standing.owner != 0 && (standing.owner != uid || is_machines) {
-        let problem = format!("it belongs to uid {}", standing.owner);
+    if stat.owner != 0 && (stat.owner != uid || is_machines) {
+        let problem = format!("it belongs to uid {}", stat.owner);
         let remedy = if uid == 0 {
             format!("for root, the file must belong to root: run \"chown root {shown}\"")
         } else if is_machines {
@@ -181,7 +181,7 @@ fn trust(uid: u32, path: &Path, standing: Standing) -> Result<(), ConfigError> {
         };
         return refuse(problem, remedy);
     }
-    let writers = match standing.mode & 0o022 {
+    let writers = match stat.mode & 0o022 {
         0 => return Ok(()),
         0o020 => "its group can",
         0o002 => "everybody can",

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::draft::{Draft, is_domain};
-use super::simple::{Simple, Wire};
-use crate::import::{Given, ImportError};
+use super::simple::{Encryption, Simple};
+use crate::import::{ImportContext, ImportError};
 
 type Settings = BTreeMap<String, String>;
 
 /// Translates.
-pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(&given.file("dma.conf"))?;
+pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
+    let text = context.required(&context.file("dma.conf"))?;
     let mut settings = settings(&text);
     let mut draft = Draft::default();
     let mut simple = Simple {
@@ -30,9 +30,9 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         );
     }
     simple.tls = tls(&mut settings, &mut draft);
-    login(given, settings.remove("AUTHPATH"), &mut simple, &mut draft);
-    names(given, &mut settings, &mut simple, &mut draft);
-    local_mail(given, &mut settings, &mut draft);
+    login(context, settings.remove("AUTHPATH"), &mut simple, &mut draft);
+    names(context, &mut settings, &mut simple, &mut draft);
+    local_mail(context, &mut settings, &mut draft);
     if settings.remove("FULLBOUNCE").is_some() {
         draft.queue.text("bounce_size", "50MB", "FULLBOUNCE");
     }
@@ -48,7 +48,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     Ok(draft)
 }
 
-fn tls(settings: &mut Settings, draft: &mut Draft) -> Wire {
+fn tls(settings: &mut Settings, draft: &mut Draft) -> Encryption {
     // dma(8) and dma.conf do not agree on its name.
     let secure = [settings.remove("SECURETRANSFER"), settings.remove("SECURETRANS")].iter().any(Option::is_some);
     if settings.remove("OPPORTUNISTIC_TLS").is_some() {
@@ -68,18 +68,18 @@ fn tls(settings: &mut Settings, draft: &mut Draft) -> Wire {
         );
     }
     match (settings.remove("STARTTLS").is_some(), secure) {
-        (true, true) => Wire::Starttls,
-        (false, true) => Wire::Implicit,
-        (_, false) => Wire::Clear,
+        (true, true) => Encryption::Starttls,
+        (false, true) => Encryption::Implicit,
+        (_, false) => Encryption::Clear,
     }
 }
 
 /// `user|smarthost:password`.
-fn login(given: &Given<'_>, place: Option<String>, simple: &mut Simple, draft: &mut Draft) {
+fn login(context: &ImportContext<'_>, place: Option<String>, simple: &mut Simple, draft: &mut Draft) {
     let Some(place) = place else { return };
     let place = Path::new(&place);
-    let beside = given.file("dma.conf").with_file_name(place.file_name().unwrap_or_default());
-    let Ok(text) = (given.read)(&beside).or_else(|_| (given.read)(place)) else {
+    let beside = context.file("dma.conf").with_file_name(place.file_name().unwrap_or_default());
+    let Ok(text) = (context.read)(&beside).or_else(|_| (context.read)(place)) else {
         draft.left_out("AUTHPATH", format!("cannot read {}; add `username` and `password`", place.display()));
         return;
     };
@@ -97,10 +97,10 @@ fn login(given: &Given<'_>, place: Option<String>, simple: &mut Simple, draft: &
 }
 
 /// MAILNAME and MASQUERADE, which is `user@`, `host` or both.
-fn names(given: &Given<'_>, settings: &mut Settings, simple: &mut Simple, draft: &mut Draft) {
+fn names(context: &ImportContext<'_>, settings: &mut Settings, simple: &mut Simple, draft: &mut Draft) {
     let named = settings.remove("MAILNAME").filter(|name| !name.is_empty()).and_then(|name| {
         let line = |text: String| text.lines().next().map(|line| line.trim().to_owned());
-        if name.starts_with('/') { (given.read)(Path::new(&name)).ok().and_then(line) } else { Some(name) }
+        if name.starts_with('/') { (context.read)(Path::new(&name)).ok().and_then(line) } else { Some(name) }
     });
     let named = named.filter(|name| {
         let fits = is_domain(name);
@@ -112,7 +112,7 @@ fn names(given: &Given<'_>, settings: &mut Settings, simple: &mut Simple, draft:
     if let Some(name) = &named {
         draft.top.text("hostname", name, "MAILNAME");
     }
-    let own = named.as_deref().unwrap_or(given.hostname);
+    let own = named.as_deref().unwrap_or(context.hostname);
     let Some(written) = settings.remove("MASQUERADE").filter(|written| !written.is_empty()) else { return };
     let (user, host) = written.split_once('@').unwrap_or(("", &written));
     match (user, host) {
@@ -124,7 +124,7 @@ fn names(given: &Given<'_>, settings: &mut Settings, simple: &mut Simple, draft:
 }
 
 /// Aliases, and the mailboxes that dma writes to itself.
-fn local_mail(given: &Given<'_>, settings: &mut Settings, draft: &mut Draft) {
+fn local_mail(context: &ImportContext<'_>, settings: &mut Settings, draft: &mut Draft) {
     let named = settings.remove("ALIASES");
     if settings.remove("NULLCLIENT").is_some() {
         draft.top.list("own_domains", &[], "NULLCLIENT: all mail goes to the relay, also that for this machine");
@@ -135,7 +135,7 @@ fn local_mail(given: &Given<'_>, settings: &mut Settings, draft: &mut Draft) {
         "mail to local users is not delivered to /var/mail; map them to addresses in aliases",
     );
     let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
-    let Ok(text) = (given.read)(Path::new(&aliases)) else { return };
+    let Ok(text) = (context.read)(Path::new(&aliases)) else { return };
     let others = text.lines().filter_map(|line| line.split_once(':')).find(|(name, _)| name.trim() == "*");
     let mut sources = vec![aliases];
     sources.extend(others.map(|(_, values)| format!("static:{}", values.trim())));

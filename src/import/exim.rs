@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::draft::{Draft, is_domain, is_public, is_this_machine, quoted};
-use super::simple::{Simple, Wire, words};
-use crate::import::{Given, ImportError};
+use super::simple::{Encryption, Simple, words};
+use crate::import::{ImportContext, ImportError};
 
 /// Answers to debconf's questions that decide nothing here.
 const WITHOUT_EFFECT: [&str; 5] =
     ["CFILEMODE", "dc_use_split_config", "dc_minimaldns", "dc_mailname_in_oh", "dc_localdelivery"];
 
 /// Translates.
-pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(&given.file("update-exim4.conf.conf"))?;
+pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
+    let text = context.required(&context.file("update-exim4.conf.conf"))?;
     let mut settings = settings(&text);
     let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
     let mut draft = Draft::default();
@@ -33,18 +33,18 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
             draft.serves(format!("receives mail for others ({name})"));
         }
     }
-    let mailname = (given.read)(Path::new("/etc/mailname")).ok().map(|text| text.trim().to_owned());
-    let mailname = mailname.filter(|name| is_domain(name)).unwrap_or_else(|| given.hostname.to_owned());
+    let mailname = (context.read)(Path::new("/etc/mailname")).ok().map(|text| text.trim().to_owned());
+    let mailname = mailname.filter(|name| is_domain(name)).unwrap_or_else(|| context.hostname.to_owned());
     draft.top.text("origin", &mailname, "/etc/mailname");
     own_domains(&names, &mailname, &mut draft);
-    let rows = email_addresses(given);
+    let rows = email_addresses(context);
     let hides = take("dc_hide_mailname").is_some_and(|value| value == "true");
     match take("dc_readhost").filter(|host| is_domain(host) && (hides || kind == "satellite")) {
         Some(host) => draft.sends_as(&mailname, &host, &rows, "dc_readhost, /etc/email-addresses"),
         None if rows.is_empty() => {}
         None => draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "/etc/email-addresses"),
     }
-    if (given.read)(Path::new("/etc/aliases")).is_ok() {
+    if (context.read)(Path::new("/etc/aliases")).is_ok() {
         draft.top.list("aliases", &["/etc/aliases".to_owned()], "");
     }
     if kind == "smarthost" {
@@ -54,7 +54,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         );
     }
     if let Some(smarthost) = take("dc_smarthost").filter(|_| ["smarthost", "satellite"].contains(&kind.as_str())) {
-        relay(given, &smarthost, &mut draft);
+        relay(context, &smarthost, &mut draft);
     } else {
         draft.left_out("dc_smarthost", format!("not used with configtype \"{kind}\"; postrider needs a relay"));
     }
@@ -69,7 +69,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
 }
 
 /// `host::port`, several of them between semicolons.
-fn relay(given: &Given<'_>, smarthost: &str, draft: &mut Draft) {
+fn relay(context: &ImportContext<'_>, smarthost: &str, draft: &mut Draft) {
     let hosts: Vec<(&str, Option<&str>)> = smarthost
         .split(';')
         .map(|one| one.split_once("::").map_or((one.trim(), None), |(host, port)| (host.trim(), Some(port.trim()))))
@@ -79,8 +79,8 @@ fn relay(given: &Given<'_>, smarthost: &str, draft: &mut Draft) {
     for (host, _) in others {
         draft.left_out(format!("dc_smarthost {host}"), "its port differs, and all relays of an account share one");
     }
-    let login = login(given, first);
-    let tls = if port == Some("465") { Wire::Implicit } else { Wire::Starttls };
+    let login = login(context, first);
+    let tls = if port == Some("465") { Encryption::Implicit } else { Encryption::Starttls };
     draft.changed(
         "TLS",
         "it was optional, and any certificate was accepted; TLS and a valid certificate are now required",
@@ -97,8 +97,8 @@ fn relay(given: &Given<'_>, smarthost: &str, draft: &mut Draft) {
 }
 
 /// `host:user:password`, where the host may be `*` or start with it; the first row for the host counts.
-fn login(given: &Given<'_>, host: &str) -> Option<(String, String)> {
-    let text = (given.read)(&given.file("update-exim4.conf.conf").with_file_name("passwd.client")).ok()?;
+fn login(context: &ImportContext<'_>, host: &str) -> Option<(String, String)> {
+    let text = (context.read)(&context.file("update-exim4.conf.conf").with_file_name("passwd.client")).ok()?;
     let rows = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let fits = |pattern: &str| match pattern.strip_prefix('*') {
         Some(end) => host.to_lowercase().ends_with(&end.to_lowercase()),
@@ -125,8 +125,8 @@ fn own_domains(names: &[String], mailname: &str, draft: &mut Draft) {
 }
 
 /// `user: address`, as rows.
-fn email_addresses(given: &Given<'_>) -> Vec<String> {
-    let Ok(text) = (given.read)(Path::new("/etc/email-addresses")) else { return Vec::new() };
+fn email_addresses(context: &ImportContext<'_>) -> Vec<String> {
+    let Ok(text) = (context.read)(Path::new("/etc/email-addresses")) else { return Vec::new() };
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let rows = lines.filter_map(|line| line.split_once(':'));
     rows.map(|(user, address)| format!("{} = {}", quoted(user.trim()), quoted(address.trim()))).collect()

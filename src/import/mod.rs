@@ -77,7 +77,7 @@ pub enum Tables {
 }
 
 /// What a translation may look at.
-pub struct Given<'a> {
+pub struct ImportContext<'a> {
     /// The program's folder, or its file.
     pub source: &'a Path,
     /// This machine's full name, for defaults that depend on it.
@@ -103,7 +103,7 @@ pub enum ImportError {
     },
 }
 
-impl Given<'_> {
+impl ImportContext<'_> {
     /// A file without which there is nothing to translate.
     fn required(&self, path: &Path) -> Result<String, ImportError> {
         (self.read)(path).map_err(|error| ImportError::Unreadable { path: path.to_owned(), error })
@@ -120,14 +120,14 @@ impl Given<'_> {
 }
 
 /// Translates.
-pub fn translate(program: Program, given: &Given<'_>) -> Result<Draft, ImportError> {
+pub fn translate(program: Program, context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     match program {
-        Program::Postfix => postfix::translate(given),
-        Program::Msmtp => msmtp::translate(given),
-        Program::Nullmailer => nullmailer::translate(given),
-        Program::Ssmtp => ssmtp::translate(given),
-        Program::Dma => dma::translate(given),
-        Program::Exim => exim::translate(given),
+        Program::Postfix => postfix::translate(context),
+        Program::Msmtp => msmtp::translate(context),
+        Program::Nullmailer => nullmailer::translate(context),
+        Program::Ssmtp => ssmtp::translate(context),
+        Program::Dma => dma::translate(context),
+        Program::Exim => exim::translate(context),
     }
 }
 

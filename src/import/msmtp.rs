@@ -7,7 +7,7 @@ mod options;
 mod sender;
 
 use super::draft::Draft;
-use crate::import::{Given, ImportError};
+use crate::import::{ImportContext, ImportError};
 
 /// The commands of one account, in order; the last of a name counts.
 #[derive(Debug, Clone, Default)]
@@ -19,17 +19,17 @@ impl Commands {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// `on` unless it says `off`; absent: as given.
+    /// `on` unless it says `off`; absent: as context.
     fn is_on(&self, name: &str, usual: &str) -> bool {
         let value = self.0.iter().rev().find(|(known, _)| known == name).map_or(usual, |(_, value)| value);
         !value.eq_ignore_ascii_case("off")
     }
 
     /// A path, where `~` is the user's home directory.
-    fn path(&self, name: &str, given: &Given<'_>) -> Option<String> {
+    fn path(&self, name: &str, context: &ImportContext<'_>) -> Option<String> {
         let written = self.get(name)?;
         let below = written.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
-        Some(match (below, given.home) {
+        Some(match (below, context.home) {
             (Some(below), Some(home)) => home.join(below.trim_start_matches('/')).display().to_string(),
             _ => written.to_owned(),
         })
@@ -55,8 +55,8 @@ enum Rank {
 }
 
 /// Translates.
-pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(given.source)?;
+pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
+    let text = context.required(context.source)?;
     let mut draft = Draft::default();
     let (accounts, default) = read(&text);
     for (name, commands) in &accounts {
@@ -65,7 +65,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
             continue;
         }
         let rank = if default.as_deref().unwrap_or("default") == name { Rank::Default } else { Rank::Other };
-        account::add(given, name, commands, rank, &mut draft);
+        account::add(context, name, commands, rank, &mut draft);
     }
     Ok(draft)
 }

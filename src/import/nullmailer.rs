@@ -4,12 +4,12 @@
 use std::path::Path;
 
 use super::draft::{Draft, is_domain, quoted};
-use super::simple::{Simple, Wire, words};
-use crate::import::{Given, ImportError};
+use super::simple::{Encryption, Simple, words};
+use crate::import::{ImportContext, ImportError};
 
 /// The first line of a one-line file.
-fn line(given: &Given<'_>, name: &str) -> Option<String> {
-    first_line(&(given.read)(&given.file(name)).ok()?)
+fn line(context: &ImportContext<'_>, name: &str) -> Option<String> {
+    first_line(&(context.read)(&context.file(name)).ok()?)
 }
 
 fn first_line(text: &str) -> Option<String> {
@@ -17,13 +17,13 @@ fn first_line(text: &str) -> Option<String> {
 }
 
 /// Translates.
-pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let remotes = given.required(&given.file("remotes"))?;
+pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
+    let remotes = context.required(&context.file("remotes"))?;
     let mut draft = Draft::default();
     // Debian's nullmailer has /etc/mailname in the place of `me`.
-    let mailname = || (given.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
-    let me = line(given, "me").or_else(mailname);
-    if let Some(name) = line(given, "helohost").or_else(|| me.clone()) {
+    let mailname = || (context.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
+    let me = line(context, "me").or_else(mailname);
+    if let Some(name) = line(context, "helohost").or_else(|| me.clone()) {
         if is_domain(&name) {
             draft.top.text("hostname", &name, "helohost or me");
         } else {
@@ -31,9 +31,9 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         }
     }
     draft.top.list("own_domains", &[], "nullmailer sends all mail to the relay, also that for this machine");
-    let remote = account(&remotes, given, &mut draft);
-    names(given, me.as_deref(), &remote, &mut draft);
-    times(given, &mut draft);
+    let remote = account(&remotes, context, &mut draft);
+    names(context, me.as_deref(), &remote, &mut draft);
+    times(context, &mut draft);
     for (name, why) in [
         ("sendtimeout", "set `timeout` or `timeouts` in the account"),
         ("idhost", "Message-ID uses `hostname`"),
@@ -42,7 +42,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         ("defaultdomain", "a domain without a dot is left unchanged"),
         ("doublebounceto", "set `postmaster`"),
     ] {
-        if line(given, name).is_some() {
+        if line(context, name).is_some() {
             draft.left_out(name, why);
         }
     }
@@ -51,15 +51,15 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
 }
 
 /// defaulthost and adminaddr.
-fn names(given: &Given<'_>, me: Option<&str>, remote: &Simple, draft: &mut Draft) {
-    let own = me.filter(|me| is_domain(me)).unwrap_or(given.hostname).to_owned();
-    match line(given, "defaulthost").filter(|name| !name.eq_ignore_ascii_case(&own)) {
+fn names(context: &ImportContext<'_>, me: Option<&str>, remote: &Simple, draft: &mut Draft) {
+    let own = me.filter(|me| is_domain(me)).unwrap_or(context.hostname).to_owned();
+    match line(context, "defaulthost").filter(|name| !name.eq_ignore_ascii_case(&own)) {
         // Mail to a domain of ours goes nowhere, unless the provider has mailboxes there.
         Some(host) if remote.logs_in_at(&host) => draft.top.text("origin", &host, "defaulthost"),
         Some(host) => draft.sends_as(&own, &host, &[], "defaulthost"),
         None => draft.top.text("origin", &own, "me"),
     }
-    let Some(address) = line(given, "adminaddr") else { return };
+    let Some(address) = line(context, "adminaddr") else { return };
     let first = address.split(',').next().unwrap_or_default().trim().to_owned();
     let mut domains = vec!["localhost"];
     domains.extend(me.filter(|me| *me != "localhost"));
@@ -69,9 +69,9 @@ fn names(given: &Given<'_>, me: Option<&str>, remote: &Simple, draft: &mut Draft
     draft.top.text("postmaster", &first, "adminaddr");
 }
 
-fn times(given: &Given<'_>, draft: &mut Draft) {
+fn times(context: &ImportContext<'_>, draft: &mut Draft) {
     for (name, key) in [("pausetime", "retry_min"), ("maxpause", "retry_max"), ("queuelifetime", "lifetime")] {
-        match line(given, name).map(|text| text.parse::<u64>()) {
+        match line(context, name).map(|text| text.parse::<u64>()) {
             None => {}
             Some(Ok(0)) => draft.left_out(name, "0 is not supported; use \"postrider run --once\" for one pass"),
             Some(Ok(seconds)) => draft.queue.text(key, &format!("{seconds}s"), name),
@@ -81,10 +81,10 @@ fn times(given: &Given<'_>, draft: &mut Draft) {
 }
 
 /// All remotes that one account can hold.
-fn account(remotes: &str, given: &Given<'_>, draft: &mut Draft) -> Simple {
+fn account(remotes: &str, context: &ImportContext<'_>, draft: &mut Draft) -> Simple {
     let mut first: Option<Simple> = None;
     for remote in remotes.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let Some(simple) = remote_of(remote, given, draft) else { continue };
+        let Some(simple) = remote_of(remote, context, draft) else { continue };
         match &mut first {
             None => first = Some(simple),
             Some(known) if known.same_login(&simple) => known.hosts.extend(simple.hosts),
@@ -98,10 +98,10 @@ fn account(remotes: &str, given: &Given<'_>, draft: &mut Draft) -> Simple {
 }
 
 /// One line of remotes: host, protocol, options with or without `--`.
-fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simple> {
+fn remote_of(remote: &str, context: &ImportContext<'_>, draft: &mut Draft) -> Option<Simple> {
     let mut words = words(remote).into_iter();
     let host = words.next()?;
-    let mut simple = Simple { hosts: vec![host.clone()], from: line(given, "allmailfrom"), ..Simple::default() };
+    let mut simple = Simple { hosts: vec![host.clone()], from: line(context, "allmailfrom"), ..Simple::default() };
     for (number, word) in words.enumerate() {
         let (name, value) = word.split_once('=').map_or((word.as_str(), ""), |(name, value)| (name, value));
         let text = || Some(value.to_owned());
@@ -115,9 +115,9 @@ fn remote_of(remote: &str, given: &Given<'_>, draft: &mut Draft) -> Option<Simpl
             "user" => simple.user = text(),
             "pass" => simple.password = text(),
             "source" => simple.source = text(),
-            "tls" | "ssl" if simple.tls == Wire::Clear => simple.tls = Wire::Implicit,
+            "tls" | "ssl" if simple.tls == Encryption::Clear => simple.tls = Encryption::Implicit,
             "tls" | "ssl" => {}
-            "starttls" => simple.tls = Wire::Starttls,
+            "starttls" => simple.tls = Encryption::Starttls,
             "auth-login" => simple.auth = Some("login"),
             "auth-external" => simple.auth = Some("external"),
             "x509cafile" => simple.ca = text(),

@@ -11,7 +11,7 @@ pub(crate) struct Simple {
     pub(crate) port: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
-    pub(crate) tls: Wire,
+    pub(crate) tls: Encryption,
     pub(crate) ca: Option<String>,
     pub(crate) client_cert: Option<String>,
     pub(crate) client_key: Option<String>,
@@ -23,7 +23,7 @@ pub(crate) struct Simple {
 
 /// How it spoke to the relay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Wire {
+pub(crate) enum Encryption {
     #[default]
     Clear,
     Starttls,
@@ -39,7 +39,7 @@ impl Simple {
             return;
         };
         let name = draft.account_name(first);
-        let usual = if self.tls == Wire::Implicit { "465" } else { "25" };
+        let usual = if self.tls == Encryption::Implicit { "465" } else { "25" };
         let port = self.port.as_deref().unwrap_or(usual);
         let relays: Vec<String> = self.hosts.iter().map(|host| format!("[{}]:{port}", bare(host))).collect();
         let mut keys = Section::default();
@@ -49,20 +49,20 @@ impl Simple {
         }
         let login = self.user.is_some();
         match self.tls {
-            Wire::Implicit => keys.text("tls", "implicit", ""),
-            Wire::Starttls => keys.text("tls", "starttls", ""),
-            Wire::Clear if login && is_this_machine(first) => {
+            Encryption::Implicit => keys.text("tls", "implicit", ""),
+            Encryption::Starttls => keys.text("tls", "starttls", ""),
+            Encryption::Clear if login && is_this_machine(first) => {
                 keys.text("tls", "none", "unchanged");
                 keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
             }
-            Wire::Clear if login => {
+            Encryption::Clear if login => {
                 keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
                 draft.changed(
                     format!("TLS for account {name}"),
                     "the password was sent in clear text; TLS is now required",
                 );
             }
-            Wire::Clear => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
+            Encryption::Clear => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
         }
         let texts = [
             ("tls_ca", &self.ca),

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::draft::{Draft, is_domain, quoted};
-use super::simple::{Simple, Wire};
-use crate::import::{Given, ImportError};
+use super::simple::{Encryption, Simple};
+use crate::import::{ImportContext, ImportError};
 
 /// Translates.
-pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let text = given.required(&given.file("ssmtp.conf"))?;
+pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
+    let text = context.required(&context.file("ssmtp.conf"))?;
     let mut settings = settings(&text);
     let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
     let mut draft = Draft::default();
@@ -31,9 +31,9 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
     };
     let yes = |value: Option<String>| value.is_some_and(|value| value.eq_ignore_ascii_case("yes"));
     simple.tls = match (yes(take("usestarttls")), yes(take("usetls"))) {
-        (true, _) => Wire::Starttls,
-        (false, true) => Wire::Implicit,
-        (false, false) => Wire::Clear,
+        (true, _) => Encryption::Starttls,
+        (false, true) => Encryption::Implicit,
+        (false, false) => Encryption::Clear,
     };
     draft.top.list("own_domains", &[], "ssmtp sends all mail to the relay, also that for this machine");
     let hostname = take("hostname").filter(|name| {
@@ -43,11 +43,11 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         }
         fits
     });
-    let foreign = hostname.as_deref().filter(|name| !name.eq_ignore_ascii_case(given.hostname));
-    let rows = revaliases(given, &mut draft);
-    let rewritten = take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(given.hostname));
+    let foreign = hostname.as_deref().filter(|name| !name.eq_ignore_ascii_case(context.hostname));
+    let rows = revaliases(context, &mut draft);
+    let rewritten = take("rewritedomain").filter(|domain| !domain.eq_ignore_ascii_case(context.hostname));
     match (&rewritten, foreign) {
-        (Some(domain), _) => draft.sends_as(given.hostname, domain, &rows, "rewriteDomain, revaliases"),
+        (Some(domain), _) => draft.sends_as(context.hostname, domain, &rows, "rewriteDomain, revaliases"),
         (None, Some(name)) => draft.top.text("origin", name, "hostname"),
         (None, None) => {}
     }
@@ -55,7 +55,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
         draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "revaliases");
     }
     if let Some(name) = &hostname {
-        draft.greets_as(name, given.hostname, "hostname");
+        draft.greets_as(name, context.hostname, "hostname");
     }
     if let Some(root) = take("root") {
         draft.top.line("virtual", format!("[{{ root = {} }}]", quoted(&root)), "root");
@@ -86,8 +86,8 @@ fn host_and_port(hub: &str) -> (&str, Option<&str>) {
 }
 
 /// `local:outgoing@address[:mailhub]`, as rows.
-fn revaliases(given: &Given<'_>, draft: &mut Draft) -> Vec<String> {
-    let Ok(text) = (given.read)(&given.file("revaliases")) else { return Vec::new() };
+fn revaliases(context: &ImportContext<'_>, draft: &mut Draft) -> Vec<String> {
+    let Ok(text) = (context.read)(&context.file("revaliases")) else { return Vec::new() };
     let mut rows = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let mut parts = line.splitn(3, ':').map(str::trim);

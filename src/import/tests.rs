@@ -18,14 +18,14 @@ pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)])
     let read_file = |path: &Path| {
         files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
-    let given = Given {
+    let context = ImportContext {
         source: Path::new(source),
         hostname: "box.home.lan",
         home: Some(Path::new("/home/me")),
         tables: Tables::Copied,
         read: &read_file,
     };
-    let draft = translate(program, &given).unwrap();
+    let draft = translate(program, &context).unwrap();
     let text = draft.config(source);
     let config = read::read(Path::new("/x/config.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     (config, draft, text)

@@ -146,7 +146,7 @@ impl<S: Read + Write> Read for TlsStream<S> {
             let state = self
                 .connection
                 .process_new_packets()
-                .map_err(|error| io::Error::new(ErrorKind::InvalidData, told(error)));
+                .map_err(|error| io::Error::new(ErrorKind::InvalidData, io_cause(error)));
             if self.connection.wants_write() {
                 // An alert or a key update; whether it gets out says nothing about what can be read.
                 let _ = self.send_all();
@@ -188,7 +188,7 @@ pub(super) fn not_verified(error: io::Error) -> HandshakeError {
 }
 
 /// What broke a connection.
-fn told(error: rustls::Error) -> Box<dyn std::error::Error + Send + Sync> {
+fn io_cause(error: rustls::Error) -> Box<dyn std::error::Error + Send + Sync> {
     match ours_refused(&error) {
         Some(refused) => Box::new(refused),
         None => Box::new(error),

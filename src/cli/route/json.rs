@@ -29,12 +29,12 @@ struct Route {
     mail_from: Option<String>,
     account: Option<String>,
     relays: Vec<String>,
-    recipients: Vec<Given>,
+    recipients: Vec<RouteRecipient>,
 }
 
 /// A recipient as given.
 #[derive(Debug, Serialize)]
-struct Given {
+struct RouteRecipient {
     address: String,
     /// Which rows led on, each as `table: key -> result (place)`.
     steps: Vec<String>,
@@ -112,7 +112,7 @@ fn route(admitted: &Admitted, plan: Option<&Plan<'_>>) -> Route {
                 .and_then(|plan| plan.recipients.iter().find(|one| one.index == at))
                 .map(|one| one.address.to_string()),
         });
-        recipients.push(Given {
+        recipients.push(RouteRecipient {
             address: address.clone(),
             steps: steps.iter().map(step).collect(),
             becomes: becomes.collect(),

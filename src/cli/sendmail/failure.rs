@@ -75,7 +75,7 @@ impl Failure {
             | Self::Start(..)
             | Self::HandIn(NotHandedIn::Read(_) | NotHandedIn::MessageIds(_)) => Exit::OsError,
             Self::Client(_) => Exit::IoError,
-            Self::Spool(_) | Self::HandIn(NotHandedIn::NoWay(_) | NotHandedIn::Kept(_)) => Exit::TempFail,
+            Self::Spool(_) | Self::HandIn(NotHandedIn::NoWay(_) | NotHandedIn::Buffer(_)) => Exit::TempFail,
             Self::HandIn(NotHandedIn::Refused(refused)) => refused.exit,
             Self::Verify(error) => error.exit(),
             Self::Tables(_) => Exit::Config,

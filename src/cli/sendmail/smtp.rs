@@ -12,12 +12,11 @@ use crate::config::Delivery;
 use crate::control::client::{Responses, ask_machine};
 use crate::control::protocol::{self, Greeting, Response};
 use crate::mail::address::{Address, ReversePath};
-use crate::mail::list::Spec;
 use crate::submit::frontend::client::{self, NotHandedIn};
 use crate::submit::frontend::collect::{self, Collected, Request, Sender};
 use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::frontend::input::LoneDot;
-use crate::submit::frontend::recipients::{Given, RecipientsFrom};
+use crate::submit::frontend::recipients::{RecipientArgument, RecipientsFrom};
 use crate::submit::frontend::start_runner::{self, Show};
 use crate::submit::smtp_server::dialogue::{
     Attempt, Client, Clients, Dialogue, Envelope, Limits, LoginRule, Policy, Refusal, Settings, TlsRule,
@@ -166,7 +165,7 @@ impl Policy for OwnUserPolicy {
             dsn: envelope.dsn.clone(),
             ..self.request.clone()
         };
-        let recipients = envelope.recipients.iter().map(given).collect();
+        let recipients = envelope.recipients.iter().map(RecipientArgument::from).collect();
         let destination = self.destination.clone();
         IncomingMessage::begin(move |content| {
             let stored = collect::collect(request, content).map_err(Failure::from).and_then(|mut collected| {
@@ -176,10 +175,6 @@ impl Policy for OwnUserPolicy {
             stored.map_err(|failure| refusal(&failure))
         })
     }
-}
-
-fn given(address: &Address) -> Given {
-    Given { text: address.to_string(), spec: Spec::Complete(address.clone()) }
 }
 
 /// In the class of reply that makes the client keep the message or give it up.

@@ -42,7 +42,7 @@ fn root_never_takes_one_found_under_a_home() {
 #[test]
 fn only_the_users_and_roots_files_are_trusted_and_roots_only_roots() {
     let path = Path::new("/x/config.toml");
-    let verdict = |uid, owner, mode| trust(uid, path, Standing { regular: true, owner, mode }).is_ok();
+    let verdict = |uid, owner, mode| trust(uid, path, ConfigStat { regular: true, owner, mode }).is_ok();
     for (uid, owner, mode, good) in [
         (1000, 1000, 0o600, true),
         (1000, 1000, 0o644, true),
@@ -58,16 +58,17 @@ fn only_the_users_and_roots_files_are_trusted_and_roots_only_roots() {
         assert_eq!(verdict(uid, owner, mode), good, "uid {uid}, owner {owner}, mode {mode:o}");
     }
     let machines = Path::new("/etc/postrider/conf.d/10.toml");
-    let by_runner = trust(990, machines, Standing { regular: true, owner: 990, mode: 0o640 }).unwrap_err().to_string();
+    let by_runner =
+        trust(990, machines, ConfigStat { regular: true, owner: 990, mode: 0o640 }).unwrap_err().to_string();
     assert!(by_runner.contains("as root, run \"chown root /etc/postrider/conf.d/10.toml\""), "{by_runner}");
-    assert!(trust(0, path, Standing { regular: false, owner: 0, mode: 0o600 }).is_err());
+    assert!(trust(0, path, ConfigStat { regular: false, owner: 0, mode: 0o600 }).is_err());
 }
 
 #[test]
 fn refusals_name_the_command_that_mends_them() {
     let path = Path::new("/x/config.toml");
     let said = |uid, owner, mode| {
-        trust(uid, path, Standing { regular: true, owner, mode }).err().map(|e| e.to_string()).unwrap_or_default()
+        trust(uid, path, ConfigStat { regular: true, owner, mode }).err().map(|e| e.to_string()).unwrap_or_default()
     };
     assert!(said(1000, 1000, 0o664).contains("its group can write to it; run \"chmod go-w /x/config.toml\""));
     assert!(said(1000, 1001, 0o600).contains("chown 1000 /x/config.toml"));

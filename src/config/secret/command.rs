@@ -38,14 +38,14 @@ pub(super) fn fetch(words: &[String], patience: Duration) -> Result<Secret, Secr
         .map_err(|error| SecretError(format!("cannot start {source}: {error}; write the full path of the program")))?;
     let output = child.stdout.take().map(listen);
     let complaints = child.stderr.take().map(listen);
-    let line = heard(output, deadline);
+    let line = received_by(output, deadline);
     let status = ended(&mut child, deadline);
     match (line, status) {
         (Some(line), Some(status)) if status.success() => first_line(&source, &line),
         (_, Some(status)) if !status.success() => {
             // It has ended; only a descendant that keeps stderr open could delay this.
-            let complaint = heard(complaints, Instant::now() + Duration::from_secs(1));
-            Err(SecretError(format!("{source} failed ({}){}", how(status), told(complaint))))
+            let complaint = received_by(complaints, Instant::now() + Duration::from_secs(1));
+            Err(SecretError(format!("{source} failed ({}){}", how(status), complaint_text(complaint))))
         }
         _ => Err(SecretError(format!(
             "{source} did not finish within {} s: run it by hand as this user to see what it waits for",
@@ -84,7 +84,7 @@ fn listen(mut pipe: impl Read + Send + 'static) -> Receiver<Zeroizing<Vec<u8>>> 
 }
 
 /// The first that a pipe said; `None` if it said no whole line and did not end in time.
-fn heard(pipe: Option<Receiver<Zeroizing<Vec<u8>>>>, deadline: Instant) -> Option<Zeroizing<Vec<u8>>> {
+fn received_by(pipe: Option<Receiver<Zeroizing<Vec<u8>>>>, deadline: Instant) -> Option<Zeroizing<Vec<u8>>> {
     pipe?.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
 }
 
@@ -113,7 +113,7 @@ fn how(status: ExitStatus) -> String {
 }
 
 /// The first line of a complaint, cut and fit to print.
-fn told(complaint: Option<Zeroizing<Vec<u8>>>) -> String {
+fn complaint_text(complaint: Option<Zeroizing<Vec<u8>>>) -> String {
     let complaint = complaint.unwrap_or_default();
     let text = String::from_utf8_lossy(&complaint);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();

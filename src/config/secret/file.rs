@@ -19,13 +19,13 @@ pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
     let mut file = open::at_once(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let uid = rustix::process::geteuid().as_raw();
-    let standing = Standing {
+    let stat = SecretStat {
         regular: metadata.is_file(),
         owner: metadata.uid(),
         is_runners: runners_group() == Some(metadata.gid()),
         mode: metadata.mode(),
     };
-    if let Some(problem) = objection(standing, uid) {
+    if let Some(problem) = objection(stat, uid) {
         return Err(SecretError(format!("the password file {shown} cannot be used: {}", problem.said(path))));
     }
     let mut bytes = Zeroizing::new([0; LONGEST + 2]);
@@ -47,7 +47,7 @@ pub fn is_runner() -> bool {
 
 /// What the checks need to know of an opened file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct SecretStat {
     regular: bool,
     owner: u32,
     /// Its group is the runner's.
@@ -70,19 +70,19 @@ impl Objection {
         match self {
             Self::NotRegular => "it is not a regular file; name a regular file".to_owned(),
             Self::Owner(owner, uid) => {
-                let command = cure(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
+                let command = ownership_command(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
                 format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"{command}\"")
             }
             Self::OpenToOthers => format!("others besides the runner have access to it; run \"chmod 640 {shown}\""),
             Self::Open => {
-                let command = cure(path).unwrap_or_else(|| format!("chmod 600 {shown}"));
+                let command = ownership_command(path).unwrap_or_else(|| format!("chmod 600 {shown}"));
                 format!("its group or others have access to it; run \"{command}\"")
             }
         }
     }
 }
 
-fn objection(file: Standing, uid: u32) -> Option<Objection> {
+fn objection(file: SecretStat, uid: u32) -> Option<Objection> {
     let foreign = if file.is_runners { 0o037 } else { 0o077 };
     if !file.regular {
         Some(Objection::NotRegular)
@@ -111,7 +111,7 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 
 fn hint(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
-    match (error.kind(), cure(path)) {
+    match (error.kind(), ownership_command(path)) {
         (io::ErrorKind::NotFound, cure) => {
             let command = cure.unwrap_or_else(|| format!("chmod 600 {shown}"));
             format!("; write the password into it, as one line, and run \"{command}\"")
@@ -125,7 +125,7 @@ fn hint(path: &Path, error: &io::Error) -> String {
 }
 
 /// What gives a file of the machine's to its runner, where this is that one; all others want a file of their own.
-fn cure(path: &Path) -> Option<String> {
+fn ownership_command(path: &Path) -> Option<String> {
     let shown = path.display();
     is_runner().then(|| format!("chown root:postrider {shown} && chmod 640 {shown}"))
 }

@@ -176,8 +176,8 @@ impl Attempt<'_> {
                     may_try_another = false;
                     let earlier = Rejection { mechanism, reply };
                     self.note(Other::Due(earlier.clone(), next));
-                    let watch = self.session.stream.watch();
-                    watch.note(&format!("the server may not support {}; trying {}", mechanism.name(), next.name()));
+                    let observer = self.session.stream.observer();
+                    observer.note(&format!("the server may not support {}; trying {}", mechanism.name(), next.name()));
                     (rejection, left) = (Some(earlier), vec![next]);
                 }
                 Ended::NotBound(reply) => return Err(refused(reply)),
@@ -199,7 +199,7 @@ impl Attempt<'_> {
     fn accepted(&mut self, mechanism: Mechanism) {
         self.session.described.auth = Some(mechanism);
         let who = self.login.username.as_deref().map_or_else(String::new, |username| format!(" as {username}"));
-        self.session.stream.watch().reached(&format!("logged in{who} with {}", mechanism.name()));
+        self.session.stream.observer().reached(&format!("logged in{who} with {}", mechanism.name()));
         if sasl::is_bound(mechanism) {
             self.history.note_bound(self.place.account, self.login);
         }
@@ -232,7 +232,7 @@ impl Attempt<'_> {
         if !reply.is_permanent() {
             return Ok(ended);
         }
-        self.session.stream.watch().note("the token was rejected; running the password command for a new one");
+        self.session.stream.observer().note("the token was rejected; running the password command for a new one");
         match source.fetch() {
             Ok(fresh) if self.login.password.as_ref().is_none_or(|old| old.expose() != fresh.expose()) => {
                 let login = Login { password: Some(fresh), ..self.login.clone() };

@@ -10,7 +10,7 @@ use super::login_history::{LoginHistory, Other};
 use super::not_opened::{at_address, described, further, is_account_trouble, no_address, place};
 use super::observer::Observer;
 use super::sasl::Login;
-use super::stream::{self, Keep, Stream, Watch};
+use super::stream::{self, Keep, SharedObserver, Stream};
 use super::timeouts::Timeouts;
 use super::{auth, command, dns, happy_eyeballs};
 use crate::config::relay::Relay;
@@ -48,7 +48,7 @@ pub(crate) fn walk(
         history,
         tls,
         timeouts: Timeouts::new(account.timeout, &account.timeouts),
-        watch: Watch::new(observer),
+        observer: SharedObserver::new(observer),
     };
     let mut best: Option<NotOpened> = None;
     for relay in &account.relays {
@@ -82,7 +82,7 @@ struct Opener<'a> {
     history: &'a LoginHistory,
     tls: Option<Client>,
     timeouts: Timeouts,
-    watch: Watch,
+    observer: SharedObserver,
 }
 
 impl Opener<'_> {
@@ -157,7 +157,7 @@ impl Opener<'_> {
     fn failed(&self, relay: &Relay, address: &SocketAddr, failure: LoginFailure) -> NotOpened {
         let place = described(relay, address);
         let LoginFailure { fact, tried } = failure;
-        self.watch.note(&format!("{place}: {}", fact.seen));
+        self.observer.note(&format!("{place}: {}", fact.seen));
         NotOpened { relay: place, fact, tried }
     }
 
@@ -173,7 +173,7 @@ impl Opener<'_> {
                     let addresses: Vec<SocketAddr> = addresses.collect();
                     let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
                     if host.host.parse::<std::net::IpAddr>().is_err() {
-                        self.watch.reached(&format!("{} is {}", host.host, listed.join(", ")));
+                        self.observer.reached(&format!("{} is {}", host.host, listed.join(", ")));
                     }
                     found.push((host, addresses));
                 }
@@ -210,9 +210,9 @@ impl Opener<'_> {
 
     /// Opens a session with one address.
     fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, LoginFailure> {
-        let stream = Stream::new(socket, self.watch.clone())
+        let stream = Stream::new(socket, self.observer.clone())
             .map_err(|seen| Fact { phase: Phase::Connect, seen: at_address(seen, relay, &address) })?;
-        self.watch.reached(&format!("connected to {}", described(relay, &address)));
+        self.observer.reached(&format!("connected to {}", described(relay, &address)));
         let mut session = Session {
             described: SessionInfo { relay: described(relay, &address), tls: None, auth: None, dsn: false },
             stream,
@@ -363,7 +363,7 @@ fn greeting(session: &mut Session) -> Result<(), Fact> {
     let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;
     match reply.code {
         200..300 => {
-            session.stream.watch().reached(&format!("greeted with {}", reply.text));
+            session.stream.observer().reached(&format!("greeted with {}", reply.text));
             Ok(())
         }
         300..400 => Err(fact(Seen::Garbage(format!("unexpected greeting: \"{reply}\" (expected 220)")))),

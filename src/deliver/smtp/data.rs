@@ -49,12 +49,12 @@ pub(crate) fn data(session: &mut Session, transaction: &Transaction<'_>, prepare
     if let Err(seen) = send(session, transaction, prepared) {
         return Delivered::broken(Phase::Content, seen);
     }
-    session.stream.watch().step(Step::Sent("."));
+    session.stream.observer().step(Step::Sent("."));
     Delivered::by(session.stream.reply(session.timeouts.last, Keep::Text))
 }
 
 fn announce(session: &Session, prepared: &Prepared) {
-    session.stream.watch().note(&format!("sending the content, {} bytes", prepared.size));
+    session.stream.observer().note(&format!("sending the content, {} bytes", prepared.size));
 }
 
 fn send(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Result<(), Seen> {

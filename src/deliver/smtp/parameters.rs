@@ -37,7 +37,7 @@ pub(super) fn leave_out(
     let is_refused =
         is_sent && !reply.is_positive() && classify::classify(&situation, reply).meaning == Meaning::ParameterRefused;
     if is_refused {
-        session.stream.watch().note("the server refuses a parameter that it offers; leaving out what is not needed");
+        session.stream.observer().note("the server refuses a parameter that it offers; leaving out what is not needed");
         if stage == Stage::Mail {
             session.left_out.mail = true;
         } else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::capabilities::Extension;
 use super::connection::{Session, State};
-use super::recipient_states::{RecipientStates, Standing};
+use super::recipient_states::{RecipientState, RecipientStates};
 use super::stream::Keep;
 use super::timeouts::{LEFTOVER, Timeouts};
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
@@ -86,7 +86,7 @@ impl Envelope<'_> {
             }
             self.session.state = State::Halfway;
             self.session.mails += group.iter().filter(|(command, _)| *command == Command::Mail).count();
-            self.group(group)?;
+            self.send_group(group)?;
         }
         match (self.mail, self.data) {
             (Mail::Refused, _) if self.early.is_empty() => self.session.state = State::Ready,
@@ -122,7 +122,7 @@ impl Envelope<'_> {
         }
     }
 
-    fn group(&mut self, group: &[(Command, String)]) -> Result<(), Broken> {
+    fn send_group(&mut self, group: &[(Command, String)]) -> Result<(), Broken> {
         let timeouts = self.session.timeouts;
         let is_early = group.last().is_some_and(|(command, _)| *command == Command::Early);
         let behind = if is_early { self.early } else { &[] };
@@ -163,9 +163,9 @@ impl Envelope<'_> {
             }
             // What follows a refused MAIL was settled with it.
             (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {}
-            (Command::Rcpt(at), 200..300) => self.ledger.0[at] = Standing::Accepted,
+            (Command::Rcpt(at), 200..300) => self.ledger.0[at] = RecipientState::Accepted,
             (Command::Rcpt(at), 400..) => {
-                self.ledger.0[at] = Standing::Settled(Fact { phase, seen: Seen::Reply(reply) });
+                self.ledger.0[at] = RecipientState::Settled(Fact { phase, seen: Seen::Reply(reply) });
             }
             // 334 is the challenge of a login; any other code goes by its first digit (RFC 5321 section 4.2.1).
             (Command::Data, 300..400) if reply.code != 334 => self.data = Data::Ready,

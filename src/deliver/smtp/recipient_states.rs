@@ -5,7 +5,7 @@ use crate::mail::outcome::Fact;
 
 /// How a recipient stands.
 #[derive(Debug, Clone)]
-pub(crate) enum Standing {
+pub(crate) enum RecipientState {
     /// Nothing is known yet.
     Open,
     /// Its RCPT was accepted: what becomes of the content becomes of it.
@@ -15,26 +15,26 @@ pub(crate) enum Standing {
 }
 
 /// The recipients in their order.
-pub(crate) struct RecipientStates(pub(crate) Vec<Standing>);
+pub(crate) struct RecipientStates(pub(crate) Vec<RecipientState>);
 
 impl RecipientStates {
     pub(crate) fn new(count: usize) -> Self {
-        Self(vec![Standing::Open; count])
+        Self(vec![RecipientState::Open; count])
     }
 
     pub(crate) fn has_accepted(&self) -> bool {
-        self.0.iter().any(|standing| matches!(standing, Standing::Accepted))
+        self.0.iter().any(|state| matches!(state, RecipientState::Accepted))
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        self.0.iter().all(|standing| matches!(standing, Standing::Settled(_)))
+        self.0.iter().all(|state| matches!(state, RecipientState::Settled(_)))
     }
 
     pub(crate) fn settle_rest(&mut self, fact: &Fact) {
-        for standing in &mut self.0 {
-            match standing {
-                Standing::Open | Standing::Accepted => *standing = Standing::Settled(fact.clone()),
-                Standing::Settled(_) => {}
+        for state in &mut self.0 {
+            match state {
+                RecipientState::Open | RecipientState::Accepted => *state = RecipientState::Settled(fact.clone()),
+                RecipientState::Settled(_) => {}
             }
         }
     }
@@ -44,9 +44,9 @@ impl RecipientStates {
         self.settle_rest(fact);
         self.0
             .into_iter()
-            .map(|standing| match standing {
-                Standing::Settled(own) => own,
-                Standing::Open | Standing::Accepted => fact.clone(),
+            .map(|state| match state {
+                RecipientState::Settled(own) => own,
+                RecipientState::Open | RecipientState::Accepted => fact.clone(),
             })
             .collect()
     }

@@ -1,5 +1,5 @@
 //! (tests) A scripted server on loopback: one connection, played by a closure; what it
-//! heard is handed over at the end. And an account that submits to it.
+//! received is handed over at the end. And an account that submits to it.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -34,7 +34,7 @@ impl Read for Line {
 /// The server's end.
 pub struct Peer {
     line: BufReader<Line>,
-    heard: Vec<String>,
+    received: Vec<String>,
 }
 
 impl Peer {
@@ -44,7 +44,7 @@ impl Peer {
         let _ = self.line.read_until(b'\n', &mut bytes);
         let line = String::from_utf8_lossy(&bytes).trim_end_matches(['\r', '\n']).to_owned();
         if !bytes.is_empty() {
-            self.heard.push(line.clone());
+            self.received.push(line.clone());
         }
         line
     }
@@ -89,7 +89,7 @@ impl Peer {
         };
     }
 
-    /// What is heard from here on comes over TLS; nothing does if the client breaks off.
+    /// What is received from here on comes over TLS; nothing does if the client breaks off.
     pub fn start_tls(&mut self, server: &Server) {
         if let Line::Plain(socket) = std::mem::replace(self.line.get_mut(), Line::Gone)
             && let Ok(stream) = server.accept(socket)
@@ -130,15 +130,15 @@ impl Scripted {
         let thread = std::thread::spawn(move || {
             let (socket, _) = listener.accept().unwrap();
             socket.set_nodelay(true).unwrap();
-            let mut peer = Peer { line: BufReader::new(Line::Plain(socket)), heard: Vec::new() };
+            let mut peer = Peer { line: BufReader::new(Line::Plain(socket)), received: Vec::new() };
             script(&mut peer);
-            peer.heard
+            peer.received
         });
         Self { port, thread }
     }
 
-    /// Everything it heard, once its script is over.
-    pub fn heard(self) -> Vec<String> {
+    /// Everything it received, once its script is over.
+    pub fn received(self) -> Vec<String> {
         self.thread.join().unwrap()
     }
 }

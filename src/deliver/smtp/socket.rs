@@ -19,18 +19,18 @@ enum Patience {
 
 /// The socket.
 #[derive(Debug)]
-pub struct Wire {
-    socket: TcpStream,
+pub struct Socket {
+    stream: TcpStream,
     patience: Patience,
     /// As the system was told.
     stall: Option<Duration>,
 }
 
-impl Wire {
+impl Socket {
     /// Over a connected socket.
-    pub fn new(socket: TcpStream) -> io::Result<Self> {
-        socket.set_nodelay(true)?;
-        Ok(Self { socket, patience: Patience::None, stall: None })
+    pub fn new(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, patience: Patience::None, stall: None })
     }
 
     /// Reads from now on must be done within the limit, all together.
@@ -48,40 +48,40 @@ impl Wire {
         if self.stall == Some(limit) {
             return Ok(());
         }
-        self.socket.set_write_timeout(Some(at_least(limit)))?;
+        self.stream.set_write_timeout(Some(at_least(limit)))?;
         self.stall = Some(limit);
         Ok(())
     }
 
     /// Our own address, for an EHLO literal.
     pub fn local_ip(&self) -> io::Result<IpAddr> {
-        self.socket.local_addr().map(|address| address.ip())
+        self.stream.local_addr().map(|address| address.ip())
     }
 }
 
-impl Read for Wire {
+impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let deadline = match self.patience {
             Patience::Until(deadline) => deadline,
-            Patience::None => return Ok(recv(&self.socket, buffer, RecvFlags::DONTWAIT)?.1),
+            Patience::None => return Ok(recv(&self.stream, buffer, RecvFlags::DONTWAIT)?.1),
         };
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        self.socket.set_read_timeout(Some(at_least(left)))?;
-        self.socket.read(buffer).map_err(timed_out)
+        self.stream.set_read_timeout(Some(at_least(left)))?;
+        self.stream.read(buffer).map_err(timed_out)
     }
 }
 
-impl Write for Wire {
+impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes).map_err(timed_out)
+        self.stream.write(bytes).map_err(timed_out)
     }
 
     /// A flight of TLS records goes out in one segment where it fits.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.socket.write_vectored(slices).map_err(timed_out)
+        self.stream.write_vectored(slices).map_err(timed_out)
     }
 
     fn flush(&mut self) -> io::Result<()> {

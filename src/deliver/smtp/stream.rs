@@ -15,15 +15,15 @@ use super::lines::Lines;
 use super::observer::{Observer, Step};
 use super::reply::{Gathered, MAX_REPLY, Progress, ReplyError, cleaned};
 use super::sasl::confidential::Confidential;
-use super::socket::Wire;
+use super::socket::Socket;
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
 use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
 
 /// The observer, shared by the connections that one opening tries.
 #[derive(Clone)]
-pub struct Watch(Arc<Mutex<Box<dyn Observer>>>);
+pub struct SharedObserver(Arc<Mutex<Box<dyn Observer>>>);
 
-impl Watch {
+impl SharedObserver {
     /// Takes the observer over.
     #[must_use]
     pub fn new(observer: Box<dyn Observer>) -> Self {
@@ -73,8 +73,8 @@ pub enum Pending {
 }
 
 enum Channel {
-    Plain(Wire),
-    Tls(Box<TlsStream<Wire>>),
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
     /// A handshake failed half-way: nothing can be said any more.
     Gone,
 }
@@ -82,7 +82,7 @@ enum Channel {
 /// One connection.
 pub struct Stream {
     channel: Channel,
-    watch: Watch,
+    observer: SharedObserver,
     lines: Lines,
     /// What the logins of this connection have sent: no later reply is kept that shows it.
     sent: Vec<Confidential>,
@@ -90,16 +90,16 @@ pub struct Stream {
 
 impl Stream {
     /// Over a connected socket.
-    pub fn new(socket: TcpStream, watch: Watch) -> Result<Self, Seen> {
-        let wire = Wire::new(socket).map_err(|error| seen(&error))?;
-        Ok(Self { channel: Channel::Plain(wire), watch, lines: Lines::default(), sent: Vec::new() })
+    pub fn new(socket: TcpStream, observer: SharedObserver) -> Result<Self, Seen> {
+        let socket = Socket::new(socket).map_err(|error| seen(&error))?;
+        Ok(Self { channel: Channel::Plain(socket), observer, lines: Lines::default(), sent: Vec::new() })
     }
 
     /// Our own address on this connection.
     #[must_use]
     pub fn local_ip(&self) -> Option<IpAddr> {
         match &self.channel {
-            Channel::Plain(wire) => wire.local_ip().ok(),
+            Channel::Plain(socket) => socket.local_ip().ok(),
             Channel::Tls(stream) => stream.io().local_ip().ok(),
             Channel::Gone => None,
         }
@@ -124,20 +124,20 @@ impl Stream {
                     .to_owned(),
             ));
         }
-        let Channel::Plain(mut wire) = std::mem::replace(&mut self.channel, Channel::Gone) else {
+        let Channel::Plain(mut socket) = std::mem::replace(&mut self.channel, Channel::Gone) else {
             return Err(Seen::Closed);
         };
-        wire.allow(limit);
-        wire.allow_stall(limit).map_err(|error| seen(&error))?;
-        let stream = client.connect(name, wire).map_err(|error| match error {
+        socket.allow(limit);
+        socket.allow_stall(limit).map_err(|error| seen(&error))?;
+        let stream = client.connect(name, socket).map_err(|error| match error {
             HandshakeError::Local(error) => Seen::Local(error.to_string()),
             HandshakeError::Io(error) => seen(&error),
             HandshakeError::Problem(problem) => Seen::Tls(problem),
         })?;
         for line in stream.described() {
-            self.watch.note(&line);
+            self.observer.note(&line);
         }
-        self.watch.reached(&format!("{}; the certificate is valid for {name}", stream.version()));
+        self.observer.reached(&format!("{}; the certificate is valid for {name}", stream.version()));
         self.channel = Channel::Tls(Box::new(stream));
         Ok(())
     }
@@ -156,7 +156,7 @@ impl Stream {
     ) -> Result<(), Seen> {
         let mut bytes = Vec::new();
         for line in lines {
-            self.watch.step(Step::Sent(line.trim_end()));
+            self.observer.step(Step::Sent(line.trim_end()));
             bytes.extend_from_slice(line.as_bytes());
         }
         bytes.extend_from_slice(content);
@@ -165,7 +165,7 @@ impl Stream {
 
     /// Sends a line that holds a secret; the observer is shown `masked`.
     pub fn send_secret(&mut self, line: &str, masked: &str, limit: Duration) -> Result<(), Seen> {
-        self.watch.step(Step::Sent(masked));
+        self.observer.step(Step::Sent(masked));
         let mut bytes = Zeroizing::new(Vec::with_capacity(line.len() + 2));
         bytes.extend_from_slice(line.as_bytes());
         bytes.extend_from_slice(b"\r\n");
@@ -174,9 +174,9 @@ impl Stream {
 
     /// Sends bytes of content; `limit` is how long nothing may move.
     pub fn send(&mut self, bytes: &[u8], limit: Duration) -> Result<(), Seen> {
-        self.wire().and_then(|wire| wire.allow_stall(limit)).map_err(|error| seen(&error))?;
+        self.socket().and_then(|socket| socket.allow_stall(limit)).map_err(|error| seen(&error))?;
         let sent = match &mut self.channel {
-            Channel::Plain(wire) => wire.write_all(bytes),
+            Channel::Plain(socket) => socket.write_all(bytes),
             Channel::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
             Channel::Gone => Err(ErrorKind::NotConnected.into()),
         };
@@ -218,7 +218,7 @@ impl Stream {
             || confidential.occurs_in(&[gathered.reply().text]);
         let keep = if is_withheld { Keep::Code } else { Keep::Text };
         let reply = within(keep, gathered.reply());
-        self.watch.step(Step::Received(&reply.to_string()));
+        self.observer.step(Step::Received(&reply.to_string()));
         Ok(AuthReply { reply, challenge })
     }
 
@@ -236,7 +236,7 @@ impl Stream {
         if !self.lines.is_empty() {
             return Ok(Pending::Bytes);
         }
-        self.wire().map_err(|error| seen(&error))?.only_what_is_there();
+        self.socket().map_err(|error| seen(&error))?.only_what_is_there();
         match self.fill() {
             Ok(_) => Ok(Pending::Bytes),
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Pending::Quiet),
@@ -246,8 +246,8 @@ impl Stream {
 
     /// The observer.
     #[must_use]
-    pub fn watch(&self) -> &Watch {
-        &self.watch
+    pub fn observer(&self) -> &SharedObserver {
+        &self.observer
     }
 
     /// Ends the connection in order.
@@ -258,7 +258,7 @@ impl Stream {
     }
 
     fn gather(&mut self, limit: Duration, keep: Keep) -> Result<Gathered, Seen> {
-        self.wire().map_err(|error| seen(&error))?.allow(limit);
+        self.socket().map_err(|error| seen(&error))?.allow(limit);
         let mut gathered = Gathered::default();
         let (mut received, mut shown) = (0, Vec::new());
         loop {
@@ -271,7 +271,7 @@ impl Stream {
             };
             let progress = gathered.line(&line).map_err(|error| garbage(&error, keep))?;
             match keep {
-                Keep::Text if self.sent.is_empty() => self.watch.step(Step::Received(&cleaned(&line))),
+                Keep::Text if self.sent.is_empty() => self.observer.step(Step::Received(&cleaned(&line))),
                 Keep::Text => shown.push(cleaned(&line)),
                 Keep::Code => {}
             }
@@ -282,7 +282,7 @@ impl Stream {
         if self.shows_secret(&gathered) {
             shown = vec![within(Keep::Code, gathered.reply()).to_string()];
         }
-        shown.iter().filter(|_| keep == Keep::Text).for_each(|line| self.watch.step(Step::Received(line)));
+        shown.iter().filter(|_| keep == Keep::Text).for_each(|line| self.observer.step(Step::Received(line)));
         Ok(gathered)
     }
 
@@ -291,7 +291,7 @@ impl Stream {
         let room = self.lines.room();
         let count = loop {
             let read = match &mut self.channel {
-                Channel::Plain(wire) => wire.read(room),
+                Channel::Plain(socket) => socket.read(room),
                 Channel::Tls(stream) => stream.read(room),
                 Channel::Gone => Ok(0),
             };
@@ -307,9 +307,9 @@ impl Stream {
         Ok(count)
     }
 
-    fn wire(&mut self) -> io::Result<&mut Wire> {
+    fn socket(&mut self) -> io::Result<&mut Socket> {
         match &mut self.channel {
-            Channel::Plain(wire) => Ok(wire),
+            Channel::Plain(socket) => Ok(socket),
             Channel::Tls(stream) => Ok(stream.io_mut()),
             Channel::Gone => Err(ErrorKind::NotConnected.into()),
         }

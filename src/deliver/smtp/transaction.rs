@@ -11,7 +11,7 @@ use super::dsn_parameters::DsnRequest;
 use super::parameters;
 use super::pipeline::{Broken, Command, Data, Envelope, Mail};
 use super::prepare::Prepared;
-use super::recipient_states::{RecipientStates, Standing};
+use super::recipient_states::{RecipientState, RecipientStates};
 use super::stream::{Keep, Pending};
 use super::timeouts::LEFTOVER;
 use crate::mail::mime::Takes;
@@ -31,7 +31,7 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
         Err(fact) => return vec![fact; transaction.recipients.len()],
     };
     if prepared.is_converted() {
-        session.stream.watch().note("re-encoding the content, because the server does not accept it unchanged");
+        session.stream.observer().note("re-encoding the content, because the server does not accept it unchanged");
     }
     let mut waiting: Vec<usize> = (0..transaction.recipients.len()).collect();
     let mut facts: Vec<Fact> = vec![not_reached(); waiting.len()];
@@ -59,7 +59,7 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
         }
         if !left.is_empty() && session.state != State::Broken {
             let words = format!("{} recipients go into another transaction", left.len());
-            session.stream.watch().note(&words);
+            session.stream.observer().note(&words);
             waiting.splice(0..0, left);
         }
     }
@@ -178,7 +178,7 @@ fn commands(
         .map_err(|error| Fact { phase: Phase::Mail, seen: unsendable(error) })?;
     lines.push((Command::Mail, mail));
     for (place, (at, recipient)) in recipients().enumerate() {
-        let refused = |seen| Standing::Settled(Fact { phase: Phase::Rcpt, seen });
+        let refused = |seen| RecipientState::Settled(Fact { phase: Phase::Rcpt, seen });
         if needs_utf8(recipient.local()) && !offers(Extension::SmtpUtf8) {
             ledger.0[place] = refused(no_utf8("recipient"));
             continue;

@@ -3,10 +3,10 @@
 use super::options;
 use super::{Commands, Rank, aliases, sender};
 use crate::config::{Mechanism, Secret};
-use crate::import::Given;
+use crate::import::ImportContext;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine, quoted};
 
-pub(super) fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {
+pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {
     let Some(host) = commands.get("host") else {
         draft.left_out(format!("account {name}"), "no host is set");
         return;
@@ -22,9 +22,9 @@ pub(super) fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank
     let usual = if implicit { "465" } else { "25" };
     let plain = host.trim_start_matches('[').trim_end_matches(']');
     keys.text("relay", &format!("[{plain}]:{}", commands.get("port").unwrap_or(usual)), "");
-    tls(given, name, commands, &mut keys, draft);
+    tls(context, name, commands, &mut keys, draft);
     let secret = if has_login(commands) { credentials(name, commands, &mut keys, draft) } else { None };
-    sender::carry(given, name, commands, rank, &mut keys, draft);
+    sender::carry(context, name, commands, rank, &mut keys, draft);
     if let Some(seconds) = commands.get("timeout").filter(|timeout| *timeout != "off") {
         keys.text("timeout", &format!("{seconds}s"), "");
     }
@@ -35,10 +35,10 @@ pub(super) fn add(given: &Given<'_>, name: &str, commands: &Commands, rank: Rank
         // Of these, a machine has one.
         match commands.get("domain") {
             Some("localhost" | "%H" | "%C") | None => {}
-            Some(domain) => draft.greets_as(domain, given.hostname, "domain"),
+            Some(domain) => draft.greets_as(domain, context.hostname, "domain"),
         }
-        if let Some(path) = commands.path("aliases", given) {
-            aliases::carry(given, &path, draft);
+        if let Some(path) = commands.path("aliases", context) {
+            aliases::carry(context, &path, draft);
         }
         draft.top.text("default_account", name, "account default");
     }
@@ -80,7 +80,7 @@ fn has_login(commands: &Commands) -> bool {
     commands.is_on("auth", "off") && commands.get("user").is_some()
 }
 
-fn tls(given: &Given<'_>, name: &str, commands: &Commands, keys: &mut Section, draft: &mut Draft) {
+fn tls(context: &ImportContext<'_>, name: &str, commands: &Commands, keys: &mut Section, draft: &mut Draft) {
     let login = has_login(commands);
     let here = commands.get("host").is_some_and(is_this_machine);
     match (commands.is_on("tls", "off"), commands.is_on("tls_starttls", "on")) {
@@ -107,7 +107,7 @@ fn tls(given: &Given<'_>, name: &str, commands: &Commands, keys: &mut Section, d
         keys.text("tls_name", value, "tls_host_override");
     }
     for (command, key) in [("tls_cert_file", "tls_client_cert"), ("tls_key_file", "tls_client_key")] {
-        if let Some(value) = commands.path(command, given) {
+        if let Some(value) = commands.path(command, context) {
             keys.text(key, &value, command);
         }
     }
@@ -122,7 +122,7 @@ fn tls(given: &Given<'_>, name: &str, commands: &Commands, keys: &mut Section, d
         ),
         None => {}
     }
-    let trusted = commands.path("tls_trust_file", given);
+    let trusted = commands.path("tls_trust_file", context);
     if let Some(file) = trusted.filter(|file| file != "system" && !file.ends_with("/ca-certificates.crt")) {
         keys.text("tls_ca", &file, "tls_trust_file");
     }

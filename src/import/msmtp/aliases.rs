@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::import::Given;
+use crate::import::ImportContext;
 use crate::import::draft::{Draft, quoted};
 
-pub(super) fn carry(given: &Given<'_>, path: &str, draft: &mut Draft) {
-    let text = match (given.read)(path.as_ref()) {
+pub(super) fn carry(context: &ImportContext<'_>, path: &str, draft: &mut Draft) {
+    let text = match (context.read)(path.as_ref()) {
         Ok(text) => text,
         Err(error) => {
             draft.left_out(format!("aliases {path}"), format!("cannot be read: {error}; set `aliases`"));

@@ -1,7 +1,7 @@
 //! What msmtp does about senders: `from` with its patterns, `auto_from`, `set_from_header` and `allow_from_override`.
 
 use super::{Commands, Rank};
-use crate::import::Given;
+use crate::import::ImportContext;
 use crate::import::draft::{Draft, Section, quoted};
 use crate::mail::address::Address;
 
@@ -16,14 +16,14 @@ enum From {
 }
 
 pub(super) fn carry(
-    given: &Given<'_>,
+    context: &ImportContext<'_>,
     name: &str,
     commands: &Commands,
     rank: Rank,
     keys: &mut Section,
     draft: &mut Draft,
 ) {
-    let Some(from) = written(given, commands) else { return };
+    let Some(from) = written(context, commands) else { return };
     let by = if is_automatic(commands) { "auto_from, maildomain" } else { "from" };
     let overrides = commands.is_on("allow_from_override", "on");
     let sets_header = commands.get("set_from_header").is_some_and(|value| value.eq_ignore_ascii_case("on"));
@@ -38,7 +38,7 @@ pub(super) fn carry(
             forced(name, &address, commands, keys, draft);
             if rank == Rank::Default && overrides && !sets_header {
                 let comment = format!("from: replaces the addresses of this machine in account {name}");
-                draft.rewrites(given.hostname, &address, &[], &comment);
+                draft.rewrites(context.hostname, &address, &[], &comment);
                 let how = "it also replaces the addresses of this machine in the header, and mail to those addresses \
                            goes there";
                 draft.changed(format!("from (account {name})"), how);
@@ -47,8 +47,8 @@ pub(super) fn carry(
         }
         From::Domain { domain, is_login } => {
             serves(name, &format!("@{domain}"), by, keys, draft);
-            if rank == Rank::Default && is_login && !domain.eq_ignore_ascii_case(given.hostname) {
-                draft.sends_as(given.hostname, &domain, &[], by);
+            if rank == Rank::Default && is_login && !domain.eq_ignore_ascii_case(context.hostname) {
+                draft.sends_as(context.hostname, &domain, &[], by);
             }
         }
         From::Pattern(pattern) => draft.left_out(
@@ -103,15 +103,15 @@ fn is_automatic(commands: &Commands) -> bool {
     commands.is_on("auto_from", "off")
 }
 
-fn written(given: &Given<'_>, commands: &Commands) -> Option<From> {
+fn written(context: &ImportContext<'_>, commands: &Commands) -> Option<From> {
     if is_automatic(commands) {
-        let domain = commands.get("maildomain").unwrap_or(given.hostname).to_owned();
+        let domain = commands.get("maildomain").unwrap_or(context.hostname).to_owned();
         return Some(From::Domain { domain, is_login: true });
     }
-    let mailname = || (given.read)("/etc/mailname".as_ref()).ok();
+    let mailname = || (context.read)("/etc/mailname".as_ref()).ok();
     let mailname = mailname().and_then(|text| Some(text.lines().next()?.trim().to_owned()));
-    let mailname = mailname.unwrap_or_else(|| given.hostname.to_owned());
-    let from = commands.get("from")?.replace("%H", given.hostname).replace("%C", given.hostname);
+    let mailname = mailname.unwrap_or_else(|| context.hostname.to_owned());
+    let from = commands.get("from")?.replace("%H", context.hostname).replace("%C", context.hostname);
     let from = from.replace("%M", &mailname);
     let is_pattern = |text: &str| text.contains(['%', '*', '?', '[']);
     let (local, domain) = from.split_once('@').unwrap_or((&from, ""));

@@ -4,30 +4,30 @@
 use std::path::{Path, PathBuf};
 
 use super::expansion::{expand, names};
-use crate::import::{Given, Tables};
+use crate::import::{ImportContext, Tables};
 
 /// Postfix's own folder: with another source, tables in it are read from there.
 const USUAL: &str = "/etc/postfix";
 
 /// The parameters that are set.
 pub(crate) struct MainCf<'a> {
-    given: &'a Given<'a>,
+    context: &'a ImportContext<'a>,
     /// In the file's order; the last of a name counts.
     set: Vec<(String, String)>,
 }
 
 impl<'a> MainCf<'a> {
-    pub(crate) fn new(given: &'a Given<'a>, text: &str) -> Self {
+    pub(crate) fn new(context: &'a ImportContext<'a>, text: &str) -> Self {
         let lines = logical_lines(text);
         let parted = lines.iter().filter_map(|line| line.split_once('='));
         let set = parted.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
-        Self { given, set }
+        Self { context, set }
     }
 
     /// With the parameters that a service of master.cf has of its own, which come before those of main.cf.
     pub(crate) fn with(&self, options: &[(String, String)]) -> Self {
         let set = self.set.iter().chain(options).cloned().collect();
-        Self { given: self.given, set }
+        Self { context: self.context, set }
     }
 
     /// The expanded value, if the parameter is set to something.
@@ -74,7 +74,7 @@ impl<'a> MainCf<'a> {
 
     /// Reads a file of the machine, or of the source.
     pub(crate) fn read(&self, path: &Path) -> std::io::Result<String> {
-        (self.given.read)(path)
+        (self.context.read)(path)
     }
 
     /// Where a path of main.cf is, for this source.
@@ -88,11 +88,11 @@ impl<'a> MainCf<'a> {
 
     /// Whether a table is in Postfix's own folder, which goes with Postfix, and is to be copied.
     pub(crate) fn is_copied(&self, table: &Path) -> bool {
-        self.given.tables == Tables::Copied && table.starts_with(self.folder())
+        self.context.tables == Tables::Copied && table.starts_with(self.folder())
     }
 
     fn folder(&self) -> &Path {
-        let source = self.given.source;
+        let source = self.context.source;
         if source.file_name().is_some_and(|name| name == "main.cf") {
             source.parent().unwrap_or(source)
         } else {
@@ -107,9 +107,9 @@ impl<'a> MainCf<'a> {
     /// Defaults that people refer to.
     fn default_of(&self, name: &str) -> String {
         match name {
-            "myhostname" => self.given.hostname.to_owned(),
+            "myhostname" => self.context.hostname.to_owned(),
             "mydomain" => {
-                let host = self.or_default("myhostname", self.given.hostname);
+                let host = self.or_default("myhostname", self.context.hostname);
                 host.split_once('.').map_or_else(|| "localdomain".to_owned(), |(_, domain)| domain.to_owned())
             }
             "myorigin" => "$myhostname".to_owned(),

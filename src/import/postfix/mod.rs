@@ -19,7 +19,7 @@ use self::main_cf::{MainCf, elements};
 use self::master_cf::Services;
 use super::draft::{Draft, is_domain, is_public, is_this_machine};
 use crate::config::units;
-use crate::import::{Given, ImportError};
+use crate::import::{ImportContext, ImportError};
 
 /// main.cf's table parameters, and our keys.
 const TABLES: [(&str, &str); 6] = [
@@ -32,11 +32,11 @@ const TABLES: [(&str, &str); 6] = [
 ];
 
 /// Translates Postfix's main.cf.
-pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
-    let place = given.file("main.cf");
-    let text = given.required(&place)?;
-    let file = MainCf::new(given, &text);
-    let master = (given.read)(&place.with_file_name("master.cf")).ok();
+pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
+    let place = context.file("main.cf");
+    let text = context.required(&place)?;
+    let file = MainCf::new(context, &text);
+    let master = (context.read)(&place.with_file_name("master.cf")).ok();
     let services = Services::read(master.as_deref());
     let main = file.with(services.options(master_cf::USUAL).unwrap_or_default());
     let mut draft = Draft::default();
@@ -53,7 +53,7 @@ pub(crate) fn translate(given: &Given<'_>) -> Result<Draft, ImportError> {
             draft.changed("tables", "they are copies: edit those in tables/ from now on");
         }
     }
-    mailboxes(&main, given.hostname, &mut draft);
+    mailboxes(&main, context.hostname, &mut draft);
     rewriting(&main, &mut draft);
     let used = accounts::accounts(&file, &services, &mut draft);
     limits(&main, &mut draft);

@@ -323,14 +323,14 @@ fn no_parameter_of_postfix_is_dropped_silently() {
         Some("/etc/postfix/main.cf") => Ok(main.clone()),
         _ => Err(io::Error::from(io::ErrorKind::NotFound)),
     };
-    let given = Given {
+    let context = ImportContext {
         source: Path::new("/etc/postfix"),
         hostname: "box.home.lan",
         home: None,
         tables: Tables::Copied,
         read: &read,
     };
-    let text = translate(Program::Postfix, &given).unwrap().config("/etc/postfix");
+    let text = translate(Program::Postfix, &context).unwrap().config("/etc/postfix");
     let words: std::collections::HashSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
     let missing: Vec<&&str> = names.iter().filter(|name| !words.contains(**name)).collect();
     assert!(names.len() > 800 && missing.is_empty(), "{missing:?}");

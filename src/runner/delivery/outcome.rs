@@ -150,7 +150,7 @@ fn phase_words(phase: Phase) -> &'static str {
 }
 
 /// What to do where mail is held or an account stops for what a server said within a transaction.
-pub(super) fn cure(
+pub(super) fn remedy_for(
     classification: Classification,
     plan: &Plan<'_>,
     message: &OpenMessage<'_>,

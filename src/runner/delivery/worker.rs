@@ -239,7 +239,7 @@ impl Worker {
             let verdict = outcome::verdict(&message, plan.account, classification);
             let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.dsn_sender);
             let seen = Addresses { sender: &exchanged.sender, header_from: letter.from.as_ref() };
-            let cure = outcome::cure(classification, plan, &message, seen);
+            let cure = outcome::remedy_for(classification, plan, &message, seen);
             let sent_as = outcome::sent_as(&message.stored.envelope, planned, &exchanged.sender);
             outcomes.push((planned.index, Outcome { cure, sent_as, ..outcome }));
             classifications.push(classification);

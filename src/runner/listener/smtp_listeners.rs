@@ -199,7 +199,7 @@ impl Accepting {
         for served in self.served.iter().filter(is_wanted) {
             let closed = served.listener.addresses.iter().filter_map(|address| {
                 let kind = *sockets.failed.get(address)?;
-                Some(Closed { address: *address, reason: kind.to_string(), cure: cure(kind).to_owned() })
+                Some(Closed { address: *address, reason: kind.to_string(), cure: bind_remedy(kind).to_owned() })
             });
             let closed: Vec<Closed> = closed.collect();
             if !closed.is_empty() {
@@ -307,7 +307,7 @@ impl Served {
 }
 
 /// What lets a runner listen.
-fn cure(kind: io::ErrorKind) -> &'static str {
+fn bind_remedy(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => "stop what uses the port, or change `address`",
         io::ErrorKind::AddrNotAvailable => {

@@ -9,8 +9,7 @@ use crate::config::client::Client;
 use crate::config::{TableFault, TableSet};
 use crate::control::loaded::Loaded;
 use crate::log;
-use crate::mail::address::{Address, ReversePath};
-use crate::mail::list::Spec;
+use crate::mail::address::ReversePath;
 use crate::mail::submitter::Submitter;
 use crate::rules::submission::NotPermitted;
 use crate::rules::{outbound, submission};
@@ -18,7 +17,7 @@ use crate::submit::admit::context::{Author, Entry, Trace};
 use crate::submit::admit::store::{self, MessageIds};
 use crate::submit::frontend::collect::{self, Origin, Request, Sender};
 use crate::submit::frontend::input::LoneDot;
-use crate::submit::frontend::recipients::{Given, RecipientsFrom};
+use crate::submit::frontend::recipients::{RecipientArgument, RecipientsFrom};
 use crate::submit::smtp_server::dialogue::{Envelope, Message, Refusal};
 use crate::submit::smtp_server::incoming::{Content, IncomingMessage, codes};
 use crate::sys::local_time;
@@ -52,7 +51,7 @@ impl ClientMessage {
         intake.clients.begin_message(&submitter, intake.usage_of(&submitter), &limits).map_err(over)?;
         let mut begun = Self { incoming: None, intake, loaded, submitter, octets: 0, origin: None };
         let (loaded, request) = (Arc::clone(&begun.loaded), request(&client, envelope));
-        let recipients = envelope.recipients.iter().map(given).collect();
+        let recipients = envelope.recipients.iter().map(RecipientArgument::from).collect();
         let incoming =
             IncomingMessage::begin(move |content| admit(&loaded, &client, &trace, request, recipients, content))?;
         begun.incoming = Some(incoming);
@@ -115,17 +114,13 @@ fn request(client: &Client, envelope: &Envelope) -> Request {
     }
 }
 
-fn given(address: &Address) -> Given {
-    Given { text: address.to_string(), spec: Spec::Complete(address.clone()) }
-}
-
 /// Checks the header and stores the message; its id.
 fn admit(
     loaded: &Loaded,
     client: &Client,
     trace: &Trace,
     request: Request,
-    recipients: Vec<Given>,
+    recipients: Vec<RecipientArgument>,
     content: Content,
 ) -> Result<String, Refusal> {
     let mut collected =

@@ -53,7 +53,7 @@ impl QueueManager {
     }
 
     /// How often queue/ is read where nothing reports new mail sooner, and the watcher that is to follow the config.
-    pub fn watch(&mut self, interval: Duration, files: Option<FileWatcher>) {
+    pub fn set_sources(&mut self, interval: Duration, files: Option<FileWatcher>) {
         self.queue.scan_timer.set_interval(interval);
         self.queue.files = files;
     }

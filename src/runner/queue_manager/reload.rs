@@ -54,7 +54,7 @@ impl QueueState {
 
     fn watch_files(&self) {
         if let Some(files) = &self.files {
-            files.watch(&self.loaded.files());
+            files.set_paths(&self.loaded.files());
         }
     }
 

@@ -74,7 +74,7 @@ impl FileWatcher {
     pub fn start(paths: &[PathBuf], events: Sender<Event>) -> io::Result<Self> {
         let mut watch = FolderWatch::new(16 << 10)?;
         let watcher = Self { folders: watch.folders(), names: Arc::default() };
-        watcher.watch(paths);
+        watcher.set_paths(paths);
         let names = Arc::clone(&watcher.names);
         std::thread::Builder::new().name("files".into()).spawn(move || {
             while let Ok(mut seen) = watch.wait() {
@@ -93,7 +93,7 @@ impl FileWatcher {
     }
 
     /// Watches these instead, as after a reload of the config.
-    pub fn watch(&self, paths: &[PathBuf]) {
+    pub fn set_paths(&self, paths: &[PathBuf]) {
         let mut names = Names::default();
         for path in paths {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };

@@ -17,7 +17,7 @@ use crate::rules::inbound::{Arrival, Destination};
 use crate::rules::outbound;
 use crate::spool::{MessageId, Recipient};
 use crate::submit::frontend::collect::Sender;
-use crate::submit::frontend::recipients::{self, Given};
+use crate::submit::frontend::recipients::{self, RecipientArgument};
 use crate::submit::wire::envelope::BadEnvelope;
 
 /// What makes an envelope impossible.
@@ -92,7 +92,7 @@ impl AdmissionContext<'_> {
 
     /// The envelope recipients: completed and rewritten; what is the same both as given and rewritten
     /// stands once, as first spelt. One that is no address is kept (it bounces) beside others that are.
-    pub fn recipients(&self, given: &[Given]) -> Result<Vec<Recipient>, EnvelopeError> {
+    pub fn recipients(&self, given: &[RecipientArgument]) -> Result<Vec<Recipient>, EnvelopeError> {
         let first = given.first().ok_or(EnvelopeError::NoRecipients)?;
         let most = self.config.limits.recipients();
         if given.len() > most {
@@ -202,7 +202,7 @@ impl Doubles {
 }
 
 /// Whom one given recipient stands for.
-pub(crate) fn rewritten(arrival: &Arrival<'_>, given: &Given) -> Result<Vec<Recipient>, TableFault> {
+pub(crate) fn rewritten(arrival: &Arrival<'_>, given: &RecipientArgument) -> Result<Vec<Recipient>, TableFault> {
     let recipient = |address, refused| Recipient { refused, ..Recipient::new(address, given.text.clone()) };
     Ok(match given.spec.qualify(&arrival.config.origin) {
         None => Vec::new(),

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 use super::collect::Collected;
-use super::replay_buffer::Kept;
+use super::replay_buffer::ReplayBuffer;
 use crate::config::places::DROP_PROGRAM;
 use crate::config::places::SOCKET;
 use crate::spool::MessageId;
@@ -54,7 +54,7 @@ pub enum NotHandedIn {
     NoWay(String),
     /// No copy could be kept for a second attempt.
     #[error("cannot buffer the message: {0}; it was not accepted, try again later")]
-    Kept(io::Error),
+    Buffer(io::Error),
     /// The system gives no random numbers.
     #[error(transparent)]
     MessageIds(AdmitError),
@@ -64,10 +64,14 @@ pub enum NotHandedIn {
 /// can go to the drop program if the runner dies before it replies.
 pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId>, NotHandedIn> {
     let token = store::token().map_err(NotHandedIn::MessageIds)?;
-    let mut tee =
-        Tee { kept: Kept::new(), room: WIDEST.envelope + WIDEST.content, stream: connect(BUSY), answered: None };
+    let mut tee = Tee {
+        buffer: ReplayBuffer::new(),
+        room: WIDEST.envelope + WIDEST.content,
+        stream: connect(BUSY),
+        answered: None,
+    };
     let written = submission::write(collected, &token, &mut tee).map(|_| ());
-    let Tee { mut kept, stream, answered, .. } = tee;
+    let Tee { mut buffer, stream, answered, .. } = tee;
     match (written, answered) {
         (Ok(()), None) => {}
         (_, Some(answered)) => return answered.map(Some),
@@ -75,24 +79,24 @@ pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId
         (Err(NotPassed::Write(error)), None) if error.kind() == ErrorKind::FileTooLarge => {
             return Err(NotHandedIn::TooBig(WIDEST.content));
         }
-        (Err(NotPassed::Write(error)), None) => return Err(NotHandedIn::Kept(error)),
+        (Err(NotPassed::Write(error)), None) => return Err(NotHandedIn::Buffer(error)),
     }
     if let Some(answered) = stream.and_then(reply) {
         return answered.map(Some);
     }
-    match drop_off(&mut kept) {
+    match drop_off(&mut buffer) {
         Ok(()) => Ok(None),
-        Err(why) => again(&mut kept, &why).map(Some),
+        Err(why) => again(&mut buffer, &why).map(Some),
     }
 }
 
 /// Gives a runner that is being restarted a few more seconds.
-fn again(kept: &mut Kept, why: &str) -> Result<MessageId, NotHandedIn> {
+fn again(buffer: &mut ReplayBuffer, why: &str) -> Result<MessageId, NotHandedIn> {
     let deadline = Instant::now() + RESTART;
     while Instant::now() < deadline {
         std::thread::sleep(PAUSE);
         let Some(mut stream) = connect(Duration::ZERO) else { continue };
-        let sent = kept.again().and_then(|mut frame| io::copy(&mut frame, &mut stream));
+        let sent = buffer.again().and_then(|mut frame| io::copy(&mut frame, &mut stream));
         // Its reply counts even if it did not read the whole submission.
         drop(sent);
         if let Some(answered) = reply(stream) {
@@ -104,7 +108,7 @@ fn again(kept: &mut Kept, why: &str) -> Result<MessageId, NotHandedIn> {
 
 /// Sends to the runner and keeps a copy, until the runner replies or the copy is longer than anybody takes.
 struct Tee {
-    kept: Kept,
+    buffer: ReplayBuffer,
     /// Octets that may still be kept.
     room: u64,
     stream: Option<UnixStream>,
@@ -115,7 +119,7 @@ struct Tee {
 impl Write for Tee {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.room = self.room.checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?;
-        let kept = self.kept.write(bytes)?;
+        let kept = self.buffer.write(bytes)?;
         if let Some(mut stream) = self.stream.take() {
             if stream.write_all(&bytes[..kept]).is_ok() {
                 self.stream = Some(stream);
@@ -166,7 +170,7 @@ fn reply(stream: UnixStream) -> Option<Result<MessageId, NotHandedIn>> {
 }
 
 /// Has the drop program store it; the error says why it did not.
-fn drop_off(kept: &mut Kept) -> Result<(), String> {
+fn drop_off(buffer: &mut ReplayBuffer) -> Result<(), String> {
     // Some callers leave SIGCHLD ignored. Then the kernel discards how a child ended.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, Arc::new(AtomicBool::new(false)));
     let cannot = |error: io::Error| format!("{DROP_PROGRAM} cannot be started ({error})");
@@ -176,7 +180,7 @@ fn drop_off(kept: &mut Kept) -> Result<(), String> {
     let mut child = program.spawn().map_err(cannot)?;
     if let Some(mut stdin) = child.stdin.take() {
         // It stores nothing unless it reads all of it, and reports why it did not.
-        let _ = kept.again().and_then(|mut frame| io::copy(&mut frame, &mut stdin));
+        let _ = buffer.again().and_then(|mut frame| io::copy(&mut frame, &mut stdin));
     }
     let ended = child.wait_with_output().map_err(cannot)?;
     let said = String::from_utf8_lossy(&ended.stderr);

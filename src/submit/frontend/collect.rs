@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::header_reader::{self, Body, HeadError};
 use super::input::{Input, LoneDot};
-use super::recipients::{self, Given, RecipientsFrom};
+use super::recipients::{self, RecipientArgument, RecipientsFrom};
 use crate::mail::dsn::Dsn;
 use crate::mail::header::Header;
 
@@ -63,7 +63,7 @@ pub struct Collected<R> {
     /// The name for a From field that has to be made.
     pub full_name: Option<Vec<u8>>,
     /// Whom it goes to, doubles and broken ones included.
-    pub recipients: Vec<Given>,
+    pub recipients: Vec<RecipientArgument>,
     /// Whether the header is to be completed.
     pub origin: Origin,
     /// The reports that are asked for.
@@ -78,7 +78,7 @@ pub struct Collected<R> {
 pub fn collect<R: Read>(request: Request, source: R) -> Result<Collected<R>, HeadError> {
     let (header, body) = header_reader::read(Input::new(source, request.lone_dot))?;
     let header = Header::read(&header);
-    let mut recipients: Vec<Given> =
+    let mut recipients: Vec<RecipientArgument> =
         request.arguments.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
     match request.recipients_from {
         RecipientsFrom::Arguments => {}

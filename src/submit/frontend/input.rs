@@ -68,7 +68,7 @@ impl<R: Read> Input<R> {
         while self.lines.is_empty() && !self.ended {
             match self.source.read(&mut self.raw) {
                 Ok(0) => self.end_of_file(),
-                Ok(length) => self.take_in(length),
+                Ok(length) => self.push_block(length),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -76,7 +76,7 @@ impl<R: Read> Input<R> {
         Ok(if self.lines.is_empty() { None } else { Some(&self.lines) })
     }
 
-    fn take_in(&mut self, length: usize) {
+    fn push_block(&mut self, length: usize) {
         let raw = std::mem::take(&mut self.raw);
         let mut rest = &raw[..length];
         while !rest.is_empty() && !self.ended {
@@ -99,7 +99,7 @@ impl<R: Read> Input<R> {
         if self.may_be_lone_dot(text) {
             self.line = Line::Dot;
         } else if !text.is_empty() {
-            self.let_go();
+            self.flush_held();
             push_text(&mut self.lines, text);
         }
         self.keep_back(carriage_returns.len());
@@ -110,7 +110,7 @@ impl<R: Read> Input<R> {
     }
 
     /// What was kept back turns out to be text.
-    fn let_go(&mut self) {
+    fn flush_held(&mut self) {
         if self.line == Line::Dot {
             self.lines.push(b'.');
         }
@@ -123,7 +123,7 @@ impl<R: Read> Input<R> {
         let all = self.carriage_returns + carriage_returns;
         if all > MOST_CARRIAGE_RETURNS {
             self.carriage_returns = all - MOST_CARRIAGE_RETURNS;
-            self.let_go();
+            self.flush_held();
         }
         self.carriage_returns = all.min(MOST_CARRIAGE_RETURNS);
     }

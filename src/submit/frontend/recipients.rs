@@ -16,14 +16,14 @@ pub enum RecipientsFrom {
 
 /// A recipient before admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given {
+pub struct RecipientArgument {
     /// As given, without display name, comment and needless quotes.
     pub text: String,
     /// As read.
     pub spec: Spec,
 }
 
-impl Given {
+impl RecipientArgument {
     fn new(spec: Spec) -> Self {
         let spec = match spec {
             // Postfix's empty_address_recipient.
@@ -36,6 +36,12 @@ impl Given {
             Spec::Null => String::new(),
         };
         Self { text, spec }
+    }
+}
+
+impl From<&Address> for RecipientArgument {
+    fn from(address: &Address) -> Self {
+        Self { text: address.to_string(), spec: Spec::Complete(address.clone()) }
     }
 }
 
@@ -53,14 +59,14 @@ pub fn plain(spec: Spec) -> Spec {
 
 /// The recipients in one argument; an argument without any stands for the empty address.
 #[must_use]
-pub fn in_argument(argument: &[u8]) -> Vec<Given> {
-    let found: Vec<Given> = in_list(argument).map(Given::new).collect();
-    if found.is_empty() { vec![Given::new(Spec::Null)] } else { found }
+pub fn in_argument(argument: &[u8]) -> Vec<RecipientArgument> {
+    let found: Vec<RecipientArgument> = in_list(argument).map(RecipientArgument::new).collect();
+    if found.is_empty() { vec![RecipientArgument::new(Spec::Null)] } else { found }
 }
 
 /// The recipients in a header: To, Cc and Bcc, but only the Resent- ones where there is one of these.
 #[must_use]
-pub fn in_header(header: &Header) -> Vec<Given> {
+pub fn in_header(header: &Header) -> Vec<RecipientArgument> {
     const PLAIN: [&str; 3] = ["To", "Cc", "Bcc"];
     const RESENT: [&str; 3] = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
     let one_of = |names: [&str; 3], field: &Field| names.iter().any(|name| field.is(name));
@@ -68,7 +74,7 @@ pub fn in_header(header: &Header) -> Vec<Given> {
     let fields = header.fields.iter().filter(|field| one_of(names, field));
     let specs = fields.flat_map(|field| in_list(field.value()));
     // An empty address is somebody in an argument, but nobody in a header.
-    specs.filter(|spec| *spec != Spec::Null).map(Given::new).collect()
+    specs.filter(|spec| *spec != Spec::Null).map(RecipientArgument::new).collect()
 }
 
 fn in_list(text: &[u8]) -> impl Iterator<Item = Spec> {

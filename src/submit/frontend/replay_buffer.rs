@@ -12,14 +12,14 @@ const IN_MEMORY: usize = 256 * 1024;
 
 /// The octets so far.
 #[derive(Debug)]
-pub enum Kept {
+pub enum ReplayBuffer {
     /// Few.
     Memory(Vec<u8>),
     /// Many.
     File(File),
 }
 
-impl Kept {
+impl ReplayBuffer {
     /// Nothing yet.
     #[must_use]
     pub fn new() -> Self {
@@ -38,13 +38,13 @@ impl Kept {
     }
 }
 
-impl Default for Kept {
+impl Default for ReplayBuffer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Write for Kept {
+impl Write for ReplayBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Self::Memory(held) = self {
             if held.len() + bytes.len() <= IN_MEMORY {

@@ -13,7 +13,7 @@ use crate::mail::address::{Address, AddressError};
 use crate::mail::dsn::{Asked, Dsn};
 use crate::mail::list::Spec;
 use crate::submit::frontend::collect::Origin;
-use crate::submit::frontend::recipients::Given;
+use crate::submit::frontend::recipients::RecipientArgument;
 
 /// The envelope as collected.
 #[derive(Debug, Default, Serialize)]
@@ -23,7 +23,7 @@ pub(crate) struct Envelope {
     /// None: the caller's login.
     pub(crate) sender: Option<Text>,
     #[serde(serialize_with = "as_written")]
-    pub(crate) recipients: Vec<Given>,
+    pub(crate) recipients: Vec<RecipientArgument>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) full_name: Option<Text>,
     pub(crate) origin: Origin,
@@ -62,7 +62,7 @@ pub(crate) enum WireRecipient<A, T> {
     Broken(T),
 }
 
-fn as_written<S: serde::Serializer>(recipients: &[Given], serializer: S) -> Result<S::Ok, S::Error> {
+fn as_written<S: serde::Serializer>(recipients: &[RecipientArgument], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(recipients.iter().map(|given| match &given.spec {
         Spec::Complete(address) => WireRecipient::Complete(address),
         Spec::Bare(text) => WireRecipient::Bare(text),
@@ -71,7 +71,7 @@ fn as_written<S: serde::Serializer>(recipients: &[Given], serializer: S) -> Resu
     }))
 }
 
-impl From<WireRecipient<Address, String>> for Given {
+impl From<WireRecipient<Address, String>> for RecipientArgument {
     fn from(whom: WireRecipient<Address, String>) -> Self {
         match whom {
             WireRecipient::Complete(address) => Self { text: address.to_string(), spec: Spec::Complete(address) },
@@ -168,21 +168,21 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
 struct RecipientsSeed<'a>(&'a Bound);
 
 impl<'de> DeserializeSeed<'de> for RecipientsSeed<'_> {
-    type Value = Vec<Given>;
+    type Value = Vec<RecipientArgument>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Given>, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<RecipientArgument>, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for RecipientsSeed<'_> {
-    type Value = Vec<Given>;
+    type Value = Vec<RecipientArgument>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("recipients")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Given>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<RecipientArgument>, A::Error> {
         let mut recipients = Vec::new();
         while let Some(recipient) = list.next_element::<WireRecipient<Address, String>>()? {
             self.0.check(recipients.len())?;

@@ -16,13 +16,13 @@ fn only_a_file_that_nobody_else_reads_is_used() {
         (true, 1001, 0o100_600, Some(Objection::Owner(1001, 1000))),
         (false, 1000, 0o10_600, Some(Objection::NotRegular)),
     ] {
-        let file = Standing { regular, owner, is_runners: false, mode };
+        let file = SecretStat { regular, owner, is_runners: false, mode };
         assert_eq!(objection(file, 1000), objected, "{owner} {mode:o}");
     }
     for (mode, objected) in
         [(0o640, None), (0o660, Some(Objection::OpenToOthers)), (0o644, Some(Objection::OpenToOthers))]
     {
-        let file = Standing { regular: true, owner: 0, is_runners: true, mode };
+        let file = SecretStat { regular: true, owner: 0, is_runners: true, mode };
         assert_eq!(objection(file, 1000), objected, "{mode:o} with the runner's group");
     }
 }

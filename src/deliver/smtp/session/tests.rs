@@ -99,10 +99,10 @@ fn starttls_then_plain_with_only_what_is_offered_after_tls() {
     assert_eq!(session.described().relay, format!("127.0.0.1[127.0.0.1]:{}", account.relays[0].port));
     assert_eq!(session.capabilities.size, crate::deliver::smtp::capabilities::Size::Absent);
     session.quit();
-    let heard = server.heard();
-    assert_eq!(heard[..3], ["EHLO box.home.lan", "STARTTLS", "EHLO box.home.lan"]);
-    assert_eq!(heard[3], format!("AUTH PLAIN AG1lA{}", "Gh1bnRlcjItc3dvcmRmaXNo"));
-    assert_eq!(heard[4..], ["EHLO box.home.lan", "QUIT"]);
+    let received = server.received();
+    assert_eq!(received[..3], ["EHLO box.home.lan", "STARTTLS", "EHLO box.home.lan"]);
+    assert_eq!(received[3], format!("AUTH PLAIN AG1lA{}", "Gh1bnRlcjItc3dvcmRmaXNo"));
+    assert_eq!(received[4..], ["EHLO box.home.lan", "QUIT"]);
     let text = transcript.text();
     assert!(!text.contains("aHVu") && !text.contains("Gh1bnRl"), "{text}");
     assert!(text.contains("R: 235 2.7.0 (text withheld)"), "{text}");
@@ -122,7 +122,7 @@ fn implicit_tls_and_login_with_any_prompts() {
     });
     let (session, transcript) = open(&world.account(&server, TlsMode::Implicit), Some(login()));
     assert_eq!(session.unwrap().described().auth, Some(Mechanism::Login));
-    assert_eq!(server.heard()[1..], ["AUTH LOGIN", "bWU=", &format!("{BASE64}="), "EHLO box.home.lan"]);
+    assert_eq!(server.received()[1..], ["AUTH LOGIN", "bWU=", &format!("{BASE64}="), "EHLO box.home.lan"]);
     assert!(!transcript.text().contains(BASE64));
 }
 
@@ -137,7 +137,7 @@ fn bytes_glued_behind_the_reply_to_starttls_end_the_session() {
     let (phase, seen) = refusal(&world.account(&server, TlsMode::Starttls), Some(login()));
     assert_eq!(phase, Phase::StartTls);
     assert!(matches!(seen, Seen::Garbage(text) if text.contains("STARTTLS")));
-    assert_eq!(server.heard(), ["EHLO box.home.lan", "STARTTLS"]);
+    assert_eq!(server.received(), ["EHLO box.home.lan", "STARTTLS"]);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn without_starttls_nothing_secret_is_said() {
     });
     let (phase, seen) = refusal(&world.account(&server, TlsMode::Starttls), Some(login()));
     assert!(matches!((phase, seen), (Phase::StartTls, Seen::NotOffered(_))));
-    assert_eq!(server.heard(), ["EHLO box.home.lan", "QUIT"]);
+    assert_eq!(server.received(), ["EHLO box.home.lan", "QUIT"]);
 }
 
 #[test]
@@ -165,11 +165,11 @@ fn without_tls_a_password_needs_the_opt_out() {
     let (phase, seen) = refusal(&plain(&server), Some(login()));
     assert_eq!(phase, Phase::Auth);
     assert!(matches!(seen, Seen::Local(text) if text.contains("allow_plaintext")));
-    assert_eq!(server.heard(), ["EHLO box.home.lan", "QUIT"]);
+    assert_eq!(server.received(), ["EHLO box.home.lan", "QUIT"]);
     let server = Scripted::play(script);
     let allowed = Account { allow_plaintext: true, ..plain(&server) };
     assert!(open(&allowed, Some(login())).0.is_ok());
-    assert_eq!(server.heard().len(), 3);
+    assert_eq!(server.received().len(), 3);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn certificates_that_do_not_fit_are_told_apart() {
         assert_eq!(phase, Phase::Tls);
         let Seen::Tls(TlsProblem::Certificate(problem)) = seen else { panic!("{seen:?}") };
         assert!(problem.reason.contains(words), "{problem:?}");
-        assert_eq!(server.heard(), ["EHLO box.home.lan", "STARTTLS"]);
+        assert_eq!(server.received(), ["EHLO box.home.lan", "STARTTLS"]);
     }
 }
 
@@ -232,11 +232,11 @@ fn an_unsupported_mechanism_leads_to_the_next_and_a_rejected_password_does_not()
     let Seen::Reply(reply) = &failure.fact.seen else { panic!("{failure:?}") };
     assert_eq!((failure.fact.phase, reply.code), (Phase::Auth, 535));
     assert!(!reply.text.contains("hunter2") && !transcript.text().contains("hunter2"));
-    let heard = server.heard();
-    assert_eq!((heard.len(), heard.last().map(String::as_str)), (6, Some("QUIT")));
+    let received = server.received();
+    assert_eq!((received.len(), received.last().map(String::as_str)), (6, Some("QUIT")));
     // The account's trouble: the second relay was not asked.
     drop(std::net::TcpStream::connect(("127.0.0.1", second.port)));
-    assert!(second.heard().is_empty());
+    assert!(second.received().is_empty());
 }
 
 #[test]
@@ -256,9 +256,9 @@ fn a_relay_in_trouble_leads_to_the_next() {
     let session = open(&account, None).0.unwrap();
     assert!(session.described().relay.ends_with(&good.port.to_string()));
     session.quit();
-    assert_eq!(good.heard(), ["EHLO box.home.lan", "QUIT"]);
-    assert_eq!(refusing.heard(), ["QUIT"]);
-    assert!(busy.heard().is_empty() && foreign.heard().is_empty());
+    assert_eq!(good.received(), ["EHLO box.home.lan", "QUIT"]);
+    assert_eq!(refusing.received(), ["QUIT"]);
+    assert!(busy.received().is_empty() && foreign.received().is_empty());
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn helo_where_ehlo_is_refused_and_nothing_more_is_needed() {
     });
     let account = plain(&server);
     assert!(open(&account, None).0.is_ok());
-    assert_eq!(server.heard(), ["EHLO box.home.lan", "HELO box.home.lan"]);
+    assert_eq!(server.received(), ["EHLO box.home.lan", "HELO box.home.lan"]);
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn replies_byte_by_byte_and_with_bare_line_feeds() {
     let session = open(&plain(&server), None).0.unwrap();
     assert_eq!(session.capabilities.size, crate::deliver::smtp::capabilities::Size::Limit(7));
     drop(session);
-    server.heard();
+    server.received();
 }
 
 #[test]

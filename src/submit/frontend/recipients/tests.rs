@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn texts(given: &[Given]) -> Vec<&str> {
+fn texts(given: &[RecipientArgument]) -> Vec<&str> {
     given.iter().map(|given| given.text.as_str()).collect()
 }
 

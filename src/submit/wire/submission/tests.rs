@@ -3,7 +3,7 @@
 use super::*;
 use crate::mail::dsn::Dsn;
 use crate::submit::frontend::collect::{Origin, Request, Sender, collect};
-use crate::submit::frontend::recipients::Given;
+use crate::submit::frontend::recipients::RecipientArgument;
 use crate::submit::frontend::recipients::RecipientsFrom;
 use crate::submit::wire::frame::WIDEST;
 
@@ -49,7 +49,7 @@ fn what_was_collected_arrives_as_it_was() {
         assert_eq!(submission.collected.sender, asked.sender);
         assert_eq!(submission.collected.full_name, asked.full_name);
         assert_eq!(submission.collected.dsn, asked.dsn);
-        let texts = |given: &[Given]| given.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
+        let texts = |given: &[RecipientArgument]| given.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&submission.collected.recipients), texts(&asked.recipients));
         assert_eq!(text(&mut submission.collected), text(&mut asked), "{bytes:?}");
     }

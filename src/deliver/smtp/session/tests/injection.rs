@@ -103,7 +103,7 @@ proptest! {
             });
         }
         session.quit();
-        server.heard();
+        server.received();
         let commands = commands.lock().unwrap();
         for command in commands.iter() {
             prop_assert!(is_meant(command), "{command:?} of {commands:?}");

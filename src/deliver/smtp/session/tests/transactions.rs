@@ -66,7 +66,7 @@ fn facts(
     let facts = shown(&send(&mut session, &["a@x.example", "b@x.example"]));
     let usable = session.is_usable();
     session.quit();
-    (facts, usable, server.heard())
+    (facts, usable, server.received())
 }
 
 const BOTH: [&[&str]; 2] = [&["8BITMIME", "SIZE 100000"], &["8BITMIME", "SIZE 100000", "PIPELINING"]];
@@ -74,7 +74,7 @@ const BOTH: [&[&str]; 2] = [&["8BITMIME", "SIZE 100000"], &["8BITMIME", "SIZE 10
 #[test]
 fn a_message_for_two_arrives_as_it_is() {
     for extensions in BOTH {
-        let (facts, usable, heard) = facts(extensions, |peer| {
+        let (facts, usable, received) = facts(extensions, |peer| {
             for reply in ["250 ok", "250 ok", "250 ok", "354 go"] {
                 peer.answer(reply);
             }
@@ -85,7 +85,7 @@ fn a_message_for_two_arrives_as_it_is() {
         assert_eq!(facts, ["FinalDot 250", "FinalDot 250"]);
         assert!(usable);
         assert_eq!(
-            heard[1..],
+            received[1..],
             [
                 "MAIL FROM:<me@isp.example> SIZE=33",
                 "RCPT TO:<a@x.example>",
@@ -106,7 +106,7 @@ fn a_message_for_two_arrives_as_it_is() {
 #[test]
 fn each_recipient_has_its_own_fact() {
     for extensions in BOTH {
-        let (facts, usable, heard) = facts(extensions, |peer| {
+        let (facts, usable, received) = facts(extensions, |peer| {
             for reply in ["250 ok", "550 5.1.1 no", "250 ok", "354 go"] {
                 peer.answer(reply);
             }
@@ -116,27 +116,27 @@ fn each_recipient_has_its_own_fact() {
         });
         assert_eq!(facts, ["Rcpt 550", "FinalDot 451"]);
         assert!(usable);
-        assert!(heard.contains(&".".to_owned()));
+        assert!(received.contains(&".".to_owned()));
     }
 }
 
 #[test]
 fn a_refused_mail_is_everybodys_outcome() {
     for extensions in BOTH {
-        let (facts, usable, heard) = facts(extensions, |peer| {
+        let (facts, usable, received) = facts(extensions, |peer| {
             peer.answer("553 5.7.1 not owned");
             while !["QUIT", ""].contains(&peer.answer("503 5.5.1 no").as_str()) {}
         });
         assert_eq!(facts, ["Mail 553", "Mail 553"]);
         assert!(usable);
-        assert!(!heard.contains(&".".to_owned()) && !heard.contains(&"RSET".to_owned()));
+        assert!(!received.contains(&".".to_owned()) && !received.contains(&"RSET".to_owned()));
     }
 }
 
 #[test]
 fn where_all_recipients_are_refused_no_content_is_said() {
     for extensions in BOTH {
-        let (facts, usable, heard) = facts(extensions, |peer| {
+        let (facts, usable, received) = facts(extensions, |peer| {
             peer.answer("250 ok");
             peer.answer("450 4.2.1 a");
             peer.answer("452 4.5.3 b");
@@ -146,10 +146,10 @@ fn where_all_recipients_are_refused_no_content_is_said() {
         });
         assert_eq!(facts, ["Rcpt 450", "Rcpt 452"]);
         assert!(usable);
-        assert!(!heard.iter().any(|line| line.contains("Subject")));
+        assert!(!received.iter().any(|line| line.contains("Subject")));
     }
     // Pipelined, a server may still say 354: it gets a lone dot, and the connection ends.
-    let (facts, usable, heard) = facts(BOTH[1], |peer| {
+    let (facts, usable, received) = facts(BOTH[1], |peer| {
         for reply in ["250 ok", "550 a", "550 b", "354 go on"] {
             peer.answer(reply);
         }
@@ -158,7 +158,7 @@ fn where_all_recipients_are_refused_no_content_is_said() {
     });
     assert_eq!(facts, ["Rcpt 550", "Rcpt 550"]);
     assert!(!usable);
-    assert_eq!(heard.last().unwrap(), ".");
+    assert_eq!(received.last().unwrap(), ".");
 }
 
 #[test]
@@ -223,7 +223,7 @@ fn closed_or_silent_is_told_with_its_phase() {
 
 #[test]
 fn a_reply_before_its_time_is_not_taken_for_the_last() {
-    let (facts, usable, heard) = facts(BOTH[1], |peer| {
+    let (facts, usable, received) = facts(BOTH[1], |peer| {
         for reply in ["250 ok", "250 ok", "250 ok", "354 go\n250 queued already"] {
             peer.answer(reply);
         }
@@ -231,7 +231,7 @@ fn a_reply_before_its_time_is_not_taken_for_the_last() {
     });
     assert_eq!(facts, ["Content Garbage", "Content Garbage"]);
     assert!(!usable);
-    assert!(!heard.iter().any(|line| line.contains("Subject")));
+    assert!(!received.iter().any(|line| line.contains("Subject")));
 }
 
 /// Endless content, as far as a test goes.
@@ -270,7 +270,7 @@ fn what_a_server_says_before_it_closes_amid_the_content_is_read() {
     let facts = send_body(&mut session, &["a@x.example"], &Large(30_000_000));
     assert_eq!(shown(&facts), ["Content 552"]);
     assert!(!session.is_usable());
-    server.heard();
+    server.received();
 }
 
 #[test]
@@ -295,9 +295,9 @@ fn one_message_after_the_other_over_tls_however_large() {
         assert_eq!(shown(&facts), ["FinalDot 250"]);
     }
     session.quit();
-    let heard = server.heard();
+    let received = server.received();
     // Ten and ten thousand lines of 63 octets; two headers; three commands and a dot each; EHLO and QUIT.
-    assert_eq!(heard.len(), 10 + 10_000 + 2 + 8 + 2);
+    assert_eq!(received.len(), 10 + 10_000 + 2 + 8 + 2);
 }
 
 #[test]
@@ -327,17 +327,17 @@ fn a_message_that_cannot_be_read_is_never_ended() {
     let facts = send_body(&mut session, &["a@x.example"], &broken);
     assert_eq!(shown(&facts), ["Content Local"]);
     session.quit();
-    assert!(!server.heard().contains(&".".to_owned()));
+    assert!(!server.received().contains(&".".to_owned()));
 }
 
 #[test]
 fn a_message_over_the_announced_size_is_not_tried() {
-    let (facts, usable, heard) = facts(&["SIZE 20"], |peer| {
+    let (facts, usable, received) = facts(&["SIZE 20"], |peer| {
         peer.answer("221 bye");
     });
     assert_eq!(facts, ["Mail refused 5.3.4", "Mail refused 5.3.4"]);
     assert!(usable);
-    assert_eq!(heard[1..], ["QUIT"]);
+    assert_eq!(received[1..], ["QUIT"]);
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn addresses_that_the_server_cannot_take_concern_only_themselves() {
     let facts = send(&mut session, &["j\u{f6}rg@x.example", "\"a b\"@x.example", "a@x.example"]);
     assert_eq!(shown(&facts), ["Rcpt refused 5.6.7", "Rcpt refused 5.1.3", "FinalDot 250"]);
     drop(session);
-    assert_eq!(server.heard()[1..3], ["MAIL FROM:<me@isp.example>", "RCPT TO:<a@x.example>"]);
+    assert_eq!(server.received()[1..3], ["MAIL FROM:<me@isp.example>", "RCPT TO:<a@x.example>"]);
 }
 
 #[test]
@@ -382,8 +382,8 @@ fn many_recipients_go_in_groups_and_rset_only_where_it_is_needed() {
     assert!(facts.iter().skip(1).step_by(2).all(|fact| fact == "Rcpt 550"));
     assert_eq!(shown(&send(&mut session, &["a@x.example"])), ["FinalDot 250"]);
     drop(session);
-    let heard = server.heard();
-    assert_eq!(heard.iter().filter(|line| *line == "RSET").count(), 1);
+    let received = server.received();
+    assert_eq!(received.iter().filter(|line| *line == "RSET").count(), 1);
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn news_on_an_idle_connection_are_not_the_messages() {
             }
         });
         let mut session = open(&plain(&server), None).0.unwrap();
-        server.heard();
+        server.received();
         let facts = send(&mut session, &["a@x.example"]);
         assert_eq!(shown(&facts), [expected]);
         assert_eq!(facts[0].phase, Phase::Idle);
@@ -432,8 +432,8 @@ fn what_the_submitter_wants_to_be_told_of_goes_out_where_dsn_is_offered() {
         });
         assert_eq!(shown(&facts), ["FinalDot 250"]);
         session.quit();
-        let heard = server.heard();
-        assert!(heard.contains(&format!("MAIL FROM:<me@isp.example>{mail}")), "{heard:?}");
-        assert!(heard.contains(&format!("RCPT TO:<a@x.example>{rcpt}")), "{heard:?}");
+        let received = server.received();
+        assert!(received.contains(&format!("MAIL FROM:<me@isp.example>{mail}")), "{received:?}");
+        assert!(received.contains(&format!("RCPT TO:<a@x.example>{rcpt}")), "{received:?}");
     }
 }
