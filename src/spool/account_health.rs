@@ -1,6 +1,8 @@
-//! accounts.json: which accounts are in trouble, since when and why, for mailq and
-//! for the next runner. Only the runner writes it. Losing it costs one early probe,
-//! so it is replaced by rename without a sync.
+//! accounts.json: which accounts cannot deliver, since when and why. `mailq` shows it, and the next runner continues
+//! with it. |
+//!
+//! Only the runner writes the file. Losing it costs one early probe of each account, so it is replaced by rename
+//! without a sync.
 
 use std::collections::BTreeMap;
 
@@ -11,52 +13,52 @@ use super::queue::Spool;
 use super::state_file;
 use crate::spool::SpoolError;
 
-/// What kind of trouble an account is in.
+/// Why an account cannot deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Trouble {
-    /// The relay cannot be used now.
+    /// The relay cannot be used at the moment.
     Relay,
-    /// The login is rejected.
+    /// The server rejects the login.
     Login,
-    /// Something else that the owner must change.
+    /// Anything else that the owner must change, such as a missing table.
     Setup,
 }
 
 impl Trouble {
-    /// Whether the account's owner must change something. All other trouble passes.
+    /// Whether only the account's owner can end it. Relay trouble ends on its own.
     #[must_use]
     pub fn is_owners(self) -> bool {
         matches!(self, Self::Login | Self::Setup)
     }
 }
 
-/// One account's trouble.
+/// One account's outage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outage {
-    /// Kind.
+    /// What kind of trouble it is.
     pub trouble: Trouble,
-    /// When it began.
+    /// When the outage began.
     pub since: Timestamp,
-    /// Last seen.
+    /// When it was last observed.
     pub seen: Timestamp,
-    /// Next probe.
+    /// When the account is probed next.
     pub next: Timestamp,
-    /// When the provider lets the account send again, where its reply names a time.
+    /// When the provider lets the account send again, if its reply names a time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resumes: Option<Timestamp>,
-    /// Failures in a row.
+    /// Consecutive failures.
     pub failures: u32,
-    /// `host[ip]:port` or `none`.
+    /// The relay of the last failure, as `host[ip]:port`, or `none`.
     pub relay: String,
-    /// The server's words or ours.
+    /// The server's reply, or our own description of the failure.
     pub reason: String,
-    /// How people have been told of this outage.
+    /// The channels through which this outage has been announced.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<AlertChannel>,
 }
 
-/// A way to tell people of an outage; each is used once.
+/// A way to announce an outage. Each is used once per outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AlertChannel {
@@ -64,22 +66,22 @@ pub enum AlertChannel {
     Log,
     /// The `on_stuck` command.
     Command,
-    /// A mail to postmaster.
+    /// Mail to the postmaster.
     Mail,
 }
 
-/// All accounts in trouble, by name.
+/// All accounts with an outage, by account name.
 pub type Health = BTreeMap<String, Outage>;
 
 const NAME: &str = "accounts.json";
 
-/// Reads it; a missing or unreadable file is nobody in trouble.
+/// Reads the file. If it is missing or unreadable, no account has an outage.
 #[must_use]
 pub fn read(spool: &Spool) -> Health {
     state_file::read(spool, NAME).unwrap_or_default()
 }
 
-/// Replaces it.
+/// Replaces the file.
 pub fn write(spool: &Spool, health: &Health) -> Result<(), SpoolError> {
     state_file::write(spool, NAME, health)
 }

@@ -1,6 +1,7 @@
-//! The queue's clock: it runs on the boot clock, which no one can set and which counts
-//! suspend, so that a wall clock that jumps neither stalls the queue nor makes mail old.
-//! Kept in spool/clock, because background runners come and go within one boot.
+//! The queue's clock. It is based on the boot clock, which nobody can set and which counts time spent suspended, so a
+//! jump of the wall clock neither stalls the queue nor makes messages look old.
+//!
+//! The last reading is kept in spool/clock, because background runners start and end many times within one boot.
 
 use std::time::Duration;
 
@@ -15,16 +16,16 @@ use crate::sys::boot_clock::{boot_id, since_boot};
 
 const NAME: &str = "clock";
 
-/// One reading, as kept in the spool.
+/// One reading, as stored in the spool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Reading {
-    /// Which boot the boot clock belongs to.
+    /// The boot id that `since_boot` belongs to.
     boot: String,
-    /// Milliseconds of the boot clock.
+    /// Milliseconds since that boot.
     since_boot: u64,
-    /// The queue's time then.
+    /// The queue's time at that moment.
     queue: Timestamp,
-    /// Milliseconds that were counted in all boots together, from one reading to the next of the same boot.
+    /// Milliseconds counted over all boots. Only the time between two readings of the same boot counts.
     #[serde(default)]
     counted: u64,
 }
@@ -39,8 +40,8 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Goes on where the spool's clock stood, if that was in this boot; else begins with the wall's
-    /// time, unless that is before what has been already.
+    /// Continues from the stored reading if it is from this boot. Otherwise starts at the wall clock's time, but
+    /// never before the stored one.
     #[must_use]
     pub fn start(spool: &Spool) -> Self {
         let kept: Option<Reading> = state_file::read(spool, NAME);
@@ -60,38 +61,39 @@ impl Clock {
         Self { boot, started, base: base.max(BUILT), counted }
     }
 
-    /// The queue's time: never goes back, never jumps.
+    /// The queue's time. It never goes back and never jumps.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         plus(self.base, since_boot().saturating_sub(self.started))
     }
 
-    /// How old something is that the wall clock stamped: by the wall clock or by the queue's, whichever says
-    /// less. A stamp from before this program was built tells nothing, so it has no age.
+    /// The age of something stamped by the wall clock: by the wall clock or by the queue's, whichever is less. A
+    /// stamp from before this program was built is meaningless and has no age.
     #[must_use]
     pub fn age(&self, stamp: Timestamp) -> Duration {
         age(stamp, Timestamp::now(), self.now())
     }
 
-    /// The earlier of the wall's and the queue's time: what is removed because it is old goes by this.
+    /// The earlier of wall time and queue time. Whatever is deleted for its age is measured by this, so that a wall
+    /// clock set ahead deletes nothing.
     #[must_use]
     pub fn earliest(&self) -> Timestamp {
         Timestamp::now().min(self.now())
     }
 
-    /// The time that runners have counted on this machine, which no wall clock changes.
+    /// The time that runners have counted on this machine, independent of the wall clock.
     #[must_use]
     pub fn counted(&self) -> Duration {
         self.counted.saturating_add(since_boot().saturating_sub(self.started))
     }
 
-    /// How long this boot has lasted.
+    /// The time since boot.
     #[must_use]
     pub fn uptime(&self) -> Duration {
         since_boot()
     }
 
-    /// Leaves the reading for the next runner; losing it costs a little exactness.
+    /// Stores the reading for the next runner. Losing it costs a little accuracy.
     pub fn keep(&self, spool: &Spool) {
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let (since_boot, counted) = (milliseconds(since_boot()), milliseconds(self.counted()));

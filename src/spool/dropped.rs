@@ -1,7 +1,8 @@
-//! Submissions that are no messages yet: drop/ (left by the drop program, owned by whoever
-//! called it) and raw/ (taken by the runner while no config could be read). Each is a frame
-//! in a file UID.REST. drop/ is hostile ground: nothing in it is believed but what the
-//! kernel says of an opened file.
+//! Submissions that are not messages yet: drop/ (stored by the drop program and owned by its caller) and raw/
+//! (accepted by the runner while no configuration could be read). Each is a frame in a file named UID.REST.
+//!
+//! drop/ is untrusted: any user can create files there. Only what the kernel reports about an opened file is
+//! believed.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -16,20 +17,20 @@ use super::queue::{Spool, is_abandoned, open_regular, unlink};
 use super::usage_table::Folder as Counted;
 use crate::spool::SpoolError;
 
-/// Names that are tried, one after the other, where the first is taken.
+/// How many names are tried if the first ones are taken.
 const TRIES: u32 = 32;
 
-/// Where it waits.
+/// The folder in which a submission waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Left by the drop program.
+    /// drop/: stored by the drop program.
     Drop,
-    /// Taken by the runner.
+    /// raw/: accepted by the runner.
     Raw,
 }
 
 impl Place {
-    /// Both.
+    /// Both folders.
     pub const ALL: [Self; 2] = [Self::Drop, Self::Raw];
 
     /// The folder's name.
@@ -42,36 +43,36 @@ impl Place {
     }
 }
 
-/// A submission that waits.
+/// A waiting submission.
 #[derive(Debug)]
 pub struct Waiting {
-    /// Whose it is.
+    /// The uid of its submitter.
     pub uid: u32,
-    /// Where.
+    /// The folder it is in.
     pub place: Place,
-    /// Its file's name there.
+    /// Its file name in that folder.
     pub name: String,
-    /// When it was left.
+    /// When the file was last written.
     pub arrived: Timestamp,
-    /// Octets of the frame.
+    /// Size of the frame in bytes.
     pub octets: u64,
-    /// The frame.
+    /// The opened frame.
     pub file: File,
 }
 
-/// What lies where a submission should.
+/// What an entry of the folder turned out to be.
 #[derive(Debug)]
 pub enum Found {
-    /// One.
+    /// A submission.
     Submission(Waiting),
-    /// Something else, and what is wrong with it.
+    /// Something else, with the reason it is not accepted.
     Foreign(String),
-    /// Nothing (any more), or a file that is being written.
+    /// Nothing: the file is gone, or still being written.
     Nothing,
 }
 
 impl Spool {
-    /// Whether anything lies in drop/ or raw/.
+    /// Whether drop/ or raw/ contains anything.
     pub fn has_left(&self) -> Result<bool, SpoolError> {
         for place in Place::ALL {
             if !self.waiting_names(place)?.is_empty() {
@@ -81,7 +82,7 @@ impl Spool {
         Ok(false)
     }
 
-    /// The names in a folder of submissions, in order of name. One that is not there is empty.
+    /// The file names in the folder, sorted. A missing folder counts as empty.
     pub fn waiting_names(&self, place: Place) -> Result<Vec<String>, SpoolError> {
         let dir = self.dir().join(place.folder());
         let entries = match fs::read_dir(&dir) {
@@ -94,7 +95,8 @@ impl Spool {
         Ok(names)
     }
 
-    /// Opens one: a regular file with one name, of the user whom its name says, or of the runner's in raw/.
+    /// Opens an entry. A submission is a regular file with one link that belongs to the uid in its name, or to the
+    /// runner in raw/. A hard link is refused because it would let a user submit a file that is not theirs.
     pub fn open_waiting(&self, place: Place, name: &str) -> Result<Found, SpoolError> {
         let path = self.waiting_path(place, name);
         if name.starts_with(TEMPORARY) {
@@ -124,7 +126,7 @@ impl Spool {
         Ok(Found::Submission(Waiting { uid, place, name: name.to_owned(), arrived, octets: seen.len(), file }))
     }
 
-    /// Takes one out, durably: it is a message now.
+    /// Removes a submission durably, once it is stored as a message.
     pub fn remove_waiting(&self, place: Place, name: &str) -> Result<(), SpoolError> {
         unlink(&self.waiting_path(place, name))?;
         if place == Place::Raw {
@@ -134,7 +136,7 @@ impl Spool {
         folder.sync().map_err(SpoolError::io("sync", dir))
     }
 
-    /// Moves what is no submission to failed/, with the reason.
+    /// Moves an entry that is not a submission to failed/, with the reason.
     pub fn set_waiting_aside(&self, place: Place, name: &str, reason: &str) -> Result<(), SpoolError> {
         self.set_file_aside(&self.waiting_path(place, name), name, reason)?;
         if place == Place::Raw {
@@ -143,13 +145,13 @@ impl Spool {
         Ok(())
     }
 
-    /// Begins a submission of this user's in raw/.
+    /// Starts writing a submission to raw/.
     pub fn begin_raw(&self) -> Result<Durable, SpoolError> {
         let (folder, dir) = self.folder(Place::Raw.folder())?;
         Durable::create(&folder, 0o600).map_err(SpoolError::io("create a file in", dir))
     }
 
-    /// Makes it stay, under a name that no other has.
+    /// Makes the submission durable, under a name that is still free.
     pub fn keep_raw(&self, mut file: Durable, uid: u32, token: &str) -> Result<(), SpoolError> {
         let (first, mut number) = (format!("{uid}.{token}"), 0);
         let mut name = first.clone();
@@ -172,7 +174,7 @@ impl Spool {
     }
 }
 
-/// Whose a submission is, as its name says.
+/// The uid in the name of a submission.
 pub(crate) fn uid_in(name: &str) -> Option<u32> {
     name.split_once('.').and_then(|(uid, _)| uid.parse().ok())
 }

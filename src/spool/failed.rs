@@ -1,5 +1,5 @@
-//! failed/: what was neither delivered nor returned, or was no message at all, each with
-//! ID.reason beside it. Setting aside, looking at it, bringing back, ageing out.
+//! failed/: messages that were neither delivered nor returned, and files that were not messages at all. ID.reason
+//! beside each says why. This file sets mail aside, opens it, brings it back and removes it after its time.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -26,14 +26,14 @@ const JOURNAL: &str = ".journal";
 const DAMAGED: &str = ".journal.damaged";
 
 impl Spool {
-    /// Moves message and journal to failed/ and writes ID.reason beside them, durably.
+    /// Moves a message and its journal to failed/ and writes ID.reason, durably.
     pub fn set_aside(&self, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
         let name = self.set_name_aside(id.as_str(), reason)?.ok_or_else(|| SpoolError::Gone(id.clone()))?;
         self.move_journal_of(id, &name)
     }
 
-    /// Moves any file of queue/ to failed/; its name there, or nothing where it is in neither. One that is there under
-    /// this name already is not replaced: the newcomer gets a number.
+    /// Moves any file of queue/ to failed/. Returns its name there, or `None` if it is in neither folder. Nothing in
+    /// failed/ is overwritten: if the name is taken, the new file gets a number.
     pub(super) fn set_name_aside(&self, waiting: &str, reason: &str) -> Result<Option<String>, SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let (from, name) = (self.dir().join("queue").join(waiting), waiting);
@@ -43,7 +43,7 @@ impl Spool {
         }
         let name = if is_waiting { free_name(&dir, name)? } else { name.to_owned() };
         write_reason(&folder, &dir, &name, reason)?;
-        // Content first: a journal without content is harmless, content without journal would be sent anew.
+        // Content first: a journal without content is harmless, but content without its journal would be sent again.
         if is_waiting {
             move_to(&from, &dir.join(&name))?;
         }
@@ -53,7 +53,7 @@ impl Spool {
         Ok(Some(name))
     }
 
-    /// Moves a file of the spool to failed/, with the reason beside it.
+    /// Moves any file of the spool to failed/, with the reason beside it.
     pub(super) fn set_file_aside(&self, from: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let name = free_name(&dir, name)?;
@@ -63,7 +63,8 @@ impl Spool {
         folder.sync().map_err(SpoolError::io("sync", &dir))
     }
 
-    /// The journal follows its message after a crash, or goes where the message is in neither folder.
+    /// Completes a move that a crash interrupted: the journal follows its message, or is removed if the message is in
+    /// neither folder.
     pub(super) fn move_journal(&self, id: &MessageId) -> Result<(), SpoolError> {
         let (_, dir) = self.folder(FOLDER)?;
         for name in numbered(id.as_str()) {
@@ -77,7 +78,7 @@ impl Spool {
         unlink(&self.journal_path(id))
     }
 
-    /// The journal follows its message, which is there under this name.
+    /// Moves the journal to the message that is in failed/ under this name.
     fn move_journal_of(&self, id: &MessageId, name: &str) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let path = self.journal_path(id);
@@ -87,14 +88,14 @@ impl Spool {
         }
     }
 
-    /// Ids of messages in failed/, oldest first. Foreign files there have none.
+    /// Ids of the messages in failed/, oldest first. Other files are left out.
     pub fn failed_ids(&self) -> Result<Vec<MessageId>, SpoolError> {
         let mut ids: Vec<MessageId> = self.failed_names()?.iter().filter_map(|name| MessageId::parse(name)).collect();
         ids.sort_unstable();
         Ok(ids)
     }
 
-    /// What is in failed/, in order of name: messages by their ids, and whatever else was set aside by its own name.
+    /// Everything in failed/, sorted by name: messages by id, other files by their own name.
     pub fn failed(&self) -> Result<Vec<String>, SpoolError> {
         let is_journal = |name: &str| name.strip_suffix(JOURNAL).is_some_and(|of| id_of(of).is_some());
         let mut names = self.failed_names()?;
@@ -117,7 +118,7 @@ impl Spool {
         self.dir().join(FOLDER).join(name)
     }
 
-    /// Opens a message in failed/ by the name that it has there.
+    /// Opens a message in failed/ by its name there, which may have a number.
     pub fn open_failed_name(&self, name: &str) -> Result<Stored, SpoolError> {
         let path = self.failed_path(name);
         let id = id_of(name).ok_or_else(|| SpoolError::damaged(&path, "its name is not a message id"))?;
@@ -125,7 +126,7 @@ impl Spool {
         Stored::open(file, path, &id)
     }
 
-    /// Opens a message in failed/.
+    /// Opens a message in failed/ by its id.
     pub fn open_failed(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.failed_path(id.as_str());
         match open_regular(CWD, &path, OFlags::RDONLY) {
@@ -135,14 +136,15 @@ impl Spool {
         }
     }
 
-    /// Why it is in failed/, in the words that were written then.
+    /// Why it was set aside, as written at that time.
     #[must_use]
     pub fn failed_reason(&self, name: &str) -> String {
         let reason = fs::read_to_string(self.failed_path(&format!("{name}{REASON}"))).unwrap_or_default();
         reason.trim_end().to_owned()
     }
 
-    /// Back to queue/, with its journal: that first, so that what was delivered is known at every instant.
+    /// Moves a message back to queue/. Its journal goes first: at no moment may the content be in queue/ without the
+    /// record of who already has it.
     pub fn bring_back(&self, id: &MessageId) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         for (name, to) in [(journal_name(id), self.journal_path(id)), (id.to_string(), self.message_path(id))] {
@@ -159,8 +161,8 @@ impl Spool {
         unlink(&self.failed_path(&format!("{id}{REASON}")))
     }
 
-    /// Back to queue/ under an id of its own, where another message has the one that it had; the id. Its journal goes
-    /// first, so that what was delivered is known at every instant.
+    /// Copies a message back to queue/ under a new id, because another message has its old one. Returns the new id.
+    /// The journal goes first, as in [`Self::bring_back`].
     pub fn bring_back_as_new(&self, name: &str) -> Result<MessageId, SpoolError> {
         let stored = self.open_failed_name(name)?;
         let (folder, dir) = self.folder(FOLDER)?;
@@ -200,7 +202,7 @@ impl Spool {
         new.commit().map(drop)
     }
 
-    /// Has a submission that was set aside picked up again.
+    /// Moves a submission that was set aside to raw/, where it is picked up again.
     pub fn resubmit_failed(&self, name: &str) -> Result<(), SpoolError> {
         let path = self.failed_path(name);
         let damaged = |what: &str| SpoolError::damaged(&path, what);
@@ -220,7 +222,7 @@ impl Spool {
         unlink(&self.failed_path(&format!("{name}{REASON}")))
     }
 
-    /// Keeps the journal of a message in failed/ that cannot be read beside it, where nobody takes it for the message's.
+    /// Keeps an unreadable journal for inspection, under a name that cannot be mistaken for a message's journal.
     pub(super) fn keep_damaged_journal(&self, name: &str) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let kept = free_name(&dir, &format!("{name}{DAMAGED}"))?;
@@ -233,7 +235,7 @@ impl Spool {
         move_to(&dir.join(format!("{name}{JOURNAL}")), &dir.join(kept))
     }
 
-    /// Puts a journal in its place.
+    /// Replaces the journal of a message in failed/.
     pub(super) fn write_failed_journal(&self, name: &str, lines: &[u8]) -> Result<(), SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let path = dir.join(format!("{name}{JOURNAL}"));
@@ -242,7 +244,7 @@ impl Spool {
         replace(&folder, file, &path)
     }
 
-    /// Removes what has this name in failed/ for good (history comes first).
+    /// Removes a name from failed/ for good. The history record is written before.
     pub fn remove_failed(&self, name: &str) -> Result<(), SpoolError> {
         let path = self.failed_path(name);
         if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
@@ -257,7 +259,8 @@ impl Spool {
         Ok(())
     }
 
-    /// Removes what has been kept for long enough, by its name and the time of its reason; the names, for the log.
+    /// Removes what `is_over` finds old enough, given its name and the time of its reason file. Returns the names,
+    /// for the log.
     pub fn age_out(&self, mut is_over: impl FnMut(&str, Timestamp) -> bool) -> Result<Vec<String>, SpoolError> {
         let mut gone = Vec::new();
         for reason in self.failed_names()?.iter().filter(|name| name.ends_with(REASON)) {
@@ -275,23 +278,23 @@ impl Spool {
     }
 }
 
-/// A name, and the same with numbers.
+/// The name, then the same name with numbers appended.
 fn numbered(name: &str) -> impl Iterator<Item = String> + '_ {
     (0..10_000_u32).map(move |number| if number == 0 { name.to_owned() } else { format!("{name}-{number}") })
 }
 
-/// The message that a name in failed/ stands for.
+/// The message id in a name of failed/, without its number.
 pub(super) fn id_of(name: &str) -> Option<MessageId> {
     MessageId::parse(name.split_once('-').map_or(name, |(id, _)| id))
 }
 
-/// Whether a name in failed/ is a message's or a submission's, and not something that was kept for people to look at.
+/// Whether this is a message or a submission, as opposed to a file kept for inspection only.
 #[must_use]
 pub fn is_mail(name: &str) -> bool {
     id_of(name).is_some() || (dropped::uid_in(name).is_some() && !name.ends_with(DAMAGED))
 }
 
-/// The first of its names that nothing there has: only the runner puts anything there.
+/// The first of these names that is free. There is no race: only the runner creates files in these folders.
 fn free_name(dir: &Path, name: &str) -> Result<String, SpoolError> {
     for name in numbered(name) {
         if fs::symlink_metadata(dir.join(&name)).is_err() {

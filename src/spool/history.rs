@@ -1,4 +1,4 @@
-//! history/: one JSON line per finished message, a file per UTC day.
+//! history/: one JSON line per finished message, in one file per UTC day. postrider-formats(5) describes the lines.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -18,39 +18,39 @@ use super::queue::Spool;
 use crate::mail::outcome::Status;
 use crate::mail::submitter::Submitter;
 
-/// What became of one recipient of a finished message.
+/// The final state of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finished {
-    /// After admission.
+    /// The recipient's address after admission.
     pub address: String,
-    /// `host[ip]:port` or `none`.
+    /// The relay of the last attempt, as `host[ip]:port`, or `none`.
     pub relay: String,
-    /// Account name, or empty.
+    /// The account's name, or empty.
     pub account: String,
-    /// What became of it.
+    /// How delivery ended.
     pub status: Ended,
-    /// Enhanced code.
+    /// The enhanced status code (RFC 3463).
     pub dsn: String,
-    /// The server's words or ours.
+    /// The server's reply, or our own reason.
     pub reply: String,
-    /// The address that the server was given, where that is another one.
+    /// The address in RCPT TO, if `generic` changed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_to: Option<String>,
 }
 
-/// How it ended for a recipient: the outcome's status, or one of ours.
+/// How delivery to a recipient ended: the status of its last outcome, or a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
-    /// The relay took it.
+    /// The relay accepted the message.
     Delivered,
-    /// Set aside while it was still being tried.
+    /// Set aside while delivery was still being tried.
     Deferred,
-    /// It will not get it.
+    /// The recipient will not get it.
     Refused,
-    /// Nobody knows.
+    /// The connection was lost after the content was sent, so delivery is unconfirmed.
     Unknown,
-    /// Somebody deleted the message from the queue before.
+    /// The message was deleted from the queue first.
     Deleted,
 }
 
@@ -68,65 +68,66 @@ impl From<Status> for Ended {
 /// One line of history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The message.
+    /// The message's id.
     pub id: MessageId,
-    /// When stored.
+    /// When the message was stored.
     #[serde(with = "super::time")]
     pub arrived: Timestamp,
-    /// When finished.
+    /// When the message was finished.
     #[serde(with = "super::time")]
     pub finished: Timestamp,
-    /// After admission; empty for null.
+    /// The envelope sender after admission; empty for the null sender.
     pub sender: String,
-    /// As given with -f.
+    /// The envelope sender as given with -f.
     pub submitted_sender: Option<String>,
-    /// Who submitted it.
+    /// The user or network client that submitted it.
     #[serde(flatten)]
     pub submitter: Submitter,
-    /// Octets.
+    /// Size of the content in bytes.
     pub size: u64,
-    /// The submission's token; records of before this member have none.
+    /// The submission's token. Records written before this member existed lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// CRC-32 of the content.
+    /// CRC-32 (IEEE) of the content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crc32: Option<u32>,
-    /// The Message-ID field's value.
+    /// The value of the Message-ID field.
     pub message_id: String,
-    /// The subject, decoded.
+    /// The decoded subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The sender that the server was given, where that is another one; empty for null.
+    /// The address in MAIL FROM, if `generic` changed it; empty for the null sender.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sent_from: Option<String>,
-    /// Every recipient.
+    /// All recipients.
     pub recipients: Vec<Finished>,
 }
 
-/// What a record says of a message that a crash left in the queue.
+/// What a record says about a message that a crash left in queue/.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// When it was stored.
+    /// When the message was stored.
     pub arrived: Timestamp,
-    /// Octets.
+    /// Size of the content in bytes.
     pub size: u64,
-    /// Token and checksum of the content, where the record has them.
+    /// Token and checksum of the submission, if the record has them.
     pub token: Option<(String, u32)>,
-    /// Whether every recipient has it.
+    /// Whether all recipients received it.
     pub is_delivered: bool,
 }
 
-/// Whose record it is that a message's id has in history.
+/// Whether a record with a message's id describes that message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// This message's.
+    /// It describes this message.
     Its,
-    /// Another one's, of the same id.
+    /// It describes an earlier message that had the same id.
     Anothers,
 }
 
 impl Trace {
-    /// The same message has token, size and checksum in common. Records of before these have the time and size.
+    /// A record describes the same message if token, size and checksum agree. Ids alone prove nothing, because an id
+    /// becomes free again once its message is finished. Old records without a token are compared by time and size.
     #[must_use]
     pub fn whose(&self, envelope: &Envelope) -> Whose {
         let is_its = match &self.token {
@@ -147,7 +148,7 @@ impl From<&Record> for Trace {
     }
 }
 
-/// Appends the records, those of one day in one write, and syncs them.
+/// Appends the records, with one write per day, and syncs them.
 pub fn append(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
     records
         .chunk_by(|one, next| day(one.finished) == day(next.finished))
@@ -167,20 +168,20 @@ fn append_day(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
     day_file.sync_name(|| folder.sync()).map_err(SpoolError::io("sync", &dir))
 }
 
-/// Appends the records' lines, or nothing.
+/// Appends all lines or none.
 fn write(mut file: &File, records: &[Record]) -> io::Result<()> {
     let end = file.metadata()?.len();
     let lines = lines(file, end, records)?;
     let written = file.write_all(&lines);
     if written.is_err() {
-        // Where that fails too, the next line begins with a line end.
+        // If this fails as well, the next append starts with a line feed, which ends the incomplete line.
         let _ = file.set_len(end);
     }
     written
 }
 
-/// Reads records of days from that of `since` on, oldest file first, until `see` has seen enough (false). It is
-/// given the record and its line; lines that a crash cut short are passed over.
+/// Reads the records of all days since `since`, oldest file first, until `see` returns false. `see` gets each record
+/// and its line. Incomplete lines, which a crash can leave, are skipped.
 pub fn read(
     spool: &Spool,
     since: Option<Timestamp>,
@@ -193,7 +194,8 @@ pub fn read(
     })
 }
 
-/// Reads the lines of each day, oldest first, from the octet on that `from` says; of a day for which it says nothing, none.
+/// Reads the lines of each day, oldest first, from the offset that `from` returns for the day. Days without an offset
+/// are skipped.
 fn each_line(
     spool: &Spool,
     from: impl Fn(Date) -> Option<u64>,
@@ -204,7 +206,7 @@ fn each_line(
         let Some(from) = from(date) else { continue };
         let path = path_of(spool, date);
         let mut file = match File::open(&path) {
-            // Pruned meanwhile.
+            // Pruned in the meantime.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             other => other.map_err(SpoolError::io("open", &path))?,
         };
@@ -221,7 +223,7 @@ fn each_line(
     Ok(())
 }
 
-/// Not in a file that was removed meanwhile and begun anew.
+/// Whether `at` is still the start of a line. It is not if the file was removed and started again in the meantime.
 fn is_line_start(file: &File, at: u64) -> bool {
     let mut octet = [0];
     at == 0 || (file.read_exact_at(&mut octet, at - 1).is_ok() && octet == *b"\n")
@@ -243,12 +245,12 @@ fn path_of(spool: &Spool, date: Date) -> PathBuf {
     spool.dir().join("history").join(format!("{date}{SUFFIX}"))
 }
 
-/// How far the files of history reach: octets by day.
+/// The length of each file of history/ in bytes, by day.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extent(BTreeMap<Date, u64>);
 
 impl Extent {
-    /// As of now.
+    /// The current lengths.
     pub fn now(spool: &Spool) -> Result<Self, SpoolError> {
         let mut extent = BTreeMap::new();
         for date in days(spool)? {
@@ -263,8 +265,8 @@ impl Extent {
     }
 }
 
-/// The messages that have a record beyond `known`, as far as they are asked for, whatever a crash left behind of them.
-/// Only the lines of these are read as JSON.
+/// The messages that have a record after `known`, limited to those that `is_asked` selects. Only their lines are
+/// parsed as JSON: a start after a crash reads a whole day.
 pub fn traces(
     spool: &Spool,
     known: &Extent,
@@ -283,13 +285,13 @@ pub fn traces(
     Ok(traces)
 }
 
-/// A record begins with its id.
+/// The id of a record. It is always the first member.
 fn id_of(line: &[u8]) -> Option<MessageId> {
     let id = line.strip_prefix(b"{\"id\":\"")?.split(|octet| *octet == b'"').next()?;
     MessageId::parse(str::from_utf8(id).ok()?)
 }
 
-/// Removes the files that have been kept for long enough, by their names and the ends of their days (UTC).
+/// Removes the files that `is_over` finds old enough, given their name and the end of their day (UTC).
 pub fn prune(spool: &Spool, mut is_over: impl FnMut(&str, Timestamp) -> bool) -> Result<(), SpoolError> {
     let (_, dir) = spool.folder("history")?;
     for entry in fs::read_dir(&dir).map_err(SpoolError::io("list", &dir))? {
@@ -311,7 +313,7 @@ fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// The records' lines; behind one that a crash cut short, a line end first.
+/// The records as lines. If a crash left the file without a final line feed, that line feed comes first.
 fn lines(file: &File, end: u64, records: &[Record]) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
     if let Some(last) = end.checked_sub(1) {

@@ -1,5 +1,5 @@
-//! Names of queued messages: 16 upper-case hexadecimal digits, 13 of microseconds
-//! since the epoch and 3 random, so that they sort by time.
+//! Message ids: 16 upper-case hexadecimal digits. The first 13 are microseconds since the epoch, the other 3 are
+//! random, so ids sort by time.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::random::chance;
 
-/// The name of a queued message.
+/// A message's id, which is also its file name in queue/.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MessageId([u8; 16]);
 
 impl MessageId {
-    /// From microseconds since the epoch and a random number (its low 12 bits).
+    /// From microseconds since the epoch and the low 12 bits of a random number.
     #[must_use]
     pub fn new(micros: u64, random: u16) -> Self {
         let number = (micros << 12) | u64::from(random & 0xFFF);
@@ -22,8 +22,8 @@ impl MessageId {
         Self(std::array::from_fn(digit))
     }
 
-    /// For a message of our own that follows from no other: a report that is stored again after a crash needs the
-    /// same id as before, an alarm does not.
+    /// An id for a message of our own that may be stored twice without harm, such as an alert. A report must not use
+    /// this: after a crash it is stored again, and only the same id as before shows that it already exists.
     #[must_use]
     pub fn fresh(now: Timestamp) -> Self {
         let micros = u64::try_from(now.as_microsecond()).unwrap_or_default();
@@ -31,14 +31,14 @@ impl MessageId {
         Self::new(micros, (chance() * 4095.0) as u16)
     }
 
-    /// Reads an id; anything else is `None`.
+    /// Parses an id. Lower-case digits are not accepted.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let hex = |b: u8| b.is_ascii_digit() || (b'A'..=b'F').contains(&b);
         text.as_bytes().try_into().ok().filter(|bytes: &[u8; 16]| bytes.iter().copied().all(hex)).map(Self)
     }
 
-    /// The next one, for where this one is taken.
+    /// The next id in order, for use if this one is taken.
     #[must_use]
     pub fn next(&self) -> Self {
         match self.parts() {
@@ -55,7 +55,7 @@ impl MessageId {
         (time, random)
     }
 
-    /// When it was made, in microseconds since the epoch.
+    /// The time in the id, in microseconds since the epoch.
     #[must_use]
     pub fn micros(&self) -> u64 {
         self.as_str().get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0)
@@ -64,7 +64,7 @@ impl MessageId {
     /// The 16 digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // Digits only, by construction.
+        // The array contains ASCII digits only, by construction.
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
@@ -89,32 +89,32 @@ impl TryFrom<String> for MessageId {
     }
 }
 
-/// The beginning of an id as people type it, in any case.
+/// The first characters of an id, as people type them, in upper or lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct IdPrefix(String);
 
 impl IdPrefix {
-    /// Every id begins so.
+    /// The prefix of every id.
     #[must_use]
     pub fn empty() -> Self {
         Self(String::new())
     }
 
-    /// Reads the first digits of an id; anything else is `None`.
+    /// Parses up to 16 hexadecimal digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_beginning = text.len() <= 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
         is_beginning.then(|| Self(text.to_ascii_uppercase()))
     }
 
-    /// The id, where all its digits are there.
+    /// The id, if the prefix has all 16 digits.
     #[must_use]
     pub fn whole(&self) -> Option<MessageId> {
         MessageId::parse(&self.0)
     }
 
-    /// Whether the id begins so.
+    /// Whether the id starts with this prefix.
     #[must_use]
     pub fn begins(&self, id: &MessageId) -> bool {
         id.as_str().starts_with(&self.0)

@@ -1,5 +1,10 @@
-//! A message's append-only record of attempts and outcomes (ID.journal): JSON Lines,
-//! checksummed, one write each. postrider-formats(5), "Journal", is this file's contract.
+//! A message's journal (ID.journal): an append-only record of its attempts and outcomes, as JSON lines with a
+//! checksum each. postrider-formats(5), "Journal", defines the format.
+//!
+//! The journal is what prevents duplicates: an outcome counts only once its line is synced, and a message is sent
+//! only to recipients without a final outcome. So a reader must tell two kinds of bad lines apart. An incomplete end
+//! is normal after a crash and means that the last append did not happen. A bad line with later appends after it
+//! means that the file was damaged, and that nobody can say who already received the message.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -17,13 +22,13 @@ use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use super::state::State;
 
-/// The state, and what is needed to carry it on.
+/// The replayed state, and where the next append goes.
 #[derive(Debug)]
 struct Replay {
     state: State,
-    /// Octets of good lines.
+    /// Total length of the valid lines in bytes.
     good: u64,
-    /// Whether something that is no line follows them.
+    /// Whether bytes that are not a valid line follow them.
     torn: bool,
 }
 
@@ -40,14 +45,17 @@ enum NoReplay {
     Damaged(String),
 }
 
-/// Reads lines to the end. What is no line is a torn end if nothing follows it but lines of the same append: these may be
-/// lost in any order, but a line that was synced is never followed by less.
+/// Calls `see` for each line. Returns whether the end is torn.
+///
+/// A bad line is a torn end if all later lines belong to the same append: lines that were synced together may reach
+/// the disk in any order, but no append begins before the one before it was synced. Any other line after a bad one
+/// means damage.
 fn each_line(
     mut input: impl BufRead,
     mut see: impl FnMut(Timestamp, Line, u64) -> Result<(), String>,
 ) -> Result<bool, NoReplay> {
     let (mut bytes, mut number, mut offset) = (Vec::new(), 0_u64, 0_u64);
-    // Number and place of the first that is none.
+    // Number and offset of the first bad line.
     let mut torn: Option<(u64, u64)> = None;
     loop {
         bytes.clear();
@@ -82,16 +90,17 @@ fn replay(input: impl BufRead, recipients: usize) -> Result<Replay, NoReplay> {
     Ok(replay)
 }
 
-/// What has to be done to the file before a line may follow.
+/// What must be done to the file before the next append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
-    /// Nothing.
+    /// The file is ready.
     Nothing,
-    /// It is to be created, or has no line yet: its name must be on disk first.
+    /// The file must be created, or has no line yet: its name must be synced first.
     SyncName,
-    /// What follows the good lines is to be cut off.
+    /// The bytes after the valid lines must be cut off.
     Cut,
-    /// A sync of it failed, after which the system may forget what it has not written: it is written anew.
+    /// The file must be copied. A sync failed, and Linux may then drop the unwritten pages but report success for the
+    /// next sync (see fsync(2)), so the old file cannot be trusted.
     Rewrite,
 }
 
@@ -106,7 +115,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens (without creating) and replays; a torn last line is cut off and synced before the next append.
+    /// Opens the journal without creating it, and replays it. A torn end is cut off before the next append.
     pub fn open(spool: &Spool, id: &MessageId, recipients: usize) -> Result<Self, SpoolError> {
         let file = open_file(spool, id, OFlags::RDWR)?;
         let replay = match &file {
@@ -121,7 +130,7 @@ impl Journal {
         Ok(Self { spool: spool.clone(), id: id.clone(), file, before, replay })
     }
 
-    /// Reads only, for listings by other processes: never cuts, never locks.
+    /// Reads the state without changing anything, for commands that run beside the runner.
     pub fn peek(spool: &Spool, id: &MessageId, recipients: usize) -> Result<State, SpoolError> {
         match open_file(spool, id, OFlags::RDONLY)? {
             Some(file) => {
@@ -132,8 +141,8 @@ impl Journal {
         }
     }
 
-    /// Makes a journal in failed/ readable again by what can be read of it; the damaged one is kept beside it. What is lost
-    /// costs a recipient a second copy, but no message.
+    /// Rebuilds the unreadable journal of a message in failed/ from the lines that can be read, and keeps the damaged
+    /// file. A lost line may cause a duplicate, but never a lost message.
     pub fn salvage_failed(spool: &Spool, id: &MessageId, recipients: usize) -> Result<(), SpoolError> {
         let path = spool.failed_path(&journal_name(id));
         let text = std::fs::read(&path).map_err(SpoolError::io("read", &path))?;
@@ -141,7 +150,7 @@ impl Journal {
         for line in text.split_inclusive(|octet| *octet == b'\n') {
             let Ok(Written { at, line, .. }) = journal_line::decode(line) else { continue };
             if replay.state.apply(at, &line).is_ok() {
-                // As lines of their own: what they were appended with is gone.
+                // Each line stands alone, because the rest of its append may be missing.
                 let encoded = journal_line::encode(at, &line, None);
                 good.extend_from_slice(&encoded.map_err(|error| SpoolError::damaged(&path, error.to_string()))?);
             }
@@ -150,7 +159,7 @@ impl Journal {
         spool.write_failed_journal(id.as_str(), &good)
     }
 
-    /// The journal of a message in failed/.
+    /// The state of a message in failed/.
     pub fn peek_failed(spool: &Spool, id: &MessageId, recipients: usize) -> Result<State, SpoolError> {
         let path = spool.failed_path(&journal_name(id));
         match File::open(&path) {
@@ -163,7 +172,7 @@ impl Journal {
         }
     }
 
-    /// Every line with its time, oldest first; reads only. For people who want to know what happened.
+    /// All lines with their times, oldest first, for display.
     pub fn lines(spool: &Spool, id: &MessageId) -> Result<Vec<(Timestamp, Line)>, SpoolError> {
         let mut lines = Vec::new();
         if let Some(file) = open_file(spool, id, OFlags::RDONLY)? {
@@ -176,7 +185,7 @@ impl Journal {
         Ok(lines)
     }
 
-    /// The same of a message in failed/, as far as it can be read.
+    /// All readable lines of a message in failed/, for display.
     #[must_use]
     pub fn lines_failed(spool: &Spool, id: &MessageId) -> Vec<(Timestamp, Line)> {
         let text = std::fs::read(spool.failed_path(&journal_name(id))).unwrap_or_default();
@@ -184,14 +193,14 @@ impl Journal {
         lines.filter_map(|line| journal_line::decode(line).ok()).map(|written| (written.at, written.line)).collect()
     }
 
-    /// What it says now.
+    /// The state that the journal describes.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.replay.state
     }
 
-    /// Whether it is what a process that opens it now would find: nobody else has written to it, or taken it or the message
-    /// away.
+    /// Whether the file on disk is still the one that was replayed, with the same length, and the message is still in
+    /// queue/. Commands may delete or change a message while the runner keeps its journal open.
     #[must_use]
     pub fn is_current(&self) -> bool {
         let named = rustix::fs::statat(self.spool.queue(), journal_name(&self.id), AtFlags::SYMLINK_NOFOLLOW);
@@ -200,15 +209,15 @@ impl Journal {
         is_whole && (open.st_dev, open.st_ino) == (named.st_dev, named.st_ino) && self.spool.holds(&self.id)
     }
 
-    /// Whether nothing was ever written of the message, not even in part.
+    /// Whether nothing was ever written to this journal, not even in part.
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.file.is_none() && self.before == Before::SyncName
     }
 
-    /// Appends, one write a line, then one sync; the first append of a new journal also syncs queue/.
+    /// Appends one write per line, then syncs once. The first append to a new journal also syncs queue/.
     ///
-    /// After an error nothing of it counts: the state is as before, and the lines may be appended again.
+    /// If it fails, nothing of it counts: the state is unchanged, and the same lines may be appended again.
     pub fn append(&mut self, at: Timestamp, lines: &[Line]) -> Result<(), SpoolError> {
         if lines.is_empty() {
             return Ok(());
@@ -233,13 +242,13 @@ impl Journal {
             .map_err(|what| SpoolError::damaged(path, what))
     }
 
-    /// Appends a line without a sync: a power cut may take it, and so may an error.
+    /// Appends a line without a sync. A power cut or a failed append may remove it.
     pub fn hint(&mut self, at: Timestamp, line: &Line) -> Result<(), SpoolError> {
         let encoded = self.encode(at, std::slice::from_ref(line))?.concat();
         self.make_ready()?;
         let path = self.spool.journal_path(&self.id);
         let Some(file) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
-        // Whatever is appended behind it is synced with it, or takes its place.
+        // The next append either syncs this line too, or overwrites it.
         self.before = Before::Cut;
         file.write_all_at(&encoded, self.replay.good).map_err(SpoolError::io("write", path))
     }
@@ -266,7 +275,8 @@ impl Journal {
                 let name = journal_name(&self.id);
                 let file = self.spool.open_in_queue(&name, OFlags::RDWR | OFlags::CREATE);
                 self.file = Some(file.map_err(SpoolError::io("create", &path))?);
-                // Before the first line: a line that is found later was never without its name.
+                // Sync the name before the first line is written: a line found later proves that its append was
+                // complete, name included.
                 self.spool.sync_queue()?;
             }
             Before::Cut => {
@@ -285,7 +295,7 @@ impl Journal {
         Ok(())
     }
 
-    /// The good lines in a new file, in the old one's place.
+    /// Copies the valid lines to a new file that replaces the old one.
     fn rewrite(&mut self, path: &Path) -> Result<(), SpoolError> {
         let Some(old) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
         let name = journal_name(&self.id);

@@ -1,10 +1,11 @@
-//! One line of a journal as it stands in the file.
+//! One line of a journal as it is in the file.
 //!
-//! A line is one JSON object and a line feed: `t` first, then one member named after what
-//! happened, `a` (where the append begins) if others were appended with it, and last the
-//! checksum, always as these 16 bytes: `,"c":"xxxxxxxx"}`, the eight lower-case hexadecimal digits of the CRC-32 (IEEE) of the line without `,"c":"xxxxxxxx"`
-//! and without its line feed. Without them the line is the same JSON object, so that
-//! `sed 's/,"c":"[0-9a-f]*"}$/}/' | crc32` checks one by hand.
+//! A line is a JSON object and a line feed. The member `t` is first, then comes one member named after the event,
+//! then `a` (the offset at which the append begins) if several lines were appended together. Last comes the checksum,
+//! always as these 16 bytes: `,"c":"xxxxxxxx"}`, with the CRC-32 (IEEE) as eight lower-case hexadecimal digits. It is
+//! computed over the line without `,"c":"xxxxxxxx"` and without the line feed, which is again the same JSON object.
+//! To check a line by hand, use `sed 's/,"c":"[0-9a-f]*"}$/}/'
+//! crc32`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,53 +14,53 @@ use super::id::MessageId;
 use super::recipient::Recipient;
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 
-/// Octets that a line may take.
+/// The longest line in bytes.
 pub const MAX_LINE: usize = 128 * 1024;
-/// Octets that a text in a line may take before it is clipped; escaped, two of them still fit.
+/// Longer texts are cut at this many bytes. Two of them fit into a line even if every byte is escaped.
 const MAX_TEXT: usize = 8 * 1024;
 const CHECKSUM: &str = r#","c":""#;
 const CHECKSUM_LENGTH: usize = CHECKSUM.len() + 8 + r#""}"#.len();
 
-/// One line.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// An attempt begins: number from 1, account, relay as `host[ip]:port`.
+    /// An attempt starts.
     Attempt {
-        /// From 1.
+        /// Counted from 1.
         number: u32,
         /// Account name.
         account: String,
         /// `host[ip]:port`.
         relay: String,
     },
-    /// What became of one recipient.
+    /// The outcome for one recipient.
     Outcome {
-        /// Index in the envelope.
+        /// Index in the envelope, recipients added later included.
         recipient: usize,
-        /// What became of it.
+        /// The outcome.
         outcome: Outcome,
     },
-    /// Not to be tried before.
+    /// The next attempt is not before this time.
     Next(Timestamp),
     /// Held until released.
     Hold,
     /// Released.
     Release,
-    /// Somebody wants it tried again: what was refused and not returned, too.
+    /// Somebody requested another attempt, also for refused recipients whose refusal was not reported yet.
     Retry,
-    /// A bounce with this id is stored; for these recipients nothing more is owed.
+    /// A bounce with this id is stored: the refusals so far are reported.
     Returned(MessageId),
     /// A delay notice with this id is stored.
     Warned(MessageId),
-    /// One recipient more, named by the tables of another day (`queue retry --readmit`); its index is the next one.
+    /// Another recipient, found in the current tables (`queue retry --readmit`). Its index follows the existing ones.
     Added(Recipient),
-    /// Nobody is to get it under this index any more: the tables of another day name others.
+    /// Nothing more is sent to this index, because the current tables name other recipients.
     Replaced(usize),
-    /// The report on what this attempt refused (0: of the delay) goes into a digest.
+    /// The report on the refusals of this attempt (0: the delay notice) is due in a digest.
     Owed(u32),
-    /// A digest with this id is stored; of what was owed nothing is any more.
+    /// A digest with this id is stored: all reports due so far are in it.
     Digest(MessageId),
-    /// Finished; the message leaves.
+    /// The message is finished and leaves the queue.
     Done,
 }
 
@@ -73,15 +74,15 @@ struct Stamped {
     a: Option<u64>,
 }
 
-/// A line as it stands in the file.
+/// A decoded line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Written {
-    /// When.
+    /// When the line was written.
     pub at: Timestamp,
-    /// What.
+    /// The event.
     pub line: Line,
-    /// Where the append begins that it was part of, in octets of the file, if that had more lines than this one. They were
-    /// synced together, so that a power cut may take any of them.
+    /// The offset in the file at which its append begins, if the append had several lines. They were synced together,
+    /// so a power cut may remove any of them.
     pub append_at: Option<u64>,
 }
 
@@ -100,16 +101,16 @@ enum Event {
         enhanced: String,
         reply: String,
         relay: String,
-        /// The relay tells of success; journals of before this member say nothing, and we tell.
+        /// Present if the relay sends the success report (RFC 3461). Older journals lack it; then we send it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dsn: Option<True>,
-        /// The row or key that would mend it.
+        /// The table row or key that would solve the problem.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cure: Option<String>,
-        /// The address in MAIL, where that is not the envelope's.
+        /// The address in MAIL FROM, if it differs from the envelope's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent_from: Option<String>,
-        /// The address in RCPT, where that is not the recipient's.
+        /// The address in RCPT TO, if it differs from the recipient's.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sent_to: Option<String>,
     },
@@ -126,7 +127,7 @@ enum Event {
     Done(True),
 }
 
-/// The value of a member that says all by being there.
+/// A member whose presence alone carries the meaning; its only value is `true`.
 #[derive(Serialize, Deserialize)]
 #[serde(try_from = "bool", into = "bool")]
 #[derive(Clone)]
@@ -146,7 +147,7 @@ impl TryFrom<bool> for True {
     }
 }
 
-/// The line's bytes, line feed included. `append_at` is said of lines that are appended together.
+/// Encodes a line, with its line feed. `append_at` is given for lines that are appended together.
 pub fn encode(at: Timestamp, line: &Line, append_at: Option<u64>) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = serde_json::to_vec(&Stamped { t: at, event: event(line), a: append_at })?;
     let sum = crc32fast::hash(&bytes);
@@ -155,16 +156,16 @@ pub fn encode(at: Timestamp, line: &Line, append_at: Option<u64>) -> Result<Vec<
     Ok(bytes)
 }
 
-/// Why bytes are no line.
+/// Why bytes are not a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoLine {
-    /// Not whole, or altered: the checksum does not match.
+    /// Incomplete or altered: the checksum does not match.
     Torn,
-    /// Whole, but saying what is not known here.
+    /// Intact, but with content that this version does not know.
     Strange(String),
 }
 
-/// Reads a line with its line feed.
+/// Decodes a line, with its line feed.
 pub fn decode(bytes: &[u8]) -> Result<Written, NoLine> {
     let mut body = bare(bytes).ok_or(NoLine::Torn)?;
     body.push(b'}');

@@ -1,6 +1,8 @@
-//! learned.json: what servers have shown of accounts and what the next runner must know as well, because background
-//! runners come and go with single messages. Only the runner writes it. Losing it costs one refused command, so it is
-//! replaced by rename without a sync.
+//! learned.json: facts about accounts that servers revealed and that the next runner needs as well, since a
+//! background runner often ends after a single message.
+//!
+//! Only the runner writes the file. Losing it costs one refused command per account, so it is replaced by rename
+//! without a sync.
 
 use std::collections::BTreeMap;
 
@@ -12,31 +14,32 @@ use super::queue::Spool;
 use super::state_file;
 use crate::log;
 
-/// What servers have shown of one account.
+/// What servers revealed about one account.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Learned {
-    /// The account's relays and user name: with others, nothing of this is known.
+    /// The account's relays and user name. If these change, nothing else here applies.
     pub of: String,
-    /// When the server last refused the null sender, by the queue's clock.
+    /// When the server last refused the null sender, in queue time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub null_sender_refused: Option<Timestamp>,
-    /// A login was bound to its connection (SCRAM-...-PLUS).
+    /// A login was bound to its TLS connection (SCRAM-...-PLUS, RFC 5802). From then on an unbound offer is a
+    /// downgrade.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_bound: bool,
-    /// The server broke SCRAM, so it never gets the password itself.
+    /// The server failed to prove that it knows the password in SCRAM, so it never gets the password itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broke_scram: bool,
-    /// The login mechanism that took the place of a rejected one.
+    /// The login mechanism that was tried in place of a rejected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondMechanism>,
 }
 
-/// What came of a second login mechanism with one credential.
+/// The result of a second login mechanism with one credential.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecondMechanism {
     /// Salt and slow digest of the credential, in base64.
     pub credential: String,
-    /// The mechanism that was accepted; none: the credential gets no other.
+    /// The mechanism that was accepted. Without one, no other mechanism is tried with this credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
 }
@@ -45,23 +48,23 @@ const NAME: &str = "learned.json";
 
 type Accounts = BTreeMap<String, Learned>;
 
-/// What is known of all accounts.
+/// The facts about all accounts.
 #[derive(Debug, Default)]
 pub struct LearnedOfAccounts {
-    /// None: kept in memory only.
+    /// Without a spool, they are kept in memory only.
     spool: Option<Spool>,
-    /// None before the file is read.
+    /// `None` until the file is read.
     accounts: Mutex<Option<Accounts>>,
 }
 
 impl LearnedOfAccounts {
-    /// Goes on from what earlier runners have learned.
+    /// Continues with what earlier runners learned.
     #[must_use]
     pub fn kept_in(spool: Spool) -> Self {
         Self { spool: Some(spool), accounts: Mutex::default() }
     }
 
-    /// What is known of an account with these relays and this user name.
+    /// The facts about an account, if they were learned with these relays and this user name.
     #[must_use]
     pub fn get(&self, account: &str, of: &str) -> Learned {
         let mut accounts = self.accounts.lock();
@@ -69,7 +72,7 @@ impl LearnedOfAccounts {
         known.cloned().unwrap_or_else(|| Learned { of: of.to_owned(), ..Learned::default() })
     }
 
-    /// From now on, this is known of the account.
+    /// Replaces the facts about an account.
     pub fn set(&self, account: &str, learned: Learned) {
         let mut accounts = self.accounts.lock();
         let known = self.read(&mut accounts);

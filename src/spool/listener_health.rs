@@ -1,6 +1,7 @@
-//! listeners.json: which addresses of listeners the runner cannot listen on, and why, for `status` and `check`. Only the runner
-//! writes it, and it counts only while one runs. Losing it costs a line of `status` until something changes, so it is replaced by
-//! rename without a sync.
+//! listeners.json: the addresses that the runner cannot listen on, and why, for `status` and `check`.
+//!
+//! Only the runner writes the file, and it is valid only while one runs. Losing it hides a line of `status` until
+//! something changes, so it is replaced by rename without a sync.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,29 +12,29 @@ use super::queue::Spool;
 use super::state_file;
 use crate::spool::SpoolError;
 
-/// An address that cannot be listened on.
+/// An address that the runner cannot listen on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// Which.
+    /// The configured address.
     pub address: SocketAddr,
-    /// The system's words.
+    /// The system's error text.
     pub reason: String,
-    /// What to do.
+    /// What to do about it.
     pub cure: String,
 }
 
-/// By the name of the listener.
+/// Closed addresses by the name of their listener.
 pub type ListenerHealth = BTreeMap<String, Vec<Closed>>;
 
 const NAME: &str = "listeners.json";
 
-/// Reads it; without a file, nothing is wrong.
+/// Reads the file. If it is missing, all listeners work.
 #[must_use]
 pub fn read(spool: &Spool) -> ListenerHealth {
     state_file::read(spool, NAME).unwrap_or_default()
 }
 
-/// Replaces it; removes it where nothing is wrong.
+/// Replaces the file, or removes it if all listeners work.
 pub fn write(spool: &Spool, health: &ListenerHealth) -> Result<(), SpoolError> {
     if health.is_empty() { state_file::remove(spool, NAME) } else { state_file::write(spool, NAME, health) }
 }

@@ -1,6 +1,8 @@
-//! spool/loading.json: the large message that a runner is just reading. A runner that ends while it reads (no memory is
-//! left for the envelope, say) would end there at every start, and nobody's mail would move; from this file the next one
-//! knows which message to leave out. A kill may come at any time, so that once says nothing yet.
+//! spool/loading.json: the large message that the runner is loading right now.
+//!
+//! If loading a message kills the runner, for example because its envelope does not fit into memory, every new runner
+//! would die at the same message and no mail would move at all. The mark lets the next runner skip that message. A
+//! runner can also be killed for other reasons, so a single mark proves nothing yet.
 
 use std::fs;
 
@@ -12,10 +14,10 @@ use super::state_file;
 
 const NAME: &str = "loading.json";
 
-/// Smaller files are read without a mark.
+/// Files smaller than this many bytes are loaded without a mark.
 const LARGE: u64 = 256 << 10;
 
-/// So many runners in a row ended while they read it.
+/// A message is skipped after this many consecutive runners died while loading it.
 const TOO_MANY: u32 = 2;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,11 +26,11 @@ struct Mark {
     begun: u32,
 }
 
-/// The message that is being read; the mark is gone when this is dropped.
+/// The message being loaded. Dropping this removes the mark.
 #[derive(Debug)]
 pub struct Loading<'a>(&'a Spool);
 
-/// Marks the message as being read where it is large. An unwritten mark costs nothing but its use.
+/// Marks the message as being loaded, if it is large. If the mark cannot be written, loading continues without it.
 #[must_use]
 pub fn begin<'a>(spool: &'a Spool, id: &MessageId) -> Option<Loading<'a>> {
     fs::symlink_metadata(spool.message_path(id)).ok().filter(|seen| seen.len() >= LARGE)?;
@@ -37,7 +39,7 @@ pub fn begin<'a>(spool: &'a Spool, id: &MessageId) -> Option<Loading<'a>> {
     Some(Loading(spool))
 }
 
-/// The message in which runners ended again and again.
+/// The message that killed several runners.
 #[must_use]
 pub fn fatal(spool: &Spool) -> Option<MessageId> {
     mark(spool).filter(|mark| mark.begun >= TOO_MANY).map(|mark| mark.id)
@@ -49,7 +51,7 @@ fn mark(spool: &Spool) -> Option<Mark> {
 
 impl Drop for Loading<'_> {
     fn drop(&mut self) {
-        // One that stays is only believed when two runners in a row have left it.
+        // A mark that cannot be removed does no harm by itself: it takes two runners that die to make it count.
         let _ = unlink(&self.0.dir().join(NAME));
     }
 }

@@ -1,4 +1,4 @@
-//! The one runner's lock (`fs2` on spool/lock), with the holder's pid inside.
+//! The lock that makes one process the runner (`fs2` on spool/lock), with the holder's pid in the file.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -8,23 +8,23 @@ use std::path::PathBuf;
 use super::SpoolError;
 use super::queue::Spool;
 
-/// Held while this process is the runner; given back when dropped.
+/// Held while this process is the runner. Dropping it releases the lock.
 #[derive(Debug)]
 pub struct RunnerLock {
     file: File,
 }
 
-/// What trying to become the runner came to.
+/// The result of trying to become the runner.
 #[derive(Debug)]
 pub enum TryLock {
-    /// This process is the runner now.
+    /// This process is now the runner.
     Taken(RunnerLock),
-    /// Another is; its pid, where the file says it.
+    /// Another process is the runner. Its pid, if the file has it.
     Held(Option<u32>),
 }
 
 impl RunnerLock {
-    /// Tries without waiting.
+    /// Tries to take the lock without waiting.
     pub fn try_take(spool: &Spool) -> Result<TryLock, SpoolError> {
         let (path, file) = open(spool)?;
         match fs2::FileExt::try_lock_exclusive(&file) {
@@ -34,15 +34,16 @@ impl RunnerLock {
             }
             Err(error) => return Err(SpoolError::io("lock", &path)(error)),
         }
-        // The pid is for people and other processes to read; the lock itself does not depend on it.
+        // The pid is for information only; the lock does not depend on it.
         let pid = format!("{}\n", std::process::id());
-        // On a full disk it is missing.
+        // On a full disk the pid is missing, which does no harm.
         let _ = file.set_len(0).and_then(|()| file.write_all_at(pid.as_bytes(), 0));
         Ok(TryLock::Taken(Self { file }))
     }
 }
 
-/// Whether somebody holds it. Any number may ask at the same time: nobody takes another's glance for a runner.
+/// Whether a runner holds the lock. This takes a shared lock for a moment, so that several processes may ask at once
+/// without mistaking one another for a runner.
 pub fn is_held(spool: &Spool) -> Result<bool, SpoolError> {
     let (path, file) = open(spool)?;
     match fs2::FileExt::try_lock_shared(&file) {

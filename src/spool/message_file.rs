@@ -1,5 +1,5 @@
-//! A message file: one padded JSON envelope line, then the content as admitted
-//! (CRLF line ends). postrider-formats(5), "Message file", is this file's contract.
+//! A message file: the envelope as one padded line of JSON, then the content as admitted, with CRLF line ends.
+//! postrider-formats(5), "Message file", defines the format.
 
 use std::fs::File;
 use std::io;
@@ -18,91 +18,92 @@ use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::submitter::Submitter;
 use crate::spool::SpoolError;
 
-/// Whether the content holds bytes over 127.
+/// Whether the content has bytes above 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Body {
     /// ASCII only.
     #[serde(rename = "7bit")]
     SevenBit,
-    /// RFC 6152.
+    /// Any bytes (RFC 6152).
     #[serde(rename = "8bit")]
     EightBit,
 }
 
-/// Who made the message; the spool's own mark that stops loops.
+/// Who created the message. Reports about reports are not sent, so this also stops mail loops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// Somebody's mail.
+    /// A user's mail.
     Mail,
-    /// Our report of a failure.
+    /// Our report of a failure (bounce).
     Bounce,
-    /// Our report of a delay, or an alarm.
+    /// Our report of a delay, or an alert.
     Notice,
-    /// Several reports in one.
+    /// Several reports in one message.
     Digest,
 }
 
-/// The envelope line. A member that is not known here may change what is to be done, so it is an error.
+/// The envelope line. An unknown member is an error, because it may change what must be done with the message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
-    /// The format's version: 1 of a user's mail, 2 of a client's. Whoever stores an envelope sets it.
+    /// Version of the format: 1 if a local user submitted the message, 2 if a network client did. Set when the
+    /// envelope is stored.
     pub v: u32,
-    /// The file's name.
+    /// The message's id, equal to the file name.
     pub id: MessageId,
-    /// When admission stored it (microseconds count, what is finer is not kept).
+    /// When the message was stored, in microseconds; anything finer is cut off.
     #[serde(with = "super::time")]
     pub arrived: Timestamp,
-    /// Who submitted it.
+    /// The user or network client that submitted it.
     #[serde(flatten)]
     pub submitter: Submitter,
-    /// Random, the submission's own (a second hand-over of the same is recognised by it).
+    /// Random, one per submission. The same token shows that a submission arrived twice.
     pub token: String,
-    /// After admission.
+    /// The envelope sender after admission.
     pub sender: ReversePath,
-    /// As given with -f; none where the caller's login was used.
+    /// The sender given with -f. Absent if the caller's login was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submitted_sender: Option<String>,
-    /// In the order given, without doubles.
+    /// In the order given, without duplicates.
     pub recipients: Vec<Recipient>,
-    /// RFC 3461 RET.
+    /// RET of RFC 3461: FULL or HDRS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ret: Option<String>,
-    /// RFC 3461 ENVID.
+    /// ENVID of RFC 3461.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub envid: Option<String>,
-    /// Content with or without 8-bit bytes.
+    /// Whether the content has 8-bit bytes.
     pub body: Body,
-    /// Mail, or a report of ours.
+    /// Who created the message.
     pub kind: Kind,
-    /// For a report: the message it is about.
+    /// For a report: the message that it describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<MessageId>,
-    /// For a report: the account of the message it is about.
+    /// For a report: the account of the message that it describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// For a digest: the messages that it reports on.
+    /// For a digest: the messages that it describes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reports: Vec<MessageId>,
-    /// Octets of content.
+    /// Size of the content in bytes.
     pub size: u64,
     /// CRC-32 (IEEE) of the content.
     pub crc32: u32,
 }
 
-/// The longest envelope line that is written or read: room for some 40,000 recipients.
+/// The longest envelope line in bytes, read or written. It is enough for about 40,000 recipients.
 pub const MAX_ENVELOPE: usize = 16 * 1024 * 1024;
 const MIN_PAD: usize = 1024;
 
 impl Envelope {
-    /// Takes in the recipients that the journal adds: outcomes are numbered through both.
+    /// Appends the recipients that the journal added. Outcomes are numbered over both.
     pub fn join(&mut self, state: &State) {
         self.recipients.extend(state.added.iter().cloned());
     }
 
-    /// Of a mail for which nothing special is asked. `body`, `size` and `crc32` are filled in when it is stored.
+    /// An envelope for ordinary mail. `body`, `size` and `crc32` are filled in when the message is stored.
     #[must_use]
     pub fn mail(id: MessageId, arrived: Timestamp, sender: ReversePath, recipients: Vec<Recipient>) -> Self {
         Self {
@@ -126,15 +127,15 @@ impl Envelope {
         }
     }
 
-    /// Of a message of our own: from nobody, to one address.
+    /// An envelope for a message of our own: null sender, one recipient.
     #[must_use]
     pub fn own(id: MessageId, arrived: Timestamp, kind: Kind, to: &Address) -> Self {
         let recipients = vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())];
         Self { kind, ..Self::mail(id, arrived, ReversePath::Null, recipients) }
     }
 
-    /// What the envelope line takes on disk: the next power of two, at least 1024, that holds
-    /// it with its line end whatever `size` and `crc32` will be.
+    /// The length of the envelope line on disk: the smallest power of two, at least 1024, that holds it whatever the
+    /// values of `size` and `crc32`, which are known only after the content was written.
     pub(crate) fn pad(&self) -> Result<usize, SpoolError> {
         let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
         let growth = |now: u64, most: u64| digits(most) - digits(now);
@@ -147,7 +148,7 @@ impl Envelope {
         Ok(pad)
     }
 
-    /// The line, padded with blanks to `pad` octets, its line end the last of them.
+    /// The line, padded with blanks to `pad` bytes, line feed included.
     pub(crate) fn line(&self, pad: usize) -> Result<Vec<u8>, SpoolError> {
         let mut line = self.json()?;
         if line.len() >= pad {
@@ -162,14 +163,14 @@ impl Envelope {
         serde_json::to_vec(self).map_err(|error| SpoolError::damaged(self.id.as_str(), error.to_string()))
     }
 
-    /// Reads the line (with or without its line end) of the message with this id; what is wrong with it otherwise.
+    /// Parses the envelope line of the message with this id, with or without its line feed.
     pub(crate) fn read(line: &[u8], id: &MessageId) -> Result<Self, NoEnvelope> {
         #[derive(Deserialize)]
         struct Version {
             v: u32,
         }
         let damaged = NoEnvelope::Damaged;
-        // The version only where the whole is not understood: thousands are read when a runner starts.
+        // The version is parsed separately only if the whole cannot be: at a start, thousands of envelopes are read.
         let envelope: Self = serde_json::from_slice(line).map_err(|error| match serde_json::from_slice(line) {
             Ok(Version { v }) if v > VERSION => newer(v),
             Ok(Version { .. }) => damaged(format!("its envelope cannot be read ({error})")),
@@ -192,19 +193,20 @@ fn newer(v: u32) -> NoEnvelope {
     NoEnvelope::Newer(format!("its envelope has version {v}; this postrider reads version {VERSION}"))
 }
 
-/// Why a line is not an envelope of ours.
+/// Why a line is not a valid envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoEnvelope {
-    /// Torn, foreign, or another message's.
+    /// Damaged, foreign, or the envelope of another message.
     Damaged(String),
-    /// Stored by a newer program: whole, but not for us to read.
+    /// Intact, but stored by a newer postrider.
     Newer(String),
 }
 
-/// The newest version that is read here.
+/// The newest version that this program reads.
 pub const VERSION: u32 = 2;
 
-/// The envelope's version: a user's is the one that older programs read as well.
+/// The version for this submitter. Mail of local users keeps version 1, which older programs can read after a
+/// downgrade.
 #[must_use]
 pub fn version_of(submitter: &Submitter) -> u32 {
     match submitter {
@@ -213,7 +215,7 @@ pub fn version_of(submitter: &Submitter) -> u32 {
     }
 }
 
-/// Opened for delivery or for showing: envelope checked, content readable.
+/// An opened message: the envelope is checked, the content can be read.
 #[derive(Debug)]
 pub struct Stored {
     /// The envelope.
@@ -224,13 +226,13 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Reads the envelope line and compares the length; `path` is for errors.
+    /// Reads the envelope line and checks the length of the file. `path` is for errors.
     pub(crate) fn open(file: File, path: PathBuf, id: &MessageId) -> Result<Self, SpoolError> {
         let length = file.metadata().map_err(SpoolError::io("read", &path))?.len();
         Self::of_length(file, length, path, id)
     }
 
-    /// The same of a file whose length is known.
+    /// As `open`, for a file whose length is already known.
     pub(crate) fn of_length(file: File, length: u64, path: PathBuf, id: &MessageId) -> Result<Self, SpoolError> {
         let Some(line) = envelope_line(&file).map_err(SpoolError::io("read", &path))? else {
             return Err(SpoolError::damaged(path, "its first line is incomplete"));
@@ -251,18 +253,18 @@ impl Stored {
         Ok(Self { envelope, file: Arc::new(file), path, content_at })
     }
 
-    /// What the message takes on disk.
+    /// The file's size in bytes.
     #[must_use]
     pub fn octets(&self) -> u64 {
         self.content_at.saturating_add(self.envelope.size)
     }
 
-    /// A fresh reader at the content's first byte, buffered by the caller. The reader ends at `size` bytes.
+    /// A new reader of the content, without a buffer of its own.
     pub fn content(&self) -> std::io::Result<impl std::io::Read + use<>> {
         Ok(Content { file: Arc::clone(&self.file), at: self.content_at, left: self.envelope.size })
     }
 
-    /// Reads all content once and compares it with `size` and `crc32`.
+    /// Reads the whole content and compares its size and checksum with the envelope.
     pub fn verify(&self) -> Result<(), SpoolError> {
         let read = SpoolError::io("read", &self.path);
         let mut sum = crc32fast::Hasher::new();
@@ -287,7 +289,7 @@ impl Stored {
     }
 }
 
-/// The first line with its line end; `None` where there is none within the bound.
+/// The first line with its line feed; `None` if there is no line feed within [`MAX_ENVELOPE`].
 fn envelope_line(file: &File) -> io::Result<Option<Vec<u8>>> {
     let mut line = vec![0; 2 * MIN_PAD];
     let mut held = 0;
@@ -313,7 +315,7 @@ fn envelope_line(file: &File) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Reads content by position, so that several readers of one message do not meet.
+/// Reads by position, so that several readers of one message do not disturb each other.
 struct Content {
     file: Arc<File>,
     at: u64,
@@ -328,7 +330,8 @@ impl Read for Content {
         }
         let octets = self.file.read_at(&mut room[..most], self.at)?;
         if octets == 0 {
-            // A message that is sent short would be a message that is lost.
+            // The file is shorter than the envelope says. Ending quietly here would send a truncated message and
+            // report success.
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.at += octets as u64;

@@ -1,5 +1,5 @@
-//! Mail at rest: the only code that touches the spool. What is done with a message
-//! is decided elsewhere; here it is stored, read, recorded and removed, durably.
+//! Mail at rest: the only code that touches the spool. It stores, reads, records and removes messages, durably. What
+//! to do with a message is decided elsewhere.
 
 pub mod account_health;
 pub mod clock;
@@ -35,28 +35,28 @@ pub use self::message_file::{Body, Envelope, Kind, Stored};
 pub use self::queue::Spool;
 pub use self::recipient::Recipient;
 
-/// What can go wrong with the spool; each names the file and the system's words.
+/// Errors of the spool. Each names the file and, for a failed system call, the system's error text.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
     /// A system call failed.
     #[error("cannot {action} {}: {error}", .path.display())]
     Io {
-        /// What was tried, as in "write", "sync", "create".
+        /// What was tried, such as "write", "sync" or "create".
         action: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// The system's words.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// A message or journal is not what it should be.
+    /// A message or journal is not valid.
     #[error("{} is damaged: {what}", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// How.
+        /// What is wrong with it.
         what: String,
     },
-    /// A directory of the spool belongs to somebody else.
+    /// A directory of the spool belongs to another user.
     #[error(
         "{} belongs to uid {owner}, but this process runs as uid {us}: \
          run it as the spool's owner, or set `spool` to a directory of your own",
@@ -65,12 +65,12 @@ pub enum SpoolError {
     NotOurs {
         /// The directory.
         path: PathBuf,
-        /// Whose it is.
+        /// Its owner's uid.
         owner: u32,
-        /// Who we are.
+        /// The uid of this process.
         us: u32,
     },
-    /// Others may write to a directory of the spool.
+    /// Other users can write to a directory of the spool.
     #[error("others can write to {} (mode {mode:04o}): run `chmod go-w {}`", .path.display(), .path.display())]
     Exposed {
         /// The directory.
@@ -78,42 +78,42 @@ pub enum SpoolError {
         /// Its permission bits.
         mode: u32,
     },
-    /// So many or so long recipients that the envelope cannot be stored.
+    /// The envelope has too many recipients, or too long ones.
     #[error("the envelope would have {octets} bytes, more than the limit of {most}: send to fewer recipients at once")]
     EnvelopeTooLong {
-        /// What it would take.
+        /// Bytes that the envelope needs.
         octets: usize,
-        /// What there is room for.
+        /// Bytes that are allowed.
         most: usize,
     },
-    /// A newer postrider stored it, in a form that this one does not read; it stays where it is.
+    /// Stored by a newer postrider in a format that this one does not know. The file stays where it is.
     #[error("{} was stored by a newer postrider: {what}", .path.display())]
     Newer {
         /// The file.
         path: PathBuf,
-        /// What is newer.
+        /// What is new.
         what: String,
     },
-    /// The id is taken.
+    /// Another message has this id.
     #[error("message {0} already exists")]
     Exists(MessageId),
-    /// Not in the queue (any more).
+    /// The message is not in the queue, or not any more.
     #[error("no message {0} in the queue")]
     Gone(MessageId),
 }
 
 impl SpoolError {
-    /// For `map_err`: a system call failed on this path.
+    /// For `map_err`: a system call on this path failed.
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         move |error| Self::Io { action, path: path.into(), error }
     }
 
-    /// A file is not what it should be.
+    /// A file is not valid.
     fn damaged(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), what: what.into() }
     }
 
-    /// A file did not come to stay.
+    /// A new file could not be made durable.
     fn not_kept(path: PathBuf, failure: postrider_drop::durable::NotKept) -> Self {
         Self::Io { action: failure.action, path, error: failure.error }
     }

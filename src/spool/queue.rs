@@ -1,5 +1,5 @@
-//! The spool directory itself: its folders, opening, listing, reading entries,
-//! taking a finished message out. What is set aside is in `failed`.
+//! The spool directory: its folders, opening and listing it, opening messages, and removing finished ones. Mail that
+//! is set aside is in `failed`.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -23,18 +23,18 @@ use super::message_file::Stored;
 use super::shared_sync::SharedSync;
 use super::usage_table::{self, UsageTable};
 
-/// Age at which a temporary file is taken for what a killed process left behind.
+/// A temporary file older than this was left by a killed process.
 const ABANDONED: Duration = Duration::from_hours(1);
 
-/// A file beside queue/: its name and those of the other folders are on disk.
+/// A file beside queue/. It shows that the names of the spool's folders are on disk.
 const SYNCED: &str = "synced";
 
-/// Whether something was recorded of a message when queue/ was listed.
+/// Whether a message had a journal when queue/ was listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HasJournal {
     /// It has a journal.
     Journal,
-    /// It was never attempted.
+    /// It has none: it was never attempted.
     None,
 }
 
@@ -47,7 +47,7 @@ pub struct Spool {
 #[derive(Debug)]
 struct Opened {
     dir: PathBuf,
-    /// Who opened it, and owns it.
+    /// The uid of the process that opened the spool, which owns it.
     us: u32,
     queue: Folder,
     queue_syncs: SharedSync,
@@ -56,7 +56,7 @@ struct Opened {
 }
 
 impl Spool {
-    /// Opens the spool, creating it and its folders (0700) where missing.
+    /// Opens the spool. Missing folders are created with mode 0700.
     pub fn open(dir: &Path) -> Result<Self, SpoolError> {
         let found = Self::find(dir)?;
         if found.is_none() {
@@ -67,7 +67,7 @@ impl Spool {
         found.map_or_else(|| Self::find(dir)?.ok_or_else(vanished), Ok)
     }
 
-    /// Opens the spool if there is one; for commands that only look.
+    /// Opens the spool if it exists, for commands that only read.
     pub fn find(dir: &Path) -> Result<Option<Self>, SpoolError> {
         let path = dir.join("queue");
         let queue = match Folder::open(&path) {
@@ -92,7 +92,7 @@ impl Spool {
         }))
     }
 
-    /// The directory.
+    /// The spool's directory.
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.opened.dir
@@ -102,7 +102,7 @@ impl Spool {
         &self.opened.usage_table
     }
 
-    /// queue/, open.
+    /// The opened folder queue/.
     pub(super) fn queue(&self) -> &Folder {
         &self.opened.queue
     }
@@ -115,7 +115,7 @@ impl Spool {
         self.dir().join("queue").join(journal_name(id))
     }
 
-    /// Ids of all messages in queue/, oldest first; foreign names are left out.
+    /// Ids of all messages in queue/, oldest first. Other names are left out.
     pub fn ids(&self) -> Result<Vec<MessageId>, SpoolError> {
         let mut ids = Vec::new();
         self.each_name(|name| ids.extend(MessageId::parse(name)))?;
@@ -123,7 +123,8 @@ impl Spool {
         Ok(ids)
     }
 
-    /// The same ids, each with whether a journal of it is there: one pass over the directory, however many there are.
+    /// Ids of all messages, each with whether it has a journal. One pass over the directory, because asking for each
+    /// journal would cost a system call per message.
     pub fn listing(&self) -> Result<Vec<(MessageId, HasJournal)>, SpoolError> {
         let (mut ids, mut journals) = (Vec::new(), HashSet::new());
         self.each_name(|name| match name.strip_suffix(".journal") {
@@ -135,13 +136,13 @@ impl Spool {
         Ok(ids.into_iter().map(|id| (id.clone(), trail(&id))).collect())
     }
 
-    /// Whether something lies there under this id.
+    /// Whether a file with this id exists in queue/.
     #[must_use]
     pub fn holds(&self, id: &MessageId) -> bool {
         self.message_path(id).symlink_metadata().is_ok()
     }
 
-    /// Opens a message: envelope line parsed, length checked. One that is not there is [`SpoolError::Gone`].
+    /// Opens a message: parses the envelope and checks the length. A missing message is [`SpoolError::Gone`].
     pub fn open_message(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.message_path(id);
         match self.open_in_queue(id.as_str(), OFlags::RDONLY) {
@@ -157,7 +158,8 @@ impl Spool {
         }
     }
 
-    /// Why a file of queue/ could not be opened: for ever, where it is no file or somebody else's.
+    /// Classifies an error of opening a file in queue/. A file of another user, or something that is not a file, is
+    /// damage: trying again would never help.
     pub(super) fn not_opened(&self, name: &str, path: PathBuf, error: io::Error) -> SpoolError {
         if is_no_file(&error) {
             return SpoolError::damaged(path, "it is not a file");
@@ -171,12 +173,15 @@ impl Spool {
         }
     }
 
-    /// Opens a file of queue/, following no link.
+    /// Opens a file in queue/ without following links.
     pub(super) fn open_in_queue(&self, name: &str, flags: OFlags) -> io::Result<File> {
         open_regular(self.queue(), Path::new(name), flags)
     }
 
-    /// Takes a finished message out: unlink ID, sync queue/, unlink ID.journal (history and `done` come first).
+    /// Removes a finished message: unlinks ID, syncs queue/, then unlinks ID.journal. History and the journal's
+    /// `done` are written before.
+    ///
+    /// The journal must go last. If a power cut kept the message but lost the journal, it would be sent again.
     pub fn remove(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
         self.usage_table().take(usage_table::Folder::Queue, id.as_str());
@@ -184,21 +189,21 @@ impl Spool {
         unlink(&self.journal_path(id))
     }
 
-    /// Removes a message without a journal whose record in history is on disk. The unlinking is not synced: should a
-    /// power cut bring the file back, the record is there as well and says that the message is finished.
+    /// Removes a message without a journal whose record in history is on disk. This needs no sync: if a power cut
+    /// brings the file back, the record shows that the message is finished.
     pub fn remove_unsynced(&self, id: &MessageId) -> Result<(), SpoolError> {
         unlink(&self.message_path(id))?;
         self.usage_table().take(usage_table::Folder::Queue, id.as_str());
         Ok(())
     }
 
-    /// Has on disk who has left.
+    /// Syncs queue/, so that removed names stay removed.
     pub fn sync_queue(&self) -> Result<(), SpoolError> {
         let synced = self.opened.queue_syncs.sync(|| self.queue().sync());
         synced.map_err(SpoolError::io("sync", self.dir().join("queue")))
     }
 
-    /// What is known of a file of history/; another day has another file.
+    /// What this process knows about a file of history/. Only the current day's file is remembered.
     pub(super) fn day_file(&self, path: &Path) -> Arc<DayFile> {
         let mut current = self.opened.history.lock();
         if current.0 != path {
@@ -207,7 +212,7 @@ impl Spool {
         Arc::clone(&current.1)
     }
 
-    /// Opens a folder beside queue/, made anew if somebody removed it.
+    /// Opens a folder beside queue/, and creates it if somebody removed it.
     pub(super) fn folder(&self, name: &str) -> Result<(Folder, PathBuf), SpoolError> {
         let path = self.dir().join(name);
         let folder = match Folder::open(&path) {
@@ -231,13 +236,13 @@ impl Spool {
     }
 }
 
-/// Opens a file as its owner's runner may: it follows no link, and does not wait for the other end of a pipe.
+/// Opens a file that may have been prepared by an attacker: it follows no link and does not block on a pipe.
 pub(super) fn open_regular(folder: impl AsFd, path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     Ok(File::from(rustix::fs::openat(folder, path, flags, Mode::RUSR | Mode::WUSR)?))
 }
 
-/// What speaks against a file that lies where a message should: not a file, somebody else's.
+/// Why a file cannot be a message: it is not a regular file, or it belongs to another user.
 fn foreign(stat: &Stat, us: u32) -> Option<String> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Some("it is not a file".to_owned());
@@ -250,7 +255,7 @@ fn somebody_elses(stat: &Stat, us: u32) -> Option<String> {
     (owner != us).then(|| format!("it belongs to uid {owner}, but the spool to uid {us}"))
 }
 
-/// Whether an error of opening says that there is something else than a file.
+/// Whether an error of open(2) means that the name is not a regular file.
 fn is_no_file(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NODEV))
@@ -260,7 +265,7 @@ pub(super) fn journal_name(id: &MessageId) -> String {
     format!("{id}.journal")
 }
 
-/// Refuses a directory that others could fill with mail of their making, or take mail from.
+/// Refuses a directory in which other users could plant or remove mail.
 fn refuse_foreign(path: &Path, stat: &Stat) -> Result<(), SpoolError> {
     let us = rustix::process::geteuid().as_raw();
     if stat.st_uid != us {
@@ -273,7 +278,7 @@ fn refuse_foreign(path: &Path, stat: &Stat) -> Result<(), SpoolError> {
     Ok(())
 }
 
-/// The spool and its folders; queue/ is the last, since who finds it looks for no other.
+/// Creates the spool and its folders. queue/ comes last, because its presence stands for all of them.
 fn create_folders(dir: &Path) -> Result<(), SpoolError> {
     create(dir)?;
     let stat = rustix::fs::stat(dir).map_err(|error| SpoolError::io("read", dir)(error.into()))?;
@@ -284,8 +289,8 @@ fn create_folders(dir: &Path) -> Result<(), SpoolError> {
     Ok(())
 }
 
-/// Has the names of the spool and its folders on disk. A process that made them may have ended before they were, and what
-/// others store below them would go with them. An empty file says that it was done.
+/// Syncs the names of the spool and its folders, once. The process that created them may have been killed before it
+/// did so, and then a power cut would remove everything stored below them.
 fn sync_folders(dir: &Path) -> Result<(), SpoolError> {
     let mark = dir.join(SYNCED);
     if exists(&mark)? {
@@ -294,15 +299,15 @@ fn sync_folders(dir: &Path) -> Result<(), SpoolError> {
     let sync = |dir: &Path| File::open(dir).and_then(|dir| dir.sync_all());
     sync(dir).map_err(SpoolError::io("sync", dir))?;
     for above in dir.ancestors().skip(1).filter(|above| *above != OsStr::new("")) {
-        // What belongs to somebody else, who may not let it be read, was there before the spool.
+        // A directory of another user, which we may not be allowed to read, existed before the spool.
         let _ = sync(above);
     }
-    // Without it, the next process syncs again.
+    // If the mark cannot be written, the next process syncs again.
     let _ = File::options().write(true).create_new(true).mode(0o600).open(mark);
     Ok(())
 }
 
-/// A directory for its owner alone, with those above it, all of them on disk afterwards.
+/// Creates a directory with mode 0700, and missing parents, and syncs their names.
 fn create(path: &Path) -> Result<(), SpoolError> {
     let parent = path.parent().filter(|parent| *parent != OsStr::new("")).unwrap_or(Path::new("."));
     let make = || DirBuilder::new().mode(0o700).create(path);
@@ -317,7 +322,8 @@ fn create(path: &Path) -> Result<(), SpoolError> {
     match outcome {
         Ok(()) => sync().map_err(SpoolError::io("sync", parent)),
         Err(_) if path.is_dir() => {
-            // Perhaps made just now, by a process that has not synced it yet. Somebody else's parent is his affair.
+            // Another process may have created it just now and not synced it yet. A parent that we may not sync
+            // belongs to another user and is not our concern.
             let _ = sync();
             Ok(())
         }
@@ -334,7 +340,7 @@ pub(super) fn is_abandoned(path: &Path) -> bool {
     age.is_ok_and(|age| age > ABANDONED)
 }
 
-/// Removes a file; one that is gone already is fine.
+/// Removes a file. A missing file is not an error.
 pub(super) fn unlink(path: &Path) -> Result<(), SpoolError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::io("remove", path)(error)),

@@ -1,4 +1,4 @@
-//! One recipient as an envelope stores it. What became of it is `state`'s.
+//! One recipient as an envelope stores it. Its outcomes are in `state`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,23 +8,23 @@ use crate::mail::address::Mailbox;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipient {
-    /// The address that admission came to, after aliases and rewriting.
+    /// The address after admission, that is, after aliases and rewriting.
     pub address: Mailbox,
     /// The address as the caller wrote it, for reports and the log.
     pub given: String,
-    /// RFC 3461 NOTIFY, as given with -N.
+    /// NOTIFY of RFC 3461, as given with -N.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notify: Option<String>,
-    /// RFC 3461 ORCPT.
+    /// ORCPT of RFC 3461.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub orcpt: Option<String>,
-    /// Why nothing is sent to it: admission found that its alias names a file or program.
+    /// Why nothing is sent to this recipient: its alias names a file or a program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
 
 impl Recipient {
-    /// Without DSN parameters.
+    /// A recipient without DSN parameters.
     #[must_use]
     pub fn new(address: Mailbox, given: String) -> Self {
         Self { address, given, notify: None, orcpt: None, refused: None }

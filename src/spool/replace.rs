@@ -1,5 +1,5 @@
-//! A new file in the place of an older one that must not be lost: whoever looks finds the
-//! one or the other, whole, also after a crash.
+//! Replaces a file that must not be lost: readers find either the old or the new content, complete, also after a
+//! crash.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use rustix::fs::AtFlags;
 
 use super::SpoolError;
 
-/// Makes the file stay at `path`, whose directory is `folder`.
+/// Moves the new file to `path`, whose directory is `folder`, and syncs the directory.
 pub fn replace(folder: &Folder, new: Durable, path: &Path) -> Result<(), SpoolError> {
     let temporary = temporary_name();
     let mut new = new;

@@ -1,5 +1,8 @@
-//! One sync for all threads that want the same file or folder synced at the same time: whoever comes while one runs
-//! waits for the next, which begins after everything that these have written.
+//! One sync on behalf of all threads that need the same file or folder synced (group commit).
+//!
+//! A thread that arrives while a sync runs cannot use it, because the sync may have begun before that thread wrote.
+//! All threads that arrive in the meantime share the next sync, which begins after all their writes. With many
+//! workers this turns one sync per message into one per round.
 
 use std::io;
 
@@ -8,10 +11,10 @@ use parking_lot::{Condvar, Mutex};
 #[derive(Debug, Default)]
 struct Progress {
     running: bool,
-    /// Number of the last sync that was begun, and of the last that ended.
+    /// Numbers of the last sync that started and of the last that ended.
     begun: u64,
     ended: u64,
-    /// The last that failed, and with which error of the system.
+    /// The last sync that failed, and its error number.
     failed: Option<(u64, Option<i32>)>,
 }
 
@@ -23,8 +26,9 @@ pub struct SharedSync {
 }
 
 impl SharedSync {
-    /// Returns when a sync that was begun after this call has ended. A failure is everybody's who waited for it, and of
-    /// those who are still to learn of an earlier end: to be told of one too many costs a repetition.
+    /// Returns once a sync that started after this call has ended. A failure is returned to every thread that waited
+    /// for it, and also to threads that have not yet seen an earlier, successful end: the extra error costs a
+    /// repetition, a missing one would lose data.
     pub fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mut state = self.state.lock();
         let wanted = state.begun + 1;

@@ -1,5 +1,4 @@
-//! The state of a message: what the lines of its journal add up to. `journal` reads and
-//! writes the lines.
+//! The state of a message, derived from the lines of its journal. `journal` reads and writes the lines.
 
 use jiff::Timestamp;
 
@@ -8,55 +7,56 @@ use super::journal_line::Line;
 use super::recipient::Recipient;
 use crate::mail::outcome::{Outcome, Status};
 
-/// What the journal says so far.
+/// The state after all lines so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
-    /// Attempts begun.
+    /// Attempts started.
     pub attempts: u32,
-    /// The one that is not known to be over; outcomes without one are not charged to the message.
+    /// The attempt that may still be running. Outcomes outside an attempt are not charged to the message.
     pub attempt: Option<u32>,
-    /// Attempts that brought at least one outcome line with a reply to MAIL, RCPT or content.
+    /// Attempts in which a server replied to MAIL, RCPT or the content.
     pub heard: u32,
-    /// The last attempt that is counted in `heard`.
+    /// The last attempt counted in `heard`.
     pub heard_in: Option<u32>,
     /// The account of the last attempt.
     pub account: Option<String>,
-    /// Recipients behind those of the envelope, from which indices go on.
+    /// Recipients added after admission. Their indices follow those of the envelope.
     pub added: Vec<Recipient>,
-    /// Per recipient, by index in the envelope; those in `added` follow.
+    /// All recipients by index: those of the envelope, then `added`.
     pub recipients: Vec<RecipientState>,
-    /// When a row of outcomes began that hold the message ([`Outcome::is_held`]); any other outcome ends it.
+    /// Start of the current series of outcomes that hold the message ([`Outcome::is_held`]). Any other outcome ends
+    /// the series.
     pub grace_from: Option<Timestamp>,
-    /// Not before.
+    /// The next attempt is not before this time.
     pub next: Option<Timestamp>,
-    /// Held.
+    /// Whether the message is held until released.
     pub held: bool,
-    /// Bounces stored.
+    /// Ids of the bounces that are stored.
     pub returned: Vec<MessageId>,
-    /// Attempts whose refusals a stored bounce reports.
+    /// Attempts whose refusals are in a stored bounce.
     pub reported: Vec<u32>,
-    /// Whether the delay notice was stored.
+    /// Whether the delay notice is stored.
     pub warned: bool,
-    /// Attempts whose report is to go into a digest (0: the delay notice).
+    /// Attempts whose report is due in a digest (0: the delay notice).
     pub owed: Vec<u32>,
-    /// Attempts whose report is in a digest that is stored.
+    /// Attempts whose report is in a stored digest.
     pub digested: Vec<u32>,
-    /// Finished.
+    /// Whether the message is finished.
     pub done: bool,
-    /// Since when only account, relay or tables stood in its way; a real attempt ends it.
+    /// Since when only the account, the relay or a table has been in the way. The next attempt ends this.
     pub blocked_from: Option<Timestamp>,
 }
 
-/// What the journal says of one recipient.
+/// The state of one recipient.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RecipientState {
     /// Its last outcome.
     pub outcome: Option<Outcome>,
-    /// The number of the attempt that brought that outcome (0: none yet).
+    /// The attempt that produced this outcome (0: none yet).
     pub attempt: u32,
-    /// How many of its outcomes were `unknown` since the last release or retry.
+    /// Its `unknown` outcomes since the last release or retry.
     pub unknowns: u32,
-    /// Other recipients have taken its place: nothing more is sent to it.
+    /// Other recipients replaced it: nothing more is sent to it.
     pub replaced: bool,
 }
 
@@ -67,7 +67,7 @@ impl RecipientState {
         self.outcome.as_ref().filter(|outcome| outcome.status == status)
     }
 
-    /// Whether it has no final outcome yet: never tried, deferred or unknown.
+    /// Whether it has no final outcome: never tried, deferred or unknown.
     #[must_use]
     pub fn is_pending(&self) -> bool {
         let is_final =
@@ -77,14 +77,14 @@ impl RecipientState {
 }
 
 impl State {
-    /// Nothing happened yet to this many recipients.
+    /// The initial state for this many recipients.
     #[must_use]
     pub fn new(recipients: usize) -> Self {
         Self { recipients: vec![RecipientState::default(); recipients], ..Self::default() }
     }
 
-    /// Applies the next line of the journal, which was written at this time. An error says why the line cannot follow
-    /// those before it; the state is unchanged then.
+    /// Applies the next line, written at time `at`. If the line cannot follow the earlier ones, the error says why
+    /// and the state is unchanged.
     pub fn apply(&mut self, at: Timestamp, line: &Line) -> Result<(), String> {
         match line {
             Line::Attempt { number, account, relay: _ } => {
@@ -142,7 +142,7 @@ impl State {
         its.outcome = Some(outcome.clone());
         if self.attempt.is_none() {
             self.blocked_from = self.blocked_from.or(Some(at));
-            // What is not charged to the message (a rejected login, say) says nothing about its sender.
+            // An outcome that is not charged to the message, such as a rejected login, says nothing about its sender.
             return Ok(());
         }
         if outcome.code.is_some() && self.heard_in != self.attempt {
@@ -153,7 +153,7 @@ impl State {
         Ok(())
     }
 
-    /// Begins again: refusals that no report has returned to the sender count as never tried.
+    /// Starts again. Refusals that were not reported to the sender yet count as never tried.
     fn retry(&mut self) {
         for recipient in &mut self.recipients {
             let attempt = &recipient.attempt;
@@ -172,7 +172,7 @@ impl State {
         self.recipients.push(RecipientState::default());
     }
 
-    /// The last outcome of a recipient, by index in the envelope.
+    /// The last outcome of a recipient, by index.
     #[must_use]
     pub fn outcome(&self, recipient: usize) -> Option<&Outcome> {
         self.recipients.get(recipient)?.outcome.as_ref()
@@ -183,7 +183,7 @@ impl State {
         self.recipients.iter().filter_map(|recipient| recipient.outcome.as_ref())
     }
 
-    /// Recipients with their outcomes, replaced ones left out.
+    /// Recipients with their last outcomes, without replaced ones.
     pub fn each<'a>(
         &'a self,
         recipients: &'a [Recipient],
@@ -192,14 +192,14 @@ impl State {
         all.filter(|(_, state)| !state.replaced).map(|(one, state)| (one, state.outcome.as_ref()))
     }
 
-    /// Indices of recipients without a final outcome (never tried, deferred or unknown).
+    /// Indices of the recipients without a final outcome.
     #[must_use]
     pub fn pending(&self) -> Vec<usize> {
         let all = self.recipients.iter().enumerate();
         all.filter(|(_, recipient)| recipient.is_pending()).map(|(index, _)| index).collect()
     }
 
-    /// Whether nothing is left to do but to name it in a digest.
+    /// Whether only a digest is still due.
     #[must_use]
     pub fn waits_for_digest(&self) -> bool {
         !self.done && !self.owed.is_empty() && self.pending().is_empty()

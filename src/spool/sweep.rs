@@ -1,5 +1,5 @@
-//! What is done with queue/ as a whole: clearing away what finished messages and killed processes left behind, and
-//! whether anything waits in it.
+//! Operations on queue/ as a whole: removing what finished messages and killed processes left, and whether any
+//! message waits.
 
 use postrider_drop::durable::TEMPORARY;
 
@@ -10,8 +10,10 @@ use super::lock::RunnerLock;
 use super::queue::{Spool, exists, is_abandoned, unlink};
 
 impl Spool {
-    /// Removes what finished messages and killed processes left behind; only for the runner. A journal without content
-    /// is that of a finished message, or of one set aside, which it follows.
+    /// Removes what finished messages and killed processes left. Only the runner may do this.
+    ///
+    /// A journal without a message is left by a message that was finished or set aside. In the second case it follows
+    /// the message to failed/.
     pub fn sweep(&self, lock: &RunnerLock) -> Result<(), SpoolError> {
         let _ = lock;
         let (mut journals, mut temporary, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
@@ -24,14 +26,15 @@ impl Spool {
                 foreign.push(name.to_owned());
             }
         })?;
-        // A folder of somebody else's stays, and is no reason to leave the rest.
+        // Another user's folder cannot be moved. The rest is swept all the same.
         let mut swept = Ok(());
         for name in foreign {
             let aside = self.set_name_aside(&name, "its name is not a message id: another program left it in queue/");
             swept = swept.and(aside.map(drop));
         }
         for id in journals {
-            // Looked at now, not when the directory was read: content comes before its journal.
+            // Checked now, not when the directory was read: a new message may have appeared since, and its file
+            // exists before its journal.
             if !exists(&self.message_path(&id))? {
                 self.move_journal(&id)?;
             }
@@ -45,7 +48,7 @@ impl Spool {
         swept
     }
 
-    /// Whether anything waits that is not held. What cannot be read does not count.
+    /// Whether any message waits that is not held. Unreadable messages do not count.
     pub fn has_work(&self) -> Result<bool, SpoolError> {
         let waits = |id: &MessageId| {
             let Ok(stored) = self.open_message(id) else { return false };

@@ -1,10 +1,10 @@
-//! Times as the spool's files have them: RFC 3339, UTC, always six digits of a second,
-//! so that they have one length and sort as text.
+//! Times in the files of the spool: RFC 3339 in UTC, always with six decimals, so that they have one length and sort
+//! as text.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// When this program was made, roughly: a clock that says less is wrong.
+/// A time shortly before this program was built. A clock that shows less is wrong.
 pub const BUILT: Timestamp = Timestamp::constant(1_793_491_200, 0);
 
 /// For `serde(with)`.

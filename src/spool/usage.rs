@@ -1,5 +1,5 @@
-//! How much of the spool each submitter takes: counting what a start finds there, answering the limits' questions, and
-//! the free space of the disk. The counters themselves are `usage_table`'s.
+//! How much of the spool each submitter uses: the initial count at a start, the answers for the limits, and the free
+//! space of the disk. The counters are in `usage_table`.
 
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
@@ -16,23 +16,23 @@ use crate::spool::SpoolError;
 pub use super::usage_table::Usage;
 
 impl Spool {
-    /// What this submitter has in queue/, raw/ and failed/, as far as it was counted.
+    /// What this submitter has in queue/, raw/ and failed/, as far as counted.
     #[must_use]
     pub fn load_of(&self, submitter: &Submitter) -> Usage {
         self.usage_table().load(submitter)
     }
 
-    /// Counts a message of queue/ that was read, with its octets on disk.
+    /// Counts a message of queue/, with its size on disk in bytes.
     pub fn count(&self, id: &MessageId, submitter: &Submitter, octets: u64) {
         self.usage_table().add(Folder::Queue, id.as_str(), submitter, octets);
     }
 
-    /// Counts what is in raw/ and failed/ already.
+    /// Counts what is already in raw/ and failed/.
     pub fn count_rest(&self) -> Result<(), SpoolError> {
         self.count_rest_in(self.usage_table())
     }
 
-    /// What each submitter has in raw/ and failed/, counted now.
+    /// Counts raw/ and failed/ now, for a process without counters of its own.
     pub fn used_beside_the_queue(&self) -> Result<HashMap<Submitter, Usage>, SpoolError> {
         let table = UsageTable::default();
         self.count_rest_in(&table)?;
@@ -49,7 +49,7 @@ impl Spool {
         Ok(())
     }
 
-    /// A file of raw/ is whose its name says.
+    /// Counts a file of raw/ for the uid in its name.
     pub(crate) fn count_waiting(&self, place: Place, name: &str) {
         self.count_waiting_in(self.usage_table(), place, name);
     }
@@ -61,8 +61,8 @@ impl Spool {
         }
     }
 
-    /// A file of failed/ is whose its envelope says, its owner's where it has none, or whose its name says where the
-    /// runner had taken it in.
+    /// Counts a file of failed/. A file that we do not own counts for its owner. One of ours counts for the submitter
+    /// in its envelope, or else for the uid in its name.
     pub(crate) fn count_failed(&self, name: &str) {
         self.count_failed_in(self.usage_table(), name);
     }
@@ -79,7 +79,7 @@ impl Spool {
         }
     }
 
-    /// Octets free, and of the whole file system.
+    /// Free and total size of the file system that the spool is on.
     pub fn space(&self) -> Result<Space, SpoolError> {
         let seen = fs2::statvfs(self.dir());
         let seen = seen.map_err(|error: io::Error| SpoolError::io("read the free space of", self.dir())(error))?;
@@ -87,12 +87,12 @@ impl Spool {
     }
 }
 
-/// Of the file system that the spool is on.
+/// The size of a file system in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// Octets free for this user.
+    /// Bytes that this user may still use.
     pub free: u64,
-    /// Octets of it.
+    /// All bytes.
     pub whole: u64,
 }
 

@@ -1,5 +1,5 @@
-//! Messages and octets per submitter in queue/, raw/ and failed/: a plain table in memory, without I/O. Every function that
-//! makes, moves or removes a file there tells it, so that a limit is checked without counting files.
+//! Messages and bytes per submitter in queue/, raw/ and failed/, as a table in memory. Every function that creates,
+//! moves or removes a file there updates it, so limits are checked without reading directories.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::mail::submitter::Submitter;
 
-/// The folders that are counted. drop/ has limits of its own, which the drop program keeps.
+/// The folders that are counted. drop/ has its own limits, which the drop program enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Folder {
     Queue,
@@ -16,17 +16,17 @@ pub(crate) enum Folder {
     Failed,
 }
 
-/// What one submitter has there.
+/// What one submitter uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Messages, or what was to become one.
+    /// Messages, including files that did not become one.
     pub messages: u64,
-    /// Octets of their files.
+    /// Size of their files in bytes.
     pub octets: u64,
 }
 
-/// The counters of all submitters. A file is known by the hash of its name, so that a hundred thousand messages take
-/// little memory.
+/// The counters of all submitters. Files are identified by a hash of their name, to keep the table small with a
+/// hundred thousand messages.
 #[derive(Debug, Default)]
 pub(crate) struct UsageTable {
     hasher: RandomState,
@@ -40,7 +40,7 @@ struct Counted {
 }
 
 impl UsageTable {
-    /// There is a file of this submitter's; one that is known already is counted once.
+    /// Adds a file. A file that is already known is counted once.
     pub(crate) fn add(&self, folder: Folder, name: &str, submitter: &Submitter, octets: u64) {
         let key = self.key(folder, name);
         self.change(|counted| {
@@ -49,7 +49,7 @@ impl UsageTable {
         });
     }
 
-    /// The same, unless it is known already; whether it was not.
+    /// Adds a file unless it is already known. Returns whether it was added.
     pub(crate) fn add_new(&self, folder: Folder, name: &str, submitter: &Submitter, octets: u64) -> bool {
         let key = self.key(folder, name);
         self.change(|counted| {
@@ -61,13 +61,13 @@ impl UsageTable {
         })
     }
 
-    /// It is gone.
+    /// Removes a file.
     pub(crate) fn take(&self, folder: Folder, name: &str) {
         let key = self.key(folder, name);
         self.change(|counted| counted.take(key));
     }
 
-    /// It is elsewhere.
+    /// Renames a file.
     pub(crate) fn rename(&self, from: (Folder, &str), to: (Folder, &str)) {
         let (from, to) = (self.key(from.0, from.1), self.key(to.0, to.1));
         self.change(|counted| {

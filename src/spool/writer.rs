@@ -1,5 +1,7 @@
-//! Storing a new message: written unnamed, synced, linked into place, directory synced.
-//! The envelope line is reserved first and filled in last, when size and checksum are known.
+//! Stores a new message: written to an unnamed file, synced, linked to its name, then the directory is synced.
+//!
+//! Size and checksum are known only at the end, so space for the envelope line is reserved first and filled in last.
+//! The message becomes visible in one step: a crash leaves either nothing or the complete message.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -12,31 +14,31 @@ use super::queue::Spool;
 use super::usage_table::Folder;
 use crate::spool::SpoolError;
 
-/// Octets that are gathered for one write.
+/// Bytes that are collected before a write.
 const BUFFER: usize = 64 * 1024;
 
-/// A message being written; dropped before `commit`, it leaves nothing behind.
+/// A message being written. Dropped before `commit`, it leaves nothing.
 #[derive(Debug)]
 pub struct Incoming {
     spool: Spool,
     envelope: Envelope,
     file: Durable,
-    /// Octets of the envelope line.
+    /// Length of the envelope line in bytes.
     pad: usize,
     sum: crc32fast::Hasher,
-    /// What is not yet in the file; begins with the reserved line as long as nothing is.
+    /// Bytes not written yet. Until the first write it starts with the reserved line.
     buffer: Vec<u8>,
-    /// Octets in the file.
+    /// Bytes written to the file.
     written: u64,
-    /// Where in the content the id stands.
+    /// Offsets in the content at which the id appears.
     stamps: Vec<u64>,
 }
 
-/// Ids that are tried, one after the other, where the first is taken.
+/// How many ids are tried if the first ones are taken.
 const TRIES: usize = 32;
 
 impl Incoming {
-    /// Begins with this envelope (its `size`, `crc32` and `body` are filled in at the end).
+    /// Starts a message with this envelope. Its `size`, `crc32` and `body` are filled in at the end.
     pub fn begin(spool: &Spool, mut envelope: Envelope) -> Result<Self, SpoolError> {
         envelope.v = message_file::version_of(&envelope.submitter);
         let pad = envelope.pad()?;
@@ -57,7 +59,7 @@ impl Incoming {
         })
     }
 
-    /// Appends content (CRLF lines).
+    /// Appends content, which has CRLF line ends.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
         for piece in bytes.chunks(BUFFER) {
             if self.buffer.len() >= BUFFER {
@@ -73,7 +75,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// Appends content of our making, in which the id may stand: where the id has to be another one, it is there, too.
+    /// Appends content that we made and that may contain the id. If the message gets another id, it is replaced there
+    /// too.
     pub fn write_stamped(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
         let id = self.envelope.id.as_str().as_bytes();
         let places = bytes.windows(id.len()).enumerate().filter(|(_, window)| *window == id);
@@ -81,20 +84,20 @@ impl Incoming {
         self.write(bytes)
     }
 
-    /// Octets of content written so far.
+    /// Bytes of content so far.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.envelope.size
     }
 
-    /// Makes it durable under its id. An id that is taken is an error of its own ([`SpoolError::Exists`]).
+    /// Makes the message durable under its id. If the id is taken, the error is [`SpoolError::Exists`].
     pub fn commit(mut self) -> Result<MessageId, SpoolError> {
         self.seal()?;
         self.keep()
     }
 
-    /// The same under the next id that is free, unless this very submission is what is there already: the id is as
-    /// good as any other, and [`Incoming::write_stamped`] knows where it stands.
+    /// Makes the message durable under the next free id, unless the message that has the id is this same submission.
+    /// Any id is fine for it, and [`Incoming::write_stamped`] recorded where the id appears.
     pub fn commit_under_free_id(mut self) -> Result<MessageId, SpoolError> {
         self.seal()?;
         for _ in 0..TRIES {
@@ -119,7 +122,7 @@ impl Incoming {
 
     fn keep(&mut self) -> Result<MessageId, SpoolError> {
         let id = self.envelope.id.clone();
-        // Counted before anybody can find it, who may have sent and removed it before this returns.
+        // Counted before it becomes visible: the runner may send and remove the message before this function returns.
         let octets = self.pad as u64 + self.envelope.size;
         let is_counted = self.spool.usage_table().add_new(Folder::Queue, id.as_str(), &self.envelope.submitter, octets);
         let Err(failure) = self.file.keep([id.as_str()]) else { return Ok(id) };
@@ -132,12 +135,12 @@ impl Incoming {
         }
     }
 
-    /// Whether the message that has the id is the same submission, stored before a crash.
+    /// Whether the message with this id is the same submission, stored before a crash.
     fn is_what_is_there(&self) -> bool {
         self.spool.open_message(&self.envelope.id).is_ok_and(|there| there.envelope.token == self.envelope.token)
     }
 
-    /// Gives what is written another id, wherever it stands.
+    /// Changes the id wherever it appears.
     fn rename(&mut self, id: MessageId) -> Result<(), SpoolError> {
         let content = self.pad as u64;
         for at in &self.stamps {
@@ -161,7 +164,7 @@ impl Incoming {
     }
 
     fn flush(&mut self) -> Result<(), SpoolError> {
-        // By position: what is tried again after a failure lands in the same place.
+        // At a fixed position: a repetition after an error writes to the same place.
         self.file.file().write_all_at(&self.buffer, self.written).map_err(|error| self.failed("write", error))?;
         self.written += self.buffer.len() as u64;
         self.buffer.clear();
