@@ -1,5 +1,5 @@
-//! What the sessions of an account have met in common: replies that may be about the account. The rule is
-//! `rules::account_replies`'.
+//! Replies that may concern an account rather than one message, collected over all its sessions. The rule is in
+//! `rules::account_replies`.
 
 use std::collections::HashMap;
 
@@ -11,14 +11,16 @@ use crate::rules::consequence::{self, Repeated};
 use crate::rules::meaning::Meaning;
 use crate::spool::MessageId;
 
-/// By account, over all sessions of a runner. The next runner starts without: a reply that is still given comes again.
+/// By account, over all sessions of this runner. Not stored: if the server still gives such a reply, the next runner
+/// sees it again.
 #[derive(Debug, Default)]
 pub struct AccountEvidence {
     replies: Mutex<HashMap<String, AccountReplies>>,
 }
 
 impl AccountEvidence {
-    /// Whether the account got a reply of this meaning for another message with another recipient. Remembers this one.
+    /// Whether another message with another recipient got a reply of this meaning through the account. Remembers this
+    /// one.
     pub fn note(&self, account: &str, meaning: Meaning, message: &MessageId, recipients: &[String]) -> Repeated {
         if !consequence::is_worth_remembering(meaning) {
             return Repeated::No;
@@ -30,7 +32,7 @@ impl AccountEvidence {
         repeated
     }
 
-    /// An attempt through the account is over, with these outcomes: if it delivered anything, the account works.
+    /// An attempt through the account ended with these outcomes. If anything was delivered, the account works.
     pub fn attempted(&self, account: &str, statuses: impl IntoIterator<Item = Status>) {
         if statuses.into_iter().any(|status| status == Status::Delivered)
             && let Some(of_account) = self.replies.lock().get_mut(account)

@@ -1,5 +1,5 @@
-//! The parts of a runner that its threads share, made once for a process. The event loop hands each to whom it
-//! concerns. What a reload of the config replaces is not here: that is `control::loaded`.
+//! The parts of a runner that its threads share, created once per process. The event loop passes each to the code
+//! that needs it. What a reload of the configuration replaces is in `control::loaded`.
 
 use std::sync::Arc;
 
@@ -18,36 +18,36 @@ use crate::control::loaded::Loaded;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::spool::learned::LearnedOfAccounts;
 
-/// Made before the runner's lock is taken, and kept by a process that becomes the runner several times: what an
-/// account has sent within the last minute counts across that.
+/// Created before the runner's lock is taken, and kept by a process that becomes the runner several times, so that
+/// `max_per_minute` counts across these.
 #[derive(Debug, Clone)]
 pub struct Context {
-    /// Keeps transactions from running ahead of the disk; knows whether the runner is to end.
+    /// Limits how far transactions run ahead of the disk; knows whether the runner is stopping.
     pub gate: Arc<DurabilityGate>,
-    /// Messages that each account has begun lately.
+    /// Messages that each account started within the last minute.
     pub rate_limiter: Arc<RateLimiter>,
-    /// Reports that each sender has got lately.
+    /// Reports that each sender got within the last hour.
     pub report_limit: Arc<ReportLimit>,
-    /// Finished messages whose files are still there.
+    /// Finished messages whose files still exist.
     pub finished: Arc<FinishedMessages>,
-    /// Replies that may be about an account.
+    /// Replies that may concern an account.
     pub evidence: Arc<AccountEvidence>,
-    /// What logins have shown.
+    /// Results of logins.
     pub logins: Arc<LoginHistory>,
     /// Accounts that refuse the null sender.
     pub null_senders: Arc<NullSenders>,
-    /// Sessions in which mail went on at once.
+    /// How often a message continued at once in a new session.
     pub restarts: Arc<AccountRestarts>,
-    /// Those who watch sessions.
+    /// The commands that follow sessions (`flush -v`).
     pub watchers: Arc<SessionWatchers>,
-    /// Settles attempts.
+    /// Records the outcomes of attempts.
     pub settler: Arc<Settler>,
-    /// Settles them on other threads.
+    /// Records them on other threads.
     pub batch_finisher: Arc<BatchFinisher>,
 }
 
 impl Context {
-    /// For the spool and the clock of what was loaded.
+    /// For the spool and clock of this configuration.
     #[must_use]
     pub fn new(loaded: &Loaded) -> Self {
         let gate = Arc::new(DurabilityGate::new(&loaded.spool));
@@ -80,7 +80,7 @@ impl Context {
     }
 }
 
-/// Reads the tables along with the config, so that the first message need not wait for them.
+/// Reads the tables along with the configuration, so that the first message does not wait for them.
 #[must_use]
 pub fn with_tables(loaded: Loaded) -> Arc<Loaded> {
     drop(loaded.generic());

@@ -1,5 +1,5 @@
-//! The files that a login rests on, the config and the account's secret: whether they have changed since a login was
-//! made. So a login that was rejected is made again once for each change, and not for the change that it was made with.
+//! The files that a login depends on: the configuration and the file with the secret. A rejected login is repeated
+//! once after each change of them, because every further wrong login may lock the account.
 
 use std::path::Path;
 
@@ -7,23 +7,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::control::loaded::{Loaded, changed_at, config_changed_at};
 
-/// The kernel stamps a file with the time of its last tick, which lags behind the clock by this much at most.
+/// The kernel stamps files with the time of its last tick, which is behind the clock by at most this.
 const FILE_TIME_LAG: SignedDuration = SignedDuration::from_millis(10);
 
-/// To be asked before the secret is read: the time from which on a change is a change to what is read then. A file
-/// that was stamped within the lag is older than what it is compared with.
+/// The time to compare later changes with. Call it before the secret is read. A file that was written within the lag
+/// may carry a stamp from before the write.
 #[must_use]
 pub fn read_at(loaded: &Loaded, account: &str) -> Timestamp {
     let config = loaded.config_changed();
     if let Some(used) = config.filter(|_| config_changed_at(&loaded.config.path) != config) {
-        // The login is made with a config that is out of date already.
+        // The configuration in use is already outdated: any later stamp is a change.
         return used;
     }
     let changed = [config, secret(loaded, account).and_then(changed_at)].into_iter().flatten();
     changed.map(with_lag).fold(Timestamp::now(), Timestamp::max)
 }
 
-/// Whether the config or the account's secret changed after that.
+/// Whether the configuration or the account's secret changed after `since`.
 #[must_use]
 pub fn have_changed_since(loaded: &Loaded, account: &str, since: Timestamp) -> bool {
     let changed = [config_changed_at(&loaded.config.path), secret(loaded, account).and_then(changed_at)];

@@ -1,14 +1,14 @@
-//! The durability gate: no transaction begins while what earlier ones learnt is not on disk, but for a little. Also
-//! here, because whoever waits at the gate must notice it: whether the runner is to end.
+//! The durability gate: no transaction starts while earlier outcomes are not on disk, except for a small number. It
+//! also holds the request to stop, because threads that wait at the gate must notice it.
 //!
-//! When a relay has accepted a message and the journal cannot be written, sending it again is the damage, so the
-//! outcome must not be lost. It stays in memory and is appended again until the disk takes it; meanwhile the gate is
-//! shut, because every further transaction would add outcomes that are known to nobody but this process. A reserve
-//! file of some hundred outcomes' length is deleted to make room for them on a full disk.
+//! When a relay has accepted a message and the journal cannot be written, forgetting the outcome would send the
+//! message again. So the outcome stays in memory and is appended again until the disk accepts it. Meanwhile the gate
+//! is shut, because every further transaction would add outcomes that only this process knows. On a full disk a
+//! reserve file, large enough for some hundred outcomes, is deleted to make room.
 //!
 //! In normal operation the disk is only slower than the network. Up to [`MOST_AHEAD`] outcomes, none older than
-//! [`LONGEST_AHEAD`], may be on their way to it while the next transaction begins; that bounds the second copies that
-//! a power cut can cause.
+//! [`LONGEST_AHEAD`], may be unsynced while the next transaction starts. This bounds the duplicates that a power cut
+//! can cause.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -27,31 +27,31 @@ use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::{Spool, SpoolError};
 
-/// The reserve's mode, whatever the umask: what lies in it was on the disk before.
+/// Mode of the reserve, whatever the umask: its blocks may hold old data of other files.
 const PRIVATE: u32 = 0o600;
-/// Octets of the reserve.
+/// Size of the reserve in bytes.
 const RESERVE: usize = 256 << 10;
 const MOST_AHEAD: usize = 64;
 const LONGEST_AHEAD: Duration = Duration::from_millis(50);
-/// Between two tries to append what the disk does not take.
+/// First pause between two attempts to append; it doubles up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Whether a transaction may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permit {
-    /// Now.
+    /// It may start now.
     Granted,
-    /// Not any more: the runner is ending.
+    /// It may not, because the runner is stopping.
     Stopping,
 }
 
 #[derive(Debug, Default)]
 struct Progress {
     stopping: bool,
-    /// Threads that hold outcomes which the disk has refused.
+    /// Threads with outcomes that the disk refused.
     refused: usize,
-    /// Outcomes on their way to the disk, oldest first.
+    /// Outcomes not synced yet, oldest first.
     ahead: VecDeque<Ahead>,
     last_number: u64,
 }
@@ -70,7 +70,7 @@ impl Progress {
     }
 }
 
-/// Outcomes that are known and not yet on disk. Dropped once they are.
+/// Outcomes that are known but not on disk. Drop it once they are.
 #[derive(Debug)]
 pub struct UnsyncedGuard {
     gate: Arc<DurabilityGate>,
@@ -99,8 +99,8 @@ impl DurabilityGate {
         Self { reserve: spool.dir().join("reserve"), progress: Mutex::default(), changed: Condvar::new() }
     }
 
-    /// Creates the reserve unless it is there; only the runner does. Without room for it nothing happens: it is tried
-    /// again later.
+    /// Creates the reserve if it is missing; for the runner only. If there is no room for it, a later call tries
+    /// again.
     pub fn keep_reserve(&self) {
         let is_private = |file: &fs::Metadata| file.mode() & 0o777 == PRIVATE;
         if fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE as u64 && is_private(&file)) {
@@ -109,7 +109,7 @@ impl DurabilityGate {
         self.give_up_reserve();
         let mut options = File::options();
         options.write(true).create_new(true).mode(PRIVATE);
-        // Written, not only allocated: some file systems promise room that they do not have.
+        // Written rather than allocated: some file systems promise space that they do not have.
         let written = options.open(&self.reserve).and_then(|mut file| {
             file.write_all(&vec![0; RESERVE])?;
             file.sync_data()
@@ -120,23 +120,23 @@ impl DurabilityGate {
     }
 
     fn give_up_reserve(&self) {
-        // One that was never there makes no room either.
+        // If it does not exist, there is nothing to gain.
         let _ = fs::remove_file(&self.reserve);
     }
 
-    /// Has the runner end: transactions in progress are finished, none begins.
+    /// Stops the runner: transactions in progress are finished, no new one starts.
     pub fn stop(&self) {
         self.progress.lock().stopping = true;
         self.changed.notify_all();
     }
 
-    /// Whether the runner is to end.
+    /// Whether the runner is stopping.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
         self.progress.lock().stopping
     }
 
-    /// Counts so many outcomes as known and not yet on disk, until the guard is dropped.
+    /// Counts this many outcomes as known but not on disk until the guard is dropped.
     #[must_use]
     pub fn run_ahead(self: &Arc<Self>, outcomes: usize) -> UnsyncedGuard {
         let mut progress = self.progress.lock();
@@ -147,7 +147,7 @@ impl DurabilityGate {
         UnsyncedGuard { gate: Arc::clone(self), number }
     }
 
-    /// Waits until another transaction may begin.
+    /// Waits until a transaction may start.
     #[must_use]
     pub fn pass(&self) -> Permit {
         let is_shut =
@@ -157,9 +157,8 @@ impl DurabilityGate {
         if progress.stopping { Permit::Stopping } else { Permit::Granted }
     }
 
-    /// Appends what was learnt from a server. What the disk does not take is appended again until it does. Only a
-    /// runner that is to end gives up after a last try: then the outcomes are lost, and their recipients may get a
-    /// second copy.
+    /// Appends outcomes that a server reported, again and again until the disk accepts them. Only a runner that is
+    /// stopping gives up, after a last attempt. Then the outcomes are lost and recipients may get a duplicate.
     pub fn append(&self, journal: &mut Journal, at: Timestamp, lines: &[Line]) -> Result<(), SpoolError> {
         let Err(error) = journal.append(at, lines) else { return Ok(()) };
         if !matches!(error, SpoolError::Io { .. }) {
@@ -189,7 +188,8 @@ impl DurabilityGate {
                 other => return other,
             }
             let is_running = |progress: &mut Progress| !progress.stopping;
-            // A timeout and a request to stop both lead to another try, which the latter makes the last.
+            // A timeout and a request to stop both lead to another attempt; after a request to stop it is the last
+            // one.
             self.changed.wait_while_for(&mut self.progress.lock(), is_running, pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

@@ -1,5 +1,5 @@
-//! What the event loop waits for: one channel, into which the watchers, the timer, the listeners and the workers
-//! send. Handling an event is `queue_manager::event_loop`'s.
+//! The events of the event loop. Watchers, the timer, listeners and workers send them into one channel. They are
+//! handled in `queue_manager::event_loop`.
 
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, mpsc};
@@ -14,31 +14,31 @@ use crate::control::protocol::Response;
 use crate::spool::account_health::Trouble;
 use crate::spool::{MessageId, SpoolError};
 
-/// Something that the event loop acts on.
+/// An event.
 #[derive(Debug)]
 pub enum Event {
     /// A message appeared in queue/.
     Queued(MessageId),
-    /// Something may have been missed: queue/ is to be read again.
+    /// A notification may have been lost: read queue/ again.
     Rescan,
     /// The timer expired.
     Due,
-    /// A file that mail may be waiting for has changed: the config, a secret or a table.
+    /// The configuration, a secret or a table changed, for which mail may be waiting.
     FilesChanged,
-    /// SIGHUP: the config is to be read again.
+    /// SIGHUP: read the configuration again.
     Reload,
-    /// SIGTERM or SIGINT: finish the transactions in progress and end.
+    /// SIGTERM or SIGINT: finish the transactions in progress, then exit.
     Stop,
     /// A worker reports.
     Worker(WorkerEvent),
-    /// These messages are to be attempted now; what becomes of them goes to `responses`.
+    /// Attempt messages now and report each result to `responses`.
     Flush {
         /// Which messages.
         selection: AuthorisedSelection,
         /// To the requester.
         responses: Sender<Response>,
     },
-    /// Messages are to be changed; what becomes of that goes to `responses`.
+    /// Change messages and report each result to `responses`.
     Change {
         /// How, and which messages.
         change: AuthorisedChange,
@@ -56,9 +56,9 @@ pub enum Event {
 /// may send a signal at once, and the signal's thread needs somewhere to send it.
 #[derive(Debug)]
 pub struct EventChannel {
-    /// Cloned for every thread that has something to say.
+    /// Cloned for every thread that sends events.
     pub sender: Sender<Event>,
-    /// The event loop's end.
+    /// The receiving end, for the event loop.
     pub events: Receiver<Event>,
 }
 
@@ -72,76 +72,76 @@ impl Default for EventChannel {
 /// From a worker to the event loop.
 #[derive(Debug)]
 pub enum WorkerEvent {
-    /// The worker has finished with its message and waits for the next.
+    /// The worker has finished with its message and waits for another.
     Finished(AttemptReport),
-    /// An attempt that was answered earlier is on disk now. The worker went on meanwhile.
+    /// The outcomes of an earlier attempt are on disk. The worker has continued in the meantime.
     Recorded(RecordedAttempt),
 }
 
-/// Where workers report. It says false once nobody listens any more.
+/// Sends an event of a worker. Returns false if nobody receives it any more.
 pub type ReportFn = Arc<dyn Fn(WorkerEvent) -> bool + Send + Sync>;
 
-/// What a worker did with the message that it was given.
+/// What a worker did with its message.
 #[derive(Debug)]
 pub struct AttemptReport {
     /// The worker's number.
     pub worker: u64,
-    /// The account that it serves.
+    /// The account that the worker serves.
     pub account: String,
     /// The message.
     pub id: MessageId,
-    /// What came of it.
+    /// The result.
     pub outcome: AttemptOutcome,
 }
 
-/// What an attempt came to, as far as scheduling goes.
+/// The result of an attempt, as far as scheduling needs it.
 #[derive(Debug)]
 pub enum AttemptOutcome {
     /// The relay answered. Another thread records the outcomes; [`WorkerEvent::Recorded`] follows.
     Answered,
-    /// The relay answered for some recipients and that is recorded; the attempt goes on with others.
+    /// The relay answered for some recipients, and this is recorded. The attempt continues with others.
     More,
-    /// Settled without asking a relay.
+    /// Settled without contacting a relay.
     Settled(AttemptResult),
-    /// The connection ended inside the transaction before anybody got a final answer, which is charged to the message;
-    /// settled. The failure is the account's, where another message ends so as well.
+    /// The connection was lost inside the transaction before any recipient had a final reply. This is charged to the
+    /// message, and settled. If it happens to another message too, the account backs off.
     Charged(AttemptResult, AccountFailure),
-    /// The relay or the account cannot be used. Nothing is wrong with the message.
+    /// The relay or the account cannot be used. The message is not to blame.
     AccountFailed(AccountFailure),
-    /// The provider allows the account fewer sessions at once. Nothing is wrong with the message.
+    /// The provider allows fewer concurrent sessions. The message is not to blame.
     TooManySessions(AccountFailure),
-    /// The config now routes the message through this account.
+    /// The configuration now routes the message through this account.
     Rerouted(String),
-    /// Not begun, because the runner is ending.
+    /// Not started, because the runner is stopping.
     NotBegun,
-    /// The message has left the queue, is held, or was set aside.
+    /// The message left the queue, is held, or was set aside.
     Gone,
-    /// The spool failed; the message stays as it is.
+    /// The spool failed. The message is unchanged.
     SpoolFailed(SpoolError),
 }
 
-/// Why an account cannot be used now.
+/// Why an account cannot be used at the moment.
 #[derive(Debug)]
 pub struct AccountFailure {
     /// What kind of trouble.
     pub trouble: Trouble,
-    /// `host[ip]:port` or `none`.
+    /// The relay as `host[ip]:port`, or `none`.
     pub relay: String,
-    /// The server's words or ours.
+    /// The server's reply, or our own description.
     pub reason: String,
-    /// How long the server says to wait.
+    /// The wait that the server asked for.
     pub wait: Option<Duration>,
-    /// When the files that its login rests on were read, where a login was to be made.
+    /// For a login: when the files it depends on were read.
     pub read: Option<Timestamp>,
 }
 
-/// What an answered attempt came to.
+/// The result of an answered attempt.
 #[derive(Debug)]
 pub struct RecordedAttempt {
-    /// The account that it went through.
+    /// The account that was used.
     pub account: String,
     /// The message.
     pub id: MessageId,
-    /// How it stands now.
+    /// The state of the message after it.
     pub result: Result<AttemptResult, SpoolError>,
 }

@@ -1,12 +1,12 @@
 //! Messages that are finished although their file is still in queue/: history has their record, and a crash, or a
-//! disk that would not unlink the file, left the rest.
+//! disk that could not unlink the file, left it.
 //!
-//! A message that everybody got at the first attempt leaves no journal (`completion::batch_finish`), so the record in
-//! history is the only thing that says it must not be sent again. A runner that starts therefore reads history, but
-//! only what was written since the last runner ended cleanly: that one leaves in spool/left.json how far history
-//! reached when everything finished was gone from queue/. Where history cannot be read, the messages that lay in
-//! queue/ at the start are *unchecked*: each waits until history can be read, while later ones, which cannot have been
-//! finished by an earlier runner, are sent.
+//! A message that every recipient got at the first attempt has no journal (`completion::batch_finish`), so only its
+//! record in history shows that it must not be sent again. A new runner therefore reads history, but only what was
+//! written since the last runner ended cleanly: spool/left.json has the length that history had at a moment when no
+//! finished message was left in queue/. If history cannot be read, the messages in queue/ at the start are
+//! *unchecked*: each waits until history can be read. Later messages cannot have been finished by an earlier runner
+//! and are sent.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,21 +18,21 @@ use crate::spool::journal::Journal;
 use crate::spool::state::State;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, state_file};
 
-/// How far history reached when a runner ended cleanly.
+/// The length of history when a runner ended cleanly.
 const NAME: &str = "left.json";
 
-/// How a message of queue/ stands by history.
+/// What history says about a message in queue/.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordStatus {
-    /// It is to be attempted.
+    /// It must be attempted.
     Open,
-    /// Its record says that every recipient has it.
+    /// Its record shows that every recipient has it.
     Finished,
-    /// Another message of the same id has left: nothing says which of both a report would be about.
+    /// Another message with the same id was finished. A report could not say which of the two it describes.
     SharesId,
 }
 
-/// What history says about messages that are still in queue/.
+/// The records of messages that are still in queue/.
 #[derive(Debug)]
 pub struct FinishedMessages {
     spool: Spool,
@@ -41,14 +41,14 @@ pub struct FinishedMessages {
 
 #[derive(Debug, Default)]
 struct Known {
-    /// The records of messages that lay in queue/ when the runner started; none before history could be read.
+    /// The records of messages that were in queue/ when the runner started. `None` until history has been read.
     traces: Option<HashMap<MessageId, Trace>>,
-    /// The messages to look up in history once it can be read; all of them where queue/ could not be listed.
+    /// The messages to look up once history can be read; `None` means all, because queue/ could not be listed.
     unchecked: Option<HashSet<MessageId>>,
 }
 
 impl FinishedMessages {
-    /// Nothing is known before [`FinishedMessages::remove_finished`] or the first question.
+    /// Reads nothing before [`FinishedMessages::remove_finished`] or the first query.
     #[must_use]
     pub fn new(spool: Spool) -> Self {
         Self { spool, known: Mutex::default() }
@@ -59,8 +59,8 @@ impl FinishedMessages {
         self.trace(id).map(|trace| trace.is_some())
     }
 
-    /// What history says of a message in queue/, whose journal comes to this state. A record never overrules a journal
-    /// that says otherwise: a message that was brought back from failed/ under its old id has both.
+    /// What history says about a message, given the state of its journal. A journal with unfinished recipients
+    /// overrules a record: a message brought back from failed/ under its old id has both.
     pub fn record_status(&self, envelope: &Envelope, state: &State) -> Result<RecordStatus, SpoolError> {
         Ok(match self.trace(&envelope.id)? {
             None => RecordStatus::Open,
@@ -72,7 +72,7 @@ impl FinishedMessages {
         })
     }
 
-    /// Removes what is finished from queue/; at the start, before anything is attempted.
+    /// Removes finished messages from queue/. Called at the start, before anything is attempted.
     pub fn remove_finished(&self) -> Result<(), SpoolError> {
         *self.known.lock() = Known::default();
         let read = read(&self.spool);
@@ -87,7 +87,7 @@ impl FinishedMessages {
         let candidates: Vec<MessageId> = known.traces.iter().flatten().map(|(id, _)| id.clone()).collect();
         drop(known);
         for id in candidates {
-            // One that cannot be read is dealt with when it is attempted.
+            // An unreadable message is handled when it is attempted.
             let Ok(stored) = self.spool.open_message(&id) else { continue };
             let Ok(state) = Journal::peek(&self.spool, &id, stored.envelope.recipients.len()) else { continue };
             if self.record_status(&stored.envelope, &state)? == RecordStatus::Finished {
@@ -98,8 +98,8 @@ impl FinishedMessages {
         self.save_extent()
     }
 
-    /// Spares the next runner the history up to now, unless a finished message may still lie in queue/. Nothing may be
-    /// finishing meanwhile.
+    /// Stores the current length of history, so that the next runner need not read it, unless a finished message may
+    /// still be in queue/. Must not run while messages are being finished.
     pub fn save_extent(&self) -> Result<(), SpoolError> {
         let extent = Extent::now(&self.spool)?;
         self.spool.sync_queue()?;
@@ -111,12 +111,12 @@ impl FinishedMessages {
         if is_clean { state_file::write(&self.spool, NAME, &extent) } else { Ok(()) }
     }
 
-    /// Notes a record that was written just now of a message whose file could not be removed.
+    /// Adds a record that was just written for a message whose file could not be removed.
     pub fn add(&self, record: &Record) {
         let mut known = self.known.lock();
         match &mut known.traces {
             Some(traces) => drop(traces.insert(record.id.clone(), Trace::from(record))),
-            // History has it and will be read.
+            // It is in history, which will be read.
             None => drop(known.unchecked.as_mut().map(|unchecked| unchecked.insert(record.id.clone()))),
         }
     }
@@ -133,7 +133,7 @@ impl FinishedMessages {
     }
 }
 
-/// Whether the journal knows of recipients that are still to get it.
+/// Whether the journal has recipients that still need the message.
 fn contradicts(state: &State) -> bool {
     let is_written = state.attempts > 0 || state.outcomes().next().is_some();
     is_written && !state.done && !state.pending().is_empty()

@@ -1,4 +1,4 @@
-//! A message that is being worked on: opened once, with its journal, and handed through the attempt and its settling.
+//! A message being processed: opened once, with its journal, and passed through the attempt and its settlement.
 
 use jiff::Timestamp;
 
@@ -10,53 +10,53 @@ use crate::mail::outcome::Outcome;
 use crate::spool::journal::Journal;
 use crate::spool::{MessageId, Spool, SpoolError, Stored};
 
-/// A message with what is needed to record what becomes of it.
+/// A message with everything that is needed to record its outcomes.
 pub struct OpenMessage<'a> {
-    /// Config, tables, spool and clock, as they were when the attempt began.
+    /// Configuration, tables, spool and clock as of the start of the attempt.
     pub loaded: &'a Loaded,
-    /// The message.
+    /// The message file.
     pub stored: &'a Stored,
-    /// Its journal; only the holder of the runner's lock has one open.
+    /// Its journal. Only the holder of the runner's lock has it open for writing.
     pub journal: Journal,
-    /// When the attempt began, by the wall clock, as the journal has it.
+    /// Start of the attempt by the wall clock, as written to the journal.
     pub now: Timestamp,
 }
 
-/// What a relay, or we ourselves, said of some recipients.
+/// Outcomes for some recipients, from a relay or our own.
 #[derive(Debug)]
 pub struct Attempt {
     /// Account name.
     pub account: String,
-    /// `host[ip]:port` or `none`.
+    /// The relay as `host[ip]:port`, or `none`.
     pub relay: String,
-    /// Per recipient, by index in the envelope.
+    /// Outcomes by recipient index in the envelope.
     pub outcomes: Vec<(usize, Outcome)>,
-    /// Whether these are the first recipients of their attempt.
+    /// Whether these are the first outcomes of their attempt.
     pub begins: bool,
-    /// Whether no recipient of the attempt is left after these.
+    /// Whether the attempt has no further recipients.
     pub ends: bool,
-    /// Dropped once the outcomes are on disk.
+    /// Drop it once the outcomes are on disk.
     pub unsynced: UnsyncedGuard,
 }
 
-/// An attempt that a relay has answered and that is not recorded yet.
+/// An attempt that a relay answered and that is not recorded yet.
 pub struct AnsweredAttempt {
     /// The message's journal.
     pub journal: Journal,
-    /// What history keeps of its header.
+    /// The parts of its header that history keeps.
     pub excerpt: HeaderExcerpt,
-    /// When the attempt began.
+    /// Start of the attempt.
     pub now: Timestamp,
-    /// What was answered.
+    /// The outcomes.
     pub attempt: Attempt,
 }
 
-/// Moves what is not a whole message to failed/, with the reason.
+/// Moves a damaged message to failed/. The damage is the reason.
 pub fn set_aside(spool: &Spool, id: &MessageId, damage: &SpoolError) -> Result<(), SpoolError> {
     set_aside_because(spool, id, &damage.to_string())
 }
 
-/// Moves a message to failed/.
+/// Moves a message to failed/, with a reason.
 pub fn set_aside_because(spool: &Spool, id: &MessageId, reason: &str) -> Result<(), SpoolError> {
     spool.set_aside(id, reason)?;
     log::set_aside(id, reason);

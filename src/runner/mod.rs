@@ -1,5 +1,5 @@
-//! The process that empties the queue: one loop that decides, a thread per open
-//! session that works, and small threads that listen (inotify, signals, control).
+//! The process that delivers the queue: one event loop decides, one thread per open session works, and small threads
+//! listen (inotify, signals, sockets).
 
 pub mod account_evidence;
 pub mod completion;

@@ -1,5 +1,5 @@
-//! Which accounts refuse the null sender (spool/learned.json), over all sessions and over runners that come and go. How
-//! long that counts is decided in `rules::null_sender`.
+//! Accounts whose server refuses the null sender (spool/learned.json), over all sessions and all runners.
+//! `rules::null_sender` decides how long this is remembered.
 
 use std::sync::Arc;
 
@@ -15,19 +15,19 @@ pub struct NullSenders {
 }
 
 impl NullSenders {
-    /// Goes on from what is known already.
+    /// Continues with what is already known.
     #[must_use]
     pub fn new(learned: Arc<LearnedOfAccounts>) -> Self {
         Self { learned }
     }
 
-    /// Whether the account's server refused the null sender lately.
+    /// Whether the account's server recently refused the null sender.
     pub fn are_refused(&self, account: &Account, loaded: &Loaded) -> bool {
         let refused = self.learned.get(&account.name, &account.server_and_user()).null_sender_refused;
         refused.is_some_and(|at| null_sender::is_remembered(loaded.clock.age(at)))
     }
 
-    /// The account's server has refused it now.
+    /// The account's server refused the null sender just now.
     pub fn note_refused(&self, account: &Account, loaded: &Loaded) {
         let known = self.learned.get(&account.name, &account.server_and_user());
         let learned = Learned { null_sender_refused: Some(loaded.clock.now()), ..known };

@@ -1,5 +1,5 @@
-//! Waiting until an account may begin another message (`max_per_minute`), over all of its sessions. How long that
-//! takes is decided in `rules::rate_limit`.
+//! Delays messages to respect `max_per_minute`, over all sessions of an account. `rules::rate_limit` computes the
+//! delay.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use super::durability::{DurabilityGate, Permit};
 use crate::config::Account;
 use crate::rules::rate_limit::Pace;
 
-/// A wait looks this often whether the runner is to end.
+/// How often a wait checks whether the runner is stopping.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// What each account has begun within the last minute.
+/// What each account started within the last minute.
 #[derive(Debug, Default)]
 pub struct RateLimiter(Mutex<HashMap<String, Pace>>);
 
 impl RateLimiter {
-    /// Waits until the account may begin another message, and counts it as begun.
+    /// Waits until the account may start another message, and counts it.
     #[must_use]
     pub fn wait(&self, account: &Account, gate: &DurabilityGate) -> Permit {
         let Some(most) = account.max_per_minute else { return Permit::Granted };

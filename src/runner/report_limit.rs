@@ -1,5 +1,5 @@
-//! The reports that each sender got within the hour, over all sessions and over runners that come and go
-//! (spool/reports.json). How many are allowed is decided in `rules::report_limit`.
+//! Counts the reports that each sender got within an hour, over all sessions and all runners (spool/reports.json).
+//! `rules::report_limit` decides how many are allowed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,32 +15,33 @@ use crate::spool::{Spool, state_file};
 
 const NAME: &str = "reports.json";
 
-/// Counts reports by the address that they go to.
+/// Counts reports by recipient address.
 #[derive(Debug)]
 pub struct ReportLimit {
     spool: Spool,
     clock: Arc<Clock>,
-    /// None before the file is read: most runners send no reports.
+    /// `None` until the file is read, because most runners send no reports.
     hours: Mutex<Option<BTreeMap<String, Hour>>>,
 }
 
 impl ReportLimit {
-    /// Goes on from what the last runner counted.
+    /// Continues with the counts of the last runner.
     #[must_use]
     pub fn new(spool: Spool, clock: Arc<Clock>) -> Self {
         Self { spool, clock, hours: Mutex::default() }
     }
 
-    /// Counts a report to this address, of which `most` may go out by themselves within an hour. Beyond that it
-    /// returns how long until the digest.
+    /// Counts a report to this address. At most `most` per hour are sent individually; beyond that, the error is the
+    /// time until the digest.
     pub fn take(&self, most: u32, to: &Address) -> Result<(), Duration> {
         self.take_of(most, key(to))
     }
 
-    /// The same for notices of another kind, by the name of what they are counted for.
+    /// Counts another kind of notice, under this key.
     pub fn take_of(&self, most: u32, key: String) -> Result<(), Duration> {
         self.with(|hours| {
-            // Read under the lock: another session may have begun an hour just now, which must not lie in the future.
+            // Read under the lock: another session may have started an hour just now, and its start must not lie in
+            // the future.
             let now = self.clock.now();
             hours.retain(|_, hour| !hour.left(now).is_zero());
             let hour = hours.entry(key).or_insert_with(|| Hour::begin(now));
@@ -52,7 +53,7 @@ impl ReportLimit {
         })
     }
 
-    /// How long until the digest to this address is sent.
+    /// The time until the digest to this address.
     pub fn left(&self, to: &Address) -> Duration {
         self.with(|hours| hours.get(&key(to)).map_or(Duration::ZERO, |hour| hour.left(self.clock.now())))
     }

@@ -1,5 +1,5 @@
-//! How a message stands once an attempt is settled: what the event loop schedules by, and what a flush reports.
-//! Who decides it is `completion::settle`.
+//! The state of a message after an attempt is settled: what the event loop schedules by, and what a flush reports.
+//! `completion::settle` produces it.
 
 use std::time::Duration;
 
@@ -7,29 +7,29 @@ use crate::mail::address::Address;
 use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
 
-/// How a message stands after an attempt. Counts are over all attempts.
+/// The state of a message after an attempt. The counts cover all attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptResult {
     /// The message.
     pub id: MessageId,
-    /// Recipients delivered.
+    /// Recipients that have it.
     pub delivered: usize,
     /// Recipients refused.
     pub refused: usize,
     /// Recipients without a final outcome.
     pub waiting: usize,
-    /// What was said of one that waits or was refused; empty where all were delivered.
+    /// The reply or reason for one recipient that waits or was refused; empty if all have it.
     pub reason: String,
     /// What happens to the message next.
     pub next_step: NextStep,
-    /// Reports that were stored on the way and are to be sent.
+    /// Reports that were stored in the process and must be sent.
     pub reports: Vec<MessageId>,
-    /// The report that its sender is still owed, beyond the hour's limit.
+    /// The report that its sender is still owed, because the hourly limit was reached.
     pub owes: Option<OwedReport>,
 }
 
 impl AttemptResult {
-    /// Of a message that has left the queue, of whose recipients nothing is to be said.
+    /// The result for a message that left the queue, with nothing to report about its recipients.
     #[must_use]
     pub fn gone(id: MessageId) -> Self {
         Self {
@@ -48,19 +48,19 @@ impl AttemptResult {
 /// What happens to a message next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextStep {
-    /// The same attempt goes on with other recipients.
+    /// The same attempt continues with other recipients.
     More,
-    /// Another attempt after this wait.
+    /// The next attempt is due after this wait.
     Retry(Duration),
     /// It is held until released.
     Held,
-    /// Every recipient has a final outcome; it stays until a digest has named it.
+    /// Every recipient has a final outcome, but a digest must still report some.
     AwaitDigest,
     /// It has left the queue.
     Gone,
 }
 
-/// A report that goes to its sender in a digest, since there were too many within the hour.
+/// A report that will reach its sender in a digest, because there were too many within the hour.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwedReport {
     /// To whom.
@@ -69,13 +69,14 @@ pub struct OwedReport {
     pub wait: Duration,
 }
 
-/// Who gets a digest. Reports on one user's mail through one account share it, so that it is sent as they were.
+/// The recipient of a digest. Reports about mail of one submitter through one account share a digest, because the
+/// digest is sent as that submitter through that account.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Addressee {
-    /// The sender of what is reported on, or postmaster.
+    /// The sender of the reported mail, or the postmaster.
     pub to: Address,
-    /// Who submitted the mail.
+    /// The submitter of the reported mail.
     pub submitter: Submitter,
-    /// The account it went through.
+    /// The account that the mail went through.
     pub account: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! The new sessions in which mail went on at once, over all sessions of each account. The bounds are
-//! `rules::session_restarts`'.
+//! How often a message continued at once in a new session, over all sessions of an account. The limits are in
+//! `rules::session_restarts`.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::spool::MessageId;
 pub struct AccountRestarts(Mutex<HashMap<String, SessionRestarts>>);
 
 impl AccountRestarts {
-    /// Whether the message may go on at once in a new session of the account; counts it if so.
+    /// Whether the message may continue at once in a new session of the account. If so, it is counted.
     pub fn begin(&self, account: &str, message: &MessageId) -> bool {
         let mut accounts = self.0.lock();
         accounts.entry(account.to_owned()).or_default().begin(message.as_str(), Instant::now())

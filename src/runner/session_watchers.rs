@@ -1,5 +1,5 @@
-//! Who watches sessions: a `flush -v` in this process or on a socket. Each is sent the steps of sessions while they
-//! serve the messages that it asked for.
+//! Commands that follow sessions: `flush -v` in this process or over a socket. Each receives the steps of sessions
+//! while these work on the messages that it requested.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::spool::MessageId;
 
 #[derive(Debug)]
 struct Watcher {
-    /// The messages that it asked for.
+    /// The requested messages.
     asked: HashSet<MessageId>,
     steps: Sender<Response>,
 }
 
-/// All who watch sessions of this runner.
+/// All commands that follow sessions of this runner.
 #[derive(Debug, Default)]
 pub struct SessionWatchers(Mutex<Vec<Watcher>>);
 
 impl SessionWatchers {
-    /// Adds one that asked for these messages. It leaves by dropping its receiver.
+    /// Adds a command that requested these messages. It unsubscribes by dropping its receiver.
     pub fn add(&self, asked: HashSet<MessageId>, steps: Sender<Response>) {
         self.0.lock().push(Watcher { asked, steps });
     }
 
-    /// Sends a step to those who asked for the message, and forgets those who have left.
+    /// Sends a step to those that requested the message, and drops those that are gone.
     fn send(&self, id: &MessageId, step: &Step<'_>) {
         let mut list = self.0.lock();
         if list.is_empty() {
@@ -45,23 +45,23 @@ impl SessionWatchers {
     }
 }
 
-/// The message that a session is serving; none while it opens for the first.
+/// The message that a session is working on; `None` while it opens for its first one.
 #[derive(Debug, Clone, Default)]
 pub struct CurrentMessage(Arc<Mutex<Option<MessageId>>>);
 
 impl CurrentMessage {
-    /// From now on, this one.
+    /// Sets the message.
     pub fn set(&self, id: &MessageId) {
         *self.0.lock() = Some(id.clone());
     }
 }
 
-/// A session's observer. It belongs to the session, which outlives one message, so it looks up whom each step is for.
+/// A session's observer. The session outlives a message, so the observer looks up which message each step belongs to.
 #[derive(Debug)]
 pub struct WatchedSession {
-    /// Who may be interested.
+    /// The possible receivers.
     pub watchers: Arc<SessionWatchers>,
-    /// Whose message the session is serving.
+    /// The message that the session is working on.
     pub current: CurrentMessage,
 }
 

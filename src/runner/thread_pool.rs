@@ -1,8 +1,9 @@
-//! A pool of threads that grows with the work. An idle thread waits briefly for another job, because starting one
-//! costs more than most jobs do.
+//! A pool of threads that grows with the work. An idle thread waits briefly for another job, because starting a
+//! thread costs more than most jobs.
 //!
 //! There are three pools. One settles attempts, so that a session need not wait for the disk before its next
-//! transaction; one serves clients of the socket, one thread each; and one stores what they submit to many recipients.
+//! transaction. One serves clients of the submission socket, one thread each. One stores submissions with many
+//! recipients.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,12 +11,12 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// A thread that was idle for this long ends.
+/// An idle thread exits after this time.
 const IDLE: Duration = Duration::from_secs(5);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The system did not start a thread for the job, which was not run.
+/// The system could not start a thread. The job was not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoThread;
 
@@ -50,20 +51,20 @@ impl std::fmt::Debug for ThreadPool {
 }
 
 impl ThreadPool {
-    /// For recording what relays answered: as many threads as can usefully share one sync of the file system.
+    /// For recording attempts: as many threads as can usefully share one sync of the file system.
     #[must_use]
     pub fn for_settling() -> Arc<Self> {
         Self::of("settler", Size { threads: 16, waiting: 32 })
     }
 
-    /// For serving clients of the socket. The listener limits their number.
+    /// For clients of the submission socket. The listener limits their number.
     #[must_use]
     pub fn for_clients() -> Arc<Self> {
         Self::of("guest", Size { threads: usize::MAX, waiting: usize::MAX })
     }
 
-    /// For storing messages of many recipients. The allocator keeps what a thread has used once: the threads that serve
-    /// clients would each keep what their largest submission took.
+    /// For storing messages with many recipients. The allocator keeps the memory that a thread once used; with a
+    /// thread per client, each would keep the memory of its largest submission.
     #[must_use]
     pub fn for_large_envelopes() -> Arc<Self> {
         Self::of("large envelopes", Size { threads: 4, waiting: usize::MAX })
@@ -74,7 +75,7 @@ impl ThreadPool {
         Arc::new(Self { name, size, jobs, job_added, job_taken })
     }
 
-    /// Runs the job soon on another thread, or on this one where the system starts none: what a relay answered must be
+    /// Runs the job soon on another thread, or on this one if the system cannot start a thread: an outcome must be
     /// recorded in any case. Blocks while too many jobs are waiting.
     pub fn submit(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
         let mut jobs = self.jobs.lock();
@@ -93,7 +94,7 @@ impl ThreadPool {
         }
     }
 
-    /// Runs the job at once on another thread.
+    /// Runs the job immediately on another thread.
     pub fn start(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
         let mut jobs = self.jobs.lock();
         if jobs.idle > jobs.waiting.len() {

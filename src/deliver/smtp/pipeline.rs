@@ -70,7 +70,7 @@ pub(crate) struct Broken;
 /// The envelope part of a transaction.
 pub(crate) struct Envelope<'s> {
     pub(crate) session: &'s mut Session,
-    pub(crate) ledger: &'s mut RecipientStates,
+    pub(crate) states: &'s mut RecipientStates,
     pub(crate) mail: Mail,
     pub(crate) data: Data,
     /// The content behind [`Command::Early`].
@@ -117,7 +117,7 @@ impl Envelope<'_> {
     fn is_pointless(&self, group: &[(Command, String)]) -> bool {
         match (self.mail, group.first()) {
             (Mail::Refused, _) | (_, None) => true,
-            (_, Some((Command::Data, _))) => !self.ledger.has_accepted(),
+            (_, Some((Command::Data, _))) => !self.states.has_accepted(),
             (_, Some(_)) => false,
         }
     }
@@ -159,19 +159,19 @@ impl Envelope<'_> {
             (Command::Mail, 400..) => {
                 self.mail = Mail::Refused;
                 self.session.is_cautious = true;
-                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
+                self.states.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
             // What follows a refused MAIL was settled with it.
             (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {}
-            (Command::Rcpt(at), 200..300) => self.ledger.0[at] = RecipientState::Accepted,
+            (Command::Rcpt(at), 200..300) => self.states.0[at] = RecipientState::Accepted,
             (Command::Rcpt(at), 400..) => {
-                self.ledger.0[at] = RecipientState::Settled(Fact { phase, seen: Seen::Reply(reply) });
+                self.states.0[at] = RecipientState::Settled(Fact { phase, seen: Seen::Reply(reply) });
             }
             // 334 is the challenge of a login; any other code goes by its first digit (RFC 5321 section 4.2.1).
             (Command::Data, 300..400) if reply.code != 334 => self.data = Data::Ready,
             (Command::Data, 400..) => {
                 self.data = Data::Refused;
-                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
+                self.states.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
             // The content was read as commands, one knows not which.
             (Command::Early, 500 | 502 | 504) => {
@@ -186,7 +186,7 @@ impl Envelope<'_> {
                 if reply.is_positive() {
                     self.session.state = State::Ready;
                 }
-                self.ledger.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
+                self.states.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
             (Command::Mail | Command::Rcpt(_) | Command::Data | Command::Early, _) => {
                 return self.broken(phase, out_of_step(&reply, command));
@@ -197,7 +197,7 @@ impl Envelope<'_> {
 
     /// Every recipient without an answer of its own gets this one.
     fn broken(&mut self, phase: Phase, seen: Seen) -> Result<(), Broken> {
-        self.ledger.settle_rest(&Fact { phase, seen });
+        self.states.settle_rest(&Fact { phase, seen });
         Err(Broken)
     }
 }

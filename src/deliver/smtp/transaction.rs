@@ -88,32 +88,32 @@ enum ContentMethod {
 
 /// One transaction for these of the recipients.
 fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Prepared, round: &[usize]) -> Vec<Fact> {
-    let mut ledger = RecipientStates::new(round.len());
+    let mut states = RecipientStates::new(round.len());
     let way = match way(session, transaction, prepared, round.len()) {
         Ok(way) => way,
-        Err(fact) => return ledger.close(&fact),
+        Err(fact) => return states.close(&fact),
     };
-    let commands = match commands(session, transaction, prepared, round, &way, &mut ledger) {
+    let commands = match commands(session, transaction, prepared, round, &way, &mut states) {
         Ok(commands) => commands,
-        Err(fact) => return ledger.close(&fact),
+        Err(fact) => return states.close(&fact),
     };
-    if ledger.is_settled() {
-        return ledger.close(&nothing_said());
+    if states.is_settled() {
+        return states.close(&nothing_said());
     }
     if let Some(fact) = unsolicited_reply(session) {
         session.state = State::Broken;
-        return ledger.close(&fact);
+        return states.close(&fact);
     }
     let early: &[u8] = if let ContentMethod::Early(bytes) = &way { bytes } else { &[] };
-    let mut envelope = Envelope { session, ledger: &mut ledger, mail: Mail::Unanswered, data: Data::Unanswered, early };
+    let mut envelope = Envelope { session, states: &mut states, mail: Mail::Unanswered, data: Data::Unanswered, early };
     let ended = envelope.exchange(&commands);
     let data = envelope.data;
     match (ended, data) {
         (Err(Broken), _) => session.state = State::Broken,
-        (Ok(()), Data::Ready) if ledger.has_accepted() => {
+        (Ok(()), Data::Ready) if states.has_accepted() => {
             let sent = data::data(session, transaction, prepared);
             session.state = sent.state;
-            return ledger.close(&sent.fact);
+            return states.close(&sent.fact);
         }
         (Ok(()), Data::Ready) => {
             lone_dot(session);
@@ -121,7 +121,7 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
         }
         (Ok(()), Data::Unanswered | Data::Refused) => {}
     }
-    ledger.close(&nothing_said())
+    states.close(&nothing_said())
 }
 
 /// DATA, whose content goes out when the server has asked for it: no server, honest or broken, reads any of it as
@@ -151,7 +151,7 @@ fn commands(
     prepared: &Prepared,
     round: &[usize],
     way: &ContentMethod,
-    ledger: &mut RecipientStates,
+    states: &mut RecipientStates,
 ) -> Result<Vec<(Command, String)>, Fact> {
     let offers = |extension| session.capabilities.offers(extension);
     let mut lines = Vec::with_capacity(round.len() + 3);
@@ -180,12 +180,12 @@ fn commands(
     for (place, (at, recipient)) in recipients().enumerate() {
         let refused = |seen| RecipientState::Settled(Fact { phase: Phase::Rcpt, seen });
         if needs_utf8(recipient.local()) && !offers(Extension::SmtpUtf8) {
-            ledger.0[place] = refused(no_utf8("recipient"));
+            states.0[place] = refused(no_utf8("recipient"));
             continue;
         }
         match command::rcpt(recipient, &wishes(no_rcpt_wishes).rcpt(at)) {
             Ok(line) => lines.push((Command::Rcpt(place), line)),
-            Err(error) => ledger.0[place] = refused(unsendable(error)),
+            Err(error) => states.0[place] = refused(unsendable(error)),
         }
     }
     match way {

@@ -1,5 +1,5 @@
-//! Who gets a report: the sender, where the address is this machine's own; the submitter, or postmaster, where it is
-//! not. What the report says is `dsn`'s.
+//! Finds the recipient of a report: the sender, if its address is one of this machine; otherwise the submitter or the
+//! postmaster. `dsn` writes the report.
 
 use crate::config::Config;
 use crate::control::loaded::Loaded;
@@ -10,8 +10,8 @@ use crate::mail::submitter::Submitter;
 use crate::spool::{Envelope, Kind, Recipient};
 use crate::sys::user::Caller;
 
-/// Who gets a report about the message: its sender; where a report of a failure fails itself, whoever looks after
-/// this machine, and no further.
+/// The recipient of a report about the message: its sender. If a report of a failure fails itself, it goes to the
+/// postmaster, and no further.
 pub(super) fn of_report(loaded: &Loaded, original: &Envelope, report: Report) -> Option<Address> {
     let to = match (&original.sender, original.kind, report) {
         (ReversePath::Mailbox(to), Kind::Mail, _) => match owner(&loaded.config, original) {
@@ -21,11 +21,12 @@ pub(super) fn of_report(loaded: &Loaded, original: &Envelope, report: Report) ->
         (_, Kind::Bounce | Kind::Digest, Report::Failed) => postmaster(&loaded.config, original)?,
         _ => return None,
     };
-    // A report that cannot leave this machine would take the place of a message that could be sent again.
+    // A report that cannot leave this machine would be lost. Without it the message is kept in failed/, from where it
+    // can be sent again.
     is_deliverable(loaded, &to).then_some(to)
 }
 
-/// Who gets a notice about mail that is not returned to its sender.
+/// The recipient of a notice about mail that is not returned to its sender.
 pub(super) fn of_submitter(loaded: &Loaded, original: &Envelope) -> Option<Address> {
     let login = match &original.submitter {
         Submitter::Local(uid) => Some(Caller::of(*uid).login),
@@ -36,7 +37,8 @@ pub(super) fn of_submitter(loaded: &Loaded, original: &Envelope) -> Option<Addre
     submitter.into_iter().chain(postmaster_address(&loaded.config)).find(|reader| is_deliverable(loaded, reader))
 }
 
-/// Who answers for the network client that submitted it: nobody reads a device's mail. A mail system's senders read theirs.
+/// The owner of the network client that submitted it, because nobody reads mail sent to a device. If the client is a
+/// mail system, its senders read their own mail.
 fn owner(config: &Config, original: &Envelope) -> Option<Address> {
     let client = original.submitter.client().and_then(|name| config.client(name))?;
     Address::new(&client.owner, &config.origin).ok().filter(|_| !client.relay_for_others)
@@ -46,14 +48,14 @@ fn is_deliverable(loaded: &Loaded, address: &Address) -> bool {
     plan::is_deliverable(&loaded.config, &loaded.generic(), address)
 }
 
-/// The postmaster's address, unless this message went there already.
+/// The postmaster's address, unless this message was already sent there.
 fn postmaster(config: &Config, original: &Envelope) -> Option<Address> {
     let address = postmaster_address(config)?;
     let went_there = |recipient: &Recipient| recipient.given.eq_ignore_ascii_case(&address.to_string());
     (!original.recipients.iter().any(went_there)).then_some(address)
 }
 
-/// `postmaster` of the config, complete.
+/// `postmaster` of the configuration, as a complete address.
 #[must_use]
 pub fn postmaster_address(config: &Config) -> Option<Address> {
     let name = &config.postmaster;

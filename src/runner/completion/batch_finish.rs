@@ -1,15 +1,14 @@
-//! Finishing many messages at once: those that their first attempt delivered to every recipient. Whatever else a
-//! message needs (a retry, a report) goes through its journal, one message at a time (`settle`).
+//! Finishes many messages at once: those that were delivered to every recipient by their first attempt. Anything else
+//! (a retry, a report) goes through the message's journal, one message at a time (`settle`).
 //!
-//! For such a message the record in history is all that is written: one write and one sync for as many messages as
-//! have finished meanwhile. The record says what a journal would say, and a runner that finds a message in queue/ of
-//! which history says that everybody has it knows that it is finished (`runner::finished`). The order is therefore:
-//! history synced, then the message file unlinked. The unlinking itself is not synced: a power cut that brings the
-//! file back cannot bring it back without its record. Unlinking first would lose a message's history, and sending
-//! again would give every recipient a second copy.
+//! For such a message only the record in history is written: one write and one sync for all messages that finished in
+//! the meantime. The record says what the journal would say, and a runner that finds a message in queue/ with such a
+//! record knows that it is finished (`runner::finished`). So the order is: sync history, then unlink the message.
+//! Unlinking is not synced, because a power cut that brings the file back leaves the record as well. Unlinking first
+//! could lose a message's history; sending again would give every recipient a duplicate.
 //!
-//! Outcomes that wait here are known but not on disk. [`TOGETHER`] and [`LONGEST`] keep them far below what the
-//! durability gate lets run ahead of the disk.
+//! Outcomes that wait here are known but not on disk. [`TOGETHER`] and [`LONGEST`] keep them far below the limit of
+//! the durability gate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,20 +30,20 @@ use crate::spool::history::{self, Record};
 use crate::spool::state::State;
 use crate::spool::{Spool, Stored};
 
-/// An answered attempt with what is needed to record it on another thread.
+/// An answered attempt with everything that is needed to record it on another thread.
 pub struct CompletedAttempt {
-    /// Config and clock, as they were when the attempt began.
+    /// Configuration and clock as of the start of the attempt.
     pub loaded: Arc<Loaded>,
-    /// Gets the result.
+    /// Receives the result.
     pub report: ReportFn,
     /// The message.
     pub stored: Stored,
-    /// What the relay answered.
+    /// The relay's answers.
     pub answered: AnsweredAttempt,
 }
 
 impl CompletedAttempt {
-    /// Whether the record in history is all that has to be written.
+    /// Whether only the record in history has to be written.
     fn is_delivered_at_once(&self) -> bool {
         let (envelope, state) = (&self.stored.envelope, self.state());
         let mut outcomes = self.answered.attempt.outcomes.iter();
@@ -54,7 +53,7 @@ impl CompletedAttempt {
             && !outcomes.any(|(index, outcome)| due_report::owes_success(envelope, *index, outcome))
     }
 
-    /// What its journal would say.
+    /// The state that its journal would have.
     fn state(&self) -> State {
         let attempt = &self.answered.attempt;
         let mut state = State::new(self.stored.envelope.recipients.len());
@@ -67,7 +66,7 @@ impl CompletedAttempt {
         state
     }
 
-    /// Settles it by its journal and reports the result.
+    /// Settles the attempt through its journal and reports the result.
     fn settle(self, settler: &Settler) {
         let Self { loaded, report, stored, answered } = self;
         let AnsweredAttempt { journal, now, attempt, excerpt: _ } = answered;
@@ -99,24 +98,24 @@ impl CompletedAttempt {
 }
 
 fn send(report: &ReportFn, recorded: RecordedAttempt) {
-    // Nobody listens once the runner has ended; the next one reads journal and history.
+    // Fails once the runner has ended. The next runner reads journal and history.
     let _ = report(WorkerEvent::Recorded(recorded));
 }
 
-/// So many outcomes are written at once: a quarter of what may be ahead of the disk.
+/// The number of outcomes that are written at once: a quarter of what may be unsynced.
 const TOGETHER: usize = 16;
-/// The first of them waits this long for others.
+/// How long the first outcome waits for others.
 const LONGEST: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 struct Pending {
     attempts: Vec<CompletedAttempt>,
     outcomes: usize,
-    /// Whether a thread is at work, which will take what comes now.
+    /// Whether a thread is working, which will also take attempts added now.
     is_served: bool,
 }
 
-/// Records answered attempts on other threads, so that a session need not wait for the disk.
+/// Records attempts on other threads, so that a session need not wait for the disk.
 pub struct BatchFinisher {
     spool: Spool,
     pool: Arc<ThreadPool>,
@@ -133,14 +132,13 @@ impl std::fmt::Debug for BatchFinisher {
 }
 
 impl BatchFinisher {
-    /// Nothing is pending.
+    /// Without any attempts yet.
     #[must_use]
     pub fn new(spool: Spool, pool: Arc<ThreadPool>, settler: Arc<Settler>, finished: Arc<FinishedMessages>) -> Self {
         Self { spool, pool, settler, finished, pending: Mutex::default(), enough: Condvar::new() }
     }
 
-    /// Records the attempt soon: with others that are delivered at about the same time where history is all that has
-    /// to be written, else by its journal.
+    /// Records the attempt soon: together with others if only history has to be written, else through its journal.
     pub fn submit(self: &Arc<Self>, completed: CompletedAttempt) {
         let own = Arc::clone(self);
         if !completed.is_delivered_at_once() {
@@ -181,7 +179,7 @@ impl BatchFinisher {
         for (completed, record) in batch.into_iter().zip(&records) {
             match &recorded {
                 Ok(()) => completed.finish(record, self),
-                // The journal has a reserve on the disk, and is written again until the disk takes it.
+                // The journal has a reserve on the disk and is written again until the disk accepts it.
                 Err(_) => completed.settle(&self.settler),
             }
         }

@@ -1,9 +1,9 @@
-//! Making a digest: reports beyond the hour's limit are gathered in one message to their sender. Which messages are
-//! due for one is `queue_manager::digests`'; the text is `deliver::digest`'s.
+//! Builds digests: reports beyond the hourly limit are collected in one message to their sender.
+//! `queue_manager::digests` selects the messages; `deliver::digest` writes the text.
 //!
-//! The digest's envelope names the messages that it reports on. It is stored first; before it is sent, each of these
-//! gets it into its journal ([`mark`]). A crash in between costs nothing: the next runner finds the digest in the
-//! queue and marks the rest.
+//! The digest's envelope lists the messages that it reports. The digest is stored first; before it is sent, it is
+//! recorded in the journal of each of them ([`mark`]). A crash in between does no harm: the next runner finds the
+//! digest in the queue and marks the rest.
 
 use std::collections::BTreeSet;
 
@@ -19,21 +19,21 @@ use crate::spool::journal_line::Line;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
-/// A digest whose text has more octets than this is full; another one follows.
+/// A digest with more text than this many bytes is full, and another one follows.
 const MOST_TEXT: usize = 4 << 20;
 
-/// Whether a message got the digest into its journal.
+/// Whether the digest was recorded in a message's journal.
 pub enum Marked {
-    /// It did. With nothing else to wait for, it may leave.
+    /// It was. If the message waits for nothing else, it can leave the queue.
     Yes {
-        /// The account that it goes through.
+        /// The account of the message.
         account: String,
     },
-    /// It had it before, or is gone.
+    /// It already was, or the message is gone.
     Before,
 }
 
-/// Records in a message's journal that this digest reports on it.
+/// Records in a message's journal that this digest reports it.
 pub fn mark(loaded: &Loaded, id: &MessageId, digest: &MessageId) -> Result<Marked, SpoolError> {
     let envelope = match loaded.spool.open_message(id) {
         Ok(stored) => stored.envelope,
@@ -49,8 +49,8 @@ pub fn mark(loaded: &Loaded, id: &MessageId, digest: &MessageId) -> Result<Marke
     Ok(Marked::Yes { account: loaded.account_of(&envelope) })
 }
 
-/// Stores one digest about as many of these messages as it holds, and removes them from `ids`. Returns none where
-/// nothing is left to report.
+/// Stores a digest with as many of these messages as fit, and removes them from `ids`. Returns `None` if nothing is
+/// left to report.
 pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> Result<Option<MessageId>, SpoolError> {
     let (mut pieces, mut reported) = (String::new(), Vec::new());
     while pieces.len() < MOST_TEXT {

@@ -1,6 +1,6 @@
-//! Storing the reports that a message owes its sender, once `settlement` has decided on them. Whether one can be sent
-//! is found out here: who gets it, and whether it is within the hourly limit. A report beyond the limit goes into a
-//! digest (`digest`), to which this file contributes the message's piece.
+//! Stores the reports that a message owes its sender, as decided by `settlement`. This file also determines whether a
+//! report can be sent: who gets it, and whether it is within the hourly limit. A report beyond the limit goes into a
+//! digest (`digest`), for which this file writes the message's part.
 
 use std::io::Read as _;
 
@@ -22,8 +22,8 @@ use crate::spool::state::State;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
-/// Whether a report can be sent, and to whom. This counts it against the hourly limit, except for a report of success,
-/// which its sender has asked for.
+/// Whether a report can be sent, and to whom. This counts it against the hourly limit, except for a success report,
+/// which the sender requested.
 #[must_use]
 pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueReport) -> Disposition {
     let to = addressee::of_report(message.loaded, &message.stored.envelope, due.report);
@@ -39,14 +39,13 @@ pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueRepo
     }
 }
 
-/// Whether a report to this address is beyond the hourly limit. One that a crash interrupted after it was stored is
+/// Whether a report to this address is beyond the hourly limit. A report that was already stored before a crash is
 /// not.
 fn is_beyond_limit(message: &OpenMessage<'_>, limit: &ReportLimit, to: &Address, id: &MessageId) -> bool {
     limit.take(message.loaded.config.queue.reports_per_hour, to).is_err() && !is_about(message, id)
 }
 
-/// For a bounce that was refused because of the text that it returns: the bounce goes to its recipient once more
-/// without that text.
+/// For a bounce that was refused because of the text that it returns: sends it again, without that text.
 fn without_text(message: &OpenMessage<'_>, due: &DueReport) -> Option<Disposition> {
     let envelope = &message.stored.envelope;
     let &[recipient] = &due.recipients[..] else { return None };
@@ -63,8 +62,8 @@ fn without_text(message: &OpenMessage<'_>, due: &DueReport) -> Option<Dispositio
     Some(Disposition::SendHeader(to.clone(), content, why))
 }
 
-/// A server's refusal that does not speak of the recipient's address or mailbox (RFC 3463 subjects 1 and 2), or ours that
-/// speaks of the size or of the content (3 and 6).
+/// Whether the refusal may be about the content. A server's refusal may be, unless its enhanced code is about the
+/// address or mailbox (RFC 3463 subjects 1 and 2). Ours is, if its code is about the size or the content (3 and 6).
 fn may_be_about_the_content(outcome: &Outcome) -> bool {
     match outcome.code {
         Some(_) => !matches!(outcome.enhanced.subject, 1 | 2),
@@ -72,7 +71,7 @@ fn may_be_about_the_content(outcome: &Outcome) -> bool {
     }
 }
 
-/// Why nobody gets a report about these recipients.
+/// Why there is no report about these recipients.
 fn why_nobody(message: &OpenMessage<'_>, recipients: &[usize]) -> String {
     let original = &message.stored.envelope;
     match (&original.sender, original.kind) {
@@ -90,7 +89,7 @@ fn why_nobody(message: &OpenMessage<'_>, recipients: &[usize]) -> String {
     }
 }
 
-/// What the message owes, as its journal says.
+/// The report that the message still owes, according to its journal.
 #[must_use]
 pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &State) -> Option<OwedReport> {
     if state.owed.is_empty() || state.done {
@@ -104,7 +103,7 @@ pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &S
     })
 }
 
-/// What a digest to this address says about the message; nothing where nothing is owed to it (any more).
+/// The part of a digest to this address that is about the message; `None` if nothing is owed any more.
 pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<String>, SpoolError> {
     let mut stored = loaded.spool.open_message(id)?;
     let journal = Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?;
@@ -140,8 +139,8 @@ pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<Str
     Ok((!text.is_empty()).then_some(text))
 }
 
-/// Stores the notice of refused mail that goes to failed/ because its sender is not an address of this machine: to its
-/// submitter, or to postmaster. Beyond the hourly limit there is none.
+/// Stores the notice about refused mail that is kept in failed/ because its sender is not an address of this machine.
+/// It goes to the submitter or the postmaster, within the hourly limit.
 pub fn notify_of_kept(
     message: &OpenMessage<'_>,
     limit: &ReportLimit,
@@ -159,10 +158,11 @@ pub fn notify_of_kept(
     Ok(Some(due.id))
 }
 
-/// What a bounce adds to the message that it returns, at most. A bounce that cannot be delivered is returned with that.
+/// The most bytes that a bounce adds to the message that it returns. A bounce that cannot be delivered may be
+/// returned with these.
 const BOUNCE_FRAME: u64 = 64 << 10;
 
-/// All of the message, where it is not too large and RET=HDRS does not ask for the header alone.
+/// The whole message, unless it is too large or RET=HDRS requests only the header.
 fn whole(message: &OpenMessage<'_>, report: Report) -> Option<Vec<u8>> {
     let envelope = &message.stored.envelope;
     let is_header_asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("hdrs"));
@@ -179,7 +179,7 @@ fn content(message: &OpenMessage<'_>) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// Stores a report for this address.
+/// Stores a report to this address.
 pub fn store(message: &OpenMessage<'_>, due: &DueReport, to: &Address) -> Result<(), SpoolError> {
     let original = &message.stored.envelope;
     let whole = whole(message, due.report);
@@ -195,7 +195,7 @@ fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
     recipients.iter().map(|i| original.recipients[*i].address.to_string()).collect()
 }
 
-/// Those of the recipients of whom something was heard.
+/// The recipients among these that have an outcome.
 fn affected<'a>(message: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
     let of = |(i, address): (&usize, &'a String)| {
         let outcome = message.journal.state().outcome(*i)?;
@@ -233,7 +233,7 @@ pub fn put(message: &OpenMessage<'_>, due: &DueReport, to: &Address, content: &[
     incoming.write(content)?;
     match incoming.commit() {
         Ok(_) => Ok(()),
-        // Stored by the attempt that a crash interrupted, unless chance gave another message this id.
+        // The attempt that a crash interrupted stored it already, unless another message happens to have this id.
         Err(SpoolError::Exists(id)) if is_about(message, &id) => Ok(()),
         Err(error) => Err(error),
     }

@@ -1,6 +1,6 @@
-//! The reports that a message owes its sender now: one bounce per attempt that refused recipients, one delay notice,
-//! and one success report where NOTIFY asks for it. Pure; whether a report can be sent is decided in `settle`, and
-//! `dsn` stores it.
+//! The reports that a message owes its sender now: a bounce per attempt that refused recipients, one delay notice,
+//! and a success report if NOTIFY requests it. Pure; `settle` decides whether a report can be sent, and `dsn` stores
+//! it.
 
 use std::time::Duration;
 
@@ -16,18 +16,18 @@ use crate::spool::{Envelope, Kind, MessageId};
 /// A report that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueReport {
-    /// What it says.
+    /// The kind of report.
     pub report: Report,
-    /// The attempt that it is about; 0 where it is about none in particular.
+    /// The attempt that it is about, or 0.
     pub attempt: u32,
-    /// Its id. It follows from message and attempt: a report that is stored again after a crash takes its own place.
+    /// Its id. It is derived from message and attempt, so that a report stored again after a crash replaces itself.
     pub id: MessageId,
     /// The recipients that it is about, as indices in the envelope.
     pub recipients: Vec<usize>,
 }
 
 impl DueReport {
-    /// The line that records that it is stored.
+    /// The journal line for the fact that it is stored.
     #[must_use]
     pub fn line(&self) -> Line {
         match self.report {
@@ -37,7 +37,7 @@ impl DueReport {
     }
 }
 
-/// Bounces: one for each attempt that refused recipients and has none yet, also none that waits for a digest.
+/// Bounces: one per attempt that refused recipients, unless it is stored or waits for a digest.
 #[must_use]
 pub fn failures(envelope: &Envelope, state: &State) -> Vec<DueReport> {
     let due = attempts_that_refused(state).into_iter().map(|attempt| DueReport {
@@ -52,8 +52,8 @@ pub fn failures(envelope: &Envelope, state: &State) -> Vec<DueReport> {
     due.filter(|due| !due.recipients.is_empty() && !is_reported(due)).collect()
 }
 
-/// The report of success to a sender who asked for one (NOTIFY=SUCCESS), about the recipients whose relay sends none
-/// itself; once, when no recipient is pending any more.
+/// The success report, if requested (NOTIFY=SUCCESS), about the recipients whose relay sends none itself. It is due
+/// once no recipient is pending.
 #[must_use]
 pub fn success(envelope: &Envelope, state: &State) -> Option<DueReport> {
     let all = state.recipients.iter().enumerate();
@@ -77,7 +77,7 @@ pub fn delay(envelope: &Envelope, state: &State, queue: &Queue, now: Timestamp, 
     (!recipients.is_empty()).then_some(DueReport { report: Report::Delayed, attempt: 0, id, recipients })
 }
 
-/// The notice of refused mail that goes to failed/ because its sender cannot be told.
+/// The notice about refused mail that is kept in failed/ because its sender cannot be notified.
 #[must_use]
 pub fn kept_in_failed(envelope: &Envelope, state: &State) -> Option<DueReport> {
     let attempts = attempts_that_refused(state).into_iter();
@@ -87,9 +87,9 @@ pub fn kept_in_failed(envelope: &Envelope, state: &State) -> Option<DueReport> {
     is_due.then_some(DueReport { report: Report::Kept, attempt: state.attempts, id, recipients })
 }
 
-/// Whether the sender gets the delay notice now. Where the message is held up by something that the sender can change,
-/// it does not wait for `warn_after`: it goes with the second attempt, some minutes after the first, by which time a
-/// mistake that lasts a moment is over.
+/// Whether the delay notice is due. If the sender can do something about the delay, the notice does not wait for
+/// `warn_after`: it is due with the second attempt, some minutes after the first, when a momentary mistake is already
+/// over.
 fn is_delay_due(state: &State, queue: &Queue, now: Timestamp, age: Duration) -> bool {
     let was_held_before = state.grace_from.is_some_and(|from| from < now);
     let is_held = || {
@@ -100,13 +100,13 @@ fn is_delay_due(state: &State, queue: &Queue, now: Timestamp, age: Duration) -> 
     !state.warned && (is_late() || (state.heard > 0 && was_held_before && is_held()))
 }
 
-/// The pending recipients whose sender wants to know of a delay.
+/// The pending recipients whose sender wants delay notices.
 #[must_use]
 pub fn delayed(envelope: &Envelope, state: &State) -> Vec<usize> {
     state.pending().into_iter().filter(|recipient| wants(envelope, *recipient, "delay")).collect()
 }
 
-/// The recipients that this attempt refused and whose sender wants to know.
+/// The recipients that this attempt refused and whose sender wants failure reports.
 #[must_use]
 pub fn refused_in(envelope: &Envelope, state: &State, attempt: u32) -> Vec<usize> {
     let all = state.recipients.iter().enumerate();
@@ -114,8 +114,7 @@ pub fn refused_in(envelope: &Envelope, state: &State, attempt: u32) -> Vec<usize
     refused.map(|(index, _)| index).filter(|index| wants(envelope, *index, "failure")).collect()
 }
 
-/// Whether the sender asked to be notified that a relay accepted the message for this recipient, and that relay does
-/// not send the notification itself.
+/// Whether the sender requested a success report for this recipient and the relay does not send it.
 #[must_use]
 pub fn owes_success(envelope: &Envelope, recipient: usize, outcome: &Outcome) -> bool {
     outcome.status == Status::Delivered
@@ -142,8 +141,8 @@ fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
     notify.is_some_and(|list| list.split(',').any(|word| word.trim().eq_ignore_ascii_case(what)))
 }
 
-/// The time in the id is the original's plus one microsecond per attempt, so that the reports of different attempts
-/// have different ids; the random part is the original's, changed by the kind of the report.
+/// The time in the id is the original's plus a microsecond per attempt, so that reports about different attempts have
+/// different ids. The random part is the original's, changed by the kind of report.
 fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     let (time, random) = original.parts();
     let mark = match report {

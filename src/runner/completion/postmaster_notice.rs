@@ -1,4 +1,4 @@
-//! Storing a mail to postmaster that reports something on this machine. What it says is decided where it happens.
+//! Stores mail to the postmaster about an event on this machine. The text comes from where the event happens.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,19 +11,19 @@ use crate::mail::submitter::Submitter;
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
-/// What postmaster is told.
+/// What the postmaster is notified of.
 pub(crate) struct Event<'a> {
-    /// What it is, for the submission's token; one word.
+    /// One word for the kind of event, used in the submission's token.
     pub what: &'a str,
-    /// Behind the host name in Subject.
+    /// Follows the host name in the subject.
     pub subject: &'a str,
-    /// The text; lines end in LF.
+    /// The text; lines end with LF.
     pub text: &'a str,
-    /// The account that the mail goes through.
+    /// The account that the mail uses.
     pub through: &'a str,
 }
 
-/// Stores the mail; nothing where `postmaster` is no address.
+/// Stores the mail. Returns `None` if `postmaster` is not an address.
 pub(crate) fn tell_postmaster(loaded: &Loaded, event: &Event<'_>) -> Result<Option<MessageId>, SpoolError> {
     let Some(to) = postmaster_address(&loaded.config) else { return Ok(None) };
     let now = Timestamp::now();

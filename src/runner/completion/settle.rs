@@ -1,5 +1,5 @@
-//! Settles a message after an attempt: records the outcomes, gathers what the decision needs (`settlement` decides),
-//! and carries out its steps in their order, which postrider-formats(5) promises ("Journal").
+//! Settles a message after an attempt: records the outcomes, collects what the decision needs (`settlement` decides),
+//! and carries out the steps in the order that postrider-formats(5) promises ("Journal").
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::spool::journal_line::Line;
 use crate::spool::{MessageId, SpoolError};
 use crate::sys::random::chance;
 
-/// Settles attempts; shared by all threads that do.
+/// Settles attempts. Shared by all threads that do so.
 #[derive(Debug)]
 pub struct Settler {
     gate: Arc<DurabilityGate>,
@@ -28,12 +28,12 @@ pub struct Settler {
     finished: Arc<FinishedMessages>,
 }
 
-/// Whether a message's record may be in history already.
+/// Whether a record of the message may already be in history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Recorded {
-    /// It finishes here and now.
+    /// No: the message is being finished now.
     No,
-    /// It may have finished before a crash.
+    /// Perhaps: it may have been finished before a crash.
     Perhaps,
 }
 
@@ -44,7 +44,7 @@ impl Settler {
         Self { gate, report_limit, finished }
     }
 
-    /// Records an attempt that counts, and what follows from it.
+    /// Records an attempt that counts, and everything that follows from it.
     pub fn settle(&self, mut message: OpenMessage<'_>, attempt: Attempt) -> Result<AttemptResult, SpoolError> {
         let (ends, is_answered) = (attempt.ends, attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()));
         self.record_attempt(&mut message, attempt)?;
@@ -58,7 +58,7 @@ impl Settler {
         self.conclude(message, Recorded::No)
     }
 
-    /// Records the outcomes of some of an attempt's recipients.
+    /// Records the outcomes for some of an attempt's recipients.
     pub fn record_attempt(&self, message: &mut OpenMessage<'_>, attempt: Attempt) -> Result<(), SpoolError> {
         let begin = attempt.begins.then(|| Line::Attempt {
             number: message.journal.state().attempts + 1,
@@ -71,7 +71,7 @@ impl Settler {
         appended
     }
 
-    /// Like [`note`], where the message itself must wait: a table or account is missing.
+    /// Like [`note`], if the message itself must wait because a table or an account is missing.
     pub fn note_and_wait(
         &self,
         mut message: OpenMessage<'_>,
@@ -88,7 +88,7 @@ impl Settler {
         Ok(AttemptResult { waiting, reason, ..AttemptResult::gone(message.stored.envelope.id.clone()) })
     }
 
-    /// What follows from the journal of a message whose settling a crash may have interrupted.
+    /// Continues to settle a message after a crash.
     pub fn resume(&self, message: OpenMessage<'_>) -> Result<AttemptResult, SpoolError> {
         self.conclude(message, Recorded::Perhaps)
     }
@@ -121,8 +121,8 @@ impl Settler {
         })
     }
 
-    /// Carries out the steps one after the other; an error leaves the rest to the next attempt or the next runner.
-    /// Returns the reports that were stored.
+    /// Carries out the steps in order. After an error, the next attempt or the next runner does the rest. Returns the
+    /// reports that were stored.
     fn carry_out(
         &self,
         message: &mut OpenMessage<'_>,
@@ -184,7 +184,8 @@ impl Settler {
                 spool.set_aside(id, &reason)?;
                 log::set_aside(id, &reason);
             }
-            // Not synced: the record in history is, and a runner that finds neither line nor message looks there.
+            // Without a sync: the record in history is synced, and a runner that finds neither this line nor the
+            // message finds the record.
             Step::Finish => message.journal.hint(message.now, &Line::Done)?,
             Step::Remove => {
                 spool.remove(id)?;
@@ -207,8 +208,8 @@ fn case<'m>(message: &'m OpenMessage<'_>) -> Case<'m> {
     }
 }
 
-/// Records why a message waits without charging it an attempt: relay or account trouble.
-/// The same reason is recorded once.
+/// Records why a message waits, without charging an attempt: relay or account trouble. The same reason is recorded
+/// only once.
 pub fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) -> Result<(), SpoolError> {
     let lines = settlement::uncharged(message.journal.state(), outcomes);
     if lines.is_empty() { Ok(()) } else { message.journal.append(message.now, &lines) }

@@ -1,10 +1,10 @@
-//! What follows from the state of a message after an attempt, as a list of steps. Pure, so that every case is a row in
-//! a table of tests. `settle` gathers what the decision needs and carries the steps out.
+//! Decides what follows from the state of a message after an attempt, as a list of steps. Pure, so that every case is
+//! a row in a table of tests. `settle` collects the input and carries out the steps.
 //!
-//! The order of the steps is what keeps a crash harmless. A report is stored before the journal says so: after a crash
-//! in between it is stored again, under the same id, and takes its own place. The other way round, a report could be
-//! lost. History is written before `done`, and `done` before the message is unlinked: whatever a crash leaves, the next
-//! runner finds either the message with all that it needs, or the record that it is finished.
+//! The order of the steps makes a crash harmless. A report is stored before the journal says so: after a crash in
+//! between it is stored again under the same id and replaces itself. The other way round, a report could be lost.
+//! History is written before `done`, and `done` before the message is unlinked: after a crash the next runner finds
+//! either the message with everything it needs, or the record that it is finished.
 
 use std::time::Duration;
 
@@ -21,29 +21,29 @@ use crate::spool::Envelope;
 use crate::spool::journal_line::Line;
 use crate::spool::state::State;
 
-/// One act of settling a message.
+/// A step of settling a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Record that these recipients are refused, because the message has grown too old.
+    /// Record that these recipients are refused because the message is too old.
     Expire(Vec<Line>),
-    /// Store a report for this address, then record that it is stored.
+    /// Store a report to this address, then record that it is stored.
     Report(DueReport, Address),
-    /// Store a bounce for this address with this content: it returns a bounce that was refused for its content, with
-    /// the header alone. Nothing records it, because the full text is still to be kept.
+    /// Store a bounce to this address with this content: a bounce that was refused for its content, with the header
+    /// alone. This is not recorded, because the full text must still be kept.
     ReturnHeader(DueReport, Address, Vec<u8>),
-    /// Record that a report is owed, beyond the hourly limit: a digest will deliver it.
+    /// Record that a report is owed beyond the hourly limit. A digest will deliver it.
     Owe(DueReport),
-    /// Record that the message is held, for this reason.
+    /// Record that the message is held, with this reason.
     Hold(&'static str),
     /// Record when the next attempt is due.
     Wait(Timestamp),
-    /// Notify the submitter, within the hourly limit, that the message goes to failed/.
+    /// Notify the submitter, within the hourly limit, that the message is moved to failed/.
     NotifyOfKept(DueReport),
     /// Write the record in history.
     Record,
     /// Move the message to failed/, with this reason.
     SetAside(String),
-    /// Note in the journal that the message is finished.
+    /// Record in the journal that the message is finished.
     Finish,
     /// Remove the message from the queue.
     Remove,
@@ -54,12 +54,12 @@ pub enum Step {
 pub enum Disposition {
     /// To this address.
     Send(Address),
-    /// To this address with this content, which leaves out the text that the report was refused for; and why the text
-    /// has to be kept.
+    /// To this address, with this content, which omits the text for which the report was refused. The last field says
+    /// why the text must be kept.
     SendHeader(Address, Vec<u8>, String),
-    /// In a digest: it is beyond the hourly limit.
+    /// In a digest, because it is beyond the hourly limit.
     Digest,
-    /// To nobody; why.
+    /// To nobody, with the reason.
     Nobody(String),
 }
 
@@ -72,15 +72,15 @@ pub struct Case<'a> {
     pub state: &'a State,
     /// Retry times and limits.
     pub queue: &'a Queue,
-    /// When the attempt began.
+    /// Start of the attempt.
     pub now: Timestamp,
-    /// How long the message has been in the queue.
+    /// Time since the message was stored.
     pub age: Duration,
     /// Uniform in 0..=1, for the jitter of the next attempt.
     pub chance: f64,
 }
 
-/// What is to be done, and what happens to the message after that.
+/// The steps, and what happens to the message after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// In this order.
@@ -90,9 +90,8 @@ pub struct Settlement {
 }
 
 impl Case<'_> {
-    /// Gives up the pending recipients of a message that is too old. Called at the end of an attempt that a server
-    /// answered: a message never expires while only its account or relay is in trouble. Recipients that are held have a
-    /// limit of their own.
+    /// Gives up the pending recipients of a message that is too old. Called after an attempt that a server answered:
+    /// a message does not expire while only its account or relay is in trouble. Held recipients have their own limit.
     #[must_use]
     pub fn expire(&self) -> Option<Step> {
         if !retry::is_expired(self.age, self.state.heard, self.queue) {
@@ -125,8 +124,8 @@ impl Case<'_> {
         due
     }
 
-    /// All that follows from the state. `reports` are the due reports, each with whether it can be sent;
-    /// `digest_to` is who gets a digest about this message, if anybody can.
+    /// Everything that follows from the state. `reports` are the due reports with their dispositions. `digest_to` is
+    /// who would get a digest about this message.
     #[must_use]
     pub fn settle(&self, reports: Vec<(DueReport, Disposition)>, digest_to: Option<&Address>) -> Settlement {
         if self.state.done {
@@ -144,7 +143,7 @@ impl Case<'_> {
                     unreturnable = Some(why);
                 }
                 Disposition::Nobody(why) if due.report == Report::Failed => unreturnable = Some(why),
-                // Neither a delay nor a success has to reach anybody.
+                // Delay notices and success reports may be dropped.
                 Disposition::Nobody(_) => {}
             }
         }
@@ -161,7 +160,7 @@ impl Case<'_> {
         Settlement { steps, next_step }
     }
 
-    /// The next attempt; or a hold, once delivery has been unconfirmed too often.
+    /// Schedules the next attempt, or holds the message if delivery was unconfirmed too often.
     fn wait(&self, steps: &mut Vec<Step>) -> NextStep {
         if self.is_unconfirmed() {
             let reason = "three times the connection was lost after the data was sent, so delivery is unconfirmed";
@@ -178,7 +177,8 @@ impl Case<'_> {
         NextStep::Retry(wait)
     }
 
-    /// Takes a finished message out of the queue. What failed and can be returned to nobody is kept in failed/.
+    /// Removes a finished message from the queue. If something failed and cannot be reported to anybody, the message
+    /// is kept in failed/.
     fn leave(&self, steps: &mut Vec<Step>, unreturnable: Option<String>) {
         let Some(reason) = unreturnable else {
             return steps.extend([Step::Record, Step::Finish, Step::Remove]);
@@ -187,8 +187,8 @@ impl Case<'_> {
         steps.extend([Step::Record, Step::SetAside(reason)]);
     }
 
-    /// For a message that waits for a table or an account, which has been missing for this long: takes it out of the
-    /// queue once it and the trouble are both older than `lifetime`. `queue retry` returns it to the queue.
+    /// For a message that waits for a table or account: moves it to failed/ once the message and the trouble are both
+    /// older than `lifetime`. `queue retry` returns it to the queue.
     #[must_use]
     pub fn give_up_waiting(&self, blocked: Option<Duration>) -> Option<Settlement> {
         let lifetime = self.queue.lifetime;
@@ -200,15 +200,15 @@ impl Case<'_> {
         Some(Settlement { steps: vec![Step::SetAside(reason)], next_step: NextStep::Gone })
     }
 
-    /// Whether the connection was lost so often after the data was sent that another copy is worse than a delay.
+    /// Whether the connection was lost so often after the data was sent that another duplicate is worse than a delay.
     fn is_unconfirmed(&self) -> bool {
         let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
         pending.any(|recipient| recipient.unknowns >= retry::UNKNOWN_BEFORE_HOLD)
     }
 }
 
-/// The lines for outcomes that do not belong to an attempt, without those that the journal has already. An outcome in
-/// the same words that an attempt recorded does not count: it did not say that nothing else is in the message's way.
+/// The lines for outcomes outside an attempt, without those that the journal already has. An equal outcome from an
+/// attempt does not count: it did not say that nothing else is in the message's way.
 #[must_use]
 pub fn uncharged(state: &State, outcomes: &[(usize, Outcome)]) -> Vec<Line> {
     let is_known = |index: usize, outcome: &Outcome| state.outcome(index) == Some(outcome);
@@ -221,7 +221,7 @@ pub fn lines_for<'a>(outcomes: impl IntoIterator<Item = &'a (usize, Outcome)>) -
     outcomes.into_iter().map(|(recipient, outcome)| Line::Outcome { recipient: *recipient, outcome: outcome.clone() })
 }
 
-/// What was said of one recipient that is not delivered; empty where all are.
+/// The reply or reason for one undelivered recipient; empty if there is none.
 #[must_use]
 pub fn reason(state: &State) -> String {
     let undelivered = state.outcomes().find(|outcome| outcome.status != Status::Delivered);

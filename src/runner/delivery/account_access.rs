@@ -1,5 +1,5 @@
-//! Mail whose sender's account is not for whoever handed it in, found when its caller had
-//! been told already that it is stored: it is held, not returned, and postmaster is told.
+//! Mail that uses an account which its submitter may not use. Mail from drop/ was accepted before this could be
+//! checked, so it is held instead of returned, and the postmaster is notified.
 
 use crate::config::{Account, Config};
 use crate::deliver::plan::Plan;
@@ -16,8 +16,7 @@ use crate::spool::journal_line::Line;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 use crate::sys::user::Caller;
 
-/// Who handed it in, where the plan's account is not for them. Reports of ours go through the account of what they
-/// are about.
+/// The submitter, if the account is not for them. Our own reports use the account of the mail they describe.
 pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope, config: &Config) -> Option<Refused> {
     if envelope.kind != Kind::Mail {
         return None;
@@ -35,19 +34,19 @@ pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope, config: &Config) -> 
     }
 }
 
-/// Who may not use the account, and why.
+/// The submitter, and why they may not use the account.
 #[derive(Debug)]
 pub(crate) struct Refused {
     who: String,
     lacks: Lacks,
 }
 
-/// What would let somebody use an account.
+/// What is missing for them to use it.
 #[derive(Debug)]
 enum Lacks {
-    /// A place in this list of the account.
+    /// An entry in this key of the account.
     Key(&'static str),
-    /// A section of its own: the client was removed since it handed the message in.
+    /// Its own section: the client was removed after it submitted the message.
     Section,
 }
 
@@ -74,7 +73,7 @@ pub(crate) fn hold(
     settle::note(&mut message, &outcomes)?;
     message.journal.append(message.now, &[Line::Hold])?;
     log::held(&message.stored.envelope.id, Some(&reason));
-    // A user may have thousands held in a minute.
+    // A user may have thousands of messages held in a minute.
     let is_first = limit.take_of(1, format!("held {} {account}", message.stored.envelope.submitter)).is_ok();
     let told = if is_first { tell_postmaster(&message, plan.account, login, &reason) } else { Ok(None) };
     let reports = match told {
@@ -96,7 +95,7 @@ pub(crate) fn hold(
     })
 }
 
-/// Stores the mail to postmaster.
+/// Stores the notice to the postmaster.
 fn tell_postmaster(
     message: &OpenMessage<'_>,
     account: &Account,
@@ -117,8 +116,8 @@ fn tell_postmaster(
     postmaster_notice::tell_postmaster(message.loaded, &event)
 }
 
-/// An account that the submitter may use, or one of root's: what is held must not use up what is reserved for others. The
-/// account itself, where there is no other.
+/// An account that the submitter may use, or else one that root may use: notices about held mail must not use up an
+/// account that is reserved for others. If there is neither, the account itself.
 fn through<'c>(config: &'c Config, submitter: &Submitter, account: &'c Account) -> &'c Account {
     let caller = submitter.uid().map(Caller::of);
     let is_theirs =

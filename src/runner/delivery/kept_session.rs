@@ -1,5 +1,5 @@
-//! The session that a worker keeps open from message to message, and one transaction over it. What the server's
-//! replies mean for the recipients is `outcome`'s.
+//! The session that a worker keeps open between messages, and a transaction over it. `outcome` decides what the
+//! server's replies mean for the recipients.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -32,19 +32,19 @@ pub(super) struct Exchange<'a> {
     pub(super) message: &'a OpenMessage<'a>,
     pub(super) plan: &'a Plan<'a>,
     pub(super) recipients: &'a [Planned],
-    pub(super) letter: &'a OutgoingMessage<'a>,
+    pub(super) outgoing: &'a OutgoingMessage<'a>,
 }
 
-/// What was seen during a transaction.
+/// The results of a transaction.
 pub(super) struct Exchanged {
-    /// One for each recipient, in their order.
+    /// One per recipient, in their order.
     pub(super) facts: Vec<Fact>,
-    /// `host[ip]:port`.
+    /// The relay as `host[ip]:port`.
     pub(super) relay: String,
-    /// What MAIL named.
+    /// The address in MAIL FROM.
     pub(super) sender: ReversePath,
     pub(super) dsn_sender: DsnSender,
-    /// What is known of the session.
+    /// Facts about the session.
     pub(super) session: trouble::Session,
     pub(super) connecting: Duration,
     pub(super) sending: Duration,
@@ -53,7 +53,7 @@ pub(super) struct Exchanged {
 /// At most one open session.
 pub(super) struct KeptSession {
     session: Option<Session>,
-    /// What the open session has carried.
+    /// What was sent over the open session.
     carried: Carried,
     ended_after: EndedAfter,
     logins: Arc<LoginHistory>,
@@ -63,54 +63,54 @@ pub(super) struct KeptSession {
     current: CurrentMessage,
 }
 
-/// What a transaction begins with.
+/// The start of a transaction.
 #[derive(Clone)]
 struct Opening<'a> {
-    /// For MAIL.
+    /// The address for MAIL FROM.
     sender: ReversePath,
-    /// Without the blank line.
+    /// The header, without the blank line.
     header: Cow<'a, [u8]>,
 }
 
-/// What a session has carried.
+/// What was sent over a session.
 #[derive(Debug, Clone, Copy, Default)]
 struct Carried {
-    /// Transactions that were begun.
+    /// Transactions started.
     transactions: usize,
-    /// Whether a command was refused in one.
+    /// Whether the server refused a command in one of them.
     refused: bool,
 }
 
-/// After how many transactions the server has ended a session. Two that end alike show a limit, which the next ones
-/// keep of their own accord.
+/// The number of transactions after which the server ended a session. If two sessions end at the same number, it is
+/// taken as the server's limit and later sessions respect it.
 #[derive(Debug, Clone, Copy, Default)]
 struct EndedAfter {
     last: Option<usize>,
     limit: Option<usize>,
 }
 
-/// One transaction, or two where the first could not count.
+/// One transaction, or two if the first did not count.
 struct Sent {
     exchanged: Exchanged,
     history: History,
 }
 
 impl KeptSession {
-    /// None is open yet.
+    /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
         let Context { watchers, logins, restarts, null_senders, .. } = context.clone();
         let (carried, ended_after, current) = Default::default();
         Self { session: None, carried, ended_after, logins, restarts, null_senders, watchers, current }
     }
 
-    /// From now on the session serves this message, and those who asked for it see what is said.
+    /// Sets the message for which the session's steps are reported.
     pub(super) fn serve(&self, id: &MessageId) {
         self.current.set(id);
     }
 
-    /// Runs one transaction. What a session that ends or is out of step leaves unanswered goes on at once in a new one,
-    /// within bounds: a session is not a message. What is refused for its null sender goes on from the account's own
-    /// address.
+    /// Runs a transaction. Recipients that remain unanswered because the session ended or lost synchronisation are
+    /// tried again at once in a new session, within limits: they must not wait for a retry because an earlier message
+    /// used up the session. If the null sender is refused, the message is sent from the account's own address.
     pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, Box<NotBegun>> {
         let started = Instant::now();
         let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
@@ -137,7 +137,7 @@ impl KeptSession {
                 let Some(own) = from_own_address(exchange) else { break };
                 (opening, waiting) = (own, without_sender);
             }
-            // Where no new one can be opened, what was seen last stands.
+            // If no new session can be opened, the last results count.
             let Ok(more) = self.send(exchange, &waiting, &opening) else { break };
             for (&at, fact) in waiting.iter().zip(&more.exchanged.facts) {
                 exchanged.facts[at] = fact.clone();
@@ -149,22 +149,22 @@ impl KeptSession {
         Ok(exchanged)
     }
 
-    /// As the message is, unless the account is known to refuse that.
+    /// The message as it is, or from the account's own address if the account is known to refuse the null sender.
     fn opening<'a>(&self, exchange: &Exchange<'a>) -> Opening<'a> {
-        let Exchange { message, plan, letter, .. } = exchange;
+        let Exchange { message, plan, outgoing, .. } = exchange;
         let is_refused =
             plan.sender == ReversePath::Null && self.null_senders.are_refused(plan.account, message.loaded);
         is_refused
             .then(|| from_own_address(exchange))
             .flatten()
-            .unwrap_or_else(|| Opening { sender: plan.sender.clone(), header: Cow::Borrowed(&letter.header) })
+            .unwrap_or_else(|| Opening { sender: plan.sender.clone(), header: Cow::Borrowed(&outgoing.header) })
     }
 
-    /// Runs one transaction for these of the recipients, and another at once where the server had closed the kept
-    /// connection meanwhile.
+    /// Runs a transaction for these recipients. If the server had closed the kept connection in the meantime, a new
+    /// session is opened.
     fn send(&mut self, exchange: &Exchange<'_>, which: &[usize], opening: &Opening<'_>) -> Result<Sent, Box<NotBegun>> {
         let started = Instant::now();
-        let Exchange { message, plan, recipients, letter } = exchange;
+        let Exchange { message, plan, recipients, outgoing } = exchange;
         let Opening { sender, header } = opening;
         let recipients: Vec<&Planned> = which.iter().filter_map(|&at| recipients.get(at)).collect();
         let addresses: Vec<Address> = recipients.iter().map(|planned| planned.address.clone()).collect();
@@ -177,8 +177,8 @@ impl KeptSession {
                 recipients: &addresses,
                 header,
                 wishes: DsnRequest::of(&message.stored.envelope, recipients.iter().map(|planned| planned.index)),
-                body: &letter.body,
-                size: letter.size + (header.len() - letter.header.len()) as u64,
+                body: &outgoing.body,
+                size: outgoing.size + (header.len() - outgoing.header.len()) as u64,
             });
             let relay = session.described().relay.clone();
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
@@ -203,7 +203,7 @@ impl KeptSession {
         }
     }
 
-    /// Takes note of what the session has carried, and of a limit to that.
+    /// Updates what was sent over the session, and the server's limit for it.
     fn carry(&mut self, facts: &[Fact], session: &trouble::Session) {
         let is_over =
             |fact: &Fact| fact.phase == Phase::Mail && trouble::goes_on_in_new_session(fact, session, History::Used);
@@ -217,14 +217,14 @@ impl KeptSession {
         self.carried = Carried { transactions: transactions + 1, refused: refused || facts.iter().any(is_refused) };
     }
 
-    /// Ends the session, as SMTP has it where the server still listens.
+    /// Ends the session with QUIT.
     fn end_session(&mut self) {
         if let Some(session) = self.session.take() {
             session.quit();
         }
     }
 
-    /// The open session, or a new one where it is used up or broken.
+    /// The open session, or a new one if it has reached its limit or is broken.
     fn open(&mut self, account: &Account, loaded: &Loaded) -> Result<&mut Session, Box<NotBegun>> {
         let most = account.max_messages_per_connection.min(self.ended_after.limit.unwrap_or(usize::MAX));
         let is_used_up = self.carried.transactions >= most;
@@ -252,22 +252,22 @@ impl KeptSession {
         Ok(self.session.insert(session))
     }
 
-    /// Gives the session up without a word: the account that it logged in to is in trouble.
+    /// Drops the session without QUIT, because its account is in trouble.
     pub(super) fn discard(&mut self) {
         self.session = None;
     }
 
-    /// Ends the session as SMTP has it.
+    /// Ends the session with QUIT.
     pub(super) fn quit(mut self) {
         self.end_session();
     }
 }
 
-/// Mail without a sender as it is sent from the account's own address; none where that cannot be.
+/// Mail with the null sender, changed to come from the account's own address; `None` if that is not possible.
 fn from_own_address<'a>(exchange: &Exchange<'a>) -> Option<Opening<'a>> {
-    let Exchange { message, plan, letter, .. } = exchange;
+    let Exchange { message, plan, outgoing, .. } = exchange;
     let hostname = &message.loaded.config.hostname;
-    let own = null_sender::own_sender(plan.account, &letter.header, hostname).ok()?;
-    let header = Cow::Owned(null_sender::header_from_own_address(&letter.header, hostname, &own));
+    let own = null_sender::own_sender(plan.account, &outgoing.header, hostname).ok()?;
+    let header = Cow::Owned(null_sender::header_from_own_address(&outgoing.header, hostname, &own));
     Some(Opening { sender: ReversePath::Mailbox(own), header })
 }

@@ -1,6 +1,5 @@
-//! One attempt to deliver one message: the worker thread of a session, the batches of
-//! recipients that share a transaction, and what each reply makes of them. Recording the
-//! outcome is `completion`'s.
+//! One attempt to deliver one message: the worker thread of a session, the batches of recipients that share a
+//! transaction, and the meaning of each reply for them. `completion` records the outcome.
 
 mod account_access;
 mod kept_session;

@@ -1,5 +1,5 @@
-//! Why a message was not sent: no session, or no plan. The reason is recorded with the message, so that mailq can show
-//! it, but no attempt is charged: it says nothing about the message.
+//! Messages that were not sent because there is no session or no plan. The reason is recorded with the message, so
+//! that mailq can show it. No attempt is charged, because the reason says nothing about the message.
 
 use jiff::Timestamp;
 
@@ -14,15 +14,15 @@ use crate::runner::message::OpenMessage;
 use crate::spool::SpoolError;
 use crate::spool::account_health::Trouble;
 
-/// Why no transaction was begun.
+/// Why no transaction was started.
 pub(super) struct NotBegun {
     pub(super) classification: Classification,
-    /// `host[ip]:port` or `none`.
+    /// The relay as `host[ip]:port`, or `none`.
     pub(super) relay: String,
     pub(super) fact: Fact,
     /// The login mechanisms that were tried.
     pub(super) login: Option<String>,
-    /// When the files that the login rests on were read.
+    /// When the files that the login depends on were read.
     pub(super) read: Option<Timestamp>,
 }
 
@@ -49,15 +49,15 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
     outcome::account_failed(not.classification.verdict, failure)
 }
 
-/// Records why the message waits. A failure to do so is only logged: if it took the place of the account's trouble,
-/// the event loop would not back off and the next message would try the same again at once.
+/// Records why the message waits. A failure to do so is only logged: if it replaced the account's failure, the event
+/// loop would not back off, and the next message would fail in the same way at once.
 pub(super) fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)]) {
     if let Err(error) = settle::note(message, outcomes) {
         log::warning(error);
     }
 }
 
-/// Records that a table or an account is missing: the message waits until the owner has fixed that.
+/// Records that a table or an account is missing. The message waits until the owner provides it.
 pub(super) fn cannot_plan(
     settler: &Settler,
     message: OpenMessage<'_>,

@@ -1,5 +1,5 @@
-//! What an attempt's facts come to for each recipient: the outcome that journal, log and reports show. Whose trouble a
-//! fact is, is decided in `rules::trouble`.
+//! Turns the facts of an attempt into an outcome per recipient, as journal, log and reports show it. `rules::trouble`
+//! classifies the facts.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ use crate::spool::account_health::Trouble;
 use crate::spool::{Envelope, Kind};
 use crate::sys::user;
 
-/// A message with more Received fields is taken to be in a loop.
+/// A message with more Received fields than this is assumed to loop.
 pub(super) const MAX_HOPS: usize = 50;
 
-/// The recipients for whom no server is asked: refused for good, or waiting for the row that gives them an address.
+/// The recipients that no server is asked about: refused permanently, or waiting for a row in `generic`.
 pub(super) fn undeliverable(
     plan: &Plan<'_>,
-    letter: &OutgoingMessage<'_>,
+    outgoing: &OutgoingMessage<'_>,
     message: &OpenMessage<'_>,
 ) -> Vec<(usize, Outcome)> {
     let (config, kind) = (&message.loaded.config, message.stored.envelope.kind);
@@ -48,14 +48,15 @@ pub(super) fn undeliverable(
         _ => refused(no.code(), no.reason()),
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();
-    if letter.hops > MAX_HOPS {
-        let reason = format!("too many hops ({} Received fields): mail loop", letter.hops);
+    if outgoing.hops > MAX_HOPS {
+        let reason = format!("too many hops ({} Received fields): mail loop", outgoing.hops);
         outcomes.extend(plan.recipients.iter().map(|p| (p.index, refused("5.4.6", reason.clone()))));
     }
     outcomes
 }
 
-/// Who exists on this machine waits for an address: cron's mail to root must not vanish because a host was renamed.
+/// Mail to users who exist on this machine waits for an address: cron's mail to root must not be lost because the
+/// host was renamed.
 fn is_somebody_here(local: &str, delimiter: &str) -> bool {
     let is_somebody = |name: &str| {
         let name = name.to_ascii_lowercase();
@@ -79,8 +80,8 @@ fn unmapped(address: &Address) -> Outcome {
     }
 }
 
-/// Whose trouble it is, for as long as the message is held: the server may accept it once somebody has changed
-/// something or a limit has passed, but after that time the refusal counts.
+/// The verdict, given how long the message has been held. The server may accept it after somebody changes a setting
+/// or a limit passes, but after the grace period the refusal is final.
 pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classification: Classification) -> Verdict {
     let Verdict::Held(until) = classification.verdict else { return classification.verdict };
     let longest = match until {
@@ -89,18 +90,18 @@ pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classificati
     };
     let grace_from = message.journal.state().grace_from;
     let waited = message.loaded.clock.age(grace_from.unwrap_or(message.now));
-    // At least one more attempt, unless there is no grace at all.
+    // At least one more attempt, unless there is no grace period.
     let was_refused_before = grace_from.is_some() || longest.is_zero();
     if was_refused_before && waited >= longest { Verdict::Refused } else { classification.verdict }
 }
 
-/// A fact as a recipient's outcome.
+/// The outcome for a recipient.
 pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: DsnSender) -> Outcome {
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
         Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {PERHAPS_DELIVERED}")),
         Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {PERHAPS_DELIVERED}", fact.seen)),
-        // These words alone do not say where it happened.
+        // These texts alone do not say where it happened.
         bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} ({})", phase_words(fact.phase))),
         telling => (None, telling.to_string()),
     };
@@ -116,7 +117,7 @@ pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: Ds
     }
 }
 
-/// The addresses of the attempt, as far as they are not the envelope's.
+/// The addresses used in the attempt, where they differ from the envelope's.
 pub(super) fn sent_as(envelope: &Envelope, planned: &Planned, sender: &ReversePath) -> SentAs {
     let admitted = envelope.recipients.get(planned.index).map(|recipient| recipient.address.to_string());
     let (from, to) = (sender.to_string(), planned.address.to_string());
@@ -149,7 +150,8 @@ fn phase_words(phase: Phase) -> &'static str {
     }
 }
 
-/// What to do where mail is held or an account stops for what a server said within a transaction.
+/// What the owner can do about held mail, or about an account that stopped, given the server's reply in a
+/// transaction.
 pub(super) fn remedy_for(
     classification: Classification,
     plan: &Plan<'_>,
@@ -163,16 +165,16 @@ pub(super) fn remedy_for(
     Some(with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
 }
 
-/// Whom the mail is from, as the provider saw it.
+/// The addresses as the provider sees them.
 #[derive(Clone, Copy)]
 pub(super) struct Addresses<'a> {
-    /// In MAIL.
+    /// The address in MAIL FROM.
     pub(super) sender: &'a ReversePath,
-    /// In From.
+    /// The address in the From field.
     pub(super) header_from: Option<&'a Address>,
 }
 
-/// What a cure is about.
+/// The context of a remedy.
 fn subject<'a>(plan: &'a Plan<'_>, message: &'a OpenMessage<'_>, seen: Addresses<'a>) -> Subject<'a> {
     Subject {
         account: plan.account,
@@ -183,7 +185,7 @@ fn subject<'a>(plan: &'a Plan<'_>, message: &'a OpenMessage<'_>, seen: Addresses
     }
 }
 
-/// What to do where the server refuses to greet the account or to log it in.
+/// What the owner can do if the server refuses the greeting or the login.
 pub(super) fn remedy_before_login(
     classification: Classification,
     plan: &Plan<'_>,
@@ -198,7 +200,7 @@ pub(super) fn remedy_before_login(
     is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
 }
 
-/// The cure, and the time that the server names.
+/// The remedy, with the wait that the server asked for.
 fn with_wait(cure: &str, wait: Option<Duration>) -> String {
     match wait {
         Some(wait) => format!("{cure} (the server says to wait {})", units::in_words(wait)),
@@ -206,7 +208,7 @@ fn with_wait(cure: &str, wait: Option<Duration>) -> String {
     }
 }
 
-/// The account's trouble as mailq and `status` show it, where the verdict is about the account.
+/// The kind of account trouble, if the verdict is about the account.
 pub(super) fn trouble_of(verdict: Verdict) -> Option<Trouble> {
     match verdict {
         Verdict::Account(AccountTrouble::Login) => Some(Trouble::Login),
@@ -221,7 +223,7 @@ pub(super) fn trouble_of(verdict: Verdict) -> Option<Trouble> {
     }
 }
 
-/// What the event loop learns of trouble with the account.
+/// The result for the event loop if the account is in trouble.
 pub(super) fn account_failed(verdict: Verdict, failure: AccountFailure) -> AttemptOutcome {
     match verdict {
         Verdict::TooManySessions => AttemptOutcome::TooManySessions(failure),
@@ -229,12 +231,12 @@ pub(super) fn account_failed(verdict: Verdict, failure: AccountFailure) -> Attem
     }
 }
 
-/// How long the message lay in the queue before this attempt.
+/// How long the message was in the queue before this attempt.
 pub(super) fn queued(message: &OpenMessage<'_>) -> Duration {
     message.now.duration_since(message.stored.envelope.arrived).try_into().unwrap_or_default()
 }
 
-/// Writes one log line for each recipient; `answered` is what a server answered for it.
+/// Writes a log line per recipient. `answered` is the phase that the server replied in.
 pub(super) fn log_outcomes(
     message: &OpenMessage<'_>,
     outcomes: &[(usize, Outcome)],

@@ -1,12 +1,13 @@
-//! Which recipients of a message share a transaction. An attempt at a message with many recipients goes batch by
-//! batch, and each is recorded before the next: a crash costs one batch a second copy, no server gets more recipients
-//! at once than it must accept, and other messages get their turn in between.
+//! Selects the recipients of a message that share a transaction. A message with many recipients is sent batch by
+//! batch, and each batch is recorded before the next. So a crash causes duplicates for one batch at most, no server
+//! gets more recipients than it must accept, and other messages get their turn in between.
 
 use crate::spool::state::State;
 
-/// Postfix's default (`default_destination_recipient_limit`); RFC 5321 section 4.5.3.1.8 requires servers to accept 100.
+/// The most recipients of a batch: Postfix's default (`default_destination_recipient_limit`). RFC 5321 section
+/// 4.5.3.1.8 requires servers to accept 100.
 const MOST_TOGETHER: usize = 50;
-/// Batches of one message that are attempted before another message gets its turn.
+/// The most consecutive batches of a message before another message gets its turn.
 pub(super) const IN_A_ROW: usize = 20;
 
 /// Recipients that share a transaction.
@@ -14,15 +15,15 @@ pub(super) const IN_A_ROW: usize = 20;
 pub struct RecipientBatch {
     /// Indices in the envelope.
     pub recipients: Vec<usize>,
-    /// Indices of those that the attempt is to reach after them.
+    /// Indices of those that follow in the same attempt.
     pub rest: Vec<usize>,
-    /// Whether these are the first of their attempt.
+    /// Whether these are the first recipients of their attempt.
     pub begins: bool,
 }
 
 impl RecipientBatch {
-    /// The next recipients of the attempt in progress, or the first of another one. Those that earlier attempts reached
-    /// least recently come first, so that nobody waits behind the same recipients every time.
+    /// The next recipients of the current attempt, or the first of a new one. Those whose last attempt is oldest come
+    /// first, so that nobody is always behind the same recipients.
     #[must_use]
     pub fn next(state: &State) -> Self {
         let mut recipients = state.pending();
@@ -35,20 +36,20 @@ impl RecipientBatch {
         Self { begins, ..Self::of_rest(recipients) }
     }
 
-    /// The next of those that an attempt in progress is still to reach, so that not all are looked at for each batch.
+    /// The next recipients from the rest of an attempt. This avoids examining all recipients for each batch.
     #[must_use]
     pub fn of_rest(mut recipients: Vec<usize>) -> Self {
         let rest = recipients.split_off(recipients.len().min(MOST_TOGETHER));
         Self { recipients, rest, begins: false }
     }
 
-    /// All that the attempt has not reached yet.
+    /// All recipients that the attempt has not reached yet.
     #[must_use]
     pub fn all(&self) -> Vec<usize> {
         [&self.recipients[..], &self.rest].concat()
     }
 
-    /// Whether the attempt is over after these.
+    /// Whether the attempt is complete after these.
     #[must_use]
     pub fn ends(&self) -> bool {
         self.rest.is_empty()

@@ -1,5 +1,5 @@
-//! A worker: the thread that has one session of an account. It takes message after message, attempts each, and
-//! reports to the event loop. Recording what came of an attempt is `completion`'s.
+//! A worker: the thread that owns a session of an account. It attempts one message after another and reports to the
+//! event loop. `completion` records the outcomes.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -32,39 +32,39 @@ use crate::spool::account_health::Trouble;
 use crate::spool::journal::Journal;
 use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
 
-/// Why a message is set aside whose id another one had.
+/// Why a message is set aside if another message had its id.
 const SHARES_ID: &str =
     "another message with the same id has left the queue; `postrider queue retry` sends this one under a new id";
 
-/// Serves one account with one session at a time.
+/// Serves one account, with one session at a time.
 pub struct Worker {
     number: u64,
-    /// None where the config names no account for these messages: the attempt says so to each.
+    /// `None` if the configuration has no account for these messages. Each attempt then reports that.
     account: Option<Account>,
     /// The account's name in the schedule; empty without an account.
     name: String,
-    /// As it was when the worker started.
+    /// The configuration at the start of the worker.
     loaded: Arc<Loaded>,
     session: KeptSession,
-    /// The last message of which this worker had a turn that did not reach all of its recipients.
+    /// The last message that did not reach all its recipients in this worker's turn.
     opened: Option<Opened>,
     context: Context,
     report: ReportFn,
 }
 
-/// A message that is open for several turns.
+/// A message that stays open for several turns.
 struct Opened {
     stored: Stored,
     journal: Journal,
-    /// Recipients that the attempt in progress is to reach; none where that is to be found out.
+    /// Recipients that the current attempt has not reached. Empty if the journal must be asked.
     rest: Vec<usize>,
 }
 
-/// What an attempt at a batch of recipients came to.
+/// The result of an attempt for a batch of recipients.
 enum BatchOutcome {
-    /// The attempt is over, and this is what the event loop learns.
+    /// The attempt is over, with this result for the event loop.
     Over(Box<AttemptOutcome>),
-    /// The relay answered; the outcomes are to be recorded.
+    /// The relay answered. The outcomes must be recorded.
     Answered(Box<AnsweredAttempt>),
 }
 
@@ -75,7 +75,7 @@ impl BatchOutcome {
 }
 
 impl Worker {
-    /// A worker without a session yet.
+    /// A worker without a session.
     #[must_use]
     pub fn new(number: u64, name: String, loaded: Arc<Loaded>, context: &Context, report: ReportFn) -> Self {
         let account = loaded.config.account(&name).cloned();
@@ -83,7 +83,7 @@ impl Worker {
         Self { number, account, name, loaded, session, opened: None, context, report }
     }
 
-    /// Works until the event loop sends no more messages, or is gone.
+    /// Runs until the event loop sends no more messages.
     pub fn run(mut self, messages: &Receiver<MessageId>) {
         while let Ok(id) = messages.recv() {
             let outcome = self.attempt(&id).unwrap_or_else(AttemptOutcome::SpoolFailed);
@@ -133,8 +133,8 @@ impl Worker {
         Ok(AttemptOutcome::More)
     }
 
-    /// Goes on with the message of many recipients that this worker had last, if nobody else has touched it: reading it
-    /// again for each turn would take time in proportion to the square of them.
+    /// Continues with the message that this worker had open, if nobody else changed it. Reading a message with many
+    /// recipients again for each turn would take time proportional to the square of their number.
     fn open_or_go_on(&mut self, id: &MessageId) -> Result<Option<Opened>, SpoolError> {
         let kept = self.opened.take_if(|opened| opened.stored.envelope.id == *id);
         if let Some(kept) = kept.filter(|kept| kept.journal.is_current()) {
@@ -143,7 +143,7 @@ impl Worker {
         Ok(self.open(id)?.map(|(stored, journal)| Opened { stored, journal, rest: Vec::new() }))
     }
 
-    /// Opens a message and its journal; none where there is nothing (any more) to attempt.
+    /// Opens a message and its journal; `None` if there is nothing to attempt any more.
     fn open(&self, id: &MessageId) -> Result<Option<(Stored, Journal)>, SpoolError> {
         let (stored, journal) = match read(&self.loaded.spool, id) {
             Ok(read) => read,
@@ -171,7 +171,7 @@ impl Worker {
         Ok((!is_held).then_some((stored, journal)))
     }
 
-    /// Plans what to send to these recipients, and sends it unless the plan says otherwise.
+    /// Plans the delivery to these recipients and carries it out.
     fn attempt_batch(&mut self, message: OpenMessage<'_>, batch: RecipientBatch) -> Result<BatchOutcome, SpoolError> {
         let (loaded, envelope) = (message.loaded, &message.stored.envelope);
         // The tables are locked for this statement only: a reload must not wait for a server.
@@ -190,27 +190,27 @@ impl Worker {
         self.send(message, &plan, batch)
     }
 
-    /// Sends what was planned, unless there is nobody to send it to.
+    /// Sends the message as planned, unless no recipient is left to send it to.
     fn send(
         &mut self,
         message: OpenMessage<'_>,
         plan: &Plan<'_>,
         batch: RecipientBatch,
     ) -> Result<BatchOutcome, SpoolError> {
-        let letter = match open_outgoing(&message, plan) {
-            Ok(letter) => letter,
+        let outgoing = match open_outgoing(&message, plan) {
+            Ok(outgoing) => outgoing,
             Err(NotReady::Table(fault)) => {
                 return cannot_plan(&self.context.settler, message, &batch.all(), &NoPlan::Table(fault))
                     .map(BatchOutcome::over);
             }
             Err(NotReady::Io(error)) => return Err(unreadable(&message, error)),
         };
-        // Once in a message's life: its later attempts have an outcome to start from.
+        // Logged once per message: later attempts already have outcomes.
         if message.journal.state().outcomes().next().is_none() {
-            introduce(&message.stored.envelope, &letter.excerpt.message_id);
+            introduce(&message.stored.envelope, &outgoing.excerpt.message_id);
         }
-        let undeliverable = outcome::undeliverable(plan, &letter, &message);
-        let recipients = if letter.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
+        let undeliverable = outcome::undeliverable(plan, &outgoing, &message);
+        let recipients = if outgoing.hops > MAX_HOPS { &[][..] } else { &plan.recipients[..] };
         if recipients.is_empty() {
             outcome::log_outcomes(&message, &undeliverable, Delays::default(), |_| None);
             if undeliverable.iter().all(|(_, outcome)| outcome.is_held()) {
@@ -227,7 +227,7 @@ impl Worker {
         if self.context.rate_limiter.wait(plan.account, &self.context.gate) == Permit::Stopping {
             return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
         }
-        let exchange = Exchange { message: &message, plan, recipients, letter: &letter };
+        let exchange = Exchange { message: &message, plan, recipients, outgoing: &outgoing };
         let exchanged = match self.session.transact(&exchange) {
             Ok(exchanged) => exchanged,
             Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun))),
@@ -238,18 +238,18 @@ impl Worker {
             let classification = self.classify(&message, plan, planned, fact, &exchanged.session);
             let verdict = outcome::verdict(&message, plan.account, classification);
             let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.dsn_sender);
-            let seen = Addresses { sender: &exchanged.sender, header_from: letter.from.as_ref() };
+            let seen = Addresses { sender: &exchanged.sender, header_from: outgoing.from.as_ref() };
             let cure = outcome::remedy_for(classification, plan, &message, seen);
             let sent_as = outcome::sent_as(&message.stored.envelope, planned, &exchanged.sender);
             outcomes.push((planned.index, Outcome { cure, sent_as, ..outcome }));
             classifications.push(classification);
         }
         self.context.evidence.attempted(&plan.account.name, outcomes.iter().map(|(_, outcome)| outcome.status));
-        let answered = AnsweredExchange { exchanged, classifications, outcomes, excerpt: letter.excerpt };
+        let answered = AnsweredExchange { exchanged, classifications, outcomes, excerpt: outgoing.excerpt };
         self.draw_conclusions(message, plan, batch, answered)
     }
 
-    /// Whose trouble a fact is, with what the account's other messages have met.
+    /// Classifies a fact, also by what other messages of the account met.
     fn classify(
         &self,
         message: &OpenMessage<'_>,
@@ -258,7 +258,7 @@ impl Worker {
         fact: &Fact,
         session: &trouble::Session,
     ) -> Classification {
-        // RCPT is answered for one recipient, every other command for all of them.
+        // A reply to RCPT concerns one recipient, a reply to any other command all of them.
         let concerned = || match fact.phase {
             Phase::Rcpt => vec![planned.address.to_string()],
             _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
@@ -269,7 +269,7 @@ impl Worker {
         })
     }
 
-    /// Decides from the verdicts whose trouble a failure is, and hence what is recorded.
+    /// Decides from the verdicts whether message, account or relay is to blame, and so what is recorded.
     fn draw_conclusions(
         &mut self,
         mut message: OpenMessage<'_>,
@@ -283,7 +283,7 @@ impl Worker {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
         }
         if facts.iter().all(|fact| fact.phase == Phase::Mail) {
-            // A reply to MAIL goes for every recipient of the message, also for those of later batches.
+            // A reply to MAIL concerns all recipients, including those of later batches.
             let rest = std::mem::take(&mut batch.rest);
             if let Some((_, to_all)) = outcomes.last().cloned() {
                 let of_rest = Outcome { sent_as: SentAs { to: None, ..to_all.sent_as.clone() }, ..to_all };
@@ -291,7 +291,7 @@ impl Worker {
             }
         }
         let delays = Delays { queued: outcome::queued(&message), waiting: Duration::ZERO, connecting, sending };
-        // What was not reached has the fact of all.
+        // Recipients that were not reached have the same fact as all.
         let place = |index| plan.recipients.iter().position(|planned| planned.index == index).unwrap_or(0);
         outcome::log_outcomes(&message, &outcomes, delays, |index| facts.get(place(index)).map(|fact| fact.phase));
         if let (Some(fact), Some(classification)) = (facts.first(), classifications.first())
@@ -308,12 +308,13 @@ impl Worker {
         }
         let verdicts = || classifications.iter().map(|classification| classification.verdict);
         if let Some(at) = verdicts().position(|verdict| verdict == Verdict::Charged) {
-            // The message's turn is over, also for the recipients that were not reached.
+            // The turn of the message is over, also for recipients that were not reached.
             batch.rest.clear();
             let reason = outcomes[outcomes.len() - classifications.len() + at].1.said();
             let failure = AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None };
             let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
-            // Where anybody got a final answer, the server works: the session ended for what it had carried.
+            // A final reply for any recipient shows that the server works: the session ended because of what was sent
+            // over it.
             let is_progress = verdicts().any(|verdict| matches!(verdict, Verdict::Delivered | Verdict::Refused));
             let outcome =
                 if is_progress { AttemptOutcome::Settled(result) } else { AttemptOutcome::Charged(result, failure) };
@@ -340,14 +341,14 @@ impl Worker {
         self.context.settler.settle(message, Attempt { account, relay, outcomes, begins, ends, unsynced })
     }
 
-    /// Has another thread record the attempt, so that the next transaction may begin while the disk is busy.
+    /// Lets another thread record the attempt, so that the next transaction can start while the disk is busy.
     fn hand_over(&self, stored: Stored, answered: AnsweredAttempt) {
         let (loaded, report) = (Arc::clone(&self.loaded), Arc::clone(&self.report));
         self.context.batch_finisher.submit(CompletedAttempt { loaded, report, stored, answered });
     }
 }
 
-/// A transaction with what its replies mean.
+/// A transaction with the meaning of its replies.
 struct AnsweredExchange {
     exchanged: Exchanged,
     /// Of the recipients that were sent to, in their order.
@@ -380,7 +381,7 @@ fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {
 }
 
 fn introduce(envelope: &Envelope, message_id: &str) {
-    // Nobody submitted our own reports; their `bounce` line has named them. The listener has named its client.
+    // Our own reports have no submitter; their `bounce` line names them. The listener has already logged its client.
     if envelope.kind == Kind::Mail
         && let Submitter::Local(uid) = envelope.submitter
     {

@@ -1,5 +1,5 @@
-//! Accounts in trouble: how long they back off, when they may be probed earlier, who is alerted, and when their mail is
-//! set aside. The trouble itself is kept in spool/accounts.json, for mailq, `status` and the next runner.
+//! Accounts with an outage: how long they back off, when they may be probed earlier, who is alerted, and when their
+//! mail is set aside. The outages are stored in spool/accounts.json, for mailq, `status` and the next runner.
 
 use std::time::Duration;
 
@@ -16,31 +16,31 @@ use crate::spool::account_health::{self, Health, Outage, Trouble};
 use crate::spool::{MessageId, Spool};
 use crate::sys::random::chance;
 
-/// An attempt that shows an account in trouble.
+/// An attempt that failed because of its account.
 #[derive(Debug)]
 pub(super) struct FailedAttempt {
     pub(super) account: String,
     pub(super) failure: AccountFailure,
-    /// When the attempt began, or its credential was read, by the wall clock.
+    /// Start of the attempt, or the time at which its credential was read, by the wall clock.
     pub(super) begun: Timestamp,
 }
 
 impl FailedAttempt {
-    /// Whether what the attempt failed with, a password or a setting, was replaced since. A relay in trouble is not
-    /// fixed by that.
+    /// Whether the password or setting that the attempt failed with was changed since. Relay trouble is not solved by
+    /// that.
     pub(super) fn is_out_of_date(&self, loaded: &Loaded) -> bool {
         self.failure.trouble.is_owners() && have_changed_since(loaded, &self.account, self.begun)
     }
 }
 
-/// The outages of all accounts in trouble.
+/// The outages of all accounts.
 #[derive(Debug)]
 pub(super) struct AccountBackoff {
     outages: Health,
 }
 
 impl AccountBackoff {
-    /// Backs off as the last runner did: one that was restarted must not hammer a login that the last one found
+    /// Continues the backoffs of the last runner. A restarted runner must not repeat a login that the server just
     /// rejected.
     pub(super) fn restore(loaded: &Loaded, schedule: &mut Scheduler) -> Self {
         let mut outages = account_health::read(&loaded.spool);
@@ -51,7 +51,7 @@ impl AccountBackoff {
             restored.write(&loaded.spool);
         }
         let (now, wall) = (loaded.clock.now(), Timestamp::now());
-        // The wall clock may have jumped since: nothing backs off for longer than it ever would.
+        // The wall clock may have jumped: no backoff is longer than the longest that is ever set.
         let longest = retry::longest_wait(&loaded.config.queue).max(retry::LOGIN_PAUSE);
         for (account, outage) in &restored.outages {
             let wait = if have_changed_since(loaded, account, outage.seen) {
@@ -65,17 +65,17 @@ impl AccountBackoff {
         restored
     }
 
-    /// The accounts in trouble.
+    /// The accounts with an outage.
     pub(super) fn accounts(&self) -> Vec<String> {
         self.outages.keys().cloned().collect()
     }
 
-    /// What was last seen of the account's trouble; empty without trouble.
+    /// The reason of the account's outage; empty without one.
     pub(super) fn reason(&self, account: &str) -> &str {
         self.outages.get(account).map_or("", |outage| &outage.reason)
     }
 
-    /// The account works.
+    /// Ends the account's outage.
     pub(super) fn recovered(&mut self, account: &str, loaded: &Loaded, schedule: &mut Scheduler) {
         if schedule.recover(account) {
             log::account_well(account);
@@ -85,8 +85,8 @@ impl AccountBackoff {
         }
     }
 
-    /// The account backs off. Returns false where it does so already, because another session has met the same trouble
-    /// just before.
+    /// Starts a backoff. Returns false if the account is already backing off, because another session just met the
+    /// same trouble.
     pub(super) fn failed(&mut self, attempt: &FailedAttempt, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
         let FailedAttempt { account, failure, begun } = attempt;
         let AccountFailure { trouble, relay, reason, wait: named, read: _ } = failure;
@@ -125,7 +125,8 @@ impl AccountBackoff {
         true
     }
 
-    /// Alerts people, once per outage in each way; the mail that was stored for it. Also keeps the outage on disk.
+    /// Alerts people, once per outage and channel, and stores the outage. Returns the id of the alert mail, if one
+    /// was stored.
     pub(super) fn raise_alert(&mut self, account: &str, loaded: &Loaded, schedule: &Scheduler) -> Option<MessageId> {
         let outage = self.outages.get_mut(account)?;
         let lasted = loaded.clock.age(outage.since);
@@ -135,7 +136,7 @@ impl AccountBackoff {
         stored
     }
 
-    /// Sets aside mail that has waited for all its lifetime while its account's owner did nothing; what was set aside.
+    /// Sets aside mail that has waited for `lifetime` while the account's owner did nothing. Returns the ids.
     pub(super) fn set_aside_expired(&self, account: &str, loaded: &Loaded, schedule: &Scheduler) -> Vec<MessageId> {
         let Some(outage) = self.outages.get(account).filter(|outage| outage.trouble.is_owners()) else {
             return Vec::new();
@@ -164,8 +165,8 @@ impl AccountBackoff {
         schedule.idle_of(account).into_iter().filter(|id| is_old(id) && set_aside(id)).collect()
     }
 
-    /// Ends backoffs, as a flush and a changed config do. A rejected login stays, unless its pause is over or its
-    /// password has changed: providers lock accounts after a few wrong ones.
+    /// Ends backoffs, after a flush or a change of the configuration. After a rejected login, only if the pause is
+    /// over or the password changed: providers lock accounts after a few wrong logins.
     pub(super) fn end(&self, loaded: &Loaded, schedule: &mut Scheduler) {
         for (account, outage) in &self.outages {
             if outage.trouble != Trouble::Login
@@ -184,7 +185,7 @@ impl AccountBackoff {
     }
 }
 
-/// Relay trouble and account trouble are two outages; a rejected login and a missing password are one.
+/// Relay trouble and account trouble are two outages. A rejected login and a missing password are the same one.
 fn is_same(one: Trouble, other: Trouble) -> bool {
     one.is_owners() == other.is_owners()
 }

@@ -1,5 +1,5 @@
-//! What a worker's report does to the queue: when the message is attempted next, what a flush hears of it, and whether
-//! its account backs off.
+//! The effect of a worker's report on the queue: when the message is attempted next, what a flush is told, and
+//! whether the account backs off.
 
 use jiff::Timestamp;
 
@@ -13,12 +13,12 @@ use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::{MessageId, SpoolError};
 
 impl QueueState {
-    /// A worker has finished with a message that it got at `begun`, by the wall clock.
+    /// A worker has finished with a message that it received at `begun`, by the wall clock.
     pub(super) fn on_attempt_finished(&mut self, report: AttemptReport, begun: Timestamp) {
         let AttemptReport { worker: _, account, id, outcome } = report;
         let now = self.now();
         match outcome {
-            // The message stays active until the outcomes are on disk.
+            // The message stays active until its outcomes are on disk.
             AttemptOutcome::Answered => self.account_recovered(&account),
             AttemptOutcome::More => {
                 self.account_recovered(&account);
@@ -55,7 +55,7 @@ impl QueueState {
         }
     }
 
-    /// The outcomes of an attempt that was answered earlier are on disk, or could not be written.
+    /// The outcomes of an earlier attempt are on disk, or could not be written.
     pub(super) fn on_attempt_recorded(&mut self, recorded: RecordedAttempt) {
         match recorded.result {
             Ok(result) => self.apply_result(&recorded.account, result),
@@ -63,7 +63,7 @@ impl QueueState {
         }
     }
 
-    /// The message is due again at once. A flush does not wait for it if the account has come into trouble meanwhile.
+    /// The message is due again immediately. If the account is backing off now, a flush does not wait for it.
     fn go_on(&mut self, id: &MessageId, account: &str) {
         self.schedule.requeue(id, account, self.now());
         self.report_backoff_to(id, account);
@@ -92,7 +92,7 @@ impl QueueState {
         for report in reports {
             self.load(report);
         }
-        // A flush that came during the attempt waits for the next one.
+        // A flush that was requested during the attempt waits for the next one.
         if !is_wanted_again {
             let waiting = if next_step == NextStep::Gone { 0 } else { waiting };
             self.flushes.report(&id.clone(), &Response::Result { id, delivered, refused, waiting, reason });
@@ -118,7 +118,7 @@ impl QueueState {
         }
     }
 
-    /// Lets accounts in trouble be probed now, where that does no harm.
+    /// Allows accounts with an outage to be probed now, if that does no harm.
     pub(super) fn end_backoffs(&mut self) {
         self.backoff.end(&self.loaded, &mut self.schedule);
     }

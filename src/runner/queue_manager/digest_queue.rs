@@ -1,5 +1,5 @@
-//! Messages that still owe their sender a report, by who gets the digest, and when each digest is due: a plain data
-//! structure. Making a digest is `completion::digest`'s.
+//! Messages that still owe their sender a report, by recipient of the digest, and when each digest is due. A plain
+//! data structure; `completion::digest` builds the digests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,17 +14,17 @@ struct Digest {
     ids: BTreeSet<MessageId>,
 }
 
-/// All digests that are to be made.
+/// All digests that are due at some time.
 #[derive(Debug, Default)]
 pub(super) struct DigestQueue(BTreeMap<Addressee, Digest>);
 
 impl DigestQueue {
-    /// Adds a message; the first of its addressee sets the time for all.
+    /// Adds a message. The first message for a recipient sets the time of the digest.
     pub(super) fn add(&mut self, id: MessageId, to: Addressee, due: Timestamp) {
         self.0.entry(to).or_insert_with(|| Digest { due, ids: BTreeSet::new() }).ids.insert(id);
     }
 
-    /// Removes a message from whatever digest was to name it.
+    /// Removes a message from its digest.
     pub(super) fn remove(&mut self, id: &MessageId) {
         self.0.retain(|_, digest| {
             digest.ids.remove(id);
@@ -32,12 +32,12 @@ impl DigestQueue {
         });
     }
 
-    /// Whether no digest is to be made.
+    /// Whether no digest is due at any time.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All messages that are to be named.
+    /// All messages in the digests.
     pub(super) fn ids(&self) -> impl Iterator<Item = &MessageId> {
         self.0.values().flat_map(|digest| &digest.ids)
     }
@@ -47,14 +47,14 @@ impl DigestQueue {
         self.0.values().map(|digest| digest.due).min()
     }
 
-    /// Makes the digests due that name one of these.
+    /// Makes the digests that contain one of these messages due now.
     pub(super) fn make_due(&mut self, is_meant: impl Fn(&MessageId) -> bool, now: Timestamp) {
         for digest in self.0.values_mut().filter(|digest| digest.ids.iter().any(&is_meant)) {
             digest.due = digest.due.min(now);
         }
     }
 
-    /// Takes out what is due.
+    /// Removes and returns the digests that are due.
     pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<(Addressee, BTreeSet<MessageId>)> {
         let due: Vec<Addressee> = self.0.iter().filter(|(_, d)| d.due <= now).map(|(to, _)| to.clone()).collect();
         due.into_iter().filter_map(|to| self.0.remove(&to).map(|digest| (to, digest.ids))).collect()

@@ -1,4 +1,4 @@
-//! Sending digests when they are due, and what a message does while it waits for one.
+//! Sends digests when they are due, and records them in the messages that they report.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::runner::result::OwedReport;
 use crate::spool::{Envelope, MessageId};
 
 impl QueueState {
-    /// The message is to be named in a digest.
+    /// Adds the message to a digest.
     pub(super) fn owe_digest(&mut self, id: &MessageId, owes: OwedReport) {
         self.digests.add(id.clone(), owes.to, later(self.now(), owes.wait));
     }
@@ -19,7 +19,7 @@ impl QueueState {
     /// Stores the digests that are due.
     pub(super) fn send_digests(&mut self, now: Timestamp) {
         for (to, mut ids) in self.digests.take_due(now) {
-            // A message that is being attempted is added again when that is over.
+            // A message that is being attempted is added again after the attempt.
             ids.retain(|id| !self.schedule.is_active(id));
             let all = ids.clone();
             while !ids.is_empty() {
@@ -45,8 +45,8 @@ impl QueueState {
         }
     }
 
-    /// A digest is about to be sent: first, every message that it names gets it into its journal. Those with nothing
-    /// else to wait for are attempted once more, and leave.
+    /// Called before a digest is sent: records it in the journal of every message that it reports. Messages with
+    /// nothing else to wait for are attempted once more, which removes them.
     pub(super) fn mark_reported(&mut self, envelope: &Envelope) {
         for id in &envelope.reports {
             match digest::mark(&self.loaded, id, &envelope.id) {
@@ -56,7 +56,7 @@ impl QueueState {
                     self.schedule.add(id.clone(), &account, Origin::default(), now);
                 }
                 Ok(Marked::Before) => {}
-                // Another digest will name it: reporting twice is better than not at all.
+                // Another digest will report it. Reporting twice is better than never.
                 Err(error) => log::warning(format_args!("{id}: {error}")),
             }
         }

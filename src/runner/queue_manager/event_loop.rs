@@ -1,5 +1,5 @@
-//! The event loop of the queue manager: waits for something to happen, hands it to whom it concerns, and lets the
-//! workers go on. It decides nothing itself: *when* is the scheduler's and `rules::retry`'s decision.
+//! The event loop of the queue manager: it waits for an event, passes it on, and gives the workers their next
+//! messages. *When* something happens is decided by the scheduler and `rules::retry`.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -26,21 +26,21 @@ use crate::spool::SpoolError;
 use crate::spool::lock::RunnerLock;
 use crate::sys::notify;
 
-/// The runner. It holds the lock while it lives, which proves that no other works on the spool.
+/// The runner. It holds the lock, which proves that no other runner works on the spool.
 pub struct QueueManager {
     queue: QueueState,
     workers: Workers,
     housekeeping: Housekeeping,
     gate: Arc<DurabilityGate>,
     finished: Arc<FinishedMessages>,
-    /// Without it the channel's timeout wakes the loop, only late after a suspend.
+    /// Without a timer, the channel's timeout wakes the loop, which is late after a suspend.
     timer: Option<Timer>,
     events: Receiver<Event>,
     lock: RunnerLock,
 }
 
 impl QueueManager {
-    /// A runner that knows no message yet.
+    /// A runner that does not know any message yet.
     #[must_use]
     pub fn new(loaded: Arc<Loaded>, context: Context, lock: RunnerLock, until: Until, channel: EventChannel) -> Self {
         let EventChannel { sender, events } = channel;
@@ -52,23 +52,24 @@ impl QueueManager {
         Self { queue, workers, housekeeping: Housekeeping::default(), gate, finished, timer, events, lock }
     }
 
-    /// How often queue/ is read where nothing reports new mail sooner, and the watcher that is to follow the config.
+    /// Sets how often queue/ is scanned if nothing reports new mail sooner, and the watcher that follows the
+    /// configuration.
     pub fn set_sources(&mut self, interval: Duration, files: Option<FileWatcher>) {
         self.queue.scan_timer.set_interval(interval);
         self.queue.files = files;
     }
 
-    /// Lets in the mail of the whole machine as well.
+    /// Also accepts the mail of the whole machine.
     pub fn serve(&mut self, intake: Arc<IntakeState>) {
         self.queue.intake.serve(intake);
     }
 
-    /// Attempts these messages now; what becomes of them goes to `responses`.
+    /// Attempts these messages now and reports each result to `responses`.
     pub fn flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
         self.queue.flush(selection, responses);
     }
 
-    /// Clears away what earlier runners left behind, loads the queue as it is, and lets mail in.
+    /// Removes what earlier runners left, loads the queue, and opens the intake.
     pub fn startup_scan(&mut self) -> Result<(), SpoolError> {
         let queue = &mut self.queue;
         let spool = queue.loaded.spool.clone();
@@ -94,7 +95,7 @@ impl QueueManager {
         Ok(())
     }
 
-    /// Works until it ends, and gives the lock back.
+    /// Runs until the runner stops, then releases the lock.
     pub fn run(mut self) {
         loop {
             let now = self.queue.now();
@@ -105,7 +106,7 @@ impl QueueManager {
             match self.wait(now) {
                 Ok(event) => self.handle_event(event),
                 Err(RecvTimeoutError::Timeout) => {}
-                // Never: the queue's state holds a sender.
+                // Cannot happen: the queue's state holds a sender.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             if !self.gate.is_stopping() && self.queue.scan_timer.is_due(self.queue.now()) {
@@ -165,7 +166,7 @@ impl QueueManager {
             Event::Change { change, responses } => queue.modify(&change, &responses),
             Event::Active { responses } => {
                 let ids = queue.schedule.active().into_iter().cloned().collect();
-                // The requester may have gone.
+                // The requester may be gone.
                 let _ = responses.send(Response::Active { ids });
                 let _ = responses.send(Response::Finished);
             }

@@ -1,4 +1,5 @@
-//! A flush: the messages that it asks for are due now, and it gets a response for each until the last was attempted.
+//! A flush: the requested messages are due now, and the requester gets a response for each until the last was
+//! attempted.
 
 use std::collections::HashSet;
 use std::sync::mpsc::Sender;
@@ -9,24 +10,24 @@ use crate::control::protocol::Response;
 use crate::spool::MessageId;
 
 impl QueueState {
-    /// A command asks for a flush of what it selects, as the queue and the config are now.
+    /// Handles a flush request, with the queue and the configuration as they are now.
     pub(super) fn on_flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
         if selection.scope().is_everything() {
             self.reload_if_changed();
             self.rescan_or_later();
         } else {
-            // Its messages are named; the whole queue is not read again for one user.
+            // A user names messages. The whole queue is not scanned for one user.
             selection.asked().ids.iter().for_each(|id| self.load(id.clone()));
         }
         self.flush(selection, responses);
     }
 
-    /// Makes these messages due; what becomes of them goes to `responses`.
+    /// Makes these messages due now and reports each result to `responses`.
     pub(super) fn flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
         let now = self.now();
         self.loaded.refresh();
         let selected = self.selected(selection);
-        // An ordinary user may not make the runner connect to a relay, in trouble or not, as often as they like.
+        // An ordinary user must not be able to make the runner connect to a relay as often as they like.
         let mut is_paced = |id: &MessageId| !selection.scope().is_everything() && !self.owner_pace.take(id, now);
         let paced: HashSet<MessageId> = selected.iter().filter(|id| is_paced(id)).cloned().collect();
         for id in selected.difference(&paced) {
@@ -36,9 +37,9 @@ impl QueueState {
         if selection.scope().is_everything() {
             self.end_backoffs();
         }
-        // The requester may have gone.
+        // The requester may be gone.
         let _ = responses.send(Response::Asked { messages: selected.len() });
-        // What servers say is only for those who may see everybody's mail. For others it would pile up unread.
+        // Only requesters that may see all mail get the session's steps. For others they would pile up unread.
         if selection.scope().is_everything() {
             self.watchers.add(selected.clone(), responses.clone());
         }
@@ -72,7 +73,7 @@ impl QueueState {
         envelope.is_ok_and(|envelope| selection.includes(&envelope, account, &self.loaded.clock))
     }
 
-    /// Responds for every message of an account that backs off: it cannot be attempted for a flush.
+    /// Reports to flushes that the messages of a backing-off account cannot be attempted.
     pub(super) fn report_backoff(&mut self, account: &str) {
         let Some(reason) = self.reason_to_wait(account) else { return };
         self.schedule.promote_due(self.now());
@@ -81,14 +82,14 @@ impl QueueState {
         }
     }
 
-    /// The same for one message, which was being attempted when the account began to back off.
+    /// The same for one message, which was being attempted when the backoff started.
     pub(super) fn report_backoff_to(&mut self, id: &MessageId, account: &str) {
         if let Some(reason) = self.reason_to_wait(account) {
             self.flushes.report_waiting(id, &reason);
         }
     }
 
-    /// Why a flush must not wait for the account's messages; none where they can be attempted or there is no flush.
+    /// Why a flush must not wait for the account's messages; `None` if they can be attempted, or there is no flush.
     fn reason_to_wait(&self, account: &str) -> Option<String> {
         let until = self.schedule.backoff_of(account)?.until;
         let is_backing_off = !self.flushes.is_empty() && until > self.now();
@@ -102,7 +103,7 @@ impl QueueState {
         }
     }
 
-    /// The runner is stopping: nothing is attempted any more that is not being attempted already.
+    /// The runner is stopping: ends flushes except for messages that are being attempted.
     pub(super) fn give_up_flushes(&mut self) {
         let idle: Vec<MessageId> =
             self.flushes.waited_for().filter(|id| !self.schedule.is_active(id)).cloned().collect();

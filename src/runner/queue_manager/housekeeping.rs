@@ -1,5 +1,5 @@
-//! What a runner does once an hour (keeping the clock's reading and the reserve) and once a day (removing what history
-//! and failed/ have kept for long enough).
+//! What a runner does once an hour (storing the clock and checking the reserve) and once a day (removing old files
+//! from history/ and failed/).
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::spool::retention::Retention;
 
 const DAY: Duration = Duration::from_hours(24);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// How long what could not be returned is kept in failed/.
+/// How long mail that could not be returned is kept in failed/.
 const FAILED_KEPT: Duration = Duration::from_hours(90 * 24);
 
-/// When it was last done.
+/// When housekeeping last ran.
 #[derive(Debug, Default)]
 pub(super) struct Housekeeping {
-    /// None before the first time, which counts as the beginning of a day.
+    /// `None` before the first run, which includes the daily part.
     last: Option<Timestamp>,
 }
 
 impl Housekeeping {
-    /// Does what is due.
+    /// Runs what is due.
     pub(super) fn run(&mut self, now: Timestamp, loaded: &Loaded, gate: &DurabilityGate) {
         if self.last.is_some_and(|last| now.duration_since(last) < HOUR) {
             return;
@@ -43,8 +43,8 @@ impl Housekeeping {
 fn remove_old(loaded: &Loaded) {
     let Loaded { spool, clock, config, .. } = loaded;
     let mut retention = Retention::open(spool, clock);
-    // A message that was finished by its record alone must be gone from the disk before the record is: the sync makes
-    // sure, since unlinking it was not synced.
+    // A message that was finished by its record alone must be gone from the disk before the record is removed.
+    // Unlinking it was not synced, so queue/ is synced first.
     let pruned = spool.sync_queue().and_then(|()| {
         history::prune(spool, |name, end| retention.is_over(format!("history/{name}"), config.queue.history, end))
     });

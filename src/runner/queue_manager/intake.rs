@@ -1,5 +1,5 @@
-//! The event loop's side of the intake: the socket and pickup of the runner that serves the machine. A runner without
-//! one treats every message as its own.
+//! The event loop's side of the intake: socket and pickup of the runner that serves the whole machine. A runner
+//! without an intake treats every message as its own.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,37 +17,38 @@ use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 #[derive(Debug, Default)]
 pub(super) struct Intake {
     state: Option<Arc<IntakeState>>,
-    /// Has pickup look at once.
+    /// Makes pickup run immediately.
     pickup: Option<Sender<()>>,
-    /// Where SMTP clients connect.
+    /// The listeners for SMTP clients.
     listeners: Option<SmtpListeners>,
 }
 
 impl Intake {
-    /// From now on there is one.
+    /// Sets the intake.
     pub(super) fn serve(&mut self, state: Arc<IntakeState>) {
         self.state = Some(state);
     }
 
-    /// Whether the message must not be attempted yet: its submission might come again, should the runner be killed now.
+    /// Whether the message must not be attempted yet: if the runner were killed now, its client would submit it
+    /// again.
     pub(super) fn is_held(&self, id: &MessageId) -> bool {
         self.state.as_ref().is_some_and(|state| state.is_held(id))
     }
 
-    /// A message was read: a submission with its token is a second copy.
+    /// Remembers the message's token, so that a second copy of the submission is recognised.
     pub(super) fn remember(&self, envelope: &Envelope) {
         if let Some(state) = &self.state {
             state.tokens.remember(&envelope.submitter, &envelope.token, &envelope.id);
         }
     }
 
-    /// What was set aside must not come again either.
+    /// Remembers the tokens of messages in failed/, too.
     pub(super) fn remember_failed(&self, spool: &Spool) -> Result<(), SpoolError> {
         if self.state.is_none() {
             return Ok(());
         }
         for name in spool.failed()? {
-            // What cannot be read has no token either.
+            // An unreadable file has no token.
             if let Ok(stored) = spool.open_failed_name(&name) {
                 self.remember(&stored.envelope);
             }
@@ -55,7 +56,7 @@ impl Intake {
         Ok(())
     }
 
-    /// Lets mail in, once everything in the queue is known: what comes in, or lies in drop/, may be there already.
+    /// Opens the intake. The whole queue must be known by then, because what comes in may already be in it.
     pub(super) fn open(&mut self, loaded: &Arc<Loaded>, events: &Sender<Event>) {
         let Some(state) = &self.state else { return };
         state.set(RunState::Running { loaded: Arc::clone(loaded), events: events.clone() });
@@ -72,7 +73,7 @@ impl Intake {
         }
     }
 
-    /// A new configuration is in force.
+    /// Uses a new configuration.
     pub(super) fn adopt(&mut self, loaded: &Arc<Loaded>) {
         if let Some(state) = &self.state {
             state.adopt(loaded);
@@ -82,7 +83,7 @@ impl Intake {
         }
     }
 
-    /// What pickup could not admit may be admissible now.
+    /// Runs pickup again: a change may let it admit what it could not admit before.
     pub(super) fn pick_up_again(&self) {
         if let Some(pickup) = &self.pickup {
             // Pickup runs as long as the loop does.
@@ -90,8 +91,8 @@ impl Intake {
         }
     }
 
-    /// Whether drop/ or raw/ has something that no pickup would take, because this runner does not serve the machine.
-    /// Then it looks once itself, and remembers tokens from now on.
+    /// Whether drop/ or raw/ contains something. A runner that does not serve the machine has no pickup, so it looks
+    /// there once itself and remembers tokens from then on.
     pub(super) fn find_leftovers(&mut self, spool: &Spool) -> Result<Leftovers, SpoolError> {
         if self.state.is_some() || !spool.has_left()? {
             return Ok(Leftovers::None);
@@ -109,7 +110,7 @@ impl Intake {
     }
 }
 
-/// What lies in drop/ and raw/ of a runner that has no pickup.
+/// Whether drop/ or raw/ contains something for a runner without pickup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leftovers {
     /// Nothing that concerns it.

@@ -1,6 +1,6 @@
-//! The queue manager: the event loop, and what it decides with. Parts with a state of their own are lowest (scheduler,
-//! account backoff, flush requests, digests, intake), the queue's state puts them together, above it is what happens to
-//! several of them, and the event loop is at the top. It delivers nothing itself; `delivery` does.
+//! The queue manager: the event loop and its decisions. At the bottom are parts with a state of their own (scheduler,
+//! account backoff, flush requests, digests, intake), then the queue's state, which combines them, then what affects
+//! several of them, and the event loop at the top. It does not deliver; `delivery` does.
 
 mod account_backoff;
 mod attempts;

@@ -1,5 +1,5 @@
-//! Changes that people make to queued messages, made by the runner: it holds the lock, and it knows which message a
-//! session is working on. What a change does to the spool is `control::modify`'s.
+//! Changes that people make to queued messages. The runner makes them, because it holds the lock and knows which
+//! messages are being sent. The effect on the spool is in `control::modify`.
 
 use std::sync::mpsc::Sender;
 
@@ -9,9 +9,9 @@ use crate::control::protocol::Response;
 use crate::spool::MessageId;
 
 impl QueueState {
-    /// Makes the change and reports what became of each message.
+    /// Makes the change and reports the result for each message.
     pub(super) fn modify(&mut self, change: &AuthorisedChange, responses: &Sender<Response>) {
-        // The requester may have gone; the change is made all the same.
+        // The requester may be gone. The change is made all the same.
         let report = |response| drop(responses.send(response));
         match change.messages(&self.loaded) {
             Ok(ids) => ids.into_iter().for_each(|id| report(self.modify_one(change, &id))),
@@ -25,12 +25,12 @@ impl QueueState {
                     }
                     report(Response::of_change(&name, changed));
                 }
-                // Submissions go back to raw/.
+                // Submissions went back to raw/.
                 self.intake.pick_up_again();
             }
             Err(error) => report(Response::Unchanged { id: String::new(), reason: error.to_string() }),
         }
-        // An ordinary user may delete, and must not have relays in trouble probed.
+        // An ordinary user may delete, but must not have relays probed.
         if change.change() != Change::Delete {
             self.end_backoffs();
         }
@@ -54,7 +54,7 @@ impl QueueState {
             }
             Change::Hold | Change::Delete => {}
             Change::Readmit => {
-                // It is scheduled by what it was before: its recipients may go another way now.
+                // Scheduled from scratch, because its new recipients may use another account.
                 self.schedule.remove(id);
                 self.load(id.clone());
             }

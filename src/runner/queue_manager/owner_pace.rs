@@ -1,5 +1,5 @@
-//! How often the owner of a message, who is an ordinary user, may have it attempted: once a minute, however often they
-//! ask. Each attempt costs a transaction at the provider, which counts against everybody's account.
+//! Limits how often the owner of a message, an ordinary user, can have it attempted: once a minute. Each attempt
+//! costs a transaction at the provider, which counts against everybody who uses the account.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ const PACE: SignedDuration = SignedDuration::from_mins(1);
 pub(super) struct OwnerPace(HashMap<MessageId, Timestamp>);
 
 impl OwnerPace {
-    /// Whether the message may be made due now, which then counts.
+    /// Whether the message may be made due now. If so, it is counted.
     pub(super) fn take(&mut self, id: &MessageId, now: Timestamp) -> bool {
         self.0.retain(|_, last| now.duration_since(*last) < PACE);
         let is_free = !self.0.contains_key(id);

@@ -1,5 +1,5 @@
-//! What changes while a runner works: its config, the tables and secrets that this names. Every change may let mail go
-//! that waits.
+//! Changes while a runner works: of its configuration, and of the tables and secrets that the configuration names.
+//! Any change may unblock waiting mail.
 
 use std::sync::Arc;
 
@@ -13,16 +13,16 @@ use crate::log;
 use crate::runner::context;
 
 impl QueueState {
-    /// Looks at the table files again where there is something to send.
+    /// Checks the table files again if there is something to send.
     pub(super) fn refresh_tables(&mut self, now: Timestamp) {
         if self.schedule.has_work(now) && self.table_timer.may_refresh(now) {
             self.loaded.refresh();
         }
     }
 
-    /// Reads the config again if it has changed, and the tables in any case.
+    /// Reads the configuration again if it changed, and the tables in any case.
     pub(super) fn reload_if_changed(&mut self) {
-        // First the watch, which a folder that appeared may need: what is written to it from now on is seen.
+        // Update the watches first: a folder may have appeared, and what is written to it from now on must be seen.
         self.watch_files();
         if self.loaded.has_changed() {
             self.reload();
@@ -30,7 +30,7 @@ impl QueueState {
         self.loaded.refresh();
     }
 
-    /// Reads the config again. One that cannot be read leaves the old one in force.
+    /// Reads the configuration again. If that fails, the old one stays in use.
     pub(super) fn reload(&mut self) {
         match self.loaded.reload() {
             Ok(loaded) => {
@@ -43,7 +43,7 @@ impl QueueState {
         }
     }
 
-    /// From now on this is in force. Attempts in progress end with what they began with.
+    /// Uses a new configuration. Attempts in progress end with the one they started with.
     fn adopt(&mut self, loaded: Loaded) {
         self.loaded = context::with_tables(loaded);
         self.intake.adopt(&self.loaded);
@@ -58,7 +58,7 @@ impl QueueState {
         }
     }
 
-    /// The config, a table or a secret was written: what waited for it may go.
+    /// The configuration, a table or a secret was written. Waiting mail may be sent now.
     pub(super) fn on_files_changed(&mut self) {
         self.intake.pick_up_again();
         let before = Arc::clone(&self.loaded);
@@ -71,14 +71,14 @@ impl QueueState {
         self.table_timer.settles_at(settles_in.map(|wait| later(self.now(), wait)));
     }
 
-    /// A table that was being written is read once it has settled: mail may wait for one of its rows.
+    /// Reads a table that was being written, once it has settled.
     pub(super) fn read_settled_tables(&mut self, now: Timestamp) {
         if self.table_timer.has_settled(now) {
             self.on_files_changed();
         }
     }
 
-    /// Routes every waiting message again; all are due.
+    /// Routes every waiting message again. All are due now.
     fn reschedule_all(&mut self) {
         for id in self.schedule.idle() {
             self.schedule.remove(&id);

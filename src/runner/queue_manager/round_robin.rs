@@ -1,4 +1,4 @@
-//! Fairness within one account: senders take turns, so that a single mail does not wait behind another sender's
+//! Fairness within an account: senders take turns, so that a single message does not wait for another sender's
 //! mailing of thousands. A plain data structure.
 
 use std::collections::{HashMap, VecDeque};
@@ -7,13 +7,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
 
-/// The sender of a message, as far as fairness goes.
+/// Identifies the sender of a message for this purpose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Origin(u64);
 
 impl Origin {
-    /// By the submitter and the envelope sender. Two that hash to one number share their turns, which costs
-    /// nobody more than a wait.
+    /// From the submitter and the envelope sender. Two senders with the same hash share their turns, which only makes
+    /// them wait longer.
     #[must_use]
     pub fn of(submitter: &Submitter, sender: &str) -> Self {
         let mut hasher = DefaultHasher::new();
@@ -22,7 +22,7 @@ impl Origin {
     }
 }
 
-/// A queue of messages for each sender, and the order in which the senders take their turns.
+/// A queue of messages per sender, and the order of the senders.
 #[derive(Debug, Default)]
 pub struct RoundRobin {
     next: VecDeque<Origin>,
@@ -39,7 +39,7 @@ impl RoundRobin {
         queue.push_back(id);
     }
 
-    /// The next message of the sender whose turn it is; then the turn passes on.
+    /// Removes the next message of the sender whose turn it is, and passes the turn on.
     pub fn pop(&mut self) -> Option<MessageId> {
         let origin = self.next.pop_front()?;
         let queue = self.queues.get_mut(&origin)?;

@@ -1,5 +1,5 @@
-//! How messages come into the schedule: from queue/ as a whole, one by one as they appear there, and again when the
-//! config has changed. What is not a message is set aside with its reason; what cannot be read now is read later.
+//! How messages enter the schedule: from a scan of queue/, one by one as they appear there, and again after a change
+//! of the configuration. Damaged messages are set aside with the reason; what cannot be read now is read later.
 
 use std::time::Duration;
 
@@ -19,22 +19,22 @@ use crate::spool::queue::HasJournal;
 use crate::spool::state::State;
 use crate::spool::{MessageId, Spool, SpoolError, Stored};
 
-/// When a message that is loaded is due.
+/// When a loaded message is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// When its journal says.
+    /// At the time in its journal.
     AsRecorded,
-    /// Now, unless the outcome of its last attempt is unknown: another one may deliver a second copy.
+    /// Now, unless the outcome of its last attempt is unknown: another attempt may deliver a duplicate.
     Now,
 }
 
 impl QueueState {
-    /// Reads queue/ and loads what is not known yet.
+    /// Scans queue/ and loads the messages that are not known yet.
     pub(super) fn rescan(&mut self) -> Result<(), SpoolError> {
         self.scan_timer.restart(self.now());
         let mut unknown = self.loaded.spool.listing()?;
         unknown.retain(|(id, _)| !self.schedule.contains(id) && !self.intake.is_held(id));
-        // One at a time: all envelopes together may be larger than the memory of the machine.
+        // One at a time: all envelopes together may not fit into memory.
         for (id, has_journal) in unknown {
             let read = read(&self.loaded.spool, &id, has_journal);
             self.enqueue(id, read, Due::AsRecorded);
@@ -42,7 +42,7 @@ impl QueueState {
         Ok(())
     }
 
-    /// Sets aside the message in which the runners before this one ended again and again.
+    /// Sets aside the message that killed the last runners.
     pub(super) fn leave_out_fatal(&self) {
         let Some(id) = loading::fatal(&self.loaded.spool) else { return };
         let reason = "the runner ended twice while it read this message, probably because its list of recipients needs more memory than there is";
@@ -52,19 +52,19 @@ impl QueueState {
         }
     }
 
-    /// Reads queue/; one that cannot be listed now is listed later.
+    /// Scans queue/. If that fails, a later scan tries again.
     pub(super) fn rescan_or_later(&mut self) {
         if let Err(error) = self.rescan() {
             log::warning(format_args!("{error}; trying again later"));
         }
     }
 
-    /// Loads a message that has appeared in queue/.
+    /// Loads a message that appeared in queue/.
     pub(super) fn load(&mut self, id: MessageId) {
         self.load_due(id, Due::AsRecorded);
     }
 
-    /// Loads a message; a known one stays as it is.
+    /// Loads a message. A known one is not changed.
     pub(super) fn load_due(&mut self, id: MessageId, due: Due) {
         if self.schedule.contains(&id) || self.intake.is_held(&id) {
             return;
@@ -73,7 +73,7 @@ impl QueueState {
         self.enqueue(id, read, due);
     }
 
-    /// Puts a message that was read where it belongs: into the schedule, among those that wait for a digest, or aside.
+    /// Puts a message where it belongs: into the schedule, among those that wait for a digest, or aside.
     fn enqueue(&mut self, id: MessageId, read: Read, due: Due) {
         match read {
             Ok((stored, state)) => self.enqueue_message(id, &stored, &state, due),
@@ -112,8 +112,8 @@ impl QueueState {
         self.schedule.add(id, &account, origin, due);
     }
 
-    /// How long until the message is due. Its journal has the wall's time, which may have jumped since: no wait is
-    /// longer than one that is ever set.
+    /// How long until the message is due. Its journal has wall clock times, and that clock may have jumped: no wait
+    /// is longer than the longest that is ever set.
     fn wait_of(&self, state: &State, due: Due) -> Duration {
         let is_unknown = state.outcomes().any(|outcome| outcome.status == Status::Unknown);
         let longest = retry::longest_wait(&self.loaded.config.queue);
@@ -128,7 +128,7 @@ impl QueueState {
     }
 }
 
-/// What a message's files say.
+/// The contents of a message's files.
 type Read = Result<(Stored, State), SpoolError>;
 
 fn read(spool: &Spool, id: &MessageId, has_journal: HasJournal) -> Read {

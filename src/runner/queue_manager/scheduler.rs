@@ -1,13 +1,13 @@
-//! Which message is attempted when, and over which account's sessions: a plain data structure. Times are arguments;
+//! Which message is attempted when, and through which account. A plain data structure: times are arguments, and
 //! nothing here waits or does I/O.
 //!
 //! A message is in one of three states. *Waiting*: its next attempt is due later; `waiting` sorts these by time.
-//! *Ready*: it is due and stands in the round robin of its account. *Active*: a session has it. [`promote_due`] moves
-//! messages from waiting to ready, [`take_next`] from ready to active, [`requeue`] back to waiting.
+//! *Ready*: it is due and is in the round robin of its account. *Active*: a session is working on it. [`promote_due`]
+//! moves messages from waiting to ready, [`take_next`] from ready to active, [`requeue`] back to waiting.
 //!
-//! A ready message that leaves or changes its account stays in the round robin, because finding it there would take
-//! time in proportion to the queue. `take_next` therefore believes an id only if the message's entry still says that
-//! it is ready and belongs to this account, and `AccountQueue::ready` counts those that are really there.
+//! A ready message that leaves or changes its account stays in the round robin, because searching for it would take
+//! time proportional to the queue. So `take_next` skips an id unless the message's entry says that it is ready and
+//! belongs to this account, and `AccountQueue::ready` counts only those.
 //!
 //! [`promote_due`]: Scheduler::promote_due
 //! [`take_next`]: Scheduler::take_next
@@ -23,41 +23,41 @@ use super::round_robin::{Origin, RoundRobin};
 use crate::spool::MessageId;
 use crate::spool::account_health::Trouble;
 
-/// Until when no session of an account is opened, and why.
+/// Until when an account opens no session, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
     /// The next probe.
     pub until: Timestamp,
-    /// What kind of trouble it is in.
+    /// The kind of trouble.
     pub trouble: Trouble,
 }
 
 /// One account's messages and sessions.
 #[derive(Debug, Default)]
 struct AccountQueue {
-    /// May name messages that are no longer ready here.
+    /// May contain messages that are no longer ready here.
     round_robin: RoundRobin,
     ready: usize,
     sessions: usize,
     backoff: Option<Backoff>,
-    /// In a row.
+    /// Consecutive failures.
     failures: u32,
-    /// So many sessions at once until then, because the provider refused one more.
+    /// The number of sessions that the provider allows, and until when this is assumed.
     limit: Option<(usize, Timestamp)>,
-    /// The last message in whose transaction the connection ended.
+    /// The last message in whose transaction the connection was lost.
     charged: Option<MessageId>,
-    /// Whether a message went through since this runner started.
+    /// Whether a message was delivered since this runner started.
     proven: bool,
 }
 
 impl AccountQueue {
-    /// So many sessions, or fewer where the provider refused that many.
+    /// The allowed number of sessions: `sessions`, or less if the provider refused that many.
     fn limited(&self, sessions: usize, now: Timestamp) -> usize {
         self.limit.filter(|(_, until)| *until > now).map_or(sessions, |(most, _)| sessions.min(most))
     }
 }
 
-/// How long a refused session counts.
+/// How long a refused session limits the account.
 const SESSION_LIMIT: Duration = Duration::from_hours(1);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,11 +72,11 @@ struct Entry {
     account: Arc<str>,
     origin: Origin,
     state: EntryState,
-    /// An attempt was asked for while one was in progress, which began too early to count as the one asked for.
+    /// An attempt was requested while one was in progress. That one started too early to count as the requested one.
     again: bool,
 }
 
-/// All messages that the runner knows and that are neither held nor only waiting for a digest.
+/// All known messages, except held ones and those that only wait for a digest.
 #[derive(Debug, Default)]
 pub struct Scheduler {
     entries: HashMap<MessageId, Entry>,
@@ -85,19 +85,19 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// Whether it knows the message.
+    /// Whether the message is known.
     #[must_use]
     pub fn contains(&self, id: &MessageId) -> bool {
         self.entries.contains_key(id)
     }
 
-    /// How many messages it knows.
+    /// Number of known messages.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether it knows none.
+    /// Whether no message is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -114,19 +114,19 @@ impl Scheduler {
         self.entries.get(id).map(|entry| &*entry.account)
     }
 
-    /// Whether a session works on the message.
+    /// Whether a session is working on the message.
     #[must_use]
     pub fn is_active(&self, id: &MessageId) -> bool {
         self.entries.get(id).is_some_and(|entry| entry.state == EntryState::Active)
     }
 
-    /// All messages that a session works on.
+    /// The messages that sessions are working on.
     #[must_use]
     pub fn active(&self) -> Vec<&MessageId> {
         self.entries.iter().filter(|(_, entry)| entry.state == EntryState::Active).map(|(id, _)| id).collect()
     }
 
-    /// All messages that no session works on.
+    /// The messages that no session is working on.
     #[must_use]
     pub fn idle(&self) -> Vec<MessageId> {
         self.entries.iter().filter(|(_, entry)| entry.state != EntryState::Active).map(|(id, _)| id.clone()).collect()
@@ -139,14 +139,14 @@ impl Scheduler {
         self.entries.iter().filter(|(_, entry)| is_idle(entry)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Whether something could be attempted now.
+    /// Whether a message could be attempted now.
     #[must_use]
     pub fn has_work(&self, now: Timestamp) -> bool {
         let open = |queue: &AccountQueue| queue.ready > 0 && queue.backoff.is_none_or(|backoff| backoff.until <= now);
         self.waiting.first().is_some_and(|(due, _)| *due <= now) || self.accounts.values().any(open)
     }
 
-    /// Adds a message that is due at `due`. A known one stays as it is.
+    /// Adds a message that is due at `due`. A known message is not changed.
     pub fn add(&mut self, id: MessageId, account: &str, origin: Origin, due: Timestamp) {
         if self.contains(&id) {
             return;
@@ -156,12 +156,12 @@ impl Scheduler {
         self.entries.insert(id, Entry { account, origin, state: EntryState::Waiting(due), again: false });
     }
 
-    /// Removes a message that has left the queue or is not to be attempted.
+    /// Removes a message.
     pub fn remove(&mut self, id: &MessageId) {
         self.take_out(id);
     }
 
-    /// Puts a message back to be attempted at `due` through `account`.
+    /// Makes the message wait until `due`, for this account.
     pub fn requeue(&mut self, id: &MessageId, account: &str, due: Timestamp) {
         if let Some(entry) = self.take_out(id) {
             self.add(id.clone(), account, entry.origin, due);
@@ -183,7 +183,7 @@ impl Scheduler {
         Some(entry)
     }
 
-    /// Makes a waiting message due now. One that is being attempted is attempted again afterwards.
+    /// Makes a waiting message due now. An active message is attempted again after the current attempt.
     pub fn make_due(&mut self, id: &MessageId, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         match entry.state {
@@ -197,13 +197,13 @@ impl Scheduler {
         }
     }
 
-    /// Whether a further attempt was asked for during the one that has just ended.
+    /// Whether another attempt was requested during the one that just ended.
     #[must_use]
     pub fn wants_another_attempt(&self, id: &MessageId) -> bool {
         self.entries.get(id).is_some_and(|entry| entry.again)
     }
 
-    /// Moves what is due to its account's round robin.
+    /// Moves due messages to the round robin of their account.
     pub fn promote_due(&mut self, now: Timestamp) {
         while self.waiting.first().is_some_and(|(due, _)| *due <= now) {
             let Some((_, id)) = self.waiting.pop_first() else { return };
@@ -217,7 +217,7 @@ impl Scheduler {
         }
     }
 
-    /// The account's next message, which becomes active; none while the account backs off.
+    /// The account's next message, which becomes active; `None` while the account backs off.
     pub fn take_next(&mut self, account: &str, now: Timestamp) -> Option<MessageId> {
         let queue = self.accounts.get_mut(account)?;
         if queue.backoff.is_some_and(|backoff| backoff.until > now) {
@@ -234,9 +234,9 @@ impl Scheduler {
         None
     }
 
-    /// The accounts for which another session should be opened now; `most` says how many each may have. An account
-    /// that was in trouble, or has not delivered anything yet, is probed by one session only: providers lock accounts
-    /// after a few wrong passwords.
+    /// The accounts that should open another session now; `most` is the limit of each. An account that failed before,
+    /// or has not delivered anything yet, is probed by a single session: providers lock accounts after a few wrong
+    /// passwords.
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
         let may_start = |name: &str, queue: &AccountQueue| {
             let backs_off = queue.backoff.is_some_and(|backoff| backoff.until > now);
@@ -246,19 +246,19 @@ impl Scheduler {
         self.accounts.iter().filter(|(name, queue)| may_start(name, queue)).map(|(name, _)| name.to_string()).collect()
     }
 
-    /// A session of the account was started.
+    /// A session of the account started.
     pub fn session_started(&mut self, account: &str) {
         self.queue(account).sessions += 1;
     }
 
-    /// A session of the account has ended.
+    /// A session of the account ended.
     pub fn session_ended(&mut self, account: &str) {
         let queue = self.queue(account);
         queue.sessions = queue.sessions.saturating_sub(1);
     }
 
-    /// The provider refuses the account's latest session. If others are open, the account has to do with those for an
-    /// hour, and it says true.
+    /// The provider refused the account's latest session. If other sessions are open, their number becomes the limit
+    /// for an hour, and this returns true.
     pub fn limit_sessions(&mut self, account: &str, now: Timestamp) -> bool {
         let queue = self.queue(account);
         let others = queue.sessions.saturating_sub(1);
@@ -274,20 +274,20 @@ impl Scheduler {
         self.accounts.get(account).is_some_and(|queue| queue.sessions > queue.limited(usize::MAX, now))
     }
 
-    /// The account backs off after so many failures in a row.
+    /// The account backs off, after this many consecutive failures.
     pub fn back_off(&mut self, account: &str, backoff: Backoff, failures: u32) {
         let queue = self.queue(account);
         queue.backoff = Some(backoff);
         queue.failures = failures;
     }
 
-    /// How often the account failed in a row.
+    /// The account's consecutive failures.
     #[must_use]
     pub fn failures(&self, account: &str) -> u32 {
         self.accounts.get(account).map_or(0, |queue| queue.failures)
     }
 
-    /// Until when the account backs off, and why. The time may be past.
+    /// Until when the account backs off, and why. The time may have passed.
     #[must_use]
     pub fn backoff_of(&self, account: &str) -> Option<Backoff> {
         self.accounts.get(account).and_then(|queue| queue.backoff)
@@ -302,19 +302,20 @@ impl Scheduler {
         std::mem::take(&mut queue.failures) > 0
     }
 
-    /// Ends the account's backoff, as a flush does; its next session is still a probe.
+    /// Ends the account's backoff, as a flush does. Its next session is still a probe.
     pub fn end_backoff(&mut self, account: &str) {
         self.queue(account).backoff = None;
     }
 
-    /// Notes that a connection ended inside this message's transaction. Returns whether another message's did just
-    /// before: then the relay is to blame. One message alone may be poison to the relay and must not stop the others.
+    /// Records that the connection was lost inside this message's transaction. Returns whether that also happened to
+    /// a different message just before: then the relay is to blame. A single message may trigger a bug in the relay
+    /// and must not stop the others.
     pub fn charge(&mut self, account: &str, id: &MessageId) -> bool {
         let before = self.queue(account).charged.replace(id.clone());
         before.is_some_and(|before| before != *id)
     }
 
-    /// When something is due next, if nothing happens before: a message, or the probe of an account with ready mail.
+    /// The next time at which a message is due, or a backoff ends for an account with ready messages.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         let backoffs = self.accounts.values().filter(|queue| queue.ready > 0 && queue.sessions == 0);
@@ -331,7 +332,7 @@ impl Scheduler {
         self.accounts.entry(account).or_default()
     }
 
-    /// The account's name, kept once for all of its messages.
+    /// The account's name, shared by all its messages.
     fn name(&mut self, account: &str) -> Arc<str> {
         if let Some((name, _)) = self.accounts.get_key_value(account) {
             return Arc::clone(name);
@@ -342,7 +343,7 @@ impl Scheduler {
     }
 }
 
-/// This long after `now`; a wait beyond the end of time is none.
+/// `wait` after `now`, or `now` if that exceeds the range of timestamps.
 pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
     SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok()).unwrap_or(now)
 }

@@ -1,8 +1,8 @@
-//! What the event loop knows about the queue. Each part keeps its own state; what concerns several of them is in the
-//! files above this one: `scan` (messages come in), `attempts` (workers report), `flush`, `modify` and `digests` (what
-//! people and senders are owed), `reload` (the configuration changes).
+//! The event loop's knowledge of the queue. Each part has its own state. What affects several parts is in the files
+//! above this one: `scan` (messages enter), `attempts` (workers report), `flush`, `modify`, `digests`, and `reload`
+//! (the configuration changes).
 //!
-//! Times are the queue's ([`crate::spool::clock`]), which nobody can set.
+//! Times are queue times ([`crate::spool::clock`]), which nobody can set.
 
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -23,23 +23,23 @@ use crate::runner::event::Event;
 use crate::runner::report_limit::ReportLimit;
 use crate::runner::session_watchers::SessionWatchers;
 
-/// queue/ is read again this often, whatever inotify reports.
+/// queue/ is scanned at this interval even if inotify reports nothing.
 pub(crate) const RESCAN: Duration = Duration::from_mins(15);
 
-/// When the runner ends by itself.
+/// When the runner ends on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// Never: it runs until it is stopped.
+    /// Never; it runs until it is stopped.
     Stopped,
-    /// When the queue is empty but for held mail.
+    /// When the queue is empty except for held mail.
     Empty,
     /// After one pass over what is due.
     OnePass,
-    /// When every flush that was asked for is finished. Nothing else is attempted.
+    /// When every requested flush is finished. Nothing else is attempted.
     Flushed,
 }
 
-/// The queue, and what decides about it.
+/// The queue and everything that decides about it.
 pub(super) struct QueueState {
     /// The configuration in force.
     pub(super) loaded: Arc<Loaded>,
@@ -52,16 +52,16 @@ pub(super) struct QueueState {
     pub(super) intake: Intake,
     pub(super) scan_timer: ScanTimer,
     pub(super) table_timer: TableTimer,
-    /// Watches the files that the configuration in force names.
+    /// Watches the files that the configuration names.
     pub(super) files: Option<FileWatcher>,
     pub(super) report_limit: Arc<ReportLimit>,
     pub(super) watchers: Arc<SessionWatchers>,
-    /// To the event loop, for the threads that let mail in.
+    /// To the event loop, for the threads that accept mail.
     pub(super) events: Sender<Event>,
 }
 
 impl QueueState {
-    /// No message is known yet. Accounts back off as they did for the last runner.
+    /// No message is known yet. Backoffs continue from the last runner.
     pub(super) fn new(loaded: Arc<Loaded>, context: &Context, until: Until, events: Sender<Event>) -> Self {
         let mut schedule = Scheduler::default();
         let backoff = AccountBackoff::restore(&loaded, &mut schedule);
@@ -84,17 +84,17 @@ impl QueueState {
         }
     }
 
-    /// The queue's time.
+    /// The current queue time.
     pub(super) fn now(&self) -> Timestamp {
         self.loaded.clock.now()
     }
 
-    /// When something is tried again that failed for a reason on this machine.
+    /// When to try again after a failure on this machine.
     pub(super) fn soon(&self) -> Timestamp {
         later(self.now(), self.loaded.config.queue.retry_min)
     }
 
-    /// How long nothing is due, if nothing happens before.
+    /// The time until something is due.
     pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
         let due =
             self.schedule.next_wake().into_iter().chain(self.digests.next_due()).chain(self.table_timer.settled_at);
@@ -104,7 +104,7 @@ impl QueueState {
     }
 }
 
-/// When queue/ is read as a whole.
+/// When queue/ is scanned.
 #[derive(Debug)]
 pub(super) struct ScanTimer {
     last: Timestamp,
@@ -112,32 +112,32 @@ pub(super) struct ScanTimer {
 }
 
 impl ScanTimer {
-    /// From now on it is read this often, as where inotify does not report new mail.
+    /// Sets the interval, for example if inotify does not work.
     pub(super) fn set_interval(&mut self, every: Duration) {
         self.every = every;
     }
 
-    /// It is being read.
+    /// A scan starts now.
     pub(super) fn restart(&mut self, now: Timestamp) {
         self.last = now;
     }
 
-    /// Whether it is to be read again.
+    /// Whether a scan is due.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         Duration::try_from(now.duration_since(self.last)).unwrap_or_default() >= self.every
     }
 }
 
-/// When table files are looked at.
+/// When table files are checked.
 #[derive(Debug)]
 pub(super) struct TableTimer {
     refreshed: Timestamp,
-    /// When a table that was being written may have come to rest.
+    /// When a table that is being written may have settled.
     settled_at: Option<Timestamp>,
 }
 
 impl TableTimer {
-    /// Whether they may be looked at again: once a second at most.
+    /// Whether the tables may be checked again: at most once a second.
     pub(super) fn may_refresh(&mut self, now: Timestamp) -> bool {
         let may = now.duration_since(self.refreshed).as_secs() >= 1;
         if may {
@@ -146,12 +146,12 @@ impl TableTimer {
         may
     }
 
-    /// A table is being written and may be read from then on; or none is.
+    /// A table is being written and may be read from then on; or no table is.
     pub(super) fn settles_at(&mut self, at: Option<Timestamp>) {
         self.settled_at = at;
     }
 
-    /// Whether the table that was being written may be read now. It says so once.
+    /// Whether the table that was being written may be read now. Returns true once.
     pub(super) fn has_settled(&mut self, now: Timestamp) -> bool {
         self.settled_at.take_if(|at| *at <= now).is_some()
     }

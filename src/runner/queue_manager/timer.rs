@@ -1,5 +1,5 @@
-//! The runner's one timer. It runs on the boot clock, which counts while the machine sleeps: the timeout of a channel
-//! does not, and would attempt mail hours late after a suspend.
+//! The runner's timer. It runs on the boot clock, which counts time spent suspended. A channel's timeout does not,
+//! and would attempt mail hours late after a suspend.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct Timer {
 }
 
 impl Timer {
-    /// Starts the thread that waits for it.
+    /// Starts the thread that waits for the timer.
     pub fn start(events: Sender<Event>) -> io::Result<Self> {
         let timer = Arc::new(BootTimer::new()?);
         let waited_for = Arc::clone(&timer);
@@ -30,7 +30,7 @@ impl Timer {
         Ok(Self { timer })
     }
 
-    /// Expires once after this time, and not when an earlier call said.
+    /// Expires once after this time. Replaces an earlier setting.
     pub fn set(&self, wait: Duration) -> io::Result<()> {
         self.timer.set(wait)
     }

@@ -1,5 +1,5 @@
-//! Threads that watch for what wakes the runner besides its timer and its workers: new files in queue/, a changed
-//! config, secret or table, and signals. Each turns what it sees into an [`Event`].
+//! Threads that wake the runner, besides its timer and workers: for new files in queue/, changes to the
+//! configuration, secrets and tables, and signals. Each turns what it sees into an [`Event`].
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -19,8 +19,8 @@ use crate::runner::event::Event;
 use crate::spool::{MessageId, Spool};
 use crate::sys::folder_watch::{FolderWatch, Folders, See, Seen, Watched};
 
-/// Files that appear in queue/ within this time after the first are read from inotify together: a program that stores
-/// many messages in a row wakes the runner once for several.
+/// Files that appear in queue/ within this time are read from inotify together, so that a program that stores many
+/// messages does not wake the runner for each.
 const GATHERING: Duration = Duration::from_millis(5);
 
 /// Watches queue/ until the process ends.
@@ -47,18 +47,18 @@ pub fn watch_queue(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
 }
 
 /// Watches files that mail may be waiting for, until the process ends. It watches their folders: editors write a new
-/// file and rename it over the old one, whose own watch would end with it.
+/// file and rename it over the old one, so a watch on the file itself would end.
 #[derive(Debug)]
 pub struct FileWatcher {
     folders: Folders,
     names: Arc<Mutex<Names>>,
 }
 
-/// The names that matter in each watched folder.
+/// The relevant names in each watched folder.
 #[derive(Debug, Default)]
 struct Names {
     named: HashMap<Watched, HashSet<OsString>>,
-    /// conf.d, in which the names of configuration files do, also of those that are not there yet.
+    /// conf.d folders, in which all names of configuration files are relevant, also of files that do not exist yet.
     conf_d: HashSet<Watched>,
 }
 
@@ -70,7 +70,7 @@ impl Names {
 }
 
 impl FileWatcher {
-    /// Begins with these files; a folder among them is conf.d.
+    /// Starts with these files. A folder among them is a conf.d.
     pub fn start(paths: &[PathBuf], events: Sender<Event>) -> io::Result<Self> {
         let mut watch = FolderWatch::new(16 << 10)?;
         let watcher = Self { folders: watch.folders(), names: Arc::default() };
@@ -80,7 +80,7 @@ impl FileWatcher {
             while let Ok(mut seen) = watch.wait() {
                 let is_ours = |seen: Seen<'_>| match seen {
                     Seen::Overflow => true,
-                    // What was created is not written yet.
+                    // A file that was only created has no content yet; it is reported again when it is closed.
                     Seen::Created(..) => false,
                     Seen::Changed(folder, name) => names.lock().include(&folder, name),
                 };
@@ -92,12 +92,12 @@ impl FileWatcher {
         Ok(watcher)
     }
 
-    /// Watches these instead, as after a reload of the config.
+    /// Replaces the watched files, as after a reload of the configuration.
     pub fn set_paths(&self, paths: &[PathBuf]) {
         let mut names = Names::default();
         for path in paths {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
-            // A folder that does not exist (yet) has no changes.
+            // A folder that does not exist has no changes.
             if let Ok(watched) = self.folders.add(folder, See::ChangedFiles) {
                 names.named.entry(watched).or_default().insert(name.to_owned());
             }

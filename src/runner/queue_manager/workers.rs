@@ -1,5 +1,5 @@
-//! The workers of a runner: one thread for each open session, which gets its messages from here one at a time.
-//! Which message goes to which account is the scheduler's decision.
+//! The workers of a runner: one thread per open session, which receives its messages from here one at a time. The
+//! scheduler decides which message goes to which account.
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
@@ -16,14 +16,14 @@ use crate::runner::delivery::worker::Worker;
 use crate::runner::event::{AttemptOutcome, AttemptReport, Event, ReportFn};
 use crate::spool::MessageId;
 
-/// A worker as the event loop knows it.
+/// A worker, as the event loop sees it.
 struct WorkerHandle {
     messages: Sender<MessageId>,
     thread: JoinHandle<()>,
     account: String,
-    /// What it was started with. Once that is superseded, the worker gets no more messages.
+    /// The configuration that it was started with. Once that is replaced, the worker gets no more messages.
     loaded: Arc<Loaded>,
-    /// When it got its message, by the wall clock, which file times are compared with.
+    /// When it got its message, by the wall clock, because it is compared with times of files.
     begun: Timestamp,
 }
 
@@ -32,18 +32,19 @@ pub(super) struct Workers {
     context: Context,
     events: Sender<Event>,
     active: HashMap<u64, WorkerHandle>,
-    /// Threads that only have their QUIT to say.
+    /// Threads that only have to send QUIT.
     retired: Vec<JoinHandle<()>>,
     spawned: u64,
-    /// Answered attempts that are not on disk yet; below zero for the moment in which the disk was faster than the
-    /// worker's report.
+    /// Answered attempts that are not on disk yet. Negative for a moment if the disk was faster than the worker's
+    /// report.
     unrecorded: isize,
-    /// Workers without a message that are kept, with their accounts, for what may come of unrecorded attempts.
+    /// Workers without a message, with their accounts. They are kept while attempts are being recorded, which may
+    /// produce a bounce to send.
     idle: Vec<(u64, String)>,
 }
 
 impl Workers {
-    /// None yet; they will report to the event loop.
+    /// No workers yet.
     pub(super) fn new(context: Context, events: Sender<Event>) -> Self {
         Self {
             context,
@@ -56,12 +57,12 @@ impl Workers {
         }
     }
 
-    /// Whether no attempt is in progress, and none on its way to the disk.
+    /// Whether no attempt is in progress or being recorded.
     pub(super) fn are_done(&self) -> bool {
         self.active.is_empty() && self.unrecorded == 0
     }
 
-    /// A worker has reported on its message; returns when it got it, by the wall clock.
+    /// A worker reported on its message. Returns when it got the message, by the wall clock.
     pub(super) fn attempt_finished(&mut self, report: &AttemptReport) -> Timestamp {
         if matches!(report.outcome, AttemptOutcome::Answered) {
             self.unrecorded += 1;
@@ -69,12 +70,12 @@ impl Workers {
         self.active.get(&report.worker).map_or_else(Timestamp::now, |handle| handle.begun)
     }
 
-    /// An attempt that was answered earlier is on disk, or failed to get there.
+    /// An answered attempt is on disk, or failed to get there.
     pub(super) fn attempt_recorded(&mut self) {
         self.unrecorded -= 1;
     }
 
-    /// Opens a session for every account that has ready messages and may have another one.
+    /// Opens a session for every account that has ready messages and may have another session.
     pub(super) fn start_sessions(&mut self, queue: &mut QueueState, now: Timestamp) {
         let loaded = Arc::clone(&queue.loaded);
         let most = |name: &str| loaded.config.account(name).map_or(1, |account| account.max_connections);
@@ -111,8 +112,8 @@ impl Workers {
         Ok(())
     }
 
-    /// Gives the worker its account's next message, or retires it. While attempts are being recorded it is kept: there
-    /// may be a bounce for it to send.
+    /// Gives the worker the next message of its account, or retires it. While attempts are being recorded it is kept,
+    /// because a bounce may follow.
     pub(super) fn assign_next(&mut self, queue: &mut QueueState, worker: u64, account: &str) {
         let now = queue.now();
         queue.schedule.promote_due(now);
@@ -123,7 +124,7 @@ impl Workers {
         match (next, self.active.get_mut(&worker)) {
             (Some(id), Some(handle)) => {
                 handle.begun = Timestamp::now();
-                // The thread waits for exactly this.
+                // The thread is waiting for this.
                 let _ = handle.messages.send(id);
             }
             _ if may_go_on && self.unrecorded != 0 => self.idle.push((worker, account.to_owned())),
@@ -131,7 +132,7 @@ impl Workers {
         }
     }
 
-    /// Tries again for the workers that were kept: something may have come for them.
+    /// Tries again for the workers that were kept.
     pub(super) fn assign_idle(&mut self, queue: &mut QueueState) {
         for (worker, account) in std::mem::take(&mut self.idle) {
             self.assign_next(queue, worker, &account);
@@ -147,10 +148,10 @@ impl Workers {
         }
     }
 
-    /// Waits for the retired threads, as a runner that ends does.
+    /// Waits for the retired threads, before the runner ends.
     pub(super) fn join(self) {
         for thread in self.retired {
-            // One that panicked has nothing left to give back.
+            // A thread that panicked has nothing to clean up.
             let _ = thread.join();
         }
     }
