@@ -1,6 +1,6 @@
-//! What each submitter has used of its limits, so that none keeps
-//! the others waiting: connections, bytes in transit, messages and requests a minute, and one
-//! response at a time. root has no limits but the number of connections there are.
+//! What each submitter has used of its limits, so that no submitter blocks the others: connections, bytes in transit,
+//! messages and requests per minute, and one response at a time. root is limited only by the total number of
+//! connections.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,11 +18,11 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// A connection whose client has been idle for this long may be given to another client.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// All clients.
+/// The usage of all clients.
 #[derive(Debug, Default)]
 pub struct ClientLimits {
     clients: Mutex<HashMap<Submitter, ClientUsage>>,
-    /// A response has ended.
+    /// Signals that a response ended.
     answered: Condvar,
 }
 
@@ -30,33 +30,33 @@ pub struct ClientLimits {
 #[derive(Debug, Default)]
 struct ClientUsage {
     connections: Vec<Arc<Connection>>,
-    /// Octets that have come in and are not stored yet.
+    /// Bytes received and not stored yet.
     in_transit: u64,
-    /// Messages that are being received.
+    /// Messages being received.
     arriving: u64,
     messages: SlidingWindow,
     requests: SlidingWindow,
-    /// A thread reads the queue for it.
+    /// Whether a thread is reading the queue for it.
     is_answered: bool,
 }
 
-/// Which limit a client has reached.
+/// The limit that a client has reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Connections of one user, or of all together.
+    /// Connections: of one user, or of all users together.
     Connections,
-    /// Octets of one user in transit.
+    /// Bytes of one user in transit.
     InFlight(u64),
-    /// Messages, or requests, of one user a minute.
+    /// Messages or requests of one user per minute.
     PerMinute(u32),
-    /// Messages of one user that wait.
+    /// Waiting messages of one user.
     Waiting(Usage, u32),
-    /// Octets of one user that wait.
+    /// Bytes of one user's waiting messages.
     WaitingSize(Usage, u64),
 }
 
 impl Refusal {
-    /// The error that the client shows its user.
+    /// The error text for the user.
     #[must_use]
     pub fn explain_to(&self, submitter: &Submitter) -> String {
         let login = match submitter {
@@ -89,12 +89,12 @@ impl Refusal {
     }
 }
 
-/// What was done within the last minute.
+/// Events within the last minute.
 #[derive(Debug, Default)]
 struct SlidingWindow(VecDeque<Instant>);
 
 impl SlidingWindow {
-    /// Counts one more, unless it is over the limit.
+    /// Counts another event, unless the limit is reached.
     fn count(&mut self, most: u32) -> bool {
         while self.0.front().is_some_and(|first| first.elapsed() > MINUTE) {
             self.0.pop_front();
@@ -123,7 +123,7 @@ pub fn over(usage: Usage, octets: u64, limits: &Limits) -> Option<Refusal> {
     }
 }
 
-/// A client's turn to have the queue read for it; the next one's when this is dropped.
+/// A client's turn to have the queue read for it. Dropping it lets the next request proceed.
 #[derive(Debug)]
 pub struct ResponseTurn<'a> {
     limits: &'a ClientLimits,
@@ -140,13 +140,13 @@ impl Drop for ResponseTurn<'_> {
 }
 
 impl ClientLimits {
-    /// Admits a connection. `most` is how many one submitter, and `altogether` how many all together may have. Where all are in use, a
-    /// client that has none gets one whose client is idle.
+    /// Admits a connection. `most` is the limit per submitter, `altogether` the limit for all. If all connections are
+    /// in use, a client without any gets one whose client is idle.
     pub fn connect(&self, connection: Connection, most: u32, altogether: usize) -> Result<Arc<Connection>, Refusal> {
         let (mut clients, submitter) = (self.clients.lock(), connection.submitter());
         let all: usize = clients.values().map(|client| client.connections.len()).sum();
         let own = clients.get(&submitter).map_or(0, |client| client.connections.len());
-        // A tenth of all is root's.
+        // A tenth of the connections is reserved for root.
         let (most, altogether) = match submitter {
             Submitter::ROOT => (altogether, altogether),
             _ => (usize::try_from(most).unwrap_or(altogether), altogether / 10 * 9),
@@ -160,11 +160,11 @@ impl ClientLimits {
         Ok(connection)
     }
 
-    /// A connection has ended, with so many octets of it still counted.
+    /// Ends a connection. `octets` of it are still counted as in transit.
     pub fn disconnected(&self, connection: &Arc<Connection>, octets: u64) {
         let (mut clients, submitter) = (self.clients.lock(), connection.submitter());
         if let Some(client) = clients.get_mut(&submitter) {
-            // It is not there if it was disconnected for another client.
+            // Already removed if it was disconnected to make room for another client.
             client.connections.retain(|taken| !Arc::ptr_eq(taken, connection));
             client.in_transit = client.in_transit.saturating_sub(octets);
             if client.is_done() {
@@ -173,7 +173,7 @@ impl ClientLimits {
         }
     }
 
-    /// Admits a message unless its user has reached the limit of messages that wait.
+    /// Admits a message unless its user has reached the limit of waiting messages.
     pub fn begin_message(&self, submitter: &Submitter, usage: Usage, limits: &Limits) -> Result<(), Refusal> {
         let mut clients = self.clients.lock();
         let client = clients.entry(submitter.clone()).or_default();
@@ -185,7 +185,7 @@ impl ClientLimits {
         Ok(())
     }
 
-    /// An admitted message is stored or given up: none of its octets is in transit any more.
+    /// The message is stored or given up, so its bytes are no longer in transit.
     pub fn end_message(&self, submitter: &Submitter, octets: u64) {
         if let Some(client) = self.clients.lock().get_mut(submitter) {
             client.arriving = client.arriving.saturating_sub(1);
@@ -203,7 +203,7 @@ impl ClientLimits {
         Ok(())
     }
 
-    /// Counts a request. A user has as many of them as messages, beside these.
+    /// Counts a request. The limit is the same as for messages, but is counted separately.
     pub fn count_request(&self, submitter: &Submitter, most: u32) -> Result<(), Refusal> {
         if *submitter != Submitter::ROOT
             && !self.clients.lock().entry(submitter.clone()).or_default().requests.count(most)
@@ -213,7 +213,7 @@ impl ClientLimits {
         Ok(())
     }
 
-    /// Counts octets that come in.
+    /// Counts received bytes.
     pub fn count_octets(
         &self,
         submitter: &Submitter,
@@ -233,8 +233,8 @@ impl ClientLimits {
         Ok(())
     }
 
-    /// Waits until no other response to this uid is being made: reading the whole queue costs the
-    /// machine, and a client may ask many times at once. `None` where that takes too long.
+    /// Waits until no other response to this submitter is being prepared: reading the whole queue is expensive, and a
+    /// client may send many requests at once. `None` if the wait takes longer than `patience`.
     pub fn wait_for_turn(&self, submitter: &Submitter, patience: Duration) -> Option<ResponseTurn<'_>> {
         let is_answered =
             |clients: &mut HashMap<Submitter, ClientUsage>| clients.entry(submitter.clone()).or_default().is_answered;
@@ -242,18 +242,18 @@ impl ClientLimits {
         self.answered.wait_while_for(&mut clients, is_answered, patience);
         let client = clients.entry(submitter.clone()).or_default();
         let is_free = !std::mem::replace(&mut client.is_answered, true);
-        // Made only where it is this client's turn: dropping one ends the turn.
+        // Created only if it is this client's turn, because dropping it ends the turn.
         is_free.then(|| ResponseTurn { limits: self, submitter: submitter.clone() })
     }
 }
 
 impl ClientUsage {
-    /// Connections whose clients are idle.
+    /// Number of connections whose clients are idle.
     fn stalled(&self) -> usize {
         self.connections.iter().filter(|connection| connection.idle() >= STALLED).count()
     }
 
-    /// Whether there is nothing left to remember of it.
+    /// Whether nothing about it has to be remembered.
     fn is_done(&self) -> bool {
         self.connections.is_empty()
             && self.arriving == 0
@@ -264,15 +264,16 @@ impl ClientUsage {
     }
 }
 
-/// Disconnects the client that has been idle for longest, of the uid that has the most idle connections; whether there is one.
-/// A client whose submission is cut short gets no reply, and uses the drop program. Never one of root's.
+/// Disconnects the longest idle client, of the submitter with the most idle connections. Returns whether there was
+/// one. A client whose submission is cut off gets no reply, so it uses the drop program instead. Connections of root
+/// are never chosen.
 fn disconnect_idle(clients: &mut HashMap<Submitter, ClientUsage>) -> bool {
     let others = clients.iter_mut().filter(|(submitter, _)| **submitter != Submitter::ROOT).map(|(_, client)| client);
     let Some(client) = others.max_by_key(|client| (client.stalled(), client.connections.len())) else { return false };
     let has_few = client.stalled() == 0 && client.connections.len() < 2;
     let idle = client.connections.iter().map(|connection| connection.idle()).enumerate();
     match idle.max_by_key(|(_, idle)| *idle) {
-        // Nor one whose mail is being stored just now.
+        // Nor is a connection whose message is being stored right now.
         Some((longest, idle)) if !has_few && !idle.is_zero() => {
             client.connections.swap_remove(longest).disconnect();
             true

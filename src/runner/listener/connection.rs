@@ -1,6 +1,5 @@
-//! One connection of the submission socket: who its client is, how long that client may keep
-//! the runner waiting, and how it is disconnected. How many a client may have is in
-//! `client_limits`.
+//! A connection of the submission socket: the uid of its client, how long the client may keep the runner waiting, and
+//! how it is disconnected. `client_limits` counts connections.
 
 use std::io;
 use std::io::{Read, Write};
@@ -13,13 +12,13 @@ use parking_lot::Mutex;
 use crate::mail::submitter::Submitter;
 use crate::sys::peer;
 
-/// A client that neither sends nor reads anything for this long is given up.
+/// A client that neither sends nor reads for this long is disconnected.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A request must be complete within this.
+/// A request must be complete within this time.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
-/// In all, the runner waits this long for a client to read its response.
+/// The total time that the runner waits for a client to read its response.
 pub(crate) const RESPONSE_TIME: Duration = Duration::from_secs(10);
-/// Octets written at once: of more, the kernel would wait as long for every part.
+/// Bytes per write. The kernel applies the timeout to each part of a larger write again.
 const PIECE: usize = 8 << 10;
 
 /// A connection.
@@ -30,17 +29,17 @@ pub struct Connection {
     waiting_for: Mutex<WaitingFor>,
 }
 
-/// Which side the other waits for.
+/// Who must act next.
 #[derive(Debug, Clone, Copy)]
 enum WaitingFor {
-    /// The client, since then.
+    /// The client, since this time.
     Client(Instant),
-    /// The runner: it stores what came, or prepares a response.
+    /// The runner: it is storing a message or preparing a response.
     Runner,
 }
 
 impl Connection {
-    /// A connection that was just accepted. The client's uid is the peer credential.
+    /// For an accepted connection. The client's uid comes from the peer credentials.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         let uid = peer::uid(&stream)?;
         Self::of_peer(stream, uid)
@@ -64,12 +63,12 @@ impl Connection {
         Submitter::Local(self.uid)
     }
 
-    /// The socket, for what is neither reading nor writing.
+    /// The socket, for anything other than reading and writing.
     pub(crate) fn stream(&self) -> &UnixStream {
         &self.stream
     }
 
-    /// How long the runner has waited for the client.
+    /// How long the runner has been waiting for the client.
     pub fn idle(&self) -> Duration {
         match *self.waiting_for.lock() {
             WaitingFor::Client(since) => since.elapsed(),
@@ -77,23 +76,23 @@ impl Connection {
         }
     }
 
-    /// Ends it, also for a thread that waits for the client.
+    /// Disconnects the client, also while a thread is waiting for it.
     pub fn disconnect(&self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Reads a request, for a limited time however slowly it comes.
+    /// A reader for a request, with a time limit however slowly the client sends.
     pub(crate) fn request_reader(&self) -> DeadlineReader<'_> {
         DeadlineReader { connection: self, until: Instant::now() + REQUEST_TIME }
     }
 
-    /// Writes a response, for a limited time however slowly it is read.
+    /// A writer for a response, with a time limit however slowly the client reads.
     pub(crate) fn response_writer(&self) -> DeadlineWriter<'_> {
         DeadlineWriter { connection: self, left: RESPONSE_TIME }
     }
 
-    /// Does what waits for the client.
+    /// Runs an operation that waits for the client.
     fn wait<T>(&self, act: impl FnOnce(&UnixStream) -> io::Result<T>) -> io::Result<T> {
         let now_waits_for = |side| *self.waiting_for.lock() = side;
         now_waits_for(WaitingFor::Client(Instant::now()));
@@ -137,8 +136,7 @@ impl Read for DeadlineReader<'_> {
     }
 }
 
-/// Writes as long as the client keeps up: only time spent waiting for it counts, not time in which
-/// there is nothing to write.
+/// Writes with a limit on the total time spent waiting for the client. Time without anything to write does not count.
 #[derive(Debug)]
 pub struct DeadlineWriter<'a> {
     connection: &'a Connection,
@@ -155,7 +153,7 @@ impl Write for DeadlineWriter<'_> {
         let written = { self.connection }.write(&bytes[..bytes.len().min(PIECE)]);
         self.left = self.left.saturating_sub(begun.elapsed());
         if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
-            // A caller that goes on writing fails at once instead of waiting again.
+            // Further writes must fail at once instead of waiting again.
             self.left = Duration::ZERO;
         }
         written

@@ -1,5 +1,5 @@
-//! The control socket (spool/control): how other commands of the spool's owner ask the event loop.
-//! The file system decides who may connect; the protocol is `control::protocol`'s.
+//! The control socket (spool/control), through which other commands of the spool's owner talk to the event loop. The
+//! file system decides who may connect. The protocol is in `control::protocol`.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -18,14 +18,14 @@ use crate::spool::Spool;
 use crate::submit::wire::reply::Refused;
 use crate::sys::sysexits::Exit;
 
-/// Octets of one request.
+/// The longest request in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
 
-/// Limits on a client that was stopped: it must not keep a thread for ever.
+/// Time limits for a suspended client, which must not block a thread forever.
 const REQUEST_TIME: Duration = Duration::from_secs(10);
 const RESPONSE_TIME: Duration = Duration::from_secs(30);
 
-/// Listens until the process ends. The caller holds the runner's lock: a socket that is there was left by an earlier
+/// Listens until the process ends. The caller holds the runner's lock, so an existing socket was left by an earlier
 /// runner.
 pub fn listen(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
     let path = spool.dir().join("control");
@@ -38,7 +38,8 @@ pub fn listen(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
     std::thread::Builder::new().name("control".into()).spawn(move || {
         for stream in listener.incoming().flatten() {
             let events = events.clone();
-            // Without a thread the connection closes, and the client tries again. One that went away needs nothing.
+            // Without a thread the connection closes, and the client tries again. A client that is gone needs no
+            // reply.
             let _ = std::thread::Builder::new().name("answer".into()).spawn(move || drop(answer(&stream, &events)));
         }
     })?;
@@ -50,7 +51,7 @@ fn answer(mut stream: &UnixStream, events: &Sender<Event>) -> io::Result<()> {
     stream.set_write_timeout(Some(RESPONSE_TIME))?;
     let (responses, answered) = mpsc::channel();
     let asked = Request::read(stream, MAX_REQUEST)?.and_then(|request| {
-        // A loop that has ended drops the event and its sender: then there is no response.
+        // An event loop that has ended drops the event and with it the sender: then there is no response.
         let _ = events.send(event(request, responses)?);
         Ok(())
     });

@@ -1,30 +1,29 @@
-//! Octets of envelope that all connections together may have in memory. A recipient of twenty
-//! octets costs some thirty times as much until its message is stored, so that what the limits of
-//! one submission allow would be too much for many at once. How many a client may have of other
-//! things is in `client_limits`.
+//! Limits the envelopes that all connections together hold in memory. A recipient of twenty bytes costs about thirty
+//! times as much until its message is stored, so the limits of a single submitter would allow too much if many used
+//! them at once. `client_limits` has the limits per client.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Octets in memory at once, and of them one user's. An envelope that is longer counts as so many: it is read when
-/// nothing else of its user is.
+/// Bytes in memory at once, in total and per user. A longer envelope counts as its user's whole share: it is read
+/// when nothing else of its user is.
 const ALTOGETHER: u64 = 1 << 20;
 const ONE_USER: u64 = ALTOGETHER / 4;
 
-/// An envelope of this length is not counted: as many as there are connections take little memory.
+/// Envelopes up to this size are not counted: even one per connection takes little memory.
 const SMALL: u64 = 8 << 10;
 
-/// The envelopes that are in memory.
+/// The envelopes in memory.
 #[derive(Debug, Default)]
 pub struct EnvelopeBudget {
-    /// Octets by user.
+    /// Bytes per user.
     used: Mutex<HashMap<u32, u64>>,
     released: Condvar,
 }
 
-/// One envelope's share; given back when dropped.
+/// The share of one envelope. Dropping it returns the share.
 #[derive(Debug)]
 pub struct EnvelopeShare<'a> {
     budget: &'a EnvelopeBudget,
@@ -33,13 +32,13 @@ pub struct EnvelopeShare<'a> {
 }
 
 impl EnvelopeBudget {
-    /// Waits until an envelope of this length may be read. `None` where that takes too long.
+    /// Waits until an envelope of this length may be read. `None` if that takes longer than `patience`.
     pub fn wait_for_share(&self, uid: u32, length: u64, patience: Duration) -> Option<EnvelopeShare<'_>> {
         let octets = if length <= SMALL { 0 } else { length.min(ONE_USER) };
         let is_full = |used: &mut HashMap<u32, u64>| {
             let own = used.get(&uid).copied().unwrap_or_default();
             let others: u64 = used.iter().filter(|(user, _)| **user != uid).map(|(_, octets)| octets).sum();
-            // Nobody else keeps root waiting.
+            // Other users never make root wait.
             own + octets > ONE_USER || (uid != 0 && own + others + octets > ALTOGETHER)
         };
         let must_wait = |used: &mut HashMap<u32, u64>| octets > 0 && is_full(used);
@@ -56,7 +55,7 @@ impl EnvelopeBudget {
 }
 
 impl EnvelopeShare<'_> {
-    /// Whether the envelope is so long that it counts.
+    /// Whether the envelope is large enough to be counted.
     #[must_use]
     pub fn is_counted(&self) -> bool {
         self.octets > 0

@@ -1,5 +1,5 @@
-//! State shared by the listener, pickup and the event loop: the configuration in force, or why
-//! there is none; messages that are not to be attempted yet; and what the clients have used.
+//! State shared by the listeners, pickup and the event loop: the configuration in use, or why there is none; messages
+//! that must not be attempted yet; and the usage of the clients.
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
@@ -20,57 +20,57 @@ use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
 
-/// Between two log lines about a full disk.
+/// Time between two log lines about a full disk.
 const BETWEEN_ALERTS: Duration = Duration::from_mins(10);
 
-/// How far the runner is.
+/// The state of the runner.
 #[derive(Debug)]
 pub enum RunState {
-    /// Nothing can be served yet.
+    /// It is starting and cannot serve anything yet.
     Starting,
-    /// Submissions are kept as they come until the configuration can be read; why it cannot.
+    /// Without a readable configuration, submissions are kept unprocessed. The fields say why it cannot be read.
     NoConfig(String, Unreadable),
-    /// The event loop runs.
+    /// The event loop is running.
     Running {
-        /// What is in force.
+        /// The configuration in use.
         loaded: Arc<Loaded>,
         /// To the event loop.
         events: Sender<Event>,
     },
 }
 
-/// What the listener, pickup and the event loop share.
+/// State shared by the listeners, pickup and the event loop.
 #[derive(Debug)]
 pub struct IntakeState {
     /// The machine's spool.
     pub spool: Spool,
-    /// What each client has used of its limits.
+    /// The usage of each client.
     pub clients: ClientLimits,
-    /// Envelopes that are being read and stored.
+    /// Limits the envelopes in memory.
     pub envelopes: EnvelopeBudget,
-    /// Stores messages of many recipients.
+    /// Stores messages with many recipients.
     pub large_envelopes: Arc<ThreadPool>,
-    /// Submissions seen lately.
+    /// Recent submissions.
     pub tokens: SeenTokens,
     told_of_room: Mutex<Option<Instant>>,
     run_state: RwLock<RunState>,
     held: Mutex<HashMap<MessageId, HeldUntil>>,
-    /// Has pickup look into raw/ and drop/ at once.
+    /// Makes pickup check raw/ and drop/ immediately.
     pickup: OnceLock<Sender<()>>,
 }
 
-/// Until when a stored message is not to be attempted. If the runner died before, its submission would come again and
-/// get another id; a message that had left already would then be sent twice.
+/// How long a stored message must not be attempted. If the runner died before that, the submission would come again
+/// under another id. If the first copy had left already, the message would be sent twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum HeldUntil {
-    /// Its file is gone from drop/ or raw/.
+    /// Until its file is gone from drop/ or raw/.
     PickedUp,
-    /// Its client has the reply.
+    /// Until its client has the reply.
     Replied,
 }
 
 impl IntakeState {
-    /// With no config yet.
+    /// Without a configuration yet.
     #[must_use]
     pub fn new(spool: Spool) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl IntakeState {
         }
     }
 
-    /// What is in force, or why nothing is.
+    /// The configuration in use, or why there is none.
     pub fn loaded(&self) -> Result<Arc<Loaded>, String> {
         match &*self.run_state.read() {
             RunState::Starting => Err("the runner is starting; try again in a moment".to_owned()),
@@ -95,7 +95,7 @@ impl IntakeState {
         }
     }
 
-    /// What is wrong with the configuration, as it is on disk now.
+    /// The problem with the configuration file as it is now.
     pub fn unreadable(&self) -> Option<Unreadable> {
         match &*self.run_state.read() {
             RunState::Starting => None,
@@ -104,62 +104,62 @@ impl IntakeState {
         }
     }
 
-    /// The limits of each client; the defaults as long as there is no config.
+    /// The limits for each client; the defaults while there is no configuration.
     pub fn limits(&self) -> Limits {
         self.loaded().map_or_else(|_| Limits::default(), |loaded| loaded.config.limits)
     }
 
-    /// Enters a state.
+    /// Changes the state of the runner.
     pub fn set(&self, state: RunState) {
         *self.run_state.write() = state;
     }
 
-    /// A new configuration is in force.
+    /// Uses a new configuration.
     pub fn adopt(&self, new: &Arc<Loaded>) {
         if let RunState::Running { loaded, .. } = &mut *self.run_state.write() {
             *loaded = Arc::clone(new);
         }
     }
 
-    /// Sends an event to the loop, if it runs.
+    /// Sends an event to the event loop, if it is running.
     pub fn send(&self, event: Event) {
         if let RunState::Running { events, .. } = &*self.run_state.read() {
-            // A loop that has ended reads the queue when it begins again.
+            // Otherwise the event loop reads the queue when it starts again.
             let _ = events.send(event);
         }
     }
 
-    /// From now on, pickup looks when this is sent to.
+    /// Sets the sender that triggers pickup.
     pub fn pickup_listens(&self, trigger: Sender<()>) {
-        // Pickup is started once.
+        // Pickup is started only once.
         let _ = self.pickup.set(trigger);
     }
 
-    /// Something was kept raw. Before pickup runs nothing needs to be sent: it looks when it starts.
+    /// A submission was kept in raw/. Before pickup runs no trigger is needed, because it starts with a check.
     pub fn kept_raw(&self) {
         if let Some(trigger) = self.pickup.get() {
-            // Pickup ends with the loop; the next runner looks when it starts.
+            // Pickup ends with the event loop, and the next runner starts with a check.
             let _ = trigger.send(());
         }
     }
 
-    /// Whether the message may not be attempted yet.
+    /// Whether the message must not be attempted yet.
     pub fn is_held(&self, id: &MessageId) -> bool {
         self.held.lock().contains_key(id)
     }
 
-    /// A message of this name is about to be stored: it is held until the reply was sent.
+    /// A message with this id is about to be stored. It is held until the reply was sent.
     pub fn hold_until_replied(&self, id: &MessageId) {
         self.held.lock().insert(id.clone(), HeldUntil::Replied);
     }
 
-    /// The message may be attempted.
+    /// Allows the message to be attempted.
     pub fn release(&self, id: &MessageId) {
         self.held.lock().remove(id);
         self.send(Event::Queued(id.clone()));
     }
 
-    /// Releases all messages that pickup held, whether their files are gone or could not be removed.
+    /// Releases all messages that pickup held, whether their files were removed or not.
     pub fn release_picked_up(&self) {
         let ids: Vec<MessageId> =
             self.held.lock().extract_if(|_, until| *until == HeldUntil::PickedUp).map(|(id, _)| id).collect();
@@ -168,7 +168,7 @@ impl IntakeState {
         }
     }
 
-    /// Whether the log is to be told that the disk is full: every user's mail is refused then, over and over.
+    /// Whether to log that the disk is full. The mail of every user is refused then, again and again.
     pub fn may_tell_of_room(&self) -> bool {
         let mut told = self.told_of_room.lock();
         let may = told.is_none_or(|told: Instant| told.elapsed() >= BETWEEN_ALERTS);
@@ -178,7 +178,7 @@ impl IntakeState {
         may
     }
 
-    /// What this submitter has waiting.
+    /// What this submitter has in the spool.
     pub fn usage_of(&self, submitter: &Submitter) -> Usage {
         self.loaded().map_or_else(|_| self.spool.load_of(submitter), |loaded| loaded.spool.load_of(submitter))
     }
@@ -204,7 +204,7 @@ impl Runner for IntakeState {
     }
 
     fn stored(&self, uid: u32, token: &str, id: &MessageId) {
-        // It may be known as one of raw/.
+        // It may be known as a submission in raw/.
         self.tokens.remember(&Submitter::Local(uid), token, id);
     }
 }

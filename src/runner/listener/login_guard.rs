@@ -1,5 +1,5 @@
-//! Guessing of passwords: failures by address, the pause that each costs, and the order in which passwords are verified. No
-//! account is ever locked: who guesses at a name would lock its owner out.
+//! Protects against password guessing: failures per address, a delay for each, and the order in which passwords are
+//! verified. Accounts are never locked, because anybody could lock out a user by guessing at their name.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,20 +9,21 @@ use parking_lot::Mutex;
 
 use crate::config::listener::ListenLimits;
 
-/// An address that has logged in within this time is never blocked, only slowed: its user may have changed a password.
+/// An address that logged in within this time is never blocked, only slowed down: its user may have changed a
+/// password.
 const KNOWN: Duration = Duration::from_hours(24 * 7);
-/// Every rejected login waits this long for its reply.
+/// The reply to every rejected login is delayed by this.
 pub const PAUSE: Duration = Duration::from_secs(1);
-/// An address that would be blocked, but is known, has one login verified in this time, over all its connections.
+/// A known address that would be blocked has one login verified per this interval, over all its connections.
 const SLOWED: Duration = Duration::from_secs(3);
-/// Failures of an address that are remembered; more make no difference.
+/// Failures remembered per address. More would make no difference.
 const MOST_FAILURES: usize = 100;
 /// Addresses that are remembered.
 const REMEMBERED: usize = 10_000;
-/// Logins that wait to be verified.
+/// Logins that may wait for verification.
 const WAITING: usize = 16;
 
-/// Failures and logins, by address; one login is verified at a time.
+/// Failures and logins by address. One login is verified at a time.
 #[derive(Debug, Default)]
 pub struct LoginGuard {
     addresses: Mutex<HashMap<IpAddr, Past>>,
@@ -30,7 +31,7 @@ pub struct LoginGuard {
     is_busy: Mutex<()>,
 }
 
-/// What is known of an address.
+/// What is known about an address.
 #[derive(Debug, Default)]
 struct Past {
     failures: Vec<Instant>,
@@ -46,29 +47,29 @@ impl Past {
         self.logged_in.is_some_and(|at| now.duration_since(at) < KNOWN)
     }
 
-    /// How many of its logins failed lately.
+    /// The number of recent failed logins.
     fn failures(&mut self, now: Instant, limits: &ListenLimits) -> usize {
         self.failures.retain(|at| now.duration_since(*at) < limits.failure_time);
         self.failures.len()
     }
 }
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is right.
+    /// The password is right.
     Right,
-    /// It is wrong.
+    /// The password is wrong.
     Wrong,
-    /// It is wrong, and one too many from this address.
+    /// The password is wrong, and the address is blocked from now on.
     WrongAndBlocked,
-    /// The address was blocked when its turn came: others from there have failed meanwhile.
+    /// The address was blocked before the login was verified, because other logins from there failed.
     NotLookedAt,
-    /// Too many wait to be verified.
+    /// Too many logins are waiting.
     Crowded,
 }
 
-/// The address for counting: one household has a whole /64.
+/// The address to count by. For IPv6 it is the /64, which one household has as a whole.
 #[must_use]
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -78,7 +79,7 @@ pub fn counted_as(address: IpAddr) -> IpAddr {
 }
 
 impl LoginGuard {
-    /// Whether this address has failed so often that it is to wait.
+    /// Whether the address is blocked because of too many failures.
     pub fn is_blocked(&self, address: IpAddr) -> bool {
         let now = Instant::now();
         let addresses = self.addresses.lock();
@@ -86,7 +87,7 @@ impl LoginGuard {
         past.is_some_and(|past| past.blocked_until.is_some_and(|until| now < until))
     }
 
-    /// A login from there was rejected; whether the address is blocked from now on.
+    /// Counts a rejected login. Returns whether the address is blocked from now on.
     fn failed(&self, address: IpAddr, limits: &ListenLimits) -> bool {
         let now = Instant::now();
         let mut addresses = self.addresses.lock();
@@ -107,8 +108,7 @@ impl LoginGuard {
         true
     }
 
-    /// A login from there was right. That does not make earlier failures undone: who has one password may be guessing at
-    /// another's.
+    /// Records a successful login. Earlier failures still count: somebody with one password may be guessing another.
     fn succeeded(&self, address: IpAddr) {
         let now = Instant::now();
         let mut addresses = self.addresses.lock();
@@ -117,7 +117,7 @@ impl LoginGuard {
         (past.logged_in, past.last, past.blocked_until) = (Some(now), Some(now), None);
     }
 
-    /// How long a login from there is to wait before its turn, because too many failed. Each call takes a place in the row.
+    /// How long a login from this address must wait because too many failed. Each call reserves the next slot.
     #[must_use]
     pub fn delay(&self, address: IpAddr, limits: &ListenLimits) -> Duration {
         let now = Instant::now();
@@ -131,8 +131,8 @@ impl LoginGuard {
         turn.duration_since(now)
     }
 
-    /// Verifies one login from there when its turn comes. What it comes to is counted before the next turn: parallel
-    /// connections get no more guesses than one.
+    /// Verifies one login when its turn comes. The result is counted before the next turn, so that parallel
+    /// connections do not get more guesses than one.
     pub fn in_turn(&self, address: IpAddr, limits: &ListenLimits, is_right: impl FnOnce() -> bool) -> Verdict {
         {
             let mut verifying = self.verifying.lock();
@@ -160,7 +160,7 @@ impl LoginGuard {
     }
 }
 
-/// Forgets the address that was heard of longest ago, where there are too many.
+/// Forgets the address that was seen least recently, if there are too many.
 fn make_room(addresses: &mut HashMap<IpAddr, Past>) {
     if addresses.len() >= REMEMBERED
         && let Some(oldest) = addresses.iter().min_by_key(|(_, past)| past.last).map(|(address, _)| *address)

@@ -1,6 +1,5 @@
-//! Where mail and requests reach the runner: the submission socket, the control socket, SMTP listeners and
-//! pickup from drop/, with the limits on every client. What is accepted goes through
-//! `submit::admit`.
+//! Where mail and requests reach the runner: submission socket, control socket, SMTP listeners and pickup from drop/,
+//! with limits for every client. Accepted mail goes through `submit::admit`.
 
 pub mod client_limits;
 pub mod connection;

@@ -1,5 +1,5 @@
-//! Pickup's own thread: it looks into drop/ and raw/ when something appears there, when the
-//! config or a table has changed, and now and then.
+//! The pickup thread: it checks drop/ and raw/ when something appears there, after a change of the configuration or a
+//! table, and at intervals.
 
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -12,12 +12,12 @@ use crate::spool::dropped::Place;
 use crate::submit::admit::pickup::{self, Picked};
 use crate::sys::folder_watch::{FolderWatch, See};
 
-/// When to look again while something could not be picked up.
+/// Time until the next check if something could not be picked up.
 const SOON: Duration = Duration::from_secs(20);
-/// When to look again while nothing waits, in case a notification was lost.
+/// Time until the next check if nothing is waiting, in case a notification was lost.
 const SELDOM: Duration = Duration::from_mins(15);
 
-/// Starts to pick up. A message sent through the returned sender makes it look at once.
+/// Starts pickup. Sending to the returned channel triggers a check.
 pub fn start(intake: Arc<IntakeState>) -> std::io::Result<Sender<()>> {
     let (trigger, triggers) = mpsc::channel();
     watch_drop(&intake, trigger.clone())?;
@@ -26,10 +26,10 @@ pub fn start(intake: Arc<IntakeState>) -> std::io::Result<Sender<()>> {
     Ok(trigger)
 }
 
-/// Only drop/, since the listener itself triggers a look when it has kept something in raw/.
+/// Only drop/ is watched: the listener triggers a check itself after it keeps something in raw/.
 fn watch_drop(intake: &IntakeState, trigger: Sender<()>) -> std::io::Result<()> {
     let mut watch = FolderWatch::new(16 << 10)?;
-    // A folder that does not exist yet is looked at now and then.
+    // A folder that does not exist yet is checked at intervals.
     let folder = intake.spool.dir().join(Place::Drop.folder());
     let _ = watch.folders().add(&folder, See::NewFiles);
     std::thread::Builder::new().name("drop".into()).spawn(move || {
@@ -57,8 +57,8 @@ fn run(intake: &IntakeState, triggers: &Receiver<()>) {
     }
 }
 
-/// Picks up all that waits; whether nothing is left. `over` are the users that were over their limits at the last look:
-/// that is logged once.
+/// Picks up everything. Returns whether nothing is left. `over` has the users that were over their limits at the last
+/// check, so that each is logged once.
 pub(crate) fn look(intake: &IntakeState, over: &mut HashSet<String>) -> bool {
     let (mut is_empty, before) = (true, std::mem::take(over));
     for place in Place::ALL {
@@ -94,11 +94,11 @@ pub(crate) fn look(intake: &IntakeState, over: &mut HashSet<String>) -> bool {
     is_empty
 }
 
-/// Whether a file was picked up.
+/// The result for one file.
 enum Taken {
     Yes,
     No,
-    /// Its user is over a limit, so no other file of theirs will be either.
+    /// Its user is over a limit, so their other files need not be tried.
     Over(String),
 }
 

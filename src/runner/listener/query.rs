@@ -1,6 +1,6 @@
-//! Responds to requests on the submission socket, to which every user of the machine may connect.
-//! A client gets what its [`AccessScope`] covers; an id outside of it looks like one that does
-//! not exist.
+//! Answers requests on the submission socket, to which every user of the machine may connect. A client gets what its
+//! [`AccessScope`] covers. An id outside of it looks like one that does not exist, so that nobody can probe for other
+//! users' mail.
 
 use std::collections::HashSet;
 use std::io;
@@ -32,16 +32,16 @@ use crate::submit::wire::reply::Refused;
 use crate::sys::local_time;
 use crate::sys::user::Caller;
 
-/// Octets of one request.
+/// The longest request in bytes.
 const MAX_REQUEST: u64 = 64 << 10;
 
-/// How long a request waits for the response to the one before: its client may not be reading that.
+/// How long a request waits for the response to the one before, whose client may not be reading it.
 const TURN_TIME: Duration = RESPONSE_TIME.saturating_mul(2);
 
-/// An event loop that is busy is not waited for where only marks depend on it.
+/// How long to wait for a busy event loop if only a mark in the listing depends on it.
 const GLANCE: Duration = Duration::from_millis(200);
 
-/// Responds to the request that the client sends.
+/// Answers the client's request.
 pub(crate) fn answer(intake: &IntakeState, connection: &Connection) -> io::Result<()> {
     let request = Request::read(connection.request_reader(), MAX_REQUEST)?;
     let (uid, loaded) = (connection.uid(), intake.loaded());
@@ -58,8 +58,8 @@ pub(crate) fn refuse(connection: &Connection, refused: Refused) -> io::Result<()
     Response::No(refused).write(connection.response_writer())
 }
 
-/// Responds to one request. What cannot be written is treated as a refusal, which cannot be
-/// written either.
+/// Answers one request. If a response cannot be written, that is treated as a refusal, which cannot be written
+/// either.
 struct QueryHandler<'a> {
     intake: &'a IntakeState,
     loaded: Result<Arc<Loaded>, String>,
@@ -69,7 +69,7 @@ struct QueryHandler<'a> {
 }
 
 impl QueryHandler<'_> {
-    /// Writes all of the response but its last line, which it returns.
+    /// Writes the response except for its last line, which it returns.
     fn answer(&self, request: Request, out: &mut impl Write) -> Result<Response, Refused> {
         match request {
             Request::List { selection } => self.list(selection, out),
@@ -96,7 +96,7 @@ impl QueryHandler<'_> {
         }
     }
 
-    /// Waits until the client's other request is answered. A scope over everything need not wait.
+    /// Waits until the client's other request is answered. Clients with access to everything do not wait.
     fn wait_for_turn(&self) -> Result<Option<ResponseTurn<'_>>, Refused> {
         if self.scope.is_everything() {
             return Ok(None);
@@ -152,7 +152,7 @@ impl QueryHandler<'_> {
         Ok(Response::Hello(Greeting::from(&self.loaded()?.config)))
     }
 
-    /// Stores the report, which counts as a message of the client's like any other.
+    /// Stores the report, which counts as a message of the client.
     fn verify(&self, request: &Verify) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
         let loaded = self.loaded()?;
@@ -179,8 +179,8 @@ impl QueryHandler<'_> {
         }
     }
 
-    /// Of what is authorised, the messages that are the client's own, by id: the event loop serves all clients, and must
-    /// not read the whole queue for one. `None` where there are none.
+    /// Narrows an authorised selection to the ids of the client's own messages: the event loop serves all clients and
+    /// must not read the whole queue for one of them. `None` if the client has no such message.
     fn own<T>(
         &self,
         authorised: T,
@@ -196,7 +196,7 @@ impl QueryHandler<'_> {
         Ok((!ids.is_empty()).then(|| narrow(&authorised, ids)))
     }
 
-    /// Has the event loop answer, if there is something to ask.
+    /// Lets the event loop answer, if there is an event.
     fn ask_loop(
         &self,
         event: Option<impl FnOnce(Sender<Response>) -> Event>,
@@ -219,7 +219,7 @@ impl QueryHandler<'_> {
         answered
     }
 
-    /// What is being sent just now, where the event loop says so at once.
+    /// The messages that are being sent, if the event loop answers quickly.
     fn active(&self) -> HashSet<MessageId> {
         match self.send(|responses| Event::Active { responses }).recv_timeout(GLANCE) {
             Ok(Response::Active { ids }) => ids.into_iter().collect(),

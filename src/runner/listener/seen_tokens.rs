@@ -1,5 +1,5 @@
-//! Submissions seen lately, by submitter and token. A front end that got no reply submits
-//! the message again, over the socket or through drop/; the token shows that it is the same.
+//! Recent submissions by submitter and token. A front end that got no reply submits its message again, over the
+//! socket or through drop/, with the same token.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -10,11 +10,11 @@ use crate::mail::submitter::Submitter;
 use crate::spool::MessageId;
 use crate::submit::admit::pickup::Known;
 
-/// So many submissions are remembered.
+/// How many submissions are remembered.
 const REMEMBERED: usize = 100_000;
 
-/// What is known of submissions. Kept by a hash of submitter and token, so that no client decides how large
-/// an entry is; the hash is keyed, so that none can choose a token that collides with another's.
+/// The known submissions. The key is a hash of submitter and token, so that clients cannot choose the size of an
+/// entry. The hash is keyed, so that they cannot choose a token that collides with another one either.
 #[derive(Debug, Default)]
 pub struct SeenTokens {
     seen: Mutex<Seen>,
@@ -24,23 +24,23 @@ pub struct SeenTokens {
 #[derive(Debug, Default)]
 struct Seen {
     states: HashMap<u64, SubmissionState>,
-    /// Oldest first.
+    /// In order of arrival.
     order: VecDeque<u64>,
 }
 
-/// What became of a submission.
+/// The state of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmissionState {
     /// It is being stored.
     BeingStored,
-    /// It is this message.
+    /// It is stored as this message.
     Message(MessageId),
-    /// It is in raw/; this id was the reply.
+    /// It is in raw/. The client was given this id.
     Raw(MessageId),
 }
 
 impl SubmissionState {
-    /// The id that was the reply.
+    /// The id that the client was given.
     #[must_use]
     pub fn stored_as(self) -> Option<MessageId> {
         match self {
@@ -51,7 +51,7 @@ impl SubmissionState {
 }
 
 impl SeenTokens {
-    /// Reserves a token that is new; of one that is known, what became of it.
+    /// Reserves a new token. For a known token, returns the state of its submission.
     pub fn reserve(&self, submitter: &Submitter, token: &str) -> Option<SubmissionState> {
         let key = self.key(submitter, token);
         let mut seen = self.seen.lock();
@@ -68,25 +68,25 @@ impl SeenTokens {
         None
     }
 
-    /// Ends a reservation: the submission is stored, or is not (`None`) and may come again.
+    /// Ends a reservation. `None` means that the submission was not stored and may come again.
     pub fn settle(&self, submitter: &Submitter, token: &str, state: Option<SubmissionState>) {
         let key = self.key(submitter, token);
         let mut seen = self.seen.lock();
         match (seen.states.get(&key), state) {
-            // It was found in the queue meanwhile: one message is enough.
+            // The submission was found in the queue in the meantime. One message is enough.
             (Some(SubmissionState::Message(_)), Some(SubmissionState::Raw(_) | SubmissionState::BeingStored)) => {}
             (_, Some(state)) => drop(seen.states.insert(key, state)),
             (_, None) => drop(seen.states.remove(&key)),
         }
     }
 
-    /// A message was read from the queue: its token is known, whatever was known of it before.
+    /// A message was read from the queue: whatever was known about its token, it is stored.
     pub fn remember(&self, submitter: &Submitter, token: &str, id: &MessageId) {
         let _ = self.reserve(submitter, token);
         self.settle(submitter, token, Some(SubmissionState::Message(id.clone())));
     }
 
-    /// What pickup wants to know.
+    /// The state of a token, for pickup.
     pub fn known(&self, submitter: &Submitter, token: &str) -> Known {
         match self.seen.lock().states.get(&self.key(submitter, token)) {
             None => Known::No,

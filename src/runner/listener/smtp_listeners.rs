@@ -1,5 +1,5 @@
-//! The sockets of all listeners: opened and closed as the configuration says, one thread that accepts, and how many connections
-//! there may be. What happens on a connection is `smtp_session`'s.
+//! The sockets of all listeners: opened and closed as configured, with one thread that accepts and a limit on
+//! connections. `smtp_session` handles a connection.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -31,9 +31,9 @@ use crate::tls::certificate::Identity;
 
 /// Connections of all listeners together.
 const ALTOGETHER: usize = 500;
-/// Connections that wait to be accepted.
+/// Connections waiting to be accepted.
 const BACKLOG: i32 = 128;
-/// An address that cannot be listened on is tried again this often: it may not be there yet.
+/// How often to try again to listen on an address, which may not exist yet.
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// All listeners of the runner.
@@ -41,18 +41,19 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub struct SmtpListeners {
     shared: Arc<Shared>,
     connections: Arc<Mutex<Connections>>,
-    /// Ends the thread that accepts when it is dropped.
+    /// Dropping this ends the accepting thread.
     accepting: Option<(UnixStream, Arc<Mutex<Sockets>>)>,
 }
 
-/// Open sockets by address, and what could not be opened with the error that was logged.
+/// Open sockets by address, and the addresses that could not be opened with the last logged error.
 #[derive(Debug, Default)]
 struct Sockets {
-    /// Of the configuration in force: a thread that has not noticed yet that it is to end opens nothing else.
+    /// The addresses in the current configuration. A thread that has not noticed yet that it must end opens no
+    /// others.
     wanted: Vec<SocketAddr>,
     open: HashMap<SocketAddr, Arc<TcpListener>>,
     failed: HashMap<SocketAddr, io::ErrorKind>,
-    /// As it was last written for `status`.
+    /// What was last written for `status`.
     recorded: Option<ListenerHealth>,
 }
 
@@ -80,12 +81,12 @@ struct Certificate {
 }
 
 impl SmtpListeners {
-    /// None is open yet.
+    /// Without open sockets yet.
     pub fn new(intake: Arc<IntakeState>) -> io::Result<Self> {
         Ok(Self { shared: Arc::new(Shared::new(intake)?), connections: Arc::default(), accepting: None })
     }
 
-    /// From now on this configuration is in force. Connections that are open stay.
+    /// Opens and closes sockets for this configuration. Open connections stay.
     pub fn follow(&mut self, loaded: &Loaded) {
         let listeners = &loaded.config.listeners;
         let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
@@ -118,7 +119,7 @@ impl SmtpListeners {
     }
 }
 
-/// The thread that accepts.
+/// The accepting thread.
 struct Accepting {
     shared: Arc<Shared>,
     connections: Arc<Mutex<Connections>>,
@@ -126,10 +127,10 @@ struct Accepting {
 }
 
 impl Accepting {
-    /// Accepts until the other end of `ended` is dropped.
+    /// Accepts connections until the other end of `ended` is dropped.
     fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
         for served in &self.served {
-            // The log says at once what is wrong with a certificate. Each client has it looked at again.
+            // Log problems with a certificate at once. Each client has it checked again.
             served.server();
         }
         loop {
@@ -140,7 +141,7 @@ impl Accepting {
             let again = Timespec { tv_sec: AGAIN.as_secs().cast_signed(), tv_nsec: 0 };
             match poll(&mut fds, (!is_complete).then_some(&again)) {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                // No descriptors or no memory: connections that end give theirs back.
+                // No file descriptors or memory are left. Connections that end will free some.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
             if !fds[0].revents().is_empty() {
@@ -158,7 +159,7 @@ impl Accepting {
         }
     }
 
-    /// Opens what is not open yet.
+    /// Opens the sockets that are not open yet.
     fn open(&self, sockets: &Mutex<Sockets>) -> Vec<(Arc<Served>, SocketAddr, Arc<TcpListener>)> {
         let (mut sockets, mut all) = (sockets.lock(), Vec::new());
         for served in &self.served {
@@ -190,10 +191,10 @@ impl Accepting {
         all
     }
 
-    /// Records what is wrong; whether nothing is.
+    /// Records what is wrong. Returns whether everything works.
     fn record(&self, sockets: &mut Sockets) -> bool {
         let mut health = ListenerHealth::new();
-        // A thread that has not noticed yet that it is to end has nothing to say of listeners that are gone.
+        // A thread that has not noticed yet that it must end says nothing about listeners that were removed.
         let is_wanted =
             |served: &&Arc<Served>| served.listener.addresses.iter().any(|address| sockets.wanted.contains(address));
         for served in self.served.iter().filter(is_wanted) {
@@ -213,14 +214,14 @@ impl Accepting {
 
     fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {
         let listener = &served.listener;
-        // Neither is needed for mail: a reply may wait a little, and a dead peer is found by the times.
+        // Mail works without either: a reply may be delayed a little, and the timeouts detect a dead peer.
         let _ = stream.set_nodelay(true);
         if stream.set_nonblocking(false).is_err() {
             return;
         }
         let refuse = |refusal: Refusal| {
             let mut stream = &stream;
-            // The reply fits into the socket's buffer, and nobody waits for a client that does not read it.
+            // The reply fits into the socket's buffer. A client that does not read it is not waited for.
             let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&refusal.to_wire()));
         };
         let around = surroundings();
@@ -255,7 +256,7 @@ impl Accepting {
     }
 }
 
-/// With `SO_REUSEADDR`, and for IPv6 without IPv4: both families have sockets of their own.
+/// Opens a listening socket, with `SO_REUSEADDR`. An IPv6 socket accepts IPv6 only, because IPv4 has its own.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -269,7 +270,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// As it is now: interfaces come and go.
+/// The current network interfaces, which may change at any time.
 fn surroundings() -> Surroundings {
     let addresses = interfaces::addresses();
     let on_link = addresses.iter().filter(|one| !one.address.is_loopback());
@@ -280,7 +281,7 @@ fn surroundings() -> Surroundings {
 }
 
 impl Served {
-    /// The certificate as it is on disk now; the last one that could be read, if this one cannot.
+    /// The certificate that is on disk now, or else the last one that could be read.
     fn server(&self) -> Option<tls::Server> {
         let (chain, key) = self.listener.certificate.as_ref()?;
         if self.listener.tls == Some(ListenTls::None) {
@@ -306,7 +307,7 @@ impl Served {
     }
 }
 
-/// What lets a runner listen.
+/// What the administrator can do about an error of bind(2).
 fn bind_remedy(kind: io::ErrorKind) -> &'static str {
     match kind {
         io::ErrorKind::AddrInUse => "stop what uses the port, or change `address`",
@@ -318,7 +319,7 @@ fn bind_remedy(kind: io::ErrorKind) -> &'static str {
     }
 }
 
-/// Writes down what is wrong, where it is not written yet.
+/// Records what is wrong, if it is not recorded yet.
 fn record(shared: &Shared, sockets: &mut Sockets, health: ListenerHealth) {
     if sockets.recorded.as_ref() == Some(&health) {
         return;
@@ -333,16 +334,16 @@ fn edition(path: &PathBuf) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
-/// Whether a client has to log in before it is known.
+/// Whether a client must log in before it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Login {
-    /// It has to.
+    /// It must.
     Awaited,
-    /// Its address says who it is.
+    /// Its address identifies it.
     Unneeded,
 }
 
-/// A connection's place among those that there may be; given back when it is dropped.
+/// A connection's slot. Dropping it frees the slot.
 struct Place {
     connections: Arc<Mutex<Connections>>,
     address: IpAddr,
@@ -365,7 +366,7 @@ impl Place {
         Some(Self { connections: Arc::clone(connections), address, is_before_login: Mutex::new(is_before_login) })
     }
 
-    /// Its client is known now.
+    /// The client is now known.
     fn identified(&self) {
         if std::mem::take(&mut *self.is_before_login.lock()) {
             let mut counted = self.connections.lock();

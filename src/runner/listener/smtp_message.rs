@@ -1,5 +1,5 @@
-//! A network client's message on its way into the spool: the client's limits, what its header may say, and admission, which
-//! is everybody's.
+//! A network client's message on its way into the spool: the client's limits, the rules for its header, and
+//! admission, which is the same for all mail.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,19 +22,19 @@ use crate::submit::smtp_server::dialogue::{Envelope, Message, Refusal};
 use crate::submit::smtp_server::incoming::{Content, IncomingMessage, codes};
 use crate::sys::local_time;
 
-/// A message of which the content comes in.
+/// A message whose content is being received.
 pub struct ClientMessage {
     incoming: Option<IncomingMessage>,
     intake: Arc<IntakeState>,
     loaded: Arc<Loaded>,
     submitter: Submitter,
     octets: u64,
-    /// For the log, when it is stored.
+    /// The client's address and how it logged in, to be logged when the message is stored.
     origin: Option<(IpAddr, String)>,
 }
 
 impl ClientMessage {
-    /// Begins one, unless its client is at a limit.
+    /// Starts a message, unless its client has reached a limit.
     pub(super) fn begin(
         intake: Arc<IntakeState>,
         loaded: Arc<Loaded>,
@@ -58,7 +58,7 @@ impl ClientMessage {
         Ok(begun)
     }
 
-    /// From where, and how its client had logged in.
+    /// Sets the client's address and its login, for the log.
     pub(super) fn logged_as(mut self, peer: IpAddr, login: String) -> Self {
         self.origin = Some((peer, login));
         self
@@ -114,7 +114,7 @@ fn request(client: &Client, envelope: &Envelope) -> Request {
     }
 }
 
-/// Checks the header and stores the message; its id.
+/// Checks the header and stores the message. Returns its id.
 fn admit(
     loaded: &Loaded,
     client: &Client,
@@ -149,7 +149,7 @@ fn admit(
     store::admit_unasked(&mut collected, naming, &entry).map(|id| id.to_string()).map_err(refused)
 }
 
-/// The tables that name a client's senders.
+/// The tables that list a client's senders.
 pub(super) fn sender_tables(client: &Client) -> TableSet {
     client.senders.as_ref().map_or_else(TableSet::default, |senders| TableSet::load("senders", &senders.tables))
 }

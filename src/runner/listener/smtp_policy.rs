@@ -1,5 +1,5 @@
-//! What a listener decides about one connection: who the client is, what it may send, and its admission. The rules are
-//! `rules::submission`'s, the conversation `submit::smtp_server`'s.
+//! The decisions of a listener about a connection: who the client is, what it may send, and whether its mail is
+//! admitted. The rules are in `rules::submission`, the dialogue in `submit::smtp_server`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,19 +26,20 @@ use crate::submit::admit::context::Trace;
 use crate::submit::smtp_server::auth::{Attempt, Proof};
 use crate::submit::smtp_server::dialogue::{self, Envelope, Policy, Refusal};
 
-/// What all connections share.
+/// Shared by all connections.
 #[derive(Debug)]
 pub struct Shared {
-    /// The configuration in force, limits and spool.
+    /// The configuration in use, the limits and the spool.
     pub intake: Arc<IntakeState>,
     /// Failed logins.
     pub guard: LoginGuard,
-    /// Makes up salts for users whom nobody knows.
+    /// The key from which the salts of unknown users are derived.
     secret: [u8; 32],
 }
 
 impl Shared {
-    /// At the start of the runner. Without randomness, salts of unknown users could be told apart: there is no listener then.
+    /// At the start of the runner. Without random numbers, salts of unknown users could be recognised, so there is no
+    /// listener then.
     pub fn new(intake: Arc<IntakeState>) -> std::io::Result<Self> {
         let mut secret = [0; 32];
         SystemRandom::new()
@@ -47,7 +48,8 @@ impl Shared {
         Ok(Self { intake, guard: LoginGuard::default(), secret })
     }
 
-    /// Keys that no password fits, the same for a name whenever it is asked for.
+    /// Keys that match no password. They are always the same for a name, so that repeated attempts do not reveal that
+    /// the user is unknown.
     fn keys_of_nobody(&self, username: &str, hash: ScramHash) -> StoredKeys {
         let derive = |what: &str| {
             let text = [what, username].concat();
@@ -63,18 +65,18 @@ impl Shared {
     }
 }
 
-/// Octets of a salt.
+/// Length of a salt in bytes.
 pub const SALT: usize = 16;
 
-/// Iterations of new keys.
+/// Iterations for new keys.
 pub const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(FEWEST_ITERATIONS).unwrap();
 
-/// One connection's.
+/// The policy of one connection.
 pub struct ConnectionPolicy {
     pub(super) shared: Arc<Shared>,
     pub(super) listener: Arc<Listener>,
     pub(super) peer: IpAddr,
-    /// The client that it is by its address.
+    /// The client, if its address identifies it.
     pub(super) trusted: Option<ClientName>,
 }
 
@@ -86,18 +88,18 @@ impl ConnectionPolicy {
             .map_err(|_| Refusal::new(451, "4.3.5", "the configuration cannot be read; try again later"))
     }
 
-    /// Who it is: whoever logged in, else whom its address says.
+    /// The client that logged in, or else the one that the address identifies.
     fn client<'c>(&self, loaded: &'c Loaded, client: &dialogue::Client) -> Result<&'c Client, Refusal> {
         let name = match &client.login {
             Some((username, _)) => ClientName::parse(username).ok(),
             None => self.trusted.clone(),
         };
         let known = name.and_then(|name| loaded.config.client(&name));
-        // It was removed from the configuration since it logged in.
+        // It was removed from the configuration after it logged in.
         known.ok_or_else(|| Refusal::new(530, "5.7.0", "log in first (AUTH)"))
     }
 
-    /// Logs a refusal as Postfix does.
+    /// Logs a refusal in Postfix's words.
     fn refuse(&self, command: &str, refusal: Refusal) -> Refusal {
         log::client_refused(self.peer, command, String::from_utf8_lossy(&refusal.to_wire()).trim_end());
         refusal
@@ -115,7 +117,8 @@ impl ConnectionPolicy {
     }
 }
 
-/// Whether there is an account for the client's mail. Its mail would be held otherwise, which a device never hears of.
+/// Whether there is an account for the client's mail. Otherwise the mail would be held, and a device would never
+/// learn of it.
 fn check_account(loaded: &Loaded, client: &Client, sender: &ReversePath) -> Result<(), Refusal> {
     let tables = loaded.generic();
     let generic = Generic { config: &loaded.config, tables: &tables };
@@ -158,7 +161,7 @@ impl Policy for ConnectionPolicy {
             (Proof::Wrong, _) => false,
             (Proof::Right(_), known) => known.is_some_and(is_permitted),
             (Proof::Password(password), known) => {
-                // It takes as long for a user whom nobody knows.
+                // Verification takes the same time for unknown users.
                 let nobody = || self.shared.keys_of_nobody(&attempt.username, ScramHash::Sha256);
                 let keys = known.and_then(|client| client.scram.first().cloned()).unwrap_or_else(nobody);
                 keys.is_of(password.expose()) && known.is_some_and(is_permitted)
@@ -171,7 +174,7 @@ impl Policy for ConnectionPolicy {
             Verdict::NotLookedAt => return Err(blocked()),
             Verdict::Wrong | Verdict::WrongAndBlocked => {}
         }
-        // A name that nobody has may be a password that was typed into the wrong field.
+        // An unknown name may be a password typed into the wrong field, so it is not logged.
         let who = known.map_or("(unknown)", |client| client.name.as_str());
         log::login_rejected(self.peer, attempt.mechanism.name(), format_args!("sasl_username={who}"));
         std::thread::sleep(login_guard::PAUSE);
@@ -229,7 +232,7 @@ impl Policy for ConnectionPolicy {
     }
 }
 
-/// Addresses of the house stay in the house.
+/// The client as Received shows it. Private addresses are left out.
 fn trace(client: &dialogue::Client, peer: IpAddr) -> Trace {
     let is_private = match peer.to_canonical() {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),

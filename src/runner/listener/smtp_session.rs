@@ -1,5 +1,5 @@
-//! One connection of a listener: reads, writes, the handshake, and the times within which a client must do what it does. What
-//! is said is the dialogue's.
+//! One connection of a listener: reading, writing, the TLS handshake, and the timeouts. What is said is in the
+//! dialogue.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -24,29 +24,29 @@ use crate::submit::smtp_server::dialogue::{
 use crate::submit::smtp_server::serve::{self, Answer, End, Progress};
 use crate::tls::{self, HandshakeError};
 
-/// A client that does not take a reply within this is gone.
+/// A client that does not accept a reply within this time is disconnected.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub struct Session {
-    /// What all connections share.
+    /// Shared by all connections.
     pub shared: Arc<Shared>,
-    /// The configuration at its beginning.
+    /// The configuration when the connection started.
     pub loaded: Arc<Loaded>,
-    /// Where it came in.
+    /// The listener that accepted it.
     pub listener: Arc<Listener>,
-    /// When TLS begins there.
+    /// When TLS starts on this listener.
     pub tls: ListenTls,
-    /// The certificate, where it can be read.
+    /// The certificate, if it could be read.
     pub server: Option<tls::Server>,
-    /// From where.
+    /// The client's address.
     pub peer: IpAddr,
-    /// The client that it is by its address.
+    /// The client, if its address identifies it.
     pub trusted: Option<ClientName>,
 }
 
 impl Session {
-    /// Holds the conversation until one side ends it; `identified` is called once the client is known.
+    /// Runs the dialogue until one side ends it. `identified` is called once the client is known.
     pub fn serve(self, stream: TcpStream, identified: &dyn Fn()) {
         log::connected(self.peer);
         let times = Rc::new(RefCell::new(Times::new(&self.listener)));
@@ -56,7 +56,7 @@ impl Session {
             times.borrow_mut().identify();
             identified();
         }
-        // A client that goes away without a word needs no reply.
+        // A client that disconnects without QUIT needs no reply.
         let _ = self.converse(stream, &times, &mut counts, identified);
         log::disconnected(peer, &counts);
     }
@@ -121,7 +121,7 @@ impl Session {
         }
     }
 
-    /// A mechanism is offered where every client that may log in from there can use it.
+    /// The mechanisms to offer: those that every client that may log in from this address can use.
     fn offered(&self) -> Offered {
         let clients = &self.loaded.config.clients;
         let candidates: Vec<_> =
@@ -135,11 +135,11 @@ impl Session {
             let scram = scram.into_iter().filter(|(hash, _)| have(*hash)).flat_map(|(_, mechanisms)| mechanisms);
             scram.chain([Mechanism::Plain, Mechanism::Login]).collect::<Vec<_>>()
         };
-        // Where TLS comes before the login, no client's word is needed for a login without it.
+        // On a listener that requires STARTTLS, `allow_plaintext` does not permit a login without TLS.
         let is_clear =
             |client: &&crate::config::client::Client| client.allow_plaintext && self.tls != ListenTls::Starttls;
         let in_the_clear: Vec<_> = candidates.iter().copied().filter(is_clear).collect();
-        // Without TLS there is nothing to bind a mechanism to.
+        // Without TLS there is no channel to bind to.
         let unbound =
             |mechanism: &Mechanism| !matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
         Offered {
@@ -158,7 +158,7 @@ fn refused(peer: IpAddr, error: &HandshakeError) -> io::Error {
     io::Error::other(error.to_string())
 }
 
-/// Holds the dialogue over a stream until it ends or TLS begins.
+/// Runs the dialogue over a stream until it ends or TLS starts.
 fn talk<S: Read + Write>(
     stream: &mut S,
     dialogue: &mut Dialogue<ConnectionPolicy>,
@@ -196,14 +196,14 @@ fn talk<S: Read + Write>(
     }
 }
 
-/// The times within which a client must do what it does.
+/// The timeouts for a client.
 #[derive(Debug)]
 struct Times {
     idle: Duration,
     command_time: Duration,
     command: Instant,
     session: Instant,
-    /// None: it is known who it is.
+    /// `None` once the client is known.
     login: Option<Instant>,
 }
 
@@ -223,12 +223,12 @@ impl Times {
         self.command = Instant::now() + self.command_time;
     }
 
-    /// Whether the client was not known before.
+    /// Marks the client as known. Returns whether it was not before.
     fn identify(&mut self) -> bool {
         self.login.take().is_some()
     }
 
-    /// How long the next byte is waited for.
+    /// How long to wait for the next byte.
     fn left(&self) -> Duration {
         let now = Instant::now();
         let until = self.login.into_iter().chain([self.command, self.session]).min().unwrap_or(now);
@@ -247,7 +247,7 @@ impl Times {
     }
 }
 
-/// A stream that is read as long as the times allow, also within a handshake.
+/// A stream whose reads obey the timeouts, also within a handshake.
 struct Timed {
     stream: TcpStream,
     times: Rc<RefCell<Times>>,
@@ -275,7 +275,7 @@ impl Write for Timed {
     }
 }
 
-/// What a client did, for the log: replies by what they were, in Postfix's words.
+/// What a client did, for the log, in Postfix's words.
 #[derive(Debug, Default)]
 struct Counts {
     good: u32,
@@ -286,7 +286,7 @@ struct Counts {
 
 impl Counts {
     fn reply(&mut self, reply: &[u8]) {
-        // The last line says what it was.
+        // Only the last line of a multi-line reply has the final code.
         let last = reply.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
         self.all += 1;
         self.good += u32::from(matches!(last.first(), Some(b'2' | b'3')));
@@ -295,7 +295,7 @@ impl Counts {
         }
     }
 
-    /// A login was decided on: 334 brings the server's proof.
+    /// Counts a decided login. 334 carries the server's proof.
     fn login(&mut self, action: &Action) {
         let is_right = matches!(action, Action::Reply(reply) if reply.starts_with(b"235") || reply.starts_with(b"334"));
         self.logins.0 += u32::from(is_right);

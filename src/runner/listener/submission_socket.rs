@@ -1,6 +1,5 @@
-//! The socket on which the whole machine submits mail (`submit::wire`): a thread for each
-//! connection, and one reply to each submission, after it is on disk. Requests on the same
-//! socket are answered in `query`.
+//! The socket on which the whole machine submits mail (`submit::wire`): a thread per connection, and one reply per
+//! submission, sent after the message is on disk. `query` answers requests on the same socket.
 
 use std::io;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -40,13 +39,13 @@ use crate::sys::user::Caller;
 /// Connections of all clients together.
 const ALTOGETHER: usize = 250;
 
-/// So long a submission with many recipients waits for the others. The client has more patience.
+/// How long a submission with many recipients waits for others. The client waits longer.
 const ENVELOPE_PATIENCE: Duration = Duration::from_secs(20);
 
-/// Octets that are read at once.
+/// Bytes per read.
 const PIECE: usize = 16 << 10;
 
-/// Listens until the process ends: on the socket that the service manager passes, else on one of its own.
+/// Listens until the process ends, on the socket from the service manager or else on its own.
 pub fn listen(intake: Arc<IntakeState>) -> io::Result<()> {
     let listener = match listenfd::ListenFd::from_env().take_unix_listener(0)? {
         Some(listener) => listener,
@@ -58,7 +57,7 @@ pub fn listen(intake: Arc<IntakeState>) -> io::Result<()> {
         for stream in listener.incoming() {
             match stream {
                 Ok(stream) => accept(&intake, &threads, stream),
-                // No descriptors left: connections that end give theirs back.
+                // No file descriptors are left. Connections that end will free some.
                 Err(_) => std::thread::sleep(Duration::from_millis(50)),
             }
         }
@@ -66,7 +65,7 @@ pub fn listen(intake: Arc<IntakeState>) -> io::Result<()> {
     Ok(())
 }
 
-/// The caller holds the runner's lock: a socket that is there was left by an earlier runner.
+/// The caller holds the runner's lock, so an existing socket was left by an earlier runner.
 fn bind(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -77,7 +76,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// A client that is not admitted gets no reply, which for the front end means no runner: it uses the
+/// A client that is not admitted gets no reply. For the front end that means that no runner is there, so it uses the
 /// drop program.
 fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStream) {
     let Ok(connection) = Connection::new(stream) else { return };
@@ -86,7 +85,7 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
     let (serving, served) = (Arc::clone(intake), Arc::clone(&connection));
     let begun = threads.start(move || {
         let session = Arc::new(ClientSession::new(Arc::clone(&serving), Arc::clone(&served)));
-        // A client that went away needs no reply.
+        // A client that is gone needs no reply.
         let _ = session.serve();
         serving.clients.disconnected(&served, session.in_transit.load(Ordering::Relaxed));
     });
@@ -95,12 +94,12 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
     }
 }
 
-/// The client of one connection, and its submission.
+/// The client of a connection and its submission.
 struct ClientSession {
     intake: Arc<IntakeState>,
     connection: Arc<Connection>,
     submitter: Submitter,
-    /// Octets that are counted as in transit.
+    /// Bytes counted as in transit.
     in_transit: AtomicU64,
     /// The message that is held until the reply was sent.
     held: Mutex<Option<MessageId>>,
@@ -116,7 +115,7 @@ impl ClientSession {
 
     fn serve(self: &Arc<Self>) -> io::Result<()> {
         if is_request(self.connection.stream())? {
-            // Requests count as well, so that no client sends them without end.
+            // Requests are counted, too, so that a client cannot send them without limit.
             return match self.intake.clients.count_request(&self.submitter, self.intake.limits().per_minute) {
                 Ok(()) => query::answer(&self.intake, &self.connection),
                 Err(refusal) => query::refuse(&self.connection, self.over(refusal)),
@@ -141,25 +140,25 @@ impl ClientSession {
         clients.count_message(&self.submitter, limits.per_minute).map_err(|refusal| self.over(refusal))?;
         clients.begin_message(&self.submitter, usage, &limits).map_err(|refusal| self.over(refusal))?;
         let stored = self.read_and_store(limits);
-        // Before the reply: a client that has it may submit the next message at once.
+        // Before the reply: once the client has it, it may submit the next message.
         clients.end_message(&self.submitter, self.in_transit.swap(0, Ordering::Relaxed));
-        // Content that ends early because it is over a limit looks cut short to whatever reads it.
+        // Content that stops because it exceeds a limit looks truncated to its reader. The limit is the real reason.
         stored.map_err(|refused| take(&self.refusal).map_or(refused, |refusal| self.over(refusal)))
     }
 
     fn read_and_store(self: &Arc<Self>, limits: Limits) -> Result<MessageId, Refused> {
         let loaded = self.intake.loaded();
         let content = loaded.as_ref().map_or(WIDEST.content, |loaded| {
-            // What is stored is measured again.
+            // The size is checked again when the message is stored.
             loaded.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
         });
-        // Most submissions come in one piece.
+        // Most submissions arrive in one piece.
         let counted = BufReader::with_capacity(PIECE, Counted { session: Arc::clone(self), limits });
         let announced =
             Announced::read(counted, Bounds { content, ..WIDEST }).map_err(|error| not_read(error.into()))?;
         let length = announced.envelope_length;
         let share = self.intake.envelopes.wait_for_share(self.connection.uid(), length, ENVELOPE_PATIENCE);
-        // Given back when the message is stored: until then its recipients are in memory.
+        // Returned once the message is stored: until then its recipients are in memory.
         let share =
             share.ok_or_else(|| Refused::later("too many recipients are being submitted at once; try again later"))?;
         if !share.is_counted() {
@@ -189,7 +188,7 @@ impl ClientSession {
             Err(_) => self.keep_raw(&mut submission),
         };
         tokens.settle(&self.submitter, &token, stored.as_ref().ok().cloned());
-        // Only now: pickup leaves alone what it finds being stored.
+        // Not earlier: pickup skips a submission that is being stored.
         if matches!(stored, Ok(SubmissionState::Raw(_))) {
             self.intake.kept_raw();
         }
@@ -200,7 +199,7 @@ impl ClientSession {
         let (caller, now) = (Caller::of(self.connection.uid()), local_time::now());
         let naming = MessageIds::by_chance(&now).map_err(Refused::later)?;
         let naming = MessageIds { token: submission.token.clone(), ..naming };
-        // If the runner dies before the reply, the submission comes again: until then the message must not leave.
+        // If the runner dies before the reply, the submission comes again. The first copy must not have left by then.
         self.intake.hold_until_replied(&naming.id);
         put(&self.held, naming.id.clone());
         let Loaded { config, spool, .. } = loaded;
@@ -209,7 +208,7 @@ impl ClientSession {
             Entry { config, spool, author: Author::User(&caller), now: &now, tables: loaded.arriving(), reserve };
         match store::admit_as(&mut submission.collected, naming, &entry) {
             Ok(id) => Ok(SubmissionState::Message(id)),
-            // A table that cannot be read costs no message.
+            // A table that cannot be read must not cost a message.
             Err(AdmitError::Envelope(EnvelopeError::Table(_))) => self.keep_raw(submission),
             Err(error) => {
                 if matches!(error, AdmitError::NoRoom { .. }) && self.intake.may_tell_of_room() {
@@ -220,7 +219,7 @@ impl ClientSession {
         }
     }
 
-    /// Stores it as it came, until the config and its tables can be read.
+    /// Stores the submission unprocessed, until the configuration and its tables can be read.
     fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Result<SubmissionState, Refused> {
         let IntakeState { spool, .. } = &*self.intake;
         let least = self.intake.loaded().map_or(Queue::MIN_FREE_SPACE, |loaded| loaded.config.queue.min_free_space);
@@ -242,7 +241,7 @@ impl ClientSession {
     }
 }
 
-/// What is noted for later; whoever panicked left it whole.
+/// Takes a note.
 fn take<T>(noted: &Mutex<Option<T>>) -> Option<T> {
     noted.lock().take()
 }
@@ -262,14 +261,14 @@ fn not_read(error: NotRead) -> Refused {
     }
 }
 
-/// A request is a line of JSON; no frame begins like one.
+/// Whether the client sends a request: a line of JSON. A frame never starts with a brace.
 fn is_request(stream: &UnixStream) -> io::Result<bool> {
     let mut first = [0];
     rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
     Ok(first == *b"{")
 }
 
-/// Reads a submission and counts its octets against its user's limits.
+/// Reads a submission and counts its bytes against its user's limits.
 struct Counted {
     session: Arc<ClientSession>,
     limits: Limits,
