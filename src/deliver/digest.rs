@@ -1,5 +1,5 @@
-//! A digest: many reports to one sender in one message, in words a person understands.
-//! Built piece by piece, since there may be thousands. Storing it is the runner's business.
+//! A digest: many reports to one sender in one readable message. Built part by part, because there may be thousands.
+//! The runner stores it.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::mail::notice::{Cause, Notice};
 use crate::mail::printable;
 use crate::spool::MessageId;
 
-/// What the digest says about one message.
+/// The part about one message.
 #[must_use]
 pub fn piece(facts: &Facts<'_>) -> String {
     let arrived = facts.original.arrived.to_zoned(TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S %z");
@@ -33,7 +33,7 @@ pub fn piece(facts: &Facts<'_>) -> String {
     text
 }
 
-/// The digest's content, CRLF lines; `pieces` are about this many messages.
+/// The digest's content, with CRLF line ends. `pieces` are the parts about this many messages.
 #[must_use]
 pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, messages: usize, pieces: &str) -> Vec<u8> {
     let host = &config.hostname;

@@ -1,6 +1,5 @@
-//! Reports to senders: what could not be delivered (RFC 3464), what is delayed. In
-//! words a person understands, with the original's header. Storing and sending them is
-//! the runner's business.
+//! Reports to senders: failures (RFC 3464), delays and successes, in readable text and with the original's header.
+//! The runner stores and sends them.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -15,61 +14,62 @@ use crate::mail::notice::{self, Cause, Kind, Notice, PartType};
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::{Envelope, MessageId};
 
-/// What a report is about.
+/// The kind of report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// These recipients will not get it.
+    /// The recipients will not get the message.
     Failed,
-    /// The same, to somebody here: the sender does not belong to this machine, and may be forged.
+    /// The same, but sent to the submitter or the postmaster: the sender is not an address of this machine and may be
+    /// forged.
     Kept,
-    /// These recipients do not have it yet; it is still tried.
+    /// The recipients do not have the message yet; delivery is still tried.
     Delayed,
-    /// A relay took it for these recipients; what becomes of it there is not told.
+    /// A relay accepted the message for the recipients. What happens there is not reported.
     Relayed,
-    /// What would become of mail to these recipients (`sendmail -bv`).
+    /// What would happen to mail to these recipients (`sendmail -bv`).
     Verified,
 }
 
-/// What is attached of the message that a report is about.
+/// What the report contains of the original message.
 #[derive(Debug, Clone, Copy)]
 pub enum Original<'a> {
     /// Its header as stored.
     Header(&'a [u8]),
-    /// All of it (RET=FULL), CRLF lines.
+    /// The whole message (RET=FULL), with CRLF line ends.
     Whole(&'a [u8]),
-    /// There is no message.
+    /// Nothing: there is no message.
     Absent,
 }
 
 /// A recipient in a report.
 #[derive(Debug, Clone, Copy)]
 pub struct Affected<'a> {
-    /// As the caller gave it.
+    /// The address as the caller gave it.
     pub given: &'a str,
-    /// After admission.
+    /// The address after admission.
     pub address: &'a str,
-    /// ORCPT, as on the wire.
+    /// ORCPT, still encoded.
     pub orcpt: Option<&'a str>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: &'a Outcome,
 }
 
-/// Everything that a report says.
+/// Everything that a report contains.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
-    /// What it says.
+    /// The kind of report.
     pub report: Report,
     /// The report's own id.
     pub id: &'a MessageId,
-    /// The original's envelope.
+    /// The envelope of the original message.
     pub original: &'a Envelope,
-    /// What is attached of it.
+    /// What the report contains of the original message.
     pub attached: Original<'a>,
-    /// The recipients concerned.
+    /// The recipients that it is about.
     pub affected: &'a [Affected<'a>],
-    /// Who gets the report.
+    /// The recipient of the report.
     pub to: &'a Address,
-    /// Now.
+    /// The time of the report.
     pub at: Timestamp,
 }
 
@@ -84,7 +84,7 @@ impl Report {
         }
     }
 
-    /// RFC 3464 section 2.3.3; where nothing was sent, Postfix's words.
+    /// The action (RFC 3464 section 2.3.3). If nothing was sent, Postfix's words.
     fn action(self, outcome: &Outcome) -> &'static str {
         match (self, outcome.status) {
             (Self::Failed | Self::Kept, _) => "failed",
@@ -96,7 +96,7 @@ impl Report {
     }
 }
 
-/// The report's content, CRLF lines.
+/// The report's content, with CRLF line ends.
 #[must_use]
 pub fn build(config: &Config, facts: &Facts<'_>) -> Vec<u8> {
     let boundary = format!("{}/{}", facts.id, config.hostname);
@@ -119,11 +119,12 @@ pub fn build(config: &Config, facts: &Facts<'_>) -> Vec<u8> {
     content
 }
 
-/// A report of ours that returns a whole message, with the header alone in its place; none where it does not.
+/// A report of ours that returns a whole message, with only its header instead. `None` if the report does not return
+/// a whole message.
 #[must_use]
 pub fn without_text(report: &[u8]) -> Option<Vec<u8>> {
     let find = |from: usize, text: &[u8]| memchr::memmem::find(report.get(from..)?, text).map(|at| from + at);
-    // By the report's own boundary: what it returns may hold fields and parts that look like ours.
+    // By the report's own boundary: the returned message may have fields and parts that look like ours.
     let boundary = notice::boundary(report)?;
     let part = find(0, notice::part_begin(boundary, PartType::Message).as_bytes())?;
     let header = find(part + 2, b"\r\n\r\n")? + 4;
@@ -134,7 +135,7 @@ pub fn without_text(report: &[u8]) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// A message in a message; only its header where a line is too long to go out without an encoding.
+/// The message as a part; only its header if a line is too long to be sent without encoding.
 fn whole(boundary: &str, content: &[u8]) -> Vec<u8> {
     if content.split(|byte| *byte == b'\n').any(|line| line.len() > 999) {
         let end = memchr::memmem::find(content, b"\r\n\r\n").map_or(content.len(), |end| end + 2);
@@ -193,7 +194,7 @@ fn kept_in_failed(facts: &Facts<'_>) -> String {
     )
 }
 
-/// Each recipient with what was said and what to do.
+/// Each recipient with the reply and a suggestion.
 pub(crate) fn tell_affected(text: &mut String, facts: &Facts<'_>) {
     for one in facts.affected {
         let given = if one.given == one.address { String::new() } else { format!(" (given as {})", one.given) };
@@ -259,7 +260,7 @@ fn remote_mta(relay: &str) -> String {
     }
 }
 
-/// ORCPT decoded (RFC 3464 section 2.3.1), else as given.
+/// ORCPT decoded (RFC 3464 section 2.3.1), or else the address as given.
 fn original_recipient(one: &Affected<'_>) -> String {
     let asked = one.orcpt.and_then(|orcpt| orcpt.split_once(';'));
     match asked.and_then(|(kind, address)| Some((kind, dsn::from_xtext(address)?))) {
@@ -268,7 +269,7 @@ fn original_recipient(one: &Affected<'_>) -> String {
     }
 }
 
-/// One line of printable ASCII: delivery-status fields hold nothing else.
+/// The text as one line of printable ASCII, because delivery-status fields allow nothing else.
 fn printable(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
     text.chars().take(800).collect()

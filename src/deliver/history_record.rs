@@ -1,5 +1,5 @@
-//! The line that history keeps of a message: what it was, and what became of each recipient. Pure but for reading the
-//! header of a stored message; `spool::history` writes it.
+//! The record that history keeps of a message and its recipients. Pure except for reading the header of a stored
+//! message. `spool::history` writes it.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::spool::history::{Ended, Finished, Record};
 use crate::spool::state::State;
 use crate::spool::{Envelope, Recipient, Stored};
 
-/// The record of a message that leaves the queue by itself.
+/// The record of a message that is finished.
 #[must_use]
 pub fn record(envelope: &Envelope, state: &State, now: Timestamp, excerpt: HeaderExcerpt) -> Record {
     let recipients = state
@@ -36,12 +36,12 @@ pub fn record(envelope: &Envelope, state: &State, now: Timestamp, excerpt: Heade
 /// The same, with subject and Message-ID read from the stored header.
 #[must_use]
 pub fn of_stored(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    // A header that cannot be read any more costs the record these two, not the message its leaving.
+    // If the header cannot be read any more, the record lacks these two; the message can still leave the queue.
     let header = outgoing::stored_header(stored).unwrap_or_default();
     record(&stored.envelope, state, now, HeaderExcerpt::of(&Header::read(&header)))
 }
 
-/// The record of a message that somebody deletes: recipients without a final outcome are `deleted`.
+/// The record of a message that somebody deletes. Recipients without a final outcome are `deleted`.
 #[must_use]
 pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
     let recipient = |(recipient, last): (&Recipient, Option<&Outcome>)| match last {

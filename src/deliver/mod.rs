@@ -1,5 +1,4 @@
-//! Mail out: one attempt's plan, the session with the relay, reports. The only door
-//! to lettre's client types.
+//! Mail out: the plan of an attempt, the session with the relay, and reports. The only user of lettre's client types.
 
 pub mod digest;
 pub mod dsn;

@@ -1,5 +1,4 @@
-//! A stored message as it goes out: the header rewritten by the generic map, the
-//! body streamed from the file behind it.
+//! A stored message as it is sent: its header rewritten by generic, its body read from the file.
 
 use std::io;
 use std::io::{BufRead, BufReader, Read};
@@ -13,38 +12,38 @@ use crate::spool::Stored;
 
 use crate::deliver::smtp::session::Body;
 
-/// A message ready for a transaction.
+/// A message ready to be sent.
 pub struct OutgoingMessage<'s> {
-    /// Header as it goes out, without the blank line.
+    /// The rewritten header, without the blank line.
     pub header: Vec<u8>,
     /// Everything from the blank line on.
     pub body: StoredBody<'s>,
-    /// Octets of both.
+    /// Size of both in bytes.
     pub size: u64,
-    /// What log and history keep of the header.
+    /// The parts of the header that log and history keep.
     pub excerpt: HeaderExcerpt,
-    /// The first address of the From field as it goes out.
+    /// The first address of the rewritten From field.
     pub from: Option<Address>,
-    /// How many Received fields it has.
+    /// Number of Received fields.
     pub hops: usize,
 }
 
-/// Why a message cannot be made ready.
+/// Why a message cannot be prepared.
 #[derive(Debug, thiserror::Error)]
 pub enum NotReady {
     /// Its file cannot be read.
     #[error("cannot read the content of the message: {0}")]
     Io(#[from] io::Error),
-    /// A table that is needed does not answer.
+    /// A table is needed but unavailable.
     #[error(transparent)]
     Table(#[from] TableFault),
 }
 
-/// The body in its file.
+/// The body, still in its file.
 #[derive(Debug, Clone, Copy)]
 pub struct StoredBody<'s> {
     stored: &'s Stored,
-    /// Octets of the stored header.
+    /// Length of the stored header in bytes.
     behind: u64,
 }
 
@@ -57,7 +56,7 @@ impl Body for StoredBody<'_> {
 }
 
 impl<'s> OutgoingMessage<'s> {
-    /// Reads the header and rewrites it, with an address that is forced on From.
+    /// Reads and rewrites the header. If `from` is given, it replaces the addresses in From.
     pub fn open(stored: &'s Stored, generic: &Generic<'_>, from: Option<&Address>) -> Result<Self, NotReady> {
         let mut reader = BufReader::with_capacity(64 << 10, stored.content()?);
         let (raw, _) = read_header(&mut reader)?;
@@ -79,23 +78,23 @@ impl<'s> OutgoingMessage<'s> {
     }
 }
 
-/// The stored header as it is, for reports.
+/// The stored header unchanged, for reports.
 pub fn stored_header(stored: &Stored) -> io::Result<Vec<u8>> {
     let mut reader = BufReader::with_capacity(64 << 10, stored.content()?);
     read_header(&mut reader).map(|(header, _)| header)
 }
 
-/// What log and history keep of a header, as stored.
+/// The parts of a stored header that log and history keep.
 #[derive(Debug, Clone, Default)]
 pub struct HeaderExcerpt {
-    /// The Message-ID field's value, or empty.
+    /// The value of the Message-ID field, or empty.
     pub message_id: String,
-    /// The subject, decoded.
+    /// The decoded subject.
     pub subject: Option<String>,
 }
 
 impl HeaderExcerpt {
-    /// Of this header.
+    /// The excerpt of this header.
     #[must_use]
     pub fn of(header: &Header) -> Self {
         let subject = header.first("Subject").and_then(|field| subject::decoded(field.raw()));
@@ -103,10 +102,11 @@ impl HeaderExcerpt {
     }
 }
 
-/// A line's length (RFC 5322 section 2.1.1): history and log keep no more of what a sender may choose.
+/// The longest value that history and log keep, because the sender chooses it: the length of a line (RFC 5322 section
+/// 2.1.1).
 const MAX_VALUE: usize = 998;
 
-/// The Message-ID of a message's header, for the log; empty where there is none.
+/// The value of the Message-ID field, or of Resent-Message-ID; empty if there is neither.
 #[must_use]
 pub fn message_id(header: &Header) -> String {
     let field = header.first("Message-ID").or_else(|| header.first("Resent-Message-ID"));
@@ -118,7 +118,7 @@ fn clipped(text: &str, most: usize) -> String {
     text[..text.floor_char_boundary(most)].to_owned()
 }
 
-/// Header lines, and the blank line behind them (empty where the content ends with the header).
+/// The header lines, and the blank line after them (empty if the content ends with the header).
 fn read_header(reader: &mut impl BufRead) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut header = Vec::new();
     loop {

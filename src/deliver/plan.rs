@@ -1,5 +1,5 @@
-//! What one attempt at a message will do: sender and recipients as they go out, and
-//! the account. Pure, so that `postrider route` shows exactly what delivery does.
+//! The plan for one attempt at a message: sender and recipients as they are sent, and the account. Pure, so that
+//! `postrider route` shows exactly what delivery does.
 
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::deliver::smtp::command::{self, AddressRefused};
@@ -8,27 +8,27 @@ use crate::rules::outbound::{Generic, Rewritten};
 use crate::rules::route::{self, NoAccount, Why};
 use crate::spool::{Envelope, Kind, Recipient};
 
-/// One recipient of the attempt.
+/// A recipient of the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Planned {
     /// Index in the envelope.
     pub index: usize,
-    /// As it goes out.
+    /// The address that is sent.
     pub address: Address,
-    /// The row that rewrote it.
+    /// The table row that rewrote it.
     pub rewritten: Option<Rewritten>,
 }
 
-/// A recipient that is refused before any server is asked.
+/// Why a recipient is refused before any server is contacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undeliverable {
     /// Bad address syntax (5.1.3).
     Syntax,
     /// A mailbox of this machine, which has none (5.1.2).
     Own(Address),
-    /// Its alias names what is not delivered to (5.3.5); why.
+    /// Its alias names something that postrider does not deliver to (5.3.5), with the reason.
     Alias(String),
-    /// No command can carry the address safely (5.1.3); why.
+    /// The address cannot be sent safely in a command (5.1.3), with the reason.
     Unsendable(Address, AddressRefused),
 }
 
@@ -43,7 +43,7 @@ impl Undeliverable {
         }
     }
 
-    /// What to tell the sender.
+    /// The text for the sender.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
@@ -60,32 +60,32 @@ impl Undeliverable {
     }
 }
 
-/// The attempt.
+/// A planned attempt.
 #[derive(Debug, Clone)]
 pub struct Plan<'c> {
-    /// Through this account.
+    /// The account to use.
     pub account: &'c Account,
-    /// Why this one.
+    /// Why this account was chosen.
     pub why: Why,
-    /// MAIL FROM.
+    /// The address for MAIL FROM.
     pub sender: ReversePath,
-    /// Takes the place of the addresses in From: the account's forced `from`.
+    /// The account's forced `from`, which replaces the addresses in the From field.
     pub from: Option<Address>,
-    /// The row that rewrote the sender.
+    /// The table row that rewrote the sender.
     pub sender_rewritten: Option<Rewritten>,
-    /// RCPT TO.
+    /// The recipients for RCPT TO.
     pub recipients: Vec<Planned>,
-    /// Refused here.
+    /// The recipients that are refused before any server is contacted, with their index in the envelope.
     pub nowhere: Vec<(usize, Undeliverable)>,
 }
 
-/// Why an attempt cannot be planned; the mail waits for its owner to mend it.
+/// Why an attempt cannot be planned. The message waits until its owner solves the problem.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlan {
-    /// A table that is needed does not answer.
+    /// A table is needed but unavailable.
     #[error(transparent)]
     Table(#[from] TableFault),
-    /// No account for the sender.
+    /// No account is configured for the sender.
     #[error(transparent)]
     Account(#[from] NoAccount),
 }
@@ -99,7 +99,8 @@ pub fn plan<'c>(
 ) -> Result<Plan<'c>, NoPlan> {
     let generic = Generic { config, tables };
     let (sender, sender_rewritten) = outgoing_sender(&generic, &envelope.sender)?;
-    // A report goes through the account of what it is about; mail of a client that is gone is held by whoever attempts it.
+    // A report uses the account of the message that it describes. Mail of a client that was removed is held by the
+    // caller.
     let client = envelope.submitter.client().filter(|_| envelope.kind == Kind::Mail);
     let choice = match client.and_then(|name| config.client(name)) {
         Some(client) => route::choose_for_client(config, client, &envelope.sender, &sender)?,
@@ -125,15 +126,15 @@ pub fn plan<'c>(
     Ok(plan)
 }
 
-/// Whether mail to the address can leave this machine, as far as its own tables tell.
+/// Whether mail to the address can leave this machine, according to its own tables.
 #[must_use]
 pub fn is_deliverable(config: &Config, tables: &TableSet, address: &Address) -> bool {
     let recipient = Recipient::new(Mailbox::Valid(address.clone()), address.to_string());
-    // A table that does not answer may know it.
+    // An unavailable table might have a row for it.
     !matches!(outgoing_recipient(&Generic { config, tables }, &recipient), Ok(Err(_)))
 }
 
-/// The name of the account that a message goes through, as far as its envelope tells.
+/// The name of the account that a message uses, according to its envelope.
 pub fn account_name<'c>(config: &'c Config, tables: &TableSet, envelope: &Envelope) -> Result<&'c str, NoPlan> {
     plan(config, tables, envelope, &[]).map(|plan| plan.account.name.as_str())
 }

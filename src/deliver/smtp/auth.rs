@@ -1,5 +1,5 @@
-//! AUTH on an open connection: the credential, the mechanisms to try with it, and the exchange of each. Which of them
-//! come into question is `sasl`'s decision, what earlier logins have shown `login_history`'s.
+//! AUTH on an open connection: the credential, the mechanisms to try with it, and the exchange of each. `sasl`
+//! selects the mechanisms; `login_history` has the results of earlier logins.
 
 use std::net::SocketAddr;
 
@@ -21,12 +21,13 @@ use crate::rules::classify;
 use crate::rules::meaning::{self, Meaning, Stage};
 use crate::rules::trouble;
 
-/// Octets of the AUTH command beyond which the initial response waits for its prompt (RFC 4954 section 4).
+/// A longer AUTH command would exceed the limit of RFC 4954 section 4, so the initial response then waits for its
+/// prompt.
 const LONGEST_COMMAND: usize = 512;
-/// Most prompts that are answered.
+/// How many prompts are answered.
 const MOST_PROMPTS: usize = 5;
 
-/// The credential, read before anything is connected.
+/// Reads the credential. Called before any connection is opened.
 pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
     let name = &account.name;
     let certificate = if account.tls_client.is_some() { Certificate::Shown } else { Certificate::None };
@@ -38,7 +39,8 @@ pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
         }
         _ => {}
     }
-    // NUL divides the parts of PLAIN (RFC 4616), control A those of XOAUTH2: they would move the borders.
+    // NUL separates the fields of PLAIN (RFC 4616), and control A those of XOAUTH2. Inside a value they would shift
+    // the fields.
     let bad = |text: &str| text.contains(['\0', '\x01']);
     if account.username.as_deref().is_some_and(bad) || password.as_ref().is_some_and(|secret| bad(secret.expose())) {
         return Err(format!(
@@ -48,11 +50,11 @@ pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
     Ok(Some(Login { username: account.username.clone(), password, certificate }))
 }
 
-/// Why a login did not come about.
+/// Why a login failed.
 pub(crate) struct LoginFailure {
-    /// What was seen.
+    /// The server's reply or our own finding.
     pub fact: Fact,
-    /// The mechanisms that were tried, in this session or for this login in the one before.
+    /// The mechanisms that were tried for this login, in this session and in the one before.
     pub tried: Vec<Mechanism>,
 }
 
@@ -62,7 +64,8 @@ impl From<Fact> for LoginFailure {
     }
 }
 
-/// Logs in. After a rejection that may be the mechanism's, one other is tried once for this credential.
+/// Logs in. If the rejection may be due to the mechanism rather than the credential, one other mechanism is tried,
+/// once per credential. More attempts could lock the account.
 pub(crate) fn log_in(
     session: &mut Session,
     login: &Login,
@@ -84,7 +87,7 @@ pub(crate) fn log_in(
         .into());
     }
     let offered = session.capabilities.auth.clone();
-    // A certificate alone is shown in the handshake; without EXTERNAL there is nothing to say.
+    // A client certificate was already presented in the handshake. Without EXTERNAL there is nothing else to do.
     if login.password.is_none() && offered.is_empty() {
         return Ok(());
     }
@@ -105,19 +108,19 @@ pub(crate) fn log_in(
     attempt.run(candidates, &past.other, &offered).map_err(|fact| LoginFailure { fact, tried: attempt.tried })
 }
 
-/// Whether the account may bind a login to its connection.
+/// Whether the account permits binding a login to its TLS connection.
 fn allows_bound(account: &Account) -> bool {
     account.auth.iter().any(|mechanism| sasl::is_bound(*mechanism))
 }
 
-/// Where a login is made.
+/// The server that the login is for.
 pub(crate) struct Place<'a> {
     pub account: &'a Account,
     pub relay: &'a Relay,
     pub peer: &'a SocketAddr,
 }
 
-/// One login, with as many mechanisms as it takes.
+/// A login, with as many mechanisms as it needs.
 struct Attempt<'a> {
     session: &'a mut Session,
     login: &'a Login,
@@ -128,7 +131,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Tries the candidates in order, as far as what is known of another mechanism does not say otherwise.
+    /// Tries the candidates in order, unless an earlier login showed which mechanism to use.
     fn run(&mut self, mut left: Vec<Mechanism>, other: &Other, offered: &[String]) -> Result<(), Fact> {
         let mut rejection = None;
         match other {
@@ -162,7 +165,7 @@ impl Attempt<'_> {
                     unsupported.push((mechanism, code));
                     self.forbid_password(mechanism, &mut left);
                 }
-                // The connection is no answer to the other mechanism: that is still due.
+                // A closed connection says nothing about the other mechanism, so that one is still due.
                 Ended::Refused(reply) if reply.code == 421 && rejection.is_some() => return Err(refused(reply)),
                 Ended::Refused(reply) => {
                     self.forbid_password(mechanism, &mut left);
@@ -209,8 +212,8 @@ impl Attempt<'_> {
         self.history.note(self.place.account, self.login, other);
     }
 
-    /// The password itself takes no other mechanism's place without TLS, nor that of a mechanism which the server
-    /// should have bound to the connection.
+    /// Removes mechanisms that reveal the password, if there is no TLS or if the failed mechanism was bound to the
+    /// connection. A server that fails a bound login may be an attacker who wants the plain password instead.
     fn forbid_password(&self, mechanism: Mechanism, left: &mut Vec<Mechanism>) {
         if self.cover == Cover::Clear || sasl::is_bound(mechanism) {
             left.retain(|mechanism| !sasl::shows_password(*mechanism));
@@ -223,7 +226,7 @@ impl Attempt<'_> {
         classify::classify(&session.at(Stage::Auth), reply).meaning
     }
 
-    /// One mechanism; a rejected token is fetched anew once, since tokens expire.
+    /// Tries one mechanism. Tokens expire, so after a rejection a new one is fetched, once.
     fn with_mechanism(&mut self, mechanism: Mechanism) -> Result<Ended, Fact> {
         let ended = exchange(self.session, self.login, self.place.relay, mechanism)?;
         let Ended::Refused(reply) = &ended else { return Ok(ended) };
@@ -247,19 +250,19 @@ fn refused(reply: Reply) -> Fact {
     Fact { phase: Phase::Auth, seen: Seen::Reply(reply) }
 }
 
-/// How an exchange went.
+/// How an exchange ended.
 enum Ended {
     /// Logged in.
     Done,
-    /// The server does not have that mechanism after all.
+    /// The server does not support the mechanism after all.
     Unsupported(u16),
-    /// The credential is not taken.
+    /// The server rejected the credential.
     Refused(Reply),
-    /// The server does not take the login as it is bound to the connection: somebody may be in between.
+    /// The server rejected the binding to the connection: there may be an attacker in between.
     NotBound(Reply),
 }
 
-/// The exchange of one mechanism. No later reply of the connection is kept that shows what was sent in it.
+/// Runs the exchange of one mechanism. Later replies on the connection that repeat what was sent are not kept.
 fn exchange(session: &mut Session, login: &Login, relay: &Relay, mechanism: Mechanism) -> Result<Ended, Fact> {
     let mut confidential = Confidential::new(login);
     let ended = exchange_messages(session, login, relay, mechanism, &mut confidential);
@@ -288,7 +291,7 @@ fn exchange_messages(
     let mut waiting = exchange.opening();
     let stream = &mut session.stream;
     let at_once = waiting.as_ref().map(|message| encoded(message)).filter(|text| {
-        // "AUTH ", a blank, CRLF.
+        // "AUTH ", a blank, and CRLF.
         text.len() + name.len() + 8 <= LONGEST_COMMAND
     });
     match at_once {
@@ -310,7 +313,7 @@ fn exchange_messages(
         return Ok(Ended::Unsupported(reply.code));
     }
     let mut prompts = 0;
-    // 354 asks for content; any other code goes by its first digit (RFC 5321 section 4.2.1).
+    // 354 asks for content. Any other code counts by its first digit (RFC 5321 section 4.2.1).
     while (300..400).contains(&reply.code) && reply.code != 354 {
         prompts += 1;
         if prompts > MOST_PROMPTS {
@@ -328,7 +331,7 @@ fn exchange_messages(
                 stream.send_secret(&answer, "(secret)", limit).map_err(fact)?;
             }
             Err(wrong) => {
-                // The exchange is called off (RFC 4954 section 4); what is said to that changes nothing.
+                // Cancels the exchange (RFC 4954 section 4). The server's reply does not matter.
                 stream.send_secret("*", "*", limit).map_err(fact)?;
                 let _ = stream.auth_reply(limit, confidential);
                 return Err(fact(Seen::Garbage(format!("the server violates {name}: {wrong}"))));
@@ -347,14 +350,14 @@ fn exchange_messages(
     }
 }
 
-/// 18 random octets, printable.
+/// 18 random bytes as text.
 fn nonce() -> Result<String, String> {
     let mut bytes = [0; 18];
     SystemRandom::new().fill(&mut bytes).map_err(|_| "the system provides no random numbers".to_owned())?;
     Ok(STANDARD.encode(bytes))
 }
 
-/// Allocated once, so that no copy stays behind in memory.
+/// Allocated at its final size, so that growing leaves no copy of the secret in memory.
 fn joined(before: &str, secret: &str) -> Zeroizing<String> {
     let mut line = Zeroizing::new(String::with_capacity(before.len() + secret.len()));
     line.push_str(before);

@@ -1,9 +1,8 @@
-//! What a server says it can do: the reply to EHLO (RFC 5321 section 4.1.1.1), read
-//! leniently. What is done with it is `open`'s and `transaction`'s.
+//! The capabilities of a server: the reply to EHLO (RFC 5321 section 4.1.1.1), parsed leniently.
 
 use super::limits::Limits;
 
-/// The extensions that we know of.
+/// The known extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extension {
     /// RFC 3207.
@@ -22,37 +21,37 @@ pub enum Extension {
     Chunking,
 }
 
-/// The SIZE announcement (RFC 1870).
+/// The SIZE extension (RFC 1870).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Size {
-    /// Not announced: no SIZE parameter.
+    /// Not offered, so no SIZE parameter is sent.
     Absent,
-    /// Announced without a limit.
+    /// Offered without a limit.
     Unlimited,
-    /// Octets.
+    /// The limit in bytes.
     Limit(u64),
 }
 
-/// Everything offered.
+/// Everything that the server offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
     extensions: Vec<Extension>,
     /// The largest message.
     pub size: Size,
-    /// SASL mechanism names, upper case, in the server's order.
+    /// SASL mechanism names in upper case, in the server's order.
     pub auth: Vec<String>,
-    /// What a session and a transaction may hold.
+    /// The server's limits for a session and a transaction.
     pub limits: Limits,
 }
 
 impl Capabilities {
-    /// Of a server that speaks HELO only.
+    /// The capabilities of a server that only supports HELO.
     #[must_use]
     pub fn none() -> Self {
         Self { extensions: Vec::new(), size: Size::Absent, auth: Vec::new(), limits: Limits::default() }
     }
 
-    /// From the lines of the reply to EHLO; the first is the server's name.
+    /// Parses the lines of the reply to EHLO. The first line has the server's name.
     #[must_use]
     pub fn read(lines: &[String]) -> Self {
         let mut found = Self::none();
@@ -73,13 +72,13 @@ impl Capabilities {
         found
     }
 
-    /// Whether the server offers it.
+    /// Whether the server offers the extension.
     #[must_use]
     pub fn offers(&self, extension: Extension) -> bool {
         self.extensions.contains(&extension)
     }
 
-    /// Adds the mechanisms of an AUTH line; the old form (`AUTH=LOGIN PLAIN`) has one in the keyword.
+    /// Adds the mechanisms of an AUTH line. The old form (`AUTH=LOGIN PLAIN`) has the first one in the keyword.
     fn mechanisms<'a>(&mut self, first: Option<&'a str>, others: impl Iterator<Item = &'a str>) {
         for name in first.into_iter().chain(others) {
             let name = name.to_ascii_uppercase();
@@ -103,7 +102,7 @@ fn extension(keyword: &str) -> Option<Extension> {
     })
 }
 
-/// `SIZE`, `SIZE 0` and what is no number: no limit told.
+/// `SIZE`, `SIZE 0`, and anything that is not a number mean no limit.
 fn size(argument: Option<&str>) -> Size {
     match argument.and_then(|text| text.parse().ok()) {
         None | Some(0) => Size::Unlimited,

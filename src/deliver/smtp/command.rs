@@ -1,5 +1,5 @@
-//! The commands of a session as lines for the wire: the only door to lettre's command
-//! types, and the one function through which an address reaches them.
+//! The commands of a session as lines to send. The only user of lettre's command types, with a single function
+//! through which addresses reach them.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use lettre::transport::smtp::extension::{ClientId, MailBodyParameter, MailParame
 
 use crate::mail::address::{Address, ReversePath};
 
-/// Why an address cannot stand in a command.
+/// Why an address cannot be used in a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AddressRefused {
     /// CR, LF, NUL, another control, SP, `<` or `>`.
@@ -19,8 +19,8 @@ pub enum AddressRefused {
     Domain,
 }
 
-/// The one way for an address into lettre's types: checked here, because what could break a
-/// command line must not depend on what another crate thinks an address is.
+/// The only way for an address into lettre's types. It is checked here, because whether an address can break a
+/// command line must not depend on another crate.
 fn wire_address(address: &Address) -> Result<lettre::Address, AddressRefused> {
     let text = address.to_string();
     if text.chars().any(|c| c.is_control() || matches!(c, ' ' | '<' | '>')) {
@@ -34,15 +34,15 @@ fn wire_address(address: &Address) -> Result<lettre::Address, AddressRefused> {
     Ok(lettre::Address::new_dangerous(local, domain))
 }
 
-/// Why an address could not stand in a command, before any is sent.
+/// Whether an address can be used in a command; asked before any command is sent.
 pub fn sendable(address: &Address) -> Result<(), AddressRefused> {
     wire_address(address).map(drop)
 }
 
-/// Optional parameters of MAIL, as the server offers them.
+/// Optional parameters of MAIL, as far as the server offers them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MailOptions {
-    /// SIZE=, octets.
+    /// SIZE= in bytes.
     pub size: Option<u64>,
     /// BODY=8BITMIME.
     pub eight_bit: Option<EightBit>,
@@ -50,15 +50,15 @@ pub struct MailOptions {
     pub utf8: Option<Utf8>,
 }
 
-/// The content has octets over 127.
+/// The content has bytes above 127.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EightBit;
 
-/// An address has a local part beyond ASCII.
+/// An address has a local part with non-ASCII characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Utf8;
 
-/// MAIL FROM; `wishes` are those of `dsn`.
+/// MAIL FROM. `wishes` are the DSN parameters.
 pub fn mail(sender: &ReversePath, options: MailOptions, wishes: &str) -> Result<String, AddressRefused> {
     let sender = sender.mailbox().map(wire_address).transpose()?;
     let size = options.size.map(|size| MailParameter::Size(usize::try_from(size).unwrap_or(usize::MAX)));
@@ -67,17 +67,17 @@ pub fn mail(sender: &ReversePath, options: MailOptions, wishes: &str) -> Result<
     Ok(with(&Mail::new(sender, [size, body, utf8].into_iter().flatten().collect()).to_string(), wishes))
 }
 
-/// RCPT TO; `wishes` are those of `dsn`.
+/// RCPT TO. `wishes` are the DSN parameters.
 pub fn rcpt(recipient: &Address, wishes: &str) -> Result<String, AddressRefused> {
     Ok(with(&Rcpt::new(wire_address(recipient)?, Vec::new()).to_string(), wishes))
 }
 
-/// A command line with more parameters.
+/// Appends parameters to a command line.
 fn with(line: &str, parameters: &str) -> String {
     format!("{}{parameters}\r\n", line.trim_end())
 }
 
-/// BDAT (RFC 3030) with the whole content.
+/// BDAT (RFC 3030) for the whole content.
 #[must_use]
 pub fn bdat_last(octets: usize) -> String {
     format!("BDAT {octets} LAST\r\n")
@@ -89,7 +89,7 @@ pub fn ehlo(hostname: &str, local: Option<IpAddr>) -> String {
     Ehlo::new(client_id(hostname, local)).to_string()
 }
 
-/// HELO, for servers that refuse EHLO.
+/// HELO, for servers that reject EHLO.
 #[must_use]
 pub fn helo(hostname: &str, local: Option<IpAddr>) -> String {
     format!("HELO {}\r\n", client_id(hostname, local))
@@ -119,7 +119,7 @@ pub fn quit() -> String {
     Quit.to_string()
 }
 
-/// A host name without a dot is refused by many servers, an address literal by none.
+/// The name for EHLO. Many servers reject a host name without a dot; none rejects an address literal.
 fn client_id(hostname: &str, local: Option<IpAddr>) -> ClientId {
     let is_name = hostname.contains('.')
         && !hostname.starts_with('.')

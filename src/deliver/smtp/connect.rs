@@ -1,5 +1,5 @@
-//! How a session comes about: relays and their addresses in order, greeting, EHLO,
-//! STARTTLS, AUTH; and what of that ends the walk. Transactions are `transaction`'s.
+//! Opens a session: relays and their addresses in order, greeting, EHLO, STARTTLS, AUTH. Decides which failures end
+//! the search and which lead to the next address. Transactions are in `transaction`.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
@@ -19,7 +19,7 @@ use crate::mail::outcome::{Fact, Phase, Seen};
 use crate::rules::classify::Provider;
 use crate::tls::{Client, Oldest, Roots};
 
-/// Opens a session for the account, as [`Session::open`] says.
+/// Opens a session for the account; see [`Session::open`].
 pub(crate) fn open(
     account: &Account,
     hostname: &str,
@@ -32,7 +32,7 @@ pub(crate) fn open(
     }
 }
 
-/// The walk over the relays, the credential in hand.
+/// Tries the relays in order, with the credential.
 pub(crate) fn walk(
     account: &Account,
     hostname: &str,
@@ -69,9 +69,9 @@ fn at_first(account: &Account, fact: Fact) -> NotOpened {
 
 /// Why a relay gave no session.
 enum Stop {
-    /// It is the account's own trouble: no other relay would do better.
+    /// The account is the problem: no other relay would help.
     Account(NotOpened),
-    /// Another relay may do.
+    /// Another relay may work.
     Relay(NotOpened),
 }
 
@@ -86,7 +86,7 @@ struct Opener<'a> {
 }
 
 impl Opener<'_> {
-    /// Tries all hosts that one relay as written leads to.
+    /// Tries all hosts that a configured relay leads to.
     fn relay(&self, written: &Relay) -> Result<Session, Stop> {
         let hosts = self.resolve(written).map_err(|fact| {
             let is_account = is_account_trouble(&fact, self.account);
@@ -104,7 +104,7 @@ impl Opener<'_> {
         Err(Stop::Relay(best.unwrap_or_else(|| no_address(written))))
     }
 
-    /// Tries all addresses of one host.
+    /// Tries all addresses of a host.
     fn host(&self, relay: &Relay, addresses: &[SocketAddr]) -> Result<Session, Stop> {
         let mut left = happy_eyeballs::by_turns(addresses);
         let mut best: Option<NotOpened> = None;
@@ -143,7 +143,7 @@ impl Opener<'_> {
         Err(Stop::Relay(best.unwrap_or_else(|| no_address(relay))))
     }
 
-    /// Whether the server has closed the connection, and another mechanism is still to be tried over a new one.
+    /// Whether the server closed the connection and another mechanism must still be tried over a new one.
     fn owes_another_mechanism(&self, fact: &Fact) -> bool {
         let is_closed = match &fact.seen {
             Seen::Closed => true,
@@ -161,7 +161,7 @@ impl Opener<'_> {
         NotOpened { relay: place, fact, tried }
     }
 
-    /// The hosts that a relay as written leads to, in order, and their addresses.
+    /// The hosts that a configured relay leads to, in order, with their addresses.
     fn resolve(&self, written: &Relay) -> Result<Vec<(Relay, Vec<SocketAddr>)>, Fact> {
         let fact = |seen| Fact { phase: Phase::Resolve, seen };
         let hosts = dns::hosts(written).map_err(|text| fact(Seen::Failed(text)))?;
@@ -191,7 +191,8 @@ impl Opener<'_> {
         }
     }
 
-    /// Whoever forges a DNS answer must not choose the name that the certificate is for.
+    /// The name in the certificate must come from the configuration. Otherwise somebody who forges a DNS answer could
+    /// choose a name for which they have a certificate.
     fn certificate_name_is_written(&self, written: &Relay, host: &Relay) -> Result<(), Fact> {
         let is_checked = self.account.tls_mode(host) != TlsMode::None && self.account.tls_name.is_none();
         if !is_checked || dns::is_within(&written.host, &host.host) {
@@ -237,7 +238,7 @@ impl Opener<'_> {
         }
     }
 
-    /// All that comes before the first transaction.
+    /// Everything before the first transaction.
     fn introduce(&self, session: &mut Session, relay: &Relay, address: &SocketAddr) -> Result<(), LoginFailure> {
         match self.account.tls_mode(relay) {
             TlsMode::Implicit => {
@@ -250,7 +251,7 @@ impl Opener<'_> {
                 self.hello(session)?;
                 self.ask_for_tls(session)?;
                 self.start_tls(session, relay)?;
-                // Whatever was offered in the clear may have been somebody else's word.
+                // An attacker may have changed what was offered before TLS.
                 session.capabilities = Capabilities::none();
                 self.hello(session)?;
             }
@@ -268,7 +269,7 @@ impl Opener<'_> {
         Ok(())
     }
 
-    /// EHLO; HELO where EHLO is refused and nothing that only EHLO can give is needed.
+    /// EHLO; or HELO, if EHLO is rejected and nothing is needed that requires EHLO.
     fn hello(&self, session: &mut Session) -> Result<(), Fact> {
         let fact = |seen| Fact { phase: Phase::Ehlo, seen };
         let limit = self.timeouts.ehlo;
@@ -288,8 +289,8 @@ impl Opener<'_> {
         if reply.is_positive() { Ok(()) } else { Err(fact(Seen::Reply(reply))) }
     }
 
-    /// EHLO after the login: some servers offer more then, or a smaller SIZE. One that does not want to be greeted again
-    /// stands by what it offered.
+    /// EHLO after the login, because some servers then offer more, or a smaller SIZE. If the server rejects it, the
+    /// earlier offer stays valid.
     fn hello_again(&self, session: &mut Session) -> Result<(), Fact> {
         let fact = |seen| Fact { phase: Phase::Ehlo, seen };
         let local = session.stream.local_ip();
@@ -328,7 +329,7 @@ impl Opener<'_> {
         };
         let name = self.account.tls_name.as_deref().unwrap_or(&relay.host);
         session.stream.start_tls(client, name, self.timeouts.starttls).map_err(|seen| match seen {
-            // The clear text behind STARTTLS's reply is that command's business.
+            // Clear text after the reply to STARTTLS is a failure of that command.
             Seen::Garbage(_) => Fact { phase: Phase::StartTls, seen },
             other => fact(other),
         })?;
@@ -337,7 +338,7 @@ impl Opener<'_> {
     }
 }
 
-/// The TLS side, unless every relay goes without.
+/// The TLS client, unless no relay uses TLS.
 fn client(account: &Account) -> Result<Option<Client>, String> {
     if account.relays.iter().all(|relay| account.tls_mode(relay) == TlsMode::None) {
         return Ok(None);
@@ -371,11 +372,11 @@ fn greeting(session: &mut Session) -> Result<(), Fact> {
     }
 }
 
-/// A server that still listens hears QUIT; it would note a lost connection else.
+/// Sends QUIT if the server is still listening. It would otherwise log a lost connection.
 fn take_leave(session: Session, fact: &Fact) {
     let listens = match &fact.seen {
         Seen::Reply(reply) => reply.code != 421,
-        // Local: before a password in the clear, with the connection as good as ever.
+        // For example before a password would be sent in clear text. The connection still works.
         Seen::NotOffered(_) | Seen::Refused(..) | Seen::Local(_) => true,
         Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_) | Seen::Tls(_) => {
             false

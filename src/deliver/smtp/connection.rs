@@ -1,6 +1,5 @@
-//! An open SMTP connection and what it knows: the stream, what the server offers, what
-//! may be said next; and the transaction it is given. Opening one is `connect`'s, sending
-//! over it `transaction`'s.
+//! An open SMTP connection and its state: the stream, the server's capabilities, and which command may follow; and
+//! the transaction to send. `connect` opens it, `transaction` uses it.
 
 use std::io::Read;
 
@@ -14,19 +13,19 @@ use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Fact, Phase, Seen};
 use crate::rules::classify::Provider;
 
-/// A session that did not come about.
+/// Why no session could be opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotOpened {
-    /// `host[ip]:port` of the relay that got furthest (the last of these), `host:port` where it has no address.
+    /// The relay that got furthest (the last of several), as `host[ip]:port`, or as `host:port` if it has no address.
     pub relay: String,
-    /// What was seen there.
+    /// The failure there.
     pub fact: Fact,
     /// The login mechanisms that were tried, in order.
     pub tried: Vec<Mechanism>,
 }
 
 impl NotOpened {
-    /// The mechanisms that were tried, as in "SCRAM-SHA-256, then PLAIN"; none where the login was not reached.
+    /// The mechanisms that were tried, such as "SCRAM-SHA-256, then PLAIN". `None` if the login was not reached.
     #[must_use]
     pub fn login(&self) -> Option<String> {
         let names: Vec<&str> = self.tried.iter().map(|mechanism| mechanism.name()).collect();
@@ -34,23 +33,23 @@ impl NotOpened {
     }
 }
 
-/// What the session runs over, for logs and tables.
+/// Information about a session, for logs and tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// `host[ip]:port`.
+    /// The relay as `host[ip]:port`.
     pub relay: String,
-    /// As in `TLSv1.3`; none: in the clear.
+    /// The TLS version, such as `TLSv1.3`; `None` without TLS.
     pub tls: Option<String>,
-    /// The mechanism that logged in.
+    /// The mechanism of the login.
     pub auth: Option<Mechanism>,
-    /// Whether the server takes over who is told of what (RFC 3461).
+    /// Whether the server sends the reports itself (RFC 3461).
     pub dsn: bool,
 }
 
-/// Where a body can be read from its beginning, as often as it is needed (again for recipients that the
-/// server had no room for).
+/// A body that can be read from its start several times: again for recipients that did not fit into the first
+/// transaction.
 pub trait Body {
-    /// A reader at the blank line behind the header (or at the end, where the message has no body).
+    /// A reader from the blank line after the header on, or from the end if the message has no body.
     fn open(&self) -> std::io::Result<Box<dyn Read + '_>>;
 }
 
@@ -60,34 +59,34 @@ impl Body for &[u8] {
     }
 }
 
-/// One message for one sender and some recipients, ready for the wire.
+/// A message for one sender and some recipients, ready to be sent.
 pub struct Transaction<'a> {
-    /// MAIL FROM, after generic.
+    /// The address for MAIL FROM, after generic.
     pub sender: &'a ReversePath,
-    /// RCPT TO, after generic.
+    /// The addresses for RCPT TO, after generic.
     pub recipients: &'a [Address],
     /// RET, ENVID, NOTIFY and ORCPT, for servers with DSN.
     pub wishes: DsnRequest<'a>,
-    /// Header bytes as they go out (CRLF lines, without the blank line; may be empty).
+    /// The header as sent: CRLF line ends, without the blank line, possibly empty.
     pub header: &'a [u8],
-    /// Everything behind the header, from the blank line on; CRLF lines.
+    /// Everything after the header, from the blank line on, with CRLF line ends.
     pub body: &'a dyn Body,
-    /// Octets of header and body, for SIZE.
+    /// Size of header and body in bytes, for SIZE.
     pub size: u64,
 }
 
-/// What may be said next.
+/// Which command may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// MAIL.
     Ready,
-    /// RSET first: the last transaction stopped half-way.
+    /// RSET, because the last transaction stopped half-way.
     Halfway,
-    /// Nothing: closed, about to be, or out of step.
+    /// None: the connection is closed, about to be, or out of step.
     Broken,
 }
 
-/// Optional parameters that the server offers and has refused in this session.
+/// Optional parameters that the server offered but rejected in this session.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     /// SIZE, BODY, RET and ENVID.
@@ -103,25 +102,25 @@ pub struct Session {
     pub(crate) capabilities: Capabilities,
     pub(crate) timeouts: Timeouts,
     pub(crate) state: State,
-    /// MAIL commands so far.
+    /// Number of MAIL commands so far.
     pub(crate) mails: usize,
-    /// A MAIL was refused: what follows the next one waits for its reply. A server may slow down with each command out
-    /// of sequence.
+    /// Whether a MAIL was refused. Then commands after the next MAIL wait for its reply, because a server may slow
+    /// down with every command out of sequence.
     pub(crate) is_cautious: bool,
     pub(crate) left_out: LeftOut,
     pub(crate) provider: Option<Provider>,
-    /// The account allows content before any reply.
+    /// Whether the account allows content to be sent before any reply.
     pub(crate) early_data: bool,
 }
 
 impl Session {
-    /// What it runs over.
+    /// Information about the session.
     #[must_use]
     pub fn described(&self) -> &SessionInfo {
         &self.described
     }
 
-    /// What the server offers, on this very connection.
+    /// The server's capabilities on this connection.
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
@@ -133,12 +132,12 @@ impl Session {
         self.state != State::Broken && self.capabilities.limits.mails.is_none_or(|most| self.mails < most)
     }
 
-    /// QUIT, without waiting long for the answer.
+    /// Sends QUIT and waits for the reply for a short time only.
     pub fn quit(mut self) {
         if self.state != State::Broken {
             let quit = command::quit();
             if self.stream.send_lines([quit.as_str()].into_iter(), self.timeouts.quit).is_ok() {
-                // The mail is safe: whatever is said now changes nothing.
+                // All mail is already acknowledged, so this reply does not matter.
                 let _ = self.stream.reply(self.timeouts.quit, Keep::Text);
             }
             self.stream.close();
@@ -146,7 +145,7 @@ impl Session {
     }
 }
 
-/// What this side found, rather than the server.
+/// A finding of our own, not of the server.
 pub(crate) fn local(phase: Phase, text: String) -> Fact {
     Fact { phase, seen: Seen::Local(text) }
 }

@@ -1,5 +1,5 @@
-//! The content of an accepted envelope, block by block onto the wire, and the reply to its
-//! end. Holds one block at a time, whatever the message's size.
+//! Sends the content of an accepted envelope block by block and reads the final reply. Holds one block at a time,
+//! whatever the size of the message.
 
 use std::io::{ErrorKind, Read};
 
@@ -11,14 +11,14 @@ use super::stream::{Keep, Pending};
 use super::timeouts::LEFTOVER;
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 
-/// Octets that are read, stuffed and sent at once.
+/// Bytes that are read, stuffed and sent at a time.
 const BLOCK: usize = 32 * 1024;
 
-/// What became of the content: the fact of every accepted recipient.
+/// The result for the content, which applies to every accepted recipient.
 pub(crate) struct Delivered {
-    /// In `Phase::Content` or `Phase::FinalDot`.
+    /// Its phase is `Phase::Content` or `Phase::FinalDot`.
     pub fact: Fact,
-    /// What may be said next.
+    /// Which command may follow.
     pub state: State,
 }
 
@@ -27,7 +27,7 @@ impl Delivered {
         Self { fact: Fact { phase, seen }, state: State::Broken }
     }
 
-    /// By the reply to the end of the content.
+    /// From the reply to the end of the content.
     fn by(reply: Result<Reply, Seen>) -> Self {
         match reply {
             Ok(reply) if (300..400).contains(&reply.code) => {
@@ -43,7 +43,7 @@ impl Delivered {
     }
 }
 
-/// Sends the content as DATA wants it and reads the last reply.
+/// Sends the content for DATA and reads the final reply.
 pub(crate) fn data(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Delivered {
     announce(session, prepared);
     if let Err(seen) = send(session, transaction, prepared) {
@@ -82,7 +82,7 @@ fn read(source: &mut dyn Read, block: &mut [u8]) -> Result<usize, Seen> {
         match source.read(block) {
             Ok(count) => return Ok(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Without its end, what was sent so far is no message.
+            // Without its end, what was sent so far is not a message.
             Err(error) => return Err(unreadable(&error)),
         }
     }
@@ -92,8 +92,8 @@ fn unreadable(error: &std::io::Error) -> Seen {
     Seen::Local(format!("cannot read the stored message: {error}; run `postrider check`"))
 }
 
-/// Sends one block, unless the server has spoken before its time: such a reply must not be
-/// taken for the one to the final dot. A failed write means that the dot is not complete.
+/// Sends a block, unless the server has already replied. Such an early reply must not be mistaken for the reply to
+/// the final dot. If a write fails, the final dot was not sent completely.
 fn send_block(session: &mut Session, block: &[u8]) -> Result<(), Seen> {
     match session.stream.pending() {
         Ok(Pending::Quiet) => {}
@@ -103,7 +103,7 @@ fn send_block(session: &mut Session, block: &[u8]) -> Result<(), Seen> {
     session.stream.send(block, session.timeouts.block).map_err(|seen| too_early(session).unwrap_or(seen))
 }
 
-/// The reply that the server left before it had all of the content.
+/// The reply that the server sent before it had the whole content.
 fn too_early(session: &mut Session) -> Result<Seen, Seen> {
     let limit = session.timeouts.block.min(LEFTOVER);
     session.stream.reply(limit, Keep::Text).map(|reply| {
@@ -115,7 +115,7 @@ fn too_early(session: &mut Session) -> Result<Seen, Seen> {
     })
 }
 
-/// The whole content as BDAT wants it, for a message small enough.
+/// The whole content for BDAT, for a message that is small enough.
 pub(crate) fn whole(transaction: &Transaction<'_>, prepared: &Prepared) -> Result<Vec<u8>, Seen> {
     let mut source = prepared.open(transaction).map_err(|error| unreadable(&error))?;
     let mut raw = Vec::new();
@@ -124,7 +124,7 @@ pub(crate) fn whole(transaction: &Transaction<'_>, prepared: &Prepared) -> Resul
     let mut lines = Stuffer::for_chunks();
     lines.push(&raw, &mut out);
     lines.finish(&mut out);
-    // Without the blank line that ends the header, a server may wait for more.
+    // Without the blank line after the header, a server may wait for more.
     if !out.starts_with(b"\r\n") && memchr::memmem::find(&out, b"\r\n\r\n").is_none() {
         out.extend_from_slice(b"\r\n");
     }

@@ -1,6 +1,6 @@
-//! From a relay as written to the hosts that serve it: MX records (RFC 5321 section 5.1) and
-//! SRV records (RFC 6186, RFC 8314). The only door to the DNS library; the runtime that
-//! it wants lives for one query. Addresses are the system's to find.
+//! Finds the hosts that serve a configured relay: by MX records (RFC 5321 section 5.1) or SRV records (RFC 6186, RFC
+//! 8314). The only user of the DNS library, whose async runtime exists for one query. Addresses are looked up by the
+//! system.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use hickory_resolver::proto::rr::{RData, RecordType};
 
 use crate::config::relay::{Lookup, Relay};
 
-/// A record that names a host: lowest order first.
+/// A record that names a host. Records with the lowest order come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Record {
     order: (u16, u16),
@@ -17,11 +17,11 @@ struct Record {
     port: u16,
 }
 
-/// The hosts to try, in order; why there are none otherwise.
+/// The hosts to try, in order, or why there are none.
 pub(crate) fn hosts(written: &Relay) -> Result<Vec<Relay>, String> {
     match written.lookup {
         Lookup::Address | Lookup::Submissions => Ok(vec![written.clone()]),
-        // Every machine knows these without asking.
+        // These do not need DNS.
         Lookup::Mx if written.host.eq_ignore_ascii_case("localhost") || written.host.parse::<IpAddr>().is_ok() => {
             Ok(vec![written.clone()])
         }
@@ -34,14 +34,15 @@ pub(crate) fn hosts(written: &Relay) -> Result<Vec<Relay>, String> {
     }
 }
 
-/// Whether a host is the one that was written, or below it.
+/// Whether a host is the configured domain or a subdomain of it.
 pub(crate) fn is_within(written: &str, host: &str) -> bool {
     let plain = |name: &str| name.trim_end_matches('.').to_lowercase();
     let (written, host) = (plain(written), plain(host));
     host == written || host.strip_suffix(&written).is_some_and(|front| front.ends_with('.'))
 }
 
-/// Without records the name is the host itself; a single root says that it takes no mail.
+/// Without MX records, the name itself is the host. A single record for the root means that the domain accepts no
+/// mail (RFC 7505).
 fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, String> {
     if records.is_empty() {
         return Ok(vec![written.clone()]);
@@ -69,13 +70,13 @@ fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<
     Ok(hosts)
 }
 
-/// By preference; the root names no host.
+/// Sorted by preference. The root is not a host.
 fn in_order(mut records: Vec<Record>, relay: impl Fn(Record) -> Relay) -> Vec<Relay> {
     records.sort_by_key(|record| record.order);
     records.into_iter().filter(|record| !record.host.is_empty()).map(relay).collect()
 }
 
-/// No record is an empty list; no answer is an error.
+/// Queries DNS. A name without records gives an empty list; only a failed query is an error.
 fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
     let failed =
         |what: String| format!("cannot look up the {kind} records of {name} in DNS: {what}; check this machine's DNS");
@@ -96,7 +97,7 @@ fn read(data: &RData) -> Option<Record> {
     let plain = |name: String| name.trim_end_matches('.').to_owned();
     match data {
         RData::MX(mx) => Some(Record { order: (mx.preference, 0), host: plain(mx.exchange.to_utf8()), port: 0 }),
-        // The heavier one first: one machine's mail needs no balance.
+        // The higher weight first: the mail of one machine needs no load balancing.
         RData::SRV(srv) => Some(Record {
             order: (srv.priority, u16::MAX - srv.weight),
             host: plain(srv.target.to_utf8()),

@@ -1,35 +1,36 @@
-//! Content on its way into DATA (RFC 5321 section 4.5.2): dots are stuffed, no bare CR
-//! or LF gets through, and the end is exactly CRLF, dot, CRLF. Works block by block, pure;
-//! reading and sending are `transaction`'s.
+//! Prepares content for DATA (RFC 5321 section 4.5.2): dots are stuffed, bare CR or LF is removed, and the end is
+//! exactly CRLF, dot, CRLF. Works block by block, without I/O.
+//!
+//! A bare LF before a dot is what SMTP smuggling needs: some servers would take it for the end of the message and the
+//! rest for further commands.
 
 use memchr::memchr2;
 
-/// Where in a line the next byte stands.
+/// Position of the next byte in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
     LineStart,
     Middle,
-    /// Behind one or more CRs that are not written yet: what follows says what they are.
+    /// After one or more CRs that are not written yet. The next byte determines what they are.
     AfterCr,
 }
 
-/// Stuffs content that comes in blocks.
+/// Stuffs content that arrives in blocks.
 ///
-/// Stored content has CRLF line ends already and passes unchanged but for its dots. Should
-/// anything else come: LF ends a line, CRs right before it belong to it, and any other CR
-/// becomes a blank, as at admission.
+/// Stored content already has CRLF line ends, so only its dots change. In any other content, LF ends a line together
+/// with any CRs directly before it, and any other CR becomes a blank, as at admission.
 #[derive(Debug)]
 pub struct Stuffer {
     at: At,
     dots: Dots,
 }
 
-/// What dots at the start of lines are.
+/// What dots at the start of a line mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Dots {
-    /// Doubled, and one alone ends the content: DATA.
+    /// They are doubled, and a single dot ends the content (DATA).
     Stuffed,
-    /// Nothing special: BDAT counts octets.
+    /// Nothing special, because BDAT counts bytes.
     Plain,
 }
 
@@ -40,19 +41,19 @@ impl Default for Stuffer {
 }
 
 impl Stuffer {
-    /// At the start of the content.
+    /// For content sent with DATA.
     #[must_use]
     pub fn new() -> Self {
         Self { at: At::LineStart, dots: Dots::Stuffed }
     }
 
-    /// At the start of content for BDAT (RFC 3030): line ends are set right, dots are not touched.
+    /// For content sent with BDAT (RFC 3030): line ends are normalised, dots are not changed.
     #[must_use]
     pub fn for_chunks() -> Self {
         Self { at: At::LineStart, dots: Dots::Plain }
     }
 
-    /// Appends the block's wire form to `out`.
+    /// Appends a block, as it is sent, to `out`.
     pub fn push(&mut self, mut block: &[u8], out: &mut Vec<u8>) {
         out.reserve(block.len() + block.len() / 64 + 4);
         while let Some(&first) = block.first() {
@@ -86,7 +87,7 @@ impl Stuffer {
         }
     }
 
-    /// Appends the end of the content: the CRLF that the last line may lack, then the lone dot of DATA.
+    /// Appends the end of the content: a CRLF if the last line lacks one, then the single dot of DATA.
     pub fn finish(self, out: &mut Vec<u8>) {
         match self.at {
             At::LineStart => {}

@@ -1,33 +1,34 @@
-//! What the submitter wants to be told of (RFC 3461), as parameters of MAIL and RCPT.
-//! They go out where the server offers DSN; else reports are ours to write.
+//! The reports that the submitter requested (RFC 3461), as parameters of MAIL and RCPT. They are sent if the server
+//! offers DSN; otherwise we write the reports.
 
 use std::fmt::Write as _;
 
 use crate::mail::address::Address;
 use crate::spool::Envelope;
 
-/// Of one recipient.
+/// The request for one recipient.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecipientWish<'a> {
     /// NOTIFY, as given.
     pub notify: Option<&'a str>,
-    /// ORCPT, as given; else the recipient before aliases and maps, so that a report names whom its reader knows.
+    /// ORCPT as given, or else the recipient before aliases and maps, so that a report shows an address that its
+    /// reader knows.
     pub orcpt: Option<&'a str>,
 }
 
-/// Of a message, with those of its recipients in the transaction's order.
+/// The request for a message, with those for its recipients in the order of the transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DsnRequest<'a> {
     /// RET, as given.
     pub ret: Option<&'a str>,
     /// ENVID, as given, not encoded.
     pub envid: Option<&'a str>,
-    /// One for each recipient; missing ones wish nothing.
+    /// One per recipient. A missing entry requests nothing.
     pub recipients: Vec<RecipientWish<'a>>,
 }
 
 impl<'a> DsnRequest<'a> {
-    /// Those of the envelope, for the recipients with these indices.
+    /// The request in the envelope, for the recipients with these indices.
     #[must_use]
     pub fn of(envelope: &'a Envelope, indices: impl Iterator<Item = usize>) -> Self {
         let wish = |index: usize| {
@@ -39,12 +40,12 @@ impl<'a> DsnRequest<'a> {
         Self { ret: envelope.ret.as_deref(), envid: envelope.envid.as_deref(), recipients: indices.map(wish).collect() }
     }
 
-    /// What stands behind MAIL FROM, each parameter with a blank before it.
+    /// The parameters of MAIL FROM, each after a blank.
     #[must_use]
     pub fn mail(&self) -> String {
         let mut text = String::new();
         if let Some(ret @ ("FULL" | "HDRS")) = self.ret.map(str::to_ascii_uppercase).as_deref() {
-            // A String takes everything.
+            // Writing to a String cannot fail.
             let _ = write!(text, " RET={ret}");
         }
         if let Some(envid) = self.envid.filter(|envid| !envid.is_empty()) {
@@ -53,7 +54,7 @@ impl<'a> DsnRequest<'a> {
         text
     }
 
-    /// What stands behind RCPT TO of the recipient at that place.
+    /// The parameters of RCPT TO for the recipient at this position.
     #[must_use]
     pub fn rcpt(&self, at: usize) -> String {
         let wish = self.recipients.get(at).copied().unwrap_or_default();
@@ -71,12 +72,13 @@ impl<'a> DsnRequest<'a> {
     }
 }
 
-/// As Postfix does without being asked: complete addresses only, and those of ASCII (others want RFC 6533's form).
+/// The original address, if it is complete and ASCII, as Postfix sends it without being asked. Other addresses would
+/// need the form of RFC 6533.
 fn original(given: &str) -> Option<&str> {
     (given.is_ascii() && Address::parse(given).is_ok()).then_some(given)
 }
 
-/// `NEVER`, or one to three of the others; anything else is not sent.
+/// `NEVER`, or one to three of the other values. Anything else is not sent.
 fn notify(text: &str) -> Option<String> {
     let words: Vec<String> = text.split(',').map(|word| word.trim().to_ascii_uppercase()).collect();
     if words == ["NEVER"] {
@@ -86,13 +88,13 @@ fn notify(text: &str) -> Option<String> {
     (words.len() <= 3 && words.iter().all(known)).then(|| words.join(","))
 }
 
-/// RFC 3461 section 4: what is no printable ASCII, and `+` and `=`, become `+XX`.
+/// Encodes as xtext (RFC 3461 section 4): `+`, `=` and anything but printable ASCII become `+XX`.
 fn xtext(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
             b'!'..=b'~' if !matches!(byte, b'+' | b'=') => encoded.push(char::from(byte)),
-            // A String takes everything.
+            // Writing to a String cannot fail.
             other => drop(write!(encoded, "+{other:02X}")),
         }
     }

@@ -1,5 +1,5 @@
-//! Connecting to the first of several addresses that answers (after RFC 8305): the next
-//! is tried when one fails, or has not answered for a moment, while it goes on trying.
+//! Connects to the first of several addresses that answers (after RFC 8305). The next address is tried when one
+//! fails, or after a short time while the earlier attempts continue.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -11,18 +11,18 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
-/// How long an address is tried alone.
+/// How long an address is tried before the next one starts as well.
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// How a race went.
+/// The result of connecting.
 pub(crate) struct Raced {
-    /// The first that answered.
+    /// The first address that answered.
     pub winner: Option<(SocketAddr, TcpStream)>,
-    /// Those that failed before.
+    /// The addresses that failed before.
     pub failed: Vec<(SocketAddr, io::Error)>,
 }
 
-/// The addresses with the families by turns, in their order otherwise: one family that does not work costs a moment.
+/// The addresses with the two families alternating, otherwise in order, so that a broken family costs little time.
 pub(crate) fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_first = |address: &&SocketAddr| addresses.first().is_some_and(|first| first.is_ipv4() == address.is_ipv4());
     let mut one = addresses.iter().filter(is_first);
@@ -35,7 +35,7 @@ pub(crate) fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     found
 }
 
-/// Connects; `limit` is for each address, `sources` are our own to connect from.
+/// Connects. `limit` applies to each address; `sources` are our own addresses to connect from.
 pub(crate) fn connect(addresses: &[SocketAddr], sources: &[IpAddr], limit: Duration) -> Raced {
     let mut raced = Raced { winner: None, failed: Vec::new() };
     if let [only] = addresses {
@@ -52,7 +52,7 @@ pub(crate) fn connect(addresses: &[SocketAddr], sources: &[IpAddr], limit: Durat
         let next = waiting.next();
         if let Some(address) = next {
             let (tell, sources) = (tell.clone(), sources.to_vec());
-            // Whoever loses finds nobody listening, and is closed.
+            // An attempt that is too late has no receiver any more, and its socket is closed.
             thread::spawn(move || drop(tell.send((address, one(&address, &sources, limit)))));
             running += 1;
         }
@@ -76,7 +76,7 @@ pub(crate) fn connect(addresses: &[SocketAddr], sources: &[IpAddr], limit: Durat
 }
 
 fn one(address: &SocketAddr, sources: &[IpAddr], limit: Duration) -> io::Result<TcpStream> {
-    // Zero would mean "for ever" to the system.
+    // For the system, zero would mean no limit.
     let limit = limit.max(Duration::from_millis(1));
     if sources.is_empty() {
         return TcpStream::connect_timeout(address, limit);
@@ -88,7 +88,7 @@ fn one(address: &SocketAddr, sources: &[IpAddr], limit: Duration) -> io::Result<
     from(*source, address, limit)
 }
 
-/// Bound to one of our addresses first.
+/// Connects from one of our own addresses.
 fn from(source: IpAddr, address: &SocketAddr, limit: Duration) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

@@ -1,20 +1,20 @@
-//! The limits that a server announces (LIMITS, RFC 9422), and which recipients may share a transaction under them.
+//! The limits that a server announces (LIMITS, RFC 9422), and the recipients that may share a transaction under them.
 
 use crate::mail::address::Address;
 
-/// What one session and one transaction may hold; `None`: no limit is announced.
+/// Limits for a session and a transaction. `None` means that no limit was announced.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
     /// MAIL commands in a session (MAILMAX).
     pub mails: Option<usize>,
     /// RCPT commands in a transaction (RCPTMAX).
     pub recipients: Option<usize>,
-    /// Different domains among them (RCPTDOMAINMAX).
+    /// Different domains in a transaction (RCPTDOMAINMAX).
     pub domains: Option<usize>,
 }
 
 impl Limits {
-    /// From the words behind the keyword. A limit that is no number, or 0, is none.
+    /// Parses the words after the keyword. A value of 0, or one that is not a number, is ignored.
     pub(crate) fn read<'a>(words: impl Iterator<Item = &'a str>) -> Self {
         let mut limits = Self::default();
         for word in words {
@@ -30,7 +30,7 @@ impl Limits {
         limits
     }
 
-    /// Takes from the waiting recipients those of the next transaction, in their order.
+    /// Moves the recipients of the next transaction from `waiting` to the result, in their order.
     pub(crate) fn take(self, waiting: &mut Vec<usize>, recipients: &[Address]) -> Vec<usize> {
         let most = self.recipients.unwrap_or(usize::MAX);
         let mut domains: Vec<String> = Vec::new();

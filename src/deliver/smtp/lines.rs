@@ -1,5 +1,5 @@
-//! Received bytes -> lines, in a buffer that never grows. Pure: reading from the connection is `stream`'s, what a
-//! line says `reply`'s.
+//! Splits received bytes into lines, in a buffer of fixed size. Pure; `stream` reads from the connection, `reply`
+//! parses the lines.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use memchr::memchr;
 
 use super::reply::MAX_LINE;
 
-/// What has been received and not yet taken out as a line.
+/// Received bytes that were not returned as a line yet.
 #[derive(Debug)]
 pub struct Lines {
-    /// Of these the octets from `start` to `end`.
+    /// The valid bytes are those from `start` to `end`.
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
-    /// The beginning of a line that is too long, while its rest comes.
+    /// The start of an overlong line, while the rest of it arrives.
     clipped: Option<Vec<u8>>,
 }
 
@@ -25,18 +25,18 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// Whether nothing is left over.
+    /// Whether no bytes are left.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.start == self.end && self.clipped.is_none()
     }
 
-    /// Takes out the next line, without its end and without what exceeds [`MAX_LINE`] octets; `None`: more must be
-    /// received first. A bare LF ends a line too.
+    /// Returns the next line without its line end, cut at [`MAX_LINE`] bytes; `None` if more bytes must be received
+    /// first. A bare LF also ends a line.
     pub fn next_line(&mut self) -> Option<Cow<'_, [u8]>> {
         let unread = self.start..self.end;
         let Some(length) = memchr(b'\n', &self.buffer[unread.clone()]) else {
-            // Its CR may have come without its LF.
+            // The CR may have arrived without its LF.
             if unread.len() > MAX_LINE + 1 && self.clipped.is_none() {
                 self.clipped = Some(self.buffer[self.start..self.start + MAX_LINE].to_vec());
             }
@@ -54,7 +54,7 @@ impl Lines {
         Some(Cow::Borrowed(&line[..line.len().min(MAX_LINE)]))
     }
 
-    /// Where the next octets go; there is room once no line is left to be taken out.
+    /// The space for the next bytes. It is not empty once all lines were taken.
     pub fn room(&mut self) -> &mut [u8] {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -62,7 +62,7 @@ impl Lines {
         &mut self.buffer[self.end..]
     }
 
-    /// So many octets were put into the room.
+    /// Records that this many bytes were written to that space.
     pub fn received(&mut self, count: usize) {
         self.end = (self.end + count).min(self.buffer.len());
     }

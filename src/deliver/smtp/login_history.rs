@@ -1,7 +1,12 @@
-//! What earlier logins have shown of an account: which mechanism took the place of a rejected one, and whether SCRAM
-//! was kept to. So a provider that counts failed logins sees one more than it would with a single mechanism, and not one
-//! more each time. Kept in memory and, for runners that come and go, in spool/learned.json, with a digest in place of
-//! the credential: a fast one that never leaves the process, and a slow one in the file.
+//! Results of earlier logins of an account: which mechanism replaced a rejected one, and whether the server followed
+//! SCRAM.
+//!
+//! Providers count failed logins and lock accounts. With this history a provider sees one failed login more than with
+//! a single mechanism, instead of one more per session.
+//!
+//! The history is kept in memory and, for later runners, in spool/learned.json. The credential itself is represented
+//! by a digest: a fast one that never leaves the process, and a slow one in the file, where an attacker could try
+//! passwords against it.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -19,44 +24,44 @@ use crate::config::{Account, Mechanism};
 use crate::mail::outcome::Reply;
 use crate::spool::learned::{Learned, LearnedOfAccounts, SecondMechanism};
 
-/// Rounds of the digest that is stored. It is computed once for a process and credential, and only where a mechanism
-/// was rejected.
+/// Rounds of the stored digest. It is computed only after a mechanism was rejected, once per process and credential.
 const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
-/// Octets of its salt.
+/// Length of its salt in bytes.
 const SALT: usize = 16;
 
-/// The other mechanism, after a rejection that may be the mechanism's and not the credential's.
+/// The state of the other mechanism, which is tried after a rejection that may be due to the mechanism.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Other {
-    /// None was needed yet.
+    /// Not needed so far.
     #[default]
     Untried,
-    /// It is to be tried next, and has not been answered yet.
+    /// It must be tried next and was not answered yet.
     Due(Rejection, Mechanism),
-    /// It was accepted, and comes first from now on.
+    /// It was accepted and is used first from now on.
     Accepted(Mechanism),
-    /// There was none, or it was rejected too: this credential gets no other.
+    /// There was none, or it was rejected as well. No other is tried with this credential.
     Spent,
 }
 
-/// A mechanism with which the server did not accept the credential.
+/// A mechanism with which the server rejected the credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Rejection {
     /// The mechanism.
     pub mechanism: Mechanism,
-    /// The server's words.
+    /// The server's reply.
     pub reply: Reply,
 }
 
-/// What is known of an account's logins.
+/// The history of an account's logins.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Past {
-    /// With its present credential.
+    /// The other mechanism, for the current credential.
     pub other: Other,
-    /// Whether a login was bound to its connection before (SCRAM-...-PLUS), with whatever credential.
+    /// Whether any login was bound to its connection (SCRAM-...-PLUS).
     pub was_bound: bool,
-    /// Whether the server broke SCRAM before, as one in the middle does: it failed its own proof, wanted too few
-    /// iterations, or did not take the binding. It never gets the password itself, with whatever credential.
+    /// Whether the server ever violated SCRAM, as an attacker in between would: it could not prove that it knows the
+    /// password, asked for too few iterations, or rejected the binding. It never gets a plain password, whatever the
+    /// credential.
     pub broke_scram: bool,
 }
 
@@ -75,23 +80,23 @@ pub struct LoginHistory {
 }
 
 impl Default for LoginHistory {
-    /// Without what other processes know.
+    /// Without what other processes learned.
     fn default() -> Self {
         Self::going_on_from(Arc::default())
     }
 }
 
 impl LoginHistory {
-    /// Goes on from what is known already.
+    /// Continues with what is already known.
     #[must_use]
     pub fn going_on_from(learned: Arc<LearnedOfAccounts>) -> Self {
         let mut salt = [0; 32];
-        // Without random numbers there is no TLS either. The digest stays in memory, next to the credential itself.
+        // Without random numbers there is no TLS either. This digest stays in memory, next to the credential itself.
         let _ = SystemRandom::new().fill(&mut salt);
         Self { salt, accounts: Mutex::default(), learned }
     }
 
-    /// What is known of the account with this credential.
+    /// The history of the account with this credential.
     pub(crate) fn past(&self, account: &Account, login: &Login) -> Past {
         let credential = self.digest(login);
         if let Some(entry) = self.accounts.lock().get(&account.name)
@@ -106,12 +111,12 @@ impl LoginHistory {
             second.accepted.and_then(named).map_or(Other::Spent, Other::Accepted)
         });
         let past = Past { other, was_bound, broke_scram };
-        // The slow digest is not to be computed for each session.
+        // Remembered, because the slow digest must not be computed for each session.
         self.accounts.lock().insert(account.name.clone(), Entry { credential, past: past.clone() });
         past
     }
 
-    /// From now on, this is known of the other mechanism.
+    /// Sets the state of the other mechanism.
     pub(crate) fn note(&self, account: &Account, login: &Login, other: Other) {
         let accepted = match &other {
             Other::Accepted(mechanism) => Some(Some(mechanism.name().to_owned())),
@@ -125,13 +130,13 @@ impl LoginHistory {
         }
     }
 
-    /// The server has accepted a login that is bound to its connection.
+    /// The server accepted a login that is bound to its connection.
     pub(crate) fn note_bound(&self, account: &Account, login: &Login) {
         self.keep(account, login, Past { was_bound: true, ..self.past(account, login) });
         self.learn(account, |known| Learned { was_bound: true, ..known });
     }
 
-    /// The server has broken SCRAM.
+    /// The server violated SCRAM.
     pub(crate) fn note_broken(&self, account: &Account, login: &Login) {
         self.keep(account, login, Past { broke_scram: true, ..self.past(account, login) });
         self.learn(account, |known| Learned { broke_scram: true, ..known });
@@ -154,11 +159,11 @@ impl LoginHistory {
     }
 }
 
-/// User name and password; no username contains the NUL between them.
+/// User name and password, separated by NUL, which a user name cannot contain.
 fn joined(login: &Login) -> Zeroizing<Vec<u8>> {
     let (user, password) = (login.username.as_deref().unwrap_or_default(), login.password.as_ref());
     let password = password.map_or("", |secret| secret.expose());
-    // Allocated once, so that no copy stays behind in memory.
+    // Allocated at its final size, so that growing leaves no copy of the secret in memory.
     let mut joined = Zeroizing::new(Vec::with_capacity(user.len() + 1 + password.len()));
     joined.extend_from_slice(user.as_bytes());
     joined.push(0);
@@ -166,7 +171,7 @@ fn joined(login: &Login) -> Zeroizing<Vec<u8>> {
     joined
 }
 
-/// Salt and digest for the file, in base64; none without random numbers.
+/// Salt and digest for the file, in base64; `None` without random numbers.
 fn slow_digest(login: &Login) -> Option<String> {
     let mut stored = [0; SALT + digest::SHA256_OUTPUT_LEN];
     let (salt, derived) = stored.split_at_mut(SALT);
@@ -175,7 +180,7 @@ fn slow_digest(login: &Login) -> Option<String> {
     Some(STANDARD.encode(stored))
 }
 
-/// Whether it is about this credential.
+/// Whether the stored digest is that of this credential.
 fn is_of(second: &SecondMechanism, login: &Login) -> bool {
     let Ok(stored) = STANDARD.decode(&second.credential) else { return false };
     let Some((salt, derived)) = stored.split_at_checked(SALT) else { return false };

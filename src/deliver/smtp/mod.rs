@@ -1,5 +1,5 @@
-//! The SMTP client: connect, TLS, AUTH, transactions, and the reading of replies. What a
-//! reply means for a message is decided in `rules`.
+//! The SMTP client: connecting, TLS, AUTH, transactions, and parsing replies. `rules` decides what a reply means for
+//! a message.
 
 pub mod auth;
 pub mod capabilities;

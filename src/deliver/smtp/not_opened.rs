@@ -1,5 +1,5 @@
-//! Why a session did not come about: which failure ends the walk over the relays, which tells more than another, and
-//! how each is put into words.
+//! Failures to open a session: which one ends the search for a relay, which is reported if several failed, and the
+//! texts.
 
 use std::net::SocketAddr;
 
@@ -11,8 +11,8 @@ use crate::rules::consequence::Repeated;
 use crate::rules::meaning::Meaning;
 use crate::rules::trouble::{self, Verdict};
 
-/// What no other relay of the account would do better. 4xx may be one machine's, and so may a missing STARTTLS
-/// (somebody between may have removed it); but a provider that counts logins counts those at all its relays.
+/// Whether no other relay of the account would help. A 4xx reply or a missing STARTTLS may concern one server (an
+/// attacker in between may have removed the offer). But a provider counts failed logins over all its relays.
 pub(super) fn is_account_trouble(fact: &Fact, account: &Account) -> bool {
     match (&fact.phase, &fact.seen) {
         (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,
@@ -26,7 +26,7 @@ pub(super) fn is_account_trouble(fact: &Fact, account: &Account) -> bool {
     }
 }
 
-/// The failure that got further tells more; of two equals the later one.
+/// The failure that got further is more useful; of two equal ones, the later.
 pub(super) fn further(best: Option<NotOpened>, next: NotOpened) -> NotOpened {
     match best {
         Some(best) if progress(best.fact.phase) > progress(next.fact.phase) => best,
@@ -63,7 +63,7 @@ pub(super) fn described(relay: &Relay, address: &SocketAddr) -> String {
     format!("{}[{}]:{}", relay.host, address.ip(), address.port())
 }
 
-/// The system's words do not name whom they are about.
+/// Adds the address to the system's error text, which lacks it.
 pub(super) fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
     let words = |text: String| {
         let (first, others) = text.split_at(text.chars().next().map_or(0, char::len_utf8));

@@ -1,25 +1,25 @@
-//! Who watches a session: each line of the conversation, secrets masked before they get here.
+//! Observers of a session: they receive each line of the dialogue, with secrets already masked.
 
-/// One thing that happened in a session.
+/// An event in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// A stage is behind us: address looked up, connected, greeted, TLS, logged in.
+    /// A stage is complete: the address is known, connected, greeted, TLS, logged in.
     Reached(&'a str),
-    /// Another remark of ours: what a certificate says, what is left out, what is tried next.
+    /// Another remark of our own: what a certificate says, what is left out, what is tried next.
     Note(&'a str),
-    /// A line we sent, without CRLF, secrets masked.
+    /// A line that we sent, without CRLF and with secrets masked.
     Sent(&'a str),
-    /// A reply line we received, cleaned.
+    /// A line of a reply, cleaned for display.
     Received(&'a str),
 }
 
-/// Told of every step as it happens.
+/// Receives every step as it happens.
 pub trait Observer: Send {
-    /// One step.
+    /// Handles one step.
     fn step(&mut self, step: Step<'_>);
 }
 
-/// Watches nothing.
+/// An observer that ignores everything.
 #[derive(Debug, Clone, Copy)]
 pub struct Nobody;
 

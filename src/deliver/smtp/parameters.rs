@@ -1,5 +1,5 @@
-//! Optional parameters that a server offers and then refuses (SIZE, BODY, RET and ENVID of MAIL; NOTIFY and ORCPT of
-//! RCPT): the command is said once more without them, and they stay away for the rest of the session.
+//! Optional parameters that a server offers but then rejects (SIZE, BODY, RET and ENVID of MAIL; NOTIFY and ORCPT of
+//! RCPT). The command is repeated without them, and they are omitted for the rest of the session.
 
 use super::capabilities::{Extension, Size};
 use super::connection::{LeftOut, Session, Transaction};
@@ -7,7 +7,8 @@ use crate::mail::outcome::{Fact, Phase, Seen};
 use crate::rules::classify::{self, Situation};
 use crate::rules::meaning::{EnvelopeSender, Login, Meaning, Parameters, Stage};
 
-/// Whether the fact is the refusal of a parameter that can be left out. From then on it is, in this session.
+/// Whether the fact is the rejection of an optional parameter. If so, the parameter is omitted from now on in this
+/// session.
 pub(super) fn leave_out(
     session: &mut Session,
     before: LeftOut,
@@ -42,7 +43,7 @@ pub(super) fn leave_out(
             session.left_out.mail = true;
         } else {
             session.left_out.rcpt = true;
-            // The server tells nobody of what it was not told.
+            // The server cannot send reports that it was not asked for.
             session.described.dsn = false;
         }
     }

@@ -1,5 +1,5 @@
-//! MAIL, RCPT and DATA (or an early BDAT) in groups where the server takes them so, and
-//! their replies, each read in its context.
+//! Sends MAIL, RCPT and DATA (or an early BDAT) in groups, if the server supports pipelining (RFC 2920), and reads
+//! each reply in its context.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use super::stream::Keep;
 use super::timeouts::{LEFTOVER, Timeouts};
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 
-/// Most RCPTs that are sent before their replies are read: both sides could else wait for each
-/// other with full buffers.
+/// The most RCPTs that are sent before their replies are read. With more, both sides could wait for each other with
+/// full buffers.
 const GROUP: usize = 50;
 
-/// A command of the transaction.
+/// A command of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Reset,
     Mail,
-    /// Of the recipient at that place.
+    /// RCPT for the recipient at this position.
     Rcpt(usize),
     Data,
-    /// BDAT with the whole content, before any reply.
+    /// BDAT with the whole content, sent before any reply.
     Early,
 }
 
@@ -47,7 +47,7 @@ impl Command {
     }
 }
 
-/// How MAIL stands.
+/// The state of MAIL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mail {
     Unanswered,
@@ -55,30 +55,30 @@ pub(crate) enum Mail {
     Refused,
 }
 
-/// How DATA stands.
+/// The state of DATA.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Data {
     Unanswered,
-    /// 354, or what a server takes for it.
+    /// 354, or another 3xx code that a server uses instead.
     Ready,
     Refused,
 }
 
-/// The connection is of no more use.
+/// The connection cannot be used any more.
 pub(crate) struct Broken;
 
-/// The envelope part of a transaction.
+/// The envelope of a transaction.
 pub(crate) struct Envelope<'s> {
     pub(crate) session: &'s mut Session,
     pub(crate) states: &'s mut RecipientStates,
     pub(crate) mail: Mail,
     pub(crate) data: Data,
-    /// The content behind [`Command::Early`].
+    /// The content that follows [`Command::Early`].
     pub(crate) early: &'s [u8],
 }
 
 impl Envelope<'_> {
-    /// Says all that there is to say, group by group, and leaves the session's state behind.
+    /// Sends all commands group by group, and sets the state of the session.
     pub(crate) fn exchange(&mut self, commands: &[(Command, String)]) -> Result<(), Broken> {
         for group in self.groups(commands) {
             if self.is_pointless(group) {
@@ -95,7 +95,7 @@ impl Envelope<'_> {
         Ok(())
     }
 
-    /// The commands that go out together.
+    /// The groups of commands that are sent together.
     fn groups<'c>(&self, commands: &'c [(Command, String)]) -> Vec<&'c [(Command, String)]> {
         if !self.session.capabilities.offers(Extension::Pipelining) {
             return commands.chunks(1).collect();
@@ -103,7 +103,7 @@ impl Envelope<'_> {
         if !self.session.is_cautious {
             return commands.chunks(GROUP + 3).collect();
         }
-        // MAIL, then its recipients, then DATA.
+        // MAIL first, then the recipients, then DATA.
         let rank = |command: Command| match command {
             Command::Reset | Command::Mail => 0,
             Command::Rcpt(_) => 1,
@@ -113,7 +113,7 @@ impl Envelope<'_> {
         parts.flat_map(|part| part.chunks(GROUP + 3)).collect()
     }
 
-    /// Nothing may follow a refused MAIL, and no DATA refused recipients.
+    /// Nothing may follow a refused MAIL. DATA must not follow if all recipients were refused.
     fn is_pointless(&self, group: &[(Command, String)]) -> bool {
         match (self.mail, group.first()) {
             (Mail::Refused, _) | (_, None) => true,
@@ -134,7 +134,7 @@ impl Envelope<'_> {
             (Ok(()), true) => Went::Content,
         };
         for (command, _) in group {
-            // The server may have said why before it closed.
+            // The server may have sent a reason before it closed the connection.
             let limit = if sent.is_ok() { command.limit(&timeouts) } else { LEFTOVER };
             let reply = match (self.session.stream.reply(limit, Keep::Text), &sent) {
                 (Ok(reply), _) => reply,
@@ -146,7 +146,7 @@ impl Envelope<'_> {
         Ok(())
     }
 
-    /// Takes one reply in its context.
+    /// Handles a reply in its context.
     fn answered(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
         if reply.code == 421 {
             return self.broken(command.phase(), Seen::Reply(reply));
@@ -161,19 +161,19 @@ impl Envelope<'_> {
                 self.session.is_cautious = true;
                 self.states.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
-            // What follows a refused MAIL was settled with it.
+            // After a refused MAIL, the recipients are already settled.
             (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {}
             (Command::Rcpt(at), 200..300) => self.states.0[at] = RecipientState::Accepted,
             (Command::Rcpt(at), 400..) => {
                 self.states.0[at] = RecipientState::Settled(Fact { phase, seen: Seen::Reply(reply) });
             }
-            // 334 is the challenge of a login; any other code goes by its first digit (RFC 5321 section 4.2.1).
+            // 334 is a login challenge. Any other code counts by its first digit (RFC 5321 section 4.2.1).
             (Command::Data, 300..400) if reply.code != 334 => self.data = Data::Ready,
             (Command::Data, 400..) => {
                 self.data = Data::Refused;
                 self.states.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
-            // The content was read as commands, one knows not which.
+            // The server read the content as commands, with unknown effect.
             (Command::Early, 500 | 502 | 504) => {
                 let words = format!(
                     "the server offers CHUNKING, but replies \"{reply}\" to BDAT; set early_data = false in the account"
@@ -182,7 +182,7 @@ impl Envelope<'_> {
             }
             (Command::Early, 200..300 | 400..) => {
                 self.data = Data::Refused;
-                // A chunk that was refused leaves the transaction open (RFC 3030 section 2).
+                // A rejected chunk leaves the transaction open (RFC 3030 section 2).
                 if reply.is_positive() {
                     self.session.state = State::Ready;
                 }
@@ -195,26 +195,26 @@ impl Envelope<'_> {
         Ok(())
     }
 
-    /// Every recipient without an answer of its own gets this one.
+    /// Settles all recipients without a reply of their own.
     fn broken(&mut self, phase: Phase, seen: Seen) -> Result<(), Broken> {
         self.states.settle_rest(&Fact { phase, seen });
         Err(Broken)
     }
 }
 
-/// How much of a group went out.
+/// How much of a group was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Went {
-    /// Commands only.
+    /// The commands, without any content.
     Commands,
-    /// Perhaps not all of the content.
+    /// Perhaps not the whole content.
     PartOfContent,
-    /// All of the content: the server may have delivered it, though it says nothing.
+    /// The whole content: the server may have delivered it although no reply arrives.
     Content,
 }
 
 impl Command {
-    /// Where a missing reply leaves us.
+    /// The phase of a recipient if the reply is missing.
     fn phase_without_reply(self, went: Went) -> Phase {
         match (self, went) {
             (Self::Early, Went::PartOfContent) => Phase::Content,

@@ -1,5 +1,5 @@
-//! A message made fit for what the server can take: as it is, or converted part by part
-//! (`mail::mime`). Nothing is held in memory but the header; the body is read anew.
+//! Adapts a message to the server's capabilities: unchanged, or converted part by part (`mail::mime`). Only the
+//! header is held in memory; the body is read again each time.
 
 use std::io;
 use std::io::Read;
@@ -8,11 +8,11 @@ use super::connection::Transaction;
 use crate::mail::mime::{self, Conversion, Finding, Takes};
 use crate::mail::outcome::{Enhanced, Fact, Phase, Seen};
 
-/// What goes out.
+/// A message as it will be sent.
 pub(crate) struct Prepared {
-    /// Octets.
+    /// Size in bytes.
     pub size: u64,
-    /// Whether it holds octets over 127.
+    /// Whether it has bytes above 127.
     pub eight_bit: bool,
     conversion: Option<Converted>,
 }
@@ -23,7 +23,7 @@ struct Converted {
 }
 
 impl Prepared {
-    /// Looks the message through, which is one reading of it; where it must be converted, one more for its size.
+    /// Examines the message, which reads it once. If it must be converted, it is read again to determine its size.
     pub(crate) fn new(transaction: &Transaction<'_>, takes: Takes) -> Result<Self, Fact> {
         let unreadable = |error: io::Error| Fact {
             phase: Phase::Content,
@@ -45,7 +45,7 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// A reader of all of it.
+    /// A reader of header and body.
     pub(crate) fn open<'t>(&'t self, transaction: &'t Transaction<'_>) -> io::Result<Box<dyn Read + 't>> {
         let body = transaction.body.open()?;
         Ok(match &self.conversion {
@@ -56,7 +56,7 @@ impl Prepared {
         })
     }
 
-    /// Whether the message goes out in another form than it is stored in.
+    /// Whether the message is sent in another form than stored.
     pub(crate) fn is_converted(&self) -> bool {
         self.conversion.is_some()
     }

@@ -1,20 +1,19 @@
-//! How the recipients of a transaction stand, in their order, while it goes on. At the
-//! end each has its fact.
+//! The states of a transaction's recipients, in their order. At the end, each has a fact.
 
 use crate::mail::outcome::Fact;
 
-/// How a recipient stands.
+/// The state of a recipient.
 #[derive(Debug, Clone)]
 pub(crate) enum RecipientState {
-    /// Nothing is known yet.
+    /// Not answered yet.
     Open,
-    /// Its RCPT was accepted: what becomes of the content becomes of it.
+    /// Its RCPT was accepted, so the reply to the content applies to it.
     Accepted,
-    /// That is it.
+    /// It has its final fact.
     Settled(Fact),
 }
 
-/// The recipients in their order.
+/// The states of all recipients, in their order.
 pub(crate) struct RecipientStates(pub(crate) Vec<RecipientState>);
 
 impl RecipientStates {
@@ -39,7 +38,7 @@ impl RecipientStates {
         }
     }
 
-    /// The facts; whoever has none gets this one.
+    /// The facts of all recipients. Those without a fact get this one.
     pub(crate) fn close(mut self, fact: &Fact) -> Vec<Fact> {
         self.settle_rest(fact);
         self.0

@@ -1,27 +1,26 @@
-//! SMTP replies as they come (RFC 5321 section 4.2) -> a [`Reply`] fit for people. Pure:
-//! bytes in, values out; reading them from the connection, and within which bounds of
-//! time and length, is `stream`'s.
+//! Parses SMTP replies (RFC 5321 section 4.2) into a [`Reply`] fit for display. Pure; `stream` reads the bytes and
+//! limits time and length.
 
 use crate::mail::outcome::{Enhanced, Reply};
 use crate::mail::printable::printable;
 
-/// Octets that are kept of a line, without its end; RFC 5321 has 512, some providers send more.
+/// Bytes of a line that are kept. RFC 5321 allows 512; some providers send more.
 pub const MAX_LINE: usize = 4096;
-/// Longest reply that is read, in octets, however much of it is kept.
+/// Longest reply that is read, in bytes, regardless of how much is kept.
 pub const MAX_REPLY: usize = 64 * 1024;
-/// Lines that are kept of one reply.
+/// Lines of a reply that are kept.
 pub const MAX_LINES: usize = 200;
-/// Longest text that is kept of a reply, in octets.
+/// Longest text of a reply that is kept, in bytes.
 const MAX_TEXT: usize = 1000;
 
-/// Whether more lines of the same reply follow.
+/// Whether more lines of the reply follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Continues {
     Yes,
     No,
 }
 
-/// One line of a reply.
+/// A line of a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     code: u16,
@@ -29,40 +28,40 @@ struct Line {
     text: String,
 }
 
-/// A reply in the making: its lines so far.
+/// The lines of a reply so far.
 #[derive(Debug, Default)]
 pub struct Gathered {
     code: Option<u16>,
     lines: Vec<String>,
 }
 
-/// What a line did to the reply.
+/// The effect of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Progress {
     /// More lines follow.
     More,
-    /// That was the last.
+    /// The reply is complete.
     Complete,
 }
 
-/// Why bytes are no reply; the text quotes what came.
+/// Why bytes are not a reply. The text quotes them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplyError {
-    /// The line does not begin with a code from 200 to 599.
+    /// The line does not start with a code from 200 to 599.
     #[error("the server sent \"{0}\", which is not SMTP")]
     NotSmtp(String),
-    /// A line of a multi-line reply has another code.
+    /// A line of a multi-line reply has a different code.
     #[error("the server mixed the codes {first} and {then} in one reply")]
     MixedCodes {
-        /// Of the first line.
+        /// The code of the first line.
         first: u16,
-        /// Of the line at fault.
+        /// The code of the offending line.
         then: u16,
     },
 }
 
 impl Gathered {
-    /// Takes the next line in, without its line end.
+    /// Adds the next line, without its line end.
     pub fn line(&mut self, bytes: &[u8]) -> Result<Progress, ReplyError> {
         let line = parse(bytes)?;
         match self.code {
@@ -78,18 +77,18 @@ impl Gathered {
         })
     }
 
-    /// The text of each line, cleaned, codes excluded.
+    /// The text of each line, cleaned and without the code.
     #[must_use]
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
 
-    /// The whole reply; 0 is the code where no line came.
+    /// The whole reply. Its code is 0 if there were no lines.
     #[must_use]
     pub fn reply(&self) -> Reply {
         let code = self.code.unwrap_or(0);
         let enhanced = self.lines.first().and_then(|line| enhanced_of(line, code));
-        // Servers repeat the enhanced code on every line; once is enough for people.
+        // Servers repeat the enhanced code on every line; once is enough for display.
         let repeated = enhanced.map(|e| format!("{e} "));
         let mut text = String::new();
         for (at, line) in self.lines.iter().enumerate() {
@@ -111,7 +110,7 @@ impl Gathered {
     }
 }
 
-/// Takes one line apart: `250 text`, `250-text`, `250`.
+/// Splits a line: `250 text`, `250-text`, or `250`.
 fn parse(bytes: &[u8]) -> Result<Line, ReplyError> {
     let not_smtp = || ReplyError::NotSmtp(cut(&cleaned(bytes), 80));
     let (digits, rest) = bytes.split_at_checked(3).ok_or_else(not_smtp)?;
@@ -128,13 +127,14 @@ fn parse(bytes: &[u8]) -> Result<Line, ReplyError> {
     Ok(Line { code, continues, text: cleaned(text) })
 }
 
-/// The enhanced code that opens a text, if it is of the reply's class.
+/// The enhanced code at the start of a text, if its class matches the code.
 fn enhanced_of(text: &str, code: u16) -> Option<Enhanced> {
     let enhanced = Enhanced::parse(text.split(' ').next()?)?;
     (u16::from(enhanced.class) == code / 100).then_some(enhanced)
 }
 
-/// Foreign bytes as text for people: UTF-8 as far as it is, tabs as blanks, nothing that misleads a terminal.
+/// Untrusted bytes as text for display: invalid UTF-8 and tabs are replaced, as is anything that could mislead a
+/// terminal.
 #[must_use]
 pub fn cleaned(bytes: &[u8]) -> String {
     printable(&String::from_utf8_lossy(bytes).replace('\t', " ")).trim_end().to_owned()

@@ -1,5 +1,4 @@
-//! A TCP socket whose reads end at a deadline and whose writes may not stand still for
-//! longer than a limit. What the bytes mean is `stream`'s.
+//! A TCP socket with a deadline for reads and a limit on how long a write may make no progress.
 
 use std::io;
 use std::io::{ErrorKind, IoSlice, Read, Write};
@@ -11,9 +10,9 @@ use rustix::net::{RecvFlags, recv};
 /// How long a read may wait.
 #[derive(Debug, Clone, Copy)]
 enum Patience {
-    /// Until then, over all reads together.
+    /// Until this time, for all reads together.
     Until(Instant),
-    /// Only what is there already; else `WouldBlock`.
+    /// Not at all. Without data, the read fails with `WouldBlock`.
     None,
 }
 
@@ -22,28 +21,28 @@ enum Patience {
 pub struct Socket {
     stream: TcpStream,
     patience: Patience,
-    /// As the system was told.
+    /// The write timeout currently set in the system.
     stall: Option<Duration>,
 }
 
 impl Socket {
-    /// Over a connected socket.
+    /// For a connected socket.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         Ok(Self { stream, patience: Patience::None, stall: None })
     }
 
-    /// Reads from now on must be done within the limit, all together.
+    /// Sets a deadline for all following reads together.
     pub fn allow(&mut self, limit: Duration) {
         self.patience = Patience::Until(Instant::now() + limit);
     }
 
-    /// Reads from now on take only what is there.
+    /// Following reads return only what has already arrived.
     pub fn only_what_is_there(&mut self) {
         self.patience = Patience::None;
     }
 
-    /// Writes fail when nothing was taken for that long.
+    /// Writes fail if no byte is accepted for this long.
     pub fn allow_stall(&mut self, limit: Duration) -> io::Result<()> {
         if self.stall == Some(limit) {
             return Ok(());
@@ -53,7 +52,7 @@ impl Socket {
         Ok(())
     }
 
-    /// Our own address, for an EHLO literal.
+    /// Our own address, for an address literal in EHLO.
     pub fn local_ip(&self) -> io::Result<IpAddr> {
         self.stream.local_addr().map(|address| address.ip())
     }
@@ -79,7 +78,7 @@ impl Write for Socket {
         self.stream.write(bytes).map_err(timed_out)
     }
 
-    /// A flight of TLS records goes out in one segment where it fits.
+    /// Sends several TLS records in one segment, if they fit.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.stream.write_vectored(slices).map_err(timed_out)
     }
@@ -89,12 +88,12 @@ impl Write for Socket {
     }
 }
 
-/// A blocking socket whose time is up says `EAGAIN`.
+/// A blocking socket reports an expired timeout as `EAGAIN`.
 fn timed_out(error: io::Error) -> io::Error {
     if error.kind() == ErrorKind::WouldBlock { ErrorKind::TimedOut.into() } else { error }
 }
 
-/// Zero would mean "for ever" to the system.
+/// For the system, zero would mean no limit.
 fn at_least(limit: Duration) -> Duration {
     limit.max(Duration::from_millis(1))
 }

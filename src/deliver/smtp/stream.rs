@@ -1,6 +1,9 @@
-//! The guarded byte stream of a session: TCP, then TLS over it. It bounds replies in
-//! time and length, refuses clear text that is left over at STARTTLS, and tells the
-//! observer of each line, secrets masked. What is said on it is others' business.
+//! The byte stream of a session: TCP, later TLS. It limits time and length of replies, rejects clear text left over
+//! at STARTTLS, and reports each line to the observer with secrets masked.
+//!
+//! Text that arrives together with the reply to STARTTLS was not protected by TLS. An attacker in between can inject
+//! it, and a client that reads it after the handshake takes it for the server's (CVE-2011-0411). So it ends the
+//! session.
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
@@ -19,28 +22,28 @@ use super::socket::Socket;
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
 use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
 
-/// The observer, shared by the connections that one opening tries.
+/// The observer, shared by all connections that are tried for a session.
 #[derive(Clone)]
 pub struct SharedObserver(Arc<Mutex<Box<dyn Observer>>>);
 
 impl SharedObserver {
-    /// Takes the observer over.
+    /// Takes the observer.
     #[must_use]
     pub fn new(observer: Box<dyn Observer>) -> Self {
         Self(Arc::new(Mutex::new(observer)))
     }
 
-    /// Tells one step.
+    /// Reports a step.
     pub fn step(&self, step: Step<'_>) {
         self.0.lock().step(step);
     }
 
-    /// Tells of a stage that is behind us.
+    /// Reports that a stage is complete.
     pub fn reached(&self, text: &str) {
         self.step(Step::Reached(text));
     }
 
-    /// Tells a remark of ours.
+    /// Reports a remark of our own.
     pub fn note(&self, text: &str) {
         self.step(Step::Note(text));
     }
@@ -51,45 +54,45 @@ impl SharedObserver {
 pub enum Keep {
     /// All of it.
     Text,
-    /// Code and enhanced code only: the text may repeat a credential.
+    /// Only the codes, because the text may repeat a credential.
     Code,
 }
 
-/// A reply of an AUTH exchange.
+/// A reply in an AUTH exchange.
 pub struct AuthReply {
-    /// As far as it may be kept.
+    /// The reply as far as it may be kept.
     pub reply: Reply,
-    /// What it says to the mechanism: the rest of its first line, base64 as a rule.
+    /// The challenge: the rest of the first line, usually base64.
     pub challenge: Zeroizing<String>,
 }
 
-/// Whether something has come that nobody has read yet.
+/// Whether bytes have arrived that were not read yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pending {
-    /// Nothing.
+    /// None.
     Quiet,
-    /// Some bytes, at least.
+    /// At least one.
     Bytes,
 }
 
 enum Channel {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
-    /// A handshake failed half-way: nothing can be said any more.
+    /// A handshake failed, so the connection cannot be used any more.
     Gone,
 }
 
-/// One connection.
+/// A connection.
 pub struct Stream {
     channel: Channel,
     observer: SharedObserver,
     lines: Lines,
-    /// What the logins of this connection have sent: no later reply is kept that shows it.
+    /// What the logins on this connection sent. Replies that show any of it are not kept.
     sent: Vec<Confidential>,
 }
 
 impl Stream {
-    /// Over a connected socket.
+    /// For a connected socket.
     pub fn new(socket: TcpStream, observer: SharedObserver) -> Result<Self, Seen> {
         let socket = Socket::new(socket).map_err(|error| seen(&error))?;
         Ok(Self { channel: Channel::Plain(socket), observer, lines: Lines::default(), sent: Vec::new() })
@@ -105,7 +108,7 @@ impl Stream {
         }
     }
 
-    /// As in `TLSv1.3`; none in the clear.
+    /// The TLS version, such as `TLSv1.3`; `None` without TLS.
     #[must_use]
     pub fn tls_version(&self) -> Option<String> {
         match &self.channel {
@@ -114,8 +117,8 @@ impl Stream {
         }
     }
 
-    /// Shakes hands and verifies that the server is `name`. Clear text that arrived before
-    /// would be read as if it had come over TLS: it ends the session.
+    /// Performs the handshake and verifies that the server is `name`. Clear text that arrived before it ends the
+    /// session, because it would be read as if it had come over TLS.
     pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
         if !self.lines.is_empty() {
             return Err(Seen::Garbage(
@@ -142,12 +145,12 @@ impl Stream {
         Ok(())
     }
 
-    /// Sends command lines in one go; each ends with CRLF.
+    /// Sends command lines together. Each ends with CRLF.
     pub fn send_lines<'l>(&mut self, lines: impl Iterator<Item = &'l str>, limit: Duration) -> Result<(), Seen> {
         self.send_lines_and(lines, &[], limit)
     }
 
-    /// The same, with content behind them.
+    /// The same, followed by content.
     pub fn send_lines_and<'l>(
         &mut self,
         lines: impl Iterator<Item = &'l str>,
@@ -163,7 +166,7 @@ impl Stream {
         self.send(&bytes, limit)
     }
 
-    /// Sends a line that holds a secret; the observer is shown `masked`.
+    /// Sends a line with a secret. The observer gets `masked`.
     pub fn send_secret(&mut self, line: &str, masked: &str, limit: Duration) -> Result<(), Seen> {
         self.observer.step(Step::Sent(masked));
         let mut bytes = Zeroizing::new(Vec::with_capacity(line.len() + 2));
@@ -172,7 +175,7 @@ impl Stream {
         self.send(&bytes, limit)
     }
 
-    /// Sends bytes of content; `limit` is how long nothing may move.
+    /// Sends content. `limit` is how long the transfer may make no progress.
     pub fn send(&mut self, bytes: &[u8], limit: Duration) -> Result<(), Seen> {
         self.socket().and_then(|socket| socket.allow_stall(limit)).map_err(|error| seen(&error))?;
         let sent = match &mut self.channel {
@@ -183,14 +186,14 @@ impl Stream {
         sent.map_err(|error| seen(&error))
     }
 
-    /// Reads one whole reply within the limit.
+    /// Reads a complete reply within the limit.
     pub fn reply(&mut self, limit: Duration, keep: Keep) -> Result<Reply, Seen> {
         let gathered = self.gather(limit, keep)?;
         let keep = if self.shows_secret(&gathered) { Keep::Code } else { keep };
         Ok(within(keep, gathered.reply()))
     }
 
-    /// From now on no reply is kept that shows what was sent in this login.
+    /// From now on, replies that show what was sent in this login are not kept.
     pub(crate) fn withhold(&mut self, confidential: Confidential) {
         self.sent.push(confidential);
     }
@@ -200,19 +203,19 @@ impl Stream {
         !self.sent.is_empty() && (shows(gathered.lines()) || shows(&[gathered.reply().text]))
     }
 
-    /// Reads one whole reply within the limit; its lines are wanted one by one (EHLO).
+    /// Reads a complete reply within the limit, and returns its lines as well (for EHLO).
     pub fn reply_lines(&mut self, limit: Duration) -> Result<(Reply, Vec<String>), Seen> {
         let gathered = self.gather(limit, Keep::Text)?;
         let keep = if self.shows_secret(&gathered) { Keep::Code } else { Keep::Text };
         Ok((within(keep, gathered.reply()), gathered.lines().to_vec()))
     }
 
-    /// Reads one whole reply of an AUTH exchange. The text of a challenge is not kept, that of another reply only if it
+    /// Reads a complete reply of an AUTH exchange. The text of a challenge is never kept. Other text is kept if it
     /// shows no credential.
     pub(crate) fn auth_reply(&mut self, limit: Duration, confidential: &Confidential) -> Result<AuthReply, Seen> {
         let gathered = self.gather(limit, Keep::Code)?;
         let challenge = Zeroizing::new(gathered.lines().first().cloned().unwrap_or_default());
-        // What is shown has the enhanced codes between the lines taken out.
+        // In the text for display, the enhanced codes between the lines are removed, so both forms are checked.
         let is_withheld = (300..400).contains(&gathered.reply().code)
             || confidential.occurs_in(gathered.lines())
             || confidential.occurs_in(&[gathered.reply().text]);
@@ -222,7 +225,7 @@ impl Stream {
         Ok(AuthReply { reply, challenge })
     }
 
-    /// What ties a login to this connection.
+    /// The channel binding for a login.
     #[must_use]
     pub fn binding(&self) -> Option<Binding> {
         match &self.channel {
@@ -231,7 +234,7 @@ impl Stream {
         }
     }
 
-    /// Looks, without waiting, whether something has come, or the connection is closed.
+    /// Checks without waiting whether bytes have arrived or the connection was closed.
     pub fn pending(&mut self) -> Result<Pending, Seen> {
         if !self.lines.is_empty() {
             return Ok(Pending::Bytes);
@@ -244,13 +247,13 @@ impl Stream {
         }
     }
 
-    /// The observer.
+    /// The observer of this connection.
     #[must_use]
     pub fn observer(&self) -> &SharedObserver {
         &self.observer
     }
 
-    /// Ends the connection in order.
+    /// Closes the connection, with a TLS close_notify.
     pub fn close(mut self) {
         if let Channel::Tls(stream) = &mut self.channel {
             stream.close();
@@ -286,7 +289,7 @@ impl Stream {
         Ok(gathered)
     }
 
-    /// Reads some more into the buffer, so many octets; the end of the stream is an error.
+    /// Reads more bytes into the buffer and returns their number. The end of the stream is an error.
     fn fill(&mut self) -> io::Result<usize> {
         let room = self.lines.room();
         let count = loop {
@@ -316,7 +319,7 @@ impl Stream {
     }
 }
 
-/// The reply as far as it may be kept.
+/// The reply, reduced to what may be kept.
 fn within(keep: Keep, reply: Reply) -> Reply {
     match keep {
         Keep::Text => reply,
@@ -337,7 +340,7 @@ fn garbage(error: &ReplyError, keep: Keep) -> Seen {
     }
 }
 
-/// A failed read or write as what was seen.
+/// Converts an error of a read or write.
 pub(crate) fn seen(error: &io::Error) -> Seen {
     match error.kind() {
         ErrorKind::TimedOut | ErrorKind::WouldBlock => Seen::Timeout,
@@ -358,7 +361,7 @@ pub(crate) fn seen(error: &io::Error) -> Seen {
     }
 }
 
-/// The system's words without its number, which is nobody's word.
+/// The system's error text without the error number.
 fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
     let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));

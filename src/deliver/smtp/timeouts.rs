@@ -1,22 +1,22 @@
-//! How long each step of a session may take (RFC 5321 section 4.5.3.2).
+//! The timeouts of each step of a session (RFC 5321 section 4.5.3.2).
 
 use std::time::Duration;
 
 use crate::config::StepLimits;
 
-/// How long a reply may take that must have been sent before the connection failed.
+/// The limit for a reply that the server must have sent before the connection failed.
 pub(crate) const LEFTOVER: Duration = Duration::from_secs(5);
 
-/// One limit per step; a reply must be complete within it.
+/// One limit per step. The complete reply must arrive within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// TCP, per address.
+    /// Connecting, per address.
     pub connect: Duration,
-    /// The 220 banner.
+    /// The greeting.
     pub greeting: Duration,
     /// EHLO and HELO.
     pub ehlo: Duration,
-    /// The STARTTLS command, then the handshake.
+    /// The STARTTLS command; then, again, the handshake.
     pub starttls: Duration,
     /// Each reply of the AUTH exchange.
     pub auth: Duration,
@@ -24,21 +24,21 @@ pub struct Timeouts {
     pub mail: Duration,
     /// RCPT.
     pub rcpt: Duration,
-    /// DATA, up to its 354.
+    /// DATA, until its 354.
     pub data: Duration,
-    /// Each progress in sending.
+    /// The longest time without progress while sending.
     pub block: Duration,
-    /// The reply to the final dot.
+    /// The reply to the final dot. RFC 5321 asks for a long limit: giving up here may cause a duplicate.
     pub last: Duration,
     /// QUIT.
     pub quit: Duration,
 }
 
-/// Longest wait for the reply to QUIT: nothing depends on it.
+/// The longest wait for the reply to QUIT, on which nothing depends.
 const QUIT: Duration = Duration::from_secs(5);
 
 impl Timeouts {
-    /// The account's limits of single steps, else its one limit for all, else the RFC's.
+    /// The account's limit for a step, or else its limit for all steps, or else the RFC's.
     #[must_use]
     pub fn new(one: Option<Duration>, steps: &StepLimits) -> Self {
         let minutes = |own: Option<Duration>, count: u64| own.or(one).unwrap_or(Duration::from_secs(60 * count));

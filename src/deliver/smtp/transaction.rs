@@ -1,7 +1,6 @@
-//! One transaction on an open session: what is said in it, and how often it must be
-//! begun anew because the server takes fewer recipients at once. The talking is
-//! `envelope`'s, sending the content `pump`'s; what the facts mean is decided in
-//! `rules::trouble`.
+//! A transaction on an open session: its commands, and further transactions if the server accepts fewer recipients at
+//! once. `pipeline` exchanges the commands, `data` sends the content, and `rules::trouble` decides what the facts
+//! mean.
 
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};
@@ -17,13 +16,13 @@ use super::timeouts::LEFTOVER;
 use crate::mail::mime::Takes;
 use crate::mail::outcome::{Enhanced, Fact, Phase, Seen};
 
-/// Octets of the largest content that goes out before any reply (`early_data` in postrider.toml(5)).
+/// Largest content that is sent before any reply, in bytes (`early_data` in postrider.toml(5)).
 const EARLY: u64 = 64 << 10;
-/// Most recipients of a message that does.
+/// Most recipients of such a message.
 const EARLY_RECIPIENTS: usize = 50;
 
-/// Runs it; every recipient gets its fact. Recipients for whom the server has no room in this
-/// transaction (452 4.5.3) go into another, at once, as long as each takes some.
+/// Runs the transaction and returns a fact per recipient. Recipients that the server had no room for (452 4.5.3)
+/// follow immediately in another transaction, as long as each delivers to some.
 pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> Vec<Fact> {
     let eight_bit = session.capabilities.offers(Extension::EightBitMime);
     let prepared = match Prepared::new(transaction, if eight_bit { Takes::EightBit } else { Takes::SevenBit }) {
@@ -51,7 +50,7 @@ pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> V
             facts[at] = fact;
         }
         if let (Some(fact), true) = (to_all, left.is_empty()) {
-            // It goes for all recipients of the message.
+            // The reply to MAIL applies to all recipients of the message.
             for at in waiting {
                 facts[at] = fact.clone();
             }
@@ -70,23 +69,23 @@ fn is_positive(fact: &Fact) -> bool {
     matches!(&fact.seen, Seen::Reply(reply) if reply.is_positive())
 }
 
-/// RFC 5321 section 4.5.3.1.10; 552 is what older servers say.
+/// RFC 5321 section 4.5.3.1.10. Older servers use 552.
 fn is_too_many(fact: &Fact) -> bool {
     let Seen::Reply(reply) = &fact.seen else { return false };
     let named = matches!(reply.enhanced, Some(Enhanced { subject: 5, detail: 3, .. }));
     matches!(reply.code, 452 | 552) && (named || reply.text.to_lowercase().contains("too many recipients"))
 }
 
-/// How the content goes out.
+/// How the content is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum ContentMethod {
     /// DATA.
     Data,
-    /// BDAT along with the envelope: these bytes.
+    /// BDAT together with the envelope, with this content.
     Early(Vec<u8>),
 }
 
-/// One transaction for these of the recipients.
+/// Runs one transaction for these recipients.
 fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Prepared, round: &[usize]) -> Vec<Fact> {
     let mut states = RecipientStates::new(round.len());
     let way = match way(session, transaction, prepared, round.len()) {
@@ -124,8 +123,8 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
     states.close(&nothing_said())
 }
 
-/// DATA, whose content goes out when the server has asked for it: no server, honest or broken, reads any of it as
-/// commands. Only an account that says so gets BDAT (RFC 3030), and that for small messages, which saves a round trip.
+/// DATA, normally: its content is sent only after the server asked for it, so no server can mistake it for commands.
+/// BDAT (RFC 3030) is used only for small messages of accounts with `early_data`, and saves a round trip.
 fn way(
     session: &Session,
     transaction: &mut Transaction<'_>,
@@ -143,8 +142,8 @@ fn way(
     Ok(if bytes.len() as u64 > EARLY { ContentMethod::Data } else { ContentMethod::Early(bytes) })
 }
 
-/// The commands of the transaction with their lines. Recipients that cannot be sent are settled;
-/// a fact is what stands against the whole transaction.
+/// The commands of the transaction. Recipients that cannot be sent are settled at once; an error concerns the whole
+/// transaction.
 fn commands(
     session: &Session,
     transaction: &Transaction<'_>,
@@ -195,7 +194,7 @@ fn commands(
     Ok(lines)
 }
 
-/// The SIZE parameter (RFC 1870): a message over the announced limit is not even tried.
+/// The SIZE parameter (RFC 1870). A message above the limit is not even tried.
 fn size(announced: Size, size: u64) -> Result<Option<u64>, Fact> {
     match announced {
         Size::Absent => Ok(None),
@@ -219,7 +218,7 @@ fn refused(subject: u16, detail: u16, words: String) -> Seen {
     Seen::Refused(Enhanced { class: 5, subject, detail }, words)
 }
 
-/// What came while no transaction was open: a 421 that nobody asked for, or the end.
+/// What arrived outside a transaction: an unsolicited 421, or the end of the connection.
 fn unsolicited_reply(session: &mut Session) -> Option<Fact> {
     let seen = match session.stream.pending() {
         Ok(Pending::Quiet) => return None,
@@ -233,20 +232,21 @@ fn unsolicited_reply(session: &mut Session) -> Option<Fact> {
     Some(Fact { phase: Phase::Idle, seen })
 }
 
-/// The server wants content that nobody has accepted: an empty message ends that, nobody gets it.
+/// The server asks for content although it accepted no recipient. An empty message ends this and is delivered to
+/// nobody.
 fn lone_dot(session: &mut Session) {
     if session.stream.send_lines([".\r\n"].into_iter(), session.timeouts.block).is_ok() {
-        // Whatever it says to that, nobody was to get it.
+        // Whatever the reply, there was no recipient.
         let _ = session.stream.reply(session.timeouts.last.min(LEFTOVER), Keep::Text);
     }
 }
 
-/// The fact of recipients that no transaction has reached: nothing was said about them.
+/// The fact for recipients that no transaction reached.
 fn not_reached() -> Fact {
     Fact { phase: Phase::Idle, seen: Seen::Closed }
 }
 
-/// The fact for recipients that none was found for; there are none of these.
+/// A fact for recipients without any; there are none at this point.
 fn nothing_said() -> Fact {
     Fact { phase: Phase::Mail, seen: Seen::Closed }
 }

@@ -1,5 +1,5 @@
-//! Whether a text shows a credential: servers repeat in a reply what they were sent, as it is or in base64. Only a
-//! text that does not is kept.
+//! Detects credentials in replies. Some servers repeat what they were sent, in clear or in base64, and replies are
+//! logged and shown. Only text without any trace of the credential is kept.
 
 use base64::Engine;
 use base64::alphabet;
@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Login;
 
-/// Reads base64 whose end is cut off.
+/// Decodes base64 whose end is missing.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -16,24 +16,24 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Shorter responses of ours say nothing.
+/// Shorter responses carry no secret.
 const SHORTEST_RESPONSE: usize = 8;
 
-/// A shorter password is looked for as a word: its letters stand in many words.
+/// Shorter passwords are searched for as whole words, because they are part of many words.
 const SHORT_PASSWORD: usize = 6;
 
-/// What no text that is kept may contain.
+/// What must not appear in any text that is kept.
 #[derive(Debug)]
 pub(crate) struct Confidential {
-    /// Folded to lower case.
+    /// In lower case.
     username: Zeroizing<String>,
     password: Zeroizing<String>,
-    /// In base64, as they went out.
+    /// The responses in base64, as sent.
     responses: Vec<Zeroizing<String>>,
 }
 
 impl Confidential {
-    /// The parts of this login.
+    /// For this login.
     pub(crate) fn new(login: &Login) -> Self {
         let folded = |text: &str| Zeroizing::new(text.to_lowercase());
         Self {
@@ -43,14 +43,14 @@ impl Confidential {
         }
     }
 
-    /// This is sent, in base64.
+    /// Adds a response, in base64.
     pub(crate) fn add_response(&mut self, response: &Zeroizing<String>) {
         if response.len() >= SHORTEST_RESPONSE {
             self.responses.push(response.clone());
         }
     }
 
-    /// Whether any of it stands in the lines, also across their ends.
+    /// Whether any of it appears in the lines, also across line ends.
     pub(crate) fn occurs_in(&self, lines: &[String]) -> bool {
         let shows_username = |text: &str| {
             let folded = Zeroizing::new(text.to_lowercase());
@@ -59,8 +59,8 @@ impl Confidential {
         self.shows_secret(lines) || readings(lines).iter().any(|text| shows_username(text))
     }
 
-    /// Whether the password or what was sent with it stands in the lines, also across their ends. The user name may: behind
-    /// the login it is an address like others.
+    /// Whether the password or a response appears in the lines, also across line ends. The user name is allowed:
+    /// after the login it is just an address.
     pub(crate) fn shows_secret(&self, lines: &[String]) -> bool {
         readings(lines).iter().any(|text| {
             let folded = Zeroizing::new(text.to_lowercase());
@@ -71,8 +71,7 @@ impl Confidential {
     }
 }
 
-/// The lines as people may put them together again: in one, with blanks between them, without any blanks, and with
-/// octets that stand as `%41`.
+/// The different ways to read the lines: joined, joined with blanks, without any blanks, and with `%41` decoded.
 fn readings(lines: &[String]) -> [Zeroizing<String>; 4] {
     let apart = lines.join(" ");
     let tight = lines.iter().flat_map(|line| line.chars()).filter(|c| !c.is_whitespace()).collect();
@@ -91,9 +90,9 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&octets).into_owned()
 }
 
-/// Whether a run of base64 digits (those of URLs too) says the secret.
+/// Whether a run of base64 characters, including those of URLs, contains the secret.
 fn is_encoded_in(text: &str, secret: &str) -> bool {
-    // So many digits say it, wherever it begins.
+    // The secret needs this many characters, at whatever offset it starts.
     let shortest = secret.len().saturating_mul(4) / 3;
     if secret.is_empty() || text.len() < shortest {
         return false;
@@ -101,10 +100,10 @@ fn is_encoded_in(text: &str, secret: &str) -> bool {
     let text = Zeroizing::new(text.replace('-', "+").replace('_', "/"));
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
     text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= shortest.max(4)).any(|run| {
-        // What surrounds it may shift it.
+        // Preceding bytes may shift it by up to three characters.
         (0..4.min(run.len())).any(|shift| {
             let run = run[shift..].trim_end_matches('=');
-            // One digit alone is no octet.
+            // A single trailing character is not a whole byte.
             let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
             let Ok(bytes) = LENIENT.decode(run).map(Zeroizing::new) else { return false };
             let decoded = Zeroizing::new(String::from_utf8_lossy(&bytes).to_lowercase());
@@ -121,7 +120,7 @@ fn shows_password(folded: &str, password: &str) -> bool {
     folded.contains(password) || (!tight.is_empty() && folded.contains(tight.as_str()))
 }
 
-/// A user name may be part of an ordinary word, such as `me`.
+/// A user name may be part of an ordinary word, such as `me`, so only whole words count.
 fn has_word(text: &str, word: &str) -> bool {
     let is_border = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
     !word.is_empty()

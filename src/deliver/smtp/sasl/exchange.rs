@@ -1,5 +1,4 @@
-//! What a client says in each mechanism, answer by answer. Bytes in, bytes out: base64
-//! and the connection are `login`'s.
+//! The client's messages in each mechanism. Bytes in, bytes out; `auth` handles base64 and the connection.
 
 use std::fmt::Write as _;
 
@@ -13,22 +12,22 @@ use crate::config::scram::ScramHash;
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
 
-/// What surrounds an exchange.
+/// The surroundings of an exchange.
 #[derive(Debug, Clone)]
 pub struct Surroundings<'a> {
-    /// The relay's host and port, which OAUTHBEARER names.
+    /// The relay's host, which OAUTHBEARER names.
     pub host: &'a str,
-    /// Its port.
+    /// The relay's port.
     pub port: u16,
-    /// The connection's, if it has one.
+    /// The channel binding of the connection, if it has one.
     pub binding: Option<Binding>,
-    /// Whether the server offers to bind to it.
+    /// Whether the server offers mechanisms that bind to the connection.
     pub plus: Plus,
-    /// Fresh and random: printable ASCII without a comma.
+    /// Fresh and random: printable ASCII without commas.
     pub nonce: String,
 }
 
-/// Whether a server offers mechanisms that are bound to the connection.
+/// Whether a server offers mechanisms that bind to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plus {
     /// At least one.
@@ -37,18 +36,19 @@ pub enum Plus {
     NotOffered,
 }
 
-/// One exchange.
+/// An exchange.
 pub enum Exchange {
-    /// All is said with the first message.
+    /// Mechanisms that consist of the first message.
     Single(Message),
-    /// A token: said at once; an error as challenge gets an answer that lets the server refuse.
+    /// A token, sent in the first message. If the server answers with an error as a challenge, our reply allows it to
+    /// fail.
     Token {
         /// The first message.
         opening: Message,
-        /// The answer to an error.
+        /// The reply to that error.
         resignation: &'static [u8],
     },
-    /// LOGIN: what is still to be answered, last first.
+    /// LOGIN: the remaining responses, in reverse order.
     Prompts(Vec<Message>),
     /// CRAM-MD5.
     Cram(Login),
@@ -60,7 +60,7 @@ fn bytes(text: &str) -> Message {
     Zeroizing::new(text.as_bytes().to_vec())
 }
 
-/// Allocated once, so that no copy stays behind in memory.
+/// Allocated at its final size, so that growing leaves no copy of the secret in memory.
 fn joined(parts: &[&[u8]]) -> Message {
     let mut message = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
     for part in parts {
@@ -70,7 +70,7 @@ fn joined(parts: &[&[u8]]) -> Message {
 }
 
 impl Exchange {
-    /// Begins one.
+    /// Starts an exchange.
     #[must_use]
     pub fn new(mechanism: Mechanism, login: &Login, around: &Surroundings<'_>) -> Self {
         let username = login.username.as_deref().unwrap_or_default();
@@ -104,7 +104,7 @@ impl Exchange {
         }
     }
 
-    /// The initial response, where the mechanism begins with the client.
+    /// The initial response, if the client starts.
     #[must_use]
     pub fn opening(&self) -> Option<Message> {
         match self {
@@ -114,10 +114,10 @@ impl Exchange {
         }
     }
 
-    /// The answer to a challenge that came behind the opening.
+    /// The response to a challenge after the opening.
     pub fn answer(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
         match self {
-            // Some servers overlook the initial response and prompt for it.
+            // Some servers ignore the initial response and prompt for it.
             Self::Single(message) => Ok(message.clone()),
             Self::Token { resignation, .. } => Ok(Zeroizing::new(resignation.to_vec())),
             Self::Prompts(left) => left.pop().ok_or(OutOfStep("it asks for more than user name and password")),
@@ -127,7 +127,7 @@ impl Exchange {
                 let digest = hmac_md5(password.as_bytes(), challenge);
                 let mut text = format!("{username} ");
                 for byte in digest {
-                    // A String takes everything.
+                    // Writing to a String cannot fail.
                     let _ = write!(text, "{byte:02x}");
                 }
                 Ok(Zeroizing::new(text.into_bytes()))
@@ -136,13 +136,13 @@ impl Exchange {
         }
     }
 
-    /// Whether the server has refused how the login is bound to the connection.
+    /// Whether the server rejected the binding to the connection.
     #[must_use]
     pub fn is_binding_refused(&self) -> bool {
         matches!(self, Self::Scram(scram) if scram.is_binding_refused())
     }
 
-    /// Whether the server has shown what the mechanism wants it to show.
+    /// Whether the server proved what the mechanism requires.
     #[must_use]
     pub fn is_convinced(&self) -> bool {
         match self {
@@ -152,7 +152,7 @@ impl Exchange {
     }
 }
 
-/// RFC 2104 over MD5, which RFC 2195 asks for.
+/// HMAC (RFC 2104) with MD5, as RFC 2195 requires.
 fn hmac_md5(key: &[u8], text: &[u8]) -> [u8; 16] {
     let mut block = Zeroizing::new([0u8; 64]);
     if key.len() > 64 {

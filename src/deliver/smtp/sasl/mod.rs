@@ -1,5 +1,5 @@
-//! SASL (RFC 4954): which mechanism, and to whom a secret may be said at all. What is
-//! said in each mechanism is `exchange`'s and `scram`'s; the talking is `login`'s. Pure.
+//! SASL (RFC 4954): selects the mechanism and decides whether a secret may be sent at all. Pure. `exchange` and
+//! `scram` have the messages of each mechanism; `auth` runs the exchange.
 
 pub(crate) mod confidential;
 pub mod exchange;
@@ -12,37 +12,37 @@ use self::exchange::Plus;
 use crate::config::{Mechanism, Secret};
 use crate::rules::meaning::Meaning;
 
-/// Ports that only root can listen on end below this one.
+/// Only root can listen on ports below this one.
 const UNPRIVILEGED: u16 = 1024;
 
-/// Who logs in, and with what.
+/// A user name with its credential.
 #[derive(Debug, Clone)]
 pub struct Login {
     /// The account's login name.
     pub username: Option<String>,
-    /// Its password, or its access token.
+    /// The password or access token.
     pub password: Option<Secret>,
-    /// Whether we show a certificate.
+    /// Whether there is a client certificate.
     pub certificate: Certificate,
 }
 
 /// A client certificate in the TLS handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// Shown, if the server asks for it.
+    /// It is presented if the server asks for it.
     Shown,
     /// There is none.
     None,
 }
 
 impl Login {
-    /// By password or token.
+    /// A login with a password or token.
     #[must_use]
     pub fn new(username: String, password: Secret) -> Self {
         Self { username: Some(username), password: Some(password), certificate: Certificate::None }
     }
 
-    /// Whether it has what the mechanism needs.
+    /// Whether the login has what the mechanism needs.
     fn suits(&self, mechanism: Mechanism) -> bool {
         match mechanism {
             Mechanism::External => self.certificate == Certificate::Shown,
@@ -51,16 +51,16 @@ impl Login {
     }
 }
 
-/// Whether the connection can be bound to.
+/// Whether a login can be bound to the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bindable {
-    /// There is channel binding data.
+    /// Channel binding data is available.
     Yes,
-    /// There is none.
+    /// No channel binding data is available.
     No,
 }
 
-/// What protects a secret on this connection.
+/// The protection of a secret on this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cover {
     /// Verified TLS.
@@ -69,8 +69,8 @@ pub enum Cover {
     Clear,
 }
 
-/// Whether a credential may go over it (`allow_plaintext` in postrider.toml(5)): verified TLS, or a service of
-/// this very machine that no ordinary user can impersonate.
+/// Whether a credential may be sent on this connection (`allow_plaintext` in postrider.toml(5)): over verified TLS,
+/// or to a service on this machine whose port no ordinary user can take.
 #[must_use]
 pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {
     let local = match peer.ip() {
@@ -83,9 +83,9 @@ pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {
     }
 }
 
-/// The mechanisms to try, best first: offered, allowed, and possible with this login and connection. Over verified TLS
-/// the password itself comes before CRAM-MD5, which proves nothing of the server and which many a server offers that
-/// keeps no password it could check it with.
+/// The mechanisms to try, best first: offered, allowed, and possible with this login and connection. Over verified
+/// TLS, the plain password comes before CRAM-MD5. CRAM-MD5 does not authenticate the server, and many servers offer
+/// it without having a password in the form that it needs.
 #[must_use]
 pub fn candidates(
     offered: &[String],
@@ -111,20 +111,20 @@ pub fn is_bound(mechanism: Mechanism) -> bool {
     matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus)
 }
 
-/// Whether the server has to prove that it knows the password, too (RFC 5802).
+/// Whether the server must also prove that it knows the password (RFC 5802).
 #[must_use]
 pub fn is_scram(mechanism: Mechanism) -> bool {
     is_bound(mechanism) || matches!(mechanism, Mechanism::ScramSha256 | Mechanism::ScramSha1)
 }
 
-/// Whether the mechanism shows the password itself to the server.
+/// Whether the mechanism reveals the password to the server.
 #[must_use]
 pub fn shows_password(mechanism: Mechanism) -> bool {
     matches!(mechanism, Mechanism::Plain | Mechanism::Login)
 }
 
-/// The one other mechanism that may be tried after this one was rejected with that meaning; `left` are the candidates
-/// that come after it. A server that has compared the password itself would say the same again.
+/// The one other mechanism to try after this rejection. `left` are the remaining candidates. A server that compared
+/// the plain password itself would reject it again.
 #[must_use]
 pub fn other(rejected: Mechanism, meaning: Meaning, left: &[Mechanism]) -> Option<Mechanism> {
     let is_mechanisms = match meaning {
@@ -136,7 +136,7 @@ pub fn other(rejected: Mechanism, meaning: Meaning, left: &[Mechanism]) -> Optio
     of_another_kind.or(left.first()).copied().filter(|_| is_mechanisms)
 }
 
-/// Whether any of them is bound to the connection.
+/// Whether the server offers a mechanism that binds to the connection.
 #[must_use]
 pub fn plus(offered: &[String]) -> Plus {
     let is_bound = |name: &String| name.starts_with("SCRAM-") && name.ends_with("-PLUS");
@@ -147,7 +147,7 @@ fn known(offered: &[String]) -> Vec<Mechanism> {
     Mechanism::ALL.into_iter().filter(|mechanism| offered.iter().any(|name| name == mechanism.name())).collect()
 }
 
-/// The words for a server with which no mechanism fits.
+/// The error text if no mechanism is suitable.
 #[must_use]
 pub fn none_fits(account: &str, offered: &[String], allowed: &[Mechanism], cover: Cover) -> String {
     let names = |list: &[Mechanism]| list.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ");
@@ -182,7 +182,7 @@ pub fn none_fits(account: &str, offered: &[String], allowed: &[Mechanism], cover
     )
 }
 
-/// The words for a server that offers mechanisms and then has none of them.
+/// The error text if the server offers mechanisms but supports none of them.
 #[must_use]
 pub fn all_unsupported(account: &str, offered: &[String], refused: &[(Mechanism, u16)]) -> String {
     let refused: Vec<String> =
@@ -195,7 +195,7 @@ pub fn all_unsupported(account: &str, offered: &[String], refused: &[(Mechanism,
     )
 }
 
-/// The words for a server that has bound logins to their connection before and does not offer that any more.
+/// The error text if the server used to offer binding to the connection and does not any more.
 #[must_use]
 pub fn stripped(account: &str, offered: &[String]) -> String {
     format!(
@@ -206,7 +206,7 @@ pub fn stripped(account: &str, offered: &[String]) -> String {
     )
 }
 
-/// What to say where a server that broke SCRAM offers only the password itself.
+/// The error text if a server that violated SCRAM offers only mechanisms that reveal the password.
 #[must_use]
 pub fn broken(account: &str, offered: &[String]) -> String {
     format!(
@@ -221,8 +221,7 @@ fn quoted(mechanisms: &[Mechanism]) -> String {
     mechanisms.iter().map(|m| format!("\"{}\"", m.name().to_lowercase())).collect::<Vec<_>>().join(" or ")
 }
 
-/// Whether a reply to the AUTH command says that the mechanism is not to be had: the next may
-/// be tried.
+/// Whether a reply to AUTH means that the mechanism is not supported, so that the next one may be tried.
 #[must_use]
 pub fn is_unsupported(code: u16) -> bool {
     matches!(code, 500 | 501 | 502 | 504)

@@ -1,5 +1,5 @@
-//! SCRAM (RFC 5802, RFC 7677), the client's side: the password never goes over the wire,
-//! and the server must show that it knows it. Pure.
+//! The client side of SCRAM (RFC 5802, RFC 7677): the password is never sent, and the server must prove that it knows
+//! it. Pure.
 
 use std::num::NonZeroU32;
 
@@ -13,30 +13,31 @@ use crate::config::scram::{FEWEST_ITERATIONS, MOST_ITERATIONS, ScramHash, prepar
 use crate::deliver::smtp::sasl::Login;
 use crate::tls::Binding;
 
-/// How far it is.
+/// The state of the exchange.
 enum Stage {
-    /// Our first message is out.
+    /// The first message was sent.
     First,
-    /// Our proof is out; the server's must be this.
+    /// Our proof was sent; the server must answer with this signature.
     Proven(Vec<u8>),
-    /// The server's proof was right.
+    /// The server's signature was correct.
     Convinced,
-    /// The server says that the login is not bound to the connection as it should be.
+    /// The server rejected the binding to the connection.
     NotBound,
 }
 
 /// What an exchange is bound to (RFC 5802 section 6).
 #[derive(Debug, Clone, Copy)]
 pub enum Bound<'a> {
-    /// The connection: a -PLUS mechanism.
+    /// The connection (a -PLUS mechanism).
     To(&'a Binding),
-    /// Nothing, because the server offers no -PLUS: a server that does sees that somebody between took it away.
+    /// Nothing, because the server offers no -PLUS. If it did and an attacker in between removed the offer, the
+    /// server will notice.
     NotOffered,
     /// Nothing.
     Not,
 }
 
-/// One exchange.
+/// An exchange.
 pub struct Scram {
     hash: ScramHash,
     /// `n,,`, `y,,` or `p=TYPE,,`.
@@ -49,7 +50,7 @@ pub struct Scram {
 }
 
 impl Scram {
-    /// Begins one.
+    /// Starts an exchange.
     pub fn new(hash: ScramHash, login: &Login, bound: Bound<'_>, nonce: &str) -> Self {
         let username = login.username.as_deref().unwrap_or_default();
         let username = prepared(username).replace('=', "=3D").replace(',', "=2C");
@@ -72,12 +73,12 @@ impl Scram {
         }
     }
 
-    /// client-first-message.
+    /// The client-first-message.
     pub fn first(&self) -> String {
         format!("{}{}", self.header, self.bare)
     }
 
-    /// The answer to server-first-message, then to server-final-message.
+    /// The response to the server-first-message, then to the server-final-message.
     pub fn answer(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
         match &self.stage {
             Stage::First => self.proof(challenge),
@@ -89,7 +90,7 @@ impl Scram {
                         self.stage = Stage::Convinced;
                         Ok(Zeroizing::new(Vec::new()))
                     }
-                    // `e=...`: it says 535 next.
+                    // An error (`e=...`); the server sends 535 next.
                     None if text.starts_with("e=") => {
                         if text.contains("channel-binding") {
                             self.stage = Stage::NotBound;
@@ -103,17 +104,17 @@ impl Scram {
         }
     }
 
-    /// Whether the server's proof was right.
+    /// Whether the server's signature was correct.
     pub fn is_convinced(&self) -> bool {
         matches!(self.stage, Stage::Convinced)
     }
 
-    /// Whether the server has refused how the login is bound to the connection: somebody may be in between.
+    /// Whether the server rejected the binding to the connection: there may be an attacker in between.
     pub fn is_binding_refused(&self) -> bool {
         matches!(self.stage, Stage::NotBound)
     }
 
-    /// client-final-message.
+    /// The client-final-message.
     fn proof(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
         const BAD: OutOfStep = OutOfStep("its challenge is not a SCRAM challenge");
         let text = std::str::from_utf8(challenge).map_err(|_| BAD)?;
