@@ -53,6 +53,8 @@ pub struct Session {
     pub login: Login,
     /// What MAIL named.
     pub sender: EnvelopeSender,
+    /// What the session had carried before.
+    pub history: History,
 }
 
 impl Session {
@@ -71,23 +73,25 @@ impl Session {
     /// While the account logs in with such a secret.
     #[must_use]
     pub fn logging_in(account: &Account, secret: Secret) -> Self {
-        Self { provider: provider(account), login: Login::Configured(secret), sender: EnvelopeSender::Mailbox }
+        let (sender, history) = (EnvelopeSender::Mailbox, History::Fresh);
+        Self { provider: provider(account), login: Login::Configured(secret), sender, history }
     }
 
     /// What is known where the server answers a command. That a parameter was refused shows where the session leaves it
     /// out, so that none is left to be refused here.
     #[must_use]
     pub fn at(&self, stage: Stage) -> Situation {
-        let Self { provider, login, sender } = *self;
+        let Self { provider, login, sender, history: _ } = *self;
         Situation { stage, provider, login, sender, parameters: Parameters::Absent }
     }
 
-    /// In a transaction with this sender. A session with a login comes to MAIL only after the server has accepted it.
+    /// In the first transaction, with this sender. A session with a login comes to MAIL only after the server has
+    /// accepted it.
     #[must_use]
     pub fn in_transaction(account: &Account, offer: AuthOffer, sender: &ReversePath) -> Self {
         let login = if account.username.is_some() { Login::Accepted } else { Login::NotConfigured(offer) };
         let sender = if sender.mailbox().is_some() { EnvelopeSender::Mailbox } else { EnvelopeSender::Null };
-        Self { provider: provider(account), login, sender }
+        Self { provider: provider(account), login, sender, history: History::Fresh }
     }
 }
 
@@ -128,7 +132,7 @@ pub fn classify(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -
     }
     let situation = session.at(stage);
     let classified = replies::classify(&situation, reply);
-    let evidence = Evidence { of_account: repeated(classified.meaning), of_session: History::Fresh };
+    let evidence = Evidence { of_account: repeated(classified.meaning), of_session: session.history };
     let verdict = verdict(consequence::consequence(&situation, &classified, evidence));
     Classification { verdict, meaning: Some(classified.meaning), wait: classified.wait }
 }
@@ -136,17 +140,17 @@ pub fn classify(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -
 /// Whether the recipient goes on at once in a new session: this one is over or out of step, which is no fault of the
 /// message. Without a reply after the content was sent, nobody knows.
 #[must_use]
-pub fn goes_on_in_new_session(fact: &Fact, session: &Session, history: History) -> bool {
+pub fn goes_on_in_new_session(fact: &Fact, session: &Session) -> bool {
     let stage = Stage::of(fact.phase).filter(|stage| stage.is_in_transaction());
     let (Some(stage), Seen::Reply(reply)) = (stage, &fact.seen) else {
         let is_closed = matches!(fact.seen, Seen::Closed) && fact.phase != Phase::FinalDot;
-        return history == History::Used && is_closed;
+        return session.history == History::Used && is_closed;
     };
     if !(400..600).contains(&reply.code) {
         return false;
     }
     let situation = session.at(stage);
-    let evidence = Evidence { of_account: Repeated::No, of_session: history };
+    let evidence = Evidence { of_account: Repeated::No, of_session: session.history };
     let what = replies::classify(&situation, reply);
     consequence::consequence(&situation, &what, evidence).mail == Mail::GoesOn(Again::NewSession)
 }

@@ -253,7 +253,7 @@ impl Stream {
         &self.observer
     }
 
-    /// Closes the connection, with a TLS close_notify.
+    /// Closes the connection, with a TLS `close_notify`.
     pub fn close(mut self) {
         if let Channel::Tls(stream) = &mut self.channel {
             stream.close();

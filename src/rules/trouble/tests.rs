@@ -3,7 +3,8 @@
 use super::*;
 use crate::mail::outcome::CertificateProblem;
 
-const SESSION: Session = Session { provider: None, login: Login::Accepted, sender: EnvelopeSender::Mailbox };
+const SESSION: Session =
+    Session { provider: None, login: Login::Accepted, sender: EnvelopeSender::Mailbox, history: History::Fresh };
 
 fn reply(code: u16, text: &str) -> Seen {
     let enhanced = text.split(' ').next().and_then(Enhanced::parse);

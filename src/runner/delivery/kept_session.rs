@@ -89,12 +89,6 @@ struct EndedAfter {
     limit: Option<usize>,
 }
 
-/// One transaction, or two if the first did not count.
-struct Sent {
-    exchanged: Exchanged,
-    history: History,
-}
-
 impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
@@ -116,17 +110,16 @@ impl KeptSession {
         let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
         let mut waiting: Vec<usize> = (0..exchange.recipients.len()).collect();
         let mut opening = self.opening(exchange);
-        let Sent { mut exchanged, mut history } = self.send(exchange, &waiting, &opening)?;
+        let mut exchanged = self.send(exchange, &waiting, &opening)?;
         loop {
             let is_answered = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if reply.code != 421);
             if waiting.iter().any(|&at| exchanged.facts[at].phase != Phase::Mail && is_answered(&exchanged.facts[at])) {
-                history = History::Used;
+                exchanged.session.history = History::Used;
             }
             let wants = |at: &usize| trouble::wants_a_sender(&exchanged.facts[*at], &exchanged.session);
             let without_sender: Vec<usize> = waiting.iter().copied().filter(wants).collect();
             if without_sender.is_empty() {
-                let goes_on =
-                    |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session, history);
+                let goes_on = |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session);
                 waiting.retain(goes_on);
                 if waiting.is_empty() || !self.restarts.begin(account, id) {
                     break;
@@ -139,11 +132,10 @@ impl KeptSession {
             }
             // If no new session can be opened, the last results count.
             let Ok(more) = self.send(exchange, &waiting, &opening) else { break };
-            for (&at, fact) in waiting.iter().zip(&more.exchanged.facts) {
+            for (&at, fact) in waiting.iter().zip(&more.facts) {
                 exchanged.facts[at] = fact.clone();
             }
-            history = more.history;
-            exchanged = Exchanged { facts: exchanged.facts, ..more.exchanged };
+            exchanged = Exchanged { facts: exchanged.facts, ..more };
         }
         exchanged.sending = started.elapsed().saturating_sub(exchanged.connecting);
         Ok(exchanged)
@@ -162,7 +154,12 @@ impl KeptSession {
 
     /// Runs a transaction for these recipients. If the server had closed the kept connection in the meantime, a new
     /// session is opened.
-    fn send(&mut self, exchange: &Exchange<'_>, which: &[usize], opening: &Opening<'_>) -> Result<Sent, Box<NotBegun>> {
+    fn send(
+        &mut self,
+        exchange: &Exchange<'_>,
+        which: &[usize],
+        opening: &Opening<'_>,
+    ) -> Result<Exchanged, Box<NotBegun>> {
         let started = Instant::now();
         let Exchange { message, plan, recipients, outgoing } = exchange;
         let Opening { sender, header } = opening;
@@ -184,7 +181,7 @@ impl KeptSession {
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
             let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
-            let known = trouble::Session::in_transaction(plan.account, offer, sender);
+            let known = trouble::Session { history, ..trouble::Session::in_transaction(plan.account, offer, sender) };
             self.carry(&facts, &known);
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
                 self.session = None;
@@ -197,16 +194,15 @@ impl KeptSession {
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
                 let sender = sender.clone();
-                let exchanged = Exchanged { facts, relay, sender, dsn_sender, session: known, connecting, sending };
-                return Ok(Sent { exchanged, history });
+                return Ok(Exchanged { facts, relay, sender, dsn_sender, session: known, connecting, sending });
             }
         }
     }
 
     /// Updates what was sent over the session, and the server's limit for it.
     fn carry(&mut self, facts: &[Fact], session: &trouble::Session) {
-        let is_over =
-            |fact: &Fact| fact.phase == Phase::Mail && trouble::goes_on_in_new_session(fact, session, History::Used);
+        let session = trouble::Session { history: History::Used, ..*session };
+        let is_over = |fact: &Fact| fact.phase == Phase::Mail && trouble::goes_on_in_new_session(fact, &session);
         let Carried { transactions, refused } = self.carried;
         if transactions > 0 && !refused && facts.iter().all(is_over) {
             let is_again = self.ended_after.last == Some(transactions);

@@ -19,6 +19,7 @@ use crate::deliver::plan::{self, NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase, SentAs};
 use crate::mail::submitter::Submitter;
+use crate::rules::consequence::History;
 use crate::rules::outbound::Generic;
 use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::completion::batch_finish::CompletedAttempt;
@@ -278,7 +279,7 @@ impl Worker {
         answered: AnsweredExchange,
     ) -> Result<BatchOutcome, SpoolError> {
         let AnsweredExchange { exchanged, classifications, mut outcomes, excerpt } = answered;
-        let Exchanged { facts, relay, connecting, sending, .. } = exchanged;
+        let Exchanged { facts, relay, session, connecting, sending, .. } = exchanged;
         if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
         }
@@ -313,9 +314,10 @@ impl Worker {
             let reason = outcomes[outcomes.len() - classifications.len() + at].1.said();
             let failure = AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None };
             let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
-            // A final reply for any recipient shows that the server works: the session ended because of what was sent
-            // over it.
-            let is_progress = verdicts().any(|verdict| matches!(verdict, Verdict::Delivered | Verdict::Refused));
+            // A final reply for any recipient shows that the server works, and so does what the session carried before:
+            // it ended because of what was sent over it. A server in trouble ends the next, fresh session as well.
+            let is_progress = session.history == History::Used
+                || verdicts().any(|verdict| matches!(verdict, Verdict::Delivered | Verdict::Refused));
             let outcome =
                 if is_progress { AttemptOutcome::Settled(result) } else { AttemptOutcome::Charged(result, failure) };
             return Ok(BatchOutcome::over(outcome));

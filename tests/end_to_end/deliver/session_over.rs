@@ -162,3 +162,23 @@ fn two_messages_with_dead_recipients_at_a_server_that_closes_pause_nobody() {
     assert_eq!(copies(&isp), ["bob@away.example"], "{said}");
     assert!(!said.contains("account isp"), "{said}");
 }
+
+#[test]
+fn sessions_that_end_for_earlier_recipients_pause_nobody_when_no_new_one_may_follow_at_once() {
+    let mut setup = Provider::setup();
+    for connection in 1..=80 {
+        let dead = || on(Verb::Rcpt).about("dead").on_connection(connection);
+        setup = setup.rule(dead().nth(3).reply_and_close("421 4.5.0 Too many errors, bye"));
+        setup = setup.rule(dead().reply("550 5.1.1 no such user"));
+    }
+    let isp = setup.start();
+    let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(2))]);
+    // Every second message needs a new session, more often than an account may have one at once.
+    for n in 0..60 {
+        let dead = |which: &str| format!("dead{n}{which}@away.example");
+        world.send_to(&[&format!("bob{n}@away.example"), &dead("a"), &dead("b")]).code(0);
+    }
+    let said = world.run_once().stderr;
+    assert!(!said.contains("account isp"), "{said}");
+    assert!(isp.received() >= 30, "{}", isp.received());
+}
