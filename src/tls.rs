@@ -3,6 +3,7 @@
 //! in `x509`; `stream` is a connection.
 
 pub mod certificate;
+mod client_hello;
 pub mod fingerprint;
 mod stream;
 mod verify;
@@ -26,7 +27,7 @@ use rustls_platform_verifier::Verifier;
 use certificate::{Identity, IdentityError};
 use fingerprint::Pins;
 pub use stream::Binding;
-pub use stream::{HandshakeError, OursRefused, TlsStream};
+pub use stream::{HandshakeError, OursRefused, RejectedClient, TlsStream};
 use verify::RecordingVerifier;
 pub use x509::Facts;
 
@@ -191,9 +192,14 @@ impl Server {
     }
 
     /// Shakes hands with a client over `io`.
-    pub fn accept<S: Read + Write>(&self, io: S) -> Result<TlsStream<S>, HandshakeError> {
-        let connection = ServerConnection::new(self.0.clone()).map_err(TlsError::Setup)?;
-        TlsStream::handshake(connection.into(), io).map_err(stream::not_verified)
+    pub fn accept<S: Read + Write>(&self, io: S) -> Result<TlsStream<S>, RejectedClient> {
+        match ServerConnection::new(self.0.clone()) {
+            Ok(connection) => TlsStream::accept(connection.into(), io),
+            Err(error) => {
+                let reason = TlsError::Setup(error).to_string();
+                Err(RejectedClient { offered: Vec::new(), is_silent: false, reason })
+            }
+        }
     }
 }
 

@@ -19,6 +19,9 @@ _postrider() {
             postrider,check)
                 cmd="postrider__subcmd__check"
                 ;;
+            postrider,client)
+                cmd="postrider__subcmd__client"
+                ;;
             postrider,complete)
                 cmd="postrider__subcmd__complete"
                 ;;
@@ -67,6 +70,36 @@ _postrider() {
             postrider,test)
                 cmd="postrider__subcmd__test"
                 ;;
+            postrider__subcmd__client,add)
+                cmd="postrider__subcmd__client__subcmd__add"
+                ;;
+            postrider__subcmd__client,delete)
+                cmd="postrider__subcmd__client__subcmd__delete"
+                ;;
+            postrider__subcmd__client,help)
+                cmd="postrider__subcmd__client__subcmd__help"
+                ;;
+            postrider__subcmd__client,list)
+                cmd="postrider__subcmd__client__subcmd__list"
+                ;;
+            postrider__subcmd__client,password)
+                cmd="postrider__subcmd__client__subcmd__password"
+                ;;
+            postrider__subcmd__client__subcmd__help,add)
+                cmd="postrider__subcmd__client__subcmd__help__subcmd__add"
+                ;;
+            postrider__subcmd__client__subcmd__help,delete)
+                cmd="postrider__subcmd__client__subcmd__help__subcmd__delete"
+                ;;
+            postrider__subcmd__client__subcmd__help,help)
+                cmd="postrider__subcmd__client__subcmd__help__subcmd__help"
+                ;;
+            postrider__subcmd__client__subcmd__help,list)
+                cmd="postrider__subcmd__client__subcmd__help__subcmd__list"
+                ;;
+            postrider__subcmd__client__subcmd__help,password)
+                cmd="postrider__subcmd__client__subcmd__help__subcmd__password"
+                ;;
             postrider__subcmd__config,help)
                 cmd="postrider__subcmd__config__subcmd__help"
                 ;;
@@ -87,6 +120,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,check)
                 cmd="postrider__subcmd__help__subcmd__check"
+                ;;
+            postrider__subcmd__help,client)
+                cmd="postrider__subcmd__help__subcmd__client"
                 ;;
             postrider__subcmd__help,complete)
                 cmd="postrider__subcmd__help__subcmd__complete"
@@ -135,6 +171,18 @@ _postrider() {
                 ;;
             postrider__subcmd__help,test)
                 cmd="postrider__subcmd__help__subcmd__test"
+                ;;
+            postrider__subcmd__help__subcmd__client,add)
+                cmd="postrider__subcmd__help__subcmd__client__subcmd__add"
+                ;;
+            postrider__subcmd__help__subcmd__client,delete)
+                cmd="postrider__subcmd__help__subcmd__client__subcmd__delete"
+                ;;
+            postrider__subcmd__help__subcmd__client,list)
+                cmd="postrider__subcmd__help__subcmd__client__subcmd__list"
+                ;;
+            postrider__subcmd__help__subcmd__client,password)
+                cmd="postrider__subcmd__help__subcmd__client__subcmd__password"
                 ;;
             postrider__subcmd__help__subcmd__config,path)
                 cmd="postrider__subcmd__help__subcmd__config__subcmd__path"
@@ -242,7 +290,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password init import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -277,8 +325,210 @@ _postrider() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        postrider__subcmd__client)
+            opts="-h --config --help add list password delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__add)
+            opts="-h --owner --password-file --no-password --network --sender --from --account --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --network)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sender)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__delete)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__help)
+            opts="add list password delete help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__help__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__help__subcmd__password)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__list)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__client__subcmd__password)
+            opts="-h --password-file --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         postrider__subcmd__complete)
-            opts="-h --config --help accounts ids history programs"
+            opts="-h --config --help accounts clients ids history programs"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -458,7 +708,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status route lookup check password init import test demo config help"
+            opts="sendmail run flush queue history status route lookup check password client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -474,6 +724,76 @@ _postrider() {
         postrider__subcmd__help__subcmd__check)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__client)
+            opts="add list password delete"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__client__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__client__subcmd__delete)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__client__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__client__subcmd__password)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1576,11 +1896,12 @@ _postrider_known() {
         *,*," queue release"* | *,*," queue delete"* | *,*," queue retry"*) wanted=ids ;;
         *,*," history"*) wanted=history ;;
         *,*," test" | *,*," password set" | *,*," password delete" | *,*," password test") wanted=accounts ;;
+        *,*," client password" | *,*," client delete") wanted=clients ;;
         *,*," import") wanted=programs ;;
     esac
     case $wanted in
         "") return 0 ;;
-        accounts | programs) COMPREPLY=() ;;
+        accounts | clients | programs) COMPREPLY=() ;;
         *) current=${current^^} ;;
     esac
     COMPREPLY+=($(compgen -W "$("$1" "${config[@]}" complete "$wanted" 2>/dev/null)" -- "$current"))

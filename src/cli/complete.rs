@@ -17,6 +17,8 @@ use crate::spool::IdPrefix;
 pub enum Wanted {
     /// Names of accounts.
     Accounts,
+    /// Names of network clients.
+    Clients,
     /// Ids in queue/ and failed/.
     Ids,
     /// Ids of mail that has left the queue.
@@ -33,6 +35,7 @@ const RECENT: SignedDuration = SignedDuration::from_hours(48);
 pub fn run(named: Option<&Path>, wanted: Wanted) -> Exit {
     let words = match wanted {
         Wanted::Accounts => accounts(named),
+        Wanted::Clients => clients(named),
         Wanted::Ids => ids(named),
         Wanted::History => finished(named),
         Wanted::Programs => Some(Program::ALL.map(|program| program.name().to_owned()).to_vec()),
@@ -45,6 +48,10 @@ pub fn run(named: Option<&Path>, wanted: Wanted) -> Exit {
 
 fn accounts(named: Option<&Path>) -> Option<Vec<String>> {
     Some(load(named).ok()?.accounts.iter().map(|account| account.name.clone()).collect())
+}
+
+fn clients(named: Option<&Path>) -> Option<Vec<String>> {
+    Some(load(named).ok()?.clients.iter().map(|client| client.name.to_string()).collect())
 }
 
 fn ids(named: Option<&Path>) -> Option<Vec<String>> {

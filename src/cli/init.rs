@@ -2,7 +2,6 @@
 //! the login, writes a config and a password file that work, and gives a user's runner its unit. What is there already
 //! stays as it is.
 
-mod ask;
 mod discovery;
 
 use std::fs::{self, DirBuilder};
@@ -13,8 +12,8 @@ use std::process::{Command, Stdio};
 
 use jiff::Zoned;
 
-use self::ask::{is_attended, question, say};
 use self::discovery::{Found, Network};
+use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
 use super::new_config::{give, readers, spare, store};
 use super::{login_test, password};
@@ -199,23 +198,7 @@ fn introduce(provider: &Provider) -> Result<(), Failure> {
 
 fn password(arguments: &Arguments, username: &str) -> Result<Secret, Failure> {
     match &arguments.password_file {
-        // As delivery would read it.
-        Some(file) => {
-            let failed = |error: io::Error| {
-                Failure::new(
-                    Exit::NoInput,
-                    format_args!("cannot read {}: {error}; nothing was written", file.display()),
-                )
-            };
-            let text = fs::read_to_string(file).map_err(failed)?;
-            match text.lines().next().unwrap_or_default() {
-                "" => Err(Failure::new(
-                    Exit::DataError,
-                    format_args!("the first line of {} is empty; nothing was written", file.display()),
-                )),
-                password => Ok(Secret::new(password.to_owned())),
-            }
-        }
+        Some(file) => password::from_file(file),
         None => password::ask(username),
     }
 }

@@ -1,7 +1,9 @@
 //! The command line: the only code that prints or exits. One file per subcommand;
 //! here is which of them, or which personality, was asked for.
 
+mod ask;
 pub mod check;
+mod client;
 pub mod complete;
 pub mod demo;
 pub mod exit;
@@ -74,6 +76,9 @@ enum Command {
     /// Set, delete or test an account's password
     #[command(subcommand)]
     Password(password::Action),
+    /// Add, list and remove network clients: devices and programs that submit mail by SMTP
+    #[command(subcommand)]
+    Client(client::Action),
     /// Set up the first account and write a working config
     Init(init::Arguments),
     /// Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim
@@ -140,6 +145,7 @@ fn postrider() -> ExitCode {
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check(arguments) => check::run(named, &arguments),
         Command::Password(action) => load_as_caller(named).and_then(|config| password::run(&config, &action)),
+        Command::Client(action) => client::run(named, &action),
         Command::Init(arguments) => init::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Config(ConfigCommand::Show(arguments)) => {

@@ -1,8 +1,8 @@
-//! How `init` and `import` put a new config and its secrets in place: what makes room for it, and who may read it.
+//! How commands put a new file of the configuration and its secrets in place: what makes room for it, and who may read it.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::exit::{Exit, Failure};
@@ -65,4 +65,25 @@ pub(super) fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
         file.write_all(b"\n")?;
     }
     file.sync_all()
+}
+
+/// Puts a file of the configuration in place as a whole, with owner, group and mode of the one that it replaces. A new one is
+/// its owner's, and the runner's to read in the system's configuration.
+pub(super) fn replace(main: &Path, path: &Path, text: &str) -> io::Result<()> {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    if !folder.exists() {
+        DirBuilder::new().mode(0o700).create(folder)?;
+        give(folder, 0o750, readers(main))?;
+    }
+    // A hidden file of conf.d is none of the configuration's.
+    let fresh = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().display()));
+    let _ = fs::remove_file(&fresh);
+    store(&fresh, text.as_bytes())?;
+    let given = match fs::metadata(&path) {
+        Ok(old) => std::os::unix::fs::chown(&fresh, Some(old.uid()), Some(old.gid()))
+            .and_then(|()| fs::set_permissions(&fresh, fs::Permissions::from_mode(old.mode() & 0o777))),
+        Err(_) => give(&fresh, 0o640, readers(main)),
+    };
+    given.and_then(|()| fs::rename(&fresh, &path)).inspect_err(|_| drop(fs::remove_file(&fresh)))
 }

@@ -107,11 +107,32 @@ fn elsewhere(account: &Account, password: &Password) -> Failure {
 
 /// From the terminal without an echo, else the first line of standard input.
 pub(super) fn ask(account: &str) -> Result<Secret, Failure> {
+    match typed(&format!("Password for {account}"))? {
+        Some(secret) => Ok(secret),
+        None => Err(Failure::new(Exit::DataError, "the password is empty; nothing was changed")),
+    }
+}
+
+/// The first line of a file.
+pub(super) fn from_file(file: &Path) -> Result<Secret, Failure> {
+    let shown = file.display();
+    let failed = |error| Failure::new(Exit::NoInput, format_args!("cannot read {shown}: {error}; nothing was written"));
+    let text = zeroize::Zeroizing::new(fs::read_to_string(file).map_err(failed)?);
+    match text.lines().next().unwrap_or_default() {
+        "" => {
+            Err(Failure::new(Exit::DataError, format_args!("the first line of {shown} is empty; nothing was written")))
+        }
+        password => Ok(Secret::new(password.to_owned())),
+    }
+}
+
+/// The same; `None` for an empty line.
+pub(super) fn typed(prompt: &str) -> Result<Option<Secret>, Failure> {
     let stdin = io::stdin();
     let failed = |error: io::Error| Failure::new(Exit::IoError, format_args!("cannot read the password: {error}"));
     let mut line = String::new();
     if stdin.is_terminal() {
-        eprint!("Password for {account}: ");
+        eprint!("{prompt}: ");
         let usual = tcgetattr(&stdin).map_err(|error| failed(error.into()))?;
         let mut silent = usual.clone();
         silent.local_modes.remove(LocalModes::ECHO);
@@ -127,10 +148,7 @@ pub(super) fn ask(account: &str) -> Result<Secret, Failure> {
     while line.ends_with(['\n', '\r']) {
         line.pop();
     }
-    if line.is_empty() {
-        return Err(Failure::new(Exit::DataError, "the password is empty; nothing was changed"));
-    }
-    Ok(Secret::new(line))
+    Ok((!line.is_empty()).then(|| Secret::new(line)))
 }
 
 /// A file that only its owner reads, and the machine's runner where the folder is its; replaced as a whole.

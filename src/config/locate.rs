@@ -100,7 +100,40 @@ impl Opened {
     }
 }
 
+/// One file of a configuration as it would be.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'c> {
+    /// The main file or one in conf.d beside it.
+    pub path: &'c Path,
+    /// What would be in it; `None`: it would not be there.
+    pub text: Option<&'c str>,
+}
+
+/// Reads the configuration with this main file as it would be after a change. Nothing is written.
+pub fn load_changed(main: &Path, change: Change<'_>) -> Result<Config, ConfigError> {
+    let caller = Caller::current();
+    let file = open::at_once(main).map_err(|error| unreadable(main, error))?;
+    let mut files = open_all(&caller, main, file)?;
+    files.retain(|file| file.path == main || file.path != change.path);
+    if let Some(text) = change.text {
+        let changed =
+            |readers| Opened { path: change.path.to_owned(), bytes: Zeroizing::new(text.as_bytes().to_vec()), readers };
+        if change.path == main {
+            files[0] = changed(files[0].readers);
+        } else {
+            files.push(changed(Readers::OwnerOnly));
+            files[1..].sort_by(|one, other| one.path.cmp(&other.path));
+        }
+    }
+    read_files(&caller, &files)
+}
+
 fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, ConfigError> {
+    read_files(caller, &open_all(caller, path, file)?)
+}
+
+/// The main file, which comes first, and those of conf.d.
+fn open_all(caller: &Caller, path: &Path, file: File) -> Result<Vec<Opened>, ConfigError> {
     let mut left = MOST;
     let main = read_opened(caller, path, file, &mut left)?;
     let others = conf_d::files(path).map_err(|error| unreadable(&conf_d::folder(path), error))?;
@@ -111,12 +144,16 @@ fn load_opened(caller: &Caller, path: &Path, file: File) -> Result<Config, Confi
         let file = open_listed(other).transpose()?;
         Some(file.and_then(|file| read_opened(caller, other, file, &mut left)))
     });
-    let others = others.collect::<Result<Vec<_>, _>>()?;
+    [Ok(main)].into_iter().chain(others).collect()
+}
+
+fn read_files(caller: &Caller, files: &[Opened]) -> Result<Config, ConfigError> {
+    let Some((main, others)) = files.split_first() else { return Err(ConfigError::Missing(Vec::new())) };
     let others = others.iter().map(Opened::source).collect::<Result<Vec<_>, _>>()?;
     let around = Surroundings {
-        path,
+        path: &main.path,
         home: caller.home.as_deref(),
-        spool: default_spool(path, caller.home.as_deref()),
+        spool: default_spool(&main.path, caller.home.as_deref()),
         readers: main.readers,
         hostname: host::this_machine,
         services: host::service,

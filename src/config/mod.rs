@@ -5,6 +5,7 @@
 pub mod account;
 pub mod client;
 pub mod conf_d;
+pub mod edit;
 pub mod fault;
 pub mod keys;
 mod limits;

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::{digest, hmac, pbkdf2};
 use zeroize::Zeroizing;
 
@@ -13,6 +14,11 @@ use zeroize::Zeroizing;
 pub const FEWEST_ITERATIONS: u32 = 4096;
 /// More iterations would keep a processor busy for seconds.
 pub const MOST_ITERATIONS: u32 = 2_000_000;
+
+/// Iterations of new keys.
+pub const NEW_ITERATIONS: NonZeroU32 = NonZeroU32::new(FEWEST_ITERATIONS).unwrap();
+/// Octets of a new salt.
+pub const NEW_SALT: usize = 16;
 
 /// The hash of the mechanism's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +129,14 @@ impl StoredKeys {
             stored_key: hash.digest(client_key.as_ref()).as_ref().to_vec(),
             server_key: hash.hmac(&salted, b"Server Key").as_ref().to_vec(),
         }
+    }
+
+    /// From a password that is new here, with a salt by chance; `None` where the system provides no random numbers.
+    #[must_use]
+    pub fn fresh(hash: ScramHash, password: &str) -> Option<Self> {
+        let mut salt = [0; NEW_SALT];
+        SystemRandom::new().fill(&mut salt).ok()?;
+        Some(Self::of(hash, password, &salt, NEW_ITERATIONS))
     }
 
     /// Reads what [`fmt::Display`] writes.

@@ -40,7 +40,7 @@ pub fn certificates(config: &Config, now: Timestamp) -> Vec<Reason> {
 #[must_use]
 pub fn misfits(config: &Config) -> Vec<Reason> {
     let reason = |listener: &Listener| {
-        let names = identity(listener)?.ok()?.facts()?.names;
+        let names = shown_certificate(listener)?.names;
         if names.iter().any(|name| is_ours(config, listener, name)) {
             return None;
         }
@@ -53,6 +53,12 @@ pub fn misfits(config: &Config) -> Vec<Reason> {
         Some(Reason::new(Level::Warning, Kind::Listener, text).of(&listener.name).cured_by(cure))
     };
     config.listeners.iter().filter_map(reason).collect()
+}
+
+/// What the certificate that a listener shows says of itself; `None`: it has none that can be read.
+#[must_use]
+pub fn shown_certificate(listener: &Listener) -> Option<Facts> {
+    identity(listener)?.ok()?.facts()
 }
 
 fn is_ours(config: &Config, listener: &Listener, name: &str) -> bool {

@@ -4,6 +4,7 @@ pub mod account_replies;
 pub mod advice;
 mod aliases;
 pub mod classify;
+pub mod client_account;
 pub mod consequence;
 pub mod inbound;
 pub mod map;

@@ -7,6 +7,7 @@ use ring::digest::{SHA256, SHA384, SHA512, digest};
 use rustls::{AlertDescription, Connection, InvalidMessage, ProtocolVersion};
 
 use super::TlsError;
+use super::client_hello;
 use super::verify::RecordingVerifier;
 use super::words;
 use super::x509::{Facts, SignatureHash};
@@ -24,6 +25,18 @@ pub enum HandshakeError {
     /// The other side is not what it must be.
     #[error("{0}")]
     Problem(TlsProblem),
+}
+
+/// Why a client got no TLS connection.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct RejectedClient {
+    /// The versions that it offered, highest first, as in `TLS 1.2`; none: it has not come so far, or does not speak TLS.
+    pub offered: Vec<&'static str>,
+    /// It sent nothing at all.
+    pub is_silent: bool,
+    /// Why, and what to do.
+    pub reason: String,
 }
 
 /// What a read ends with when the server refuses our certificate: with TLS 1.3 the handshake is over for us by then.
@@ -61,6 +74,28 @@ impl<S: Read + Write> TlsStream<S> {
             connection.write_tls(&mut io)?;
         }
         Ok(Self { connection, io })
+    }
+
+    /// The same on the server's side.
+    pub(super) fn accept(mut connection: Connection, io: S) -> Result<Self, RejectedClient> {
+        let mut noted = Noted { io, first: Vec::new() };
+        let mut handshake = || {
+            while connection.is_handshaking() {
+                connection.complete_io(&mut noted)?;
+            }
+            while connection.wants_write() {
+                connection.write_tls(&mut noted)?;
+            }
+            Ok(())
+        };
+        match handshake() {
+            Ok(()) => Ok(Self { connection, io: noted.io }),
+            Err(error) => {
+                let offered = client_hello::versions(&noted.first);
+                let reason = rejected(&error, &offered);
+                Err(RejectedClient { offered, reason, is_silent: noted.first.is_empty() })
+            }
+        }
     }
 
     /// As in `TLSv1.3`.
@@ -134,6 +169,31 @@ impl<S: Read + Write> TlsStream<S> {
     }
 }
 
+/// A stream that notes the first bytes that are read.
+struct Noted<S> {
+    io: S,
+    first: Vec<u8>,
+}
+
+impl<S: Read> Read for Noted<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.io.read(buffer)?;
+        let room = client_hello::LONGEST - self.first.len();
+        self.first.extend_from_slice(&buffer[..count.min(room)]);
+        Ok(count)
+    }
+}
+
+impl<S: Write> Write for Noted<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.io.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.io.flush()
+    }
+}
+
 impl<S: Read + Write> Read for TlsStream<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -184,6 +244,35 @@ pub(super) fn not_verified(error: io::Error) -> HandshakeError {
             None => TlsProblem::Handshake(handshake_words(inner)),
         }),
         None => HandshakeError::Io(error),
+    }
+}
+
+/// Why a client's handshake failed.
+fn rejected(error: &io::Error, offered: &[&str]) -> String {
+    let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => "the client closed the connection".to_owned(),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => "the client did not finish in time".to_owned(),
+            _ => error.to_string(),
+        };
+    };
+    match inner {
+        _ if !offered.is_empty() && !offered.iter().any(|version| ["TLS 1.3", "TLS 1.2"].contains(version)) => {
+            "the client is too old: postrider supports TLS 1.2 and 1.3; such a device needs a listener with tls = \"none\"".to_owned()
+        }
+        rustls::Error::InvalidMessage(_) if offered.is_empty() => {
+            "what the client sent is not TLS; it may expect STARTTLS or none: compare its settings with `tls` of the listener".to_owned()
+        }
+        rustls::Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate,
+        ) => format!("the client does not accept the listener's certificate ({inner}); install its CA on the device, or check the server name that it uses"),
+        rustls::Error::PeerIncompatible(_) => format!("the client and postrider have no cipher in common: {inner}"),
+        other => format!("the handshake failed: {other}"),
     }
 }
 

@@ -13,10 +13,12 @@ mod submit {
     mod caller_environment;
     mod content;
     mod large_message;
+    mod network_clients;
     mod recorded_callers;
     mod sendmail_bs;
     mod sendmail_modes;
     mod sendmail_options;
+    mod smtp_client;
     mod smtp_listener;
     mod submission_errors;
 }

@@ -20,12 +20,13 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Crates that only certain files may name.
-const DOORS: [(&str, &[&str]); 10] = [
+const DOORS: [(&str, &[&str]); 11] = [
     ("lettre", &["deliver"]),
     ("rustls", &["tls"]),
     ("rustls_platform_verifier", &["tls"]),
     ("rcgen", &["tls"]),
     ("toml", &["config"]),
+    ("toml_edit", &["config"]),
     ("keyring", &["config"]),
     ("pcre2", &["config"]),
     ("hickory_resolver", &["deliver"]),

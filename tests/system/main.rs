@@ -27,6 +27,7 @@ mod deliver {
 }
 mod config {
     mod check;
+    mod clients;
     mod keyring;
     mod passwords;
 }

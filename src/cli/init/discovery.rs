@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::ask::say;
+use crate::cli::ask::say;
 use crate::config::providers::{Provider, Tls};
 use crate::config::read;
 use crate::config::relay::{Lookup, Relay};

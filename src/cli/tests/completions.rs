@@ -41,12 +41,13 @@ fn with_known(shell: Shell, generated: String) -> String {
         Shell::Bash => generated.replace(" config complete help", " config help") + BASH,
         Shell::Fish => generated + FISH,
         _ => {
-            let mut of_history = false;
+            let (mut of_history, mut adds_client) = (false, false);
             let mut lines = String::new();
             for line in generated.lines().filter(|line| !line.starts_with("'complete:")) {
                 // The commands are sections, each of which begins with its name.
                 if line.starts_with('(') {
                     of_history = line == "(history)";
+                    adds_client = line == "(add)";
                 }
                 if line.starts_with("if [ \"$funcstack") {
                     lines.push_str(ZSH);
@@ -55,6 +56,7 @@ fn with_known(shell: Shell, generated: String) -> String {
                     ids if ids.starts_with("'*::ids -- ") || ids.starts_with("':id -- ") => {
                         Some(if of_history { "_postrider_finished" } else { "_postrider_ids" })
                     }
+                    client if client.starts_with("':client -- ") && !adds_client => Some("_postrider_clients"),
                     account if account.contains("'--account=[") || account.contains(":account -- ") => {
                         Some("_postrider_accounts")
                     }

@@ -17,6 +17,7 @@ use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::mail::submitter::{ClientName, Submitter};
 use crate::spool::account_health::{AlertChannel, Outage, Trouble};
+use crate::spool::client_activity::{self, ClientActivity, FailedHandshake, Login, Seen};
 use crate::spool::clock::Clock;
 use crate::spool::history::{Ended, Finished, Record};
 use crate::spool::journal_line::{self, Line};
@@ -261,6 +262,10 @@ fn the_state_files_are_as_written() {
     assert_eq!(items("State files", 1), keys(&clock));
     assert_eq!(items("State files", 2), names::<Learned>());
     assert_eq!(without(&item("State files", 2, "second").members, &["second"]), names::<SecondMechanism>());
+    assert_eq!(items("State files", 3), names::<ClientActivity>());
+    assert_eq!(item("State files", 3, "clients").members, names::<Seen>());
+    let members = [names::<Login>(), names::<client_activity::Refused>(), names::<FailedHandshake>()];
+    assert_eq!(items("State files", 4), members.into_iter().flatten().collect());
 }
 
 #[test]

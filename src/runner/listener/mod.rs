@@ -1,6 +1,7 @@
 //! Where mail and requests reach the runner: submission socket, control socket, SMTP listeners and pickup from drop/,
 //! with limits for every client. Accepted mail goes through `submit::admit`.
 
+pub mod activity;
 pub mod client_limits;
 pub mod connection;
 pub mod control_socket;
@@ -14,4 +15,5 @@ pub mod smtp_listeners;
 pub mod smtp_message;
 pub mod smtp_policy;
 pub mod smtp_session;
+pub mod smtp_state;
 pub mod submission_socket;

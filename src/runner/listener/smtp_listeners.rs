@@ -16,8 +16,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_w
 
 use super::intake_state::IntakeState;
 use super::login_guard::counted_as;
-use super::smtp_policy::Shared;
 use super::smtp_session::Session;
+use super::smtp_state::Shared;
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::network::Prefix;
 use crate::control::loaded::Loaded;
@@ -89,6 +89,7 @@ impl SmtpListeners {
     /// Opens and closes sockets for this configuration. Open connections stay.
     pub fn follow(&mut self, loaded: &Loaded) {
         let listeners = &loaded.config.listeners;
+        self.shared.activity.retain(&loaded.config);
         let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
         let wanted: Vec<SocketAddr> = listeners.iter().flat_map(|listener| listener.addresses.clone()).collect();
         {

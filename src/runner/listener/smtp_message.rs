@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::intake_state::IntakeState;
+use super::smtp_state::Shared;
 use crate::config::client::Client;
 use crate::config::{TableFault, TableSet};
 use crate::control::loaded::Loaded;
@@ -25,7 +25,7 @@ use crate::sys::local_time;
 /// A message whose content is being received.
 pub struct ClientMessage {
     incoming: Option<IncomingMessage>,
-    intake: Arc<IntakeState>,
+    shared: Arc<Shared>,
     loaded: Arc<Loaded>,
     submitter: Submitter,
     octets: u64,
@@ -36,7 +36,7 @@ pub struct ClientMessage {
 impl ClientMessage {
     /// Starts a message, unless its client has reached a limit.
     pub(super) fn begin(
-        intake: Arc<IntakeState>,
+        shared: Arc<Shared>,
         loaded: Arc<Loaded>,
         client: Client,
         trace: Trace,
@@ -47,9 +47,10 @@ impl ClientMessage {
         let over = |refusal: super::client_limits::Refusal| {
             Refusal::new(452, "4.3.1", refusal.explain_to(&Submitter::Client(client.name.clone())))
         };
+        let intake = &shared.intake;
         intake.clients.count_message(&submitter, limits.per_minute).map_err(over)?;
         intake.clients.begin_message(&submitter, intake.usage_of(&submitter), &limits).map_err(over)?;
-        let mut begun = Self { incoming: None, intake, loaded, submitter, octets: 0, origin: None };
+        let mut begun = Self { incoming: None, shared, loaded, submitter, octets: 0, origin: None };
         let (loaded, request) = (Arc::clone(&begun.loaded), request(&client, envelope));
         let recipients = envelope.recipients.iter().map(RecipientArgument::from).collect();
         let incoming =
@@ -67,10 +68,11 @@ impl ClientMessage {
 
 impl Message for ClientMessage {
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
-        let (clients, limits) = (&self.intake.clients, &self.loaded.config.limits);
+        let (intake, limits) = (&self.shared.intake, &self.loaded.config.limits);
         self.octets = self.octets.saturating_add(content.len() as u64);
-        clients
-            .count_octets(&self.submitter, content.len() as u64, self.intake.usage_of(&self.submitter), limits)
+        intake
+            .clients
+            .count_octets(&self.submitter, content.len() as u64, intake.usage_of(&self.submitter), limits)
             .map_err(|refusal| Refusal::new(452, "4.3.1", refusal.explain_to(&self.submitter)))?;
         match &mut self.incoming {
             Some(incoming) => incoming.write(content),
@@ -87,6 +89,9 @@ impl Message for ClientMessage {
             match &stored {
                 Ok(id) => log::submitted(id, peer, login),
                 Err(refusal) => {
+                    if let Some(client) = self.submitter.client() {
+                        self.shared.activity.refused(client, *peer, "END-OF-MESSAGE", refusal.text());
+                    }
                     log::client_refused(peer, "END-OF-MESSAGE", String::from_utf8_lossy(&refusal.to_wire()).trim_end());
                 }
             }
@@ -97,7 +102,7 @@ impl Message for ClientMessage {
 
 impl Drop for ClientMessage {
     fn drop(&mut self) {
-        self.intake.clients.end_message(&self.submitter, self.octets);
+        self.shared.intake.clients.end_message(&self.submitter, self.octets);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The decisions of a listener about a connection: who the client is, what it may send, and whether its mail is
-//! admitted. The rules are in `rules::submission`, the dialogue in `submit::smtp_server`.
+//! What a listener decides about one connection: who the client is, what it may send, and its admission. The rules are
+//! `rules::submission`'s, the conversation `submit::smtp_server`'s.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,75 +8,28 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::intake_state::IntakeState;
-use super::login_guard::{self, LoginGuard, Verdict};
+use super::login_guard::{self, Verdict};
 use super::smtp_message::{ClientMessage, not_permitted, sender_tables, table};
+use super::smtp_state::Shared;
 use crate::config::Mechanism;
 use crate::config::client::Client;
 use crate::config::listener::Listener;
-use crate::config::scram::{FEWEST_ITERATIONS, ScramHash, StoredKeys};
+use crate::config::scram::{ScramHash, StoredKeys};
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::submitter::ClientName;
-use crate::rules::outbound::Generic;
-use crate::rules::submission;
-use crate::rules::{route, route::NoAccount};
+use crate::rules::{client_account, submission};
 use crate::submit::admit::context::Trace;
 use crate::submit::smtp_server::auth::{Attempt, Proof};
 use crate::submit::smtp_server::dialogue::{self, Envelope, Policy, Refusal};
 
-/// Shared by all connections.
-#[derive(Debug)]
-pub struct Shared {
-    /// The configuration in use, the limits and the spool.
-    pub intake: Arc<IntakeState>,
-    /// Failed logins.
-    pub guard: LoginGuard,
-    /// The key from which the salts of unknown users are derived.
-    secret: [u8; 32],
-}
-
-impl Shared {
-    /// At the start of the runner. Without random numbers, salts of unknown users could be recognised, so there is no
-    /// listener then.
-    pub fn new(intake: Arc<IntakeState>) -> std::io::Result<Self> {
-        let mut secret = [0; 32];
-        SystemRandom::new()
-            .fill(&mut secret)
-            .map_err(|_| std::io::Error::other("the system provides no random numbers"))?;
-        Ok(Self { intake, guard: LoginGuard::default(), secret })
-    }
-
-    /// Keys that match no password. They are always the same for a name, so that repeated attempts do not reveal that
-    /// the user is unknown.
-    fn keys_of_nobody(&self, username: &str, hash: ScramHash) -> StoredKeys {
-        let derive = |what: &str| {
-            let text = [what, username].concat();
-            ScramHash::Sha256.hmac(&self.secret, text.as_bytes()).as_ref()[..hash.length()].to_vec()
-        };
-        StoredKeys {
-            hash,
-            iterations: ITERATIONS,
-            salt: derive("salt")[..SALT].to_vec(),
-            stored_key: derive("stored"),
-            server_key: derive("server"),
-        }
-    }
-}
-
-/// Length of a salt in bytes.
-pub const SALT: usize = 16;
-
-/// Iterations for new keys.
-pub const ITERATIONS: std::num::NonZeroU32 = std::num::NonZeroU32::new(FEWEST_ITERATIONS).unwrap();
-
-/// The policy of one connection.
+/// One connection's.
 pub struct ConnectionPolicy {
     pub(super) shared: Arc<Shared>,
     pub(super) listener: Arc<Listener>,
     pub(super) peer: IpAddr,
-    /// The client, if its address identifies it.
+    /// The client that it is by its address.
     pub(super) trusted: Option<ClientName>,
 }
 
@@ -88,19 +41,26 @@ impl ConnectionPolicy {
             .map_err(|_| Refusal::new(451, "4.3.5", "the configuration cannot be read; try again later"))
     }
 
-    /// The client that logged in, or else the one that the address identifies.
-    fn client<'c>(&self, loaded: &'c Loaded, client: &dialogue::Client) -> Result<&'c Client, Refusal> {
-        let name = match &client.login {
+    /// The name of whoever logged in, else of whom its address says.
+    fn name(&self, client: &dialogue::Client) -> Option<ClientName> {
+        match &client.login {
             Some((username, _)) => ClientName::parse(username).ok(),
             None => self.trusted.clone(),
-        };
-        let known = name.and_then(|name| loaded.config.client(&name));
-        // It was removed from the configuration after it logged in.
+        }
+    }
+
+    /// Who it is.
+    fn client<'c>(&self, loaded: &'c Loaded, client: &dialogue::Client) -> Result<&'c Client, Refusal> {
+        let known = self.name(client).and_then(|name| loaded.config.client(&name));
+        // It was removed from the configuration since it logged in.
         known.ok_or_else(|| Refusal::new(530, "5.7.0", "log in first (AUTH)"))
     }
 
-    /// Logs a refusal in Postfix's words.
-    fn refuse(&self, command: &str, refusal: Refusal) -> Refusal {
+    /// Logs a refusal as Postfix does, and remembers it.
+    fn refuse(&self, client: &dialogue::Client, command: &str, refusal: Refusal) -> Refusal {
+        if let Some(name) = self.name(client) {
+            self.shared.activity.refused(&name, self.peer, command, refusal.text());
+        }
         log::client_refused(self.peer, command, String::from_utf8_lossy(&refusal.to_wire()).trim_end());
         refusal
     }
@@ -113,36 +73,11 @@ impl ConnectionPolicy {
             submission::envelope_sender(&loaded.config, client, &tables, sender).map_err(|fault| table(&fault))?;
         verdict.map_err(|no| not_permitted(&no))?;
         let sent_from = client.from.clone().map_or_else(|| sender.clone(), ReversePath::Mailbox);
-        check_account(&loaded, client, &sent_from)
-    }
-}
-
-/// Whether there is an account for the client's mail. Otherwise the mail would be held, and a device would never
-/// learn of it.
-fn check_account(loaded: &Loaded, client: &Client, sender: &ReversePath) -> Result<(), Refusal> {
-    let tables = loaded.generic();
-    let generic = Generic { config: &loaded.config, tables: &tables };
-    let rewritten =
-        sender.mailbox().map(|address| generic.address(address)).transpose().map_err(|fault| table(&fault))?;
-    let after = match rewritten.flatten() {
-        Some(rewritten) => ReversePath::Mailbox(rewritten.address),
-        None => sender.clone(),
-    };
-    let name = &client.name;
-    match route::choose_for_client(&loaded.config, client, sender, &after) {
-        Ok(choice) if route::serves_client(choice.account, name) => Ok(()),
-        Ok(choice) => Err(Refusal::new(
-            550,
-            "5.7.1",
-            format!("{name} may not use the account {0}; add it to clients in [account.{0}]", choice.account.name),
-        )),
-        Err(NoAccount { .. }) => Err(Refusal::new(
-            550,
-            "5.7.1",
-            format!(
-                "no account for <{sender}>; set account in [client.{name}], or add the sender to senders of an account"
-            ),
-        )),
+        let account = client_account::account_for(&loaded.config, &loaded.generic(), client, &sent_from);
+        match account.map_err(|fault| table(&fault))? {
+            Ok(_) => Ok(()),
+            Err(no) => Err(Refusal::new(550, "5.7.1", no.to_string())),
+        }
     }
 }
 
@@ -153,15 +88,15 @@ impl Policy for ConnectionPolicy {
         let guard = &self.shared.guard;
         let loaded = self.loaded()?;
         let name = ClientName::parse(&attempt.username).ok();
-        let known = name.as_ref().and_then(|name| loaded.config.client(name));
-        let known = known.filter(|client| submission::may_log_in_from(client, self.peer));
+        let named = name.as_ref().and_then(|name| loaded.config.client(name));
+        let known = named.filter(|client| submission::may_log_in_from(client, self.peer));
         let is_permitted = |known: &Client| client.tls.is_some() || known.allow_plaintext;
         std::thread::sleep(guard.delay(self.peer, &self.listener.limits));
         let verdict = guard.in_turn(self.peer, &self.listener.limits, || match (&attempt.proof, known) {
             (Proof::Wrong, _) => false,
             (Proof::Right(_), known) => known.is_some_and(is_permitted),
             (Proof::Password(password), known) => {
-                // Verification takes the same time for unknown users.
+                // It takes as long for a user whom nobody knows.
                 let nobody = || self.shared.keys_of_nobody(&attempt.username, ScramHash::Sha256);
                 let keys = known.and_then(|client| client.scram.first().cloned()).unwrap_or_else(nobody);
                 keys.is_of(password.expose()) && known.is_some_and(is_permitted)
@@ -169,13 +104,23 @@ impl Policy for ConnectionPolicy {
         });
         let blocked = || Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later");
         match verdict {
-            Verdict::Right => return Ok(()),
+            Verdict::Right => {
+                if let Some(known) = known {
+                    let mechanism = Some(attempt.mechanism.name());
+                    self.shared.activity.logged_in(&known.name, self.peer, mechanism, client.tls.as_deref());
+                }
+                return Ok(());
+            }
             Verdict::Crowded => return Err(Refusal::new(454, "4.7.0", "too many logins at once; try again later")),
             Verdict::NotLookedAt => return Err(blocked()),
             Verdict::Wrong | Verdict::WrongAndBlocked => {}
         }
-        // An unknown name may be a password typed into the wrong field, so it is not logged.
+        // A name that nobody has may be a password that was typed into the wrong field.
         let who = known.map_or("(unknown)", |client| client.name.as_str());
+        if let Some(named) = named {
+            let why = why_rejected(named, known, client, self.peer);
+            self.shared.activity.refused(&named.name, self.peer, "AUTH", &why);
+        }
         log::login_rejected(self.peer, attempt.mechanism.name(), format_args!("sasl_username={who}"));
         std::thread::sleep(login_guard::PAUSE);
         Err(match verdict {
@@ -199,40 +144,55 @@ impl Policy for ConnectionPolicy {
     }
 
     fn sender(&mut self, client: &dialogue::Client, sender: &ReversePath) -> Result<(), Refusal> {
-        self.check_sender(client, sender).map_err(|refusal| self.refuse("MAIL", refusal))
+        self.check_sender(client, sender).map_err(|refusal| self.refuse(client, "MAIL", refusal))
     }
 
     fn recipient(
         &mut self,
-        client: &dialogue::Client,
+        session: &dialogue::Client,
         _envelope: &Envelope,
         recipient: &Address,
     ) -> Result<(), Refusal> {
         let loaded = self.loaded()?;
-        let client = self.client(&loaded, client)?;
+        let client = self.client(&loaded, session)?;
         if submission::may_write_to(&loaded.config, client, recipient) {
             return Ok(());
         }
         let text = format!("{0} may not write to <{recipient}>; see allowed_recipients in [client.{0}]", client.name);
-        Err(self.refuse("RCPT", Refusal::new(550, "5.7.1", text)))
+        Err(self.refuse(session, "RCPT", Refusal::new(550, "5.7.1", text)))
     }
 
     fn begin(&mut self, client: &dialogue::Client, envelope: &Envelope) -> Result<ClientMessage, Refusal> {
         let loaded = self.loaded()?;
         let known = self.client(&loaded, client)?.clone();
         let trace = trace(client, self.peer);
-        let message = ClientMessage::begin(Arc::clone(&self.shared.intake), loaded, known, trace, envelope);
+        let message = ClientMessage::begin(Arc::clone(&self.shared), loaded, known, trace, envelope);
         let login = match &client.login {
             Some((username, mechanism)) => {
                 format!(", sasl_method={}, sasl_username={username}", Mechanism::name(*mechanism))
             }
             None => String::new(),
         };
-        message.map(|message| message.logged_as(self.peer, login)).map_err(|refusal| self.refuse("DATA", refusal))
+        message
+            .map(|message| message.logged_as(self.peer, login))
+            .map_err(|refusal| self.refuse(client, "DATA", refusal))
     }
 }
 
-/// The client as Received shows it. Private addresses are left out.
+/// Why a login under this name was rejected, for its owner: the client itself is told no more than that it was.
+fn why_rejected(named: &Client, known: Option<&Client>, session: &dialogue::Client, peer: IpAddr) -> String {
+    let name = &named.name;
+    match known {
+        None if named.scram.is_empty() => format!("it has no password; run \"postrider client password {name}\""),
+        None => format!("{peer} is not in networks of [client.{name}]"),
+        Some(_) if session.tls.is_none() && !named.allow_plaintext => {
+            format!("no TLS, and allow_plaintext is not set in [client.{name}]")
+        }
+        Some(_) => format!("wrong password; \"postrider client password {name}\" sets another"),
+    }
+}
+
+/// Addresses of the house stay in the house.
 fn trace(client: &dialogue::Client, peer: IpAddr) -> Trace {
     let is_private = match peer.to_canonical() {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),

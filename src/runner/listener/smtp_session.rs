@@ -1,5 +1,5 @@
-//! One connection of a listener: reading, writing, the TLS handshake, and the timeouts. What is said is in the
-//! dialogue.
+//! One connection of a listener: reads, writes, the handshake, and the times within which a client must do what it does. What
+//! is said is the dialogue's.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,7 +10,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::smtp_policy::{ConnectionPolicy, Shared};
+use super::smtp_policy::ConnectionPolicy;
+use super::smtp_state::Shared;
 use crate::config::Mechanism;
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::scram::ScramHash;
@@ -22,41 +23,42 @@ use crate::submit::smtp_server::dialogue::{
     Action, Clients, Dialogue, Limits, LoginRule, Offered, Refusal, Settings, TlsRule,
 };
 use crate::submit::smtp_server::serve::{self, Answer, End, Progress};
-use crate::tls::{self, HandshakeError};
+use crate::tls::{self, RejectedClient};
 
-/// A client that does not accept a reply within this time is disconnected.
+/// A client that does not take a reply within this is gone.
 const WRITE_TIME: Duration = Duration::from_secs(30);
 
-/// An accepted connection.
+/// A connection that was accepted.
 pub struct Session {
-    /// Shared by all connections.
+    /// What all connections share.
     pub shared: Arc<Shared>,
-    /// The configuration when the connection started.
+    /// The configuration at its beginning.
     pub loaded: Arc<Loaded>,
-    /// The listener that accepted it.
+    /// Where it came in.
     pub listener: Arc<Listener>,
-    /// When TLS starts on this listener.
+    /// When TLS begins there.
     pub tls: ListenTls,
-    /// The certificate, if it could be read.
+    /// The certificate, where it can be read.
     pub server: Option<tls::Server>,
-    /// The client's address.
+    /// From where.
     pub peer: IpAddr,
-    /// The client, if its address identifies it.
+    /// The client that it is by its address.
     pub trusted: Option<ClientName>,
 }
 
 impl Session {
-    /// Runs the dialogue until one side ends it. `identified` is called once the client is known.
+    /// Holds the conversation until one side ends it; `identified` is called once the client is known.
     pub fn serve(self, stream: TcpStream, identified: &dyn Fn()) {
         log::connected(self.peer);
         let times = Rc::new(RefCell::new(Times::new(&self.listener)));
         let stream = Timed { stream, times: Rc::clone(&times) };
         let (peer, mut counts) = (self.peer, Counts::default());
-        if self.trusted.is_some() {
+        if let Some(client) = &self.trusted {
+            self.shared.activity.logged_in(client, peer, None, None);
             times.borrow_mut().identify();
             identified();
         }
-        // A client that disconnects without QUIT needs no reply.
+        // A client that goes away without a word needs no reply.
         let _ = self.converse(stream, &times, &mut counts, identified);
         log::disconnected(peer, &counts);
     }
@@ -70,12 +72,23 @@ impl Session {
     ) -> io::Result<()> {
         let settings = self.settings();
         let Self { shared, listener, tls, server, peer, trusted, .. } = self;
+        let rejected = {
+            let (shared, listener) = (Arc::clone(&shared), listener.name.clone());
+            move |error: RejectedClient| {
+                log::client_tls_failed(peer, &error);
+                // Whoever only looks whether a port is open has sent nothing.
+                if !error.is_silent {
+                    shared.activity.handshake_failed(&listener, peer, &error.offered, &error.reason);
+                }
+                io::Error::other(error)
+            }
+        };
         let policy = ConnectionPolicy { shared, listener, peer, trusted };
         let mut dialogue = Dialogue::new(settings, policy);
         let needs_certificate = matches!(tls, ListenTls::Implicit | ListenTls::Starttls);
         let secure = |stream: Timed, dialogue: &mut Dialogue<ConnectionPolicy>| {
             let server = server.as_ref().ok_or_else(|| io::Error::other("no certificate"))?;
-            let secure = server.accept(stream).map_err(|error| refused(peer, &error))?;
+            let secure = server.accept(stream).map_err(&rejected)?;
             dialogue.secured(&secure.version(), secure.exporter_binding());
             Ok::<_, io::Error>(secure)
         };
@@ -121,7 +134,7 @@ impl Session {
         }
     }
 
-    /// The mechanisms to offer: those that every client that may log in from this address can use.
+    /// A mechanism is offered where every client that may log in from there can use it.
     fn offered(&self) -> Offered {
         let clients = &self.loaded.config.clients;
         let candidates: Vec<_> =
@@ -135,11 +148,11 @@ impl Session {
             let scram = scram.into_iter().filter(|(hash, _)| have(*hash)).flat_map(|(_, mechanisms)| mechanisms);
             scram.chain([Mechanism::Plain, Mechanism::Login]).collect::<Vec<_>>()
         };
-        // On a listener that requires STARTTLS, `allow_plaintext` does not permit a login without TLS.
+        // Where TLS comes before the login, no client's word is needed for a login without it.
         let is_clear =
             |client: &&crate::config::client::Client| client.allow_plaintext && self.tls != ListenTls::Starttls;
         let in_the_clear: Vec<_> = candidates.iter().copied().filter(is_clear).collect();
-        // Without TLS there is no channel to bind to.
+        // Without TLS there is nothing to bind a mechanism to.
         let unbound =
             |mechanism: &Mechanism| !matches!(mechanism, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus);
         Offered {
@@ -153,12 +166,7 @@ impl Session {
     }
 }
 
-fn refused(peer: IpAddr, error: &HandshakeError) -> io::Error {
-    log::client_tls_failed(peer, error);
-    io::Error::other(error.to_string())
-}
-
-/// Runs the dialogue over a stream until it ends or TLS starts.
+/// Holds the dialogue over a stream until it ends or TLS begins.
 fn talk<S: Read + Write>(
     stream: &mut S,
     dialogue: &mut Dialogue<ConnectionPolicy>,
@@ -196,14 +204,14 @@ fn talk<S: Read + Write>(
     }
 }
 
-/// The timeouts for a client.
+/// The times within which a client must do what it does.
 #[derive(Debug)]
 struct Times {
     idle: Duration,
     command_time: Duration,
     command: Instant,
     session: Instant,
-    /// `None` once the client is known.
+    /// None: it is known who it is.
     login: Option<Instant>,
 }
 
@@ -223,12 +231,12 @@ impl Times {
         self.command = Instant::now() + self.command_time;
     }
 
-    /// Marks the client as known. Returns whether it was not before.
+    /// Whether the client was not known before.
     fn identify(&mut self) -> bool {
         self.login.take().is_some()
     }
 
-    /// How long to wait for the next byte.
+    /// How long the next byte is waited for.
     fn left(&self) -> Duration {
         let now = Instant::now();
         let until = self.login.into_iter().chain([self.command, self.session]).min().unwrap_or(now);
@@ -247,7 +255,7 @@ impl Times {
     }
 }
 
-/// A stream whose reads obey the timeouts, also within a handshake.
+/// A stream that is read as long as the times allow, also within a handshake.
 struct Timed {
     stream: TcpStream,
     times: Rc<RefCell<Times>>,
@@ -275,7 +283,7 @@ impl Write for Timed {
     }
 }
 
-/// What a client did, for the log, in Postfix's words.
+/// What a client did, for the log: replies by what they were, in Postfix's words.
 #[derive(Debug, Default)]
 struct Counts {
     good: u32,
@@ -286,7 +294,7 @@ struct Counts {
 
 impl Counts {
     fn reply(&mut self, reply: &[u8]) {
-        // Only the last line of a multi-line reply has the final code.
+        // The last line says what it was.
         let last = reply.split_inclusive(|byte| *byte == b'\n').next_back().unwrap_or_default();
         self.all += 1;
         self.good += u32::from(matches!(last.first(), Some(b'2' | b'3')));
@@ -295,7 +303,7 @@ impl Counts {
         }
     }
 
-    /// Counts a decided login. 334 carries the server's proof.
+    /// A login was decided on: 334 brings the server's proof.
     fn login(&mut self, action: &Action) {
         let is_right = matches!(action, Action::Reply(reply) if reply.starts_with(b"235") || reply.starts_with(b"334"));
         self.logins.0 += u32::from(is_right);

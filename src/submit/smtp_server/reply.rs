@@ -24,6 +24,12 @@ impl Refusal {
         self.code
     }
 
+    /// The words alone.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The reply line, with CRLF.
     #[must_use]
     pub fn to_wire(&self) -> Vec<u8> {

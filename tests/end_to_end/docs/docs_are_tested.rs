@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 32] = [
+const SHOWN: [(&str, &str, &str); 33] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
     ("README.md", "install -D target/release/postrider", BARE_DEBIAN),
     ("README.md", "[account.isp]", CONFIGS),
     ("README.md", "postrider route", COMMANDS),
+    ("README.md", "sudo postrider client add scanner", CLIENT_ADD),
     ("README.md", "git config", "patches_sent_with_git_arrive_as_a_thread"),
     ("man/mailq.1", "----Queue ID-----", TABLE),
     ("man/postrider-drop.8", "cargo test --test system", IN_CHECK),
@@ -86,6 +87,7 @@ const BARE_DEBIAN: &str = "a_bare_debian_learns_to_mail_and_forgets_it_without_a
 const CONFIGS: &str = "every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_knows";
 const COMMANDS: &str = "every_command_that_is_shown_runs";
 const TABLE: &str = "the_table_and_the_listing_that_are_shown_are_ours";
+const CLIENT_ADD: &str = "a_client_of_the_machine_is_added_by_root_and_read_by_the_service";
 const UNREADABLE: &str = "a_password_file_that_others_read_or_nobody_can_is_told_with_the_command_that_mends_it";
 const CRON_LINE: &str = "a_machine_without_a_service_manager_sends_by_the_cron_line_and_when_the_network_comes_up";
 const PACKAGED: &str = "the_packaged_config_sends_once_its_lines_are_put_to_use";

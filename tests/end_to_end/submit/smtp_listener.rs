@@ -1,100 +1,14 @@
 //! Listeners: devices and programs on the network submit mail by SMTP, known by their address or by a login.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::net::TcpStream;
 
-use postrider::config::scram::{ScramHash, StoredKeys};
-use serde_json::{Value, json};
-use support::provider::{Mail, Provider};
-use support::wait::{wait_for, wait_until};
-use support::world::{Runner, World, login};
+use postrider::config::scram::ScramHash;
+use serde_json::json;
+use support::provider::Provider;
+use support::wait::wait_for;
+use support::world::{World, login};
 
-/// Where the listener of this name listens.
-fn address(runner: &Runner, listener: &str) -> SocketAddr {
-    let mark = format!("({listener})");
-    let find = || {
-        let log = runner.log();
-        let line = log.lines().find(|line| line.contains("listening on ") && line.ends_with(&mark))?;
-        line.split("listening on ").nth(1)?.split(' ').next()?.parse().ok()
-    };
-    wait_until(Duration::from_secs(30), find, || format!("no listener {listener}: {}", runner.log()))
-}
-
-/// A client that says one line at a time.
-struct Client {
-    stream: BufReader<TcpStream>,
-}
-
-impl Client {
-    fn connect(to: SocketAddr) -> (Self, String) {
-        let stream = TcpStream::connect(to).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut client = Self { stream: BufReader::new(stream) };
-        let greeting = client.reply();
-        (client, greeting)
-    }
-
-    /// A whole reply.
-    fn reply(&mut self) -> String {
-        let mut reply = String::new();
-        loop {
-            let mut line = String::new();
-            self.stream.read_line(&mut line).unwrap();
-            reply.push_str(&line);
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return reply.trim_end().to_owned();
-            }
-        }
-    }
-
-    fn say(&mut self, line: &str) -> String {
-        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
-        self.reply()
-    }
-
-    /// Sends a message; the last reply.
-    fn send(&mut self, from: &str, to: &str, message: &str) -> String {
-        for (line, code) in
-            [(format!("MAIL FROM:<{from}>"), "250"), (format!("RCPT TO:<{to}>"), "250"), ("DATA".to_owned(), "354")]
-        {
-            let reply = self.say(&line);
-            if !reply.starts_with(code) {
-                return reply;
-            }
-        }
-        self.say(&format!("{message}\r\n."))
-    }
-}
-
-/// The mail to this recipient, once it is there.
-fn arrived(isp: &Provider, recipient: &str) -> Mail {
-    wait_for("the mail", || isp.mails().iter().any(|mail| mail.to.iter().any(|to| to == recipient)));
-    isp.mail_to(recipient)
-}
-
-fn keys(password: &str, hash: ScramHash) -> String {
-    StoredKeys::of(hash, password, b"salt of the test", 4096.try_into().unwrap()).to_string()
-}
-
-/// A machine with a listener on loopback and these clients.
-fn world(isp: &Provider, listener: &Value, clients: &Value) -> World {
-    let own = ["@home.lan", "me@isp.example"];
-    World::at_home(isp)
-        .account_keys("isp", &[("senders", json!(own))])
-        .set("listen", json!({ "lan": listener }))
-        .set("client", clients.clone())
-}
-
-fn scanner() -> Value {
-    json!({ "scanner": { "owner": login(), "networks": ["127.0.0.1"] } })
-}
-
-fn trusting() -> Value {
-    json!({ "address": "127.0.0.1:0", "tls": "none", "trust": ["scanner"] })
-}
-
-const MESSAGE: &str = "Subject: scan\r\n\r\n..page\r\nbare\nline";
+use super::smtp_client::{Client, MESSAGE, address, arrived, certificate, keys, scanner, trusting, world};
 
 #[test]
 fn a_scanner_known_by_its_address_sends_through_the_provider() {
@@ -220,14 +134,6 @@ fn a_password_in_the_clear_needs_a_word_and_an_address() {
     assert!(log.contains("sasl_username=(unknown)") && !log.contains("hunter2"), "{log}");
     assert!(log.contains("client=unknown[127.0.0.1], sasl_method=PLAIN, sasl_username=camera"), "{log}");
     assert!(arrived(&isp, "bob@away.example").field("Received").contains("with ESMTPA id"));
-}
-
-/// A certificate for loopback, as files of the machine.
-fn certificate(world: &World) -> String {
-    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    world.file("lan.pem", &made.cert.pem(), 0o644);
-    world.file("lan.key", &made.signing_key.serialize_pem(), 0o600);
-    made.cert.pem()
 }
 
 #[test]
@@ -390,7 +296,7 @@ fn a_certificate_that_cannot_be_read_is_in_status_and_check_before_any_client_co
     let why = "listener lan cannot use its certificate: cannot read ";
     world.postrider(&["status"]).code(2).says(why).says("lan.pem: entity not found (create it, or change");
     world.postrider(&["check"]).code(78).says(&format!("error: {why}"));
-    assert!(runner.log().contains("[listen.lan]: cannot use its certificate"), "{}", runner.log());
+    wait_for("the log to say so", || runner.log().contains("[listen.lan]: cannot use its certificate"));
     world.file("lan.pem", &rcgen::generate_simple_self_signed(vec!["lan".to_owned()]).unwrap().cert.pem(), 0o644);
     world.postrider(&["check"]).code(78).says("lan.pem contains no private key");
     certificate(&world);

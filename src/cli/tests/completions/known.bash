@@ -17,11 +17,12 @@ _postrider_known() {
         *,*," queue release"* | *,*," queue delete"* | *,*," queue retry"*) wanted=ids ;;
         *,*," history"*) wanted=history ;;
         *,*," test" | *,*," password set" | *,*," password delete" | *,*," password test") wanted=accounts ;;
+        *,*," client password" | *,*," client delete") wanted=clients ;;
         *,*," import") wanted=programs ;;
     esac
     case $wanted in
         "") return 0 ;;
-        accounts | programs) COMPREPLY=() ;;
+        accounts | clients | programs) COMPREPLY=() ;;
         *) current=${current^^} ;;
     esac
     COMPREPLY+=($(compgen -W "$("$1" "${config[@]}" complete "$wanted" 2>/dev/null)" -- "$current"))

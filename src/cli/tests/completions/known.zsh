@@ -11,6 +11,9 @@ _postrider_known() {
 (( $+functions[_postrider_accounts] )) ||
 _postrider_accounts() { _postrider_known accounts "$@" }
 
+(( $+functions[_postrider_clients] )) ||
+_postrider_clients() { _postrider_known clients "$@" }
+
 (( $+functions[_postrider_ids] )) ||
 _postrider_ids() { _postrider_known ids "$@" }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use crate::cli::exit::{Exit, Failure};
+use super::exit::{Exit, Failure};
 use crate::mail::printable::printable;
 
 /// A remark, beside the answers: what the command prints is another matter.

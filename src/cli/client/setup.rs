@@ -1,0 +1,140 @@
+//! What to enter in a device, so that it is a client. Only the certificates of listeners are looked at.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use crate::config::client::Client;
+use crate::config::listener::{ListenTls, Listener};
+use crate::config::{Config, Secret};
+use crate::control::listeners;
+use crate::rules::client_account;
+use crate::tls::Facts;
+
+/// A client with all that is known of it.
+pub(super) struct Setup<'a> {
+    pub(super) config: &'a Config,
+    pub(super) client: &'a Client,
+    /// Known while it is new only.
+    pub(super) password: Option<&'a Secret>,
+}
+
+/// One way to reach a listener.
+struct Way<'a> {
+    listener: &'a Listener,
+    host: String,
+    port: u16,
+    tls: ListenTls,
+    certificate: Option<Facts>,
+}
+
+impl fmt::Display for Setup<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { config, client, password } = *self;
+        let name = &client.name;
+        let ways = self.ways();
+        if ways.is_empty() {
+            return writeln!(f, "{}", self.obstacle());
+        }
+        writeln!(f, "Enter in the device:")?;
+        for (number, way) in ways.iter().enumerate() {
+            let label = if number == 0 { "Server:" } else { "or:" };
+            writeln!(f, "  {label:<11} {}, port {}, {}", way.host, way.port, encryption(way))?;
+        }
+        if client.scram.is_empty() {
+            writeln!(f, "  User name:  none, it is known by its address")?;
+        } else {
+            let shown = password.map_or("as before", Secret::expose);
+            writeln!(f, "  User name:  {name}\n  Password:   {shown}")?;
+        }
+        if let Some(own) = client_account::own_address(config, client).filter(|_| !client.relay_for_others) {
+            writeln!(f, "  From:       {own}")?;
+        }
+        let mut notes: Vec<String> = ways.iter().filter_map(note).collect();
+        notes.dedup();
+        notes.iter().try_for_each(|note| writeln!(f, "{note}"))
+    }
+}
+
+impl<'a> Setup<'a> {
+    /// Where the client is let in.
+    fn ways(&self) -> Vec<Way<'a>> {
+        let client = self.client;
+        let lets_in = |way: &Way<'_>| {
+            if client.scram.is_empty() {
+                way.listener.trust.contains(&client.name)
+            } else {
+                client.allow_plaintext || way.certificate.is_some()
+            }
+        };
+        let addresses = self.config.listeners.iter().flat_map(|listener| {
+            let certificate = listeners::shown_certificate(listener);
+            listener.addresses.iter().map(move |address| (listener, *address, certificate.clone()))
+        });
+        let ways = addresses.map(|(listener, address, certificate)| Way {
+            listener,
+            host: self.host(address, certificate.as_ref()),
+            port: address.port(),
+            tls: listener.tls_at(address),
+            certificate: certificate.filter(|_| listener.tls_at(address) != ListenTls::None),
+        });
+        let mut ways: Vec<Way<'a>> = ways.filter(lets_in).collect();
+        // `:587` is an address of both families.
+        ways.dedup_by(|one, other| (&one.host, one.port) == (&other.host, other.port));
+        ways
+    }
+
+    /// The name that the certificate has, else the address.
+    fn host(&self, address: SocketAddr, certificate: Option<&Facts>) -> String {
+        let names = certificate.map(|facts| facts.names.as_slice()).unwrap_or_default();
+        let name = names.iter().find(|name| !name.starts_with("*."));
+        match name {
+            Some(name) => name.clone(),
+            None if address.ip().is_unspecified() => self.config.hostname.clone(),
+            None => address.ip().to_string(),
+        }
+    }
+
+    /// Why no listener lets it in, and what to do.
+    fn obstacle(&self) -> String {
+        let name = &self.client.name;
+        if self.config.listeners.is_empty() {
+            return format!(
+                "No listener is configured, so {name} cannot connect yet: add [listen.NAME] to {}; see postrider.toml(5).",
+                self.config.path.display()
+            );
+        }
+        if self.client.scram.is_empty() {
+            return format!(
+                "No listener trusts {name} yet: add trust = [\"{name}\"] to its [listen.NAME] in {}.",
+                self.config.path.display()
+            );
+        }
+        format!(
+            "No listener has TLS with a certificate that can be read, so {name} cannot log in yet: set `certificate` and `key` in \
+             [listen.NAME], or allow_plaintext = true and `networks` in [client.{name}]."
+        )
+    }
+}
+
+fn encryption(way: &Way<'_>) -> &'static str {
+    match way.tls {
+        ListenTls::Starttls => "STARTTLS",
+        ListenTls::Implicit => "TLS from the start (SSL/TLS)",
+        ListenTls::Optional if way.certificate.is_some() => "STARTTLS",
+        ListenTls::Optional | ListenTls::None => "no encryption",
+    }
+}
+
+/// Whom a device must trust that verifies the certificate.
+fn note(way: &Way<'_>) -> Option<String> {
+    let facts = way.certificate.as_ref()?;
+    let (path, _) = way.listener.certificate.as_ref()?;
+    let shown = path.display();
+    Some(match (&facts.issuer, facts.self_signed) {
+        (_, true) => format!(
+            "The certificate is self-signed: install {shown} on the device as a CA, or turn verification off there."
+        ),
+        (Some(issuer), false) => format!("The certificate is from {issuer}, which the device must trust."),
+        (None, false) => format!("The device must trust whoever signed {shown}."),
+    })
+}

@@ -1,0 +1,69 @@
+//! The account that a network client's mail goes through, as the listener asks at MAIL and as `postrider client` says beforehand.
+//! Pure: the loaded generic tables are given.
+
+use super::outbound::Generic;
+use super::route::{NoAccount, choose_for_client, serves_client};
+use crate::config::client::Client;
+use crate::config::{Account, Config, TableFault, TableSet};
+use crate::mail::address::{Address, ReversePath};
+
+/// Why no account takes a client's mail; each names the key to change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotServed {
+    /// The account is for others.
+    #[error("{client} may not use the account {account}; add it to clients in [account.{account}]")]
+    Reserved {
+        /// Who.
+        client: String,
+        /// Which account.
+        account: String,
+    },
+    /// None is set, and none lists the sender.
+    #[error("no account for <{sender}>; set account in [client.{client}], or add the sender to senders of an account")]
+    NoAccount {
+        /// Who.
+        client: String,
+        /// As whom.
+        sender: String,
+    },
+}
+
+/// The account for what the client sends from there. Mail without one would be held, which a device never hears of.
+pub fn account_for<'c>(
+    config: &'c Config,
+    generic: &TableSet,
+    client: &Client,
+    sender: &ReversePath,
+) -> Result<Result<&'c Account, NotServed>, TableFault> {
+    let generic = Generic { config, tables: generic };
+    let rewritten = sender.mailbox().map(|address| generic.address(address)).transpose()?;
+    let after = match rewritten.flatten() {
+        Some(rewritten) => ReversePath::Mailbox(rewritten.address),
+        None => sender.clone(),
+    };
+    let name = client.name.to_string();
+    Ok(match choose_for_client(config, client, sender, &after) {
+        Ok(choice) if serves_client(choice.account, &client.name) => Ok(choice.account),
+        Ok(choice) => Err(NotServed::Reserved { client: name, account: choice.account.name.clone() }),
+        Err(NoAccount { .. }) => Err(NotServed::NoAccount { client: name, sender: sender.to_string() }),
+    })
+}
+
+/// The address that the client sends from, unless it has several: `from`, the first of `senders` that is one address, or
+/// NAME@origin.
+#[must_use]
+pub fn own_address(config: &Config, client: &Client) -> Option<Address> {
+    if let Some(from) = &client.from {
+        return Some(from.clone());
+    }
+    let name = client.name.as_str();
+    let complete = |entry: &str| match entry.split_once('@') {
+        Some(("", domain)) => Address::new(name, domain).ok(),
+        Some(_) => Address::parse(entry).ok(),
+        None => Address::new(entry, &config.origin).ok(),
+    };
+    match &client.senders {
+        None => complete(name),
+        Some(senders) => senders.addresses.first().and_then(|first| complete(first)),
+    }
+}

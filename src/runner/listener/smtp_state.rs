@@ -1,0 +1,51 @@
+//! What the connections of all listeners share: the configuration in force, failed logins, what clients did, and the keys of users
+//! whom nobody knows.
+
+use std::sync::Arc;
+
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::activity::Activity;
+use super::intake_state::IntakeState;
+use super::login_guard::LoginGuard;
+use crate::config::scram::{NEW_ITERATIONS, NEW_SALT, ScramHash, StoredKeys};
+
+/// What all connections share.
+#[derive(Debug)]
+pub struct Shared {
+    /// The configuration in force, limits and spool.
+    pub intake: Arc<IntakeState>,
+    /// Failed logins.
+    pub guard: LoginGuard,
+    /// What clients do.
+    pub activity: Activity,
+    /// Makes up salts for users whom nobody knows.
+    secret: [u8; 32],
+}
+
+impl Shared {
+    /// At the start of the runner. Without randomness, salts of unknown users could be told apart: there is no listener then.
+    pub fn new(intake: Arc<IntakeState>) -> std::io::Result<Self> {
+        let mut secret = [0; 32];
+        SystemRandom::new()
+            .fill(&mut secret)
+            .map_err(|_| std::io::Error::other("the system provides no random numbers"))?;
+        let activity = Activity::new(intake.spool.clone());
+        Ok(Self { intake, guard: LoginGuard::default(), activity, secret })
+    }
+
+    /// Keys that no password fits, the same for a name whenever it is asked for.
+    pub fn keys_of_nobody(&self, username: &str, hash: ScramHash) -> StoredKeys {
+        let derive = |what: &str| {
+            let text = [what, username].concat();
+            ScramHash::Sha256.hmac(&self.secret, text.as_bytes()).as_ref()[..hash.length()].to_vec()
+        };
+        StoredKeys {
+            hash,
+            iterations: NEW_ITERATIONS,
+            salt: derive("salt")[..NEW_SALT].to_vec(),
+            stored_key: derive("stored"),
+            server_key: derive("server"),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `postrider client` as root on a machine of its own: what it writes is root's and the service reads it.
+
+use std::fs;
+
+use crate::machine::can_run;
+use crate::machine_runner::{CONFIG, Runner, machine};
+use support::provider::Provider;
+use support::wait::wait_for;
+
+const LISTENER: &str = "[listen.lan]\naddress = \"127.0.0.1:2525\"\ntls = \"none\"\n";
+const FILE: &str = "/etc/postrider/conf.d/client-scanner.toml";
+/// Connects and leaves.
+const CONNECT: &str = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/2525; printf \"QUIT\\r\\n\" >&3; cat <&3'";
+
+#[test]
+fn a_client_of_the_machine_is_added_by_root_and_read_by_the_service() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, LISTENER);
+    let before = machine.sh("root", "postrider check", b"").printed;
+    let _runner = Runner::start(&machine);
+    let add = "postrider client add scanner --owner his --no-password --network 127.0.0.1";
+    assert_eq!(machine.sh("his", add, b"").code, Some(78), "the system's configuration is root's to change");
+    machine.sh("root", add, b"").good();
+    let service = machine.gid("postrider");
+    assert_eq!(machine.standing(FILE), (0, service, 0o640));
+    assert_eq!(machine.standing("/etc/postrider/conf.d"), (0, service, 0o750));
+    assert_eq!(machine.sh("root", "postrider check", b"").printed, before, "the service can read it");
+    let text = fs::read_to_string(machine.path(CONFIG)).unwrap();
+    fs::write(machine.path(CONFIG), format!("{text}trust = [\"scanner\"]\n")).unwrap();
+    let listed = || machine.sh("root", "postrider client list", b"").good().printed;
+    wait_for("the service to know its client", || {
+        machine.sh("his", CONNECT, b"");
+        listed().contains("last login")
+    });
+    assert!(listed().contains("scanner  owner his, known by its address, 127.0.0.1"), "{}", listed());
+    machine.sh("root", "postrider client add laptop --owner his </dev/null", b"").good();
+    let said = machine.sh("root", "postrider client password laptop </dev/null", b"").good().printed;
+    assert!(said.contains("password for client laptop saved"), "{said}");
+    assert_eq!(machine.standing("/etc/postrider/conf.d/client-laptop.toml"), (0, service, 0o640));
+}
