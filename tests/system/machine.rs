@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use postrider::submit::wire::frame::FrameWriter;
 use support::namespace::Namespace;
 use support::need::root_and;
+use support::world::built;
 
 /// Uids and gids of the people.
 pub const HIS: u32 = 20_001;
@@ -86,7 +87,7 @@ pub fn can_run_with(programs: &[&str]) -> bool {
 /// The folder of the built programs. Cargo builds the drop program for its own package's tests alone: where it is older than its sources,
 /// or missing, it is built here.
 fn programs() -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_postrider")).parent().unwrap().to_owned();
+    let folder = built("postrider").parent().unwrap().to_owned();
     let changed = |path: &Path| fs::metadata(path).and_then(|seen| seen.modified());
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drop");
     let newest = fs::read_dir(sources).unwrap().map(|entry| changed(&entry.unwrap().path()).unwrap()).max().unwrap();

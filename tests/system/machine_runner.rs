@@ -73,6 +73,15 @@ impl<'m> Runner<'m> {
     }
 }
 
+impl Runner<'_> {
+    /// The most memory it ever had, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let script = "grep VmHWM /proc/$(pgrep -ox postrider)/status";
+        let line = self.1.sh("root", script, b"").good().printed;
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
 impl Drop for Runner<'_> {
     fn drop(&mut self) {
         // The child is nsenter; what it entered with ends with it only if it is told to.

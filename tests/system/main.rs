@@ -10,7 +10,9 @@ mod drop {
     mod foreign_files;
 }
 mod runner {
+    mod attacks;
     mod crashes;
+    mod forged_senders;
     mod recipient_limit;
     mod service;
     mod socket_abuse;
@@ -31,6 +33,7 @@ mod config {
     mod keyring;
     mod passwords;
 }
+mod bystander;
 mod install;
 mod machine;
 mod machine_runner;

@@ -82,14 +82,23 @@ fn collect(mut from: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// Where Cargo put one of our programs. It tells an integration test in the environment; a test that is started by hand finds
-/// the programs in the folder above its own.
+/// Where one of our programs is: in the folder that `POSTRIDER_PROGRAMS` names, for figures of the release build, else where
+/// Cargo put it. It tells an integration test in the environment; a test that is started by hand finds the programs in the
+/// folder above its own.
 pub fn built(name: &str) -> PathBuf {
+    if let Some(folder) = std::env::var_os("POSTRIDER_PROGRAMS") {
+        return PathBuf::from(folder).join(name);
+    }
     let beside = || {
         let own = std::env::current_exe().unwrap();
         own.ancestors().nth(2).map(|folder| folder.join(name)).unwrap()
     };
     std::env::var_os(format!("CARGO_BIN_EXE_{name}")).map_or_else(beside, PathBuf::from)
+}
+
+/// Whether these programs are a debug build, whose bounds are wider.
+pub fn is_debug() -> bool {
+    !built("postrider").parent().is_some_and(|folder| folder.ends_with("release"))
 }
 
 /// Runs a program to its end. Its output must end with it: a process that it leaves behind holds no descriptor of it.

@@ -2,20 +2,15 @@
 //! is measured and printed.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::Child;
-use std::time::{Duration, Instant};
 
+use crate::bystander::{Attack, mails_to, measure};
 use crate::machine::{HER, HIS, Machine, can_run, frame};
 use crate::machine_runner::{CONFIG, MAIL, Runner, machine};
-use support::provider::{Mail, Provider};
+use support::provider::Provider;
 use support::wait::wait_for;
 
 /// Another user of every machine, with a group of the same name.
 const THIRD: &str = "games";
-
-/// So long her mail may take at the worst, on a machine with other things to do.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Hands standard input to the socket as it is, and prints what is answered.
 const CLIENT: &str = r#"python3 -c '
@@ -65,53 +60,6 @@ fn submission(token: &str, sender: &str, to: &str, subject: &str) -> Vec<u8> {
         r#"{{"v":1,"token":"{token}","uid":{HER},"sender":{sender},"recipients":[{{"complete":"{to}@away.example"}}]}}"#
     );
     frame(envelope.as_bytes(), format!("Subject: {subject}\n\ntext\n").as_bytes())
-}
-
-/// Ended with the test.
-struct Attack(Child);
-
-impl Attack {
-    fn start(machine: &Machine, login: &str, script: &str) -> Self {
-        Self(machine.start(login, script))
-    }
-
-    /// Until it says that it is at work.
-    fn is_on(&mut self) {
-        let mut line = String::new();
-        BufReader::new(self.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "begun\n");
-    }
-}
-
-impl Drop for Attack {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn mails_to<'m>(mails: &'m [Mail], whom: &str) -> Vec<&'m Mail> {
-    mails.iter().filter(|mail| mail.to == [format!("{whom}@away.example")]).collect()
-}
-
-/// Her mails, one after the other: how long each takes until it is stored and until it is with the provider.
-fn measure(machine: &Machine, isp: &Provider, during: &str) {
-    let delivered = || mails_to(&isp.mails(), "her-friend").len();
-    let (mut stored, mut there, before) = (Vec::new(), Vec::new(), delivered());
-    for number in 1..=8 {
-        let begun = Instant::now();
-        machine.sh("her", "sendmail her-friend@away.example", MAIL).good();
-        stored.push(begun.elapsed());
-        wait_for("her mail", || delivered() == before + number);
-        there.push(begun.elapsed());
-    }
-    stored.sort_unstable();
-    there.sort_unstable();
-    println!(
-        "{during}: her mail is stored in {:?} (at most {:?}) and delivered in {:?} (at most {:?})",
-        stored[4], stored[7], there[4], there[7]
-    );
-    assert!(there[7] < PATIENCE, "{during}: {there:?}");
 }
 
 /// None of hers had to take the way through drop/.
