@@ -13,6 +13,5 @@ mod crash;
 mod digest;
 mod errors;
 mod full_disk;
-mod operation_log;
 mod points;
 mod power;

@@ -1,169 +1,46 @@
-//! Power loss: what the write path and the delivery path did is replayed from an operation
-//! log with what was not synced thrown away, in many ways, and a runner starts on each state.
-//! Bytes that were not synced may be missing, half there or zero; names that were not synced
-//! may be missing in any combination.
+//! Power loss in user mode: on each state that a cut may leave, a runner starts, and every mail that was accepted arrives whole.
+//! In system mode, `tests/system` tries the same.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use crate::operation_log::{Log, Op};
 use crate::points::is_skipped;
-use support::need::is_strict;
+use support::need::{is_strict, skip};
+use support::power_cut::{Files, MODELS, Op, Recorded, State, gather};
 use support::provider::{Provider, Verb, on};
 use support::random::{Random, number_from, seed};
-use support::world::{World, run};
+use support::world::{World, is_root, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
 const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");
 const MAIL: &[u8] = b"Subject: whole\n\none\ntwo\nthree\n";
 const BODY: &[u8] = b"one\r\ntwo\r\nthree\r\n";
 
-type Files = BTreeMap<PathBuf, Vec<u8>>;
+/// What makes an ordinary user root of a namespace.
+const TRACER: &[&str] = &["unshare", "--user", "--map-root-user"];
 
-/// What may be on disk after a power cut: after so many operations at least, and at most.
-struct State {
-    first: usize,
-    last: usize,
-    files: Files,
+/// Why power cuts cannot be tried here, if so.
+fn cannot_record() -> bool {
+    let can_trace = || Command::new(TRACER[0]).args(&TRACER[1..]).arg("true").status().is_ok_and(|ran| ran.success());
+    is_skipped()
+        || (!is_root() && !can_trace() && !skip("no user namespace can be made, and strace sees no files without"))
 }
 
-/// What becomes of an operation that was not synced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Done,
-    Lost,
-    /// Of bytes: the first half.
-    Half,
-    /// Of bytes: the length, but zeros.
-    Zero,
-}
-
-/// A run whose power may be cut.
-struct Recorded {
-    root: PathBuf,
-    before: Vec<(PathBuf, Vec<u8>)>,
-    ops: Vec<Op>,
-}
-
-impl Recorded {
-    /// Runs the program under strace.
-    fn of(world: &World, program: &str, args: &[&str], input: &[u8]) -> Self {
-        let root = world.path("spool");
-        let mut before = Vec::new();
-        gather(&root, &mut before);
-        let log = world.path("power.log");
-        let options =
-            ["-f", "-y", "-qq", "-s", "400000", "-e", "trace=%file,%desc", "-o", log.to_str().unwrap(), program];
-        let ran = run(world.command("strace", &[&options, args].concat()), input);
-        assert_eq!(ran.status, Some(0), "{ran:?}");
-        let ops = Log::read(&fs::read_to_string(log).unwrap(), &root, &before);
-        assert!(ops.iter().any(|op| matches!(op, Op::Sync(_))), "the log is read: {ops:?}");
-        Self { root, before, ops }
-    }
-
-    /// Which of the first operations are on disk whatever happens.
-    fn is_safe(&self, at: usize, end: usize) -> bool {
-        let later = &self.ops[at + 1..end];
-        let folder_synced =
-            |path: &Path| later.iter().any(|op| matches!(op, Op::SyncFolder(f) if Some(f.as_path()) == path.parent()));
-        match &self.ops[at] {
-            Op::Name(path, _) | Op::Forget(path) | Op::Rename(path, _) => folder_synced(path),
-            Op::Write(inode, ..) | Op::Cut(inode, _) => later.contains(&Op::Sync(*inode)),
-            Op::Sync(_) | Op::SyncFolder(_) => true,
-        }
-    }
-
-    /// The files after a cut behind the first `end` operations.
-    fn files(&self, end: usize, fate: &dyn Fn(usize) -> Fate) -> Files {
-        let mut contents: Vec<Vec<u8>> = self.before.iter().map(|(_, content)| content.clone()).collect();
-        let mut names: BTreeMap<PathBuf, usize> =
-            self.before.iter().enumerate().map(|(inode, (path, _))| (path.clone(), inode)).collect();
-        for (at, op) in self.ops[..end].iter().enumerate() {
-            let fate = if self.is_safe(at, end) { Fate::Done } else { fate(at) };
-            if let Op::Write(inode, ..) | Op::Cut(inode, _) | Op::Name(_, inode) = op {
-                contents.resize_with(contents.len().max(inode + 1), Vec::new);
-            }
-            match (op, fate) {
-                (_, Fate::Lost) | (Op::Sync(_) | Op::SyncFolder(_), _) => {}
-                (Op::Name(path, inode), _) => drop(names.insert(path.clone(), *inode)),
-                (Op::Forget(path), _) => drop(names.remove(path)),
-                (Op::Rename(from, to), _) => {
-                    if let Some(inode) = names.remove(from) {
-                        names.insert(to.clone(), inode);
-                    }
-                }
-                (Op::Write(inode, offset, bytes), fate) => {
-                    let bytes = match fate {
-                        Fate::Half => bytes[..bytes.len() / 2].to_vec(),
-                        Fate::Zero => vec![0; bytes.len()],
-                        Fate::Done | Fate::Lost => bytes.clone(),
-                    };
-                    let content = &mut contents[*inode];
-                    content.resize(content.len().max(offset + bytes.len()), 0);
-                    content[*offset..offset + bytes.len()].copy_from_slice(&bytes);
-                }
-                (Op::Cut(inode, length), _) => contents[*inode].resize(*length, 0),
-            }
-        }
-        let relative = |path: PathBuf| path.strip_prefix(&self.root).unwrap().to_owned();
-        names.into_iter().map(|(path, inode)| (relative(path), contents[inode].clone())).collect()
-    }
-
-    /// After how many operations what the one at `told` wrote is on disk, whatever happens.
-    fn safe_after(&self, told: usize) -> usize {
-        let Op::Write(file, ..) = self.ops[told] else { unreachable!() };
-        let concerns = |at: &usize| matches!(self.ops[*at], Op::Name(_, inode) | Op::Write(inode, ..) if inode == file);
-        let is_safe = |end: &usize| (0..=told).filter(concerns).all(|at| self.is_safe(at, *end));
-        (told + 1..=self.ops.len()).find(is_safe).unwrap()
-    }
-
-    /// States after cuts at every operation, each once, with where the cuts were that may leave it: the first and the last.
-    fn states(&self, random: &mut Random) -> Vec<State> {
-        let (mut seen, mut states) = (BTreeMap::new(), Vec::<State>::new());
-        for end in 0..=self.ops.len() {
-            let open: Vec<usize> = (0..end).filter(|at| !self.is_safe(*at, end)).collect();
-            let mut add = |fate: &dyn Fn(usize) -> Fate| {
-                let files = self.files(end, fate);
-                let known = *seen.entry(files.clone()).or_insert_with(|| {
-                    states.push(State { first: end, last: end, files });
-                    states.len() - 1
-                });
-                states[known].last = end;
-            };
-            add(&|_| Fate::Done);
-            add(&|_| Fate::Lost);
-            add(&|_| Fate::Half);
-            add(&|_| Fate::Zero);
-            for chosen in &open {
-                for fate in [Fate::Lost, Fate::Half, Fate::Zero] {
-                    add(&|at| if at == *chosen { fate } else { Fate::Done });
-                }
-                add(&|at| if at == *chosen { Fate::Done } else { Fate::Lost });
-            }
-            for _ in 0..4 {
-                let fates: Vec<u64> = (0..end).map(|_| random.below(5)).collect();
-                let fate = |at: usize| {
-                    [Fate::Done, Fate::Done, Fate::Lost, Fate::Half, Fate::Zero][usize::try_from(fates[at]).unwrap()]
-                };
-                add(&fate);
-            }
-        }
-        states
-    }
-}
-
-fn gather(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let kind = path.symlink_metadata().unwrap().file_type();
-        if kind.is_dir() {
-            gather(&path, files);
-        } else if kind.is_file() && !path.ends_with("reserve") && !path.ends_with("lock") {
-            let content = fs::read(&path).unwrap();
-            files.push((path, content));
-        }
-    }
+/// Runs the program under strace.
+fn record(world: &World, program: &str, args: &[&str], input: &[u8]) -> Recorded {
+    let root = world.path("spool");
+    let mut before = Vec::new();
+    gather(&root, &mut before);
+    let log = world.path("power.log");
+    let options = ["-f", "-y", "-qq", "-s", "400000", "-e", "trace=%file,%desc", "-o", log.to_str().unwrap(), program];
+    let traced = [TRACER, &["strace"], &options[..], args].concat();
+    // Nobody but root may look into our programs; root of a namespace of their own may.
+    let traced = if is_root() { &traced[TRACER.len()..] } else { &traced[..] };
+    let ran = run(world.command(traced[0], &traced[1..]), input);
+    // 75: something is left for later.
+    assert!(matches!(ran.status, Some(0 | 75)), "{ran:?}");
+    Recorded::read(&root, before, &fs::read_to_string(log).unwrap())
 }
 
 /// A machine whose spool is this.
@@ -187,56 +64,111 @@ fn restored(isp: &Provider, files: &Files) -> World {
 /// All states where they are asked for, else a handful, spread over all.
 fn chosen(states: Vec<State>) -> Vec<State> {
     let most =
-        usize::try_from(number_from("POSTRIDER_POWER_STATES").unwrap_or(if is_strict() { 400 } else { 24 })).unwrap();
+        usize::try_from(number_from("POSTRIDER_POWER_STATES").unwrap_or(if is_strict() { 60 } else { 8 })).unwrap();
     let step = states.len().div_ceil(most).max(1);
     let last = states.len() - 1;
     states.into_iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last).map(|(_, state)| state).collect()
 }
 
-/// How many copies a runner on this state sends; each is whole.
-fn sent(isp: &Provider, world: &World) -> usize {
-    let before = isp.received();
-    world.postrider(&["flush"]).code(0);
-    let mails = isp.mails().split_off(before);
-    assert!(mails.iter().all(|mail| mail.body() == BODY), "torn: {mails:?}");
-    mails.len()
+/// What a runner makes of a state.
+#[derive(Debug, Clone)]
+struct Found {
+    /// Recipients of what it sent, once for each copy.
+    sent: Vec<String>,
+    /// Whether what it sent was not whole.
+    is_torn: bool,
+    /// Whether something is left in queue/ or in failed/.
+    is_stranded: bool,
+    /// Lines of history.
+    records: usize,
+}
+
+impl Found {
+    fn on(isp: &Provider, files: &Files) -> Self {
+        let world = restored(isp, files);
+        let before = isp.received();
+        // The second sends the report that the first made.
+        for _ in 0..3 {
+            world.postrider(&["flush"]);
+        }
+        let mails = isp.mails().split_off(before);
+        // A bounce has it inside.
+        let is_whole = |body: &[u8]| body.windows(BODY.len()).any(|part| part == BODY);
+        Self {
+            is_torn: !mails.iter().all(|mail| is_whole(mail.body())),
+            sent: mails.into_iter().flat_map(|mail| mail.to).collect(),
+            is_stranded: !world.spool("queue").is_empty() || !world.spool("failed").is_empty(),
+            records: world.postrider(&["history", "--json"]).code(0).stdout.lines().count(),
+        }
+    }
+
+    fn copies(&self, to: &str) -> usize {
+        self.sent.iter().filter(|sent| *sent == to).count()
+    }
+}
+
+/// What must arrive on a state, by recipient: at least so many copies, and at most.
+type Wanted = Vec<(&'static str, usize, usize)>;
+
+/// Tries the states of each model, and says how many were lost, torn, stranded or sent once more than they may be.
+fn cut(isp: &Provider, what: &str, recorded: &Recorded, records: usize, wanted: impl Fn(&State) -> Wanted) {
+    let seed = seed("POSTRIDER_POWER_SEED");
+    println!("POSTRIDER_POWER_SEED={seed}");
+    let mut known: HashMap<Files, Found> = HashMap::new();
+    let mut bad = Vec::new();
+    for (model, system) in MODELS {
+        let states = recorded.states((model, system), &mut Random::from(seed));
+        let all = states.len();
+        let (mut lost, mut torn, mut stranded, mut twice, mut again) = (0, 0, 0, 0, 0);
+        let chosen = chosen(states);
+        for state in &chosen {
+            let found = known.entry(state.files.clone()).or_insert_with(|| Found::on(isp, &state.files));
+            let wanted = wanted(state);
+            let too_few = wanted.iter().filter(|(to, least, _)| found.copies(to) < *least).count();
+            let too_many = wanted.iter().filter(|(to, _, most)| found.copies(to) > *most).count();
+            lost += too_few;
+            twice += too_many;
+            torn += usize::from(found.is_torn);
+            stranded += usize::from(found.is_stranded);
+            again += wanted.iter().filter(|(to, least, _)| *least == 0 && found.copies(to) == 1).count();
+            let is_recorded = records == 0 || found.records == records;
+            if too_few + too_many > 0 || found.is_torn || found.is_stranded || !is_recorded {
+                bad.push(format!(
+                    "{model:?} {system:?}, cut at {} to {}: {found:?}, wanted {wanted:?}; {:?}",
+                    state.first,
+                    state.last,
+                    state.files.keys()
+                ));
+            }
+        }
+        println!(
+            "power cut, {what}, {model:?}, file system {system:?}: {} of {all} states from {} operations: {lost} lost, {torn} torn, \
+             {stranded} stranded, {twice} more than twice, {again} sent a second copy",
+            chosen.len(),
+            recorded.ops.len()
+        );
+    }
+    assert!(bad.is_empty(), "{what}:\n{}", bad.join("\n"));
 }
 
 #[test]
 fn what_sendmail_accepted_survives_a_power_cut() {
-    if is_skipped() {
+    if cannot_record() {
         return;
     }
-    let seed = seed("POSTRIDER_POWER_SEED");
-    println!("POSTRIDER_POWER_SEED={seed}");
     let isp = Provider::start();
     let world = World::at_home(&isp);
     // The spool is there already, as on every call but the first.
     world.send_to(&["bob@away.example"]).code(0);
     world.postrider(&["queue", "delete", "--all"]).code(0);
-    let recorded = Recorded::of(&world, SENDMAIL, &["-i", "-f", "alice", "bob@away.example"], MAIL);
-    let states = recorded.states(&mut Random::from(seed));
-    let all = states.len();
-    let chosen = chosen(states);
-    let mut whole = 0;
-    for State { last, files, .. } in &chosen {
-        let world = restored(&isp, files);
-        let count = sent(&isp, &world);
-        let is_accepted = *last == recorded.ops.len();
-        assert!(count <= 1 && (count == 1 || !is_accepted), "cut at {last}: sent {count} times; {:?}", files.keys());
-        assert!(world.queued().is_empty(), "cut at {last}: left {:?}", world.queued());
-        whole += count;
-    }
-    println!(
-        "power cut during sendmail: {} of {all} states from {} operations, {whole} with the message",
-        chosen.len(),
-        recorded.ops.len()
-    );
+    let recorded = record(&world, SENDMAIL, &["-i", "-f", "alice", "bob@away.example"], MAIL);
+    let end = recorded.ops.len();
+    cut(&isp, "sendmail", &recorded, 0, |state| vec![("bob@away.example", usize::from(state.last == end), 1)]);
 }
 
 #[test]
 fn a_spool_whose_maker_was_cut_off_is_synced_once_by_the_next_who_stores_mail() {
-    if is_skipped() {
+    if cannot_record() {
         return;
     }
     let isp = Provider::start();
@@ -250,25 +182,25 @@ fn a_spool_whose_maker_was_cut_off_is_synced_once_by_the_next_who_stores_mail() 
         sync.is_some_and(|sync| sync < recorded.ops.iter().position(mail).unwrap())
     };
     let synced =
-        [0, 1].map(|_| names_synced(&Recorded::of(&world, SENDMAIL, &["-i", "-f", "alice", "bob@away.example"], MAIL)));
+        [0, 1].map(|_| names_synced(&record(&world, SENDMAIL, &["-i", "-f", "alice", "bob@away.example"], MAIL)));
     assert_eq!(synced, [true, false]);
 }
 
 #[test]
 fn a_message_that_leaves_at_once_survives_a_power_cut_and_is_sent_at_most_twice() {
-    if is_skipped() {
+    if cannot_record() {
         return;
     }
     let isp = Provider::start();
     let world = World::at_home(&isp);
     world.sendmail(&["-i", "-f", "alice", "bob@away.example"], MAIL).code(0);
     // Its record is all that is written of it.
-    cut_during_delivery(&isp, &world, b"\"delivered\"");
+    delivered_and_cut(&isp, &world, "first attempt", b"\"delivered\"");
 }
 
 #[test]
 fn a_message_that_was_deferred_before_survives_a_power_cut_and_is_sent_at_most_twice() {
-    if is_skipped() {
+    if cannot_record() {
         return;
     }
     let isp = Provider::setup().rule(on(Verb::Rcpt).once().reply("450 4.2.0 not now")).start();
@@ -276,46 +208,71 @@ fn a_message_that_was_deferred_before_survives_a_power_cut_and_is_sent_at_most_t
     world.sendmail(&["-i", "-f", "alice", "bob@away.example"], MAIL).code(0);
     world.run_once();
     assert_eq!((isp.received(), world.queued().len()), (0, 1));
-    cut_during_delivery(&isp, &world, b"\"outcome\"");
+    delivered_and_cut(&isp, &world, "later attempt", b"\"outcome\"");
 }
 
 /// What is queued is delivered, and the power cut at every point of that; `outcome` is in the bytes that say that it was.
-fn cut_during_delivery(isp: &Provider, world: &World, outcome: &[u8]) {
-    let seed = seed("POSTRIDER_POWER_SEED");
-    println!("POSTRIDER_POWER_SEED={seed}");
-    let recorded = Recorded::of(world, POSTRIDER, &["flush"], b"");
+fn delivered_and_cut(isp: &Provider, world: &World, what: &str, outcome: &[u8]) {
+    let recorded = record(world, POSTRIDER, &["flush"], b"");
     assert_eq!(isp.received(), 1);
-    // The outcome is first written once the relay has answered, and recorded once that is synced.
-    let is_outcome =
-        |op: &Op| matches!(op, Op::Write(_, _, bytes) if bytes.windows(outcome.len()).any(|w| w == outcome));
-    let told = recorded.ops.iter().position(is_outcome).unwrap();
-    let safe_after = recorded.safe_after(told);
-    let states = recorded.states(&mut Random::from(seed));
-    let all = states.len();
-    let chosen = chosen(states);
-    let mut again = 0;
-    for State { first, last, files } in &chosen {
-        let world = restored(isp, files);
-        let count = sent(isp, &world);
-        if *first <= told {
-            assert_eq!(count, 1, "cut at {first}, before it was sent: {:?}", files.keys());
-        }
-        if *last >= safe_after {
-            assert_eq!(count, 0, "cut at {last}, after the outcome was recorded: {:?}", files.keys());
-        }
-        assert!(count <= 1, "cut at {last}: sent {count} times more");
-        assert!(
-            world.spool("queue").is_empty() && world.spool("failed").is_empty(),
-            "cut at {last}: {:?}",
-            files.keys()
-        );
-        let records = world.postrider(&["history", "--json"]).code(0).stdout;
-        assert_eq!(records.lines().count(), 1, "cut at {last}: {records}");
-        again += usize::from(*last > told && count == 1);
+    cut(isp, what, &recorded, 1, |state| vec![copies_of_sent(&recorded, outcome, state, "bob@away.example")]);
+}
+
+/// The outcome is first written once the relay has answered, and recorded once that is synced.
+fn copies_of_sent(
+    recorded: &Recorded,
+    outcome: &[u8],
+    state: &State,
+    to: &'static str,
+) -> (&'static str, usize, usize) {
+    let told = recorded.first_write(outcome);
+    (to, usize::from(state.first <= told), usize::from(state.last < recorded.safe_after(told)))
+}
+
+/// One of the recipients gets it, one later, one never.
+fn three_fates(isp: &Provider) {
+    isp.behave();
+    isp.add(on(Verb::Rcpt).about("<slow").once().reply("450 4.2.0 not now"));
+    isp.add(on(Verb::Rcpt).about("<nobody").reply("550 5.1.1 no such user"));
+    // The bounce waits as well.
+    isp.add(on(Verb::Rcpt).about("<me@isp").once().reply("450 4.2.0 not now"));
+}
+
+/// The same recorded, and the power cut at every point of it.
+fn three_fates_and_cut(isp: &Provider, world: &World, what: &str) {
+    three_fates(isp);
+    let recorded = record(world, POSTRIDER, &["flush"], b"");
+    assert_eq!((isp.received(), isp.mail_to("bob@away.example").to.len()), (1, 1));
+    isp.behave();
+    isp.add(on(Verb::Rcpt).about("<nobody").reply("550 5.1.1 no such user"));
+    cut(isp, what, &recorded, 2, |state| {
+        let bob = copies_of_sent(&recorded, b"\"outcome\"", state, "bob@away.example");
+        vec![bob, ("slow@away.example", 1, 1), ("me@isp.example", 1, 1)]
+    });
+}
+
+const THREE: [&str; 6] = ["-i", "-f", "alice", "bob@away.example", "slow@away.example", "nobody@away.example"];
+
+#[test]
+fn a_first_attempt_that_ends_in_three_ways_survives_a_power_cut() {
+    if cannot_record() {
+        return;
     }
-    println!(
-        "power cut during delivery: {} of {all} states from {} operations, {again} sent a second copy",
-        chosen.len(),
-        recorded.ops.len()
-    );
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.sendmail(&THREE, MAIL).code(0);
+    three_fates_and_cut(&isp, &world, "first attempt, three recipients");
+}
+
+#[test]
+fn a_later_attempt_that_ends_in_three_ways_survives_a_power_cut() {
+    if cannot_record() {
+        return;
+    }
+    let isp = Provider::setup().rule(on(Verb::Rcpt).first(3).reply("450 4.2.0 not now")).start();
+    let world = World::at_home(&isp);
+    world.sendmail(&THREE, MAIL).code(0);
+    world.run_once();
+    assert_eq!((isp.received(), world.queued().len()), (0, 1));
+    three_fates_and_cut(&isp, &world, "later attempt, three recipients");
 }

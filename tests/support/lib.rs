@@ -18,6 +18,7 @@
 pub mod namespace;
 pub mod need;
 pub mod numbered;
+pub mod power_cut;
 pub mod provider;
 pub mod random;
 pub mod wait;

@@ -77,6 +77,18 @@ pub fn delay(envelope: &Envelope, state: &State, queue: &Queue, now: Timestamp, 
     (!recipients.is_empty()).then_some(DueReport { report: Report::Delayed, attempt: 0, id, recipients })
 }
 
+/// The reports that a runner may have stored before it ended, without their line in the journal.
+#[must_use]
+pub fn perhaps_stored(envelope: &Envelope, state: &State) -> Vec<DueReport> {
+    let delay = (!state.warned && state.attempts > 0).then(|| DueReport {
+        report: Report::Delayed,
+        attempt: 0,
+        id: report_id(&envelope.id, 0, Report::Delayed),
+        recipients: Vec::new(),
+    });
+    failures(envelope, state).into_iter().chain(success(envelope, state)).chain(delay).collect()
+}
+
 /// The notice about refused mail that is kept in failed/ because its sender cannot be notified.
 #[must_use]
 pub fn kept_in_failed(envelope: &Envelope, state: &State) -> Option<DueReport> {

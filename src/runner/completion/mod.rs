@@ -10,3 +10,4 @@ mod due_report;
 pub(crate) mod postmaster_notice;
 pub mod settle;
 mod settlement;
+pub mod stored_report;

@@ -11,7 +11,7 @@ use super::state::QueueState;
 use crate::log;
 use crate::mail::outcome::Status;
 use crate::rules::retry;
-use crate::runner::completion::dsn;
+use crate::runner::completion::{dsn, stored_report};
 use crate::runner::message;
 use crate::spool::journal::Journal;
 use crate::spool::loading;
@@ -98,6 +98,10 @@ impl QueueState {
         self.intake.remember(envelope);
         if state.held && !state.done {
             return;
+        }
+        if let Err(error) = stored_report::mark(&self.loaded.spool, stored, state) {
+            // At worst its sender gets the report twice.
+            log::warning(format_args!("{id}: {error}"));
         }
         self.mark_reported(envelope);
         if let Some(owes) = dsn::owes(&self.loaded, &self.report_limit, envelope, state) {

@@ -1,0 +1,215 @@
+//! Power loss: which states a disk may be in after a power cut, from the operations of one run with what was not synced
+//! thrown away. What was not synced may be missing, in its order or in any, and of bytes there may be a half or zeros. What a
+//! program makes of such a state is for tests to say.
+
+mod operation_log;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use operation_log::Log;
+pub use operation_log::Op;
+
+use crate::random::Random;
+
+/// What is on disk, by the path below the root.
+pub type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// What may be on disk after a power cut: after so many operations at least, and at most.
+pub struct State {
+    /// After so many operations at least,
+    pub first: usize,
+    /// and at most.
+    pub last: usize,
+    /// What is there.
+    pub files: Files,
+}
+
+/// What becomes of an operation that was not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Done,
+    Lost,
+    /// Of bytes: the first half.
+    Half,
+    /// Of bytes: the length, but zeros.
+    Zero,
+}
+
+/// What a disk may do to operations that were not synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Model {
+    /// They reach it in their order: the last of them are lost.
+    InOrder,
+    /// They reach it in any order: any of them are lost.
+    AnyOrder,
+    /// The same, and of bytes there may be a half, or zeros.
+    Torn,
+}
+
+/// What the file system says of the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileSystem {
+    /// Nothing: each name and each file for itself.
+    Any,
+    /// As ext4 with its journal: names and lengths in their order, and all that came before are on disk once anything was synced.
+    Ext4,
+}
+
+/// All of them.
+pub const MODELS: [(Model, FileSystem); 6] = [
+    (Model::InOrder, FileSystem::Any),
+    (Model::AnyOrder, FileSystem::Any),
+    (Model::Torn, FileSystem::Any),
+    (Model::InOrder, FileSystem::Ext4),
+    (Model::AnyOrder, FileSystem::Ext4),
+    (Model::Torn, FileSystem::Ext4),
+];
+
+/// A run whose power may be cut.
+pub struct Recorded {
+    root: PathBuf,
+    before: Vec<(PathBuf, Vec<u8>)>,
+    /// What it did, in its order.
+    pub ops: Vec<Op>,
+}
+
+impl Recorded {
+    /// What strace logged of a run, with `-f -y -e trace=%file,%desc`, and the files below `root` before it.
+    pub fn read(root: &Path, before: Vec<(PathBuf, Vec<u8>)>, log: &str) -> Self {
+        let ops = Log::read(log, root, &before);
+        assert!(ops.iter().any(|op| matches!(op, Op::Sync(_))), "the log is read: {ops:?}");
+        Self { root: root.to_owned(), before, ops }
+    }
+
+    /// The number of the first operation that writes this.
+    pub fn first_write(&self, words: &[u8]) -> usize {
+        let is_it = |op: &Op| matches!(op, Op::Write(_, _, bytes) if bytes.windows(words.len()).any(|w| w == words));
+        self.ops.iter().position(is_it).unwrap()
+    }
+
+    /// Which of the first operations are on disk whatever happens.
+    fn is_safe(&self, system: FileSystem, at: usize, end: usize) -> bool {
+        let later = &self.ops[at + 1..end];
+        let folder_synced =
+            |path: &Path| later.iter().any(|op| matches!(op, Op::SyncFolder(f) if Some(f.as_path()) == path.parent()));
+        let is_journaled =
+            system == FileSystem::Ext4 && later.iter().any(|op| matches!(op, Op::Sync(_) | Op::SyncFolder(_)));
+        match &self.ops[at] {
+            Op::Name(path, _) | Op::Forget(path) | Op::Rename(path, _) => is_journaled || folder_synced(path),
+            Op::Cut(inode, _) => is_journaled || later.contains(&Op::Sync(*inode)),
+            Op::Write(inode, ..) => later.contains(&Op::Sync(*inode)),
+            Op::Sync(_) | Op::SyncFolder(_) => true,
+        }
+    }
+
+    /// The files after a cut behind the first `end` operations.
+    fn files(&self, system: FileSystem, end: usize, fate: &dyn Fn(usize) -> Fate) -> Files {
+        let mut contents: Vec<Vec<u8>> = self.before.iter().map(|(_, content)| content.clone()).collect();
+        let mut names: BTreeMap<PathBuf, usize> =
+            self.before.iter().enumerate().map(|(inode, (path, _))| (path.clone(), inode)).collect();
+        let mut is_journal_over = false;
+        for (at, op) in self.ops[..end].iter().enumerate() {
+            let mut fate = if self.is_safe(system, at, end) { Fate::Done } else { fate(at) };
+            if system == FileSystem::Ext4 && matches!(op, Op::Name(..) | Op::Forget(_) | Op::Rename(..) | Op::Cut(..)) {
+                is_journal_over |= fate == Fate::Lost;
+                fate = if is_journal_over { Fate::Lost } else { fate };
+            }
+            if let Op::Write(inode, ..) | Op::Cut(inode, _) | Op::Name(_, inode) = op {
+                contents.resize_with(contents.len().max(inode + 1), Vec::new);
+            }
+            match (op, fate) {
+                (_, Fate::Lost) | (Op::Sync(_) | Op::SyncFolder(_), _) => {}
+                (Op::Name(path, inode), _) => drop(names.insert(path.clone(), *inode)),
+                (Op::Forget(path), _) => drop(names.remove(path)),
+                (Op::Rename(from, to), _) => {
+                    if let Some(inode) = names.remove(from) {
+                        names.insert(to.clone(), inode);
+                    }
+                }
+                (Op::Write(inode, offset, bytes), fate) => {
+                    let bytes = match fate {
+                        Fate::Half => bytes[..bytes.len() / 2].to_vec(),
+                        Fate::Zero => vec![0; bytes.len()],
+                        Fate::Done | Fate::Lost => bytes.clone(),
+                    };
+                    let content = &mut contents[*inode];
+                    content.resize(content.len().max(offset + bytes.len()), 0);
+                    content[*offset..offset + bytes.len()].copy_from_slice(&bytes);
+                }
+                (Op::Cut(inode, length), _) => contents[*inode].resize(*length, 0),
+            }
+        }
+        let relative = |path: PathBuf| path.strip_prefix(&self.root).unwrap().to_owned();
+        names.into_iter().map(|(path, inode)| (relative(path), contents[inode].clone())).collect()
+    }
+
+    /// After how many operations what the one at `told` wrote is on disk, whatever happens.
+    pub fn safe_after(&self, told: usize) -> usize {
+        let Op::Write(file, ..) = self.ops[told] else { unreachable!() };
+        let concerns = |at: &usize| matches!(self.ops[*at], Op::Name(_, inode) | Op::Write(inode, ..) if inode == file);
+        let is_safe = |end: &usize| (0..=told).filter(concerns).all(|at| self.is_safe(FileSystem::Any, at, *end));
+        (told + 1..=self.ops.len()).find(is_safe).unwrap()
+    }
+
+    /// States after cuts at every operation, each once, with where the cuts were that may leave it: the first and the last.
+    pub fn states(&self, (model, system): (Model, FileSystem), random: &mut Random) -> Vec<State> {
+        let (mut seen, mut states) = (BTreeMap::new(), Vec::<State>::new());
+        for end in 0..=self.ops.len() {
+            let open: Vec<usize> = (0..end).filter(|at| !self.is_safe(system, *at, end)).collect();
+            let mut add = |fate: &dyn Fn(usize) -> Fate| {
+                let files = self.files(system, end, fate);
+                let known = *seen.entry(files.clone()).or_insert_with(|| {
+                    states.push(State { first: end, last: end, files });
+                    states.len() - 1
+                });
+                states[known].last = end;
+            };
+            add(&|_| Fate::Done);
+            add(&|_| Fate::Lost);
+            if model == Model::InOrder {
+                for cut in &open {
+                    add(&|at| if at < *cut { Fate::Done } else { Fate::Lost });
+                }
+                continue;
+            }
+            let fates = if model == Model::Torn { &[Fate::Half, Fate::Zero][..] } else { &[Fate::Lost] };
+            for fate in fates {
+                add(&|_| *fate);
+                for chosen in &open {
+                    add(&|at| if at == *chosen { *fate } else { Fate::Done });
+                    add(&|at| if at == *chosen { *fate } else { Fate::Lost });
+                }
+            }
+            for chosen in &open {
+                add(&|at| if at == *chosen { Fate::Done } else { Fate::Lost });
+            }
+            for _ in 0..4 {
+                let drawn: Vec<u64> =
+                    (0..end).map(|_| random.below(if model == Model::Torn { 5 } else { 3 })).collect();
+                add(&|at| match drawn[at] {
+                    0 => Fate::Lost,
+                    3 => Fate::Half,
+                    4 => Fate::Zero,
+                    _ => Fate::Done,
+                });
+            }
+        }
+        states
+    }
+}
+
+/// The files below a folder, but for those that hold no mail.
+pub fn gather(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = path.symlink_metadata().unwrap().file_type();
+        if kind.is_dir() {
+            gather(&path, files);
+        } else if kind.is_file() && !path.ends_with("reserve") && !path.ends_with("lock") {
+            let content = fs::read(&path).unwrap();
+            files.push((path, content));
+        }
+    }
+}
