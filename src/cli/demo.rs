@@ -1,6 +1,6 @@
 //! `postrider demo`: the main job on one machine with nothing set up. Two providers on
-//! loopback, a throw-away config and spool, the real front end and runner; then
-//! what became of each mail. The pieces are in this folder, the order is here.
+//! loopback, of which one is down at first, a throw-away config and spool, the real front end
+//! and runner; then what became of each mail. The pieces are in this folder, the order is here.
 
 mod comparison;
 mod provider;
@@ -14,8 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use self::comparison::{Comparison, Haul, compare};
-use self::provider::{Customer, Provider};
+use self::provider::{Customer, Port, Provider};
 use self::script::{HOSTNAME, ISP, MAILS, Mail, Part, WORK};
 use self::show::Look;
 use self::stage::{Scratch, Stage, Trouble, config, random_word};
@@ -62,25 +64,35 @@ fn play(look: Look) -> Result<Played, Trouble> {
     scratch.write("ca.pem", authority.pem())?;
     let [isp_password, work_password] = [random_word()?, random_word()?].map(Secret::new);
     scratch.write("isp.password", isp_password.expose())?;
-    let isp = open(ISP, isp_password, &authority)?;
-    let work = open(WORK, work_password.clone(), &authority)?;
-    let config = scratch.write("config.toml", &config([isp.port(), work.port()], &work_password))?;
+    let [isp_port, work_port] = [reserve()?, reserve()?];
+    let ports = [isp_port.number(), work_port.number()];
+    let config = scratch.write("config.toml", &config(ports, &work_password))?;
+    let stage = Stage { scratch: &scratch, program: &program, config: &config, interrupted };
 
     say(&introduction(look));
-    let stage = Stage { scratch: &scratch, program: &program, config: &config, interrupted };
     for mail in &MAILS {
         submit(&stage, mail)?;
     }
-    let log = stage.run(&["run", "--once", "--config", &config.to_string_lossy()], "")?;
+    let work = open(WORK, work_password, work_port, &authority)?;
+    let mut log = stage.run(&["run", "--once"], "")?;
+    let late = waiting(&stage)?;
+    say(&first_try(&late, look));
+    let isp = open(ISP, isp_password, isp_port, &authority)?;
+    log += &stage.run(&["flush"], "")?;
+    say(&second_try(&late, &waiting(&stage)?, look));
     let comparisons = compare_all(&[haul(ISP, &isp), haul(WORK, &work)])?;
     Ok(Played { comparisons, log })
 }
 
+fn reserve() -> Result<Port, Trouble> {
+    Port::reserve().map_err(|error| Trouble::System { action: "take a port of 127.0.0.1", error })
+}
+
 /// A provider with one customer.
-fn open(part: Part, password: Secret, authority: &Authority) -> Result<Provider, Trouble> {
+fn open(part: Part, password: Secret, at: Port, authority: &Authority) -> Result<Provider, Trouble> {
     let tls = Server::new(authority.issue(&[part.host], Validity::LONG)?)?;
     let customer = Customer { host: part.host, username: part.username, domain: part.domain, password };
-    Provider::start(customer, tls).map_err(|error| Trouble::System { action: "listen on 127.0.0.1", error })
+    Provider::start(customer, tls, at).map_err(|error| Trouble::System { action: "listen on 127.0.0.1", error })
 }
 
 /// Hands a mail in as its program does; like any caller, it takes output for failure.
@@ -91,9 +103,28 @@ fn submit(stage: &Stage<'_>, mail: &Mail) -> Result<(), Trouble> {
     if said.is_empty() { Ok(()) } else { Err(Trouble::Talked { command: arguments.join(" "), said }) }
 }
 
+/// A mail in the queue.
+struct Waiting {
+    mail: Mail,
+    /// Why it waits.
+    reason: String,
+}
+
+/// The mail in the queue, as `postrider queue list` says.
+fn waiting(stage: &Stage<'_>) -> Result<Vec<Waiting>, Trouble> {
+    let said = stage.run(&["queue", "list", "--json"], "")?;
+    let listed: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let waits = |mail: &Mail| {
+        let found = listed.iter().find(|message| message["subject"] == mail.subject)?;
+        let reason = found["trouble"].as_str().unwrap_or_default();
+        // Behind the relay's address, which is of no interest here.
+        Some(Waiting { mail: *mail, reason: reason.rsplit(": ").next().unwrap_or_default().to_owned() })
+    };
+    Ok(MAILS.iter().filter_map(waits).collect())
+}
+
 fn haul(part: Part, provider: &Provider) -> Haul {
-    let relay = format!("{}:{}", part.host, provider.port());
-    Haul { account: part.account, relay, received: provider.received() }
+    Haul { account: part.account, relay: part.host, received: provider.received() }
 }
 
 fn compare_all(hauls: &[Haul]) -> Result<Vec<Comparison>, Trouble> {
@@ -106,32 +137,49 @@ fn compare_all(hauls: &[Haul]) -> Result<Vec<Comparison>, Trouble> {
 }
 
 fn introduction(look: Look) -> String {
-    let programs = MAILS.iter().map(|mail| format!("  {:16}  sendmail {}\n", mail.what, mail.arguments.join(" ")));
+    let programs = MAILS.iter().map(|mail| show::state(mail, &format!("sendmail {}", mail.arguments.join(" "))));
     format!(
-        "{}\n\nThis demo is {HOSTNAME}, a machine with two mail accounts ({} and {}).\n\
-         Both providers run locally, on loopback; config and spool are temporary.\n\n{}\n{}",
+        "{}\n\nThis demo is {HOSTNAME}, a machine with two mail accounts, {} and {}.\n\
+         Both providers run on this machine, on loopback; config and spool\n\
+         are temporary.\n\n{}\n{}",
         look.bold("postrider demo"),
         ISP.account,
         WORK.account,
-        look.bold("Programs submit mail:"),
+        look.bold("1. Programs submit mail. It is on disk before sendmail returns."),
         programs.collect::<String>()
     )
 }
 
+fn first_try(waiting: &[Waiting], look: Look) -> String {
+    let title = format!("2. postrider tries to deliver it. The provider of account {} is down.", ISP.account);
+    format!("\n{}\n{}", look.bold(&title), states(MAILS.iter(), waiting, look))
+}
+
+fn second_try(before: &[Waiting], now: &[Waiting], look: Look) -> String {
+    let title = "3. The provider is back. The service tries again by itself, for five days;\n   \
+                 \"postrider flush\" tries at once.";
+    format!("\n{}\n{}", look.bold(title), states(before.iter().map(|one| &one.mail), now, look))
+}
+
+fn states<'m>(mails: impl Iterator<Item = &'m Mail>, waiting: &[Waiting], look: Look) -> String {
+    let state = |mail: &Mail| match waiting.iter().find(|one| one.mail.what == mail.what) {
+        Some(Waiting { reason, .. }) => show::state(mail, &look.waiting(&format!("waits: {reason}"))),
+        None => show::state(mail, &look.good("has left")),
+    };
+    mails.map(state).collect()
+}
+
 fn report(played: &Played, begun: Instant, look: Look) -> ExitCode {
     let comparisons = &played.comparisons;
-    say(&format!("\n{}\n{}", look.bold("Result:"), show::table(comparisons, look)));
-    if let Some((comparison, arrival)) = comparisons.iter().find_map(|v| v.arrival.as_ref().map(|arrival| (v, arrival)))
-    {
-        let title = format!("The header of the {}, as received by {}:", comparison.what, arrival.relay);
-        say(&format!("\n{}\n{}", look.bold(&title), show::header(&arrival.received.content)));
-    }
+    let sides: Vec<String> = comparisons.iter().map(|comparison| show::before_and_after(comparison, look)).collect();
+    let title = look.bold("4. What was submitted, and what the providers received:");
+    say(&format!("\n{title}\n{}", sides.join("\n")));
     if comparisons.iter().all(|comparison| comparison.faults.is_empty()) {
         say(&format!("\nEverything arrived as expected, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
         return ExitCode::SUCCESS;
     }
     say(&format!("\n{}\n{}\n", look.bold("The runner's log:"), played.log));
-    eprintln!("postrider: demo: not everything arrived as expected; see the table and the log above");
+    eprintln!("postrider: demo: not everything arrived as expected; see above");
     ExitCode::from(NOT_AS_IT_SHOULD)
 }
 

@@ -9,14 +9,15 @@ use super::script::{Mail, part_of};
 /// One provider's account and what it received.
 pub(super) struct Haul {
     pub(super) account: &'static str,
-    /// `host:port`, for the table.
-    pub(super) relay: String,
+    /// The provider's host name.
+    pub(super) relay: &'static str,
     pub(super) received: Vec<Received>,
 }
 
 /// What became of one mail.
 pub(super) struct Comparison {
-    pub(super) what: &'static str,
+    /// What was submitted.
+    pub(super) mail: Mail,
     /// The sender on this machine.
     pub(super) local: String,
     /// The copy that arrived, if one did.
@@ -28,7 +29,7 @@ pub(super) struct Comparison {
 /// Where and how a mail arrived.
 pub(super) struct Arrival {
     pub(super) account: &'static str,
-    pub(super) relay: String,
+    pub(super) relay: &'static str,
     pub(super) received: Received,
 }
 
@@ -36,7 +37,7 @@ pub(super) struct Arrival {
 pub(super) fn compare(mail: &Mail, local: &str, hauls: &[Haul]) -> Comparison {
     let mut copies = hauls.iter().flat_map(|haul| {
         let ours = haul.received.iter().filter(|received| is_copy(mail, received));
-        ours.map(|received| Arrival { account: haul.account, relay: haul.relay.clone(), received: received.clone() })
+        ours.map(|received| Arrival { account: haul.account, relay: haul.relay, received: received.clone() })
     });
     let arrival = copies.next();
     let mut faults = match &arrival {
@@ -46,7 +47,7 @@ pub(super) fn compare(mail: &Mail, local: &str, hauls: &[Haul]) -> Comparison {
     if copies.next().is_some() {
         faults.push("it arrived more than once".to_owned());
     }
-    Comparison { what: mail.what, local: local.to_owned(), arrival, faults }
+    Comparison { mail: *mail, local: local.to_owned(), arrival, faults }
 }
 
 fn is_copy(mail: &Mail, received: &Received) -> bool {

@@ -3,13 +3,15 @@
 //! it accepted in memory.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustix::net::{AddressFamily, SocketType, bind, listen as listen_on, socket};
 
 use crate::config::Secret;
 use crate::mail::address::{Address, ReversePath};
@@ -23,6 +25,9 @@ use crate::tls::Server;
 
 /// How long a silent client is borne.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 16;
 
 /// The one customer.
 #[derive(Debug, Clone)]
@@ -47,6 +52,29 @@ pub(super) struct Received {
 
 type Inbox = Arc<Mutex<Vec<Received>>>;
 
+/// A free port of 127.0.0.1 that is nobody else's and refuses connections until a provider opens.
+pub(super) struct Port {
+    socket: OwnedFd,
+    number: u16,
+}
+
+impl Port {
+    /// Takes one.
+    pub(super) fn reserve() -> io::Result<Self> {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
+        // Its kind as a standard socket; it does not listen yet.
+        let socket = TcpListener::from(socket);
+        let number = socket.local_addr()?.port();
+        Ok(Self { socket: OwnedFd::from(socket), number })
+    }
+
+    /// As in `127.0.0.1:NUMBER`.
+    pub(super) fn number(&self) -> u16 {
+        self.number
+    }
+}
+
 /// A running server; it stops when dropped.
 pub(super) struct Provider {
     port: u16,
@@ -56,21 +84,16 @@ pub(super) struct Provider {
 }
 
 impl Provider {
-    /// Listens on a free port of 127.0.0.1.
-    pub(super) fn start(customer: Customer, tls: Server) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = listener.local_addr()?.port();
+    /// Listens on the port.
+    pub(super) fn start(customer: Customer, tls: Server, port: Port) -> io::Result<Self> {
+        listen_on(&port.socket, BACKLOG)?;
+        let (listener, port) = (TcpListener::from(port.socket), port.number);
         let inbox = Inbox::default();
         let stop = Arc::new(AtomicBool::new(false));
         let house = House { customer, inbox: Arc::clone(&inbox) };
         let told = Arc::clone(&stop);
         let listening = std::thread::Builder::new().spawn(move || listen(&listener, &house, &tls, &told))?;
         Ok(Self { port, inbox, stop, listening: Some(listening) })
-    }
-
-    /// The port it listens on.
-    pub(super) fn port(&self) -> u16 {
-        self.port
     }
 
     /// What arrived so far.

@@ -66,6 +66,8 @@ pub(super) struct Mail {
     pub(super) sender: Sender,
     /// Who the header's From names, locally.
     pub(super) author: &'static str,
+    /// The recipients as they are given.
+    pub(super) given: &'static [&'static str],
     /// The recipients after rewriting.
     pub(super) recipients: &'static [&'static str],
     /// The header, lines ended by LF.
@@ -104,6 +106,7 @@ const CRON: Mail = Mail {
     arguments: &["-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"],
     sender: Sender::Caller,
     author: "root@home.lan",
+    given: &["root"],
     recipients: &[ISP.sent_as],
     header: "From: root (Cron Daemon)\n\
              To: root\n\
@@ -126,6 +129,7 @@ const LOGWATCH: Mail = Mail {
     arguments: &["-t"],
     sender: Sender::Caller,
     author: "logwatch@home.lan",
+    given: &["root"],
     recipients: &[ISP.sent_as],
     header: "To: root\n\
              From: logwatch\n\
@@ -149,8 +153,9 @@ const PERSONAL: Mail = Mail {
     arguments: &["-f", "her@home.lan", "-t"],
     sender: Sender::Named("her@home.lan"),
     author: "her@home.lan",
+    given: &["friend@elsewhere.example", "archive@elsewhere.example"],
     recipients: &["friend@elsewhere.example", "archive@elsewhere.example"],
-    header: "From: \"Her Ladyship\" <her@home.lan>\n\
+    header: "From: \"Carol\" <her@home.lan>\n\
              To: A Friend <friend@elsewhere.example>\n\
              Bcc: archive@elsewhere.example\n",
     subject: "Tea on Sunday?",

@@ -1,9 +1,9 @@
-//! How the demo looks: a table where it fits, blocks on a narrow terminal; colour only
-//! on a terminal and without `NO_COLOR`.
+//! How the demo looks; colour only on a terminal and without `NO_COLOR`.
 
 use std::io::IsTerminal;
 
-use super::comparison::{Comparison, split};
+use super::comparison::{Arrival, Comparison, split};
+use super::script::Mail;
 use crate::mail::printable::misleads;
 
 /// Whether escape sequences may be written.
@@ -17,30 +17,34 @@ pub(super) enum Colour {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Look {
     pub(super) colour: Colour,
-    /// Columns; none: as wide as it must be.
-    pub(super) width: Option<usize>,
 }
 
 const BOLD: &str = "1";
 const GREEN: &str = "32";
 const RED: &str = "31";
+const YELLOW: &str = "33";
 
 impl Look {
     /// Standard output's.
     pub(super) fn of_stdout() -> Self {
-        let stdout = std::io::stdout();
-        if !stdout.is_terminal() {
-            return Self { colour: Colour::Off, width: None };
-        }
-        let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let size = rustix::termios::tcgetwinsize(&stdout).ok();
-        let width = size.map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0);
-        Self { colour: if no_colour { Colour::Off } else { Colour::On }, width }
+        let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_shown = std::io::stdout().is_terminal() && !is_refused;
+        Self { colour: if is_shown { Colour::On } else { Colour::Off } }
     }
 
     /// A heading.
     pub(super) fn bold(self, text: &str) -> String {
         self.paint(BOLD, text)
+    }
+
+    /// What is as it should be.
+    pub(super) fn good(self, text: &str) -> String {
+        self.paint(GREEN, text)
+    }
+
+    /// What is not, or not yet.
+    pub(super) fn waiting(self, text: &str) -> String {
+        self.paint(YELLOW, text)
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -51,66 +55,49 @@ impl Look {
     }
 }
 
-const COLUMNS: [&str; 8] = ["MAIL", "LOCAL SENDER", "SENT AS", "ACCOUNT", "RELAY", "TLS", "AUTH", "RESULT"];
-
-type Row = [String; COLUMNS.len()];
-
-/// The table, a line or block for each mail, with what is wrong below it.
-pub(super) fn table(comparisons: &[Comparison], look: Look) -> String {
-    // Escape sequences take no room on the screen: widths are those of the plain text.
-    let rows: Vec<Row> =
-        comparisons.iter().map(|comparison| row(comparison, Look { colour: Colour::Off, ..look })).collect();
-    let widths: Vec<usize> =
-        (0..COLUMNS.len()).map(|at| rows.iter().map(|row| row[at].len()).fold(COLUMNS[at].len(), usize::max)).collect();
-    // Two blanks before each column.
-    let needed: usize = widths.iter().map(|width| width + 2).sum();
-    let narrow = look.width.is_some_and(|columns| columns < needed);
-    let mut lines = Vec::new();
-    if !narrow {
-        let head = COLUMNS.map(str::to_owned);
-        lines.push(look.bold(&line(&head, &widths)));
-    }
-    for comparison in comparisons {
-        let row = row(comparison, look);
-        lines.push(if narrow { block(&row, look) } else { line(&row, &widths) });
-        lines.extend(comparison.faults.iter().map(|fault| format!("    {}", look.paint(RED, &format!("! {fault}")))));
-    }
-    lines.join("\n") + "\n"
+/// What became of a mail so far: `  cron job          delivered`.
+pub(super) fn state(mail: &Mail, text: &str) -> String {
+    format!("  {:16}  {text}\n", mail.what)
 }
 
-fn row(comparison: &Comparison, look: Look) -> Row {
-    let result = if comparison.faults.is_empty() { look.paint(GREEN, "delivered") } else { look.paint(RED, "WRONG") };
-    let [sent_as, account, relay, tls, auth] = match &comparison.arrival {
-        None => ["-"; 5].map(str::to_owned),
-        Some(arrival) => {
-            let (client, envelope) = (&arrival.received.client, &arrival.received.envelope);
-            let auth = client.login.as_ref().map_or("none", |(_, mechanism)| mechanism.name());
-            let tls = client.tls.as_deref().unwrap_or("none");
-            [&envelope.sender.to_string(), arrival.account, &arrival.relay, tls, auth].map(str::to_owned)
-        }
+/// How a mail went out, and its addresses on this machine beside those at the provider, in 80 columns where they fit.
+pub(super) fn before_and_after(comparison: &Comparison, look: Look) -> String {
+    let Comparison { mail, local, arrival, faults } = comparison;
+    let sides = match arrival {
+        None => format!("  {}\n", look.bold(mail.what)),
+        Some(arrival) => sides(mail, local, arrival, look),
     };
-    [comparison.what.to_owned(), comparison.local.clone(), sent_as, account, relay, tls, auth, result]
+    let faults = faults.iter().map(|fault| format!("    {}\n", look.paint(RED, &format!("! {fault}"))));
+    sides + &faults.collect::<String>()
 }
 
-/// Columns two blanks apart, the last as wide as it is.
-fn line(row: &Row, widths: &[usize]) -> String {
-    let cells = row.iter().zip(widths).map(|(cell, width)| format!("  {cell:width$}"));
-    cells.collect::<String>().trim_end().to_owned()
+fn sides(mail: &Mail, local: &str, arrival: &Arrival, look: Look) -> String {
+    let Arrival { account, relay, received } = arrival;
+    let login = received.client.login.as_ref().map_or("none", |(_, mechanism)| mechanism.name());
+    let tls = received.client.tls.as_deref().unwrap_or("no TLS");
+    let (before, after) = (mail.text().replace('\n', "\r\n").into_bytes(), &received.content);
+    let mut rows = vec![("MAIL", local.to_owned(), received.envelope.sender.to_string())];
+    for (given, sent) in mail.given.iter().zip(&received.envelope.recipients) {
+        rows.push(("RCPT", (*given).to_owned(), sent.to_string()));
+    }
+    rows.extend(["From", "To"].map(|name| (name, field(&before, name), field(after, name))));
+    let width = rows.iter().map(|(_, left, _)| left.len()).fold(BEFORE.len(), usize::max);
+    let line = |label: &str, left: &str, right: &str| format!("  {label:4}  {left:width$}  {right}\n");
+    let head = look.bold(&format!("{}: account {account}, {relay}, {tls}, login with {login}", mail.what));
+    let lines: String = rows.iter().map(|(label, left, right)| line(label, left, right)).collect();
+    format!("  {head}\n{}{lines}", line("", BEFORE, "AS IT LEFT"))
 }
 
-fn block(row: &Row, look: Look) -> String {
-    let cells = COLUMNS.iter().zip(row).skip(1);
-    let lines = cells.map(|(name, cell)| format!("\n    {:12}  {cell}", name.to_lowercase()));
-    format!("  {}{}", look.bold(&row[0]), lines.collect::<String>())
-}
+/// The heading of what is submitted.
+const BEFORE: &str = "ON THIS MACHINE";
 
-/// The header of what arrived, indented, fit for a terminal.
-pub(super) fn header(content: &[u8]) -> String {
+/// A header field's value in one line, fit for a terminal; empty if there is none.
+fn field(content: &[u8], name: &str) -> String {
     let (header, _) = split(content);
-    let text = String::from_utf8_lossy(header);
-    let fit = |line: &str| line.replace(|c| misleads(c) && c != '\t', "?");
-    let lines: Vec<String> = text.lines().map(|line| format!("  {}", fit(line))).collect();
-    lines.join("\n") + "\n"
+    let text = String::from_utf8_lossy(header).replace("\r\n ", " ").replace("\r\n\t", " ");
+    let is_named = |line: &&str| line.split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(name));
+    let value = text.lines().find(is_named).and_then(|line| line.split_once(':')).map_or("", |(_, value)| value.trim());
+    value.replace(misleads, "?")
 }
 
 #[cfg(test)]

@@ -35,13 +35,13 @@ const LIST: [(&str, &[&str]); 56] = [
         "a certificate that is expired, of another name, self-signed",
         &[
             "certificates_that_do_not_verify_get_no_login",
-            "a_bad_certificate_is_told_with_names_dates_and_the_pin_which_then_works",
+            "a_bad_certificate_is_told_with_its_reason_and_works_once_it_is_pinned",
         ],
     ),
     ("a certificate of an unknown authority", &["an_authority_that_is_not_the_accounts_own_is_not_trusted"]),
     (
         "a certificate that is right by its fingerprint",
-        &["a_bad_certificate_is_told_with_names_dates_and_the_pin_which_then_works"],
+        &["a_bad_certificate_is_told_with_its_reason_and_works_once_it_is_pinned"],
     ),
     (
         "each AUTH mechanism alone",

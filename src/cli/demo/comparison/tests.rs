@@ -12,7 +12,7 @@ pub(in super::super) fn good() -> Received {
     let address = |text: &str| Address::parse(text).unwrap();
     let mail = &MAILS[2];
     let content = format!(
-        "From: \"Her Ladyship\" <{}>\r\nSubject: {}\r\nDate: Sun, 22 Nov 2026 13:20:55 +0100\r\nMessage-ID: <a@b>\r\n\r\n{}",
+        "From: \"Carol\" <{}>\r\nSubject: {}\r\nDate: Sun, 22 Nov 2026 13:20:55 +0100\r\nMessage-ID: <a@b>\r\n\r\n{}",
         WORK.sent_as,
         mail.subject,
         mail.body.replace('\n', "\r\n")
@@ -35,7 +35,7 @@ pub(in super::super) fn good() -> Received {
 }
 
 fn faults(account: &'static str, received: Vec<Received>) -> Vec<String> {
-    compare(&MAILS[2], "her@home.lan", &[Haul { account, relay: String::new(), received }]).faults
+    compare(&MAILS[2], "her@home.lan", &[Haul { account, relay: "", received }]).faults
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn provider() -> (Provider, Authority) {
         domain: "isp.example",
         password: Secret::new("pw".to_owned()),
     };
-    (Provider::start(customer, tls).unwrap(), authority)
+    (Provider::start(customer, tls, Port::reserve().unwrap()).unwrap(), authority)
 }
 
 /// Sends, and reads replies up to `count` last lines; their codes.
@@ -36,7 +36,7 @@ fn talk<S: Read + Write>(stream: &mut BufReader<S>, send: &str, count: usize) ->
 }
 
 fn connect(provider: &Provider) -> BufReader<TcpStream> {
-    let stream = TcpStream::connect(("127.0.0.1", provider.port())).unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", provider.port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     BufReader::new(stream)
 }
@@ -80,10 +80,17 @@ fn injected_cleartext_never_reaches_the_secure_side() {
 fn it_stops_when_dropped() {
     let is_closed = || {
         let (provider, _authority) = provider();
-        let port = provider.port();
+        let port = provider.port;
         drop(provider);
         TcpStream::connect(("127.0.0.1", port)).is_err()
     };
     // Another process may get the port at once.
     assert!((0..3).any(|_| is_closed()));
+}
+
+#[test]
+fn a_reserved_port_refuses_connections() {
+    let port = Port::reserve().unwrap();
+    let refused = TcpStream::connect(("127.0.0.1", port.number())).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }
