@@ -110,6 +110,11 @@ pub fn client_refused(peer: impl Display, command: &str, reply: impl Display) {
     line("smtpd", format_args!("NOQUEUE: reject: {command} from unknown[{peer}]: {reply}"));
 }
 
+/// A client took too long behind a command.
+pub fn client_timed_out(peer: impl Display, command: &str, why: &str) {
+    line("smtpd", format_args!("timeout after {command} from unknown[{peer}]: {why}"));
+}
+
 /// The TLS handshake with a client failed.
 pub fn client_tls_failed(peer: impl Display, why: impl Display) {
     line("smtpd", format_args!("SSL_accept error from unknown[{peer}]: {why}"));

@@ -22,8 +22,23 @@ pub struct Listener {
     pub networks: Vec<Network>,
     /// Clients that are known by their address here.
     pub trust: Vec<ClientName>,
+    /// Whether it is meant to be reached from outside: every client logs in under TLS.
+    pub public: bool,
+    /// Whether the Received field leaves out names and addresses of clients; `None`: those of private networks.
+    pub hide_clients: Option<bool>,
+    /// How strictly the ends of lines are taken.
+    pub line_ends: LineEnds,
     /// Bounds on its clients.
     pub limits: ListenLimits,
+}
+
+/// What an LF without CR is in a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEnds {
+    /// In DATA a line end, but never part of the end of the message; in BDAT refused.
+    Normalize,
+    /// Refused.
+    Strict,
 }
 
 /// When TLS begins on a listener.
@@ -97,6 +112,25 @@ impl Default for ListenLimits {
             failure_time: Duration::from_mins(10),
             block_time: Duration::from_mins(15),
             recipients: 1000,
+        }
+    }
+}
+
+impl ListenLimits {
+    /// Of a listener that strangers reach. An address is blocked for as long as elsewhere.
+    #[must_use]
+    pub fn of_public() -> Self {
+        let usual = Self::default();
+        Self {
+            connections_per_address: usual.connections_per_address / 2,
+            connections_before_login: usual.connections_before_login / 2,
+            login_time: usual.login_time / 2,
+            idle_time: usual.idle_time / 2,
+            command_time: usual.command_time / 2,
+            session_time: usual.session_time / 2,
+            failures: usual.failures.div_ceil(2),
+            recipients: usual.recipients / 2,
+            ..usual
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod error;
 pub mod listeners;
 pub mod listing;
 pub mod loaded;
+pub mod local_recipient;
 pub mod message_detail;
 pub mod message_ids;
 pub mod modify;

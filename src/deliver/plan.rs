@@ -130,8 +130,17 @@ pub fn plan<'c>(
 #[must_use]
 pub fn is_deliverable(config: &Config, tables: &TableSet, address: &Address) -> bool {
     let recipient = Recipient::new(Mailbox::Valid(address.clone()), address.to_string());
-    // An unavailable table might have a row for it.
-    !matches!(outgoing_recipient(&Generic { config, tables }, &recipient), Ok(Err(_)))
+    // A table that does not answer may know it.
+    !matches!(undeliverable(config, tables, &recipient), Ok(Some(_)))
+}
+
+/// Why an attempt would refuse the recipient before any server is asked, if it would.
+pub fn undeliverable(
+    config: &Config,
+    tables: &TableSet,
+    recipient: &Recipient,
+) -> Result<Option<Undeliverable>, TableFault> {
+    Ok(outgoing_recipient(&Generic { config, tables }, recipient)?.err())
 }
 
 /// The name of the account that a message uses, according to its envelope.

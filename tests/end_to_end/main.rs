@@ -20,6 +20,7 @@ mod submit {
     mod sendmail_options;
     mod smtp_client;
     mod smtp_listener;
+    mod smtp_stages;
     mod submission_errors;
 }
 mod rules {

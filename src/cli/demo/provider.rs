@@ -17,8 +17,8 @@ use crate::config::Secret;
 use crate::mail::address::{Address, ReversePath};
 use crate::submit::smtp_server::auth::Proof;
 use crate::submit::smtp_server::dialogue::{
-    Attempt, Client, Clients, Dialogue, Envelope, Limits, LoginRule, Message, Offered, Policy, Refusal, Settings,
-    TlsRule,
+    Attempt, Client, Clients, Decision, Dialogue, Envelope, Limits, LineEnds, LoginRule, Message, Offered, Policy,
+    Refusal, Service, Settings, TlsRule,
 };
 use crate::submit::smtp_server::serve::serve;
 use crate::tls::Server;
@@ -136,9 +136,10 @@ fn attend(stream: TcpStream, house: House, tls: &Server) -> io::Result<()> {
         tls: TlsRule::Starttls,
         login: LoginRule::Required(Offered::passwords()),
         clients: Clients::Network,
+        line_ends: LineEnds::Normalized,
         limits: Limits { size: 10_000_000, ..Limits::default() },
     };
-    serve(stream, &mut Dialogue::new(settings, house), Some(tls))
+    serve(stream, Dialogue::new(settings, house), Some(tls))
 }
 
 #[derive(Clone)]
@@ -148,18 +149,6 @@ struct House {
 }
 
 impl Policy for House {
-    type Message = Letter;
-
-    fn login(&mut self, _client: &Client, attempt: &Attempt) -> Result<(), Refusal> {
-        if let Proof::Password(password) = &attempt.proof
-            && attempt.username == self.customer.username
-            && password.expose() == self.customer.password.expose()
-        {
-            return Ok(());
-        }
-        Err(Refusal::new(535, "5.7.8", "wrong user name or password"))
-    }
-
     fn sender(&mut self, _client: &Client, sender: &ReversePath) -> Result<(), Refusal> {
         let own = |address: &Address| {
             let name = address.local().split('+').next();
@@ -177,6 +166,20 @@ impl Policy for House {
             return Ok(());
         }
         Err(Refusal::new(550, "5.1.2", format!("<{recipient}>: no such domain")))
+    }
+}
+
+impl Service for House {
+    type Message = Letter;
+
+    fn login(&mut self, _client: &Client, attempt: &Attempt) -> Decision {
+        if let Proof::Password(password) = &attempt.proof
+            && attempt.username == self.customer.username
+            && password.expose() == self.customer.password.expose()
+        {
+            return Decision::at_once(Ok(()));
+        }
+        Decision::at_once(Err(Refusal::new(535, "5.7.8", "wrong user name or password")))
     }
 
     fn begin(&mut self, client: &Client, envelope: &Envelope) -> Result<Letter, Refusal> {

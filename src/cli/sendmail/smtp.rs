@@ -19,7 +19,8 @@ use crate::submit::frontend::input::LoneDot;
 use crate::submit::frontend::recipients::{RecipientArgument, RecipientsFrom};
 use crate::submit::frontend::start_runner::{self, Show};
 use crate::submit::smtp_server::dialogue::{
-    Attempt, Client, Clients, Dialogue, Envelope, Limits, LoginRule, Policy, Refusal, Settings, TlsRule,
+    Attempt, Client, Clients, Decision, Dialogue, Envelope, Limits, LineEnds, LoginRule, Policy, Refusal, Service,
+    Settings, TlsRule,
 };
 use crate::submit::smtp_server::incoming::{IncomingMessage, codes};
 use crate::submit::smtp_server::serve;
@@ -70,10 +71,11 @@ fn hold(greeting: Greeting, destination: Destination, options: &Options) -> Resu
         tls: TlsRule::Absent,
         login: LoginRule::Absent,
         clients: Clients::Own { origin: greeting.origin },
+        line_ends: LineEnds::Any,
         limits,
     };
-    let mut dialogue = Dialogue::new(settings, OwnUserPolicy { destination, request: options.request.clone() });
-    match serve::serve(Pipe::open(), &mut dialogue, None) {
+    let dialogue = Dialogue::new(settings, OwnUserPolicy { destination, request: options.request.clone() });
+    match serve::serve(Pipe::open(), dialogue, None) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(Failure::Client(error)),
     }
@@ -140,18 +142,20 @@ struct OwnUserPolicy {
 }
 
 impl Policy for OwnUserPolicy {
-    type Message = IncomingMessage;
-
-    fn login(&mut self, _client: &Client, _attempt: &Attempt) -> Result<(), Refusal> {
-        Err(Refusal::new(502, "5.5.1", "AUTH is not offered here"))
-    }
-
     fn sender(&mut self, _client: &Client, _sender: &ReversePath) -> Result<(), Refusal> {
         Ok(())
     }
 
     fn recipient(&mut self, _client: &Client, _envelope: &Envelope, _recipient: &Address) -> Result<(), Refusal> {
         Ok(())
+    }
+}
+
+impl Service for OwnUserPolicy {
+    type Message = IncomingMessage;
+
+    fn login(&mut self, _client: &Client, _attempt: &Attempt) -> Decision {
+        Decision::at_once(Err(Refusal::new(502, "5.5.1", "AUTH is not offered here")))
     }
 
     fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<IncomingMessage, Refusal> {

@@ -10,7 +10,7 @@ use super::Surroundings;
 use super::faults::Faults;
 use super::section::{At, Section, not_zero, wrong_type};
 use crate::config::keys::LISTEN_KEYS;
-use crate::config::listener::{FEWEST_RECIPIENTS, ListenLimits, ListenTls, Listener};
+use crate::config::listener::{FEWEST_RECIPIENTS, LineEnds, ListenLimits, ListenTls, Listener};
 use crate::config::network::{Network, Prefix};
 use crate::mail::submitter::ClientName;
 
@@ -78,14 +78,57 @@ fn listener(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut
             );
         }
     }
-    Listener {
+    let public = section.flag("public", faults).unwrap_or(false);
+    let (mut networks, usual) = (networks(&section, faults), ListenLimits::default());
+    if public && !section.has("networks") {
+        networks = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]
+            .map(|all| Network::Prefix(Prefix::around(all, 0)))
+            .to_vec();
+    }
+    let listener = Listener {
         name: name.value.to_owned(),
         addresses,
         tls,
         certificate,
-        networks: networks(&section, faults),
+        networks,
         trust: trust(&section, faults),
-        limits: limits(&section, faults),
+        public,
+        hide_clients: section.flag("hide_clients", faults),
+        line_ends: line_ends(&section, faults),
+        limits: limits(&section, if public { ListenLimits::of_public() } else { usual }, faults),
+    };
+    if public {
+        check_public(&listener, &section, faults);
+    }
+    listener
+}
+
+/// What strangers reach knows its clients by a login that nobody can listen to.
+fn check_public(listener: &Listener, section: &Section, faults: &mut Faults) {
+    let place = |key: &str| section.get(key).or(section.get("public")).map_or(0, |value| value.span().start);
+    let is_safe = |address: &SocketAddr| matches!(listener.tls_at(*address), ListenTls::Starttls | ListenTls::Implicit);
+    if !listener.addresses.iter().all(is_safe) {
+        faults.add(
+            place("tls"),
+            "a `public` listener needs TLS before the login: set tls = \"starttls\" or \"implicit\"",
+        );
+    }
+    if section.has("trust") {
+        faults.add(
+            place("trust"),
+            "a `public` listener knows its clients by their logins: remove `trust`, or put it in a listener of its own",
+        );
+    }
+}
+
+fn line_ends(section: &Section, faults: &mut Faults) -> LineEnds {
+    match section.text("line_ends", faults) {
+        Some(At { value: "strict", .. }) => LineEnds::Strict,
+        None | Some(At { value: "normalize", .. }) => LineEnds::Normalize,
+        Some(text) => {
+            faults.add(text.at, "`line_ends` must be \"normalize\" or \"strict\"");
+            LineEnds::Normalize
+        }
     }
 }
 
@@ -174,8 +217,7 @@ fn trust(section: &Section, faults: &mut Faults) -> Vec<ClientName> {
     names
 }
 
-fn limits(section: &Section, faults: &mut Faults) -> ListenLimits {
-    let usual = ListenLimits::default();
+fn limits(section: &Section, usual: ListenLimits, faults: &mut Faults) -> ListenLimits {
     let mut time = |name: &str, usual: Duration| match section.duration(name, faults) {
         Some(read) => {
             not_zero(name, &read, faults);

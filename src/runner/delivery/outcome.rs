@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use crate::config::{Account, units};
+use crate::control::local_recipient::is_somebody_here;
 use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned, Undeliverable};
 use crate::log::{self, Delays};
-use crate::mail::address::{Address, ReversePath, without_extension};
+use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, Phase, Seen, SentAs, Status};
 use crate::rules::consequence::Until;
 use crate::rules::meaning::Meaning;
@@ -17,7 +18,6 @@ use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
 use crate::spool::account_health::Trouble;
 use crate::spool::{Envelope, Kind};
-use crate::sys::user;
 
 /// A message with more Received fields than this is assumed to loop.
 pub(super) const MAX_HOPS: usize = 50;
@@ -53,16 +53,6 @@ pub(super) fn undeliverable(
         outcomes.extend(plan.recipients.iter().map(|p| (p.index, refused("5.4.6", reason.clone()))));
     }
     outcomes
-}
-
-/// Mail to users who exist on this machine waits for an address: cron's mail to root must not be lost because the
-/// host was renamed.
-fn is_somebody_here(local: &str, delimiter: &str) -> bool {
-    let is_somebody = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        matches!(name.as_str(), "root" | "postmaster") || user::is_login(&name)
-    };
-    is_somebody(local) || without_extension(local, delimiter).is_some_and(is_somebody)
 }
 
 fn unmapped(address: &Address) -> Outcome {

@@ -16,6 +16,7 @@ use crate::rules::{outbound, submission};
 use crate::submit::admit::context::{Author, Entry, Trace};
 use crate::submit::admit::store::{self, MessageIds};
 use crate::submit::frontend::collect::{self, Origin, Request, Sender};
+use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::frontend::input::LoneDot;
 use crate::submit::frontend::recipients::{RecipientArgument, RecipientsFrom};
 use crate::submit::smtp_server::dialogue::{Envelope, Message, Refusal};
@@ -128,8 +129,10 @@ fn admit(
     recipients: Vec<RecipientArgument>,
     content: Content,
 ) -> Result<String, Refusal> {
-    let mut collected =
-        collect::collect(request, content).map_err(|error| Refusal::new(554, "5.6.0", error.to_string()))?;
+    let mut collected = collect::collect(request, content).map_err(|error| match error {
+        HeadError::TooLong => Refusal::new(554, "5.6.0", error.to_string()),
+        HeadError::Read(_) => Refusal::new(451, "4.3.0", error.to_string()),
+    })?;
     collected.recipients = recipients;
     let verdict = submission::header_senders(&loaded.config, client, &sender_tables(client), &collected.header);
     verdict.map_err(|fault| table(&fault))?.map_err(|no| not_permitted(&no))?;

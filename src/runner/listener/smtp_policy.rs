@@ -16,13 +16,14 @@ use crate::config::client::Client;
 use crate::config::listener::Listener;
 use crate::config::scram::{ScramHash, StoredKeys};
 use crate::control::loaded::Loaded;
+use crate::control::local_recipient;
 use crate::log;
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::submitter::ClientName;
 use crate::rules::{client_account, submission};
 use crate::submit::admit::context::Trace;
 use crate::submit::smtp_server::auth::{Attempt, Proof};
-use crate::submit::smtp_server::dialogue::{self, Envelope, Policy, Refusal};
+use crate::submit::smtp_server::dialogue::{self, Decision, Envelope, Policy, Refusal, Service};
 
 /// One connection's.
 pub struct ConnectionPolicy {
@@ -65,6 +66,14 @@ impl ConnectionPolicy {
         refusal
     }
 
+    /// Logs that the client took too long behind this command, and remembers it.
+    pub(super) fn timed_out(&self, client: &dialogue::Client, stage: &str, refusal: &Refusal) {
+        if let Some(name) = self.name(client) {
+            self.shared.activity.refused(&name, self.peer, stage, refusal.text());
+        }
+        log::client_timed_out(self.peer, stage, refusal.text());
+    }
+
     fn check_sender(&self, client: &dialogue::Client, sender: &ReversePath) -> Result<(), Refusal> {
         let loaded = self.loaded()?;
         let client = self.client(&loaded, client)?;
@@ -82,11 +91,57 @@ impl ConnectionPolicy {
 }
 
 impl Policy for ConnectionPolicy {
+    fn scram(&mut self, username: &str, hash: ScramHash) -> Result<(StoredKeys, String), Refusal> {
+        let loaded = self.shared.intake.loaded().ok();
+        let name = ClientName::parse(username).ok();
+        let known = loaded.as_ref().zip(name).and_then(|(loaded, name)| loaded.config.client(&name));
+        let keys = known
+            .filter(|client| submission::may_log_in_from(client, self.peer))
+            .and_then(|client| client.scram.iter().find(|keys| keys.hash == hash))
+            .cloned()
+            .unwrap_or_else(|| self.shared.keys_of_nobody(username, hash));
+        let mut nonce = [0; 18];
+        SystemRandom::new()
+            .fill(&mut nonce)
+            .map_err(|_| Refusal::new(454, "4.7.0", "the system provides no random numbers; try again later"))?;
+        Ok((keys, STANDARD.encode(nonce)))
+    }
+
+    fn sender(&mut self, client: &dialogue::Client, sender: &ReversePath) -> Result<(), Refusal> {
+        self.check_sender(client, sender).map_err(|refusal| self.refuse(client, "MAIL", refusal))
+    }
+
+    fn recipient(
+        &mut self,
+        session: &dialogue::Client,
+        _envelope: &Envelope,
+        recipient: &Address,
+    ) -> Result<(), Refusal> {
+        let loaded = self.loaded()?;
+        let client = self.client(&loaded, session)?;
+        let refusal = if !submission::may_write_to(&loaded.config, client, recipient) {
+            let text =
+                format!("{0} may not write to <{recipient}>; see allowed_recipients in [client.{0}]", client.name);
+            Refusal::new(550, "5.7.1", text)
+        } else if local_recipient::is_nobody(&loaded, recipient).map_err(|fault| table(&fault))? {
+            let text = format!("<{recipient}>: no user of this machine, and no entry of aliases, virtual or generic");
+            Refusal::new(550, "5.1.1", text)
+        } else {
+            return Ok(());
+        };
+        Err(self.refuse(session, "RCPT", refusal))
+    }
+}
+
+impl Service for ConnectionPolicy {
     type Message = ClientMessage;
 
-    fn login(&mut self, client: &dialogue::Client, attempt: &Attempt) -> Result<(), Refusal> {
+    fn login(&mut self, client: &dialogue::Client, attempt: &Attempt) -> Decision {
         let guard = &self.shared.guard;
-        let loaded = self.loaded()?;
+        let loaded = match self.loaded() {
+            Ok(loaded) => loaded,
+            Err(refusal) => return Decision::at_once(Err(refusal)),
+        };
         let name = ClientName::parse(&attempt.username).ok();
         let named = name.as_ref().and_then(|name| loaded.config.client(name));
         let known = named.filter(|client| submission::may_log_in_from(client, self.peer));
@@ -109,10 +164,13 @@ impl Policy for ConnectionPolicy {
                     let mechanism = Some(attempt.mechanism.name());
                     self.shared.activity.logged_in(&known.name, self.peer, mechanism, client.tls.as_deref());
                 }
-                return Ok(());
+                return Decision::at_once(Ok(()));
             }
-            Verdict::Crowded => return Err(Refusal::new(454, "4.7.0", "too many logins at once; try again later")),
-            Verdict::NotLookedAt => return Err(blocked()),
+            Verdict::Crowded => {
+                let crowded = Refusal::new(454, "4.7.0", "too many logins at once; try again later");
+                return Decision::at_once(Err(crowded));
+            }
+            Verdict::NotLookedAt => return Decision::at_once(Err(blocked())),
             Verdict::Wrong | Verdict::WrongAndBlocked => {}
         }
         // A name that nobody has may be a password that was typed into the wrong field.
@@ -122,50 +180,17 @@ impl Policy for ConnectionPolicy {
             self.shared.activity.refused(&named.name, self.peer, "AUTH", &why);
         }
         log::login_rejected(self.peer, attempt.mechanism.name(), format_args!("sasl_username={who}"));
-        std::thread::sleep(login_guard::PAUSE);
-        Err(match verdict {
+        let refusal = match verdict {
             Verdict::WrongAndBlocked => blocked(),
             _ => Refusal::new(535, "5.7.8", "wrong user name or password"),
-        })
-    }
-
-    fn scram(&mut self, username: &str, hash: ScramHash) -> Option<(StoredKeys, String)> {
-        let loaded = self.shared.intake.loaded().ok();
-        let name = ClientName::parse(username).ok();
-        let known = loaded.as_ref().zip(name).and_then(|(loaded, name)| loaded.config.client(&name));
-        let keys = known
-            .filter(|client| submission::may_log_in_from(client, self.peer))
-            .and_then(|client| client.scram.iter().find(|keys| keys.hash == hash))
-            .cloned()
-            .unwrap_or_else(|| self.shared.keys_of_nobody(username, hash));
-        let mut nonce = [0; 18];
-        SystemRandom::new().fill(&mut nonce).ok()?;
-        Some((keys, STANDARD.encode(nonce)))
-    }
-
-    fn sender(&mut self, client: &dialogue::Client, sender: &ReversePath) -> Result<(), Refusal> {
-        self.check_sender(client, sender).map_err(|refusal| self.refuse(client, "MAIL", refusal))
-    }
-
-    fn recipient(
-        &mut self,
-        session: &dialogue::Client,
-        _envelope: &Envelope,
-        recipient: &Address,
-    ) -> Result<(), Refusal> {
-        let loaded = self.loaded()?;
-        let client = self.client(&loaded, session)?;
-        if submission::may_write_to(&loaded.config, client, recipient) {
-            return Ok(());
-        }
-        let text = format!("{0} may not write to <{recipient}>; see allowed_recipients in [client.{0}]", client.name);
-        Err(self.refuse(session, "RCPT", Refusal::new(550, "5.7.1", text)))
+        };
+        Decision { verdict: Err(refusal), pause: login_guard::PAUSE }
     }
 
     fn begin(&mut self, client: &dialogue::Client, envelope: &Envelope) -> Result<ClientMessage, Refusal> {
         let loaded = self.loaded()?;
         let known = self.client(&loaded, client)?.clone();
-        let trace = trace(client, self.peer);
+        let trace = trace(&self.listener, client, self.peer);
         let message = ClientMessage::begin(Arc::clone(&self.shared), loaded, known, trace, envelope);
         let login = match &client.login {
             Some((username, mechanism)) => {
@@ -192,8 +217,8 @@ fn why_rejected(named: &Client, known: Option<&Client>, session: &dialogue::Clie
     }
 }
 
-/// Addresses of the house stay in the house.
-fn trace(client: &dialogue::Client, peer: IpAddr) -> Trace {
+/// Addresses of the house stay in the house, unless the listener says otherwise.
+fn trace(listener: &Listener, client: &dialogue::Client, peer: IpAddr) -> Trace {
     let is_private = match peer.to_canonical() {
         IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local(),
         IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
@@ -204,7 +229,7 @@ fn trace(client: &dialogue::Client, peer: IpAddr) -> Trace {
         IpAddr::V6(v6) => format!("IPv6:{v6}"),
     };
     Trace {
-        from: (!is_private).then(|| format!("{helo} ([{literal}])")),
+        from: (!listener.hide_clients.unwrap_or(is_private)).then(|| format!("{helo} ([{literal}])")),
         protocol: match (&client.tls, &client.login) {
             (Some(_), Some(_)) => "ESMTPSA",
             (Some(_), None) => "ESMTPS",

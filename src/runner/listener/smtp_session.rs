@@ -13,16 +13,16 @@ use std::time::{Duration, Instant};
 use super::smtp_policy::ConnectionPolicy;
 use super::smtp_state::Shared;
 use crate::config::Mechanism;
-use crate::config::listener::{ListenTls, Listener};
+use crate::config::listener::{self, ListenTls, Listener};
 use crate::config::scram::ScramHash;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::submitter::ClientName;
 use crate::rules::submission;
 use crate::submit::smtp_server::dialogue::{
-    Action, Clients, Dialogue, Limits, LoginRule, Offered, Refusal, Settings, TlsRule,
+    Action, Clients, Dialogue, Limits, LineEnds, LoginRule, Offered, Refusal, Settings, TlsRule,
 };
-use crate::submit::smtp_server::serve::{self, Answer, End, Progress};
+use crate::submit::smtp_server::serve::{Answer, Conversation, End, Progress};
 use crate::tls::{self, RejectedClient};
 
 /// A client that does not take a reply within this is gone.
@@ -84,7 +84,7 @@ impl Session {
             }
         };
         let policy = ConnectionPolicy { shared, listener, peer, trusted };
-        let mut dialogue = Dialogue::new(settings, policy);
+        let mut conversation = Conversation::new(Dialogue::new(settings, policy));
         let needs_certificate = matches!(tls, ListenTls::Implicit | ListenTls::Starttls);
         let secure = |stream: Timed, dialogue: &mut Dialogue<ConnectionPolicy>| {
             let server = server.as_ref().ok_or_else(|| io::Error::other("no certificate"))?;
@@ -93,9 +93,9 @@ impl Session {
             Ok::<_, io::Error>(secure)
         };
         if tls == ListenTls::Implicit {
-            let mut secure = secure(stream, &mut dialogue)?;
-            secure.write_all(&dialogue.greeting())?;
-            let end = talk(&mut secure, &mut dialogue, times, counts, identified);
+            let mut secure = secure(stream, &mut conversation.dialogue)?;
+            secure.write_all(&conversation.dialogue.greeting())?;
+            let end = talk(&mut secure, &mut conversation, times, counts, identified);
             secure.close();
             return end.map(|_| ());
         }
@@ -103,10 +103,10 @@ impl Session {
             let refusal = Refusal::new(421, "4.3.5", "the server's certificate cannot be read; try again later");
             return stream.write_all(&refusal.to_wire());
         }
-        stream.write_all(&dialogue.greeting())?;
-        if let End::StartTls = talk(&mut stream, &mut dialogue, times, counts, identified)? {
-            let mut secure = secure(stream, &mut dialogue)?;
-            let end = talk(&mut secure, &mut dialogue, times, counts, identified);
+        stream.write_all(&conversation.dialogue.greeting())?;
+        if let End::StartTls = talk(&mut stream, &mut conversation, times, counts, identified)? {
+            let mut secure = secure(stream, &mut conversation.dialogue)?;
+            let end = talk(&mut secure, &mut conversation, times, counts, identified);
             secure.close();
             return end.map(|_| ());
         }
@@ -126,6 +126,10 @@ impl Session {
             tls,
             login: if self.trusted.is_some() { LoginRule::Possible(offered) } else { LoginRule::Required(offered) },
             clients: Clients::Network,
+            line_ends: match self.listener.line_ends {
+                listener::LineEnds::Normalize => LineEnds::Normalized,
+                listener::LineEnds::Strict => LineEnds::Strict,
+            },
             limits: Limits {
                 recipients: self.listener.limits.recipients,
                 size: config.queue.max_message_size,
@@ -169,7 +173,7 @@ impl Session {
 /// Holds the dialogue over a stream until it ends or TLS begins.
 fn talk<S: Read + Write>(
     stream: &mut S,
-    dialogue: &mut Dialogue<ConnectionPolicy>,
+    conversation: &mut Conversation<ConnectionPolicy>,
     times: &Rc<RefCell<Times>>,
     counts: &mut Counts,
     identified: &dyn Fn(),
@@ -181,19 +185,19 @@ fn talk<S: Read + Write>(
             Ok(filled) => filled,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                let late = Refusal::new(421, "4.4.2", times.borrow().exceeded());
+                let late = late(conversation, &times.borrow());
                 return stream.write_all(&late.to_wire()).and_then(|()| stream.flush()).map(|()| End::Closed);
             }
             Err(error) => return Err(error),
         };
-        let Answer { replies, end } = serve::answer(dialogue, &buffer[..filled], |progress| match progress {
+        let Answer { replies, end } = conversation.answer(&buffer[..filled], |progress| match progress {
             Progress::Login(decided) => counts.login(decided),
             Progress::Command(reply) => {
                 counts.reply(reply);
                 times.borrow_mut().command_done();
             }
         });
-        if dialogue.client().login.is_some() && times.borrow_mut().identify() {
+        if conversation.dialogue.client().login.is_some() && times.borrow_mut().identify() {
             identified();
         }
         stream.write_all(&replies)?;
@@ -202,6 +206,20 @@ fn talk<S: Read + Write>(
             return Ok(end);
         }
     }
+}
+
+/// What is said to a client that took too long, and logged.
+fn late(conversation: &mut Conversation<ConnectionPolicy>, times: &Times) -> Refusal {
+    let (stage, seems_ended) = (conversation.dialogue.stage(), conversation.dialogue.seems_ended());
+    let text = if seems_ended {
+        "timeout: the client ends its message with LF . LF, but only CR LF . CR LF ends one"
+    } else {
+        times.exceeded()
+    };
+    let refusal = Refusal::new(421, "4.4.2", text);
+    let question = conversation.dialogue.question();
+    question.policy.timed_out(question.client, stage, &refusal);
+    refusal
 }
 
 /// The times within which a client must do what it does.

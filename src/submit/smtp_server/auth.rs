@@ -94,7 +94,7 @@ impl Exchange {
             })),
             Self::ScramFirst(mechanism, hash, channel) => {
                 let first = First::read(&text, &channel)?;
-                let (keys, nonce) = policy.scram(&first.username, hash).ok_or_else(unsupported)?;
+                let (keys, nonce) = policy.scram(&first.username, hash)?;
                 let (challenge, challenged) = first.challenge(keys, channel, &nonce);
                 Ok(Next::Challenge(STANDARD.encode(challenge), Self::ScramFinal(mechanism, Box::new(challenged))))
             }

@@ -17,15 +17,36 @@ pub(crate) enum Command {
     Ehlo(String),
     Helo(String),
     StartTls,
-    Auth { mechanism: String, initial: Option<Zeroizing<String>> },
+    Auth {
+        mechanism: String,
+        initial: Option<Zeroizing<String>>,
+    },
     Mail(Mail),
     Rcpt(Recipient),
     Data,
+    /// The octets of the chunk follow (RFC 3030).
+    Bdat {
+        octets: u64,
+        place: ChunkPlace,
+    },
+    /// How many octets follow cannot be read.
+    BadBdat,
+    /// Known, but not offered.
+    Absent(&'static str),
     Rset,
     Noop,
     Quit,
     Vrfy,
     Help,
+}
+
+/// Where in its message a chunk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChunkPlace {
+    /// Others follow.
+    Within,
+    /// It is the last one.
+    Last,
 }
 
 /// MAIL's path and parameters.
@@ -40,6 +61,8 @@ pub(crate) struct Mail {
     pub(crate) ret: Option<String>,
     /// ENVID, decoded.
     pub(crate) envid: Option<String>,
+    /// SMTPUTF8 (RFC 6531).
+    pub(crate) utf8: bool,
 }
 
 /// RCPT's path and parameters.
@@ -70,6 +93,9 @@ pub(crate) fn parse(line: &[u8], clients: &Clients) -> Result<Command, Refusal> 
         "MAIL" => mail(rest, clients).map(Command::Mail),
         "RCPT" => recipient(rest, clients).map(Command::Rcpt),
         "DATA" => alone(rest, Command::Data),
+        "BDAT" => Ok(bdat(rest)),
+        "EXPN" => Ok(Command::Absent("EXPN")),
+        "ETRN" => Ok(Command::Absent("ETRN")),
         "RSET" => alone(rest, Command::Rset),
         "NOOP" => Ok(Command::Noop),
         "QUIT" => alone(rest, Command::Quit),
@@ -106,14 +132,28 @@ fn auth(rest: &str) -> Result<Command, Refusal> {
     }
 }
 
+fn bdat(rest: &str) -> Command {
+    let mut words = rest.split_ascii_whitespace();
+    let octets = words.next().filter(|word| word.bytes().all(|octet| octet.is_ascii_digit()));
+    let place = match words.next() {
+        None => Some(ChunkPlace::Within),
+        Some(word) if word.eq_ignore_ascii_case("LAST") && words.next().is_none() => Some(ChunkPlace::Last),
+        Some(_) => None,
+    };
+    match octets.and_then(|word| word.parse().ok()).zip(place) {
+        Some((octets, place)) => Command::Bdat { octets, place },
+        None => Command::BadBdat,
+    }
+}
+
 fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
-    let (path, parameters) =
-        path(rest, "FROM:", clients).ok_or_else(|| syntax("MAIL FROM:<address> [SIZE=n] [BODY=8BITMIME]"))?;
+    let (path, parameters) = path(rest, "FROM:", clients)
+        .ok_or_else(|| syntax("MAIL FROM:<address> [SIZE=n] [BODY=8BITMIME] [SMTPUTF8]"))?;
     let sender = match path {
         "" => ReversePath::Null,
         text => ReversePath::Mailbox(address(text, clients, "5.1.7")?),
     };
-    let mut mail = Mail { sender, size: None, body: Body::SevenBit, ret: None, envid: None };
+    let mut mail = Mail { sender, size: None, body: Body::SevenBit, ret: None, envid: None, utf8: false };
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match (key.to_ascii_uppercase().as_str(), value.to_ascii_uppercase().as_str()) {
@@ -124,6 +164,7 @@ fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
             ("BODY", "8BITMIME") => mail.body = Body::EightBit,
             // RFC 4954 section 5: who says AUTH takes this parameter, and may disregard it.
             ("AUTH", _) => {}
+            ("SMTPUTF8", "") => mail.utf8 = true,
             ("RET", _) => mail.ret = Some(dsn_value(key, dsn::ret(value.as_bytes()))?),
             ("ENVID", _) => {
                 let envid = dsn::from_xtext(value).and_then(|text| dsn::envid(text.as_bytes()));
@@ -202,12 +243,7 @@ fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Addr
         Clients::Own { origin } => lenient(text, origin),
         Clients::Network => Address::parse(text),
     };
-    let address = complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))?;
-    if address.is_ascii() {
-        Ok(address)
-    } else {
-        Err(Refusal::new(553, "5.6.7", "a non-ASCII address needs SMTPUTF8, which is not offered"))
-    }
+    complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))
 }
 
 /// As Postfix reads a path: one address of a list, with what may stand around it and without a domain. Two are none, and so

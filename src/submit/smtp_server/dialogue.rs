@@ -2,13 +2,15 @@
 //! bytes in, replies and effects out. Sockets and TLS are the driver's (`serve`); who
 //! may log in and what becomes of a message is the [`Policy`]'s.
 
+mod content;
 mod login;
+
+use std::time::Duration;
 
 use zeroize::{Zeroize, Zeroizing};
 
 use super::auth::Exchange;
 use super::command::{Command, Mail, Path, Recipient};
-use super::dot_unstuffing::{Fed, LineEnd, Unstuffer};
 use super::reply::{line, lines};
 use crate::config::Mechanism;
 use crate::mail::address::Address;
@@ -16,8 +18,12 @@ use crate::mail::dsn::Dsn;
 use crate::tls::Binding;
 
 pub use super::auth::Attempt;
-pub use super::policy::{Client, Clients, Envelope, Limits, LoginRule, Message, Offered, Policy, Settings, TlsRule};
+pub use super::policy::{
+    Client, Clients, Decision, Envelope, Limits, LineEnds, LoginRule, Message, Offered, Policy, Service, Settings,
+    TlsRule,
+};
 pub use super::reply::Refusal;
+use content::{Intake, Progress, Receiving, too_big};
 
 /// What the driver has to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +36,14 @@ pub enum Action {
     StartTls(Vec<u8>),
     /// Decide on [`Dialogue::attempt`], tell [`Dialogue::decided`].
     Verify,
+    /// Take a message on or refuse it, tell [`Dialogue::began`].
+    Begin,
+    /// Take this content of the message, without dot-stuffing, tell [`Dialogue::received`].
+    Content(Vec<u8>),
+    /// The content is complete: take responsibility for the message, tell [`Dialogue::stored`].
+    Store,
+    /// Wait so long, then ask [`Dialogue::resumed`].
+    Pause(Duration),
     /// Send this and close.
     Close(Vec<u8>),
 }
@@ -43,45 +57,37 @@ pub struct Taken {
     pub action: Action,
 }
 
-enum Phase<M> {
+enum Phase {
     Commands,
     /// The line in hand is longer than allowed: skipped to its end.
     Overlong,
     Auth(Exchange),
     /// Somebody else decides on a login.
     Verifying(Attempt),
-    Content(Receiving<M>),
+    /// Somebody else decides on a message.
+    Beginning(Receiving),
+    Content(Receiving),
+    /// Somebody else stores a message.
+    Storing,
     Closed,
-}
-
-struct Receiving<M> {
-    unstuffer: Unstuffer,
-    intake: Intake<M>,
-}
-
-/// Where content goes. RFC 5321 has no place for a refusal before its end; a client that does not come to an end within
-/// twice the limit (and [`ALLOWANCE`]) is refused where it is.
-struct Intake<M> {
-    message: Result<M, Refusal>,
-    size: u64,
-    /// Octets as they came in, also those that followed a refusal.
-    received: u64,
-    limit: u64,
 }
 
 /// Octets of a line that are skipped to find its end.
 const LONGEST_LINE: usize = 1 << 20;
-
-/// Octets of a message that is refused which are read in any case, so that its client reads the reply.
-const ALLOWANCE: u64 = 1 << 20;
 
 /// One connection's dialogue.
 pub struct Dialogue<P: Policy> {
     settings: Settings,
     policy: P,
     client: Client,
-    phase: Phase<P::Message>,
+    phase: Phase,
     envelope: Option<Envelope>,
+    /// The message that comes in.
+    intake: Option<Intake>,
+    /// How far its content had come when it was handed out last.
+    handed_out: Progress,
+    /// What follows a pause.
+    paused: Option<Action>,
     line: Zeroizing<Vec<u8>>,
     /// Octets of the line in hand, kept or skipped.
     line_octets: usize,
@@ -101,6 +107,9 @@ impl<P: Policy> Dialogue<P> {
             client: Client::default(),
             phase: Phase::Commands,
             envelope: None,
+            intake: None,
+            handed_out: Progress::Open,
+            paused: None,
             line,
             line_octets: 0,
             faults: 0,
@@ -117,7 +126,7 @@ impl<P: Policy> Dialogue<P> {
     /// TLS is there now (version as in `TLSv1.3`). What the client said before is forgotten (RFC 3207 section 4.2).
     pub fn secured(&mut self, version: &str, binding: Option<Binding>) {
         self.client = Client { tls: Some(version.to_owned()), binding, ..Client::default() };
-        self.envelope = None;
+        self.forget();
         self.line.zeroize();
     }
 
@@ -127,9 +136,42 @@ impl<P: Policy> Dialogue<P> {
         &self.client
     }
 
-    /// The policy, for what is not decided within the dialogue.
-    pub fn policy(&mut self) -> &mut P {
-        &mut self.policy
+    /// What an action that is handed out needs to know.
+    pub fn question(&mut self) -> Question<'_, P> {
+        let attempt = match &self.phase {
+            Phase::Verifying(attempt) => Some(attempt),
+            _ => None,
+        };
+        Question { policy: &mut self.policy, client: &self.client, envelope: self.envelope.as_ref(), attempt }
+    }
+
+    /// How far the client has come, as the last command that it gave.
+    #[must_use]
+    pub fn stage(&self) -> &'static str {
+        match &self.phase {
+            Phase::Content(Receiving::Dots(_)) => "DATA",
+            Phase::Content(Receiving::Chunk { .. }) => "BDAT",
+            Phase::Auth(_) => "AUTH",
+            _ => match (&self.envelope, &self.client) {
+                (Some(envelope), _) if !envelope.recipients.is_empty() => "RCPT",
+                (Some(_), _) => "MAIL",
+                (None, Client { login: Some(_), .. }) => "AUTH",
+                (None, Client { helo: Some(_), .. }) => "EHLO",
+                (None, Client { tls: Some(_), .. }) => "STARTTLS",
+                (None, _) => "CONNECT",
+            },
+        }
+    }
+
+    /// What follows a pause.
+    pub fn resumed(&mut self) -> Action {
+        self.paused.take().unwrap_or(Action::Read)
+    }
+
+    /// The transaction is over.
+    fn forget(&mut self) {
+        self.envelope = None;
+        self.intake = None;
     }
 
     /// Takes as much of `input` as leads to the next action. `input` is everything that the driver
@@ -162,13 +204,8 @@ impl<P: Policy> Dialogue<P> {
         self.line_octets = self.line_octets.saturating_add(part.len());
         if self.line.len() + part.len() <= self.settings.limits.line {
             self.line.extend_from_slice(part);
-        } else {
-            self.phase = match std::mem::replace(&mut self.phase, Phase::Overlong) {
-                Phase::Closed => Phase::Closed,
-                Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Verifying(_) | Phase::Content(_) => {
-                    Phase::Overlong
-                }
-            };
+        } else if !matches!(self.phase, Phase::Closed) {
+            self.phase = Phase::Overlong;
         }
     }
 
@@ -182,7 +219,9 @@ impl<P: Policy> Dialogue<P> {
                 let next = exchange.answer(text.strip_suffix(b"\r").unwrap_or(&text), &mut self.policy);
                 next.map(|next| self.authenticate(next))
             }
-            Phase::Verifying(_) | Phase::Content(_) | Phase::Closed => Ok(self.close(Vec::new())),
+            Phase::Verifying(_) | Phase::Beginning(_) | Phase::Content(_) | Phase::Storing | Phase::Closed => {
+                Ok(self.close(Vec::new()))
+            }
         };
         text.zeroize();
         self.line = text;
@@ -207,14 +246,22 @@ impl<P: Policy> Dialogue<P> {
             Command::Mail(mail) => self.mail(mail),
             Command::Rcpt(recipient) => self.rcpt(recipient),
             Command::Data => self.data(),
+            Command::Bdat { octets, place } => Ok(self.bdat(octets, place)),
+            Command::BadBdat => {
+                // What follows may be commands or content.
+                let farewell =
+                    line(501, "5.5.4", "syntax: BDAT octets [LAST]; closing, since what follows cannot be told apart");
+                Ok(self.close(farewell))
+            }
+            Command::Absent(verb) => Err(Refusal::new(502, "5.5.1", format!("{verb} is not offered here"))),
             Command::Rset => {
-                self.envelope = None;
+                self.forget();
                 Ok(Action::Reply(line(250, "2.0.0", "forgotten")))
             }
             Command::Noop => Ok(Action::Reply(line(250, "2.0.0", "nothing done"))),
             Command::Vrfy => Ok(Action::Reply(line(252, "2.5.0", "cannot verify; send a message to find out"))),
             Command::Help => {
-                let known = "EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY QUIT (RFC 5321, RFC 6409)";
+                let known = "EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT (RFC 5321, RFC 6409)";
                 Ok(Action::Reply(line(214, "2.0.0", known)))
             }
             Command::Quit => {
@@ -226,7 +273,7 @@ impl<P: Policy> Dialogue<P> {
 
     fn greet(&mut self, name: String) {
         self.client.helo = Some(name);
-        self.envelope = None;
+        self.forget();
     }
 
     fn ehlo(&mut self, name: String) -> Action {
@@ -241,7 +288,7 @@ impl<P: Policy> Dialogue<P> {
             // Old clients of Microsoft read only the second form.
             texts.extend([" ", "="].map(|separator| format!("AUTH{separator}{}", offered.join(" "))));
         }
-        texts.extend(["DSN", "8BITMIME", "ENHANCEDSTATUSCODES"].map(str::to_owned));
+        texts.extend(["DSN", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"].map(str::to_owned));
         Action::Reply(lines(250, &texts))
     }
 
@@ -288,21 +335,31 @@ impl<P: Policy> Dialogue<P> {
         if mail.size.is_some_and(|size| size > limit) {
             return Ok(Action::Reply(too_big(limit).to_wire()));
         }
+        if !mail.utf8 && mail.sender.mailbox().is_some_and(|address| !address.is_ascii()) {
+            return Err(needs_utf8());
+        }
         if let Err(refusal) = self.policy.sender(&self.client, &mail.sender) {
             return Ok(Action::Reply(refusal.to_wire()));
         }
         let dsn = Dsn { ret: mail.ret, envid: mail.envid, ..Dsn::default() };
-        self.envelope = Some(Envelope { sender: mail.sender, recipients: Vec::new(), body: mail.body, dsn });
+        let Mail { sender, body, utf8, .. } = mail;
+        self.envelope = Some(Envelope { sender, recipients: Vec::new(), body, utf8, dsn });
         Ok(Action::Reply(line(250, "2.1.0", "sender OK")))
     }
 
     fn rcpt(&mut self, recipient: Recipient) -> Result<Action, Refusal> {
         let Some(envelope) = &mut self.envelope else { return Err(Refusal::new(503, "5.5.1", "send MAIL first")) };
+        if self.intake.is_some() {
+            return Err(Refusal::new(503, "5.5.1", "the message has begun; end it with BDAT LAST, or send RSET"));
+        }
         let address = match recipient.path {
             Path::Mailbox(address) => address,
             Path::Postmaster => Address::new("postmaster", &self.settings.hostname)
                 .map_err(|_| Refusal::new(550, "5.1.1", "no postmaster is configured"))?,
         };
+        if !envelope.utf8 && !address.is_ascii() {
+            return Err(needs_utf8());
+        }
         if envelope.recipients.len() >= self.settings.limits.recipients {
             return Ok(Action::Reply(line(452, "4.5.3", "too many recipients; send to the others in another message")));
         }
@@ -312,51 +369,6 @@ impl<P: Policy> Dialogue<P> {
         envelope.dsn.of.insert(address.to_string(), recipient.asked);
         envelope.recipients.push(address);
         Ok(Action::Reply(line(250, "2.1.5", "recipient OK")))
-    }
-
-    fn data(&mut self) -> Result<Action, Refusal> {
-        let Some(envelope) = &self.envelope else { return Err(Refusal::new(503, "5.5.1", "send MAIL first")) };
-        if envelope.recipients.is_empty() {
-            return Err(Refusal::new(554, "5.5.1", "no recipient was accepted"));
-        }
-        match self.policy.begin(&self.client, envelope) {
-            Err(refusal) => {
-                self.envelope = None;
-                Ok(Action::Reply(refusal.to_wire()))
-            }
-            Ok(message) => {
-                let intake = Intake { message: Ok(message), size: 0, received: 0, limit: self.settings.limits.size };
-                self.phase = Phase::Content(Receiving { unstuffer: Unstuffer::new(self.line_end()), intake });
-                Ok(Action::Reply(line(354, "", "end it with a dot on a line of its own")))
-            }
-        }
-    }
-
-    fn line_end(&self) -> LineEnd {
-        match self.settings.clients {
-            Clients::Network => LineEnd::Crlf,
-            Clients::Own { .. } => LineEnd::CrlfOrLf,
-        }
-    }
-
-    fn take_content(&mut self, input: &[u8]) -> Taken {
-        let Phase::Content(receiving) = &mut self.phase else { return Taken { used: 0, action: Action::Read } };
-        let Receiving { unstuffer, intake } = receiving;
-        let fed = unstuffer.feed(input, &mut |piece| intake.write(piece));
-        let used = match fed {
-            Fed::Open => input.len(),
-            Fed::Ended(used) => used,
-        };
-        let is_endless = intake.count(used);
-        if fed == Fed::Open && !is_endless {
-            return Taken { used, action: Action::Read };
-        }
-        self.envelope = None;
-        let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
-            Phase::Content(receiving) => receiving.intake.finish(),
-            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Verifying(_) | Phase::Closed => Vec::new(),
-        };
-        Taken { used, action: if is_endless { self.close(reply) } else { Action::Reply(reply) } }
     }
 
     /// A refusal for what the client did wrong; too many end the connection.
@@ -370,43 +382,25 @@ impl<P: Policy> Dialogue<P> {
 
     fn close(&mut self, farewell: Vec<u8>) -> Action {
         self.phase = Phase::Closed;
-        self.envelope = None;
+        self.forget();
         Action::Close(farewell)
     }
 }
 
-impl<M: Message> Intake<M> {
-    fn write(&mut self, piece: &[u8]) {
-        let Ok(message) = &mut self.message else { return };
-        self.size = self.size.saturating_add(piece.len() as u64);
-        let refused = if self.size > self.limit { Some(too_big(self.limit)) } else { message.write(piece).err() };
-        if let Some(refusal) = refused {
-            self.message = Err(refusal);
-        }
-    }
-
-    /// Counts what came in; whether that is so much that the end is not waited for. What is over twice the limit
-    /// was refused when it passed the limit, so that nothing is stored without its end.
-    fn count(&mut self, octets: usize) -> bool {
-        self.received = self.received.saturating_add(octets as u64);
-        let is_endless = self.received > self.limit.saturating_mul(2).max(ALLOWANCE);
-        if is_endless && self.message.is_ok() {
-            // Dots at the start of lines are not content.
-            self.message = Err(too_big(self.limit));
-        }
-        is_endless
-    }
-
-    fn finish(self) -> Vec<u8> {
-        match self.message.and_then(M::finish) {
-            Ok(text) => line(250, "2.0.0", &text),
-            Err(refusal) => refusal.to_wire(),
-        }
-    }
+/// What an action that is handed out needs to know.
+pub struct Question<'d, P> {
+    /// The policy.
+    pub policy: &'d mut P,
+    /// What is known of the client.
+    pub client: &'d Client,
+    /// The transaction in hand.
+    pub envelope: Option<&'d Envelope>,
+    /// The login that is to be decided on, behind [`Action::Verify`].
+    pub attempt: Option<&'d Attempt>,
 }
 
-fn too_big(limit: u64) -> Refusal {
-    Refusal::new(552, "5.3.4", format!("messages may have at most {limit} bytes"))
+fn needs_utf8() -> Refusal {
+    Refusal::new(553, "5.6.7", "a non-ASCII address needs the parameter SMTPUTF8 in MAIL")
 }
 
 #[cfg(test)]

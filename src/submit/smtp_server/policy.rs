@@ -1,6 +1,8 @@
 //! What a server gives its dialogue: settings and limits, and the [`Policy`] that says who
 //! may log in, who may send what to whom, and what becomes of a message.
 
+use std::time::Duration;
+
 use super::reply::Refusal;
 use crate::config::scram::{ScramHash, StoredKeys};
 use crate::config::{Mechanism, Secret};
@@ -71,6 +73,17 @@ pub enum Clients {
     },
 }
 
+/// What an LF or a CR alone is in content. Programs that disagree about it can be made to see a second message in the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEnds {
+    /// An LF ends a line, and the content behind a dot: programs of the same user on a pipe.
+    Any,
+    /// In DATA, an LF ends a line but never the content. In BDAT it is refused, and a CR everywhere.
+    Normalized,
+    /// Both are refused everywhere.
+    Strict,
+}
+
 /// Bounds on what a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -103,6 +116,8 @@ pub struct Settings {
     pub login: LoginRule,
     /// How strictly their words are taken.
     pub clients: Clients,
+    /// How strictly the ends of their lines are taken.
+    pub line_ends: LineEnds,
     /// Bounds.
     pub limits: Limits,
 }
@@ -129,25 +144,47 @@ pub struct Envelope {
     pub recipients: Vec<Address>,
     /// BODY.
     pub body: Body,
+    /// SMTPUTF8 (RFC 6531).
+    pub utf8: bool,
     /// RET, ENVID, and for each recipient NOTIFY and ORCPT.
     pub dsn: Dsn,
 }
 
-/// The owner's decisions.
+/// The owner's decisions, which take no time to speak of.
 pub trait Policy {
-    /// What takes the content of a message.
-    type Message: Message;
-    /// May this login in? The password is not kept. The driver asks this, since it may take its time.
-    fn login(&mut self, client: &Client, attempt: &Attempt) -> Result<(), Refusal>;
     /// The stored keys of this user, or made-up ones that stay the same for a user whom nobody knows, and a fresh nonce.
-    /// `None` where SCRAM is not offered.
-    fn scram(&mut self, _username: &str, _hash: ScramHash) -> Option<(StoredKeys, String)> {
-        None
+    fn scram(&mut self, _username: &str, _hash: ScramHash) -> Result<(StoredKeys, String), Refusal> {
+        Err(Refusal::new(504, "5.5.4", "this mechanism is not supported"))
     }
     /// May this client send as this sender?
     fn sender(&mut self, client: &Client, sender: &ReversePath) -> Result<(), Refusal>;
     /// May it send to this recipient?
     fn recipient(&mut self, client: &Client, envelope: &Envelope, recipient: &Address) -> Result<(), Refusal>;
+}
+
+/// What becomes of a login.
+#[derive(Debug)]
+pub struct Decision {
+    /// Whether it is let in.
+    pub verdict: Result<(), Refusal>,
+    /// How long it waits for the reply.
+    pub pause: Duration,
+}
+
+impl Decision {
+    /// Without a pause.
+    #[must_use]
+    pub fn at_once(verdict: Result<(), Refusal>) -> Self {
+        Self { verdict, pause: Duration::ZERO }
+    }
+}
+
+/// What the actions that a dialogue hands out come to. They may take their time; whoever drives the dialogue asks.
+pub trait Service: Policy {
+    /// What takes the content of a message.
+    type Message: Message;
+    /// May this login in? The password is not kept.
+    fn login(&mut self, client: &Client, attempt: &Attempt) -> Decision;
     /// A message is about to come.
     fn begin(&mut self, client: &Client, envelope: &Envelope) -> Result<Self::Message, Refusal>;
 }

@@ -1,28 +1,29 @@
-//! Drives a dialogue over a byte stream: reads, writes, does the handshake when
-//! asked. The stream is the caller's, with its time limits; nothing is decided here.
+//! Drives a dialogue over a byte stream: reads, writes, does the handshake when asked, and what else it hands out. The stream is
+//! the caller's, with its time limits; nothing is decided here.
 
 use std::io;
 use std::io::{Read, Write};
 
-use super::dialogue::{Action, Dialogue, Policy};
+use super::dialogue::{Action, Dialogue, Message, Question, Refusal, Service};
 use crate::tls::Server;
 
 /// Holds the dialogue until one side ends it; `Ok` also where the client just closes.
 /// Without `tls` a dialogue that asks for a handshake is an error.
-pub fn serve<S, P>(mut stream: S, dialogue: &mut Dialogue<P>, tls: Option<&Server>) -> io::Result<()>
+pub fn serve<T, S>(mut stream: T, dialogue: Dialogue<S>, tls: Option<&Server>) -> io::Result<()>
 where
-    S: Read + Write,
-    P: Policy,
+    T: Read + Write,
+    S: Service,
 {
-    stream.write_all(&dialogue.greeting())?;
+    let mut conversation = Conversation::new(dialogue);
+    stream.write_all(&conversation.dialogue.greeting())?;
     stream.flush()?;
-    match converse(&mut stream, dialogue)? {
+    match converse(&mut stream, &mut conversation)? {
         End::Closed => Ok(()),
         End::StartTls => {
             let server = tls.ok_or_else(|| io::Error::other("STARTTLS was offered without a certificate"))?;
             let mut secure = server.accept(stream).map_err(io::Error::other)?;
-            dialogue.secured(&secure.version(), secure.exporter_binding());
-            let end = converse(&mut secure, dialogue);
+            conversation.dialogue.secured(&secure.version(), secure.exporter_binding());
+            let end = converse(&mut secure, &mut conversation);
             secure.close();
             end.map(|_| ())
         }
@@ -56,35 +57,84 @@ pub struct Answer {
     pub end: Option<End>,
 }
 
-/// Has the dialogue take all of the input, unless something in it ends the dialogue.
-pub fn answer<P: Policy>(dialogue: &mut Dialogue<P>, mut input: &[u8], mut seen: impl FnMut(Progress<'_>)) -> Answer {
-    let mut answer = Answer { replies: Vec::new(), end: None };
-    while !input.is_empty() && answer.end.is_none() {
-        let taken = dialogue.take(input);
-        input = &input[taken.used..];
-        let action = match taken.action {
+/// A dialogue, and the message that comes in.
+pub struct Conversation<S: Service> {
+    /// What is said.
+    pub dialogue: Dialogue<S>,
+    message: Option<S::Message>,
+}
+
+impl<S: Service> Conversation<S> {
+    /// At its beginning.
+    pub fn new(dialogue: Dialogue<S>) -> Self {
+        Self { dialogue, message: None }
+    }
+
+    /// Has the dialogue take all of the input, unless something in it ends the dialogue.
+    pub fn answer(&mut self, mut input: &[u8], mut seen: impl FnMut(Progress<'_>)) -> Answer {
+        let mut answer = Answer { replies: Vec::new(), end: None };
+        while !input.is_empty() && answer.end.is_none() {
+            let taken = self.dialogue.take(input);
+            input = &input[taken.used..];
+            let mut action = taken.action;
+            while let Some(next) = self.perform(&action, &mut seen) {
+                action = next;
+            }
+            if !self.dialogue.has_message() {
+                self.message = None;
+            }
+            let (reply, end) = match action {
+                Action::Reply(reply) => (reply, None),
+                Action::StartTls(reply) => (reply, Some(End::StartTls)),
+                Action::Close(reply) => (reply, Some(End::Closed)),
+                // What was to be done is done.
+                Action::Read
+                | Action::Verify
+                | Action::Begin
+                | Action::Content(_)
+                | Action::Store
+                | Action::Pause(_) => continue,
+            };
+            seen(Progress::Command(&reply));
+            answer.replies.extend_from_slice(&reply);
+            answer.end = end;
+        }
+        answer
+    }
+
+    /// Does what the dialogue hands out, and what it makes of the result; `None` where there is nothing to do.
+    fn perform(&mut self, action: &Action, seen: &mut impl FnMut(Progress<'_>)) -> Option<Action> {
+        let dialogue = &mut self.dialogue;
+        let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
+        Some(match action {
             Action::Verify => {
-                let action = dialogue.verify();
+                let Question { policy, client, attempt, .. } = dialogue.question();
+                let decision = policy.login(client, attempt?);
+                let action = dialogue.decided(decision);
                 seen(Progress::Login(&action));
                 action
             }
-            action => action,
-        };
-        let (reply, end) = match action {
-            // A decision leads to a reply.
-            Action::Read | Action::Verify => continue,
-            Action::Reply(reply) => (reply, None),
-            Action::StartTls(reply) => (reply, Some(End::StartTls)),
-            Action::Close(reply) => (reply, Some(End::Closed)),
-        };
-        seen(Progress::Command(&reply));
-        answer.replies.extend_from_slice(&reply);
-        answer.end = end;
+            Action::Begin => {
+                let Question { policy, client, envelope, .. } = dialogue.question();
+                let begun = envelope.ok_or_else(lost).and_then(|envelope| policy.begin(client, envelope));
+                let result = begun.map(|message| self.message = Some(message));
+                dialogue.began(result)
+            }
+            Action::Content(content) => {
+                let written = self.message.as_mut().ok_or_else(lost).and_then(|message| message.write(content));
+                dialogue.received(written)
+            }
+            Action::Store => dialogue.stored(self.message.take().ok_or_else(lost).and_then(Message::finish)),
+            Action::Pause(time) => {
+                std::thread::sleep(*time);
+                dialogue.resumed()
+            }
+            Action::Read | Action::Reply(_) | Action::StartTls(_) | Action::Close(_) => return None,
+        })
     }
-    answer
 }
 
-fn converse<S: Read + Write, P: Policy>(stream: &mut S, dialogue: &mut Dialogue<P>) -> io::Result<End> {
+fn converse<T: Read + Write, S: Service>(stream: &mut T, conversation: &mut Conversation<S>) -> io::Result<End> {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let filled = match stream.read(&mut buffer) {
@@ -93,7 +143,7 @@ fn converse<S: Read + Write, P: Policy>(stream: &mut S, dialogue: &mut Dialogue<
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
-        let Answer { replies, end } = answer(dialogue, &buffer[..filled], |_| {});
+        let Answer { replies, end } = conversation.answer(&buffer[..filled], |_| {});
         stream.write_all(&replies)?;
         stream.flush()?;
         if let Some(end) = end {

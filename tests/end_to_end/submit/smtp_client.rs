@@ -49,7 +49,12 @@ impl Client {
     }
 
     pub fn say(&mut self, line: &str) -> String {
-        self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        self.say_as_is(&format!("{line}\r\n"))
+    }
+
+    /// Says something without a line end of its own.
+    pub fn say_as_is(&mut self, text: &str) -> String {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
         self.reply()
     }
 

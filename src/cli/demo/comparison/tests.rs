@@ -28,6 +28,7 @@ pub(in super::super) fn good() -> Received {
             sender: ReversePath::Mailbox(address(WORK.sent_as)),
             recipients: mail.recipients.iter().map(|text| address(text)).collect(),
             body: Body::SevenBit,
+            utf8: false,
             dsn: crate::mail::dsn::Dsn::default(),
         },
         content: content.into_bytes(),

@@ -5,33 +5,15 @@ use std::num::NonZeroU32;
 use super::*;
 use crate::config::scram::StoredKeys;
 use crate::mail::address::{Address, ReversePath};
-use crate::submit::smtp_server::policy::{Client, Envelope, Message};
+use crate::submit::smtp_server::policy::{Client, Envelope};
 
 /// Knows alice with "pencil".
 struct Keys;
 
-struct NoMessage;
-
-impl Message for NoMessage {
-    fn write(&mut self, _content: &[u8]) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn finish(self) -> Result<String, Refusal> {
-        Ok(String::new())
-    }
-}
-
 impl Policy for Keys {
-    type Message = NoMessage;
-
-    fn login(&mut self, _client: &Client, _attempt: &Attempt) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn scram(&mut self, _username: &str, hash: ScramHash) -> Option<(StoredKeys, String)> {
+    fn scram(&mut self, _username: &str, hash: ScramHash) -> Result<(StoredKeys, String), Refusal> {
         let iterations = NonZeroU32::new(4096).unwrap();
-        Some((StoredKeys::of(hash, "pencil", b"salt", iterations), "ours".to_owned()))
+        Ok((StoredKeys::of(hash, "pencil", b"salt", iterations), "ours".to_owned()))
     }
 
     fn sender(&mut self, _client: &Client, _sender: &ReversePath) -> Result<(), Refusal> {
@@ -40,10 +22,6 @@ impl Policy for Keys {
 
     fn recipient(&mut self, _client: &Client, _envelope: &Envelope, _to: &Address) -> Result<(), Refusal> {
         Ok(())
-    }
-
-    fn begin(&mut self, _client: &Client, _envelope: &Envelope) -> Result<NoMessage, Refusal> {
-        Ok(NoMessage)
     }
 }
 

@@ -37,7 +37,6 @@ fn what_is_malformed_is_refused_with_its_code() {
     assert_eq!(code("MAIL FROM:<a>"), 501);
     assert_eq!(code("RCPT TO:<>"), 501);
     assert_eq!(code("RCPT TO:<a@b.example> NOTIFY=SOMETIMES"), 501);
-    assert_eq!(code("RCPT TO:<ä@b.example>"), 553);
     assert_eq!(code("EHLO"), 501);
     assert_eq!(code("DATA now"), 501);
     assert_eq!(code("AUTH PLAIN a b"), 501);

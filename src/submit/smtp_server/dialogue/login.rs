@@ -5,30 +5,21 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::super::auth::{Next, Proof};
 use super::super::reply::line;
-use super::{Action, Attempt, Dialogue, Exchange, LoginRule, Phase, Policy, Refusal};
+use super::{Action, Decision, Dialogue, Exchange, LoginRule, Phase, Policy, Refusal};
 use crate::config::Mechanism;
 
 impl<P: Policy> Dialogue<P> {
-    /// The login that is to be decided on, behind [`Action::Verify`].
-    #[must_use]
-    pub fn attempt(&self) -> Option<&Attempt> {
-        match &self.phase {
-            Phase::Verifying(attempt) => Some(attempt),
-            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Content(_) | Phase::Closed => None,
+    /// The login was decided on, behind [`Action::Verify`].
+    pub fn decided(&mut self, decision: Decision) -> Action {
+        let action = self.concluded(decision.verdict);
+        if decision.pause.is_zero() {
+            return action;
         }
+        self.paused = Some(action);
+        Action::Pause(decision.pause)
     }
 
-    /// Asks the policy about the login that is to be decided on.
-    pub fn verify(&mut self) -> Action {
-        let verdict = match &self.phase {
-            Phase::Verifying(attempt) => self.policy.login(&self.client, attempt),
-            Phase::Commands | Phase::Overlong | Phase::Auth(_) | Phase::Content(_) | Phase::Closed => Ok(()),
-        };
-        self.decided(verdict)
-    }
-
-    /// The login was decided on.
-    pub fn decided(&mut self, verdict: Result<(), Refusal>) -> Action {
+    fn concluded(&mut self, verdict: Result<(), Refusal>) -> Action {
         let attempt = match std::mem::replace(&mut self.phase, Phase::Commands) {
             Phase::Verifying(attempt) => attempt,
             other => {

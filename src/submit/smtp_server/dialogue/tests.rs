@@ -10,29 +10,17 @@ use crate::mail::address::ReversePath;
 use crate::spool::Body;
 use crate::submit::smtp_server::auth::Proof;
 
-type Arrived = Vec<(Envelope, Vec<u8>)>;
+type Kept = (Envelope, Vec<u8>);
+type Arrived = Vec<Kept>;
 
 /// Accepts alice with "pw" and her messages; remembers what arrived.
 #[derive(Clone, Default)]
 struct House {
     arrived: Rc<RefCell<Arrived>>,
-}
-
-struct OutgoingMessage {
-    house: House,
-    envelope: Envelope,
-    content: Vec<u8>,
+    open: Rc<RefCell<Option<Kept>>>,
 }
 
 impl Policy for House {
-    type Message = OutgoingMessage;
-
-    fn login(&mut self, _client: &Client, attempt: &Attempt) -> Result<(), Refusal> {
-        let right = attempt.username == "alice"
-            && matches!(&attempt.proof, Proof::Password(password) if password.expose() == "pw");
-        if right { Ok(()) } else { Err(Refusal::new(535, "5.7.8", "no")) }
-    }
-
     fn sender(&mut self, _client: &Client, sender: &ReversePath) -> Result<(), Refusal> {
         match sender.to_string().as_str() {
             "eve@x.example" => Err(Refusal::new(553, "5.7.1", "not you")),
@@ -43,29 +31,61 @@ impl Policy for House {
     fn recipient(&mut self, _client: &Client, _envelope: &Envelope, recipient: &Address) -> Result<(), Refusal> {
         if recipient.local() == "nobody" { Err(Refusal::new(550, "5.1.1", "nobody")) } else { Ok(()) }
     }
-
-    fn begin(&mut self, _client: &Client, envelope: &Envelope) -> Result<OutgoingMessage, Refusal> {
-        Ok(OutgoingMessage { house: self.clone(), envelope: envelope.clone(), content: Vec::new() })
-    }
 }
 
-impl Message for OutgoingMessage {
-    fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
-        self.content.extend_from_slice(content);
-        if self.content.ends_with(b"full\r\n") { Err(Refusal::new(452, "4.3.1", "full")) } else { Ok(()) }
-    }
-
-    fn finish(self) -> Result<String, Refusal> {
-        self.house.arrived.borrow_mut().push((self.envelope, self.content));
-        Ok("kept".to_owned())
+/// Does what is handed out, as the driver does, until there is something to say.
+fn decided(dialogue: &mut Dialogue<House>, mut action: Action) -> Action {
+    loop {
+        let Question { policy: house, envelope, attempt, .. } = dialogue.question();
+        let house = house.clone();
+        action = match action {
+            Action::Verify => {
+                let is_right = attempt.is_some_and(|attempt| {
+                    attempt.username == "alice"
+                        && matches!(&attempt.proof, Proof::Password(password) if password.expose() == "pw")
+                });
+                let verdict = if is_right { Ok(()) } else { Err(Refusal::new(535, "5.7.8", "no")) };
+                dialogue.decided(Decision { verdict, pause: Duration::from_secs(u64::from(!is_right)) })
+            }
+            Action::Begin => {
+                let envelope = envelope.unwrap().clone();
+                let is_full = envelope.recipients.iter().any(|to| to.local() == "full");
+                *house.open.borrow_mut() = Some((envelope, Vec::new()));
+                dialogue.began(if is_full { Err(Refusal::new(452, "4.3.1", "full")) } else { Ok(()) })
+            }
+            Action::Content(content) => {
+                let mut open = house.open.borrow_mut();
+                let kept = &mut open.as_mut().unwrap().1;
+                kept.extend(content);
+                let is_full = kept.ends_with(b"full\r\n");
+                dialogue.received(if is_full { Err(Refusal::new(452, "4.3.1", "full")) } else { Ok(()) })
+            }
+            Action::Store => {
+                let message = house.open.borrow_mut().take().unwrap();
+                house.arrived.borrow_mut().push(message);
+                dialogue.stored(Ok("kept".to_owned()))
+            }
+            Action::Pause(time) => {
+                assert_eq!(time, Duration::from_secs(1), "only a wrong login waits");
+                dialogue.resumed()
+            }
+            said => return said,
+        };
     }
 }
 
 fn open(tls: TlsRule, login: LoginRule) -> (Dialogue<House>, House) {
     let house = House::default();
     let limits = Limits { line: 200, recipients: 2, size: 100, faults: 5, logins: 2 };
-    let settings = Settings { hostname: "mx.example".to_owned(), tls, login, limits, clients: Clients::Network };
+    let (hostname, line_ends) = ("mx.example".to_owned(), LineEnds::Normalized);
+    let settings = Settings { hostname, tls, login, limits, clients: Clients::Network, line_ends };
     (Dialogue::new(settings, house.clone()), house)
+}
+
+fn strict() -> (Dialogue<House>, House) {
+    let (mut dialogue, house) = pipe();
+    dialogue.settings.line_ends = LineEnds::Strict;
+    (dialogue, house)
 }
 
 fn pipe() -> (Dialogue<House>, House) {
@@ -79,24 +99,16 @@ fn say(dialogue: &mut Dialogue<House>, input: &str) -> String {
         let taken = dialogue.take(input);
         input = &input[taken.used..];
         match decided(dialogue, taken.action) {
-            Action::Read | Action::Verify => {}
             Action::Reply(reply) | Action::StartTls(reply) => replies.extend(reply),
             Action::Close(reply) => {
                 replies.extend(reply);
                 replies.extend(b"(closed)");
                 break;
             }
+            _ => {}
         }
     }
     String::from_utf8(replies).unwrap()
-}
-
-/// Decides on a login, as the driver does.
-fn decided(dialogue: &mut Dialogue<House>, action: Action) -> Action {
-    match action {
-        Action::Verify => dialogue.verify(),
-        action => action,
-    }
 }
 
 /// The codes of the replies' last lines.
@@ -198,13 +210,15 @@ fn a_line_or_a_message_without_an_end_is_not_read_for_ever() {
     assert_eq!(endless(&mut dialogue, &vec![b'x'; 64 * 1024]), "421 4.7.0 a line without an end; closing\r\n");
     let start = "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.example>\r\nDATA\r\n";
     for (content, reply) in [
-        ("ten bytes\r\n", "552 5.3.4 messages may have at most 100 bytes\r\n"),
+        ("ten bytes\r\n", "552 5.3.4 messages may have at most 100 bytes; see max_message_size\r\n"),
         ("full\r\n", "452 4.3.1 full\r\n"),
-        (".....\r\n.\r", "552 5.3.4 messages may have at most 100 bytes\r\n"),
+        (".....\r\n", "552 5.3.4 messages may have at most 100 bytes; see max_message_size\r\n"),
+        (".\ra", "554 5.6.0 the message has a CR without LF; end lines with CR LF\r\n"),
     ] {
         let (mut dialogue, house) = pipe();
         say(&mut dialogue, start);
-        dialogue.take(content.as_bytes());
+        let action = dialogue.take(content.as_bytes()).action;
+        decided(&mut dialogue, action);
         assert_eq!(endless(&mut dialogue, content.repeat(20_000).as_bytes()), reply);
         assert!(house.arrived.borrow().is_empty());
     }
@@ -213,7 +227,8 @@ fn a_line_or_a_message_without_an_end_is_not_read_for_ever() {
 /// Hands in the same again until the dialogue closes; what it says then.
 fn endless(dialogue: &mut Dialogue<House>, piece: &[u8]) -> String {
     for _ in 0..100 {
-        match dialogue.take(piece).action {
+        let action = dialogue.take(piece).action;
+        match decided(dialogue, action) {
             Action::Close(reply) => return String::from_utf8(reply).unwrap(),
             action => assert_eq!(action, Action::Read),
         }
@@ -227,6 +242,114 @@ fn a_connection_that_breaks_in_the_content_leaves_nothing() {
     say(&mut dialogue, "EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a@y.example>\r\nDATA\r\nhalf\r\n.");
     drop(dialogue);
     assert!(house.arrived.borrow().is_empty());
+}
+
+/// Opens a transaction.
+const OPEN: &str = "EHLO me\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\n";
+
+#[test]
+fn chunks_make_a_message_byte_for_byte() {
+    let (mut dialogue, house) = pipe();
+    let script = format!("{OPEN}BDAT 9\r\na: b\r\n\r\n.BDAT 3\r\n\r\n.BDAT 0 LAST\r\nNOOP\r\n");
+    let replies = say(&mut dialogue, &script);
+    assert_eq!(codes(&replies), ["250", "250", "250", "250", "250", "250", "250"]);
+    assert!(
+        replies.contains("250 2.0.0 9 octets received\r\n250 2.0.0 12 octets received\r\n250 2.0.0 kept"),
+        "{replies}"
+    );
+    assert_eq!(house.arrived.borrow()[0].1, b"a: b\r\n\r\n.\r\n.");
+    assert_eq!(
+        codes(&say(&mut dialogue, "BDAT 4 LAST\r\nQUITNOOP\r\n")),
+        ["503", "250"],
+        "what a chunk has is no command"
+    );
+}
+
+#[test]
+fn chunks_that_are_refused_are_read_to_their_end() {
+    for (script, expected) in [
+        ("BDAT 5\r\na\nb\r\nBDAT 4 LAST\r\nquit", &["554", "503"][..]),
+        ("BDAT 4 LAST\r\na\rb\n", &["554"]),
+        ("BDAT 3 LAST\r\nab\r", &["554"]),
+        ("BDAT 101 LAST\r\n", &[]),
+        ("RCPT TO:<full@y.example>\r\nRSET\r\n", &["250", "250"]),
+        ("RCPT TO:<full@y.example>\r\nBDAT 4\r\nquitBDAT 0 LAST\r\n", &["250", "452", "503"]),
+        ("BDAT 2\r\nabDATA\r\n", &["250", "503"]),
+        ("BDAT 2\r\nabRCPT TO:<c@y.example>\r\n", &["250", "503"]),
+        ("BDAT 2\r\nabRSET\r\nBDAT 1 LAST\r\nx", &["250", "250", "503"]),
+        ("BDAT 2\r\nabMAIL FROM:<a@x.example>\r\n", &["250", "503"]),
+    ] {
+        let (mut dialogue, house) = pipe();
+        say(&mut dialogue, OPEN);
+        assert_eq!(codes(&say(&mut dialogue, script)), expected, "{script:?}");
+        assert!(house.arrived.borrow().is_empty(), "{script:?}");
+    }
+    let (mut dialogue, _) = pipe();
+    let big = format!("{OPEN}BDAT 101 LAST\r\n{}NOOP\r\n", "y".repeat(101));
+    assert_eq!(codes(&say(&mut dialogue, &big)), ["250", "250", "250", "552", "250"]);
+    for unclear in [
+        "BDAT\r\n",
+        "BDAT x\r\n",
+        "BDAT -1\r\n",
+        "BDAT 1 FIRST\r\n",
+        "BDAT 1 LAST 2\r\n",
+        "BDAT 99999999999999999999\r\n",
+    ] {
+        let (mut dialogue, _) = pipe();
+        let replies = say(&mut dialogue, &format!("{OPEN}{unclear}"));
+        assert!(
+            replies.contains("501 5.5.4 syntax: BDAT octets [LAST]; closing") && replies.ends_with("(closed)"),
+            "{replies}"
+        );
+    }
+    let (mut dialogue, _) = pipe();
+    say(&mut dialogue, &format!("{OPEN}BDAT 18446744073709551615\r\n"));
+    assert_eq!(
+        endless(&mut dialogue, &vec![b'x'; 64 * 1024]),
+        "552 5.3.4 messages may have at most 100 bytes; see max_message_size\r\n"
+    );
+}
+
+#[test]
+fn line_ends_that_programs_disagree_about_end_nothing() {
+    let ends = ["a\n.\n", "a\n.\r\n", "a\r\n.\n"];
+    for end in ends {
+        let (mut dialogue, house) = pipe();
+        assert_eq!(codes(&say(&mut dialogue, &format!("{OPEN}DATA\r\n{end}"))), ["250", "250", "250", "354"]);
+        assert!(dialogue.seems_ended(), "{end:?}");
+        assert_eq!(dialogue.stage(), "DATA");
+        assert_eq!(codes(&say(&mut dialogue, "b\r\n.\r\n")), ["250"], "{end:?}");
+        assert_eq!(house.arrived.borrow().len(), 1);
+        let (mut dialogue, house) = strict();
+        let replies = say(&mut dialogue, &format!("{OPEN}DATA\r\n{end}b\r\n.\r\nNOOP\r\n"));
+        assert_eq!(codes(&replies), ["250", "250", "250", "354", "554", "250"]);
+        assert!(
+            replies.contains("554 5.6.0 the message has an LF without CR; end lines with CR LF, or remove line_ends"),
+            "{replies}"
+        );
+        assert!(house.arrived.borrow().is_empty());
+    }
+    for content in ["a\rb\r\n", "a\r.\r\n", "a\r\r\n"] {
+        let (mut dialogue, house) = pipe();
+        let replies = say(&mut dialogue, &format!("{OPEN}DATA\r\n{content}.\r\n"));
+        assert!(
+            replies.ends_with("554 5.6.0 the message has a CR without LF; end lines with CR LF\r\n"),
+            "{content:?}: {replies}"
+        );
+        assert!(house.arrived.borrow().is_empty());
+    }
+}
+
+#[test]
+fn addresses_that_are_not_ascii_need_a_word() {
+    let (mut dialogue, house) = pipe();
+    let script = "EHLO me\r\nMAIL FROM:<ü@x.example>\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<ü@y.example>\r\nRSET\r\n\
+                  MAIL FROM:<ü@x.example> SMTPUTF8\r\nRCPT TO:<ü@y.example>\r\nDATA\r\n.\r\n";
+    let replies = say(&mut dialogue, script);
+    assert!(replies.contains("250-SMTPUTF8\r\n250-CHUNKING\r\n"), "{replies}");
+    assert_eq!(codes(&replies), ["250", "553", "250", "553", "250", "250", "250", "354", "250"]);
+    assert!(house.arrived.borrow()[0].0.utf8);
+    assert_eq!(codes(&say(&mut dialogue, "MAIL FROM:<a@x.example> SMTPUTF8=yes\r\n")), ["555"]);
 }
 
 /// Lines that lead deep into the dialogue, and noise.
@@ -243,6 +366,9 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
         ".\r\n",
         "RSET\r\n",
         "MAIL FROM:<\"",
+        "BDAT 7\r\nline\r\n.",
+        "BDAT 3 LAST\r\n.\r\n",
+        "BDAT 0 LAST\r\n",
         "\r\n",
     ]);
     let piece = prop_oneof![
@@ -262,13 +388,13 @@ fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Arrived) {
             assert!(taken.used > 0 && taken.used <= input.len());
             input = &input[taken.used..];
             match decided(&mut dialogue, taken.action) {
-                Action::Verify => unreachable!("it was decided"),
-                Action::Read => assert!(input.is_empty()),
+                Action::Read => {}
                 Action::Reply(reply) | Action::StartTls(reply) => said.extend(reply),
                 Action::Close(reply) => {
                     said.extend(reply);
                     break 'pieces;
                 }
+                handed_out => unreachable!("{handed_out:?} was done"),
             }
         }
     }
@@ -298,6 +424,10 @@ proptest! {
         let has_end = body.starts_with(b".\r\n") || body.windows(5).any(|w| w == b"\r\n.\r\n");
         let mut bytes = b"EHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n".to_vec();
         bytes.extend_from_slice(&body);
-        prop_assert_eq!(!run(&bytes, 7).1.is_empty(), has_end);
+        let content = body.split(|byte| *byte == b'\r').skip(1);
+        let has_bare_cr = content.clone().any(|rest| !rest.starts_with(b"\n"));
+        let is_kept = !run(&bytes, 7).1.is_empty();
+        prop_assert!(!is_kept || has_end);
+        prop_assert!(is_kept || !has_end || has_bare_cr);
     }
 }

@@ -1,0 +1,304 @@
+//! The part of the dialogue in which a message comes in, by DATA (RFC 5321 section 4.1.1.4) or by BDAT (RFC 3030). What is content
+//! is handed out; whoever takes it says what became of it.
+
+use super::super::command::ChunkPlace;
+use super::super::dot_unstuffing::{Fed, LineEnd, Unstuffer};
+use super::super::policy::{LineEnds, Policy};
+use super::super::reply::{Refusal, line};
+use super::{Action, Dialogue, Phase, Taken};
+
+/// Octets of a message that is refused which are read in any case, so that its client reads the reply.
+const ALLOWANCE: u64 = 1 << 20;
+
+/// How the content comes.
+pub(super) enum Receiving {
+    /// Up to a dot on a line of its own.
+    Dots(Unstuffer),
+    /// So many octets, and whether they are the last ones.
+    Chunk { left: u64, place: ChunkPlace },
+}
+
+/// How far the content has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// More must come.
+    Open,
+    /// The dot, or the last octet of a chunk.
+    Ended,
+    /// So much came that the end is not waited for.
+    Endless,
+}
+
+/// What is known of a message that comes in. RFC 5321 has no place for a refusal before its end; a client that does not come to an
+/// end within twice the limit (and [`ALLOWANCE`]) is refused where it is.
+pub(super) struct Intake {
+    refusal: Option<Refusal>,
+    size: u64,
+    /// Octets as they came in, also those that followed a refusal.
+    received: u64,
+    limit: u64,
+    /// The last octet was a CR.
+    is_after_cr: bool,
+    /// The last octets as they came in.
+    tail: Vec<u8>,
+}
+
+impl Intake {
+    fn new(limit: u64, refusal: Option<Refusal>) -> Self {
+        Self { refusal, size: 0, received: 0, limit, is_after_cr: false, tail: Vec::new() }
+    }
+
+    /// Looks at what came in, of which this is content.
+    fn look(&mut self, raw: &[u8], content: &[u8], bare_lf: BareLf) -> bool {
+        self.received = self.received.saturating_add(raw.len() as u64);
+        self.tail.extend_from_slice(&raw[raw.len().saturating_sub(TAIL)..]);
+        self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+        self.size = self.size.saturating_add(content.len() as u64);
+        let broken = self.broken_line(content, bare_lf);
+        if self.size > self.limit {
+            self.refuse(too_big(self.limit));
+        } else if let Some(refusal) = broken {
+            self.refuse(refusal);
+        }
+        let is_endless = self.received > self.limit.saturating_mul(2).max(ALLOWANCE);
+        if is_endless {
+            // Dots at the start of lines are not content.
+            self.refuse(too_big(self.limit));
+        }
+        is_endless
+    }
+
+    /// Keeps the first refusal.
+    fn refuse(&mut self, refusal: Refusal) {
+        self.refusal.get_or_insert(refusal);
+    }
+
+    /// A line end that programs disagree about can hide a second message in the first.
+    fn broken_line(&mut self, content: &[u8], bare_lf: BareLf) -> Option<Refusal> {
+        if bare_lf == BareLf::AsAnything {
+            return None;
+        }
+        for &octet in content {
+            let was_cr = std::mem::replace(&mut self.is_after_cr, octet == b'\r');
+            if was_cr && octet != b'\n' {
+                return Some(bare_cr());
+            }
+            if octet == b'\n' && !was_cr {
+                match bare_lf {
+                    BareLf::AsAnything | BareLf::AsLineEnd => {}
+                    BareLf::RefusedInChunk => {
+                        return Some(Refusal::new(
+                            554,
+                            "5.6.0",
+                            "the message has an LF without CR, which BDAT does not allow; end lines with CR LF, or send it with DATA",
+                        ));
+                    }
+                    BareLf::Refused => {
+                        return Some(Refusal::new(
+                            554,
+                            "5.6.0",
+                            "the message has an LF without CR; end lines with CR LF, or remove line_ends of the listener",
+                        ));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Enough for `CR LF . CR LF`.
+const TAIL: usize = 5;
+
+/// What an LF without CR is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BareLf {
+    /// A line end, and a bare CR is one as well.
+    AsAnything,
+    AsLineEnd,
+    RefusedInChunk,
+    Refused,
+}
+
+fn bare_cr() -> Refusal {
+    Refusal::new(554, "5.6.0", "the message has a CR without LF; end lines with CR LF")
+}
+
+pub(super) fn too_big(limit: u64) -> Refusal {
+    Refusal::new(552, "5.3.4", format!("messages may have at most {limit} bytes; see max_message_size"))
+}
+
+impl<P: Policy> Dialogue<P> {
+    pub(super) fn data(&mut self) -> Result<Action, Refusal> {
+        if self.intake.is_some() {
+            return Err(Refusal::new(503, "5.5.1", "the message comes by BDAT; end it with BDAT LAST, or send RSET"));
+        }
+        self.may_send()?;
+        self.phase = Phase::Beginning(Receiving::Dots(Unstuffer::new(match self.settings.line_ends {
+            LineEnds::Any => LineEnd::CrlfOrLf,
+            LineEnds::Normalized | LineEnds::Strict => LineEnd::Crlf,
+        })));
+        Ok(Action::Begin)
+    }
+
+    /// The octets of the chunk follow whatever is said of it.
+    pub(super) fn bdat(&mut self, octets: u64, place: ChunkPlace) -> Action {
+        let receiving = Receiving::Chunk { left: octets, place };
+        if self.intake.is_some() {
+            return self.receive(receiving);
+        }
+        match self.may_send() {
+            Ok(()) => {
+                self.phase = Phase::Beginning(receiving);
+                Action::Begin
+            }
+            Err(refusal) => {
+                self.intake = Some(Intake::new(self.settings.limits.size, Some(refusal)));
+                self.receive(receiving)
+            }
+        }
+    }
+
+    fn may_send(&self) -> Result<(), Refusal> {
+        match &self.envelope {
+            None => Err(Refusal::new(503, "5.5.1", "send MAIL first")),
+            Some(envelope) if envelope.recipients.is_empty() => {
+                Err(Refusal::new(554, "5.5.1", "no recipient was accepted"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The message was taken on, behind [`Action::Begin`], or was not.
+    pub fn began(&mut self, result: Result<(), Refusal>) -> Action {
+        let receiving = match std::mem::replace(&mut self.phase, Phase::Commands) {
+            Phase::Beginning(receiving) => receiving,
+            other => {
+                self.phase = other;
+                return Action::Read;
+            }
+        };
+        let is_data = matches!(receiving, Receiving::Dots(_));
+        let refusal = match result {
+            Err(refusal) if is_data => {
+                self.forget();
+                return Action::Reply(refusal.to_wire());
+            }
+            other => other.err(),
+        };
+        self.intake = Some(Intake::new(self.settings.limits.size, refusal));
+        if is_data {
+            self.phase = Phase::Content(receiving);
+            return Action::Reply(line(354, "", "end it with a dot on a line of its own"));
+        }
+        self.receive(receiving)
+    }
+
+    /// An empty chunk has ended already.
+    fn receive(&mut self, receiving: Receiving) -> Action {
+        let is_empty = matches!(receiving, Receiving::Chunk { left: 0, .. });
+        self.phase = Phase::Content(receiving);
+        if is_empty { self.proceed(Progress::Ended) } else { Action::Read }
+    }
+
+    pub(super) fn take_content(&mut self, input: &[u8]) -> Taken {
+        let bare_lf = self.bare_lf();
+        let (Phase::Content(receiving), Some(intake)) = (&mut self.phase, &mut self.intake) else {
+            return Taken { used: 0, action: Action::Read };
+        };
+        let mut content = Vec::new();
+        let (used, is_ended) = match receiving {
+            Receiving::Dots(unstuffer) => match unstuffer.feed(input, &mut |piece| content.extend_from_slice(piece)) {
+                Fed::Open => (input.len(), false),
+                Fed::Ended(used) => (used, true),
+            },
+            Receiving::Chunk { left, .. } => {
+                let used = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                content.extend_from_slice(&input[..used]);
+                *left = left.saturating_sub(used as u64);
+                (used, *left == 0)
+            }
+        };
+        let is_endless = intake.look(&input[..used], &content, bare_lf);
+        let progress = match (is_endless, is_ended) {
+            (true, _) => Progress::Endless,
+            (false, true) => Progress::Ended,
+            (false, false) => Progress::Open,
+        };
+        if content.is_empty() || intake.refusal.is_some() {
+            return Taken { used, action: self.proceed(progress) };
+        }
+        self.handed_out = progress;
+        Taken { used, action: Action::Content(content) }
+    }
+
+    fn bare_lf(&self) -> BareLf {
+        let is_chunk = matches!(self.phase, Phase::Content(Receiving::Chunk { .. }));
+        match self.settings.line_ends {
+            LineEnds::Any => BareLf::AsAnything,
+            LineEnds::Normalized | LineEnds::Strict if is_chunk => BareLf::RefusedInChunk,
+            LineEnds::Normalized => BareLf::AsLineEnd,
+            LineEnds::Strict => BareLf::Refused,
+        }
+    }
+
+    /// The content was taken, behind [`Action::Content`], or was refused.
+    pub fn received(&mut self, result: Result<(), Refusal>) -> Action {
+        if let (Some(intake), Err(refusal)) = (&mut self.intake, result) {
+            intake.refuse(refusal);
+        }
+        self.proceed(self.handed_out)
+    }
+
+    fn proceed(&mut self, progress: Progress) -> Action {
+        if progress == Progress::Open {
+            return Action::Read;
+        }
+        let place = match &self.phase {
+            Phase::Content(Receiving::Chunk { place, .. }) => *place,
+            _ => ChunkPlace::Last,
+        };
+        self.phase = Phase::Commands;
+        let Some(intake) = &mut self.intake else { return Action::Read };
+        if place == ChunkPlace::Last && intake.is_after_cr {
+            intake.refuse(bare_cr());
+        }
+        if let Some(refusal) = intake.refusal.take() {
+            self.forget();
+            let reply = refusal.to_wire();
+            return if progress == Progress::Endless { self.close(reply) } else { Action::Reply(reply) };
+        }
+        if place == ChunkPlace::Within {
+            return Action::Reply(line(250, "2.0.0", &format!("{} octets received", intake.received)));
+        }
+        self.phase = Phase::Storing;
+        Action::Store
+    }
+
+    /// Somebody has taken responsibility for the message, behind [`Action::Store`], or has not. The text is told to the client.
+    pub fn stored(&mut self, result: Result<String, Refusal>) -> Action {
+        if matches!(self.phase, Phase::Storing) {
+            self.phase = Phase::Commands;
+        }
+        self.forget();
+        Action::Reply(match result {
+            Ok(text) => line(250, "2.0.0", &text),
+            Err(refusal) => refusal.to_wire(),
+        })
+    }
+
+    /// Whether there is a message that was begun and not yet stored or refused.
+    #[must_use]
+    pub fn has_message(&self) -> bool {
+        self.intake.is_some()
+    }
+
+    /// Whether the content stopped behind what only some programs take for its end: a dot between line ends of which one is an LF
+    /// alone.
+    #[must_use]
+    pub fn seems_ended(&self) -> bool {
+        let is_data = matches!(self.phase, Phase::Content(Receiving::Dots(_)));
+        let ends = |intake: &Intake| intake.tail.ends_with(b"\n.\n") || intake.tail.ends_with(b"\n.\r\n");
+        is_data && self.intake.as_ref().is_some_and(ends)
+    }
+}
