@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Nothing there.
-    #[error("it is empty")]
+    #[error("it is empty: write a number with its unit, as in \"30s\" or \"50MB\"")]
     Empty,
     /// A duration that is a number only.
     #[error("the unit is missing: write \"90s\", \"5m\", \"1h30m\", \"5d\" or \"2w\"")]

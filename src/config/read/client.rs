@@ -99,6 +99,11 @@ fn senders(around: &Surroundings, section: &Section, faults: &mut Faults) -> Opt
     Some(Senders { tables: sources.collect(), addresses: addresses.iter().map(|text| text.value.to_owned()).collect() })
 }
 
+/// The names that would do.
+fn existing(kind: &str, names: &[&str]) -> String {
+    if names.is_empty() { format!("there are no {kind} yet") } else { format!("existing {kind}: {}", names.join(", ")) }
+}
+
 /// What a section must name that is elsewhere in the configuration.
 pub(super) fn check_names(top: &Section, config: &crate::config::Config, faults: &mut Faults) {
     let inner = |table: &DeTable, key: &str| table.get(key).map(|value| value.span().start);
@@ -108,19 +113,30 @@ pub(super) fn check_names(top: &Section, config: &crate::config::Config, faults:
         inner(section, key).or_else(|| inner(sections, name))
     };
     let place = |kind: &str, name: &str, key: &str| place(kind, name, key).unwrap_or(0);
+    let accounts: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+    let clients: Vec<&str> = config.clients.iter().map(|client| client.name.as_str()).collect();
     for client in &config.clients {
         let name = client.name.as_str();
         if let Some(account) = &client.account
             && config.account(account).is_none()
         {
-            faults.add(place("client", name, "account"), "`account` does not match any [account.NAME]");
+            faults.add(
+                place("client", name, "account"),
+                format!("`account` does not match any [account.NAME]; {}", existing("accounts", &accounts)),
+            );
         }
     }
     for listener in &config.listeners {
         let at = place("listen", &listener.name, "trust");
         for name in &listener.trust {
             match config.client(name) {
-                None => faults.add(at, format!("`trust` names {name}, but there is no [client.{name}]")),
+                None => faults.add(
+                    at,
+                    format!(
+                        "`trust` names {name}, but there is no [client.{name}]; {}, and \"postrider client add\" adds one",
+                        existing("clients", &clients)
+                    ),
+                ),
                 Some(client) if !client.scram.is_empty() => {
                     faults.add(at, format!("`trust` names {name}, which has a password: a client that is trusted by its address has none"));
                 }
@@ -145,3 +161,6 @@ pub(super) fn check_names(top: &Section, config: &crate::config::Config, faults:
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

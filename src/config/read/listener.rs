@@ -252,3 +252,6 @@ fn limits(section: &Section, usual: ListenLimits, faults: &mut Faults) -> Listen
     }
     limits
 }
+
+#[cfg(test)]
+pub(super) mod tests;
