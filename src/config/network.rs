@@ -66,6 +66,18 @@ impl Prefix {
         address.is_ipv4() == self.address.is_ipv4() && Self::around(address, self.length) == self
     }
 
+    /// Its first address.
+    #[must_use]
+    pub fn address(self) -> IpAddr {
+        self.address
+    }
+
+    /// Whether it is one of IPv4.
+    #[must_use]
+    pub fn is_v4(self) -> bool {
+        self.address.is_ipv4()
+    }
+
     /// How many bits it fixes.
     #[must_use]
     pub fn length(self) -> u8 {

@@ -1,12 +1,16 @@
 //! What keeps listeners from serving their clients: addresses, of which the runner alone can tell, and certificates, which are
-//! looked at here. `status` and `check` report it.
+//! looked at here; and what they expose. `status` and `check` report it.
 
 use jiff::Timestamp;
 
 use super::report::{Kind, Level, Reason};
 use crate::config::Config;
 use crate::config::listener::{ListenTls, Listener};
+use crate::config::network::Prefix;
+use crate::rules::exposure::{self, Risk};
+use crate::rules::submission::Surroundings;
 use crate::spool::{Spool, listener_health};
+use crate::sys::{interfaces, user};
 use crate::tls::certificate::{Identity, IdentityError};
 use crate::tls::{Facts, Server, TlsError};
 
@@ -53,6 +57,26 @@ pub fn misfits(config: &Config) -> Vec<Reason> {
         Some(Reason::new(Level::Warning, Kind::Listener, text).of(&listener.name).cured_by(cure))
     };
     config.listeners.iter().filter_map(reason).collect()
+}
+
+/// This machine's network as it is now: interfaces come and go.
+#[must_use]
+pub fn surroundings() -> Surroundings {
+    let addresses = interfaces::addresses();
+    let on_link = addresses.iter().filter(|one| !one.address.is_loopback());
+    Surroundings {
+        on_link: on_link.map(|one| Prefix::around(one.address, one.length)).collect(),
+        shared: addresses.iter().map(|one| one.address).chain(interfaces::gateways()).collect(),
+    }
+}
+
+/// What settings expose that is easily overlooked.
+#[must_use]
+pub fn risks(config: &Config) -> Vec<Reason> {
+    let risks = exposure::risks(config, &surroundings(), &user::people());
+    let reason =
+        |risk: Risk| Reason::new(Level::Warning, Kind::Listener, risk.text).of(risk.subject).cured_by(risk.advice);
+    risks.into_iter().map(reason).collect()
 }
 
 /// What the certificate that a listener shows says of itself; `None`: it has none that can be read.

@@ -6,6 +6,7 @@ mod aliases;
 pub mod classify;
 pub mod client_account;
 pub mod consequence;
+pub mod exposure;
 pub mod inbound;
 pub mod map;
 pub mod meaning;

@@ -106,6 +106,24 @@ pub fn is_login(name: &str) -> bool {
     matches!(User::from_name(name), Ok(Some(_)))
 }
 
+/// The logins of the people of this machine, as far as /etc/passwd has them: its system's users and those who cannot log in are
+/// none.
+#[must_use]
+pub fn people() -> Vec<String> {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    passwd.lines().filter_map(person).collect()
+}
+
+/// Uids that adduser(8) and useradd(8) give to people.
+const PEOPLE: std::ops::Range<u32> = 1000..60_000;
+
+fn person(line: &str) -> Option<String> {
+    let mut fields = line.split(':');
+    let (login, uid, shell) = (fields.next()?, fields.nth(1)?, fields.nth(3)?);
+    let may_log_in = !shell.ends_with("/nologin") && !shell.ends_with("/false");
+    (may_log_in && PEOPLE.contains(&uid.parse().ok()?)).then(|| login.to_owned())
+}
+
 /// Whether environment variables may steer this process: real and effective ids are the same, and
 /// the kernel did not start it with more rights than its caller has (`AT_SECURE`, getauxval(3)).
 /// Looked up once.

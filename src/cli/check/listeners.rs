@@ -1,5 +1,5 @@
-//! Listeners and their clients: whether certificates can be used and fit, what a runner that is running says of addresses, and
-//! whether the owners of clients exist.
+//! Listeners and their clients: whether certificates can be used and fit, what a runner that is running says of addresses, what
+//! is exposed, and whether the owners of clients exist.
 
 use jiff::Timestamp;
 
@@ -14,6 +14,7 @@ use crate::sys::user;
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     findings.0.extend(listeners::certificates(config, Timestamp::now()));
     findings.0.extend(listeners::misfits(config));
+    findings.0.extend(listeners::risks(config));
     open_keys(config, findings);
     owners(config, findings);
     let Some(spool) = Spool::find(&config.spool).ok().flatten() else { return };

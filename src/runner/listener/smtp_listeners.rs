@@ -19,13 +19,12 @@ use super::login_guard::counted_as;
 use super::smtp_session::Session;
 use super::smtp_state::Shared;
 use crate::config::listener::{ListenTls, Listener};
-use crate::config::network::Prefix;
+use crate::control::listeners;
 use crate::control::loaded::Loaded;
 use crate::log;
-use crate::rules::submission::{self, Surroundings};
+use crate::rules::submission;
 use crate::spool::listener_health::{self, Closed, ListenerHealth};
 use crate::submit::smtp_server::dialogue::Refusal;
-use crate::sys::interfaces;
 use crate::tls;
 use crate::tls::certificate::Identity;
 
@@ -88,10 +87,10 @@ impl SmtpListeners {
 
     /// Opens and closes sockets for this configuration. Open connections stay.
     pub fn follow(&mut self, loaded: &Loaded) {
-        let listeners = &loaded.config.listeners;
+        let configured = &loaded.config.listeners;
         self.shared.activity.retain(&loaded.config);
         let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
-        let wanted: Vec<SocketAddr> = listeners.iter().flat_map(|listener| listener.addresses.clone()).collect();
+        let wanted: Vec<SocketAddr> = configured.iter().flat_map(|listener| listener.addresses.clone()).collect();
         {
             let mut sockets = sockets.lock();
             sockets.open.retain(|address, _| wanted.contains(address));
@@ -102,7 +101,7 @@ impl SmtpListeners {
             record(&self.shared, &mut sockets.lock(), ListenerHealth::new());
             return;
         }
-        let served: Vec<Arc<Served>> = listeners
+        let served: Vec<Arc<Served>> = configured
             .iter()
             .map(|listener| Arc::new(Served { listener: Arc::new(listener.clone()), certificate: Mutex::default() }))
             .collect();
@@ -225,7 +224,7 @@ impl Accepting {
             // The reply fits into the socket's buffer. A client that does not read it is not waited for.
             let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&refusal.to_wire()));
         };
-        let around = surroundings();
+        let around = listeners::surroundings();
         if !submission::may_connect(listener, &around, peer) {
             let text = format!("{peer} may not connect; see networks in [listen.{}]", listener.name);
             log::client_refused(peer, "CONNECT", format_args!("554 5.7.1 {text}"));
@@ -269,16 +268,6 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     Ok(socket.into())
-}
-
-/// The current network interfaces, which may change at any time.
-fn surroundings() -> Surroundings {
-    let addresses = interfaces::addresses();
-    let on_link = addresses.iter().filter(|one| !one.address.is_loopback());
-    Surroundings {
-        on_link: on_link.map(|one| Prefix::around(one.address, one.length)).collect(),
-        shared: addresses.iter().map(|one| one.address).chain(interfaces::gateways()).collect(),
-    }
 }
 
 impl Served {

@@ -66,3 +66,18 @@ fn at_secure_is_found_in_the_vector() {
     assert!(secure_in(b"\x17"));
     assert!(environment_is_trusted());
 }
+
+#[test]
+fn people_are_those_who_log_in() {
+    let lines = [
+        ("alice:x:1000:1000:Alice:/home/alice:/bin/bash", Some("alice")),
+        ("bob:x:20001:20001::/home/bob:", Some("bob")),
+        ("root:x:0:0:root:/root:/bin/bash", None),
+        ("nobody:x:65534:65534::/:/bin/sh", None),
+        ("git:x:1001:1001::/srv/git:/usr/sbin/nologin", None),
+        ("#alice", None),
+    ];
+    for (line, expected) in lines {
+        assert_eq!(person(line).as_deref(), expected, "{line}");
+    }
+}

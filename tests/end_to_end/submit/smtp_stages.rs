@@ -246,3 +246,22 @@ fn a_public_listener_is_for_logins_under_tls_alone() {
         assert!(said.contains(error), "{said}");
     }
 }
+
+#[test]
+fn check_names_what_listeners_and_clients_expose() {
+    let isp = Provider::start();
+    let listener = json!({ "address": "127.0.0.1:0", "tls": "none", "trust": ["scanner"], "networks": ["0.0.0.0/0"] });
+    let clients = json!({
+        "scanner": { "owner": login(), "networks": ["10.0.0.0/16"] },
+        "camera": { "owner": login(), "scram": keys("x", ScramHash::Sha256), "networks": ["10.0.0.7"], "allow_plaintext": true },
+    });
+    let world = world(&isp, &listener, &clients);
+    let said = world.postrider(&["check"]).code(1).stdout;
+    for warning in [
+        "warning: listener lan lets addresses of the Internet connect (0.0.0.0/0); if that is meant, set public = true",
+        "warning: client scanner has no password and is any device in 10.0.0.0/16; name the addresses",
+        "warning: client camera may send its password without TLS; whoever sees its network traffic can use it",
+    ] {
+        assert!(said.contains(warning), "{warning}: {said}");
+    }
+}
