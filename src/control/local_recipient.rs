@@ -7,7 +7,7 @@ use crate::mail::address::{Address, without_extension};
 use crate::mail::list::Spec;
 use crate::rules::inbound::Arrival;
 use crate::submit::admit::complete;
-use crate::submit::frontend::recipients::Given;
+use crate::submit::frontend::recipients::RecipientArgument;
 use crate::sys::user;
 
 /// Who exists on this machine waits for an address: cron's mail to root must not vanish because a host was renamed.
@@ -23,7 +23,7 @@ pub fn is_somebody_here(local: &str, delimiter: &str) -> bool {
 /// Whether all that the address stands for would bounce, since no user here and no table knows it.
 pub fn is_nobody(loaded: &Loaded, address: &Address) -> Result<bool, TableFault> {
     let config = &loaded.config;
-    let given = Given { text: address.to_string(), spec: Spec::Complete(address.clone()) };
+    let given = RecipientArgument { text: address.to_string(), spec: Spec::Complete(address.clone()) };
     let recipients = loaded.arriving().arriving(config, |tables| {
         complete::rewritten(&Arrival { config, tables, include: config::included }, &given)
     })?;
