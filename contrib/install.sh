@@ -159,9 +159,20 @@ $(others)
 Remove its package (on Debian, \"dpkg -S /usr/sbin/sendmail\" finds it), or run this again with --move-aside."
     fi
     for name in $(others); do
-        say "$name -> $name.aside (of another mail program; an update of its package may restore it)"
-        mv "$DESTDIR$name" "$DESTDIR$name.aside"
+        say "$name -> $name.aside (of another mail program)"
+        divert --add "$name" || {
+            say "    an update of its package may restore it, and its removal may remove ours"
+            mv "$DESTDIR$name" "$DESTDIR$name.aside"
+        }
     done
+}
+
+# --add|--remove NAME: renames a file to NAME.aside, or back, and has dpkg do the same with what packages install and remove
+# under that name. Fails where there is no dpkg, and where it does not know of this.
+divert() {
+    [ -z "$DESTDIR" ] && command -v dpkg-divert >/dev/null || return 1
+    case $1 in --remove) [ "$(dpkg-divert --truename "$2" 2>/dev/null)" = "$2.aside" ] || return 1 ;; esac
+    dpkg-divert --local --quiet --rename --divert "$2.aside" "$1" "$2" 2>/dev/null
 }
 
 install_all() {
@@ -258,7 +269,9 @@ uninstall_all() {
     done
     [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || :
     for name in /usr/sbin/sendmail /usr/lib/sendmail "$PREFIX/bin/mailq" "$PREFIX/bin/newaliases"; do
-        if [ -e "$DESTDIR$name.aside" ] || [ -h "$DESTDIR$name.aside" ]; then
+        if divert --remove "$name"; then
+            say "$name is no longer kept from packages"
+        elif [ -e "$DESTDIR$name.aside" ] || [ -h "$DESTDIR$name.aside" ]; then
             say "$name.aside -> $name"
             mv "$DESTDIR$name.aside" "$DESTDIR$name"
         fi

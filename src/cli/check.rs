@@ -18,6 +18,7 @@ use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, TableSet, TableSource, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
+use crate::control::status;
 use crate::mail::printable::printable;
 use crate::spool::Spool;
 
@@ -114,6 +115,9 @@ fn examine(config: &Config, findings: &mut Findings) {
 }
 
 fn contents(config: &Config, jobs: &[String], findings: &mut Findings) {
+    if let Ok(Some(spool)) = Spool::find(&config.spool) {
+        findings.0.extend(status::no_room(config, &spool).ok().flatten());
+    }
     tables(config, findings);
     files::check(config, findings);
     generic_results(config, findings);

@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use super::progress::Progress;
 use super::queue::Which;
 use crate::control::access::AccessScope;
+use crate::control::listing::Listed;
 use crate::control::loaded::Loaded;
 use crate::control::modify::Change;
 use crate::control::protocol::Response;
@@ -48,8 +49,8 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
     let mut report = FlushReport::new(&selection, arguments.detail());
     let lock = access.flush(&selection, |response| report.show(&response))?;
     match (lock, access) {
-        (Some(lock), QueueAccess::Spool(loaded)) => alone(loaded, lock, selection, report),
-        _ => Ok(report.end()),
+        (Some(lock), QueueAccess::Spool(loaded)) => Ok(alone(loaded, lock, selection, report)?.end(access)),
+        _ => Ok(report.end(access)),
     }
 }
 
@@ -78,7 +79,7 @@ fn alone(
     lock: RunnerLock,
     selection: Selection,
     mut report: FlushReport,
-) -> Result<Exit, Failure> {
+) -> Result<FlushReport, Failure> {
     let (sender, responses) = mpsc::channel();
     let (context, channel) = (Context::new(loaded), EventChannel::default());
     // Commands that flush meanwhile ask this runner; if they cannot connect, they wait for the lock.
@@ -88,12 +89,12 @@ fn alone(
     manager.flush(&AccessScope::of_spool_owner().authorise(selection), sender);
     let printer = std::thread::spawn(move || {
         responses.into_iter().take_while(|response| !response.is_last()).for_each(|response| report.show(&response));
-        report.end()
+        report
     });
     manager.run();
     // Mail that arrived meanwhile started no runner, since this process was one.
     start_runner::leave_runner_for_rest(&loaded.config, &loaded.spool);
-    Ok(printer.join().unwrap_or(Exit::OsError))
+    printer.join().map_err(|_| Failure::new(Exit::OsError, "the thread that prints has ended".to_owned()))
 }
 
 /// What the flush came to, over all its messages.
@@ -153,9 +154,13 @@ impl FlushReport {
 
     /// The closing line and the exit code: 75 if something still waits, 69 if a requested message was refused for all
     /// its recipients.
-    fn end(self) -> Exit {
+    fn end(self, access: &QueueAccess) -> Exit {
         self.progress.wipe();
         if self.sums.messages == 0 {
+            if let Some(line) = held(access, &self.selection) {
+                let is_asked_for = !self.selection.ids.is_empty();
+                return tell_and(if is_asked_for { Exit::TempFail } else { Exit::Ok }, &line);
+            }
             let ids: Vec<&str> = self.selection.ids.iter().map(MessageId::as_str).collect();
             return match (ids.is_empty(), self.selection == Selection::default()) {
                 (true, true) => tell_and(Exit::Ok, "the queue is empty"),
@@ -169,6 +174,21 @@ impl FlushReport {
         let all_refused = self.sums.refused > 0 && self.sums.delivered == 0;
         if all_refused && !self.selection.ids.is_empty() { Exit::Unavailable } else { Exit::Ok }
     }
+}
+
+/// That what was selected is held, where it is.
+fn held(access: &QueueAccess, selection: &Selection) -> Option<String> {
+    let mut count = 0;
+    let listed = access.list(selection.clone(), |listed| {
+        count += usize::from(matches!(listed, Listed::Item(item) if item.is_held()));
+        Ok(())
+    });
+    let (held, them) = match listed.map(|_| count) {
+        Err(_) | Ok(0) => return None,
+        Ok(1) => ("1 message is".to_owned(), "it"),
+        Ok(count) => (format!("{count} messages are"), "them"),
+    };
+    Some(format!("nothing to send: {held} held; `postrider queue release` lets {them} go"))
 }
 
 fn result_line(id: &MessageId, delivered: usize, refused: usize, waiting: usize, reason: &str) -> String {

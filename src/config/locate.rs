@@ -57,7 +57,7 @@ pub fn is_system_mode(named: Option<&Path>) -> bool {
     let candidates = candidates(&caller, named.map(Path::to_owned), variable.map(PathBuf::from));
     let is_taken = |candidate: &Candidate| match candidate {
         Candidate::Named(_) => true,
-        Candidate::Usual(path) => path != Path::new(SYSTEM_CONFIG) && path.symlink_metadata().is_ok(),
+        Candidate::Usual(path) => path != Path::new(SYSTEM_CONFIG) && is_something_there(path),
     };
     !candidates.iter().any(is_taken) && places::is_installed()
 }
@@ -225,6 +225,16 @@ fn trust(uid: u32, path: &Path, stat: ConfigStat) -> Result<(), ConfigError> {
         _ => "its group and everybody can",
     };
     refuse(format!("{writers} write to it"), format!("run \"chmod go-w {shown}\""))
+}
+
+/// Whether a user has a config of his own: the file, or its folder, which he may not search. Where he may not even look into
+/// what is above that, as a service without access to homes, there is none.
+fn is_something_there(path: &Path) -> bool {
+    let is_hidden = |error: io::Error| {
+        error.kind() == io::ErrorKind::PermissionDenied
+            && path.parent().is_some_and(|dir| dir.symlink_metadata().is_ok())
+    };
+    path.symlink_metadata().map_or_else(is_hidden, |_| true)
 }
 
 /// Whether a file could not be opened because none is there; a link to nowhere is something.

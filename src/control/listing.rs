@@ -136,6 +136,9 @@ pub struct Item {
     pub submitter: Submitter,
 }
 
+/// The queue's name of what is held.
+const HELD: &str = "hold";
+
 /// A recipient who waits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemRecipient {
@@ -150,12 +153,18 @@ pub struct ItemRecipient {
 }
 
 impl Item {
+    /// Whether it waits for somebody to release it.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.queue_name == HELD
+    }
+
     pub(super) fn new(entry: &Entry) -> Self {
         let Entry { envelope, state, .. } = entry;
         let recipients: Vec<_> = entry.waiting().collect();
         let queue_name = match (entry.is_active, state.held, state.attempts) {
             (true, ..) => "active",
-            (false, true, _) => "hold",
+            (false, true, _) => HELD,
             (false, false, 0) => "incoming",
             (false, false, _) => "deferred",
         };
@@ -224,7 +233,7 @@ impl<'a> QueueView<'a> {
         active: HashSet<MessageId>,
         loaded: Option<&'a Loaded>,
     ) -> Self {
-        let health = account_health::read(spool);
+        let health = account_health::current(spool, loaded.map(|loaded| &loaded.config));
         let loaded = loaded.filter(|_| !health.is_empty() || !selection.is_all());
         Self { spool, selection, health, active, loaded }
     }

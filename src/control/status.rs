@@ -2,6 +2,7 @@
 //! on the socket returns. It looks at the spool, the configuration and the disk, and at no server.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use super::listeners;
 use super::loaded::Unreadable;
 use super::report::{Figures, Kind, Level, Reason, Report};
-use crate::config::places::is_system_spool;
+use crate::config::places::{SOCKET, is_system_spool};
 use crate::config::{ArrivalTables, Config, Limits, Queue, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
@@ -22,10 +23,14 @@ use crate::spool::journal::Journal;
 use crate::spool::state::State;
 use crate::spool::usage::Usage;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError, lock};
+use crate::sys::descriptor;
 use crate::sys::user::Caller;
 
 /// When mail is late while no configuration can be read.
 const WARN_AFTER: Duration = Duration::from_hours(4);
+
+/// So many files are open at once while it looks.
+const DESCRIPTORS: usize = 6;
 
 /// So many cures of a kind are named; mail may ask for any number.
 const MOST_CURES: usize = 10;
@@ -35,6 +40,8 @@ const NEARLY_FULL: u64 = 80;
 
 /// Looks at the spool, with the configuration if it can be read.
 pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, SpoolError> {
+    let too_few = |error| SpoolError::Io { action: "open", path: "/dev/null".into(), error };
+    descriptor::spare(DESCRIPTORS).map_err(too_few)?;
     let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
     let generic = config.map(|config| TableSet::load("generic", &config.generic));
     let mut report = Report::default();
@@ -43,14 +50,14 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     }
     let mut figures = Figures { warn_after: warn_after.as_secs(), ..Figures::default() };
     if let Some(spool) = spool {
-        report.extend(no_room(config, spool)?);
-        for (account, outage) in account_health::read(spool) {
-            report.add(trouble(account, outage));
-        }
+        report.extend(room(config, spool)?);
+        let outages = account_health::current(spool, config).into_iter();
+        report.extend(outages.map(|(account, outage)| trouble(account, outage)));
         // The lock is taken for a moment only.
         figures.runner = lock::is_held(spool).unwrap_or(false);
         if figures.runner {
             report.extend(listeners::closed(spool));
+            report.extend(without_socket(spool));
         }
         figures.failed = spool.failed()?.len();
         figures.dropped = spool.waiting_names(Place::Drop)?.len();
@@ -99,6 +106,16 @@ pub fn silent_runner() -> Reason {
     let reason =
         Reason::new(Level::Unknown, Kind::Runner, "the runner does not answer; its process is stopped or has hung");
     reason.cured_by("end it and start it again")
+}
+
+/// That programs do not reach the machine's runner, which is there: what they submit is dropped, and picked up later.
+fn without_socket(spool: &Spool) -> Option<Reason> {
+    if !is_the_machines(spool) || Path::new(SOCKET).try_exists().unwrap_or(true) {
+        return None;
+    }
+    let text = format!("the socket {SOCKET} is gone, so programs do not reach the runner");
+    let cure = "as root, run \"systemctl restart postrider.socket postrider.service\"";
+    Some(Reason::new(Level::Critical, Kind::Runner, text).of(SOCKET).cured_by(cure))
 }
 
 /// What can be said without looking at any mail.
@@ -198,6 +215,7 @@ impl<'a> QueueScan<'a> {
                     }
                 }
                 Err(SpoolError::Gone(_)) => {}
+                Err(error) if error.is_shortage() => return Err(error),
                 Err(_) => self.figures.damaged += 1,
             }
         }
@@ -316,7 +334,11 @@ fn is_the_machines(spool: &Spool) -> bool {
 }
 
 /// That mail of users is refused for want of room.
-fn no_room(config: Option<&Config>, spool: &Spool) -> Result<Option<Reason>, SpoolError> {
+pub fn no_room(config: &Config, spool: &Spool) -> Result<Option<Reason>, SpoolError> {
+    room(Some(config), spool)
+}
+
+fn room(config: Option<&Config>, spool: &Spool) -> Result<Option<Reason>, SpoolError> {
     const MEGABYTE: u64 = 1_000_000;
     let space = spool.space()?;
     let limits = config.map_or_else(Limits::default, |config| config.limits);

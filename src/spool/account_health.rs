@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::queue::Spool;
 use super::state_file;
+use crate::config::relay::{Lookup, Relay};
+use crate::config::{Account, Config};
 use crate::spool::SpoolError;
 
 /// Why an account cannot deliver.
@@ -81,7 +83,27 @@ pub fn read(spool: &Spool) -> Health {
     state_file::read(spool, NAME).unwrap_or_default()
 }
 
-/// Replaces the file.
+/// The outages of accounts as they are configured now: what was said of another relay is not said of the next one.
+#[must_use]
+pub fn current(spool: &Spool, config: Option<&Config>) -> Health {
+    let mut health = read(spool);
+    if let Some(config) = config {
+        health.retain(|name, outage| config.account(name).is_some_and(|account| is_of(account, outage)));
+    }
+    health
+}
+
+/// Whether an outage is about one of the account's relays. Where a name was looked up, only the server's is known.
+fn is_of(account: &Account, outage: &Outage) -> bool {
+    let Some((host, _)) = outage.relay.split_once('[') else { return true };
+    let is_it = |relay: &Relay| {
+        let is_port = outage.relay.ends_with(&format!(":{}", relay.port));
+        relay.lookup != Lookup::Address || (is_port && host.eq_ignore_ascii_case(&relay.host))
+    };
+    account.relays.iter().any(is_it)
+}
+
+/// Replaces it.
 pub fn write(spool: &Spool, health: &Health) -> Result<(), SpoolError> {
     state_file::write(spool, NAME, health)
 }

@@ -104,7 +104,15 @@ pub enum SpoolError {
 }
 
 impl SpoolError {
-    /// For `map_err`: a system call on this path failed.
+    /// Whether this process, or the machine, has too few descriptors or too little memory: nothing is wrong with the file.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        let Self::Io { error, .. } = self else { return false };
+        let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+        matches!(errno, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE | rustix::io::Errno::NOMEM))
+    }
+
+    /// For `map_err`: a system call failed on this path.
     fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         move |error| Self::Io { action, path: path.into(), error }
     }

@@ -14,6 +14,12 @@ pub fn path_in(folder: &File, name: &str) -> String {
     format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())
 }
 
+/// Whether so many more files can be opened: whoever goes on without would take what cannot be opened for missing.
+pub fn spare(count: usize) -> io::Result<()> {
+    let opened: io::Result<Vec<File>> = (0..count).map(|_| File::open("/dev/null")).collect();
+    opened.map(drop)
+}
+
 /// Renames a file unless the new name is taken ([`io::ErrorKind::AlreadyExists`]). A file system that cannot do that in
 /// one step refuses with [`io::ErrorKind::InvalidInput`].
 pub fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {

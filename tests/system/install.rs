@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::machine::{Machine, PROGRAM, can_run};
+use crate::machine::{Machine, PROGRAM, can_run, can_run_with};
 
 fn is_there(machine: &Machine, path: &str) -> bool {
     fs::symlink_metadata(machine.path(path)).is_ok()
@@ -82,6 +82,44 @@ fn another_mail_programs_names_are_taken_only_if_that_is_asked_for_and_are_given
     machine.install("--uninstall").good();
     assert_eq!(machine.sh("his", "mailq", b"").good().printed, "other\n");
     assert!(!is_there(&machine, "/usr/sbin/sendmail.aside"));
+}
+
+/// Another mail program as a package, installed by dpkg.
+const PACKAGE: &str = r"set -e
+mkdir -p /run/other/DEBIAN /run/other/usr/sbin /run/other/usr/bin
+printf 'Package: other-mta\nVersion: 1\nArchitecture: all\nMaintainer: x <x@x.example>\nDescription: x\n' >/run/other/DEBIAN/control
+printf '#!/bin/sh\necho other\n' >/run/other/usr/sbin/sendmail
+chmod 755 /run/other/usr/sbin/sendmail
+ln -s ../sbin/sendmail /run/other/usr/bin/mailq
+dpkg-deb --build /run/other /run/other.deb
+dpkg --force-all -i /run/other.deb
+";
+
+#[test]
+fn a_package_that_is_removed_or_comes_back_takes_nothing_of_ours_with_it() {
+    if !can_run_with(&["dpkg", "dpkg-deb", "dpkg-divert"]) {
+        return;
+    }
+    let machine = Machine::bare();
+    machine.sh("root", PACKAGE, b"").good();
+    assert_eq!(machine.sh("his", "mailq", b"").good().printed, "other\n");
+    machine.install("--move-aside").good();
+    let is_ours =
+        |machine: &Machine| machine.sh("root", "grep -l POSTRIDER_CONFIG /usr/sbin/sendmail", b"").code == Some(0);
+    // An update, the removal, and the package once more.
+    for command in
+        ["dpkg --force-all -i /run/other.deb", "dpkg --force-all -P other-mta", "dpkg --force-all -i /run/other.deb"]
+    {
+        machine.sh("root", command, b"").good();
+        assert!(is_ours(&machine) && is_there(&machine, "/usr/bin/mailq"), "after {command}");
+        assert!(!machine.sh("root", "postrider check", b"").printed.contains("error: "));
+    }
+    machine.install("--uninstall").good();
+    assert_eq!(machine.sh("his", "mailq", b"").good().printed, "other\n");
+    assert_eq!(machine.sh("root", "dpkg-divert --list '*sendmail*'; dpkg-divert --list '*mailq*'", b"").printed, "");
+    // The package is whole.
+    machine.sh("root", "dpkg --verify other-mta && dpkg --force-all -P other-mta", b"").good();
+    assert!(!is_there(&machine, "/usr/sbin/sendmail") && !is_there(&machine, "/usr/bin/mailq"));
 }
 
 #[test]

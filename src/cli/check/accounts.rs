@@ -11,6 +11,7 @@ use crate::tls::{Client, Roots};
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     senders(config, findings);
     connections(config, findings);
+    ports(config, findings);
 }
 
 fn senders(config: &Config, findings: &mut Findings) {
@@ -80,6 +81,25 @@ fn connections(config: &Config, findings: &mut Findings) {
                     "account {name}: `tls` is \"none\", but the password is only sent over TLS; set tls = \"starttls\""
                 ));
             }
+        }
+    }
+}
+
+/// Where a port has one kind of TLS, the other is met by silence or by words that are none.
+fn ports(config: &Config, findings: &mut Findings) {
+    for account in &config.accounts {
+        for relay in &account.relays {
+            let (is, right) = match (relay.port, account.tls_mode(relay)) {
+                (465, TlsMode::Starttls) => ("from the first byte", "implicit"),
+                (25 | 587, TlsMode::Implicit) => ("by STARTTLS", "starttls"),
+                _ => continue,
+            };
+            let (name, port) = (&account.name, relay.port);
+            let sentence = format!(
+                "account {name}: servers expect TLS {is} on port {port}, not as `tls` says; set tls = \"{right}\" in \
+                 [account.{name}], unless this one does otherwise"
+            );
+            findings.warning(Kind::Tls, Some(name), sentence);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Who besides root and the user that sends the mail may change or read the files that a
-//! configuration names: tables and included lists decide where mail goes, roots decide whom the
-//! password is shown to, and keys are secrets. Passwords themselves are checked when they are read.
+//! Who besides root and the user that sends the mail may change or read the files that a configuration consists of and
+//! names: tables and included lists decide where mail goes, roots decide whom the password is shown to, programs are run,
+//! and keys are secrets. Owners and modes of the configuration itself and of passwords are checked when they are read.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Findings;
 use crate::config::secret::runners_group;
-use crate::config::{Config, TableSource};
+use crate::config::{Config, Password, TableSource, conf_d};
 use crate::control::report::Kind;
 
 /// Anyone may delete and create files there, but only their own.
@@ -22,6 +22,12 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
     for path in tables.into_iter().flat_map(included_lists) {
         warn_of_writers("the included list", &path, "they decide where mail goes", findings);
+    }
+    for path in programs(config) {
+        warn_of_writers("the program", &path, "they decide what is run in this user's name", findings);
+    }
+    for path in conf_d::with_main(&config.path) {
+        report_open_folder("the configuration", &path, findings);
     }
     for account in &config.accounts {
         let name = &account.name;
@@ -41,20 +47,47 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             );
         }
     }
-    for secret in config.secret_files() {
-        let shown = secret.display();
+    for (secret, chain) in config.secret_files().map(|file| (Some(file), None)).chain(certificates(config)) {
         // The file's own mode and owner are told when it is read.
-        if let Some(folder) = secret.parent().and_then(open_folder) {
-            findings.error(
-                Kind::Permissions,
-                Some(&shown.to_string()),
-                format!(
-                    "other users can replace the secret {shown}: they may write to {0}; run \"chmod go-w {0}\"",
-                    folder.display()
-                ),
-            );
+        if let Some(secret) = secret {
+            report_open_folder("the secret", secret, findings);
+        }
+        if let Some(chain) = chain {
+            warn_of_writers("the certificate", chain, "they decide who this machine says that it is", findings);
         }
     }
+}
+
+/// Keys and certificates: those that accounts show, whose keys are among the secrets, and those of listeners.
+fn certificates(config: &Config) -> impl Iterator<Item = (Option<&Path>, Option<&Path>)> {
+    let shown = config.accounts.iter().filter_map(|account| account.tls_client.as_ref());
+    let shown = shown.map(|(chain, _)| (None, Some(chain.as_path())));
+    let listening = config.listeners.iter().filter_map(|listener| listener.certificate.as_ref());
+    shown.chain(listening.map(|(chain, key)| (Some(key.as_path()), Some(chain.as_path()))))
+}
+
+/// What is run in the runner's name.
+fn programs(config: &Config) -> Vec<PathBuf> {
+    let commands = config.accounts.iter().filter_map(|account| match &account.password {
+        Some(Password::Command(words)) => Some(words),
+        _ => None,
+    });
+    let words = commands.chain([&config.on_stuck]).filter_map(|words| words.first());
+    let mut paths: Vec<PathBuf> = words.map(PathBuf::from).filter(|path| path.is_absolute()).collect();
+    paths.sort();
+    paths.dedup();
+    paths
+}
+
+/// That others may put a file of theirs in the place of one that only its owner may write.
+fn report_open_folder(what: &str, path: &Path, findings: &mut Findings) {
+    let Some(folder) = path.parent().and_then(open_folder) else { return };
+    let shown = path.display();
+    let sentence = format!(
+        "other users can replace {what} {shown}: they may write to {0}; run \"chmod go-w {0}\"",
+        folder.display()
+    );
+    findings.error(Kind::Permissions, Some(&shown.to_string()), sentence);
 }
 
 fn warn_of_writers(what: &str, path: &Path, why: &str, findings: &mut Findings) {

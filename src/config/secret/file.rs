@@ -45,6 +45,9 @@ pub fn is_runner() -> bool {
     runners_group().is_some_and(|group| group == rustix::process::getegid().as_raw())
 }
 
+/// Where containers get their secrets, mounted by somebody else and often readable by all: no command mends that from inside.
+const CONTAINER_SECRETS: &str = "/run/secrets";
+
 /// What the checks need to know of an opened file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct SecretStat {
@@ -73,6 +76,10 @@ impl Objection {
                 let command = ownership_command(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
                 format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"{command}\"")
             }
+            Self::Open | Self::OpenToOthers if path.starts_with(CONTAINER_SECRETS) => format!(
+                "others have access to it; have it mounted with mode 0400 for this user, or, where nobody else is in this \
+                 container, set password = {{ command = [\"cat\", \"{shown}\"] }}"
+            ),
             Self::OpenToOthers => format!("others besides the runner have access to it; run \"chmod 640 {shown}\""),
             Self::Open => {
                 let command = ownership_command(path).unwrap_or_else(|| format!("chmod 600 {shown}"));

@@ -78,8 +78,9 @@ impl QueueState {
         }
     }
 
-    /// Routes every waiting message again. All are due now.
+    /// Routes every waiting message again; all are due, also those that are being attempted with what was in force before.
     fn reschedule_all(&mut self) {
+        self.schedule.want_active_again();
         for id in self.schedule.idle() {
             self.schedule.remove(&id);
             self.load_due(id, Due::Now);

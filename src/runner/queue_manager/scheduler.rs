@@ -197,7 +197,13 @@ impl Scheduler {
         }
     }
 
-    /// Whether another attempt was requested during the one that just ended.
+    /// Everything that is being attempted is attempted again afterwards, if it still waits then.
+    pub fn want_active_again(&mut self) {
+        let active = self.entries.values_mut().filter(|entry| matches!(entry.state, EntryState::Active));
+        active.for_each(|entry| entry.again = true);
+    }
+
+    /// Whether a further attempt was asked for during the one that has just ended.
     #[must_use]
     pub fn wants_another_attempt(&self, id: &MessageId) -> bool {
         self.entries.get(id).is_some_and(|entry| entry.again)

@@ -214,3 +214,30 @@ fn figures_are_for_pipes_and_for_those_who_ask() {
     assert_eq!(on_terminal("").trim_end(), "POSTRIDER OK: the queue is empty");
     assert!(on_terminal("--verbose").contains(" | queued=0;"));
 }
+
+#[test]
+fn too_few_descriptors_are_told_and_no_message_is_called_unreadable() {
+    let isp = Provider::setup().rule(on(Verb::Auth).reply("535 5.7.8 wrong")).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    for descriptors in 4..12 {
+        let limited = format!("--nofile={descriptors}");
+        let ran = run(world.command("prlimit", &[&limited, env!("CARGO_BIN_EXE_postrider"), "status"]), b"");
+        // Either it can be looked at, or not; never is something else the matter.
+        assert!(!ran.stdout.contains("unreadable"), "{descriptors}: {ran:?}");
+        assert!(ran.status != Some(2) || ran.stdout.contains("account isp"), "{descriptors}: {ran:?}");
+        assert!(!matches!(ran.status, Some(0 | 1)), "{descriptors}: {ran:?}");
+    }
+}
+
+#[test]
+fn what_was_said_of_a_relay_is_not_said_of_the_next_one() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world = World::at_home(&isp).account_keys("isp", &[("relay", json!("[127.0.0.1]:1"))]);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    assert_eq!(reasons(&world, "relay").1.len(), 1);
+    let world = world.account("isp", &other);
+    assert_eq!(reasons(&world, "relay").1, Vec::<Value>::new());
+}

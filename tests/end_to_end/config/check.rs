@@ -213,3 +213,75 @@ fn a_configuration_that_cannot_be_read_is_one_object_too() {
     let found = kinds(&world);
     assert!(found.iter().all(|(kind, _)| kind == "config" || kind == "no-account") && found.len() > 1, "{found:?}");
 }
+
+#[test]
+fn a_full_disk_is_named() {
+    let world = World::at_home(&Provider::start()).queue_set("min_free_space", "10000TB");
+    world.postrider(&["check"]).code(78).says("disk almost full, so mail is refused");
+    assert!(kinds(&world).iter().any(|(kind, _)| kind == "space"));
+    assert_eq!(kinds(&world.queue_set("min_free_space", "1MB")), []);
+}
+
+#[test]
+fn a_port_that_expects_the_other_kind_of_tls_is_named() {
+    let isp = Provider::start();
+    for (relay, tls, words) in [
+        ("[mail.isp.example]:465", "starttls", "tls = \"implicit\""),
+        ("[mail.isp.example]:587", "implicit", "tls = \"starttls\""),
+        ("[mail.isp.example]:25", "implicit", "tls = \"starttls\""),
+        ("[mail.isp.example]:465", "implicit", ""),
+        ("[mail.isp.example]:587", "starttls", ""),
+        ("[mail.isp.example]:2465", "implicit", ""),
+    ] {
+        let world = World::at_home(&isp).account_keys("isp", &[("relay", json!(relay)), ("tls", json!(tls))]);
+        let said = world.postrider(&["check"]).code(i32::from(!words.is_empty())).stdout;
+        let named = said.lines().any(|line| line.starts_with("warning: account isp") && line.contains(words));
+        assert!(words.is_empty() || named, "{relay} {tls}: {said}");
+    }
+}
+
+#[test]
+fn whoever_may_replace_a_file_that_the_runner_opens_is_named() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("password", json!({ "command": ["PROGRAM"] }))]);
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let (folder, bin) = (world.path("conf.d"), world.path("tools"));
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::create_dir(&bin).unwrap();
+    let program = world.file("tools/pass", "#!/bin/sh\necho secret\n", 0o755);
+    world.file("config.toml", &config.replace("PROGRAM", program.to_str().unwrap()), 0o600);
+    let (_, password) = isp.credential();
+    std::fs::create_dir(world.path("keys")).unwrap();
+    world.file("keys/secret", &format!("{password}\n"), 0o600);
+    world.file("keys/ca.pem", isp.authority(), 0o644);
+    let second = format!(
+        "[account.second]\nrelay = \"{}\"\ntls_ca = \"keys/ca.pem\"\nusername = \"u\"\npassword = {{ file = \"keys/secret\" }}\nsenders = [\"her@home.lan\"]\n",
+        isp.relay()
+    );
+    world.file("conf.d/second.toml", &second, 0o600);
+    let default = format!("default_account = \"isp\"\n{}", std::fs::read_to_string(world.path("config.toml")).unwrap());
+    world.file("config.toml", &default, 0o600);
+    world.postrider(&["check"]).code(0);
+    let open = |name: &str, mode: u32| {
+        let path = world.path(name);
+        let before = std::fs::metadata(&path).unwrap().permissions();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        let said = world.postrider(&["check"]).stdout;
+        std::fs::set_permissions(&path, before).unwrap();
+        said
+    };
+    for (name, mode, words) in [
+        ("tools/pass", 0o777, "every user may change the program"),
+        ("tools", 0o777, "other users may replace the program"),
+        ("keys/secret", 0o666, "account second"),
+        ("keys/ca.pem", 0o666, "every user may change `tls_ca`"),
+        ("keys", 0o777, "other users can replace the secret"),
+        ("conf.d/second.toml", 0o666, "conf.d/second.toml cannot be used"),
+        ("conf.d", 0o777, "conf.d cannot be used"),
+        ("", 0o777, "other users can replace the configuration"),
+    ] {
+        let said = open(name, mode);
+        assert!(said.contains(words), "{name}: {words}:\n{said}");
+    }
+    world.postrider(&["check"]).code(0);
+}

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use support::provider::{Certificate, Mail, Provider, Rule, Setup, Verb, after_dot, greeting, handshake, on};
+use support::provider::{Certificate, Gate, Mail, Provider, Rule, Setup, Verb, after_dot, greeting, handshake, on};
 use support::wait::wait_for;
 use support::world::World;
 
@@ -259,4 +259,18 @@ fn no_reply_after_the_dot_is_an_unknown_outcome_not_tried_again_at_once() {
     world.flush().code(0);
     let (first, second) = (isp.unanswered().remove(0), isp.mail());
     assert_eq!(first.field("Message-ID"), second.field("Message-ID"), "the second copy can be recognised");
+}
+
+#[test]
+fn mail_that_is_being_attempted_while_its_account_is_repaired_goes_at_once_as_well() {
+    let gate = Gate::closed();
+    let isp = Provider::setup().rule(on(Verb::Rcpt).once().behind(&gate).reply("450 4.2.0 not now")).start();
+    let world = World::at_home(&isp).queue_set("retry_min", "1h");
+    world.send_to(&["bob@away.example"]).code(0);
+    let runner = world.runner().ready(&world);
+    wait_for("the attempt", || isp.count(Verb::Rcpt) == 1);
+    let _world = world.queue_set("warn_after", "3h");
+    wait_for("the new config", || runner.log().contains("reload -- "));
+    gate.open();
+    wait_for("the mail", || isp.received() == 1);
 }

@@ -147,3 +147,20 @@ fn a_flush_that_somebody_watches_has_a_bar_at_the_foot_of_the_terminal() {
     );
     assert_eq!(isp.received(), 4);
 }
+
+#[test]
+fn a_flush_that_meets_held_mail_only_says_so() {
+    let world = World::at_home(&Provider::start());
+    world.flush().code(0).says("the queue is empty");
+    world.send_to(&["bob@away.example"]).code(0);
+    world.send_to(&["carol@away.example"]).code(0);
+    world.postrider(&["queue", "hold", "--all"]).code(0);
+    let id = world.queued().remove(0);
+    for beside_a_runner in [false, true] {
+        let _runner = beside_a_runner.then(|| world.runner().ready(&world));
+        world.flush().code(0).says("nothing to send: 2 messages are held; `postrider queue release` lets them go");
+        let one = "nothing to send: 1 message is held; `postrider queue release` lets it go";
+        world.postrider(&["flush", &id]).code(75).says(one);
+        world.postrider(&["flush", "--recipient", "carol@away.example"]).code(0).says(one);
+    }
+}

@@ -114,6 +114,47 @@ fn a_password_file_of_somebody_elses_or_open_to_others_is_refused_with_the_comma
 }
 
 #[test]
+fn a_secret_of_a_container_that_all_may_read_is_refused_with_a_way_that_works_from_inside() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    keep_password(&machine, "{ file = \"/run/secrets/isp\" }");
+    fs::create_dir(machine.path("/run/secrets")).unwrap();
+    fs::write(machine.path("/run/secrets/isp"), isp.credential().1).unwrap();
+    machine.sh("root", "chmod 444 /run/secrets/isp; mount --bind -o ro /run/secrets /run/secrets", b"").good();
+    let said = machine.sh("root", "postrider check", b"").printed;
+    let way = "{ command = [\"cat\", \"/run/secrets/isp\"] }";
+    assert!(said.contains("mode 0400") && said.contains(&format!("password = {way}")), "{said}");
+    assert!(!said.contains("chmod"), "nothing that cannot be done from inside: {said}");
+    let config = fs::read_to_string(machine.path(CONFIG)).unwrap();
+    fs::write(machine.path(CONFIG), config.replace("{ file = \"/run/secrets/isp\" }", way)).unwrap();
+    let _runner = Runner::start_by(&machine, AS_SERVICE);
+    machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    wait_for_delivery(&machine, &isp, 1);
+}
+
+#[test]
+fn a_config_of_ones_own_that_cannot_be_reached_is_not_passed_over() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    let make = "install -d -o his /home/his/.config && install -d -m 0700 -o root /home/his/.config/postrider";
+    machine.sh("root", &format!("{make} && touch /home/his/.config/postrider/config.toml"), b"").good();
+    let refused = machine.sh("his", "sendmail friend@away.example", MAIL);
+    assert!(refused.code != Some(0) && refused.said.contains("/home/his/.config/postrider/config.toml"), "{refused:?}");
+    assert_eq!(refused.said.lines().count(), 1, "{refused:?}");
+    // A service that may not look into homes at all has none.
+    machine.sh("root", "chmod 0 /home/his; chown root /home/his", b"").good();
+    machine.sh("his", "sendmail friend@away.example", MAIL).good();
+    wait_for_delivery(&machine, &isp, 1);
+}
+
+#[test]
 fn a_config_of_somebody_elses_or_that_others_may_write_is_refused_with_the_command_that_mends_it() {
     if !can_run() {
         return;

@@ -206,3 +206,20 @@ fn a_runner_that_does_not_answer_is_told_to_everybody_within_a_bounded_time() {
     }
     wait_for("all to be well", || status(&machine, "his").code == Some(0));
 }
+
+#[test]
+fn a_socket_that_is_gone_is_told_to_everybody() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let _runner = Runner::start(&machine);
+    all_hear(&machine, 0, &[]);
+    machine.sh("root", "rm /run/postrider/submit", b"").good();
+    assert!(status(&machine, "root").printed.contains("the socket /run/postrider/submit is gone"));
+    for login in ["root", "his"] {
+        let (level, found) = reasons(&machine, login);
+        assert_eq!((level, found.len(), found[0].0.as_str()), (2, 1, "runner"), "{login}: {found:?}");
+    }
+}
