@@ -12,6 +12,7 @@ mod imports;
 mod layers;
 mod names;
 mod parameters;
+mod report_kinds;
 mod source;
 mod texts;
 mod unit_tests;

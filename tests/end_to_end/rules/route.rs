@@ -300,3 +300,14 @@ fn a_sender_that_no_account_serves_is_a_reason() {
         "{routed}"
     );
 }
+
+#[test]
+fn an_address_that_is_never_sent_is_a_reason_of_the_route() {
+    let world = World::at_home(&Provider::start());
+    let route = |to: &str| -> Value {
+        serde_json::from_str(&world.postrider(&["route", "--json", to]).code(0).stdout).unwrap()
+    };
+    let never = route("\"two words\"@away.example");
+    assert_eq!((&never["level"], &never["reasons"][0]["kind"]), (&json!(1), &json!("refused")), "{never}");
+    assert_eq!(route("friend@away.example")["reasons"], json!([]));
+}

@@ -195,3 +195,23 @@ fn jobs_whose_mail_is_lost_or_has_nowhere_to_go_are_named() {
     }
     assert!(!said.contains("mail to root@home.lan waits"), "{said}");
 }
+
+#[test]
+fn a_name_of_sendmail_that_is_somebody_elses_is_named() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine_runner::machine(&isp, "");
+    let before = check(&machine);
+    for name in ["/usr/sbin/sendmail", "/usr/lib/sendmail"] {
+        let theirs = format!("cp -a {name} /run/ours/kept; rm {name}; printf '#!/bin/sh\\n' >{name}; chmod 755 {name}");
+        machine.sh("root", &theirs, b"").good();
+        let said = check(&machine);
+        assert!(said.contains(&format!("warning: {name} belongs to another mail program")), "{said}");
+        let json = machine.sh("root", "postrider check --json", b"").printed;
+        assert!(json.contains("\"kind\":\"sendmail\""), "{json}");
+        machine.sh("root", &format!("rm {name}; mv /run/ours/kept {name}"), b"").good();
+        assert_eq!(check(&machine), before);
+    }
+}
