@@ -361,7 +361,7 @@ fn is_unserved(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool
 /// The envelope, the octets on disk and the state of one message.
 fn state(spool: &Spool, id: &MessageId) -> Result<(Envelope, u64, State), SpoolError> {
     let stored = spool.open_message(id)?;
-    let octets = stored.octets();
+    let octets = stored.octets().saturating_add(spool.journal_octets(id));
     let envelope = stored.envelope;
     let state = Journal::peek(spool, id, envelope.recipients.len())?;
     Ok((envelope, octets, state))

@@ -32,14 +32,23 @@ pub struct Choice<'c> {
     pub why: Why,
 }
 
-/// No account serves this sender.
+/// Why a sender has no account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no account serves <{sender}>, and there is no default_account; add the address to `senders` of an account, or set default_account (`postrider init` sets up the first account)"
-)]
-pub struct NoAccount {
-    /// The sender as admitted.
-    pub sender: String,
+pub enum NoAccount {
+    /// There is none yet.
+    #[error("no account is set up yet; run `postrider init`")]
+    AtAll,
+    /// None serves the sender, as admitted.
+    #[error(
+        "no account serves <{0}>, and there is no default_account; add the address to `senders` of an account, or set default_account"
+    )]
+    Of(String),
+}
+
+impl NoAccount {
+    fn of(config: &Config, sender: &ReversePath) -> Self {
+        if config.accounts.is_empty() { Self::AtAll } else { Self::Of(sender.to_string()) }
+    }
 }
 
 /// The account for a sender: all forms of the admitted address, then all forms after
@@ -61,7 +70,7 @@ pub fn choose<'c>(
     }
     match config.default_account.as_deref().and_then(|name| config.account(name)) {
         Some(account) => Ok(Choice { account, why: Why::Default }),
-        None => Err(NoAccount { sender: admitted.to_string() }),
+        None => Err(NoAccount::of(config, admitted)),
     }
 }
 
@@ -105,7 +114,7 @@ pub fn choose_for_client<'c>(
         return Ok(Choice { account, why: Why::Client });
     }
     match choose(config, admitted, after_generic, None)? {
-        Choice { why: Why::Default, .. } => Err(NoAccount { sender: admitted.to_string() }),
+        Choice { why: Why::Default, .. } => Err(NoAccount::of(config, admitted)),
         choice => Ok(choice),
     }
 }

@@ -163,21 +163,24 @@ fn append_day(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
     let file = options.open(&path).map_err(SpoolError::io("open", &path))?;
-    day_file.write_alone(|| write(&file, records)).map_err(SpoolError::io("write", &path))?;
+    let octets = day_file.write_alone(|| write(&file, records)).map_err(SpoolError::io("write", &path))?;
+    for (record, octets) in records.iter().zip(octets) {
+        spool.usage_table().record(day(record.finished), &record.submitter, octets);
+    }
     day_file.sync(&file).map_err(SpoolError::io("sync", &path))?;
     day_file.sync_name(|| folder.sync()).map_err(SpoolError::io("sync", &dir))
 }
 
-/// Appends all lines or none.
-fn write(mut file: &File, records: &[Record]) -> io::Result<()> {
+/// Appends the records' lines, or nothing; the octets of each.
+fn write(mut file: &File, records: &[Record]) -> io::Result<Vec<u64>> {
     let end = file.metadata()?.len();
-    let lines = lines(file, end, records)?;
+    let (lines, octets) = lines(file, end, records)?;
     let written = file.write_all(&lines);
     if written.is_err() {
         // If this fails as well, the next append starts with a line feed, which ends the incomplete line.
         let _ = file.set_len(end);
     }
-    written
+    written.map(|()| octets)
 }
 
 /// Reads the records of all days since `since`, oldest file first, until `see` returns false. `see` gets each record
@@ -309,13 +312,13 @@ pub fn prune(spool: &Spool, mut is_over: impl FnMut(&str, Timestamp) -> bool) ->
 
 const SUFFIX: &str = ".jsonl";
 
-fn day(at: Timestamp) -> Date {
+pub(super) fn day(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// The records as lines. If a crash left the file without a final line feed, that line feed comes first.
-fn lines(file: &File, end: u64, records: &[Record]) -> io::Result<Vec<u8>> {
-    let mut lines = Vec::new();
+/// The records' lines, and the octets of each; behind one that a crash cut short, a line end first.
+fn lines(file: &File, end: u64, records: &[Record]) -> io::Result<(Vec<u8>, Vec<u64>)> {
+    let (mut lines, mut octets) = (Vec::new(), Vec::new());
     if let Some(last) = end.checked_sub(1) {
         let mut octet = [0];
         file.read_exact_at(&mut octet, last)?;
@@ -324,10 +327,12 @@ fn lines(file: &File, end: u64, records: &[Record]) -> io::Result<Vec<u8>> {
         }
     }
     for record in records {
+        let start = lines.len();
         serde_json::to_writer(&mut lines, record)?;
         lines.push(b'\n');
+        octets.push((lines.len() - start) as u64);
     }
-    Ok(lines)
+    Ok((lines, octets))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::journal_line::{self, Line, MAX_LINE, NoLine, Written};
 use super::queue::{Spool, journal_name};
 use super::replace::replace;
 use super::state::State;
+use super::usage_table::Folder;
 
 /// The replayed state, and where the next append goes.
 #[derive(Debug)]
@@ -235,6 +236,7 @@ impl Journal {
         self.before = Before::Rewrite;
         file.sync_data().map_err(SpoolError::io("sync", &path))?;
         self.before = Before::Nothing;
+        self.spool.usage_table().grow(Folder::Queue, self.id.as_str(), end - self.replay.good);
         self.replay.good = end;
         lines
             .iter()

@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::{fs, io};
 
+use jiff::Timestamp;
+
 use super::dropped::{self, Place};
 use super::failed;
+use super::history;
 use super::id::MessageId;
 use super::queue::Spool;
 use super::usage_table::{Folder, UsageTable};
@@ -16,18 +19,26 @@ use crate::spool::SpoolError;
 pub use super::usage_table::Usage;
 
 impl Spool {
-    /// What this submitter has in queue/, raw/ and failed/, as far as counted.
+    /// What this submitter has in queue/, raw/ and failed/, as far as it was counted, and the octets of history that were
+    /// written of their mail today.
     #[must_use]
     pub fn load_of(&self, submitter: &Submitter) -> Usage {
-        self.usage_table().load(submitter)
+        self.usage_table().load(submitter, history::day(Timestamp::now()))
     }
 
-    /// Counts a message of queue/, with its size on disk in bytes.
+    /// Counts a message of queue/ that was read, with its octets on disk and those of its journal.
     pub fn count(&self, id: &MessageId, submitter: &Submitter, octets: u64) {
+        let octets = octets.saturating_add(self.journal_octets(id));
         self.usage_table().add(Folder::Queue, id.as_str(), submitter, octets);
     }
 
-    /// Counts what is already in raw/ and failed/.
+    /// The octets of a message's journal on disk.
+    #[must_use]
+    pub fn journal_octets(&self, id: &MessageId) -> u64 {
+        fs::symlink_metadata(self.journal_path(id)).map_or(0, |journal| journal.len())
+    }
+
+    /// Counts what is in raw/ and failed/ already.
     pub fn count_rest(&self) -> Result<(), SpoolError> {
         self.count_rest_in(self.usage_table())
     }

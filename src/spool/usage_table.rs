@@ -1,9 +1,11 @@
-//! Messages and bytes per submitter in queue/, raw/ and failed/, as a table in memory. Every function that creates,
-//! moves or removes a file there updates it, so limits are checked without reading directories.
+//! Messages and octets per submitter in queue/, raw/ and failed/, journals included, and the octets of history that were
+//! written of them today: a plain table in memory, without I/O. Every function that
+//! makes, moves or removes a file there tells it, so that a limit is checked without counting files.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
+use jiff::civil::Date;
 use parking_lot::Mutex;
 
 use crate::mail::submitter::Submitter;
@@ -37,6 +39,8 @@ pub(crate) struct UsageTable {
 struct Counted {
     files: HashMap<u64, (Submitter, u64)>,
     submitters: HashMap<Submitter, Usage>,
+    /// Octets of history, of this day.
+    recorded: (Date, HashMap<Submitter, u64>),
 }
 
 impl UsageTable {
@@ -61,7 +65,24 @@ impl UsageTable {
         })
     }
 
-    /// Removes a file.
+    /// So many octets have been written for it, if it is known.
+    pub(crate) fn grow(&self, folder: Folder, name: &str, octets: u64) {
+        let key = self.key(folder, name);
+        self.change(|counted| counted.grow(key, octets));
+    }
+
+    /// So many octets of this day's history are about mail of this submitter's.
+    pub(crate) fn record(&self, day: Date, submitter: &Submitter, octets: u64) {
+        self.change(|counted| {
+            if counted.recorded.0 != day {
+                counted.recorded = (day, HashMap::new());
+            }
+            let of_one = counted.recorded.1.entry(submitter.clone()).or_default();
+            *of_one = of_one.saturating_add(octets);
+        });
+    }
+
+    /// It is gone.
     pub(crate) fn take(&self, folder: Folder, name: &str) {
         let key = self.key(folder, name);
         self.change(|counted| counted.take(key));
@@ -78,8 +99,14 @@ impl UsageTable {
         });
     }
 
-    pub(super) fn load(&self, submitter: &Submitter) -> Usage {
-        self.change(|counted| counted.submitters.get(submitter).copied().unwrap_or_default())
+    /// What a submitter has, and what was recorded today.
+    pub(super) fn load(&self, submitter: &Submitter, today: Date) -> Usage {
+        self.change(|counted| {
+            let Usage { messages, octets } = counted.submitters.get(submitter).copied().unwrap_or_default();
+            let (day, recorded) = &counted.recorded;
+            let recorded = recorded.get(submitter).copied().filter(|_| *day == today).unwrap_or_default();
+            Usage { messages, octets: octets.saturating_add(recorded) }
+        })
     }
 
     pub(super) fn into_submitters(self) -> HashMap<Submitter, Usage> {
@@ -101,6 +128,14 @@ impl Counted {
         let load = self.submitters.entry(submitter.clone()).or_default();
         load.messages += 1;
         load.octets = load.octets.saturating_add(octets);
+    }
+
+    fn grow(&mut self, key: u64, octets: u64) {
+        let Some((submitter, known)) = self.files.get_mut(&key) else { return };
+        *known = known.saturating_add(octets);
+        if let Some(load) = self.submitters.get_mut(submitter) {
+            load.octets = load.octets.saturating_add(octets);
+        }
     }
 
     fn take(&mut self, key: u64) -> Option<(Submitter, u64)> {

@@ -204,6 +204,7 @@ fn first_hour(home: &Home) {
         let told = home.container.ok_with(&command, input);
         println!("# {command}\n{told}");
         if command.contains("old.deb") {
+            assert!(told.contains("next, as root, run \"postrider init\""), "{told}");
             before_it_is_filled_in(home);
         }
     }

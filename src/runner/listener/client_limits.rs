@@ -83,7 +83,10 @@ impl Refusal {
                 format!("{} (limit: {most} messages, waiting in [limits]); {what_to_do}", waits(usage))
             }
             Self::WaitingSize(usage, most) => {
-                format!("{} (limit: {most} bytes, waiting_size in [limits]); {what_to_do}", waits(usage))
+                format!(
+                    "{}, counting their journals and today's history (limit: {most} bytes, waiting_size in [limits]); {what_to_do}",
+                    waits(usage)
+                )
             }
         }
     }

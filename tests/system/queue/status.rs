@@ -152,6 +152,11 @@ fn what_the_machine_lacks_is_a_reason_with_its_kind_for_everyone_and_gone_when_i
     machine.sh("his", "sendmail friend@away.example", MAIL).good();
     wait_for("it to be in the queue", || reasons(&machine, "root").0 == 2);
     everyone(2, &["unserved", "no-account"]);
+    let listed = machine.sh("his", "mailq", b"").printed;
+    assert!(
+        listed.contains("no account is set up yet; run `postrider init`") && !listed.contains("senders"),
+        "{listed}"
+    );
     configure(&machine, &isp, "");
     wait_for("all to be well", || reasons(&machine, "his") == (0, Vec::new()));
 }

@@ -149,3 +149,36 @@ fn what_was_dropped_counts_towards_the_limit_of_messages_a_minute() {
     wait_for("the log", || log().contains("limit: per_minute in [limits]"));
     assert_eq!(machine.dropped().iter().filter(|name| name.starts_with(&format!("{HIS}."))).count(), 1);
 }
+
+#[test]
+fn journals_and_todays_history_count_as_well() {
+    if !can_run() {
+        return;
+    }
+    let isp = keeping_his();
+    let machine = machine(&isp, "[limits]\nwaiting_size = \"40KB\"");
+    let runner = Runner::start(&machine);
+    // Delivered at once: nothing of his waits, and history has a line of them.
+    let many: Vec<String> = (0..60).map(|number| format!("u{number}@away.example")).collect();
+    let empty = || machine.sh("root", "mailq", b"").printed == "Mail queue is empty\n";
+    let mut sent = 0;
+    for recipients in [many.join(" "), "friend@away.example".to_owned()] {
+        while machine.sh("his", &format!("sendmail {recipients}"), MAIL).code == Some(0) {
+            sent += 1;
+            wait_for("an empty queue", empty);
+            assert!(sent < 60, "history is not counted");
+        }
+    }
+    assert!(sent > 1);
+    only_he_is_refused(&machine, &isp, MAIL, &["his has 0 messages", "today's history", "waiting_size in [limits]"]);
+    drop(runner);
+    // A journal grows with the attempts and with the recipients.
+    let _runner = Runner::start(&machine);
+    let many: Vec<String> = (0..60).map(|number| format!("his-friend{number}@away.example")).collect();
+    machine.sh("his", &format!("sendmail {}", many.join(" ")), MAIL).good();
+    wait_for("the limit", || {
+        machine.sh("root", "postrider flush", b"");
+        send(&machine, "his", MAIL).code == Some(75)
+    });
+    only_he_is_refused(&machine, &isp, MAIL, &["waiting_size in [limits]"]);
+}
