@@ -45,7 +45,9 @@ pub fn account_for<'c>(
     Ok(match choose_for_client(config, client, sender, &after) {
         Ok(choice) if serves_client(choice.account, &client.name) => Ok(choice.account),
         Ok(choice) => Err(NotServed::Reserved { client: name, account: choice.account.name.clone() }),
-        Err(NoAccount { .. }) => Err(NotServed::NoAccount { client: name, sender: sender.to_string() }),
+        Err(NoAccount::AtAll | NoAccount::Of(_)) => {
+            Err(NotServed::NoAccount { client: name, sender: sender.to_string() })
+        }
     })
 }
 

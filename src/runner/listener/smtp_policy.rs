@@ -82,35 +82,11 @@ impl ConnectionPolicy {
             submission::envelope_sender(&loaded.config, client, &tables, sender).map_err(|fault| table(&fault))?;
         verdict.map_err(|no| not_permitted(&no))?;
         let sent_from = client.from.clone().map_or_else(|| sender.clone(), ReversePath::Mailbox);
-        check_account(&loaded, client, &sent_from)
-    }
-}
-
-/// Whether there is an account for the client's mail. Its mail would be held otherwise, which a device never hears of.
-fn check_account(loaded: &Loaded, client: &Client, sender: &ReversePath) -> Result<(), Refusal> {
-    let tables = loaded.generic();
-    let generic = Generic { config: &loaded.config, tables: &tables };
-    let rewritten =
-        sender.mailbox().map(|address| generic.address(address)).transpose().map_err(|fault| table(&fault))?;
-    let after = match rewritten.flatten() {
-        Some(rewritten) => ReversePath::Mailbox(rewritten.address),
-        None => sender.clone(),
-    };
-    let name = &client.name;
-    match route::choose_for_client(&loaded.config, client, sender, &after) {
-        Ok(choice) if route::serves_client(choice.account, name) => Ok(()),
-        Ok(choice) => Err(Refusal::new(
-            550,
-            "5.7.1",
-            format!("{name} may not use the account {0}; add it to clients in [account.{0}]", choice.account.name),
-        )),
-        Err(NoAccount::AtAll | NoAccount::Of(_)) => Err(Refusal::new(
-            550,
-            "5.7.1",
-            format!(
-                "no account for <{sender}>; set account in [client.{name}], or add the sender to senders of an account"
-            ),
-        )),
+        let account = client_account::account_for(&loaded.config, &loaded.generic(), client, &sent_from);
+        match account.map_err(|fault| table(&fault))? {
+            Ok(_) => Ok(()),
+            Err(no) => Err(Refusal::new(550, "5.7.1", no.to_string())),
+        }
     }
 }
 
