@@ -1,4 +1,4 @@
-//! The boot clock: it cannot be set, and it counts while the machine sleeps. A timer that runs on it.
+//! The boot clock (CLOCK_BOOTTIME), which nobody can set and which counts time spent suspended; and a timer on it.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -9,7 +9,7 @@ use rustix::time::{
     timerfd_settime,
 };
 
-/// Time since boot, suspend included.
+/// Time since boot, including time spent suspended.
 #[must_use]
 pub fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
@@ -17,13 +17,13 @@ pub fn since_boot() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-/// Which boot this is; empty where the system does not say.
+/// The boot id, or empty if the system does not provide one.
 #[must_use]
 pub fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-/// Expires after a time, also if the machine slept meanwhile. One thread sets it while another waits.
+/// A timer on the boot clock. One thread sets it while another waits.
 #[derive(Debug)]
 pub struct BootTimer(OwnedFd);
 
@@ -33,9 +33,9 @@ impl BootTimer {
         Ok(Self(timerfd_create(TimerfdClockId::Boottime, TimerfdFlags::CLOEXEC)?))
     }
 
-    /// Expires once after this time, and not when an earlier call said.
+    /// Expires once after this time. Replaces an earlier setting.
     pub fn set(&self, wait: Duration) -> io::Result<()> {
-        // Zero would disarm it.
+        // Zero would disarm the timer.
         let wait = wait.max(Duration::from_millis(1));
         let once =
             Timespec { tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX), tv_nsec: wait.subsec_nanos().into() };
@@ -45,7 +45,7 @@ impl BootTimer {
         Ok(())
     }
 
-    /// Waits until it expires.
+    /// Waits until the timer expires.
     pub fn wait(&self) -> io::Result<()> {
         rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut [0; 8]))?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Reaching files by an open descriptor, and renaming without replacing.
+//! Reaches files through an open descriptor, and renames without replacing.
 
 use std::fs::File;
 use std::io;
@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags};
 
-/// A short path of a file in an open folder: the address of a socket holds 108 bytes, and the folder's own path may be
-/// longer.
+/// A short path of a file in an open folder (/proc/self/fd). A socket address holds only 108 bytes, and the folder's
+/// path may be longer.
 #[must_use]
 pub fn path_in(folder: &File, name: &str) -> String {
     format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())
@@ -20,8 +20,8 @@ pub fn spare(count: usize) -> io::Result<()> {
     opened.map(drop)
 }
 
-/// Renames a file unless the new name is taken ([`io::ErrorKind::AlreadyExists`]). A file system that cannot do that in
-/// one step refuses with [`io::ErrorKind::InvalidInput`].
+/// Renames a file unless the new name is taken ([`io::ErrorKind::AlreadyExists`]). File systems that cannot do this
+/// atomically return [`io::ErrorKind::InvalidInput`].
 pub fn rename_without_replacing(from: &Path, to: &Path) -> io::Result<()> {
     Ok(rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }

@@ -1,5 +1,4 @@
-//! Watching folders for changes (inotify): which names appeared or changed. What follows from that is the
-//! watcher's owner's to say.
+//! Watches folders for changes (inotify) and reports which names appeared or changed.
 
 use std::ffi::OsStr;
 use std::io;
@@ -7,25 +6,25 @@ use std::path::Path;
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
 
-/// What to see in a folder.
+/// What to watch for in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum See {
-    /// Files that are created in it or moved into it.
+    /// Files created in the folder or moved into it.
     NewFiles,
-    /// Files that were written, moved, removed, or got another mode or owner; and folders that were created.
+    /// Files that were written, moved, removed, or changed in mode or owner; and created folders.
     ChangedFiles,
 }
 
-/// A folder that is watched.
+/// A watched folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Watched(WatchDescriptor);
 
-/// The folders of one [`FolderWatch`]; folders may be added while another thread waits.
+/// The folders of a [`FolderWatch`]. Folders can be added while another thread waits.
 #[derive(Debug, Clone)]
 pub struct Folders(Watches);
 
 impl Folders {
-    /// Watches one more folder. One that is watched already is watched for this instead.
+    /// Adds a folder. For a folder that is already watched, this replaces what it is watched for.
     pub fn add(&self, folder: &Path, see: See) -> io::Result<Watched> {
         let mask = match see {
             See::NewFiles => WatchMask::CREATE | WatchMask::MOVED_TO,
@@ -39,18 +38,18 @@ impl Folders {
     }
 }
 
-/// Something that was seen.
+/// An event.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Seen<'a> {
-    /// A file of this name was created in this folder; it may not be written yet.
+    /// A file with this name was created in this folder. It may not be written yet.
     Created(Watched, &'a OsStr),
-    /// Something else happened to a file or folder of this name.
+    /// Something else happened to a file or folder with this name.
     Changed(Watched, &'a OsStr),
-    /// More happened than the kernel could note: anything may have changed.
+    /// Events were lost, so anything may have changed.
     Overflow,
 }
 
-/// Sees what happens in folders.
+/// Waits for events in folders.
 #[derive(Debug)]
 pub struct FolderWatch {
     inotify: Inotify,
@@ -58,18 +57,18 @@ pub struct FolderWatch {
 }
 
 impl FolderWatch {
-    /// Watches nothing yet. What is seen at once may take so many octets.
+    /// Without folders yet. `octets` is the size of the buffer for events in bytes.
     pub fn new(octets: usize) -> io::Result<Self> {
         Ok(Self { inotify: Inotify::init()?, buffer: vec![0; octets] })
     }
 
-    /// The folders, to add to.
+    /// The watched folders, to add to.
     #[must_use]
     pub fn folders(&self) -> Folders {
         Folders(self.inotify.watches())
     }
 
-    /// Waits until something was seen.
+    /// Waits for events.
     pub fn wait(&mut self) -> io::Result<impl Iterator<Item = Seen<'_>>> {
         let seen = self.inotify.read_events_blocking(&mut self.buffer)?;
         Ok(seen.filter_map(|event| match event.name {

@@ -1,10 +1,9 @@
-//! What the machine knows of itself: its full name and its service names. Files only;
-//! nothing here asks the network.
+//! The machine's own name and its service names, from files only. Nothing here uses the network.
 
 use std::fs;
 
-/// This machine's full name: the node name, or where that has no dot, the canonical
-/// name that /etc/hosts gives it, or the node name as it is.
+/// The full host name: the node name; if it has no dot, the canonical name for it in /etc/hosts; otherwise the node
+/// name as it is.
 #[must_use]
 pub fn this_machine() -> String {
     let node = rustix::system::uname();
@@ -13,13 +12,13 @@ pub fn this_machine() -> String {
     full_name(&node, &hosts)
 }
 
-/// The TCP port of a service, by /etc/services.
+/// The TCP port of a service, from /etc/services.
 #[must_use]
 pub fn service(name: &str) -> Option<u16> {
     service_port(&read("/etc/services"), name)
 }
 
-/// The TCP port of a service in the text of a services(5) file, aliases included.
+/// The TCP port of a service in the text of services(5), aliases included.
 #[must_use]
 pub fn service_port(services: &str, name: &str) -> Option<u16> {
     services.lines().find_map(|line| {
@@ -31,7 +30,7 @@ pub fn service_port(services: &str, name: &str) -> Option<u16> {
     })
 }
 
-/// A file of the system's that may be absent or in any encoding.
+/// Reads a system file, which may be missing or in any encoding.
 fn read(path: &str) -> String {
     fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
@@ -47,7 +46,7 @@ fn full_name(node: &str, hosts: &str) -> String {
     hosts.lines().find_map(|line| canonical(line, node)).unwrap_or(node).to_owned()
 }
 
-/// The first name of a hosts(5) line that names this node, or a full name among its others.
+/// The first name of a hosts(5) line that contains this node's name, or another full name in that line.
 fn canonical<'l>(line: &'l str, node: &str) -> Option<&'l str> {
     let mut words = line.split('#').next().unwrap_or("").split_whitespace();
     words.next()?;
@@ -55,7 +54,7 @@ fn canonical<'l>(line: &'l str, node: &str) -> Option<&'l str> {
     if !names.iter().any(|name| name.eq_ignore_ascii_case(node)) {
         return None;
     }
-    // "127.0.0.1 localhost box" says nothing of box's full name.
+    // "127.0.0.1 localhost box" does not contain the full name of box.
     let full = |name: &&&str| name.contains('.') && !name.to_ascii_lowercase().starts_with("localhost");
     names.iter().find(full).copied()
 }

@@ -1,5 +1,4 @@
-//! This machine's network: the addresses of its interfaces with their prefixes, and its default gateways. Who may connect is
-//! decided elsewhere.
+//! The machine's network configuration: addresses of its interfaces with their prefixes, and its default gateways.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,16 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 
-/// An address of an interface, and how many of its bits are its link's.
+/// An address of an interface, with the length of its prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InterfaceAddress {
     /// The address.
     pub address: IpAddr,
-    /// Bits of the prefix.
+    /// Length of the prefix in bits.
     pub length: u8,
 }
 
-/// All of them, loopback included. Empty where the system does not say.
+/// All addresses, including loopback. Empty if the system does not provide them.
 #[must_use]
 pub fn addresses() -> Vec<InterfaceAddress> {
     let interfaces = getifaddrs().into_iter().flatten();
@@ -42,7 +41,7 @@ fn bits(mask: IpAddr) -> u8 {
     u8::try_from(ones).unwrap_or(128)
 }
 
-/// The default gateways. Empty where the system does not say.
+/// The default gateways. Empty if the system does not provide them.
 #[must_use]
 pub fn gateways() -> Vec<IpAddr> {
     let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -51,7 +50,7 @@ pub fn gateways() -> Vec<IpAddr> {
     v4.lines().filter_map(v4_gateway).chain(v6.lines().filter_map(v6_gateway)).collect()
 }
 
-/// `IFACE DESTINATION GATEWAY ...`, each a hexadecimal number in the machine's order of bytes.
+/// Parses `IFACE DESTINATION GATEWAY ...`, hexadecimal numbers in native byte order.
 fn v4_gateway(line: &str) -> Option<IpAddr> {
     let mut fields = line.split_ascii_whitespace().skip(1);
     let (destination, gateway) = (fields.next()?, fields.next()?);
@@ -59,7 +58,7 @@ fn v4_gateway(line: &str) -> Option<IpAddr> {
     (destination == "00000000" && gateway != 0).then(|| Ipv4Addr::from(gateway.to_ne_bytes()).into())
 }
 
-/// `DESTINATION LENGTH SOURCE LENGTH GATEWAY ...` in hexadecimal.
+/// Parses `DESTINATION LENGTH SOURCE LENGTH GATEWAY ...` in hexadecimal.
 fn v6_gateway(line: &str) -> Option<IpAddr> {
     let fields: Vec<&str> = line.split_ascii_whitespace().take(5).collect();
     let [_, "00", _, _, gateway] = fields[..] else { return None };

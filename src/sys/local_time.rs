@@ -1,14 +1,13 @@
-//! The local time of this machine, read without a walk through all the world's time
-//! zones: the front end is started a thousand times a day.
+//! The local time, without loading a whole time zone database: the front end is started a thousand times a day.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 const LOCALTIME: &str = "/etc/localtime";
-/// Octets; the largest zone files have a few thousand.
+/// Limit in bytes. The largest zone files have a few thousand.
 const MAX_ZONE: u64 = 64 << 10;
 
-/// Now, in `$TZ` where it is set, else in the zone of /etc/localtime, else in UTC.
+/// The current time, in the zone of `$TZ`, or else of /etc/localtime, or else UTC.
 #[must_use]
 pub fn now() -> Zoned {
     if std::env::var_os("TZ").is_some_and(|tz| !tz.is_empty()) {

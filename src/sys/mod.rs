@@ -1,6 +1,6 @@
-//! What only the operating system knows or does: users, privileges, host names, clocks, file changes, notifying the
-//! service manager, hardening. Every call that only Linux has is here, so that a port to another system begins and ends
-//! in this folder. `src/drop` has its own: the privileged program uses nothing of the rest.
+//! The operating system: users, privileges, host names, clocks, file changes, the service manager, hardening. All
+//! calls that only Linux has are here, so that a port to another system only touches this folder. `src/drop` has its
+//! own calls, because the privileged program uses nothing from here.
 
 pub mod boot_clock;
 pub mod descriptor;

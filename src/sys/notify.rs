@@ -1,4 +1,4 @@
-//! Telling the service manager that the runner works, as `sd_notify`(3) does, where one asked for it.
+//! Notifies the service manager of the runner's state, like `sd_notify`(3), if it asked for that.
 
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
@@ -7,19 +7,19 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use crate::log;
 
-/// Names the manager's socket: a path, or `@` and an abstract name.
+/// The variable with the manager's socket: a path, or `@` and an abstract name.
 const VARIABLE: &str = "NOTIFY_SOCKET";
 
-/// What there is to tell.
+/// The states that are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It has the lock and hears; what depends on it may start.
+    /// The runner has the lock and listens. Units that depend on it may start.
     Ready,
-    /// It finishes what it has in hand.
+    /// The runner is finishing its work.
     Stopping,
 }
 
-/// Tells the manager, if there is one.
+/// Notifies the service manager, if there is one.
 pub fn tell(state: State) {
     let Some(name) = std::env::var_os(VARIABLE) else { return };
     let text: &[u8] = match state {

@@ -1,9 +1,9 @@
-//! Random numbers where nothing secret depends on them: jitter, and ids that must not meet.
+//! Random numbers on which no secret depends: for jitter and unique ids.
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
-/// Uniform in 0..=1. The middle where the kernel has no randomness yet, early in a boot: waiting for it would stop
-/// the mail.
+/// A uniform number in 0..=1. If the kernel has no randomness yet, early in the boot, this returns 0.5, because
+/// waiting would delay mail.
 #[must_use]
 pub fn chance() -> f64 {
     let mut bytes = [0_u8; 4];

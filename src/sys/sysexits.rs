@@ -1,39 +1,39 @@
-//! How a program ends: the codes of sysexits(3), by which callers of sendmail(8) and peers on
-//! the runner's sockets learn what to do, and the few that monitoring plug-ins use.
+//! Exit codes: those of sysexits(3), by which callers of sendmail(8) and peers on the runner's sockets learn what to
+//! do, and the few that monitoring plug-ins use.
 
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
-/// An exit code by what it means. On the sockets it travels as its number.
+/// An exit code. On the sockets it is sent as its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "u8", from = "u8")]
 pub enum Exit {
-    /// Done.
+    /// Success.
     Ok = 0,
-    /// Done, but something wants a look (`check`), was not found (`lookup`) or is late (`status`).
+    /// Done, but something needs a look (`check`), was not found (`lookup`) or is late (`status`).
     Warnings = 1,
-    /// `status` alone: somebody is needed.
+    /// `status` only: something needs to be fixed.
     Critical = 2,
-    /// `status` alone: it could not look.
+    /// `status` only: the state could not be determined.
     CannotTell = 3,
-    /// `EX_USAGE`: usage, no recipient.
+    /// `EX_USAGE`: wrong usage, or no recipient.
     Usage = 64,
-    /// `EX_DATAERR`: nothing storable in the input.
+    /// `EX_DATAERR`: the input is not a message that can be stored.
     DataError = 65,
     /// `EX_NOINPUT`: no such message.
     NoInput = 66,
-    /// `EX_UNAVAILABLE`: every recipient refused; the queue cannot be read.
+    /// `EX_UNAVAILABLE`: every recipient was refused, or the queue cannot be read.
     Unavailable = 69,
-    /// `EX_SOFTWARE`: something that should not happen did.
+    /// `EX_SOFTWARE`: an internal error.
     Software = 70,
     /// `EX_OSERR`: system error.
     OsError = 71,
     /// `EX_IOERR`: the output cannot be written.
     IoError = 74,
-    /// `EX_TEMPFAIL`: not now; the caller keeps its mail.
+    /// `EX_TEMPFAIL`: a temporary failure; the caller keeps its mail and tries again.
     TempFail = 75,
-    /// `EX_NOPERM`: not allowed.
+    /// `EX_NOPERM`: permission denied.
     NoPermission = 77,
     /// `EX_CONFIG`: no usable configuration.
     Config = 78,
@@ -53,8 +53,8 @@ impl From<Exit> for u8 {
     }
 }
 
-/// The code that a peer refuses with. A number that no refusal has, 0 among them, is a temporary
-/// failure, so that a caller never takes a refusal for success and keeps its mail.
+/// The exit code for a refusal by a peer. A number that no refusal has, such as 0, is a temporary failure: a caller
+/// must never take a refusal for success, and must keep its mail.
 impl From<u8> for Exit {
     fn from(code: u8) -> Self {
         let refusals = [

@@ -1,4 +1,4 @@
-//! A file that has no name and is gone with the process: on disk where a folder allows it, otherwise in memory.
+//! A file without a name that disappears with the process: on disk if possible, otherwise in memory.
 
 use std::fs::File;
 use std::io;
@@ -6,10 +6,10 @@ use std::path::Path;
 
 use rustix::fs::{CWD, MemfdFlags, Mode, OFlags};
 
-/// Where the file may be; a folder that is missing or read-only is passed over.
+/// Folders to create it in. A missing or read-only folder is skipped.
 const FOLDERS: [&str; 2] = ["/var/tmp", "/tmp"];
 
-/// Creates one, readable and writable.
+/// Creates a file for reading and writing.
 pub fn create() -> io::Result<File> {
     create_in(&FOLDERS.map(Path::new))
 }

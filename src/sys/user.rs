@@ -1,6 +1,5 @@
-//! Who is calling: the effective uid and its passwd entry, never the environment;
-//! and whether the environment may be heeded at all. What a caller may do is
-//! decided elsewhere.
+//! The calling user, by effective uid and passwd entry and never by environment variables; and whether environment
+//! variables may be used at all.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,25 +10,25 @@ use std::sync::OnceLock;
 
 use nix::unistd::{Gid, Uid, User};
 
-/// Looked at before the name service switch is asked, which takes twenty system calls to say the same: the front end is
-/// started a thousand times a day, and nearly everybody who calls it is in this file.
+/// Read directly before the name service switch is asked, which needs twenty system calls for the same result. The
+/// front end is started a thousand times a day, and nearly all its callers are in this file.
 const PASSWD: &str = "/etc/passwd";
 
-/// A passwd entry, as far as we need it.
+/// The parts of a passwd entry that are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     /// Effective uid.
     pub uid: u32,
-    /// Login name; `uid1234` where the uid has no entry.
+    /// Login name; `uid1234` if the uid has no entry.
     pub login: String,
-    /// First comma part of the GECOS field, `&` replaced; may be empty.
+    /// The GECOS field up to the first comma, with `&` replaced; may be empty.
     pub full_name: String,
-    /// Home directory, where there is an entry.
+    /// Home directory, if there is an entry.
     pub home: Option<PathBuf>,
 }
 
 impl Caller {
-    /// This process's, looked up once. A passwd database that cannot be read counts as one without the entry.
+    /// The user of this process, looked up once. An unreadable passwd database counts as empty.
     #[must_use]
     pub fn current() -> Self {
         static CURRENT: OnceLock<Caller> = OnceLock::new();
@@ -40,7 +39,7 @@ impl Caller {
         Self::of(Uid::effective().as_raw())
     }
 
-    /// Another process's, by the uid that the kernel gives it.
+    /// The user of another process, by the uid that the kernel reports.
     #[must_use]
     pub fn of(uid: u32) -> Self {
         if let Some(caller) = fs::read(PASSWD).ok().and_then(|file| Self::in_file(uid, &file)) {
@@ -54,8 +53,8 @@ impl Caller {
         }
     }
 
-    /// Whether the uid says who it is. The kernel shows everybody from outside this process's user namespace
-    /// under one uid, the overflow uid: who comes with it may be anybody.
+    /// Whether the uid identifies the user. The kernel reports everybody from outside this process's user namespace
+    /// under the same uid, the overflow uid, so it may be anybody.
     #[must_use]
     pub fn is_somebody(&self) -> bool {
         static OVERFLOW: OnceLock<u32> = OnceLock::new();
@@ -63,7 +62,7 @@ impl Caller {
         self.uid != *OVERFLOW.get_or_init(|| read().unwrap_or(65_534))
     }
 
-    /// By a line of passwd(5).
+    /// Finds the uid in the lines of passwd(5).
     fn in_file(uid: u32, file: &[u8]) -> Option<Self> {
         let fields = |line: &[u8]| -> Option<Self> {
             let mut fields = line.split(|octet| *octet == b':');
@@ -74,14 +73,14 @@ impl Caller {
                 Self::from_entry(uid, login.to_owned(), &String::from_utf8_lossy(gecos), OsStr::from_bytes(home).into())
             })
         };
-        // What the name service does not take for an entry is none.
+        // Lines that the name service does not treat as entries.
         let is_entry = |line: &&[u8]| !matches!(line.first(), None | Some(b'#' | b'+' | b'-' | b' ' | b'\t'));
         file.split(|octet| *octet == b'\n').filter(is_entry).find_map(fields)
     }
 
     fn from_entry(uid: u32, login: String, gecos: &str, home: PathBuf) -> Self {
         let full_name = full_name(gecos, &login);
-        // A relative or empty home would make paths depend on where the caller happens to stand.
+        // A relative or empty home would make paths depend on the current directory.
         let home = Some(home).filter(|dir| dir.is_absolute());
         Self { uid, login, full_name, home }
     }
@@ -91,7 +90,7 @@ impl Caller {
     }
 }
 
-/// The name part of a GECOS field (passwd(5)): up to the first comma, `&` being the login capitalised.
+/// The name in a GECOS field (passwd(5)): up to the first comma, with `&` replaced by the capitalised login.
 fn full_name(gecos: &str, login: &str) -> String {
     let name = gecos.split(',').next().unwrap_or_default();
     let mut letters = login.chars();
@@ -100,7 +99,7 @@ fn full_name(gecos: &str, login: &str) -> String {
     name.replace('&', &capitalised).trim().to_owned()
 }
 
-/// Whether somebody here has this login name. A passwd database that cannot be read counts as one without the entry.
+/// Whether a user with this login name exists. An unreadable passwd database counts as empty.
 #[must_use]
 pub fn is_login(name: &str) -> bool {
     matches!(User::from_name(name), Ok(Some(_)))
@@ -124,17 +123,16 @@ fn person(line: &str) -> Option<String> {
     (may_log_in && PEOPLE.contains(&uid.parse().ok()?)).then(|| login.to_owned())
 }
 
-/// Whether environment variables may steer this process: real and effective ids are the same, and
-/// the kernel did not start it with more rights than its caller has (`AT_SECURE`, getauxval(3)).
-/// Looked up once.
+/// Whether environment variables may influence this process: real and effective ids are equal, and the kernel did not
+/// start it with more privileges than its caller has (`AT_SECURE`, getauxval(3)). Determined once.
 #[must_use]
 pub fn environment_is_trusted() -> bool {
     static TRUSTED: OnceLock<bool> = OnceLock::new();
     *TRUSTED.get_or_init(|| Uid::current() == Uid::effective() && Gid::current() == Gid::effective() && !at_secure())
 }
 
-/// A program that gained rights at its start may not read its own /proc files: what is there but
-/// cannot be read counts as secure. Without /proc the ids must do.
+/// A program that gained privileges at its start may not read its own /proc files, so an unreadable file counts as
+/// secure mode. Without /proc, only the ids are compared.
 fn at_secure() -> bool {
     match std::fs::read("/proc/self/auxv") {
         Ok(vector) => secure_in(&vector),
@@ -142,8 +140,8 @@ fn at_secure() -> bool {
     }
 }
 
-/// Looks `AT_SECURE` up in an auxiliary vector: pairs of native words, type and value. Every kernel
-/// gives it, so a vector without it is not to be trusted.
+/// Finds `AT_SECURE` in an auxiliary vector: pairs of native words, type and value. Every kernel provides it, so a
+/// vector without it is not trusted.
 fn secure_in(vector: &[u8]) -> bool {
     const AT_SECURE: usize = 23;
     const WORD: usize = size_of::<usize>();
@@ -152,7 +150,8 @@ fn secure_in(vector: &[u8]) -> bool {
     pairs.find(|(kind, _)| word(kind) == AT_SECURE).is_none_or(|(_, value)| word(value) != 0)
 }
 
-/// Which uids of this user namespace are which outside, as `user_namespaces(7)` describes it; empty where the system does not say.
+/// The uid mappings of this user namespace, as described in `user_namespaces(7)`. Empty if the system does not
+/// provide them.
 #[must_use]
 pub fn uid_map() -> String {
     std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default()
