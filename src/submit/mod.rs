@@ -1,5 +1,4 @@
-//! Mail in: the front end's collecting, admission, handing over
-//! to the runner, and the SMTP dialogue (no sockets).
+//! Mail in: the front end, the wire format, admission, and the SMTP server's dialogue, which has no sockets.
 
 pub mod admit;
 pub mod frontend;

@@ -1,6 +1,5 @@
-//! What admission makes of a submission, as values: sender and recipients completed,
-//! the header stripped and stamped. No clock, no spool: they are handed in and come
-//! after.
+//! Completes a submission: sender and recipients are completed and rewritten, and the header is cleaned and stamped.
+//! Pure; the time is an argument, and `store` stores the result.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -20,53 +19,53 @@ use crate::submit::frontend::collect::Sender;
 use crate::submit::frontend::recipients::{self, RecipientArgument};
 use crate::submit::wire::envelope::BadEnvelope;
 
-/// What makes an envelope impossible.
+/// Why there can be no envelope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
-    /// Neither arguments nor header name anybody.
+    /// Neither the arguments nor the header have a recipient.
     #[error("no recipients: give them as arguments, or use -t with a To, Cc or Bcc field")]
     NoRecipients,
-    /// Nobody among them can be written to.
+    /// No recipient is a valid address.
     #[error("no usable recipient: '{0}' is not an address")]
     NoUsableRecipient(String),
     /// More than `recipients` in `[limits]`.
     #[error("{}", BadEnvelope::TooManyRecipients(*.0))]
     TooManyRecipients(usize),
-    /// The tables of arrival make too many of them.
+    /// The arrival tables expand the recipients to too many addresses.
     #[error(
         "the aliases of these recipients expand to more than {0} addresses; send it in several parts, or raise recipients in [limits]"
     )]
     Expansion(usize),
-    /// What stands behind -f is no address.
+    /// The argument of -f is not an address.
     #[error("bad sender address '{text}': {reason}")]
     BadSender {
-        /// As given.
+        /// The argument.
         text: String,
-        /// Why.
+        /// What is wrong with it.
         reason: AddressError,
     },
-    /// A table that it needs does not answer: another time.
+    /// A table is needed but unavailable. Later it may work.
     #[error("{0}; the message cannot be accepted until this is fixed")]
     Table(#[from] TableFault),
 }
 
-/// The circumstances of one admission.
+/// The context of an admission.
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionContext<'a> {
-    /// Names, and whether a Received field is wanted.
+    /// Names, and whether to add a Received field.
     pub config: &'a Config,
-    /// Who submits.
+    /// The submitter.
     pub author: Author<'a>,
-    /// When.
+    /// The time of admission.
     pub now: &'a Zoned,
-    /// The message's name.
+    /// The message's id.
     pub id: &'a MessageId,
-    /// What is done to complete addresses.
+    /// The arrival tables and rules.
     pub arrival: Arrival<'a>,
 }
 
 impl AdmissionContext<'_> {
-    /// The envelope sender: the first address behind `-f`, else the caller's login; completed and rewritten.
+    /// The envelope sender: the first address given with `-f`, or else the caller's login; completed and rewritten.
     pub fn sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
         Ok(self.arrival.sender(&self.completed_sender(asked)?)?.0)
     }
@@ -90,8 +89,8 @@ impl AdmissionContext<'_> {
         }
     }
 
-    /// The envelope recipients: completed and rewritten; what is the same both as given and rewritten
-    /// stands once, as first spelt. One that is no address is kept (it bounces) beside others that are.
+    /// The envelope recipients, completed and rewritten. Duplicates (the same argument with the same result) are
+    /// removed. An invalid address is kept next to valid ones and bounces.
     pub fn recipients(&self, given: &[RecipientArgument]) -> Result<Vec<Recipient>, EnvelopeError> {
         let first = given.first().ok_or(EnvelopeError::NoRecipients)?;
         let most = self.config.limits.recipients();
@@ -102,7 +101,7 @@ impl AdmissionContext<'_> {
         let most = most.saturating_mul(2);
         for one in given {
             for recipient in rewritten(&self.arrival, one)? {
-                // Counted with doubles: finding them is the work that is bounded.
+                // Duplicates count as well, because finding them is the work that this bounds.
                 expanded += 1;
                 if expanded > most {
                     return Err(EnvelopeError::Expansion(most));
@@ -119,8 +118,8 @@ impl AdmissionContext<'_> {
         }
     }
 
-    /// The header as stored, in CRLF lines: addresses completed and rewritten; Bcc and the like dropped; Received
-    /// on top; Message-Id, Date and From, or their Resent- forms, at the end where missing.
+    /// The header as stored, with CRLF line ends: addresses completed and rewritten; Bcc and similar fields removed;
+    /// Received at the top; and Message-Id, Date and From, or their Resent- forms, at the end if they were missing.
     pub fn header(
         &self,
         header: &Header,
@@ -142,7 +141,7 @@ impl AdmissionContext<'_> {
         Ok(bytes)
     }
 
-    /// The header of a message that comes through a gateway: nothing is completed.
+    /// The header of a message that came through a gateway. Nothing is completed.
     #[must_use]
     pub fn foreign_header(&self, header: &Header) -> Vec<u8> {
         let mut bytes = if self.config.received { self.received().into_bytes() } else { Vec::new() };
@@ -152,7 +151,7 @@ impl AdmissionContext<'_> {
         bytes
     }
 
-    /// Fields to add, in Postfix's order. A field that is there but empty is not missing.
+    /// Fields to add, in Postfix's order. An empty field is not missing.
     fn missing(&self, header: &Header, full_name: Option<&[u8]>, sender: &ReversePath) -> Vec<(&'static str, String)> {
         let resent = header.fields.iter().any(|field| RESENT.iter().any(|name| field.is(name)));
         let [message_id, date, from] =
@@ -187,7 +186,8 @@ impl AdmissionContext<'_> {
     }
 }
 
-/// Recipients that were seen, as keyed hashes: the texts of thousands of them would take more memory than the message.
+/// The recipients so far, as keyed hashes: the texts of thousands of recipients would take more memory than the
+/// message.
 #[derive(Debug, Default)]
 struct Doubles {
     seen: HashSet<u64>,
@@ -201,7 +201,7 @@ impl Doubles {
     }
 }
 
-/// Whom one given recipient stands for.
+/// The addresses that a recipient expands to.
 pub(crate) fn rewritten(arrival: &Arrival<'_>, given: &RecipientArgument) -> Result<Vec<Recipient>, TableFault> {
     let recipient = |address, refused| Recipient { refused, ..Recipient::new(address, given.text.clone()) };
     Ok(match given.spec.qualify(&arrival.config.origin) {
@@ -218,10 +218,10 @@ pub(crate) fn rewritten(arrival: &Arrival<'_>, given: &RecipientArgument) -> Res
     })
 }
 
-/// Fields that no message keeps.
+/// Fields that are always removed.
 const DROPPED: [&str; 4] = ["Bcc", "Resent-Bcc", "Return-Path", "Content-Length"];
 
-/// Fields that make a message a resent one, dropped or not.
+/// Fields that make a message a resent one, even if they are removed.
 const RESENT: [&str; 8] = [
     "Resent-Bcc",
     "Resent-Cc",

@@ -1,4 +1,4 @@
-//! Where and for whom a submission comes in, the same for every entrance.
+//! The context of a submission, the same for all ways in.
 
 use jiff::Zoned;
 
@@ -9,43 +9,43 @@ use crate::rules::route;
 use crate::spool::Spool;
 use crate::sys::user::Caller;
 
-/// Where and for whom a submission comes in.
+/// The context of a submission.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// Names, tables, limits.
+    /// Names, tables and limits.
     pub config: &'a Config,
-    /// Where it is stored.
+    /// The spool to store it in.
     pub spool: &'a Spool,
-    /// Who submits.
+    /// The submitter.
     pub author: Author<'a>,
-    /// When.
+    /// The time of the submission.
     pub now: &'a Zoned,
-    /// By which it is rewritten.
+    /// The tables that rewrite it.
     pub tables: Tables<'a>,
-    /// Of the disk, what is not this caller's.
+    /// Disk space that this submitter may not use.
     pub reserve: Reserve,
 }
 
-/// Who submits a message.
+/// The submitter of a message.
 #[derive(Debug, Clone, Copy)]
 pub enum Author<'a> {
     /// A user of this machine.
     User(&'a Caller),
-    /// A network client, over this connection.
+    /// A network client, with the trace of its connection.
     Client(&'a Client, &'a Trace),
 }
 
-/// What a Received field says of the connection that a message came in by.
+/// The client part of a Received field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
-    /// `HELO ([ADDRESS])`; `None` where it stays in the house.
+    /// `HELO ([ADDRESS])`; `None` for a private address, which is not published.
     pub from: Option<String>,
-    /// As in `ESMTPSA` (RFC 3848).
+    /// The protocol, such as `ESMTPSA` (RFC 3848).
     pub protocol: &'static str,
 }
 
 impl Author<'_> {
-    /// As the envelope has it.
+    /// The submitter, as the envelope stores it.
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         match self {
@@ -63,7 +63,7 @@ impl Author<'_> {
         }
     }
 
-    /// The name for a From field that has to be made; a client has none.
+    /// The name for a generated From field. Clients have none.
     #[must_use]
     pub fn full_name(&self) -> &str {
         match self {
@@ -72,7 +72,7 @@ impl Author<'_> {
         }
     }
 
-    /// Whether the account is for them.
+    /// Whether they may use the account.
     #[must_use]
     pub fn may_use(&self, account: &Account) -> bool {
         match self {
@@ -82,17 +82,17 @@ impl Author<'_> {
     }
 }
 
-/// Where the tables are that the config names.
+/// How to access the tables in the configuration.
 #[derive(Debug, Clone, Copy)]
 pub enum Tables<'a> {
-    /// In their files, to be read for this message.
+    /// Read from their files for this message.
     Fresh,
-    /// In memory.
+    /// Kept in memory.
     Kept(&'a KeptTables),
 }
 
 impl Tables<'_> {
-    /// Asks those of arrival.
+    /// Uses the arrival tables.
     pub fn arriving<T>(self, config: &Config, look: impl FnOnce(&ArrivalTables) -> T) -> T {
         match self {
             Self::Fresh => look(&ArrivalTables::load(&config.rewriting)),
@@ -100,7 +100,7 @@ impl Tables<'_> {
         }
     }
 
-    /// Asks those of the way out.
+    /// Uses the generic table.
     pub fn leaving<T>(self, config: &Config, look: impl FnOnce(&TableSet) -> T) -> T {
         match self {
             Self::Fresh => look(&TableSet::load("generic", &config.generic)),

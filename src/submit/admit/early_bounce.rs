@@ -1,5 +1,5 @@
-//! Telling a sender by mail that a message was not taken (`-oem`): what was wrong, and
-//! as much of the message as there is. What was taken and then fails is `runner`'s to report.
+//! Reports by mail that a message was not accepted (`-oem`): the reason, and as much of the message as there is. The
+//! runner reports failures of accepted messages.
 
 use std::io::Read;
 
@@ -19,29 +19,29 @@ use crate::rules::own_sender::OwnAddresses;
 use crate::spool::{Envelope, Kind, MessageId, Recipient};
 use crate::submit::frontend::collect::{Collected, Sender};
 
-/// What cannot be sent, and where it would have come from.
+/// A message that cannot be sent.
 #[derive(Debug)]
 pub struct Failed<'a, R> {
-    /// The error, as it would be printed.
+    /// The error as it would be printed.
     pub why: &'a str,
-    /// The envelope sender, as asked for.
+    /// The requested envelope sender.
     pub sender: &'a Sender,
-    /// What goes back of the message.
+    /// What the report returns of the message.
     pub rest: Rest<'a, R>,
 }
 
-/// As much of a message as goes back.
+/// What a report returns of a message.
 #[derive(Debug)]
 pub enum Rest<'a, R> {
-    /// Its header could not be read.
+    /// Nothing, because its header could not be read.
     Nothing,
-    /// Its body is too much for a message.
+    /// Its header, because its body is too large.
     Header(&'a Header),
-    /// All of it.
+    /// The whole message.
     Whole(&'a mut Collected<R>),
 }
 
-/// Stores a report to the sender of what failed, under a name that is given; `None` where there is nobody to tell.
+/// Stores a report to the sender, with these ids. `None` if nobody can be notified.
 pub fn mail_back<R: Read>(
     failed: Failed<'_, R>,
     naming: MessageIds,
@@ -50,16 +50,16 @@ pub fn mail_back<R: Read>(
     let Entry { config, spool, author, now, reserve, .. } = *entry;
     let blank = Envelope { kind: Kind::Bounce, ..blank(naming, author, now) };
     let id = blank.id.clone();
-    // A table that does not answer must not keep the error from being told: generic alone applies, on the way out.
+    // An unavailable table must not prevent this report, so only generic applies, when the report is delivered.
     let tables = ArrivalTables::default();
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = AdmissionContext { config, author, now, id: &id, arrival };
     let mailbox = |asked: &Sender| occasion.sender(asked).ok().and_then(|sender| sender.mailbox().cloned());
     let Some(sender) = mailbox(failed.sender) else { return Ok(None) };
-    // A sender that is somebody else's address may be forged.
+    // A sender that is not an address of this machine may be forged.
     let mut readers = [Some(sender), mailbox(&Sender::Login)].into_iter().flatten();
     let Some(to) = readers.find(|reader| is_own_sender(reader, entry)) else { return Ok(None) };
-    // Not the envelope's token, which may be another's choice.
+    // Random, unlike the envelope's token, which another user may have chosen to match the content.
     let boundary = format!("{}/{}", Chance::draw()?.token, config.hostname);
     let envelope = Envelope { recipients: recipient(&to), ..blank };
     let mut store = Store::begin(spool, envelope, DiskBudget::of(&config.queue).but(reserve))?;
@@ -107,13 +107,13 @@ fn opening(occasion: &AdmissionContext<'_>, to: &Address, boundary: &str, why: &
     notice.with_parts(notice::Kind::Mixed, boundary, &text)
 }
 
-/// The envelope of a report to somebody.
+/// The envelope of a report to this address.
 #[must_use]
 pub fn envelope(to: &Address, naming: MessageIds, author: Author<'_>, now: &Zoned) -> Envelope {
     Envelope { recipients: recipient(to), kind: Kind::Notice, ..blank(naming, author, now) }
 }
 
-/// Stores a report that is complete.
+/// Stores a complete report.
 pub fn store(report: Envelope, content: &[u8], entry: &Entry<'_>) -> Result<MessageId, AdmitError> {
     let Entry { config, spool, reserve, .. } = *entry;
     let mut store = Store::begin(spool, report, DiskBudget::of(&config.queue).but(reserve))?;
@@ -125,7 +125,7 @@ fn recipient(to: &Address) -> Vec<Recipient> {
     vec![Recipient::new(Mailbox::Valid(to.clone()), to.to_string())]
 }
 
-/// An envelope from nobody to nobody.
+/// An envelope with the null sender and without recipients.
 #[must_use]
 pub fn blank(naming: MessageIds, author: Author<'_>, now: &Zoned) -> Envelope {
     let MessageIds { id, token } = naming;

@@ -1,5 +1,5 @@
-//! Admission: completes a submission and stores it in queue/, in the same way for every
-//! entrance. Delivery is decided later, by `deliver::plan`.
+//! Admission: completes a submission and stores it in queue/, the same for all ways in. `deliver::plan` decides later
+//! how it is delivered.
 
 pub mod complete;
 pub mod context;

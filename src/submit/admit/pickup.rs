@@ -1,6 +1,5 @@
-//! Pickup: admits what was left in drop/ and raw/. A submission becomes a message under an
-//! id that follows from its file, so that a crash in between stores it twice under one name,
-//! which is once.
+//! Pickup: admits submissions from drop/ and raw/. The message's id is derived from the file, so that a submission
+//! picked up again after a crash gets the same id and is not stored twice.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,29 +17,29 @@ use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::submission::{Announced, NotRead, Submission};
 use crate::sys::user::Caller;
 
-/// What became of one that waited.
+/// The result for one submission.
 #[derive(Debug)]
 pub enum Picked {
-    /// It is a message now, or its report is.
+    /// It is now a message, or its report is.
     Up(MessageId),
-    /// It was one already.
+    /// It was already a message.
     Known,
-    /// It is in failed/ now; why.
+    /// It was moved to failed/, with the reason.
     Aside(String),
-    /// It waits on; why.
+    /// It stays, with the reason.
     Later(String),
-    /// Its user has as much waiting as he may: so does all of his that is here; why.
+    /// Its user is over a limit, so all their other submissions stay as well.
     Over(String),
-    /// There was nothing.
+    /// There was nothing to pick up.
     Nothing,
 }
 
-/// What is known of a submission that may have come in another way.
+/// What is known about a submission that may also have come in another way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
     /// Nothing.
     No,
-    /// It is being stored, and may yet fail.
+    /// It is being stored, which may still fail.
     InHand,
     /// It is a message.
     Stored,
@@ -48,19 +47,19 @@ pub enum Known {
     Raw,
 }
 
-/// What pickup must know of the runner.
+/// What pickup needs from the runner.
 pub trait Runner {
     /// Whether the same submission came in another way.
     fn known(&self, uid: u32, token: &str) -> Known;
-    /// Whether its user may have so many octets more waiting; why not, otherwise.
+    /// Whether its user may have this many more bytes in the spool, or why not.
     fn may_have(&self, uid: u32, octets: u64) -> Result<(), String>;
-    /// A message of this name is about to be stored, and is not to be attempted before its file is gone from drop/.
+    /// A message with this id is about to be stored. It must not be attempted before its file is gone from drop/.
     fn hold_back(&self, id: &MessageId);
-    /// The submission with this token is a message now, or its report is.
+    /// The submission with this token is now a message, or its report is.
     fn stored(&self, uid: u32, token: &str, id: &MessageId);
 }
 
-/// Picks one up.
+/// Picks up one submission.
 pub fn pick_up(
     place: Place,
     name: &str,
@@ -76,7 +75,7 @@ pub fn pick_up(
             return Ok(Picked::Aside(what));
         }
     };
-    // What lies in raw/ is counted already.
+    // Files in raw/ are already counted.
     if place == Place::Drop
         && let Err(why) = runner.may_have(waiting.uid, waiting.octets)
     {
@@ -94,7 +93,7 @@ pub fn pick_up(
         }
     };
     match (place, runner.known(waiting.uid, &submission.token)) {
-        // What lies in raw/ may be what is known of it.
+        // For a file in raw/, what is known may be this very file.
         (Place::Raw, Known::Raw) | (_, Known::No) => {}
         (_, Known::InHand) => return Ok(Picked::Later("it is also being submitted over the socket".to_owned())),
         (_, Known::Stored) | (Place::Drop, Known::Raw) => {
@@ -107,7 +106,7 @@ pub fn pick_up(
     runner.hold_back(&id);
     let caller = Caller::of(waiting.uid);
     let now = waiting.arrived.to_zoned(TimeZone::system());
-    // Its octets are on the disk already, and leave it once they are delivered.
+    // It already takes disk space, which is freed once it is delivered.
     let entry = Entry { config, spool, author: Author::User(&caller), now: &now, tables, reserve: Reserve::NONE };
     let picked = match store::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
         Ok(id) => Picked::Up(id),
@@ -119,11 +118,11 @@ pub fn pick_up(
                 AdmitError::TooBig(_) => Rest::Header(&submission.collected.header),
                 _ => Rest::Whole(&mut submission.collected),
             };
-            // Under the message's own name, for the same reason.
+            // With the same id, for the same reason.
             let mut returned =
                 early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming.clone(), &entry);
             if matches!(returned, Err(AdmitError::TooBig(_))) {
-                // With all of it, the report is larger than a message may be.
+                // With the whole message, the report would exceed the size limit.
                 let rest: Rest<'_, std::io::Empty> = Rest::Header(&submission.collected.header);
                 returned = early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming, &entry);
             }
@@ -152,7 +151,8 @@ fn read<'w>(waiting: &'w Waiting, config: &Config) -> Result<Submission<&'w File
     Announced::read(&waiting.file, WIDEST)?.submission(config.limits.recipients())
 }
 
-/// Whether waiting would not help: its caller was told that it is stored, so its sender hears of it by mail.
+/// Whether trying again would not help. Its caller was told that it is stored, so its sender must be notified by
+/// mail.
 fn is_final(error: &AdmitError) -> bool {
     match error {
         AdmitError::HeaderTooLong | AdmitError::TooBig(_) | AdmitError::NotAllowed { .. } => true,
@@ -161,8 +161,8 @@ fn is_final(error: &AdmitError) -> bool {
     }
 }
 
-/// Follows from the file's time and name and the submission's token, so that picking it up again finds the same. Time and
-/// name are not enough: a slot is used again, and some file systems know seconds only.
+/// Derived from the file's time and name and the submission's token, so that picking it up again gives the same id.
+/// Time and name are not enough: names are reused, and some file systems only store seconds.
 fn id_of(waiting: &Waiting, token: &str) -> MessageId {
     let mut hasher = DefaultHasher::new();
     (waiting.place.folder(), &waiting.name, waiting.arrived.as_nanosecond(), token).hash(&mut hasher);
@@ -179,7 +179,7 @@ fn free_id(spool: &Spool, mut id: MessageId, token: &str) -> MessageId {
     id
 }
 
-/// Whether the message of that name is this submission's.
+/// Whether the message with this id is this submission.
 fn is_stored(spool: &Spool, id: &MessageId, token: &str) -> bool {
     spool.open_message(id).is_ok_and(|stored| stored.envelope.token == token)
 }

@@ -1,5 +1,5 @@
-//! Admission's tables once more (`queue retry --readmit`): whom recipients that wait stand
-//! for as the tables are now. What to do about it is the runner's.
+//! Applies the arrival tables again (`queue retry --readmit`): the addresses that waiting recipients expand to now.
+//! The runner makes the change.
 
 use std::collections::HashSet;
 
@@ -9,17 +9,17 @@ use crate::rules::inbound::Arrival;
 use crate::spool::Recipient;
 use crate::submit::frontend::recipients;
 
-/// What is to be different.
+/// The differences.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Readmitted {
-    /// Recipients more.
+    /// New recipients.
     pub added: Vec<Recipient>,
-    /// Indices of those that nobody stands for any more.
+    /// Indices of recipients that are no longer in the result.
     pub replaced: Vec<usize>,
 }
 
-/// Applies the tables of arrival again to what each of the `pending` recipients was given as. Who is among the
-/// recipients already, waiting or not, is not added again.
+/// Applies the arrival tables to the original form of each pending recipient. An address that is already a recipient,
+/// waiting or not, is not added again.
 pub fn readmit(config: &Config, all: &[Recipient], pending: &[usize]) -> Result<Readmitted, TableFault> {
     let tables = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &tables, include: config::included };

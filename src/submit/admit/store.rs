@@ -1,6 +1,5 @@
-//! Admission: completes a submission (qualifies, stamps, strips) and stores it, the
-//! same way for every entrance. What completing means is in `complete`; here it meets
-//! the spool, its limits and chance.
+//! Admission: completes a submission with `complete` and stores it, within the limits of the spool. The same for all
+//! ways in.
 
 use std::io;
 use std::io::Read;
@@ -22,35 +21,35 @@ use crate::submit::frontend::header_reader::Body;
 use crate::sys::sysexits::Exit;
 use crate::sys::user::Caller;
 
-/// What people count free space in.
+/// The unit in which free space is shown.
 const MEGABYTE: u64 = 1_000_000;
 
-/// Why a submission is not stored; nothing of it is left in the spool.
+/// Why a submission was not stored. Nothing of it is left in the spool.
 #[derive(Debug, thiserror::Error)]
 pub enum AdmitError {
-    /// No sender or recipients to write on it.
+    /// The envelope is not valid.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// The sender's account names its users, and the caller is none of them.
+    /// The sender's account is reserved for other users.
     #[error(
         "{login} may not send as <{sender}>, because the account {account} is reserved for other users; use another sender, or have \
          {login} added to `users` in [account.{account}]"
     )]
     NotAllowed {
-        /// Who.
+        /// The caller's login.
         login: String,
-        /// As whom.
+        /// The sender.
         sender: String,
-        /// Through which account.
+        /// The account.
         account: String,
     },
-    /// The header with what completes it is over [`MAX_STORED`].
+    /// The completed header is larger than [`MAX_STORED`].
     #[error("the header is larger than {} MiB after completing its addresses", MAX_STORED >> 20)]
     HeaderTooLong,
-    /// Over `max_message_size`.
+    /// Larger than `max_message_size`.
     #[error("the message is larger than {0} bytes; to send it, raise max_message_size in [queue]")]
     TooBig(u64),
-    /// Under `min_free_space`.
+    /// Less than `min_free_space` would be left.
     #[error(
         "disk almost full: {} MB free in {place}, {} MB must stay free ({}); free some space",
         .free / MEGABYTE,
@@ -58,28 +57,28 @@ pub enum AdmitError {
         if *.reserve == 0 { "min_free_space" } else { "min_free_space + root_reserve" }
     )]
     NoRoom {
-        /// Octets free.
+        /// Free bytes.
         free: u64,
-        /// Octets that must stay free.
+        /// Bytes that must stay free.
         least: u64,
-        /// And those that are root's alone.
+        /// Additional bytes reserved for root.
         reserve: u64,
-        /// The spool.
+        /// The spool's directory.
         place: String,
     },
-    /// The spool cannot store it.
+    /// The spool reported an error.
     #[error("cannot store the message: {0}; it was not accepted, try again later")]
     Spool(#[from] SpoolError),
-    /// The caller's input cannot be read to its end.
+    /// The caller's input could not be read completely.
     #[error("cannot read the message: {0}")]
     Read(io::Error),
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     #[error("the system provides no random numbers: {0}")]
     Random(io::Error),
 }
 
 impl AdmitError {
-    /// By what it means, as sendmail(8) lists it.
+    /// The exit code, as sendmail(8) lists it.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
@@ -99,7 +98,7 @@ impl AdmitError {
     }
 }
 
-/// Completes and stores the submission. Once this returns its id, the message is safe.
+/// Completes and stores the submission. Once this returns an id, the message is safe on disk.
 pub fn admit<R: Read>(
     collected: &mut Collected<R>,
     config: &Config,
@@ -115,29 +114,29 @@ pub fn admit<R: Read>(
     )
 }
 
-/// What a message is called.
+/// The identifiers of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageIds {
-    /// Its id.
+    /// The message's id.
     pub id: MessageId,
-    /// Its submission's token.
+    /// The submission's token.
     pub token: String,
 }
 
 impl MessageIds {
-    /// A name that no other has.
+    /// Random identifiers.
     pub fn by_chance(now: &Zoned) -> Result<Self, AdmitError> {
         let chance = Chance::draw()?;
         Ok(Self { id: chance.id(now), token: chance.token })
     }
 }
 
-/// A submission's token.
+/// A random token for a submission.
 pub fn token() -> Result<String, AdmitError> {
     Chance::draw().map(|chance| chance.token)
 }
 
-/// The same under a name that is given.
+/// Like [`admit`], with these identifiers.
 pub fn admit_as<R: Read>(
     collected: &mut Collected<R>,
     naming: MessageIds,
@@ -146,8 +145,8 @@ pub fn admit_as<R: Read>(
     store(collected, naming, entry, may_send)
 }
 
-/// The same for a caller who was told already that it is stored: whether the sender's account is for him is seen to
-/// when it is attempted.
+/// Like [`admit_as`], for a caller who was already told that the message is stored. Whether they may use the sender's
+/// account is checked at delivery.
 pub fn admit_unasked<R: Read>(
     collected: &mut Collected<R>,
     naming: MessageIds,
@@ -163,7 +162,7 @@ fn store<R: Read>(
     may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
 ) -> Result<MessageId, AdmitError> {
     let Entry { config, spool, tables, reserve, .. } = *entry;
-    // The tables are free again before the body is read, from whoever takes his time.
+    // The tables are unlocked before the body is read, because a slow caller must not block them.
     let (envelope, header) = tables.arriving(config, |tables| complete(collected, naming, entry, tables, may_send))?;
     let mut store = Store::begin(spool, envelope, DiskBudget::of(&config.queue).but(reserve))?;
     store.write_stamped(&header)?;
@@ -171,7 +170,7 @@ fn store<R: Read>(
     store.commit()
 }
 
-/// Envelope and header of the message.
+/// The message's envelope and header.
 fn complete<R: Read>(
     collected: &Collected<R>,
     naming: MessageIds,
@@ -210,7 +209,7 @@ fn complete<R: Read>(
     Ok((envelope, header))
 }
 
-/// Refuses a caller whom the sender's account is not for. Tables are asked only where an account asks who comes.
+/// Refuses a caller who may not use the sender's account. Tables are consulted only if some account has `users`.
 fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
     let Entry { config, author, .. } = *entry;
     if config.accounts.iter().all(|account| account.users.is_none()) {
@@ -235,7 +234,7 @@ fn as_submitted(sender: &Sender) -> Option<String> {
     }
 }
 
-/// What must differ between any two submissions.
+/// The random parts of a submission's identifiers.
 pub(crate) struct Chance {
     suffix: u16,
     pub(crate) token: String,
@@ -252,30 +251,30 @@ impl Chance {
 }
 
 impl Chance {
-    /// A message's name.
+    /// A message's id.
     pub(crate) fn id(&self, now: &Zoned) -> MessageId {
         let micros = u64::try_from(now.timestamp().as_microsecond()).unwrap_or_default();
         MessageId::new(micros, self.suffix)
     }
 }
 
-/// How much a message may take, and what it must leave.
+/// The limits for a message on disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DiskBudget {
-    /// Octets of one message.
+    /// Largest message in bytes.
     largest: u64,
-    /// Octets that must stay free.
+    /// Bytes that must stay free.
     least: u64,
     reserve: Reserve,
 }
 
 impl DiskBudget {
-    /// For whoever shares it with nobody.
+    /// Without a reserve for anybody else.
     pub(crate) fn of(queue: &Queue) -> Self {
         Self { largest: queue.max_message_size, least: queue.min_free_space, reserve: Reserve::NONE }
     }
 
-    /// Where this must be left to another.
+    /// With a reserve that this submitter may not use.
     pub(crate) fn but(self, reserve: Reserve) -> Self {
         Self { reserve, ..self }
     }
@@ -285,7 +284,7 @@ impl DiskBudget {
     }
 }
 
-/// Whether so many octets are free on the spool's file system, and what somebody else must find there.
+/// Whether enough bytes are free on the spool's file system, the reserve included.
 pub fn check_room(spool: &Spool, least: u64, reserve: Reserve) -> Result<(), AdmitError> {
     let space = spool.space()?;
     let reserve = reserve.of(space.whole);
@@ -295,12 +294,12 @@ pub fn check_room(spool: &Spool, least: u64, reserve: Reserve) -> Result<(), Adm
     Ok(())
 }
 
-/// A message on its way into the spool, and the limits it must keep.
+/// A message being written to the spool, with its limits.
 pub(crate) struct Store<'a> {
     incoming: Incoming,
     spool: &'a Spool,
     room: DiskBudget,
-    /// Octets written since free space was looked at.
+    /// Bytes written since free space was last checked.
     unchecked: u64,
 }
 
@@ -314,7 +313,7 @@ impl<'a> Store<'a> {
         Ok(self.incoming.commit_under_free_id()?)
     }
 
-    /// Writes content of our making, in which the id may stand.
+    /// Writes content of our own that may contain the id.
     pub(crate) fn write_stamped(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
         self.check(bytes)?;
         Ok(self.incoming.write_stamped(bytes)?)
@@ -340,7 +339,7 @@ impl<'a> Store<'a> {
     }
 }
 
-/// Hands on the body as stored, block by block.
+/// Passes the body on block by block.
 pub(crate) fn write_body<R: Read>(
     body: &mut Body<R>,
     mut write: impl FnMut(&[u8]) -> Result<(), AdmitError>,

@@ -1,5 +1,5 @@
-//! Properties of the whole way in: whatever the input, what is admitted is a message
-//! that the spool reads again, and what is not leaves nothing behind.
+//! Property tests of the whole way in: whatever the input, an admitted message can be read back, and a refused one
+//! leaves nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on must say so")]
 
@@ -30,7 +30,7 @@ fn request(arguments: Vec<Vec<u8>>) -> Request {
     }
 }
 
-/// Admits; checks what is in the queue afterwards. Whether it was stored.
+/// Admits and then checks the queue. Returns whether the message was stored.
 fn admitted(request: Request, input: &[u8]) -> bool {
     let dir = tempfile::tempdir().unwrap();
     let spool = Spool::open(dir.path()).unwrap();
@@ -66,7 +66,7 @@ fn admitted(request: Request, input: &[u8]) -> bool {
     true
 }
 
-/// LF stands behind CR and CR before LF only; the last line is complete.
+/// Checks that CR and LF only occur together, and that the last line is complete.
 fn are_crlf_lines(content: &[u8]) {
     for (at, byte) in content.iter().enumerate() {
         match byte {
@@ -78,7 +78,7 @@ fn are_crlf_lines(content: &[u8]) {
     assert!(content.ends_with(b"\r\n"));
 }
 
-/// Bytes that are mostly what headers are made of, where the mistakes are.
+/// Bytes that consist mostly of header syntax, where bugs are likely.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         proptest::sample::select(

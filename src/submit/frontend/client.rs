@@ -1,5 +1,5 @@
-//! The front end of system mode: a submission goes to the runner's socket, and where no
-//! runner answers, to the drop program. Once this succeeds the message is on disk.
+//! The front end in system mode: submits to the runner's socket, or to the drop program if no runner answers. Once
+//! this succeeds, the message is on disk.
 
 use std::io;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -23,45 +23,46 @@ use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::reply::{Refused, Reply};
 use crate::submit::wire::submission::{self, NotPassed};
 
-/// A runner that makes no progress for this long counts as absent.
+/// A runner without progress for this long counts as absent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long to knock again at a runner that is busy with others.
+/// How long to try again if the runner's backlog is full.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// How long to wait for a runner to restart where the drop program cannot help.
+/// How long to wait for the runner to restart if the drop program cannot help.
 const RESTART: Duration = Duration::from_secs(8);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest reply, in octets.
+/// The longest reply in bytes.
 const MAX_REPLY: u64 = 16 * 1024;
 
 /// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum NotHandedIn {
-    /// The runner refuses it.
+    /// The runner refused the message.
     #[error(transparent)]
     Refused(Refused),
-    /// Nobody takes so much.
+    /// The message is larger than any runner accepts.
     #[error("the message is larger than {0} bytes")]
     TooBig(u64),
-    /// The caller's input cannot be read to its end.
+    /// The caller's input could not be read completely.
     #[error("cannot read the message: {0}")]
     Read(io::Error),
-    /// Neither runner nor drop program took it.
+    /// Neither the runner nor the drop program accepted the message.
     #[error("cannot store the message: nothing answers at {SOCKET}, and {0}; it was not accepted, try again later")]
     NoWay(String),
-    /// No copy could be kept for a second attempt.
+    /// The copy for a second attempt could not be written.
     #[error("cannot buffer the message: {0}; it was not accepted, try again later")]
     Buffer(io::Error),
-    /// The system gives no random numbers.
+    /// The system provides no random numbers.
     #[error(transparent)]
     MessageIds(AdmitError),
 }
 
-/// Submits the message; its id, if it was the runner that stored it. A copy is kept on the way, so that the same frame
-/// can go to the drop program if the runner dies before it replies.
+/// Submits the message. Returns its id if the runner stored it, `None` if the drop program did. A copy is kept
+/// meanwhile: if the runner dies before its reply, the same frame goes to the drop program, and the token in it shows
+/// the runner later that it is the same message.
 pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId>, NotHandedIn> {
     let token = store::token().map_err(NotHandedIn::MessageIds)?;
     let mut tee = Tee {
@@ -90,14 +91,14 @@ pub fn hand_in<R: Read>(collected: &mut Collected<R>) -> Result<Option<MessageId
     }
 }
 
-/// Gives a runner that is being restarted a few more seconds.
+/// Waits a few more seconds for a runner that is being restarted.
 fn again(buffer: &mut ReplayBuffer, why: &str) -> Result<MessageId, NotHandedIn> {
     let deadline = Instant::now() + RESTART;
     while Instant::now() < deadline {
         std::thread::sleep(PAUSE);
         let Some(mut stream) = connect(Duration::ZERO) else { continue };
         let sent = buffer.again().and_then(|mut frame| io::copy(&mut frame, &mut stream));
-        // Its reply counts even if it did not read the whole submission.
+        // The runner's reply counts even if it did not read the whole submission.
         drop(sent);
         if let Some(answered) = reply(stream) {
             return answered;
@@ -106,13 +107,13 @@ fn again(buffer: &mut ReplayBuffer, why: &str) -> Result<MessageId, NotHandedIn>
     Err(NotHandedIn::NoWay(why.to_owned()))
 }
 
-/// Sends to the runner and keeps a copy, until the runner replies or the copy is longer than anybody takes.
+/// Sends to the runner and keeps a copy, until the runner replies or the copy is larger than any limit.
 struct Tee {
     buffer: ReplayBuffer,
-    /// Octets that may still be kept.
+    /// Bytes that may still be kept.
     room: u64,
     stream: Option<UnixStream>,
-    /// What the runner replied before it read all.
+    /// The runner's reply, if it arrived before the end of the message.
     answered: Option<Result<MessageId, NotHandedIn>>,
 }
 
@@ -124,7 +125,7 @@ impl Write for Tee {
             if stream.write_all(&bytes[..kept]).is_ok() {
                 self.stream = Some(stream);
             } else {
-                // A runner that stops reading has replied why, unless it died.
+                // A runner that stops reading has sent the reason, unless it died.
                 self.answered = reply(stream);
             }
         }
@@ -136,7 +137,7 @@ impl Write for Tee {
     }
 }
 
-/// Connects without blocking, and tries again for as long as the listener's backlog is full.
+/// Connects without blocking, and tries again while the listener's backlog is full.
 #[must_use]
 pub fn connect(patience: Duration) -> Option<UnixStream> {
     let address = SocketAddrUnix::new(SOCKET).ok()?;
@@ -159,7 +160,7 @@ pub fn connect(patience: Duration) -> Option<UnixStream> {
     }
 }
 
-/// The runner's reply; `None` where there is none, so that the message must be stored in another way.
+/// The runner's reply. Without one, the message must be stored in another way.
 fn reply(stream: UnixStream) -> Option<Result<MessageId, NotHandedIn>> {
     let mut line = String::new();
     BufReader::new(stream.take(MAX_REPLY)).read_line(&mut line).ok()?;
@@ -169,9 +170,9 @@ fn reply(stream: UnixStream) -> Option<Result<MessageId, NotHandedIn>> {
     }
 }
 
-/// Has the drop program store it; the error says why it did not.
+/// Stores the message with the drop program. The error says why that failed.
 fn drop_off(buffer: &mut ReplayBuffer) -> Result<(), String> {
-    // Some callers leave SIGCHLD ignored. Then the kernel discards how a child ended.
+    // Some callers leave SIGCHLD ignored. Then the kernel discards the exit status of children.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGCHLD, Arc::new(AtomicBool::new(false)));
     let cannot = |error: io::Error| format!("{DROP_PROGRAM} cannot be started ({error})");
     close_fds::set_fds_cloexec(3, &[]);
@@ -179,7 +180,7 @@ fn drop_off(buffer: &mut ReplayBuffer) -> Result<(), String> {
     program.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = program.spawn().map_err(cannot)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // It stores nothing unless it reads all of it, and reports why it did not.
+        // It stores nothing unless it reads everything, and reports why.
         let _ = buffer.again().and_then(|mut frame| io::copy(&mut frame, &mut stdin));
     }
     let ended = child.wait_with_output().map_err(cannot)?;

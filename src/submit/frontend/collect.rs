@@ -1,6 +1,5 @@
-//! The front end's collecting: from what the options ask for and the caller's input to
-//! a submission. No privilege, no spool, no configuration: whatever these decide comes
-//! after it, at admission.
+//! Collects a submission from the options and the caller's input. Uses no privileges, spool or configuration;
+//! whatever depends on these is left to admission.
 
 use std::io::Read;
 
@@ -12,16 +11,16 @@ use super::recipients::{self, RecipientArgument, RecipientsFrom};
 use crate::mail::dsn::Dsn;
 use crate::mail::header::Header;
 
-/// The envelope sender, as the caller asks for it.
+/// The envelope sender that the caller requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sender {
-    /// No `-f`: whoever calls; admission knows.
+    /// No `-f`: the caller's login, which admission determines.
     #[default]
     Login,
-    /// The text behind `-f`; empty or `<>` is the null sender.
+    /// The argument of `-f`. Empty or `<>` is the null sender.
     Given(Vec<u8>),
-    /// The first address of the message's From field, where there is one.
+    /// The first address of the message's From field, if there is one.
     FromField,
 }
 
@@ -29,25 +28,25 @@ pub enum Sender {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// This machine: its header is completed.
+    /// From this machine. Its header is completed.
     #[default]
     Here,
-    /// Elsewhere, through some gateway: its header is complete, and nothing is added to it.
+    /// From elsewhere, through a gateway. Nothing is added to its header.
     Elsewhere,
 }
 
-/// What the options ask for.
+/// The request made by the options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// `-f`.
     pub sender: Sender,
-    /// `-F`, for a From field that has to be made; empty: no name. None: the passwd entry's.
+    /// `-F`: the name for a generated From field. Empty means no name; `None` means the name in passwd.
     pub full_name: Option<Vec<u8>>,
     /// `-t`.
     pub recipients_from: RecipientsFrom,
     /// `-i`.
     pub lone_dot: LoneDot,
-    /// The arguments behind the options.
+    /// The arguments after the options.
     pub arguments: Vec<Vec<u8>>,
     /// `-G`.
     pub origin: Origin,
@@ -55,26 +54,26 @@ pub struct Request {
     pub dsn: Dsn,
 }
 
-/// A submission whose body is still to be read.
+/// A submission whose body was not read yet.
 #[derive(Debug)]
 pub struct Collected<R> {
-    /// Who sends it.
+    /// The requested sender.
     pub sender: Sender,
-    /// The name for a From field that has to be made.
+    /// The name for a generated From field.
     pub full_name: Option<Vec<u8>>,
-    /// Whom it goes to, doubles and broken ones included.
+    /// The recipients, including duplicates and invalid ones.
     pub recipients: Vec<RecipientArgument>,
-    /// Whether the header is to be completed.
+    /// Whether the header must be completed.
     pub origin: Origin,
-    /// The reports that are asked for.
+    /// The requested reports.
     pub dsn: Dsn,
-    /// Its header, as given but for line ends, mbox lines, white space before colons, and what a NUL cut off.
+    /// The header, unchanged except for line ends, mbox lines, white space before colons, and text after a NUL.
     pub header: Header,
     /// The rest, from the blank line on.
     pub body: Body<R>,
 }
 
-/// Reads the header and finds the recipients; what is left to read is in `body`.
+/// Reads the header and finds the recipients. The body is left in `body`.
 pub fn collect<R: Read>(request: Request, source: R) -> Result<Collected<R>, HeadError> {
     let (header, body) = header_reader::read(Input::new(source, request.lone_dot))?;
     let header = Header::read(&header);

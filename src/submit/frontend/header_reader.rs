@@ -1,5 +1,4 @@
-//! Finds where the header ends, as Postfix does, and leaves the body to be streamed.
-//! What the fields say is no business of this file.
+//! Finds the end of the header, as Postfix does, and leaves the body to be streamed.
 
 use std::io;
 use std::io::Read;
@@ -7,40 +6,40 @@ use std::io::Read;
 use super::input::{Input, MOST_DRAINED, position};
 use crate::mail::header::{LineKind, line_kind};
 
-/// Octets of a header; a longer one is not stored.
+/// The largest header in bytes. A larger one is refused.
 pub const MOST_HEADER: usize = 2 * 1024 * 1024;
 
-/// So much of a line decides whether it is a header field.
+/// How many bytes of a line are examined to decide whether it is a header field.
 const PROBE: usize = 4 * 1024;
 
-/// Why no header can be had.
+/// Why there is no header.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
-    /// Over [`MOST_HEADER`].
+    /// Larger than [`MOST_HEADER`].
     #[error("the header of the message is larger than 2 MiB; an empty line must end it")]
     TooLong,
-    /// The caller's input cannot be read.
+    /// The caller's input could not be read.
     #[error("cannot read the message: {0}")]
     Read(#[from] io::Error),
 }
 
-/// What follows the header: the blank line first, if there is a body.
+/// What follows the header, starting with the blank line if there is a body.
 #[derive(Debug)]
 pub struct Body<R> {
-    /// What was read together with the header.
+    /// Bytes that were read together with the header.
     ahead: Vec<u8>,
     handed_out: Vec<u8>,
     input: Input<R>,
 }
 
 impl<R: Read> Body<R> {
-    /// The next bytes of CRLF lines, never an empty slice; `None` at the end.
+    /// The next bytes, with CRLF line ends. Never an empty slice; `None` at the end.
     pub fn next_block(&mut self) -> io::Result<Option<&[u8]>> {
         self.handed_out = std::mem::take(&mut self.ahead);
         if self.handed_out.is_empty() { self.input.next_block() } else { Ok(Some(&self.handed_out)) }
     }
 
-    /// Reads to the end without looking, up to [`MOST_DRAINED`].
+    /// Reads and discards up to [`MOST_DRAINED`] bytes.
     pub fn drain(&mut self) {
         let mut left = MOST_DRAINED;
         while let Ok(Some(block)) = self.input.next_block() {
@@ -50,8 +49,8 @@ impl<R: Read> Body<R> {
     }
 }
 
-/// Reads the header: CRLF lines without mbox `From ` lines, without white space before a colon, each
-/// line cut at its first NUL. Everything from the blank line on is left to the [`Body`].
+/// Reads the header with CRLF line ends, without mbox `From ` lines and white space before colons, and each line cut
+/// at its first NUL. Everything from the blank line on is left to the [`Body`].
 pub fn read<R: Read>(input: Input<R>) -> Result<(Vec<u8>, Body<R>), HeadError> {
     let mut lines = Lines { input, bytes: Vec::new(), at: 0, ended: false };
     let mut head = Vec::new();
@@ -72,14 +71,14 @@ pub fn read<R: Read>(input: Input<R>) -> Result<(Vec<u8>, Body<R>), HeadError> {
     Ok((head, Body { ahead, handed_out: Vec::new(), input: lines.input }))
 }
 
-/// A field's first line, with its line end.
+/// Adds the first line of a field, with its line end.
 fn push_field(line: &[u8], head: &mut Vec<u8>) {
     let (name, value) = line.split_at(position(b':', line).unwrap_or(line.len()));
     head.extend_from_slice(name.trim_ascii_end());
     push_line(value, head);
 }
 
-/// A line, with its line end; what stands behind a NUL in it is lost, as in Postfix.
+/// Adds a line with its line end. Text after a NUL is dropped, as Postfix does.
 fn push_line(line: &[u8], head: &mut Vec<u8>) {
     if let Some(nul) = position(0, line) {
         head.extend_from_slice(&line[..nul]);
@@ -89,7 +88,7 @@ fn push_line(line: &[u8], head: &mut Vec<u8>) {
     }
 }
 
-/// Lines read but not yet taken.
+/// Lines that were read but not used yet.
 struct Lines<R> {
     input: Input<R>,
     bytes: Vec<u8>,
@@ -112,19 +111,19 @@ impl<R: Read> Lines<R> {
         Ok(())
     }
 
-    /// As much of the next line, without its line end, as it takes to tell what it is; `None` at the end.
+    /// The start of the next line, without its line end, long enough to tell what it is; `None` at the end.
     fn peek(&mut self) -> io::Result<Option<&[u8]>> {
         while !self.ended && self.rest().len() < PROBE && position(b'\n', self.rest()).is_none() {
             self.read_on()?;
         }
         let rest = self.rest();
         let start = &rest[..rest.len().min(PROBE)];
-        // Every LF has its CR: `Input` sees to that.
+        // `Input` guarantees that every LF follows a CR.
         let line = position(b'\n', start).map_or(start, |end| &start[..end.saturating_sub(1)]);
         Ok((!rest.is_empty()).then_some(line))
     }
 
-    /// Takes the whole line, line end included; `before` octets of header are there already.
+    /// Takes the whole line, with its line end. `before` is the size of the header so far.
     fn take(&mut self, before: usize) -> Result<&[u8], HeadError> {
         let mut searched = 0;
         let length = loop {
@@ -145,7 +144,7 @@ impl<R: Read> Lines<R> {
         Ok(&self.bytes[start..self.at])
     }
 
-    /// Drops leading `From ` and `>From ` lines, however long.
+    /// Skips leading `From ` and `>From ` lines of any length.
     fn skip_mbox_lines(&mut self) -> io::Result<()> {
         while self.peek()?.is_some_and(|line| line.starts_with(b"From ") || line.starts_with(b">From ")) {
             while !self.ended {

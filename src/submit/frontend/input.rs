@@ -1,30 +1,31 @@
-//! The caller's bytes, block by block, with every line end made CRLF and the lone
-//! dot heeded. Knows lines, not header or body; holds one block, whatever a line's
-//! length.
+//! Reads the caller's input block by block, converts line ends to CRLF and recognises the lone dot. Holds one block,
+//! however long the lines are.
 
 use std::io;
 use std::io::{ErrorKind, Read};
 
-/// What a line that is a single dot means (`-i`).
+/// The meaning of a line with a single dot (`-i`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoneDot {
-    /// The input ends there (the default of sendmail(8)).
+    /// It ends the input (the default of sendmail(8)).
     EndsInput,
-    /// A line like any other.
+    /// It is ordinary text.
     IsText,
 }
 
-/// Octets read at once: most mail comes in one read, and every page touched costs a program that lives a millisecond.
+/// Bytes per read. Most messages fit into one, and each additional page of memory costs noticeable time in a program
+/// that runs for a millisecond.
 const BLOCK: usize = 16 * 1024;
 
-/// So much of a message that is not taken is still read: a caller that still writes would die of SIGPIPE and never see
-/// why. It is more than any mail program sends, and one that never stops writing does not keep us for ever.
+/// How much of a refused message is still read. A caller that is still writing would otherwise be killed by SIGPIPE
+/// before it sees the reason. The limit is more than mail programs send, but ends a caller that never stops.
 pub const MOST_DRAINED: u64 = 32 * 1024 * 1024;
 
-/// So many CRs in a row are kept back until it shows whether a LF follows; those before them are bare.
+/// The most consecutive CRs that are held until the next byte shows whether they belong to a line end. Earlier ones
+/// are bare.
 const MOST_CARRIAGE_RETURNS: usize = 4 * 1024;
 
-/// A source of CRLF lines.
+/// Converts input to CRLF lines.
 #[derive(Debug)]
 pub struct Input<R> {
     source: R,
@@ -36,19 +37,19 @@ pub struct Input<R> {
     ended: bool,
 }
 
-/// What has been seen of the line in hand.
+/// The current line so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
-    /// Nothing but CRs kept back.
+    /// Empty, apart from held CRs.
     Empty,
-    /// A dot, kept back because it may be alone.
+    /// A dot, held because it may be the whole line.
     Dot,
-    /// Text that has been passed on.
+    /// Text that was already passed on.
     Text,
 }
 
 impl<R: Read> Input<R> {
-    /// Nothing is read yet.
+    /// Without reading anything yet.
     pub fn new(source: R, lone_dot: LoneDot) -> Self {
         Self {
             source,
@@ -61,8 +62,8 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// The next bytes, never an empty slice; `None` once the input has ended. LF stands only
-    /// behind CR and CR only before LF; the last line has its line end too. Blocks may end anywhere.
+    /// The next bytes, never an empty slice; `None` at the end. CR and LF occur only together, and the last line is
+    /// complete. Blocks may end anywhere.
     pub fn next_block(&mut self) -> io::Result<Option<&[u8]>> {
         self.lines.clear();
         while self.lines.is_empty() && !self.ended {
@@ -109,7 +110,7 @@ impl<R: Read> Input<R> {
         text == b"." && self.lone_dot == LoneDot::EndsInput && self.line == Line::Empty && self.carriage_returns == 0
     }
 
-    /// What was kept back turns out to be text.
+    /// The held bytes turned out to be text.
     fn flush_held(&mut self) {
         if self.line == Line::Dot {
             self.lines.push(b'.');
@@ -128,7 +129,7 @@ impl<R: Read> Input<R> {
         self.carriage_returns = all.min(MOST_CARRIAGE_RETURNS);
     }
 
-    /// Bare CRs, as blanks.
+    /// Adds blanks in place of bare CRs.
     fn blanks(&mut self, number: usize) {
         self.lines.resize(self.lines.len() + number, b' ');
     }
@@ -151,13 +152,13 @@ impl<R: Read> Input<R> {
     }
 }
 
-/// Where the byte stands first. Not memchr's: that one asks the processor first what it can do, which takes a virtual
-/// machine longer than the whole search through a message of cron's.
+/// The position of a byte. This does not use memchr, which first detects the processor's features: on a virtual
+/// machine, that takes longer than searching a typical message of cron.
 pub(crate) fn position(byte: u8, bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|other| *other == byte)
 }
 
-/// Appends text, its bare CRs as blanks.
+/// Appends text, with blanks in place of bare CRs.
 fn push_text(lines: &mut Vec<u8>, text: &[u8]) {
     let start = lines.len();
     lines.extend_from_slice(text);

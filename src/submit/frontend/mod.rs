@@ -1,5 +1,5 @@
-//! The front end of `sendmail`: reads the message and its recipients, and submits it to the
-//! runner's socket or the drop program. Needs no configuration and no privilege.
+//! The front end of `sendmail`: reads the message and its recipients and submits it to the runner's socket or the
+//! drop program. Uses no configuration and no privileges.
 
 #[cfg(test)]
 mod any_input;

@@ -1,11 +1,11 @@
-//! Whom a submission goes to, as its caller says: address lists in arguments, and with
-//! `-t` those of the header. What becomes of each is admission's business.
+//! The recipients that the caller names: address lists in arguments and, with `-t`, in the header. Admission decides
+//! what they mean.
 
 use crate::mail::address::{Address, AddressError};
 use crate::mail::header::{Field, Header};
 use crate::mail::list::{self, Spec};
 
-/// Where recipients are taken from (`-t`).
+/// Where recipients come from (`-t`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecipientsFrom {
     /// The arguments.
@@ -17,16 +17,16 @@ pub enum RecipientsFrom {
 /// A recipient before admission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientArgument {
-    /// As given, without display name, comment and needless quotes.
+    /// The address as given, without display name, comments and unnecessary quotes.
     pub text: String,
-    /// As read.
+    /// The parsed address.
     pub spec: Spec,
 }
 
 impl RecipientArgument {
     fn new(spec: Spec) -> Self {
         let spec = match spec {
-            // Postfix's empty_address_recipient.
+            // As Postfix does (empty_address_recipient).
             Spec::Null => Spec::Bare("MAILER-DAEMON".to_owned()),
             other => plain(other),
         };
@@ -45,8 +45,8 @@ impl From<&Address> for RecipientArgument {
     }
 }
 
-/// Without marks around it that cannot be meant: an address in quotes as a whole (`"a@x"`), or with a quote or bracket too
-/// many at its start or end. Postfix takes these off in an envelope, not in a header.
+/// Removes quotes and brackets that cannot be meant: around a whole address (`"a@x"`), or unbalanced at its start or
+/// end. Postfix does this for the envelope, not for the header.
 #[must_use]
 pub fn plain(spec: Spec) -> Spec {
     let text = match &spec {
@@ -57,14 +57,14 @@ pub fn plain(spec: Spec) -> Spec {
     Address::parse(text).map_or(spec, Spec::Complete)
 }
 
-/// The recipients in one argument; an argument without any stands for the empty address.
+/// The recipients in an argument. An empty argument is the empty address.
 #[must_use]
 pub fn in_argument(argument: &[u8]) -> Vec<RecipientArgument> {
     let found: Vec<RecipientArgument> = in_list(argument).map(RecipientArgument::new).collect();
     if found.is_empty() { vec![RecipientArgument::new(Spec::Null)] } else { found }
 }
 
-/// The recipients in a header: To, Cc and Bcc, but only the Resent- ones where there is one of these.
+/// The recipients in a header: To, Cc and Bcc; or, if there is any Resent-To, Resent-Cc or Resent-Bcc, only these.
 #[must_use]
 pub fn in_header(header: &Header) -> Vec<RecipientArgument> {
     const PLAIN: [&str; 3] = ["To", "Cc", "Bcc"];
@@ -73,7 +73,7 @@ pub fn in_header(header: &Header) -> Vec<RecipientArgument> {
     let names = if header.fields.iter().any(|field| one_of(RESENT, field)) { RESENT } else { PLAIN };
     let fields = header.fields.iter().filter(|field| one_of(names, field));
     let specs = fields.flat_map(|field| in_list(field.value()));
-    // An empty address is somebody in an argument, but nobody in a header.
+    // In an argument an empty address means MAILER-DAEMON, in a header it means nobody.
     specs.filter(|spec| *spec != Spec::Null).map(RecipientArgument::new).collect()
 }
 

@@ -1,5 +1,5 @@
-//! What was passed on is kept until somebody says that it is stored: whoever was to store it
-//! may die half-way. Little is kept in memory, much in an unnamed file.
+//! A copy of a submission for a second attempt: the runner may die after it has read everything and before it has
+//! stored it. A small copy is held in memory, a large one in an unnamed file.
 
 use std::fs::File;
 use std::io;
@@ -7,26 +7,26 @@ use std::io::{Read, Seek, SeekFrom, Write};
 
 use crate::sys::unnamed_file;
 
-/// Octets kept in memory.
+/// The most bytes held in memory.
 const IN_MEMORY: usize = 256 * 1024;
 
-/// The octets so far.
+/// The copy so far.
 #[derive(Debug)]
 pub enum ReplayBuffer {
-    /// Few.
+    /// In memory.
     Memory(Vec<u8>),
-    /// Many.
+    /// In a file.
     File(File),
 }
 
 impl ReplayBuffer {
-    /// Nothing yet.
+    /// Without content yet.
     #[must_use]
     pub fn new() -> Self {
         Self::Memory(Vec::new())
     }
 
-    /// All of it again, from the start.
+    /// Reads the copy from the start.
     pub fn again(&mut self) -> io::Result<Box<dyn Read + '_>> {
         Ok(match self {
             Self::Memory(bytes) => Box::new(&bytes[..]),

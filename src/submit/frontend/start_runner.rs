@@ -1,6 +1,6 @@
-//! Starts whatever delivers a message that is safe, as `delivery` asks: background starts a
-//! detached `postrider run --until-empty`, interactive waits for `postrider flush ID`. The
-//! message is stored already, so no failure here matters to the caller.
+//! Starts the delivery of a stored message as `delivery` says: background starts a detached `postrider run
+//! --until-empty`; interactive waits for `postrider flush ID`. The message is already stored, so a failure here is
+//! not reported to the caller.
 
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,25 @@ use crate::config::{Config, Delivery};
 use crate::spool::{MessageId, Spool, SpoolError, lock};
 use crate::sys::sysexits::Exit;
 
-/// What is known of the message when the front end exits.
+/// The state of the message when the front end exits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Handed {
     /// It is stored and will be delivered.
     Over,
-    /// It was attempted at once, and every recipient refused it; the first reply.
+    /// It was attempted immediately and refused for every recipient; the first reply.
     Refused(String),
 }
 
 /// What the caller sees of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Show {
-    /// Not a byte: a program reads the output.
+    /// Nothing, because a program reads the output.
     Nothing,
-    /// The conversation: `-v` on a terminal.
+    /// The SMTP dialogue: `-v` on a terminal.
     Conversation,
 }
 
-/// Delivers the stored message in this manner; `-v` has it attempted at once in any case.
+/// Starts delivery of the stored message. With `-v` it is attempted immediately, whatever `manner` says.
 #[must_use]
 pub fn hand_over(config: &Config, spool: &Spool, id: &MessageId, manner: Delivery, show: Show) -> Handed {
     let handed = match (manner, show) {
@@ -42,11 +42,11 @@ pub fn hand_over(config: &Config, spool: &Spool, id: &MessageId, manner: Deliver
     handed
 }
 
-/// Makes this process the leader of a session of its own, for `postrider run --detached`, so that signals to the
-/// caller's terminal or process group do not reach it. The process that started it has cleared its descriptors,
-/// directory and environment.
+/// Makes this process the leader of a new session, for `postrider run --detached`, so that signals to the caller's
+/// terminal or process group do not reach it. The parent process has already cleaned up descriptors, directory and
+/// environment.
 pub fn detach() {
-    // Fails only for the leader of a process group, which has no session to leave.
+    // This fails only for the leader of a process group, which is already detached.
     let _ = rustix::process::setsid();
 }
 
@@ -56,7 +56,7 @@ fn attempt(config: &Config, id: &MessageId, show: Show) -> Handed {
     if show == Show::Nothing {
         flush.stdout(Stdio::piped());
     }
-    // Where SIGCHLD is ignored the exit code is lost, but not the waiting.
+    // If SIGCHLD is ignored, the exit status is lost, but the wait still works.
     match spawn(&mut flush).and_then(|child| child.wait_with_output().ok()) {
         Some(ended) if is_refused(ended.status) => {
             let said = String::from_utf8_lossy(&ended.stdout);
@@ -67,13 +67,13 @@ fn attempt(config: &Config, id: &MessageId, show: Show) -> Handed {
     }
 }
 
-/// Whether `postrider flush ID` found that every recipient refused the message.
+/// Whether `postrider flush ID` reported that every recipient refused the message.
 #[must_use]
 pub fn is_refused(ended: ExitStatus) -> bool {
     ended.code() == Some(Exit::Unavailable.code().into())
 }
 
-/// Runs `postrider flush`, for these messages or for all, and waits; its exit status, if it could be started.
+/// Runs `postrider flush` for these messages, or for all, and waits. Returns its exit status if it could be started.
 #[must_use]
 pub fn flush_and_wait(config: &Config, ids: &[MessageId], show: Show) -> Option<ExitStatus> {
     let mut flush = flush(config, ids, show);
@@ -94,20 +94,20 @@ fn flush(config: &Config, ids: &[MessageId], show: Show) -> Command {
     flush
 }
 
-/// Becomes `postrider run`; returns only if that fails.
+/// Replaces this process by `postrider run`. Returns only if that fails.
 #[must_use]
 pub fn become_runner(config: &Config) -> std::io::Error {
     postrider("run", config).exec()
 }
 
-/// Starts a runner that stays, unless one is running.
+/// Starts a permanent runner, unless one is running.
 pub fn leave_daemon(config: &Config, spool: &Spool) {
     if !lock::is_held(spool).unwrap_or(false) {
         leave(postrider("run", config));
     }
 }
 
-/// Starts a runner, unless one is running or the message has left already.
+/// Starts a runner, unless one is running or the message has already left.
 fn leave_runner(config: &Config, spool: &Spool, id: &MessageId) {
     if matches!(spool.open_message(id), Err(SpoolError::Gone(_))) {
         return;
@@ -115,7 +115,7 @@ fn leave_runner(config: &Config, spool: &Spool, id: &MessageId) {
     leave_runner_unless_held(config, spool);
 }
 
-/// Starts a runner for what is queued, unless `delivery = "queue"` leaves that to others.
+/// Starts a runner for queued mail, unless `delivery = "queue"`.
 pub fn leave_runner_for_rest(config: &Config, spool: &Spool) {
     if config.delivery != Delivery::Queue && spool.has_work().unwrap_or(false) {
         leave_runner_unless_held(config, spool);
@@ -123,7 +123,8 @@ pub fn leave_runner_for_rest(config: &Config, spool: &Spool) {
 }
 
 fn leave_runner_unless_held(config: &Config, spool: &Spool) {
-    // A runner looks once more after giving back its lock, so one that holds it now finds this message.
+    // After it releases its lock, a runner checks the queue once more. So a runner that holds the lock now will find
+    // this message.
     if lock::is_held(spool).unwrap_or(false) {
         return;
     }
@@ -132,7 +133,7 @@ fn leave_runner_unless_held(config: &Config, spool: &Spool) {
     leave(run);
 }
 
-/// Starts a runner that keeps no directory or descriptor of the caller's.
+/// Starts a runner without any directory or descriptor of the caller.
 fn leave(mut run: Command) {
     run.arg("--detached").current_dir("/");
     run.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -140,7 +141,7 @@ fn leave(mut run: Command) {
     let _ = spawn(&mut run);
 }
 
-/// Started as `postrider SUBCOMMAND --config PATH`, with the config that this process read.
+/// `postrider SUBCOMMAND --config PATH`, with the configuration that this process read.
 fn postrider(subcommand: &str, config: &Config) -> Command {
     let path = std::path::absolute(&config.path).unwrap_or_else(|_| config.path.clone());
     let mut command = Command::new(program());
@@ -148,14 +149,14 @@ fn postrider(subcommand: &str, config: &Config) -> Command {
     command
 }
 
-/// Starts it with descriptors 0, 1 and 2 only: a caller that reads a pipe to its end must not wait for
-/// the runner to close it.
+/// Starts a command with descriptors 0, 1 and 2 only. A caller that reads a pipe to its end would otherwise wait
+/// until the runner closes it.
 fn spawn(command: &mut Command) -> Option<Child> {
     close_fds::set_fds_cloexec(3, &[]);
     command.spawn().ok()
 }
 
-/// The program in this one's folder, else where packages install it.
+/// The program next to this one, or else where packages install it.
 fn program() -> PathBuf {
     let own = std::env::current_exe().ok();
     let beside = own.as_deref().and_then(Path::parent).map(Path::to_owned);

@@ -1,5 +1,5 @@
-//! The server's side of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM, up to an [`Attempt`]. Whether a login is let in is
-//! decided by whoever drives the dialogue.
+//! The server side of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM, up to an [`Attempt`]. The driver of the
+//! dialogue decides whether the login is accepted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::config::scram::ScramHash;
 use crate::config::{Mechanism, Secret};
 use crate::tls::Binding;
 
-/// Which answer of the client is awaited.
+/// The expected response of the client.
 #[derive(Debug)]
 pub(crate) enum Exchange {
     Plain,
@@ -21,22 +21,22 @@ pub(crate) enum Exchange {
     LoginPassword(String),
     ScramFirst(Mechanism, ScramHash, Channel),
     ScramFinal(Mechanism, Box<Challenged>),
-    /// The empty answer to server-final-message; then this is logged in.
+    /// The empty response to the server-final-message, which completes the login of this user.
     ScramEnd(String, Mechanism),
 }
 
-/// What follows an answer.
+/// What follows a response.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// Ask on: the 334 text, and what is awaited then.
+    /// Send 334 with this text and expect this response.
     Challenge(String, Exchange),
-    /// Complete.
+    /// The exchange is complete and must be decided.
     Attempt(Attempt),
-    /// It is logged in.
+    /// The client is logged in.
     Done(String, Mechanism),
 }
 
-/// Begins an exchange with an offered mechanism; `initial` is the response sent along with the command.
+/// Starts an exchange with an offered mechanism. `initial` is the response sent together with the command.
 pub(crate) fn begin<P: Policy>(
     mechanism: &str,
     offered: &[Mechanism],
@@ -56,7 +56,7 @@ pub(crate) fn begin<P: Policy>(
     let unbound = if is_plus_offered { Channel::PlusOffered } else { Channel::Unbound };
     let (exchange, challenge) = match mechanism {
         Mechanism::Plain => (Exchange::Plain, ""),
-        // "Username:", as every client expects it.
+        // "Username:", which every client expects.
         Mechanism::Login => (Exchange::LoginName, "VXNlcm5hbWU6"),
         Mechanism::ScramSha256Plus => (plus(ScramHash::Sha256)?, ""),
         Mechanism::ScramSha1Plus => (plus(ScramHash::Sha1)?, ""),
@@ -68,14 +68,14 @@ pub(crate) fn begin<P: Policy>(
     };
     match initial {
         None => Ok(Next::Challenge(challenge.to_owned(), exchange)),
-        // RFC 4954 section 4: "=" is an empty response, where leaving it out means none.
+        // RFC 4954 section 4: "=" is an empty response; without anything there is no response.
         Some("=") => exchange.answer(b"", policy),
         Some(text) => exchange.answer(text.as_bytes(), policy),
     }
 }
 
 impl Exchange {
-    /// Takes the client's next line (without its line end).
+    /// Handles the client's next line, without its line end.
     pub(crate) fn answer<P: Policy>(self, line: &[u8], policy: &mut P) -> Result<Next, Refusal> {
         if line == b"*" {
             return Err(Refusal::new(501, "5.7.0", "authentication cancelled"));

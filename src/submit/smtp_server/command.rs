@@ -1,5 +1,5 @@
-//! One command line -> one [`Command`] (RFC 5321 section 4.1.1, RFC 3207, RFC 4954).
-//! What a command may do at this point of the dialogue is not decided here.
+//! Parses a command line into a [`Command`] (RFC 5321 section 4.1.1, RFC 3207, RFC 4954). The dialogue decides
+//! whether the command is allowed at this point.
 
 use zeroize::Zeroizing;
 
@@ -53,7 +53,7 @@ pub(crate) enum ChunkPlace {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mail {
     pub(crate) sender: ReversePath,
-    /// SIZE (RFC 1870), in octets.
+    /// SIZE (RFC 1870) in bytes.
     pub(crate) size: Option<u64>,
     /// BODY (RFC 6152).
     pub(crate) body: Body,
@@ -65,21 +65,21 @@ pub(crate) struct Mail {
     pub(crate) utf8: bool,
 }
 
-/// RCPT's path and parameters.
+/// The path and parameters of RCPT.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Recipient {
     pub(crate) path: Path,
     pub(crate) asked: Asked,
 }
 
-/// `<Postmaster>` alone needs no domain (RFC 5321 section 4.1.1.3).
+/// `<Postmaster>` is the only path without a domain (RFC 5321 section 4.1.1.3).
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Path {
     Postmaster,
     Mailbox(Address),
 }
 
-/// Reads a line without its line end.
+/// Parses a line without its line end.
 pub(crate) fn parse(line: &[u8], clients: &Clients) -> Result<Command, Refusal> {
     let line = std::str::from_utf8(line)
         .map_err(|_| Refusal::new(500, "5.5.2", "this line is not ASCII; send commands only"))?;
@@ -162,7 +162,7 @@ fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
             }
             ("BODY", "7BIT") => mail.body = Body::SevenBit,
             ("BODY", "8BITMIME") => mail.body = Body::EightBit,
-            // RFC 4954 section 5: who says AUTH takes this parameter, and may disregard it.
+            // RFC 4954 section 5: a server with AUTH must accept this parameter and may ignore it.
             ("AUTH", _) => {}
             ("SMTPUTF8", "") => mail.utf8 = true,
             ("RET", _) => mail.ret = Some(dsn_value(key, dsn::ret(value.as_bytes()))?),
@@ -202,7 +202,7 @@ fn unknown_parameter(key: &str) -> Refusal {
     Refusal::new(555, "5.5.4", format!("unknown parameter {key}, or invalid value"))
 }
 
-/// `FROM:<path> parameters` -> path without brackets and source route, parameters.
+/// Splits `FROM:<path> parameters` into the path, without brackets and source route, and the parameters.
 fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str, &'a str)> {
     let head = rest.get(..keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {
@@ -218,12 +218,12 @@ fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str,
     if !parameters.is_empty() && !parameters.starts_with(' ') {
         return None;
     }
-    // RFC 5321 section 4.1.2: a source route is taken and disregarded.
+    // RFC 5321 section 4.1.2: a source route is accepted and ignored.
     let path = if path.starts_with('@') { path.split_once(':')?.1 } else { path };
     Some((path, parameters))
 }
 
-/// Where the first such mark outside of a quoted string stands.
+/// The position of the first such byte outside quoted strings.
 fn outside_quotes(text: &str, mark: u8) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -246,8 +246,8 @@ fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Addr
     complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))
 }
 
-/// As Postfix reads a path: one address of a list, with what may stand around it and without a domain. Two are none, and so
-/// are words that only a quoted string could hold together.
+/// Parses a path as leniently as Postfix: one address of a list, with anything that may surround it, and possibly
+/// without a domain. Two addresses are an error, and so are words that would need quotes.
 fn lenient(text: &str, origin: &str) -> Result<Address, AddressError> {
     if text.contains(':') {
         return with_colon(text, origin);
@@ -262,7 +262,7 @@ fn lenient(text: &str, origin: &str) -> Result<Address, AddressError> {
     }
 }
 
-/// No list's group has its name here: the colon is part of the address.
+/// There are no groups here, so the colon is part of the address.
 fn with_colon(text: &str, origin: &str) -> Result<Address, AddressError> {
     match Address::parse(text) {
         _ if !text.starts_with('"') && text.contains([',', ';']) => Err(AddressError::BadSyntax),

@@ -1,6 +1,5 @@
-//! The server's side of SMTP submission (RFC 5321, RFC 6409) as a pure state machine:
-//! bytes in, replies and effects out. Sockets and TLS are the driver's (`serve`); who
-//! may log in and what becomes of a message is the [`Policy`]'s.
+//! The server side of SMTP submission (RFC 5321, RFC 6409) as a pure state machine: bytes in, replies and actions
+//! out. The driver (`serve`) has sockets and TLS; the [`Policy`] decides about logins and messages.
 
 mod content;
 mod login;
@@ -25,16 +24,16 @@ pub use super::policy::{
 pub use super::reply::Refusal;
 use content::{Intake, Progress, Receiving, too_big};
 
-/// What the driver has to do.
+/// What the driver must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Read more.
+    /// Read more input.
     Read,
-    /// Send this (it may wait while there is input left: PIPELINING).
+    /// Send this reply. It may wait while there is more input (PIPELINING).
     Reply(Vec<u8>),
-    /// Send this, do the handshake, tell [`Dialogue::secured`].
+    /// Send this reply, perform the handshake, then call [`Dialogue::secured`].
     StartTls(Vec<u8>),
-    /// Decide on [`Dialogue::attempt`], tell [`Dialogue::decided`].
+    /// Decide about [`Dialogue::attempt`], then call [`Dialogue::decided`].
     Verify,
     /// Take a message on or refuse it, tell [`Dialogue::began`].
     Begin,
@@ -48,10 +47,10 @@ pub enum Action {
     Close(Vec<u8>),
 }
 
-/// What came of some input.
+/// The result of some input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
-    /// Bytes used; the rest is to be handed in again.
+    /// Bytes used. The rest must be passed in again.
     pub used: usize,
     /// What to do first.
     pub action: Action,
@@ -59,10 +58,10 @@ pub struct Taken {
 
 enum Phase {
     Commands,
-    /// The line in hand is longer than allowed: skipped to its end.
+    /// The current line is too long and is skipped to its end.
     Overlong,
     Auth(Exchange),
-    /// Somebody else decides on a login.
+    /// A login is being decided elsewhere.
     Verifying(Attempt),
     /// Somebody else decides on a message.
     Beginning(Receiving),
@@ -89,17 +88,17 @@ pub struct Dialogue<P: Policy> {
     /// What follows a pause.
     paused: Option<Action>,
     line: Zeroizing<Vec<u8>>,
-    /// Octets of the line in hand, kept or skipped.
+    /// Bytes of the current line, kept or skipped.
     line_octets: usize,
     faults: usize,
     rejected_logins: usize,
 }
 
 impl<P: Policy> Dialogue<P> {
-    /// At the beginning of a connection.
+    /// At the start of a connection.
     #[must_use]
     pub fn new(settings: Settings, policy: P) -> Self {
-        // The whole limit at once: a buffer that grows would leave copies of passwords behind.
+        // Allocated at the full limit: a growing buffer would leave copies of passwords in memory.
         let line = Zeroizing::new(Vec::with_capacity(settings.limits.line));
         Self {
             settings,
@@ -117,20 +116,20 @@ impl<P: Policy> Dialogue<P> {
         }
     }
 
-    /// The first thing to send.
+    /// The greeting.
     #[must_use]
     pub fn greeting(&self) -> Vec<u8> {
         line(220, "", &format!("{} ESMTP postrider", self.settings.hostname))
     }
 
-    /// TLS is there now (version as in `TLSv1.3`). What the client said before is forgotten (RFC 3207 section 4.2).
+    /// TLS has started (version such as `TLSv1.3`). What the client said before is discarded (RFC 3207 section 4.2).
     pub fn secured(&mut self, version: &str, binding: Option<Binding>) {
         self.client = Client { tls: Some(version.to_owned()), binding, ..Client::default() };
         self.forget();
         self.line.zeroize();
     }
 
-    /// What is known of the client.
+    /// What is known about the client.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.client
@@ -174,8 +173,7 @@ impl<P: Policy> Dialogue<P> {
         self.intake = None;
     }
 
-    /// Takes as much of `input` as leads to the next action. `input` is everything that the driver
-    /// has read and not yet handed in.
+    /// Uses as much of `input` as leads to the next action. `input` is everything that was read and not used yet.
     pub fn take(&mut self, input: &[u8]) -> Taken {
         if matches!(self.phase, Phase::Content(_)) {
             return self.take_content(input);
@@ -190,7 +188,7 @@ impl<P: Policy> Dialogue<P> {
         self.line_octets = 0;
         let used = end + 1;
         let action = match self.act() {
-            // Whoever sits in the line can put commands behind STARTTLS that would be taken as the client's own.
+            // An attacker in between can append commands to STARTTLS, which would be taken as the client's own.
             Action::StartTls(_) if used < input.len() => {
                 self.close(line(554, "5.5.1", "data after STARTTLS before the handshake; closing"))
             }
@@ -199,7 +197,7 @@ impl<P: Policy> Dialogue<P> {
         Taken { used, action }
     }
 
-    /// Adds to the line in hand, within its limit.
+    /// Adds to the current line, within its limit.
     fn keep(&mut self, part: &[u8]) {
         self.line_octets = self.line_octets.saturating_add(part.len());
         if self.line.len() + part.len() <= self.settings.limits.line {
@@ -209,7 +207,7 @@ impl<P: Policy> Dialogue<P> {
         }
     }
 
-    /// The line in hand is complete.
+    /// Handles the complete line.
     fn act(&mut self) -> Action {
         let mut text = std::mem::replace(&mut self.line, Zeroizing::new(Vec::new()));
         let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
@@ -285,7 +283,7 @@ impl<P: Policy> Dialogue<P> {
         }
         if self.may_log_in().is_ok() {
             let offered: Vec<_> = self.offered().into_iter().map(Mechanism::name).collect();
-            // Old clients of Microsoft read only the second form.
+            // Old Microsoft clients only understand the second form.
             texts.extend([" ", "="].map(|separator| format!("AUTH{separator}{}", offered.join(" "))));
         }
         texts.extend(["DSN", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"].map(str::to_owned));

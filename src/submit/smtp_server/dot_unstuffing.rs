@@ -1,43 +1,43 @@
-//! The transparency of DATA (RFC 5321 section 4.5.2) undone as bytes come in, in
-//! pieces of any size. Only CRLF begins a line and only CRLF `.` CRLF ends the
-//! content: what treats a bare LF as a line end can be made to see a second message
-//! in the middle of the first ("SMTP smuggling"). Only where a program of the same user
-//! is at the other end of a pipe does a bare LF count.
+//! Undoes the transparency of DATA (RFC 5321 section 4.5.2) while bytes arrive, in pieces of any size.
+//!
+//! Only CRLF starts a line, and only CRLF `.` CRLF ends the content. If a server also accepts a bare LF there, an
+//! attacker can hide a second message in the first one, which servers before it do not see ("SMTP smuggling"). A bare
+//! LF counts only on a pipe from a program of the same user.
 
-/// Where in a line the next byte falls.
+/// The position of the next byte in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    /// Behind a CRLF, or at the very beginning.
+    /// After CRLF, or at the start.
     LineStart,
-    /// Behind a dot at the line's start, which is not passed on.
+    /// After a dot at the start of a line, which is not passed on.
     Dot,
-    /// Behind that dot and a CR, which is passed on only if no LF follows.
+    /// After such a dot and a CR, which is passed on only if no LF follows.
     DotCr,
     /// Anywhere else.
     Text,
-    /// Behind a CR.
+    /// After a CR.
     Cr,
 }
 
 /// What ends a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineEnd {
-    /// Nothing else.
+    /// CRLF only.
     Crlf,
-    /// Both.
+    /// CRLF or a bare LF.
     CrlfOrLf,
 }
 
-/// What feeding bytes came to.
+/// The result of some bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fed {
-    /// All bytes belong to the content; more must come.
+    /// All bytes are content, and more must follow.
     Open,
-    /// The final dot came; that many bytes belong to the content and its end.
+    /// The final dot arrived. This many bytes belong to the content and its end.
     Ended(usize),
 }
 
-/// Takes the stuffed dots and the final one away.
+/// Removes stuffed dots and the final one.
 #[derive(Debug)]
 pub(crate) struct Unstuffer {
     place: Place,
@@ -45,12 +45,12 @@ pub(crate) struct Unstuffer {
 }
 
 impl Unstuffer {
-    /// At the first byte behind the DATA command's CRLF.
+    /// Starts directly after the DATA command.
     pub(crate) fn new(line_end: LineEnd) -> Self {
         Self { place: Place::LineStart, line_end }
     }
 
-    /// Hands the content in `input` to `write`, in pieces.
+    /// Passes the content in `input` to `write`, in pieces.
     pub(crate) fn feed(&mut self, input: &[u8], write: &mut dyn FnMut(&[u8])) -> Fed {
         let mut from = 0;
         for (at, &byte) in input.iter().enumerate() {

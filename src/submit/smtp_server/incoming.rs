@@ -1,5 +1,5 @@
-//! A message that is admitted while it comes in: its content goes to a thread that reads it like any other input, so that a
-//! large message takes no more memory than a small one. What admission is, is given.
+//! Admits a message while it is received: its content goes to a thread that reads it like any other input, so that a
+//! large message needs no more memory than a small one. The caller provides the admission.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -10,16 +10,16 @@ use super::reply::Refusal;
 use crate::submit::admit::complete::EnvelopeError;
 use crate::submit::admit::store::AdmitError;
 
-/// Pieces of content on their way to admission, of 16 KiB at most.
+/// Pieces of content waiting for admission, each of at most 16 KiB.
 const PIECES: usize = 16;
 
-/// What goes to the thread that admits.
+/// A message to the admitting thread.
 enum Piece {
     Content(Vec<u8>),
     End,
 }
 
-/// A message that is being admitted as it comes in.
+/// A message that is being admitted while it is received.
 #[derive(Debug)]
 pub struct IncomingMessage {
     pieces: SyncSender<Piece>,
@@ -27,7 +27,7 @@ pub struct IncomingMessage {
 }
 
 impl IncomingMessage {
-    /// Begins one; `admit` reads the content, and says what is said of the message when it is safe.
+    /// Starts a message. `admit` reads the content and returns the text of the reply once the message is safe.
     pub fn begin(admit: impl FnOnce(Content) -> Result<String, Refusal> + Send + 'static) -> Result<Self, Refusal> {
         let (pieces, receiver) = sync_channel(PIECES);
         let content = Content { pieces: receiver, piece: Vec::new(), at: 0 };
@@ -37,7 +37,7 @@ impl IncomingMessage {
         Ok(Self { pieces, admission: Some(admission) })
     }
 
-    /// What became of it.
+    /// The result of admission.
     fn result(&mut self) -> Result<String, Refusal> {
         let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
         let admission = self.admission.take().ok_or_else(lost)?;
@@ -50,18 +50,18 @@ impl Message for IncomingMessage {
         if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
             return Ok(());
         }
-        // Admission has ended before the message did.
+        // Admission ended before the message did.
         self.result().and_then(|_| Err(Refusal::new(451, "4.3.0", "the message was not stored; try again")))
     }
 
     fn finish(mut self) -> Result<String, Refusal> {
-        // If nobody takes it, the result says why.
+        // If nobody receives it, the result says why.
         let _ = self.pieces.send(Piece::End);
         self.result()
     }
 }
 
-/// The content as it comes in; a client that goes away before its end is an error, not the end.
+/// The content while it arrives. If the client disappears before its end, that is an error and not the end.
 #[derive(Debug)]
 pub struct Content {
     pieces: Receiver<Piece>,
@@ -86,7 +86,7 @@ impl Read for Content {
     }
 }
 
-/// Code and enhanced code, in the class that makes the client keep the message or give it up.
+/// The reply and enhanced code: the class tells the client to try again or to give up.
 #[must_use]
 pub fn codes(error: &AdmitError) -> (u16, &'static str) {
     match error {

@@ -1,5 +1,5 @@
-//! The server side of SMTP: a dialogue without I/O, its policy, and the loop that drives it
-//! over a stream. What is accepted is handed to a [`policy::Policy`].
+//! The server side of SMTP: a dialogue without I/O, its policy, and the loop that runs it over a stream. A
+//! [`policy::Policy`] receives accepted messages.
 
 pub mod auth;
 pub mod command;

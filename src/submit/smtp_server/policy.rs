@@ -1,5 +1,5 @@
-//! What a server gives its dialogue: settings and limits, and the [`Policy`] that says who
-//! may log in, who may send what to whom, and what becomes of a message.
+//! The input of a server's dialogue: settings, limits, and the [`Policy`], which decides who may log in, who may send
+//! what to whom, and what happens to a message.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use crate::tls::Binding;
 /// Whether a client must log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginRule {
-    /// Before MAIL.
+    /// It must, before MAIL.
     Required(Offered),
-    /// Who the client is is known otherwise; it may log in as another all the same.
+    /// It need not, because it is identified in another way. It may log in as another user.
     Possible(Offered),
     /// There is no AUTH.
     Absent,
 }
 
 impl LoginRule {
-    /// What is offered.
+    /// The offered mechanisms.
     pub(super) fn offered(&self) -> Option<&Offered> {
         match self {
             Self::Required(offered) | Self::Possible(offered) => Some(offered),
@@ -32,43 +32,43 @@ impl LoginRule {
     }
 }
 
-/// The mechanisms that are offered, safest first. Those with -PLUS are offered where there is something to bind them to.
+/// The offered mechanisms, safest first. Those with -PLUS are offered only if there is channel binding.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Offered {
-    /// Under TLS.
+    /// With TLS.
     pub secured: Vec<Mechanism>,
-    /// Without.
+    /// Without TLS.
     pub in_the_clear: Vec<Mechanism>,
 }
 
 impl Offered {
-    /// PLAIN and LOGIN, under TLS.
+    /// PLAIN and LOGIN, with TLS.
     #[must_use]
     pub fn passwords() -> Self {
         Self { secured: vec![Mechanism::Plain, Mechanism::Login], in_the_clear: Vec::new() }
     }
 }
 
-/// What TLS there is.
+/// The availability of TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsRule {
-    /// By STARTTLS, required before anything that names a person.
+    /// STARTTLS is required before anything that identifies a person.
     Starttls,
-    /// By STARTTLS, if the client wants it.
+    /// STARTTLS is offered and optional.
     Optional,
-    /// None is offered: a pipe or a socket of this machine, or a connection that began with TLS.
+    /// Not offered: on a pipe, on a local socket, or after implicit TLS.
     Absent,
 }
 
-/// Whose clients these are.
+/// What kind of clients these are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clients {
-    /// Those of programs and devices on a network: they keep to the letter of the RFCs.
+    /// Programs and devices on a network, which must follow the RFCs exactly.
     Network,
-    /// Programs of the same user on a pipe. Their addresses may lack the domain or the angle brackets, their
-    /// lines may end with LF (nobody stands between to smuggle a message in).
+    /// Programs of the same user on a pipe. Their addresses may lack a domain or angle brackets, and their lines may
+    /// end with LF, because nobody in between could smuggle a message in.
     Own {
-        /// Completes addresses without a domain.
+        /// The domain for addresses without one.
         origin: String,
     },
 }
@@ -87,15 +87,15 @@ pub enum LineEnds {
 /// Bounds on what a client may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Octets in a command line; RFC 4954 section 4.7 wants 12288 where there is AUTH.
+    /// Longest command line in bytes. RFC 4954 section 4.7 requires 12288 with AUTH.
     pub line: usize,
-    /// Recipients of one message.
+    /// Recipients per message.
     pub recipients: usize,
-    /// Octets in one message.
+    /// Bytes per message.
     pub size: u64,
-    /// Malformed or misplaced commands, then the connection ends.
+    /// Malformed or misplaced commands before the connection is closed.
     pub faults: usize,
-    /// Rejected logins, then the connection ends.
+    /// Rejected logins before the connection is closed.
     pub logins: usize,
 }
 
@@ -105,16 +105,16 @@ impl Default for Limits {
     }
 }
 
-/// What does not change during a dialogue.
+/// Settings for a whole dialogue.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The name in greeting and EHLO reply.
+    /// The name in the greeting and the reply to EHLO.
     pub hostname: String,
-    /// What TLS there is.
+    /// The availability of TLS.
     pub tls: TlsRule,
     /// Whether to log in.
     pub login: LoginRule,
-    /// How strictly their words are taken.
+    /// What kind of clients these are.
     pub clients: Clients,
     /// How strictly the ends of their lines are taken.
     pub line_ends: LineEnds,
@@ -122,27 +122,27 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// What is known of the client so far.
+/// What is known about the client so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Client {
     /// Its argument to EHLO or HELO.
     pub helo: Option<String>,
-    /// The TLS version, as in `TLSv1.3`.
+    /// The TLS version, such as `TLSv1.3`.
     pub tls: Option<String>,
-    /// What ties a login to its TLS connection.
+    /// The channel binding of its TLS connection.
     pub binding: Option<Binding>,
-    /// Name and mechanism of its login.
+    /// The name and mechanism of its login.
     pub login: Option<(String, Mechanism)>,
 }
 
-/// The envelope of the transaction in hand.
+/// The envelope of the current transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// MAIL FROM.
+    /// The sender in MAIL FROM.
     pub sender: ReversePath,
-    /// RCPT TO, in order, as accepted.
+    /// The accepted recipients in RCPT TO, in order.
     pub recipients: Vec<Address>,
-    /// BODY.
+    /// The BODY parameter.
     pub body: Body,
     /// SMTPUTF8 (RFC 6531).
     pub utf8: bool,
@@ -156,9 +156,9 @@ pub trait Policy {
     fn scram(&mut self, _username: &str, _hash: ScramHash) -> Result<(StoredKeys, String), Refusal> {
         Err(Refusal::new(504, "5.5.4", "this mechanism is not supported"))
     }
-    /// May this client send as this sender?
+    /// Decides whether the client may use this sender.
     fn sender(&mut self, client: &Client, sender: &ReversePath) -> Result<(), Refusal>;
-    /// May it send to this recipient?
+    /// Decides whether the client may send to this recipient.
     fn recipient(&mut self, client: &Client, envelope: &Envelope, recipient: &Address) -> Result<(), Refusal>;
 }
 
@@ -189,32 +189,32 @@ pub trait Service: Policy {
     fn begin(&mut self, client: &Client, envelope: &Envelope) -> Result<Self::Message, Refusal>;
 }
 
-/// Takes one message's content; dropped before `finish`, the message never was.
+/// Receives the content of a message. If it is dropped before `finish`, there is no message.
 pub trait Message {
-    /// Content without dot-stuffing, otherwise byte for byte, in pieces. Line ends are the client's:
-    /// a bare CR or LF is not mended here. After a refusal no more pieces come.
+    /// Content in pieces, without dot-stuffing but otherwise unchanged. Line ends are the client's: bare CR or LF is
+    /// not corrected here. After a refusal, no more pieces follow.
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal>;
-    /// The content is complete: take responsibility for it. The text is told to the client.
+    /// The content is complete: takes responsibility for the message. The returned text is for the client.
     fn finish(self) -> Result<String, Refusal>;
 }
 
 /// A client's attempt to log in.
 #[derive(Debug)]
 pub struct Attempt {
-    /// How.
+    /// The mechanism.
     pub mechanism: Mechanism,
-    /// As whom.
+    /// The user name.
     pub username: String,
-    /// With what.
+    /// The proof of identity.
     pub proof: Proof,
 }
 
-/// What a client shows for its login.
+/// How a client proves its identity.
 #[derive(Debug)]
 pub enum Proof {
-    /// The password, which is still to be verified.
+    /// A password, which still has to be verified.
     Password(Secret),
-    /// It has proved to know the password, and is to be sent this.
+    /// It proved that it knows the password. This text must be sent to it.
     Right(String),
     /// Its proof was wrong.
     Wrong,

@@ -1,9 +1,9 @@
-//! Replies as the server says them (RFC 5321 section 4.2, RFC 2034), and the
-//! refusals that policies and parsers hand to the dialogue.
+//! The server's replies (RFC 5321 section 4.2, RFC 2034), and the refusals that policies and parsers return to the
+//! dialogue.
 
 use crate::mail::printable;
 
-/// A reply that refuses: its code decides whether the client may try again (4yz) or not (5yz).
+/// A refusal. Its code tells the client whether it may try again (4yz) or not (5yz).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     code: u16,
@@ -12,13 +12,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// From a code of 400 to 599, the enhanced code of the same class, and words without line ends.
+    /// From a code of 400 to 599, an enhanced code of the same class, and a text without line ends.
     #[must_use]
     pub fn new(code: u16, enhanced: &'static str, text: impl Into<String>) -> Self {
         Self { code, enhanced, text: text.into() }
     }
 
-    /// The three digits.
+    /// The three-digit code.
     #[must_use]
     pub fn code(&self) -> u16 {
         self.code
@@ -37,8 +37,8 @@ impl Refusal {
     }
 }
 
-/// One reply line with its CRLF. Text may come from a policy, so control characters become
-/// blanks and its length keeps the line under the 512 octets of RFC 5321 section 4.5.3.1.5.
+/// A reply line with its CRLF. The text may come from a policy, so control characters become blanks, and it is cut to
+/// keep the line within the 512 bytes of RFC 5321 section 4.5.3.1.5.
 pub(crate) fn line(code: u16, enhanced: &str, text: &str) -> Vec<u8> {
     let mut reply = code.to_string();
     for word in [enhanced, text].into_iter().filter(|word| !word.is_empty()) {
@@ -52,7 +52,7 @@ pub(crate) fn line(code: u16, enhanced: &str, text: &str) -> Vec<u8> {
     reply.into_bytes()
 }
 
-/// A reply of several lines, without enhanced codes: EHLO's (RFC 2034 section 3 exempts it).
+/// A reply of several lines without enhanced codes, for EHLO (RFC 2034 section 3 exempts it).
 pub(crate) fn lines(code: u16, texts: &[String]) -> Vec<u8> {
     let last = texts.len().saturating_sub(1);
     let reply = texts.iter().enumerate().map(|(at, text)| {

@@ -1,5 +1,5 @@
-//! SCRAM (RFC 5802, RFC 7677), the server's side: what a client must say, and whether it proves the password. Pure; the stored
-//! keys and the nonce are given. The client's side is `deliver::smtp::sasl::scram`.
+//! The server side of SCRAM (RFC 5802, RFC 7677): checks the client's messages and its proof. Pure; the stored keys
+//! and the nonce are arguments. The client side is `deliver::smtp::sasl::scram`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,28 +8,28 @@ use super::reply::Refusal;
 use crate::config::scram::{StoredKeys, is_same};
 use crate::tls::Binding;
 
-/// What ties the exchange to the connection, as far as this mechanism does (RFC 5802 section 6).
+/// What the exchange is bound to (RFC 5802 section 6).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Channel {
-    /// A -PLUS mechanism, over this connection.
+    /// The connection, by a -PLUS mechanism.
     Bound(Binding),
-    /// Not a -PLUS mechanism, though one was offered: a client that could have used it says so.
+    /// Nothing, although a -PLUS mechanism was offered. A client that supports these must say so.
     PlusOffered,
-    /// Not a -PLUS mechanism, and none was offered.
+    /// Nothing, because no -PLUS mechanism was offered.
     Unbound,
 }
 
-/// client-first-message, checked.
+/// A client-first-message that was checked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct First {
     pub(crate) username: String,
-    /// `n,,` and the like, as sent.
+    /// The GS2 header as sent, such as `n,,`.
     header: String,
     bare: String,
     nonce: String,
 }
 
-/// server-first-message is out.
+/// The state after the server-first-message was sent.
 #[derive(Debug)]
 pub(crate) struct Challenged {
     first: First,
@@ -39,11 +39,11 @@ pub(crate) struct Challenged {
     channel: Channel,
 }
 
-/// What client-final-message came to.
+/// The result of the client-final-message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Proven {
     pub(crate) username: String,
-    /// server-final-message, if the proof is right.
+    /// The server-final-message, if the proof is right.
     pub(crate) server_final: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl First {
         let is_right = match (channel, flag) {
             (Channel::Bound(binding), flag) => flag.strip_prefix("p=") == Some(binding.kind),
             (Channel::PlusOffered | Channel::Unbound, "n") | (Channel::Unbound, "y") => true,
-            // The client saw no -PLUS in the list that we sent: somebody between took it out.
+            // The client saw no -PLUS in our offer: an attacker in between removed it.
             (Channel::PlusOffered, "y") => {
                 return Err(Refusal::new(535, "5.7.8", "channel binding was offered, but did not reach the client"));
             }
@@ -79,7 +79,7 @@ impl First {
         Ok(Self { username, header, bare: bare.to_owned(), nonce: nonce.to_owned() })
     }
 
-    /// Goes on with the keys of this user and a nonce of ours; server-first-message comes with it.
+    /// Continues with this user's keys and our nonce. Returns the server-first-message.
     pub(crate) fn challenge(self, keys: StoredKeys, channel: Channel, nonce: &str) -> (String, Challenged) {
         let nonce = format!("{}{nonce}", self.nonce);
         let challenge = format!("r={nonce},s={},i={}", STANDARD.encode(&keys.salt), keys.iterations);
@@ -88,7 +88,7 @@ impl First {
 }
 
 impl Challenged {
-    /// Takes client-final-message.
+    /// Handles the client-final-message.
     pub(crate) fn prove(self, message: &str) -> Result<Proven, Refusal> {
         let (unproven, proof) = message.rsplit_once(",p=").ok_or_else(malformed)?;
         let mut fields = unproven.split(',');
@@ -117,7 +117,7 @@ impl Challenged {
     }
 }
 
-/// `=2C` is a comma and `=3D` an equals sign; another `=` is an error.
+/// Decodes `=2C` to a comma and `=3D` to an equals sign. Any other `=` is an error.
 fn unescaped(name: &str) -> Option<String> {
     let mut parts = name.split('=');
     let mut plain = parts.next()?.to_owned();

@@ -30,30 +30,30 @@ where
     }
 }
 
-/// Why the dialogue over a stream is over.
+/// Why a dialogue over a stream ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// The connection is to be closed.
+    /// The connection must be closed.
     Closed,
-    /// The handshake is due, and the dialogue goes on behind it.
+    /// The handshake must follow; afterwards the dialogue continues.
     StartTls,
 }
 
-/// What happens while a dialogue takes input.
+/// What happens while a dialogue uses input.
 #[derive(Debug)]
 pub enum Progress<'a> {
-    /// A login was decided on.
+    /// A login was decided.
     Login(&'a Action),
-    /// A command was answered with this.
+    /// A command was answered with this reply.
     Command(&'a [u8]),
 }
 
-/// What a dialogue answers to input. Replies to a pipelined group go out together (RFC 2920 section 3.2).
+/// A dialogue's answer to input. Replies to pipelined commands are sent together (RFC 2920 section 3.2).
 #[derive(Debug)]
 pub struct Answer {
     /// All replies, in order.
     pub replies: Vec<u8>,
-    /// What is behind a command that ends the dialogue is not looked at.
+    /// Why the dialogue ended. Input after that is ignored.
     pub end: Option<End>,
 }
 

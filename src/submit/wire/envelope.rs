@@ -1,6 +1,6 @@
-//! The envelope of a submission, in JSON (postrider-formats(5), "Submission"). It is read as it
-//! comes in, and no further than to the recipients that a message may have: what a client
-//! sends beyond them takes no memory. The JSON itself is `envelope_json`'s.
+//! The envelope of a submission in JSON (postrider-formats(5), "Submission"). It is parsed while it arrives, and only
+//! up to the allowed number of recipients, so that a client cannot make the runner use memory for more.
+//! `envelope_json` has the JSON itself.
 
 use std::io::{self, BufReader, Read};
 
@@ -13,34 +13,34 @@ use crate::submit::frontend::header_reader::Body;
 /// The format's version.
 const VERSION: u32 = 1;
 
-/// Octets of envelope that are read at once.
+/// Bytes of the envelope per read.
 const PIECE: usize = 16 * 1024;
 
-/// Octets of envelope that are read in any case, and for each recipient that a message may have.
+/// Bytes that an envelope may always have, and additional bytes per allowed recipient.
 const ENVELOPE: (u64, u64) = (128 << 10, 1 << 10);
 
-/// The octets of an envelope of at most so many recipients.
+/// The longest envelope in bytes with at most this many recipients.
 #[must_use]
 pub fn longest(recipients: usize) -> u64 {
     ENVELOPE.1.saturating_mul(recipients as u64).saturating_add(ENVELOPE.0)
 }
 
-/// Why what came first is not an envelope.
+/// Why there is no valid envelope.
 #[derive(Debug, thiserror::Error)]
 pub enum BadEnvelope {
-    /// It ends early, or cannot be read.
+    /// It ends early or cannot be read.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// It has more recipients than a message may have.
     #[error("the message has more than {0} recipients (limit: recipients in [limits]); send it in several parts")]
     TooManyRecipients(usize),
-    /// It is not what postrider-formats(5) says.
+    /// It does not follow postrider-formats(5).
     #[error("the submission's envelope cannot be read: {0}")]
     Malformed(String),
 }
 
 impl Envelope {
-    /// What is written of it.
+    /// The envelope to write.
     pub(super) fn of<R>(collected: &Collected<R>, token: &str) -> Self {
         let sender = match &collected.sender {
             Sender::Login | Sender::FromField => None,
@@ -57,7 +57,7 @@ impl Envelope {
         }
     }
 
-    /// Reads one of at most so many recipients.
+    /// Reads an envelope with at most this many recipients.
     pub(super) fn read<R: Read>(frame: &mut FrameReader<R>, most: usize) -> Result<Self, BadEnvelope> {
         let length = frame.envelope_length()?;
         if length > longest(most) {
@@ -84,7 +84,7 @@ impl Envelope {
         }
     }
 
-    /// The token, and what was collected once header and body are there.
+    /// The token and, with header and body added, the submission.
     pub(super) fn with<R>(self, header: Header, body: Body<R>) -> (String, Collected<R>) {
         let collected = Collected {
             sender: self.sender.map_or(Sender::Login, |text| Sender::Given(text.into())),
@@ -99,7 +99,7 @@ impl Envelope {
     }
 }
 
-/// The envelope's octets; they end with it.
+/// Reads the envelope's bytes, up to its end.
 struct Octets<'a, R: Read>(&'a mut FrameReader<R>);
 
 impl<R: Read> Read for Octets<'_, R> {
@@ -111,7 +111,7 @@ impl<R: Read> Read for Octets<'_, R> {
     }
 }
 
-/// The error that [`Octets`] made into one of reading.
+/// Undoes the conversion of [`Octets`] to an I/O error.
 fn frame_error(error: io::Error) -> FrameError {
     match error.downcast::<FrameError>() {
         Ok(inner) => inner,

@@ -1,6 +1,6 @@
-//! The JSON of a submission's envelope, read with a bound on what it may name: recipients, and
-//! recipients that ask for reports of their own. serde's derived code knows no bound, so the two
-//! structures that hold lists are read by hand. What they mean is `envelope`'s.
+//! The JSON of a submission's envelope, parsed with a limit on recipients and on recipients with their own report
+//! requests. serde's derived code cannot limit lists, so the two structures with lists are parsed by hand. `envelope`
+//! uses it.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use crate::submit::frontend::recipients::RecipientArgument;
 pub(crate) struct Envelope {
     pub(crate) v: u32,
     pub(crate) token: String,
-    /// None: the caller's login.
+    /// `None` means the caller's login.
     pub(crate) sender: Option<Text>,
     #[serde(serialize_with = "as_written")]
     pub(crate) recipients: Vec<RecipientArgument>,
@@ -30,7 +30,7 @@ pub(crate) struct Envelope {
     pub(crate) dsn: Dsn,
 }
 
-/// What came in an argument: nearly always text.
+/// An argument, which is nearly always text.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Text {
@@ -53,7 +53,7 @@ impl From<Text> for Vec<u8> {
     }
 }
 
-/// A recipient as it is written.
+/// A recipient in JSON.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum WireRecipient<A, T> {
@@ -81,10 +81,10 @@ impl From<WireRecipient<Address, String>> for RecipientArgument {
     }
 }
 
-/// Octets of a text that is not UTF-8: no argument of a program is longer.
+/// Longest non-UTF-8 text in bytes. Arguments of a program cannot be longer.
 const LONGEST_TEXT: usize = 128 << 10;
 
-/// How many entries a list may have.
+/// The most entries of a list.
 #[derive(Debug)]
 pub(super) struct Bound {
     most: usize,
@@ -96,12 +96,12 @@ impl Bound {
         Self { most, is_exceeded: Cell::new(false) }
     }
 
-    /// Whether reading ended because a list was longer.
+    /// Whether parsing ended because a list was too long.
     pub(super) fn is_exceeded(&self) -> bool {
         self.is_exceeded.get()
     }
 
-    /// One more beside so many?
+    /// Fails if a list that has this many entries is full.
     fn check<E: Error>(&self, held: usize) -> Result<(), E> {
         if held < self.most {
             return Ok(());
@@ -111,7 +111,7 @@ impl Bound {
     }
 }
 
-/// Reads the envelope.
+/// Parses the envelope.
 pub(super) struct EnvelopeSeed<'a>(pub(super) &'a Bound);
 
 #[derive(Deserialize)]

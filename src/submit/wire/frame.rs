@@ -1,6 +1,5 @@
-//! Submissions written and read as frames (`postrider_drop::frame` knows where in a frame
-//! one stands): over `Write` and `Read`, with one buffer each. Only a frame with its end
-//! is a submission.
+//! Writes and reads submissions as frames, over `Write` and `Read`, with one buffer each. `postrider_drop::frame`
+//! tracks the position within a frame. A frame without its end mark is not a submission.
 
 use std::io;
 use std::io::{Read, Write};
@@ -10,25 +9,26 @@ pub use postrider_drop::frame::FrameError;
 pub use postrider_drop::frame::WIDEST;
 use postrider_drop::frame::{Part, Place};
 
-/// Octets of content handed over at a time, and at most in a chunk that we write.
+/// Bytes of content returned at a time, and the most that we write in one chunk.
 const PIECE: usize = 64 * 1024;
-/// Octets of a chunk's length.
+/// Bytes of a chunk's length field.
 const LENGTH: usize = 4;
-/// Octets of content that most messages do not exceed.
+/// Most messages have less content than this many bytes.
 const FIRST: usize = 12 * 1024;
 
-/// Writes a frame. Dropped before [`FrameWriter::finish`], what was written is no submission.
+/// Writes a frame. If it is dropped before [`FrameWriter::finish`], what was written is not a submission.
 #[derive(Debug)]
 pub struct FrameWriter<W: Write> {
     out: W,
-    /// Framed, and not written yet: a small submission goes out in one piece. At its end is the chunk that is being filled.
+    /// Framed bytes that were not written yet, so that a small submission is written in one piece. The last chunk is
+    /// still being filled.
     framed: Vec<u8>,
-    /// Where that one's length belongs.
+    /// Position of the last chunk's length field.
     chunk_at: usize,
 }
 
 impl<W: Write> FrameWriter<W> {
-    /// Begins with the envelope; it may not be empty, nor over 4 GiB.
+    /// Starts with the envelope, which must not be empty or larger than 4 GiB.
     pub fn begin(out: W, envelope: &[u8]) -> io::Result<Self> {
         if envelope.is_empty() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError::NoEnvelope));
@@ -58,13 +58,13 @@ impl<W: Write> FrameWriter<W> {
         Ok(())
     }
 
-    /// Writes the end and gives the writer back.
+    /// Writes the end mark and returns the writer.
     pub fn finish(mut self) -> io::Result<W> {
         if self.in_chunk() > 0 {
             self.close_chunk()?;
             self.open_chunk();
         }
-        // An empty chunk is the end.
+        // An empty chunk is the end mark.
         self.out.write_all(&self.framed)?;
         self.out.flush()?;
         Ok(self.out)
@@ -86,18 +86,18 @@ impl<W: Write> FrameWriter<W> {
     }
 }
 
-/// What comes next in a frame.
+/// The next part of a frame.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// Some of the envelope, never empty; always first.
+    /// Part of the envelope, never empty. Comes first.
     Envelope(&'a [u8]),
-    /// Some of the content, never empty.
+    /// Part of the content, never empty.
     Content(&'a [u8]),
-    /// The end mark was seen: this is a submission.
+    /// The end mark: the submission is complete.
     End,
 }
 
-/// Reads a frame, never a byte beyond its end.
+/// Reads a frame, and no byte after its end.
 #[derive(Debug)]
 pub struct FrameReader<R: Read> {
     input: R,
@@ -106,12 +106,12 @@ pub struct FrameReader<R: Read> {
 }
 
 impl<R: Read> FrameReader<R> {
-    /// Begins a frame with these bounds.
+    /// Starts to read a frame with these limits.
     pub fn new(input: R, bounds: Bounds) -> Self {
         Self { input, place: Place::at_start(bounds), buffer: Vec::new() }
     }
 
-    /// The next piece. Memory holds one read's worth, whatever a length promises.
+    /// The next part. Memory use is limited to one read, whatever length is announced.
     pub fn next_piece(&mut self) -> Result<Piece<'_>, FrameError> {
         match self.next_part()? {
             Part::Envelope => {
@@ -122,18 +122,18 @@ impl<R: Read> FrameReader<R> {
                 self.fill()?;
                 Ok(Piece::Content(&self.buffer))
             }
-            // After a length comes what it announces.
+            // After a length comes the announced part.
             Part::Length | Part::End => Ok(Piece::End),
         }
     }
 
-    /// How long the envelope is, before any of it is read.
+    /// The length of the envelope, before any of it is read.
     pub fn envelope_length(&mut self) -> Result<u64, FrameError> {
         self.next_part()?;
         Ok(self.place.missing() as u64)
     }
 
-    /// Reads some of the envelope into this room; nothing once all of it was read.
+    /// Reads part of the envelope into `room`. Returns 0 at its end.
     pub fn read_envelope(&mut self, room: &mut [u8]) -> Result<usize, FrameError> {
         if self.place.part() != Part::Envelope || room.is_empty() {
             return Ok(0);
@@ -144,7 +144,7 @@ impl<R: Read> FrameReader<R> {
         Ok(read)
     }
 
-    /// Reads lengths until they announce something, or the end.
+    /// Reads length fields until a part or the end follows.
     fn next_part(&mut self) -> Result<Part, FrameError> {
         while self.place.part() == Part::Length {
             let mut octets = [0_u8; 4];
@@ -155,12 +155,12 @@ impl<R: Read> FrameReader<R> {
         Ok(self.place.part())
     }
 
-    /// The input, behind the end mark if that was reached.
+    /// The input. After the end mark, it is positioned directly after the frame.
     pub fn into_inner(self) -> R {
         self.input
     }
 
-    /// Reads one read's worth of the chunk.
+    /// Reads one block of the chunk.
     fn fill(&mut self) -> Result<(), FrameError> {
         self.buffer.resize(self.place.missing().min(PIECE), 0);
         let read = read_some(&mut self.input, &mut self.buffer);
@@ -170,7 +170,7 @@ impl<R: Read> FrameReader<R> {
     }
 }
 
-/// At least one octet, or the error that says why not.
+/// Reads at least one byte.
 fn read_some(input: &mut impl Read, room: &mut [u8]) -> Result<usize, FrameError> {
     loop {
         match input.read(room) {

@@ -1,4 +1,4 @@
-//! The submission as it crosses the socket or lies in drop/: its framing and its envelope.
+//! The wire format of a submission, over the socket and in drop/: its framing and its envelope.
 
 pub mod envelope;
 pub(crate) mod envelope_json;

@@ -1,5 +1,5 @@
-//! The runner's one-line reply to a submission: `ok ID` once the message is on disk, or
-//! `no CODE TEXT` with a code of sysexits(3). The only place that writes it and reads it.
+//! The runner's reply to a submission, one line: `ok ID` once the message is on disk, or `no CODE TEXT` with a code
+//! of sysexits(3). Only this file writes and parses it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::spool::MessageId;
 use crate::sys::sysexits::Exit;
 
-/// What the runner replies to a submission.
+/// The runner's reply to a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The message is on disk.
@@ -17,28 +17,28 @@ pub enum Reply {
     Refused(Refused),
 }
 
-/// A refusal of the runner.
+/// A refusal by the runner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{text}")]
 pub struct Refused {
-    /// What the caller exits with.
+    /// The caller's exit code.
     #[serde(rename = "code")]
     pub exit: Exit,
-    /// Why.
+    /// The reason.
     #[serde(rename = "reason")]
     pub text: String,
 }
 
 impl Refused {
-    /// Not now: the caller keeps its mail and tries again.
+    /// A temporary refusal: the caller keeps its message and tries again.
     pub fn later(text: impl fmt::Display) -> Self {
         Self { exit: Exit::TempFail, text: text.to_string() }
     }
 }
 
 impl Reply {
-    /// Reads a line, without its end. `None` if it is neither: then it is unknown whether the message
-    /// was stored.
+    /// Parses a line without its line end. `None` if it is neither form; then it is unknown whether the message was
+    /// stored.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         if let Some(id) = line.strip_prefix("ok ") {
@@ -50,7 +50,7 @@ impl Reply {
     }
 }
 
-/// The line, with its end.
+/// The line with its line end.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

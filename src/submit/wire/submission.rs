@@ -1,6 +1,5 @@
-//! A submission as it travels in a frame (postrider-formats(5), "Submission"): the envelope as
-//! collected (`envelope`) and the content. Both ways: from what the front end collected, and
-//! back to that for admission, which believes nothing of it.
+//! A submission in a frame (postrider-formats(5), "Submission"): the envelope (`envelope`) and the content. Both
+//! directions: written from what the front end collected, and parsed for admission, which trusts nothing in it.
 
 use std::io;
 use std::io::{Read, Write};
@@ -16,15 +15,15 @@ use crate::submit::frontend::input::{Input, LoneDot};
 /// Why a submission was not passed on.
 #[derive(Debug, thiserror::Error)]
 pub enum NotPassed {
-    /// The caller's input cannot be read to its end.
+    /// The caller's input could not be read completely.
     #[error("cannot read the message: {0}")]
     Read(io::Error),
-    /// Where it goes takes no more.
+    /// The destination accepts no more.
     #[error("cannot pass the message on: {0}")]
     Write(io::Error),
 }
 
-/// Writes what was collected as one frame, reading the body to its end.
+/// Writes the submission as one frame, and reads the body to its end.
 pub fn write<R: Read, W: Write>(collected: &mut Collected<R>, token: &str, out: W) -> Result<W, NotPassed> {
     let envelope = Envelope::of(collected, token);
     let json = serde_json::to_vec(&envelope).map_err(|error| NotPassed::Write(error.into()))?;
@@ -38,36 +37,36 @@ pub fn write<R: Read, W: Write>(collected: &mut Collected<R>, token: &str, out: 
     frame.finish().map_err(NotPassed::Write)
 }
 
-/// Why what came is no submission.
+/// Why there is no valid submission.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRead {
-    /// It is not framed as one, or ends early.
+    /// It is not a frame, or ends early.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// Its envelope.
+    /// Its envelope is not valid.
     #[error(transparent)]
     Envelope(#[from] BadEnvelope),
-    /// Its header.
+    /// Its header is not valid.
     #[error(transparent)]
     Head(#[from] HeadError),
 }
 
-/// A submission of which nothing was read but how long its envelope is.
+/// A submission of which only the length of the envelope was read.
 #[derive(Debug)]
 pub struct Announced<R: Read> {
-    /// Octets of the envelope.
+    /// Length of the envelope in bytes.
     pub envelope_length: u64,
     frame: FrameReader<R>,
 }
 
 impl<R: Read> Announced<R> {
-    /// Reads the length.
+    /// Reads the length of the envelope.
     pub fn read(input: R, bounds: Bounds) -> Result<Self, FrameError> {
         let mut frame = FrameReader::new(input, bounds);
         Ok(Self { envelope_length: frame.envelope_length()?, frame })
     }
 
-    /// Reads the envelope, of at most so many recipients, and the header.
+    /// Reads the envelope, with at most this many recipients, and the header.
     pub fn submission(mut self, most: usize) -> Result<Submission<R>, NotRead> {
         let envelope = Envelope::read(&mut self.frame, most)?;
         let content = Content { frame: self.frame, held: Vec::new(), at: 0 };
@@ -77,16 +76,16 @@ impl<R: Read> Announced<R> {
     }
 }
 
-/// A submission whose content is still to be read.
+/// A submission whose content was not read yet.
 #[derive(Debug)]
 pub struct Submission<R: Read> {
-    /// Random, its own; the same one twice is the same submission.
+    /// Random, one per submission. The same token shows that a submission arrived twice.
     pub token: String,
-    /// As the front end collected it.
+    /// The submission as the front end collected it.
     pub collected: Collected<Content<R>>,
 }
 
-/// The content of a frame. It ends with the frame; a frame that is cut short is an error.
+/// The content of a frame, up to its end. A frame that is cut off is an error.
 #[derive(Debug)]
 pub struct Content<R: Read> {
     frame: FrameReader<R>,

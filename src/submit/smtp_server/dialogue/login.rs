@@ -1,4 +1,4 @@
-//! The part of the dialogue in which a client logs in (RFC 4954): when it may, and what follows once somebody has decided.
+//! The part of the dialogue that logs a client in (RFC 4954): when it may, and what follows the decision.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +29,7 @@ impl<P: Policy> Dialogue<P> {
         };
         if let Err(refusal) = verdict {
             self.rejected_logins += 1;
-            // A reply of 421 says that the connection ends.
+            // A reply of 421 announces that the connection ends.
             return if self.rejected_logins < self.settings.limits.logins && refusal.code() != 421 {
                 Action::Reply(refusal.to_wire())
             } else if refusal.code() == 421 {
@@ -50,7 +50,7 @@ impl<P: Policy> Dialogue<P> {
         Action::Reply(line(235, "2.7.0", "logged in"))
     }
 
-    /// The mechanisms that this client may use now.
+    /// The mechanisms that the client may use now.
     pub(super) fn offered(&self) -> Vec<Mechanism> {
         let Some(offered) = self.settings.login.offered() else { return Vec::new() };
         let is_bound =
