@@ -1,4 +1,4 @@
-//! The boot clock (CLOCK_BOOTTIME), which nobody can set and which counts time spent suspended; and a timer on it.
+//! The boot clock (`CLOCK_BOOTTIME`), which nobody can set and which counts time spent suspended; and a timer on it.
 
 use std::io;
 use std::os::fd::OwnedFd;
