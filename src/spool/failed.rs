@@ -210,7 +210,7 @@ impl Spool {
         let seen = fs::symlink_metadata(&path).map_err(SpoolError::io("read", &path))?;
         let us = rustix::process::geteuid().as_raw();
         if !seen.is_file() || (seen.uid() != uid && seen.uid() != us) {
-            return Err(damaged("it is not a file of the user whom its name says"));
+            return Err(damaged("it does not belong to the user in its name"));
         }
         self.folder(Place::Raw.folder())?;
         let raw = self.dir().join(Place::Raw.folder());

@@ -56,7 +56,7 @@ fn without_text(message: &OpenMessage<'_>, due: &DueReport) -> Option<Dispositio
     let Mailbox::Valid(to) = &envelope.recipients[recipient].address else { return None };
     let content = dsn::without_text(&content(message)?)?;
     let why = format!(
-        "with the text of the message that it returns it cannot be sent ({}), so it went out with the header alone",
+        "it cannot be sent with the text of the message that it returns ({}), so it was sent with the header alone",
         outcome.said()
     );
     Some(Disposition::SendHeader(to.clone(), content, why))

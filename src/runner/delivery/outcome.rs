@@ -60,7 +60,9 @@ fn unmapped(address: &Address) -> Outcome {
         status: Status::Deferred,
         code: None,
         enhanced: Enhanced { class: 4, subject: 1, detail: 2 },
-        reply: format!("<{address}> is a local user, for whom no real address is known; the message waits for it"),
+        reply: format!(
+            "<{address}> is a local user without a known real address; the message waits until there is one"
+        ),
         relay: "none".to_owned(),
         dsn_sender: DsnSender::Us,
         cure: Some(format!(
