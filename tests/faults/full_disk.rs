@@ -1,8 +1,6 @@
 //! A disk that stays full while the runner has something to record: it keeps what it knows,
 //! sends nothing more, goes on by itself, and can still be ended.
 
-use std::time::Duration;
-
 use rustix::process::Signal;
 
 use crate::points::{inject, is_skipped};
@@ -33,7 +31,10 @@ fn an_outcome_that_cannot_be_recorded_stops_all_sending_and_a_signal_still_ends_
     wait_for("the mail", || isp.received() == 1);
     wait_for("the complaint", || runner.log().contains("kept in memory"));
     send(&world, "carol@away.example");
-    std::thread::sleep(Duration::from_secs(1));
+    // The first one is active until its outcome is on disk.
+    wait_for("the second to be taken up", || {
+        world.queue_json().iter().filter(|one| one["queue_name"] == "active").count() == 2
+    });
     assert_eq!(isp.received(), 1, "{}", runner.log());
     let pid = std::fs::read_to_string(world.path("spool/lock")).unwrap().trim().parse().unwrap();
     kill(pid, Signal::TERM).unwrap();

@@ -75,7 +75,10 @@ fn no_more_messages_are_begun_in_a_minute_than_allowed_and_the_wait_can_be_ended
     }
     let mut runner = world.runner().ready(&world);
     wait_for("two messages", || isp.received() == 2);
-    std::thread::sleep(Duration::from_secs(1));
+    wait_for(
+        "the third to be taken up",
+        || matches!(&world.queue_json()[..], [third] if third["queue_name"] == "active"),
+    );
     assert_eq!(isp.received(), 2, "the third waits");
     runner.signal(rustix::process::Signal::TERM);
     assert_eq!(runner.end(), Some(0));
