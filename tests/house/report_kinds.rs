@@ -144,8 +144,8 @@ fn each_kind_of_reason_has_a_test_that_brings_it_about() {
     for folder in ["tests/end_to_end", "tests/system"] {
         read(&root.join(folder), &mut tests);
     }
-    let named = TESTS.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)));
-    let missing = named.filter(|(_, name)| !tests.contains(&format!("#[test]\nfn {name}(")));
+    let cited = TESTS.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)));
+    let missing = cited.filter(|(_, name)| !tests.contains(&format!("#[test]\nfn {name}(")));
     none(missing.map(|(kind, name)| format!("{kind}: there is no test {name}")));
 }
 
