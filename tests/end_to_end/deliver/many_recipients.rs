@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use support::provider::{Gate, Provider, Verb, after_dot, on};
-use support::wait::wait_for;
+use support::wait::{PATIENCE, wait_for, wait_until};
 use support::world::{World, is_debug};
 
 /// What the programs may take: twice as much in a debug build, whose TLS is large.
@@ -118,12 +118,13 @@ fn what_is_said_to_mail_is_said_to_all_recipients() {
 #[test]
 fn fifty_thousand_recipients_take_three_seconds_of_the_processor() {
     const MANY: usize = 50_000;
-    let bound = if is_debug() { 4_000 } else { 300 };
+    let bound = if is_debug() { 1_800 } else { 300 };
     let isp = Provider::start();
     let world = World::at_home(&isp).set("limits", json!({"recipients": MANY}));
     send(&world, &crowd(MANY));
     let runner = world.runner();
-    wait_for("its end", || world.queued().is_empty());
+    // The processor's time is measured, not the clock's: other tests run meanwhile.
+    wait_until(10 * PATIENCE, || world.queued().is_empty().then_some(()), || "waited in vain for its end".to_owned());
     let (ticks, peak) = (runner.cpu_ticks(), runner.peak_memory());
     println!("{MANY} recipients: {ticks} hundredths of a second of the processor, {peak} KiB");
     assert_eq!(distinct(&isp).len(), MANY);
