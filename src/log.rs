@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::Zoned;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use rustix::fs::FileType;
 
 use self::syslog::Syslog;
@@ -26,8 +26,8 @@ pub enum Sink {
     SyslogOrStderr,
     /// The system's log; while there is none, nowhere.
     Syslog,
-    /// Nowhere: a command that tells the same in its own way on a terminal.
-    Undeliverable,
+    /// Nowhere: a command reports the same in its own way on a terminal.
+    Discard,
 }
 
 static SINK: OnceLock<Sink> = OnceLock::new();
@@ -37,6 +37,16 @@ pub fn choose(sink: Sink) {
     // A second choice would come from a program that is two commands at once; the first holds.
     let _ = SINK.set(sink);
 }
+
+static NAME: RwLock<Option<String>> = RwLock::new(None);
+
+/// Sets the first part of the tag of the lines from now on, before the slash: `syslog_name` (postconf(5)).
+pub fn set_name(name: &str) {
+    *NAME.write() = Some(name.to_owned());
+}
+
+/// The name without a configuration that says otherwise.
+pub const DEFAULT_NAME: &str = "postrider";
 
 /// How much a line wants to be read (syslog(3)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -307,11 +317,11 @@ fn line(program: &str, text: std::fmt::Arguments<'_>) {
 fn severe(severity: Severity, program: &str, text: std::fmt::Arguments<'_>) {
     static SYSLOG: OnceLock<Mutex<Syslog>> = OnceLock::new();
     let sink = SINK.get().copied().unwrap_or(Sink::Stderr);
-    if sink == Sink::Undeliverable {
+    if sink == Sink::Discard {
         return;
     }
     let clean = printable(&text.to_string());
-    let tag = format!("postrider/{program}[{}]", std::process::id());
+    let tag = format!("{}/{program}[{}]", NAME.read().as_deref().unwrap_or(DEFAULT_NAME), std::process::id());
     if matches!(sink, Sink::Syslog | Sink::SyslogOrStderr) {
         let syslog = SYSLOG.get_or_init(|| Mutex::new(Syslog::at(syslog::SOCKET)));
         if syslog.lock().send(&tag, severity, &clean) || sink == Sink::Syslog {

@@ -1218,21 +1218,21 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__import)
-            opts="-h --source --output --in-place --send-only --config --help postfix msmtp nullmailer ssmtp dma exim"
+            opts="-h --config --source --output --in-place --send-only --help postfix msmtp nullmailer ssmtp dma exim"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --source)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1244,12 +1244,16 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__init)
-            opts="-h --address --relay --username --password-file --yes --print --offline --output --config --help"
+            opts="-h --config --address --relay --username --password-file --yes --print --offline --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --address)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1267,10 +1271,6 @@ _postrider() {
                     return 0
                     ;;
                 --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -193,19 +193,19 @@ complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_s
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from help" -f -a "password" -d 'Give a client a new password'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove a client'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Not for this command' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 'The same as an option, like the answers to the other questions' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l yes -d 'Accept what is proposed instead of asking'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l print -d 'Print the configuration instead of writing it'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l offline -d 'Look nothing up, and do not test the login'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Not for this command' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l in-place -d 'Leave tables in the other program\'s folder, instead of copying them'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l send-only -d 'Import although the program also receives mail, or delivers without a relay'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
@@ -215,7 +215,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand test" -l server -d '
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand test" -s v -l verbose -d 'Show the whole dialogue'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand demo" -l config -d 'Use this configuration file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand demo" -l config -d 'Not for this command' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand demo" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand config; and not __fish_seen_subcommand_from path show help" -s h -l help -d 'Print help'

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::exit::{Exit, Failure};
+use super::no_config::NoConfig;
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
 use crate::import::{self, ImportContext, ImportError, Program, Tables};
@@ -21,6 +22,8 @@ use crate::sys::user::Caller;
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    #[command(flatten)]
+    _no_config: NoConfig,
     /// The program to convert: postfix, msmtp, nullmailer, ssmtp, dma or exim
     #[arg(value_parser = programs())]
     program: Program,

@@ -16,6 +16,7 @@ use self::discovery::{Found, Network};
 use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
 use super::new_config::{give, readers, spare, store};
+use super::no_config::NoConfig;
 use super::{login_test, password};
 use crate::config::providers::{ForeignSender, PasswordKind, Period, Provider};
 use crate::config::{Password, Secret, places, read};
@@ -28,6 +29,8 @@ use crate::sys::user::Caller;
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
+    #[command(flatten)]
+    _no_config: NoConfig,
     /// Your address at the mail provider
     address: Option<String>,
     /// The same as an option, like the answers to the other questions

@@ -14,6 +14,7 @@ pub mod init;
 mod login_test;
 pub mod lookup;
 mod new_config;
+mod no_config;
 mod password;
 mod progress;
 pub mod queue;
@@ -86,7 +87,7 @@ enum Command {
     /// Talk to an account's relay step by step; with --to, send a test message
     Test(test::Arguments),
     /// Show the path of a few messages, start to finish; needs no account and no setup
-    Demo,
+    Demo(no_config::NoConfig),
     /// Show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -134,7 +135,8 @@ fn postrider() -> ExitCode {
         Command::Sendmail { arguments } => {
             return sendmail::run(arguments.into_iter(), &StartedAs::Subcommand { config });
         }
-        Command::Demo => return demo::main(),
+        Command::Demo(_) | Command::Init(_) | Command::Import(_) if named.is_some() => Err(no_config::refused()),
+        Command::Demo(_) => return demo::main(),
         Command::Run(arguments) => run::start(named, &arguments),
         Command::Flush(arguments) => queue_access(named).and_then(|access| flush::run(&access, &arguments)),
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::exit::{Exit, Failure};
 use crate::config::{self, Account, ArrivalTables, Config, TableFault, TableSet, TlsMode};
 use crate::deliver::plan::{self, Plan};
+use crate::deliver::smtp::command::as_sent;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::header::{Header, LineKind, line_kind};
 use crate::mail::list;
@@ -168,7 +169,7 @@ fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
         };
         let _ = writeln!(text, "relay      {relay}, {mode}, {}", login(plan.account));
     }
-    let _ = writeln!(text, "MAIL FROM  <{}>", plan.sender);
+    let _ = writeln!(text, "MAIL FROM  <{}>", mail_from(plan));
     let mut index = 0;
     for (given, taken, count) in &admitted.given {
         let _ = writeln!(text, "recipient  <{given}>");
@@ -184,11 +185,16 @@ fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
     text
 }
 
+/// The sender as the server sees it; empty for the null sender.
+fn mail_from(plan: &Plan<'_>) -> String {
+    plan.sender.mailbox().map(as_sent).unwrap_or_default()
+}
+
 /// What the plan does with one recipient of the envelope.
 fn outgoing(text: &mut String, plan: &Plan<'_>, index: usize) {
     if let Some(one) = plan.recipients.iter().find(|one| one.index == index) {
         step(text, one.rewritten.as_ref());
-        let _ = writeln!(text, "RCPT TO    <{}>", one.address);
+        let _ = writeln!(text, "RCPT TO    <{}>", as_sent(&one.address));
     }
     if let Some((_, nowhere)) = plan.nowhere.iter().find(|(at, _)| *at == index) {
         let _ = writeln!(text, "refused    {} {}", nowhere.code(), nowhere.reason());

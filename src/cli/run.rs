@@ -74,6 +74,9 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
         return run(&config?, arguments, None);
     }
     log::choose(config.as_ref().map_or_else(|_| unseen(), sink));
+    if let Ok(config) = &config {
+        log::set_name(&config.syslog_name);
+    }
     let spool = Spool::open(Path::new(places::SYSTEM_SPOOL))?;
     let lock = match take(&spool)? {
         TryLock::Taken(lock) => lock,
@@ -121,6 +124,7 @@ fn unseen() -> log::Sink {
 /// Runs until the end that the arguments name; `front` takes in the mail of the whole machine.
 fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>) -> Result<Exit, Failure> {
     log::choose(sink(config));
+    log::set_name(&config.syslog_name);
     let until = arguments.until();
     // What the entrances store counts as this runner's.
     let spool = match front.filter(|front| front.spool.dir() == config.spool) {
@@ -175,8 +179,9 @@ fn sink(config: &Config) -> log::Sink {
 
 /// For a command that tells its user what it does, and does a runner's work: the system's log has it all the same.
 pub(super) fn log_aside(config: &Config) {
+    log::set_name(&config.syslog_name);
     log::choose(match config.log {
-        Some(Log::Stderr) => log::Sink::Undeliverable,
+        Some(Log::Stderr) => log::Sink::Discard,
         Some(Log::Syslog) | None => log::Sink::Syslog,
     });
 }

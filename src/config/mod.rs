@@ -83,6 +83,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// Where the runner's log goes, if that is said.
     pub log: Option<Log>,
+    /// The first part of the log's tags.
+    pub syslog_name: String,
     /// The spool directory, absolute.
     pub spool: PathBuf,
     /// Whether admission adds a Received field.

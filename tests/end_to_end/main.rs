@@ -81,6 +81,7 @@ mod cli {
     mod completion;
     mod conversation;
     mod init;
+    mod route;
     mod status;
     mod test_command;
 }

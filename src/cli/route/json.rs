@@ -8,6 +8,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::config::{Config, TableSet};
 use crate::control::report::{Kind, Level, Reason, Report};
 use crate::deliver::plan::{self, NoPlan, Plan, Undeliverable};
+use crate::deliver::smtp::command::as_sent;
 use crate::rules::inbound::{Arrival, Step};
 use crate::rules::route::may_use;
 use crate::sys::user::Caller;
@@ -110,7 +111,7 @@ fn route(admitted: &Admitted, plan: Option<&Plan<'_>>) -> Route {
             address: admitted.envelope.recipients[at].address.to_string(),
             rcpt_to: plan
                 .and_then(|plan| plan.recipients.iter().find(|one| one.index == at))
-                .map(|one| one.address.to_string()),
+                .map(|one| as_sent(&one.address)),
         });
         recipients.push(RouteRecipient {
             address: address.clone(),
@@ -121,7 +122,7 @@ fn route(admitted: &Admitted, plan: Option<&Plan<'_>>) -> Route {
     }
     Route {
         sender: admitted.given_sender.clone(),
-        mail_from: plan.map(|plan| plan.sender.to_string()),
+        mail_from: plan.map(|plan| plan.sender.mailbox().map(as_sent).unwrap_or_default()),
         account: plan.map(|plan| plan.account.name.clone()),
         relays: plan.iter().flat_map(|plan| &plan.account.relays).map(ToString::to_string).collect(),
         recipients,

@@ -11,8 +11,11 @@ use super::tables::{Rows, sources};
 use super::{Surroundings, account, client, limits, listener, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Log, Queue};
+use crate::log::DEFAULT_NAME;
 use crate::mail::address::Address;
 
+/// Of `syslog_name`, in octets.
+const LONGEST_NAME: usize = 32;
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 const RETRY_MIN: Duration = Duration::from_mins(1);
@@ -35,6 +38,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         on_stuck_after: top.duration("on_stuck_after", faults).map_or(HOUR, |read| read.value),
         delivery: delivery(&top, faults),
         log: log(&top, faults),
+        syslog_name: syslog_name(&top, faults),
         received: top.flag("received", faults).unwrap_or(true),
         generic: sources("generic", Rows::Postmap, around, &top, faults),
         rewriting: rewriting::rewriting(around, &top, faults),
@@ -115,6 +119,17 @@ fn delimiter(top: &Section, faults: &mut Faults) -> String {
         faults.add(value.span().start, message);
     }
     text.to_string()
+}
+
+/// What a tag of syslog can hold (RFC 3164 section 4.1.3) and its readers expect of Postfix's.
+fn syslog_name(top: &Section, faults: &mut Faults) -> String {
+    let Some(text) = top.text("syslog_name", faults) else { return DEFAULT_NAME.to_owned() };
+    let is_usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if text.value.len() > LONGEST_NAME || !text.value.chars().all(is_usual) {
+        let message = "`syslog_name` must be a name of at most 32 letters, digits and -_./ such as \"postfix\"";
+        faults.add(text.at, message);
+    }
+    text.value.to_owned()
 }
 
 fn spool(around: &Surroundings, top: &Section, faults: &mut Faults) -> Option<PathBuf> {

@@ -34,6 +34,12 @@ fn wire_address(address: &Address) -> Result<lettre::Address, AddressRefused> {
     Ok(lettre::Address::new_dangerous(local, domain))
 }
 
+/// The address as a command names it, with the domain in ASCII (RFC 5891); as it is where no command can name it.
+#[must_use]
+pub fn as_sent(address: &Address) -> String {
+    wire_address(address).map_or_else(|_| address.to_string(), |address| address.to_string())
+}
+
 /// Whether an address can be used in a command; asked before any command is sent.
 pub fn sendable(address: &Address) -> Result<(), AddressRefused> {
     wire_address(address).map(drop)

@@ -73,6 +73,9 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
 }
 
 fn names(main: &MainCf<'_>, draft: &mut Draft) {
+    if let Some(name) = main.get("syslog_name").filter(|name| name != "postfix" && !name.contains('$')) {
+        draft.top.text("syslog_name", &name, "syslog_name");
+    }
     match main.get("myhostname") {
         Some(name) if is_domain(&name) => draft.top.text("hostname", &name, "myhostname"),
         Some(name) => draft.left_out(format!("myhostname = {name}"), "not a domain name; set `hostname`"),

@@ -24,6 +24,7 @@ pub fn config(delimiter: &str) -> Config {
         spool: PathBuf::new(),
         received: true,
         log: None,
+        syslog_name: "postrider".to_owned(),
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),

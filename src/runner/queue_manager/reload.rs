@@ -45,6 +45,7 @@ impl QueueState {
 
     /// Uses a new configuration. Attempts in progress end with the one they started with.
     fn adopt(&mut self, loaded: Loaded) {
+        log::set_name(&loaded.config.syslog_name);
         self.loaded = context::with_tables(loaded);
         self.intake.adopt(&self.loaded);
         self.watch_files();

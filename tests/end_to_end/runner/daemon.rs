@@ -152,6 +152,23 @@ fn sighup_with_a_broken_config_keeps_the_old_one_and_says_so() {
 }
 
 #[test]
+fn the_log_has_the_name_that_is_configured_also_after_a_reload() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("syslog_name", "postfix");
+    let runner = world.runner().ready(&world);
+    wait_for("its first line", || runner.log().contains(" postfix/master["));
+    let world = world.set("syslog_name", "mail/out");
+    runner.signal(Signal::HUP);
+    wait_for("the reload", || runner.log().contains("reload"));
+    world.send_to(&["bob@away.example"]).code(0);
+    wait_for("its delivery", || runner.log().contains("status=sent"));
+    let sent = runner.log().lines().find(|line| line.contains("status=sent")).unwrap().to_owned();
+    assert!(sent.contains(" mail/out/smtp["), "{sent}");
+    let wrong = world.set("syslog_name", "two words");
+    assert!(wrong.postrider(&["check"]).code(78).stdout.contains("`syslog_name` must be a name"));
+}
+
+#[test]
 fn once_does_what_is_due_and_ends() {
     let isp = Provider::start();
     let world = World::at_home(&isp);

@@ -31,6 +31,7 @@ pub fn config() -> Config {
         spool: PathBuf::from("/x/spool"),
         received: false,
         log: None,
+        syslog_name: "postrider".to_owned(),
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),
