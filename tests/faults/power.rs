@@ -1,15 +1,13 @@
 //! Power loss in user mode: on each state that a cut may leave, a runner starts, and every mail that was accepted arrives whole.
 //! In system mode, `tests/system` tries the same.
 
-use std::collections::HashMap;
 use std::fs;
 use std::process::Command;
 
 use crate::points::is_skipped;
-use support::need::{is_strict, skip};
-use support::power_cut::{Files, MODELS, Op, Recorded, State, gather};
+use support::need::skip;
+use support::power_cut::{Files, Found, Op, Recorded, State, Wanted, gather, sent_before, try_models};
 use support::provider::{Provider, Verb, on};
-use support::random::{Random, number_from, seed};
 use support::world::{World, is_root, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
@@ -61,94 +59,32 @@ fn restored(isp: &Provider, files: &Files) -> World {
     world
 }
 
-/// All states where they are asked for, else a handful, spread over all.
-fn chosen(states: Vec<State>) -> Vec<State> {
-    let most =
-        usize::try_from(number_from("POSTRIDER_POWER_STATES").unwrap_or(if is_strict() { 60 } else { 8 })).unwrap();
-    let step = states.len().div_ceil(most).max(1);
-    let last = states.len() - 1;
-    states.into_iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last).map(|(_, state)| state).collect()
-}
-
 /// What a runner makes of a state.
-#[derive(Debug, Clone)]
-struct Found {
-    /// Recipients of what it sent, once for each copy.
-    sent: Vec<String>,
-    /// Whether what it sent was not whole.
-    is_torn: bool,
-    /// Whether something is left in queue/ or in failed/.
-    is_stranded: bool,
-    /// Lines of history.
-    records: usize,
-}
-
-impl Found {
-    fn on(isp: &Provider, files: &Files) -> Self {
-        let world = restored(isp, files);
-        let before = isp.received();
-        // The second sends the report that the first made.
-        for _ in 0..3 {
-            world.postrider(&["flush"]);
-        }
-        let mails = isp.mails().split_off(before);
-        // A bounce has it inside.
-        let is_whole = |body: &[u8]| body.windows(BODY.len()).any(|part| part == BODY);
-        Self {
-            is_torn: !mails.iter().all(|mail| is_whole(mail.body())),
-            sent: mails.into_iter().flat_map(|mail| mail.to).collect(),
-            is_stranded: !world.spool("queue").is_empty() || !world.spool("failed").is_empty(),
-            records: world.postrider(&["history", "--json"]).code(0).stdout.lines().count(),
-        }
+fn run_on(isp: &Provider, files: &Files) -> Found {
+    let world = restored(isp, files);
+    let before = isp.received();
+    // The second sends the report that the first made.
+    for _ in 0..3 {
+        world.postrider(&["flush"]);
     }
-
-    fn copies(&self, to: &str) -> usize {
-        self.sent.iter().filter(|sent| *sent == to).count()
+    let mails = isp.mails().split_off(before);
+    // A bounce has it inside.
+    let is_whole = |body: &[u8]| body.windows(BODY.len()).any(|part| part == BODY);
+    Found {
+        is_torn: !mails.iter().all(|mail| is_whole(mail.body())),
+        sent: mails.into_iter().flat_map(|mail| mail.to).collect(),
+        is_stranded: !world.spool("queue").is_empty() || !world.spool("failed").is_empty(),
+        records: world.postrider(&["history", "--json"]).code(0).stdout.lines().count(),
     }
 }
 
-/// What must arrive on a state, by recipient: at least so many copies, and at most.
-type Wanted = Vec<(&'static str, usize, usize)>;
-
-/// Tries the states of each model, and says how many were lost, torn, stranded or sent once more than they may be.
+/// Tries the states of each model. Each message has one record of history in the end.
 fn cut(isp: &Provider, what: &str, recorded: &Recorded, records: usize, wanted: impl Fn(&State) -> Wanted) {
-    let seed = seed("POSTRIDER_POWER_SEED");
-    println!("POSTRIDER_POWER_SEED={seed}");
-    let mut known: HashMap<Files, Found> = HashMap::new();
-    let mut bad = Vec::new();
-    for (model, system) in MODELS {
-        let states = recorded.states((model, system), &mut Random::from(seed));
-        let all = states.len();
-        let (mut lost, mut torn, mut stranded, mut twice, mut again) = (0, 0, 0, 0, 0);
-        let chosen = chosen(states);
-        for state in &chosen {
-            let found = known.entry(state.files.clone()).or_insert_with(|| Found::on(isp, &state.files));
-            let wanted = wanted(state);
-            let too_few = wanted.iter().filter(|(to, least, _)| found.copies(to) < *least).count();
-            let too_many = wanted.iter().filter(|(to, _, most)| found.copies(to) > *most).count();
-            lost += too_few;
-            twice += too_many;
-            torn += usize::from(found.is_torn);
-            stranded += usize::from(found.is_stranded);
-            again += wanted.iter().filter(|(to, least, _)| *least == 0 && found.copies(to) == 1).count();
-            let is_recorded = records == 0 || found.records == records;
-            if too_few + too_many > 0 || found.is_torn || found.is_stranded || !is_recorded {
-                bad.push(format!(
-                    "{model:?} {system:?}, cut at {} to {}: {found:?}, wanted {wanted:?}; {:?}",
-                    state.first,
-                    state.last,
-                    state.files.keys()
-                ));
-            }
-        }
-        println!(
-            "power cut, {what}, {model:?}, file system {system:?}: {} of {all} states from {} operations: {lost} lost, {torn} torn, \
-             {stranded} stranded, {twice} more than twice, {again} sent a second copy",
-            chosen.len(),
-            recorded.ops.len()
-        );
-    }
-    assert!(bad.is_empty(), "{what}:\n{}", bad.join("\n"));
+    let found = |files: &Files| {
+        let found = run_on(isp, files);
+        Found { is_stranded: found.is_stranded || (records > 0 && found.records != records), ..found }
+    };
+    try_models(what, recorded, found, wanted);
 }
 
 #[test]
@@ -215,18 +151,7 @@ fn a_message_that_was_deferred_before_survives_a_power_cut_and_is_sent_at_most_t
 fn delivered_and_cut(isp: &Provider, world: &World, what: &str, outcome: &[u8]) {
     let recorded = record(world, POSTRIDER, &["flush"], b"");
     assert_eq!(isp.received(), 1);
-    cut(isp, what, &recorded, 1, |state| vec![copies_of_sent(&recorded, outcome, state, "bob@away.example")]);
-}
-
-/// The outcome is first written once the relay has answered, and recorded once that is synced.
-fn copies_of_sent(
-    recorded: &Recorded,
-    outcome: &[u8],
-    state: &State,
-    to: &'static str,
-) -> (&'static str, usize, usize) {
-    let told = recorded.first_write(outcome);
-    (to, usize::from(state.first <= told), usize::from(state.last < recorded.safe_after(told)))
+    cut(isp, what, &recorded, 1, |state| vec![sent_before(&recorded, outcome, state, "bob@away.example")]);
 }
 
 /// One of the recipients gets it, one later, one never.
@@ -246,7 +171,7 @@ fn three_fates_and_cut(isp: &Provider, world: &World, what: &str) {
     isp.behave();
     isp.add(on(Verb::Rcpt).about("<nobody").reply("550 5.1.1 no such user"));
     cut(isp, what, &recorded, 2, |state| {
-        let bob = copies_of_sent(&recorded, b"\"outcome\"", state, "bob@away.example");
+        let bob = sent_before(&recorded, b"\"outcome\"", state, "bob@away.example");
         vec![bob, ("slow@away.example", 1, 1), ("me@isp.example", 1, 1)]
     });
 }

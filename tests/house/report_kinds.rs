@@ -135,8 +135,8 @@ const TESTS: [(&str, &[&str]); 27] = [
 fn each_kind_of_reason_has_a_test_that_brings_it_about() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let source = fs::read_to_string(root.join("src/control/report.rs")).unwrap();
-    let names = source.split_once("pub enum Kind {").unwrap().1.split_once("\n}").unwrap().0;
-    let names = names.lines().map(str::trim).filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
+    let body = source.split_once("pub enum Kind {").unwrap().1.split_once("\n}").unwrap().0;
+    let names = body.lines().map(str::trim).filter(|line| line.starts_with(|c: char| c.is_ascii_uppercase()));
     let kinds: Vec<String> = names.map(|name| kebab(name.trim_end_matches(','))).collect();
     let listed: Vec<&str> = TESTS.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, listed);
@@ -144,8 +144,8 @@ fn each_kind_of_reason_has_a_test_that_brings_it_about() {
     for folder in ["tests/end_to_end", "tests/system"] {
         read(&root.join(folder), &mut tests);
     }
-    let cited = TESTS.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)));
-    let missing = cited.filter(|(_, name)| !tests.contains(&format!("#[test]\nfn {name}(")));
+    let tests_of = TESTS.iter().flat_map(|(kind, names)| names.iter().map(move |name| (kind, name)));
+    let missing = tests_of.filter(|(_, name)| !tests.contains(&format!("#[test]\nfn {name}(")));
     none(missing.map(|(kind, name)| format!("{kind}: there is no test {name}")));
 }
 

@@ -13,6 +13,7 @@ mod runner {
     mod attacks;
     mod crashes;
     mod forged_senders;
+    mod power;
     mod recipient_limit;
     mod service;
     mod socket_abuse;

@@ -4,14 +4,15 @@
 
 mod operation_log;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use operation_log::Log;
 pub use operation_log::Op;
 
-use crate::random::Random;
+use crate::need::is_strict;
+use crate::random::{Random, number_from, seed};
 
 /// What is on disk, by the path below the root.
 pub type Files = BTreeMap<PathBuf, Vec<u8>>;
@@ -212,4 +213,92 @@ pub fn gather(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
             files.push((path, content));
         }
     }
+}
+
+/// All states where they are asked for, else a handful, spread over all.
+fn chosen(states: Vec<State>) -> Vec<State> {
+    let most =
+        usize::try_from(number_from("POSTRIDER_POWER_STATES").unwrap_or(if is_strict() { 60 } else { 8 })).unwrap();
+    let step = states.len().div_ceil(most).max(1);
+    let last = states.len() - 1;
+    states.into_iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last).map(|(_, state)| state).collect()
+}
+
+/// What a program made of a state.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Recipients of what it sent, once for each copy.
+    pub sent: Vec<String>,
+    /// Whether what it sent was not whole.
+    pub is_torn: bool,
+    /// Whether something is left where it does not belong.
+    pub is_stranded: bool,
+    /// Lines of history.
+    pub records: usize,
+}
+
+impl Found {
+    fn copies(&self, to: &str) -> usize {
+        self.sent.iter().filter(|sent| *sent == to).count()
+    }
+}
+
+/// What must arrive from a state, by recipient: at least so many copies, and at most.
+pub type Wanted = Vec<(&'static str, usize, usize)>;
+
+/// For a recipient of mail that was sent while it was recorded: the outcome, which is written with these bytes, is first written once
+/// the relay has answered, and on record once that is synced.
+pub fn sent_before(
+    recorded: &Recorded,
+    outcome: &[u8],
+    state: &State,
+    to: &'static str,
+) -> (&'static str, usize, usize) {
+    let told = recorded.first_write(outcome);
+    (to, usize::from(state.first <= told), usize::from(state.last < recorded.safe_after(told)))
+}
+
+/// Tries states of each model: what `run_on` makes of them is held against what is wanted. Prints how many were lost, torn,
+/// stranded or sent once more than they may be, and fails if there is any.
+pub fn try_models(
+    what: &str,
+    recorded: &Recorded,
+    mut run_on: impl FnMut(&Files) -> Found,
+    wanted: impl Fn(&State) -> Wanted,
+) {
+    let seed = seed("POSTRIDER_POWER_SEED");
+    println!("POSTRIDER_POWER_SEED={seed}");
+    let mut known: HashMap<Files, Found> = HashMap::new();
+    let mut bad = Vec::new();
+    for (model, system) in MODELS {
+        let states = recorded.states((model, system), &mut Random::from(seed));
+        let all = states.len();
+        let (mut lost, mut torn, mut stranded, mut twice, mut again) = (0, 0, 0, 0, 0);
+        let chosen = chosen(states);
+        for state in &chosen {
+            let found = known.entry(state.files.clone()).or_insert_with(|| run_on(&state.files));
+            let wanted = wanted(state);
+            let too_few = wanted.iter().filter(|(to, least, _)| found.copies(to) < *least).count();
+            let too_many = wanted.iter().filter(|(to, _, most)| found.copies(to) > *most).count();
+            lost += too_few;
+            twice += too_many;
+            torn += usize::from(found.is_torn);
+            stranded += usize::from(found.is_stranded);
+            again += wanted.iter().filter(|(to, least, _)| *least == 0 && found.copies(to) == 1).count();
+            if too_few + too_many > 0 || found.is_torn || found.is_stranded {
+                let State { first, last, files } = state;
+                bad.push(format!(
+                    "{model:?} {system:?}, cut at {first} to {last}: {found:?}, wanted {wanted:?}; {:?}",
+                    files.keys()
+                ));
+            }
+        }
+        println!(
+            "power cut, {what}, {model:?}, file system {system:?}: {} of {all} states from {} operations: {lost} lost, {torn} torn, \
+             {stranded} stranded, {twice} sent too often, {again} sent a second copy",
+            chosen.len(),
+            recorded.ops.len()
+        );
+    }
+    assert!(bad.is_empty(), "{what}:\n{}", bad.join("\n"));
 }

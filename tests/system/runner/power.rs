@@ -1,0 +1,139 @@
+//! Power loss in system mode: while the drop program stores a submission, while a runner picks it up, admits and delivers it, and while
+//! it delivers what was deferred before. On each state that a cut may leave, the machine's runner starts, and all that was accepted
+//! arrives whole. `tests/faults/power.rs` tries user mode.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use crate::drop::drop_faults::under_strace;
+use crate::machine::{HIS, Machine, can_run, frame};
+use crate::machine_runner::machine;
+use support::power_cut::{Files, Found, Recorded, gather, sent_before, try_models};
+use support::provider::{Provider, Verb, on};
+
+const SPOOL: &str = "/var/spool/postrider";
+const BODY: &[u8] = b"one\r\ntwo\r\nthree\r\n";
+const FRIEND: &str = "friend@away.example";
+
+/// What strace must log.
+const LOGGED: &str = "-y -s 400000 -e trace=%file,%desc";
+
+fn mail() -> Vec<u8> {
+    let envelope = format!(r#"{{"v":1,"token":"T","sender":null,"recipients":[{{"complete":"{FRIEND}"}}]}}"#);
+    frame(envelope.as_bytes(), b"Subject: whole\n\none\ntwo\nthree\n")
+}
+
+/// Files of the spool, by their inner paths.
+fn files(machine: &Machine) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let outer = machine.path(SPOOL);
+    gather(&outer, &mut found);
+    let inner = |path: PathBuf| Path::new(SPOOL).join(path.strip_prefix(&outer).unwrap());
+    found.into_iter().map(|(path, content)| (inner(path), content)).collect()
+}
+
+/// What this does to the spool while strace logs it.
+fn recorded(machine: &Machine, act: impl FnOnce()) -> Recorded {
+    let before = files(machine);
+    act();
+    let log = fs::read_to_string(machine.path("/run/trace")).unwrap();
+    Recorded::read(Path::new(SPOOL), before, &log)
+}
+
+/// A command of the administrator's, which is the runner meanwhile, under strace.
+fn deliver(machine: &Machine, command: &str) {
+    machine.sh("root", &format!("exec strace -f -qq -o /run/trace {LOGGED} postrider {command}"), b"").good();
+}
+
+/// The machine's spool becomes this.
+fn restore(machine: &Machine, files: &Files) {
+    machine.sh("root", &format!("find {SPOOL} -type f -delete"), b"").good();
+    let outer = machine.path(SPOOL);
+    let runner = fs::metadata(outer.join("queue")).unwrap();
+    let drop_group = machine.gid("postrider-drop");
+    for (path, content) in files {
+        let path = outer.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let is_dropped = path.parent().is_some_and(|folder| folder.ends_with("drop"));
+        let (uid, gid, mode) = if is_dropped { (HIS, drop_group, 0o640) } else { (runner.uid(), runner.gid(), 0o600) };
+        chown(&path, Some(uid), Some(gid)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// What the machine's runner makes of a state.
+fn run_on(machine: &Machine, isp: &Provider, files: &Files) -> Found {
+    restore(machine, files);
+    let before = isp.received();
+    machine.sh("root", "postrider flush; postrider run --until-empty", b"");
+    let mails = isp.mails().split_off(before);
+    let is_file =
+        |folder: &str| fs::read_dir(machine.path(SPOOL).join(folder)).is_ok_and(|mut left| left.next().is_some());
+    let records = machine.sh("root", "postrider history --json", b"").printed.lines().count();
+    Found {
+        is_torn: mails.iter().any(|mail| mail.body() != BODY),
+        sent: mails.into_iter().flat_map(|mail| mail.to).collect(),
+        is_stranded: ["drop", "queue", "raw", "failed"].into_iter().any(is_file),
+        records,
+    }
+}
+
+#[test]
+fn what_the_drop_program_accepted_survives_a_power_cut() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let recorded = recorded(&machine, || drop(under_strace(&machine, LOGGED, &mail()).good()));
+    let end = recorded.ops.len();
+    let run_on = |files: &Files| {
+        let found = run_on(&machine, &isp, files);
+        // Half of a submission that was not accepted is not mail.
+        let was_accepted = !found.sent.is_empty();
+        Found { is_stranded: found.is_stranded && was_accepted, ..found }
+    };
+    try_models("drop", &recorded, run_on, |state| vec![(FRIEND, usize::from(state.last == end), 1)]);
+}
+
+#[test]
+fn what_is_picked_up_and_delivered_survives_a_power_cut() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    machine.drop_as("his", &mail()).good();
+    let recorded = recorded(&machine, || deliver(&machine, "run --until-empty"));
+    assert_eq!(isp.received(), 1);
+    try_models(
+        "pickup and first attempt",
+        &recorded,
+        |files| run_on(&machine, &isp, files),
+        |state| vec![sent_before(&recorded, b"\"delivered\"", state, FRIEND)],
+    );
+}
+
+#[test]
+fn what_is_delivered_at_a_later_attempt_survives_a_power_cut() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::setup().rule(on(Verb::Rcpt).once().reply("450 4.2.0 not now")).start();
+    let machine = machine(&isp, "[queue]\nretry_min = \"1h\"");
+    machine.drop_as("his", &mail()).good();
+    machine.sh("root", "postrider run --once", b"").good();
+    // One is left behind for the rest.
+    machine.sh("root", "pkill -x postrider; timeout 10 pidwait -x postrider; true", b"").good();
+    assert_eq!((isp.received(), machine.dropped().len()), (0, 0));
+    let recorded = recorded(&machine, || deliver(&machine, "flush"));
+    assert_eq!(isp.received(), 1);
+    try_models(
+        "later attempt in system mode",
+        &recorded,
+        |files| run_on(&machine, &isp, files),
+        |state| vec![sent_before(&recorded, b"\"outcome\"", state, FRIEND)],
+    );
+}
