@@ -8,6 +8,7 @@ mod drop {
     mod drop_abuse;
     pub mod drop_faults;
     mod foreign_files;
+    mod one_file_time;
 }
 mod runner {
     mod attacks;
