@@ -212,6 +212,9 @@ complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Also send a short test message to this address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of the test message; default: the account\'s own address, else that of root\'s mail' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l server -d 'Show what a server is and offers, without an account and without a login; without a port, 465 and 587 are tried' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l listener -d 'Test a listener of this machine instead, or all of them: certificate, EHLO, and that it is no open relay' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l client -d 'With --listener, log in as this client' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l password-file -d 'With --client, read its password from the first line of this file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand test" -s v -l verbose -d 'Show the whole dialogue'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -s h -l help -d 'Print help'

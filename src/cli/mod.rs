@@ -153,10 +153,7 @@ fn postrider() -> ExitCode {
         Command::Config(ConfigCommand::Show(arguments)) => {
             load(named).and_then(|config| show_config::run(&config, &arguments))
         }
-        Command::Test(arguments) => match arguments.server() {
-            Some(server) => server.run(),
-            None => load(named).and_then(|config| test::run(&config, &arguments)),
-        },
+        Command::Test(arguments) => test::run(named, &arguments),
         Command::Config(ConfigCommand::Path) => load(named).map(|config| {
             println!("{}", config.path.display());
             Exit::Ok

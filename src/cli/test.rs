@@ -1,12 +1,15 @@
 //! `postrider test`: a live conversation with an account's relay, step by step, and with
-//! `--to` a mail; secrets masked, each failure with its likely cause and cure.
+//! `--to` a mail; secrets masked, each failure with its likely cause and cure. A listener of this machine is tested in `listener`.
 
+mod listener;
 mod mail;
+mod relaying;
 mod server;
 mod steps;
 
+use std::path::{Path, PathBuf};
+
 use self::mail::Mail;
-pub use self::server::Server;
 use self::steps::{Detail, Printer, say};
 use super::exit::{Exit, Failure};
 use super::login_test::{self, NoSession};
@@ -32,27 +35,41 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
     /// Show what a server is and offers, without an account and without a login; without a port, 465 and 587 are tried
-    #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["account", "to", "from"])]
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["account", "to", "from", "listener"])]
     server: Option<String>,
     /// Show the whole dialogue
     #[arg(long, short)]
     verbose: bool,
+    /// Test a listener of this machine instead, or all of them: certificate, EHLO, and that it is no open relay
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["account", "to", "from"])]
+    listener: Option<String>,
+    /// With --listener, log in as this client
+    #[arg(long, value_name = "CLIENT", requires = "listener")]
+    client: Option<String>,
+    /// With --client, read its password from the first line of this file
+    #[arg(long, value_name = "FILE", requires = "client")]
+    password_file: Option<PathBuf>,
 }
 
 impl Arguments {
-    /// The server that is to be looked at, which takes no configuration.
-    #[must_use]
-    pub fn server(&self) -> Option<Server<'_>> {
-        self.server.as_deref().map(|place| Server { place, detail: self.detail() })
-    }
-
     fn detail(&self) -> Detail {
         if self.verbose { Detail::Dialogue } else { Detail::Stages }
     }
 }
 
-/// Tests an account of the config.
-pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+/// Tests an account of the config that is named or found, a listener of this machine, or any server.
+pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
+    if let Some(server) = &arguments.server {
+        return server::run(server, arguments.detail());
+    }
+    let Some(name) = &arguments.listener else { return of_account(&super::load(named)?, arguments) };
+    // Root may read a file that the runner's user, who it is about to become, may not.
+    let file = arguments.password_file.as_deref();
+    let login = arguments.client.as_ref().map(|client| listener::Login::of(client, file)).transpose()?;
+    listener::run(&super::load(named)?, name, login.as_ref())
+}
+
+fn of_account(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let account = chosen(config, arguments.account.as_deref())?;
     let mail =
         arguments.to.as_deref().map(|to| Mail::new(config, account, to, arguments.from.as_deref())).transpose()?;
@@ -65,14 +82,10 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         }
     };
     let outcome = mail.map(|mail| (mail.send(&mut session), mail.sender));
-    let login = match session.described().auth {
-        Some(mechanism) => format!("login successful ({})", mechanism.name()),
-        None => "no login (none is configured)".to_owned(),
-    };
     let summary = steps::summary(session.described(), session.capabilities());
     session.quit();
     say("");
-    say(&format!("OK: {login}; {summary}"));
+    say(&summary);
     Ok(match outcome {
         None => Exit::Ok,
         Some((fact, sender)) => report_result(&fact, &sender, account, &config.hostname),

@@ -22,6 +22,7 @@ mod submit {
     mod smtp_listener;
     mod smtp_stages;
     mod submission_errors;
+    mod test_listener;
 }
 mod rules {
     mod aliases;

@@ -13,32 +13,22 @@ use crate::sys::host;
 /// The ports of submission: implicit TLS first (RFC 8314 section 3.3).
 const PORTS: [u16; 2] = [465, 587];
 
-/// What the command line asks for.
-#[derive(Debug)]
-pub struct Server<'a> {
-    /// `host` or `host:port`.
-    pub(super) place: &'a str,
-    pub(super) detail: Detail,
-}
-
-impl Server<'_> {
-    /// Talks to the server, on the port that is named or on each of [`PORTS`]. Good if one of them is.
-    pub fn run(&self) -> Result<Exit, Failure> {
-        let mut exit = Exit::TempFail;
-        let places = places(self.place);
-        for (number, place) in places.iter().enumerate() {
-            if number > 0 {
-                say("");
-            }
-            let config = config(place)?;
-            match one(&config, place, self.detail) {
-                Exit::Ok => exit = Exit::Ok,
-                other if places.len() == 1 => exit = other,
-                _ => {}
-            }
+/// Talks to the server, on the port that is named or on each of [`PORTS`]. Good if one of them is.
+pub(super) fn run(server: &str, detail: Detail) -> Result<Exit, Failure> {
+    let mut exit = Exit::TempFail;
+    let places = places(server);
+    for (number, place) in places.iter().enumerate() {
+        if number > 0 {
+            say("");
         }
-        Ok(exit)
+        let config = config(place)?;
+        match one(&config, place, detail) {
+            Exit::Ok => exit = Exit::Ok,
+            other if places.len() == 1 => exit = other,
+            _ => {}
+        }
     }
+    Ok(exit)
 }
 
 /// Where to connect to, as `relay` has it.
@@ -64,7 +54,7 @@ fn one(config: &Config, place: &str, detail: Detail) -> Exit {
         Ok(session) => {
             let summary = steps::summary(session.described(), session.capabilities());
             session.quit();
-            say(&format!("OK: {summary}"));
+            say(&summary);
             Exit::Ok
         }
         Err(no) => {

@@ -35,10 +35,14 @@ pub(super) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{}", printable(line));
 }
 
-/// What the server is and offers, in one line.
+/// What was achieved, and what the server offers, in one line.
 pub(super) fn summary(described: &SessionInfo, capabilities: &Capabilities) -> String {
     let over = described.tls.as_deref().map_or_else(|| "without TLS".to_owned(), |tls| format!("over {tls}"));
-    format!("{} {over}; the server offers {}", described.relay, offered(capabilities))
+    let login = match described.auth {
+        Some(mechanism) => format!("login successful ({})", mechanism.name()),
+        None => "no login".to_owned(),
+    };
+    format!("OK: {} {over}; {login}; the server offers {}", described.relay, offered(capabilities))
 }
 
 fn offered(capabilities: &Capabilities) -> String {

@@ -26,7 +26,11 @@ fn a_good_account_shows_a_line_for_each_stage() {
     assert_eq!(greeted, "- greeted with scripted.example ESMTP");
     assert_eq!(tls, "- TLSv1.3; the certificate is valid for 127.0.0.1");
     assert_eq!(login, "- logged in as hisaccount with PLAIN");
-    assert!(result.starts_with("OK: login successful (PLAIN); ") && result.contains("8BITMIME"), "{result}");
+    assert!(result.starts_with("OK: 127.0.0.1[127.0.0.1]:"), "{result}");
+    assert!(
+        result.contains(" over TLSv1.3; login successful (PLAIN); the server offers PIPELINING, 8BITMIME"),
+        "{result}"
+    );
 }
 
 #[test]
