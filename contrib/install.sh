@@ -218,7 +218,7 @@ put_config() {
 put_units() {
     [ -d "$here/contrib/systemd" ] || return 0
     units=$PREFIX/lib/systemd/system
-    for unit in postrider.service postrider.socket; do
+    for unit in postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket; do
         [ -f "$here/contrib/systemd/$unit" ] || continue
         put "$here/contrib/systemd/$unit" "$units/$unit" root root 0644
         [ "$PREFIX" = /usr ] || { sed "s,/usr/bin/,$PREFIX/bin/," "$DESTDIR$units/$unit" >"$DESTDIR$units/$unit.new"
@@ -242,7 +242,8 @@ say_next() {
 stop() {
     [ -z "$DESTDIR" ] || return 0
     if [ -d /run/systemd/system ]; then
-        systemctl disable --now postrider.socket postrider.service >/dev/null 2>&1 || :
+        systemctl disable --now postrider.socket postrider-submission.socket postrider-localhost.socket postrider.service \
+            >/dev/null 2>&1 || :
     elif [ -x /etc/init.d/postrider ]; then
         /etc/init.d/postrider stop || :
     fi
@@ -264,7 +265,9 @@ uninstall_all() {
         fi
     done
     for path in $(files | sed 's/ .*//'); do [ "$path" = "$PREFIX/sbin/sendmail" ] || take "$path"; done
-    for path in lib/systemd/system/postrider.service lib/systemd/system/postrider.socket lib/tmpfiles.d/postrider.conf; do
+    for path in lib/systemd/system/postrider.service lib/systemd/system/postrider.socket \
+        lib/systemd/system/postrider-submission.socket lib/systemd/system/postrider-localhost.socket \
+        lib/tmpfiles.d/postrider.conf; do
         take "$PREFIX/$path"
     done
     [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || :

@@ -22,6 +22,7 @@ use crate::runner::{QueueManager, Until};
 use crate::spool::Spool;
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::submit::frontend::start_runner;
+use crate::sys::passed_sockets::PassedSockets;
 use crate::sys::{harden, notify};
 
 /// Arguments of `run`.
@@ -82,8 +83,9 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
         TryLock::Taken(lock) => lock,
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
-    let front = Arc::new(IntakeState::new(spool.clone()));
-    if let Err(error) = submission_socket::listen(Arc::clone(&front)) {
+    let passed = PassedSockets::take();
+    let front = Arc::new(IntakeState::with_sockets(spool.clone(), passed.network));
+    if let Err(error) = submission_socket::listen(Arc::clone(&front), passed.submission) {
         cannot_watch("submissions", &spool, &error);
     }
     let config = match config {
@@ -151,7 +153,8 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         if let Some(front) = front {
             manager.serve(Arc::clone(front));
         } else if until == Until::Stopped && !loaded.config.listeners.is_empty() {
-            manager.serve(Arc::new(IntakeState::new(spool.clone())));
+            let passed = PassedSockets::take().network;
+            manager.serve(Arc::new(IntakeState::with_sockets(spool.clone(), passed)));
         }
         manager.startup_scan()?;
         notify::tell(notify::State::Ready);

@@ -125,7 +125,7 @@ pub const LIMIT_KEYS: &[Key] = &[
 
 /// In `[listen.NAME]`.
 pub const LISTEN_KEYS: &[Key] = &[
-    key("address", "ADDRESS:PORT to listen on, or :PORT for all addresses; a list for several; required"),
+    key("address", "ADDRESS:PORT to listen on, :PORT for all addresses, or systemd; a list for several; required"),
     key("tls", "starttls, implicit, optional or none; default: implicit on port 465, starttls on 587, else optional"),
     key("certificate", "PEM file with the certificate and its chain; default: none, no TLS"),
     key("key", "PEM file with the certificate's key; default: the same file"),

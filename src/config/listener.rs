@@ -14,6 +14,8 @@ pub struct Listener {
     pub name: String,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
+    /// Whether the service manager opens sockets for it, named like it.
+    pub is_passed: bool,
     /// When TLS begins; `None`: as the port says.
     pub tls: Option<ListenTls>,
     /// PEM files of the certificate chain and of its key.
@@ -58,7 +60,11 @@ impl Listener {
     /// When TLS begins on one of its addresses.
     #[must_use]
     pub fn tls_at(&self, address: SocketAddr) -> ListenTls {
-        self.tls.unwrap_or_else(|| ListenTls::of_port(address.port()))
+        match self.tls.unwrap_or_else(|| ListenTls::of_port(address.port())) {
+            // A socket that is passed may have any port.
+            ListenTls::Optional if self.public => ListenTls::Starttls,
+            tls => tls,
+        }
     }
 }
 

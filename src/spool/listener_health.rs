@@ -4,7 +4,6 @@
 //! something changes, so it is replaced by rename without a sync.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +14,9 @@ use crate::spool::SpoolError;
 /// An address that the runner cannot listen on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
-    /// The configured address.
-    pub address: SocketAddr,
-    /// The system's error text.
+    /// Which, or `systemd`.
+    pub address: String,
+    /// The system's words.
     pub reason: String,
     /// What to do about it.
     pub cure: String,

@@ -10,6 +10,7 @@ pub mod host;
 pub mod interfaces;
 pub mod local_time;
 pub mod notify;
+pub mod passed_sockets;
 pub mod peer;
 pub mod privileges;
 pub mod random;

@@ -18,6 +18,9 @@ pub(super) struct Setup<'a> {
     pub(super) password: Option<&'a Secret>,
 }
 
+/// Where submission is (RFC 6409).
+const USUAL_PORT: u16 = 587;
+
 /// One way to reach a listener.
 struct Way<'a> {
     listener: &'a Listener,
@@ -68,7 +71,10 @@ impl<'a> Setup<'a> {
         };
         let addresses = self.config.listeners.iter().flat_map(|listener| {
             let certificate = listeners::shown_certificate(listener);
-            listener.addresses.iter().map(move |address| (listener, *address, certificate.clone()))
+            // The usual port of a socket that systemd opens.
+            let passed = listener.is_passed.then_some(SocketAddr::from(([0, 0, 0, 0], USUAL_PORT)));
+            let addresses = listener.addresses.iter().copied().chain(passed);
+            addresses.map(move |address| (listener, address, certificate.clone()))
         });
         let ways = addresses.map(|(listener, address, certificate)| Way {
             listener,

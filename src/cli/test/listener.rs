@@ -70,6 +70,13 @@ pub(super) fn run(config: &Config, name: &str, login: Option<&Login>) -> Result<
     }
     let mut exit = Exit::Ok;
     for listener in chosen {
+        if listener.is_passed {
+            say(&format!(
+                "Listener {}: the addresses in its .socket unit are not tested; add one to `address` to test it",
+                listener.name
+            ));
+            exit = Exit::Warnings;
+        }
         for address in &listener.addresses {
             let target = Target { config, listener, address: reachable(*address) };
             let tested = target.test(login)?;

@@ -63,14 +63,17 @@ fn listener(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut
         faults.add(name.at, "listener names may contain only letters, digits, - and _, and must not start with -");
     }
     let section = Section::open(table, LISTEN_KEYS, faults);
-    let addresses = addresses(&section, name.at, faults);
+    let (addresses, is_passed) = addresses(&section, name.at, faults);
     let tls = tls(&section, faults);
     let certificate = certificate(around, &section, faults);
     if certificate.is_none() && !section.has("certificate") {
-        let needs_one = addresses.iter().any(|address| match (tls, address) {
-            (Some(tls), _) => matches!(tls, ListenTls::Implicit | ListenTls::Starttls),
-            (None, socket) => ListenTls::of_port(socket.port()) != ListenTls::Optional,
-        });
+        let is_secure = |tls| matches!(tls, ListenTls::Implicit | ListenTls::Starttls);
+        // The ports of sockets that are passed are known once they are there.
+        let needs_one = is_passed && tls.is_some_and(is_secure)
+            || addresses.iter().any(|address| match (tls, address) {
+                (Some(tls), _) => is_secure(tls),
+                (None, socket) => ListenTls::of_port(socket.port()) != ListenTls::Optional,
+            });
         if needs_one {
             faults.add(
                 name.at,
@@ -88,6 +91,7 @@ fn listener(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut
     let listener = Listener {
         name: name.value.to_owned(),
         addresses,
+        is_passed,
         tls,
         certificate,
         networks,
@@ -106,8 +110,9 @@ fn listener(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut
 /// What strangers reach knows its clients by a login that nobody can listen to.
 fn check_public(listener: &Listener, section: &Section, faults: &mut Faults) {
     let place = |key: &str| section.get(key).or(section.get("public")).map_or(0, |value| value.span().start);
-    let is_safe = |address: &SocketAddr| matches!(listener.tls_at(*address), ListenTls::Starttls | ListenTls::Implicit);
-    if !listener.addresses.iter().all(is_safe) {
+    let is_safe = |tls| matches!(tls, ListenTls::Starttls | ListenTls::Implicit);
+    let of_address = |address: &SocketAddr| is_safe(ListenTls::of_port(address.port()));
+    if !listener.tls.map_or_else(|| listener.addresses.iter().all(of_address), is_safe) {
         faults.add(
             place("tls"),
             "a `public` listener needs TLS before the login: set tls = \"starttls\" or \"implicit\"",
@@ -132,7 +137,8 @@ fn line_ends(section: &Section, faults: &mut Faults) -> LineEnds {
     }
 }
 
-fn addresses(section: &Section, header: usize, faults: &mut Faults) -> Vec<SocketAddr> {
+/// Where it listens, and whether the service manager opens sockets for it.
+fn addresses(section: &Section, header: usize, faults: &mut Faults) -> (Vec<SocketAddr>, bool) {
     let Some(texts) = section.texts("address", faults) else {
         if !section.has("address") {
             faults.add(
@@ -140,20 +146,21 @@ fn addresses(section: &Section, header: usize, faults: &mut Faults) -> Vec<Socke
                 "this listener has no `address`: add address = \"127.0.0.1:587\" with its address and port",
             );
         }
-        return Vec::new();
+        return (Vec::new(), false);
     };
-    let mut addresses = Vec::new();
+    let (mut addresses, mut is_passed) = (Vec::new(), false);
     for text in texts {
         match parse_address(text.value) {
+            _ if text.value == "systemd" => is_passed = true,
             Some(found) => addresses.extend(found),
             None => faults.add(
                 text.at,
-                "`address` must be \"ADDRESS:PORT\", such as \"192.168.1.2:587\" or \"[fd00::2]:587\", or \":PORT\" for \
-                 all addresses",
+                "`address` must be \"ADDRESS:PORT\", such as \"192.168.1.2:587\" or \"[fd00::2]:587\", \":PORT\" for \
+                 all addresses, or \"systemd\"",
             ),
         }
     }
-    addresses
+    (addresses, is_passed)
 }
 
 /// `:PORT` is that port of all addresses of both families.

@@ -19,6 +19,7 @@ use crate::runner::thread_pool::ThreadPool;
 use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
+use crate::sys::passed_sockets::NamedSocket;
 
 /// Time between two log lines about a full disk.
 const BETWEEN_ALERTS: Duration = Duration::from_mins(10);
@@ -44,7 +45,9 @@ pub enum RunState {
 pub struct IntakeState {
     /// The machine's spool.
     pub spool: Spool,
-    /// The usage of each client.
+    /// Sockets for network clients that the service manager has opened.
+    pub passed: Vec<NamedSocket>,
+    /// What each client has used of its limits.
     pub clients: ClientLimits,
     /// Limits the envelopes in memory.
     pub envelopes: EnvelopeBudget,
@@ -73,8 +76,15 @@ impl IntakeState {
     /// Without a configuration yet.
     #[must_use]
     pub fn new(spool: Spool) -> Self {
+        Self::with_sockets(spool, Vec::new())
+    }
+
+    /// The same, with sockets that are open already.
+    #[must_use]
+    pub fn with_sockets(spool: Spool, passed: Vec<NamedSocket>) -> Self {
         Self {
             spool,
+            passed,
             clients: ClientLimits::default(),
             envelopes: EnvelopeBudget::default(),
             large_envelopes: ThreadPool::for_large_envelopes(),

@@ -50,6 +50,8 @@ struct Sockets {
     /// The addresses in the current configuration. A thread that has not noticed yet that it must end opens no
     /// others.
     wanted: Vec<SocketAddr>,
+    /// The listeners of this configuration.
+    names: Vec<String>,
     open: HashMap<SocketAddr, Arc<TcpListener>>,
     failed: HashMap<SocketAddr, io::ErrorKind>,
     /// What was last written for `status`.
@@ -68,6 +70,8 @@ struct Connections {
 #[derive(Debug)]
 struct Served {
     listener: Arc<Listener>,
+    /// Where it listens, on sockets that are passed as well.
+    addresses: Vec<SocketAddr>,
     certificate: Mutex<Certificate>,
 }
 
@@ -90,21 +94,19 @@ impl SmtpListeners {
         let configured = &loaded.config.listeners;
         self.shared.activity.retain(&loaded.config);
         let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
-        let wanted: Vec<SocketAddr> = configured.iter().flat_map(|listener| listener.addresses.clone()).collect();
+        let served: Vec<Arc<Served>> = configured.iter().map(|listener| Arc::new(self.served(listener))).collect();
+        let wanted: Vec<SocketAddr> = served.iter().flat_map(|served| served.addresses.clone()).collect();
+        let names: Vec<String> = configured.iter().map(|listener| listener.name.clone()).collect();
         {
             let mut sockets = sockets.lock();
             sockets.open.retain(|address, _| wanted.contains(address));
             sockets.failed.retain(|address, _| wanted.contains(address));
-            sockets.wanted.clone_from(&wanted);
+            (sockets.wanted, sockets.names) = (wanted, names);
         }
-        if wanted.is_empty() {
+        if served.is_empty() {
             record(&self.shared, &mut sockets.lock(), ListenerHealth::new());
             return;
         }
-        let served: Vec<Arc<Served>> = configured
-            .iter()
-            .map(|listener| Arc::new(Served { listener: Arc::new(listener.clone()), certificate: Mutex::default() }))
-            .collect();
         let started = UnixStream::pair().and_then(|(ours, theirs)| {
             let accepting =
                 Accepting { shared: Arc::clone(&self.shared), connections: Arc::clone(&self.connections), served };
@@ -119,7 +121,16 @@ impl SmtpListeners {
     }
 }
 
-/// The accepting thread.
+impl SmtpListeners {
+    fn served(&self, listener: &Listener) -> Served {
+        let passed =
+            self.shared.intake.passed.iter().filter(|passed| listener.is_passed && passed.name == listener.name);
+        let addresses = listener.addresses.iter().copied().chain(passed.map(|passed| passed.address)).collect();
+        Served { listener: Arc::new(listener.clone()), addresses, certificate: Mutex::default() }
+    }
+}
+
+/// The thread that accepts.
 struct Accepting {
     shared: Arc<Shared>,
     connections: Arc<Mutex<Connections>>,
@@ -151,7 +162,7 @@ impl Accepting {
             for at in ready {
                 let (served, address, socket) = &open[at];
                 match socket.accept() {
-                    Ok((stream, peer)) => self.admit(served, *address, stream, peer.ip()),
+                    Ok((stream, peer)) => self.admit(served, *address, stream, peer.ip().to_canonical()),
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(_) => std::thread::sleep(Duration::from_millis(50)),
                 }
@@ -163,13 +174,13 @@ impl Accepting {
     fn open(&self, sockets: &Mutex<Sockets>) -> Vec<(Arc<Served>, SocketAddr, Arc<TcpListener>)> {
         let (mut sockets, mut all) = (sockets.lock(), Vec::new());
         for served in &self.served {
-            for address in &served.listener.addresses {
+            for address in &served.addresses {
                 if !sockets.open.contains_key(address) && sockets.wanted.contains(address) {
-                    match open(*address) {
+                    match self.passed(*address).map_or_else(|| open(*address).map(Arc::new), Ok) {
                         Ok(socket) => {
                             log::listening(&served.listener.name, socket.local_addr().unwrap_or(*address));
                             sockets.failed.remove(address);
-                            sockets.open.insert(*address, Arc::new(socket));
+                            sockets.open.insert(*address, socket);
                         }
                         Err(error) => {
                             let kind = error.kind();
@@ -194,15 +205,18 @@ impl Accepting {
     /// Records what is wrong. Returns whether everything works.
     fn record(&self, sockets: &mut Sockets) -> bool {
         let mut health = ListenerHealth::new();
-        // A thread that has not noticed yet that it must end says nothing about listeners that were removed.
-        let is_wanted =
-            |served: &&Arc<Served>| served.listener.addresses.iter().any(|address| sockets.wanted.contains(address));
+        // A thread that has not noticed yet that it is to end has nothing to say of listeners that are gone.
+        let is_wanted = |served: &&Arc<Served>| sockets.names.contains(&served.listener.name);
         for served in self.served.iter().filter(is_wanted) {
-            let closed = served.listener.addresses.iter().filter_map(|address| {
+            let closed = served.addresses.iter().filter_map(|address| {
                 let kind = *sockets.failed.get(address)?;
-                Some(Closed { address: *address, reason: kind.to_string(), cure: bind_remedy(kind).to_owned() })
+                Some(Closed {
+                    address: address.to_string(),
+                    reason: kind.to_string(),
+                    cure: bind_remedy(kind).to_owned(),
+                })
             });
-            let closed: Vec<Closed> = closed.collect();
+            let closed: Vec<Closed> = closed.chain(self.not_passed(&served.listener)).collect();
             if !closed.is_empty() {
                 health.insert(served.listener.name.clone(), closed);
             }
@@ -210,6 +224,26 @@ impl Accepting {
         let is_complete = health.is_empty();
         record(&self.shared, sockets, health);
         is_complete
+    }
+
+    /// The socket of this address that was open already.
+    fn passed(&self, address: SocketAddr) -> Option<Arc<TcpListener>> {
+        let passed = self.shared.intake.passed.iter().find(|passed| passed.address == address)?;
+        Some(Arc::clone(&passed.socket))
+    }
+
+    /// What a listener misses that needs sockets of the service manager.
+    fn not_passed(&self, listener: &Listener) -> Option<Closed> {
+        let name = &listener.name;
+        let is_missing = listener.is_passed && !self.shared.intake.passed.iter().any(|passed| passed.name == *name);
+        is_missing.then(|| Closed {
+            address: "systemd".to_owned(),
+            reason: format!("no socket named {name} was passed to the service"),
+            cure: format!(
+                "enable a .socket unit with FileDescriptorName={name} and Service=postrider.service, and start the service \
+                 after it"
+            ),
+        })
     }
 
     fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {

@@ -45,9 +45,9 @@ const ENVELOPE_PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes per read.
 const PIECE: usize = 16 << 10;
 
-/// Listens until the process ends, on the socket from the service manager or else on its own.
-pub fn listen(intake: Arc<IntakeState>) -> io::Result<()> {
-    let listener = match listenfd::ListenFd::from_env().take_unix_listener(0)? {
+/// Listens until the process ends: on the socket that the service manager passes, else on one of its own.
+pub fn listen(intake: Arc<IntakeState>, passed: Option<UnixListener>) -> io::Result<()> {
+    let listener = match passed {
         Some(listener) => listener,
         None => bind(Path::new(places::SOCKET))?,
     };

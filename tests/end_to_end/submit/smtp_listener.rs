@@ -353,3 +353,31 @@ fn two_listeners_with_one_address_are_an_error() {
     );
     world.postrider(&["check"]).code(78).says("[listen.lan] has one of these addresses as well: remove it from one");
 }
+
+#[test]
+fn a_socket_that_the_service_manager_opens_is_served_by_the_listener_of_its_name() {
+    use std::os::fd::AsRawFd as _;
+    let isp = Provider::start();
+    let listener = json!({ "address": "systemd", "tls": "none", "trust": ["scanner"] });
+    let world = world(&isp, &listener, &scanner());
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::empty()).unwrap();
+    let start = |name: &str| {
+        let mut command = world.command(support::world::built("postrider"), &["run"]);
+        command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name);
+        command.env("LISTEN_FDS_FIRST_FD", socket.as_raw_fd().to_string());
+        support::world::Runner::start(command, world.path(&format!("{name}.log")))
+    };
+    let runner = start("lan");
+    let to = address(&runner, "lan");
+    assert_eq!(to, socket.local_addr().unwrap());
+    let (mut client, _) = Client::connect(to);
+    client.say("EHLO scanner");
+    assert!(client.send("scanner@home.lan", "bob@away.example", MESSAGE).starts_with("250"));
+    arrived(&isp, "bob@away.example");
+    drop(runner);
+    let _runner = start("other");
+    let why = "listener lan cannot listen on systemd: no socket named lan was passed to the service";
+    wait_for("status to say so", || world.postrider(&["status"]).stdout.contains(why));
+    world.postrider(&["check"]).code(78).says("enable a .socket unit with FileDescriptorName=lan");
+}

@@ -23,7 +23,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "address",
         "address = [\"127.0.0.1\"]",
-        "4:12: `address` must be \"ADDRESS:PORT\", such as \"192.168.1.2:587\" or \"[fd00::2]:587\", or \":PORT\" for all addresses",
+        "4:12: `address` must be \"ADDRESS:PORT\", such as \"192.168.1.2:587\" or \"[fd00::2]:587\", \":PORT\" for all addresses, or \"systemd\"",
     ),
     (
         "tls",
