@@ -18,8 +18,9 @@ use super::{load, load_as_caller, new_config, password};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
 use crate::config::scram::{ScramHash, StoredKeys};
-use crate::config::{Config, Secret, conf_d};
+use crate::config::{Config, ConfigError, Secret, conf_d};
 use crate::mail::submitter::ClientName;
+use crate::sys::harden;
 
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
@@ -49,7 +50,7 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
         Action::List => load(named).and_then(|config| list::run(&config)),
         Action::Add(arguments) => add::run(&load_as_caller(named)?, arguments),
         Action::Password { client, password_file } => {
-            let config = load_as_caller(named)?;
+            let config = load_without_password(named)?;
             let mut file = Section::of(&config, &known(&config, client)?)?;
             let password = new_password(client, password_file.as_deref())?;
             file.text.set("client", client, &[("scram", keys(&password)?)]).map_err(|error| file.unfit(&error))?;
@@ -69,6 +70,16 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
             println!("client {client} removed; its mail that still waits is held");
             Ok(Exit::Ok)
         }
+    }
+}
+
+/// The configuration, also with errors: that a client has no password yet may be one. What is wrong with it then is told when it is
+/// changed.
+fn load_without_password(named: Option<&Path>) -> Result<Config, Failure> {
+    harden::keep_memory_private();
+    match locate::load(named) {
+        Err(ConfigError::Faulty { rest: Some(rest), .. }) => Ok(*rest),
+        loaded => Ok(loaded?),
     }
 }
 

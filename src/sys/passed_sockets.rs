@@ -1,4 +1,4 @@
-//! Sockets that a service manager has opened and passes on (sd_listen_fds(3)), by kind and by the name that `FileDescriptorName=`
+//! Sockets that a service manager has opened and passes on (`sd_listen_fds`(3)), by kind and by the name that `FileDescriptorName=`
 //! gives them. They are taken over once, at the start of a runner. What is done with them is decided elsewhere.
 
 use std::net::{SocketAddr, TcpListener};

@@ -18,7 +18,7 @@ mod submit {
     mod sendmail_bs;
     mod sendmail_modes;
     mod sendmail_options;
-    mod smtp_client;
+    pub mod smtp_client;
     mod smtp_listener;
     mod smtp_stages;
     mod submission_errors;
@@ -90,6 +90,7 @@ mod docs {
     mod docs_are_tested;
     mod examples;
     mod formats_manual;
+    mod submission_manual;
     mod trouble_manual;
 }
 mod scripted_provider;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 33] = [
+const SHOWN: [(&str, &str, &str); 41] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
@@ -20,6 +20,14 @@ const SHOWN: [(&str, &str, &str); 33] = [
     ("man/postrider-drop.8", "cargo test --test system", IN_CHECK),
     ("man/postrider-formats.5", "crc32 /dev/stdin", "a_journal_line_is_checked_by_hand"),
     ("man/postrider-formats.5", "uid=UID", "log_lines_are_as_written"),
+    (SUBMISSION, "[listen.lan]", "a_nas_with_a_login_sends"),
+    (SUBMISSION, "[listen.scanner]", "a_scanner_without_tls_and_login_sends_to_the_house_alone"),
+    (SUBMISSION, "[listen.copier]", "a_device_that_only_knows_tls_1_0_sends_without"),
+    (SUBMISSION, "[listen.bridge]", "a_container_on_a_bridge_sends"),
+    (SUBMISSION, "[listen.localhost]", "a_program_that_only_speaks_smtp_sends"),
+    (SUBMISSION, "[listen.submission]", "a_laptop_abroad_sends_under_its_own_address"),
+    (SUBMISSION, "RENEWED_LINEAGE", "the_hook_of_certbot_puts_the_certificate_where_it_is_read"),
+    (SUBMISSION, "[listen.house]", "the_smarthost_of_other_machines_relays_for_them"),
     ("man/postrider-tables.5", "hisaccount@hisisp.example", TABLE),
     ("man/postrider.1", "[account.isp]", CONFIGS),
     ("man/postrider.1", "postrider route", COMMANDS),
@@ -83,6 +91,7 @@ const CONTRIB: [(&str, &str); 23] = [
     ("filesystems", IN_CHECK),
 ];
 
+const SUBMISSION: &str = "man/postrider-submission.7";
 const TROUBLE: &str = "man/postrider-trouble.7";
 const BARE_DEBIAN: &str = "a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace";
 const CONFIGS: &str = "every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_knows";

@@ -216,3 +216,19 @@ fn a_client_is_removed_unless_something_names_it() {
     assert!(!text.contains("laptop") && text.contains("[account.isp]"), "{text}");
     world.postrider(&["client", "list"]).code(0).says("There are no network clients");
 }
+
+#[test]
+fn a_client_that_is_written_by_hand_gets_its_first_password_by_the_command_that_the_error_names() {
+    let isp = Provider::start();
+    let world = plain(&isp).set("client", json!({ "laptop": { "owner": login(), "account": "isp" } }));
+    world
+        .postrider(&["check"])
+        .code(78)
+        .says("neither a password nor an address: run \"postrider client password NAME\"");
+    world.postrider(&["client", "password", "laptop"]).code(0).says("password for client laptop saved");
+    world.postrider(&["check"]).code(0);
+    // Another error is not for this command to pass over.
+    let world = world.set("client", json!({ "laptop": { "owner": login(), "account": "work" } }));
+    let refused = world.postrider(&["client", "password", "laptop"]).code(78);
+    assert!(refused.stderr.contains("`account` does not match") && refused.stderr.contains("nothing was changed"));
+}
