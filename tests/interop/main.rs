@@ -18,3 +18,4 @@ mod need;
 mod peers;
 mod provider;
 mod refused_mail;
+mod submission;
