@@ -234,12 +234,12 @@ END
         postconf -F '*/*/chroot=n'
         mount -t tmpfs tmpfs /var/log
         postfix start >/dev/null 2>&1
-        sendmail.postfix -f device@home.lan "$RECIPIENT" <mail || sendmail -f device@home.lan "$RECIPIENT" <mail
+        sendmail -f device@home.lan "$RECIPIENT" <mail
         for second in $(seq 100); do
-            grep -q status=sent /var/log/postfix-of-the-test.log && exit 0
             ! grep -q status= /var/log/postfix-of-the-test.log || break
             sleep 0.2
         done
+        grep -q status=sent /var/log/postfix-of-the-test.log && exit 0
         cat /var/log/postfix-of-the-test.log
         exit 1"#;
     each(
