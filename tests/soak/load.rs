@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use support::numbered::message;
 use support::random::Random;
 use support::wait::wait_for;
-use support::world::World;
+use support::world::{World, built};
 
 /// More than this in the queue, and the load waits.
 const MOST_QUEUED: usize = 200;
@@ -92,7 +92,7 @@ impl<'a> Load<'a> {
 
     fn start(&self, recipients: &[String], input: String) -> Child {
         let words: Vec<&str> = ["-i", "-f", "alice"].into_iter().chain(recipients.iter().map(String::as_str)).collect();
-        let mut command = self.world.command(env!("CARGO_BIN_EXE_sendmail"), &words);
+        let mut command = self.world.command(built("sendmail"), &words);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // Killed in the middle, it takes no more: that is no failure of the test.

@@ -114,20 +114,19 @@ fn what_is_said_to_mail_is_said_to_all_recipients() {
     assert_eq!(distinct(&isp).len(), 120);
 }
 
-/// An operator raised the limit. A debug build takes several times as long.
+/// An operator raised the limit: 50,000 in three seconds. A debug build takes several times as long, so it gets fewer.
 #[test]
-fn fifty_thousand_recipients_take_three_seconds_of_the_processor() {
-    const MANY: usize = 50_000;
-    let bound = if is_debug() { 1_800 } else { 300 };
+fn recipients_beyond_the_usual_limit_take_little_of_the_processor() {
+    let (many, bound) = if is_debug() { (10_000, 360) } else { (50_000, 300) };
     let isp = Provider::start();
-    let world = World::at_home(&isp).set("limits", json!({"recipients": MANY}));
-    send(&world, &crowd(MANY));
+    let world = World::at_home(&isp).set("limits", json!({"recipients": 50_000}));
+    send(&world, &crowd(many));
     let runner = world.runner();
     // The processor's time is measured, not the clock's: other tests run meanwhile.
     wait_until(10 * PATIENCE, || world.queued().is_empty().then_some(()), || "waited in vain for its end".to_owned());
     let (ticks, peak) = (runner.cpu_ticks(), runner.peak_memory());
-    println!("{MANY} recipients: {ticks} hundredths of a second of the processor, {peak} KiB");
-    assert_eq!(distinct(&isp).len(), MANY);
+    println!("{many} recipients: {ticks} hundredths of a second of the processor, {peak} KiB");
+    assert_eq!(distinct(&isp).len(), many);
     assert!(ticks < bound, "{ticks} hundredths of a second");
 }
 

@@ -76,7 +76,8 @@ fn thousands_of_stalled_clients_of_two_users_do_not_hold_up_a_third_ones_mail() 
         return;
     }
     let isp = Provider::start();
-    let machine = machine(&isp, "");
+    // On a machine with other things to do the attack lasts for more than a minute, and his honest mail is not the last of it.
+    let machine = machine(&isp, "[limits]\nper_minute = 1000000");
     let _runner = Runner::start(&machine);
     measure(&machine, &isp, "in peace");
     let mut attacks = ["his", THIRD].map(|login| Attack::start(&machine, login, &python(STALL)));
