@@ -102,21 +102,7 @@ impl MessageDetail {
         part: Part,
         scope: &AccessScope,
     ) -> Result<Self, SpoolError> {
-        let in_failed = || spool.open_failed(id).map(|stored| (stored, Folder::Failed));
-        let opened = match place {
-            Place::Failed => in_failed(),
-            Place::Anywhere => match spool.open_message(id) {
-                Err(SpoolError::Gone(_)) => in_failed(),
-                opened => opened.map(|stored| (stored, Folder::Queue)),
-            },
-        };
-        let (stored, folder) = match opened {
-            Err(_) if !scope.is_everything() => return Err(SpoolError::Gone(id.clone())),
-            opened => opened?,
-        };
-        if !scope.covers(&stored.envelope.submitter) {
-            return Err(SpoolError::Gone(id.clone()));
-        }
+        let (stored, folder) = open(spool, id, place, scope)?;
         let (entry, failed) = match folder {
             Folder::Queue => (Entry::read(spool, id)?, None),
             Folder::Failed => (Entry::read_failed(spool, id)?, Some(spool.failed_reason(id.as_str()))),
@@ -158,6 +144,23 @@ impl MessageDetail {
             body,
             envelope: entry.envelope,
         })
+    }
+}
+
+/// Opens the message, if the scope covers it. Outside of the scope, it looks like one that does not exist.
+fn open(spool: &Spool, id: &MessageId, place: Place, scope: &AccessScope) -> Result<(Stored, Folder), SpoolError> {
+    let in_failed = || spool.open_failed(id).map(|stored| (stored, Folder::Failed));
+    let opened = match place {
+        Place::Failed => in_failed(),
+        Place::Anywhere => match spool.open_message(id) {
+            Err(SpoolError::Gone(_)) => in_failed(),
+            opened => opened.map(|stored| (stored, Folder::Queue)),
+        },
+    };
+    match opened {
+        Err(_) if !scope.is_everything() => Err(SpoolError::Gone(id.clone())),
+        Ok((stored, _)) if !scope.covers(&stored.envelope.submitter) => Err(SpoolError::Gone(id.clone())),
+        opened => opened,
     }
 }
 

@@ -48,22 +48,7 @@ impl Simple {
             several => keys.list("relay", several, ""),
         }
         let login = self.user.is_some();
-        match self.tls {
-            Encryption::Implicit => keys.text("tls", "implicit", ""),
-            Encryption::Starttls => keys.text("tls", "starttls", ""),
-            Encryption::Clear if login && is_this_machine(first) => {
-                keys.text("tls", "none", "unchanged");
-                keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
-            }
-            Encryption::Clear if login => {
-                keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
-                draft.changed(
-                    format!("TLS for account {name}"),
-                    "the password was sent in clear text; TLS is now required",
-                );
-            }
-            Encryption::Clear => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
-        }
+        self.add_tls(first, &name, &mut keys, draft);
         let texts = [
             ("tls_ca", &self.ca),
             ("tls_fingerprint", &self.fingerprint),
@@ -95,7 +80,28 @@ impl Simple {
         draft.accounts.push(DraftAccount { name, keys, secret });
     }
 
-    /// Whether another relay may stand in the same account.
+    /// TLS as it was, but required where a password was sent without it.
+    fn add_tls(&self, host: &str, name: &str, keys: &mut Section, draft: &mut Draft) {
+        let login = self.user.is_some();
+        match self.tls {
+            Encryption::Implicit => keys.text("tls", "implicit", ""),
+            Encryption::Starttls => keys.text("tls", "starttls", ""),
+            Encryption::Clear if login && is_this_machine(host) => {
+                keys.text("tls", "none", "unchanged");
+                keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
+            }
+            Encryption::Clear if login => {
+                keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
+                draft.changed(
+                    format!("TLS for account {name}"),
+                    "the password was sent in clear text; TLS is now required",
+                );
+            }
+            Encryption::Clear => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
+        }
+    }
+
+    /// Whether another relay may be in the same account.
     pub(crate) fn same_login(&self, other: &Self) -> bool {
         (&self.port, &self.user, &self.password, self.tls) == (&other.port, &other.user, &other.password, other.tls)
     }

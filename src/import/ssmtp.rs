@@ -12,29 +12,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     let mut settings = settings(&text);
     let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
     let mut draft = Draft::default();
-    let hub = take("mailhub").unwrap_or_else(|| "mail".to_owned());
-    let (host, port) = host_and_port(&hub);
-    let mut simple = Simple {
-        hosts: vec![host.to_owned()],
-        port: port.map(str::to_owned),
-        user: take("authuser"),
-        password: take("authpass"),
-        ca: take("tls_ca_file"),
-        client_cert: take("tlscert"),
-        client_key: take("tlskey"),
-        ..Simple::default()
-    };
-    simple.auth = match take("authmethod").map(|method| method.to_lowercase()).as_deref() {
-        Some("cram-md5") => Some("cram-md5"),
-        Some("login") => Some("login"),
-        Some(_) | None => None,
-    };
-    let yes = |value: Option<String>| value.is_some_and(|value| value.eq_ignore_ascii_case("yes"));
-    simple.tls = match (yes(take("usestarttls")), yes(take("usetls"))) {
-        (true, _) => Encryption::Starttls,
-        (false, true) => Encryption::Implicit,
-        (false, false) => Encryption::Clear,
-    };
+    let simple = account(&mut take);
     draft.top.list("own_domains", &[], "ssmtp sends all mail to the relay, also that for this machine");
     let hostname = take("hostname").filter(|name| {
         let fits = is_domain(name);
@@ -74,7 +52,37 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     Ok(draft)
 }
 
-/// `host:port`; an IPv6 address with a port stands in brackets.
+/// The relay with its login and TLS.
+fn account(take: &mut impl FnMut(&str) -> Option<String>) -> Simple {
+    let hub = take("mailhub").unwrap_or_else(|| "mail".to_owned());
+    let (host, port) = host_and_port(&hub);
+    Simple {
+        hosts: vec![host.to_owned()],
+        port: port.map(str::to_owned),
+        user: take("authuser"),
+        password: take("authpass"),
+        ca: take("tls_ca_file"),
+        client_cert: take("tlscert"),
+        client_key: take("tlskey"),
+        auth: match take("authmethod").map(|method| method.to_lowercase()).as_deref() {
+            Some("cram-md5") => Some("cram-md5"),
+            Some("login") => Some("login"),
+            Some(_) | None => None,
+        },
+        tls: match (yes(take("usestarttls")), yes(take("usetls"))) {
+            (true, _) => Encryption::Starttls,
+            (false, true) => Encryption::Implicit,
+            (false, false) => Encryption::Clear,
+        },
+        ..Simple::default()
+    }
+}
+
+fn yes(value: Option<String>) -> bool {
+    value.is_some_and(|value| value.eq_ignore_ascii_case("yes"))
+}
+
+/// `host:port`. An IPv6 address with a port is in brackets.
 fn host_and_port(hub: &str) -> (&str, Option<&str>) {
     if let Some((host, port)) = hub.rsplit_once("]:") {
         return (host.trim_start_matches('['), Some(port));

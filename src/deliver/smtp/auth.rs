@@ -133,27 +133,13 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// Tries the candidates in order, unless an earlier login showed which mechanism to use.
     fn run(&mut self, mut left: Vec<Mechanism>, other: &Other, offered: &[String]) -> Result<(), Fact> {
-        let mut rejection = None;
-        match other {
-            Other::Due(earlier, next) if left.contains(next) => {
-                self.tried.push(earlier.mechanism);
-                left = vec![*next];
-                rejection = Some(earlier.clone());
-            }
-            Other::Accepted(mechanism) if left.contains(mechanism) => left = vec![*mechanism],
-            Other::Due(..) | Other::Accepted(_) | Other::Untried | Other::Spent => {}
-        }
+        let mut rejection = self.apply_history(&mut left, other);
         let mut may_try_another = *other == Other::Untried;
         let mut unsupported = Vec::new();
         while !left.is_empty() {
             let mechanism = left.remove(0);
             self.tried.push(mechanism);
-            let ended = self.with_mechanism(mechanism);
-            let breaks = matches!(ended, Err(Fact { seen: Seen::Garbage(_), .. }) | Ok(Ended::NotBound(_)));
-            if breaks && sasl::is_scram(mechanism) {
-                self.history.note_broken(self.place.account, self.login);
-            }
-            match ended? {
+            match self.with_mechanism_noted(mechanism)? {
                 Ended::Done => {
                     if rejection.is_some() {
                         self.note(Other::Accepted(mechanism));
@@ -190,13 +176,44 @@ impl Attempt<'_> {
             self.note(Other::Spent);
             return Err(refused(earlier.reply));
         }
+        Err(self.nothing_left(offered, &unsupported))
+    }
+
+    /// Limits the candidates to the mechanism that an earlier login showed. Returns the rejection because of which that one is
+    /// tried.
+    fn apply_history(&mut self, left: &mut Vec<Mechanism>, other: &Other) -> Option<Rejection> {
+        match other {
+            Other::Due(earlier, next) if left.contains(next) => {
+                self.tried.push(earlier.mechanism);
+                *left = vec![*next];
+                Some(earlier.clone())
+            }
+            Other::Accepted(mechanism) if left.contains(mechanism) => {
+                *left = vec![*mechanism];
+                None
+            }
+            Other::Due(..) | Other::Accepted(_) | Other::Untried | Other::Spent => None,
+        }
+    }
+
+    /// Tries one mechanism, and remembers if the server violated SCRAM.
+    fn with_mechanism_noted(&mut self, mechanism: Mechanism) -> Result<Ended, Fact> {
+        let ended = self.with_mechanism(mechanism);
+        let breaks = matches!(ended, Err(Fact { seen: Seen::Garbage(_), .. }) | Ok(Ended::NotBound(_)));
+        if breaks && sasl::is_scram(mechanism) {
+            self.history.note_broken(self.place.account, self.login);
+        }
+        ended
+    }
+
+    fn nothing_left(&self, offered: &[String], unsupported: &[(Mechanism, u16)]) -> Fact {
         let account = self.place.account;
         let words = if unsupported.is_empty() {
             sasl::none_fits(&account.name, offered, &account.auth, self.cover)
         } else {
-            sasl::all_unsupported(&account.name, offered, &unsupported)
+            sasl::all_unsupported(&account.name, offered, unsupported)
         };
-        Err(Fact { phase: Phase::Auth, seen: Seen::NotOffered(words) })
+        Fact { phase: Phase::Auth, seen: Seen::NotOffered(words) }
     }
 
     fn accepted(&mut self, mechanism: Mechanism) {
@@ -288,26 +305,8 @@ fn exchange_messages(
     };
     let mut exchange = Exchange::new(mechanism, login, &around);
     let name = mechanism.name();
-    let mut waiting = exchange.opening();
+    let mut waiting = send_auth(session, exchange.opening(), mechanism, confidential).map_err(fact)?;
     let stream = &mut session.stream;
-    let at_once = waiting.as_ref().map(|message| encoded(message)).filter(|text| {
-        // "AUTH ", a blank, and CRLF.
-        text.len() + name.len() + 8 <= LONGEST_COMMAND
-    });
-    match at_once {
-        Some(response) => {
-            waiting = None;
-            confidential.add_response(&response);
-            let response = if response.is_empty() { Zeroizing::new("=".to_owned()) } else { response };
-            let masked = if mechanism == Mechanism::External {
-                format!("AUTH {name} {}", *response)
-            } else {
-                format!("AUTH {name} (secret)")
-            };
-            stream.send_secret(&joined(&format!("AUTH {name} "), &response), &masked, limit).map_err(fact)?;
-        }
-        None => stream.send_secret(&format!("AUTH {name}"), &format!("AUTH {name}"), limit).map_err(fact)?,
-    }
     let AuthReply { mut reply, mut challenge } = stream.auth_reply(limit, confidential).map_err(fact)?;
     if sasl::is_unsupported(reply.code) {
         return Ok(Ended::Unsupported(reply.code));
@@ -339,12 +338,45 @@ fn exchange_messages(
         }
         AuthReply { reply, challenge } = stream.auth_reply(limit, confidential).map_err(fact)?;
     }
+    ended(&exchange, name, reply).map_err(fact)
+}
+
+/// Sends AUTH, with the initial response if it fits into the command. Otherwise returns the response, which then waits for its
+/// prompt.
+fn send_auth(
+    session: &mut Session,
+    opening: Option<Zeroizing<Vec<u8>>>,
+    mechanism: Mechanism,
+    confidential: &mut Confidential,
+) -> Result<Option<Zeroizing<Vec<u8>>>, Seen> {
+    let (name, limit) = (mechanism.name(), session.timeouts.auth);
+    let at_once = opening.as_ref().map(|message| encoded(message)).filter(|text| {
+        // "AUTH ", a blank, and CRLF.
+        text.len() + name.len() + 8 <= LONGEST_COMMAND
+    });
+    let Some(response) = at_once else {
+        session.stream.send_secret(&format!("AUTH {name}"), &format!("AUTH {name}"), limit)?;
+        return Ok(opening);
+    };
+    confidential.add_response(&response);
+    let response = if response.is_empty() { Zeroizing::new("=".to_owned()) } else { response };
+    let masked = if mechanism == Mechanism::External {
+        format!("AUTH {name} {}", *response)
+    } else {
+        format!("AUTH {name} (secret)")
+    };
+    session.stream.send_secret(&joined(&format!("AUTH {name} "), &response), &masked, limit)?;
+    Ok(None)
+}
+
+/// The result of an exchange, from its last reply.
+fn ended(exchange: &Exchange, name: &str, reply: Reply) -> Result<Ended, Seen> {
     match reply.code {
         200..300 if exchange.is_convinced() => Ok(Ended::Done),
-        200..300 => Err(fact(Seen::Garbage(format!(
+        200..300 => Err(Seen::Garbage(format!(
             "the server reported a successful login without proving that it knows the password ({name})"
-        )))),
-        300..400 => Err(fact(Seen::Garbage(format!("unexpected reply to the login: {}", reply.code)))),
+        ))),
+        300..400 => Err(Seen::Garbage(format!("unexpected reply to the login: {}", reply.code))),
         _ if exchange.is_binding_refused() => Ok(Ended::NotBound(reply)),
         _ => Ok(Ended::Refused(reply)),
     }

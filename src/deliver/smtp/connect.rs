@@ -1,5 +1,9 @@
 //! Opens a session: relays and their addresses in order, greeting, EHLO, STARTTLS, AUTH. Decides which failures end
 //! the search and which lead to the next address. Transactions are in `transaction`.
+//!
+//! Providers lock accounts after a few wrong logins, and every relay of an account checks the same credential. So a
+//! failure that another relay would repeat, such as a rejected login, ends the search at once, while a failure of one
+//! server only leads to the next.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 

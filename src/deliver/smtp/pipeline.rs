@@ -1,5 +1,9 @@
 //! Sends MAIL, RCPT and DATA (or an early BDAT) in groups, if the server supports pipelining (RFC 2920), and reads
 //! each reply in its context.
+//!
+//! With pipelining, RCPT and DATA are sent before the reply to MAIL is known. So a reply has a meaning only together
+//! with the replies before it: after a refused MAIL, refusals of RCPT say nothing about the recipients, and if DATA
+//! is accepted although no recipient was, the content must still be ended.
 
 use std::time::Duration;
 

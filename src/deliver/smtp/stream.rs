@@ -188,8 +188,7 @@ impl Stream {
 
     /// Reads a complete reply within the limit.
     pub fn reply(&mut self, limit: Duration, keep: Keep) -> Result<Reply, Seen> {
-        let gathered = self.gather(limit, keep)?;
-        let keep = if self.shows_secret(&gathered) { Keep::Code } else { keep };
+        let (gathered, keep) = self.gather(limit, keep)?;
         Ok(within(keep, gathered.reply()))
     }
 
@@ -199,21 +198,25 @@ impl Stream {
     }
 
     fn shows_secret(&self, gathered: &Gathered) -> bool {
+        if self.sent.is_empty() {
+            return false;
+        }
         let shows = |lines: &[String]| self.sent.iter().any(|sent| sent.shows_secret(lines));
-        !self.sent.is_empty() && (shows(gathered.lines()) || shows(&[gathered.reply().text]))
+        let (lines, text) = (gathered.lines(), gathered.reply().text);
+        // The text for display is without the enhanced codes between the lines. Of a single line it is just that line.
+        shows(lines) || (*lines != [text.as_str()] && shows(&[text]))
     }
 
     /// Reads a complete reply within the limit, and returns its lines as well (for EHLO).
     pub fn reply_lines(&mut self, limit: Duration) -> Result<(Reply, Vec<String>), Seen> {
-        let gathered = self.gather(limit, Keep::Text)?;
-        let keep = if self.shows_secret(&gathered) { Keep::Code } else { Keep::Text };
+        let (gathered, keep) = self.gather(limit, Keep::Text)?;
         Ok((within(keep, gathered.reply()), gathered.lines().to_vec()))
     }
 
     /// Reads a complete reply of an AUTH exchange. The text of a challenge is never kept. Other text is kept if it
     /// shows no credential.
     pub(crate) fn auth_reply(&mut self, limit: Duration, confidential: &Confidential) -> Result<AuthReply, Seen> {
-        let gathered = self.gather(limit, Keep::Code)?;
+        let (gathered, _) = self.gather(limit, Keep::Code)?;
         let challenge = Zeroizing::new(gathered.lines().first().cloned().unwrap_or_default());
         // In the text for display, the enhanced codes between the lines are removed, so both forms are checked.
         let is_withheld = (300..400).contains(&gathered.reply().code)
@@ -260,7 +263,8 @@ impl Stream {
         }
     }
 
-    fn gather(&mut self, limit: Duration, keep: Keep) -> Result<Gathered, Seen> {
+    /// Reads a complete reply. Returns it with how much of it may be kept.
+    fn gather(&mut self, limit: Duration, keep: Keep) -> Result<(Gathered, Keep), Seen> {
         self.socket().map_err(|error| seen(&error))?.allow(limit);
         let mut gathered = Gathered::default();
         let (mut received, mut shown) = (0, Vec::new());
@@ -282,11 +286,15 @@ impl Stream {
                 break;
             }
         }
-        if self.shows_secret(&gathered) {
-            shown = vec![within(Keep::Code, gathered.reply()).to_string()];
+        let mut kept = keep;
+        if keep == Keep::Text && self.shows_secret(&gathered) {
+            kept = Keep::Code;
+            shown = vec![within(kept, gathered.reply()).to_string()];
         }
-        shown.iter().filter(|_| keep == Keep::Text).for_each(|line| self.observer.step(Step::Received(line)));
-        Ok(gathered)
+        for line in &shown {
+            self.observer.step(Step::Received(line));
+        }
+        Ok((gathered, kept))
     }
 
     /// Reads more bytes into the buffer and returns their number. The end of the stream is an error.

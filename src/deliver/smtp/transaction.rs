@@ -1,6 +1,10 @@
 //! A transaction on an open session: its commands, and further transactions if the server accepts fewer recipients at
 //! once. `pipeline` exchanges the commands, `data` sends the content, and `rules::trouble` decides what the facts
 //! mean.
+//!
+//! What can be decided without the server is decided first: a message above its SIZE, content that it cannot accept,
+//! and addresses that no command can carry safely are settled before a command is sent. Otherwise a server that slows
+//! down or closes after errors would make other recipients pay for these.
 
 use super::capabilities::{Extension, Size};
 use super::command::{self, AddressRefused, EightBit, MailOptions, Utf8};

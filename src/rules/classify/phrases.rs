@@ -9,7 +9,12 @@ use super::wait;
 use crate::rules::meaning::{Meaning, Stage};
 
 /// The table as it is shipped. `no_row_is_bad` proves that every row of it is read.
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("phrases.tsv")).0);
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(PHRASES).0);
+
+/// Its rows of hosts alone. Every session needs them, but the patterns, which take long to parse, only a refusal.
+static HOSTS: LazyLock<Vec<Host>> = LazyLock::new(|| PHRASES.lines().filter_map(hosts).flatten().collect());
+
+const PHRASES: &str = include_str!("phrases.tsv");
 
 /// In the first column: the row holds for every server.
 const ANY_PROVIDER: &str = "*";
@@ -21,7 +26,7 @@ pub struct Provider(&'static str);
 impl Provider {
     /// The provider that a relay of these host names belongs to.
     pub fn of<'a>(hosts: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        hosts.into_iter().find_map(|host| TABLE.provider(host)).map(Self)
+        hosts.into_iter().find_map(provider).map(Self)
     }
 
     /// Its word in the table of phrases.
@@ -60,9 +65,11 @@ pub(super) fn first(provider: Option<Provider>, stage: Stage, folded: &Folded) -
 #[derive(Debug, Default)]
 struct Table {
     rows: Vec<Row>,
-    /// Provider and the end of a host name.
-    hosts: Vec<(&'static str, &'static str)>,
+    hosts: Vec<Host>,
 }
+
+/// Provider and the end of a host name.
+type Host = (&'static str, &'static str);
 
 #[derive(Debug)]
 struct Row {
@@ -82,6 +89,24 @@ struct BadRow {
     reason: String,
 }
 
+fn columns(line: &'static str) -> Vec<&'static str> {
+    line.split('\t').map(str::trim).collect()
+}
+
+/// A row of hosts.
+fn hosts(line: &'static str) -> Option<impl Iterator<Item = Host>> {
+    match columns(line)[..] {
+        ["hosts", provider, hosts] if !hosts.is_empty() => Some(hosts.split(' ').map(move |host| (provider, host))),
+        _ => None,
+    }
+}
+
+fn provider(host: &str) -> Option<&'static str> {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_at_or_below = |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    HOSTS.iter().find(|(_, end)| is_at_or_below(end)).map(|(provider, _)| *provider)
+}
+
 impl Table {
     /// Reads the table; rows that cannot be read are left out and named.
     fn read(text: &'static str) -> (Self, Vec<BadRow>) {
@@ -98,12 +123,11 @@ impl Table {
     }
 
     fn add(&mut self, line: &'static str) -> Result<(), String> {
-        let columns: Vec<&'static str> = line.split('\t').map(str::trim).collect();
-        match columns[..] {
-            ["hosts", provider, hosts] if !hosts.is_empty() => {
-                self.hosts.extend(hosts.split(' ').map(|host| (provider, host)));
-                Ok(())
-            }
+        if let Some(hosts) = hosts(line) {
+            self.hosts.extend(hosts);
+            return Ok(());
+        }
+        match columns(line)[..] {
             [provider, stages, pattern, meaning, source] if !source.is_empty() => {
                 let is_known = |name| self.hosts.iter().any(|(known, _)| *known == name);
                 if provider != ANY_PROVIDER && !is_known(provider) {
@@ -118,13 +142,6 @@ impl Table {
             }
             _ => Err("a row has five columns, none of them empty, divided by tabs".to_owned()),
         }
-    }
-
-    fn provider(&self, host: &str) -> Option<&'static str> {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let is_at_or_below =
-            |end: &str| host.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-        self.hosts.iter().find(|(_, end)| is_at_or_below(end)).map(|(provider, _)| *provider)
     }
 
     fn first(&self, provider: Option<Provider>, stage: Stage, folded: &Folded) -> Option<Hit> {

@@ -1,5 +1,10 @@
 //! The session that a worker keeps open between messages, and a transaction over it. `outcome` decides what the
 //! server's replies mean for the recipients.
+//!
+//! A session is kept because a new one costs round trips, and because providers count logins. But servers close
+//! sessions for reasons of their own: idle time, or a number of messages or errors. If the connection turns out to be
+//! closed before MAIL is answered, nothing was sent, and the transaction is repeated at once in a new session.
+//! Waiting for a retry instead would delay mail by minutes each time a server reaches its limit.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,5 +1,11 @@
 //! A worker: the thread that owns a session of an account. It attempts one message after another and reports to the
 //! event loop. `completion` records the outcomes.
+//!
+//! An attempt goes through these stages: open the message and its journal (`open`), plan it (`attempt_batch`), send
+//! it over the kept session (`send`), and turn the replies into outcomes (`draw_conclusions`). Outcomes of the
+//! message are recorded by another thread while this worker starts its next transaction; the durability gate limits
+//! how many may be unrecorded. If all replies concern the account or the relay instead, the message is charged
+//! nothing: the session ends, the reason is noted, and the event loop backs the account off.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;

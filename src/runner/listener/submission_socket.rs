@@ -1,5 +1,9 @@
 //! The socket on which the whole machine submits mail (`submit::wire`): a thread per connection, and one reply per
 //! submission, sent after the message is on disk. `query` answers requests on the same socket.
+//!
+//! Any user may connect, so nothing a client does may block the others: each connection has its own thread and time
+//! limits, and `client_limits` bounds connections, bytes and messages per user. A reply is sent only after the
+//! message is on disk, because it makes the client forget its copy.
 
 use std::io;
 use std::io::{BufReader, BufWriter, Read, Write};

@@ -1,5 +1,9 @@
 //! The event loop of the queue manager: it waits for an event, passes it on, and gives the workers their next
 //! messages. *When* something happens is decided by the scheduler and `rules::retry`.
+//!
+//! Everything that changes the schedule happens in this one thread. Workers, listeners, watchers and commands only
+//! send events and never touch the schedule. So it needs no locks, no decision depends on which thread comes first,
+//! and the log shows the decisions in the order in which they were made.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};

@@ -1,5 +1,8 @@
 //! The workers of a runner: one thread per open session, which receives its messages from here one at a time. The
 //! scheduler decides which message goes to which account.
+//!
+//! A worker that finishes while attempts are still being recorded is kept for a moment: recording may produce a
+//! bounce, and a new session only to send that would cost another login.
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;

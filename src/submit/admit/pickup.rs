@@ -108,43 +108,48 @@ pub fn pick_up(
     let now = waiting.arrived.to_zoned(TimeZone::system());
     // It already takes disk space, which is freed once it is delivered.
     let entry = Entry { config, spool, author: Author::User(&caller), now: &now, tables, reserve: Reserve::NONE };
-    let picked = match store::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
-        Ok(id) => Picked::Up(id),
-        Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => Picked::Up(id),
-        Err(error) if is_final(&error) => {
-            let asked = submission.collected.sender.clone();
-            let why = error.to_string();
-            let rest = match error {
-                AdmitError::TooBig(_) => Rest::Header(&submission.collected.header),
-                _ => Rest::Whole(&mut submission.collected),
-            };
-            // With the same id, for the same reason.
-            let mut returned =
-                early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming.clone(), &entry);
-            if matches!(returned, Err(AdmitError::TooBig(_))) {
-                // With the whole message, the report would exceed the size limit.
-                let rest: Rest<'_, std::io::Empty> = Rest::Header(&submission.collected.header);
-                returned = early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming, &entry);
+    let admitted = match store::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
+        Err(error) if is_final(&error) => match mail_back(&error, &mut submission, naming, &entry) {
+            (Ok(Some(report)), _) => Ok(report),
+            (Ok(None), why) => {
+                spool.set_waiting_aside(place, name, &why)?;
+                return Ok(Picked::Aside(why));
             }
-            match returned {
-                Ok(Some(report)) => Picked::Up(report),
-                Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => {
-                    Picked::Up(id)
-                }
-                Ok(None) => {
-                    spool.set_waiting_aside(place, name, &why)?;
-                    return Ok(Picked::Aside(why));
-                }
-                Err(error) => return Ok(Picked::Later(error.to_string())),
-            }
-        }
+            (Err(error), _) => Err(error),
+        },
+        admitted => admitted,
+    };
+    let id = match admitted {
+        Ok(id) => id,
+        // Stored before a crash, as the message or as its report.
+        Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => id,
         Err(error) => return Ok(Picked::Later(error.to_string())),
     };
-    if let Picked::Up(id) = &picked {
-        runner.stored(waiting.uid, &submission.token, id);
-    }
+    runner.stored(waiting.uid, &submission.token, &id);
     spool.remove_waiting(place, name)?;
-    Ok(picked)
+    Ok(Picked::Up(id))
+}
+
+/// Stores a report to the sender of a submission that cannot be admitted; `None` if nobody can be notified. Also returns the
+/// reason. The report gets the ids of the message, so that it is not stored twice either.
+fn mail_back(
+    error: &AdmitError,
+    submission: &mut Submission<&File>,
+    naming: MessageIds,
+    entry: &Entry<'_>,
+) -> (Result<Option<MessageId>, AdmitError>, String) {
+    let (why, asked) = (error.to_string(), submission.collected.sender.clone());
+    let rest = match error {
+        AdmitError::TooBig(_) => Rest::Header(&submission.collected.header),
+        _ => Rest::Whole(&mut submission.collected),
+    };
+    let mut returned = early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming.clone(), entry);
+    if matches!(returned, Err(AdmitError::TooBig(_))) {
+        // With the whole message, the report would exceed the size limit.
+        let rest: Rest<'_, std::io::Empty> = Rest::Header(&submission.collected.header);
+        returned = early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming, entry);
+    }
+    (returned, why)
 }
 
 fn read<'w>(waiting: &'w Waiting, config: &Config) -> Result<Submission<&'w File>, NotRead> {

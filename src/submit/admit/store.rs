@@ -1,5 +1,9 @@
 //! Admission: completes a submission with `complete` and stores it, within the limits of the spool. The same for all
 //! ways in.
+//!
+//! Envelope and header are completed before anything is written, while the tables are locked; the body, which may
+//! arrive slowly, is streamed to the file afterwards. Free space is checked at the start and again every few
+//! megabytes, because other messages arrive at the same time.
 
 use std::io;
 use std::io::Read;

@@ -1,5 +1,9 @@
 //! The front end in system mode: submits to the runner's socket, or to the drop program if no runner answers. Once
 //! this succeeds, the message is on disk.
+//!
+//! The socket comes first, because the runner checks limits and replies with an id. The drop program needs no runner,
+//! but can only store. Both get the same frame with the same token, so if the runner stored the message and died
+//! before its reply, it recognises the copy in drop/ after its restart.
 
 use std::io;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

@@ -71,12 +71,22 @@ impl Confidential {
     }
 }
 
-/// The different ways to read the lines: joined, joined with blanks, without any blanks, and with `%41` decoded.
-fn readings(lines: &[String]) -> [Zeroizing<String>; 4] {
+/// The different ways to read the lines: joined with blanks, joined, without any blanks, and with `%41` decoded. Every reply of
+/// a session is searched, so ways that give the same text are left out.
+fn readings(lines: &[String]) -> Vec<Zeroizing<String>> {
     let apart = lines.join(" ");
-    let tight = lines.iter().flat_map(|line| line.chars()).filter(|c| !c.is_whitespace()).collect();
-    let plain = percent_decoded(&apart);
-    [lines.concat(), apart, tight, plain].map(Zeroizing::new)
+    let mut readings = Vec::with_capacity(4);
+    if apart.contains('%') {
+        readings.push(percent_decoded(&apart));
+    }
+    if lines.len() > 1 {
+        readings.push(lines.concat());
+    }
+    if apart.contains(char::is_whitespace) {
+        readings.push(lines.iter().flat_map(|line| line.chars()).filter(|c| !c.is_whitespace()).collect());
+    }
+    readings.push(apart);
+    readings.into_iter().map(Zeroizing::new).collect()
 }
 
 fn percent_decoded(text: &str) -> String {
