@@ -19,6 +19,7 @@ use crate::rules::retry::UNKNOWN_BEFORE_HOLD;
 use crate::spool::account_health::{self, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
+use crate::spool::history;
 use crate::spool::journal::Journal;
 use crate::spool::state::State;
 use crate::spool::usage::Usage;
@@ -64,6 +65,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         figures.raw = spool.waiting_names(Place::Raw)?.len();
         let mut queue = QueueScan { figures, served: config.zip(generic.as_ref()), ..QueueScan::new(spool)? };
         queue.run(warn_after)?;
+        queue.count_history(config.map_or_else(Limits::default, |config| config.limits))?;
         report.extend(queue.reasons(config));
         figures = queue.figures;
     }
@@ -222,6 +224,21 @@ impl<'a> QueueScan<'a> {
         Ok(())
     }
 
+    /// What was written of their mail today counts as well. It is read only where it may bring somebody near the limit.
+    fn count_history(&mut self, limits: Limits) -> Result<(), SpoolError> {
+        let now = Timestamp::now();
+        let most = self.used.values().map(|used| used.octets).max().unwrap_or_default();
+        let all = history::octets_of_day(self.spool, now);
+        if all == 0 || !is_near(most.saturating_add(all), limits.waiting_size) {
+            return Ok(());
+        }
+        for (submitter, octets) in history::octets_by_submitter(self.spool, now)? {
+            let used = self.used.entry(submitter).or_default();
+            used.octets = used.octets.saturating_add(octets);
+        }
+        Ok(())
+    }
+
     fn waits(&mut self, envelope: &Envelope, state: &State, warn_after: Duration) {
         let age = self.clock.age(envelope.arrived);
         self.figures.waiting += 1;
@@ -293,7 +310,6 @@ fn nearly_full(spool: &Spool, submitter: &Submitter, used: Usage, limits: &Limit
         Submitter::Local(_) => is_the_machines(spool) && *submitter != Submitter::ROOT,
         Submitter::Client(_) => true,
     };
-    let is_near = |used: u64, most: u64| used.saturating_mul(100) >= most.saturating_mul(NEARLY_FULL);
     let of_messages = is_near(used.messages, limits.waiting.into());
     if !is_limited || !(of_messages || is_near(used.octets, limits.waiting_size)) {
         return None;
@@ -302,11 +318,18 @@ fn nearly_full(spool: &Spool, submitter: &Submitter, used: Usage, limits: &Limit
     let (has, key) = if of_messages {
         (format!("{} of {} messages", used.messages, limits.waiting), "waiting")
     } else {
-        (format!("{} of {} bytes", used.octets, limits.waiting_size), "waiting_size")
+        (
+            format!("{} of {} bytes, journals and today's history included,", used.octets, limits.waiting_size),
+            "waiting_size",
+        )
     };
     let text = format!("{who} has {has} in the queue or in failed/; mail is refused when the limit is reached");
     let reason = Reason::new(Level::Critical, Kind::Limit, text).of(who);
     Some(reason.cured_by(format!("see `mailq`; delete what nobody needs, or raise `{key}` in [limits]")))
+}
+
+fn is_near(used: u64, most: u64) -> bool {
+    used.saturating_mul(100) >= most.saturating_mul(NEARLY_FULL)
 }
 
 fn name_of(submitter: &Submitter) -> String {

@@ -103,6 +103,13 @@ pub struct Record {
     pub recipients: Vec<Finished>,
 }
 
+/// Of a record, whose message it was.
+#[derive(Deserialize)]
+struct OfSubmitter {
+    #[serde(flatten)]
+    submitter: Submitter,
+}
+
 /// What a record says about a message that a crash left in queue/.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
@@ -224,6 +231,26 @@ fn each_line(
         }
     }
     Ok(())
+}
+
+/// Octets of this day's lines.
+#[must_use]
+pub fn octets_of_day(spool: &Spool, at: Timestamp) -> u64 {
+    fs::metadata(path_of(spool, day(at))).map_or(0, |file| file.len())
+}
+
+/// The same by submitter, which takes as long as reading them.
+pub fn octets_by_submitter(spool: &Spool, at: Timestamp) -> Result<HashMap<Submitter, u64>, SpoolError> {
+    let mut octets: HashMap<Submitter, u64> = HashMap::new();
+    let today = day(at);
+    let of_today = |date| (date == today).then_some(0);
+    each_line(spool, of_today, |line| {
+        if let Ok(OfSubmitter { submitter }) = serde_json::from_slice(line) {
+            *octets.entry(submitter).or_default() += line.len() as u64;
+        }
+        true
+    })?;
+    Ok(octets)
 }
 
 /// Whether `at` is still the start of a line. It is not if the file was removed and started again in the meantime.
