@@ -48,7 +48,7 @@ impl Home {
 
     /// `postrider test --to` with these keys; what it said.
     fn test(&self, keys: &str, from: &str, to: &str) -> (bool, String) {
-        let output = self.run(env!("CARGO_BIN_EXE_postrider"), keys, &["test", "--from", from, "--to", to], "");
+        let output = self.run(env!("CARGO_BIN_EXE_postrider"), keys, &["test", "-v", "--from", from, "--to", to], "");
         (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
     }
 
