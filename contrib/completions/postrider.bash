@@ -1903,6 +1903,7 @@ _postrider_known() {
     done
     case $3,$current,$words in
         --account,*) wanted=accounts ;;
+        --client,*) wanted=clients ;;
         --sender,* | --recipient,* | --older,* | --since,* | --until,* | --config,* | --to,* | --from,* | *,-*,*) ;;
         *,*," flush"* | *,*," queue list"* | *,*," queue show"* | *,*," queue hold"*) wanted=ids ;;
         *,*," queue release"* | *,*," queue delete"* | *,*," queue retry"*) wanted=ids ;;

@@ -56,7 +56,11 @@ fn with_known(shell: Shell, generated: String) -> String {
                     ids if ids.starts_with("'*::ids -- ") || ids.starts_with("':id -- ") => {
                         Some(if of_history { "_postrider_finished" } else { "_postrider_ids" })
                     }
-                    client if client.starts_with("':client -- ") && !adds_client => Some("_postrider_clients"),
+                    client
+                        if client.contains("'--client=[") || (client.starts_with("':client -- ") && !adds_client) =>
+                    {
+                        Some("_postrider_clients")
+                    }
                     account if account.contains("'--account=[") || account.contains(":account -- ") => {
                         Some("_postrider_accounts")
                     }

@@ -103,3 +103,7 @@ pub fn codes(error: &AdmitError) -> (u16, &'static str) {
         | AdmitError::Random(_) => (451, "4.3.0"),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use support::provider::{Provider, Verb, on};
-use support::world::{World, run};
+use support::world::{World, login, run};
 
 /// What bash offers for the last of these words.
 fn offered(world: &World, words: &[&str]) -> Vec<String> {
@@ -45,10 +45,22 @@ fn ids_accounts_and_the_programs_of_import_are_completed() {
 }
 
 #[test]
+fn network_clients_are_completed_where_one_is_named() {
+    let isp = Provider::start();
+    let scanner = serde_json::json!({ "scanner": { "owner": login(), "networks": ["127.0.0.1"] } });
+    let world = World::at_home(&isp).set("client", scanner);
+    for words in [&["client", "password", ""][..], &["client", "delete", "sc"], &["test", "--listener", "--client", ""]]
+    {
+        assert_eq!(offered(&world, words), ["scanner"], "{words:?}");
+    }
+    assert!(!offered(&world, &["client", "add", ""]).iter().any(|word| word == "scanner"));
+}
+
+#[test]
 fn completion_is_silent_where_there_is_no_config() {
     let world = World::new();
     world.file("config.toml", "colour = 1\n", 0o600);
-    for what in ["ids", "accounts", "history"] {
+    for what in ["ids", "accounts", "clients", "history"] {
         let said = world.postrider(&["complete", what]).code(0);
         assert_eq!((said.stdout.as_str(), said.stderr.as_str()), ("", ""));
     }

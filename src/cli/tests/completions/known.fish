@@ -7,4 +7,5 @@ complete -c postrider -n "__fish_postrider_using_subcommand password; and __fish
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l account -x -a "(postrider complete accounts 2>/dev/null)"
 complete -c postrider -n "__fish_postrider_using_subcommand queue; and __fish_seen_subcommand_from list hold release delete retry" -l account -x -a "(postrider complete accounts 2>/dev/null)"
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from password delete" -f -a "(postrider complete clients 2>/dev/null)"
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l client -x -a "(postrider complete clients 2>/dev/null)"
 complete -c postrider -n "__fish_postrider_using_subcommand import" -f -a "(postrider complete programs)"
