@@ -13,6 +13,7 @@ use super::store::{self, AdmitError, MessageIds};
 use crate::config::{Config, Reserve};
 use crate::spool::dropped::{Found, Place, Waiting};
 use crate::spool::{MessageId, Spool, SpoolError};
+use crate::submit::frontend::header_reader::HeadError;
 use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::submission::{Announced, NotRead, Submission};
 use crate::sys::user::Caller;
@@ -83,29 +84,20 @@ pub fn pick_up(
     }
     let mut submission = match read(&waiting, config) {
         Ok(submission) => submission,
-        Err(NotRead::Head(crate::submit::frontend::header_reader::HeadError::Read(error))) => {
-            return Ok(Picked::Later(error.to_string()));
-        }
+        Err(NotRead::Head(HeadError::Read(error))) => return Ok(Picked::Later(error.to_string())),
         Err(broken) => {
             let what = broken.to_string();
             spool.set_waiting_aside(place, name, &what)?;
             return Ok(Picked::Aside(what));
         }
     };
-    match (place, runner.known(waiting.uid, &submission.token)) {
-        // For a file in raw/, what is known may be this very file.
-        (Place::Raw, Known::Raw) | (_, Known::No) => {}
-        (_, Known::InHand) => return Ok(Picked::Later("it is also being submitted over the socket".to_owned())),
-        (_, Known::Stored) | (Place::Drop, Known::Raw) => {
-            spool.remove_waiting(place, name)?;
-            return Ok(Picked::Known);
-        }
+    if let Some(picked) = came_otherwise(place, name, spool, &runner.known(waiting.uid, &submission.token))? {
+        return Ok(picked);
     }
     let id = free_id(spool, id_of(&waiting, &submission.token), &submission.token);
     let naming = MessageIds { id: id.clone(), token: submission.token.clone() };
     runner.hold_back(&id);
-    let caller = Caller::of(waiting.uid);
-    let now = waiting.arrived.to_zoned(TimeZone::system());
+    let (caller, now) = (Caller::of(waiting.uid), waiting.arrived.to_zoned(TimeZone::system()));
     // It already takes disk space, which is freed once it is delivered.
     let entry = Entry { config, spool, author: Author::User(&caller), now: &now, tables, reserve: Reserve::NONE };
     let admitted = match store::admit_unasked(&mut submission.collected, naming.clone(), &entry) {
@@ -150,6 +142,19 @@ fn mail_back(
         returned = early_bounce::mail_back(Failed { why: &why, sender: &asked, rest }, naming, entry);
     }
     (returned, why)
+}
+
+/// What to do with a submission that came in another way as well; `None` if it did not.
+fn came_otherwise(place: Place, name: &str, spool: &Spool, known: &Known) -> Result<Option<Picked>, SpoolError> {
+    match (place, known) {
+        // For a file in raw/, what is known may be this very file.
+        (Place::Raw, Known::Raw) | (_, Known::No) => Ok(None),
+        (_, Known::InHand) => Ok(Some(Picked::Later("it is also being submitted over the socket".to_owned()))),
+        (_, Known::Stored) | (Place::Drop, Known::Raw) => {
+            spool.remove_waiting(place, name)?;
+            Ok(Some(Picked::Known))
+        }
+    }
 }
 
 fn read<'w>(waiting: &'w Waiting, config: &Config) -> Result<Submission<&'w File>, NotRead> {
