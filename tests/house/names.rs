@@ -19,7 +19,7 @@ const METAPHORS: [(&str, &str); 31] = [
     ("errand", "flush request"),
     ("errands", "flush requests"),
     ("guest", "client"),
-    ("guests", "client limits"),
+    ("guests", "submitter limits"),
     ("hear", "handle an event"),
     ("heard", "outcome, output"),
     ("hire", "spawn a worker"),

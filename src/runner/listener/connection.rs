@@ -1,5 +1,5 @@
 //! A connection of the submission socket: the uid of its client, how long the client may keep the runner waiting, and
-//! how it is disconnected. `client_limits` counts connections.
+//! how it is disconnected. `submitter_limits` counts connections.
 
 use std::io;
 use std::io::{Read, Write};

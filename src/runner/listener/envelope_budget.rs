@@ -1,6 +1,6 @@
 //! Limits the envelopes that all connections together hold in memory. A recipient of twenty bytes costs about thirty
 //! times as much until its message is stored, so the limits of a single submitter would allow too much if many used
-//! them at once. `client_limits` has the limits per client.
+//! them at once. `submitter_limits` has the limits per client.
 
 use std::collections::HashMap;
 use std::time::Duration;

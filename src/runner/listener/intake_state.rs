@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::client_limits::{ClientLimits, Refusal, over};
 use super::envelope_budget::EnvelopeBudget;
 use super::seen_tokens::SeenTokens;
+use super::submitter_limits::{Refusal, SubmitterLimits, over};
 use crate::config::Limits;
 use crate::control::loaded::{Loaded, Unreadable};
 use crate::mail::submitter::Submitter;
@@ -48,7 +48,7 @@ pub struct IntakeState {
     /// Sockets for network clients that the service manager has opened.
     pub passed: Vec<NamedSocket>,
     /// What each client has used of its limits.
-    pub clients: ClientLimits,
+    pub clients: SubmitterLimits,
     /// Limits the envelopes in memory.
     pub envelopes: EnvelopeBudget,
     /// Stores messages with many recipients.
@@ -85,7 +85,7 @@ impl IntakeState {
         Self {
             spool,
             passed,
-            clients: ClientLimits::default(),
+            clients: SubmitterLimits::default(),
             envelopes: EnvelopeBudget::default(),
             large_envelopes: ThreadPool::for_large_envelopes(),
             tokens: SeenTokens::default(),

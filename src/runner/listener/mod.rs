@@ -2,7 +2,6 @@
 //! with limits for every client. Accepted mail goes through `submit::admit`.
 
 pub mod activity;
-pub mod client_limits;
 pub mod connection;
 pub mod control_socket;
 pub mod envelope_budget;
@@ -12,8 +11,10 @@ pub mod pickup;
 pub mod query;
 pub mod seen_tokens;
 pub mod smtp_listeners;
+pub mod smtp_login;
 pub mod smtp_message;
 pub mod smtp_policy;
 pub mod smtp_session;
 pub mod smtp_state;
 pub mod submission_socket;
+pub mod submitter_limits;

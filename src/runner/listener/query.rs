@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::client_limits::{Refusal, ResponseTurn};
 use super::connection::{Connection, RESPONSE_TIME};
 use super::intake_state::IntakeState;
+use super::submitter_limits::{Refusal, ResponseTurn};
 use crate::control::access::{AccessScope, AuthorisedSelection};
 use crate::control::listing::QueueView;
 use crate::control::loaded::Loaded;

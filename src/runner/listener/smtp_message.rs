@@ -45,7 +45,7 @@ impl ClientMessage {
     ) -> Result<Self, Refusal> {
         let submitter = Submitter::Client(client.name.clone());
         let limits = loaded.config.limits;
-        let over = |refusal: super::client_limits::Refusal| {
+        let over = |refusal: super::submitter_limits::Refusal| {
             Refusal::new(452, "4.3.1", refusal.explain_to(&Submitter::Client(client.name.clone())))
         };
         let intake = &shared.intake;

@@ -2,7 +2,7 @@
 //! submission, sent after the message is on disk. `query` answers requests on the same socket.
 //!
 //! Any user may connect, so nothing a client does may block the others: each connection has its own thread and time
-//! limits, and `client_limits` bounds connections, bytes and messages per user. A reply is sent only after the
+//! limits, and `submitter_limits` bounds connections, bytes and messages per user. A reply is sent only after the
 //! message is on disk, because it makes the client forget its copy.
 
 use std::io;
@@ -18,11 +18,11 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rustix::net::{RecvFlags, recv};
 
-use super::client_limits::Refusal;
 use super::connection::Connection;
 use super::intake_state::IntakeState;
 use super::query;
 use super::seen_tokens::SubmissionState;
+use super::submitter_limits::Refusal;
 use crate::config::{Limits, Queue, places};
 use crate::control::loaded::Loaded;
 use crate::log;

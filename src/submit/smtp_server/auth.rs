@@ -1,5 +1,5 @@
 //! The server side of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM, up to an [`Attempt`]. The driver of the
-//! dialogue decides whether the login is accepted.
+//! dialogue decides whether the login is accepted: for a listener, `runner::listener::smtp_login`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -8,7 +8,7 @@ use crate::mail::submitter::ClientName;
 
 #[test]
 fn one_user_at_their_limits_costs_the_others_nothing() {
-    let clients = ClientLimits::default();
+    let clients = SubmitterLimits::default();
     let connect = |uid| clients.connect(connection(uid).0, 3, 100);
     let [_, _, last] = [(); 3].map(|()| connect(1000).unwrap());
     assert_eq!(connect(1000).unwrap_err(), Refusal::Connections);
@@ -43,7 +43,7 @@ fn one_user_at_their_limits_costs_the_others_nothing() {
 
 #[test]
 fn what_waits_counts_against_its_user_and_never_against_root() {
-    let clients = ClientLimits::default();
+    let clients = SubmitterLimits::default();
     let (messages, size) =
         (Limits { waiting: 1, ..Limits::default() }, Limits { waiting_size: 2_500, ..Limits::default() });
     let usage = Usage { messages: 1, octets: 2_000 };
@@ -62,7 +62,7 @@ fn what_waits_counts_against_its_user_and_never_against_root() {
 
 #[test]
 fn a_tenth_of_the_connections_is_roots() {
-    let clients = ClientLimits::default();
+    let clients = SubmitterLimits::default();
     let connect = |uid| clients.connect(connection(uid).0, 10, 10);
     for uid in 1..=9 {
         connect(uid).unwrap();
@@ -74,7 +74,7 @@ fn a_tenth_of_the_connections_is_roots() {
 
 #[test]
 fn where_all_connections_are_taken_the_uid_with_most_loses_the_idlest_to_one_that_has_none() {
-    let clients = ClientLimits::default();
+    let clients = SubmitterLimits::default();
     let connect = |connection| clients.connect(connection, 5, 10);
     // Root's is idle for longest.
     let (roots, _root) = connection(0);
@@ -104,7 +104,7 @@ fn where_all_connections_are_taken_the_uid_with_most_loses_the_idlest_to_one_tha
 
 #[test]
 fn of_each_uid_one_is_answered_at_a_time() {
-    let clients = ClientLimits::default();
+    let clients = SubmitterLimits::default();
     let turn = clients.wait_for_turn(&user(1000), Duration::ZERO).unwrap();
     let _other = clients.wait_for_turn(&user(1001), Duration::ZERO).unwrap();
     assert!(clients.wait_for_turn(&user(1000), Duration::from_millis(10)).is_none());

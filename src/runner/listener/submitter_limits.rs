@@ -18,17 +18,17 @@ const MINUTE: Duration = Duration::from_mins(1);
 /// A connection whose client has been idle for this long may be given to another client.
 const STALLED: Duration = Duration::from_secs(1);
 
-/// The usage of all clients.
+/// The usage of all submitters.
 #[derive(Debug, Default)]
-pub struct ClientLimits {
-    clients: Mutex<HashMap<Submitter, ClientUsage>>,
+pub struct SubmitterLimits {
+    clients: Mutex<HashMap<Submitter, SubmitterUsage>>,
     /// Signals that a response ended.
     answered: Condvar,
 }
 
 /// What one submitter uses.
 #[derive(Debug, Default)]
-struct ClientUsage {
+struct SubmitterUsage {
     connections: Vec<Arc<Connection>>,
     /// Bytes received and not stored yet.
     in_transit: u64,
@@ -129,7 +129,7 @@ pub fn over(usage: Usage, octets: u64, limits: &Limits) -> Option<Refusal> {
 /// A client's turn to have the queue read for it. Dropping it lets the next request proceed.
 #[derive(Debug)]
 pub struct ResponseTurn<'a> {
-    limits: &'a ClientLimits,
+    limits: &'a SubmitterLimits,
     submitter: Submitter,
 }
 
@@ -142,7 +142,7 @@ impl Drop for ResponseTurn<'_> {
     }
 }
 
-impl ClientLimits {
+impl SubmitterLimits {
     /// Admits a connection. `most` is the limit per submitter, `altogether` the limit for all. If all connections are
     /// in use, a client without any gets one whose client is idle.
     pub fn connect(&self, connection: Connection, most: u32, altogether: usize) -> Result<Arc<Connection>, Refusal> {
@@ -239,8 +239,9 @@ impl ClientLimits {
     /// Waits until no other response to this submitter is being prepared: reading the whole queue is expensive, and a
     /// client may send many requests at once. `None` if the wait takes longer than `patience`.
     pub fn wait_for_turn(&self, submitter: &Submitter, patience: Duration) -> Option<ResponseTurn<'_>> {
-        let is_answered =
-            |clients: &mut HashMap<Submitter, ClientUsage>| clients.entry(submitter.clone()).or_default().is_answered;
+        let is_answered = |clients: &mut HashMap<Submitter, SubmitterUsage>| {
+            clients.entry(submitter.clone()).or_default().is_answered
+        };
         let mut clients = self.clients.lock();
         self.answered.wait_while_for(&mut clients, is_answered, patience);
         let client = clients.entry(submitter.clone()).or_default();
@@ -250,7 +251,7 @@ impl ClientLimits {
     }
 }
 
-impl ClientUsage {
+impl SubmitterUsage {
     /// Number of connections whose clients are idle.
     fn stalled(&self) -> usize {
         self.connections.iter().filter(|connection| connection.idle() >= STALLED).count()
@@ -270,7 +271,7 @@ impl ClientUsage {
 /// Disconnects the longest idle client, of the submitter with the most idle connections. Returns whether there was
 /// one. A client whose submission is cut off gets no reply, so it uses the drop program instead. Connections of root
 /// are never chosen.
-fn disconnect_idle(clients: &mut HashMap<Submitter, ClientUsage>) -> bool {
+fn disconnect_idle(clients: &mut HashMap<Submitter, SubmitterUsage>) -> bool {
     let others = clients.iter_mut().filter(|(submitter, _)| **submitter != Submitter::ROOT).map(|(_, client)| client);
     let Some(client) = others.max_by_key(|client| (client.stalled(), client.connections.len())) else { return false };
     let has_few = client.stalled() == 0 && client.connections.len() < 2;
