@@ -88,8 +88,12 @@ fn known(config: &Config, name: &str) -> Result<ClientName, Failure> {
     let known = ClientName::parse(name).ok().filter(|name| config.client(name).is_some());
     known.ok_or_else(|| {
         let names: Vec<&str> = config.clients.iter().map(|client| client.name.as_str()).collect();
-        let names = if names.is_empty() { "there is none yet".to_owned() } else { names.join(", ") };
-        Failure::new(Exit::Usage, format_args!("there is no client {name}; existing clients: {names}"))
+        let names = if names.is_empty() {
+            "there are no clients yet (\"postrider client add NAME\" adds one)".to_owned()
+        } else {
+            format!("existing clients: {}", names.join(", "))
+        };
+        Failure::new(Exit::Usage, format_args!("there is no client {name}; {names}"))
     })
 }
 

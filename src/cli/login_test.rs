@@ -9,7 +9,7 @@ use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::Observer;
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::ReversePath;
-use crate::mail::outcome::{CertificateProblem, Seen, TlsProblem};
+use crate::mail::outcome::{CertificateProblem, Phase, Seen, TlsProblem};
 use crate::rules::advice;
 use crate::rules::consequence::Repeated;
 use crate::rules::meaning::Meaning;
@@ -25,6 +25,8 @@ const GREETING: Duration = Duration::from_secs(15);
 pub(super) struct NoSession {
     /// Where, what was seen there, and which mechanisms were tried.
     pub(super) failure: String,
+    /// Where in the session.
+    pub(super) phase: Phase,
     /// Without a full stop.
     pub(super) cause: Option<String>,
     /// What is wrong with the certificate, where that is the reason.
@@ -58,6 +60,7 @@ pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer
         };
         NoSession {
             certificate,
+            phase: not.fact.phase,
             failure: format!("{}: {}{login}", not.relay, not.fact.seen),
             cause: told.or_else(|| advice::likely_cause(&not.fact, account)),
             exit: exit(classification.verdict),

@@ -66,7 +66,7 @@ enum Command {
     Queue(queue::Arguments),
     /// Show what happened to mail that has left the queue
     History(history::Arguments),
-    /// Report whether mail flows, for monitoring; exit code 0: yes, 1: late, 2: stuck, 3: unknown
+    /// Report whether mail flows, for monitoring; exit status 0: yes, 1: warning, 2: needs attention, 3: unknown
     Status(status::Arguments),
     /// Explain how an address is rewritten and where its mail goes, without sending
     Route(route::Arguments),

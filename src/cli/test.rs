@@ -77,7 +77,7 @@ fn of_account(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let mut session = match login_test::open(account, &config.hostname, Box::new(Printer(arguments.detail()))) {
         Ok(session) => session,
         Err(no) => {
-            report_failure(&no, &account.name);
+            report_failure(&no, no.cause.as_deref(), Some(&account.name));
             return Ok(no.exit);
         }
     };
@@ -116,16 +116,17 @@ fn relays(account: &Account) -> String {
     account.relays.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// What was seen, the likely cause, and what the certificate says where that is the reason.
-fn report_failure(no: &NoSession, account: &str) {
+/// What was seen, the likely cause, and what the certificate says where that is the reason; for an account, the line that
+/// would trust it all the same.
+fn report_failure(no: &NoSession, cause: Option<&str>, account: Option<&str>) {
     say("");
     say(&format!("FAILED at {}", no.failure));
-    if let Some(cause) = &no.cause {
+    if let Some(cause) = cause {
         say(&format!("Likely cause: {cause}."));
     }
     let Some(problem) = &no.certificate else { return };
     problem.certificate.iter().for_each(|line| say(&format!("- {line}")));
-    if let Some(pin) = &problem.pin {
+    if let (Some(pin), Some(account)) = (&problem.pin, account) {
         say(&format!(
             "If you are sure that it belongs to the right server, {pin} in [account.{account}] trusts exactly this certificate."
         ));

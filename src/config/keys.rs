@@ -25,7 +25,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("operators", "logins that see and change everybody's mail, besides root, in system mode; default: none"),
     key("on_stuck", "command to run once when an account stays in trouble: [WORD, ...]; default: none"),
     key("on_stuck_after", "how long an account is in trouble before on_stuck runs; default: 1h"),
-    key("delivery", "queue, background or interactive; default: background, in system mode queue"),
+    key("delivery", "queue, background or interactive; default: background; no effect in system mode"),
     key("log", "syslog or stderr; default: syslog in system mode and in the background, else stderr"),
     key("syslog_name", "name in the log's tags, before the slash, as in Postfix; default: postrider"),
     key("spool", "the spool directory; default: ~/.local/state/postrider"),

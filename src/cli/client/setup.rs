@@ -36,6 +36,9 @@ impl fmt::Display for Setup<'_> {
         let name = &client.name;
         let ways = self.ways();
         if ways.is_empty() {
+            if let Some(password) = password {
+                writeln!(f, "User name: {name}\nPassword:  {}", password.expose())?;
+            }
             return writeln!(f, "{}", self.obstacle());
         }
         writeln!(f, "Enter in the device:")?;

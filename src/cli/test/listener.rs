@@ -14,6 +14,7 @@ use crate::config::listener::{ListenTls, Listener};
 use crate::config::{Account, Config, Password, Secret, read};
 use crate::control::listeners;
 use crate::import::draft::quoted;
+use crate::mail::outcome::Phase;
 use crate::mail::submitter::ClientName;
 use crate::rules::submission;
 
@@ -61,12 +62,13 @@ pub(super) fn run(config: &Config, name: &str, login: Option<&Login>) -> Result<
     let chosen: Vec<&Listener> =
         config.listeners.iter().filter(|listener| name.is_empty() || listener.name == name).collect();
     if chosen.is_empty() {
-        let existing = if known.is_empty() { "there is none yet".to_owned() } else { known.join(", ") };
+        let existing = if known.is_empty() {
+            "there are no listeners yet (add [listen.NAME] to the configuration)".to_owned()
+        } else {
+            format!("existing listeners: {}", known.join(", "))
+        };
         let shown = if name.is_empty() { String::new() } else { format!(" {name}") };
-        return Err(Failure::new(
-            Exit::Usage,
-            format_args!("there is no listener{shown}; existing listeners: {existing}"),
-        ));
+        return Err(Failure::new(Exit::Usage, format_args!("there is no listener{shown}; {existing}")));
     }
     let mut exit = Exit::Ok;
     for listener in chosen {
@@ -110,7 +112,13 @@ impl Target<'_> {
                 say(&summary);
             }
             Err(no) => {
-                report_failure(&no, "NAME");
+                let closed = format!(
+                    "nothing is listening there: start the service (postrider.service, or \"postrider run\"), and check \
+                     `address` in [listen.{}]",
+                    self.listener.name
+                );
+                let cause = if no.phase == Phase::Connect { Some(closed.as_str()) } else { no.cause.as_deref() };
+                report_failure(&no, cause, None);
                 return Ok(no.exit);
             }
         }

@@ -58,7 +58,7 @@ fn one(config: &Config, place: &str, detail: Detail) -> Exit {
             Exit::Ok
         }
         Err(no) => {
-            report_failure(&no, "NAME");
+            report_failure(&no, no.cause.as_deref(), Some("NAME"));
             no.exit
         }
     }

@@ -11,7 +11,7 @@ use super::faults::Faults;
 use super::section::{At, Section, not_zero, wrong_type};
 use crate::config::keys::LISTEN_KEYS;
 use crate::config::listener::{FEWEST_RECIPIENTS, LineEnds, ListenLimits, ListenTls, Listener};
-use crate::config::network::{Network, Prefix};
+use crate::config::network::{BadPrefix, Network, Prefix};
 use crate::mail::submitter::ClientName;
 
 /// All listeners, in the order of the file.
@@ -207,7 +207,10 @@ fn networks(section: &Section, faults: &mut Faults) -> Vec<Network> {
         match (text.value, Prefix::parse(text.value)) {
             ("local", _) => networks.push(Network::Local),
             (_, Ok(prefix)) => networks.push(Network::Prefix(prefix)),
-            (_, Err(error)) => faults.add(text.at, format!("`networks`: {error}, or \"local\"")),
+            (_, Err(error @ BadPrefix::NoAddress)) => {
+                faults.add(text.at, format!("`networks`: {error}, or \"local\""));
+            }
+            (_, Err(error)) => faults.add(text.at, format!("`networks`: {error}")),
         }
     }
     networks

@@ -35,7 +35,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "networks",
         "networks = [\"192.168.1.1/24\"]",
-        "4:13: `networks`: the address has bits beyond the length after the slash; write 192.168.1.0/24, or \"local\"",
+        "4:13: `networks`: the address has bits beyond the length after the slash; write 192.168.1.0/24",
     ),
     (
         "networks",
@@ -45,7 +45,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     (
         "networks",
         "networks = [\"10.0.0.0/33\"]",
-        "4:13: `networks`: the length after the slash must be 0 to 32, or \"local\"",
+        "4:13: `networks`: the length after the slash must be 0 to 32",
     ),
     (
         "trust",
