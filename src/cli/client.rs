@@ -76,8 +76,9 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
 /// The configuration, also with errors: that a client has no password yet may be one. What is wrong with it then is told when it is
 /// changed.
 fn load_without_password(named: Option<&Path>) -> Result<Config, Failure> {
+    let loaded = locate::load(named);
     harden::keep_memory_private();
-    match locate::load(named) {
+    match loaded {
         Err(ConfigError::Faulty { rest: Some(rest), .. }) => Ok(*rest),
         loaded => Ok(loaded?),
     }

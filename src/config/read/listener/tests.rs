@@ -42,11 +42,7 @@ const WRONG: &[(&str, &str, &str)] = &[
         "networks = [\"lan\"]",
         "4:13: `networks`: write an address such as 192.168.1.30 or fd00::30, or a network such as 192.168.1.0/24, or \"local\"",
     ),
-    (
-        "networks",
-        "networks = [\"10.0.0.0/33\"]",
-        "4:13: `networks`: the length after the slash must be 0 to 32",
-    ),
+    ("networks", "networks = [\"10.0.0.0/33\"]", "4:13: `networks`: the length after the slash must be 0 to 32"),
     (
         "trust",
         "trust = [\"scaner\"]",
