@@ -20,6 +20,7 @@ mod submit {
     mod sendmail_options;
     pub mod smtp_client;
     mod smtp_listener;
+    mod smtp_rights;
     mod smtp_stages;
     mod submission_errors;
     mod test_listener;

@@ -14,6 +14,8 @@ use crate::spool::client_activity::{self, ClientActivity, FailedHandshake, Login
 
 /// Handshakes that are remembered.
 const HANDSHAKES: usize = 20;
+/// Characters of a reason that are kept.
+const LONGEST_REASON: usize = 500;
 /// How exact times are.
 const RESOLUTION: SignedDuration = SignedDuration::from_secs(60);
 
@@ -58,7 +60,7 @@ impl Activity {
 
     /// A client, or somebody who gave its name, was refused something.
     pub fn refused(&self, client: &ClientName, from: IpAddr, command: &str, reason: &str) {
-        let refused = Refused { at: Timestamp::now(), from, command: command.to_owned(), reason: reason.to_owned() };
+        let refused = Refused { at: Timestamp::now(), from, command: command.to_owned(), reason: shortened(reason) };
         let mut known = self.known.lock();
         let last = &mut known.clients.entry(client.to_string()).or_default().last_refusal;
         let is_known = |last: &Refused| *last == Refused { at: last.at, ..refused.clone() } && is_recent(last.at);
@@ -75,7 +77,7 @@ impl Activity {
             from,
             listener: listener.to_owned(),
             offered: offered.iter().map(|version| (*version).to_owned()).collect(),
-            reason: reason.to_owned(),
+            reason: shortened(reason),
         };
         let mut known = self.known.lock();
         let handshakes = &mut known.handshakes;
@@ -97,6 +99,14 @@ impl Activity {
         if let Err(error) = client_activity::write(&self.spool, known) {
             log::warning(format_args!("cannot write down what clients do: {error}"));
         }
+    }
+}
+
+/// What the client itself sent may be part of a reason. The file is written as a whole at each entry.
+fn shortened(reason: &str) -> String {
+    match reason.char_indices().nth(LONGEST_REASON) {
+        Some((end, _)) => format!("{}...", &reason[..end]),
+        None => reason.to_owned(),
     }
 }
 

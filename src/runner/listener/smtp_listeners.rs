@@ -264,13 +264,15 @@ impl Accepting {
             log::client_refused(peer, "CONNECT", format_args!("554 5.7.1 {text}"));
             return refuse(Refusal::new(554, "5.7.1", "you may not use this service"));
         }
-        if self.shared.guard.is_blocked(peer) {
-            return refuse(Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later"));
-        }
         let Ok(loaded) = self.shared.intake.loaded() else {
             return refuse(Refusal::new(421, "4.3.5", "the configuration cannot be read; try again later"));
         };
         let trusted = submission::trusted(&loaded.config, listener, &around, peer).map(|client| client.name.clone());
+        // A client without a login guesses nothing, and others at its address, such as the users of this machine, must not
+        // be able to lock it out. Where it logs in all the same, the guard looks at that.
+        if trusted.is_none() && self.shared.guard.is_blocked(peer) {
+            return refuse(Refusal::new(421, "4.7.0", "too many rejected logins from this address; try again later"));
+        }
         let login = if trusted.is_some() { Login::Unneeded } else { Login::Awaited };
         let Some(place) = Place::take(&self.connections, peer, listener, login) else {
             return refuse(Refusal::new(421, "4.7.0", "too many connections; try again later"));

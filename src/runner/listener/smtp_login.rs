@@ -2,6 +2,7 @@
 //! leaves in the log and for `postrider client list`. `login_guard` slows down guessing.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -37,8 +38,9 @@ impl ConnectionPolicy {
     }
 
     /// Decides about a login: accepted, rejected after a pause, or not verified because too many are waiting.
-    pub(super) fn decide_login(&self, client: &dialogue::Client, attempt: &Attempt) -> Decision {
-        let guard = &self.shared.guard;
+    pub(super) fn decide_login(&mut self, client: &dialogue::Client, attempt: &Attempt) -> Decision {
+        let shared = Arc::clone(&self.shared);
+        let guard = &shared.guard;
         let loaded = match self.loaded() {
             Ok(loaded) => loaded,
             Err(refusal) => return Decision::at_once(Err(refusal)),
@@ -62,6 +64,7 @@ impl ConnectionPolicy {
         match verdict {
             Verdict::Right => {
                 if let Some(known) = known {
+                    self.keys.clone_from(&known.scram);
                     let mechanism = Some(attempt.mechanism.name());
                     self.shared.activity.logged_in(&known.name, self.peer, mechanism, client.tls.as_deref());
                 }

@@ -10,6 +10,7 @@ use crate::config::Mechanism;
 use crate::config::client::Client;
 use crate::config::listener::Listener;
 use crate::config::scram::{ScramHash, StoredKeys};
+use crate::control::listeners;
 use crate::control::loaded::Loaded;
 use crate::control::local_recipient;
 use crate::log;
@@ -27,6 +28,8 @@ pub struct ConnectionPolicy {
     pub(super) peer: IpAddr,
     /// The client that it is by its address.
     pub(super) trusted: Option<ClientName>,
+    /// The keys of the client that logged in, as they were then.
+    pub(super) keys: Vec<StoredKeys>,
 }
 
 impl ConnectionPolicy {
@@ -49,8 +52,20 @@ impl ConnectionPolicy {
     /// Who it is.
     fn client<'c>(&self, loaded: &'c Loaded, client: &dialogue::Client) -> Result<&'c Client, Refusal> {
         let known = self.name(client).and_then(|name| loaded.config.client(&name));
-        // It was removed from the configuration since it logged in.
-        known.ok_or_else(|| Refusal::new(530, "5.7.0", "log in first (AUTH)"))
+        known
+            .filter(|known| self.is_still(loaded, client, known))
+            .ok_or_else(|| Refusal::new(530, "5.7.0", "log in first (AUTH)"))
+    }
+
+    /// Whether the configuration in use would let the client in again: it may have been removed, got another password,
+    /// or lost its address or the listener's trust since the session began, and a session may last an hour.
+    fn is_still(&self, loaded: &Loaded, session: &dialogue::Client, known: &Client) -> bool {
+        if session.login.is_some() {
+            return known.scram == self.keys && submission::may_log_in_from(known, self.peer);
+        }
+        let listener = loaded.config.listeners.iter().find(|listener| listener.name == self.listener.name);
+        let trusted = |listener| submission::trusted(&loaded.config, listener, &listeners::surroundings(), self.peer);
+        listener.and_then(trusted).is_some_and(|trusted| trusted.name == known.name)
     }
 
     /// Logs a refusal as Postfix does, and remembers it.

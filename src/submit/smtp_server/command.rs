@@ -238,9 +238,16 @@ fn outside_quotes(text: &str, mark: u8) -> Option<usize> {
     None
 }
 
+/// Whether a second at sign follows the first outside quoted strings: which one divides the address, servers disagree.
+fn has_two_domains(text: &str) -> bool {
+    let behind = outside_quotes(text, b'@').and_then(|at| text.get(at + 1..));
+    behind.is_some_and(|rest| outside_quotes(rest, b'@').is_some())
+}
+
 fn address(text: &str, clients: &Clients, enhanced: &'static str) -> Result<Address, Refusal> {
     let complete = match clients {
         Clients::Own { origin } => lenient(text, origin),
+        Clients::Network if has_two_domains(text) => Err(AddressError::BadSyntax),
         Clients::Network => Address::parse(text),
     };
     complete.map_err(|why| Refusal::new(501, enhanced, format!("bad address: {why}")))
