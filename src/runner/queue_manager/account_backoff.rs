@@ -1,5 +1,11 @@
 //! Accounts with an outage: how long they back off, when they may be probed earlier, who is alerted, and when their
 //! mail is set aside. The outages are stored in spool/accounts.json, for mailq, `status` and the next runner.
+//!
+//! An outage belongs to the account and not to a message: no message is charged an attempt for it, so that a server
+//! that is down for a day costs no message its retries. The price is that the account must be probed, and a probe can
+//! do harm. Relay trouble is probed at doubling intervals by one message. A rejected login is never repeated before
+//! `LOGIN_PAUSE` unless the files that it depends on changed, because providers lock an account after a handful of
+//! wrong passwords. Every shortcut below (flush, reload, restart) keeps to that pause.
 
 use std::time::Duration;
 
@@ -28,6 +34,9 @@ pub(super) struct FailedAttempt {
 impl FailedAttempt {
     /// Whether the password or setting that the attempt failed with was changed since. Relay trouble is not solved by
     /// that.
+    ///
+    /// Such a failure must not start a backoff. The owner has just fixed the password, and would see the account wait
+    /// for minutes because of an attempt that began with the old one.
     pub(super) fn is_out_of_date(&self, loaded: &Loaded) -> bool {
         self.failure.trouble.is_owners() && have_changed_since(loaded, &self.account, self.begun)
     }
@@ -43,6 +52,7 @@ impl AccountBackoff {
     /// Continues the backoffs of the last runner. A restarted runner must not repeat a login that the server just
     /// rejected.
     pub(super) fn restore(loaded: &Loaded, schedule: &mut Scheduler) -> Self {
+        // An account that was removed from the configuration would otherwise be reported as being in trouble forever.
         let mut outages = account_health::read(&loaded.spool);
         let known = outages.len();
         outages.retain(|account, _| loaded.config.account(account).is_some());
@@ -60,6 +70,8 @@ impl AccountBackoff {
                 Duration::try_from(outage.next.duration_since(wall)).unwrap_or_default().min(longest)
             };
             let backoff = Backoff { until: later(now, wait), trouble: outage.trouble };
+            // The number of failures continues as well: the first session of this runner is then a single probe, and a
+            // further failure waits longer than the last one did.
             schedule.back_off(account, backoff, outage.failures);
         }
         restored
@@ -75,7 +87,7 @@ impl AccountBackoff {
         self.outages.get(account).map_or("", |outage| &outage.reason)
     }
 
-    /// Ends the account's outage.
+    /// Ends the account's outage. The next failure starts at the shortest wait again and raises a new alert.
     pub(super) fn recovered(&mut self, account: &str, loaded: &Loaded, schedule: &mut Scheduler) {
         if schedule.recover(account) {
             log::account_well(account);
@@ -87,6 +99,10 @@ impl AccountBackoff {
 
     /// Starts a backoff. Returns false if the account is already backing off, because another session just met the
     /// same trouble.
+    ///
+    /// Sessions of one account run in parallel and lose the server at the same moment. Only the first of them counts:
+    /// if each did, five sessions would double the wait five times for a single event. Another kind of trouble does
+    /// count, since the wait for a busy server must not hide a rejected password.
     pub(super) fn failed(&mut self, attempt: &FailedAttempt, loaded: &Loaded, schedule: &mut Scheduler) -> bool {
         let FailedAttempt { account, failure, begun } = attempt;
         let AccountFailure { trouble, relay, reason, wait: named, read: _ } = failure;
@@ -96,6 +112,8 @@ impl AccountBackoff {
         }
         let failures = schedule.failures(account).saturating_add(1);
         let queue = &loaded.config.queue;
+        // A time that the server names applies to relay trouble only. The words of a rejected login may name one too,
+        // but the pause before the next wrong password must not depend on them.
         let wait = match trouble {
             Trouble::Relay => match named {
                 Some(named) => retry::probe_wait(*named, chance()),
@@ -108,6 +126,8 @@ impl AccountBackoff {
             Trouble::Relay => log::relay_trouble(account, relay, reason, wait),
             Trouble::Login | Trouble::Setup => log::account_trouble(account, relay, reason, wait),
         }
+        // A busy server and a refused connection are stages of one outage: it keeps its beginning, from which
+        // `lifetime` is counted, and the record of the alerts.
         let known = self.outages.get(account).filter(|outage| is_same(outage.trouble, trouble));
         let (since, told) = known.map_or((wall, Vec::new()), |outage| (outage.since, outage.told.clone()));
         let outage = Outage {
@@ -127,6 +147,9 @@ impl AccountBackoff {
 
     /// Alerts people, once per outage and channel, and stores the outage. Returns the id of the alert mail, if one
     /// was stored.
+    ///
+    /// The outage is stored afterwards, with the channels that were used. A crash in between repeats the alert;
+    /// storing first could lose it.
     pub(super) fn raise_alert(&mut self, account: &str, loaded: &Loaded, schedule: &Scheduler) -> Option<MessageId> {
         let outage = self.outages.get_mut(account)?;
         let lasted = loaded.clock.age(outage.since);
@@ -137,6 +160,11 @@ impl AccountBackoff {
     }
 
     /// Sets aside mail that has waited for `lifetime` while the account's owner did nothing. Returns the ids.
+    ///
+    /// Only trouble that the owner must fix ends this way, and only in failed/: a bounce would tell a sender who can
+    /// do nothing about it. Both clocks must run out. An outage of long standing must not take a message that arrived
+    /// an hour ago, nor a short outage an old message that has other reasons to wait. Messages in progress are left to
+    /// their attempt.
     pub(super) fn set_aside_expired(&self, account: &str, loaded: &Loaded, schedule: &Scheduler) -> Vec<MessageId> {
         let Some(outage) = self.outages.get(account).filter(|outage| outage.trouble.is_owners()) else {
             return Vec::new();

@@ -1,5 +1,10 @@
 //! The effect of a worker's report on the queue: when the message is attempted next, what a flush is told, and
 //! whether the account backs off.
+//!
+//! A message stays active, and so out of reach of other workers, from the moment that a worker gets it until its
+//! outcomes are on disk. `Answered` therefore changes nothing about the message; the `Recorded` event that follows
+//! puts it back or removes it. A second worker that got it in between would read a journal without these outcomes and
+//! deliver a second copy.
 
 use jiff::Timestamp;
 
@@ -27,14 +32,20 @@ impl QueueState {
             AttemptOutcome::Settled(result) => self.apply_result(&account, result),
             AttemptOutcome::Charged(result, failure) => {
                 self.apply_result(&account, result);
+                // The result is applied first: the message waits for its own next attempt whether or not the account
+                // backs off as well.
                 if self.schedule.charge(&account, &id) {
                     self.account_failed(&FailedAttempt { account, failure, begun: Timestamp::now() });
                 }
             }
+            // With other sessions open the account works, only with fewer of them. Without any, nothing shows that it
+            // works, and the arm below backs it off.
             AttemptOutcome::TooManySessions(_) if self.schedule.limit_sessions(&account, now) => {
                 self.go_on(&id, &account);
             }
             AttemptOutcome::AccountFailed(failure) | AttemptOutcome::TooManySessions(failure) => {
+                // Due now rather than after the backoff: nothing is wrong with the message, and the account's backoff
+                // alone decides when it goes on. A flush that ends the backoff then finds the message ready.
                 self.schedule.requeue(&id, &account, now);
                 let begun = failure.read.unwrap_or(begun);
                 let attempt = FailedAttempt { account, failure, begun };
@@ -69,6 +80,8 @@ impl QueueState {
         self.report_backoff_to(id, account);
     }
 
+    /// The message is intact on disk, as it was before the attempt or with the outcomes that were synced. After
+    /// `retry_min` it is read again from there.
     fn on_spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
         log::warning(format_args!("{id}: {error}; trying again later"));
         self.schedule.requeue(id, account, self.soon());
@@ -94,6 +107,8 @@ impl QueueState {
         }
         // A flush that was requested during the attempt waits for the next one.
         if !is_wanted_again {
+            // A message that moved to failed/ may have recipients without an outcome, but nothing is going to be
+            // attempted for them.
             let waiting = if next_step == NextStep::Gone { 0 } else { waiting };
             self.flushes.report(&id.clone(), &Response::Result { id, delivered, refused, waiting, reason });
         }
@@ -104,6 +119,7 @@ impl QueueState {
     }
 
     fn account_failed(&mut self, attempt: &FailedAttempt) {
+        // The first session to report the trouble does all that follows. For the others it has been done.
         if !self.backoff.failed(attempt, &self.loaded, &mut self.schedule) {
             return;
         }

@@ -19,7 +19,8 @@ struct Digest {
 pub(super) struct DigestQueue(BTreeMap<Addressee, Digest>);
 
 impl DigestQueue {
-    /// Adds a message. The first message for a recipient sets the time of the digest.
+    /// Adds a message. The first message for a recipient sets the time of the digest. Later ones join it without a
+    /// delay of their own, so a steady stream of failures cannot postpone the digest forever.
     pub(super) fn add(&mut self, id: MessageId, to: Addressee, due: Timestamp) {
         self.0.entry(to).or_insert_with(|| Digest { due, ids: BTreeSet::new() }).ids.insert(id);
     }

@@ -1,4 +1,8 @@
 //! Sends digests when they are due, and records them in the messages that they report.
+//!
+//! A digest is stored like any message and names the messages that it reports in its envelope. Their journals are
+//! marked afterwards, when the digest is loaded: now, or by the next runner if a crash comes in between. So no message
+//! is marked before its digest is on disk, and a crash between the two writes loses neither.
 
 use jiff::Timestamp;
 
@@ -22,6 +26,8 @@ impl QueueState {
             // A message that is being attempted is added again after the attempt.
             ids.retain(|id| !self.schedule.is_active(id));
             let all = ids.clone();
+            // One digest holds a limited amount of text. `make` takes from `ids` what fits, and every round takes at
+            // least one.
             while !ids.is_empty() {
                 match digest::make(&self.loaded, &to, &mut ids) {
                     Ok(Some(stored)) => self.load(stored),
@@ -37,6 +43,7 @@ impl QueueState {
                 }
             }
             for id in all {
+                // No attempt is going to report it, so a flush that still waited for it would never finish.
                 if !self.schedule.contains(&id) {
                     self.flushes.drop_message(&id);
                 }

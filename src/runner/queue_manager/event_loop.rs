@@ -4,6 +4,12 @@
 //! Everything that changes the schedule happens in this one thread. Workers, listeners, watchers and commands only
 //! send events and never touch the schedule. So it needs no locks, no decision depends on which thread comes first,
 //! and the log shows the decisions in the order in which they were made.
+//!
+//! The loop waits only at its channel. A turn of the loop does everything that is due at this moment, computes when
+//! the next thing will be due, sets the timer to that, and waits for one event. An event that arrives while a turn is
+//! running stays in the channel and ends the next wait at once, so no wake-up can be lost between looking and waiting.
+//! [`Event::Due`] carries nothing: it only starts a turn, and the turn decides from the clock. A late, early or
+//! repeated one does no harm.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -74,6 +80,12 @@ impl QueueManager {
     }
 
     /// Removes what earlier runners left, loads the queue, and opens the intake.
+    ///
+    /// The order matters. Messages whose delivery only history records are removed before anything is scheduled. A
+    /// message that killed the last runners is set aside before the scan reads it. The whole queue is known before the
+    /// intake opens, because the tokens of queued messages are how a repeated submission is recognised. The watch on
+    /// queue/ exists already, so a file that appears during the scan is reported as well; a known message is not
+    /// loaded twice.
     pub fn startup_scan(&mut self) -> Result<(), SpoolError> {
         let queue = &mut self.queue;
         let spool = queue.loaded.spool.clone();
@@ -113,6 +125,8 @@ impl QueueManager {
                 // Cannot happen: the queue's state holds a sender.
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            // After every event and not only after a timeout: under a steady stream of events the wait never times
+            // out, and a file that inotify did not report would wait forever.
             if !self.gate.is_stopping() && self.queue.scan_timer.is_due(self.queue.now()) {
                 self.queue.rescan_or_later();
             }
@@ -120,6 +134,8 @@ impl QueueManager {
         self.end();
     }
 
+    /// Tables come before sessions, so that a message is never attempted with a table that was replaced minutes ago.
+    /// Flushes come last: what was just done may have been what they waited for.
     fn do_what_is_due(&mut self, now: Timestamp) {
         self.queue.schedule.promote_due(now);
         if self.gate.is_stopping() {
@@ -134,6 +150,9 @@ impl QueueManager {
         self.queue.flushes.finish();
     }
 
+    /// Workers come first, whatever else holds: an attempt in progress has outcomes that only its thread knows, and an
+    /// answered one may not be on disk yet. A process that ended now would send both messages again. A stop takes
+    /// effect only after that, and then without regard to the queue.
     fn is_over(&self, now: Timestamp) -> bool {
         let queue = &self.queue;
         if !self.workers.are_done() {
@@ -148,6 +167,8 @@ impl QueueManager {
         }
     }
 
+    /// The timer runs on the boot clock and wakes the loop by an event, so the channel's own timeout is only a safety
+    /// net. While the runner stops nothing more falls due, and only workers' events are waited for.
     fn wait(&self, now: Timestamp) -> Result<Event, RecvTimeoutError> {
         let wait = if self.gate.is_stopping() { RESCAN } else { self.queue.time_to_wait(now) };
         match &self.timer {
@@ -177,6 +198,9 @@ impl QueueManager {
         }
     }
 
+    /// An answered attempt is counted as unrecorded before its worker asks for the next message: that count is what
+    /// keeps a worker with nothing to do alive until it is known whether a bounce follows. Each report may have made
+    /// messages ready, so workers without a message are asked again every time.
     fn on_worker_event(&mut self, event: WorkerEvent) {
         match event {
             WorkerEvent::Finished(report) => {
@@ -193,6 +217,9 @@ impl QueueManager {
         self.workers.assign_idle(&mut self.queue);
     }
 
+    /// No attempt is running or unrecorded any more. Only then does the length of history say that everything up to it
+    /// was removed from queue/. The lock is released last: the next runner may start at that instant and must find the
+    /// state complete.
     fn end(self) {
         notify::tell(notify::State::Stopping);
         self.workers.join();

@@ -1,5 +1,9 @@
 //! A flush: the requested messages are due now, and the requester gets a response for each until the last was
 //! attempted.
+//!
+//! Every requested message is reported exactly once, or dropped because it is gone; the request finishes when none is
+//! left. So each path that ends an attempt, prevents one, or takes a message out of the schedule must tell `flushes`.
+//! If one forgot, `postrider flush` would wait without end.
 
 use std::collections::HashSet;
 use std::sync::mpsc::Sender;
@@ -43,11 +47,13 @@ impl QueueState {
         if selection.scope().is_everything() {
             self.watchers.add(selected.clone(), responses.clone());
         }
+        // Added before any report below, because a report reaches only the requests that already wait for the message.
         self.flushes.add(selected, responses);
         for id in &paced {
             self.flushes.report_waiting(id, "it was tried at your request within the last minute");
         }
         if self.until == Until::Flushed {
+            // This process flushes without the service and must leave all other mail as it found it.
             for id in self.schedule.idle() {
                 if !self.flushes.wait_for(&id) {
                     self.schedule.remove(&id);

@@ -25,6 +25,8 @@ pub(super) struct Housekeeping {
 
 impl Housekeeping {
     /// Runs what is due.
+    ///
+    /// The interval is measured in queue time. Setting the wall clock neither skips a run nor causes a thousand.
     pub(super) fn run(&mut self, now: Timestamp, loaded: &Loaded, gate: &DurabilityGate) {
         if self.last.is_some_and(|last| now.duration_since(last) < HOUR) {
             return;
@@ -32,6 +34,7 @@ impl Housekeeping {
         let day = |at: Timestamp| at.as_second() / 86_400;
         let is_new_day = self.last.is_none_or(|last| day(now) != day(last));
         self.last = Some(now);
+        // A power cut loses at most the hour since the last run from the counted time.
         loaded.clock.keep(&loaded.spool);
         gate.keep_reserve();
         if is_new_day {

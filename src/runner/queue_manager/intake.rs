@@ -31,6 +31,9 @@ impl Intake {
 
     /// Whether the message must not be attempted yet: if the runner were killed now, its client would submit it
     /// again.
+    ///
+    /// The queue manager learns of the file from inotify before the reply is sent, so every way into the schedule asks
+    /// this first. [`IntakeState::release`] sends the event that loads the message in the end.
     pub(super) fn is_held(&self, id: &MessageId) -> bool {
         self.state.as_ref().is_some_and(|state| state.is_held(id))
     }
@@ -57,6 +60,9 @@ impl Intake {
     }
 
     /// Opens the intake. The whole queue must be known by then, because what comes in may already be in it.
+    ///
+    /// Neither failure below stops the runner: queued mail is still delivered, files in drop/ wait for the next
+    /// runner, and SMTP clients try again.
     pub(super) fn open(&mut self, loaded: &Arc<Loaded>, events: &Sender<Event>) {
         let Some(state) = &self.state else { return };
         state.set(RunState::Running { loaded: Arc::clone(loaded), events: events.clone() });

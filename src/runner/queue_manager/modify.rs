@@ -1,5 +1,9 @@
 //! Changes that people make to queued messages. The runner makes them, because it holds the lock and knows which
 //! messages are being sent. The effect on the spool is in `control::modify`.
+//!
+//! An active message is refused instead of waited for: its worker has the journal open, and a line that this thread
+//! appended would be overwritten by the worker's next one. Everything else is safe here, because no message becomes
+//! active except in this same thread.
 
 use std::sync::mpsc::Sender;
 
@@ -50,6 +54,7 @@ impl QueueState {
             Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Done)) => {
                 self.schedule.remove(id);
                 self.digests.remove(id);
+                // Nothing will be attempted, so a flush must not wait for it.
                 self.flushes.drop_message(id);
             }
             Change::Hold | Change::Delete => {}
@@ -60,6 +65,7 @@ impl QueueState {
             }
             Change::Release | Change::Retry => {
                 self.load(id.clone());
+                // `load` leaves a known message as it is, also its time; this brings both cases to the same point.
                 self.schedule.make_due(id, self.now());
             }
         }

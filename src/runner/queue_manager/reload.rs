@@ -1,5 +1,9 @@
 //! Changes while a runner works: of its configuration, and of the tables and secrets that the configuration names.
 //! Any change may unblock waiting mail.
+//!
+//! A worker keeps the configuration that it started with: its session was opened with that account's server and
+//! password. After a reload it finishes its message and gets no other (`workers`), and new sessions start with the new
+//! configuration. The two never mix within a session.
 
 use std::sync::Arc;
 
@@ -31,6 +35,8 @@ impl QueueState {
     }
 
     /// Reads the configuration again. If that fails, the old one stays in use.
+    ///
+    /// A typing error in the file therefore stops nothing: mail goes on as before until the file can be read again.
     pub(super) fn reload(&mut self) {
         match self.loaded.reload() {
             Ok(loaded) => {
@@ -64,10 +70,13 @@ impl QueueState {
         self.intake.pick_up_again();
         let before = Arc::clone(&self.loaded);
         self.reload_if_changed();
+        // Otherwise a new configuration was adopted, which did both already.
         if Arc::ptr_eq(&before, &self.loaded) {
             self.end_backoffs();
             self.reschedule_all();
         }
+        // An editor may be half-way through a table that was just written. It is not used before it has been still for
+        // a while, and no further event announces that moment, so the loop's timer does.
         let settles_in = self.loaded.generic().settles_in();
         self.table_timer.settles_at(settles_in.map(|wait| later(self.now(), wait)));
     }
@@ -80,6 +89,9 @@ impl QueueState {
     }
 
     /// Routes every waiting message again; all are due, also those that are being attempted with what was in force before.
+    ///
+    /// Which account a message uses may have changed, so it is read from disk again instead of being moved. Attempts
+    /// in progress used the old configuration. If they end with a wait, that wait is void.
     fn reschedule_all(&mut self) {
         self.schedule.want_active_again();
         for id in self.schedule.idle() {

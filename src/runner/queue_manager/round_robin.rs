@@ -23,6 +23,11 @@ impl Origin {
 }
 
 /// A queue of messages per sender, and the order of the senders.
+///
+/// Invariant: a sender is in `next` exactly once if its queue in `queues` has a message, and in neither otherwise. A
+/// sender listed twice would get two turns per round; one missing from `next` would never get a turn, and its mail
+/// would wait until the runner restarts. Both operations take constant time, also with a hundred thousand messages of
+/// one sender.
 #[derive(Debug, Default)]
 pub struct RoundRobin {
     next: VecDeque<Origin>,
@@ -31,6 +36,8 @@ pub struct RoundRobin {
 
 impl RoundRobin {
     /// Appends a message to its sender's queue.
+    ///
+    /// A sender with messages already has its place in the order and keeps it.
     pub fn push(&mut self, origin: Origin, id: MessageId) {
         let queue = self.queues.entry(origin).or_default();
         if queue.is_empty() {

@@ -30,6 +30,9 @@ pub(super) enum Due {
 
 impl QueueState {
     /// Scans queue/ and loads the messages that are not known yet.
+    ///
+    /// Messages that the intake holds back are left out. Their clients have no reply yet, and the event that releases
+    /// them loads them.
     pub(super) fn rescan(&mut self) -> Result<(), SpoolError> {
         self.scan_timer.restart(self.now());
         let mut unknown = self.loaded.spool.listing()?;
@@ -65,6 +68,9 @@ impl QueueState {
     }
 
     /// Loads a message. A known one is not changed.
+    ///
+    /// Several sources may announce the same file: inotify, a scan, the thread that stored it. The first one loads it.
+    /// Whether there is a journal is not known here, so it is looked for.
     pub(super) fn load_due(&mut self, id: MessageId, due: Due) {
         if self.schedule.contains(&id) || self.intake.is_held(&id) {
             return;
@@ -77,6 +83,7 @@ impl QueueState {
     fn enqueue(&mut self, id: MessageId, read: Read, due: Due) {
         match read {
             Ok((stored, state)) => self.enqueue_message(id, &stored, &state, due),
+            // It was delivered or deleted between the announcement and this read.
             Err(SpoolError::Gone(_)) => {}
             Err(error) => {
                 let set_aside = match &error {
@@ -85,6 +92,8 @@ impl QueueState {
                 };
                 if let Err(error) = set_aside {
                     log::warning(format_args!("{id}: {error}; trying again later"));
+                    // Scheduled without an account, so that it is not forgotten: the worker that gets it reads it
+                    // again and reports what it finds.
                     let due = self.soon();
                     self.schedule.add(id, "", Origin::default(), due);
                 }
@@ -96,9 +105,13 @@ impl QueueState {
         let envelope = &stored.envelope;
         self.loaded.spool.count(&id, &envelope.submitter, stored.octets());
         self.intake.remember(envelope);
+        // A held message is not in the schedule at all. `release` loads it. One with `done` only has to be removed,
+        // held or not.
         if state.held && !state.done {
             return;
         }
+        // An earlier runner may have stored a report about this message and ended before the journal said so. The line
+        // is added before anything is attempted, because once that report has left, it would be made again.
         if let Err(error) = stored_report::mark(&self.loaded.spool, stored, state) {
             // At worst its sender gets the report twice.
             log::warning(format_args!("{id}: {error}"));
@@ -123,6 +136,8 @@ impl QueueState {
         let longest = retry::longest_wait(&self.loaded.config.queue);
         let longest = if is_unknown { longest.max(retry::AFTER_UNKNOWN) } else { longest };
         match (due, state.next) {
+            // A changed configuration says nothing about whether the server has the message, so an unknown outcome
+            // keeps its hour.
             (Due::Now, _) if !is_unknown => Duration::ZERO,
             (_, None) => Duration::ZERO,
             (_, Some(next)) => {

@@ -77,6 +77,11 @@ struct Entry {
 }
 
 /// All known messages, except held ones and those that only wait for a digest.
+///
+/// Invariants: `waiting` has exactly the entries in state `Waiting`, at the same time; `AccountQueue::ready` is
+/// exactly the number of entries of that account in state `Ready`, and each of these is in the account's round robin
+/// at least once. `startable` and `take_next` rely on the last one: if `ready` counted a message that `take_next`
+/// cannot find, `start_sessions` would ask for the same account forever.
 #[derive(Debug, Default)]
 pub struct Scheduler {
     entries: HashMap<MessageId, Entry>,
@@ -168,6 +173,8 @@ impl Scheduler {
         }
     }
 
+    /// Every change of state or account goes through here and `add`, which is what keeps the counts right. What is
+    /// left in the round robin is skipped later.
     fn take_out(&mut self, id: &MessageId) -> Option<Entry> {
         let entry = self.entries.remove(id)?;
         match entry.state {
@@ -184,6 +191,8 @@ impl Scheduler {
     }
 
     /// Makes a waiting message due now. An active message is attempted again after the current attempt.
+    ///
+    /// A ready message keeps its turn: asking for it must not let one sender overtake the others.
     pub fn make_due(&mut self, id: &MessageId, now: Timestamp) {
         let Some(entry) = self.entries.get_mut(id) else { return };
         match entry.state {
@@ -224,6 +233,9 @@ impl Scheduler {
     }
 
     /// The account's next message, which becomes active; `None` while the account backs off.
+    ///
+    /// The id may be listed more than once, if it was taken out while it was ready and added again. The first place
+    /// makes it active and the others are skipped; at worst the message goes a turn early.
     pub fn take_next(&mut self, account: &str, now: Timestamp) -> Option<MessageId> {
         let queue = self.accounts.get_mut(account)?;
         if queue.backoff.is_some_and(|backoff| backoff.until > now) {
@@ -243,6 +255,10 @@ impl Scheduler {
     /// The accounts that should open another session now; `most` is the limit of each. An account that failed before,
     /// or has not delivered anything yet, is probed by a single session: providers lock accounts after a few wrong
     /// passwords.
+    ///
+    /// `proven` is about this runner, not the account's past: after a restart the password may have changed, so the
+    /// server must answer a first transaction before parallel sessions open. Until then five sessions with a wrong
+    /// password would count as five wrong logins.
     pub fn startable(&self, now: Timestamp, most: impl Fn(&str) -> usize) -> Vec<String> {
         let may_start = |name: &str, queue: &AccountQueue| {
             let backs_off = queue.backoff.is_some_and(|backoff| backoff.until > now);
@@ -265,6 +281,10 @@ impl Scheduler {
 
     /// The provider refused the account's latest session. If other sessions are open, their number becomes the limit
     /// for an hour, and this returns true.
+    ///
+    /// The hour lets the account return to `max_connections` by itself, since the provider may have counted
+    /// connections that have ended by now. Without other sessions the refusal says nothing about their number, and is
+    /// relay trouble.
     pub fn limit_sessions(&mut self, account: &str, now: Timestamp) -> bool {
         let queue = self.queue(account);
         let others = queue.sessions.saturating_sub(1);
@@ -275,12 +295,18 @@ impl Scheduler {
     }
 
     /// Whether the account has more sessions than the provider allows.
+    ///
+    /// Asked when a worker has finished its message. The refused session still counts itself, so that it is the one to
+    /// end, and the working ones go on.
     #[must_use]
     pub fn has_too_many_sessions(&self, account: &str, now: Timestamp) -> bool {
         self.accounts.get(account).is_some_and(|queue| queue.sessions > queue.limited(usize::MAX, now))
     }
 
     /// The account backs off, after this many consecutive failures.
+    ///
+    /// A session that is already open is not ended by this. Its worker gets no further message from `take_next`, and
+    /// retires.
     pub fn back_off(&mut self, account: &str, backoff: Backoff, failures: u32) {
         let queue = self.queue(account);
         queue.backoff = Some(backoff);
@@ -322,6 +348,9 @@ impl Scheduler {
     }
 
     /// The next time at which a message is due, or a backoff ends for an account with ready messages.
+    ///
+    /// A backoff matters only where messages wait for it. With a session open it need not be counted: that worker's
+    /// report wakes the loop, and when its session has ended this is computed again.
     #[must_use]
     pub fn next_wake(&self) -> Option<Timestamp> {
         let backoffs = self.accounts.values().filter(|queue| queue.ready > 0 && queue.sessions == 0);

@@ -95,6 +95,9 @@ impl QueueState {
     }
 
     /// The time until something is due.
+    ///
+    /// Never longer than the scan interval, which bounds how late the loop can be if a source of events fails, and
+    /// never negative: what is overdue is done in the next turn.
     pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
         let due =
             self.schedule.next_wake().into_iter().chain(self.digests.next_due()).chain(self.table_timer.settled_at);

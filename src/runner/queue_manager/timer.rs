@@ -17,6 +17,9 @@ pub struct Timer {
 
 impl Timer {
     /// Starts the thread that waits for the timer.
+    ///
+    /// The thread ends when the event loop has ended and the next expiry finds no receiver, or with the process. It
+    /// must not be joined, because it may be waiting for a time that is hours away.
     pub fn start(events: Sender<Event>) -> io::Result<Self> {
         let timer = Arc::new(BootTimer::new()?);
         let waited_for = Arc::clone(&timer);

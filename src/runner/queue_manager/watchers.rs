@@ -1,5 +1,9 @@
 //! Threads that wake the runner, besides its timer and workers: for new files in queue/, changes to the
 //! configuration, secrets and tables, and signals. Each turns what it sees into an [`Event`].
+//!
+//! inotify is used for promptness and not relied upon. Its queue has a bounded length, it does not see changes that
+//! another machine makes on a network file system, and it may be unavailable (`max_user_watches` in inotify(7)). An
+//! overflow therefore becomes a scan, and scans happen at intervals in any case.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -24,6 +28,9 @@ use crate::sys::folder_watch::{FolderWatch, Folders, See, Seen, Watched};
 const GATHERING: Duration = Duration::from_millis(5);
 
 /// Watches queue/ until the process ends.
+///
+/// A message appears in queue/ by link(2) or rename(2), complete and synced, so its name can be reported as soon as it
+/// is seen. The names of journals and temporary files are no ids and are ignored.
 pub fn watch_queue(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
     let mut watch = FolderWatch::new(64 << 10)?;
     watch.folders().add(&spool.dir().join("queue"), See::NewFiles)?;
@@ -93,6 +100,10 @@ impl FileWatcher {
     }
 
     /// Replaces the watched files, as after a reload of the configuration.
+    ///
+    /// Old watches stay, since other files may be in the same folder; what they report is filtered by name. What is
+    /// written after this call is reported; for what was written before, `reload_if_changed` compares the files with
+    /// those that were read.
     pub fn set_paths(&self, paths: &[PathBuf]) {
         let mut names = Names::default();
         for path in paths {
@@ -112,6 +123,9 @@ impl FileWatcher {
 }
 
 /// Watches for signals until the process ends.
+///
+/// signal-hook delivers signals through a pipe to this thread, so that no code runs in a signal handler, where neither
+/// a lock nor memory could be used.
 pub fn watch_signals(gate: Arc<DurabilityGate>, events: Sender<Event>) -> io::Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     std::thread::Builder::new().name("signals".into()).spawn(move || {

@@ -3,6 +3,10 @@
 //!
 //! A worker that finishes while attempts are still being recorded is kept for a moment: recording may produce a
 //! bounce, and a new session only to send that would cost another login.
+//!
+//! A worker belongs to the account and the configuration that it was started with, has at most one message at a time,
+//! and is in exactly one of three places: `active` with a message, `active` and `idle` without one, or `retired`. Only
+//! this file moves it, so the number of sessions that the scheduler counts is the number of workers in `active`.
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
@@ -79,6 +83,10 @@ impl Workers {
     }
 
     /// Opens a session for every account that has ready messages and may have another session.
+    ///
+    /// One session per account and round, until no account wants another: with few file descriptors or threads left,
+    /// every account gets its first session before any gets its second. Each round takes a message for each session,
+    /// so the rounds end.
     pub(super) fn start_sessions(&mut self, queue: &mut QueueState, now: Timestamp) {
         let loaded = Arc::clone(&queue.loaded);
         let most = |name: &str| loaded.config.account(name).map_or(1, |account| account.max_connections);
@@ -91,6 +99,8 @@ impl Workers {
                 let Some(id) = queue.schedule.take_next(&account, now) else { continue };
                 if let Err(error) = self.spawn_worker(&account, &id, &loaded) {
                     log::warning(format_args!("cannot start a thread for a session: {error}"));
+                    // The system is out of threads or memory. Trying the other accounts now would fail in the same
+                    // way.
                     queue.schedule.requeue(&id, &account, queue.soon());
                     return;
                 }
@@ -142,6 +152,9 @@ impl Workers {
         }
     }
 
+    /// Dropping the channel ends the worker's loop; it then sends QUIT, which may take seconds. The session no longer
+    /// counts for the scheduler, and the thread is joined only when the runner ends, so that a slow server cannot
+    /// delay other mail.
     fn retire_worker(&mut self, queue: &mut QueueState, worker: u64) {
         if let Some(handle) = self.active.remove(&worker) {
             queue.schedule.session_ended(&handle.account);
