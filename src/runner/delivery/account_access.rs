@@ -1,5 +1,8 @@
 //! Mail that uses an account which its submitter may not use. Mail from drop/ was accepted before this could be
 //! checked, so it is held instead of returned, and the postmaster is notified.
+//!
+//! A message without access is held rather than refused, because its sender cannot fix what is wrong: an administrator
+//! may add the login to `users`, or may have removed a client by mistake. A hold can be undone; a bounce is final.
 
 use crate::config::{Account, Config};
 use crate::deliver::plan::Plan;
@@ -17,6 +20,9 @@ use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 use crate::sys::user::Caller;
 
 /// The submitter, if the account is not for them. Our own reports use the account of the mail they describe.
+///
+/// Asked at every attempt and not only on arrival, since both the account's `users` and the account that a sender
+/// belongs to may have changed while the message waited.
 pub(crate) fn refused(plan: &Plan<'_>, envelope: &Envelope, config: &Config) -> Option<Refused> {
     if envelope.kind != Kind::Mail {
         return None;
@@ -70,6 +76,8 @@ pub(crate) fn hold(
     );
     let outcome = Outcome::no_access(reason.clone());
     let outcomes: Vec<_> = pending.iter().map(|index| (*index, outcome.clone())).collect();
+    // The reason is on disk before the message is held: after a crash in between it is only attempted, and held, once
+    // more.
     settle::note(&mut message, &outcomes)?;
     message.journal.append(message.now, &[Line::Hold])?;
     log::held(&message.stored.envelope.id, Some(&reason));
@@ -96,6 +104,8 @@ pub(crate) fn hold(
 }
 
 /// Stores the notice to the postmaster.
+///
+/// The notice is mail of its own and is returned for the event loop to schedule.
 fn tell_postmaster(
     message: &OpenMessage<'_>,
     account: &Account,

@@ -5,6 +5,12 @@
 //! sessions for reasons of their own: idle time, or a number of messages or errors. If the connection turns out to be
 //! closed before MAIL is answered, nothing was sent, and the transaction is repeated at once in a new session.
 //! Waiting for a retry instead would delay mail by minutes each time a server reaches its limit.
+//!
+//! Three things can send recipients into another transaction at once: the kept connection turns out to be closed
+//! (`send`), the session ends or loses step while it carries the message, or the null sender is refused (`transact`).
+//! In each case the server cannot have the message for these recipients. Where it might have it, after a final dot
+//! without a reply, nothing is repeated here: a second copy would be worse than a delay. The number of restarts is
+//! limited per message and per account (`rules::session_restarts`), since each is a login.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -60,6 +66,7 @@ pub(super) struct KeptSession {
     session: Option<Session>,
     /// What was sent over the open session.
     carried: Carried,
+    /// Outlives the session, so that what two sessions showed serves the third.
     ended_after: EndedAfter,
     logins: Arc<LoginHistory>,
     restarts: Arc<AccountRestarts>,
@@ -88,6 +95,10 @@ struct Carried {
 
 /// The number of transactions after which the server ended a session. If two sessions end at the same number, it is
 /// taken as the server's limit and later sessions respect it.
+///
+/// One end proves nothing: the server may have been restarted, or the network failed. Ends after different numbers of
+/// transactions prove nothing either. A limit that is known saves every later session the refused transaction at its
+/// end, with the round trips and the restart that it costs.
 #[derive(Debug, Clone, Copy, Default)]
 struct EndedAfter {
     last: Option<usize>,
@@ -117,6 +128,8 @@ impl KeptSession {
         let mut opening = self.opening(exchange);
         let mut exchanged = self.send(exchange, &waiting, &opening)?;
         loop {
+            // A reply to RCPT or later shows that the session worked before it ended. Its end is then put down to what
+            // it carried, and the recipients without a reply go on in a new one.
             let is_answered = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if reply.code != 421);
             if waiting.iter().any(|&at| exchanged.facts[at].phase != Phase::Mail && is_answered(&exchanged.facts[at])) {
                 exchanged.session.history = History::Used;
@@ -129,8 +142,11 @@ impl KeptSession {
                 if waiting.is_empty() || !self.restarts.begin(account, id) {
                     break;
                 }
+                // A session that is out of step must not carry the next command.
                 self.end_session();
             } else {
+                // Remembered for the account, so that the next bounce begins with the account's own address and is not
+                // refused first.
                 self.null_senders.note_refused(exchange.plan.account, exchange.message.loaded);
                 let Some(own) = from_own_address(exchange) else { break };
                 (opening, waiting) = (own, without_sender);
@@ -140,6 +156,7 @@ impl KeptSession {
             for (&at, fact) in waiting.iter().zip(&more.facts) {
                 exchanged.facts[at] = fact.clone();
             }
+            // Relay, sender and session are those of the last transaction, the facts those of all.
             exchanged = Exchanged { facts: exchanged.facts, ..more };
         }
         exchanged.sending = started.elapsed().saturating_sub(exchanged.connecting);
@@ -159,6 +176,9 @@ impl KeptSession {
 
     /// Runs a transaction for these recipients. If the server had closed the kept connection in the meantime, a new
     /// session is opened.
+    ///
+    /// The loop ends after two rounds at most: a second round uses a session that was opened for it, and if that one
+    /// is closed as well before MAIL is sent, this is the relay's trouble and no message's.
     fn send(
         &mut self,
         exchange: &Exchange<'_>,
@@ -205,6 +225,10 @@ impl KeptSession {
     }
 
     /// Updates what was sent over the session, and the server's limit for it.
+    ///
+    /// Only an end in place of a reply to MAIL counts, after transactions in which nothing was refused. A server that
+    /// hangs up because of errors, or in the middle of a message, has no limit of that kind, and taking it for one
+    /// would cost a login per few messages from then on.
     fn carry(&mut self, facts: &[Fact], session: &trouble::Session) {
         let session = trouble::Session { history: History::Used, ..*session };
         let is_over = |fact: &Fact| fact.phase == Phase::Mail && trouble::goes_on_in_new_session(fact, &session);
@@ -242,6 +266,8 @@ impl KeptSession {
             self.carried = Carried::default();
             let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
             let observer = Box::new(WatchedSession { watchers, current });
+            // Taken before the secret is read. A password that is changed while the login runs then counts as changed
+            // since, and the rejection of the old one is not held against it.
             let read = read_at(loaded, &account.name);
             Session::open(account, &loaded.config.hostname, &self.logins, observer).map_err(|not| {
                 let classification =
@@ -254,6 +280,8 @@ impl KeptSession {
     }
 
     /// Drops the session without QUIT, because its account is in trouble.
+    ///
+    /// A QUIT could wait for seconds for a server that no longer answers, while the event loop waits for the report.
     pub(super) fn discard(&mut self) {
         self.session = None;
     }

@@ -1,5 +1,9 @@
 //! Messages that were not sent because there is no session or no plan. The reason is recorded with the message, so
 //! that mailq can show it. No attempt is charged, because the reason says nothing about the message.
+//!
+//! The outcome that is noted here is not an attempt: it changes neither the number of attempts nor the time of the
+//! next one, it is not counted towards expiry, and it is written only if it differs from what the journal has. A
+//! server that is down for a day costs each message one line, not one per probe.
 
 use jiff::Timestamp;
 
@@ -58,6 +62,9 @@ pub(super) fn note(message: &mut OpenMessage<'_>, outcomes: &[(usize, Outcome)])
 }
 
 /// Records that a table or an account is missing. The message waits until the owner provides it.
+///
+/// This is about a message whose account or table is missing, so there is no account that could back off: the message
+/// itself waits, by its own age.
 pub(super) fn cannot_plan(
     settler: &Settler,
     message: OpenMessage<'_>,

@@ -1,5 +1,8 @@
 //! Turns the facts of an attempt into an outcome per recipient, as journal, log and reports show it. `rules::trouble`
 //! classifies the facts.
+//!
+//! Nothing here decides where the blame lies; the verdict is an argument. What an outcome adds to the verdict is what
+//! people read: the words of the server, where they were said, and what can be done about it.
 
 use std::time::Duration;
 
@@ -20,6 +23,9 @@ use crate::spool::account_health::Trouble;
 use crate::spool::{Envelope, Kind};
 
 /// A message with more Received fields than this is assumed to loop.
+///
+/// Each mail system on the way adds one (RFC 5321 section 4.4). It is Postfix's default (`hopcount_limit`), below the
+/// 100 that section 6.3 recommends for servers in general: mail that is submitted here has hardly begun its way.
 pub(super) const MAX_HOPS: usize = 50;
 
 /// The recipients that no server is asked about: refused permanently, or waiting for a row in `generic`.
@@ -40,6 +46,8 @@ pub(super) fn undeliverable(
         sent_as: SentAs::default(),
     };
     let here = |no: &Undeliverable| match no {
+        // Mail for a person who exists here waits for a row in `generic`. A bounce or notice that nobody can get is
+        // refused at once: it would wait for a row that only its own reader would add.
         Undeliverable::Own(address)
             if kind == Kind::Mail && is_somebody_here(address.local(), &config.recipient_delimiter) =>
         {
@@ -50,6 +58,7 @@ pub(super) fn undeliverable(
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();
     if outgoing.hops > MAX_HOPS {
         let reason = format!("too many hops ({} Received fields): mail loop", outgoing.hops);
+        // RFC 3463 section 3.5: routing loop detected. Another try would only go round once more.
         outcomes.extend(plan.recipients.iter().map(|p| (p.index, refused("5.4.6", reason.clone()))));
     }
     outcomes
@@ -74,6 +83,9 @@ fn unmapped(address: &Address) -> Outcome {
 
 /// The verdict, given how long the message has been held. The server may accept it after somebody changes a setting
 /// or a limit passes, but after the grace period the refusal is final.
+///
+/// The time runs from the first such refusal, which the journal has as `grace_from`, and not from the message's
+/// arrival: mail that waited for a week because of a dead server still gets its whole grace period.
 pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classification: Classification) -> Verdict {
     let Verdict::Held(until) = classification.verdict else { return classification.verdict };
     let longest = match until {
@@ -110,6 +122,9 @@ pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: Ds
 }
 
 /// The addresses used in the attempt, where they differ from the envelope's.
+///
+/// Reports and the log show the address that the provider saw beside the one that the submitter knows. Where nothing
+/// was rewritten, both are left out and take no space in the journal.
 pub(super) fn sent_as(envelope: &Envelope, planned: &Planned, sender: &ReversePath) -> SentAs {
     let admitted = envelope.recipients.get(planned.index).map(|recipient| recipient.address.to_string());
     let (from, to) = (sender.to_string(), planned.address.to_string());
@@ -144,6 +159,9 @@ fn phase_words(phase: Phase) -> &'static str {
 
 /// What the owner can do about held mail, or about an account that stopped, given the server's reply in a
 /// transaction.
+///
+/// Only for verdicts that an owner can do something about. Beside a plain bounce or a retry, advice would only
+/// distract.
 pub(super) fn remedy_for(
     classification: Classification,
     plan: &Plan<'_>,

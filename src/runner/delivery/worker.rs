@@ -6,6 +6,11 @@
 //! message are recorded by another thread while this worker starts its next transaction; the durability gate limits
 //! how many may be unrecorded. If all replies concern the account or the relay instead, the message is charged
 //! nothing: the session ends, the reason is noted, and the event loop backs the account off.
+//!
+//! What is written when decides what a crash costs. Before the transaction nothing is written: a crash repeats the
+//! attempt, which at worst sends a second copy of one batch. After it, a batch that is not the last of its message is
+//! recorded at once, on this thread, since the next batch continues from the journal. The last batch goes to another
+//! thread. Until that has reported, the message stays active and no other worker gets it.
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -54,6 +59,9 @@ pub struct Worker {
     loaded: Arc<Loaded>,
     session: KeptSession,
     /// The last message that did not reach all its recipients in this worker's turn.
+    ///
+    /// The journal is kept open with it, and is used again only if the file on disk is still the same: another command
+    /// may have changed or removed the message in between (`Journal::is_current`).
     opened: Option<Opened>,
     context: Context,
     report: ReportFn,
@@ -91,6 +99,10 @@ impl Worker {
     }
 
     /// Runs until the event loop sends no more messages.
+    ///
+    /// The channel has one message at most, since the event loop sends the next one only after the report of the last.
+    /// A report that nobody receives means that the runner has ended. QUIT comes after the last report, so that a slow
+    /// server delays nothing but this thread.
     pub fn run(mut self, messages: &Receiver<MessageId>) {
         while let Ok(id) = messages.recv() {
             let outcome = self.attempt(&id).unwrap_or_else(AttemptOutcome::SpoolFailed);
@@ -105,18 +117,23 @@ impl Worker {
     fn attempt(&mut self, id: &MessageId) -> Result<AttemptOutcome, SpoolError> {
         let loaded = Arc::clone(&self.loaded);
         self.session.serve(id);
+        // Before the message is opened. If the disk refuses outcomes, no further message is sent whose outcome it
+        // would refuse as well.
         if self.context.gate.pass() == Permit::Stopping {
             return Ok(AttemptOutcome::NotBegun);
         }
         let Some(opened) = self.open_or_go_on(id)? else { return Ok(AttemptOutcome::Gone) };
         let Opened { stored, journal, mut rest } = opened;
         let mut message = OpenMessage { loaded: &loaded, stored: &stored, journal, now: Timestamp::now() };
+        // A list of ten thousand recipients gives the others a turn after every thousand.
         for _ in 0..recipient_batch::IN_A_ROW {
             let batch = match std::mem::take(&mut rest) {
                 none if none.is_empty() => RecipientBatch::next(message.journal.state()),
                 some => RecipientBatch::of_rest(some),
             };
             rest.clone_from(&batch.rest);
+            // Every recipient has a final outcome. A crash interrupted what follows from that, or only a digest is
+            // owed.
             if batch.recipients.is_empty() {
                 return self.context.settler.resume(message).map(AttemptOutcome::Settled);
             }
@@ -130,6 +147,7 @@ impl Worker {
             };
             let (journal, now) = (answered.journal, Timestamp::now());
             message = OpenMessage { loaded: &loaded, stored: &stored, journal, now };
+            // Synced before the next batch is sent, so that a crash repeats one batch at most.
             self.context.settler.record_attempt(&mut message, answered.attempt)?;
             if self.context.gate.is_stopping() {
                 break;
@@ -151,6 +169,10 @@ impl Worker {
     }
 
     /// Opens a message and its journal; `None` if there is nothing to attempt any more.
+    ///
+    /// A record in history overrules the file: a power cut may have brought back a message that was delivered and
+    /// unlinked (`finished`). This is checked at each opening, because history may not have been readable at the
+    /// start.
     fn open(&self, id: &MessageId) -> Result<Option<(Stored, Journal)>, SpoolError> {
         let (stored, journal) = match read(&self.loaded.spool, id) {
             Ok(read) => read,
@@ -179,6 +201,10 @@ impl Worker {
     }
 
     /// Plans the delivery to these recipients and carries it out.
+    ///
+    /// The checks go from cheap to costly and end with the network. The account comes last of the local ones: a
+    /// message that now belongs to another account is handed back, rather than sent over a session that is logged in
+    /// as somebody else.
     fn attempt_batch(&mut self, message: OpenMessage<'_>, batch: RecipientBatch) -> Result<BatchOutcome, SpoolError> {
         let (loaded, envelope) = (message.loaded, &message.stored.envelope);
         // The tables are locked for this statement only: a reload must not wait for a server.
@@ -231,6 +257,8 @@ impl Worker {
             let result = self.settle_batch(message, plan, &batch, "none", undeliverable)?;
             return Ok(BatchOutcome::over(AttemptOutcome::Settled(result)));
         }
+        // After everything that can end the attempt without a transaction, because the permit that is taken here
+        // counts against `max_per_minute` and is not given back.
         if self.context.rate_limiter.wait(plan.account, &self.context.gate) == Permit::Stopping {
             return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
         }
@@ -240,6 +268,8 @@ impl Worker {
             Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun))),
         };
         let mut classifications = Vec::with_capacity(recipients.len());
+        // The undeliverable ones come first, then those of the recipients that are sent to, in the order of
+        // `classifications`. `draw_conclusions` relies on that.
         let mut outcomes = undeliverable;
         for (planned, fact) in recipients.iter().zip(&exchanged.facts) {
             let classification = self.classify(&message, plan, planned, fact, &exchanged.session);
@@ -277,6 +307,9 @@ impl Worker {
     }
 
     /// Decides from the verdicts whether message, account or relay is to blame, and so what is recorded.
+    ///
+    /// A verdict about the relay or the account counts only if it is that of every recipient. As soon as one recipient
+    /// got a reply of its own, the server works, and the message is settled recipient by recipient.
     fn draw_conclusions(
         &mut self,
         mut message: OpenMessage<'_>,
@@ -328,6 +361,8 @@ impl Worker {
                 if is_progress { AttemptOutcome::Settled(result) } else { AttemptOutcome::Charged(result, failure) };
             return Ok(BatchOutcome::over(outcome));
         }
+        // Counted here, before the thread that records them has started. Counted there, the next transaction could
+        // pass the gate first, and any number of outcomes could be waiting for the disk.
         let unsynced = self.context.gate.run_ahead(outcomes.len());
         let (account, begins, ends) = (self.name.clone(), batch.begins, batch.ends());
         let attempt = Attempt { account, relay, outcomes, begins, ends, unsynced };
