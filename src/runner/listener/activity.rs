@@ -1,5 +1,9 @@
 //! What clients do, as it happens, for `postrider client list`. It is written down where something is new, and the time of what is
 //! not once a minute at most: a client that sends a thousand messages costs a handful of writes.
+//!
+//! None of this decides anything. It is for people who ask why a device's mail does not arrive, so losing a write
+//! costs them a minute of exactness and no mail. The file is replaced as a whole under the lock: two connections that
+//! wrote at once could otherwise leave the older state behind.
 
 use std::net::IpAddr;
 
@@ -90,6 +94,8 @@ impl Activity {
             }
         }
         handshakes.push(failed);
+        // The oldest go first. Anybody can cause failed handshakes from any number of addresses, and the file must not
+        // grow with them.
         let surplus = handshakes.len().saturating_sub(HANDSHAKES);
         handshakes.drain(..surplus);
         self.write(&known);
@@ -111,6 +117,9 @@ fn shortened(reason: &str) -> String {
 }
 
 /// Whether a time is so near that another is not worth writing.
+///
+/// In both directions: a wall clock that was set back must not keep an entry from being renewed for as long as the
+/// clock was ahead.
 fn is_recent(at: Timestamp) -> bool {
     Timestamp::now().duration_since(at).abs() < RESOLUTION
 }

@@ -1,5 +1,11 @@
 //! A connection of the submission socket: the uid of its client, how long the client may keep the runner waiting, and
 //! how it is disconnected. `submitter_limits` counts connections.
+//!
+//! A thread is occupied for as long as its client makes it wait, so every wait has a limit. A timeout per read or
+//! write is not enough: a client that sends or takes one byte just before each timeout would hold its thread for
+//! hours. Requests and responses therefore have a deadline for the whole. Submissions have only the timeout per read,
+//! because a program may pipe a long dump into sendmail slowly; such a connection counts as idle between its bytes and
+//! is the first to go when others need room.
 
 use std::io;
 use std::io::{Read, Write};
@@ -26,6 +32,7 @@ const PIECE: usize = 8 << 10;
 pub struct Connection {
     stream: UnixStream,
     uid: u32,
+    /// Read by other threads, which look for a connection to disconnect.
     waiting_for: Mutex<WaitingFor>,
 }
 
@@ -77,6 +84,9 @@ impl Connection {
     }
 
     /// Disconnects the client, also while a thread is waiting for it.
+    ///
+    /// shutdown(2) wakes the thread that is blocked in read or write with an end of file or an error. Closing the
+    /// descriptor would not, and could hit another file that got its number.
     pub fn disconnect(&self) {
         // It may have ended already.
         let _ = self.stream.shutdown(Shutdown::Both);
@@ -93,6 +103,9 @@ impl Connection {
     }
 
     /// Runs an operation that waits for the client.
+    ///
+    /// After a failed operation the connection stays as waiting for the client, and so remains a candidate for
+    /// disconnection until its thread has noticed.
     fn wait<T>(&self, act: impl FnOnce(&UnixStream) -> io::Result<T>) -> io::Result<T> {
         let now_waits_for = |side| *self.waiting_for.lock() = side;
         now_waits_for(WaitingFor::Client(Instant::now()));
@@ -151,6 +164,8 @@ impl Write for DeadlineWriter<'_> {
         self.connection.stream.set_write_timeout(Some(self.left))?;
         let begun = Instant::now();
         let written = { self.connection }.write(&bytes[..bytes.len().min(PIECE)]);
+        // Only the time inside write(2) counts. Reading the queue for a long listing takes as long as it takes, and is
+        // not the client's fault.
         self.left = self.left.saturating_sub(begun.elapsed());
         if written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
             // Further writes must fail at once instead of waiting again.

@@ -1,5 +1,8 @@
 //! The control socket (spool/control), through which other commands of the spool's owner talk to the event loop. The
 //! file system decides who may connect. The protocol is in `control::protocol`.
+//!
+//! Each connection has a thread of its own that waits for the event loop's responses. The loop only puts them into a
+//! channel and never writes to the socket, so a client that does not read cannot stop the delivery of mail.
 
 use std::fs::{File, Permissions};
 use std::io;
@@ -33,7 +36,10 @@ pub fn listen(spool: &Spool, events: Sender<Event>) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    // Relative to the open directory: a socket's path may have 107 bytes at most (unix(7)), and a home directory may
+    // be longer.
     let listener = UnixListener::bind(client::short_path(&File::open(spool.dir())?))?;
+    // The umask may have left it open to others, and a client of this socket may delete mail.
     std::fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     std::thread::Builder::new().name("control".into()).spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -67,6 +73,8 @@ fn answer(mut stream: &UnixStream, events: &Sender<Event>) -> io::Result<()> {
     Ok(())
 }
 
+/// The socket's mode is the authorisation: its client runs as the owner of the spool, who can read and change every
+/// file there anyway.
 fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused> {
     let scope = AccessScope::of_spool_owner();
     match request {

@@ -1,6 +1,10 @@
 //! Limits the envelopes that all connections together hold in memory. A recipient of twenty bytes costs about thirty
 //! times as much until its message is stored, so the limits of a single submitter would allow too much if many used
 //! them at once. `submitter_limits` has the limits per client.
+//!
+//! The budget is taken after the envelope's length was read and before the envelope is, and kept until the message is
+//! stored: that is exactly how long its recipients are in memory. The wait is bounded by the caller's patience, which
+//! must be below the front end's, or the client would give up first and submit the same message through drop/.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -10,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 /// Bytes in memory at once, in total and per user. A longer envelope counts as its user's whole share: it is read
 /// when nothing else of its user is.
 const ALTOGETHER: u64 = 1 << 20;
+/// A quarter each: one user with a very large list leaves room for three others at any time.
 const ONE_USER: u64 = ALTOGETHER / 4;
 
 /// Envelopes up to this size are not counted: even one per connection takes little memory.
@@ -34,6 +39,7 @@ pub struct EnvelopeShare<'a> {
 impl EnvelopeBudget {
     /// Waits until an envelope of this length may be read. `None` if that takes longer than `patience`.
     pub fn wait_for_share(&self, uid: u32, length: u64, patience: Duration) -> Option<EnvelopeShare<'_>> {
+        // Without the cap, an envelope longer than the share could never be read, whatever else is in memory.
         let octets = if length <= SMALL { 0 } else { length.min(ONE_USER) };
         let is_full = |used: &mut HashMap<u32, u64>| {
             let own = used.get(&uid).copied().unwrap_or_default();
@@ -44,6 +50,8 @@ impl EnvelopeBudget {
         let must_wait = |used: &mut HashMap<u32, u64>| octets > 0 && is_full(used);
         let mut used = self.used.lock();
         self.released.wait_while_for(&mut used, must_wait, patience);
+        // The wait ends by timeout too, so the condition decides and not how the wait ended. A share that was freed at
+        // the last moment is still used.
         if must_wait(&mut used) {
             return None;
         }
@@ -74,6 +82,7 @@ impl Drop for EnvelopeShare<'_> {
                 used.remove(&self.uid);
             }
         }
+        // Unlocked first, or every thread that is woken would at once wait for this lock.
         drop(used);
         self.budget.released.notify_all();
     }

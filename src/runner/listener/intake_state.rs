@@ -1,5 +1,8 @@
 //! State shared by the listeners, pickup and the event loop: the configuration in use, or why there is none; messages
 //! that must not be attempted yet; and the usage of the clients.
+//!
+//! The state exists before there is a readable configuration and outlives every reload. The submission socket needs no
+//! configuration either, so a broken one turns no mail away: what is submitted is kept in raw/ as it came.
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
@@ -56,7 +59,12 @@ pub struct IntakeState {
     /// Recent submissions.
     pub tokens: SeenTokens,
     told_of_room: Mutex<Option<Instant>>,
+    /// Locked for a moment only. A thread that stored mail under this lock would stop a reload, and with it the event
+    /// loop.
     run_state: RwLock<RunState>,
+    /// An id is entered before the file is linked into queue/ and removed by `release` or `release_picked_up`. Every
+    /// entry must be released, also if storing fails: an id that stayed would keep its message, or one that gets the
+    /// id later, from ever being attempted.
     held: Mutex<HashMap<MessageId, HeldUntil>>,
     /// Makes pickup check raw/ and drop/ immediately.
     pickup: OnceLock<Sender<()>>,

@@ -1,5 +1,14 @@
 //! Protects against password guessing: failures per address, a delay for each, and the order in which passwords are
 //! verified. Accounts are never locked, because anybody could lock out a user by guessing at their name.
+//!
+//! Three things keep guessing slow. After `failures` wrong passwords within `failure_time` an address is blocked for
+//! `block_time` (both in the listener's limits), and is refused as soon as it connects. Every rejection is answered a
+//! second late, outside of any lock. And passwords are verified one after another for all connections: verifying is
+//! expensive on purpose (PBKDF2), and a hundred parallel guesses would otherwise occupy every core while the mail of
+//! others waits.
+//!
+//! Failures are counted per address and never per user name. With a count per name, anybody who knows a name could
+//! lock its owner out from anywhere.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -27,6 +36,8 @@ const WAITING: usize = 16;
 #[derive(Debug, Default)]
 pub struct LoginGuard {
     addresses: Mutex<HashMap<IpAddr, Past>>,
+    /// Logins that hold or wait for `is_busy`. Without this bound, a flood of logins would queue up for minutes, and
+    /// honest clients behind them would time out instead of being told to come back.
     verifying: Mutex<usize>,
     is_busy: Mutex<()>,
 }
@@ -34,6 +45,7 @@ pub struct LoginGuard {
 /// What is known about an address.
 #[derive(Debug, Default)]
 struct Past {
+    /// Of the last `failure_time` only, oldest first.
     failures: Vec<Instant>,
     blocked_until: Option<Instant>,
     logged_in: Option<Instant>,
@@ -70,6 +82,9 @@ pub enum Verdict {
 }
 
 /// The address to count by. For IPv6 it is the /64, which one household has as a whole.
+///
+/// An attacker has 2^64 addresses in it, and could otherwise use a fresh one for every guess. IPv4-mapped addresses
+/// count as IPv4, so that a client does not get a second allowance over a dual-stack socket.
 #[must_use]
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -103,6 +118,7 @@ impl LoginGuard {
             past.failures.drain(..surplus);
             return false;
         }
+        // The block has used them up: when it ends, the address begins at zero.
         past.failures.clear();
         past.blocked_until = Some(now + limits.block_time);
         true
@@ -118,6 +134,9 @@ impl LoginGuard {
     }
 
     /// How long a login from this address must wait because too many failed. Each call reserves the next slot.
+    ///
+    /// Reserving the slot is what makes the rate hold over parallel connections: each of them waits three seconds
+    /// longer than the one before.
     #[must_use]
     pub fn delay(&self, address: IpAddr, limits: &ListenLimits) -> Duration {
         let now = Instant::now();
@@ -148,6 +167,8 @@ impl LoginGuard {
         verdict
     }
 
+    /// The block is checked again inside the turn. A client that opened many connections before its first failure must
+    /// not have all their guesses verified.
     fn verify(&self, address: IpAddr, limits: &ListenLimits, is_right: impl FnOnce() -> bool) -> Verdict {
         if self.is_blocked(address) {
             return Verdict::NotLookedAt;
@@ -161,6 +182,9 @@ impl LoginGuard {
 }
 
 /// Forgets the address that was seen least recently, if there are too many.
+///
+/// A blocked address may be forgotten this way, but only by ten thousand others that were seen since: an attacker with
+/// that many needs no unblocking.
 fn make_room(addresses: &mut HashMap<IpAddr, Past>) {
     if addresses.len() >= REMEMBERED
         && let Some(oldest) = addresses.iter().min_by_key(|(_, past)| past.last).map(|(address, _)| *address)

@@ -1,5 +1,11 @@
 //! The pickup thread: it checks drop/ and raw/ when something appears there, after a change of the configuration or a
 //! table, and at intervals.
+//!
+//! A file is removed only after its message is in queue/ and synced. A crash in between leaves both. By the time of
+//! the next check the runner has read the token from the queue, so it recognises the file and removes it. Nothing in
+//! drop/ is trusted: the owner of the file, as the kernel recorded it, says whose mail it is.
+//!
+//! Everything is done by one thread. Two could pick the same file up twice.
 
 use std::collections::HashSet;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -52,6 +58,8 @@ fn run(intake: &IntakeState, triggers: &Receiver<()>) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
+        // One check sees everything that was announced so far. A file that appears during the check triggers the next
+        // one, so none is missed.
         while triggers.try_recv().is_ok() {}
         patience = if look(intake, &mut over) { SELDOM } else { SOON };
     }
@@ -59,6 +67,9 @@ fn run(intake: &IntakeState, triggers: &Receiver<()>) {
 
 /// Picks up everything. Returns whether nothing is left. `over` has the users that were over their limits at the last
 /// check, so that each is logged once.
+///
+/// A user over a limit holds up only their own files. The names are skipped by uid without opening them: a user may
+/// have put a hundred thousand there.
 pub(crate) fn look(intake: &IntakeState, over: &mut HashSet<String>) -> bool {
     let (mut is_empty, before) = (true, std::mem::take(over));
     for place in Place::ALL {
@@ -102,6 +113,8 @@ enum Taken {
     Over(String),
 }
 
+/// Messages are released after each file, whatever became of it. Without its release a message that was stored would
+/// never be attempted; one whose file could not be removed is known by its token the next time.
 fn take(intake: &IntakeState, place: Place, name: &str) -> Taken {
     let Ok(loaded) = intake.loaded() else { return Taken::No };
     let picked = pickup::pick_up(place, name, (&loaded.config, loaded.arriving()), &loaded.spool, intake);

@@ -1,6 +1,12 @@
 //! Answers requests on the submission socket, to which every user of the machine may connect. A client gets what its
 //! [`AccessScope`] covers. An id outside of it looks like one that does not exist, so that nobody can probe for other
 //! users' mail.
+//!
+//! What a client asks for is bound to its scope first. The functions that read or change messages take an authorised
+//! selection or a scope and nothing less, so that a forgotten check cannot reach other users' mail.
+//!
+//! Reading the queue for one client is expensive, and the event loop is shared by all. So listing and searching happen
+//! on the client's own thread and one at a time per user, and the loop gets only finished lists of ids.
 
 use std::collections::HashSet;
 use std::io;
@@ -39,6 +45,8 @@ const MAX_REQUEST: u64 = 64 << 10;
 const TURN_TIME: Duration = RESPONSE_TIME.saturating_mul(2);
 
 /// How long to wait for a busy event loop if only a mark in the listing depends on it.
+///
+/// A listing that cannot tell which message is being sent at this moment is still right about everything else.
 const GLANCE: Duration = Duration::from_millis(200);
 
 /// Answers the client's request.
@@ -54,6 +62,8 @@ pub(crate) fn answer(intake: &IntakeState, connection: &Connection) -> io::Resul
 }
 
 /// Refuses a request without reading it.
+///
+/// Reading would mean doing the work that the limit is there to prevent.
 pub(crate) fn refuse(connection: &Connection, refused: Refused) -> io::Result<()> {
     Response::No(refused).write(connection.response_writer())
 }
@@ -97,6 +107,8 @@ impl QueryHandler<'_> {
     }
 
     /// Waits until the client's other request is answered. Clients with access to everything do not wait.
+    ///
+    /// Callers bind the guard to `_turn` so that it lives until the response is written. `_` would drop it at once.
     fn wait_for_turn(&self) -> Result<Option<ResponseTurn<'_>>, Refused> {
         if self.scope.is_everything() {
             return Ok(None);
@@ -127,6 +139,7 @@ impl QueryHandler<'_> {
         Ok(Response::Ids { ids: message_ids::find(&self.intake.spool, &self.scope, prefix, place)? })
     }
 
+    /// Line by line as it is read: years of history would not fit into memory.
     fn history(&self, since: Option<Timestamp>, out: &mut impl Write) -> Result<Response, Refused> {
         let _turn = self.wait_for_turn()?;
         self.scope.read_history(&self.intake.spool, since, |_, line| {
@@ -161,6 +174,7 @@ impl QueryHandler<'_> {
         let over = |refusal: Refusal| Refused::later(refusal.explain_to(&self.submitter));
         clients.count_message(&self.submitter, limits.per_minute).map_err(over)?;
         clients.begin_message(&self.submitter, usage, limits).map_err(over)?;
+        // Zero bytes more: this asks whether the user is over the limit already.
         let room = clients.count_octets(&self.submitter, 0, usage, limits).map_err(over);
         let stored = room.and_then(|()| self.report(loaded, request));
         clients.end_message(&self.submitter, 0);
@@ -197,6 +211,9 @@ impl QueryHandler<'_> {
     }
 
     /// Lets the event loop answer, if there is an event.
+    ///
+    /// Each response is flushed as it comes, since a flush may take minutes between two of them. If the client is
+    /// gone, writing fails here and the receiver is dropped; the loop's next send fails too, and it ignores that.
     fn ask_loop(
         &self,
         event: Option<impl FnOnce(Sender<Response>) -> Event>,

@@ -1,5 +1,13 @@
 //! Recent submissions by submitter and token. A front end that got no reply submits its message again, over the
 //! socket or through drop/, with the same token.
+//!
+//! A reply may be lost although the message was stored: the runner dies, or the client is cut off. The client cannot
+//! tell and submits again, so a submission must be recognised by something that it brings along. The token is 128
+//! random bits that the front end draws. It counts only together with the submitter, because another user who learned
+//! the token could otherwise have a message swallowed.
+//!
+//! The reservation closes the gap in which both copies are on their way at once: the second one finds `BeingStored`
+//! and is told to come back, when the first has succeeded or failed.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -11,6 +19,9 @@ use crate::spool::MessageId;
 use crate::submit::admit::pickup::Known;
 
 /// How many submissions are remembered.
+///
+/// A front end submits again within a minute, so older ones may be forgotten. The tokens of messages that are still in
+/// queue/ or failed/ are read again at every start of the runner.
 const REMEMBERED: usize = 100_000;
 
 /// The known submissions. The key is a hash of submitter and token, so that clients cannot choose the size of an
@@ -52,6 +63,8 @@ impl SubmissionState {
 
 impl SeenTokens {
     /// Reserves a new token. For a known token, returns the state of its submission.
+    ///
+    /// Looking and inserting happen under one lock. Of two copies that arrive together, exactly one gets `None`.
     pub fn reserve(&self, submitter: &Submitter, token: &str) -> Option<SubmissionState> {
         let key = self.key(submitter, token);
         let mut seen = self.seen.lock();
@@ -69,6 +82,9 @@ impl SeenTokens {
     }
 
     /// Ends a reservation. `None` means that the submission was not stored and may come again.
+    ///
+    /// Must be called on every path after a reservation. A token that stayed `BeingStored` would have its submission
+    /// refused until it is forgotten.
     pub fn settle(&self, submitter: &Submitter, token: &str, state: Option<SubmissionState>) {
         let key = self.key(submitter, token);
         let mut seen = self.seen.lock();

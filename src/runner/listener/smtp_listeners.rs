@@ -1,5 +1,9 @@
 //! The sockets of all listeners: opened and closed as configured, with one thread that accepts and a limit on
 //! connections. `smtp_session` handles a connection.
+//!
+//! A reload replaces the accepting thread and keeps the sockets. An address that stays in the configuration is never
+//! closed, so no client is refused while the configuration changes. For a moment the old and the new thread accept
+//! from the same sockets; the sockets do not block, and each connection goes to one of them.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -41,6 +45,9 @@ pub struct SmtpListeners {
     shared: Arc<Shared>,
     connections: Arc<Mutex<Connections>>,
     /// Dropping this ends the accepting thread.
+    ///
+    /// The thread polls the other end of this pair along with its sockets: closing this end is the one wake-up that
+    /// cannot be missed, because it stays readable.
     accepting: Option<(UnixStream, Arc<Mutex<Sockets>>)>,
 }
 
@@ -139,6 +146,9 @@ struct Accepting {
 
 impl Accepting {
     /// Accepts connections until the other end of `ended` is dropped.
+    ///
+    /// With everything open the thread sleeps until a client comes. Only while an address is missing does it wake to
+    /// try again.
     fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
         for served in &self.served {
             // Log problems with a certificate at once. Each client has it checked again.
@@ -246,6 +256,8 @@ impl Accepting {
         })
     }
 
+    /// All of this runs in the one accepting thread, so nothing here may wait for a client. The checks need no thread
+    /// and no slot: a client that is refused costs one write. Only an accepted one gets a thread of its own.
     fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {
         let listener = &served.listener;
         // Mail works without either: a reply may be delayed a little, and the timeouts detect a dead peer.
@@ -297,6 +309,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    // Otherwise connections of the last runner in TIME_WAIT would keep this one from binding for minutes (socket(7)).
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;
@@ -308,6 +321,10 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl Served {
     /// The certificate that is on disk now, or else the last one that could be read.
+    ///
+    /// Asked for every client, so a renewed certificate is used without a reload. Chain and key are two files, and
+    /// between the writing of one and of the other they do not match; the last pair that did stays in use, and the
+    /// next client tries again.
     fn server(&self) -> Option<tls::Server> {
         let (chain, key) = self.listener.certificate.as_ref()?;
         if self.listener.tls == Some(ListenTls::None) {
@@ -377,6 +394,8 @@ struct Place {
 }
 
 impl Place {
+    /// The limit before login is separate, so that strangers who connect and say nothing cannot take the places of
+    /// clients that have logged in.
     fn take(connections: &Arc<Mutex<Connections>>, peer: IpAddr, listener: &Listener, login: Login) -> Option<Self> {
         let (address, limits) = (counted_as(peer), &listener.limits);
         let mut counted = connections.lock();
@@ -394,6 +413,7 @@ impl Place {
 
     /// The client is now known.
     fn identified(&self) {
+        // Also called on drop; the flag makes it count once.
         if std::mem::take(&mut *self.is_before_login.lock()) {
             let mut counted = self.connections.lock();
             counted.before_login = counted.before_login.saturating_sub(1);

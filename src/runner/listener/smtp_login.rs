@@ -1,5 +1,9 @@
 //! Logins at a listener (RFC 4954): the keys that a password is verified with, the verdict, and what a rejected login
 //! leaves in the log and for `postrider client list`. `login_guard` slows down guessing.
+//!
+//! A wrong name, a wrong password, an address from which the client may not log in, and missing TLS give the same
+//! reply after the same time and work. Which one it was is in the log and in `postrider client list`, for the owner
+//! only. A reply that told them apart would tell a stranger which names exist.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,6 +33,8 @@ impl ConnectionPolicy {
             .filter(|client| submission::may_log_in_from(client, self.peer))
             .and_then(|client| client.scram.iter().find(|keys| keys.hash == hash))
             .cloned()
+            // RFC 5802 sends the salt before the proof. A name without keys gets a salt too, the same one each time,
+            // as a real one would.
             .unwrap_or_else(|| self.shared.keys_of_nobody(username, hash));
         let mut nonce = [0; 18];
         SystemRandom::new()
@@ -49,9 +55,13 @@ impl ConnectionPolicy {
         let named = name.as_ref().and_then(|name| loaded.config.client(name));
         let known = named.filter(|client| submission::may_log_in_from(client, self.peer));
         let is_permitted = |known: &Client| client.tls.is_some() || known.allow_plaintext;
+        // Before the turn and outside of it: a client that waits here because of earlier failures must not hold up
+        // others.
         std::thread::sleep(guard.delay(self.peer, &self.listener.limits));
         let verdict = guard.in_turn(self.peer, &self.listener.limits, || match (&attempt.proof, known) {
             (Proof::Wrong, _) => false,
+            // The proof was checked against keys that were looked up at the start of the exchange. The client may have
+            // lost its right since, and the keys may have been those of nobody.
             (Proof::Right(_), known) => known.is_some_and(is_permitted),
             (Proof::Password(password), known) => {
                 // It takes as long for a user whom nobody knows.
@@ -84,6 +94,8 @@ impl ConnectionPolicy {
             self.shared.activity.refused(&named.name, self.peer, "AUTH", &why);
         }
         log::login_rejected(self.peer, attempt.mechanism.name(), format_args!("sasl_username={who}"));
+        // 421 closes the connection (RFC 5321 section 3.8): from now on every command from there would be refused. 535
+        // is RFC 4954's reply to a wrong credential.
         let refusal = match verdict {
             Verdict::WrongAndBlocked => blocked(),
             _ => Refusal::new(535, "5.7.8", "wrong user name or password"),

@@ -1,5 +1,9 @@
 //! A network client's message on its way into the spool: the client's limits, the rules for its header, and
 //! admission, which is the same for all mail.
+//!
+//! The client hears nothing about the message between 354 and the final reply, so everything that can be decided
+//! before the content is decided earlier, at MAIL and RCPT (`smtp_policy`). What remains for the end are the header's
+//! addresses and the space on the disk. The final reply is 250 only after the message is synced.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,6 +55,7 @@ impl ClientMessage {
         let intake = &shared.intake;
         intake.clients.count_message(&submitter, limits.per_minute).map_err(over)?;
         intake.clients.begin_message(&submitter, intake.usage_of(&submitter), &limits).map_err(over)?;
+        // Created before anything else can fail: dropping it takes back what `begin_message` has counted.
         let mut begun = Self { incoming: None, shared, loaded, submitter, octets: 0, origin: None };
         let (loaded, request) = (Arc::clone(&begun.loaded), request(&client, envelope));
         let recipients = envelope.recipients.iter().map(RecipientArgument::from).collect();
@@ -70,6 +75,8 @@ impl ClientMessage {
 impl Message for ClientMessage {
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
         let (intake, limits) = (&self.shared.intake, &self.loaded.config.limits);
+        // Added before the check, since the limit counts refused bytes as well and `drop` must subtract the same
+        // number.
         self.octets = self.octets.saturating_add(content.len() as u64);
         intake
             .clients
@@ -111,8 +118,10 @@ fn request(client: &Client, envelope: &Envelope) -> Request {
     let sender = client.from.clone().map_or_else(|| envelope.sender.clone(), ReversePath::Mailbox);
     Request {
         sender: Sender::Given(sender.to_string().into_bytes()),
+        // A client has no entry in passwd(5) that could name it.
         full_name: Some(Vec::new()),
         recipients_from: RecipientsFrom::Arguments,
+        // The dialogue has already removed the dot that ends the content.
         lone_dot: LoneDot::IsText,
         arguments: Vec::new(),
         origin: Origin::Here,
@@ -133,7 +142,10 @@ fn admit(
         HeadError::TooLong => Refusal::new(554, "5.6.0", error.to_string()),
         HeadError::Read(_) => Refusal::new(451, "4.3.0", error.to_string()),
     })?;
+    // RFC 5321 section 2.3.1: the envelope alone says who gets the message. The header is not asked, also not for Bcc.
     collected.recipients = recipients;
+    // Some providers compare the header's From with the login as well, and a refusal there would come hours later as a
+    // bounce.
     let verdict = submission::header_senders(&loaded.config, client, &sender_tables(client), &collected.header);
     verdict.map_err(|fault| table(&fault))?.map_err(|no| not_permitted(&no))?;
     if let Some(from) = &client.from {
@@ -144,6 +156,8 @@ fn admit(
         let (code, enhanced) = codes(&error);
         Refusal::new(code, enhanced, error.to_string())
     };
+    // SMTP has no token that a second copy could be recognised by: a client whose reply is lost sends the message
+    // again, and it is stored twice (RFC 1047).
     let naming = MessageIds::by_chance(&now).map_err(refused)?;
     let reserve = loaded.config.limits.reserve_from(&Submitter::Client(client.name.clone()), loaded.spool.dir());
     let entry = Entry {
@@ -154,6 +168,7 @@ fn admit(
         tables: loaded.arriving(),
         reserve,
     };
+    // `check_sender` has already asked for the account. It is asked for again at each attempt.
     store::admit_unasked(&mut collected, naming, &entry).map(|id| id.to_string()).map_err(refused)
 }
 

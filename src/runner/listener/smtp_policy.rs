@@ -1,5 +1,9 @@
 //! What a listener decides about one connection: who the client is, what it may send, and its admission. Logins are
 //! decided in `smtp_login`; the rules are `rules::submission`'s, the dialogue is `submit::smtp_server`'s.
+//!
+//! Every command is decided by the configuration that is in use then, not by that of the beginning of the connection:
+//! a client that was removed, or whose rights were reduced, must not go on for as long as it stays connected. The
+//! settings of the dialogue itself (TLS, mechanisms, limits) stay as they were at the greeting.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -85,6 +89,8 @@ impl ConnectionPolicy {
         log::client_timed_out(self.peer, stage, refusal.text());
     }
 
+    /// At MAIL rather than at the end of the content: the device can still show it, and nothing was transferred in
+    /// vain.
     fn check_sender(&self, client: &dialogue::Client, sender: &ReversePath) -> Result<(), Refusal> {
         let loaded = self.loaded()?;
         let client = self.client(&loaded, client)?;

@@ -1,5 +1,10 @@
 //! One connection of a listener: reads, writes, the handshake, and the times within which a client must do what it does. What
 //! is said is the dialogue's.
+//!
+//! Four times limit a client, and each stops a different way to occupy a connection: `idle_time` one that says
+//! nothing, `command_time` one that sends a byte now and then, `login_time` one that never identifies itself, and
+//! `session_time` one that does all of this correctly forever. They are checked where bytes are read, below TLS, so
+//! that they hold within a handshake as well, where nothing above would notice the time.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -50,6 +55,7 @@ impl Session {
     /// Holds the conversation until one side ends it; `identified` is called once the client is known.
     pub fn serve(self, stream: TcpStream, identified: &dyn Fn()) {
         log::connected(self.peer);
+        // Shared with the stream, which disappears into the TLS connection.
         let times = Rc::new(RefCell::new(Times::new(&self.listener)));
         let stream = Timed { stream, times: Rc::clone(&times) };
         let (peer, mut counts) = (self.peer, Counts::default());
@@ -99,6 +105,7 @@ impl Session {
             secure.close();
             return end.map(|_| ());
         }
+        // 421 and not a greeting without STARTTLS: a client that then logged in would send its password in the clear.
         if needs_certificate && server.is_none() {
             let refusal = Refusal::new(421, "4.3.5", "the server's certificate cannot be read; try again later");
             return stream.write_all(&refusal.to_wire());
@@ -139,6 +146,10 @@ impl Session {
     }
 
     /// A mechanism is offered where every client that may log in from there can use it.
+    ///
+    /// The list is sent before the client has said its name, and most clients take the strongest mechanism in it
+    /// without trying another. If one client has no keys for a hash, offering SCRAM with that hash would lock it out;
+    /// so only what all of them have is offered.
     fn offered(&self) -> Offered {
         let clients = &self.loaded.config.clients;
         let candidates: Vec<_> =
@@ -190,10 +201,13 @@ fn talk<S: Read + Write>(
             }
             Err(error) => return Err(error),
         };
+        // Everything that one read brought is answered by one write, as RFC 2920 section 3.2 asks of a server with
+        // PIPELINING.
         let Answer { replies, end } = conversation.answer(&buffer[..filled], |progress| match progress {
             Progress::Login(decided) => counts.login(decided),
             Progress::Command(reply) => {
                 counts.reply(reply);
+                // A complete command is what shows progress. Bytes of an unfinished one do not move the limit.
                 times.borrow_mut().command_done();
             }
         });
@@ -209,6 +223,10 @@ fn talk<S: Read + Write>(
 }
 
 /// What is said to a client that took too long, and logged.
+///
+/// RFC 5321 section 3.8 lets a server close with 421 after a timeout. The reply names the most likely mistake, because
+/// a device that ends its message with LF only would otherwise wait in silence, and its owner would look for a network
+/// problem.
 fn late(conversation: &mut Conversation<ConnectionPolicy>, times: &Times) -> Refusal {
     let (stage, seems_ended) = (conversation.dialogue.stage(), conversation.dialogue.seems_ended());
     let text = if seems_ended {
@@ -255,6 +273,8 @@ impl Times {
     }
 
     /// How long the next byte is waited for.
+    ///
+    /// The next limit to be reached. Zero means that one has passed: reading then fails without waiting.
     fn left(&self) -> Duration {
         let now = Instant::now();
         let until = self.login.into_iter().chain([self.command, self.session]).min().unwrap_or(now);

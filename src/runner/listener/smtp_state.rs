@@ -1,5 +1,8 @@
 //! What the connections of all listeners share: the configuration in force, failed logins, what clients did, and the keys of users
 //! whom nobody knows.
+//!
+//! One instance serves all listeners of the runner and survives reloads. Blocks and failure counts would otherwise be
+//! forgotten with each change of the configuration, and an attacker on one port would be a stranger on the other.
 
 use std::sync::Arc;
 
@@ -35,6 +38,10 @@ impl Shared {
     }
 
     /// Keys that no password fits, the same for a name whenever it is asked for.
+    ///
+    /// Derived from a secret of this process and the name, because an attacker who asks twice must get the same salt
+    /// twice. A random one would show that the name is unknown. After a restart the salts of unknown names change and
+    /// those of real ones do not; that much a patient attacker can see.
     pub fn keys_of_nobody(&self, username: &str, hash: ScramHash) -> StoredKeys {
         let derive = |what: &str| {
             let text = [what, username].concat();

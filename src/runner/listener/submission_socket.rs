@@ -4,6 +4,11 @@
 //! Any user may connect, so nothing a client does may block the others: each connection has its own thread and time
 //! limits, and `submitter_limits` bounds connections, bytes and messages per user. A reply is sent only after the
 //! message is on disk, because it makes the client forget its copy.
+//!
+//! What is counted or reserved for a submission is given back on every path, each at its time. The token is settled as
+//! soon as the result is known. The message and its bytes are counted down before the reply, because the client may
+//! submit the next message as soon as it has it. The held id is released after the reply, because until then the
+//! client may submit the same message again.
 
 use std::io;
 use std::io::{BufReader, BufWriter, Read, Write};
@@ -76,12 +81,16 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
         _ => {}
     }
     let listener = UnixListener::bind(path)?;
+    // Every user may submit. Who connects is known from SO_PEERCRED (unix(7)), and not from the right to connect.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
     Ok(listener)
 }
 
 /// A client that is not admitted gets no reply. For the front end that means that no runner is there, so it uses the
 /// drop program.
+///
+/// Nothing in here waits for the client, because this thread accepts for the whole machine. `start` gives the client a
+/// thread at once instead of queueing it: behind clients that send slowly it could wait for minutes.
 fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStream) {
     let Ok(connection) = Connection::new(stream) else { return };
     let most = intake.limits().connections;
@@ -126,6 +135,8 @@ impl ClientSession {
             };
         }
         let reply = self.receive().map_or_else(Reply::Refused, Reply::Stored);
+        // The message is released whether or not the reply arrived. If it did not, the client submits again and is
+        // recognised by its token.
         let replied = (&*self.connection).write_all(reply.to_string().as_bytes());
         if let Some(id) = take(&self.held) {
             self.intake.release(&id);
@@ -141,6 +152,7 @@ impl ClientSession {
     fn receive(self: &Arc<Self>) -> Result<MessageId, Refused> {
         let IntakeState { clients, .. } = &*self.intake;
         let (limits, usage) = (self.intake.limits(), self.intake.usage_of(&self.submitter));
+        // First, since a message that is turned away here leaves nothing to be taken back.
         clients.count_message(&self.submitter, limits.per_minute).map_err(|refusal| self.over(refusal))?;
         clients.begin_message(&self.submitter, usage, &limits).map_err(|refusal| self.over(refusal))?;
         let stored = self.read_and_store(limits);
@@ -152,6 +164,8 @@ impl ClientSession {
 
     fn read_and_store(self: &Arc<Self>, limits: Limits) -> Result<MessageId, Refused> {
         let loaded = self.intake.loaded();
+        // Bounds what is read. The allowance is for what admission removes or adds, so that the message is measured as
+        // it is stored.
         let content = loaded.as_ref().map_or(WIDEST.content, |loaded| {
             // The size is checked again when the message is stored.
             loaded.config.queue.max_message_size.saturating_add(1 << 20).min(WIDEST.content)
@@ -191,6 +205,7 @@ impl ClientSession {
             Ok(loaded) => self.store(&mut submission, loaded),
             Err(_) => self.keep_raw(&mut submission),
         };
+        // On failure this forgets the token, so that the same submission may come again.
         tokens.settle(&self.submitter, &token, stored.as_ref().ok().cloned());
         // Not earlier: pickup skips a submission that is being stored.
         if matches!(stored, Ok(SubmissionState::Raw(_))) {
@@ -224,6 +239,9 @@ impl ClientSession {
     }
 
     /// Stores the submission unprocessed, until the configuration and its tables can be read.
+    ///
+    /// The id in the reply is only for the caller's log: the message gets its own when pickup admits it, derived from
+    /// the file.
     fn keep_raw<R: Read>(&self, submission: &mut Submission<R>) -> Result<SubmissionState, Refused> {
         let IntakeState { spool, .. } = &*self.intake;
         let least = self.intake.loaded().map_or(Queue::MIN_FREE_SPACE, |loaded| loaded.config.queue.min_free_space);
@@ -266,6 +284,8 @@ fn not_read(error: NotRead) -> Refused {
 }
 
 /// Whether the client sends a request: a line of JSON. A frame never starts with a brace.
+///
+/// Peeked and not read, so that the byte is still there for the parser that it decides on.
 fn is_request(stream: &UnixStream) -> io::Result<bool> {
     let mut first = [0];
     rustix::io::retry_on_intr(|| recv(stream, &mut first[..], RecvFlags::PEEK))?;
@@ -273,6 +293,9 @@ fn is_request(stream: &UnixStream) -> io::Result<bool> {
 }
 
 /// Reads a submission and counts its bytes against its user's limits.
+///
+/// Counting in the reader covers everything that arrives, whichever part of the frame it belongs to, before any of it
+/// is parsed.
 struct Counted {
     session: Arc<ClientSession>,
     limits: Limits,

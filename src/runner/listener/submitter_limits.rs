@@ -1,6 +1,15 @@
 //! What each submitter has used of its limits, so that no submitter blocks the others: connections, bytes in transit,
 //! messages and requests per minute, and one response at a time. root is limited only by the total number of
 //! connections.
+//!
+//! Any local user may connect, and the runner has one pool of threads, descriptors and memory for all of them. The
+//! limits are per user rather than in total, because a total alone would let one user, or one script in a loop, use
+//! all of it while cron's mail and everybody else's is turned away. Refusals cost the user no mail: a front end that
+//! is not let in writes the submission to drop/, and one that is refused exits with 75 (EX_TEMPFAIL), so that its
+//! caller knows that nothing was stored.
+//!
+//! Everything that is counted up here is counted down on the same path, also on errors: a byte that stayed in
+//! `in_transit` would reduce the user's limit until the runner restarts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -31,8 +40,13 @@ pub struct SubmitterLimits {
 struct SubmitterUsage {
     connections: Vec<Arc<Connection>>,
     /// Bytes received and not stored yet.
+    ///
+    /// Counted as they are read and not as they are announced, because a client may announce anything.
     in_transit: u64,
     /// Messages being received.
+    ///
+    /// They count against `waiting` as well: without them a hundred parallel submissions would each see one free
+    /// place, and all would be stored.
     arriving: u64,
     messages: SlidingWindow,
     requests: SlidingWindow,
@@ -93,6 +107,9 @@ impl Refusal {
 }
 
 /// Events within the last minute.
+///
+/// The window slides instead of restarting every minute: with fixed minutes a client could use the limit twice within
+/// a few seconds, at the end of one and the start of the next. It holds at most as many entries as the limit has.
 #[derive(Debug, Default)]
 struct SlidingWindow(VecDeque<Instant>);
 
@@ -115,6 +132,8 @@ impl SlidingWindow {
 }
 
 /// The limit that a file of drop/ would exceed if it were picked up.
+///
+/// Unlike over the socket nobody waits for the answer: the file stays in drop/ and is tried again.
 #[must_use]
 pub fn over(usage: Usage, octets: u64, limits: &Limits) -> Option<Refusal> {
     if usage.messages >= u64::from(limits.waiting) {
@@ -127,6 +146,9 @@ pub fn over(usage: Usage, octets: u64, limits: &Limits) -> Option<Refusal> {
 }
 
 /// A client's turn to have the queue read for it. Dropping it lets the next request proceed.
+///
+/// A guard, so that the turn ends on every path, also when writing the response fails. A turn that was never given
+/// back would lock the user out of `mailq`.
 #[derive(Debug)]
 pub struct ResponseTurn<'a> {
     limits: &'a SubmitterLimits,
@@ -154,6 +176,8 @@ impl SubmitterLimits {
             Submitter::ROOT => (altogether, altogether),
             _ => (usize::try_from(most).unwrap_or(altogether), altogether / 10 * 9),
         };
+        // The user's own limit is checked first. Only one with no connection at all may take somebody else's, so a
+        // user cannot gain connections by opening more of them.
         let is_admitted = own < most && (all < altogether || (own == 0 && disconnect_idle(&mut clients)));
         if !is_admitted {
             return Err(Refusal::Connections);
@@ -217,6 +241,9 @@ impl SubmitterLimits {
     }
 
     /// Counts received bytes.
+    ///
+    /// Called while the content is read: the refusal ends the transfer at the limit, instead of after it. The bytes of
+    /// the refused read are counted too, and `end_message` subtracts them.
     pub fn count_octets(
         &self,
         submitter: &Submitter,
@@ -243,6 +270,8 @@ impl SubmitterLimits {
             clients.entry(submitter.clone()).or_default().is_answered
         };
         let mut clients = self.clients.lock();
+        // All waiting threads are woken by every turn that ends, because they wait for different submitters on one
+        // condition; `is_answered` sends the others back to sleep.
         self.answered.wait_while_for(&mut clients, is_answered, patience);
         let client = clients.entry(submitter.clone()).or_default();
         let is_free = !std::mem::replace(&mut client.is_answered, true);
@@ -274,6 +303,8 @@ impl SubmitterUsage {
 fn disconnect_idle(clients: &mut HashMap<Submitter, SubmitterUsage>) -> bool {
     let others = clients.iter_mut().filter(|(submitter, _)| **submitter != Submitter::ROOT).map(|(_, client)| client);
     let Some(client) = others.max_by_key(|client| (client.stalled(), client.connections.len())) else { return false };
+    // Without a stalled connection, only a user with several loses one: taking the only connection of somebody who is
+    // sending would help one user by harming another.
     let has_few = client.stalled() == 0 && client.connections.len() < 2;
     let idle = client.connections.iter().map(|connection| connection.idle()).enumerate();
     match idle.max_by_key(|(_, idle)| *idle) {
