@@ -1,5 +1,11 @@
 //! AUTH on an open connection: the credential, the mechanisms to try with it, and the exchange of each. `sasl`
 //! selects the mechanisms; `login_history` has the results of earlier logins.
+//!
+//! Three rules limit what a login may cost. A secret leaves this machine only over verified TLS, or to a privileged
+//! port of this machine. At most one rejection more than necessary is risked, since providers lock accounts after a
+//! few. And once a login was bound to the connection, or the server broke SCRAM, the plain password is not sent any
+//! more unless `auth` allows nothing stronger: an attacker in between can remove the strong mechanisms from the offer,
+//! but cannot undo what was seen before.
 
 use std::net::SocketAddr;
 
@@ -28,6 +34,9 @@ const LONGEST_COMMAND: usize = 512;
 const MOST_PROMPTS: usize = 5;
 
 /// Reads the credential. Called before any connection is opened.
+///
+/// A password command may run for seconds or ask a locked keyring. A server must not wait for that with an open
+/// connection, and a credential that cannot be read is the account's trouble, whatever its relays would say.
 pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
     let name = &account.name;
     let certificate = if account.tls_client.is_some() { Certificate::Shown } else { Certificate::None };
@@ -74,6 +83,8 @@ pub(crate) fn log_in(
 ) -> Result<(), LoginFailure> {
     let account = place.account;
     let cover = if session.stream.tls_version().is_some() { Cover::Tls } else { Cover::Clear };
+    // Before the mechanisms are looked at: also a challenge-response without TLS gives a listener something to guess
+    // the password by.
     if !sasl::may_carry_secret(cover, place.peer) && !account.allow_plaintext {
         return Err(local(
             Phase::Auth,
@@ -94,6 +105,8 @@ pub(crate) fn log_in(
     let past = history.past(account, login);
     let bindable = if session.stream.binding().is_some() { Bindable::Yes } else { Bindable::No };
     let mut candidates = sasl::candidates(&offered, &account.auth, login, bindable, cover);
+    // -PLUS was offered and worked, and is gone now. What does not show the password may still be tried; PLAIN and
+    // LOGIN may not.
     let is_stripped = past.was_bound && sasl::plus(&offered) == Plus::NotOffered && allows_bound(account);
     let is_broken = past.broke_scram && account.auth.iter().any(|mechanism| sasl::is_scram(*mechanism));
     if is_stripped || is_broken {
@@ -132,6 +145,11 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     /// Tries the candidates in order, unless an earlier login showed which mechanism to use.
+    ///
+    /// Three ends of an exchange differ in what may follow. `Unsupported` costs nothing and goes on to the next
+    /// candidate. `Refused` counts as a wrong password at the provider, so at most one other mechanism follows, and
+    /// its result is remembered for this credential. `NotBound` ends the login, since everything weaker is what an
+    /// attacker would want. An error (`Fact`) ends it as well: the connection is lost or the server is out of step.
     fn run(&mut self, mut left: Vec<Mechanism>, other: &Other, offered: &[String]) -> Result<(), Fact> {
         let mut rejection = self.apply_history(&mut left, other);
         let mut may_try_another = *other == Other::Untried;
@@ -164,6 +182,8 @@ impl Attempt<'_> {
                     };
                     may_try_another = false;
                     let earlier = Rejection { mechanism, reply };
+                    // Noted before the attempt. If the server closes the connection now, the next session goes
+                    // straight to this mechanism, instead of repeating the rejected one first.
                     self.note(Other::Due(earlier.clone(), next));
                     let observer = self.session.stream.observer();
                     observer.note(&format!("the server may not support {}; trying {}", mechanism.name(), next.name()));
@@ -172,6 +192,7 @@ impl Attempt<'_> {
                 Ended::NotBound(reply) => return Err(refused(reply)),
             }
         }
+        // The server did not support the second mechanism, so the first one's rejection is the reason to report.
         if let Some(earlier) = rejection {
             self.note(Other::Spent);
             return Err(refused(earlier.reply));
@@ -244,6 +265,9 @@ impl Attempt<'_> {
     }
 
     /// Tries one mechanism. Tokens expire, so after a rejection a new one is fetched, once.
+    ///
+    /// The renewed token makes a second rejected login at most. It is skipped for the same token, which would be
+    /// rejected again, and for a 4xx reply, which says nothing about the token.
     fn with_mechanism(&mut self, mechanism: Mechanism) -> Result<Ended, Fact> {
         let ended = exchange(self.session, self.login, self.place.relay, mechanism)?;
         let Ended::Refused(reply) = &ended else { return Ok(ended) };
@@ -311,6 +335,8 @@ fn exchange_messages(
     if sasl::is_unsupported(reply.code) {
         return Ok(Ended::Unsupported(reply.code));
     }
+    // Bounded, or a server could keep the session in challenges forever: each reply comes within its limit, and there
+    // is always another.
     let mut prompts = 0;
     // 354 asks for content. Any other code counts by its first digit (RFC 5321 section 4.2.1).
     while (300..400).contains(&reply.code) && reply.code != 354 {
@@ -370,6 +396,9 @@ fn send_auth(
 }
 
 /// The result of an exchange, from its last reply.
+///
+/// A mechanism with mutual authentication is complete only if the server has proved itself; a bare 235 from somebody
+/// in between must not count.
 fn ended(exchange: &Exchange, name: &str, reply: Reply) -> Result<Ended, Seen> {
     match reply.code {
         200..300 if exchange.is_convinced() => Ok(Ended::Done),

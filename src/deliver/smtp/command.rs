@@ -90,6 +90,8 @@ pub fn bdat_last(octets: usize) -> String {
 }
 
 /// EHLO.
+///
+/// RFC 5321 section 4.1.4: a client without a name gives its address as a literal.
 #[must_use]
 pub fn ehlo(hostname: &str, local: Option<IpAddr>) -> String {
     Ehlo::new(client_id(hostname, local)).to_string()

@@ -4,6 +4,9 @@
 //! Providers lock accounts after a few wrong logins, and every relay of an account checks the same credential. So a
 //! failure that another relay would repeat, such as a rejected login, ends the search at once, while a failure of one
 //! server only leads to the next.
+//!
+//! A failure is kept as the best one if it got further than the ones before it. Of three relays, two that refuse the
+//! connection and one with a wrong certificate, the certificate is what somebody must fix.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
@@ -37,6 +40,9 @@ pub(crate) fn open(
 }
 
 /// Tries the relays in order, with the credential.
+///
+/// Certificates and keys of the account are read before the first connection, for the same reason as the credential:
+/// no relay can help if they are missing.
 pub(crate) fn walk(
     account: &Account,
     hostname: &str,
@@ -91,6 +97,8 @@ struct Opener<'a> {
 
 impl Opener<'_> {
     /// Tries all hosts that a configured relay leads to.
+    ///
+    /// Several hosts come from MX or SRV records, in their order of preference (RFC 5321 section 5.1, RFC 2782).
     fn relay(&self, written: &Relay) -> Result<Session, Stop> {
         let hosts = self.resolve(written).map_err(|fact| {
             let is_account = is_account_trouble(&fact, self.account);
@@ -109,6 +117,11 @@ impl Opener<'_> {
     }
 
     /// Tries all addresses of a host.
+    ///
+    /// Each round connects to whichever remaining address answers first. An address that answered and failed
+    /// afterwards, by its greeting or its TLS, is not tried again; the others still are, because a provider's servers
+    /// behind one name need not be in the same state. Rounds end because each removes at least one address, except for
+    /// the single repetition below.
     fn host(&self, relay: &Relay, addresses: &[SocketAddr]) -> Result<Session, Stop> {
         let mut left = happy_eyeballs::by_turns(addresses);
         let mut best: Option<NotOpened> = None;
@@ -120,6 +133,7 @@ impl Opener<'_> {
                 let fact = Fact { phase: Phase::Connect, seen: at_address(stream::seen(&error), relay, &address) };
                 best = Some(further(best, self.failed(relay, &address, fact.into())));
             }
+            // No address answered within its time. Those that have not failed by now are the ones that timed out.
             let Some((address, socket)) = raced.winner else {
                 for address in std::mem::take(&mut left) {
                     let fact = Fact { phase: Phase::Connect, seen: Seen::Timeout };
@@ -132,6 +146,8 @@ impl Opener<'_> {
                 Ok(session) => return Ok(session),
                 Err(failure) => {
                     let failure = self.failed(relay, &address, failure);
+                    // The server hung up on the rejected login. The other mechanism is tried on the same address,
+                    // once, because it was this server that rejected the first.
                     if !is_again && self.owes_another_mechanism(&failure.fact) {
                         is_again = true;
                         left.insert(0, address);
@@ -243,6 +259,9 @@ impl Opener<'_> {
     }
 
     /// Everything before the first transaction.
+    ///
+    /// RFC 3207 section 4.2: what was learned before STARTTLS is discarded, and EHLO is sent again. With implicit TLS
+    /// (RFC 8314 section 3.3) nothing is said in the clear at all.
     fn introduce(&self, session: &mut Session, relay: &Relay, address: &SocketAddr) -> Result<(), LoginFailure> {
         match self.account.tls_mode(relay) {
             TlsMode::Implicit => {
@@ -274,6 +293,9 @@ impl Opener<'_> {
     }
 
     /// EHLO; or HELO, if EHLO is rejected and nothing is needed that requires EHLO.
+    ///
+    /// RFC 5321 section 3.2 has this fallback for old servers. HELO has no extensions, so it is no way out if STARTTLS
+    /// or AUTH is needed: the account would then fail with a misleading reason, or send in the clear.
     fn hello(&self, session: &mut Session) -> Result<(), Fact> {
         let fact = |seen| Fact { phase: Phase::Ehlo, seen };
         let limit = self.timeouts.ehlo;
@@ -308,6 +330,8 @@ impl Opener<'_> {
         Ok(())
     }
 
+    /// There is no fallback to clear text. An attacker in between can remove the offer or forge a 454, and a client
+    /// that went on without TLS would give away the password at the next step.
     fn ask_for_tls(&self, session: &mut Session) -> Result<(), Fact> {
         let fact = |seen| Fact { phase: Phase::StartTls, seen };
         if !session.capabilities.offers(Extension::StartTls) {
@@ -363,6 +387,8 @@ fn client(account: &Account) -> Result<Option<Client>, String> {
     client.map(|client| Some(client.at_least(oldest))).map_err(|error| error.to_string())
 }
 
+/// 5xx is allowed here (RFC 5321 section 3.1) and means that this host accepts no mail from us now; other addresses
+/// may.
 fn greeting(session: &mut Session) -> Result<(), Fact> {
     let fact = |seen| Fact { phase: Phase::Greeting, seen };
     let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;

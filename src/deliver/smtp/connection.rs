@@ -127,6 +127,8 @@ impl Session {
     }
 
     /// Whether another transaction may follow on this connection.
+    ///
+    /// RFC 9422 (MAILMAX): a further MAIL would be refused, so a new session is opened before it is sent.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.state != State::Broken && self.capabilities.limits.mails.is_none_or(|most| self.mails < most)

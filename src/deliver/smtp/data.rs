@@ -1,5 +1,11 @@
 //! Sends the content of an accepted envelope block by block and reads the final reply. Holds one block at a time,
 //! whatever the size of the message.
+//!
+//! Until the final dot has been written completely, the server does not have the message, whatever happens. From then
+//! on it may have it even if no reply comes. The phase of each fact says on which side of that point it lies:
+//! `Phase::Content` may be tried again soon, `Phase::FinalDot` without a reply is unknown. A failed write counts as
+//! before the dot, since the write that carries the dot is the last one and its failure means that not all of it was
+//! taken over by the kernel.
 
 use std::io::{ErrorKind, Read};
 
@@ -30,6 +36,7 @@ impl Delivered {
     /// From the reply to the end of the content.
     fn by(reply: Result<Reply, Seen>) -> Self {
         match reply {
+            // Neither yes nor no. The connection is out of step, and the outcome is unknown.
             Ok(reply) if (300..400).contains(&reply.code) => {
                 let words = format!("the server replied to the end of the content with \"{reply}\"");
                 Self::broken(Phase::FinalDot, Seen::Garbage(words))
@@ -94,6 +101,10 @@ fn unreadable(error: &std::io::Error) -> Seen {
 
 /// Sends a block, unless the server has already replied. Such an early reply must not be mistaken for the reply to
 /// the final dot. If a write fails, the final dot was not sent completely.
+///
+/// RFC 5321 section 4.1.1.4 has no reply before the end, but servers that reject a message early send one, most often
+/// together with closing. Read as the reply to the dot, an early 250 would count as delivery of a message that the
+/// server does not have.
 fn send_block(session: &mut Session, block: &[u8]) -> Result<(), Seen> {
     match session.stream.pending() {
         Ok(Pending::Quiet) => {}
@@ -116,6 +127,8 @@ fn too_early(session: &mut Session) -> Result<Seen, Seen> {
 }
 
 /// The whole content for BDAT, for a message that is small enough.
+///
+/// At most `EARLY` bytes and their line ends in memory.
 pub(crate) fn whole(transaction: &Transaction<'_>, prepared: &Prepared) -> Result<Vec<u8>, Seen> {
     let mut source = prepared.open(transaction).map_err(|error| unreadable(&error))?;
     let mut raw = Vec::new();

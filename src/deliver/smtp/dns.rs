@@ -43,6 +43,9 @@ pub(crate) fn is_within(written: &str, host: &str) -> bool {
 
 /// Without MX records, the name itself is the host. A single record for the root means that the domain accepts no
 /// mail (RFC 7505).
+///
+/// RFC 5321 section 5.1: a missing MX means an implicit one. A failed query is different and is an error: the records
+/// may exist and point elsewhere.
 fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, String> {
     if records.is_empty() {
         return Ok(vec![written.clone()]);
@@ -57,6 +60,7 @@ fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, 
     Ok(hosts)
 }
 
+/// Implicit TLS is preferred (RFC 8314 section 3.3), so `_submissions` comes first.
 fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<Vec<Relay>, String> {
     let secure = in_order(secure, |record| Relay { host: record.host, port: record.port, lookup: Lookup::Submissions });
     let plain = in_order(plain, |record| Relay { host: record.host, port: record.port, lookup: Lookup::Address });
@@ -77,6 +81,9 @@ fn in_order(mut records: Vec<Record>, relay: impl Fn(Record) -> Relay) -> Vec<Re
 }
 
 /// Queries DNS. A name without records gives an empty list; only a failed query is an error.
+///
+/// The final dot makes the name absolute. Without it the search list of resolv.conf(5) could turn a missing name into
+/// one of the local domain.
 fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
     let failed =
         |what: String| format!("cannot look up the {kind} records of {name} in DNS: {what}; check this machine's DNS");

@@ -79,6 +79,9 @@ fn original(given: &str) -> Option<&str> {
 }
 
 /// `NEVER`, or one to three of the other values. Anything else is not sent.
+///
+/// RFC 3461 section 4.1. A value that the server rejects would cost the recipient its delivery, so only valid ones go
+/// out.
 fn notify(text: &str) -> Option<String> {
     let words: Vec<String> = text.split(',').map(|word| word.trim().to_ascii_uppercase()).collect();
     if words == ["NEVER"] {

@@ -1,5 +1,10 @@
 //! Connects to the first of several addresses that answers (after RFC 8305). The next address is tried when one
 //! fails, or after a short time while the earlier attempts continue.
+//!
+//! Without this, a host whose IPv6 address is announced but not reachable costs the full connection timeout for every
+//! session. The delay between two starts is the one that RFC 8305 section 5 recommends; it is long enough that a
+//! server that works is rarely asked twice. The order comes from the system's resolver (RFC 6724) and only the
+//! families alternate (RFC 8305 section 4).
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -36,8 +41,12 @@ pub(crate) fn by_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 }
 
 /// Connects. `limit` applies to each address; `sources` are our own addresses to connect from.
+///
+/// Losing attempts are not cancelled: connect(2) cannot be interrupted from outside. Their threads end by themselves
+/// within `limit`, and a connection that one of them still gets is closed before a byte is sent.
 pub(crate) fn connect(addresses: &[SocketAddr], sources: &[IpAddr], limit: Duration) -> Raced {
     let mut raced = Raced { winner: None, failed: Vec::new() };
+    // The common case needs no thread.
     if let [only] = addresses {
         match one(only, sources, limit) {
             Ok(socket) => raced.winner = Some((*only, socket)),
@@ -59,6 +68,8 @@ pub(crate) fn connect(addresses: &[SocketAddr], sources: &[IpAddr], limit: Durat
         if running == 0 {
             return raced;
         }
+        // When all have been started, they end by themselves within the limit, counted from the last start. The
+        // addition gives the last one the time to say so.
         let patience = if next.is_some() { STAGGER } else { limit + STAGGER };
         match hear.recv_timeout(patience) {
             Ok((address, Ok(socket))) => {
@@ -89,6 +100,9 @@ fn one(address: &SocketAddr, sources: &[IpAddr], limit: Duration) -> io::Result<
 }
 
 /// Connects from one of our own addresses.
+///
+/// std cannot choose the address to connect from. So the socket is connected without blocking, waited for, and made
+/// blocking again, as the rest of the session expects.
 fn from(source: IpAddr, address: &SocketAddr, limit: Duration) -> io::Result<TcpStream> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -104,6 +118,7 @@ fn from(source: IpAddr, address: &SocketAddr, limit: Duration) -> io::Result<Tcp
             if poll(&mut waiting, Some(&patience))? == 0 {
                 return Err(ErrorKind::TimedOut.into());
             }
+            // Writable also means failed: connect(2) leaves the result in `SO_ERROR`.
             rustix::net::sockopt::socket_error(&socket)??;
         }
         Err(error) => return Err(error.into()),

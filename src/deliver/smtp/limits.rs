@@ -31,6 +31,9 @@ impl Limits {
     }
 
     /// Moves the recipients of the next transaction from `waiting` to the result, in their order.
+    ///
+    /// At least one recipient is taken as long as any waits, since limits of zero are ignored: the caller's loop
+    /// relies on that to end.
     pub(crate) fn take(self, waiting: &mut Vec<usize>, recipients: &[Address]) -> Vec<usize> {
         let most = self.recipients.unwrap_or(usize::MAX);
         let mut domains: Vec<String> = Vec::new();

@@ -1,5 +1,8 @@
 //! Splits received bytes into lines, in a buffer of fixed size. Pure; `stream` reads from the connection, `reply`
 //! parses the lines.
+//!
+//! The buffer holds two lines of the greatest length. A line that is longer is cut when it has filled more than one,
+//! and the rest of it is discarded as it arrives, so that a server cannot make us hold more by never ending its line.
 
 use std::borrow::Cow;
 

@@ -30,6 +30,9 @@ const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 const SALT: usize = 16;
 
 /// The state of the other mechanism, which is tried after a rejection that may be due to the mechanism.
+///
+/// A credential moves through these states once and in this order. A new password has a new digest and begins at
+/// `Untried`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Other {
     /// Not needed so far.
@@ -97,6 +100,9 @@ impl LoginHistory {
     }
 
     /// The history of the account with this credential.
+    ///
+    /// The lock is not held while the stored digest is computed, which is slow on purpose. Two sessions may both
+    /// compute it; the result is the same.
     pub(crate) fn past(&self, account: &Account, login: &Login) -> Past {
         let credential = self.digest(login);
         if let Some(entry) = self.accounts.lock().get(&account.name)
@@ -117,6 +123,9 @@ impl LoginHistory {
     }
 
     /// Sets the state of the other mechanism.
+    ///
+    /// `Due` is kept in memory only: it is a matter of seconds. After a restart the rejected mechanism is tried once
+    /// more at worst.
     pub(crate) fn note(&self, account: &Account, login: &Login, other: Other) {
         let accepted = match &other {
             Other::Accepted(mechanism) => Some(Some(mechanism.name().to_owned())),

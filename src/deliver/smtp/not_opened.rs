@@ -13,6 +13,10 @@ use crate::rules::trouble::{self, Verdict};
 
 /// Whether no other relay of the account would help. A 4xx reply or a missing STARTTLS may concern one server (an
 /// attacker in between may have removed the offer). But a provider counts failed logins over all its relays.
+///
+/// A lost connection at the login, and a 4xx reply without such a meaning, lead to the next relay: they do not say
+/// that the password is wrong. A rejected login must not be repeated at the second relay of the same provider, where
+/// it would be the second wrong login of one attempt.
 pub(super) fn is_account_trouble(fact: &Fact, account: &Account) -> bool {
     match (&fact.phase, &fact.seen) {
         (_, Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_))) | (Phase::Auth, Seen::NotOffered(_)) => true,

@@ -1,5 +1,10 @@
 //! Optional parameters that a server offers but then rejects (SIZE, BODY, RET and ENVID of MAIL; NOTIFY and ORCPT of
 //! RCPT). The command is repeated without them, and they are omitted for the rest of the session.
+//!
+//! RFC 5321 section 4.1.1.11 gives 555 for a parameter that is not recognised; some servers give it for one that they
+//! offer themselves. Without the repetition such a server would never get any mail. What cannot be left out without
+//! harm stays: SMTPUTF8 is part of the address, and 8-bit content goes unchanged, without BODY, to a server that
+//! offered 8BITMIME.
 
 use super::capabilities::{Extension, Size};
 use super::connection::{LeftOut, Session, Transaction};
@@ -9,6 +14,9 @@ use crate::rules::meaning::{EnvelopeSender, Login, Meaning, Parameters, Stage};
 
 /// Whether the fact is the rejection of an optional parameter. If so, the parameter is omitted from now on in this
 /// session.
+///
+/// `before` is what was left out when the command was sent. A parameter that was not sent cannot have been refused,
+/// and without this check a server that always answers 555 would be asked forever.
 pub(super) fn leave_out(
     session: &mut Session,
     before: LeftOut,

@@ -4,6 +4,11 @@
 //! With pipelining, RCPT and DATA are sent before the reply to MAIL is known. So a reply has a meaning only together
 //! with the replies before it: after a refused MAIL, refusals of RCPT say nothing about the recipients, and if DATA
 //! is accepted although no recipient was, the content must still be ended.
+//!
+//! Replies are matched to commands by their order alone (RFC 2920 section 3.1). A single reply too many or too few
+//! would shift all that follow, so that one recipient gets the answer meant for another. Therefore any reply that does
+//! not fit its command ends the session, and recipients without a reply of their own until then are settled as
+//! unanswered.
 
 use std::time::Duration;
 
@@ -83,6 +88,9 @@ pub(crate) struct Envelope<'s> {
 
 impl Envelope<'_> {
     /// Sends all commands group by group, and sets the state of the session.
+    ///
+    /// The state is set to `Halfway` before anything is written. Wherever this ends early, a transaction may be open
+    /// at the server, and the next one begins with RSET; RFC 5321 section 4.1.4 forbids a second MAIL within it.
     pub(crate) fn exchange(&mut self, commands: &[(Command, String)]) -> Result<(), Broken> {
         for group in self.groups(commands) {
             if self.is_pointless(group) {
@@ -93,6 +101,7 @@ impl Envelope<'_> {
             self.send_group(group)?;
         }
         match (self.mail, self.data) {
+            // A refused MAIL opens nothing. With early content the server may have read some of it as commands.
             (Mail::Refused, _) if self.early.is_empty() => self.session.state = State::Ready,
             (Mail::Accepted | Mail::Unanswered | Mail::Refused, _) => {}
         }
@@ -105,6 +114,8 @@ impl Envelope<'_> {
             return commands.chunks(1).collect();
         }
         if !self.session.is_cautious {
+            // RSET, MAIL, a group of recipients, and DATA as the last of its group, which RFC 2920 section 3.1
+            // demands.
             return commands.chunks(GROUP + 3).collect();
         }
         // MAIL first, then the recipients, then DATA.
@@ -118,6 +129,9 @@ impl Envelope<'_> {
     }
 
     /// Nothing may follow a refused MAIL. DATA must not follow if all recipients were refused.
+    ///
+    /// Within one group this comes too late: DATA is then sent along, and a server that answers 354 without a
+    /// recipient gets an empty message (`lone_dot`).
     fn is_pointless(&self, group: &[(Command, String)]) -> bool {
         match (self.mail, group.first()) {
             (Mail::Refused, _) | (_, None) => true,
@@ -126,6 +140,8 @@ impl Envelope<'_> {
         }
     }
 
+    /// A failed write does not end this at once. The server may have answered the first commands, or said why it
+    /// closes the connection, and these replies may have arrived already.
     fn send_group(&mut self, group: &[(Command, String)]) -> Result<(), Broken> {
         let timeouts = self.session.timeouts;
         let is_early = group.last().is_some_and(|(command, _)| *command == Command::Early);
@@ -151,6 +167,9 @@ impl Envelope<'_> {
     }
 
     /// Handles a reply in its context.
+    ///
+    /// 421 may come instead of any reply, and says that the connection is closed (RFC 5321 section 3.8). It concerns
+    /// the command that it answers and all that follow.
     fn answered(&mut self, command: Command, reply: Reply) -> Result<(), Broken> {
         if reply.code == 421 {
             return self.broken(command.phase(), Seen::Reply(reply));
@@ -219,6 +238,9 @@ enum Went {
 
 impl Command {
     /// The phase of a recipient if the reply is missing.
+    ///
+    /// With early content the phase is not that of the command: when the connection is lost before the reply to MAIL,
+    /// the server may have all of the message already. It may deliver it, so the outcome is unknown.
     fn phase_without_reply(self, went: Went) -> Phase {
         match (self, went) {
             (Self::Early, Went::PartOfContent) => Phase::Content,

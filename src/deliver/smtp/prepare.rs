@@ -24,6 +24,10 @@ struct Converted {
 
 impl Prepared {
     /// Examines the message, which reads it once. If it must be converted, it is read again to determine its size.
+    ///
+    /// The look is needed even if the server takes 8-bit content: lines may be too long for SMTP (RFC 5321 section
+    /// 4.5.3.1.6), and whether BODY=8BITMIME is sent depends on the content. The size must be known before MAIL, which
+    /// announces it.
     pub(crate) fn new(transaction: &Transaction<'_>, takes: Takes) -> Result<Self, Fact> {
         let unreadable = |error: io::Error| Fact {
             phase: Phase::Content,

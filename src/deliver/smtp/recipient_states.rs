@@ -29,6 +29,8 @@ impl RecipientStates {
         self.0.iter().all(|state| matches!(state, RecipientState::Settled(_)))
     }
 
+    /// A recipient with a fact keeps it. That a connection is lost later does not change that the server refused this
+    /// recipient before.
     pub(crate) fn settle_rest(&mut self, fact: &Fact) {
         for state in &mut self.0 {
             match state {

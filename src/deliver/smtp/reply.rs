@@ -1,5 +1,9 @@
 //! Parses SMTP replies (RFC 5321 section 4.2) into a [`Reply`] fit for display. Pure; `stream` reads the bytes and
 //! limits time and length.
+//!
+//! A reply is text from a stranger that ends up in logs, terminals and mail to users. It is bounded in lines and
+//! length, and everything that could move a cursor, break a log line or reverse the reading direction is replaced,
+//! before anything else sees it.
 
 use crate::mail::outcome::{Enhanced, Reply};
 use crate::mail::printable::printable;
@@ -128,6 +132,9 @@ fn parse(bytes: &[u8]) -> Result<Line, ReplyError> {
 }
 
 /// The enhanced code at the start of a text, if its class matches the code.
+///
+/// RFC 2034 section 4 requires the same class. A code that contradicts its reply is ignored, since the reply code is
+/// what RFC 5321 defines.
 fn enhanced_of(text: &str, code: u16) -> Option<Enhanced> {
     let enhanced = Enhanced::parse(text.split(' ').next()?)?;
     (u16::from(enhanced.class) == code / 100).then_some(enhanced)

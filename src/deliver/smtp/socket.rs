@@ -1,4 +1,8 @@
 //! A TCP socket with a deadline for reads and a limit on how long a write may make no progress.
+//!
+//! Reads have a deadline for a whole reply: with a timeout per read, a server that sends a byte a minute would keep
+//! the session open for days. Writes have a limit on standstill instead, because a large message over a slow line
+//! takes as long as it takes, and RFC 5321 section 4.5.3.2.5 too counts the time per block.
 
 use std::io;
 use std::io::{ErrorKind, IoSlice, Read, Write};
@@ -28,6 +32,7 @@ pub struct Socket {
 impl Socket {
     /// For a connected socket.
     pub fn new(stream: TcpStream) -> io::Result<Self> {
+        // Commands are written in one piece, so Nagle's algorithm has nothing to combine and would only delay them.
         stream.set_nodelay(true)?;
         Ok(Self { stream, patience: Patience::None, stall: None })
     }
@@ -68,6 +73,7 @@ impl Read for Socket {
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
+        // Set again for each read, because the timeout of a socket is per read and the deadline is for all of them.
         self.stream.set_read_timeout(Some(at_least(left)))?;
         self.stream.read(buffer).map_err(timed_out)
     }

@@ -4,6 +4,9 @@
 //! Text that arrives together with the reply to STARTTLS was not protected by TLS. An attacker in between can inject
 //! it, and a client that reads it after the handshake takes it for the server's (CVE-2011-0411). So it ends the
 //! session.
+//!
+//! What a reply shows to the observer is decided only when it is complete, if a login took place on this connection: a
+//! credential may be spread over its lines. Before any login, lines are shown as they arrive.
 
 use std::io;
 use std::io::{ErrorKind, Read, Write};
@@ -119,6 +122,9 @@ impl Stream {
 
     /// Performs the handshake and verifies that the server is `name`. Clear text that arrived before it ends the
     /// session, because it would be read as if it had come over TLS.
+    ///
+    /// The check is needed here and not only at the reply: what arrived with it lies in the buffer, which the
+    /// handshake does not read. What arrives later is read by TLS and makes the handshake fail.
     pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
         if !self.lines.is_empty() {
             return Err(Seen::Garbage(
@@ -127,6 +133,8 @@ impl Stream {
                     .to_owned(),
             ));
         }
+        // `Gone` stays if the handshake fails, so that nothing can be sent in the clear over a socket that was meant
+        // to be secured.
         let Channel::Plain(mut socket) = std::mem::replace(&mut self.channel, Channel::Gone) else {
             return Err(Seen::Closed);
         };
@@ -167,6 +175,8 @@ impl Stream {
     }
 
     /// Sends a line with a secret. The observer gets `masked`.
+    ///
+    /// The whole line is one write and one buffer, which is wiped; the observer never sees it.
     pub fn send_secret(&mut self, line: &str, masked: &str, limit: Duration) -> Result<(), Seen> {
         self.observer.step(Step::Sent(masked));
         let mut bytes = Zeroizing::new(Vec::with_capacity(line.len() + 2));
@@ -238,6 +248,9 @@ impl Stream {
     }
 
     /// Checks without waiting whether bytes have arrived or the connection was closed.
+    ///
+    /// Also tells whether the server has closed the connection, which a write would not notice: the first write to a
+    /// closed connection succeeds.
     pub fn pending(&mut self) -> Result<Pending, Seen> {
         if !self.lines.is_empty() {
             return Ok(Pending::Bytes);
@@ -271,6 +284,8 @@ impl Stream {
         loop {
             let Some(line) = self.lines.next_line() else {
                 received += self.fill().map_err(|error| seen(&error))?;
+                // The deadline alone does not bound the length: on a fast line a server could send gigabytes within
+                // it.
                 if received > MAX_REPLY {
                     return Err(Seen::Garbage(format!("the server sent a reply of more than {MAX_REPLY} bytes")));
                 }
@@ -298,6 +313,8 @@ impl Stream {
     }
 
     /// Reads more bytes into the buffer and returns their number. The end of the stream is an error.
+    ///
+    /// An end of file in the middle of a reply is never a reply, also if the bytes before it look like one.
     fn fill(&mut self) -> io::Result<usize> {
         let room = self.lines.room();
         let count = loop {

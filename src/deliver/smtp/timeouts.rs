@@ -1,4 +1,8 @@
 //! The timeouts of each step of a session (RFC 5321 section 4.5.3.2).
+//!
+//! Servers take minutes for some steps on purpose: a delayed greeting drives away spammers, and content is scanned
+//! before the final reply. So the limits are those of the RFC and not what a fast server needs; `timeout` and its
+//! relatives in postrider.toml(5) shorten them.
 
 use std::time::Duration;
 

@@ -27,6 +27,10 @@ const EARLY_RECIPIENTS: usize = 50;
 
 /// Runs the transaction and returns a fact per recipient. Recipients that the server had no room for (452 4.5.3)
 /// follow immediately in another transaction, as long as each delivers to some.
+///
+/// The loop ends: a round takes its recipients out of `waiting` and puts them back only if another recipient was
+/// delivered in it, or if a parameter was left out that was not left out before. Recipients that no round reaches keep
+/// the fact for that, which lets them go on in a new session.
 pub(crate) fn run(session: &mut Session, transaction: &mut Transaction<'_>) -> Vec<Fact> {
     let eight_bit = session.capabilities.offers(Extension::EightBitMime);
     let prepared = match Prepared::new(transaction, if eight_bit { Takes::EightBit } else { Takes::SevenBit }) {
@@ -90,6 +94,10 @@ enum ContentMethod {
 }
 
 /// Runs one transaction for these recipients.
+///
+/// Whatever can be settled without the server has been settled when the first command is sent, and the connection has
+/// been checked for a reply that nobody asked for. An unsolicited 421 would otherwise be read as the reply to MAIL,
+/// and be charged to this message.
 fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Prepared, round: &[usize]) -> Vec<Fact> {
     let mut states = RecipientStates::new(round.len());
     let way = match way(session, transaction, prepared, round.len()) {
@@ -118,6 +126,8 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
             session.state = sent.state;
             return states.close(&sent.fact);
         }
+        // Broken afterwards: the reply to the empty message is not worth waiting for, and the next transaction must
+        // not read it as its own.
         (Ok(()), Data::Ready) => {
             lone_dot(session);
             session.state = State::Broken;
@@ -129,6 +139,9 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
 
 /// DATA, normally: its content is sent only after the server asked for it, so no server can mistake it for commands.
 /// BDAT (RFC 3030) is used only for small messages of accounts with `early_data`, and saves a round trip.
+///
+/// Early content is sent only where nothing suggests that the envelope will be refused: a server that refuses MAIL
+/// after it has read the content may count each of its lines as a bad command.
 fn way(
     session: &Session,
     transaction: &mut Transaction<'_>,
@@ -199,6 +212,9 @@ fn commands(
 }
 
 /// The SIZE parameter (RFC 1870). A message above the limit is not even tried.
+///
+/// RFC 1870 section 6.1 lets the server refuse by the announced size, so a message that is too large costs no
+/// transfer.
 fn size(announced: Size, size: u64) -> Result<Option<u64>, Fact> {
     match announced {
         Size::Absent => Ok(None),

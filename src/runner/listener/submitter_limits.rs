@@ -5,7 +5,7 @@
 //! Any local user may connect, and the runner has one pool of threads, descriptors and memory for all of them. The
 //! limits are per user rather than in total, because a total alone would let one user, or one script in a loop, use
 //! all of it while cron's mail and everybody else's is turned away. Refusals cost the user no mail: a front end that
-//! is not let in writes the submission to drop/, and one that is refused exits with 75 (EX_TEMPFAIL), so that its
+//! is not let in writes the submission to drop/, and one that is refused exits with 75 (`EX_TEMPFAIL`), so that its
 //! caller knows that nothing was stored.
 //!
 //! Everything that is counted up here is counted down on the same path, also on errors: a byte that stayed in

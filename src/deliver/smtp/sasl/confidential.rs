@@ -1,5 +1,9 @@
 //! Detects credentials in replies. Some servers repeat what they were sent, in clear or in base64, and replies are
 //! logged and shown. Only text without any trace of the credential is kept.
+//!
+//! The search errs on the side of withholding: a reply without its text costs somebody a puzzle, a password in a log
+//! is a breach. Names and passwords are compared in lower case, because a server may change the case of what it
+//! repeats.
 
 use base64::Engine;
 use base64::alphabet;

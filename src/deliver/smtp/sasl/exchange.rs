@@ -89,6 +89,7 @@ impl Exchange {
             Mechanism::ScramSha1 => scram(ScramHash::Sha1, plain),
             Mechanism::CramMd5 => Self::Cram(login.clone()),
             Mechanism::OAuthBearer => {
+                // The GS2 header of RFC 5801 section 4, in which these two have a meaning.
                 let user = username.replace('=', "=3D").replace(',', "=2C");
                 let head = format!("n,a={user},\x01host={}\x01port={}\x01auth=Bearer ", around.host, around.port);
                 let opening = joined(&[head.as_bytes(), password.as_bytes(), b"\x01\x01"]);
@@ -115,6 +116,9 @@ impl Exchange {
     }
 
     /// The response to a challenge after the opening.
+    ///
+    /// Called for each 334, except one that only prompts for the opening. After a token was rejected, the server sends
+    /// the error as a challenge and waits for one more message from us before it sends 535 (RFC 7628 section 3.2.3).
     pub fn answer(&mut self, challenge: &[u8]) -> Result<Message, OutOfStep> {
         match self {
             // Some servers ignore the initial response and prompt for it.

@@ -71,6 +71,8 @@ pub enum Cover {
 
 /// Whether a credential may be sent on this connection (`allow_plaintext` in postrider.toml(5)): over verified TLS,
 /// or to a service on this machine whose port no ordinary user can take.
+///
+/// On a port above, any local program can listen while the real server is down, and would be given the password.
 #[must_use]
 pub fn may_carry_secret(cover: Cover, peer: &SocketAddr) -> bool {
     let local = match peer.ip() {
@@ -125,6 +127,10 @@ pub fn shows_password(mechanism: Mechanism) -> bool {
 
 /// The one other mechanism to try after this rejection. `left` are the remaining candidates. A server that compared
 /// the plain password itself would reject it again.
+///
+/// Some servers answer 535 for a mechanism that they offer but cannot verify, such as SCRAM for a password that they
+/// only have as a hash of another kind. The plain password is then the one that may work, so a mechanism of the other
+/// kind is preferred.
 #[must_use]
 pub fn other(rejected: Mechanism, meaning: Meaning, left: &[Mechanism]) -> Option<Mechanism> {
     let is_mechanisms = match meaning {

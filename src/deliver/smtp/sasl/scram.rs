@@ -1,5 +1,9 @@
 //! The client side of SCRAM (RFC 5802, RFC 7677): the password is never sent, and the server must prove that it knows
 //! it. Pure.
+//!
+//! The state only moves forward, and only `Convinced` counts as a login. The server signs both nonces with a key that
+//! is derived from the password; so a recorded exchange cannot be played back, and a server that does not know the
+//! password cannot finish it.
 
 use std::num::NonZeroU32;
 
@@ -123,12 +127,15 @@ impl Scram {
         let nonce = field("r=")?;
         let salt = STANDARD.decode(field("s=")?).map_err(|_| BAD)?;
         let rounds: NonZeroU32 = field("i=")?.parse().map_err(|_| BAD)?;
+        // RFC 5802 section 5.1: the server appends to our nonce. One that does not may be replaying an old exchange.
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(OutOfStep("its challenge does not contain the client's nonce (SCRAM)"));
         }
+        // A server in between could ask for one iteration, and then try passwords against our proof at full speed.
         if rounds.get() < FEWEST_ITERATIONS {
             return Err(OutOfStep("it demands too few hash iterations to protect the password (SCRAM)"));
         }
+        // Each login would keep a core busy for a long time.
         if rounds.get() > MOST_ITERATIONS {
             return Err(OutOfStep("it demands millions of hash iterations (SCRAM)"));
         }
