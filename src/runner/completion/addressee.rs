@@ -1,5 +1,10 @@
 //! Finds the recipient of a report: the sender, if its address is one of this machine; otherwise the submitter or the
 //! postmaster. `dsn` writes the report.
+//!
+//! A report is never sent to an address that somebody else may own. Anybody can submit mail with a foreign sender, and
+//! a bounce to it would make this machine a source of mail to strangers (backscatter). And a report about a report
+//! goes to the postmaster once and then no further, or two machines could return their bounces to each other without
+//! end.
 
 use crate::config::Config;
 use crate::control::loaded::Loaded;

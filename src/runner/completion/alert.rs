@@ -1,5 +1,9 @@
 //! Alerts people to an account's outage, once per outage: a log line of priority crit, the `on_stuck` command, and a
 //! mail to the postmaster through another account.
+//!
+//! An outage alerts each channel once and not once per message or probe: a thousand waiting messages must not become a
+//! thousand alerts, and the mail is itself mail that has to be delivered. So it goes through another account, one
+//! without an outage. The log line and the command do not depend on any mail.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -29,6 +33,7 @@ pub fn raise(
         is_first
     };
     let log = is_owners && is_first(AlertChannel::Log);
+    // Also for relay trouble, which usually ends by itself and becomes worth an alert only with time.
     let command = lasted >= loaded.config.on_stuck_after && is_first(AlertChannel::Command);
     let mail = is_owners && is_first(AlertChannel::Mail);
     if log {
@@ -51,6 +56,8 @@ pub fn raise(
 }
 
 /// Starts `on_stuck`, and a thread that waits for it to end.
+///
+/// The event loop must not wait for the program: it is somebody's script and may hang.
 fn run(loaded: &Loaded, account: &str, outage: &Outage) {
     let [program, arguments @ ..] = loaded.config.on_stuck.as_slice() else { return };
     let started = Command::new(program)

@@ -44,6 +44,10 @@ pub struct CompletedAttempt {
 
 impl CompletedAttempt {
     /// Whether only the record in history has to be written.
+    ///
+    /// Each condition is something that the record could not say: earlier attempts are only in a journal, later
+    /// batches are still to be sent, a refused or deferred recipient needs a bounce or another attempt, and a success
+    /// report must be stored before the message leaves.
     fn is_delivered_at_once(&self) -> bool {
         let (envelope, state) = (&self.stored.envelope, self.state());
         let mut outcomes = self.answered.attempt.outcomes.iter();
@@ -85,10 +89,13 @@ impl CompletedAttempt {
     fn finish(self, record: &Record, finisher: &BatchFinisher) {
         let Self { report, stored, answered, loaded: _ } = self;
         let (account, id) = (answered.attempt.account, stored.envelope.id.clone());
+        // The record is synced, so the outcomes no longer count as only known to this process. The gate opens before
+        // the file is unlinked.
         drop(answered.attempt.unsynced);
         let removed = finisher.spool.remove_unsynced(&id);
         match &removed {
             Ok(()) => log::removed(&id),
+            // The file is still there and would be loaded at the next scan. The record must be known by then.
             Err(_) => finisher.finished.add(record),
         }
         let delivered = stored.envelope.recipients.len();
@@ -112,6 +119,9 @@ struct Pending {
     attempts: Vec<CompletedAttempt>,
     outcomes: usize,
     /// Whether a thread is working, which will also take attempts added now.
+    ///
+    /// At most one thread serves the batch. `submit` starts it and `work` ends it under the same lock, so an attempt
+    /// is never added after the thread has looked for the last time.
     is_served: bool,
 }
 
@@ -158,6 +168,8 @@ impl BatchFinisher {
         self.pool.submit(move || own.work());
     }
 
+    /// While this thread syncs, the attempts of other sessions gather, and the next round takes them together. The
+    /// batch therefore grows with the load by itself; the wait only helps if the disk is faster than the sessions.
     fn work(&self) {
         loop {
             let is_few = |pending: &mut Pending| (1..TOGETHER).contains(&pending.outcomes);
@@ -173,6 +185,8 @@ impl BatchFinisher {
         }
     }
 
+    /// If the append failed, the records of the batch may or may not be on disk. Each attempt is then settled through
+    /// its own journal, with a record of its own. A second record of the same message says the same.
     fn finish_batch(&self, batch: Vec<CompletedAttempt>) {
         let records: Vec<Record> = batch.iter().map(CompletedAttempt::record).collect();
         let recorded = history::append(&self.spool, &records);

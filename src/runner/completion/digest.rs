@@ -34,6 +34,8 @@ pub enum Marked {
 }
 
 /// Records in a message's journal that this digest reports it.
+///
+/// The line names the digest and not the attempts, because all that the message owed by then is in it.
 pub fn mark(loaded: &Loaded, id: &MessageId, digest: &MessageId) -> Result<Marked, SpoolError> {
     let envelope = match loaded.spool.open_message(id) {
         Ok(stored) => stored.envelope,
@@ -69,6 +71,7 @@ pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> R
         return Ok(None);
     }
     let stored = store(loaded, to, &pieces, &reported);
+    // Nothing was reported, so all of them are still owed. Without this they would be forgotten until the next start.
     if stored.is_err() {
         ids.extend(reported);
     }

@@ -1,6 +1,10 @@
 //! Stores the reports that a message owes its sender, as decided by `settlement`. This file also determines whether a
 //! report can be sent: who gets it, and whether it is within the hourly limit. A report beyond the limit goes into a
 //! digest (`digest`), for which this file writes the message's part.
+//!
+//! Storing a report twice must not produce two. Its id follows from the message and the attempt, its envelope names
+//! the message (`about`), and storing under an id that exists is an error. If that error says that the existing file
+//! is about the same message, the report was stored before a crash, and all is well.
 
 use std::io::Read as _;
 
@@ -41,11 +45,17 @@ pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueRepo
 
 /// Whether a report to this address is beyond the hourly limit. A report that was already stored before a crash is
 /// not.
+///
+/// `take` comes first and counts in any case. A report that a crash left stored is counted twice then, which only
+/// brings the digest a little earlier.
 fn is_beyond_limit(message: &OpenMessage<'_>, limit: &ReportLimit, to: &Address, id: &MessageId) -> bool {
     limit.take(message.loaded.config.queue.reports_per_hour, to).is_err() && !is_about(message, id)
 }
 
 /// For a bounce that was refused because of the text that it returns: sends it again, without that text.
+///
+/// Some providers refuse a bounce because of the spam or virus that it returns. The header alone tells the sender
+/// which message it was, while the text stays in failed/.
 fn without_text(message: &OpenMessage<'_>, due: &DueReport) -> Option<Disposition> {
     let envelope = &message.stored.envelope;
     let &[recipient] = &due.recipients[..] else { return None };
@@ -160,6 +170,9 @@ pub fn notify_of_kept(
 
 /// The most bytes that a bounce adds to the message that it returns. A bounce that cannot be delivered may be
 /// returned with these.
+///
+/// Without the allowance, a message just below `bounce_size` would be returned whole, and its bounce, slightly larger,
+/// without its text.
 const BOUNCE_FRAME: u64 = 64 << 10;
 
 /// The whole message, unless it is too large or RET=HDRS requests only the header.
@@ -224,6 +237,7 @@ pub fn put(message: &OpenMessage<'_>, due: &DueReport, to: &Address, content: &[
     };
     let envelope = Envelope {
         submitter: original.submitter.clone(),
+        // Derived like the id, so that a repetition is the same submission in every respect.
         token: format!("report-{}", original.token),
         about: Some(original.id.clone()),
         account: message.journal.state().account.clone(),

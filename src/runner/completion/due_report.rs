@@ -38,6 +38,9 @@ impl DueReport {
 }
 
 /// Bounces: one per attempt that refused recipients, unless it is stored or waits for a digest.
+///
+/// One per attempt and not per message: a recipient that is refused on the third day must not wait for the others, and
+/// the sender must not get the first day's refusals again.
 #[must_use]
 pub fn failures(envelope: &Envelope, state: &State) -> Vec<DueReport> {
     let due = attempts_that_refused(state).into_iter().map(|attempt| DueReport {
@@ -54,6 +57,9 @@ pub fn failures(envelope: &Envelope, state: &State) -> Vec<DueReport> {
 
 /// The success report, if requested (NOTIFY=SUCCESS), about the recipients whose relay sends none itself. It is due
 /// once no recipient is pending.
+///
+/// RFC 3461 section 5.2: a relay that offers DSN has taken over the duty to report, and a second report from us would
+/// be wrong. `dsn_sender` says which it is.
 #[must_use]
 pub fn success(envelope: &Envelope, state: &State) -> Option<DueReport> {
     let all = state.recipients.iter().enumerate();
@@ -78,6 +84,9 @@ pub fn delay(envelope: &Envelope, state: &State, queue: &Queue, now: Timestamp, 
 }
 
 /// The reports that a runner may have stored before it ended, without their line in the journal.
+///
+/// More than what is due at this moment: whether a delay notice was due when the last runner stored it cannot be told
+/// any more.
 #[must_use]
 pub fn perhaps_stored(envelope: &Envelope, state: &State) -> Vec<DueReport> {
     let delay = (!state.warned && state.attempts > 0).then(|| DueReport {
@@ -155,6 +164,9 @@ fn asks_for(envelope: &Envelope, recipient: usize, what: &str) -> bool {
 
 /// The time in the id is the original's plus a microsecond per attempt, so that reports about different attempts have
 /// different ids. The random part is the original's, changed by the kind of report.
+///
+/// Time and random part both come from the original, so no state is needed to find the id again after a crash. The
+/// marks keep the kinds of report about one attempt apart; `Kept` takes the place of `Failed` and shares its mark.
 fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     let (time, random) = original.parts();
     let mark = match report {

@@ -1,4 +1,7 @@
 //! Stores mail to the postmaster about an event on this machine. The text comes from where the event happens.
+//!
+//! Such mail has an id by chance: if a crash repeats the event, it is sent twice, which does no harm. It names its
+//! account instead of being routed, since the usual account may be the one that is in trouble.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,5 +1,10 @@
 //! Settles a message after an attempt: records the outcomes, collects what the decision needs (`settlement` decides),
 //! and carries out the steps in the order that postrider-formats(5) promises ("Journal").
+//!
+//! Except for `Finish`, each step is complete on disk before the next one begins, and the settlement can be repeated
+//! from any of them. `conclude` derives everything from the journal: what a step has recorded is no longer due the
+//! next time, and what it has done without recording is done again under the same id. So an error needs no cleaning
+//! up. It is returned, the message is scheduled again, and the next attempt continues where this one stopped.
 
 use std::sync::Arc;
 
@@ -45,6 +50,9 @@ impl Settler {
     }
 
     /// Records an attempt that counts, and everything that follows from it.
+    ///
+    /// A message that has further batches is only recorded. Reports and the next attempt wait for the end of the
+    /// attempt, so that one bounce names all recipients that it refused.
     pub fn settle(&self, mut message: OpenMessage<'_>, attempt: Attempt) -> Result<AttemptResult, SpoolError> {
         let (ends, is_answered) = (attempt.ends, attempt.outcomes.iter().any(|(_, outcome)| outcome.code.is_some()));
         self.record_attempt(&mut message, attempt)?;
@@ -59,6 +67,9 @@ impl Settler {
     }
 
     /// Records the outcomes for some of an attempt's recipients.
+    ///
+    /// Through the gate and not directly: these are the only lines that nobody could write a second time, because only
+    /// the server and this process know them.
     pub fn record_attempt(&self, message: &mut OpenMessage<'_>, attempt: Attempt) -> Result<(), SpoolError> {
         let begin = attempt.begins.then(|| Line::Attempt {
             number: message.journal.state().attempts + 1,
@@ -67,6 +78,8 @@ impl Settler {
         });
         let lines: Vec<Line> = begin.into_iter().chain(settlement::lines_for(&attempt.outcomes)).collect();
         let appended = self.gate.append(&mut message.journal, message.now, &lines);
+        // Also if the append failed. It fails in the end only when the runner stops, or for a journal that is damaged;
+        // the outcomes are lost then, and no other transaction should wait for them.
         drop(attempt.unsynced);
         appended
     }
@@ -99,6 +112,7 @@ impl Settler {
         let due = if is_done { Vec::new() } else { case.due_reports() };
         let is_report_open = !due.is_empty() || !state.owed.is_empty();
         let digest_to = is_report_open.then(|| addressee::of_report(message.loaded, case.envelope, Report::Failed));
+        // Asking counts against the hourly limit, so every due report is asked for exactly once per settlement.
         let reports: Vec<(DueReport, Disposition)> =
             due.into_iter().map(|due| (due.clone(), dsn::disposition(&message, &self.report_limit, &due))).collect();
         let Settlement { steps, next_step } = case.settle(reports, digest_to.flatten().as_ref());
@@ -175,6 +189,8 @@ impl Settler {
             Step::Wait(next) => message.journal.append(message.now, &[Line::Next(next)])?,
             Step::NotifyOfKept(due) => return dsn::notify_of_kept(message, &self.report_limit, due),
             Step::Record => {
+                // A crash may have come between the record and `done`. A second line in history would show the message
+                // twice.
                 if recorded == Recorded::No || !self.finished.has_record(id)? {
                     let record = history_record::of_stored(message.stored, message.journal.state(), message.now);
                     history::append(spool, &[record])?;

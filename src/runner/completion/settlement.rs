@@ -92,6 +92,9 @@ pub struct Settlement {
 impl Case<'_> {
     /// Gives up the pending recipients of a message that is too old. Called after an attempt that a server answered:
     /// a message does not expire while only its account or relay is in trouble. Held recipients have their own limit.
+    ///
+    /// `heard` counts the attempts that a server answered. A machine that was switched off for a week does not return
+    /// its mail unsent when it starts again.
     #[must_use]
     pub fn expire(&self) -> Option<Step> {
         if !retry::is_expired(self.age, self.state.heard, self.queue) {
@@ -201,6 +204,9 @@ impl Case<'_> {
     }
 
     /// Whether the connection was lost so often after the data was sent that another duplicate is worse than a delay.
+    ///
+    /// Each unknown outcome may have been a delivery. After three of them the recipient has perhaps three copies, and
+    /// only a person can find out.
     fn is_unconfirmed(&self) -> bool {
         let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
         pending.any(|recipient| recipient.unknowns >= retry::UNKNOWN_BEFORE_HOLD)
