@@ -48,6 +48,8 @@ impl Clock {
         Self::from(kept.as_ref(), boot_id(), since_boot(), Timestamp::now())
     }
 
+    /// A reading of another boot says nothing about the time that passed since, so the wall clock is believed, but
+    /// only forwards. `BUILT` bounds it from below: a machine whose clock has no battery starts in 1970.
     fn from(kept: Option<&Reading>, boot: String, started: Duration, wall: Timestamp) -> Self {
         let counted = Duration::from_millis(kept.map_or(0, |kept| kept.counted));
         let (base, counted) = match kept {
@@ -69,6 +71,10 @@ impl Clock {
 
     /// The age of something stamped by the wall clock: by the wall clock or by the queue's, whichever is less. A
     /// stamp from before this program was built is meaningless and has no age.
+    ///
+    /// The smaller of the two is the safe one. A wall clock that was set ahead makes everything look old, and a queue
+    /// clock that started from a wrong wall clock does so as well. Too small an age delays a bounce; too large an age
+    /// would cause one.
     #[must_use]
     pub fn age(&self, stamp: Timestamp) -> Duration {
         age(stamp, Timestamp::now(), self.now())

@@ -1,5 +1,9 @@
 //! failed/: messages that were neither delivered nor returned, and files that were not messages at all. ID.reason
 //! beside each says why. This file sets mail aside, opens it, brings it back and removes it after its time.
+//!
+//! What is here exists nowhere else, so nothing may overwrite it: names that are taken get a number, and moves do not
+//! replace. A move has several steps, and a crash may come after each. The rule for their order is the same in both
+//! directions: content must never be in queue/ without the journal that says who has it already.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -37,6 +41,8 @@ impl Spool {
     pub(super) fn set_name_aside(&self, waiting: &str, reason: &str) -> Result<Option<String>, SpoolError> {
         let (folder, dir) = self.folder(FOLDER)?;
         let (from, name) = (self.dir().join("queue").join(waiting), waiting);
+        // If it is in failed/ already, a crash interrupted an earlier call after the move. The rest of the steps
+        // follow.
         let is_waiting = fs::symlink_metadata(&from).is_ok();
         if !is_waiting && !exists(&dir.join(name))? {
             return Ok(None);
@@ -163,6 +169,9 @@ impl Spool {
 
     /// Copies a message back to queue/ under a new id, because another message has its old one. Returns the new id.
     /// The journal goes first, as in [`Self::bring_back`].
+    ///
+    /// The envelope has the id, so the message is copied and not renamed. If copying fails, the journal goes back: it
+    /// belongs to the message that stayed.
     pub fn bring_back_as_new(&self, name: &str) -> Result<MessageId, SpoolError> {
         let stored = self.open_failed_name(name)?;
         let (folder, dir) = self.folder(FOLDER)?;
@@ -209,6 +218,8 @@ impl Spool {
         let uid = dropped::uid_in(name).ok_or_else(|| damaged("its name is neither an id nor a submission's"))?;
         let seen = fs::symlink_metadata(&path).map_err(SpoolError::io("read", &path))?;
         let us = rustix::process::geteuid().as_raw();
+        // The file came from drop/, where its owner chose the name. Without this check a name with another uid would
+        // send mail as that user.
         if !seen.is_file() || (seen.uid() != uid && seen.uid() != us) {
             return Err(damaged("it does not belong to the user in its name"));
         }
@@ -245,6 +256,9 @@ impl Spool {
     }
 
     /// Removes a name from failed/ for good. The history record is written before.
+    ///
+    /// The mail goes first and its reason last: if this is interrupted, `age_out` still finds the reason, and with it
+    /// the rest.
     pub fn remove_failed(&self, name: &str) -> Result<(), SpoolError> {
         let path = self.failed_path(name);
         if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
@@ -304,6 +318,8 @@ fn free_name(dir: &Path, name: &str) -> Result<String, SpoolError> {
     Err(SpoolError::io("find a name in", dir)(io::ErrorKind::AlreadyExists.into()))
 }
 
+/// Some file systems cannot rename without replacing (`EINVAL`, renameat2(2)). The name was free a moment ago, and
+/// only the runner uses this folder.
 fn move_to(from: &Path, to: &Path) -> Result<(), SpoolError> {
     let moved = match rename_without_replacing(from, to) {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => fs::rename(from, to),
@@ -312,6 +328,7 @@ fn move_to(from: &Path, to: &Path) -> Result<(), SpoolError> {
     moved.map_err(SpoolError::io("move", from))
 }
 
+/// Callers write it before they move the file, so that no file is ever there without its reason.
 fn write_reason(folder: &Folder, dir: &Path, name: &str, reason: &str) -> Result<(), SpoolError> {
     let name = format!("{name}{REASON}");
     let path = dir.join(&name);

@@ -1,4 +1,9 @@
 //! history/: one JSON line per finished message, in one file per UTC day. postrider-formats(5) describes the lines.
+//!
+//! History is for people, and in one case for the runner: the record of a message without a journal is the only proof
+//! that it was delivered (`runner::finished`). So a record is synced before its message is removed, and a line is
+//! either complete or recognisable as incomplete. A file is only ever appended to, except that a failed append is cut
+//! off again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -170,6 +175,7 @@ fn append_day(spool: &Spool, records: &[Record]) -> Result<(), SpoolError> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
     let file = options.open(&path).map_err(SpoolError::io("open", &path))?;
+    // The length is read and then used, so no other thread may write in between.
     let octets = day_file.write_alone(|| write(&file, records)).map_err(SpoolError::io("write", &path))?;
     for (record, octets) in records.iter().zip(octets) {
         spool.usage_table().record(day(record.finished), &record.submitter, octets);
@@ -206,6 +212,8 @@ pub fn read(
 
 /// Reads the lines of each day, oldest first, from the offset that `from` returns for the day. Days without an offset
 /// are skipped.
+///
+/// A reader may see the last line half-written. It does not parse as JSON and is skipped, and the next reading has it.
 fn each_line(
     spool: &Spool,
     from: impl Fn(Date) -> Option<u64>,
@@ -316,12 +324,17 @@ pub fn traces(
 }
 
 /// The id of a record. It is always the first member.
+///
+/// The cheap test first: the line of every message of the day is looked at, and only a handful belong to files that
+/// are still in queue/.
 fn id_of(line: &[u8]) -> Option<MessageId> {
     let id = line.strip_prefix(b"{\"id\":\"")?.split(|octet| *octet == b'"').next()?;
     MessageId::parse(str::from_utf8(id).ok()?)
 }
 
 /// Removes the files that `is_over` finds old enough, given their name and the end of their day (UTC).
+///
+/// By the end of the day, so that no record is removed before its own time, whatever hour it was written.
 pub fn prune(spool: &Spool, mut is_over: impl FnMut(&str, Timestamp) -> bool) -> Result<(), SpoolError> {
     let (_, dir) = spool.folder("history")?;
     for entry in fs::read_dir(&dir).map_err(SpoolError::io("list", &dir))? {

@@ -1,5 +1,9 @@
 //! Message ids: 16 upper-case hexadecimal digits. The first 13 are microseconds since the epoch, the other 3 are
 //! random, so ids sort by time.
+//!
+//! An id is unique among the messages that exist at the same time, and not forever: the file name makes it so, since
+//! linking fails if the name is taken. Code that compares an id from history or from a report with a file in queue/
+//! must compare the token as well.
 
 use std::fmt;
 

@@ -67,6 +67,7 @@ fn each_line(
         number += 1;
         match (journal_line::decode(&bytes), torn) {
             (Err(NoLine::Torn), _) => torn = torn.or(Some((number, offset))),
+            // The line belongs to the append that lost the bad one: it began at or before that place.
             (Ok(Written { append_at: Some(begun), .. }), Some((_, lost))) if begun <= lost => {}
             (Ok(_) | Err(NoLine::Strange(_)), Some((torn, _))) => {
                 return Err(NoReplay::Damaged(format!("line {torn} is incomplete, but others follow it")));
@@ -92,6 +93,9 @@ fn replay(input: impl BufRead, recipients: usize) -> Result<Replay, NoReplay> {
 }
 
 /// What must be done to the file before the next append.
+///
+/// Every write sets this to the worst case first and to `Nothing` only after it succeeded, so that an early return of
+/// any kind leaves the right value behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
     /// The file is ready.
@@ -219,6 +223,9 @@ impl Journal {
     /// Appends one write per line, then syncs once. The first append to a new journal also syncs queue/.
     ///
     /// If it fails, nothing of it counts: the state is unchanged, and the same lines may be appended again.
+    ///
+    /// A write per line and no line across writes: each line carries its own checksum and the offset at which its
+    /// append began, which is what lets a reader tell a torn end from damage.
     pub fn append(&mut self, at: Timestamp, lines: &[Line]) -> Result<(), SpoolError> {
         if lines.is_empty() {
             return Ok(());
@@ -298,6 +305,9 @@ impl Journal {
     }
 
     /// Copies the valid lines to a new file that replaces the old one.
+    ///
+    /// Only the lines before the failed append are copied. They were synced earlier and can be trusted. The copy is
+    /// synced before it takes the old one's name.
     fn rewrite(&mut self, path: &Path) -> Result<(), SpoolError> {
         let Some(old) = &self.file else { return Err(SpoolError::Gone(self.id.clone())) };
         let name = journal_name(&self.id);

@@ -1,4 +1,8 @@
 //! The lock that makes one process the runner (`fs2` on spool/lock), with the holder's pid in the file.
+//!
+//! An advisory lock of the kernel (flock(2)) and not a file that exists or not: it ends with the process, however that
+//! ends, so a crash leaves nothing that somebody would have to remove. The file itself stays forever. Removing it
+//! would let two processes lock two files of the same name.
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
@@ -61,6 +65,7 @@ fn open(spool: &Spool) -> Result<(PathBuf, File), SpoolError> {
     Ok((path, file))
 }
 
+/// The pid goes first. In the other order it could erase the pid of the next holder.
 impl Drop for RunnerLock {
     fn drop(&mut self) {
         let _ = self.file.set_len(0);

@@ -136,6 +136,8 @@ impl Envelope {
 
     /// The length of the envelope line on disk: the smallest power of two, at least 1024, that holds it whatever the
     /// values of `size` and `crc32`, which are known only after the content was written.
+    ///
+    /// The file is written once from front to back, and only this line is filled in afterwards.
     pub(crate) fn pad(&self) -> Result<usize, SpoolError> {
         let digits = |number: u64| number.checked_ilog10().unwrap_or(0) as usize + 1;
         let growth = |now: u64, most: u64| digits(most) - digits(now);
@@ -233,6 +235,9 @@ impl Stored {
     }
 
     /// As `open`, for a file whose length is already known.
+    ///
+    /// The length shows a truncated file without reading it. The checksum, which needs all of it, is for the attempt
+    /// (`verify`).
     pub(crate) fn of_length(file: File, length: u64, path: PathBuf, id: &MessageId) -> Result<Self, SpoolError> {
         let Some(line) = envelope_line(&file).map_err(SpoolError::io("read", &path))? else {
             return Err(SpoolError::damaged(path, "its first line is incomplete"));

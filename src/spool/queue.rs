@@ -1,5 +1,12 @@
 //! The spool directory: its folders, opening and listing it, opening messages, and removing finished ones. Mail that
 //! is set aside is in `failed`.
+//!
+//! The spool belongs to one uid, and a directory that others may write to is refused: they could plant mail, or
+//! replace a file between a check and its use. Files are opened relative to the open queue/, without following links,
+//! and checked after opening and not before.
+//!
+//! Only syncs limit what a power cut undoes: a new name is durable once its directory is synced, and a removed one
+//! stays removed only from then on.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -68,6 +75,9 @@ impl Spool {
     }
 
     /// Opens the spool if it exists, for commands that only read.
+    ///
+    /// Ownership is checked on the opened directory, and `..` is looked up from there, so that no other directory can
+    /// be put in place between the two.
     pub fn find(dir: &Path) -> Result<Option<Self>, SpoolError> {
         let path = dir.join("queue");
         let queue = match Folder::open(&path) {
@@ -291,6 +301,8 @@ fn create_folders(dir: &Path) -> Result<(), SpoolError> {
 
 /// Syncs the names of the spool and its folders, once. The process that created them may have been killed before it
 /// did so, and then a power cut would remove everything stored below them.
+///
+/// The marker is only an optimisation. It is written last, so it never exists before what it stands for.
 fn sync_folders(dir: &Path) -> Result<(), SpoolError> {
     let mark = dir.join(SYNCED);
     if exists(&mark)? {

@@ -31,7 +31,9 @@ impl SharedSync {
     /// repetition, a missing one would lose data.
     pub fn sync(&self, sync: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mut state = self.state.lock();
+        // The next sync to begin. The one that is running has a lower number and does not count.
         let wanted = state.begun + 1;
+        // Ends if that sync has ended, or if none is running: then this thread does it, also for the others that wait.
         self.changed.wait_while(&mut state, |state| state.running && state.ended < wanted);
         if state.ended >= wanted {
             return match state.failed {

@@ -14,6 +14,10 @@ impl Spool {
     ///
     /// A journal without a message is left by a message that was finished or set aside. In the second case it follows
     /// the message to failed/.
+    ///
+    /// The lock is an argument because it proves that no runner is at work, whose half-finished moves would look just
+    /// like leftovers. Front ends may be storing mail at the same time, and so temporary files are left alone until
+    /// they are an hour old.
     pub fn sweep(&self, lock: &RunnerLock) -> Result<(), SpoolError> {
         let _ = lock;
         let (mut journals, mut temporary, mut foreign) = (Vec::new(), Vec::new(), Vec::new());

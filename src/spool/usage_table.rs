@@ -1,6 +1,10 @@
 //! Messages and octets per submitter in queue/, raw/ and failed/, journals included, and the octets of history that were
 //! written of them today: a plain table in memory, without I/O. Every function that
 //! makes, moves or removes a file there tells it, so that a limit is checked without counting files.
+//!
+//! The numbers decide about limits and nothing else. An error in them refuses or admits a message too many, and the
+//! next start counts again from the files. A file that is announced twice, as by the thread that stored it and by the
+//! scan that found it, is counted once.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};

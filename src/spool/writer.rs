@@ -98,6 +98,9 @@ impl Incoming {
 
     /// Makes the message durable under the next free id, unless the message that has the id is this same submission.
     /// Any id is fine for it, and [`Incoming::write_stamped`] recorded where the id appears.
+    ///
+    /// The same token under that id means that the submission is stored already. Counting on would store it a second
+    /// time.
     pub fn commit_under_free_id(mut self) -> Result<MessageId, SpoolError> {
         self.seal()?;
         for _ in 0..TRIES {
@@ -120,6 +123,8 @@ impl Incoming {
         self.flush()
     }
 
+    /// Linking is the one step that makes the message exist. It fails if the name is taken and never replaces a
+    /// message.
     fn keep(&mut self) -> Result<MessageId, SpoolError> {
         let id = self.envelope.id.clone();
         // Counted before it becomes visible: the runner may send and remove the message before this function returns.
@@ -141,6 +146,9 @@ impl Incoming {
     }
 
     /// Changes the id wherever it appears.
+    ///
+    /// All ids have the same length, so the id is changed in place. The checksum covers the content and is computed
+    /// again from the file.
     fn rename(&mut self, id: MessageId) -> Result<(), SpoolError> {
         let content = self.pad as u64;
         for at in &self.stamps {
