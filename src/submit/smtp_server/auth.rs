@@ -1,5 +1,8 @@
 //! The server side of AUTH (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM, up to an [`Attempt`]. The driver of the
 //! dialogue decides whether the login is accepted: for a listener, `runner::listener::smtp_login`.
+//!
+//! A malformed response ends the exchange and leaves the client where it was before AUTH. Only a complete exchange
+//! becomes an [`Attempt`], and only attempts are counted as logins: a client that stops half-way has guessed nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -51,6 +54,8 @@ pub(crate) fn begin<P: Policy>(
         Some(binding) => Ok(Exchange::ScramFirst(mechanism, hash, Channel::Bound(binding.clone()))),
         None => Err(Refusal::new(504, "5.5.4", "there is nothing to bind this mechanism to; use one without -PLUS")),
     };
+    // What matters is what the client was offered and not what it chose. A client that supports -PLUS and chose an
+    // unbound mechanism reports whether it saw the offer (RFC 5802 section 6).
     let is_plus_offered = binding.is_some()
         && offered.iter().any(|one| matches!(one, Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus));
     let unbound = if is_plus_offered { Channel::PlusOffered } else { Channel::Unbound };
@@ -67,6 +72,7 @@ pub(crate) fn begin<P: Policy>(
         }
     };
     match initial {
+        // An empty challenge for mechanisms in which the client begins (RFC 4954 section 4).
         None => Ok(Next::Challenge(challenge.to_owned(), exchange)),
         // RFC 4954 section 4: "=" is an empty response; without anything there is no response.
         Some("=") => exchange.answer(b"", policy),
@@ -76,6 +82,8 @@ pub(crate) fn begin<P: Policy>(
 
 impl Exchange {
     /// Handles the client's next line, without its line end.
+    ///
+    /// Takes the exchange by value and returns the one that follows, so that no response can be handled twice.
     pub(crate) fn answer<P: Policy>(self, line: &[u8], policy: &mut P) -> Result<Next, Refusal> {
         if line == b"*" {
             return Err(Refusal::new(501, "5.7.0", "authentication cancelled"));
@@ -94,6 +102,8 @@ impl Exchange {
             })),
             Self::ScramFirst(mechanism, hash, channel) => {
                 let first = First::read(&text, &channel)?;
+                // The policy has keys for every name, also for those that it does not know, so that nothing here
+                // depends on whether the user exists.
                 let (keys, nonce) = policy.scram(&first.username, hash)?;
                 let (challenge, challenged) = first.challenge(keys, channel, &nonce);
                 Ok(Next::Challenge(STANDARD.encode(challenge), Self::ScramFinal(mechanism, Box::new(challenged))))
@@ -113,6 +123,8 @@ fn unsupported() -> Refusal {
     Refusal::new(504, "5.5.4", "this mechanism is not supported")
 }
 
+/// RFC 4616 section 2. The authorisation identity may repeat the user name, as some clients do. Another one would mean
+/// to send in somebody else's name.
 fn plain(message: &str) -> Result<Next, Refusal> {
     let malformed = || Refusal::new(501, "5.5.2", "PLAIN needs [authzid] NUL name NUL password");
     let (authzid, rest) = message.split_once('\0').ok_or_else(malformed)?;
@@ -127,6 +139,7 @@ fn plain(message: &str) -> Result<Next, Refusal> {
     Ok(Next::Attempt(Attempt { mechanism: Mechanism::Plain, username: username.to_owned(), proof }))
 }
 
+/// Responses are wiped after use, as the line that they came in.
 fn decode(line: &[u8]) -> Result<Zeroizing<String>, Refusal> {
     let malformed = || Refusal::new(501, "5.5.2", "this is not base64 of UTF-8 text");
     let bytes = Zeroizing::new(STANDARD.decode(line).map_err(|_| malformed())?);

@@ -80,6 +80,9 @@ pub(crate) enum Path {
 }
 
 /// Parses a line without its line end.
+///
+/// Verbs and keywords in any case (RFC 5321 section 2.4). Whether a command is allowed at this point is for the
+/// dialogue to say; here only its form counts.
 pub(crate) fn parse(line: &[u8], clients: &Clients) -> Result<Command, Refusal> {
     let line = std::str::from_utf8(line)
         .map_err(|_| Refusal::new(500, "5.5.2", "this line is not ASCII; send commands only"))?;
@@ -94,6 +97,7 @@ pub(crate) fn parse(line: &[u8], clients: &Clients) -> Result<Command, Refusal> 
         "RCPT" => recipient(rest, clients).map(Command::Rcpt),
         "DATA" => alone(rest, Command::Data),
         "BDAT" => Ok(bdat(rest)),
+        // 502 rather than 500, because the verbs are known and only not offered (RFC 5321 section 4.2.4).
         "EXPN" => Ok(Command::Absent("EXPN")),
         "ETRN" => Ok(Command::Absent("ETRN")),
         "RSET" => alone(rest, Command::Rset),
@@ -113,6 +117,8 @@ fn alone(rest: &str, command: Command) -> Result<Command, Refusal> {
     if rest.is_empty() { Ok(command) } else { Err(Refusal::new(501, "5.5.4", "this command has no arguments")) }
 }
 
+/// The value ends up in the Received field. It is not checked against DNS, where submission clients often have no
+/// name. What matters is that it cannot break the field.
 fn domain(rest: &str) -> Result<String, Refusal> {
     let name = rest.split(' ').next().unwrap_or_default();
     let fit = |c: char| c.is_ascii_graphic() && !"<>()\"\\".contains(c);
@@ -132,6 +138,8 @@ fn auth(rest: &str) -> Result<Command, Refusal> {
     }
 }
 
+/// Without a valid length there is no telling where the content ends and the next command begins, so a bad BDAT is a
+/// command of its own, which closes the connection.
 fn bdat(rest: &str) -> Command {
     let mut words = rest.split_ascii_whitespace();
     let octets = words.next().filter(|word| word.bytes().all(|octet| octet.is_ascii_digit()));
@@ -157,6 +165,7 @@ fn mail(rest: &str, clients: &Clients) -> Result<Mail, Refusal> {
     for parameter in parameters.split_ascii_whitespace() {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match (key.to_ascii_uppercase().as_str(), value.to_ascii_uppercase().as_str()) {
+            // RFC 1870 allows 20 digits.
             ("SIZE", digits) if digits.len() <= 20 && digits.bytes().all(|b| b.is_ascii_digit()) => {
                 mail.size = Some(digits.parse().map_err(|_| syntax("SIZE=number of octets"))?);
             }
@@ -197,12 +206,15 @@ fn dsn_value(key: &str, value: Option<String>) -> Result<String, Refusal> {
     value.ok_or_else(|| Refusal::new(501, "5.5.4", format!("invalid value of {key} (RFC 3461)")))
 }
 
+/// RFC 5321 section 4.1.1.11. The parameter is quoted, but only its beginning: the reply has to fit into its line.
 fn unknown_parameter(key: &str) -> Refusal {
     let key: String = key.chars().take(40).collect();
     Refusal::new(555, "5.5.4", format!("unknown parameter {key}, or invalid value"))
 }
 
 /// Splits `FROM:<path> parameters` into the path, without brackets and source route, and the parameters.
+///
+/// RFC 5321 section 4.1.2 requires the brackets. Only programs of the same user may leave them out.
 fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str, &'a str)> {
     let head = rest.get(..keyword.len())?;
     if !head.eq_ignore_ascii_case(keyword) {
@@ -224,6 +236,9 @@ fn path<'a>(rest: &'a str, keyword: &str, clients: &Clients) -> Option<(&'a str,
 }
 
 /// The position of the first such byte outside quoted strings.
+///
+/// A quoted local part may contain brackets and blanks (RFC 5321 section 4.1.2), so the first `>` need not end the
+/// path.
 fn outside_quotes(text: &str, mark: u8) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {

@@ -1,5 +1,14 @@
 //! The server side of SMTP submission (RFC 5321, RFC 6409) as a pure state machine: bytes in, replies and actions
 //! out. The driver (`serve`) has sockets and TLS; the [`Policy`] decides about logins and messages.
+//!
+//! The machine does nothing that takes time. When something has to be decided or stored elsewhere, `take` returns an
+//! action, the phase says what is awaited, and no further input is taken until the driver has reported the result by
+//! the function that the action names. So the same machine serves a socket, a pipe and a test, and pipelined input
+//! (RFC 2920) cannot overtake a decision: the bytes after a command stay with the driver until it is answered.
+//!
+//! There are two kinds of refusal. What is wrong with a command itself (an `Err`) counts as a fault of the client, and
+//! too many faults close the connection. What the policy refuses is an ordinary reply and is not counted: a mailing to
+//! twenty-one recipients that do not exist is no attack.
 
 mod content;
 mod login;
@@ -123,6 +132,8 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// TLS has started (version such as `TLSv1.3`). What the client said before is discarded (RFC 3207 section 4.2).
+    ///
+    /// The faults and the rejected logins stay: TLS must not give a client that guesses passwords a fresh start.
     pub fn secured(&mut self, version: &str, binding: Option<Binding>) {
         self.client = Client { tls: Some(version.to_owned()), binding, ..Client::default() };
         self.forget();
@@ -174,12 +185,17 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// Uses as much of `input` as leads to the next action. `input` is everything that was read and not used yet.
+    ///
+    /// A command line ends with LF, with or without CR before it. For commands, unlike for content, nothing can be
+    /// smuggled that way, since every line is checked by itself.
     pub fn take(&mut self, input: &[u8]) -> Taken {
         if matches!(self.phase, Phase::Content(_)) {
             return self.take_content(input);
         }
         let end = input.iter().position(|&byte| byte == b'\n');
         self.keep(&input[..end.unwrap_or(input.len())]);
+        // A line that is too long is skipped and refused, but not without end: it would keep the connection busy while
+        // nothing is counted.
         if self.line_octets > LONGEST_LINE {
             let action = self.close(line(421, "4.7.0", "a line without an end; closing"));
             return Taken { used: input.len(), action };
@@ -198,6 +214,8 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// Adds to the current line, within its limit.
+    ///
+    /// Bytes beyond the limit are counted and not kept, so the memory of a connection is bounded whatever is sent.
     fn keep(&mut self, part: &[u8]) {
         self.line_octets = self.line_octets.saturating_add(part.len());
         if self.line.len() + part.len() <= self.settings.limits.line {
@@ -208,6 +226,9 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// Handles the complete line.
+    ///
+    /// The buffer is moved out while its line is handled and put back wiped and empty, so that a password in it lives
+    /// for this call only.
     fn act(&mut self) -> Action {
         let mut text = std::mem::replace(&mut self.line, Zeroizing::new(Vec::new()));
         let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
@@ -217,6 +238,8 @@ impl<P: Policy> Dialogue<P> {
                 let next = exchange.answer(text.strip_suffix(b"\r").unwrap_or(&text), &mut self.policy);
                 next.map(|next| self.authenticate(next))
             }
+            // Only a driver that does not report a result comes here. Closing is the one reaction that cannot be
+            // wrong.
             Phase::Verifying(_) | Phase::Beginning(_) | Phase::Content(_) | Phase::Storing | Phase::Closed => {
                 Ok(self.close(Vec::new()))
             }
@@ -269,11 +292,14 @@ impl<P: Policy> Dialogue<P> {
         }
     }
 
+    /// RFC 5321 section 4.1.4: EHLO in the middle of a session ends the transaction as RSET does. The login stays.
     fn greet(&mut self, name: String) {
         self.client.helo = Some(name);
         self.forget();
     }
 
+    /// What is offered depends on what is allowed now: STARTTLS disappears once TLS is active (RFC 3207 section 4.2),
+    /// AUTH appears only where a password may be sent and no more after a login.
     fn ehlo(&mut self, name: String) -> Action {
         self.greet(name);
         let mut texts = vec![self.settings.hostname.clone(), "PIPELINING".to_owned()];
@@ -318,6 +344,8 @@ impl<P: Policy> Dialogue<P> {
         }
     }
 
+    /// The checks are in the order in which the client can act on them: TLS, login, then what concerns this message.
+    /// Nothing about accounts or senders is said to a client that has not logged in.
     fn mail(&mut self, mail: Mail) -> Result<Action, Refusal> {
         self.after_hello()?;
         if self.awaits_tls() {
@@ -329,6 +357,8 @@ impl<P: Policy> Dialogue<P> {
         if self.envelope.is_some() {
             return Err(Refusal::new(503, "5.5.1", "a transaction is open; end it with DATA or RSET"));
         }
+        // RFC 1870 section 6.1: refused before the content is sent, if the client announces its size. A client that
+        // announces less than it sends is stopped while it sends.
         let limit = self.settings.limits.size;
         if mail.size.is_some_and(|size| size > limit) {
             return Ok(Action::Reply(too_big(limit).to_wire()));
@@ -345,6 +375,8 @@ impl<P: Policy> Dialogue<P> {
         Ok(Action::Reply(line(250, "2.1.0", "sender OK")))
     }
 
+    /// 452 for one recipient too many, and not 552: the client then sends to those that were accepted and to the
+    /// others in a further message (RFC 5321 section 4.5.3.1.10).
     fn rcpt(&mut self, recipient: Recipient) -> Result<Action, Refusal> {
         let Some(envelope) = &mut self.envelope else { return Err(Refusal::new(503, "5.5.1", "send MAIL first")) };
         if self.intake.is_some() {
@@ -370,6 +402,9 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// A refusal for what the client did wrong; too many end the connection.
+    ///
+    /// The count is never reset. A device that repeats the same mistake with each message is closed in the end,
+    /// connects again, and sends its next message.
     fn fault(&mut self, refusal: &Refusal) -> Action {
         self.faults += 1;
         if self.faults < self.settings.limits.faults {

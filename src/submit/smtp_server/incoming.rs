@@ -1,5 +1,8 @@
 //! Admits a message while it is received: its content goes to a thread that reads it like any other input, so that a
 //! large message needs no more memory than a small one. The caller provides the admission.
+//!
+//! Two threads share a message: the connection's writes pieces, and the admitting one reads them. The channel between
+//! them is bounded, so a slow disk slows the client down through TCP instead of filling the memory with content.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -14,6 +17,9 @@ use crate::submit::admit::store::AdmitError;
 const PIECES: usize = 16;
 
 /// A message to the admitting thread.
+///
+/// The end is a piece of its own. A sender that is merely dropped means that the client is gone, and half a message
+/// must not be stored as a whole one.
 enum Piece {
     Content(Vec<u8>),
     End,
@@ -38,6 +44,8 @@ impl IncomingMessage {
     }
 
     /// The result of admission.
+    ///
+    /// The thread is joined, so that the reply comes after the sync.
     fn result(&mut self) -> Result<String, Refusal> {
         let lost = || Refusal::new(451, "4.3.0", "the message was not stored; try again");
         let admission = self.admission.take().ok_or_else(lost)?;
@@ -46,6 +54,8 @@ impl IncomingMessage {
 }
 
 impl Message for IncomingMessage {
+    /// Blocks while the channel is full. Admission that has ended, with an error, makes it fail, and the thread's
+    /// result then says why.
     fn write(&mut self, content: &[u8]) -> Result<(), Refusal> {
         if self.pieces.send(Piece::Content(content.to_vec())).is_ok() {
             return Ok(());
@@ -87,6 +97,9 @@ impl Read for Content {
 }
 
 /// The reply and enhanced code: the class tells the client to try again or to give up.
+///
+/// Only what a repetition cannot change is 5yz. What a full disk or an unreadable table causes is 4yz, and the client
+/// keeps the message.
 #[must_use]
 pub fn codes(error: &AdmitError) -> (u16, &'static str) {
     match error {

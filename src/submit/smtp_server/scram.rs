@@ -1,5 +1,9 @@
 //! The server side of SCRAM (RFC 5802, RFC 7677): checks the client's messages and its proof. Pure; the stored keys
 //! and the nonce are arguments. The client side is `deliver::smtp::sasl::scram`.
+//!
+//! The keys on disk are not the password: the stored key verifies a proof, and the server key signs the answer (RFC
+//! 5802 section 9). Somebody who reads them can pretend to be this server to its clients, but must guess the password
+//! to log in.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,6 +56,8 @@ fn malformed() -> Refusal {
 }
 
 impl First {
+    /// RFC 5802 section 7 for the syntax. Extensions after the nonce are optional and ignored; a mandatory one (`m=`)
+    /// stands in place of the user name and is refused as malformed.
     pub(crate) fn read(message: &str, channel: &Channel) -> Result<Self, Refusal> {
         let (flag, rest) = message.split_once(',').ok_or_else(malformed)?;
         let (authzid, bare) = rest.split_once(',').ok_or_else(malformed)?;
@@ -80,6 +86,8 @@ impl First {
     }
 
     /// Continues with this user's keys and our nonce. Returns the server-first-message.
+    ///
+    /// The nonce has a part of either side, so neither can play back an earlier exchange.
     pub(crate) fn challenge(self, keys: StoredKeys, channel: Channel, nonce: &str) -> (String, Challenged) {
         let nonce = format!("{}{nonce}", self.nonce);
         let challenge = format!("r={nonce},s={},i={}", STANDARD.encode(&keys.salt), keys.iterations);
@@ -89,6 +97,9 @@ impl First {
 
 impl Challenged {
     /// Handles the client-final-message.
+    ///
+    /// The comparisons of secrets take the same time wherever they differ. A wrong proof is not an error here: it is
+    /// decided like a wrong password, with the same pause.
     pub(crate) fn prove(self, message: &str) -> Result<Proven, Refusal> {
         let (unproven, proof) = message.rsplit_once(",p=").ok_or_else(malformed)?;
         let mut fields = unproven.split(',');
@@ -98,6 +109,8 @@ impl Challenged {
         let (Some(bound), Some(nonce), Ok(proof)) = (bound, nonce, STANDARD.decode(proof)) else {
             return Err(malformed());
         };
+        // What the client bound itself to must be what this connection is. An attacker in between has another TLS
+        // connection to each side, and thus other binding data.
         let mut expected = self.first.header.clone().into_bytes();
         if let Channel::Bound(binding) = &self.channel {
             expected.extend_from_slice(&binding.data);

@@ -1,5 +1,8 @@
 //! Drives a dialogue over a byte stream: reads, writes, does the handshake when asked, and what else it hands out. The stream is
 //! the caller's, with its time limits; nothing is decided here.
+//!
+//! The driver owns the message between `Begin` and `Store`. If the dialogue drops it, by RSET, EHLO, a refusal or the
+//! end of the connection, the driver drops the message as well, and dropping it leaves nothing in the spool.
 
 use std::io;
 use std::io::{Read, Write};
@@ -77,6 +80,8 @@ impl<S: Service> Conversation<S> {
             let taken = self.dialogue.take(input);
             input = &input[taken.used..];
             let mut action = taken.action;
+            // A result may lead to the next action, as a decided login to a pause. It ends with an action that is for
+            // the caller.
             while let Some(next) = self.perform(&action, &mut seen) {
                 action = next;
             }
@@ -125,6 +130,7 @@ impl<S: Service> Conversation<S> {
                 dialogue.received(written)
             }
             Action::Store => dialogue.stored(self.message.take().ok_or_else(lost).and_then(Message::finish)),
+            // Sleeping holds up this client alone.
             Action::Pause(time) => {
                 std::thread::sleep(*time);
                 dialogue.resumed()
@@ -134,6 +140,8 @@ impl<S: Service> Conversation<S> {
     }
 }
 
+/// A reply is written only when all that was read has been used. A client that pipelines gets one segment, and one
+/// that waits for each reply gets it at once, because then nothing else has been read.
 fn converse<T: Read + Write, S: Service>(stream: &mut T, conversation: &mut Conversation<S>) -> io::Result<End> {
     let mut buffer = vec![0; 16 * 1024];
     loop {

@@ -1,5 +1,10 @@
 //! The part of the dialogue in which a message comes in, by DATA (RFC 5321 section 4.1.1.4) or by BDAT (RFC 3030). What is content
 //! is handed out; whoever takes it says what became of it.
+//!
+//! Content that is refused is read all the same. A client that is still sending does not read replies, and one whose
+//! connection is closed meanwhile sees a network error instead of the reason, and tries the same message again. And
+//! after BDAT the octets of the chunk follow whatever the reply is (RFC 3030 section 2): not reading them would mean
+//! to take content for commands.
 
 use super::super::command::ChunkPlace;
 use super::super::dot_unstuffing::{Fed, LineEnd, Unstuffer};
@@ -38,6 +43,8 @@ pub(super) struct Intake {
     received: u64,
     limit: u64,
     /// The last octet was a CR.
+    ///
+    /// Kept from one piece to the next, also across chunks, because a CR and its LF may arrive in different ones.
     is_after_cr: bool,
     /// The last octets as they came in.
     tail: Vec<u8>,
@@ -49,6 +56,9 @@ impl Intake {
     }
 
     /// Looks at what came in, of which this is content.
+    ///
+    /// Size counts content, which is what is stored; the bound on how long to wait for the end counts octets as they
+    /// arrive. Otherwise a message of nothing but stuffed dots could go on forever.
     fn look(&mut self, raw: &[u8], content: &[u8], bare_lf: BareLf) -> bool {
         self.received = self.received.saturating_add(raw.len() as u64);
         self.tail.extend_from_slice(&raw[raw.len().saturating_sub(TAIL)..]);
@@ -69,11 +79,18 @@ impl Intake {
     }
 
     /// Keeps the first refusal.
+    ///
+    /// The first reason is the one that can be fixed. What follows from it, such as a storing thread that ended, is
+    /// not.
     fn refuse(&mut self, refusal: Refusal) {
         self.refusal.get_or_insert(refusal);
     }
 
     /// A line end that programs disagree about can hide a second message in the first.
+    ///
+    /// SMTP smuggling: a server in between that takes LF . LF for the end of a message, and one that does not, see
+    /// different messages in the same bytes. Content with such line ends is refused rather than repaired in BDAT,
+    /// which promises to keep octets; in DATA the listener's `line_ends` decides.
     fn broken_line(&mut self, content: &[u8], bare_lf: BareLf) -> Option<Refusal> {
         if bare_lf == BareLf::AsAnything {
             return None;
@@ -153,6 +170,7 @@ impl<P: Policy> Dialogue<P> {
                 Action::Begin
             }
             Err(refusal) => {
+                // The chunk is read and thrown away, and the refusal is the reply to it.
                 self.intake = Some(Intake::new(self.settings.limits.size, Some(refusal)));
                 self.receive(receiving)
             }
@@ -180,6 +198,7 @@ impl<P: Policy> Dialogue<P> {
         };
         let is_data = matches!(receiving, Receiving::Dots(_));
         let refusal = match result {
+            // In place of 354, so that no content follows.
             Err(refusal) if is_data => {
                 self.forget();
                 return Action::Reply(refusal.to_wire());
@@ -201,6 +220,7 @@ impl<P: Policy> Dialogue<P> {
         if is_empty { self.proceed(Progress::Ended) } else { Action::Read }
     }
 
+    /// May take less than all of `input`: what follows the final dot or the last octet of a chunk are commands.
     pub(super) fn take_content(&mut self, input: &[u8]) -> Taken {
         let bare_lf = self.bare_lf();
         let (Phase::Content(receiving), Some(intake)) = (&mut self.phase, &mut self.intake) else {
@@ -225,6 +245,7 @@ impl<P: Policy> Dialogue<P> {
             (false, true) => Progress::Ended,
             (false, false) => Progress::Open,
         };
+        // After a refusal nothing more is handed out: the thread that stored the message may have ended.
         if content.is_empty() || intake.refusal.is_some() {
             return Taken { used, action: self.proceed(progress) };
         }
@@ -250,6 +271,8 @@ impl<P: Policy> Dialogue<P> {
         self.proceed(self.handed_out)
     }
 
+    /// The end of the content. A refusal from anywhere on the way is said here, at the one place where the client
+    /// listens. After a refused chunk the transaction is gone, so the chunks that follow are read and refused as well.
     fn proceed(&mut self, progress: Progress) -> Action {
         if progress == Progress::Open {
             return Action::Read;
@@ -260,6 +283,7 @@ impl<P: Policy> Dialogue<P> {
         };
         self.phase = Phase::Commands;
         let Some(intake) = &mut self.intake else { return Action::Read };
+        // The CR that would have needed an LF is the last octet.
         if place == ChunkPlace::Last && intake.is_after_cr {
             intake.refuse(bare_cr());
         }
@@ -271,6 +295,7 @@ impl<P: Policy> Dialogue<P> {
         if place == ChunkPlace::Within {
             return Action::Reply(line(250, "2.0.0", &format!("{} octets received", intake.received)));
         }
+        // The reply waits for the driver: 250 means that the message is on disk (RFC 5321 section 4.2.5).
         self.phase = Phase::Storing;
         Action::Store
     }

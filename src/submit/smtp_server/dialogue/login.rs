@@ -1,4 +1,8 @@
 //! The part of the dialogue that logs a client in (RFC 4954): when it may, and what follows the decision.
+//!
+//! A rejected login is answered after a pause, which the driver waits for. It must be waited for on this connection
+//! only: the other connections have threads of their own. After too many rejections the connection closes; the address
+//! is the login guard's to judge (`runner::listener::login_guard`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,6 +23,7 @@ impl<P: Policy> Dialogue<P> {
         Action::Pause(decision.pause)
     }
 
+    /// Called without an attempt, it changes nothing: the driver reported twice.
     fn concluded(&mut self, verdict: Result<(), Refusal>) -> Action {
         let attempt = match std::mem::replace(&mut self.phase, Phase::Commands) {
             Phase::Verifying(attempt) => attempt,
@@ -38,6 +43,9 @@ impl<P: Policy> Dialogue<P> {
                 self.close(line(421, "4.7.0", "too many rejected logins; closing"))
             };
         }
+        // RFC 4954 section 4 has no data with 235, so the server's proof goes as one more challenge, to which the
+        // client answers with an empty line. A client that does not believe the proof cancels here and is not logged
+        // in.
         if let Proof::Right(server_final) = attempt.proof {
             self.phase = Phase::Auth(Exchange::ScramEnd(attempt.username, attempt.mechanism));
             return Action::Reply(format!("334 {}\r\n", STANDARD.encode(server_final)).into_bytes());
@@ -51,6 +59,9 @@ impl<P: Policy> Dialogue<P> {
     }
 
     /// The mechanisms that the client may use now.
+    ///
+    /// A -PLUS mechanism without channel binding could never succeed, and a client that prefers it would not try
+    /// another.
     pub(super) fn offered(&self) -> Vec<Mechanism> {
         let Some(offered) = self.settings.login.offered() else { return Vec::new() };
         let is_bound =
@@ -62,6 +73,8 @@ impl<P: Policy> Dialogue<P> {
         offered.secured.iter().filter(usable).copied().collect()
     }
 
+    /// RFC 4954 section 4: not twice, and not within a transaction. 538 tells a client that has not started TLS why no
+    /// mechanism is offered.
     pub(super) fn may_log_in(&self) -> Result<(), Refusal> {
         self.after_hello()?;
         if self.settings.login == LoginRule::Absent {
