@@ -50,6 +50,9 @@ pub enum EnvelopeError {
 }
 
 /// The context of an admission.
+///
+/// Nothing here reads a clock or draws a random number, so with the same tables a submission that is picked up again
+/// after a crash becomes the same message.
 #[derive(Debug, Clone, Copy)]
 pub struct AdmissionContext<'a> {
     /// Names, and whether to add a Received field.
@@ -98,6 +101,8 @@ impl AdmissionContext<'_> {
             return Err(EnvelopeError::TooManyRecipients(most));
         }
         let (mut seen, mut recipients, mut expanded) = (Doubles::default(), Vec::new(), 0_usize);
+        // Aliases may expand a list that is itself at the limit. Twice the limit leaves room for that and still bounds
+        // the work.
         let most = most.saturating_mul(2);
         for one in given {
             for recipient in rewritten(&self.arrival, one)? {
@@ -120,6 +125,10 @@ impl AdmissionContext<'_> {
 
     /// The header as stored, with CRLF line ends: addresses completed and rewritten; Bcc and similar fields removed;
     /// Received at the top; and Message-Id, Date and From, or their Resent- forms, at the end if they were missing.
+    ///
+    /// The order of the result is the one that readers and filters expect: trace fields on top (RFC 5321 section 4.4),
+    /// the caller's fields in their order, ours at the end. Bcc is removed although the envelope has its recipients,
+    /// because every recipient would see it (RFC 5322 section 3.6.3).
     pub fn header(
         &self,
         header: &Header,
@@ -142,6 +151,9 @@ impl AdmissionContext<'_> {
     }
 
     /// The header of a message that came through a gateway. Nothing is completed.
+    ///
+    /// Its addresses belong to another mail system, and completing them with this machine's domain would make them
+    /// wrong.
     #[must_use]
     pub fn foreign_header(&self, header: &Header) -> Vec<u8> {
         let mut bytes = if self.config.received { self.received().into_bytes() } else { Vec::new() };
@@ -153,6 +165,8 @@ impl AdmissionContext<'_> {
 
     /// Fields to add, in Postfix's order. An empty field is not missing.
     fn missing(&self, header: &Header, full_name: Option<&[u8]>, sender: &ReversePath) -> Vec<(&'static str, String)> {
+        // A resent message keeps its own Message-Id, Date and From. What is missing then are the fields of the
+        // resending (RFC 5322 section 3.6.6).
         let resent = header.fields.iter().any(|field| RESENT.iter().any(|name| field.is(name)));
         let [message_id, date, from] =
             if resent { ["Resent-Message-Id", "Resent-Date", "Resent-From"] } else { ["Message-Id", "Date", "From"] };
@@ -188,6 +202,9 @@ impl AdmissionContext<'_> {
 
 /// The recipients so far, as keyed hashes: the texts of thousands of recipients would take more memory than the
 /// message.
+///
+/// Keyed, because the addresses come from users: with a known hash somebody could choose two that collide, and one
+/// recipient would not get the mail.
 #[derive(Debug, Default)]
 struct Doubles {
     seen: HashSet<u64>,

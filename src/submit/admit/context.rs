@@ -83,6 +83,9 @@ impl Author<'_> {
 }
 
 /// How to access the tables in the configuration.
+///
+/// A front end in user mode lives for one message and reads the files; the runner keeps them in memory, and locks them
+/// only while an envelope and its header are completed.
 #[derive(Debug, Clone, Copy)]
 pub enum Tables<'a> {
     /// Read from their files for this message.

@@ -1,5 +1,9 @@
 //! Reports by mail that a message was not accepted (`-oem`): the reason, and as much of the message as there is. The
 //! runner reports failures of accepted messages.
+//!
+//! Such a report is needed where the caller cannot be told by an exit code any more: the submission was accepted by
+//! the drop program, or the caller asked for mail (`-oem`). It goes to an address of this machine only. The sender of
+//! a message that was never checked may be anybody's, and a report to it would be backscatter.
 
 use std::io::Read;
 
@@ -55,8 +59,10 @@ pub fn mail_back<R: Read>(
     let arrival = Arrival { config, tables: &tables, include: config::included };
     let occasion = AdmissionContext { config, author, now, id: &id, arrival };
     let mailbox = |asked: &Sender| occasion.sender(asked).ok().and_then(|sender| sender.mailbox().cloned());
+    // The null sender gets no report (RFC 5321 section 6.1), nor does one that cannot be read.
     let Some(sender) = mailbox(failed.sender) else { return Ok(None) };
     // A sender that is not an address of this machine may be forged.
+    // The sender first, and else the user under whose login it was submitted, who is known for certain.
     let mut readers = [Some(sender), mailbox(&Sender::Login)].into_iter().flatten();
     let Some(to) = readers.find(|reader| is_own_sender(reader, entry)) else { return Ok(None) };
     // Random, unlike the envelope's token, which another user may have chosen to match the content.

@@ -1,5 +1,9 @@
 //! Pickup: admits submissions from drop/ and raw/. The message's id is derived from the file, so that a submission
 //! picked up again after a crash gets the same id and is not stored twice.
+//!
+//! Unlike on the socket, nobody waits for an answer here: the caller has been told that the mail is safe. So every
+//! submission ends as a message, as a report to its sender, or in failed/ with the reason, or it stays where it is for
+//! a later attempt. A file is removed only once its message is stored.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -96,6 +100,7 @@ pub fn pick_up(
     }
     let id = free_id(spool, id_of(&waiting, &submission.token), &submission.token);
     let naming = MessageIds { id: id.clone(), token: submission.token.clone() };
+    // Before it is stored, because the queue manager learns of the file the moment it is linked.
     runner.hold_back(&id);
     let (caller, now) = (Caller::of(waiting.uid), waiting.arrived.to_zoned(TimeZone::system()));
     // It already takes disk space, which is freed once it is delivered.
@@ -117,6 +122,8 @@ pub fn pick_up(
         Err(AdmitError::Spool(SpoolError::Exists(_))) if is_stored(spool, &id, &submission.token) => id,
         Err(error) => return Ok(Picked::Later(error.to_string())),
     };
+    // Noted before the file is removed. If it cannot be removed, the next check finds the token known and only removes
+    // it.
     runner.stored(waiting.uid, &submission.token, &id);
     spool.remove_waiting(place, name)?;
     Ok(Picked::Up(id))
@@ -145,6 +152,9 @@ fn mail_back(
 }
 
 /// What to do with a submission that came in another way as well; `None` if it did not.
+///
+/// A front end that got no reply submits its message again in another way, with the same token, and the first copy may
+/// have arrived after all. One of the two must go, and the one that is not a message yet is the one that can.
 fn came_otherwise(place: Place, name: &str, spool: &Spool, known: &Known) -> Result<Option<Picked>, SpoolError> {
     match (place, known) {
         // For a file in raw/, what is known may be this very file.
@@ -182,6 +192,9 @@ fn id_of(waiting: &Waiting, token: &str) -> MessageId {
 }
 
 /// The first id from this one on that no other message has.
+///
+/// Two submissions may come to the same id, since only twelve bits of it are from the hash. The token tells them
+/// apart.
 fn free_id(spool: &Spool, mut id: MessageId, token: &str) -> MessageId {
     while spool.open_message(&id).is_ok_and(|stored| stored.envelope.token != token) {
         id = id.next();

@@ -1,5 +1,8 @@
 //! Applies the arrival tables again (`queue retry --readmit`): the addresses that waiting recipients expand to now.
 //! The runner makes the change.
+//!
+//! The result is a difference and not a new list. Recipients are never removed from a message, since the journal
+//! numbers them: the ones that the tables no longer name are marked as replaced, and new ones follow at the end.
 
 use std::collections::HashSet;
 
@@ -31,6 +34,7 @@ pub fn readmit(config: &Config, all: &[Recipient], pending: &[usize]) -> Result<
         if !seen.insert(recipient.given.to_lowercase()) {
             continue;
         }
+        // What cannot be read as one address any more stays as it is.
         let [given] = &recipients::in_argument(recipient.given.as_bytes())[..] else {
             named.insert(key(recipient));
             continue;

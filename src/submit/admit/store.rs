@@ -159,6 +159,8 @@ pub fn admit_unasked<R: Read>(
     store(collected, naming, entry, |_, _| Ok(()))
 }
 
+/// Until `commit` returns, nothing is visible, and an error on the way leaves nothing behind (`spool::writer`). After
+/// it, the message is on disk and the caller may be told so.
 fn store<R: Read>(
     collected: &mut Collected<R>,
     naming: MessageIds,
@@ -187,6 +189,7 @@ fn complete<R: Read>(
     let arrival = Arrival { config, tables, include: config::included };
     let occasion = AdmissionContext { config, author, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
+    // As soon as the sender is known, before the work of expanding the recipients.
     may_send(entry, &sender)?;
     let mut recipients = occasion.recipients(&collected.recipients)?;
     for recipient in &mut recipients {
@@ -214,6 +217,8 @@ fn complete<R: Read>(
 }
 
 /// Refuses a caller who may not use the sender's account. Tables are consulted only if some account has `users`.
+///
+/// Refused here, the user sees the reason at once. At delivery the message could only be held.
 fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
     let Entry { config, author, .. } = *entry;
     if config.accounts.iter().all(|account| account.users.is_none()) {
@@ -263,6 +268,9 @@ impl Chance {
 }
 
 /// The limits for a message on disk.
+///
+/// Space is left free on purpose: the outcomes of mail that is already queued must still be recorded. A disk that is
+/// filled by new mail would stop the delivery of the old.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DiskBudget {
     /// Largest message in bytes.
@@ -328,6 +336,8 @@ impl<'a> Store<'a> {
         Ok(self.incoming.write(bytes)?)
     }
 
+    /// The size is checked for each block, before it is written; the space only now and then, because asking is a
+    /// system call.
     fn check(&mut self, bytes: &[u8]) -> Result<(), AdmitError> {
         const BETWEEN_CHECKS: u64 = 4 * 1024 * 1024;
         let length = bytes.len() as u64;
