@@ -48,6 +48,9 @@ pub struct Context {
 
 impl Context {
     /// For the spool and clock of this configuration.
+    ///
+    /// In the order of who needs whom: the settler asks the gate, the limit and the finished messages, and the batch
+    /// finisher works through the settler.
     #[must_use]
     pub fn new(loaded: &Loaded) -> Self {
         let gate = Arc::new(DurabilityGate::new(&loaded.spool));

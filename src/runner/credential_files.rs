@@ -1,5 +1,9 @@
 //! The files that a login depends on: the configuration and the file with the secret. A rejected login is repeated
 //! once after each change of them, because every further wrong login may lock the account.
+//!
+//! The comparison is between two clocks: the attempt's time is the wall clock's, the file's time is the kernel's.
+//! Where they cannot be told apart, the answer errs on the side of a change. The cost is one more login; the other
+//! mistake would leave the account waiting although its owner has fixed it.
 
 use std::path::Path;
 
@@ -24,6 +28,8 @@ pub fn read_at(loaded: &Loaded, account: &str) -> Timestamp {
 }
 
 /// Whether the configuration or the account's secret changed after `since`.
+///
+/// By the time of status change (ctime), which a restored backup or `touch -r` cannot set back.
 #[must_use]
 pub fn have_changed_since(loaded: &Loaded, account: &str, since: Timestamp) -> bool {
     let changed = [config_changed_at(&loaded.config.path), secret(loaded, account).and_then(changed_at)];

@@ -52,6 +52,8 @@ struct Progress {
     /// Threads with outcomes that the disk refused.
     refused: usize,
     /// Outcomes not synced yet, oldest first.
+    ///
+    /// A transaction with fifty recipients counts as fifty, because that many duplicates are at stake.
     ahead: VecDeque<Ahead>,
     last_number: u64,
 }
@@ -71,6 +73,9 @@ impl Progress {
 }
 
 /// Outcomes that are known but not on disk. Drop it once they are.
+///
+/// A guard rather than a call: every way in which recording can end, errors included, opens the gate again. A count
+/// that stayed would shut the gate for good as soon as it is older than `LONGEST_AHEAD`, and no mail would leave.
 #[derive(Debug)]
 pub struct UnsyncedGuard {
     gate: Arc<DurabilityGate>,
@@ -106,6 +111,7 @@ impl DurabilityGate {
         if fs::metadata(&self.reserve).is_ok_and(|file| file.len() >= RESERVE as u64 && is_private(&file)) {
             return;
         }
+        // Too short, or readable by others: made again.
         self.give_up_reserve();
         let mut options = File::options();
         options.write(true).create_new(true).mode(PRIVATE);
@@ -119,12 +125,16 @@ impl DurabilityGate {
         }
     }
 
+    /// Deleting is the fastest way to free blocks on a full disk. It works although nothing can be written there any
+    /// more.
     fn give_up_reserve(&self) {
         // If it does not exist, there is nothing to gain.
         let _ = fs::remove_file(&self.reserve);
     }
 
     /// Stops the runner: transactions in progress are finished, no new one starts.
+    ///
+    /// All waiting threads are woken: a stop must not wait for a disk that may stay full.
     pub fn stop(&self) {
         self.progress.lock().stopping = true;
         self.changed.notify_all();
@@ -148,6 +158,10 @@ impl DurabilityGate {
     }
 
     /// Waits until a transaction may start.
+    ///
+    /// The age of the oldest outcome is looked at when a thread arrives or a guard is dropped, and not by a timer.
+    /// That suffices: a thread that arrives too early passes, as it may, and one that arrives too late waits for the
+    /// guard.
     #[must_use]
     pub fn pass(&self) -> Permit {
         let is_shut =
@@ -159,6 +173,9 @@ impl DurabilityGate {
 
     /// Appends outcomes that a server reported, again and again until the disk accepts them. Only a runner that is
     /// stopping gives up, after a last attempt. Then the outcomes are lost and recipients may get a duplicate.
+    ///
+    /// An error other than of input or output, such as a journal that is gone, would come again each time and is
+    /// returned.
     pub fn append(&self, journal: &mut Journal, at: Timestamp, lines: &[Line]) -> Result<(), SpoolError> {
         let Err(error) = journal.append(at, lines) else { return Ok(()) };
         if !matches!(error, SpoolError::Io { .. }) {
@@ -167,6 +184,8 @@ impl DurabilityGate {
         log::alert(format_args!(
             "{error}; the results of deliveries are kept in memory, and no mail is sent until they are on disk"
         ));
+        // Counted before the reserve is given up. Another thread that passed the gate now would use the freed blocks
+        // for its own outcomes.
         self.progress.lock().refused += 1;
         self.give_up_reserve();
         let appended = self.append_again(journal, at, lines);

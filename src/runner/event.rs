@@ -1,5 +1,8 @@
 //! The events of the event loop. Watchers, the timer, listeners and workers send them into one channel. They are
 //! handled in `queue_manager::event_loop`.
+//!
+//! An event says that something happened, and not what to do. The handler looks at the state as it is then: several
+//! events may have become one, and one may be out of date by the time it is handled.
 
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, mpsc};

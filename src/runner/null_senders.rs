@@ -22,6 +22,9 @@ impl NullSenders {
     }
 
     /// Whether the account's server recently refused the null sender.
+    ///
+    /// Kept by account together with its server and user name, so that an account that moves to another provider is
+    /// asked again.
     pub fn are_refused(&self, account: &Account, loaded: &Loaded) -> bool {
         let refused = self.learned.get(&account.name, &account.server_and_user()).null_sender_refused;
         refused.is_some_and(|at| null_sender::is_remembered(loaded.clock.age(at)))

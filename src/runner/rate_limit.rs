@@ -19,6 +19,9 @@ pub struct RateLimiter(Mutex<HashMap<String, Pace>>);
 
 impl RateLimiter {
     /// Waits until the account may start another message, and counts it.
+    ///
+    /// Sleeping happens without the lock, in short pieces, so that a stop is noticed within `GLANCE`. Several sessions
+    /// that wait for the same account may wake together; each asks again, and one of them gets the place.
     #[must_use]
     pub fn wait(&self, account: &Account, gate: &DurabilityGate) -> Permit {
         let Some(most) = account.max_per_minute else { return Permit::Granted };

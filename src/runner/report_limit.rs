@@ -38,6 +38,9 @@ impl ReportLimit {
     }
 
     /// Counts another kind of notice, under this key.
+    ///
+    /// The file is written while the lock is held: two sessions that count at once must not write in the other order.
+    /// If it cannot be written, the limit holds in this runner and begins again in the next.
     pub fn take_of(&self, most: u32, key: String) -> Result<(), Duration> {
         self.with(|hours| {
             // Read under the lock: another session may have started an hour just now, and its start must not lie in

@@ -1,5 +1,9 @@
 //! How often a message continued at once in a new session, over all sessions of an account. The limits are in
 //! `rules::session_restarts`.
+//!
+//! Each restart is a login, and a server that hangs up on a certain message would otherwise get one after the other
+//! without end. Where the limit is reached, the message waits for its next attempt like any other that was not
+//! delivered.
 
 use std::collections::HashMap;
 use std::time::Instant;

@@ -29,6 +29,8 @@ impl SessionWatchers {
     }
 
     /// Sends a step to those that requested the message, and drops those that are gone.
+    ///
+    /// The channel has no bound, so a watcher that reads slowly costs memory but never delays a session.
     fn send(&self, id: &MessageId, step: &Step<'_>) {
         let mut list = self.0.lock();
         if list.is_empty() {

@@ -28,6 +28,9 @@ struct Size {
     waiting: usize,
 }
 
+/// All decisions are made under this lock. `idle` counts threads that wait for a job, and they are taken into account
+/// only as far as there are more of them than jobs that wait already: an idle thread that has been woken for one job
+/// is not there for another.
 #[derive(Default)]
 struct Jobs {
     waiting: VecDeque<Job>,
@@ -77,6 +80,10 @@ impl ThreadPool {
 
     /// Runs the job soon on another thread, or on this one if the system cannot start a thread: an outcome must be
     /// recorded in any case. Blocks while too many jobs are waiting.
+    ///
+    /// A job that was put into the queue may be run by any thread of the pool, also by an older one that finishes in
+    /// the meantime. So a thread that could not be started does not mean that this very job is still there; whichever
+    /// job is left is run here.
     pub fn submit(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) {
         let mut jobs = self.jobs.lock();
         self.job_taken.wait_while(&mut jobs, |jobs| jobs.waiting.len() >= self.size.waiting);
@@ -95,6 +102,9 @@ impl ThreadPool {
     }
 
     /// Runs the job immediately on another thread.
+    ///
+    /// For jobs that must not wait for others, because others may wait for a client. The queue is used only if a
+    /// thread is idle for this job.
     pub fn start(self: &Arc<Self>, job: impl FnOnce() + Send + 'static) -> Result<(), NoThread> {
         let mut jobs = self.jobs.lock();
         if jobs.idle > jobs.waiting.len() {
@@ -106,6 +116,8 @@ impl ThreadPool {
         self.start_thread(Some(Box::new(job)))
     }
 
+    /// Counted before the thread exists, and no longer if it cannot be started. `submit` looks at the bound before,
+    /// without holding the lock until here, so threads that submit at the same moment may exceed it by their number.
     fn start_thread(self: &Arc<Self>, first: Option<Job>) -> Result<(), NoThread> {
         self.jobs.lock().threads += 1;
         let own = Arc::clone(self);
@@ -135,6 +147,8 @@ impl ThreadPool {
             jobs.idle += 1;
             let wait = self.job_added.wait_for(&mut jobs, IDLE);
             jobs.idle -= 1;
+            // A job may have been added at the moment of the timeout, by a caller that still counted this thread as
+            // idle. It must not leave then.
             if wait.timed_out() && jobs.waiting.is_empty() {
                 jobs.threads -= 1;
                 return;

@@ -78,6 +78,8 @@ fn at_first(account: &Account, fact: Fact) -> NotOpened {
 }
 
 /// Why a relay gave no session.
+///
+/// Kept apart because the second kind costs nothing to try again elsewhere, while the first may cost a locked account.
 enum Stop {
     /// The account is the problem: no other relay would help.
     Account(NotOpened),
@@ -174,6 +176,8 @@ impl Opener<'_> {
         fact.phase == Phase::Auth && is_closed && self.login.as_ref().is_some_and(is_due)
     }
 
+    /// Every failure goes to the observer at once. The one that is reported in the end is only the best of them, and
+    /// `flush -v` should show all.
     fn failed(&self, relay: &Relay, address: &SocketAddr, failure: LoginFailure) -> NotOpened {
         let place = described(relay, address);
         let LoginFailure { fact, tried } = failure;
@@ -182,6 +186,9 @@ impl Opener<'_> {
     }
 
     /// The hosts that a configured relay leads to, in order, with their addresses.
+    ///
+    /// One host without an address does not stop the others. Only if none has one is it a failure, and then that of
+    /// the last host is reported.
     fn resolve(&self, written: &Relay) -> Result<Vec<(Relay, Vec<SocketAddr>)>, Fact> {
         let fact = |seen| Fact { phase: Phase::Resolve, seen };
         let hosts = dns::hosts(written).map_err(|text| fact(Seen::Failed(text)))?;

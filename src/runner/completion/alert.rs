@@ -45,6 +45,7 @@ pub fn raise(
     if !mail {
         return None;
     }
+    // With a single account there is no other way out for mail; the log and the command remain.
     let through = loaded.config.accounts.iter().map(|account| account.name.as_str()).find(|name| works(name))?;
     match write(loaded, account, outage, through) {
         Ok(id) => id,

@@ -47,6 +47,8 @@ impl ConnectionPolicy {
     pub(super) fn decide_login(&mut self, client: &dialogue::Client, attempt: &Attempt) -> Decision {
         let shared = Arc::clone(&self.shared);
         let guard = &shared.guard;
+        // A configuration that cannot be read is 451 and no failed login: it says nothing about the password, and the
+        // guard does not count it.
         let loaded = match self.loaded() {
             Ok(loaded) => loaded,
             Err(refusal) => return Decision::at_once(Err(refusal)),
@@ -89,6 +91,7 @@ impl ConnectionPolicy {
         }
         // A name that nobody has may be a password that was typed into the wrong field.
         let who = known.map_or("(unknown)", |client| client.name.as_str());
+        // Only for names that exist. Guesses at other names would fill the list of clients with them.
         if let Some(named) = named {
             let why = why_rejected(named, known, client, self.peer);
             self.shared.activity.refused(&named.name, self.peer, "AUTH", &why);

@@ -114,6 +114,8 @@ impl Drop for ClientMessage {
     }
 }
 
+/// With `from`, any sender that the device names is replaced; `check_sender` has chosen the account by the same
+/// address.
 fn request(client: &Client, envelope: &Envelope) -> Request {
     let sender = client.from.clone().map_or_else(|| envelope.sender.clone(), ReversePath::Mailbox);
     Request {

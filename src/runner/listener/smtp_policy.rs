@@ -73,6 +73,8 @@ impl ConnectionPolicy {
     }
 
     /// Logs a refusal as Postfix does, and remembers it.
+    ///
+    /// Postfix's form, so that the tools that read its log read this one too.
     fn refuse(&self, client: &dialogue::Client, command: &str, refusal: Refusal) -> Refusal {
         if let Some(name) = self.name(client) {
             self.shared.activity.refused(&name, self.peer, command, refusal.text());
@@ -116,6 +118,8 @@ impl Policy for ConnectionPolicy {
         self.check_sender(client, sender).map_err(|refusal| self.refuse(client, "MAIL", refusal))
     }
 
+    /// At RCPT, because the client still has the message and can say which recipient is wrong. The bounce that would
+    /// come instead goes to the client's owner, who has to find out what the device wanted to send.
     fn recipient(
         &mut self,
         session: &dialogue::Client,
@@ -145,6 +149,8 @@ impl Service for ConnectionPolicy {
         self.decide_login(client, attempt)
     }
 
+    /// The rights of the sender are not asked for again, but the client is looked up: it may have been removed since
+    /// MAIL.
     fn begin(&mut self, client: &dialogue::Client, envelope: &Envelope) -> Result<ClientMessage, Refusal> {
         let loaded = self.loaded()?;
         let known = self.client(&loaded, client)?.clone();

@@ -69,6 +69,8 @@ impl Session {
         log::disconnected(peer, &counts);
     }
 
+    /// The handshake happens on this thread and within the limits of `Times`, so a client that connects and says
+    /// nothing costs a thread until the first of them is reached.
     fn converse(
         self,
         mut stream: Timed,
@@ -120,6 +122,8 @@ impl Session {
         Ok(())
     }
 
+    /// Taken once: what the client has been told in the greeting and in reply to EHLO must stay true for its whole
+    /// connection.
     fn settings(&self) -> Settings {
         let config = &self.loaded.config;
         let offered = self.offered();
