@@ -85,8 +85,7 @@ pub fn delay(envelope: &Envelope, state: &State, queue: &Queue, now: Timestamp, 
 
 /// The reports that a runner may have stored before it ended, without their line in the journal.
 ///
-/// More than what is due at this moment: whether a delay notice was due when the last runner stored it cannot be told
-/// any more.
+/// More than what is due at this moment: whether a delay notice was due when the last runner ended is no longer known.
 #[must_use]
 pub fn perhaps_stored(envelope: &Envelope, state: &State) -> Vec<DueReport> {
     let delay = (!state.warned && state.attempts > 0).then(|| DueReport {

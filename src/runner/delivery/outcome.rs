@@ -24,7 +24,7 @@ use crate::spool::{Envelope, Kind};
 
 /// A message with more Received fields than this is assumed to loop.
 ///
-/// Each mail system on the way adds one (RFC 5321 section 4.4). It is Postfix's default (`hopcount_limit`), below the
+/// Each mail system on the way adds one (RFC 5321 section 4.4). 50 is Postfix's default (`hopcount_limit`), below the
 /// 100 that section 6.3 recommends for servers in general: mail that is submitted here has hardly begun its way.
 pub(super) const MAX_HOPS: usize = 50;
 

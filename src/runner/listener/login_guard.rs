@@ -37,7 +37,7 @@ const WAITING: usize = 16;
 pub struct LoginGuard {
     addresses: Mutex<HashMap<IpAddr, Past>>,
     /// Logins that hold or wait for `is_busy`. Without this bound, a flood of logins would queue up for minutes, and
-    /// honest clients behind them would time out instead of being told to come back.
+    /// honest clients behind them would time out instead of being asked to try later.
     verifying: Mutex<usize>,
     is_busy: Mutex<()>,
 }

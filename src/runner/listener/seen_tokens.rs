@@ -7,7 +7,7 @@
 //! the token could otherwise have a message swallowed.
 //!
 //! The reservation closes the gap in which both copies are on their way at once: the second one finds `BeingStored`
-//! and is told to come back, when the first has succeeded or failed.
+//! and is asked to try again, when the first has succeeded or failed.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};

@@ -8,8 +8,8 @@
 //! is not let in writes the submission to drop/, and one that is refused exits with 75 (`EX_TEMPFAIL`), so that its
 //! caller knows that nothing was stored.
 //!
-//! Everything that is counted up here is counted down on the same path, also on errors: a byte that stayed in
-//! `in_transit` would reduce the user's limit until the runner restarts.
+//! Connections, messages and bytes that are counted up are counted down again on every path, also on errors: a byte
+//! that stayed in `in_transit` would reduce the user's limit until the runner restarts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -173,8 +173,8 @@ impl Scheduler {
         }
     }
 
-    /// Every change of state or account goes through here and `add`, which is what keeps the counts right. What is
-    /// left in the round robin is skipped later.
+    /// Removals and changes of account go through here, which keeps `ready` and `waiting` right. What is left in the
+    /// round robin is skipped later.
     fn take_out(&mut self, id: &MessageId) -> Option<Entry> {
         let entry = self.entries.remove(id)?;
         match entry.state {
