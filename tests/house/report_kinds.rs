@@ -121,7 +121,7 @@ const TESTS: [(&str, &[&str]); 27] = [
     (
         "installation",
         &[
-            "an_installed_machine_has_no_error_and_every_wrong_place_is_mended_by_the_command_that_check_names",
+            "an_installed_machine_has_no_error_and_every_wrong_place_is_fixed_by_the_command_of_check",
             "wrong_users_groups_and_members_are_mended_by_the_command_that_check_names",
             "a_user_namespace_that_knows_few_uids_is_told",
         ],

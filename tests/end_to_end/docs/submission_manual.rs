@@ -106,7 +106,7 @@ fn a_nas_with_a_login_sends() {
 
 #[test]
 fn a_scanner_without_tls_and_login_sends_to_the_house_alone() {
-    let example = Example::of("A SCANNER WITHOUT TLS AND LOGIN");
+    let example = Example::of("A SCANNER WITHOUT TLS OR LOGIN");
     example.sends_as_it_is("x@y.z", "alice@isp.example");
     let runner = example.world.runner();
     assert!(example.says(&runner, "x@y.z", "bob@away.example").starts_with("550 5.7.1 scanner may not write to"));
@@ -114,7 +114,7 @@ fn a_scanner_without_tls_and_login_sends_to_the_house_alone() {
 
 #[test]
 fn a_device_that_only_knows_tls_1_0_sends_without() {
-    Example::of("A DEVICE THAT ONLY KNOWS TLS 1.0").sends_with_its_password("none", "copier@home.lan");
+    Example::of("A DEVICE THAT SUPPORTS ONLY TLS 1.0").sends_with_its_password("none", "copier@home.lan");
 }
 
 #[test]
@@ -130,12 +130,12 @@ fn a_program_that_only_speaks_smtp_sends() {
 
 #[test]
 fn a_laptop_abroad_sends_under_its_own_address() {
-    Example::of("A LAPTOP ABROAD").sends_with_its_password("implicit", "me@isp.example");
+    Example::of("A LAPTOP AWAY FROM HOME").sends_with_its_password("implicit", "me@isp.example");
 }
 
 #[test]
 fn the_smarthost_of_other_machines_relays_for_them() {
-    Example::of("THE SMARTHOST OF OTHER MACHINES").sends_with_its_password("starttls", "cron@web1.home.lan");
+    Example::of("A SMARTHOST FOR OTHER MACHINES").sends_with_its_password("starttls", "cron@web1.home.lan");
 }
 
 /// With the folders of this test, and without a group that it lacks.

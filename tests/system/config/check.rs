@@ -49,7 +49,7 @@ fn mends(machine: &Machine, damage: &str, named: &str) {
 }
 
 #[test]
-fn an_installed_machine_has_no_error_and_every_wrong_place_is_mended_by_the_command_that_check_names() {
+fn an_installed_machine_has_no_error_and_every_wrong_place_is_fixed_by_the_command_of_check() {
     if !can_run() {
         return;
     }

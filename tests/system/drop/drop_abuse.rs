@@ -397,7 +397,7 @@ fn twenty_at_once_have_a_slot_each() {
 }
 
 #[test]
-fn the_last_of_the_disk_is_left_to_root_and_a_full_one_is_told() {
+fn the_last_of_the_disk_is_left_to_root_and_a_full_one_is_reported() {
     if !can_run() {
         return;
     }

@@ -64,7 +64,7 @@ fn a_drop_program_killed_at_any_system_call_accepts_nothing_that_is_lost_and_lea
 }
 
 #[test]
-fn an_error_at_any_system_call_is_told_in_one_line_and_leaves_nothing() {
+fn an_error_at_any_system_call_is_reported_in_one_line_and_leaves_nothing() {
     if !can_run() {
         return;
     }
