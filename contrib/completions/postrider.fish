@@ -173,17 +173,17 @@ complete -c postrider -n "__fish_postrider_using_subcommand client; and not __fi
 complete -c postrider -n "__fish_postrider_using_subcommand client; and not __fish_seen_subcommand_from add list password delete help" -f -a "delete" -d 'Remove a client'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and not __fish_seen_subcommand_from add list password delete help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l owner -d 'Login of the user who gets its bounces and sees its mail' -r
-complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l password-file -d 'Read the password from the first line of this file; default: ask on a terminal, else make one' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l network -d 'Address or network that it connects from; may be repeated' -r
-complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l sender -d 'Address that it may send from, or @domain; may be repeated; default: its name at the origin' -r
+complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l password-file -d 'Read the password from the first line of this file; default: ask on a terminal, otherwise generate one' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l network -d 'Address or network from which it connects; may be repeated' -r
+complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l sender -d 'Address that it may send from, or @domain; may be repeated; default: its name at `origin`' -r
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l from -d 'Address that replaces its envelope sender and From' -r
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l account -d 'Account that its mail goes through; default: the one that lists its sender, else the default account' -r
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l config -d 'Use this configuration file' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l no-password -d 'It cannot log in: it is known by its address (--network)'
+complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -l no-password -d 'No login: identify the client by its address (--network)'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from list" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from password" -l password-file -d 'Read the password from the first line of this file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from password" -l password-file -d 'Read the password from the first line of this file; default: ask on a terminal, otherwise generate one' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from password" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from password" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from delete" -l config -d 'Use this configuration file' -r -F
@@ -194,7 +194,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_s
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Remove a client'
 complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Not for this command' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 'The same as an option, like the answers to the other questions' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 'The same as the argument ADDRESS' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F
@@ -204,15 +204,15 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -l print -d 'P
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l offline -d 'Look nothing up, and do not test the login'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Not for this command' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'Its folder or file; default: the usual location' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'The program\'s folder or configuration file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l in-place -d 'Leave tables in the other program\'s folder, instead of copying them'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l send-only -d 'Import although the program also receives mail, or delivers without a relay'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Also send a short test message to this address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of the test message; default: the account\'s own address, else that of root\'s mail' -r
-complete -c postrider -n "__fish_postrider_using_subcommand test" -l server -d 'Show what a server is and offers, without an account and without a login; without a port, 465 and 587 are tried' -r
-complete -c postrider -n "__fish_postrider_using_subcommand test" -l listener -d 'Test a listener of this machine instead, or all of them: certificate, EHLO, and that it is no open relay' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l server -d 'Show what any server offers, without an account or login; without PORT, 465 and 587 are tried' -r
+complete -c postrider -n "__fish_postrider_using_subcommand test" -l listener -d 'Test this listener of the machine, or all of them: certificate, EHLO, and an open-relay check' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l client -d 'With --listener, log in as this client' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l password-file -d 'With --client, read its password from the first line of this file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l config -d 'Use this configuration file' -r -F

@@ -33,7 +33,7 @@ pub enum Action {
     Password {
         /// The client
         client: String,
-        /// Read the password from the first line of this file
+        /// Read the password from the first line of this file; default: ask on a terminal, otherwise generate one
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
@@ -67,7 +67,7 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
             let mut file = Section::of(&config, &known(&config, client)?)?;
             file.text.remove("client", client);
             file.put(&config)?;
-            println!("client {client} removed; its mail that still waits is held");
+            println!("client {client} removed; its queued mail is held");
             Ok(Exit::Ok)
         }
     }
@@ -184,7 +184,7 @@ fn unfit(path: &Path, error: &EditError) -> Failure {
 fn new_password(client: &str, file: Option<&Path>) -> Result<Secret, Failure> {
     let typed = match file {
         Some(file) => Some(password::from_file(file)?),
-        None if is_attended() => password::typed(&format!("Password for {client} (empty: one is made)"))?,
+        None if is_attended() => password::typed(&format!("Password for {client} (leave empty to generate one)"))?,
         None => None,
     };
     match typed {

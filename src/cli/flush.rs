@@ -94,7 +94,12 @@ fn alone(
     manager.run();
     // Mail that arrived meanwhile started no runner, since this process was one.
     start_runner::leave_runner_for_rest(&loaded.config, &loaded.spool);
-    printer.join().map_err(|_| Failure::new(Exit::OsError, "the thread that prints has ended".to_owned()))
+    printer.join().map_err(|_| {
+        Failure::new(
+            Exit::OsError,
+            "internal error while printing results; see `mailq` for what still waits".to_owned(),
+        )
+    })
 }
 
 /// What the flush came to, over all its messages.

@@ -27,7 +27,7 @@ pub struct Arguments {
     /// The program to convert: postfix, msmtp, nullmailer, ssmtp, dma or exim
     #[arg(value_parser = programs())]
     program: Program,
-    /// Its folder or file; default: the usual location
+    /// The program's folder or configuration file; default: the usual location
     #[arg(long, value_name = "PATH")]
     source: Option<PathBuf>,
     /// The folder to write config.toml and secrets/ into; default: where your config is

@@ -33,7 +33,7 @@ pub struct Arguments {
     _no_config: NoConfig,
     /// Your address at the mail provider
     address: Option<String>,
-    /// The same as an option, like the answers to the other questions
+    /// The same as the argument ADDRESS
     #[arg(long = "address", value_name = "ADDRESS", conflicts_with = "address")]
     address_option: Option<String>,
     /// The outgoing (SMTP) server

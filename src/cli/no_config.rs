@@ -14,7 +14,7 @@ pub struct NoConfig {
 
 /// The error where it is given all the same.
 pub fn refused() -> Failure {
-    let message =
-        "--config names a configuration to read, and this command reads none; init and import write to --output";
+    let message = "this command reads no configuration, so --config cannot be used; to choose where init and import \
+                   write, use --output";
     Failure::new(Exit::Usage, message)
 }

@@ -34,13 +34,13 @@ pub struct Arguments {
     /// Envelope sender of the test message; default: the account's own address, else that of root's mail
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
-    /// Show what a server is and offers, without an account and without a login; without a port, 465 and 587 are tried
+    /// Show what any server offers, without an account or login; without PORT, 465 and 587 are tried
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with_all = ["account", "to", "from", "listener"])]
     server: Option<String>,
     /// Show the whole dialogue
     #[arg(long, short)]
     verbose: bool,
-    /// Test a listener of this machine instead, or all of them: certificate, EHLO, and that it is no open relay
+    /// Test this listener of the machine, or all of them: certificate, EHLO, and an open-relay check
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["account", "to", "from"])]
     listener: Option<String>,
     /// With --listener, log in as this client

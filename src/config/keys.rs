@@ -132,7 +132,10 @@ pub const LISTEN_KEYS: &[Key] = &[
     key("networks", "networks that may connect: addresses, ADDRESS/LENGTH, or local; default: loopback"),
     key("trust", "clients that are known by their address here: [NAME, ...]; default: none"),
     key("public", "true: for clients from outside, who all log in under TLS, with half the limits; default: false"),
-    key("hide_clients", "true: no name and address of the client in Received; default: true for private networks"),
+    key(
+        "hide_clients",
+        "true: leave the client's name and address out of Received; default: true for private addresses",
+    ),
     key("line_ends", "normalize or strict: whether an LF without CR is refused; default: normalize"),
     key("connections_per_address", "connections of one address at once; default: 10"),
     key("connections_before_login", "connections without a login at once; default: 50"),

@@ -20,7 +20,7 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
                 .to_owned(),
         ),
         (Phase::Connect, Seen::Unreachable(_)) => Some(
-            "this machine has no network that leads to the relay: check its connection (cable, Wi-Fi, VPN) and default route"
+            "this machine has no route to the relay: check its connection (cable, Wi-Fi, VPN) and default route"
                 .to_owned(),
         ),
         (Phase::Connect, _) => Some(format!(

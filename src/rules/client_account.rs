@@ -11,7 +11,7 @@ use crate::mail::address::{Address, ReversePath};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotServed {
     /// The account is for others.
-    #[error("{client} may not use the account {account}; add it to clients in [account.{account}]")]
+    #[error("client {client} may not use account {account}; add \"{client}\" to `clients` in [account.{account}]")]
     Reserved {
         /// Who.
         client: String,
@@ -19,7 +19,9 @@ pub enum NotServed {
         account: String,
     },
     /// None is set, and none lists the sender.
-    #[error("no account for <{sender}>; set account in [client.{client}], or add the sender to senders of an account")]
+    #[error(
+        "no account serves <{sender}>; set `account` in [client.{client}], or add the address to `senders` of an account"
+    )]
     NoAccount {
         /// Who.
         client: String,

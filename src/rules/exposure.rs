@@ -60,12 +60,12 @@ fn of_trusted(client: &Client, around: &Surroundings, people: &[String]) -> Vec<
         if !is_private(prefix) {
             risks.push(risk(
                 format!("client {name} has no password and is known by an address of the Internet ({prefix})"),
-                "whoever gets or forges that address sends in its name; give it a password",
+                "anyone who obtains or forges that address can send as this client; give it a password",
             ));
         } else if is_wide {
             risks.push(risk(
-                format!("client {name} has no password and is any device in {prefix}"),
-                "name the addresses of its devices alone, or give it a password",
+                format!("client {name} has no password, so every device in {prefix} can send as it"),
+                "list only the addresses of its devices, or give it a password",
             ));
         }
         if looks_temporary(prefix) {
@@ -83,12 +83,12 @@ fn of_trusted(client: &Client, around: &Surroundings, people: &[String]) -> Vec<
     if is_local && people.len() > 1 {
         risks.push(risk(
             format!(
-                "client {name} is whoever connects from this machine: each of its {} users ({}), and every program that runs here, \
-                 sends in its name, without a trace of who it was",
+                "client {name} is anyone who connects from this machine: each of its {} users ({}) and every program here can \
+                 send as it, and nothing records who did",
                 people.len(),
                 some_of(people)
             ),
-            "give it a password, or let programs use sendmail, which knows its user",
+            "give it a password, or let programs call sendmail, which identifies the user",
         ));
     }
     risks
@@ -102,7 +102,7 @@ fn of_shared(client: &Client, shared: IpAddr) -> Risk {
             format!(
                 "client {name} is known by {shared}, an address of this machine or its gateway, and behind_nat_ok is set"
             ),
-            "whatever a published port or a router translates to that address sends in its name; a password is safer",
+            "anything that a published port or a router translates to that address can send as this client; a password is safer",
         )
     } else {
         (
@@ -120,7 +120,7 @@ fn readable_password(client: &Client) -> Option<Risk> {
     (client.allow_plaintext && is_remote).then(|| Risk {
         subject: client.name.to_string(),
         text: format!("client {} may send its password without TLS", client.name),
-        advice: "whoever sees its network traffic can use it; if the device can do TLS, remove allow_plaintext"
+        advice: "anyone who can read its network traffic learns the password; if the device supports TLS, remove allow_plaintext"
             .to_owned(),
     })
 }

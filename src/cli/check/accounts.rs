@@ -96,8 +96,8 @@ fn ports(config: &Config, findings: &mut Findings) {
             };
             let (name, port) = (&account.name, relay.port);
             let sentence = format!(
-                "account {name}: servers expect TLS {is} on port {port}, not as `tls` says; set tls = \"{right}\" in \
-                 [account.{name}], unless this one does otherwise"
+                "account {name}: port {port} usually expects TLS {is}, but `tls` says otherwise; set tls = \"{right}\" in \
+                 [account.{name}], unless your server is an exception"
             );
             findings.warning(Kind::Tls, Some(name), sentence);
         }

@@ -16,21 +16,21 @@ use crate::sys::user::{self, Caller};
 /// Arguments of `client add`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Its name, which is its user name for the login as well
+    /// Name of the client, which is also its user name
     client: String,
     /// Login of the user who gets its bounces and sees its mail
     #[arg(long, value_name = "LOGIN")]
     owner: Option<String>,
-    /// Read the password from the first line of this file; default: ask on a terminal, else make one
+    /// Read the password from the first line of this file; default: ask on a terminal, otherwise generate one
     #[arg(long, value_name = "FILE", conflicts_with = "no_password")]
     password_file: Option<PathBuf>,
-    /// It cannot log in: it is known by its address (--network)
+    /// No login: identify the client by its address (--network)
     #[arg(long)]
     no_password: bool,
-    /// Address or network that it connects from; may be repeated
+    /// Address or network from which it connects; may be repeated
     #[arg(long = "network", value_name = "ADDRESS")]
     networks: Vec<String>,
-    /// Address that it may send from, or @domain; may be repeated; default: its name at the origin
+    /// Address that it may send from, or @domain; may be repeated; default: its name at `origin`
     #[arg(long = "sender", value_name = "ADDRESS")]
     senders: Vec<String>,
     /// Address that replaces its envelope sender and From
@@ -86,7 +86,9 @@ fn owner(name: &ClientName, arguments: &Arguments) -> Result<String, Failure> {
         }
         None => Err(Failure::new(
             Exit::Usage,
-            format_args!("whose is {name}? Name the user who gets its bounces with --owner LOGIN; nothing was changed"),
+            format_args!(
+                "who owns {name}? Give the login of the user who gets its bounces: --owner LOGIN; nothing was changed"
+            ),
         )),
     }
 }

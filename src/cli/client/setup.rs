@@ -144,6 +144,6 @@ fn note(way: &Way<'_>) -> Option<String> {
             "The certificate is self-signed: install {shown} on the device as a CA, or turn verification off there."
         ),
         (Some(issuer), false) => format!("The certificate is from {issuer}, which the device must trust."),
-        (None, false) => format!("The device must trust whoever signed {shown}."),
+        (None, false) => format!("The device must trust the CA that signed {shown}."),
     })
 }

@@ -175,7 +175,11 @@ impl Target<'_> {
     fn try_relaying(&self) -> Exit {
         say("");
         let Some(source) = self.stranger() else {
-            say("Relay test: not done, since every address that can be tested from here is a client's by itself.");
+            let name = &self.listener.name;
+            say(&format!(
+                "Relay test skipped: every local address that could be used belongs to a trusted client. To run it, remove \
+                 `trust` from [listen.{name}] for the time of the test."
+            ));
             return Exit::Warnings;
         };
         say(&format!("Relay test from {source}, which is no client's address:"));

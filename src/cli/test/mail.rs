@@ -29,8 +29,9 @@ impl WaysOut<'_> {
         let config = self.0.config;
         if config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain()) {
             let name = &account.name;
-            let message =
-                format_args!("neither account {name} nor `generic` gives an address to send from; use --from ADDRESS");
+            let message = format_args!(
+                "no address to send from: account {name} has none, and `generic` maps root to none; use --from ADDRESS"
+            );
             return Err(Failure::new(Exit::Usage, message));
         }
         Ok(address)

@@ -46,7 +46,11 @@ fn each_risk_is_named() {
             "networks = [\"203.0.113.7\"]",
             "client scanner has no password and is known by an address of the Internet (203.0.113.7)",
         ),
-        (TRUST, "networks = [\"10.0.0.0/16\"]", "client scanner has no password and is any device in 10.0.0.0/16"),
+        (
+            TRUST,
+            "networks = [\"10.0.0.0/16\"]",
+            "client scanner has no password, so every device in 10.0.0.0/16 can send as it",
+        ),
         (
             TRUST,
             "networks = [\"fd00::1c2d:3e4f:5a6b:7c8d\"]",
@@ -65,8 +69,8 @@ fn each_risk_is_named() {
         (
             TRUST,
             "networks = [\"127.0.0.1\"]",
-            "client scanner is whoever connects from this machine: each of its 4 users (alice, bob, carol, ...), and every program \
-             that runs here, sends in its name, without a trace of who it was",
+            "client scanner is anyone who connects from this machine: each of its 4 users (alice, bob, carol, ...) and every \
+             program here can send as it, and nothing records who did",
         ),
         (
             "",

@@ -23,7 +23,7 @@ fn a_command_that_reads_no_configuration_refuses_to_be_given_one() {
     let world = World::new();
     for command in [&["demo"][..], &["init", "me@isp.example"], &["import", "msmtp"]] {
         let ran = world.postrider(&[command, &["--config", "/nonexistent"]].concat()).code(64);
-        assert!(ran.stderr.contains("this command reads none"), "{}", ran.stderr);
+        assert!(ran.stderr.contains("this command reads no configuration"), "{}", ran.stderr);
         let help = world.postrider(&[command[0], "--help"]).code(0);
         assert!(!help.stdout.contains("--config"), "{}", help.stdout);
     }

@@ -167,7 +167,7 @@ fn what_the_configuration_would_refuse_is_not_written() {
     for (arguments, code, text) in [
         (&["add", "laptop", "--owner", &owner][..], 64, "there is a client laptop already, in "),
         (&["add", "a b", "--owner", &owner], 64, "a client's name begins with a letter or digit"),
-        (&["add", "scanner"], 64, "Name the user who gets its bounces with --owner LOGIN"),
+        (&["add", "scanner"], 64, "Give the login of the user who gets its bounces: --owner LOGIN"),
         (&["add", "scanner", "--owner", "nobody-of-that-name"], 65, "no user here has this login"),
         (&["password", "scanner"], 64, "there is no client scanner; existing clients: laptop"),
         (&["delete", "scanner"], 64, "there is no client scanner"),
@@ -186,7 +186,7 @@ fn several_accounts_need_a_word_and_a_reserved_one_says_what_to_add() {
     let text = "no account lists <scanner@home.lan> in `senders`; name one with --account: isp, work";
     world.postrider(&add).code(78).says(text);
     let world = world.account_keys("work", &[("users", json!([login()]))]);
-    let text = "scanner may not use the account work; add it to clients in [account.work]";
+    let text = "client scanner may not use account work; add \"scanner\" to `clients` in [account.work]";
     world.postrider(&[&add[..], &["--account", "work"]].concat()).code(0).says(text);
     // The account that lists the sender is found without a word.
     let world = world.account_keys("isp", &[("senders", json!(["@home.lan"]))]);

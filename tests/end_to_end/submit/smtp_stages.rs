@@ -259,8 +259,8 @@ fn check_names_what_listeners_and_clients_expose() {
     let said = world.postrider(&["check"]).code(1).stdout;
     for warning in [
         "warning: listener lan lets addresses of the Internet connect (0.0.0.0/0); if that is meant, set public = true",
-        "warning: client scanner has no password and is any device in 10.0.0.0/16; name the addresses",
-        "warning: client camera may send its password without TLS; whoever sees its network traffic can use it",
+        "warning: client scanner has no password, so every device in 10.0.0.0/16 can send as it; list only the addresses",
+        "warning: client camera may send its password without TLS; anyone who can read its network traffic learns the password",
     ] {
         assert!(said.contains(warning), "{warning}: {said}");
     }

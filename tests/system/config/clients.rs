@@ -36,7 +36,7 @@ fn a_client_of_the_machine_is_added_by_root_and_read_by_the_service() {
         listed().contains("last login")
     });
     let said = machine.sh("root", "postrider check", b"").printed;
-    assert!(said.contains("warning: client scanner is whoever connects from this machine: each of its "), "{said}");
+    assert!(said.contains("warning: client scanner is anyone who connects from this machine: each of its "), "{said}");
     assert!(listed().contains("scanner  owner his, known by its address, 127.0.0.1"), "{}", listed());
     machine.sh("root", "postrider client add laptop --owner his </dev/null", b"").good();
     let said = machine.sh("root", "postrider client password laptop </dev/null", b"").good().printed;
