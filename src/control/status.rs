@@ -115,7 +115,7 @@ fn without_socket(spool: &Spool) -> Option<Reason> {
     if !is_the_machines(spool) || Path::new(SOCKET).try_exists().unwrap_or(true) {
         return None;
     }
-    let text = format!("the socket {SOCKET} is gone, so programs do not reach the runner");
+    let text = format!("the socket {SOCKET} is gone, so programs cannot reach the service");
     let cure = "as root, run \"systemctl restart postrider.socket postrider.service\"";
     Some(Reason::new(Level::Critical, Kind::Runner, text).of(SOCKET).cured_by(cure))
 }
@@ -315,17 +315,18 @@ fn nearly_full(spool: &Spool, submitter: &Submitter, used: Usage, limits: &Limit
         return None;
     }
     let who = name_of(submitter);
-    let (has, key) = if of_messages {
-        (format!("{} of {} messages", used.messages, limits.waiting), "waiting")
+    let (share, key) = if of_messages {
+        (format!("has {} of {} messages in the queue or in failed/", used.messages, limits.waiting), "waiting")
     } else {
-        (
-            format!("{} of {} bytes, journals and today's history included,", used.octets, limits.waiting_size),
-            "waiting_size",
-        )
+        let (used, limit) = (used.octets, limits.waiting_size);
+        let of = "messages in the queue and in failed/, their journals, and today's history";
+        (format!("uses {used} of {limit} bytes ({of})"), "waiting_size")
     };
-    let text = format!("{who} has {has} in the queue or in failed/; mail is refused when the limit is reached");
+    let text = format!("{who} {share}; mail is refused when the limit is reached");
     let reason = Reason::new(Level::Critical, Kind::Limit, text).of(who);
-    Some(reason.cured_by(format!("see `mailq`; delete what nobody needs, or raise `{key}` in [limits]")))
+    Some(reason.cured_by(format!(
+        "list the messages with `mailq`; delete those that are no longer needed, or raise `{key}` in [limits]"
+    )))
 }
 
 fn is_near(used: u64, most: u64) -> bool {

@@ -66,7 +66,7 @@ fn without_text(message: &OpenMessage<'_>, due: &DueReport) -> Option<Dispositio
     let Mailbox::Valid(to) = &envelope.recipients[recipient].address else { return None };
     let content = dsn::without_text(&content(message)?)?;
     let why = format!(
-        "it cannot be sent with the text of the message that it returns ({}), so it was sent with the header alone",
+        "the bounce was rejected, probably because of the message text that it quotes ({}); it was sent again with the header only",
         outcome.said()
     );
     Some(Disposition::SendHeader(to.clone(), content, why))

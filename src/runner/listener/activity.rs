@@ -103,7 +103,9 @@ impl Activity {
 
     fn write(&self, known: &ClientActivity) {
         if let Err(error) = client_activity::write(&self.spool, known) {
-            log::warning(format_args!("cannot write down what clients do: {error}"));
+            log::warning(format_args!(
+                "cannot save clients.json, so \"postrider client list\" is out of date: {error}"
+            ));
         }
     }
 }

@@ -369,7 +369,9 @@ fn record(shared: &Shared, sockets: &mut Sockets, health: ListenerHealth) {
     }
     match listener_health::write(&shared.intake.spool, &health) {
         Ok(()) => sockets.recorded = Some(health),
-        Err(error) => log::warning(format_args!("cannot write down what is wrong with listeners: {error}")),
+        Err(error) => log::warning(format_args!(
+            "cannot save listeners.json, so \"postrider status\" may be wrong about listeners: {error}"
+        )),
     }
 }
 

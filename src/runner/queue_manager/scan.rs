@@ -48,8 +48,11 @@ impl QueueState {
     /// Sets aside the message that killed the last runners.
     pub(super) fn leave_out_fatal(&self) {
         let Some(id) = loading::fatal(&self.loaded.spool) else { return };
-        let reason = "the runner ended twice while it read this message, probably because its list of recipients needs more memory than is available";
-        match message::set_aside_because(&self.loaded.spool, &id, reason) {
+        let reason = format!(
+            "the runner ended twice while it read this message, probably because its list of recipients needs more memory than is \
+             available; give the runner more memory and run \"postrider queue retry {id}\", or delete it"
+        );
+        match message::set_aside_because(&self.loaded.spool, &id, &reason) {
             Ok(()) | Err(SpoolError::Gone(_)) => {}
             Err(error) => log::warning(error),
         }

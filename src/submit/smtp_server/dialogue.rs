@@ -270,8 +270,11 @@ impl<P: Policy> Dialogue<P> {
             Command::Bdat { octets, place } => Ok(self.bdat(octets, place)),
             Command::BadBdat => {
                 // What follows may be commands or content.
-                let farewell =
-                    line(501, "5.5.4", "syntax: BDAT octets [LAST]; closing, since what follows cannot be told apart");
+                let farewell = line(
+                    501,
+                    "5.5.4",
+                    "syntax: BDAT octets [LAST]; closing the connection, because the end of the chunk is unknown",
+                );
                 Ok(self.close(farewell))
             }
             Command::Absent(verb) => Err(Refusal::new(502, "5.5.1", format!("{verb} is not offered here"))),

@@ -208,7 +208,7 @@ impl<P: Policy> Dialogue<P> {
         self.intake = Some(Intake::new(self.settings.limits.size, refusal));
         if is_data {
             self.phase = Phase::Content(receiving);
-            return Action::Reply(line(354, "", "end it with a dot on a line of its own"));
+            return Action::Reply(line(354, "", "end the message with a dot on a line of its own"));
         }
         self.receive(receiving)
     }
