@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use support::provider::{Provider, Rule, Verb, after_dot, greeting, on};
+use support::provider::{Gate, Provider, Rule, Verb, after_dot, greeting, on};
 use support::wait::wait_for;
 use support::world::World;
 
@@ -127,12 +127,17 @@ fn where_a_session_more_is_closed_without_a_word_the_account_works_on_with_fewer
 
 /// All mail goes out without a pause, although the third connection gets this.
 fn works_on(third: Rule) {
-    let isp = Provider::setup().rule(third).start();
+    // The first connection is busy for certain when the third comes. Others come once it has delivered a message.
+    let gate = Gate::closed();
+    let busy = after_dot().on_connection(1).nth(2).behind(&gate).reply("250 2.0.0 ok");
+    let isp = Provider::setup().rule(third).rule(busy).start();
     let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(4))]);
     for number in 0..30 {
         send(&world, &format!("friend{number}@away.example"));
     }
     let runner = world.runner();
+    wait_for("the third connection", || isp.connections() >= 3);
+    gate.open();
     wait_for("all mail", || isp.received() == 30);
     assert!(isp.connections() >= 3 && !runner.log().contains("next try in"), "{}", runner.log());
 }
