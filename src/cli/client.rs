@@ -166,10 +166,11 @@ impl Section {
         Ok(changed)
     }
 
-    /// A file that `client add` made, and that sets nothing any more.
+    /// A file that `client add` made, and that sets nothing any more and has nobody's notes.
     fn is_superfluous(&self) -> bool {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        self.text.is_empty() && name.starts_with("client-")
+        let rest = self.text.to_string();
+        self.text.is_empty() && name.starts_with("client-") && (rest.trim().is_empty() || rest.trim() == HEAD.trim())
     }
 }
 

@@ -11,6 +11,7 @@
 mod submit {
     mod background_delivery;
     mod caller_environment;
+    mod client_files;
     mod content;
     mod large_message;
     mod network_clients;
