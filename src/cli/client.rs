@@ -14,7 +14,8 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use self::setup::Setup;
 use super::ask::is_attended;
 use super::exit::{Exit, Failure};
-use super::{load, load_as_caller, new_config, password};
+use super::new_config::{self, ChangeLock};
+use super::{load, load_as_caller, password};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
 use crate::config::scram::{ScramHash, StoredKeys};
@@ -48,13 +49,17 @@ pub enum Action {
 pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
     match action {
         Action::List => load(named).and_then(|config| list::run(&config)),
-        Action::Add(arguments) => add::run(&load_as_caller(named)?, arguments),
+        Action::Add(arguments) => add::run(named, arguments),
         Action::Password { client, password_file } => {
             let config = load_without_password(named)?;
-            let mut file = Section::of(&config, &known(&config, client)?)?;
+            known(&config, client)?;
             let password = new_password(client, password_file.as_deref())?;
+            // What others changed meanwhile counts.
+            let lock = ChangeLock::take(&config.path)?;
+            let config = load_without_password(named)?;
+            let mut file = Section::of(&config, &known(&config, client)?)?;
             file.text.set("client", client, &[("scram", keys(&password)?)]).map_err(|error| file.unfit(&error))?;
-            let changed = file.put(&config)?;
+            let changed = file.put(&lock, &config)?;
             let name = known(&changed, client)?;
             if let Some(client) = changed.client(&name) {
                 println!("password for client {name} saved");
@@ -63,10 +68,11 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
             Ok(Exit::Ok)
         }
         Action::Delete { client } => {
+            let lock = ChangeLock::take(&load_as_caller(named)?.path)?;
             let config = load_as_caller(named)?;
             let mut file = Section::of(&config, &known(&config, client)?)?;
             file.text.remove("client", client);
-            file.put(&config)?;
+            file.put(&lock, &config)?;
             println!("client {client} removed; its queued mail is held");
             Ok(Exit::Ok)
         }
@@ -148,12 +154,12 @@ impl Section {
     }
 
     /// Puts it in place, if the configuration is good with it, which is returned.
-    fn put(&self, config: &Config) -> Result<Config, Failure> {
+    fn put(&self, lock: &ChangeLock, config: &Config) -> Result<Config, Failure> {
         let changed = self.checked(config)?;
         let written = if self.is_superfluous() {
             fs::remove_file(&self.path)
         } else {
-            new_config::replace(&config.path, &self.path, &self.text.to_string())
+            new_config::replace(lock, &config.path, &self.path, &self.text.to_string())
         };
         written.map_err(|error| {
             let shown = self.path.display();

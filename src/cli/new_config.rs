@@ -4,6 +4,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::exit::{Exit, Failure};
 use crate::config::secret::runners_group;
@@ -67,19 +69,62 @@ pub(super) fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Held by a command that reads the configuration and puts a file of it in place, so that none undoes what another has just
+/// done. It is the lock of the folder of the main file (`fs2`), which leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct ChangeLock {
+    _folder: File,
+}
+
+/// Longer than any other command needs between its reading and its writing.
+const OTHERS_TIME: Duration = Duration::from_secs(30);
+const BETWEEN_TRIES: Duration = Duration::from_millis(20);
+
+impl ChangeLock {
+    /// Waits for other commands.
+    pub(super) fn take(main: &Path) -> Result<Self, Failure> {
+        let main = fs::canonicalize(main).unwrap_or_else(|_| main.to_owned());
+        let path = main.parent().unwrap_or(Path::new("/"));
+        let failed = |error: io::Error| {
+            let shown = path.display();
+            Failure::new(Exit::OsError, format_args!("cannot lock {shown}: {error}; nothing was changed"))
+        };
+        let folder = File::open(path).map_err(failed)?;
+        let begun = Instant::now();
+        loop {
+            match fs2::FileExt::try_lock_exclusive(&folder) {
+                Ok(()) => return Ok(Self { _folder: folder }),
+                Err(error) if error.kind() != fs2::lock_contended_error().kind() => return Err(failed(error)),
+                Err(_) if begun.elapsed() < OTHERS_TIME => thread::sleep(BETWEEN_TRIES),
+                Err(_) => {
+                    let shown = path.display();
+                    return Err(Failure::new(
+                        Exit::TempFail,
+                        format_args!(
+                            "another process has locked {shown} for {} s; nothing was changed; run \"lslocks\" to see which",
+                            OTHERS_TIME.as_secs()
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+}
+
 /// Puts a file of the configuration in place as a whole, with owner, group and mode of the one that it replaces. A new one is
 /// its owner's, and the runner's to read in the system's configuration.
-pub(super) fn replace(main: &Path, path: &Path, text: &str) -> io::Result<()> {
+pub(super) fn replace(_lock: &ChangeLock, main: &Path, path: &Path, text: &str) -> io::Result<()> {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = path.parent().unwrap_or(Path::new("/"));
     if !folder.exists() {
         DirBuilder::new().mode(0o700).create(folder)?;
         give(folder, 0o750, readers(main))?;
     }
-    // A hidden file of conf.d is none of the configuration's.
-    let fresh = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().display()));
+    // A hidden file of conf.d is none of the configuration's. Its name is this process's alone.
+    let name = path.file_name().unwrap_or_default().display();
+    let fresh = folder.join(format!(".{name}.{}.new", std::process::id()));
     let _ = fs::remove_file(&fresh);
-    store(&fresh, text.as_bytes())?;
+    store(&fresh, text.as_bytes()).inspect_err(|_| drop(fs::remove_file(&fresh)))?;
     let given = match fs::metadata(&path) {
         Ok(old) => std::os::unix::fs::chown(&fresh, Some(old.uid()), Some(old.gid()))
             .and_then(|()| fs::set_permissions(&fresh, fs::Permissions::from_mode(old.mode() & 0o777))),

@@ -155,7 +155,10 @@ pub(super) fn typed(prompt: &str) -> Result<Option<Secret>, Failure> {
 pub(super) fn write(path: &Path, secret: &Secret) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let fresh = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().to_string_lossy()));
+    // This process's alone.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fresh = folder.join(format!(".{name}.{}.new", std::process::id()));
+    let _ = fs::remove_file(&fresh);
     let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh).and_then(|mut file| {
         file.write_all(secret.expose().as_bytes())?;
         file.write_all(b"\n")?;

@@ -1,11 +1,13 @@
 //! `postrider client add`: what a new client's section says.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::setup::Setup;
 use super::{Section, keys, new_password};
 use crate::cli::ask::{is_attended, question, say};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::load_as_caller;
+use crate::cli::new_config::ChangeLock;
 use crate::config::edit::Setting;
 use crate::config::{Config, Secret, TableSet};
 use crate::mail::address::ReversePath;
@@ -41,36 +43,46 @@ pub struct Arguments {
     account: Option<String>,
 }
 
-pub(super) fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
     let name = ClientName::parse(&arguments.client)
         .map_err(|error| Failure::new(Exit::Usage, format_args!("\"{}\": {error}", arguments.client)))?;
-    if config.client(&name).is_some() {
-        let path = Section::of(config, &name)?.path;
-        let shown = path.display();
-        return Err(Failure::new(
-            Exit::Usage,
-            format_args!(
-                "there is a client {name} already, in {shown}; edit it, or run \"postrider client password {name}\""
-            ),
-        ));
-    }
+    let config = load_as_caller(named)?;
+    must_be_new(&config, &name)?;
     let owner = owner(&name, arguments)?;
     let password = (!arguments.no_password)
         .then(|| new_password(name.as_str(), arguments.password_file.as_deref()))
         .transpose()?;
-    let mut file = Section::fresh(config, &name)?;
+    // What others changed meanwhile counts.
+    let lock = ChangeLock::take(&config.path)?;
+    let config = load_as_caller(named)?;
+    must_be_new(&config, &name)?;
+    let mut file = Section::fresh(&config, &name)?;
     let settings = settings(arguments, owner, password.as_ref())?;
     file.text.set("client", name.as_str(), &settings).map_err(|error| file.unfit(&error))?;
-    if let Some(account) = needed_account(&file.checked(config)?, &name)? {
+    if let Some(account) = needed_account(&file.checked(&config)?, &name)? {
         let account = [("account", Setting::Text(account))];
         file.text.set("client", name.as_str(), &account).map_err(|error| file.unfit(&error))?;
     }
-    let changed = file.put(config)?;
+    let changed = file.put(&lock, &config)?;
     println!("wrote {}", file.path.display());
     if let Some(client) = changed.client(&name) {
         print!("{}", Setup { config: &changed, client, password: password.as_ref() });
     }
     Ok(Exit::Ok)
+}
+
+fn must_be_new(config: &Config, name: &ClientName) -> Result<(), Failure> {
+    if config.client(name).is_none() {
+        return Ok(());
+    }
+    let path = Section::of(config, name)?.path;
+    let shown = path.display();
+    Err(Failure::new(
+        Exit::Usage,
+        format_args!(
+            "there is a client {name} already, in {shown}; edit it, or run \"postrider client password {name}\""
+        ),
+    ))
 }
 
 fn owner(name: &ClientName, arguments: &Arguments) -> Result<String, Failure> {

@@ -1,10 +1,14 @@
 //! `postrider client` changes files that belong to somebody: what it did not write stays as it is.
 
 use std::fs;
+use std::thread;
 
+use postrider::config::scram::ScramHash;
 use serde_json::json;
 use support::provider::Provider;
 use support::world::{World, login};
+
+use super::smtp_client::keys;
 
 /// A machine without a listener, on which clients are set up.
 fn world(isp: &Provider) -> World {
@@ -33,4 +37,38 @@ fn notes_that_stand_apart_from_a_client_outlive_it() {
     fs::write(&path, format!("# Bought in May.\n\n{text}")).unwrap();
     world.postrider(&["client", "delete", "scanner"]).code(0);
     assert!(fs::read_to_string(&path).unwrap().starts_with("# Bought in May.\n\n# Written by"));
+}
+
+#[test]
+fn commands_at_the_same_time_undo_nothing_of_one_another() {
+    const CLIENTS: usize = 8;
+    let isp = Provider::start();
+    let world = world(&isp);
+    let main = fs::read_to_string(world.path("config.toml")).unwrap();
+    let names: Vec<String> = (0..CLIENTS).map(|number| format!("c{number}")).collect();
+    let old = keys("x", ScramHash::Sha256);
+    let section = |name| format!("\n[client.{name}]\nowner = \"{}\"\naccount = \"isp\"\nscram = {old:?}\n", login());
+    world.file("config.toml", &format!("{main}{}", names.iter().map(section).collect::<String>()), 0o600);
+    let codes = at_once(&names, |name| world.postrider(&["client", "password", name]).status);
+    assert_eq!(codes, vec![Some(0); CLIENTS]);
+    let text = fs::read_to_string(world.path("config.toml")).unwrap();
+    assert!(!text.contains(&old), "{text}");
+
+    world.file("config.toml", &main, 0o600);
+    let same = vec!["scanner".to_owned(); CLIENTS];
+    let added = at_once(&same, |name| world.postrider(&["client", "add", name, "--owner", &login()]));
+    let codes: Vec<_> = added.iter().map(|ran| ran.status).collect();
+    assert_eq!(codes.iter().filter(|code| **code == Some(0)).count(), 1, "{codes:?}");
+    let others: Vec<_> = added.iter().filter(|ran| ran.status != Some(0)).collect();
+    assert!(others.iter().all(|ran| ran.stderr.contains("there is a client scanner already")), "{others:?}");
+    let left: Vec<_> = fs::read_dir(world.path("conf.d")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["client-scanner.toml"]);
+}
+
+fn at_once<T: Send>(names: &[String], run: impl Fn(&str) -> T + Sync) -> Vec<T> {
+    let run = &run;
+    thread::scope(|scope| {
+        let threads: Vec<_> = names.iter().map(|name| scope.spawn(move || run(name))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
 }
