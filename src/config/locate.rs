@@ -116,6 +116,9 @@ pub fn load_changed(main: &Path, change: Change<'_>) -> Result<Config, ConfigErr
     let mut files = open_all(&caller, main, file)?;
     files.retain(|file| file.path == main || file.path != change.path);
     if let Some(text) = change.text {
+        if change.path != main {
+            trust_folder_of_others(&caller, main)?;
+        }
         let changed =
             |readers| Opened { path: change.path.to_owned(), bytes: Zeroizing::new(text.as_bytes().to_vec()), readers };
         if change.path == main {
@@ -138,7 +141,7 @@ fn open_all(caller: &Caller, path: &Path, file: File) -> Result<Vec<Opened>, Con
     let main = read_opened(caller, path, file, &mut left)?;
     let others = conf_d::files(path).map_err(|error| unreadable(&conf_d::folder(path), error))?;
     if !others.is_empty() {
-        trust_folder(caller.uid, &conf_d::folder(path))?;
+        trust_folder_of_others(caller, path)?;
     }
     let others = others.iter().filter_map(|other| {
         let file = open_listed(other).transpose()?;
@@ -187,10 +190,24 @@ fn read_opened(caller: &Caller, path: &Path, file: File, left: &mut u64) -> Resu
     Ok(Opened { path: path.to_owned(), bytes, readers })
 }
 
-/// A user who can write to the folder can put a file there.
-fn trust_folder(uid: u32, folder: &Path) -> Result<(), ConfigError> {
-    let metadata = std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?;
-    trust(uid, folder, ConfigStat { regular: true, owner: metadata.uid(), mode: metadata.mode() })
+/// A user who can write to conf.d can put a file there. Where it is missing, it is whoever's makes it.
+fn trust_folder_of_others(caller: &Caller, main: &Path) -> Result<(), ConfigError> {
+    let folder = conf_d::folder(main);
+    match std::fs::metadata(&folder) {
+        Ok(metadata) => {
+            let stat = ConfigStat { regular: true, owner: metadata.uid(), mode: metadata.mode() };
+            trust(caller.uid, &folder, stat)
+        }
+        Err(error) if is_nothing_there(&folder, &error) => Ok(()),
+        Err(error) => Err(unreadable(&folder, error)),
+    }
+}
+
+/// What others could do with an empty conf.d: a file of theirs in it would make the configuration unusable.
+#[must_use]
+pub fn distrust_of_empty_folder(main: &Path) -> Option<ConfigError> {
+    let is_empty = conf_d::files(main).is_ok_and(|files| files.is_empty());
+    is_empty.then(|| trust_folder_of_others(&Caller::current(), main).err()).flatten()
 }
 
 fn faulty(path: &Path, fault: Fault) -> ConfigError {

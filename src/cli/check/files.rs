@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Findings;
 use crate::config::secret::runners_group;
-use crate::config::{Config, Password, TableSource, conf_d};
+use crate::config::{Config, Password, TableSource, conf_d, locate};
 use crate::control::report::Kind;
 
 /// Anyone may delete and create files there, but only their own.
@@ -28,6 +28,10 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     }
     for path in conf_d::with_main(&config.path) {
         report_open_folder("the configuration", &path, findings);
+    }
+    // With a file in it, the configuration is not read at all.
+    if let Some(error) = locate::distrust_of_empty_folder(&config.path) {
+        findings.error(Kind::Permissions, Some(&error.place()), error.to_string());
     }
     for account in &config.accounts {
         let name = &account.name;

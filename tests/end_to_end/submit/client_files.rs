@@ -1,6 +1,7 @@
 //! `postrider client` changes files that belong to somebody: what it did not write stays as it is.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread;
 
 use postrider::config::scram::ScramHash;
@@ -71,4 +72,28 @@ fn at_once<T: Send>(names: &[String], run: impl Fn(&str) -> T + Sync) -> Vec<T> 
         let threads: Vec<_> = names.iter().map(|name| scope.spawn(move || run(name))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_gets_no_client_and_is_named_while_it_is_empty() {
+    let isp = Provider::start();
+    let world = world(&isp);
+    let folder = world.path("conf.d");
+    fs::create_dir(&folder).unwrap();
+    let open = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    for mode in [0o777, 0o775] {
+        open(mode);
+        let refused = world.postrider(&["client", "add", "scanner", "--owner", &login()]).code(78);
+        assert!(
+            refused.stderr.contains("conf.d") && refused.stderr.contains("nothing was changed"),
+            "{}",
+            refused.stderr
+        );
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        world.postrider(&["check"]).code(78).says("conf.d");
+        world.postrider(&["config", "path"]).code(0);
+    }
+    open(0o755);
+    world.postrider(&["check"]).code(0);
+    add(&world, "scanner");
 }
