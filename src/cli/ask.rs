@@ -1,13 +1,14 @@
 //! Questions and remarks on the terminal.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _};
 
 use super::exit::{Exit, Failure};
+use super::print;
 use crate::mail::printable::printable;
 
 /// A remark, beside the answers: what the command prints is another matter.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "- {}", printable(text));
+    complain!("- {}", printable(text));
 }
 
 /// Asks until the answer can be read; on a terminal only, since nobody else would give another.
@@ -16,7 +17,7 @@ pub(super) fn question<T>(text: &str, usual: &str, read: impl Fn(&str) -> Result
     loop {
         // Where nobody sees the question, the answer counts.
         let hint = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
-        let _ = write!(io::stderr(), "{text}{hint}: ");
+        print::aside(format_args!("{text}{hint}: "));
         let mut line = String::new();
         let failed = |error| Failure::new(Exit::IoError, format_args!("cannot read the answer: {error}"));
         if stdin.lock().read_line(&mut line).map_err(failed)? == 0 {
@@ -25,7 +26,7 @@ pub(super) fn question<T>(text: &str, usual: &str, read: impl Fn(&str) -> Result
         let answer = if line.trim().is_empty() { usual } else { line.trim() };
         match read(answer) {
             Ok(value) => return Ok(value),
-            Err(problem) if stdin.is_terminal() => eprintln!("{problem}"),
+            Err(problem) if stdin.is_terminal() => complain!("{problem}"),
             Err(problem) => {
                 return Err(Failure::new(Exit::DataError, format_args!("{answer:?}: {problem}; nothing was written")));
             }

@@ -136,7 +136,7 @@ pub(super) fn of_new(config: &Config) -> (Vec<String>, Exit) {
 
 fn print_json(findings: Findings) -> Exit {
     let report = Report::of(findings.0);
-    println!("{}", serde_json::to_string(&report).unwrap_or_default());
+    print_line!("{}", serde_json::to_string(&report).unwrap_or_default());
     match report.level {
         Level::Ok => Exit::Ok,
         Level::Warning => Exit::Warnings,
@@ -145,13 +145,13 @@ fn print_json(findings: Findings) -> Exit {
 }
 
 fn print_lines(findings: &Findings, config: Option<&Config>) -> Exit {
-    findings.lines().iter().for_each(|line| println!("{}", printable(line)));
+    findings.lines().iter().for_each(|line| print_line!("{}", printable(line)));
     match (findings.has_errors(), findings.0.is_empty()) {
         (true, _) => Exit::Config,
         (false, false) => Exit::Warnings,
         (false, true) => {
             let shown = config.map(|config| config.path.display().to_string()).unwrap_or_default();
-            println!("{shown}: no problems found");
+            print_line!("{shown}: no problems found");
             Exit::Ok
         }
     }

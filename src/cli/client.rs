@@ -15,7 +15,7 @@ use self::setup::Setup;
 use super::ask::is_attended;
 use super::exit::{Exit, Failure};
 use super::new_config::{self, ChangeLock};
-use super::{load, load_as_caller, password};
+use super::{load, load_as_caller, password, print};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
 use crate::config::scram::{ScramHash, StoredKeys};
@@ -62,8 +62,8 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
             let changed = file.put(&lock, &config)?;
             let name = known(&changed, client)?;
             if let Some(client) = changed.client(&name) {
-                println!("password for client {name} saved");
-                print!("{}", Setup { config: &changed, client, password: Some(&password) });
+                let setup = Setup { config: &changed, client, password: Some(&password) };
+                return show(&format!("password for client {name} saved"), &setup);
             }
             Ok(Exit::Ok)
         }
@@ -73,10 +73,24 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
             let mut file = Section::of(&config, &known(&config, client)?)?;
             file.text.remove("client", client);
             file.put(&lock, &config)?;
-            println!("client {client} removed; its queued mail is held");
+            print_line!("client {client} removed; its queued mail is held");
             Ok(Exit::Ok)
         }
     }
+}
+
+/// Says what was done and what to enter in the device. A password that was made is nowhere else.
+fn show(done: &str, setup: &Setup<'_>) -> Result<Exit, Failure> {
+    let lost = |error: io::Error| {
+        let name = &setup.client.name;
+        let (what, remedy) = match setup.password {
+            Some(_) => ("its password", format!("set another with \"postrider client password {name}\"")),
+            None => ("what to enter in the device", "\"postrider client list\" shows the client".to_owned()),
+        };
+        Failure::new(Exit::IoError, format_args!("{done}, but {what} cannot be printed: {error}; {remedy}"))
+    };
+    print::try_text(format_args!("{done}\n{setup}")).map_err(lost)?;
+    Ok(Exit::Ok)
 }
 
 /// The configuration, also with errors: that a client has no password yet may be one. What is wrong with it then is told when it is

@@ -41,7 +41,7 @@ pub fn run(named: Option<&Path>, wanted: Wanted) -> Exit {
         Wanted::Programs => Some(Program::ALL.map(|program| program.name().to_owned()).to_vec()),
     };
     for word in words.unwrap_or_default() {
-        println!("{word}");
+        print_line!("{word}");
     }
     Exit::Ok
 }

@@ -8,7 +8,6 @@ mod script;
 mod show;
 mod stage;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,6 +20,7 @@ use self::provider::{Customer, Port, Provider};
 use self::script::{HOSTNAME, ISP, MAILS, Mail, Part, WORK};
 use self::show::Look;
 use self::stage::{Scratch, Stage, Trouble, config, random_word};
+use super::print;
 use crate::config::Secret;
 use crate::sys::user::Caller;
 use crate::tls::Server;
@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
     match play(look) {
         Ok(played) => report(&played, begun, look),
         Err(trouble) => {
-            eprintln!("postrider: demo: {trouble}");
+            complain!("postrider: demo: {trouble}");
             ExitCode::from(NOT_PLAYED)
         }
     }
@@ -69,17 +69,17 @@ fn play(look: Look) -> Result<Played, Trouble> {
     let config = scratch.write("config.toml", &config(ports, &work_password))?;
     let stage = Stage { scratch: &scratch, program: &program, config: &config, interrupted };
 
-    say(&introduction(look));
+    print::text(introduction(look));
     for mail in &MAILS {
         submit(&stage, mail)?;
     }
     let work = open(WORK, work_password, work_port, &authority)?;
     let mut log = stage.run(&["run", "--once"], "")?;
     let late = waiting(&stage)?;
-    say(&first_try(&late, look));
+    print::text(first_try(&late, look));
     let isp = open(ISP, isp_password, isp_port, &authority)?;
     log += &stage.run(&["flush"], "")?;
-    say(&second_try(&late, &waiting(&stage)?, look));
+    print::text(second_try(&late, &waiting(&stage)?, look));
     let comparisons = compare_all(&[haul(ISP, &isp), haul(WORK, &work)])?;
     Ok(Played { comparisons, log })
 }
@@ -173,18 +173,12 @@ fn report(played: &Played, begun: Instant, look: Look) -> ExitCode {
     let comparisons = &played.comparisons;
     let sides: Vec<String> = comparisons.iter().map(|comparison| show::before_and_after(comparison, look)).collect();
     let title = look.bold("4. What was submitted, and what the providers received:");
-    say(&format!("\n{title}\n{}", sides.join("\n")));
+    print::text(format!("\n{title}\n{}", sides.join("\n")));
     if comparisons.iter().all(|comparison| comparison.faults.is_empty()) {
-        say(&format!("\nEverything arrived as expected, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
+        print::text(format!("\nEverything arrived as expected, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
         return ExitCode::SUCCESS;
     }
-    say(&format!("\n{}\n{}\n", look.bold("The runner's log:"), played.log));
-    eprintln!("postrider: demo: not everything arrived as expected; see above");
+    print::text(format!("\n{}\n{}\n", look.bold("The runner's log:"), played.log));
+    complain!("postrider: demo: not everything arrived as expected; see above");
     ExitCode::from(NOT_AS_IT_SHOULD)
-}
-
-/// Prints; where nobody reads any more, the exit code still tells.
-fn say(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }

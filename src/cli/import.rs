@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = folder.join("config.toml");
     let config = read_back::config(&path, &text)?;
     for written in write::all(&folder, &draft, &text)? {
-        println!("wrote {}", written.display());
+        print_line!("wrote {}", written.display());
     }
     notes(&draft);
     read_back::routes(&config);
@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if arguments.source.is_none() {
         old_queue::report(arguments.program, Path::new("/"), home);
     }
-    println!("\nDone. Check it with: postrider --config {} check", path.display());
+    print_line!("\nDone. Check it with: postrider --config {} check", path.display());
     Ok(exit)
 }
 
@@ -94,9 +94,9 @@ fn notes(draft: &Draft) {
     for (kind, title) in [("Changed", "What changes:"), ("Not imported", "What is not imported:")] {
         let notes: Vec<_> = draft.notes.iter().map(Note::parts).filter(|(of, ..)| *of == kind).collect();
         if !notes.is_empty() {
-            println!("\n{title}");
+            print_line!("\n{title}");
             for (_, what, why) in notes {
-                println!("- {what}: {why}");
+                print_line!("- {what}: {why}");
             }
         }
     }

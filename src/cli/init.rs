@@ -5,7 +5,7 @@
 mod discovery;
 
 use std::fs::{self, DirBuilder};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -17,6 +17,7 @@ use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
 use super::new_config::{give, readers, spare, store};
 use super::no_config::NoConfig;
+use super::print;
 use super::{login_test, password};
 use crate::config::providers::{ForeignSender, PasswordKind, Period, Provider};
 use crate::config::{Password, Secret, places, read};
@@ -82,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let name = account_name(&answers.address);
     let text = text(&name, &answers);
     if arguments.print {
-        let _ = write!(io::stdout(), "{text}");
+        print::text(&text);
         return Ok(Exit::Ok);
     }
     let password = password(arguments, &answers.username)?;
@@ -90,11 +91,11 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         test_login(&config, &text, &password)?;
     }
     let written = write(&config, waiting.as_deref(), &name, &text, &password)?;
-    println!("wrote {} and {}", config.display(), written.display());
+    print_line!("wrote {} and {}", config.display(), written.display());
     if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
         leave_unit(home);
     }
-    println!("Done. Test it with: postrider test --to {}", answers.address);
+    print_line!("Done. Test it with: postrider test --to {}", answers.address);
     Ok(Exit::Ok)
 }
 
@@ -332,10 +333,13 @@ fn leave_unit(home: &Path) {
     let text = UNIT.replace("/usr/bin/postrider", &program.display().to_string());
     let written = unit.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| store(&unit, text.as_bytes()));
     match written {
-        Ok(()) => println!("wrote {}", unit.display()),
+        Ok(()) => print_line!("wrote {}", unit.display()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => {
-            println!("cannot write {}: {error}; without it, each message starts a background process", unit.display());
+            print_line!(
+                "cannot write {}: {error}; without it, each message starts a background process",
+                unit.display()
+            );
             return;
         }
     }
@@ -345,11 +349,11 @@ fn leave_unit(home: &Path) {
         status.is_ok_and(|status| status.success())
     };
     if run(&["--user", "daemon-reload"]) && run(&enable) {
-        println!(
+        print_line!(
             "The delivery service is running and starts at each login (to keep it running without a login: loginctl enable-linger)."
         );
     } else {
-        println!("To start the delivery service at each login: systemctl {}", enable.join(" "));
+        print_line!("To start the delivery service at each login: systemctl {}", enable.join(" "));
     }
 }
 

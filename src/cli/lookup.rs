@@ -24,11 +24,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let span = if is_whole { Span::Whole } else { Span::Part };
     match tables.lookup(&arguments.key, span) {
         Ok(Some(hit)) => {
-            println!("{}    # {}", printable(&hit.value), printable(&hit.place));
+            print_line!("{}    # {}", printable(&hit.value), printable(&hit.place));
             Ok(Exit::Ok)
         }
         Ok(None) => {
-            eprintln!("postrider: {} has no entry for \"{}\"", arguments.table, printable(&arguments.key));
+            complain!("postrider: {} has no entry for \"{}\"", arguments.table, printable(&arguments.key));
             Ok(Exit::Warnings)
         }
         Err(fault) => Err(Failure::new(Exit::Config, fault)),

@@ -1,6 +1,9 @@
 //! The command line: the only code that prints or exits. One file per subcommand;
 //! here is which of them, or which personality, was asked for.
 
+#[macro_use]
+mod print;
+
 mod ask;
 pub mod check;
 mod client;
@@ -155,7 +158,7 @@ fn postrider() -> ExitCode {
         }
         Command::Test(arguments) => test::run(named, &arguments),
         Command::Config(ConfigCommand::Path) => load(named).map(|config| {
-            println!("{}", config.path.display());
+            print_line!("{}", config.path.display());
             Exit::Ok
         }),
     };
@@ -207,7 +210,7 @@ fn conclude(program: &str, result: Result<Exit, Failure>) -> ExitCode {
         Err(failure) => {
             for line in failure.message.lines() {
                 // It may name an address or a key as it was given.
-                eprintln!("{program}: {}", printable(line));
+                complain!("{program}: {}", printable(line));
             }
             failure.exit.into()
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::exit::{Exit, Failure};
+use super::print;
 use crate::config::secret::{SecretError, delete_in_keyring, runners_group, store_in_keyring};
 use crate::config::{Account, Config, Password, Secret};
 
@@ -52,7 +53,7 @@ pub fn run(config: &Config, action: &Action) -> Result<Exit, Failure> {
         Action::Delete { .. } => delete(account, password)?,
         Action::Test { .. } => drop(password.fetch().map_err(unavailable)?),
     }
-    println!(
+    print_line!(
         "{}",
         match action {
             Action::Set { .. } => format!("password for account {name} saved"),
@@ -132,7 +133,7 @@ pub(super) fn typed(prompt: &str) -> Result<Option<Secret>, Failure> {
     let failed = |error: io::Error| Failure::new(Exit::IoError, format_args!("cannot read the password: {error}"));
     let mut line = String::new();
     if stdin.is_terminal() {
-        eprint!("{prompt}: ");
+        print::aside(format_args!("{prompt}: "));
         let usual = tcgetattr(&stdin).map_err(|error| failed(error.into()))?;
         let mut silent = usual.clone();
         silent.local_modes.remove(LocalModes::ECHO);
@@ -140,7 +141,7 @@ pub(super) fn typed(prompt: &str) -> Result<Option<Secret>, Failure> {
         let read = stdin.lock().read_line(&mut line);
         // The terminal is as it was, whatever came.
         let restored = tcsetattr(&stdin, OptionalActions::Flush, &usual);
-        eprintln!();
+        complain!("");
         read.and(restored.map_err(io::Error::from).map(|()| 0)).map_err(failed)?;
     } else {
         stdin.lock().read_line(&mut line).map_err(failed)?;

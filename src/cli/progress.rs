@@ -1,8 +1,8 @@
 //! A bar at the foot of a terminal for work that takes long; nothing where the output is
 //! not one. Lines are written above it.
 
-use crate::mail::printable::printable;
-use std::io::{self, IsTerminal as _, Write};
+use super::print;
+use std::io::{self, IsTerminal as _};
 
 /// The widest that a bar becomes.
 const WIDEST: usize = 40;
@@ -48,22 +48,20 @@ impl Progress {
     /// A line above the bar; a reader that has gone is no reason to stop the work.
     pub fn say(&self, line: &str) {
         self.wipe();
-        let _ = writeln!(io::stdout(), "{}", printable(line));
+        print::say(line);
         self.draw();
     }
 
     /// The bar goes.
     pub fn wipe(&self) {
         if self.columns.is_some() {
-            let _ = write!(io::stdout(), "\r\x1b[K");
-            let _ = io::stdout().flush();
+            print::text("\r\x1b[K");
         }
     }
 
     fn draw(&self) {
         if let Some(columns) = self.columns.filter(|_| self.total > 1 && self.done < self.total) {
-            let _ = write!(io::stdout(), "\r{}", bar(self.done, self.total, columns));
-            let _ = io::stdout().flush();
+            print::text(format_args!("\r{}", bar(self.done, self.total, columns)));
         }
     }
 }

@@ -66,7 +66,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     }
     for line in text.lines() {
         // A folded field may go on after a tab.
-        println!("{}", line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
+        print_line!("{}", line.split('\t').map(printable).collect::<Vec<_>>().join("\t"));
     }
     Ok(Exit::Ok)
 }

@@ -24,13 +24,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let main = outline::read(&config.path)?;
     let others = config.others.iter().map(|path| outline::read(path)).collect::<Result<Vec<_>, _>>()?;
     let all: Vec<&Section> = main.iter().chain(others.iter().flatten()).collect();
-    println!("# {}", config.path.display());
+    print_line!("# {}", config.path.display());
     for section in &main {
         let unset = if arguments.defaults { unset(section, &all) } else { Vec::new() };
         show(section, &unset);
     }
     for (path, sections) in config.others.iter().zip(&others) {
-        println!("\n# {}", path.display());
+        print_line!("\n# {}", path.display());
         for section in sections {
             // The defaults of the top and of sections that are always there are shown with the main file.
             let is_named = !matches!(section.part, Part::Top | Part::Queue | Part::Limits);
@@ -43,13 +43,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 
 fn show(section: &Section, unset: &[&Key]) {
     if section.part != Part::Top && !(section.keys.is_empty() && unset.is_empty()) {
-        println!("\n[{}]", section.part.heading());
+        print_line!("\n[{}]", section.part.heading());
     }
     for (key, value) in &section.keys {
-        println!("{key} = {value}");
+        print_line!("{key} = {value}");
     }
     for key in unset {
-        println!("#{} - {}", key.name, key.doc);
+        print_line!("#{} - {}", key.name, key.doc);
     }
 }
 

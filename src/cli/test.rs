@@ -10,9 +10,10 @@ mod steps;
 use std::path::{Path, PathBuf};
 
 use self::mail::Mail;
-use self::steps::{Detail, Printer, say};
+use self::steps::{Detail, Printer};
 use super::exit::{Exit, Failure};
 use super::login_test::{self, NoSession};
+use crate::cli::print::say;
 use crate::config::{Account, Config};
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Fact, Seen};

@@ -87,6 +87,7 @@ mod cli {
     mod route;
     mod status;
     mod test_command;
+    mod unread;
 }
 mod docs {
     mod docs_are_tested;

@@ -212,6 +212,21 @@ fn only_the_command_line_prints_and_exits() {
 }
 
 #[test]
+fn nothing_panics_where_nobody_reads_what_is_printed() {
+    let mut offences = Vec::new();
+    for source in sources() {
+        for (at, word) in
+            ["println!", "print!", "eprintln!", "eprint!"].iter().flat_map(|w| source.code.match_indices(w))
+        {
+            if !source.code[..at].ends_with(is_word) {
+                offences.push(format!("src/{} has {word}, which panics on a full disk: use cli/print", source.path));
+            }
+        }
+    }
+    none(offences);
+}
+
+#[test]
 fn the_privileged_crate_depends_on_next_to_nothing() {
     let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drop/Cargo.toml")).unwrap();
     let section = manifest.split("[dependencies]").nth(1).unwrap().split("\n[").next().unwrap();

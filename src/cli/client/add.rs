@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::setup::Setup;
-use super::{Section, keys, new_password};
+use super::{Section, keys, new_password, show};
 use crate::cli::ask::{is_attended, question, say};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::load_as_caller;
@@ -64,11 +64,9 @@ pub(super) fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, F
         file.text.set("client", name.as_str(), &account).map_err(|error| file.unfit(&error))?;
     }
     let changed = file.put(&lock, &config)?;
-    println!("wrote {}", file.path.display());
-    if let Some(client) = changed.client(&name) {
-        print!("{}", Setup { config: &changed, client, password: password.as_ref() });
-    }
-    Ok(Exit::Ok)
+    let Some(client) = changed.client(&name) else { return Ok(Exit::Ok) };
+    let setup = Setup { config: &changed, client, password: password.as_ref() };
+    show(&format!("wrote {}", file.path.display()), &setup)
 }
 
 fn must_be_new(config: &Config, name: &ClientName) -> Result<(), Failure> {

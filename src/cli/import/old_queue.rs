@@ -45,13 +45,13 @@ pub(super) fn report(program: Program, root: &Path, home: Option<&Path>) {
         Ok(0) => {}
         Ok(count) => {
             let messages = if count == 1 { "1 message still waits" } else { &format!("{count} messages still wait") };
-            println!(
+            print_line!(
                 "\n{messages} in the queue of {}; before you remove it, send them with: {}",
                 program.name(),
                 queue.command
             );
         }
-        Err(folder) => println!(
+        Err(folder) => print_line!(
             "\nThe queue of {} in {} cannot be read by this user; before you remove it, send what waits with: {}",
             program.name(),
             folder.display(),

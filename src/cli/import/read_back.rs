@@ -26,19 +26,19 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Failure> {
 
 /// Shows what becomes of mail of and to the users that every machine has, and of each sender that the source names.
 pub(super) fn routes(config: &Config) {
-    println!("\nHow mail is sent now:");
+    print_line!("\nHow mail is sent now:");
     let named = config.accounts.iter().flat_map(|account| &account.senders).map(String::as_str);
     let named = named.filter(|sender| Address::parse(sender).is_ok()).take(SHOWN);
     for sender in ["root", "postmaster"].into_iter().chain(named) {
         match route::summary(config, sender, ELSEWHERE) {
-            Ok((way, _)) => println!("- from {sender}: {}", printable(&way)),
-            Err(failure) => println!("- from {sender}: {}", printable(&failure.message)),
+            Ok((way, _)) => print_line!("- from {sender}: {}", printable(&way)),
+            Err(failure) => print_line!("- from {sender}: {}", printable(&failure.message)),
         }
     }
     for recipient in ["root", "postmaster"] {
         match route::summary(config, "root", recipient) {
-            Ok((_, to)) => println!("- to {recipient}: {}", printable(&to.join(", "))),
-            Err(failure) => println!("- to {recipient}: {}", printable(&failure.message)),
+            Ok((_, to)) => print_line!("- to {recipient}: {}", printable(&to.join(", "))),
+            Err(failure) => print_line!("- to {recipient}: {}", printable(&failure.message)),
         }
     }
 }
@@ -47,9 +47,9 @@ pub(super) fn routes(config: &Config) {
 pub(super) fn check(config: &Config) -> Exit {
     let (lines, exit) = check::of_new(config);
     if !lines.is_empty() {
-        println!("\nTo be looked at:");
+        print_line!("\nTo be looked at:");
         for line in lines {
-            println!("- {line}");
+            print_line!("- {line}");
         }
     }
     exit

@@ -1,15 +1,13 @@
 //! `postrider queue hold|release|delete|retry`: changes to queued messages.
 
-use std::io::Write;
-
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::print::say;
 use crate::cli::queue::format::Format;
 use crate::cli::queue::selection_args::Which;
 use crate::control::modify::Change;
 use crate::control::protocol::Response;
 use crate::control::queue_access::QueueAccess;
 use crate::control::selection::Selection;
-use crate::mail::printable::printable;
 
 /// Makes the change and says what became of each message.
 pub fn run(access: &QueueAccess, change: Change, which: &Which, format: Format) -> Result<Exit, Failure> {
@@ -73,9 +71,4 @@ impl Tally {
             _ => Exit::TempFail,
         }
     }
-}
-
-/// A line on stdout; a reader that has gone does not undo the change.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", printable(line));
 }

@@ -60,7 +60,7 @@ pub(super) fn run(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments)
             Routed { report, route: Route::default() }
         }
     };
-    println!("{}", serde_json::to_string(&routed).unwrap_or_default());
+    print_line!("{}", serde_json::to_string(&routed).unwrap_or_default());
     Ok(if routed.report.level == Level::Critical { Exit::Config } else { Exit::Ok })
 }
 

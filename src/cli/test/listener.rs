@@ -6,9 +6,10 @@ use std::path::Path;
 
 use super::relaying::{self, Attempted};
 use super::report_failure;
-use super::steps::{self, Detail, Printer, say};
+use super::steps::{self, Detail, Printer};
 use crate::cli::ask::is_attended;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::print::say;
 use crate::cli::{login_test, password};
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::{Account, Config, Password, Secret, read};

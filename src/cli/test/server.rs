@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::report_failure;
-use super::steps::{self, Detail, Printer, say};
+use super::steps::{self, Detail, Printer};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::login_test;
+use crate::cli::print::say;
 use crate::config::{Config, read};
 use crate::import::draft::quoted;
 use crate::sys::host;

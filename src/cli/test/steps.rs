@@ -1,11 +1,9 @@
 //! What `postrider test` prints while it talks to a server: a line for each stage, or the whole dialogue.
 
-use std::io::Write;
-
+use crate::cli::print::say;
 use crate::deliver::smtp::capabilities::{Capabilities, Extension, Size};
 use crate::deliver::smtp::observer::{Observer, Step};
 use crate::deliver::smtp::session::SessionInfo;
-use crate::mail::printable::printable;
 
 /// How much is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,11 +26,6 @@ impl Observer for Printer {
             (Step::Note(_) | Step::Sent(_) | Step::Received(_), Detail::Stages) => {}
         }
     }
-}
-
-/// A line on stdout; a reader that has gone is no reason to stop.
-pub(super) fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", printable(line));
 }
 
 /// What was achieved, and what the server offers, in one line.
