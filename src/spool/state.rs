@@ -199,9 +199,17 @@ impl State {
         all.filter(|(_, recipient)| recipient.is_pending()).map(|(index, _)| index).collect()
     }
 
+    /// The attempts whose reports a digest still owes; 0 is the delay notice, which says nothing once no recipient is
+    /// pending: the mail has left meanwhile.
+    #[must_use]
+    pub fn still_owed(&self) -> Vec<u32> {
+        let is_pending = !self.pending().is_empty();
+        self.owed.iter().copied().filter(|attempt| *attempt > 0 || is_pending).collect()
+    }
+
     /// Whether only a digest is still due.
     #[must_use]
     pub fn waits_for_digest(&self) -> bool {
-        !self.done && !self.owed.is_empty() && self.pending().is_empty()
+        !self.done && !self.still_owed().is_empty() && self.pending().is_empty()
     }
 }

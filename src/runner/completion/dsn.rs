@@ -102,7 +102,7 @@ fn why_nobody(message: &OpenMessage<'_>, recipients: &[usize]) -> String {
 /// The report that the message still owes, according to its journal.
 #[must_use]
 pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &State) -> Option<OwedReport> {
-    if state.owed.is_empty() || state.done {
+    if state.still_owed().is_empty() || state.done {
         return None;
     }
     let to = addressee::of_report(loaded, envelope, Report::Failed)?;
@@ -121,12 +121,13 @@ pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<Str
     let original = &stored.envelope;
     let message = OpenMessage { loaded, stored: &stored, journal, now: Timestamp::now() };
     let state = message.journal.state();
-    if state.held || state.done || state.owed.is_empty() {
+    let owed = state.still_owed();
+    if state.held || state.done || owed.is_empty() {
         return Ok(None);
     }
     let header = outgoing::stored_header(&stored).unwrap_or_default();
     let mut text = String::new();
-    for attempt in &state.owed {
+    for attempt in &owed {
         let (report, recipients) = match attempt {
             0 => (Report::Delayed, due_report::delayed(original, state)),
             attempt => (Report::Failed, due_report::refused_in(original, state, *attempt)),

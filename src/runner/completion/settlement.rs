@@ -150,7 +150,7 @@ impl Case<'_> {
                 Disposition::Nobody(_) => {}
             }
         }
-        let is_owed = !self.state.owed.is_empty() || steps.iter().any(|step| matches!(step, Step::Owe(_)));
+        let is_owed = !self.state.still_owed().is_empty() || steps.iter().any(|step| matches!(step, Step::Owe(_)));
         let next_step = if !self.state.pending().is_empty() {
             self.wait(&mut steps)
         } else if is_owed && digest_to.is_some() {

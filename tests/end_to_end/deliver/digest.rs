@@ -127,3 +127,18 @@ fn a_digest_that_bounces_goes_to_postmaster() {
     assert!(digest.text().contains("gone away"), "{}", digest.text());
     assert!(world.spool("failed").is_empty());
 }
+
+#[test]
+fn mail_that_left_before_its_delay_was_told_in_a_digest_does_not_stay_in_the_queue() {
+    let held = on(Verb::Mail).about("me@isp.example").first(4).reply("553 5.7.1 not owned by user hisaccount");
+    let isp = Provider::setup().rule(held).start();
+    let world = World::at_home(&isp).queue_set("reports_per_hour", 1);
+    let world = world.queue_set("retry_min", "1s").queue_set("retry_max", "1s");
+    send(&world, 0..2);
+    // With the second attempt, one message is told in a notice, and the other is to be told in a digest within the hour.
+    let runner = world.runner();
+    wait_for("both to leave the queue", || world.queued().is_empty() && world.spool("queue").is_empty());
+    assert!(runner.log().contains("reported in a digest"), "{}", runner.log());
+    assert_eq!(isp.mails().iter().filter(|mail| !mail.from.is_empty()).count(), 2);
+    assert!(!isp.mails().iter().any(is_digest), "there is nothing left to tell");
+}
