@@ -173,7 +173,7 @@ fn journals_and_todays_history_count_as_well() {
     only_he_is_refused(&machine, &isp, MAIL, &["his has 0 messages", "today's history", "waiting_size in [limits]"]);
     let status = machine.sh("root", "postrider status", b"");
     assert_eq!(status.code, Some(2), "{status:?}");
-    assert!(status.printed.contains("his has ") && status.printed.contains("of 40000 bytes"), "{status:?}");
+    assert!(status.printed.contains("his uses ") && status.printed.contains("of 40000 bytes"), "{status:?}");
     drop(runner);
     // A journal grows with the attempts and with the recipients.
     let _runner = Runner::start(&machine);
