@@ -1,5 +1,6 @@
 //! `postrider test --server`: what a server is and offers, before there is an account (msmtp's --serverinfo).
 
+use std::fmt::Display;
 use std::path::Path;
 
 use super::report_failure;
@@ -7,6 +8,7 @@ use super::steps::{self, Detail, Printer};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::login_test;
 use crate::cli::print::say;
+use crate::config::relay::Relay;
 use crate::config::{Config, read};
 use crate::import::draft::quoted;
 use crate::sys::host;
@@ -43,8 +45,11 @@ fn places(server: &str) -> Vec<String> {
 
 /// A config with nothing but this relay.
 fn config(place: &str) -> Result<Config, Failure> {
-    let text = format!("spool = \"/nonexistent\"\n[account.server]\nrelay = {}\n", quoted(place));
-    read::read(Path::new("--server"), &text).map_err(|error| Failure::new(Exit::Usage, error))
+    let wrong = |error: &dyn Display| Failure::new(Exit::Usage, format_args!("--server {place}: {error}"));
+    Relay::parse(place, host::service).map_err(|error| wrong(&error))?;
+    // The name stands for the one that an account will have, in what is said of a failure.
+    let text = format!("spool = \"/nonexistent\"\n[account.NAME]\nrelay = {}\n", quoted(place));
+    read::read(Path::new("--server"), &text).map_err(|error| wrong(&error))
 }
 
 fn one(config: &Config, place: &str, detail: Detail) -> Exit {

@@ -51,10 +51,18 @@ pub fn mark(loaded: &Loaded, id: &MessageId, digest: &MessageId) -> Result<Marke
     Ok(Marked::Yes { account: loaded.account_of(&envelope) })
 }
 
-/// Stores a digest with as many of these messages as fit, and removes them from `ids`. Returns `None` if nothing is
-/// left to report.
-pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> Result<Option<MessageId>, SpoolError> {
-    let (mut pieces, mut reported) = (String::new(), Vec::new());
+/// What became of some messages that owe a report.
+#[derive(Debug, Default)]
+pub struct Made {
+    /// The digest that reports them; `None` if nothing is left to report.
+    pub digest: Option<MessageId>,
+    /// Messages that could not be read now. They are still owed.
+    pub unread: Vec<MessageId>,
+}
+
+/// Stores a digest with as many of these messages as fit, and removes them from `ids`.
+pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> Result<Made, SpoolError> {
+    let (mut pieces, mut reported, mut unread) = (String::new(), Vec::new(), Vec::new());
     while pieces.len() < MOST_TEXT {
         let Some(id) = ids.first().cloned() else { break };
         match dsn::piece(loaded, &id, &to.to) {
@@ -63,19 +71,25 @@ pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> R
                 reported.push(id.clone());
             }
             Ok(None) | Err(SpoolError::Gone(_)) => {}
+            // Too few descriptors, for example. Nothing else would bring the message up again before the next start.
+            Err(error @ SpoolError::Io { .. }) => {
+                log::warning(format_args!("{id}: {error}; a later digest will report it"));
+                unread.push(id.clone());
+            }
             Err(error) => log::warning(format_args!("{id}: {error}; it is not in any digest")),
         }
         ids.remove(&id);
     }
     if reported.is_empty() {
-        return Ok(None);
+        return Ok(Made { digest: None, unread });
     }
     let stored = store(loaded, to, &pieces, &reported);
     // Nothing was reported, so all of them are still owed. Without this they would be forgotten until the next start.
     if stored.is_err() {
         ids.extend(reported);
+        ids.extend(unread.iter().cloned());
     }
-    stored.map(Some)
+    stored.map(|digest| Made { digest: Some(digest), unread })
 }
 
 fn store(loaded: &Loaded, to: &Addressee, pieces: &str, reported: &[MessageId]) -> Result<MessageId, SpoolError> {

@@ -350,7 +350,9 @@ impl Worker {
         if let Some(at) = verdicts().position(|verdict| verdict == Verdict::Charged) {
             // The turn of the message is over, also for recipients that were not reached.
             batch.rest.clear();
-            let reason = outcomes[outcomes.len() - classifications.len() + at].1.said();
+            let charged = plan.recipients.get(at).map(|planned| planned.index);
+            let reason = outcomes.iter().find(|(index, _)| Some(*index) == charged).map(|(_, outcome)| outcome.said());
+            let reason = reason.unwrap_or_default();
             let failure = AccountFailure { trouble: Trouble::Relay, relay, reason, wait: None, read: None };
             let result = self.settle_batch(message, plan, &batch, &failure.relay, outcomes)?;
             // A final reply for any recipient shows that the server works, and so does what the session carried before:

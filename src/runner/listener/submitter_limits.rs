@@ -23,6 +23,9 @@ use crate::mail::submitter::Submitter;
 use crate::spool::usage::Usage;
 use crate::sys::user::Caller;
 
+/// Submitters that are remembered before those of whom nothing has to be remembered are forgotten: one that sends a
+/// message and never comes back would be remembered for good.
+const REMEMBERED: usize = 1000;
 const MINUTE: Duration = Duration::from_mins(1);
 /// A connection whose client has been idle for this long may be given to another client.
 const STALLED: Duration = Duration::from_secs(1);
@@ -203,6 +206,9 @@ impl SubmitterLimits {
     /// Admits a message unless its user has reached the limit of waiting messages.
     pub fn begin_message(&self, submitter: &Submitter, usage: Usage, limits: &Limits) -> Result<(), Refusal> {
         let mut clients = self.clients.lock();
+        if clients.len() >= REMEMBERED && !clients.contains_key(submitter) {
+            clients.retain(|_, client| !client.is_done());
+        }
         let client = clients.entry(submitter.clone()).or_default();
         if *submitter != Submitter::ROOT && usage.messages.saturating_add(client.arriving) >= u64::from(limits.waiting)
         {

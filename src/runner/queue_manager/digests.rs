@@ -10,7 +10,7 @@ use super::round_robin::Origin;
 use super::scheduler::later;
 use super::state::QueueState;
 use crate::log;
-use crate::runner::completion::digest::{self, Marked};
+use crate::runner::completion::digest::{self, Made, Marked};
 use crate::runner::result::OwedReport;
 use crate::spool::{Envelope, MessageId};
 
@@ -30,8 +30,15 @@ impl QueueState {
             // least one.
             while !ids.is_empty() {
                 match digest::make(&self.loaded, &to, &mut ids) {
-                    Ok(Some(stored)) => self.load(stored),
-                    Ok(None) => {}
+                    Ok(Made { digest, unread }) => {
+                        let due = later(now, self.loaded.config.queue.retry_min);
+                        for id in unread {
+                            self.digests.add(id, to.clone(), due);
+                        }
+                        if let Some(digest) = digest {
+                            self.load(digest);
+                        }
+                    }
                     Err(error) => {
                         log::warning(format_args!("{error}; the digest will be created later"));
                         let due = later(now, self.loaded.config.queue.retry_min);

@@ -227,6 +227,6 @@ fn a_server_can_be_looked_at_before_there_is_a_configuration() {
     assert_eq!((isp.count(Verb::Auth), isp.count(Verb::Mail)), (0, 0));
     let closed = Provider::setup().start_closed();
     empty.postrider(&["test", "--server", &closed.relay()]).code(75).says("nothing is listening there");
-    empty.postrider(&["test", "--server", "no blanks here:587"]).code(64).says("relay");
+    empty.postrider(&["test", "--server", "no blanks here:587"]).code(64).says("write \"[smtp.example.com]:587\"");
     empty.postrider(&["test", "isp", "--server", &place]).code(64);
 }

@@ -1,11 +1,13 @@
 //! Storms of reports: beyond the cap per hour a sender is told in a digest, and what it is
 //! to tell stays in the queue until it is stored.
 
+use std::os::unix::fs::PermissionsExt;
+
 use rustix::process::Signal;
 
 use support::provider::{Mail, Provider, Verb, on};
 use support::wait::wait_for;
-use support::world::World;
+use support::world::{World, is_root};
 
 fn refusing() -> Provider {
     Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start()
@@ -141,4 +143,22 @@ fn mail_that_left_before_its_delay_was_told_in_a_digest_does_not_stay_in_the_que
     assert!(runner.log().contains("reported in a digest"), "{}", runner.log());
     assert_eq!(isp.mails().iter().filter(|mail| !mail.from.is_empty()).count(), 2);
     assert!(!isp.mails().iter().any(is_digest), "there is nothing left to tell");
+}
+
+#[test]
+fn what_could_not_be_read_for_a_digest_is_in_a_later_one() {
+    if is_root() {
+        return; // Root may read whatever the mode is; the checks run these tests as an ordinary user as well.
+    }
+    let isp = refusing();
+    let world = World::at_home(&isp).queue_set("reports_per_hour", 1).queue_set("retry_min", "1s");
+    send(&world, 0..2);
+    let runner = world.runner();
+    wait_for("one to be owed", || world.queued().len() == 1 && isp.received() == 1);
+    let file = world.spool("queue").into_iter().find(|path| path.extension().is_none()).unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o000)).unwrap();
+    world.flush();
+    wait_for("the attempt", || runner.log().contains("a later digest will report it"));
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    wait_for("the digest", || isp.mails().iter().any(is_digest) && world.queued().is_empty());
 }

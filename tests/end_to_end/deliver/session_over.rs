@@ -10,6 +10,17 @@ fn one_session(isp: &Provider) -> World {
     World::at_home(isp).account_keys("isp", &[("max_connections", json!(1))])
 }
 
+/// Refuses the dead, and ends each of so many connections at the third of them.
+fn closing_at_the_third_refusal(connections: usize) -> Provider {
+    let mut setup = Provider::setup();
+    for connection in 1..=connections {
+        let dead = || on(Verb::Rcpt).about("dead").on_connection(connection);
+        setup = setup.rule(dead().nth(3).reply_and_close("421 4.5.0 Too many errors, bye"));
+        setup = setup.rule(dead().reply("550 5.1.1 no such user"));
+    }
+    setup.start()
+}
+
 /// The copies that each recipient of the provider's mail got, bounces aside.
 fn copies(isp: &Provider) -> Vec<String> {
     let mails = isp.mails().into_iter().filter(|mail| !mail.from.is_empty());
@@ -20,13 +31,7 @@ fn copies(isp: &Provider) -> Vec<String> {
 
 #[test]
 fn a_good_recipient_beside_dead_ones_gets_the_mail_at_once_from_a_server_that_closes_at_the_third_refusal() {
-    let mut setup = Provider::setup();
-    for connection in 1..=5 {
-        let dead = || on(Verb::Rcpt).about("dead").on_connection(connection);
-        setup = setup.rule(dead().nth(3).reply_and_close("421 4.5.0 Too many errors, bye"));
-        setup = setup.rule(dead().reply("550 5.1.1 no such user"));
-    }
-    let isp = setup.start();
+    let isp = closing_at_the_third_refusal(5);
     let world = one_session(&isp);
     let dead: Vec<String> = (0..6).map(|n| format!("dead{n}@away.example")).collect();
     let mut to: Vec<&str> = dead.iter().map(String::as_str).collect();
@@ -145,13 +150,7 @@ fn a_fresh_session_that_ends_at_once_charges_the_message_so_that_it_does_not_blo
 
 #[test]
 fn two_messages_with_dead_recipients_at_a_server_that_closes_pause_nobody() {
-    let mut setup = Provider::setup();
-    for connection in 1..=20 {
-        let dead = || on(Verb::Rcpt).about("dead").on_connection(connection);
-        setup = setup.rule(dead().nth(3).reply_and_close("421 4.5.0 Too many errors, bye"));
-        setup = setup.rule(dead().reply("550 5.1.1 no such user"));
-    }
-    let isp = setup.start();
+    let isp = closing_at_the_third_refusal(20);
     let world = one_session(&isp);
     for message in 0..2 {
         let dead: Vec<String> = (0..30).map(|n| format!("dead{message}-{n}@away.example")).collect();
@@ -165,13 +164,7 @@ fn two_messages_with_dead_recipients_at_a_server_that_closes_pause_nobody() {
 
 #[test]
 fn sessions_that_end_for_earlier_recipients_pause_nobody_when_no_new_one_may_follow_at_once() {
-    let mut setup = Provider::setup();
-    for connection in 1..=80 {
-        let dead = || on(Verb::Rcpt).about("dead").on_connection(connection);
-        setup = setup.rule(dead().nth(3).reply_and_close("421 4.5.0 Too many errors, bye"));
-        setup = setup.rule(dead().reply("550 5.1.1 no such user"));
-    }
-    let isp = setup.start();
+    let isp = closing_at_the_third_refusal(80);
     let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(2))]);
     // Every second message needs a new session, more often than an account may have one at once.
     for n in 0..60 {

@@ -1,12 +1,9 @@
 //! Each key of `[client.NAME]` wrong in turn: one error, with line, column and what to do.
 
-use std::collections::BTreeSet;
-
 use crate::config::keys::CLIENT_KEYS;
-use crate::config::read::listener::tests::faults;
+use crate::config::read::listener::tests::{Wrong, each_is_one_error};
 
-/// A key, the line that is wrong with it, and the error.
-const WRONG: &[(&str, &str, &str)] = &[
+const WRONG: &[Wrong] = &[
     ("owner", "owner = 1", "4:9: `owner` must be a string in quotes; this is a number"),
     ("owner", "", "3:9: this client has no `owner`: set it to the login of the user who gets its bounces"),
     (
@@ -71,12 +68,5 @@ const WRONG: &[(&str, &str, &str)] = &[
 
 #[test]
 fn each_key_that_is_wrong_is_one_error_with_its_place_and_what_to_do() {
-    for (key, line, expected) in WRONG {
-        let usual = ["owner = \"alice\"", "networks = [\"192.168.1.30\"]"];
-        let usual = usual.iter().filter(|usual| usual.split(' ').next() != Some(key));
-        let lines = ["[account.isp]", "relay = \"isp\"", "[client.scanner]", line].into_iter().chain(usual.copied());
-        assert_eq!(faults(&lines.collect::<Vec<_>>()), [*expected], "{line}");
-    }
-    let known: BTreeSet<&str> = CLIENT_KEYS.iter().map(|key| key.name).collect();
-    assert_eq!(WRONG.iter().map(|row| row.0).filter(|key| !key.is_empty()).collect::<BTreeSet<_>>(), known);
+    each_is_one_error(WRONG, CLIENT_KEYS, "[client.scanner]", ["owner = \"alice\"", "networks = [\"192.168.1.30\"]"]);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::config::ConfigError;
-use crate::config::keys::LISTEN_KEYS;
+use crate::config::keys::{Key, LISTEN_KEYS};
 use crate::config::read::read;
 
 /// What is read from a file of these lines: each fault as `LINE:COLUMN: MESSAGE`.
@@ -18,7 +18,9 @@ pub(in crate::config::read) fn faults(lines: &[&str]) -> Vec<String> {
 }
 
 /// A key, the line that is wrong with it, and the error.
-const WRONG: &[(&str, &str, &str)] = &[
+pub(in crate::config::read) type Wrong = (&'static str, &'static str, &'static str);
+
+const WRONG: &[Wrong] = &[
     ("address", "address = 587", "4:11: `address` must be a string in quotes; this is a number"),
     (
         "address",
@@ -98,14 +100,24 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("", "adress = \":25\"", "4:1: unknown key `adress`; did you mean `address`?"),
 ];
 
-#[test]
-fn each_key_that_is_wrong_is_one_error_with_its_place_and_what_to_do() {
-    for (key, line, expected) in WRONG {
-        let usual = ["address = \"127.0.0.1:2525\"", "tls = \"none\""];
+/// Each row, in a section that has these lines otherwise, is one error, and each key of the section has a row.
+pub(in crate::config::read) fn each_is_one_error(wrong: &[Wrong], keys: &[Key], section: &str, usual: [&str; 2]) {
+    for (key, line, expected) in wrong {
         let usual = usual.iter().filter(|usual| usual.split(' ').next() != Some(key));
-        let lines = ["[account.isp]", "relay = \"isp\"", "[listen.lan]", line].into_iter().chain(usual.copied());
+        let lines = ["[account.isp]", "relay = \"isp\"", section, line].into_iter().chain(usual.copied());
         assert_eq!(faults(&lines.collect::<Vec<_>>()), [*expected], "{line}");
     }
-    let known: BTreeSet<&str> = LISTEN_KEYS.iter().map(|key| key.name).collect();
-    assert_eq!(WRONG.iter().map(|row| row.0).filter(|key| !key.is_empty()).collect::<BTreeSet<_>>(), known);
+    let known: BTreeSet<&str> = keys.iter().map(|key| key.name).collect();
+    assert_eq!(wrong.iter().map(|row| row.0).filter(|key| !key.is_empty()).collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn each_key_that_is_wrong_is_one_error_with_its_place_and_what_to_do() {
+    each_is_one_error(WRONG, LISTEN_KEYS, "[listen.lan]", ["address = \"127.0.0.1:2525\"", "tls = \"none\""]);
+}
+
+#[test]
+fn a_public_listener_on_passed_sockets_needs_a_certificate() {
+    let found = faults(&["[account.isp]", "relay = \"isp\"", "[listen.wan]", "address = \"systemd\"", "public = true"]);
+    assert!(found[0].contains("this listener needs a certificate for TLS"), "{found:?}");
 }

@@ -106,8 +106,9 @@ fn percent_decoded(text: &str) -> String {
 
 /// Whether a run of base64 characters, including those of URLs, contains the secret.
 fn is_encoded_in(text: &str, secret: &str) -> bool {
-    // The secret needs this many characters, at whatever offset it starts.
-    let shortest = secret.len().saturating_mul(4) / 3;
+    // The secret needs this many characters, at whatever offset it starts: four for three bytes. It is in lower case
+    // here, which may take half as many bytes more than what was sent.
+    let shortest = secret.len().saturating_mul(8) / 9;
     if secret.is_empty() || text.len() < shortest {
         return false;
     }

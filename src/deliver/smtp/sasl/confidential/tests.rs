@@ -32,6 +32,13 @@ fn a_credential_is_found_as_it_is_and_in_base64_wherever_it_stands() {
 }
 
 #[test]
+fn a_password_that_is_longer_in_lower_case_is_found_in_base64() {
+    let password = "\u{130}".repeat(10);
+    let confidential = Confidential::new(&Login::new("me".to_owned(), Secret::new(password.clone())));
+    assert!(confidential.shows_secret(&[format!("no {}", STANDARD.encode(&password))]));
+}
+
+#[test]
 fn what_shows_no_credential_is_kept() {
     for text in [
         "5.7.139 Authentication unsuccessful, basic authentication is disabled.",
