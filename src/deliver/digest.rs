@@ -6,21 +6,38 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::dsn::{Facts, Original, Report, tell_affected};
+use super::dsn::{self, Facts, Original, Report, tell_affected};
 use super::outgoing::message_id;
 use crate::config::Config;
 use crate::mail::address::Address;
 use crate::mail::header::Header;
-use crate::mail::notice::{Cause, Notice};
+use crate::mail::notice::{self, Cause, Notice};
 use crate::mail::printable;
 use crate::spool::MessageId;
 
-/// The part about one message.
+/// What a digest has of one message.
+#[derive(Debug)]
+pub struct Piece {
+    /// What became of it.
+    pub text: String,
+    /// The message, where it is returned: nobody else has its text any more.
+    pub original: Option<Vec<u8>>,
+}
+
+impl Piece {
+    /// In bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.text.len() + self.original.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// The text about one message.
 #[must_use]
-pub fn piece(facts: &Facts<'_>) -> String {
+pub fn text(facts: &Facts<'_>) -> String {
     let arrived = facts.original.arrived.to_zoned(TimeZone::system()).strftime("%a, %d %b %Y %H:%M:%S %z");
     let mut text = format!("\nMessage {} of {arrived}\n", facts.original.id);
-    if let Original::Header(header) = facts.attached {
+    if let Original::Header(header) | Original::HeaderOfKept(header) = facts.attached {
         let header = Header::read(header);
         let subject = header.first("Subject").map(|field| one_line(field.value())).unwrap_or_default();
         let _ = writeln!(text, "Subject:    {subject}\nMessage-ID: {}", one_line(message_id(&header).as_bytes()));
@@ -30,18 +47,24 @@ pub fn piece(facts: &Facts<'_>) -> String {
         Report::Failed | Report::Kept | Report::Relayed | Report::Verified => "could not be delivered to:\n",
     });
     tell_affected(&mut text, facts);
+    if let Original::HeaderOfKept(_) = facts.attached {
+        let _ = write!(text, "\n{}", dsn::too_large(&facts.original.id));
+    }
     text
 }
 
-/// The digest's content, with CRLF line ends. `pieces` are the parts about this many messages.
+/// The digest's content, with CRLF line ends.
 #[must_use]
-pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, messages: usize, pieces: &str) -> Vec<u8> {
-    let host = &config.hostname;
+pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, pieces: &[Piece]) -> Vec<u8> {
+    let (host, messages) = (&config.hostname, pieces.len());
+    let originals: Vec<&[u8]> = pieces.iter().filter_map(|piece| piece.original.as_deref()).collect();
+    let attached = if originals.is_empty() { "" } else { "The undelivered messages are attached.\n" };
+    let text: String = pieces.iter().map(|piece| piece.text.as_str()).collect();
     let text = format!(
         "This is the mail system of {host}.\n\n\
          Many of your messages had delivery problems within an hour, so they are\n\
          reported together. Undelivered messages will not be tried again; delayed ones\n\
-         are retried until they are delivered or returned to you.\n{pieces}"
+         are retried until they are delivered or returned to you.\n{attached}{text}"
     );
     let notice = Notice {
         hostname: host,
@@ -51,7 +74,16 @@ pub fn build(config: &Config, id: &MessageId, to: &Address, at: Timestamp, messa
         at: &at.to_zoned(TimeZone::system()),
         cause: Cause::Message,
     };
-    notice.text(&text)
+    if originals.is_empty() {
+        return notice.text(&text);
+    }
+    let boundary = format!("{id}/{host}");
+    let mut content = notice.with_parts(notice::Kind::Mixed, &boundary, &text);
+    for original in originals {
+        content.extend(dsn::whole(&boundary, original));
+    }
+    content.extend(notice::end(&boundary).into_bytes());
+    content
 }
 
 fn one_line(value: &[u8]) -> String {

@@ -35,6 +35,8 @@ pub enum Report {
 pub enum Original<'a> {
     /// Its header as stored.
     Header(&'a [u8]),
+    /// The same, where the message is too large to be returned (`bounce_size`) and is kept in failed/ for that reason.
+    HeaderOfKept(&'a [u8]),
     /// The whole message (RET=FULL), with CRLF line ends.
     Whole(&'a [u8]),
     /// Nothing: there is no message.
@@ -112,20 +114,25 @@ pub fn build(config: &Config, facts: &Facts<'_>) -> Vec<u8> {
     content.extend(notice::part(&boundary, PartType::DeliveryStatus, delivery_status(config, facts).as_bytes()));
     match facts.attached {
         Original::Absent => {}
-        Original::Header(header) => content.extend(notice::part(&boundary, PartType::Header, header)),
+        Original::Header(header) | Original::HeaderOfKept(header) => {
+            content.extend(notice::part(&boundary, PartType::Header, header));
+        }
         Original::Whole(original) => content.extend(whole(&boundary, original)),
     }
     content.extend(notice::end(&boundary).into_bytes());
     content
 }
 
-/// A report of ours that returns a whole message, with only its header instead. `None` if the report does not return
-/// a whole message.
+/// A report of ours that returns a whole message, with only its header instead, or without it if it is attached as a
+/// file. `None` if the report does not return a whole message.
 #[must_use]
 pub fn without_text(report: &[u8]) -> Option<Vec<u8>> {
     let find = |from: usize, text: &[u8]| memchr::memmem::find(report.get(from..)?, text).map(|at| from + at);
     // By the report's own boundary: the returned message may have fields and parts that look like ours.
     let boundary = notice::boundary(report)?;
+    if let Some(file) = find(0, notice::part_begin(boundary, PartType::File).as_bytes()) {
+        return Some([&report[..file], notice::end(boundary).as_bytes()].concat());
+    }
     let part = find(0, notice::part_begin(boundary, PartType::Message).as_bytes())?;
     let header = find(part + 2, b"\r\n\r\n")? + 4;
     let end = find(header, b"\r\n\r\n").map_or(report.len(), |end| end + 2);
@@ -135,13 +142,11 @@ pub fn without_text(report: &[u8]) -> Option<Vec<u8>> {
     Some(content)
 }
 
-/// The message as a part; only its header if a line is too long to be sent without encoding.
-fn whole(boundary: &str, content: &[u8]) -> Vec<u8> {
-    if content.split(|byte| *byte == b'\n').any(|line| line.len() > 999) {
-        let end = memchr::memmem::find(content, b"\r\n\r\n").map_or(content.len(), |end| end + 2);
-        return notice::part(boundary, PartType::Header, &content[..end]);
-    }
-    notice::part(boundary, PartType::Message, content)
+/// The message as a part; as an encoded file if a line is too long to be sent without encoding, which a part of type
+/// message/rfc822 may not have.
+pub(crate) fn whole(boundary: &str, content: &[u8]) -> Vec<u8> {
+    let is_too_long = content.split(|byte| *byte == b'\n').any(|line| line.len() > 999);
+    notice::part(boundary, if is_too_long { PartType::File } else { PartType::Message }, content)
 }
 
 fn explanation(config: &Config, facts: &Facts<'_>) -> String {
@@ -170,11 +175,15 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
         }
     });
     if matches!(facts.report, Report::Failed | Report::Kept) {
-        text.push_str(match facts.attached {
-            Original::Header(_) => "The original header is attached.\n",
-            Original::Whole(_) => "The original message is attached.\n",
-            Original::Absent => "",
-        });
+        match facts.attached {
+            Original::Header(_) => text.push_str("The original header is attached.\n"),
+            Original::HeaderOfKept(_) => {
+                text.push_str("The original header is attached.\n\n");
+                text.push_str(&too_large(&facts.original.id));
+            }
+            Original::Whole(_) => text.push_str("The original message is attached.\n"),
+            Original::Absent => {}
+        }
     }
     tell_affected(&mut text, facts);
     text
@@ -191,6 +200,15 @@ fn kept_in_failed(facts: &Facts<'_>) -> String {
          notice: `postrider queue list --failed` lists them, and\n\
          `postrider queue retry {id}` tries this one again.\n\
          If the sender is yours, add it to `senders` of the account.\n"
+    )
+}
+
+/// Where the text is that a report is too small for.
+pub(crate) fn too_large(id: &MessageId) -> String {
+    format!(
+        "The message is larger than `bounce_size`. It is kept on this machine:\n\
+         `postrider queue show --body {id}` prints it, and\n\
+         `postrider queue retry {id}` tries these recipients again.\n"
     )
 }
 

@@ -11,6 +11,8 @@ mod walk;
 
 use std::io::{self, Read};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use encode::Encoder;
 use part::{Guard, Kind, Part};
 use survey::Survey;
@@ -255,6 +257,14 @@ impl Read for Converted<'_> {
         self.sent += count;
         Ok(count)
     }
+}
+
+/// Octets in base64, in CRLF lines of 76 characters (RFC 2045 section 6.8).
+#[must_use]
+pub fn base64(content: &[u8]) -> Vec<u8> {
+    const OCTETS_OF_A_LINE: usize = 57;
+    let lines = content.chunks(OCTETS_OF_A_LINE).map(|octets| STANDARD.encode(octets) + "\r\n");
+    lines.collect::<String>().into_bytes()
 }
 
 /// CRLF lines in quoted-printable (RFC 2045 section 6.7).

@@ -37,6 +37,8 @@ pub enum PartType {
     Header,
     /// A whole message, which no encoding may hide (RFC 2046 section 5.2.1).
     Message,
+    /// A whole message that no relay takes without an encoding, as a file.
+    File,
 }
 
 /// The header of a mail of our own.
@@ -62,6 +64,9 @@ impl PartType {
             Self::DeliveryStatus => "message/delivery-status",
             Self::Header => "text/rfc822-headers",
             Self::Message => "message/rfc822",
+            Self::File => {
+                "application/octet-stream; name=\"message.eml\"\r\nContent-Disposition: attachment; filename=\"message.eml\""
+            }
         }
     }
 }
@@ -106,13 +111,14 @@ impl Notice<'_> {
     }
 }
 
-/// A part, whole. A message stays as it is; the rest is encoded where a relay could not take it.
+/// A part, whole. A message stays as it is, a file is base64; the rest is encoded where a relay could not take it.
 #[must_use]
 pub fn part(boundary: &str, part_type: PartType, content: &[u8]) -> Vec<u8> {
     let mut bytes = part_begin(boundary, part_type).into_bytes();
     match part_type {
         PartType::Message if content.is_ascii() => bytes.extend(encoded("7bit", content.to_vec())),
         PartType::Message => bytes.extend(encoded("8bit", content.to_vec())),
+        PartType::File => bytes.extend(encoded("base64", mime::base64(content))),
         PartType::DeliveryStatus | PartType::Header => bytes.extend(safe(content)),
     }
     bytes

@@ -232,6 +232,9 @@ fn outside(stage: Stage, what: &Classified) -> Consequence {
 
 fn in_transaction(situation: &Situation, what: &Classified, evidence: Evidence) -> Consequence {
     match concern(what.meaning) {
+        Concern::Time if is_perhaps_of_the_session(what, evidence) => {
+            over(Mail::GoesOn(Again::NewSession), Account::Works)
+        }
         Concern::Owner(_) | Concern::Time if !is_the_accounts(situation, what, evidence) => {
             goes_on(Mail::Held(Until::Lifetime))
         }
@@ -270,6 +273,15 @@ fn is_the_accounts(situation: &Situation, what: &Classified, evidence: Evidence)
         Meaning::TlsSettings => is_known && is_before_recipients,
         _ => false,
     }
+}
+
+/// Whether a limit without a time may be the number of messages in one session: the server ends a session that has
+/// carried some. If it is the account's limit, the first message of the next session meets it again.
+fn is_perhaps_of_the_session(what: &Classified, evidence: Evidence) -> bool {
+    what.class == Class::Closing
+        && evidence.of_session == History::Used
+        && what.wait.is_none()
+        && what.basis != Basis::ProviderPhrase
 }
 
 /// The session has ended or is out of step. If it has carried anything, that is why; in a fresh one a server that

@@ -269,6 +269,14 @@ impl Stored {
         Ok(Content { file: Arc::clone(&self.file), at: self.content_at, left: self.envelope.size })
     }
 
+    /// The whole content, in memory: for reports, which are bounded.
+    pub fn whole_content(&self) -> Result<Vec<u8>, SpoolError> {
+        let mut content = Vec::new();
+        let read = self.content().and_then(|mut reader| reader.read_to_end(&mut content));
+        read.map_err(SpoolError::io("read", &self.path))?;
+        Ok(content)
+    }
+
     /// Reads the whole content and compares its size and checksum with the envelope.
     pub fn verify(&self) -> Result<(), SpoolError> {
         let read = SpoolError::io("read", &self.path);

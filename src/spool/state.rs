@@ -153,12 +153,18 @@ impl State {
         Ok(())
     }
 
-    /// Starts again. Refusals that were not reported to the sender yet count as never tried.
+    /// Starts again. Refusals that were not reported to the sender yet count as never tried. If all were reported, all
+    /// count so: the message was kept because it could not be returned with them.
     fn retry(&mut self) {
-        for recipient in &mut self.recipients {
-            let attempt = &recipient.attempt;
-            let is_reported = self.reported.contains(attempt) || self.digested.contains(attempt);
-            recipient.outcome.take_if(|outcome| outcome.status == Status::Refused && !is_reported);
+        let is_reported =
+            |its: &RecipientState| self.reported.contains(&its.attempt) || self.digested.contains(&its.attempt);
+        let is_refused = |its: &RecipientState| its.outcome_if(Status::Refused).is_some();
+        let is_open = |its: &RecipientState| its.is_pending() || (is_refused(its) && !is_reported(its));
+        let is_all_reported = !self.recipients.iter().any(is_open);
+        let again: Vec<bool> =
+            self.recipients.iter().map(|its| is_refused(its) && (is_all_reported || !is_reported(its))).collect();
+        for (recipient, is_tried_again) in self.recipients.iter_mut().zip(again) {
+            recipient.outcome.take_if(|_| is_tried_again);
             recipient.unknowns = 0;
         }
         (self.heard, self.next, self.held) = (0, None, false);

@@ -81,6 +81,11 @@ const TABLE: &str = "
     parameter-refused      mail      5            bare       works         stays
     parameter-refused      rcpt      5            bare       works         stays
     sending-limit          mail      421          lifetime   works         ends
+    sending-limit          mail      421,used     session    works         ends
+    sending-limit          mail      421,used,again session  works         ends
+    sending-limit          mail      421,used,wait lifetime  works         ends
+    sending-limit          mail      421,used,own waits      pauses        ends
+    sending-limit          mail      4,used       lifetime   works         stays
     sender-not-owned       mail      421          grace      works         ends
     server-trouble         rcpt      421          retried    works         ends
     server-trouble         rcpt      421,used     session    works         ends

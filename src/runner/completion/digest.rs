@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::dsn;
 use crate::control::loaded::Loaded;
-use crate::deliver::digest;
+use crate::deliver::digest::{self, Piece};
 use crate::log;
 use crate::runner::result::Addressee;
 use crate::spool::journal::Journal;
@@ -62,12 +62,12 @@ pub struct Made {
 
 /// Stores a digest with as many of these messages as fit, and removes them from `ids`.
 pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> Result<Made, SpoolError> {
-    let (mut pieces, mut reported, mut unread) = (String::new(), Vec::new(), Vec::new());
-    while pieces.len() < MOST_TEXT {
+    let (mut pieces, mut reported, mut unread) = (Vec::<Piece>::new(), Vec::new(), Vec::new());
+    while pieces.iter().map(Piece::size).sum::<usize>() < MOST_TEXT {
         let Some(id) = ids.first().cloned() else { break };
         match dsn::piece(loaded, &id, &to.to) {
             Ok(Some(piece)) => {
-                pieces.push_str(&piece);
+                pieces.push(piece);
                 reported.push(id.clone());
             }
             Ok(None) | Err(SpoolError::Gone(_)) => {}
@@ -92,10 +92,10 @@ pub fn make(loaded: &Loaded, to: &Addressee, ids: &mut BTreeSet<MessageId>) -> R
     stored.map(|digest| Made { digest: Some(digest), unread })
 }
 
-fn store(loaded: &Loaded, to: &Addressee, pieces: &str, reported: &[MessageId]) -> Result<MessageId, SpoolError> {
+fn store(loaded: &Loaded, to: &Addressee, pieces: &[Piece], reported: &[MessageId]) -> Result<MessageId, SpoolError> {
     let now = Timestamp::now();
     let id = MessageId::fresh(now);
-    let content = digest::build(&loaded.config, &id, &to.to, now, reported.len(), pieces);
+    let content = digest::build(&loaded.config, &id, &to.to, now, pieces);
     let envelope = Envelope {
         submitter: to.submitter.clone(),
         token: format!("digest-{id}"),

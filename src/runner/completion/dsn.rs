@@ -6,16 +6,16 @@
 //! the message (`about`), and storing under an id that exists is an error. If that error says that the existing file
 //! is about the same message, the report was stored before a crash, and all is well.
 
-use std::io::Read as _;
-
 use jiff::Timestamp;
 
 use super::addressee;
 use super::due_report::{self, DueReport};
+use super::returned_text::{self, ReturnedText};
 use super::settlement::Disposition;
 use crate::control::loaded::Loaded;
+use crate::deliver::digest::{self, Piece};
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
-use crate::deliver::{digest, outgoing};
+use crate::deliver::outgoing;
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::outcome::Outcome;
 use crate::runner::message::OpenMessage;
@@ -64,7 +64,7 @@ fn without_text(message: &OpenMessage<'_>, due: &DueReport) -> Option<Dispositio
         return None;
     }
     let Mailbox::Valid(to) = &envelope.recipients[recipient].address else { return None };
-    let content = dsn::without_text(&content(message)?)?;
+    let content = dsn::without_text(&message.stored.whole_content().ok()?)?;
     let why = format!(
         "the bounce was rejected, probably because of the message text that it quotes ({}); it was sent again with the header only",
         outcome.said()
@@ -114,7 +114,7 @@ pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &S
 }
 
 /// The part of a digest to this address that is about the message; `None` if nothing is owed any more.
-pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<String>, SpoolError> {
+pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<Piece>, SpoolError> {
     let mut stored = loaded.spool.open_message(id)?;
     let journal = Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?;
     stored.envelope.join(journal.state());
@@ -126,7 +126,8 @@ pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<Str
         return Ok(None);
     }
     let header = outgoing::stored_header(&stored).unwrap_or_default();
-    let mut text = String::new();
+    let returned = returned_text::of(original, &loaded.config.queue);
+    let (mut text, mut is_refused) = (String::new(), false);
     for attempt in &owed {
         let (report, recipients) = match attempt {
             0 => (Report::Delayed, due_report::delayed(original, state)),
@@ -134,20 +135,21 @@ pub fn piece(loaded: &Loaded, id: &MessageId, to: &Address) -> Result<Option<Str
         };
         let addresses = addresses(original, &recipients);
         let affected = affected(&message, &recipients, &addresses);
-        let facts = Facts {
-            report,
-            id,
-            original,
-            attached: Original::Header(&header),
-            affected: &affected,
-            to,
-            at: message.now,
+        let attached = match (report, returned) {
+            (Report::Failed, ReturnedText::HeaderOfKept) => Original::HeaderOfKept(&header),
+            _ => Original::Header(&header),
         };
+        let facts = Facts { report, id, original, attached, affected: &affected, to, at: message.now };
         if !affected.is_empty() {
-            text.push_str(&digest::piece(&facts));
+            text.push_str(&digest::text(&facts));
+            is_refused |= report == Report::Failed;
         }
     }
-    Ok((!text.is_empty()).then_some(text))
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_returned = is_refused && returned == ReturnedText::Whole;
+    Ok(Some(Piece { text, original: if is_returned { Some(stored.whole_content()?) } else { None } }))
 }
 
 /// Stores the notice about refused mail that is kept in failed/ because its sender is not an address of this machine.
@@ -169,36 +171,20 @@ pub fn notify_of_kept(
     Ok(Some(due.id))
 }
 
-/// The most bytes that a bounce adds to the message that it returns. A bounce that cannot be delivered may be
-/// returned with these.
-///
-/// Without the allowance, a message just below `bounce_size` would be returned whole, and its bounce, slightly larger,
-/// without its text.
-const BOUNCE_FRAME: u64 = 64 << 10;
-
-/// The whole message, unless it is too large or RET=HDRS requests only the header.
-fn whole(message: &OpenMessage<'_>, report: Report) -> Option<Vec<u8>> {
-    let envelope = &message.stored.envelope;
-    let is_header_asked = envelope.ret.as_deref().is_some_and(|ret| ret.eq_ignore_ascii_case("hdrs"));
-    let frame = if envelope.kind == Kind::Mail { 0 } else { BOUNCE_FRAME };
-    if report != Report::Failed || is_header_asked || envelope.size > message.loaded.config.queue.bounce_size + frame {
-        return None;
-    }
-    content(message)
-}
-
-fn content(message: &OpenMessage<'_>) -> Option<Vec<u8>> {
-    let mut content = Vec::new();
-    message.stored.content().and_then(|mut reader| reader.read_to_end(&mut content)).ok()?;
-    Some(content)
-}
-
 /// Stores a report to this address.
 pub fn store(message: &OpenMessage<'_>, due: &DueReport, to: &Address) -> Result<(), SpoolError> {
     let original = &message.stored.envelope;
-    let whole = whole(message, due.report);
     let header = outgoing::stored_header(message.stored).unwrap_or_default();
-    let attached = whole.as_deref().map_or(Original::Header(&header), Original::Whole);
+    let returned = returned_text::of(original, &message.loaded.config.queue);
+    let whole;
+    let attached = match (due.report, returned) {
+        (Report::Failed, ReturnedText::Whole) => {
+            whole = message.stored.whole_content()?;
+            Original::Whole(&whole)
+        }
+        (Report::Failed, ReturnedText::HeaderOfKept) => Original::HeaderOfKept(&header),
+        _ => Original::Header(&header),
+    };
     let addresses = addresses(original, &due.recipients);
     let affected = affected(message, &due.recipients, &addresses);
     let facts = Facts { report: due.report, id: &due.id, original, attached, affected: &affected, to, at: message.now };

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod dsn;
 mod due_report;
 pub(crate) mod postmaster_notice;
+mod returned_text;
 pub mod settle;
 mod settlement;
 pub mod stored_report;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::due_report::{self, DueReport};
+use super::returned_text;
 use crate::config::Queue;
 use crate::deliver::dsn::Report;
 use crate::mail::address::Address;
@@ -101,18 +102,11 @@ impl Case<'_> {
             return None;
         }
         let pending = self.state.pending().into_iter();
-        let lines: Vec<Line> = pending
-            .filter_map(|recipient| {
-                let last = self.state.outcome(recipient).filter(|outcome| !outcome.is_held())?;
-                let outcome = Outcome {
-                    status: Status::Refused,
-                    enhanced: Enhanced { class: 4, subject: 4, detail: 7 },
-                    reply: format!("delivery time expired; last reply: {}", last.reply),
-                    ..last.clone()
-                };
-                Some(Line::Outcome { recipient, outcome })
-            })
-            .collect();
+        let expired = |recipient| {
+            let last = self.state.outcome(recipient).filter(|outcome| !outcome.is_held())?;
+            Some(Line::Outcome { recipient, outcome: expired(last) })
+        };
+        let lines: Vec<Line> = pending.filter_map(expired).collect();
         (!lines.is_empty()).then_some(Step::Expire(lines))
     }
 
@@ -157,7 +151,8 @@ impl Case<'_> {
             NextStep::AwaitDigest
         } else {
             let nobody = || is_owed.then(|| "refused, and there is nobody to notify".to_owned());
-            self.leave(&mut steps, unreturnable.or_else(nobody));
+            let too_large = || returned_text::why_kept(self.envelope, self.state, self.queue);
+            self.leave(&mut steps, unreturnable.or_else(nobody).or_else(too_large));
             NextStep::Gone
         };
         Settlement { steps, next_step }
@@ -210,6 +205,22 @@ impl Case<'_> {
     fn is_unconfirmed(&self) -> bool {
         let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
         pending.any(|recipient| recipient.unknowns >= retry::UNKNOWN_BEFORE_HOLD)
+    }
+}
+
+/// The outcome of a recipient whose time is over. Giving up is our decision, so it has no code: the last reply is in
+/// our words, with who said it.
+fn expired(last: &Outcome) -> Outcome {
+    let last_reply = match last.code {
+        Some(code) => format!("{} said: {code} {}", last.relay, last.reply),
+        None => last.reply.clone(),
+    };
+    Outcome {
+        status: Status::Refused,
+        code: None,
+        enhanced: Enhanced { class: 4, subject: 4, detail: 7 },
+        reply: format!("delivery time expired; last reply: {last_reply}"),
+        ..last.clone()
     }
 }
 

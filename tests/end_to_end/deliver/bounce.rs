@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use mail_parser::MimeHeaders as _;
 use support::provider::{Mail, Provider, Verb, after_dot, on};
 use support::wait::wait_for;
 use support::world::World;
@@ -65,6 +66,48 @@ fn a_bounce_has_the_header_alone_where_that_is_asked_for_or_the_message_is_large
         let text = bounce.text();
         assert!(text.contains("Subject: lost and found") && !text.contains("The text."), "{text}");
     }
+    assert_eq!(isp.mails().iter().filter(|mail| mail.text().contains("is kept on this machine")).count(), 1);
+}
+
+#[test]
+fn mail_that_is_too_large_to_be_returned_is_kept_and_can_be_sent_again() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+    let world = World::at_home(&isp).queue_set("bounce_size", "1KB");
+    let recipients = ["friend@away.example", "nobody1@away.example", "nobody2@away.example"];
+    let large = format!("{INPUT}{}", "x\n".repeat(600));
+    world.sendmail(&[&["-i", "-f", "alice"], &recipients[..]].concat(), large).code(0);
+    world.drain();
+    let bounce = isp.mails().into_iter().find(|mail| mail.from.is_empty()).expect("a bounce").text();
+    let retry = bounce.lines().find(|line| line.contains("queue retry")).expect("the way back");
+    let id = retry.split_whitespace().nth(3).and_then(|id| id.strip_suffix('`')).expect("the id in it").to_owned();
+    let status = world.postrider(&["status"]).code(1).stdout;
+    assert!(status.contains("failed/"), "{status}");
+    assert!(world.postrider(&["queue", "show", "--body", &id]).code(0).stdout.contains("The text."));
+    isp.behave();
+    world.postrider(&["queue", "retry", &id]).code(0);
+    world.flush().code(0);
+    let whole: Vec<Mail> = isp.mails().into_iter().filter(|mail| mail.text().contains("The text.")).collect();
+    let to: Vec<&str> = whole.iter().flat_map(|mail| mail.to.iter().map(String::as_str)).collect();
+    assert_eq!(to, recipients, "whoever has it does not get it twice");
+    assert!(world.spool("failed").is_empty() && world.spool("queue").is_empty());
+}
+
+#[test]
+fn a_message_with_a_line_that_is_too_long_comes_back_whole_as_a_file() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+    let world = World::at_home(&isp);
+    let long = format!("{INPUT}{}\n", "long ".repeat(400));
+    world.sendmail(&["-i", "-f", "alice", "nobody@away.example"], &long).code(0);
+    world.drain();
+    let bounce = isp.mail();
+    let raw = bounce.text();
+    assert!(raw.contains("attachment; filename=\"message.eml\""), "{raw}");
+    let parsed = mail_parser::MessageParser::default().parse(raw.as_bytes()).expect("a message");
+    let is_file = |part: &&mail_parser::MessagePart| part.attachment_name() == Some("message.eml");
+    let file = parsed.attachments().find(is_file).expect("the file");
+    let returned = String::from_utf8_lossy(file.contents()).into_owned();
+    assert!(returned.contains(&"long ".repeat(400)) && returned.contains("Subject: lost and found"), "{returned}");
+    assert!(world.spool("failed").is_empty());
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Storms of reports: beyond the cap per hour a sender is told in a digest, and what it is
 //! to tell stays in the queue until it is stored.
 
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rustix::process::Signal;
 
-use support::provider::{Mail, Provider, Verb, on};
+use support::provider::{Mail, Provider, Verb, after_dot, on};
 use support::wait::wait_for;
 use support::world::{World, is_root};
 
@@ -15,8 +16,9 @@ fn refusing() -> Provider {
 
 fn send(world: &World, range: std::ops::Range<usize>) {
     for number in range {
-        let input =
-            format!("From: alice\nSubject: part {number} of many\nMessage-ID: <m{number}@home.lan>\n\nThe text.\n");
+        let input = format!(
+            "From: alice\nSubject: part {number} of many\nMessage-ID: <m{number}@home.lan>\n\nText {number}.\n"
+        );
         world.sendmail(&["-i", "-f", "alice", &format!("nobody{number}@away.example")], input).code(0);
     }
 }
@@ -64,6 +66,10 @@ fn a_storm_of_refused_mail_comes_back_in_a_few_bounces_and_one_digest_that_names
         assert!(text.contains(wanted), "{wanted:?} in:\n{text}");
     }
     assert!(digests[0].field("Auto-Submitted").starts_with("auto-"));
+    let texts = isp.mails().iter().map(Mail::text).collect::<Vec<_>>().concat();
+    for number in 0..12 {
+        assert_eq!(texts.matches(&format!("\r\nText {number}.\r\n")).count(), 1, "nobody else has it:\n{texts}");
+    }
     assert_eq!(world.history().iter().filter(|line| line["sender"] != "").count(), 12);
     assert!(world.spool("failed").is_empty() && world.spool("queue").is_empty());
 }
@@ -128,6 +134,36 @@ fn a_digest_that_bounces_goes_to_postmaster() {
     assert_eq!((digest.to.as_slice(), world.queued().len()), (&["boss@away.example".to_owned()][..], 0));
     assert!(digest.text().contains("gone away"), "{}", digest.text());
     assert!(world.spool("failed").is_empty());
+}
+
+#[test]
+fn no_text_is_lost_where_a_digest_is_refused_for_what_it_returns() {
+    let isp = Provider::setup()
+        .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here"))
+        .rule(after_dot().reply("554 5.7.1 this looks like spam"))
+        .start();
+    let world = World::at_home(&isp).queue_set("reports_per_hour", 1).queue_set("bounce_size", "1KB");
+    let world = world.set("postmaster", "boss@away.example");
+    send(&world, 0..9);
+    for _ in 0..3 {
+        world.run_once();
+        world.flush();
+    }
+    assert_eq!((isp.received(), world.queued().len()), (0, 0), "{}", world.mailq());
+    let kept: Vec<String> = world
+        .spool("failed")
+        .iter()
+        .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned())
+        .collect();
+    for number in 0..9 {
+        let has_it = |text: &&String| text.contains(&format!("\r\nText {number}.\r\n"));
+        assert!(kept.iter().any(|text| has_it(&text)), "text {number} in:\n{}", kept.join("\n"));
+    }
+    isp.behave();
+    world.postrider(&["queue", "retry", "--failed"]).code(0);
+    world.flush();
+    let texts = isp.mails().iter().map(Mail::text).collect::<Vec<_>>().concat();
+    assert!((0..9).all(|number| texts.contains(&format!("\r\nText {number}.\r\n"))), "{texts}");
 }
 
 #[test]

@@ -47,6 +47,9 @@ fn a_good_recipient_beside_dead_ones_gets_the_mail_at_once_from_a_server_that_cl
 fn a_session_that_the_server_ends_between_messages_charges_none() {
     for reply in [
         "421 4.7.0 too many messages in this connection",
+        "421 4.5.3 Too many mails in this connection",
+        "421 4.7.0 too many messages",
+        "421 4.7.0 sending limit exceeded",
         "452 4.5.3 Too many recipients: Too many messages sent",
         "503 5.5.1 Error: send HELO/EHLO first",
     ] {

@@ -284,7 +284,10 @@ fn a_message_expires_when_it_is_old_and_was_answered_often_enough() {
     assert_eq!(expire(&answered(5), 4 * DAY), None, "four days");
     let Some(Step::Expire(lines)) = expire(&answered(5), 5 * DAY) else { panic!("it has expired") };
     let [Line::Outcome { recipient: 0, outcome: given_up }] = &lines[..] else { panic!("{lines:?}") };
-    assert_eq!((given_up.status, given_up.reply.as_str()), (Status::Refused, "delivery time expired; last reply: no"));
+    assert_eq!(
+        (given_up.status, given_up.reply.as_str()),
+        (Status::Refused, "delivery time expired; last reply: relay said: 450 no")
+    );
     let held = |line| match line {
         Line::Outcome { recipient: 0, outcome } => {
             Line::Outcome { recipient: 0, outcome: Outcome { cure: Some("add it".to_owned()), ..outcome } }
