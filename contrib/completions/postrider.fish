@@ -38,7 +38,7 @@ complete -c postrider -n "__fish_postrider_needs_command" -f -a "lookup" -d 'Loo
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "check" -d 'Check config, tables, secrets and spool for mistakes'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "password" -d 'Set, delete or test an account\'s password'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "client" -d 'Add, list and remove network clients: devices and programs that submit mail by SMTP'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "init" -d 'Set up the first account and write a working config'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "init" -d 'Set up an account and write a working config; run again, it adds or changes one'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "test" -d 'Talk to an account\'s relay step by step; with --to, send a test message'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'
@@ -201,7 +201,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-fi
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l yes -d 'Accept what is proposed instead of asking'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l print -d 'Print the configuration instead of writing it'
-complete -c postrider -n "__fish_postrider_using_subcommand init" -l offline -d 'Look nothing up, and do not test the login'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l offline -d 'Look nothing up, do not test the login, and send no mail'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Not for this command' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'The program\'s folder or configuration file; default: the usual location' -r -F
@@ -246,7 +246,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "check" -d 'Check config, tables, secrets and spool for mistakes'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "password" -d 'Set, delete or test an account\'s password'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "client" -d 'Add, list and remove network clients: devices and programs that submit mail by SMTP'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "init" -d 'Set up the first account and write a working config'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "init" -d 'Set up an account and write a working config; run again, it adds or changes one'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "test" -d 'Talk to an account\'s relay step by step; with --to, send a test message'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password client init import test demo config complete help" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'

@@ -12,13 +12,15 @@ mod routes;
 
 use std::path::Path;
 
+use jiff::Zoned;
+
 use self::cron::Jobs;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, TableSet, TableSource, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
-use crate::control::status;
+use crate::control::{password_end, status};
 use crate::mail::printable::printable;
 use crate::spool::Spool;
 
@@ -123,6 +125,7 @@ fn contents(config: &Config, jobs: &[String], findings: &mut Findings) {
     generic_results(config, findings);
     addresses::check(config, findings);
     accounts::check(config, findings);
+    findings.0.extend(password_end::warnings(config, Zoned::now().date()));
     routes::check(config, jobs, findings);
     listeners::check(config, findings);
 }

@@ -1,8 +1,11 @@
-//! `postrider init`: a first account from an address. It finds the outgoing server, says which password is wanted, tests
-//! the login, writes a config and a password file that work, and gives a user's runner its unit. What is there already
-//! stays as it is.
+//! `postrider init`: an account from an address. It finds the outgoing server, says which password is wanted, tests the login,
+//! writes a config and a password file that work, or adds the account to a config that is there, gives a user's runner its
+//! unit, and sends mail that proves it.
 
 mod discovery;
+mod existing;
+mod proof;
+mod text;
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -13,18 +16,18 @@ use std::process::{Command, Stdio};
 use jiff::Zoned;
 
 use self::discovery::{Found, Network};
+use self::existing::Presence;
 use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
-use super::new_config::{give, readers, spare, store};
+use super::new_config::{ChangeLock, Present, free_name, give, readers, store};
 use super::no_config::NoConfig;
 use super::print;
 use super::{login_test, password};
-use crate::config::providers::{ForeignSender, PasswordKind, Period, Provider};
-use crate::config::{Password, Secret, places, read};
-use crate::import::draft::quoted;
+use crate::config::providers::{PasswordKind, Provider};
+use crate::config::{Account, Config, Password, Secret, locate, places, read};
+use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;
 use crate::mail::printable::printable;
-use crate::sys::host;
 use crate::sys::user::Caller;
 
 /// Arguments of `init`.
@@ -52,7 +55,7 @@ pub struct Arguments {
     /// Print the configuration instead of writing it
     #[arg(long)]
     print: bool,
-    /// Look nothing up, and do not test the login
+    /// Look nothing up, do not test the login, and send no mail
     #[arg(long)]
     offline: bool,
     /// Write to this folder instead of the default one, without a systemd unit
@@ -77,40 +80,110 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Some(home) => places::own_config(home),
         None => PathBuf::from(places::SYSTEM_CONFIG),
     };
-    let config = arguments.output.as_ref().map_or(usual, |folder| folder.join("config.toml"));
-    let waiting = if arguments.print { None } else { spare(&config, "init")? };
-    let answers = answers(arguments)?;
-    let name = account_name(&answers.address);
-    let text = text(&name, &answers);
-    if arguments.print {
-        print::text(&text);
-        return Ok(Exit::Ok);
-    }
-    let password = password(arguments, &answers.username)?;
-    if !arguments.offline {
-        test_login(&config, &text, &password)?;
-    }
-    let written = write(&config, waiting.as_deref(), &name, &text, &password)?;
-    print_line!("wrote {} and {}", config.display(), written.display());
+    let path = arguments.output.as_ref().map_or(usual, |folder| folder.join("config.toml"));
+    let present = Present::at(&path, "init")?;
+    let accounts = match &present {
+        Present::Accounts(config) => &config.accounts[..],
+        Present::Nothing | Present::Placeholder => &[],
+    };
+    let answers = answers(arguments, accounts)?;
+    let config = match present {
+        Present::Accounts(config) => add_account(arguments, &config, &answers)?,
+        Present::Nothing => set_up(arguments, &path, None, &answers)?,
+        Present::Placeholder => set_up(arguments, &path, Some(&free_name(&path, "init")), &answers)?,
+    };
+    let Some(Written { config, account, session }) = config else { return Ok(Exit::Ok) };
     if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
         leave_unit(home);
     }
-    print_line!("Done. Test it with: postrider test --to {}", answers.address);
-    Ok(Exit::Ok)
+    let to = &answers.address;
+    match session {
+        None => {
+            print_line!("Done. Test it with: postrider test --to {to}");
+            Ok(Exit::Ok)
+        }
+        Some(mut session) => {
+            let exit = proof::send(&config, &account, &mut session, to);
+            session.quit();
+            exit
+        }
+    }
 }
 
-/// From the arguments, then from the proposals, then from whoever is asked.
-fn answers(arguments: &Arguments) -> Result<Answers, Failure> {
+/// A configuration that is in place.
+struct Written {
+    config: Config,
+    /// The name of the account that is new or changed.
+    account: String,
+    /// With the account's relay, logged in; `None` where nothing is looked up.
+    session: Option<Session>,
+}
+
+/// Writes a first configuration, unless it is to be printed.
+fn set_up(
+    arguments: &Arguments,
+    path: &Path,
+    spared: Option<&Path>,
+    answers: &Answers,
+) -> Result<Option<Written>, Failure> {
+    let name = text::account_name(answers.address.domain());
+    let text = text::first(&name, answers);
+    if arguments.print {
+        print::text(&text);
+        return Ok(None);
+    }
+    let password = password(arguments, &answers.username)?;
+    let failed =
+        |error: String| Failure::new(Exit::Software, format_args!("cannot use the new configuration: {error}"));
+    let read = read::read(path, &text).map_err(|error| failed(error.to_string()))?;
+    let account = read.account(&name).ok_or_else(|| failed("it has no account".to_owned()))?;
+    let session = if arguments.offline { None } else { log_in(account, &read.hostname, &password)? };
+    let written = write(path, spared, &name, &text, &password)?;
+    print_line!("wrote {} and {}", path.display(), written.display());
+    Ok(Some(Written { config: read, account: name, session }))
+}
+
+/// Adds the account to a configuration, or changes the one that is there.
+fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Result<Option<Written>, Failure> {
+    let changed = existing::change(config, answers)?;
+    if arguments.print {
+        print::text(&changed.text);
+        return Ok(None);
+    }
+    say(&match changed.presence {
+        Presence::New => format!("{} has accounts already; {} is added", changed.path.display(), changed.name),
+        Presence::Changed => format!("{} has this account already, as {}", changed.path.display(), changed.name),
+    });
+    let password = password(arguments, &answers.username)?;
+    let session =
+        if arguments.offline { None } else { log_in(changed.account()?, &changed.config.hostname, &password)? };
+    // What others changed meanwhile counts.
+    let lock = ChangeLock::take(&config.path)?;
+    let now = locate::load(Some(&config.path))?;
+    let changed = existing::change(&now, answers)?;
+    let Some(Password::File(secret)) = &changed.account()?.password else {
+        return Err(Failure::new(Exit::Software, "the account has no password file"));
+    };
+    write_secret(&config.path, secret, &password)?;
+    changed.put(&lock)?;
+    print_line!("wrote {} and {}", changed.path.display(), secret.display());
+    Ok(Some(Written { account: changed.name, config: changed.config, session }))
+}
+
+/// From the arguments, then from the account of that address, then from the proposals, then from whoever is asked.
+fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Answers, Failure> {
     let read = |answer: &str| Address::parse(answer).map_err(|error| format!("not a valid address: {error}"));
     let address = match arguments.address.as_ref().or(arguments.address_option.as_ref()) {
         Some(given) => read(given).map_err(|problem| refused("the address", given, &problem))?,
         None => question("Your address at the mail provider", "", read)?,
     };
-    let server = server(arguments, &address)?;
+    let known = accounts.iter().find(|account| account.own_address().as_ref() == Some(&address));
+    let server = server(arguments, &address, known)?;
     if let Some(provider) = server.provider {
         introduce(provider)?;
     }
     let proposed = match server.provider {
+        _ if known.is_some_and(|known| known.username.is_some()) => known.and_then(|known| known.username.clone()),
         Some(provider) => provider.username(&address.to_string()),
         None => Some(address.to_string()),
     };
@@ -142,13 +215,16 @@ fn refused(what: &str, given: &str, problem: &str) -> Failure {
     Failure::new(Exit::DataError, format_args!("{what} {given:?}: {problem}; nothing was written"))
 }
 
-fn server(arguments: &Arguments, address: &Address) -> Result<Found, Failure> {
+fn server(arguments: &Arguments, address: &Address, known: Option<&Account>) -> Result<Found, Failure> {
     if let Some(given) = &arguments.relay {
         return discovery::written(given).map_err(|problem| refused("--relay", given, &problem));
     }
+    let relay = known.and_then(|known| known.relays.first()).map(ToString::to_string);
+    if let Some(found) = relay.and_then(|relay| discovery::written(&relay).ok()) {
+        return if arguments.yes { Ok(found) } else { ask_server(&found) };
+    }
     let network = if arguments.offline { Network::Unused } else { Network::Used };
     let found = discovery::find(address.domain(), network);
-    let shown = found.relay.replace(['[', ']'], "");
     if arguments.yes {
         if found.is_safe_for(address.domain()) {
             return Ok(found);
@@ -156,12 +232,18 @@ fn server(arguments: &Arguments, address: &Address) -> Result<Found, Failure> {
         return Err(Failure::new(
             Exit::Config,
             format_args!(
-                "nothing reliable says that mail of {} is submitted to {shown}: name the server with --relay; \
+                "nothing reliable says that mail of {} is submitted to {}: name the server with --relay; \
                  nothing was written",
-                address.domain()
+                address.domain(),
+                found.relay.replace(['[', ']'], "")
             ),
         ));
     }
+    ask_server(&found)
+}
+
+fn ask_server(found: &Found) -> Result<Found, Failure> {
+    let shown = found.relay.replace(['[', ']'], "");
     question("Outgoing (SMTP) server", &shown, |answer| {
         if answer == shown { Ok(found.clone()) } else { discovery::written(answer) }
     })
@@ -208,18 +290,13 @@ fn password(arguments: &Arguments, username: &str) -> Result<Secret, Failure> {
 }
 
 /// Logs in with what would be written. Where that fails, nothing is, unless whoever sits there says so.
-fn test_login(config: &Path, text: &str, password: &Secret) -> Result<(), Failure> {
-    let failed =
-        |error: String| Failure::new(Exit::Software, format_args!("cannot use the new configuration: {error}"));
-    let read = read::read(config, text).map_err(|error| failed(error.to_string()))?;
-    let mut account = read.accounts.into_iter().next().ok_or_else(|| failed("it has no account".to_owned()))?;
-    account.password = Some(Password::Literal(password.clone()));
+fn log_in(account: &Account, hostname: &str, password: &Secret) -> Result<Option<Session>, Failure> {
+    let account = Account { password: Some(Password::Literal(password.clone())), ..account.clone() };
     say("logging in, to test it");
-    match login_test::open(&account, &read.hostname, Box::new(login_test::Silent)) {
+    match login_test::open(&account, hostname, Box::new(login_test::Silent)) {
         Ok(session) => {
             say(&format!("logged in to {}", session.described().relay));
-            session.quit();
-            Ok(())
+            Ok(Some(session))
         }
         Err(no) => {
             let said = printable(&no.to_string());
@@ -227,7 +304,7 @@ fn test_login(config: &Path, text: &str, password: &Secret) -> Result<(), Failur
                 say(&said);
                 let answer = question("Write the configuration all the same?", "no", |answer| Ok(answer.to_owned()))?;
                 if matches!(answer.to_lowercase().as_str(), "y" | "yes") {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             Err(Failure::new(
@@ -239,88 +316,35 @@ fn test_login(config: &Path, text: &str, password: &Secret) -> Result<(), Failur
 }
 
 /// Writes the password first, so that no config names one that is not there; where it is.
-fn write(config: &Path, waiting: Option<&Path>, name: &str, text: &str, password: &Secret) -> Result<PathBuf, Failure> {
-    let failed = |path: &Path| {
-        let shown = path.display().to_string();
-        move |error: io::Error| {
-            Failure::new(
-                Exit::IoError,
-                format_args!("cannot write {shown}: {error}; use --output to name another folder"),
-            )
-        }
-    };
+fn write(config: &Path, spared: Option<&Path>, name: &str, text: &str, password: &Secret) -> Result<PathBuf, Failure> {
     let folder = config.parent().unwrap_or(Path::new("/"));
     let secret = folder.join("secrets").join(name);
-    let secrets = folder.join("secrets");
-    DirBuilder::new().recursive(true).mode(0o700).create(&secrets).map_err(failed(&secrets))?;
-    let group = readers(config);
-    let give = |path: &Path, mode: u32| give(path, mode, group).map_err(failed(path));
-    give(&secrets, 0o750)?;
-    password::write(&secret, password).map_err(failed(&secret))?;
-    if let Some(spared) = waiting {
-        fs::rename(config, spared).map_err(failed(spared))?;
+    write_secret(config, &secret, password)?;
+    if let Some(spared) = spared {
+        fs::rename(config, spared).map_err(cannot_write(spared))?;
     }
     // A runner that is there reads it as soon as it appears, so it appears with its owner and mode.
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
-    store(&fresh, text.as_bytes()).map_err(failed(&fresh))?;
-    give(&fresh, 0o640)?;
-    fs::rename(&fresh, config).map_err(failed(config))?;
+    store(&fresh, text.as_bytes()).map_err(cannot_write(&fresh))?;
+    give(&fresh, 0o640, readers(config)).map_err(cannot_write(&fresh))?;
+    fs::rename(&fresh, config).map_err(cannot_write(config))?;
     Ok(secret)
 }
 
-/// `isp` of `me@mail.isp.example` and of `me@isp.example`.
-fn account_name(address: &Address) -> String {
-    let labels: Vec<&str> = address.domain().split('.').collect();
-    let label = labels.len().checked_sub(2).and_then(|at| labels.get(at)).or(labels.first()).copied().unwrap_or("");
-    let name: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
-    if name.trim_start_matches('-').is_empty() {
-        "provider".to_owned()
-    } else {
-        name.trim_start_matches('-').to_owned()
+/// Writes a password where the runner of this configuration can read it.
+fn write_secret(config: &Path, secret: &Path, password: &Secret) -> Result<(), Failure> {
+    let folder = secret.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot_write(folder))?;
+    give(folder, 0o750, readers(config)).map_err(cannot_write(folder))?;
+    password::write(secret, password).map_err(cannot_write(secret))
+}
+
+fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure + use<> {
+    let shown = path.display().to_string();
+    move |error| {
+        Failure::new(Exit::IoError, format_args!("cannot write {shown}: {error}; use --output to name another folder"))
     }
-}
-
-fn text(name: &str, answers: &Answers) -> String {
-    let own = quoted(&answers.address.to_string());
-    let host = host::this_machine();
-    let short = host.split('.').next().unwrap_or(&host).to_owned();
-    let mut names = vec![host.clone()];
-    names.extend([short, "localhost".to_owned()].into_iter().filter(|name| *name != host));
-    let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
-    let tls = answers.server.tls.map_or_else(String::new, |tls| format!("tls = {}\n", quoted(tls)));
-    format!(
-        "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
-         # The names of this machine as they were: a rename does not change where mail comes from.\n\
-         hostname = {pinned}\n\
-         origin = {pinned}\n\n\
-         # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
-         generic = [{{ {} }}]\n\n\
-         [account.{name}]\n\
-         relay = {}\n{tls}\
-         username = {}\n\
-         password = {{ file = {} }}\n{}",
-        rows.join(", "),
-        quoted(&answers.server.relay),
-        quoted(&answers.username),
-        quoted(&format!("secrets/{name}")),
-        answers.server.provider.map_or_else(String::new, |provider| demands(provider, &own)),
-        pinned = quoted(&host),
-    )
-}
-
-/// What the provider demands of an account.
-fn demands(provider: &Provider, own: &str) -> String {
-    let is_known = |key: &str| !provider.guessed.iter().any(|guess| guess == key);
-    let from = (provider.foreign_sender == Some(ForeignSender::Refused) && is_known("foreign_sender"))
-        .then(|| format!("# {} refuses mail from any other address.\nfrom = {own}\n", provider.name));
-    let connections = provider.limits.connections.filter(|_| is_known("connections"));
-    let connections = connections.map(|most| format!("max_connections = {most}\n"));
-    let per_minute = match (provider.limits.messages, provider.limits.per) {
-        (Some(most), Some(Period::Minute)) if is_known("messages") => Some(format!("max_per_minute = {most}\n")),
-        _ => None,
-    };
-    from.into_iter().chain(connections).chain(per_minute).collect()
 }
 
 /// A runner that starts with the user's session; without one, mail leaves a runner behind by itself.

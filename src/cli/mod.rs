@@ -83,7 +83,7 @@ enum Command {
     /// Add, list and remove network clients: devices and programs that submit mail by SMTP
     #[command(subcommand)]
     Client(client::Action),
-    /// Set up the first account and write a working config
+    /// Set up an account and write a working config; run again, it adds or changes one
     Init(init::Arguments),
     /// Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim
     Import(import::Arguments),

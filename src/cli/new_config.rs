@@ -9,38 +9,60 @@ use std::time::{Duration, Instant};
 
 use super::exit::{Exit, Failure};
 use crate::config::secret::runners_group;
-use crate::config::{locate, places};
+use crate::config::{Config, locate, places};
+
+/// What is at the place of a configuration.
+#[derive(Debug)]
+pub(super) enum Present {
+    /// Nothing.
+    Nothing,
+    /// A configuration without an account, as the package leaves it. It makes room.
+    Placeholder,
+    /// One with accounts.
+    Accounts(Box<Config>),
+}
+
+impl Present {
+    /// What there is. One that cannot be read is an error, because nobody knows what it is worth.
+    pub(super) fn at(config: &Path, command: &str) -> Result<Self, Failure> {
+        if config.symlink_metadata().is_err() {
+            return Ok(Self::Nothing);
+        }
+        let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
+            return Ok(Self::Placeholder);
+        }
+        match locate::load(Some(config)) {
+            Ok(found) if found.accounts.is_empty() => Ok(Self::Placeholder),
+            Ok(found) => Ok(Self::Accounts(Box::new(found))),
+            Err(error) => Err(Failure::new(
+                Exit::NoPermission,
+                format_args!(
+                    "{} has errors and was left unchanged. Fix it, or rename it and run {command} again: {error}",
+                    config.display()
+                ),
+            )),
+        }
+    }
+}
 
 /// A config that has an account stays. One without, as the package leaves it, makes room: where it goes.
 pub(super) fn spare(config: &Path, command: &str) -> Result<Option<PathBuf>, Failure> {
-    if config.symlink_metadata().is_err() {
-        return Ok(None);
-    }
-    let shown = config.display();
-    let spared = free_name(config, command);
-    let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-    if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
-        return Ok(Some(spared));
-    }
-    match locate::load(Some(config)) {
-        Ok(found) if found.accounts.is_empty() => Ok(Some(spared)),
-        Ok(_) => Err(Failure::new(
+    match Present::at(config, command)? {
+        Present::Nothing => Ok(None),
+        Present::Placeholder => Ok(Some(free_name(config, command))),
+        Present::Accounts(_) => Err(Failure::new(
             Exit::NoPermission,
             format_args!(
-                "{shown} already has accounts and was left unchanged. Edit it, or rename it and run {command} again."
-            ),
-        )),
-        Err(error) => Err(Failure::new(
-            Exit::NoPermission,
-            format_args!(
-                "{shown} has errors and was left unchanged. Fix it, or rename it and run {command} again: {error}"
+                "{} already has accounts and was left unchanged. Edit it, or rename it and run {command} again.",
+                config.display()
             ),
         )),
     }
 }
 
 /// Where what is there goes: never onto what an earlier run set aside.
-fn free_name(config: &Path, command: &str) -> PathBuf {
+pub(super) fn free_name(config: &Path, command: &str) -> PathBuf {
     let first = config.with_file_name(format!("config.toml.before-{command}"));
     let numbered = (2_u64..).map(|number| config.with_file_name(format!("config.toml.before-{command}.{number}")));
     let is_free = |path: &PathBuf| path.symlink_metadata().is_err();

@@ -2,7 +2,7 @@
 //! `--to` a mail; secrets masked, each failure with its likely cause and cure. A listener of this machine is tested in `listener`.
 
 mod listener;
-mod mail;
+pub(super) mod mail;
 mod relaying;
 mod server;
 mod steps;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use toml_edit::{Array, DocumentMut, Item, RawString, Table, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, TableLike, Value};
 
 /// Why a text cannot be changed.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +23,10 @@ pub enum Setting {
     Text(String),
     /// An array of strings, each on a line of its own.
     Texts(Vec<String>),
+    /// A number.
+    Number(usize),
+    /// `{ file = "PATH" }`, the file of a secret.
+    File(String),
 }
 
 /// A file's text.
@@ -51,6 +55,17 @@ impl ConfigText {
     #[must_use]
     pub fn has(&self, kind: &str, name: &str) -> bool {
         self.document.get(kind).and_then(Item::as_table_like).is_some_and(|sections| sections.contains_key(name))
+    }
+
+    /// Whether it has this key above all sections.
+    #[must_use]
+    pub fn has_top(&self, key: &str) -> bool {
+        self.document.contains_key(key)
+    }
+
+    /// Sets a key above all sections, which it has not.
+    pub fn set_top(&mut self, key: &str, setting: &Setting) {
+        self.document.insert(key, Item::Value(setting.value()));
     }
 
     /// Sets keys of `[kind.name]`, which is added at the end where it is missing.
@@ -215,6 +230,8 @@ impl Setting {
     fn value(&self) -> Value {
         match self {
             Self::Text(text) => text.as_str().into(),
+            Self::Number(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
+            Self::File(path) => InlineTable::from_iter([("file", path.as_str())]).into(),
             Self::Texts(texts) if texts.len() == 1 => Array::from_iter(texts).into(),
             Self::Texts(texts) => {
                 let mut array = Array::from_iter(texts);

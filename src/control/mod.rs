@@ -12,6 +12,7 @@ pub mod local_recipient;
 pub mod message_detail;
 pub mod message_ids;
 pub mod modify;
+pub mod password_end;
 pub mod protocol;
 pub mod queue_access;
 pub mod report;

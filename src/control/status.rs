@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 
 use super::listeners;
 use super::loaded::Unreadable;
+use super::password_end;
 use super::report::{Figures, Kind, Level, Reason, Report};
 use crate::config::places::{SOCKET, is_system_spool};
 use crate::config::{ArrivalTables, Config, Limits, Queue, TableSet};
@@ -128,6 +129,7 @@ fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
         reasons.push(reason.of(config.path.display()).cured_by("run `postrider init`"));
     }
     reasons.extend(listeners::certificates(config, Timestamp::now()));
+    reasons.extend(password_end::warnings(config, Zoned::now().date()));
     let unusable = generic.unusable().into_iter().chain(ArrivalTables::load(&config.rewriting).unusable());
     reasons.extend(unusable.map(|(path, fault)| {
         let reason = Reason::new(Level::Critical, Kind::Table, fault.to_string()).of(path.display());

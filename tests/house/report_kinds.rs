@@ -99,6 +99,7 @@ const TESTS: [(&str, &[&str]); 27] = [
     (
         "password",
         &[
+            "an_account_whose_provider_accepts_no_passwords_any_more_is_a_warning_until_it_uses_tokens",
             "a_password_file_that_the_runner_cannot_use_is_mended_by_the_command_that_check_names",
             "a_secret_of_a_container_that_all_may_read_is_refused_with_a_way_that_works_from_inside",
         ],

@@ -1,14 +1,20 @@
 //! What is written for which provider.
 #![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use super::text::{account_name, first, settings};
 use super::*;
+use crate::config::edit::Setting;
+use crate::sys::host;
 
 fn written(address: &str) -> crate::config::Config {
     let address = Address::parse(address).unwrap();
     let server = discovery::find(address.domain(), Network::Unused);
     let username = server.provider.and_then(|provider| provider.username(&address.to_string()));
-    let name = account_name(&address);
+    let name = account_name(address.domain());
     let answers = Answers { username: username.unwrap_or_else(|| address.to_string()), address, server };
-    read::read(Path::new("/x/config.toml"), &text(&name, &answers)).unwrap()
+    read::read(Path::new("/x/config.toml"), &first(&name, &answers)).unwrap()
 }
 
 #[test]
@@ -27,7 +33,9 @@ fn what_a_provider_demands_is_written() {
     assert_eq!(icloud.from.map(|from| from.to_string()).as_deref(), Some("me@icloud.com"));
     assert_eq!(isp.from, None);
     let company = Provider::of_mail_exchanger("a.mail.protection.outlook.com").unwrap();
-    assert!(demands(company, "\"a@b.example\"").contains("max_per_minute = 30\n"));
+    let server = Found { provider: Some(company), ..discovery::find("b.example", Network::Unused) };
+    let answers = Answers { address: Address::parse("a@b.example").unwrap(), server, username: "a".to_owned() };
+    assert!(settings("b", &answers).contains(&("max_per_minute", Setting::Number(30))));
 }
 
 #[test]
@@ -35,6 +43,6 @@ fn the_accounts_name_follows_from_the_address() {
     for (address, name) in
         [("me@isp.example", "isp"), ("me@mail.isp.example", "isp"), ("me@GMX.de", "GMX"), ("me@box", "box")]
     {
-        assert_eq!(account_name(&Address::parse(address).unwrap()), name);
+        assert_eq!(account_name(Address::parse(address).unwrap().domain()), name);
     }
 }

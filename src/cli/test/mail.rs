@@ -23,14 +23,14 @@ impl WaysOut<'_> {
         Ok(rewritten.map_or(address, |rewritten| rewritten.address))
     }
 
-    /// What the machine's own mail goes out under, if the provider may know that.
-    fn of_root(&self, account: &Account) -> Result<Address, Failure> {
-        let address = self.of("root")?;
+    /// What this user's mail goes out under, if the provider may know that.
+    fn of_login(&self, login: &str, account: &Account) -> Result<Address, Failure> {
+        let address = self.of(login)?;
         let config = self.0.config;
         if config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain()) {
             let name = &account.name;
             let message = format_args!(
-                "no address to send from: account {name} has none, and `generic` maps root to none; use --from ADDRESS"
+                "no address to send from: account {name} has none, and `generic` maps {login} to none; use --from ADDRESS"
             );
             return Err(Failure::new(Exit::Usage, message));
         }
@@ -38,41 +38,91 @@ impl WaysOut<'_> {
     }
 }
 
-/// The message of `--to`.
-pub(super) struct Mail {
-    pub(super) sender: ReversePath,
+/// A test message.
+pub(in crate::cli) struct Mail {
+    pub(in crate::cli) sender: ReversePath,
+    pub(in crate::cli) subject: String,
     recipient: Address,
     header: Vec<u8>,
     body: Vec<u8>,
 }
 
+/// Who a test message is from, and what it says.
+struct Draft<'a> {
+    sender: Address,
+    /// In front of the address in From.
+    name: Option<&'a str>,
+    subject: String,
+    text: String,
+}
+
 impl Mail {
-    pub(super) fn new(config: &Config, account: &Account, to: &str, from: Option<&str>) -> Result<Self, Failure> {
+    /// The message of `--to`.
+    pub(in crate::cli) fn new(
+        config: &Config,
+        account: &Account,
+        to: &str,
+        from: Option<&str>,
+    ) -> Result<Self, Failure> {
         let tables = TableSet::load("generic", &config.generic);
         let ways_out = WaysOut(Generic { config, tables: &tables });
         let recipient = ways_out.of(to)?;
         let own = account.own_address().map(|own| own.to_string());
         let sender = match from.or(own.as_deref()) {
             Some(text) => ways_out.of(text)?,
-            None => account.from.clone().map_or_else(|| ways_out.of_root(account), Ok)?,
+            None => account.from.clone().map_or_else(|| ways_out.of_login("root", account), Ok)?,
         };
+        let (name, hostname) = (&account.name, &config.hostname);
+        let draft = Draft {
+            sender,
+            name: None,
+            subject: format!("postrider test of account {name}"),
+            text: format!("This is a test message: account {name} of postrider on {hostname} can send mail.\r\n"),
+        };
+        Ok(Self::of(config, draft, recipient))
+    }
+
+    /// A message as a local program of this user would send it, to an address as it is.
+    pub(in crate::cli) fn of_login(
+        config: &Config,
+        account: &Account,
+        login: &str,
+        to: &Address,
+    ) -> Result<Self, Failure> {
+        let tables = TableSet::load("generic", &config.generic);
+        let ways_out = WaysOut(Generic { config, tables: &tables });
+        let sender = account.from.clone().map_or_else(|| ways_out.of_login(login, account), Ok)?;
+        let local = format!("{login}@{}", config.origin);
+        let draft = Draft {
+            subject: format!("postrider test of mail from {local}"),
+            text: format!(
+                "This is a test message. Mail from {local} leaves this machine as\r\n\
+                 mail from {sender}; that of cron and other programs arrives as this did.\r\n"
+            ),
+            name: Some(login),
+            sender,
+        };
+        Ok(Self::of(config, draft, to.clone()))
+    }
+
+    fn of(config: &Config, draft: Draft<'_>, recipient: Address) -> Self {
+        let Draft { sender, name, subject, text } = draft;
         let now = Zoned::now();
         let id = format!("{:016X}", now.timestamp().as_microsecond());
+        let sender = ReversePath::Mailbox(sender);
+        let from = stamp::from(name.unwrap_or_default().as_bytes(), &sender);
         let header = format!(
-            "From: {sender}\r\nTo: {recipient}\r\nSubject: postrider test of account {}\r\nDate: {}\r\nMessage-ID: {}\r\n\
+            "From: {from}\r\nTo: {recipient}\r\nSubject: {subject}\r\nDate: {}\r\nMessage-ID: {}\r\n\
              Auto-Submitted: auto-generated\r\n",
-            account.name,
             stamp::date(&now),
             stamp::message_id(&now, &id, &config.hostname)
         );
-        let body = format!(
-            "\r\nThis is a test message: account {} of postrider on {} can send mail.\r\n",
-            account.name, config.hostname
-        );
-        Ok(Self { sender: ReversePath::Mailbox(sender), recipient, header: header.into(), body: body.into() })
+        let (header, body) = (header.into_bytes(), format!("\r\n{text}").into_bytes());
+        Self { sender, subject, recipient, header, body }
     }
 
-    pub(super) fn send(&self, session: &mut Session) -> Fact {
+    /// Sends it.
+    pub(in crate::cli) fn send(&self, session: &mut Session) -> Fact {
         let mut facts = session.send(Transaction {
             sender: &self.sender,
             recipients: std::slice::from_ref(&self.recipient),

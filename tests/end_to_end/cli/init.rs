@@ -1,5 +1,6 @@
 //! `postrider init` without anybody to ask, and what it says before it asks for a password.
 
+use std::fs;
 use std::process::Command;
 
 use support::provider::{Provider, Verb, on};
@@ -26,9 +27,76 @@ fn unattended(world: &World, isp: &Provider, password: &str) -> Ran {
 fn an_account_is_set_up_by_one_command_and_the_login_was_tested() {
     let isp = Provider::setup().login("me@isp.example", "correct horse").start();
     let world = World::new();
-    unattended(&world, &isp, "correct horse").code(0).says("postrider test --to me@isp.example");
-    assert_eq!((isp.count(Verb::Auth), isp.received()), (1, 0));
-    assert_eq!(std::fs::read_to_string(world.path("fresh/secrets/isp")).unwrap(), "correct horse\n");
+    let ran = unattended(&world, &isp, "correct horse").code(0);
+    assert_eq!(isp.count(Verb::Auth), 1);
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/isp")).unwrap(), "correct horse\n");
+    // Mail as cron and as a user will send it proves the rows as well.
+    let config = fs::read_to_string(world.path("fresh/config.toml")).unwrap();
+    let origin = config.lines().find_map(|line| line.strip_prefix("origin = ")).unwrap().trim_matches('"').to_owned();
+    let of_root = &isp.mails()[0];
+    assert_eq!((of_root.from.as_str(), of_root.to.as_slice()), ("me@isp.example", &["me@isp.example".to_owned()][..]));
+    assert_eq!(of_root.field("From"), "root <me@isp.example>");
+    let subject = format!("postrider test of mail from root@{origin}");
+    assert_eq!(of_root.field("Subject"), subject);
+    ran.says(&format!("\"{subject}\"")).says("mailbox of me@isp.example");
+}
+
+#[test]
+fn mail_that_the_provider_refuses_at_the_end_is_told_with_the_next_step() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").start();
+    isp.add(on(Verb::Mail).reply("553 5.7.1 Sender address rejected: not owned by user"));
+    let world = World::new();
+    let ran = unattended(&world, &isp, "correct horse").code(69);
+    assert!(ran.stderr.contains("553 5.7.1 Sender address rejected"), "{}", ran.stderr);
+    ran.says("postrider test --to me@isp.example");
+    assert!(world.path("fresh/config.toml").exists());
+}
+
+#[test]
+fn a_second_run_adds_an_account_and_keeps_every_comment() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").login("you@work.example", "battery").start();
+    let world = World::new();
+    unattended(&world, &isp, "correct horse").code(0);
+    let path = world.path("fresh/config.toml");
+    let noted = fs::read_to_string(&path).unwrap().replace("[account.isp]", "# mine\n[account.isp]  # since 2024");
+    fs::write(&path, &noted).unwrap();
+    let relay = format!("127.0.0.1:{}", isp.port());
+    let file = world.file("given", "battery\n", 0o600);
+    let args = ["you@work.example", "--relay", &relay, "--yes", "--password-file", file.to_str().unwrap()];
+    let printed = init(&world, &isp, &[&args[..], &["--print"]].concat(), "").code(0).stdout;
+    assert_eq!(fs::read_to_string(&path).unwrap(), noted, "--print changes nothing");
+    let before = isp.received();
+    init(&world, &isp, &args, "").code(0).says("mailbox of you@work.example");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text, printed);
+    for kept in ["# mine\n[account.isp]  # since 2024", "default_account = \"isp\"", "[account.work]"] {
+        assert!(text.contains(kept), "{kept:?} in:\n{text}");
+    }
+    let mails = isp.mails();
+    assert_eq!((mails.len() - before, mails.last().unwrap().from.as_str()), (1, "you@work.example"));
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/work")).unwrap(), "battery\n");
+    let config = path.to_str().unwrap();
+    let route = |sender: &str| {
+        world.postrider(&["--config", config, "route", "--from", sender, "bob@away.example"]).code(0).stdout
+    };
+    assert!(route("you@work.example").contains("account    work"), "{}", route("you@work.example"));
+    assert!(route("root").contains("account    isp"), "{}", route("root"));
+}
+
+#[test]
+fn a_second_run_for_the_same_address_changes_what_is_asked_for() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").start();
+    let world = World::new();
+    unattended(&world, &isp, "correct horse").code(0);
+    let path = world.path("fresh/config.toml");
+    let limited = format!("{}max_per_minute = 7 # theirs\n", fs::read_to_string(&path).unwrap());
+    fs::write(&path, &limited).unwrap();
+    isp.change_password("new horse");
+    unattended(&world, &isp, "wrong").code(78);
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/isp")).unwrap(), "correct horse\n");
+    unattended(&world, &isp, "new horse").code(0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), limited);
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/isp")).unwrap(), "new horse\n");
 }
 
 #[test]

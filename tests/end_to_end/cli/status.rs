@@ -56,6 +56,18 @@ fn a_full_disk_is_critical_at_once() {
 }
 
 #[test]
+fn an_account_whose_provider_accepts_no_passwords_any_more_is_a_warning_until_it_uses_tokens() {
+    let world = World::at_home(&Provider::start());
+    let world = world.account_keys("isp", &[("relay", json!("[smtp-mail.outlook.com]:587"))]);
+    let found = reason(&world, 1, "password");
+    assert!(found["text"].as_str().unwrap().contains("accepts no passwords since 2024-09-16"), "{found}");
+    assert!(found["cure"].as_str().unwrap().contains("OAuth 2.0"), "{found}");
+    let checked = world.postrider(&["check"]).code(1).stdout;
+    assert!(checked.contains("accepts no passwords since 2024-09-16"), "{checked}");
+    is_well(&world.account_keys("isp", &[("auth", json!(["xoauth2"]))]));
+}
+
+#[test]
 fn a_table_that_cannot_be_read_is_critical_before_any_mail_needs_it() {
     let world = World::at_home(&Provider::start()).set("aliases", "aliases").set("virtual", "virtual");
     world.table("virtual", "");

@@ -58,6 +58,11 @@ fn init_asks_four_questions_and_writes_a_config_that_works() {
         .postrider(&["--config", config, "route", "root@localhost", "--from", "root@localhost"])
         .says("me@isp.example");
 
+    // The second time, the same address changes only what is asked for.
+    let before = std::fs::read_to_string(config).unwrap();
+    world.postrider_with(&["init", "--offline", "--output", folder], "me@isp.example\n\n\nnew\n").code(0);
+    assert_eq!(std::fs::read_to_string(config).unwrap(), before);
+    world.file("fresh/config.toml", &format!("{before}\nnonsense = 1\n"), 0o600);
     init(&answers).code(77).says("was left unchanged");
     world
         .postrider_with(&["init", "--offline", "--output", world.path("other").to_str().unwrap()], "nobody\n")

@@ -1,0 +1,122 @@
+//! A configuration that has accounts already: `init` adds one to it, or changes the one of the same address or user name. The
+//! rest of its text stays as it is, comments included.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Answers;
+use super::text::{account_name, settings};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::new_config::{self, ChangeLock};
+use crate::config::edit::{ConfigText, EditError, Setting};
+use crate::config::locate::{self, Change};
+use crate::config::{Account, Config, conf_d};
+
+/// One file of the configuration as it will be.
+pub(super) struct Changed {
+    /// The account.
+    pub(super) name: String,
+    /// Whether it was there before.
+    pub(super) presence: Presence,
+    /// The configuration with the change.
+    pub(super) config: Config,
+    /// The file with the account's section.
+    pub(super) path: PathBuf,
+    /// Its text.
+    pub(super) text: String,
+}
+
+/// Whether an account was there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    New,
+    Changed,
+}
+
+/// The account of these answers, put into the configuration's text. Nothing is written.
+pub(super) fn change(config: &Config, answers: &Answers) -> Result<Changed, Failure> {
+    let known = config.accounts.iter().find(|account| is_of(account, answers));
+    let (name, presence) = match known {
+        Some(account) => (account.name.clone(), Presence::Changed),
+        None => (free_name(config, answers.address.domain()), Presence::New),
+    };
+    let path = file_of(config, &name)?;
+    let unfit = |error: EditError| {
+        let shown = path.display();
+        Failure::new(Exit::Config, format_args!("cannot change {shown}: {error}; nothing was changed"))
+    };
+    let mut text = ConfigText::parse(&read(&path)?).map_err(unfit)?;
+    let mut keys = settings(&name, answers);
+    // Whatever else the account has: further relays, its own TLS mode.
+    if known.and_then(|known| known.relays.first()).is_some_and(|relay| relay.to_string() == answers.server.relay) {
+        keys.retain(|(key, _)| !matches!(*key, "relay" | "tls"));
+    }
+    if presence == Presence::New {
+        keys.push(("senders", Setting::Texts(vec![answers.address.to_string()])));
+    }
+    text.set("account", &name, &keys).map_err(unfit)?;
+    // What went through the only account goes on through it.
+    if let (Presence::New, [only], false) = (presence, &config.accounts[..], is_default_written(config)?) {
+        text.set_top("default_account", &Setting::Text(only.name.clone()));
+    }
+    let text = text.to_string();
+    let config = locate::load_changed(&config.path, Change { path: &path, text: Some(&text) }).map_err(|error| {
+        let Failure { message, exit } = error.into();
+        Failure::new(exit, format_args!("{message}\nnothing was changed"))
+    })?;
+    Ok(Changed { name, presence, config, path, text })
+}
+
+impl Changed {
+    /// The account as it will be.
+    pub(super) fn account(&self) -> Result<&Account, Failure> {
+        let missing = || Failure::new(Exit::Software, format_args!("[account.{}] cannot be read", self.name));
+        self.config.account(&self.name).ok_or_else(missing)
+    }
+
+    /// Puts the file in place.
+    pub(super) fn put(&self, lock: &ChangeLock) -> Result<(), Failure> {
+        new_config::replace(lock, &self.config.path, &self.path, &self.text)
+            .map_err(|error| Failure::new(Exit::IoError, format_args!("cannot write {}: {error}", self.path.display())))
+    }
+}
+
+/// Whether the answers are about this account: the same user name at the same server, or the same address.
+fn is_of(account: &Account, answers: &Answers) -> bool {
+    let is_same_server = || {
+        let host = answers.server.relay.trim_start_matches('[').split(']').next().unwrap_or_default();
+        account.relays.iter().any(|relay| relay.host.eq_ignore_ascii_case(host))
+    };
+    account.own_address().is_some_and(|own| own == answers.address)
+        || (account.username.as_deref() == Some(answers.username.as_str()) && is_same_server())
+}
+
+fn free_name(config: &Config, domain: &str) -> String {
+    let first = account_name(domain);
+    let numbered = (2_usize..).map(|number| format!("{first}-{number}"));
+    let is_free = |name: &String| config.account(name).is_none();
+    std::iter::once(first.clone()).chain(numbered).find(is_free).unwrap_or(first)
+}
+
+/// The file that has the account's section; of a new account, the main file.
+fn file_of(config: &Config, name: &str) -> Result<PathBuf, Failure> {
+    let is_its = |text: &ConfigText| text.has("account", name);
+    let files = texts(config)?.into_iter();
+    Ok(files.filter(|(_, text)| is_its(text)).map(|(path, _)| path).next().unwrap_or_else(|| config.path.clone()))
+}
+
+fn is_default_written(config: &Config) -> Result<bool, Failure> {
+    Ok(texts(config)?.iter().any(|(_, text)| text.has_top("default_account")))
+}
+
+/// The files of the configuration that are TOML, which all are where it can be read.
+fn texts(config: &Config) -> Result<Vec<(PathBuf, ConfigText)>, Failure> {
+    let files = conf_d::with_main(&config.path).into_iter();
+    let read = files.map(|path| read(&path).map(|text| (path, text))).collect::<Result<Vec<_>, _>>()?;
+    Ok(read.into_iter().filter_map(|(path, text)| Some((path, ConfigText::parse(&text).ok()?))).collect())
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::NoInput, format_args!("cannot read {}: {error}", path.display())))
+}

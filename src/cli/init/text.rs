@@ -1,0 +1,92 @@
+//! What `init` writes: the text of a first configuration, and the keys of a further account.
+
+use super::Answers;
+use crate::config::edit::Setting;
+use crate::config::providers::{ForeignSender, Period, Provider};
+use crate::import::draft::quoted;
+use crate::sys::host;
+
+/// `isp` of `me@mail.isp.example` and of `me@isp.example`.
+pub(super) fn account_name(domain: &str) -> String {
+    let labels: Vec<&str> = domain.split('.').collect();
+    let label = labels.len().checked_sub(2).and_then(|at| labels.get(at)).or(labels.first()).copied().unwrap_or("");
+    let name: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    match name.trim_start_matches('-') {
+        "" => "provider".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The first configuration of a machine or a user.
+pub(super) fn first(name: &str, answers: &Answers) -> String {
+    let own = quoted(&answers.address.to_string());
+    let host = host::this_machine();
+    let short = host.split('.').next().unwrap_or(&host).to_owned();
+    let mut names = vec![host.clone()];
+    names.extend([short, "localhost".to_owned()].into_iter().filter(|name| *name != host));
+    let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
+    let tls = answers.server.tls.map_or_else(String::new, |tls| format!("tls = {}\n", quoted(tls)));
+    format!(
+        "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
+         # The names of this machine as they were: a rename does not change where mail comes from.\n\
+         hostname = {pinned}\n\
+         origin = {pinned}\n\n\
+         # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
+         generic = [{{ {} }}]\n\n\
+         [account.{name}]\n\
+         relay = {}\n{tls}\
+         username = {}\n\
+         password = {{ file = {} }}\n\
+         senders = [{own}]\n{}",
+        rows.join(", "),
+        quoted(&answers.server.relay),
+        quoted(&answers.username),
+        quoted(&format!("secrets/{name}")),
+        answers.server.provider.map_or_else(String::new, |provider| demands_text(provider, &own)),
+        pinned = quoted(&host),
+    )
+}
+
+/// The keys of an account that is added to a configuration, or changed in it. What an account has beside them stays.
+pub(super) fn settings(name: &str, answers: &Answers) -> Vec<(&'static str, Setting)> {
+    let own = answers.address.to_string();
+    let mut settings = vec![("relay", Setting::Text(answers.server.relay.clone()))];
+    settings.extend(answers.server.tls.map(|tls| ("tls", Setting::Text(tls.to_owned()))));
+    settings.push(("username", Setting::Text(answers.username.clone())));
+    settings.push(("password", Setting::File(format!("secrets/{name}"))));
+    let Some(demands) = answers.server.provider.map(Demands::of) else { return settings };
+    settings.extend(demands.is_own_sender_only.then_some(("from", Setting::Text(own))));
+    settings.extend(demands.connections.map(|most| ("max_connections", Setting::Number(most))));
+    settings.extend(demands.per_minute.map(|most| ("max_per_minute", Setting::Number(most))));
+    settings
+}
+
+/// What a provider demands of an account, as far as its entry in the table has sources for it.
+struct Demands {
+    /// It refuses mail from any address but the account's.
+    is_own_sender_only: bool,
+    connections: Option<usize>,
+    per_minute: Option<usize>,
+}
+
+impl Demands {
+    fn of(provider: &Provider) -> Self {
+        let is_known = |key: &str| !provider.guessed.iter().any(|guess| guess == key);
+        let is_per_minute = provider.limits.per == Some(Period::Minute) && is_known("messages");
+        Self {
+            is_own_sender_only: provider.foreign_sender == Some(ForeignSender::Refused) && is_known("foreign_sender"),
+            connections: provider.limits.connections.filter(|_| is_known("connections")),
+            per_minute: provider.limits.messages.filter(|_| is_per_minute),
+        }
+    }
+}
+
+fn demands_text(provider: &Provider, own: &str) -> String {
+    let demands = Demands::of(provider);
+    let from = demands
+        .is_own_sender_only
+        .then(|| format!("# {} refuses mail from any other address.\nfrom = {own}\n", provider.name));
+    let connections = demands.connections.map(|most| format!("max_connections = {most}\n"));
+    let per_minute = demands.per_minute.map(|most| format!("max_per_minute = {most}\n"));
+    from.into_iter().chain(connections).chain(per_minute).collect()
+}
