@@ -8,18 +8,21 @@
 //! 0. `postrider_drop` - framing of a submission, and how a file comes to stay
 //! 1. [`mail`] - what mail is, no I/O
 //! 2. [`log`], [`sys`], [`tls`] - the log, the operating system, certificates
-//! 3. [`config`] - the config file
-//! 4. [`import`], [`rules`], [`spool`] - other programs' configs; pure decisions; mail at rest
-//! 5. [`submit`], [`deliver`] - mail in; mail out
-//! 6. [`control`] - asking about the queue and changing it
-//! 7. [`runner`] - the process that empties the queue
-//! 8. [`cli`] - the only code that prints or exits
+//! 3. [`https`] - requests to web servers
+//! 4. [`config`] - the config file
+//! 5. [`import`], [`rules`], [`spool`] - other programs' configs; pure decisions; mail at rest
+//! 6. [`submit`], [`deliver`] - mail in; mail out
+//! 7. [`control`] - asking about the queue and changing it
+//! 8. [`runner`] - the process that empties the queue
+//! 9. [`cli`] - the only code that prints or exits
 
 pub mod mail;
 
 pub mod log;
 pub mod sys;
 pub mod tls;
+
+pub mod https;
 
 pub mod config;
 

@@ -204,7 +204,7 @@ impl Server {
 }
 
 /// Ring, named here: no default of the process is set or used.
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 

@@ -1244,7 +1244,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__init)
-            opts="-h --config --address --relay --username --password-file --yes --print --offline --output --help"
+            opts="-h --config --address --relay --username --password-file --yes --print --central-database --offline --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

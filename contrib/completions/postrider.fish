@@ -201,6 +201,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-fi
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l yes -d 'Accept what is proposed instead of asking'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l print -d 'Print the configuration instead of writing it'
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l central-database -d 'Also look in Thunderbird\'s central database of providers, which learns the domain'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l offline -d 'Look nothing up, do not test the login, and send no mail'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Not for this command' -r -F

@@ -2,6 +2,7 @@
 //! writes a config and a password file that work, or adds the account to a config that is there, gives a user's runner its
 //! unit, and sends mail that proves it.
 
+mod autoconfig;
 mod discovery;
 mod existing;
 mod proof;
@@ -15,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use jiff::Zoned;
 
-use self::discovery::{Found, Network};
+use self::discovery::{CentralDatabase, Found, Network};
 use self::existing::Presence;
 use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
@@ -32,6 +33,7 @@ use crate::sys::user::Caller;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Arguments {
     #[command(flatten)]
     _no_config: NoConfig,
@@ -55,6 +57,9 @@ pub struct Arguments {
     /// Print the configuration instead of writing it
     #[arg(long)]
     print: bool,
+    /// Also look in Thunderbird's central database of providers, which learns the domain
+    #[arg(long, conflicts_with = "offline")]
+    central_database: bool,
     /// Look nothing up, do not test the login, and send no mail
     #[arg(long)]
     offline: bool,
@@ -183,6 +188,7 @@ fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Answers, Failu
         introduce(provider)?;
     }
     let proposed = match server.provider {
+        _ if server.username.is_some() => server.username.clone(),
         _ if known.is_some_and(|known| known.username.is_some()) => known.and_then(|known| known.username.clone()),
         Some(provider) => provider.username(&address.to_string()),
         None => Some(address.to_string()),
@@ -224,7 +230,8 @@ fn server(arguments: &Arguments, address: &Address, known: Option<&Account>) -> 
         return if arguments.yes { Ok(found) } else { ask_server(&found) };
     }
     let network = if arguments.offline { Network::Unused } else { Network::Used };
-    let found = discovery::find(address.domain(), network);
+    let central = if arguments.central_database { CentralDatabase::Asked } else { CentralDatabase::NotAsked };
+    let found = discovery::find(address, network, central);
     if arguments.yes {
         if found.is_safe_for(address.domain()) {
             return Ok(found);
@@ -232,8 +239,8 @@ fn server(arguments: &Arguments, address: &Address, known: Option<&Account>) -> 
         return Err(Failure::new(
             Exit::Config,
             format_args!(
-                "nothing reliable says that mail of {} is submitted to {}: name the server with --relay; \
-                 nothing was written",
+                "nothing reliable says that mail of {} is submitted to {}: name the server with --relay, or look for it \
+                 in Thunderbird's database with --central-database; nothing was written",
                 address.domain(),
                 found.relay.replace(['[', ']'], "")
             ),

@@ -7,10 +7,11 @@ use crate::none;
 use crate::source::{Source, code_of, is_word, sources};
 
 /// The layers of `src`, lowest first. Folders and files of one layer do not use one another.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["mail"],
     &["log"],
     &["sys", "tls"],
+    &["https"],
     &["config"],
     &["import", "rules", "spool"],
     &["submit", "deliver"],
@@ -20,11 +21,13 @@ const LAYERS: [&[&str]; 9] = [
 ];
 
 /// Crates that only certain files may name.
-const DOORS: [(&str, &[&str]); 11] = [
+const DOORS: [(&str, &[&str]); 13] = [
     ("lettre", &["deliver"]),
     ("rustls", &["tls"]),
     ("rustls_platform_verifier", &["tls"]),
     ("rcgen", &["tls"]),
+    ("ureq", &["https"]),
+    ("roxmltree", &["cli"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),
     ("keyring", &["config"]),

@@ -22,4 +22,5 @@ pub mod power_cut;
 pub mod provider;
 pub mod random;
 pub mod wait;
+pub mod web;
 pub mod world;

@@ -28,6 +28,7 @@ mod queue {
 mod deliver {
     mod dns;
     mod name_server;
+    mod server_discovery;
 }
 mod config {
     mod check;

@@ -1,10 +1,11 @@
-//! Which outgoing server an address has: the built-in table, the domain's service records (RFC 6186, RFC 8314), the
-//! provider that runs its MX hosts, and at last the usual names. Each step is shown with where its answer comes from. No
+//! Which outgoing server an address has: the built-in table, the domain's service records (RFC 6186, RFC 8314), its
+//! autoconfig file, the provider that runs its MX hosts, and at last the usual names. Each step is shown with where its answer comes from. No
 //! credential is sent here.
 
 use std::net::IpAddr;
 use std::path::Path;
 
+use super::autoconfig;
 use crate::cli::ask::say;
 use crate::config::providers::{Provider, Tls};
 use crate::config::read;
@@ -13,6 +14,7 @@ use crate::deliver::smtp::dns;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::Nobody;
 use crate::deliver::smtp::session::Session;
+use crate::mail::address::Address;
 use crate::sys::host;
 
 /// Whether anything may be looked up or connected to.
@@ -31,6 +33,8 @@ pub(super) struct Found {
     pub(super) relay: String,
     /// Where that differs from what the port implies.
     pub(super) tls: Option<&'static str>,
+    /// The user name, where the source of the server says it.
+    pub(super) username: Option<String>,
     /// Who runs it, where that is known.
     pub(super) provider: Option<&'static Provider>,
     /// Why it may be used.
@@ -73,6 +77,7 @@ pub(super) fn written(answer: &str) -> Result<Found, String> {
     Ok(Found {
         relay: text,
         tls: server.and_then(|server| unusual(server.tls, server.port)),
+        username: None,
         provider,
         source: Source::Known,
     })
@@ -96,8 +101,18 @@ fn unusual(tls: Tls, port: u16) -> Option<&'static str> {
     }
 }
 
-/// The server for addresses of this domain, by the first way that leads to one.
-pub(super) fn find(domain: &str, network: Network) -> Found {
+/// Whether Thunderbird's central database may be asked, whose operator learns the domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CentralDatabase {
+    /// Yes.
+    Asked,
+    /// No.
+    NotAsked,
+}
+
+/// The server for this address, by the first way that leads to one.
+pub(super) fn find(address: &Address, network: Network, central: CentralDatabase) -> Found {
+    let domain = address.domain();
     if let Some(provider) = Provider::of_domain(domain)
         && let Some(found) = of_provider(provider, Source::Known)
     {
@@ -105,15 +120,18 @@ pub(super) fn find(domain: &str, network: Network) -> Found {
         return found;
     }
     if network == Network::Unused {
-        return Found { relay: format!("[smtp.{domain}]:587"), tls: None, provider: None, source: Source::Guess };
+        return guess(domain);
     }
-    by_service_records(domain).or_else(|| by_mail_exchanger(domain)).unwrap_or_else(|| by_usual_name(domain))
+    by_service_records(domain)
+        .or_else(|| by_autoconfig(address, central))
+        .or_else(|| by_mail_exchanger(domain))
+        .unwrap_or_else(|| by_usual_name(domain))
 }
 
 fn of_provider(provider: &'static Provider, source: Source) -> Option<Found> {
     let server = provider.servers.iter().find(|server| !server.is_incomplete())?;
     let relay = format!("[{}]:{}", server.host, server.port);
-    Some(Found { relay, tls: unusual(server.tls, server.port), provider: Some(provider), source })
+    Some(Found { relay, tls: unusual(server.tls, server.port), username: None, provider: Some(provider), source })
 }
 
 fn by_service_records(domain: &str) -> Option<Found> {
@@ -126,9 +144,32 @@ fn by_service_records(domain: &str) -> Option<Found> {
     Some(Found {
         relay: format!("[{}]:{}", first.host, first.port),
         tls: unusual(tls, first.port),
+        username: None,
         provider: Provider::of_server(&first.host),
         source: Source::Network,
     })
+}
+
+/// Where the domain publishes its own; then in the central database, if it may be asked.
+fn by_autoconfig(address: &Address, central: CentralDatabase) -> Option<Found> {
+    let domain = address.domain();
+    let central = (central == CentralDatabase::Asked).then(|| autoconfig::central_place(domain));
+    for place in autoconfig::own_places(domain).into_iter().chain(central) {
+        match autoconfig::fetch(&place, address) {
+            Ok(server) => {
+                say(&format!("{place} names {}:{}", server.host, server.port));
+                return Some(Found {
+                    relay: format!("[{}]:{}", server.host, server.port),
+                    tls: unusual(server.tls, server.port),
+                    provider: Provider::of_server(&server.host),
+                    username: server.username,
+                    source: Source::Network,
+                });
+            }
+            Err(why) => say(&format!("{place}: {why}")),
+        }
+    }
+    None
 }
 
 fn by_mail_exchanger(domain: &str) -> Option<Found> {
@@ -148,12 +189,17 @@ fn by_usual_name(domain: &str) -> Found {
         match probe(&relay) {
             Ok(()) => {
                 say(&format!("{name}.{domain}:{port} answers, with a valid certificate"));
-                return Found { relay, tls: None, provider: None, source: Source::Network };
+                return Found { relay, tls: None, username: None, provider: None, source: Source::Network };
             }
             Err(why) => say(&format!("{name}.{domain}:{port}: {why}")),
         }
     }
-    Found { relay: format!("[smtp.{domain}]:587"), tls: None, provider: None, source: Source::Guess }
+    guess(domain)
+}
+
+fn guess(domain: &str) -> Found {
+    let relay = format!("[smtp.{domain}]:587");
+    Found { relay, tls: None, username: None, provider: None, source: Source::Guess }
 }
 
 /// A session without a login, to learn whether a mail server with a certificate of that name is there.

@@ -10,7 +10,7 @@ use crate::sys::host;
 
 fn written(address: &str) -> crate::config::Config {
     let address = Address::parse(address).unwrap();
-    let server = discovery::find(address.domain(), Network::Unused);
+    let server = discovery::find(&address, Network::Unused, CentralDatabase::NotAsked);
     let username = server.provider.and_then(|provider| provider.username(&address.to_string()));
     let name = account_name(address.domain());
     let answers = Answers { username: username.unwrap_or_else(|| address.to_string()), address, server };
@@ -33,8 +33,9 @@ fn what_a_provider_demands_is_written() {
     assert_eq!(icloud.from.map(|from| from.to_string()).as_deref(), Some("me@icloud.com"));
     assert_eq!(isp.from, None);
     let company = Provider::of_mail_exchanger("a.mail.protection.outlook.com").unwrap();
-    let server = Found { provider: Some(company), ..discovery::find("b.example", Network::Unused) };
-    let answers = Answers { address: Address::parse("a@b.example").unwrap(), server, username: "a".to_owned() };
+    let address = Address::parse("a@b.example").unwrap();
+    let guess = discovery::find(&address, Network::Unused, CentralDatabase::NotAsked);
+    let answers = Answers { address, server: Found { provider: Some(company), ..guess }, username: "a".to_owned() };
     assert!(settings("b", &answers).contains(&("max_per_minute", Setting::Number(30))));
 }
 

@@ -4,7 +4,7 @@
 
 mod auth;
 mod blackhole;
-mod identity;
+pub mod identity;
 mod login;
 mod mail;
 mod parse;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -126,6 +126,20 @@ impl Network {
         let mut command = self.namespace.command("root", env!("CARGO_BIN_EXE_postrider"));
         command.args(args).env("POSTRIDER_CONFIG", self.folder.path().join("config.toml"));
         run(command, self.folder.path(), input)
+    }
+
+    /// `postrider init ARGS --output FOLDER < input`, where these authorities vouch for servers.
+    pub fn init(&self, authorities: &[&str], args: &[&str], input: &str) -> Ended {
+        let roots = self.folder.path().join("roots.pem");
+        std::fs::write(&roots, authorities.concat()).unwrap();
+        let mut command = self.namespace.command("root", env!("CARGO_BIN_EXE_postrider"));
+        command.arg("init").args(args).arg("--output").arg(self.made()).env("SSL_CERT_FILE", roots);
+        run(command, self.folder.path(), input)
+    }
+
+    /// Where `init` writes.
+    pub fn made(&self) -> PathBuf {
+        self.folder.path().join("made")
     }
 
     /// Sends one mail and attempts it; what `mailq` then says.

@@ -3,8 +3,12 @@
 use super::*;
 
 fn found(domain: &str) -> (String, Option<&'static str>, Source) {
-    let Found { relay, tls, source, .. } = find(domain, Network::Unused);
+    let Found { relay, tls, source, .. } = at_domain(domain);
     (relay, tls, source)
+}
+
+fn at_domain(domain: &str) -> Found {
+    find(&Address::new("me", domain).unwrap(), Network::Unused, CentralDatabase::NotAsked)
 }
 
 #[test]
@@ -18,8 +22,8 @@ fn the_table_knows_servers_that_do_not_follow_from_the_address() {
 
 #[test]
 fn only_the_table_names_servers_outside_the_domain_without_a_question() {
-    let at = |relay: &str, source| Found { relay: relay.to_owned(), tls: None, provider: None, source };
-    assert!(find("gmail.com", Network::Unused).is_safe_for("gmail.com"));
+    let at = |relay: &str, source| Found { relay: relay.to_owned(), tls: None, username: None, provider: None, source };
+    assert!(at_domain("gmail.com").is_safe_for("gmail.com"));
     assert!(at("[mail.isp.example]:465", Source::Network).is_safe_for("isp.example"));
     assert!(!at("[mail.isp.example.evil.example]:465", Source::Network).is_safe_for("isp.example"));
     assert!(!at("[evilisp.example]:465", Source::Network).is_safe_for("isp.example"));
