@@ -4,12 +4,17 @@
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
+use zeroize::Zeroizing;
 
 use crate::tls;
 
 /// How long a request may take as a whole, redirects included.
 const TIME: Duration = Duration::from_secs(8);
+/// The same for a form, whose answer is worth waiting for: it may be lost for good.
+const FORM_TIME: Duration = Duration::from_secs(30);
 /// Redirects that are followed, to https only.
 const MOST_REDIRECTS: u32 = 3;
 
@@ -25,37 +30,67 @@ pub enum FetchError {
     /// A redirect to an address without TLS.
     #[error("the server redirects to an address without TLS, which is not followed")]
     Plaintext,
-    /// No server of that name, no connection, no valid certificate, or no time left.
+    /// A redirect where none is followed, or one too many.
+    #[error("the server redirects to another address, which is not followed")]
+    Redirect,
+    /// Nothing within so many seconds.
+    #[error("no answer within {0} s")]
+    Timeout(u64),
+    /// No server of that name, no connection, or no valid certificate.
     #[error("{0}")]
     Unreachable(String),
 }
 
+/// An answer of whatever status.
+#[derive(Debug)]
+pub struct Answer {
+    /// Of HTTP.
+    pub status: u16,
+    /// At most what was allowed.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
 /// What is at an https address, at most so many bytes of it.
 pub fn get(url: &str, most: u64) -> Result<Vec<u8>, FetchError> {
-    let roots = TlsConfig::builder()
+    let agent: Agent = config(TIME).max_redirects(MOST_REDIRECTS).build().into();
+    let mut response = agent.get(url).call().map_err(|error| failed(error, most, TIME))?;
+    response.body_mut().with_config().limit(most).read_to_vec().map_err(|error| failed(error, most, TIME))
+}
+
+/// Posts a form. What it says is a secret, so no redirect is followed: it would be told to whoever is there.
+pub fn post_form(url: &str, fields: &[(&str, &str)], most: u64) -> Result<Answer, FetchError> {
+    let agent: Agent = config(FORM_TIME).max_redirects(0).http_status_as_error(false).build().into();
+    let request = agent.post(url).header("Accept", "application/json");
+    let mut response = request.send_form(fields.iter().copied()).map_err(|error| failed(error, most, FORM_TIME))?;
+    let status = response.status().as_u16();
+    if (300..400).contains(&status) {
+        return Err(FetchError::Redirect);
+    }
+    let body = response.body_mut().with_config().limit(most).read_to_vec();
+    Ok(Answer { status, body: Zeroizing::new(body.map_err(|error| failed(error, most, FORM_TIME))?) })
+}
+
+fn config(time: Duration) -> ConfigBuilder<AgentScope> {
+    let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .root_certs(RootCerts::PlatformVerifier)
         .unversioned_rustls_crypto_provider(tls::provider())
         .build();
-    let agent: Agent = Agent::config_builder()
+    Agent::config_builder()
         .https_only(true)
-        .max_redirects(MOST_REDIRECTS)
-        .timeout_global(Some(TIME))
+        .timeout_global(Some(time))
         .user_agent(concat!("postrider/", env!("CARGO_PKG_VERSION")))
-        .tls_config(roots)
-        .build()
-        .into();
-    let mut response = agent.get(url).call().map_err(|error| failed(error, most))?;
-    response.body_mut().with_config().limit(most).read_to_vec().map_err(|error| failed(error, most))
+        .tls_config(tls)
 }
 
-fn failed(error: ureq::Error, most: u64) -> FetchError {
+fn failed(error: ureq::Error, most: u64, time: Duration) -> FetchError {
     match error {
         ureq::Error::StatusCode(status) => FetchError::Status(status),
         ureq::Error::BodyExceedsLimit(_) => FetchError::TooLarge(most),
         ureq::Error::RequireHttpsOnly(_) => FetchError::Plaintext,
+        ureq::Error::TooManyRedirects => FetchError::Redirect,
         ureq::Error::HostNotFound => FetchError::Unreachable("there is no such host".to_owned()),
-        ureq::Error::Timeout(_) => FetchError::Unreachable(format!("no answer within {} s", TIME.as_secs())),
+        ureq::Error::Timeout(_) => FetchError::Timeout(time.as_secs()),
         error => FetchError::Unreachable(error.to_string()),
     }
 }

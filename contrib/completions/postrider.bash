@@ -46,6 +46,9 @@ _postrider() {
             postrider,init)
                 cmd="postrider__subcmd__init"
                 ;;
+            postrider,login)
+                cmd="postrider__subcmd__login"
+                ;;
             postrider,lookup)
                 cmd="postrider__subcmd__lookup"
                 ;;
@@ -147,6 +150,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,init)
                 cmd="postrider__subcmd__help__subcmd__init"
+                ;;
+            postrider__subcmd__help,login)
+                cmd="postrider__subcmd__help__subcmd__login"
                 ;;
             postrider__subcmd__help,lookup)
                 cmd="postrider__subcmd__help__subcmd__lookup"
@@ -290,7 +296,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password client init import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -708,7 +714,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status route lookup check password client init import test demo config help"
+            opts="sendmail run flush queue history status route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -932,6 +938,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__init)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__login)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1271,6 +1291,24 @@ _postrider() {
                     return 0
                     ;;
                 --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__login)
+            opts="-h --status --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -265,8 +265,7 @@ fn introduce(provider: &Provider) -> Result<(), Failure> {
             Exit::Config,
             format_args!(
                 "{name} accepts no passwords from mail programs, only OAuth 2.0 access tokens: write the account by hand, \
-                 with auth = [\"xoauth2\"] and password = {{ command = [...] }}, a command that prints a token (see `auth` and \
-                 `password` in postrider.toml(5)); nothing was written"
+                 with `oauth` (see \"OAuth\" in postrider.toml(5)), and run \"postrider login\"; nothing was written"
             ),
         ));
     }

@@ -14,6 +14,7 @@ pub mod flush;
 pub mod history;
 pub mod import;
 pub mod init;
+pub mod login;
 mod login_test;
 pub mod lookup;
 mod new_config;
@@ -80,6 +81,8 @@ enum Command {
     /// Set, delete or test an account's password
     #[command(subcommand)]
     Password(password::Action),
+    /// Log an account in at its provider (OAuth 2.0), in a browser
+    Login(login::Arguments),
     /// Add, list and remove network clients: devices and programs that submit mail by SMTP
     #[command(subcommand)]
     Client(client::Action),
@@ -150,6 +153,7 @@ fn postrider() -> ExitCode {
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check(arguments) => check::run(named, &arguments),
         Command::Password(action) => load_as_caller(named).and_then(|config| password::run(&config, &action)),
+        Command::Login(arguments) => login::run(named, &arguments),
         Command::Client(action) => client::run(named, &action),
         Command::Init(arguments) => init::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),

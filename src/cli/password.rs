@@ -44,6 +44,11 @@ pub fn run(config: &Config, action: &Action) -> Result<Exit, Failure> {
         )
     })?;
     let name = &account.name;
+    if account.oauth.is_some() {
+        let message =
+            format_args!("account {name} has no password but an OAuth 2.0 login; run \"postrider login {name}\"");
+        return Err(Failure::new(Exit::Usage, message));
+    }
     let Some(password) = &account.password else {
         let way_out = "set username, and password = { file = \"secrets/NAME\" } or { keyring = true }";
         return Err(Failure::new(Exit::Config, format_args!("account {name} has no `password` key; {way_out}")));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::oauth::OAuth;
 use super::relay::{Lookup, Relay};
 use super::secret::Password;
 use crate::mail::address::Address;
@@ -73,6 +74,12 @@ impl Mechanism {
     #[must_use]
     pub fn usual() -> Vec<Self> {
         Self::ALL.into_iter().filter(|mechanism| !mechanism.wants_token()).collect()
+    }
+
+    /// Those that are allowed where a token is the credential and `auth` is not set.
+    #[must_use]
+    pub fn for_tokens() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|mechanism| mechanism.wants_token()).collect()
     }
 
     /// The name on the wire.
@@ -152,6 +159,8 @@ pub struct Account {
     pub username: Option<String>,
     /// Where the password is.
     pub password: Option<Password>,
+    /// How access tokens are got, in place of a password.
+    pub oauth: Option<Box<OAuth>>,
     /// Allowed mechanisms, as listed; empty list in the file is an error, absent means the usual ones.
     pub auth: Vec<Mechanism>,
     /// Exact addresses, bare logins, and `@domain`, as written.
@@ -189,6 +198,13 @@ impl Account {
     pub fn own_address(&self) -> Option<Address> {
         let named = || self.username.iter().chain(&self.senders).find_map(|name| Address::parse(name).ok());
         self.from.clone().or_else(named)
+    }
+
+    /// The file whose change means that the owner has changed the credential.
+    #[must_use]
+    pub fn credential_file(&self) -> Option<PathBuf> {
+        let password = || self.password.as_ref().and_then(Password::file).map(PathBuf::from);
+        self.oauth.as_ref().map(|oauth| oauth.login_file()).or_else(password)
     }
 
     /// Where it logs in and as whom: what a server has shown holds for no other server and no other user.

@@ -62,6 +62,7 @@ pub const ACCOUNT_KEYS: &[Key] = &[
         "password",
         "a string, { file = PATH }, { command = [WORD, ...] }, { credential = NAME } or { keyring = true }",
     ),
+    key("oauth", "in place of password: { provider = NAME, client_id = ID, ... }, see postrider login"),
     key(
         "auth",
         "allowed mechanisms, such as scram-sha-256, plain, xoauth2; default: the safest offered for a password",
@@ -169,6 +170,20 @@ pub const PASSWORD_KEYS: &[Key] = &[
     key("command", "command that prints the password in its first line"),
     key("credential", "name of a systemd credential (LoadCredential=)"),
     key("keyring", "true: the password is in the desktop's keyring"),
+];
+
+/// In `oauth = { ... }`.
+pub const OAUTH_KEYS: &[Key] = &[
+    key("provider", "google, microsoft, fastmail, yahoo, comcast, yandex or mailru; default: none, endpoints by hand"),
+    key("client_id", "the client as registered with the provider; required"),
+    key("client_secret", "its secret, where it has one, as in `password`"),
+    key("flow", "device, browser or client; default: device where the provider has it, else browser"),
+    key("tenant", "Microsoft's directory; default: common"),
+    key("authorization_url", "endpoint for a browser; default: the provider's"),
+    key("device_url", "endpoint of the device flow; default: the provider's"),
+    key("token_url", "endpoint for tokens; default: the provider's"),
+    key("scope", "what is asked for; default: the provider's name for sending mail"),
+    key("token_hosts", "further servers that may be given the tokens: [HOST, ...]; default: the provider's"),
 ];
 
 /// The name nearest to a mistyped one, if one is near enough to be meant.

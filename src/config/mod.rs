@@ -12,6 +12,7 @@ mod limits;
 pub mod listener;
 pub mod locate;
 pub mod network;
+pub mod oauth;
 mod open;
 pub mod outline;
 pub mod places;

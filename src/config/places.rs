@@ -11,6 +11,9 @@ pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
 /// The spool that belongs to it.
 pub const SYSTEM_SPOOL: &str = postrider_drop::SPOOL;
 
+/// What is made once and kept beside it.
+pub const SYSTEM_STATE: &str = "/var/lib/postrider";
+
 /// Where the drop program is installed.
 pub const DROP_PROGRAM: &str = match option_env!("POSTRIDER_DROP") {
     Some(program) => program,
@@ -34,6 +37,12 @@ pub fn is_installed() -> bool {
 #[must_use]
 pub fn is_system_spool(dir: &Path) -> bool {
     dir == Path::new(SYSTEM_SPOOL)
+}
+
+/// The state directory that belongs to a spool.
+#[must_use]
+pub fn state_dir(spool: &Path) -> PathBuf {
+    if is_system_spool(spool) { PathBuf::from(SYSTEM_STATE) } else { spool.join("state") }
 }
 
 /// The spool for a config at `path` that names none; `None` without a home.

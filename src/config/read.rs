@@ -8,6 +8,8 @@ mod faults;
 mod limits;
 mod listener;
 mod merge;
+mod oauth;
+mod password;
 mod rewriting;
 mod section;
 mod source;

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parking_lot::RwLockReadGuard;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, ConfigError, KeptTables, TableSet, TableSource, conf_d, locate};
+use crate::config::{Account, Config, ConfigError, KeptTables, TableSet, TableSource, conf_d, locate};
 use crate::deliver::plan;
 use crate::mail::address::Address;
 use crate::rules::own_sender::OwnAddresses;
@@ -114,9 +114,9 @@ impl Loaded {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let config = &self.config;
-        let secrets = config.accounts.iter().filter_map(|account| account.password.as_ref()?.file());
+        let secrets = config.accounts.iter().filter_map(Account::credential_file);
         let tables = config.generic.iter().chain(config.rewriting.tables()).filter_map(TableSource::path);
-        secrets.chain(tables).map(PathBuf::from).chain([config.path.clone(), conf_d::folder(&config.path)]).collect()
+        secrets.chain(tables.map(PathBuf::from)).chain([config.path.clone(), conf_d::folder(&config.path)]).collect()
     }
 
     /// The `generic` tables.

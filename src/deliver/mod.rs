@@ -3,6 +3,7 @@
 pub mod digest;
 pub mod dsn;
 pub mod history_record;
+pub mod oauth;
 pub mod outgoing;
 pub mod plan;
 pub mod smtp;

@@ -31,8 +31,8 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
              app password); store the right one with \"postrider password set {name}\""
         ),
         Meaning::OauthWanted => format!(
-            "the provider no longer accepts passwords from programs: set auth = [\"xoauth2\"] in [account.{name}], and a \
-             `command` in `password` that prints an access token"
+            "the provider no longer accepts passwords from programs: write `oauth` in place of `password` in [account.{name}], \
+             see \"OAuth\" in postrider.toml(5), and run \"postrider login {name}\""
         ),
         Meaning::AppPasswordWanted => format!(
             "the provider requires an app password (created on its security page), not the one for its web site; store it with \

@@ -193,6 +193,8 @@ fn verdict(consequence: Consequence) -> Verdict {
 /// What follows from a fact that no meaning is known for. Total: every phase with everything that can be seen there.
 fn by_place(fact: &Fact) -> Verdict {
     match fact.phase {
+        // An issuer of tokens that cannot be reached.
+        Phase::Credential if matches!(fact.seen, Seen::Failed(_)) => Verdict::Relay,
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         // What some servers do in place of a 421 to one connection more than they allow. Where no other is open, it is
         // the relay's trouble after all.

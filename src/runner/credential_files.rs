@@ -5,7 +5,7 @@
 //! Where they cannot be told apart, the answer errs on the side of a change. The cost is one more login; the other
 //! mistake would leave the account waiting although its owner has fixed it.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,7 +23,7 @@ pub fn read_at(loaded: &Loaded, account: &str) -> Timestamp {
         // The configuration in use is already outdated: any later stamp is a change.
         return used;
     }
-    let changed = [config, secret(loaded, account).and_then(changed_at)].into_iter().flatten();
+    let changed = [config, secret(loaded, account).and_then(|path| changed_at(&path))].into_iter().flatten();
     changed.map(with_lag).fold(Timestamp::now(), Timestamp::max)
 }
 
@@ -32,12 +32,12 @@ pub fn read_at(loaded: &Loaded, account: &str) -> Timestamp {
 /// By the time of status change (ctime), which a restored backup or `touch -r` cannot set back.
 #[must_use]
 pub fn have_changed_since(loaded: &Loaded, account: &str, since: Timestamp) -> bool {
-    let changed = [config_changed_at(&loaded.config.path), secret(loaded, account).and_then(changed_at)];
+    let changed = [config_changed_at(&loaded.config.path), secret(loaded, account).and_then(|path| changed_at(&path))];
     changed.into_iter().flatten().any(|changed| with_lag(changed) > since)
 }
 
-fn secret<'l>(loaded: &'l Loaded, account: &str) -> Option<&'l Path> {
-    loaded.config.account(account)?.password.as_ref()?.file()
+fn secret(loaded: &Loaded, account: &str) -> Option<PathBuf> {
+    loaded.config.account(account)?.credential_file()
 }
 
 fn with_lag(changed: Timestamp) -> Timestamp {

@@ -22,6 +22,7 @@ mod replace;
 pub mod retention;
 mod shared_sync;
 pub mod state;
+pub mod state_dir;
 pub mod state_file;
 mod sweep;
 pub mod time;
@@ -78,6 +79,19 @@ pub enum SpoolError {
         path: PathBuf,
         /// Its permission bits.
         mode: u32,
+    },
+    /// Others can read or change what is a secret.
+    #[error(
+        "others have access to {} (mode {mode:04o}): run `chmod {right} {}`, or remove it to have a new one made",
+        .path.display(), .path.display()
+    )]
+    Shared {
+        /// The file or directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+        /// What they should be.
+        right: &'static str,
     },
     /// The envelope has too many recipients, or too long ones.
     #[error("the envelope would have {octets} bytes, more than the limit of {most}: send to fewer recipients at once")]

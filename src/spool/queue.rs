@@ -320,7 +320,7 @@ fn sync_folders(dir: &Path) -> Result<(), SpoolError> {
 }
 
 /// Creates a directory with mode 0700, and missing parents, and syncs their names.
-fn create(path: &Path) -> Result<(), SpoolError> {
+pub(super) fn create(path: &Path) -> Result<(), SpoolError> {
     let parent = path.parent().filter(|parent| *parent != OsStr::new("")).unwrap_or(Path::new("."));
     let make = || DirBuilder::new().mode(0o700).create(path);
     let outcome = match make() {

@@ -84,6 +84,7 @@ mod cli {
     mod completion;
     mod conversation;
     mod init;
+    mod login;
     mod route;
     mod status;
     mod test_command;

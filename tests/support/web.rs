@@ -1,6 +1,6 @@
 //! A web server with TLS that answers what a test wants.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use rustls::{ServerConnection, StreamOwned};
 
 use crate::provider::identity::{Certificate, Identity};
 
-/// The whole answer, status line and header included, for a request line and its headers.
+/// The whole answer, status line and header included, for a request with its header and body.
 pub type Answer = dyn Fn(&str) -> Vec<u8> + Send + Sync;
 
 /// It listens until the process ends.
@@ -39,6 +39,10 @@ impl WebServer {
                     if head.is_empty() {
                         return;
                     }
+                    let length = head.lines().find_map(|line| {
+                        line.to_ascii_lowercase().strip_prefix("content-length: ")?.trim().parse::<u64>().ok()
+                    });
+                    let _ = reader.take(length.unwrap_or_default()).read_to_string(&mut head);
                     seen.lock().unwrap().push(head.clone());
                     // The client may have heard enough.
                     let _ = stream.write_all(&answer(&head)).and_then(|()| stream.flush());
@@ -65,6 +69,16 @@ impl WebServer {
 pub fn page(content: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", content.len());
     [head.as_bytes(), content].concat()
+}
+
+/// JSON with this status.
+pub fn json(number: u16, value: &serde_json::Value) -> Vec<u8> {
+    let content = value.to_string();
+    format!(
+        "HTTP/1.1 {number} Answer\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{content}",
+        content.len()
+    )
+    .into_bytes()
 }
 
 /// A redirect.

@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use super::Findings;
+use crate::config::oauth::Flow;
 use crate::config::{Config, Password, TlsMode};
 use crate::control::report::Kind;
+use crate::deliver::oauth::stored;
 use crate::rules::route;
 use crate::tls::{Client, Roots};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     senders(config, findings);
+    logins(config, findings);
     connections(config, findings);
     ports(config, findings);
 }
@@ -54,6 +57,20 @@ fn senders(config: &Config, findings: &mut Findings) {
             None,
             "no `default_account`: mail from senders that no account lists waits; set `default_account`",
         );
+    }
+}
+
+/// Accounts with `oauth` whose user has not logged in. That the issuer still knows the login is not asked.
+fn logins(config: &Config, findings: &mut Findings) {
+    let with_oauth = config.accounts.iter().filter_map(|account| account.oauth.as_ref());
+    for oauth in with_oauth.filter(|oauth| oauth.flow != Flow::Client) {
+        let (name, issuer) = (&oauth.account, &oauth.issuer);
+        let sentence = match stored::read(oauth) {
+            Ok(Some(_)) => continue,
+            Ok(None) => format!("account {name} is not logged in at {issuer}; run `postrider login {name}`"),
+            Err(error) => format!("account {name}: {error}"),
+        };
+        findings.error(Kind::Password, Some(name), sentence);
     }
 }
 

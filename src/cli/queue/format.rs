@@ -65,7 +65,9 @@ impl QueueError {
             Self::Access(AccessError::Spool(error)) => match error {
                 SpoolError::Damaged { .. } | SpoolError::Newer { .. } => Exit::DataError,
                 SpoolError::Gone(_) => Exit::NoInput,
-                SpoolError::NotOurs { .. } | SpoolError::Exposed { .. } => Exit::NoPermission,
+                SpoolError::NotOurs { .. } | SpoolError::Exposed { .. } | SpoolError::Shared { .. } => {
+                    Exit::NoPermission
+                }
                 SpoolError::Io { error, .. } if error.kind() == io::ErrorKind::PermissionDenied => Exit::NoPermission,
                 SpoolError::Io { .. } | SpoolError::Exists(_) | SpoolError::EnvelopeTooLong { .. } => Exit::Unavailable,
             },

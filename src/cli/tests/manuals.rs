@@ -9,7 +9,8 @@ use crate::cli::Arguments;
 use crate::cli::exit::Exit;
 use crate::cli::sendmail::vocabulary;
 use crate::config::keys::{
-    ACCOUNT_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS,
+    ACCOUNT_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, OAUTH_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TIMEOUT_KEYS,
+    TOP_KEYS,
 };
 
 const SENDMAIL: &str = include_str!("../../../man/sendmail.8");
@@ -119,11 +120,20 @@ fn postrider_1_has_every_subcommand_with_its_options_and_no_other() {
 #[test]
 fn postrider_toml_5_has_no_key_that_is_not_read() {
     let keys = |keys: &[Key]| keys.iter().map(|key| key.name.to_owned()).collect::<BTreeSet<_>>();
-    let known: BTreeSet<String> =
-        [TOP_KEYS, ACCOUNT_KEYS, TIMEOUT_KEYS, LISTEN_KEYS, CLIENT_KEYS, QUEUE_KEYS, LIMIT_KEYS, PASSWORD_KEYS]
-            .into_iter()
-            .flat_map(keys)
-            .collect();
+    let known: BTreeSet<String> = [
+        TOP_KEYS,
+        ACCOUNT_KEYS,
+        TIMEOUT_KEYS,
+        LISTEN_KEYS,
+        CLIENT_KEYS,
+        QUEUE_KEYS,
+        LIMIT_KEYS,
+        PASSWORD_KEYS,
+        OAUTH_KEYS,
+    ]
+    .into_iter()
+    .flat_map(keys)
+    .collect();
     for line in CONFIG.lines().filter_map(|line| line.strip_prefix(".It Cm ")) {
         let key = line.split(' ').next().unwrap_or_default();
         assert!(known.contains(key), "postrider.toml.5 has {key}, which is no key");

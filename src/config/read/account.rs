@@ -1,17 +1,17 @@
 //! `[account.NAME]`: its keys, and what must stand together in it.
 
-use std::path::Path;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
 use super::faults::Faults;
-use super::section::{At, Section, Value, absolute, not_zero, text, wrong_type};
-use super::{Readers, Surroundings, transport};
-use crate::config::keys::{ACCOUNT_KEYS, PASSWORD_KEYS};
-use crate::config::places::SYSTEM_CONFIG;
+use super::password::{is_machines, password};
+use super::section::{At, Section, Value, not_zero, wrong_type};
+use super::{Surroundings, oauth, transport};
+use crate::config::keys::ACCOUNT_KEYS;
+use crate::config::oauth::OAuth;
 use crate::config::relay::Relay;
-use crate::config::{Account, Mechanism, Password, Secret, TlsMode};
+use crate::config::{Account, Mechanism, TlsMode};
 use crate::mail::address::Address;
 
 const ADD_ONE: &str = "no account is configured: add a section [account.NAME] with `relay`, `username` and `password`";
@@ -60,16 +60,20 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
     }
     let section = Section::open(table, ACCOUNT_KEYS, faults);
     credentials_stand_together(&section, faults);
+    let relays = relays(around, &section, name.at, faults);
+    let username = section.text("username", faults).map(|text| text.value.to_owned());
+    let of_account = oauth::Account { name: name.value, username: username.as_deref(), relays: &relays };
+    let oauth = oauth_of(around, &of_account, &section, faults);
     Account {
         name: name.value.to_owned(),
-        relays: relays(around, &section, name.at, faults),
+        relays,
         tls: tls(&section, faults),
         tls_ca: section.path("tls_ca", around, faults),
         tls_name: tls_name(&section, faults),
         tls_fingerprint: transport::fingerprints(&section, faults),
         tls_client: transport::client_certificate(around, &section, faults),
         tls_min: transport::tls_min(&section, faults),
-        username: section.text("username", faults).map(|text| text.value.to_owned()),
+        username,
         password: section.get("password").and_then(|value| password(around, name.value, value, faults)),
         auth: auth(&section, faults),
         senders: senders(&section, faults),
@@ -85,7 +89,29 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         max_messages_per_connection: section.count("max_messages_per_connection", faults).unwrap_or(100),
         allow_plaintext: section.flag("allow_plaintext", faults).unwrap_or(false),
         from: from(&section, faults),
+        oauth,
     }
+}
+
+/// `oauth`, which takes the place of a password.
+fn oauth_of(
+    around: &Surroundings,
+    account: &oauth::Account<'_>,
+    section: &Section,
+    faults: &mut Faults,
+) -> Option<Box<OAuth>> {
+    let value = section.get("oauth")?;
+    let at = value.span().start;
+    if section.has("password") {
+        faults.add(at, "`oauth` and `password`: an account logs in with one of them; remove the other");
+    }
+    let is_without_tls =
+        matches!(section.get("tls").map(Value::get_ref), Some(DeValue::String(mode)) if mode == "none");
+    let is_plaintext = matches!(section.get("allow_plaintext").map(Value::get_ref), Some(DeValue::Boolean(true)));
+    if is_without_tls || is_plaintext {
+        faults.add(at, "`oauth` needs TLS: remove tls = \"none\" and allow_plaintext");
+    }
+    oauth::oauth(around, account, value, faults).map(Box::new)
 }
 
 /// An empty list would be an account that nobody may use.
@@ -101,7 +127,7 @@ fn users(name: &str, section: &Section, faults: &mut Faults) -> Option<Vec<Strin
 fn credentials_stand_together(section: &Section, faults: &mut Faults) {
     match (section.get("username"), section.get("password")) {
         // EXTERNAL logs in by certificate; the username says as whom.
-        (Some(_), None) if section.has("tls_client_cert") => {}
+        (Some(_), None) if section.has("tls_client_cert") || section.has("oauth") => {}
         (Some(username), None) => {
             faults.add(
                 username.span().start,
@@ -162,136 +188,10 @@ fn tls_name(section: &Section, faults: &mut Faults) -> Option<String> {
 }
 
 /// Where the password is; a literal only where nobody else can read the file.
-fn password(around: &Surroundings, account: &str, value: &Value, faults: &mut Faults) -> Option<Password> {
-    let at = value.span().start;
-    match value.get_ref() {
-        DeValue::String(_) => {
-            if is_machines(around) {
-                faults
-                    .add(at, not_for_the_machine(account, "`password` is written in the system configuration itself"));
-            } else if faults.place(at).0.readers == Readers::Others {
-                faults.add(at, open_to_others(faults.place(at).0.path));
-            }
-            let literal = text("password", value, faults)?;
-            if literal.value.contains(['\0', '\n', '\r']) {
-                faults.add(at, "`password` contains a line end or NUL, which no login can send");
-            }
-            Some(Password::Literal(Secret::new(literal.value.to_owned())))
-        }
-        DeValue::Table(table) => password_source(around, account, at, table, faults),
-        _ => {
-            wrong_type(
-                "password",
-                "a string in quotes, { file = \"PATH\" } or { command = [\"WORD\", ...] }",
-                value,
-                faults,
-            );
-            None
-        }
-    }
-}
-
-/// Whether the config is the one of the whole machine, whose runner is a user of its own.
-fn is_machines(around: &Surroundings) -> bool {
-    around.path == Path::new(SYSTEM_CONFIG)
-}
-
-/// Administrators show that config around, and nobody is logged in as the runner.
-fn not_for_the_machine(account: &str, what: &str) -> String {
-    format!(
-        "{what}, which only a user's own configuration may do: write password = {{ file = \"secrets/{account}\" }} instead and run \
-         \"postrider password set {account}\""
-    )
-}
-
-fn open_to_others(path: &Path) -> String {
-    format!(
-        "`password` is written in a file that others can read: run \"chmod 600 {}\", \
-         or move it to a separate file and write password = {{ file = \"PATH\" }}",
-        path.display()
-    )
-}
-
-fn password_source(
-    around: &Surroundings,
-    account: &str,
-    at: usize,
-    table: &DeTable,
-    faults: &mut Faults,
-) -> Option<Password> {
-    let section = Section::open(table, PASSWORD_KEYS, faults);
-    let sources: Vec<&str> = PASSWORD_KEYS.iter().map(|key| key.name).filter(|name| section.has(name)).collect();
-    match sources.as_slice() {
-        ["file"] => section.path("file", around, faults).map(Password::File),
-        ["command"] => command(around, section.get("command")?, faults).map(Password::Command),
-        ["credential"] => credential(&section, faults),
-        // Open() has told of any other key.
-        [_] => {
-            let is_on = section.flag("keyring", faults)?;
-            if !is_on {
-                faults.add(at, "`keyring = false` is no password source: write { file = \"PATH\" }, or keyring = true");
-            } else if is_machines(around) {
-                faults.add(at, not_for_the_machine(account, "`password` uses the keyring of a desktop"));
-            }
-            is_on.then(|| Password::Keyring(account.to_owned()))
-        }
-        [] => {
-            faults.add(
-                at,
-                "`password` names no source: write { file = \"PATH\" }, { command = [\"WORD\", ...] }, \
-                 { credential = \"NAME\" } or { keyring = true }",
-            );
-            None
-        }
-        [first, second, ..] => {
-            faults.add(at, format!("`password` has both `{first}` and `{second}`: remove one"));
-            None
-        }
-    }
-}
-
-fn credential(section: &Section, faults: &mut Faults) -> Option<Password> {
-    let text = section.text("credential", faults)?;
-    if text.value.contains('/') || text.value.starts_with('.') {
-        faults.add(text.at, "`credential` must be the name used in LoadCredential=, not a path");
-    }
-    Some(Password::Credential(text.value.to_owned()))
-}
-
-/// The words as they are, but a program given by a relative path is one beside the config.
-fn command(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Vec<String>> {
-    let DeValue::Array(list) = value.get_ref() else {
-        wrong_type("command", "a list of words, such as [\"pass\", \"show\", \"isp\"]", value, faults);
-        return None;
-    };
-    let mut words = Vec::new();
-    for item in list {
-        match item.get_ref() {
-            DeValue::String(word) if !word.contains('\0') => words.push(word.to_string()),
-            _ => wrong_type("command", "words in quotes", item, faults),
-        }
-    }
-    let Some(program) = list.iter().next().and_then(|item| text("command", item, faults)) else {
-        if list.is_empty() {
-            faults.add(value.span().start, "`command` is an empty list: write the program and its arguments");
-        }
-        return None;
-    };
-    if program.value.contains('/')
-        && let Some(path) = absolute("command", program, around, faults)
-        && let Some(first) = words.first_mut()
-    {
-        *first = printable(&path);
-    }
-    Some(words)
-}
-
-fn printable(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
 fn auth(section: &Section, faults: &mut Faults) -> Vec<Mechanism> {
-    let Some(texts) = section.texts("auth", faults) else { return Mechanism::usual() };
+    let Some(texts) = section.texts("auth", faults) else {
+        return if section.has("oauth") { Mechanism::for_tokens() } else { Mechanism::usual() };
+    };
     let mut mechanisms = Vec::new();
     for text in texts {
         match Mechanism::ALL.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(text.value)) {

@@ -112,6 +112,12 @@ fn the_example_config_parses_also_with_any_of_its_lines_put_to_use() {
             let is_the_same = section(other) == section(at) && example_key(text) == Some((key, false));
             // A key is of use with its certificate only.
             let is_needed = key == "tls_client_key" && example_key(text) == Some(("tls_client_cert", true));
+            // One takes the place of the other.
+            let is_other =
+                key == "oauth" && section(other) == section(at) && example_key(text) == Some(("password", false));
+            if is_other {
+                return None;
+            }
             if other == at || is_needed { Some(&text[1..]) } else { (!is_the_same).then_some(*text) }
         });
         wrong.extend(faults(&kept.collect::<Vec<_>>().join("\n")));

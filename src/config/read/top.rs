@@ -10,7 +10,7 @@ use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
 use super::{Surroundings, account, client, limits, listener, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
-use crate::config::{Account, Config, Delivery, Log, Queue};
+use crate::config::{Account, Config, Delivery, Log, Queue, places};
 use crate::log::DEFAULT_NAME;
 use crate::mail::address::Address;
 
@@ -28,7 +28,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
     let origin = domain(&top, "origin", faults);
     let accounts = account::accounts(around, &top, faults);
     let default_account = default_account(&top, &accounts, faults);
-    let config = Config {
+    let mut config = Config {
         path: around.path.to_owned(),
         others: Vec::new(),
         default_account,
@@ -54,6 +54,12 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         own_domains: top.has("own_domains").then(|| rewriting::domains("own_domains", &top, faults)),
     };
     client::check_names(&top, &config, faults);
+    let state = places::state_dir(&config.spool);
+    for account in &mut config.accounts {
+        if let Some(oauth) = &mut account.oauth {
+            oauth.state.clone_from(&state);
+        }
+    }
     let hostname = hostname.unwrap_or_else(around.hostname);
     Some(Config { origin: origin.unwrap_or_else(|| hostname.clone()), hostname, ..config })
 }

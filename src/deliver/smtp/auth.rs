@@ -1,4 +1,4 @@
-//! AUTH on an open connection: the credential, the mechanisms to try with it, and the exchange of each. `sasl`
+//! AUTH on an open connection: the mechanisms to try with a credential (`credential`), and the exchange of each. `sasl`
 //! selects the mechanisms; `login_history` has the results of earlier logins.
 //!
 //! Three rules limit what a login may cost. A secret leaves this machine only over verified TLS, or to a privileged
@@ -15,13 +15,14 @@ use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
 use super::connection::{Session, local};
+use super::credential;
 use super::login_history::{LoginHistory, Other, Rejection};
 use super::sasl::confidential::Confidential;
-use super::sasl::exchange::{Exchange, Plus, Surroundings};
-use super::sasl::{self, Bindable, Certificate, Cover, Login};
+use super::sasl::exchange::{Exchange, Plus, Surroundings, TokenReport};
+use super::sasl::{self, Bindable, Cover, Login};
 use super::stream::AuthReply;
 use crate::config::relay::Relay;
-use crate::config::{Account, Mechanism, Password};
+use crate::config::{Account, Mechanism};
 use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 use crate::rules::classify;
 use crate::rules::meaning::{self, Meaning, Stage};
@@ -32,32 +33,6 @@ use crate::rules::trouble;
 const LONGEST_COMMAND: usize = 512;
 /// How many prompts are answered.
 const MOST_PROMPTS: usize = 5;
-
-/// Reads the credential. Called before any connection is opened.
-///
-/// A password command may run for seconds or ask a locked keyring. A server must not wait for that with an open
-/// connection, and a credential that cannot be read is the account's trouble, whatever its relays would say.
-pub(crate) fn credential(account: &Account) -> Result<Option<Login>, String> {
-    let name = &account.name;
-    let certificate = if account.tls_client.is_some() { Certificate::Shown } else { Certificate::None };
-    let password = account.password.as_ref().map(Password::fetch).transpose().map_err(|error| error.to_string())?;
-    match (&account.username, &password, certificate) {
-        (None, _, Certificate::None) => return Ok(None),
-        (Some(_), None, Certificate::None) => {
-            return Err(format!("account {name} has a username but no password; set password in [account.{name}]"));
-        }
-        _ => {}
-    }
-    // NUL separates the fields of PLAIN (RFC 4616), and control A those of XOAUTH2. Inside a value they would shift
-    // the fields.
-    let bad = |text: &str| text.contains(['\0', '\x01']);
-    if account.username.as_deref().is_some_and(bad) || password.as_ref().is_some_and(|secret| bad(secret.expose())) {
-        return Err(format!(
-            "the username or password of account {name} contains a control character, which cannot be used in a login"
-        ));
-    }
-    Ok(Some(Login { username: account.username.clone(), password, certificate }))
-}
 
 /// Why a login failed.
 pub(crate) struct LoginFailure {
@@ -170,8 +145,8 @@ impl Attempt<'_> {
                     self.forbid_password(mechanism, &mut left);
                 }
                 // A closed connection says nothing about the other mechanism, so that one is still due.
-                Ended::Refused(reply) if reply.code == 421 && rejection.is_some() => return Err(refused(reply)),
-                Ended::Refused(reply) => {
+                Ended::Refused { reply, .. } if reply.code == 421 && rejection.is_some() => return Err(refused(reply)),
+                Ended::Refused { reply, .. } => {
                     self.forbid_password(mechanism, &mut left);
                     let another = sasl::other(mechanism, self.meaning(mechanism, &reply), &left);
                     let Some(next) = another.filter(|_| may_try_another) else {
@@ -270,19 +245,20 @@ impl Attempt<'_> {
     /// rejected again, and for a 4xx reply, which says nothing about the token.
     fn with_mechanism(&mut self, mechanism: Mechanism) -> Result<Ended, Fact> {
         let ended = exchange(self.session, self.login, self.place.relay, mechanism)?;
-        let Ended::Refused(reply) = &ended else { return Ok(ended) };
-        let source = self.place.account.password.as_ref();
-        let Some(source @ Password::Command(_)) = source.filter(|_| mechanism.wants_token()) else { return Ok(ended) };
-        if !reply.is_permanent() {
+        let Ended::Refused { reply, .. } = &ended else { return Ok(ended) };
+        let (account, rejected) = (self.place.account, self.login.password.as_ref());
+        if !mechanism.wants_token() || !reply.is_permanent() {
             return Ok(ended);
         }
-        self.session.stream.observer().note("the token was rejected; running the password command for a new one");
-        match source.fetch() {
-            Ok(fresh) if self.login.password.as_ref().is_none_or(|old| old.expose() != fresh.expose()) => {
-                let login = Login { password: Some(fresh), ..self.login.clone() };
-                exchange(self.session, &login, self.place.relay, mechanism)
+        let mut note = |text: &str| self.session.stream.observer().note(text);
+        let fresh = credential::renewed(account, rejected, &mut note);
+        let Some(fresh) = fresh.map_err(|seen| Fact { phase: Phase::Auth, seen })? else { return Ok(ended) };
+        let login = Login { password: Some(fresh), ..self.login.clone() };
+        match exchange(self.session, &login, self.place.relay, mechanism)? {
+            Ended::Refused { reply, report } if account.oauth.is_some() => {
+                Err(Fact { phase: Phase::Auth, seen: credential::rejected_again(account, &reply, report) })
             }
-            Ok(_) | Err(_) => Ok(ended),
+            ended => Ok(ended),
         }
     }
 }
@@ -298,7 +274,12 @@ enum Ended {
     /// The server does not support the mechanism after all.
     Unsupported(u16),
     /// The server rejected the credential.
-    Refused(Reply),
+    Refused {
+        /// Its reply.
+        reply: Reply,
+        /// What it said about a token before that.
+        report: Option<TokenReport>,
+    },
     /// The server rejected the binding to the connection: there may be an attacker in between.
     NotBound(Reply),
 }
@@ -407,7 +388,7 @@ fn ended(exchange: &Exchange, name: &str, reply: Reply) -> Result<Ended, Seen> {
         ))),
         300..400 => Err(Seen::Garbage(format!("unexpected reply to the login: {}", reply.code))),
         _ if exchange.is_binding_refused() => Ok(Ended::NotBound(reply)),
-        _ => Ok(Ended::Refused(reply)),
+        _ => Ok(Ended::Refused { reply, report: exchange.token_report() }),
     }
 }
 

@@ -19,7 +19,7 @@ use super::observer::Observer;
 use super::sasl::Login;
 use super::stream::{self, Keep, SharedObserver, Stream};
 use super::timeouts::Timeouts;
-use super::{auth, command, dns, happy_eyeballs};
+use super::{auth, command, credential, dns, happy_eyeballs};
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
 use crate::mail::outcome::{Fact, Phase, Seen};
@@ -33,9 +33,9 @@ pub(crate) fn open(
     history: &LoginHistory,
     observer: Box<dyn Observer>,
 ) -> Result<Session, NotOpened> {
-    match auth::credential(account) {
+    match credential::credential(account) {
         Ok(login) => walk(account, hostname, login, history, observer),
-        Err(text) => Err(at_first(account, local(Phase::Credential, text))),
+        Err(seen) => Err(at_first(account, Fact { phase: Phase::Credential, seen })),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod capabilities;
 pub mod command;
 pub mod connect;
 pub mod connection;
+mod credential;
 pub mod data;
 pub mod dns;
 pub mod dot_stuffing;

@@ -156,6 +156,7 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
         tls_client: None,
         tls_min: TlsMin::Tls12,
         username: None,
+        oauth: None,
         password: None,
         auth: Mechanism::usual(),
         senders: Vec::new(),

@@ -46,7 +46,7 @@ fn the_cure_names_the_key_the_row_or_the_command() {
     let account = account("username = \"me@isp.example\"");
     let table = [
         (Meaning::LoginRejected, "\"postrider password set isp\""),
-        (Meaning::OauthWanted, "auth = [\"xoauth2\"]"),
+        (Meaning::OauthWanted, "\"postrider login isp\""),
         (Meaning::AppPasswordWanted, "\"postrider password set isp\""),
         (Meaning::TokenExpired, "`command` in `password`"),
         (Meaning::MechanismRefused, "auth = [\"plain\", \"login\"]"),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 41] = [
+const SHOWN: [(&str, &str, &str); 42] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
@@ -33,6 +33,7 @@ const SHOWN: [(&str, &str, &str); 41] = [
     ("man/postrider.1", "postrider route", COMMANDS),
     ("man/postrider.1", "git config", "patches_sent_with_git_arrive_as_a_thread"),
     ("man/postrider.toml.5", "[account.isp]", CONFIGS),
+    ("man/postrider.toml.5", "oauth = {", "the_account_of_the_manual_is_read_and_needs_a_login"),
     ("man/sendmail.8", "-FCronDaemon", COMMANDS),
     ("man/sendmail.8", "sendmail -t <<END", COMMANDS),
     (TROUBLE, "wrong user name or password for [account.isp]", "a_wrong_password_is_told_as_such"),

@@ -143,6 +143,11 @@ impl World {
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(args).env_clear().env("PATH", "/usr/bin:/bin").env("POSTRIDER_CONFIG", self.path("config.toml"));
+        // Authorities that vouch for web servers.
+        let roots = self.path("roots.pem");
+        if roots.exists() {
+            command.env("SSL_CERT_FILE", roots);
+        }
         command.current_dir("/").stdin(Stdio::null());
         command
     }

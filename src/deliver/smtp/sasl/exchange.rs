@@ -36,6 +36,28 @@ pub enum Plus {
     NotOffered,
 }
 
+/// What a server says about a token before it rejects the login (RFC 7628 section 3.2.2; XOAUTH2 has the like).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenReport {
+    /// It is not valid, or not any more.
+    Rejected,
+    /// It is valid, but not for sending mail.
+    InsufficientScope,
+}
+
+impl TokenReport {
+    fn read(challenge: &[u8]) -> Self {
+        let report: serde_json::Value = serde_json::from_slice(challenge).unwrap_or_default();
+        match &report["status"] {
+            serde_json::Value::String(status) if matches!(status.as_str(), "insufficient_scope" | "403") => {
+                Self::InsufficientScope
+            }
+            status if status.as_u64() == Some(403) => Self::InsufficientScope,
+            _ => Self::Rejected,
+        }
+    }
+}
+
 /// An exchange.
 pub enum Exchange {
     /// Mechanisms that consist of the first message.
@@ -47,6 +69,8 @@ pub enum Exchange {
         opening: Message,
         /// The reply to that error.
         resignation: &'static [u8],
+        /// That error.
+        report: Option<TokenReport>,
     },
     /// LOGIN: the remaining responses, in reverse order.
     Prompts(Vec<Message>),
@@ -93,15 +117,24 @@ impl Exchange {
                 let user = username.replace('=', "=3D").replace(',', "=2C");
                 let head = format!("n,a={user},\x01host={}\x01port={}\x01auth=Bearer ", around.host, around.port);
                 let opening = joined(&[head.as_bytes(), password.as_bytes(), b"\x01\x01"]);
-                Self::Token { opening, resignation: b"\x01" }
+                Self::Token { opening, resignation: b"\x01", report: None }
             }
             Mechanism::XOAuth2 => {
                 let head = format!("user={username}\x01auth=Bearer ");
                 let opening = joined(&[head.as_bytes(), password.as_bytes(), b"\x01\x01"]);
-                Self::Token { opening, resignation: b"" }
+                Self::Token { opening, resignation: b"", report: None }
             }
             Mechanism::Plain => Self::Single(joined(&[b"\0", username.as_bytes(), b"\0", password.as_bytes()])),
             Mechanism::Login => Self::Prompts(vec![bytes(password), bytes(username)]),
+        }
+    }
+
+    /// What the server has said about the token.
+    #[must_use]
+    pub fn token_report(&self) -> Option<TokenReport> {
+        match self {
+            Self::Token { report, .. } => *report,
+            _ => None,
         }
     }
 
@@ -123,7 +156,10 @@ impl Exchange {
         match self {
             // Some servers ignore the initial response and prompt for it.
             Self::Single(message) => Ok(message.clone()),
-            Self::Token { resignation, .. } => Ok(Zeroizing::new(resignation.to_vec())),
+            Self::Token { resignation, report, .. } => {
+                *report = Some(TokenReport::read(challenge));
+                Ok(Zeroizing::new(resignation.to_vec()))
+            }
             Self::Prompts(left) => left.pop().ok_or(OutOfStep("it asks for more than user name and password")),
             Self::Cram(login) => {
                 let username = login.username.as_deref().unwrap_or_default();

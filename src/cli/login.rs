@@ -1,0 +1,138 @@
+//! `postrider login`: the user agrees, in a browser, that an account may send mail, and the refresh token is stored. A login that
+//! would not last or could not send mail is refused here, and not at the first mail.
+
+mod browser;
+mod device;
+
+use std::path::Path;
+
+use jiff::{Timestamp, Zoned};
+
+use super::exit::{Exit, Failure};
+use crate::cli::print::say;
+use crate::config::oauth::{Flow, OAuth};
+use crate::config::{Account, Config, Secret};
+use crate::deliver::oauth::request::{Granted, TokenError};
+use crate::deliver::oauth::source::{self, Wanted};
+use crate::deliver::oauth::stored;
+
+/// Arguments of `login`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The account; default: the only one with `oauth`
+    #[arg(value_name = "ACCOUNT")]
+    account: Option<String>,
+    /// Show which accounts are logged in, and since when
+    #[arg(long, conflicts_with = "account")]
+    status: bool,
+}
+
+/// Logs in, or says who is.
+pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
+    let config = super::load(named)?;
+    if arguments.status {
+        return status(&config);
+    }
+    let oauth = chosen(&config, arguments.account.as_deref())?;
+    let (issuer, account) = (&oauth.issuer, &oauth.account);
+    if oauth.flow == Flow::Client {
+        source::access_token(oauth, Wanted::Any).map_err(|error| failed(&error))?;
+        print_line!("{issuer} issues tokens to the client of account {account}; nobody needs to log in");
+        return Ok(Exit::Ok);
+    }
+    let granted = match oauth.flow {
+        Flow::Device => device::run(oauth)?,
+        Flow::Browser | Flow::Client => browser::run(oauth)?,
+    };
+    let refresh = lasting(oauth, &granted)?;
+    // The new login takes the place of the old one only when it is on disk.
+    let _lock = stored::lock(oauth)?;
+    stored::write(oauth, refresh, Timestamp::now())?;
+    stored::note_login(oauth)?;
+    say(&format!("account {account} is logged in at {issuer} as {}", oauth.username));
+    say(&format!("to see that it works: postrider test {account}"));
+    Ok(Exit::Ok)
+}
+
+fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c OAuth, Failure> {
+    let all: Vec<(&Account, &OAuth)> = with_oauth(config).collect();
+    let names = || all.iter().map(|(account, _)| account.name.as_str()).collect::<Vec<_>>().join(", ");
+    let usage = |message: String| Failure::new(Exit::Usage, message);
+    match (name, &all[..]) {
+        (Some(name), _) => match all.iter().find(|(account, _)| account.name == name) {
+            Some((_, oauth)) => Ok(oauth),
+            None if config.account(name).is_some() => Err(usage(format!(
+                "account {name} logs in with a password; for tokens, write `oauth` in place of `password` in \
+                 [account.{name}], see postrider.toml(5)"
+            ))),
+            None => Err(usage(format!("there is no account {name}; accounts with `oauth`: {}", names()))),
+        },
+        (None, [(_, oauth)]) => Ok(oauth),
+        (None, []) => Err(usage("no account has `oauth`; see \"OAuth\" in postrider.toml(5)".to_owned())),
+        (None, _) => Err(usage(format!("which account? Name one of: {}", names()))),
+    }
+}
+
+fn with_oauth(config: &Config) -> impl Iterator<Item = (&Account, &OAuth)> {
+    config.accounts.iter().filter_map(|account| Some((account, account.oauth.as_deref()?)))
+}
+
+/// The refresh token of a login that lasts and may send mail.
+fn lasting<'g>(oauth: &OAuth, granted: &'g Granted) -> Result<&'g Secret, Failure> {
+    let issuer = &oauth.issuer;
+    if let Some(scope) = &granted.scope {
+        let has = |wanted: &str| scope.split_whitespace().any(|granted| granted.eq_ignore_ascii_case(wanted));
+        let is_about_mail = |word: &&str| !matches!(*word, "offline_access" | "openid" | "profile" | "email");
+        if let Some(missing) = oauth.scope.split_whitespace().filter(is_about_mail).find(|word| !has(word)) {
+            return Err(Failure::new(
+                Exit::Unavailable,
+                format_args!(
+                    "{issuer} did not grant {missing}, without which no mail can be sent: give the registered client that \
+                     permission, and agree to it; nothing was stored"
+                ),
+            ));
+        }
+    }
+    granted.refresh.as_ref().ok_or_else(|| {
+        Failure::new(
+            Exit::Unavailable,
+            format_args!(
+                "{issuer} granted no refresh token, so the login would end within the hour: `scope` may have to include \
+                 offline_access, or the client must be registered for it; nothing was stored"
+            ),
+        )
+    })
+}
+
+/// A line for each account, and exit status 78 if one has no login.
+fn status(config: &Config) -> Result<Exit, Failure> {
+    let mut exit = Exit::Ok;
+    for (account, oauth) in with_oauth(config) {
+        let (name, issuer, user) = (&account.name, &oauth.issuer, &oauth.username);
+        let day =
+            |time: Timestamp| Zoned::new(time, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
+        match (oauth.flow, stored::read(oauth)?) {
+            (Flow::Client, _) => say(&format!("{name}: {issuer}, as its own client")),
+            (Flow::Device | Flow::Browser, Some(login)) => say(&format!(
+                "{name}: {issuer}, as {user}, logged in {}, token renewed {}",
+                day(login.since),
+                day(login.renewed)
+            )),
+            (Flow::Device | Flow::Browser, None) => {
+                say(&format!("{name}: {issuer}, not logged in; run \"postrider login {name}\""));
+                exit = Exit::Config;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// A refusal is for the user to look into; an endpoint may be back later.
+fn failed(error: &TokenError) -> Failure {
+    let exit = match error {
+        TokenError::Refused { .. } => Exit::Unavailable,
+        TokenError::Endpoint { .. } => Exit::TempFail,
+        TokenError::Local(_) => Exit::Config,
+    };
+    Failure::new(exit, error)
+}

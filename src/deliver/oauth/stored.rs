@@ -1,0 +1,106 @@
+//! What must last of a login: the refresh token, in the state directory, in a file that only its owner reads. It is replaced as a
+//! whole and is on disk before the new one is used, because at many services the old one ends with the request for the new.
+//!
+//! The file with `.login` in its name changes with each `postrider login` and with nothing else, so that a runner that waits for a
+//! new login does not take a renewed token for one.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::config::Secret;
+use crate::config::oauth::OAuth;
+use crate::spool::SpoolError;
+use crate::spool::state_dir::StateDir;
+
+/// Longer than a request for a token may take.
+const OTHERS_TIME: Duration = Duration::from_mins(1);
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
+/// A login as it is kept.
+#[derive(Debug)]
+pub struct StoredLogin {
+    /// For new access tokens.
+    pub refresh: Secret,
+    /// When the user logged in.
+    pub since: Timestamp,
+    /// When the token was last renewed.
+    pub renewed: Timestamp,
+}
+
+/// As it is in the file.
+#[derive(Serialize, Deserialize)]
+struct Form<'a> {
+    issuer: &'a str,
+    client_id: &'a str,
+    username: &'a str,
+    scope: &'a str,
+    refresh_token: &'a str,
+    since: Timestamp,
+    renewed: Timestamp,
+}
+
+/// Held by whoever asks for a token: a second request with the same refresh token would end both.
+#[derive(Debug)]
+pub struct TokenLock(#[expect(dead_code, reason = "closing it ends the lock")] File);
+
+fn name(oauth: &OAuth, kind: &str) -> String {
+    format!("oauth-{}.{kind}", oauth.key())
+}
+
+/// Waits for other processes.
+pub fn lock(oauth: &OAuth) -> Result<TokenLock, SpoolError> {
+    let path = StateDir::open(&oauth.state)?.file(&name(oauth, "lock"));
+    let failed = |error| SpoolError::Io { action: "lock", path: path.clone(), error };
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = opened.map_err(failed)?;
+    let begun = Instant::now();
+    loop {
+        match fs2::FileExt::try_lock_exclusive(&file) {
+            Ok(()) => return Ok(TokenLock(file)),
+            Err(error) if error.kind() != fs2::lock_contended_error().kind() => return Err(failed(error)),
+            Err(_) if begun.elapsed() < OTHERS_TIME => thread::sleep(BETWEEN_TRIES),
+            Err(_) => return Err(failed(io::ErrorKind::TimedOut.into())),
+        }
+    }
+}
+
+/// The login; `None` if there is none.
+pub fn read(oauth: &OAuth) -> Result<Option<StoredLogin>, SpoolError> {
+    let Some(state) = StateDir::find(&oauth.state)? else { return Ok(None) };
+    let file = name(oauth, "json");
+    let Some(bytes) = state.read(&file)? else { return Ok(None) };
+    let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
+    let form: Form<'_> = serde_json::from_slice(&bytes).map_err(damaged)?;
+    let Form { refresh_token, since, renewed, .. } = form;
+    Ok(Some(StoredLogin { refresh: Secret::new(refresh_token.to_owned()), since, renewed }))
+}
+
+/// Replaces it; on disk when this returns. `since` is when the user logged in.
+pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp) -> Result<(), SpoolError> {
+    let state = StateDir::open(&oauth.state)?;
+    let file = name(oauth, "json");
+    let form = Form {
+        issuer: &oauth.issuer,
+        client_id: &oauth.client_id,
+        username: &oauth.username,
+        scope: &oauth.scope,
+        refresh_token: refresh.expose(),
+        since,
+        renewed: Timestamp::now(),
+    };
+    let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
+    let text = Zeroizing::new(serde_json::to_vec(&form).map_err(damaged)?);
+    state.write(&file, &text)
+}
+
+/// Tells a runner that the user has logged in.
+pub fn note_login(oauth: &OAuth) -> Result<(), SpoolError> {
+    StateDir::open(&oauth.state)?.write(&name(oauth, "login"), Timestamp::now().to_string().as_bytes())
+}
