@@ -20,6 +20,7 @@ use self::provider::{Customer, Port, Provider};
 use self::script::{HOSTNAME, ISP, MAILS, Mail, Part, WORK};
 use self::show::Look;
 use self::stage::{Scratch, Stage, Trouble, config, random_word};
+use super::exit::Exit;
 use super::print;
 use crate::config::Secret;
 use crate::sys::user::Caller;
@@ -176,7 +177,7 @@ fn report(played: &Played, begun: Instant, look: Look) -> ExitCode {
     print::text(format!("\n{title}\n{}", sides.join("\n")));
     if comparisons.iter().all(|comparison| comparison.faults.is_empty()) {
         print::text(format!("\nEverything arrived as expected, in {:.1} s.\n", begun.elapsed().as_secs_f32()));
-        return ExitCode::SUCCESS;
+        return print::checked(Exit::Ok, Exit::IoError).into();
     }
     print::text(format!("\n{}\n{}\n", look.bold("The runner's log:"), played.log));
     complain!("postrider: demo: not everything arrived as expected; see above");

@@ -131,9 +131,13 @@ fn postrider() -> ExitCode {
     let Arguments { config, command } = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Nobody is left to tell if even this cannot be printed.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Ok }.into();
+            if error.use_stderr() {
+                // Nobody is left to tell if even this cannot be printed.
+                let _ = error.print();
+                return Exit::Usage.into();
+            }
+            print::text(error.render());
+            return print::checked(Exit::Ok, Exit::IoError).into();
         }
     };
     let named = config.as_deref();
@@ -148,7 +152,7 @@ fn postrider() -> ExitCode {
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
         Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
         Command::Status(arguments) => return status::run(named, &arguments).into(),
-        Command::Complete { wanted } => return complete::run(named, wanted).into(),
+        Command::Complete { wanted } => Ok(complete::run(named, wanted)),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),
         Command::Check(arguments) => check::run(named, &arguments),
@@ -210,7 +214,7 @@ fn load_as_caller(named: Option<&Path>) -> Result<Config, Failure> {
 /// Says a failure once, in one way, and ends.
 fn conclude(program: &str, result: Result<Exit, Failure>) -> ExitCode {
     match result {
-        Ok(exit) => exit.into(),
+        Ok(exit) => print::checked(exit, Exit::IoError).into(),
         Err(failure) => {
             for line in failure.message.lines() {
                 // It may name an address or a key as it was given.

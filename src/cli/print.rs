@@ -1,10 +1,16 @@
-//! What commands print. Where nobody reads it any more, or the disk is full, the work goes on and the exit code tells: `println!`
-//! would panic.
+//! What commands print. Where nobody reads it any more, or the disk is full, the work goes on (`println!` would panic), and the
+//! exit code tells that output was lost. A reader that has gone wanted no more, so that is no error.
 
 use std::fmt::Display;
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
+use std::sync::OnceLock;
 
+use super::exit::Exit;
 use crate::mail::printable::printable;
+
+/// Why output was lost, the first time. A process has one standard output and one exit code: that each line which is printed
+/// returns an error would put the same question to every command, with one answer.
+static LOST: OnceLock<io::Error> = OnceLock::new();
 
 /// A line on standard output.
 macro_rules! print_line {
@@ -18,7 +24,19 @@ macro_rules! complain {
 
 /// Text on standard output.
 pub(super) fn text(text: impl Display) {
-    let _ = try_text(text);
+    if let Err(error) = try_text(text)
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        // Only the first is told.
+        let _ = LOST.set(error);
+    }
+}
+
+/// What a command exits with whose output may have been lost. One that did not end well keeps its own code.
+pub(super) fn checked(exit: Exit, if_lost: Exit) -> Exit {
+    let Some(error) = LOST.get() else { return exit };
+    complain!("postrider: cannot write the output: {error}");
+    if exit == Exit::Ok { if_lost } else { exit }
 }
 
 /// The same, where it matters whether it gets there.

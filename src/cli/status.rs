@@ -1,10 +1,11 @@
 //! `postrider status`: one line and an exit code for monitoring, as Nagios plug-ins have
 //! them: is mail flowing, and if not, why. With `--json`, the same for programs.
 
-use std::io::{IsTerminal as _, Write};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
+use super::print;
 use super::step_down;
 use crate::config::{locate, places};
 use crate::control::error::AccessError;
@@ -34,16 +35,15 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
         let why = failure.message.lines().next().unwrap_or_default();
         Report::of([Reason::new(Level::Unknown, Kind::Unknown, why)])
     });
-    let mut out = std::io::stdout();
     let shown = if arguments.json {
         serde_json::to_string(&report).unwrap_or_default()
     } else {
-        let has_figures = arguments.verbose || !out.is_terminal();
+        let has_figures = arguments.verbose || !std::io::stdout().is_terminal();
         line(&report, report.queue.as_ref().filter(|_| has_figures))
     };
-    // A closed pipe still leaves the exit code.
-    let _ = writeln!(out, "{shown}");
-    exit(report.level)
+    print_line!("{shown}");
+    // Monitoring that gets no line is not to take it for a good one.
+    print::checked(exit(report.level), Exit::CannotTell)
 }
 
 fn look(named: Option<&Path>) -> Result<Report, Failure> {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::queue::{QueueError, quiet};
 use crate::config::Config;
 use crate::config::client::Client;
 use crate::mail::printable::printable;
@@ -14,9 +15,7 @@ use crate::spool::client_activity::{self, ClientActivity, FailedHandshake, Seen}
 
 pub(super) fn run(config: &Config) -> Result<Exit, Failure> {
     let activity = Spool::find(&config.spool)?.map(|spool| client_activity::read(&spool)).unwrap_or_default();
-    // A reader that has gone is no reason to complain.
-    let _ = print(config, &activity, &mut io::stdout().lock());
-    Ok(Exit::Ok)
+    quiet(print(config, &activity, &mut io::stdout().lock()).map_err(QueueError::from))
 }
 
 fn print(config: &Config, activity: &ClientActivity, out: &mut impl Write) -> io::Result<()> {
