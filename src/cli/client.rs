@@ -15,11 +15,13 @@ use self::setup::Setup;
 use super::ask::is_attended;
 use super::exit::{Exit, Failure};
 use super::new_config::{self, ChangeLock};
-use super::{load, load_as_caller, password, print};
+use super::{load, password, print};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
+use crate::config::places::SYSTEM_CONFIG;
 use crate::config::scram::{ScramHash, StoredKeys};
-use crate::config::{Config, ConfigError, Secret, conf_d};
+use crate::config::{Config, ConfigError, Fault, Secret, conf_d};
+use crate::mail::printable::printable;
 use crate::mail::submitter::ClientName;
 use crate::sys::harden;
 
@@ -51,31 +53,40 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
         Action::List => load(named).and_then(|config| list::run(&config)),
         Action::Add(arguments) => add::run(named, arguments),
         Action::Password { client, password_file } => {
-            let config = load_without_password(named)?;
+            let Loaded { config, .. } = load_with_faults(named)?;
             known(&config, client)?;
             let password = new_password(client, password_file.as_deref())?;
             // What others changed meanwhile counts.
             let lock = ChangeLock::take(&config.path)?;
-            let config = load_without_password(named)?;
-            let mut file = Section::of(&config, &known(&config, client)?)?;
+            let loaded = load_with_faults(named)?;
+            let mut file = Section::of(&loaded.config, &known(&loaded.config, client)?)?;
             file.text.set("client", client, &[("scram", keys(&password)?)]).map_err(|error| file.unfit(&error))?;
-            let changed = file.put(&lock, &config)?;
-            let name = known(&changed, client)?;
-            if let Some(client) = changed.client(&name) {
-                let setup = Setup { config: &changed, client, password: Some(&password) };
-                return show(&format!("password for client {name} saved"), &setup);
+            let Loaded { config, faults } = file.put(&lock, &loaded)?;
+            let name = known(&config, client)?;
+            if let Some(client) = config.client(&name) {
+                let setup = Setup { config: &config, client, password: Some(&password) };
+                show(&format!("password for client {name} saved"), &setup)?;
             }
+            tell_left(&faults);
             Ok(Exit::Ok)
         }
         Action::Delete { client } => {
-            let lock = ChangeLock::take(&load_as_caller(named)?.path)?;
-            let config = load_as_caller(named)?;
-            let mut file = Section::of(&config, &known(&config, client)?)?;
+            let lock = ChangeLock::take(&load_with_faults(named)?.config.path)?;
+            let loaded = load_with_faults(named)?;
+            let mut file = Section::of(&loaded.config, &known(&loaded.config, client)?)?;
             file.text.remove("client", client);
-            file.put(&lock, &config)?;
+            let Loaded { faults, .. } = file.put(&lock, &loaded)?;
             print_line!("client {client} removed; its queued mail is held");
+            tell_left(&faults);
             Ok(Exit::Ok)
         }
+    }
+}
+
+/// Says what is still wrong with the configuration, so that it is not in use yet.
+fn tell_left(faults: &[Fault]) {
+    for Fault { path, line, column, message } in faults {
+        complain!("postrider: still an error: {}:{line}:{column}: {}", path.display(), printable(message));
     }
 }
 
@@ -93,14 +104,20 @@ fn show(done: &str, setup: &Setup<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// The configuration, also with errors: that a client has no password yet may be one. What is wrong with it then is told when it is
-/// changed.
-fn load_without_password(named: Option<&Path>) -> Result<Config, Failure> {
+/// A configuration, with what is wrong with it.
+struct Loaded {
+    config: Config,
+    faults: Vec<Fault>,
+}
+
+/// The configuration, also with errors: the command may fix one of them.
+fn load_with_faults(named: Option<&Path>) -> Result<Loaded, Failure> {
     let loaded = locate::load(named);
     harden::keep_memory_private();
     match loaded {
-        Err(ConfigError::Faulty { rest: Some(rest), .. }) => Ok(*rest),
-        loaded => Ok(loaded?),
+        Ok(config) => Ok(Loaded { config, faults: Vec::new() }),
+        Err(ConfigError::Faulty { rest: Some(rest), faults, .. }) => Ok(Loaded { config: *rest, faults }),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -157,31 +174,39 @@ impl Section {
         unfit(&self.path, error)
     }
 
-    /// The configuration with this file as it is here. What it refuses is an error.
-    fn checked(&self, config: &Config) -> Result<Config, Failure> {
+    /// The configuration with this file as it is here. What is wrong with it is an error, but for the stored keys of other
+    /// clients that were wrong before: each has a command of its own, and none of these can wait for the others.
+    fn checked(&self, before: &Loaded) -> Result<Loaded, Failure> {
         let text = self.text.to_string();
         let text = (!self.is_superfluous()).then_some(text.as_str());
-        locate::load_changed(&config.path, Change { path: &self.path, text }).map_err(|error| {
-            let Failure { message, exit } = error.into();
-            Failure::new(exit, format_args!("{message}\nnothing was changed"))
-        })
+        // The line may be another one now.
+        let was_there = |fault: &Fault| {
+            before.faults.iter().any(|known| (&known.path, &known.message) == (&fault.path, &fault.message))
+        };
+        let is_known = |fault: &Fault| fault.is_about_stored_keys() && was_there(fault);
+        match locate::load_changed(&before.config.path, Change { path: &self.path, text }) {
+            Ok(config) => Ok(Loaded { config, faults: Vec::new() }),
+            Err(ConfigError::Faulty { faults, rest: Some(rest), .. }) if faults.iter().all(is_known) => {
+                Ok(Loaded { config: *rest, faults })
+            }
+            Err(error) => {
+                let Failure { message, exit } = error.into();
+                Err(Failure::new(exit, format_args!("{message}\nnothing was changed")))
+            }
+        }
     }
 
     /// Puts it in place, if the configuration is good with it, which is returned.
-    fn put(&self, lock: &ChangeLock, config: &Config) -> Result<Config, Failure> {
-        let changed = self.checked(config)?;
+    fn put(&self, lock: &ChangeLock, before: &Loaded) -> Result<Loaded, Failure> {
+        let changed = self.checked(before)?;
         let written = if self.is_superfluous() {
             fs::remove_file(&self.path)
         } else {
-            new_config::replace(lock, &config.path, &self.path, &self.text.to_string())
+            new_config::replace(lock, &before.config.path, &self.path, &self.text.to_string())
         };
         written.map_err(|error| {
             let shown = self.path.display();
-            let hint = match error.kind() {
-                io::ErrorKind::PermissionDenied => "; only root may change the system's configuration: use sudo",
-                _ => "",
-            };
-            Failure::new(Exit::IoError, format_args!("cannot write {shown}: {error}{hint}"))
+            Failure::new(Exit::IoError, format_args!("cannot write {shown}: {error}{}", hint(&error, &self.path)))
         })?;
         Ok(changed)
     }
@@ -191,6 +216,23 @@ impl Section {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let rest = self.text.to_string();
         self.text.is_empty() && name.starts_with("client-") && (rest.trim().is_empty() || rest.trim() == HEAD.trim())
+    }
+}
+
+/// What to do where a file of the configuration cannot be written, behind the error.
+fn hint(error: &io::Error, path: &Path) -> String {
+    let folder = path.parent().unwrap_or(path).display();
+    let machines = Path::new(SYSTEM_CONFIG).parent().unwrap_or(path);
+    match error.kind() {
+        io::ErrorKind::PermissionDenied if rustix::process::geteuid().is_root() => {
+            format!("; root may not write there either: see whether \"lsattr -d {folder}\" shows it as immutable")
+        }
+        io::ErrorKind::PermissionDenied if path.starts_with(machines) => {
+            "; only root may change the system's configuration: use sudo".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => format!("; give this user write access to {folder}"),
+        io::ErrorKind::ReadOnlyFilesystem => format!("; the file system of {folder} is mounted read-only"),
+        _ => String::new(),
     }
 }
 

@@ -34,6 +34,14 @@ pub struct Client {
     pub behind_nat_ok: bool,
 }
 
+impl Client {
+    /// Whether nothing identifies it yet: it has neither a password nor an address, so no connection is its own.
+    #[must_use]
+    pub fn is_unidentified(&self) -> bool {
+        self.scram.is_empty() && self.networks.is_empty()
+    }
+}
+
 /// Addresses that a client may send from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Senders {

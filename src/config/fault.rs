@@ -19,6 +19,14 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// Whether it is about the stored keys of a client's password, which `postrider client` writes.
+    #[must_use]
+    pub fn is_about_stored_keys(&self) -> bool {
+        self.message.starts_with("`scram`")
+    }
+}
+
 /// Why there is no usable configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

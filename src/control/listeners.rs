@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::report::{Kind, Level, Reason};
 use crate::config::Config;
+use crate::config::client::Client;
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::network::Prefix;
 use crate::rules::exposure::{self, Risk};
@@ -57,6 +58,19 @@ pub fn misfits(config: &Config) -> Vec<Reason> {
         Some(Reason::new(Level::Warning, Kind::Listener, text).of(&listener.name).cured_by(cure))
     };
     config.listeners.iter().filter_map(reason).collect()
+}
+
+/// The clients that nothing identifies. That concerns their own mail alone.
+#[must_use]
+pub fn unidentified(config: &Config) -> Vec<Reason> {
+    let clients = config.clients.iter().filter(|client| client.is_unidentified());
+    let reason = |client: &Client| {
+        let name = &client.name;
+        let text = format!("client {name} has neither a password nor an address, so it cannot submit mail");
+        let cure = format!("run \"postrider client password {name}\", or set `networks` in [client.{name}]");
+        Reason::new(Level::Warning, Kind::Listener, text).of(name).cured_by(cure)
+    };
+    clients.map(reason).collect()
 }
 
 /// This machine's network as it is now: interfaces come and go.

@@ -54,6 +54,7 @@ const TESTS: [(&str, &[&str]); 27] = [
             "a_port_that_is_taken_is_in_status_and_check_until_it_is_free",
             "a_certificate_that_cannot_be_read_is_in_status_and_check_before_any_client_comes",
             "check_names_a_certificate_that_does_not_fit_and_an_owner_who_is_not_there",
+            "sections_without_a_password_keep_no_command_and_no_mail_waiting_for_one_another",
         ],
     ),
     (

@@ -13,6 +13,7 @@ use crate::sys::user;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     findings.0.extend(listeners::certificates(config, Timestamp::now()));
+    findings.0.extend(listeners::unidentified(config));
     findings.0.extend(listeners::misfits(config));
     findings.0.extend(listeners::risks(config));
     open_keys(config, findings);

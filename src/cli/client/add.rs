@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::setup::Setup;
-use super::{Section, keys, new_password, show};
+use super::{Loaded, Section, keys, new_password, show};
 use crate::cli::ask::{is_attended, question, say};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::load_as_caller;
@@ -46,6 +46,13 @@ pub struct Arguments {
 pub(super) fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
     let name = ClientName::parse(&arguments.client)
         .map_err(|error| Failure::new(Exit::Usage, format_args!("\"{}\": {error}", arguments.client)))?;
+    if arguments.no_password && arguments.networks.is_empty() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "this client has neither a password nor an address: leave out --no-password, or give its address with --network; \
+             nothing was changed",
+        ));
+    }
     let config = load_as_caller(named)?;
     must_be_new(&config, &name)?;
     let owner = owner(&name, arguments)?;
@@ -59,13 +66,14 @@ pub(super) fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, F
     let mut file = Section::fresh(&config, &name)?;
     let settings = settings(arguments, owner, password.as_ref())?;
     file.text.set("client", name.as_str(), &settings).map_err(|error| file.unfit(&error))?;
-    if let Some(account) = needed_account(&file.checked(&config)?, &name)? {
+    let before = Loaded { config, faults: Vec::new() };
+    if let Some(account) = needed_account(&file.checked(&before)?.config, &name)? {
         let account = [("account", Setting::Text(account))];
         file.text.set("client", name.as_str(), &account).map_err(|error| file.unfit(&error))?;
     }
-    let changed = file.put(&lock, &config)?;
-    let Some(client) = changed.client(&name) else { return Ok(Exit::Ok) };
-    let setup = Setup { config: &changed, client, password: password.as_ref() };
+    let Loaded { config, .. } = file.put(&lock, &before)?;
+    let Some(client) = config.client(&name) else { return Ok(Exit::Ok) };
+    let setup = Setup { config: &config, client, password: password.as_ref() };
     show(&format!("wrote {}", file.path.display()), &setup)
 }
 

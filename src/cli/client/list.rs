@@ -37,7 +37,8 @@ fn headline(client: &Client) -> String {
     let networks: Vec<String> = client.networks.iter().map(ToString::to_string).collect();
     let (networks, owner) = (networks.join(", "), &client.owner);
     let known = match (client.scram.is_empty(), networks.is_empty()) {
-        (true, _) => format!("known by its address, {networks}"),
+        (true, true) => "has neither a password nor an address yet".to_owned(),
+        (true, false) => format!("known by its address, {networks}"),
         (false, true) => "logs in".to_owned(),
         (false, false) => format!("logs in from {networks}"),
     };

@@ -24,12 +24,6 @@ fn client(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut F
     let section = Section::open(table, CLIENT_KEYS, faults);
     let scram = scram(&section, faults);
     let networks = networks(&section, faults);
-    if !section.has("scram") && !section.has("networks") {
-        faults.add(
-            name.at,
-            "this client has neither a password nor an address: run \"postrider client password NAME\", or set `networks`",
-        );
-    }
     let owner = section.text("owner", faults).map(|text| text.value.to_owned());
     if !section.has("owner") {
         faults.add(name.at, "this client has no `owner`: set it to the login of the user who gets its bounces");

@@ -97,3 +97,47 @@ fn a_folder_that_others_can_write_to_gets_no_client_and_is_named_while_it_is_emp
     world.postrider(&["check"]).code(0);
     add(&world, "scanner");
 }
+
+#[test]
+fn sections_without_a_password_keep_no_command_and_no_mail_waiting_for_one_another() {
+    let isp = Provider::start();
+    let world = world(&isp);
+    let main = fs::read_to_string(world.path("config.toml")).unwrap();
+    let section = |name| format!("\n[client.{name}]\nowner = \"{}\"\n", login());
+    world.file("config.toml", &format!("{main}{}{}", section("camera"), section("printer")), 0o600);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.flush().code(0);
+    for name in ["camera", "printer"] {
+        let missing = format!("client {name} has neither a password nor an address, so it cannot submit mail");
+        world.postrider(&["check"]).code(1).says(&missing);
+        world.postrider(&["status"]).code(1).says(&missing);
+    }
+    world.postrider(&["client", "list"]).code(0).says("has neither a password nor an address yet");
+    add(&world, "scanner");
+    world.postrider(&["client", "password", "camera"]).code(0).says("password for client camera saved");
+    world.postrider(&["status"]).code(1).says("client printer has neither");
+    world.postrider(&["client", "delete", "printer"]).code(0);
+    world.postrider(&["check"]).code(0);
+    world.postrider(&["status"]).code(0);
+}
+
+#[test]
+fn passwords_that_were_written_as_they_are_can_be_replaced_one_after_the_other() {
+    let isp = Provider::start();
+    let world = world(&isp);
+    let main = fs::read_to_string(world.path("config.toml")).unwrap();
+    let section = |name| format!("\n[client.{name}]\nowner = \"{}\"\nscram = \"secret\"\n", login());
+    world.file("config.toml", &format!("{main}{}{}", section("camera"), section("printer")), 0o600);
+    world.postrider(&["check"]).code(78).says("`scram`: write SCRAM-SHA-256");
+    let said = world.postrider(&["client", "password", "camera"]).code(0);
+    assert_eq!(said.stderr.matches("still an error: ").count(), 1, "{}", said.stderr);
+    world.postrider(&["client", "delete", "printer"]).code(0);
+    world.postrider(&["check"]).code(0);
+    // What a change would break is refused as before.
+    let text = fs::read_to_string(world.path("config.toml")).unwrap();
+    let listener = "\n[listen.lan]\naddress = \"127.0.0.1:2525\"\ntrust = [\"device\"]\n";
+    let device = format!("\n[client.device]\nowner = \"{}\"\nnetworks = [\"127.0.0.1\"]\n", login());
+    world.file("config.toml", &format!("{text}{listener}{device}"), 0o600);
+    let refused = world.postrider(&["client", "delete", "device"]).code(78);
+    assert!(refused.stderr.contains("trust") && refused.stderr.contains("nothing was changed"), "{}", refused.stderr);
+}

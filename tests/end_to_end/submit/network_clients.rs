@@ -131,7 +131,7 @@ fn a_client_known_by_its_address_needs_a_listener_that_trusts_it() {
     let isp = Provider::start();
     let world = plain(&isp);
     let add = ["client", "add", "scanner", "--owner", &login(), "--no-password"];
-    let refused = world.postrider(&add).code(78);
+    let refused = world.postrider(&add).code(64);
     assert!(refused.stderr.contains("this client has neither a password nor an address"), "{}", refused.stderr);
     assert!(refused.stderr.contains("nothing was changed") && !world.path("conf.d").exists());
     world
@@ -218,13 +218,11 @@ fn a_client_is_removed_unless_something_names_it() {
 }
 
 #[test]
-fn a_client_that_is_written_by_hand_gets_its_first_password_by_the_command_that_the_error_names() {
+fn a_client_that_is_written_by_hand_gets_its_first_password_by_the_command_that_check_names() {
     let isp = Provider::start();
     let world = plain(&isp).set("client", json!({ "laptop": { "owner": login(), "account": "isp" } }));
-    world
-        .postrider(&["check"])
-        .code(78)
-        .says("neither a password nor an address: run \"postrider client password NAME\"");
+    let missing = "laptop has neither a password nor an address, so it cannot submit mail; run \"postrider client password laptop\"";
+    world.postrider(&["check"]).code(1).says(missing);
     world.postrider(&["client", "password", "laptop"]).code(0).says("password for client laptop saved");
     world.postrider(&["check"]).code(0);
     // Another error is not for this command to pass over.
