@@ -20,7 +20,7 @@ use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{ArrivalTables, Config, ConfigError, TableSet, TableSource, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
-use crate::control::{password_end, status};
+use crate::control::{password_end, spool_health};
 use crate::mail::printable::printable;
 use crate::spool::Spool;
 
@@ -117,9 +117,9 @@ fn examine(config: &Config, findings: &mut Findings) {
 }
 
 fn contents(config: &Config, jobs: &[String], findings: &mut Findings) {
-    if let Ok(Some(spool)) = Spool::find(&config.spool) {
-        findings.0.extend(status::no_room(config, &spool).ok().flatten());
-    }
+    let spool = Spool::find(&config.spool).ok().flatten();
+    findings.0.extend(spool_health::room(Some(config), spool.as_ref()).ok().flatten());
+    findings.0.extend(spool.and_then(|spool| spool_health::unusable(&spool).ok()).unwrap_or_default());
     tables(config, findings);
     files::check(config, findings);
     generic_results(config, findings);

@@ -17,5 +17,6 @@ pub mod protocol;
 pub mod queue_access;
 pub mod report;
 pub mod selection;
+pub mod spool_health;
 pub mod status;
 pub mod verify;

@@ -11,8 +11,9 @@ use super::listeners;
 use super::loaded::Unreadable;
 use super::password_end;
 use super::report::{Figures, Kind, Level, Reason, Report};
+use super::spool_health;
 use crate::config::places::{SOCKET, is_system_spool};
-use crate::config::{ArrivalTables, Config, Limits, Queue, TableSet};
+use crate::config::{ArrivalTables, Config, Limits, TableSet};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
@@ -51,8 +52,9 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         report.extend(configured(config, generic));
     }
     let mut figures = Figures { warn_after: warn_after.as_secs(), ..Figures::default() };
+    report.extend(spool_health::room(config, spool)?);
     if let Some(spool) = spool {
-        report.extend(room(config, spool)?);
+        report.extend(spool_health::unusable(spool)?);
         let outages = account_health::current(spool, config).into_iter();
         report.extend(outages.map(|(account, outage)| trouble(account, outage)));
         // The lock is taken for a moment only.
@@ -61,9 +63,9 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
             report.extend(listeners::closed(spool));
             report.extend(without_socket(spool));
         }
-        figures.failed = spool.failed()?.len();
-        figures.dropped = spool.waiting_names(Place::Drop)?.len();
-        figures.raw = spool.waiting_names(Place::Raw)?.len();
+        figures.failed = known(spool.failed())?.len();
+        figures.dropped = known(spool.waiting_names(Place::Drop))?.len();
+        figures.raw = known(spool.waiting_names(Place::Raw))?.len();
         let mut queue = QueueScan { figures, served: config.zip(generic.as_ref()), ..QueueScan::new(spool)? };
         queue.run(warn_after)?;
         queue.count_history(config.map_or_else(Limits::default, |config| config.limits))?;
@@ -79,6 +81,14 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     }
     report.queue = Some(figures);
     Ok(report)
+}
+
+/// What could be counted. What a folder of the spool keeps from it is a reason of its own.
+fn known<T: Default>(counted: Result<T, SpoolError>) -> Result<T, SpoolError> {
+    match counted {
+        Err(error) if !error.is_shortage() => Ok(T::default()),
+        counted => counted,
+    }
 }
 
 /// Of the machine's queue, which nobody but its runner can read, while that does not run.
@@ -199,7 +209,7 @@ impl<'a> QueueScan<'a> {
             served: None,
             figures: Figures::default(),
             tallies: BTreeMap::new(),
-            used: spool.used_beside_the_queue()?,
+            used: known(spool.used_beside_the_queue())?,
         })
     }
 
@@ -235,7 +245,7 @@ impl<'a> QueueScan<'a> {
         if all == 0 || !is_near(most.saturating_add(all), limits.waiting_size) {
             return Ok(());
         }
-        for (submitter, octets) in history::octets_by_submitter(self.spool, now)? {
+        for (submitter, octets) in known(history::octets_by_submitter(self.spool, now))? {
             let used = self.used.entry(submitter).or_default();
             used.octets = used.octets.saturating_add(octets);
         }
@@ -358,26 +368,6 @@ fn trouble(account: String, outage: Outage) -> Reason {
 
 fn is_the_machines(spool: &Spool) -> bool {
     is_system_spool(spool.dir())
-}
-
-/// That mail of users is refused for want of room.
-pub fn no_room(config: &Config, spool: &Spool) -> Result<Option<Reason>, SpoolError> {
-    room(Some(config), spool)
-}
-
-fn room(config: Option<&Config>, spool: &Spool) -> Result<Option<Reason>, SpoolError> {
-    const MEGABYTE: u64 = 1_000_000;
-    let space = spool.space()?;
-    let limits = config.map_or_else(Limits::default, |config| config.limits);
-    let reserve = if is_the_machines(spool) { limits.root_reserve.of(space.whole) } else { 0 };
-    let least = config.map_or(Queue::MIN_FREE_SPACE, |config| config.queue.min_free_space).saturating_add(reserve);
-    if space.free >= least {
-        return Ok(None);
-    }
-    let (free, least) = (space.free / MEGABYTE, least.div_ceil(MEGABYTE));
-    let text = format!("disk almost full, so mail is refused: {free} MB free, {least} MB must stay free");
-    let reason = Reason::new(Level::Critical, Kind::Space, text).of(spool.dir().display());
-    Ok(Some(reason.cured_by("free some, or see `min_free_space`")))
 }
 
 /// Whether no account serves the sender. A default account serves every sender.

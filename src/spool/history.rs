@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use rustix::fs::Access;
 use serde::{Deserialize, Serialize};
 
 use super::SpoolError;
@@ -265,6 +266,12 @@ pub fn octets_by_submitter(spool: &Spool, at: Timestamp) -> Result<HashMap<Submi
 fn is_line_start(file: &File, at: u64) -> bool {
     let mut octet = [0];
     at == 0 || (file.read_exact_at(&mut octet, at - 1).is_ok() && octet == *b"\n")
+}
+
+/// The files of history/, as far as they can be listed, with what the runner must be able to do with each.
+pub(super) fn files(spool: &Spool, now: Timestamp) -> Vec<(PathBuf, Access)> {
+    let access = |date| if date == day(now) { Access::READ_OK | Access::WRITE_OK } else { Access::READ_OK };
+    days(spool).unwrap_or_default().into_iter().map(|date| (path_of(spool, date), access(date))).collect()
 }
 
 fn days(spool: &Spool) -> Result<Vec<Date>, SpoolError> {

@@ -7,6 +7,7 @@ pub mod clock;
 mod day_file;
 pub mod dropped;
 pub mod failed;
+mod folders;
 pub mod history;
 pub mod id;
 pub mod journal;

@@ -2,7 +2,9 @@
 //! space of the disk. The counters are in `usage_table`.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::{fs, io};
 
 use jiff::Timestamp;
@@ -92,9 +94,7 @@ impl Spool {
 
     /// Free and total size of the file system that the spool is on.
     pub fn space(&self) -> Result<Space, SpoolError> {
-        let seen = fs2::statvfs(self.dir());
-        let seen = seen.map_err(|error: io::Error| SpoolError::io("read the free space of", self.dir())(error))?;
-        Ok(Space { free: seen.available_space(), whole: seen.total_space() })
+        Space::of(self.dir())
     }
 }
 
@@ -105,6 +105,23 @@ pub struct Space {
     pub free: u64,
     /// All bytes.
     pub whole: u64,
+}
+
+impl Space {
+    /// Of the file system that a directory is on, or, where it is not there yet, will be on.
+    pub fn of(dir: &Path) -> Result<Self, SpoolError> {
+        let mut above = dir.ancestors();
+        loop {
+            let Some(dir) = above.next().filter(|dir| *dir != OsStr::new("")) else {
+                return Err(SpoolError::io("read the free space of", dir)(io::ErrorKind::NotFound.into()));
+            };
+            match fs2::statvfs(dir) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(SpoolError::io("read the free space of", dir)(error)),
+                Ok(seen) => return Ok(Self { free: seen.available_space(), whole: seen.total_space() }),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -119,7 +119,13 @@ const TESTS: [(&str, &[&str]); 27] = [
             "whoever_may_replace_a_file_that_the_runner_opens_is_named",
         ],
     ),
-    ("spool", &["check_finds_every_mistake_at_once_and_says_how_to_mend_each"]),
+    (
+        "spool",
+        &[
+            "check_finds_every_mistake_at_once_and_says_how_to_mend_each",
+            "a_part_of_the_spool_that_cannot_be_used_is_critical_and_named",
+        ],
+    ),
     (
         "installation",
         &[

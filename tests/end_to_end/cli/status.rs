@@ -1,6 +1,7 @@
 //! `postrider status`: whatever keeps mail from flowing is a reason with its kind, and gone when it is over.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use support::need;
 use support::provider::{Provider, Verb, on};
 use support::wait::wait_for;
-use support::world::{World, run};
+use support::world::{World, is_root, run};
 
 /// What is printed as JSON, which agrees with the exit code.
 fn report(world: &World) -> Value {
@@ -252,4 +253,66 @@ fn what_was_said_of_a_relay_is_not_said_of_the_next_one() {
     assert_eq!(reasons(&world, "relay").1.len(), 1);
     let world = world.account("isp", &other);
     assert_eq!(reasons(&world, "relay").1, Vec::<Value>::new());
+}
+
+#[test]
+fn a_part_of_the_spool_that_cannot_be_used_is_critical_and_named() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.drain();
+    let today = world.spool("history").remove(0);
+    let today = today.strip_prefix(world.path("")).unwrap().to_str().unwrap().to_owned();
+    for name in ["spool/history", "spool/failed", "spool/raw", "spool/drop", "spool/lock", &today] {
+        let (path, aside) = (world.path(name), world.path("aside"));
+        let is_there = fs::rename(&path, &aside).is_ok();
+        // A file in place of a folder, and the other way round.
+        if aside.is_file() {
+            fs::create_dir(&path).unwrap();
+        } else {
+            fs::write(&path, "").unwrap();
+        }
+        let found = reason(&world, 2, "spool");
+        assert_eq!(found["subject"], path.to_str().unwrap(), "{found}");
+        assert!(report(&world)["queue"]["waiting"].is_number());
+        world.postrider(&["check"]).code(78).says(path.to_str().unwrap());
+        if path.is_dir() {
+            fs::remove_dir(&path).unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        if is_there {
+            fs::rename(&aside, &path).unwrap();
+        }
+        is_well(&world);
+    }
+}
+
+#[test]
+fn a_folder_of_the_spool_without_rights_is_critical_and_fixed_by_the_command_that_is_named() {
+    // Root may read every folder.
+    if is_root() {
+        return;
+    }
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.drain();
+    for name in ["spool/history", "spool/failed"] {
+        let path = world.path(name);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+        let cure = format!("run \"chmod u+rwX {}\"", path.display());
+        assert!(reason(&world, 2, "spool")["cure"].as_str().unwrap().ends_with(&cure));
+        world.postrider(&["check"]).code(78).says(&cure);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        is_well(&world);
+    }
+}
+
+#[test]
+fn a_full_disk_is_critical_also_where_the_spool_is_still_to_be_created() {
+    let world = World::at_home(&Provider::start()).queue_set("min_free_space", "10000TB");
+    assert!(reason(&world, 2, "space")["text"].as_str().unwrap().contains("must stay free"));
+    assert!(!world.path("spool").exists());
+    world.send_to(&["bob@away.example"]).code(75);
 }
