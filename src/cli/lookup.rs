@@ -1,7 +1,7 @@
 //! `postrider lookup`: what a table answers, asked for one key as it is.
 
 use super::exit::{Exit, Failure};
-use crate::config::{ArrivalTables, Config, Span, TableSet};
+use crate::config::{ArrivalTables, Config, Hit, Span, TableFault, TableSet};
 use crate::mail::printable::printable;
 
 /// Arguments of `lookup`.
@@ -19,12 +19,10 @@ const OPTIONS: [&str; 6] = ["generic", "canonical", "sender_canonical", "recipie
 /// Prints value and place; exit 1 without a row.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let tables = tables(config, &arguments.table)?;
-    // Pattern tables are asked for whole addresses; aliases' whole keys are users.
-    let is_whole = arguments.table == "aliases" || arguments.key.find('@').is_some_and(|at| at > 0);
-    let span = if is_whole { Span::Whole } else { Span::Part };
-    match tables.lookup(&arguments.key, span) {
-        Ok(Some(hit)) => {
-            print_line!("{}    # {}", printable(&hit.value), printable(&hit.place));
+    match answer(&tables, config, arguments) {
+        Ok(Some((hit, whole))) => {
+            let whole = whole.map(|whole| format!(" (for {whole})")).unwrap_or_default();
+            print_line!("{}    # {}{}", printable(&hit.value), printable(&hit.place), printable(&whole));
             Ok(Exit::Ok)
         }
         Ok(None) => {
@@ -33,6 +31,23 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         }
         Err(fault) => Err(Failure::new(Exit::Config, fault)),
     }
+}
+
+/// The row for the key, and the address that it is for where that is not the key: for a user alone, mail asks for the address
+/// that `origin` completes first, and pattern tables for nothing else.
+fn answer(
+    tables: &TableSet,
+    config: &Config,
+    Arguments { table, key }: &Arguments,
+) -> Result<Option<(Hit, Option<String>)>, TableFault> {
+    // The whole keys of aliases are users.
+    let is_whole = table == "aliases" || key.find('@').is_some_and(|at| at > 0);
+    let hit = tables.lookup(key, if is_whole { Span::Whole } else { Span::Part })?;
+    if hit.is_some() || is_whole || key.starts_with('@') {
+        return Ok(hit.map(|hit| (hit, None)));
+    }
+    let whole = format!("{key}@{}", config.origin);
+    Ok(tables.lookup(&whole, Span::Whole)?.map(|hit| (hit, Some(whole))))
 }
 
 fn tables(config: &Config, option: &str) -> Result<TableSet, Failure> {

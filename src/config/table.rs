@@ -12,6 +12,7 @@ mod posix;
 mod text;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -86,6 +87,8 @@ enum Table {
     Inline {
         rows: HashMap<String, String>,
         place: String,
+        /// Keys that an earlier row has in another spelling.
+        hidden: Vec<String>,
     },
     Static {
         value: String,
@@ -159,6 +162,31 @@ impl TableSet {
         unusable.collect()
     }
 
+    /// The keys of all rows; patterns are none.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        let keys = self.tables.iter().map(|table| match table {
+            Table::Inline { rows, .. } => rows.keys().cloned().collect(),
+            Table::Static { .. } => Vec::new(),
+            Table::File(file) => file.keys(),
+        });
+        keys.flatten().collect()
+    }
+
+    /// What the loaded files have without an effect, though it was meant to have one, for `check`. No mail waits for it.
+    #[must_use]
+    pub fn without_effect(&self) -> Vec<TableFault> {
+        let rows = self.tables.iter().map(|table| match table {
+            Table::Inline { place, hidden, .. } => {
+                let twice = "is there in another spelling, and one of the two is never used: remove one of them";
+                hidden.iter().map(|key| TableFault(format!("{place}: the key \"{key}\" {twice}"))).collect()
+            }
+            Table::Static { .. } => Vec::new(),
+            Table::File(file) => file.without_effect(),
+        });
+        rows.flatten().collect()
+    }
+
     /// Every fault in the loaded sources, for `check`.
     #[must_use]
     pub fn faults(&self) -> Vec<TableFault> {
@@ -179,12 +207,15 @@ impl Table {
             TableSource::Pattern(dialect, path) => file(path, Format::Patterns(*dialect)),
             TableSource::Static(value) => Self::Static { value: value.clone(), place: format!("{option} (static)") },
             TableSource::Inline(rows) => {
-                let mut by_key = HashMap::new();
+                let (mut by_key, mut hidden) = (HashMap::new(), Vec::new());
                 for (key, value) in rows {
                     // The first counts, as in a text table.
-                    by_key.entry(fold(key).into_owned()).or_insert_with(|| value.trim().to_owned());
+                    match by_key.entry(fold(key).into_owned()) {
+                        Entry::Occupied(_) => hidden.push(key.clone()),
+                        Entry::Vacant(entry) => drop(entry.insert(value.trim().to_owned())),
+                    }
                 }
-                Self::Inline { rows: by_key, place: format!("{option} (inline)") }
+                Self::Inline { rows: by_key, place: format!("{option} (inline)"), hidden }
             }
         }
     }
@@ -193,7 +224,7 @@ impl Table {
         match self {
             Self::File(file) => file.lookup(key, folded, span),
             Self::Static { value, place } => Ok(Some(Hit { value: value.clone(), place: place.clone() })),
-            Self::Inline { rows, place } => {
+            Self::Inline { rows, place, .. } => {
                 let hit = |value: &String| Hit { value: value.clone(), place: place.clone() };
                 Ok(rows.get(folded).map(hit))
             }

@@ -58,6 +58,12 @@ impl ArrivalTables {
         self.all().into_iter().flat_map(TableSet::faults).collect()
     }
 
+    /// What they have without an effect, for `check`.
+    #[must_use]
+    pub fn without_effect(&self) -> Vec<TableFault> {
+        self.all().into_iter().flat_map(TableSet::without_effect).collect()
+    }
+
     fn all(&self) -> [&TableSet; 5] {
         let Self { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = self;
         [sender_canonical, recipient_canonical, canonical, virtuals, aliases]

@@ -58,6 +58,25 @@ impl Content {
         }
     }
 
+    /// The keys of good rows; patterns are none.
+    pub(super) fn keys(&self) -> Vec<String> {
+        match self {
+            Self::Rows(rows) => rows.keys().map(|key| key.text).collect(),
+            Self::Patterns(_) => Vec::new(),
+        }
+    }
+
+    /// Lines, and what in them has no effect, though it was meant to have one.
+    pub(super) fn without_effect(&self, format: Format) -> Vec<(u32, String)> {
+        match self {
+            Self::Rows(rows) => {
+                let keys = rows.keys().filter(|_| format == Format::Aliases);
+                rows.hidden().into_iter().chain(keys.filter_map(|key| Some((key.line, key.unfit_name()?)))).collect()
+            }
+            Self::Patterns(patterns) => patterns.ignored(),
+        }
+    }
+
     /// Lines and problems of all bad rows.
     pub(super) fn problems(&self) -> Vec<(u32, String)> {
         match self {

@@ -151,6 +151,18 @@ impl FileTable {
         faults
     }
 
+    /// The keys of its rows.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.good.as_ref().map(|(_, content)| content.keys()).unwrap_or_default()
+    }
+
+    /// What is in the file without an effect.
+    pub(super) fn without_effect(&self) -> Vec<TableFault> {
+        let Some((_, content)) = &self.good else { return Vec::new() };
+        let rows = content.without_effect(self.format);
+        rows.iter().take(MOST_FAULTS).map(|(line, problem)| self.row_fault(*line, problem)).collect()
+    }
+
     fn row_fault(&self, line: u32, problem: &str) -> TableFault {
         TableFault(format!("{}:{line}: {problem}", self.path.display()))
     }

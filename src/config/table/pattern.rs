@@ -27,9 +27,20 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) struct Patterns {
     rules: Vec<Rule>,
-    bad: Option<(u32, String)>,
+    /// All of them, with their lines.
+    bad: Vec<(u32, String)>,
     /// Ifs without an end; they reach to the end, as with Postfix.
     unclosed: Vec<u32>,
+    /// What is ignored, as by Postfix.
+    ignored: Vec<(u32, String)>,
+}
+
+/// An if whose endif is still to come.
+#[derive(Debug, Clone, Copy)]
+struct OpenIf {
+    line: u32,
+    /// Its rule, unless the row is bad.
+    rule: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -76,19 +87,24 @@ enum Piece {
 impl Patterns {
     /// Reads a table's text.
     pub(super) fn new(text: &[u8], dialect: Dialect) -> Self {
-        let mut patterns = Self { rules: Vec::new(), bad: None, unclosed: Vec::new() };
-        let mut open: Vec<usize> = Vec::new();
+        let mut patterns = Self { rules: Vec::new(), bad: Vec::new(), unclosed: Vec::new(), ignored: Vec::new() };
+        let (mut open, mut end) = (Vec::new(), None);
         for row in logical_rows(text, first_row(text)) {
             let joined = join(&text[row.span]);
+            let known = patterns.rules.len();
             if let Err(problem) = patterns.row(&joined, row.line, dialect, &mut open) {
-                patterns.bad = Some((row.line, problem));
-                break;
+                patterns.bad.push((row.line, problem));
+                // The rows behind it are read for their problems only.
+                end.get_or_insert(known);
             }
         }
-        let end = patterns.rules.len();
-        for index in open {
-            patterns.rules[index].then = Then::Until(end);
-            patterns.unclosed.push(patterns.rules[index].line);
+        let end = end.unwrap_or(patterns.rules.len());
+        patterns.unclosed.extend(open.iter().map(|open| open.line));
+        patterns.rules.truncate(end);
+        for rule in &mut patterns.rules {
+            if let Then::Until(until) = &mut rule.then {
+                *until = (*until).min(end);
+            }
         }
         patterns
     }
@@ -109,7 +125,7 @@ impl Patterns {
                 (Ok(Tried::Failed), Then::Answer(_)) | (Ok(Tried::Held | Tried::Matched(_)), Then::Until(_)) => {}
             }
         }
-        self.bad.as_ref().map(|(line, problem)| Answer { line: *line, value: Err(problem.clone()) })
+        self.bad.first().map(|(line, problem)| Answer { line: *line, value: Err(problem.clone()) })
     }
 
     /// Whether a row's value, where it is the same for every key, is wanted.
@@ -127,29 +143,49 @@ impl Patterns {
     pub(super) fn problems(&self) -> Vec<(u32, String)> {
         let unclosed =
             self.unclosed.iter().map(|line| (*line, "this if has no endif: add one after its entries".into()));
-        unclosed.chain(self.bad.clone()).collect()
+        unclosed.chain(self.bad.iter().cloned()).collect()
     }
 
-    fn row(&mut self, row: &[u8], line: u32, dialect: Dialect, open: &mut Vec<usize>) -> Result<(), String> {
+    /// Lines, and what is ignored in them.
+    pub(super) fn ignored(&self) -> Vec<(u32, String)> {
+        self.ignored.clone()
+    }
+
+    fn row(&mut self, row: &[u8], line: u32, dialect: Dialect, open: &mut Vec<OpenIf>) -> Result<(), String> {
         let row = std::str::from_utf8(row).map_err(|_| "this entry is not UTF-8: save the file as UTF-8")?.trim();
-        if word(row, "endif").is_some() {
+        if let Some(rest) = word(row, "endif") {
             let start = open.pop().ok_or("this endif has no if: remove it")?;
-            self.rules[start].then = Then::Until(self.rules.len());
+            if let Some(rule) = start.rule {
+                self.rules[rule].then = Then::Until(self.rules.len());
+            }
+            self.ignore(line, "this endif", rest.trim());
             return Ok(());
         }
-        let (is_if, rest) = word(row, "if").map_or((false, row), |rest| (true, rest.trim_start()));
-        let (test, result) = test(rest, dialect)?;
-        if !is_if {
+        let Some(rest) = word(row, "if") else {
+            let (test, result) = test(row, dialect)?;
             let pieces = template(result, &test)?;
             self.rules.push(Rule { line, test, then: Then::Answer(pieces) });
             return Ok(());
+        };
+        // Its endif is to come, also where the pattern is bad.
+        open.push(OpenIf { line, rule: None });
+        let (test, result) = test(rest.trim_start(), dialect)?;
+        if let Some(open) = open.last_mut() {
+            open.rule = Some(self.rules.len());
         }
-        if !result.is_empty() {
-            return Err(format!("unexpected text after the pattern of this if: remove \"{result}\""));
-        }
-        open.push(self.rules.len());
+        self.ignore(line, "the pattern of this if", result);
         self.rules.push(Rule { line, test, then: Then::Until(usize::MAX) });
         Ok(())
+    }
+
+    /// A row that is indented continues the one above it, and so goes the same way.
+    fn ignore(&mut self, line: u32, what: &str, text: &str) {
+        if !text.is_empty() {
+            let problem = format!(
+                "\"{text}\" after {what} is ignored: put comments and entries on lines of their own, without a blank before them"
+            );
+            self.ignored.push((line, problem));
+        }
     }
 }
 

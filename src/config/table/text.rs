@@ -3,6 +3,7 @@
 //! look-up of its key finds, so that nothing but its key is in doubt.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
@@ -47,6 +48,63 @@ pub fn rows_of_text(text: &[u8]) -> Vec<(String, String)> {
         Some((row.key?, row.value.ok()?.into_owned()))
     });
     rows.collect()
+}
+
+/// The key of a row, folded; its line, from 1.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) line: u32,
+    pub(super) text: String,
+    form: Form,
+}
+
+/// How a key is written.
+#[derive(Debug, PartialEq, Eq)]
+enum Form {
+    Name,
+    WithBlanks,
+    WithDomain,
+}
+
+impl Form {
+    fn of(row: &[u8], key: &str) -> Self {
+        let Some(inside) = row.strip_prefix(b"\"") else {
+            let has_blank = key.contains(char::is_whitespace);
+            return if key.contains('@') {
+                Self::WithDomain
+            } else if has_blank {
+                Self::WithBlanks
+            } else {
+                Self::Name
+            };
+        };
+        let mut bytes = inside.iter();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'\\' => drop(bytes.next()),
+                b'"' => break,
+                _ => {}
+            }
+        }
+        if bytes.next() == Some(&b'@') { Self::WithDomain } else { Self::Name }
+    }
+}
+
+impl Key {
+    /// Why this is no name of an alias: those are users of this machine (aliases(5)).
+    pub(super) fn unfit_name(&self) -> Option<String> {
+        let text = &self.text;
+        match self.form {
+            Form::Name => None,
+            Form::WithBlanks => Some(format!(
+                "the name \"{text}\" has a blank in it: put quotes around it, or give each name an entry of its own"
+            )),
+            Form::WithDomain => Some(format!(
+                "the name \"{text}\" has a domain and is never looked up: write the user alone, or put the entry into a table of \
+                 `virtual`"
+            )),
+        }
+    }
 }
 
 /// A table's text with its index.
@@ -106,6 +164,32 @@ impl Rows {
     pub(super) fn has_value(&self, is_wanted: &dyn Fn(&str) -> bool) -> bool {
         logical_rows(&self.text, first_row(&self.text))
             .any(|row| (self.parse)(&self.text[row.span], row.begin).value.is_ok_and(|value| is_wanted(&value)))
+    }
+
+    /// The keys of good rows, in the text's order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Key> {
+        logical_rows(&self.text, first_row(&self.text)).filter_map(|row| {
+            let raw = &self.text[row.span];
+            let parsed = (self.parse)(raw, row.begin);
+            let text = parsed.value.ok().and(parsed.key)?;
+            Some(Key { line: row.line, form: Form::of(raw, &text), text })
+        })
+    }
+
+    /// Lines of the good rows whose key an earlier row has, with what to do.
+    pub(super) fn hidden(&self) -> Vec<(u32, String)> {
+        let mut first: HashMap<String, u32> = HashMap::new();
+        let mut hidden = Vec::new();
+        for Key { line, text, .. } in self.keys() {
+            if let Some(first) = first.get(&text) {
+                let problem =
+                    format!("\"{text}\" has an entry in line {first}, and this one is never used: remove one of them");
+                hidden.push((line, problem));
+            } else {
+                first.insert(text, line);
+            }
+        }
+        hidden
     }
 
     /// Lines and problems of all bad rows, in the text's order.

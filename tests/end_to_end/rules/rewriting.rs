@@ -110,6 +110,14 @@ fn lookup_and_config_show_say_what_stands_where() {
     assert!(said.starts_with("me ") && said.contains("aliases:2"), "{said}");
     world.postrider(&["lookup", "generic", "nobody@x"]).code(1);
     world.postrider(&["lookup", "nonsense", "x"]).code(64);
+    // A pattern table is asked for whole addresses, by mail and by lookup.
+    let world = world.set("generic", "regexp:patterns");
+    world.table("patterns", "/^root@home\\.lan$/ me@isp.example\n/^bob@/ $1\n");
+    let said = world.postrider(&["lookup", "generic", "root"]).code(0).stdout;
+    assert!(said.contains("me@isp.example ") && said.contains("patterns:1 (for root@home.lan)"), "{said}");
+    world.postrider(&["lookup", "generic", "carol"]).code(78).says("patterns:2: the result uses $1");
+    let world = world.set("generic", json!([{ "@home.lan": "me@isp.example" }]));
+    world.postrider(&["lookup", "generic", "root"]).code(1);
     let shown = world.postrider(&["config", "show"]).code(0).stdout;
     assert!(shown.contains("origin = \"home.lan\"") && shown.contains("[account.isp]"), "{shown}");
     let (_, password) = isp.credential();

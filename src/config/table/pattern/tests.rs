@@ -55,7 +55,26 @@ fn a_bad_row_puts_all_behind_it_in_doubt() {
         assert_eq!(asked(table, Dialect::Pcre, "c"), format!("fault in {line}"), "{table}");
         assert_eq!(patterns.problems().len(), 1, "{table}");
     }
+    let many = "/a/ 1\n/(b/ 2\nif /(/\n/c/ 3\nendif\nif /d/\n/e/ $1\nendif\nif /f/\n";
+    let lines: Vec<u32> =
+        Patterns::new(many.as_bytes(), Dialect::Pcre).problems().iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [9, 2, 3, 7]);
+    assert_eq!(asked("if /a/\n/(b/ 2\nendif\n/c/ 3\n", Dialect::Pcre, "c"), "fault in 2");
     assert_eq!(Patterns::new(b"if /a/\n/./ x\n", Dialect::Posix).problems()[0].0, 1);
+}
+
+#[test]
+fn text_behind_an_if_or_endif_is_ignored_as_by_postfix() {
+    for dialect in [Dialect::Posix, Dialect::Pcre] {
+        let table = "if /@home/ # ours\n/^root@/ me@isp\nendif # of ours\n/./ rest\nif /x/\n /y/ z\nendif\n";
+        assert_eq!(asked(table, dialect, "root@home"), "me@isp");
+        assert_eq!(asked(table, dialect, "root@else"), "rest");
+        let patterns = Patterns::new(table.as_bytes(), dialect);
+        assert_eq!(patterns.problems(), []);
+        let ignored: Vec<u32> = patterns.ignored().iter().map(|(line, _)| *line).collect();
+        assert_eq!(ignored, [1, 3, 5]);
+        assert!(patterns.ignored()[2].1.starts_with("\"/y/ z\" after the pattern of this if is ignored"));
+    }
 }
 
 #[test]
