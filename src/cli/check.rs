@@ -9,6 +9,7 @@ mod installation;
 mod listeners;
 mod names;
 mod routes;
+mod tables;
 
 use std::path::Path;
 
@@ -18,11 +19,12 @@ use self::cron::Jobs;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
-use crate::config::{ArrivalTables, Config, ConfigError, TableSet, TableSource, locate};
+use crate::config::{Config, ConfigError, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
 use crate::control::{password_end, spool_health};
 use crate::mail::printable::printable;
 use crate::spool::Spool;
+use crate::sys::user::{self, Caller};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -100,40 +102,52 @@ fn rest_of(error: ConfigError, findings: &mut Findings) -> Option<Config> {
 }
 
 fn examine(config: &Config, findings: &mut Findings) {
-    let mut jobs = Vec::new();
+    let mut users;
     if config.path == Path::new(SYSTEM_CONFIG) {
         installation::check(findings);
         names::taken_by_others().for_each(|(name, text)| findings.warning(Kind::Sendmail, Some(name), text));
         // As root, who alone may read the tables of users.
-        jobs = Jobs::of_this_machine().check(findings);
+        let jobs = Jobs::of_this_machine().check(findings);
+        users = Users { recipients: [&jobs[..], &user::people()].concat(), submitters: jobs };
+        users.submitters.push("root".to_owned());
         // What root can read and the runner cannot is of no use.
         if let Err(failure) = step_down::if_root(config) {
             findings.warning(Kind::Installation, None, failure.message);
         }
     } else {
+        let login = Caller::current().login;
+        users = Users { recipients: vec![login.clone()], submitters: vec![login] };
         spool(config, findings);
     }
-    contents(config, &jobs, findings);
+    contents(config, &users, findings);
 }
 
-fn contents(config: &Config, jobs: &[String], findings: &mut Findings) {
+/// Whose mail is followed to its end.
+#[derive(Debug, Default)]
+struct Users {
+    /// Logins and addresses that get mail.
+    recipients: Vec<String>,
+    /// Logins that submit mail, and names that are none.
+    submitters: Vec<String>,
+}
+
+fn contents(config: &Config, users: &Users, findings: &mut Findings) {
     let spool = Spool::find(&config.spool).ok().flatten();
     findings.0.extend(spool_health::room(Some(config), spool.as_ref()).ok().flatten());
     findings.0.extend(spool.and_then(|spool| spool_health::unusable(&spool).ok()).unwrap_or_default());
-    tables(config, findings);
+    tables::check(config, findings);
     files::check(config, findings);
-    generic_results(config, findings);
     addresses::check(config, findings);
     accounts::check(config, findings);
     findings.0.extend(password_end::warnings(config, Zoned::now().date()));
-    routes::check(config, jobs, findings);
+    routes::check(config, users, findings);
     listeners::check(config, findings);
 }
 
 /// What is wrong with a config that is not in use yet, and whether mail can leave with it.
 pub(super) fn of_new(config: &Config) -> (Vec<String>, Exit) {
     let mut findings = Findings::default();
-    contents(config, &[], &mut findings);
+    contents(config, &Users::default(), &mut findings);
     (findings.lines(), if findings.has_errors() { Exit::Warnings } else { Exit::Ok })
 }
 
@@ -158,48 +172,6 @@ fn print_lines(findings: &Findings, config: Option<&Config>) -> Exit {
             Exit::Ok
         }
     }
-}
-
-fn tables(config: &Config, findings: &mut Findings) {
-    let faults = TableSet::load("generic", &config.generic).faults();
-    for fault in faults.into_iter().chain(ArrivalTables::load(&config.rewriting).faults()) {
-        findings.error(Kind::Table, None, fault.to_string());
-    }
-}
-
-/// Rows whose result only the origin completes: no provider knows that.
-fn generic_results(config: &Config, findings: &mut Findings) {
-    for (place, key, value) in config.generic.iter().flat_map(rows) {
-        if !value.contains('@') {
-            let origin = &config.origin;
-            findings.warning(Kind::Rewriting, Some(&place), format!(
-                "{place}: the result \"{value}\" for \"{key}\" has no domain and becomes {value}@{origin}; write the full \
-                 address"
-            ));
-        }
-    }
-}
-
-/// Place, key or pattern, and result of each row; what is no row is told elsewhere.
-fn rows(source: &TableSource) -> Vec<(String, String, String)> {
-    if let TableSource::Inline(rows) = source {
-        let row = |(key, value): &(String, String)| ("generic (inline)".to_owned(), key.clone(), value.clone());
-        return rows.iter().map(row).collect();
-    }
-    if let TableSource::Static(value) = source {
-        return vec![("generic (static)".to_owned(), "everything".to_owned(), value.clone())];
-    }
-    let Some((path, text)) = source.path().and_then(|path| Some((path, std::fs::read_to_string(path).ok()?))) else {
-        return Vec::new();
-    };
-    let numbered = text.lines().enumerate().filter(|(_, line)| !line.starts_with(['#', ' ', '\t']));
-    let row = |(number, line): (usize, &str)| {
-        let (key, value) = line.trim_end().split_once(char::is_whitespace)?;
-        // A pattern with blanks in it, and if and endif, are not looked into.
-        let is_row = !value.trim_start().contains(char::is_whitespace) && !matches!(key, "if" | "endif");
-        is_row.then(|| (format!("{}:{}", path.display(), number + 1), key.to_owned(), value.trim_start().to_owned()))
-    };
-    numbered.filter_map(row).collect()
 }
 
 fn spool(config: &Config, findings: &mut Findings) {

@@ -11,6 +11,9 @@ use crate::config::{Hit, Propagates, Span, TableFault};
 use crate::mail::address::{Address, without_extension};
 use crate::mail::list;
 
+/// What the reason of a loop begins with; the addresses follow.
+pub const LOOP: &str = "alias loop: ";
+
 /// No recipient stands for more.
 const MOST: usize = 1000;
 
@@ -142,9 +145,11 @@ impl<'a> Expansion<'a> {
         Ok(())
     }
 
+    /// What led into the loop is not part of it.
     fn circle(&mut self, address: &Address) {
-        let way = joined(&[&self.within[..], std::slice::from_ref(address)].concat()).replace(", ", " -> ");
-        self.refuse(address, format!("alias loop: {way}; remove one of these entries"));
+        let begin = self.within.iter().position(|outer| outer.same_mailbox(address)).unwrap_or(0);
+        let way = joined(&[&self.within[begin..], std::slice::from_ref(address)].concat()).replace(", ", " -> ");
+        self.refuse(address, format!("{LOOP}{way}; remove one of these entries"));
     }
 
     fn refuse(&mut self, address: &Address, why: String) {

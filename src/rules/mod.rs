@@ -2,7 +2,7 @@
 
 pub mod account_replies;
 pub mod advice;
-mod aliases;
+pub mod aliases;
 pub mod classify;
 pub mod client_account;
 pub mod consequence;

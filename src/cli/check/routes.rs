@@ -1,13 +1,19 @@
-//! Where mail goes, followed to its end as delivery would: to root, postmaster and every user whose jobs send mail, and from
-//! every sender that an account names.
+//! Where mail goes, followed to its end as delivery would: to root, postmaster, every user, and whatever jobs send mail to; through
+//! every alias; and from every sender that an account names.
 
-use super::Findings;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::{Findings, Users};
+use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{self, ArrivalTables, Config, TableSet};
 use crate::control::report::Kind;
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::address::{Address, ReversePath};
+use crate::rules::aliases::LOOP;
 use crate::rules::inbound::{Arrival, Destination};
 use crate::spool::{Envelope, MessageId};
+use crate::sys::user;
 
 /// Nobody reads more.
 const MOST: usize = 20;
@@ -17,10 +23,17 @@ struct Routes<'a> {
     config: &'a Config,
     arrival: Arrival<'a>,
     generic: &'a TableSet,
+    /// What was named before: each row that is wrong is named once, whatever leads to it, and each loop, wherever it is entered.
+    named: BTreeSet<String>,
 }
 
-/// `jobs` are users whose jobs send mail, and addresses that they send it to.
-pub(super) fn check(config: &Config, jobs: &[String], findings: &mut Findings) {
+/// Faults of whole tables and of their rows.
+fn table_faults(tables: &ArrivalTables) -> BTreeSet<String> {
+    let unusable = tables.unusable().into_iter().map(|(_, fault)| fault);
+    tables.faults().into_iter().chain(unusable).map(|fault| fault.to_string()).collect()
+}
+
+pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     // Without an account all mail waits, wherever it goes.
     if config.accounts.is_empty() {
         return;
@@ -28,24 +41,50 @@ pub(super) fn check(config: &Config, jobs: &[String], findings: &mut Findings) {
     let arriving = ArrivalTables::load(&config.rewriting);
     let generic = TableSet::load("generic", &config.generic);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
-    let routes = Routes { config, arrival, generic: &generic };
+    let mut routes = Routes { config, arrival, generic: &generic, named: table_faults(&arriving) };
     let mut names: Vec<&str> = vec!["root", "postmaster", &config.postmaster];
-    names.extend(jobs.iter().map(String::as_str));
+    names.extend(users.recipients.iter().map(String::as_str));
     let mut to: Vec<Address> = names.into_iter().filter_map(|name| complete(config, name)).collect();
     to.sort_by_cached_key(Address::folded);
     to.dedup_by_key(|address| address.folded());
     for address in &to {
         routes.to(address, findings);
     }
+    for address in replaced(config, &arriving) {
+        routes.through(&address, findings);
+    }
     for account in &config.accounts {
         for sender in account.senders.iter().filter_map(|sender| complete(config, sender)).take(MOST) {
             routes.from(Some(&account.name), &sender, findings);
         }
     }
+    for login in users.submitters.iter().filter(|name| user::is_login(name)) {
+        routes.submitted_by(login, findings);
+    }
     // Where no account serves root, it serves no other user's mail either.
     if let Some(root) = complete(config, "root") {
         routes.from(None, &root, findings);
     }
+}
+
+/// The addresses that aliases are for.
+fn replaced(config: &Config, tables: &ArrivalTables) -> Vec<Address> {
+    let own = [&config.origin, &config.hostname].into_iter().chain(config.own_domains.iter().flatten());
+    let own = own.into_iter().find(|domain| config.is_own_domain(domain)).unwrap_or(&config.origin);
+    let local = tables.aliases.keys().into_iter().map(|name| Address::new(&name, own));
+    let any = tables.virtuals.keys().into_iter().map(|key| match key.rsplit_once('@') {
+        Some((local, domain)) => Address::new(local, domain),
+        None => Address::new(&key, own),
+    });
+    // A key of a domain has no local part.
+    local.chain(any).filter_map(Result::ok).collect()
+}
+
+/// What tells one cause from another. A loop is told from whichever of its names it was entered by.
+fn key(why: &str) -> String {
+    let Some(members) = why.strip_prefix(LOOP).and_then(|rest| rest.split("; ").next()) else { return why.to_owned() };
+    let members: BTreeSet<&str> = members.split(" -> ").collect();
+    members.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 fn complete(config: &Config, name: &str) -> Option<Address> {
@@ -55,30 +94,48 @@ fn complete(config: &Config, name: &str) -> Option<Address> {
 }
 
 impl Routes<'_> {
-    /// A table that cannot be used was named before.
-    fn to(&self, address: &Address, findings: &mut Findings) {
-        let Ok((destinations, _)) = self.arrival.recipient(address) else { return };
+    /// Says whether mail to the address is refused, or waits.
+    fn to(&mut self, address: &Address, findings: &mut Findings) {
+        for end in
+            self.through(address, findings).iter().filter(|end| !plan::is_deliverable(self.config, self.generic, end))
+        {
+            let way = if end == address { String::new() } else { format!(" goes to {end}, which") };
+            findings.warning(
+                Kind::Unmapped,
+                Some(&address.to_string()),
+                format!(
+                    "mail to {address}{way} waits, because this machine has no mailboxes; in `generic`, map it to a real \
+                     address: \"{end}\" = \"{}\"",
+                    self.own_address()
+                ),
+            );
+        }
+    }
+
+    /// Where mail to the address goes; says why it does not go on.
+    fn through(&mut self, address: &Address, findings: &mut Findings) -> Vec<Address> {
         let subject = address.to_string();
+        let (destinations, _) = match self.arrival.recipient(address) {
+            Ok(found) => found,
+            Err(fault) => {
+                if self.named.insert(fault.to_string()) {
+                    findings.error(Kind::Alias, Some(&subject), format!("mail to {address} is not accepted: {fault}"));
+                }
+                return Vec::new();
+            }
+        };
+        let mut ends = Vec::new();
         for destination in destinations {
             match destination {
+                Destination::Address(end) => ends.push(end),
                 Destination::Refused(_, why) => {
-                    findings.error(Kind::Alias, Some(&subject), format!("mail to {address} is returned: {why}"));
+                    if self.named.insert(key(&why)) {
+                        findings.error(Kind::Alias, Some(&subject), format!("mail to {address} is returned: {why}"));
+                    }
                 }
-                Destination::Address(end) if !plan::is_deliverable(self.config, self.generic, &end) => {
-                    let way = if end == *address { String::new() } else { format!(" goes to {end}, which") };
-                    findings.warning(
-                        Kind::Unmapped,
-                        Some(&subject),
-                        format!(
-                            "mail to {address}{way} waits, because this machine has no mailboxes; in `generic`, map \
-                             it to a real address: \"{end}\" = \"{}\"",
-                            self.own_address()
-                        ),
-                    );
-                }
-                Destination::Address(_) => {}
             }
         }
+        ends
     }
 
     /// Mail from a sender, which this account lists.
@@ -100,6 +157,32 @@ impl Routes<'_> {
             }
             // It was named before.
             Err(NoPlan::Table(_)) => {}
+        }
+    }
+
+    /// Mail of a user under the user's own address.
+    fn submitted_by(&self, login: &str, findings: &mut Findings) {
+        let Some(Ok((sender, _))) =
+            complete(self.config, login).map(|own| self.arrival.sender(&ReversePath::Mailbox(own)))
+        else {
+            return;
+        };
+        let envelope = Envelope::mail(MessageId::new(0, 0), jiff::Timestamp::UNIX_EPOCH, sender, Vec::new());
+        let chosen = plan::account_name(self.config, self.generic, &envelope).ok();
+        let Some(account) = chosen.and_then(|name| self.config.account(name)) else { return };
+        if account.users.as_ref().is_none_or(|users| users.iter().any(|user| user == login)) {
+            return;
+        }
+        let name = &account.name;
+        let text = format!(
+            "mail that {login} submits is refused, because it leaves through account {name}, whose `users` does not list {login}; \
+             add \"{login}\" to `users` in [account.{name}], or list {login}'s address in `senders` of another account"
+        );
+        if self.config.path == Path::new(SYSTEM_CONFIG) {
+            findings.warning(Kind::Account, Some(name), text);
+        } else {
+            // All mail of this configuration is that user's.
+            findings.error(Kind::Account, Some(name), text);
         }
     }
 

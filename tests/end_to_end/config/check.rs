@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use support::provider::Provider;
-use support::world::World;
+use support::world::{World, login};
 
 /// What is said of one mistake: all of these stand in one line.
 const MISTAKES: [(&str, &[&str]); 17] = [
@@ -283,5 +283,77 @@ fn whoever_may_replace_a_file_that_the_runner_opens_is_named() {
         let said = open(name, mode);
         assert!(said.contains(words), "{name}: {words}:\n{said}");
     }
+    world.postrider(&["check"]).code(0);
+}
+
+#[test]
+fn every_alias_is_followed_and_what_it_cannot_reach_is_named_once() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases").set("virtual", "virtual");
+    let open = world.file("open", "friend@away.example\n", 0o644);
+    let closed = world.path("closed");
+    let found = |rows: &str, virtuals: &str| {
+        world.table("aliases", rows);
+        world.table("virtual", virtuals);
+        reasons(&world)
+    };
+    let list = |path: &std::path::Path| format!("staff: :include:{}\nall: staff\n", path.display());
+    assert_eq!(found(&list(&open), "sales@shop.example friend@away.example\n"), Vec::<Value>::new());
+    for (rows, virtuals, words) in [
+        (list(&closed), "", "cannot use the included list"),
+        ("staff: :include:friends\n".to_owned(), "", "write the full path"),
+        (format!("staff: :include:{}\n", world.path("config.toml").display()), "", "keeps its secrets"),
+        ("x: a\na: b\nb: a\n".to_owned(), "", "alias loop: a@home.lan -> b@home.lan -> a@home.lan"),
+        (String::new(), "a@x.example b@x.example\nb@x.example a@x.example\n", "alias loop: a@x.example"),
+        ("robot: |/usr/bin/robot\nall: robot\n".to_owned(), "", "runs a program"),
+    ] {
+        let found = found(&rows, virtuals);
+        let text = found.first().map(|reason| reason["text"].to_string()).unwrap_or_default();
+        assert_eq!((found.len(), text.contains(words)), (1, true), "{words}: {found:?}");
+        assert_eq!((&found[0]["kind"], &found[0]["level"]), (&json!("alias"), &json!(2)), "{found:?}");
+    }
+}
+
+#[test]
+fn entries_without_an_effect_are_named_and_all_bad_patterns() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("aliases", "aliases").set("virtual", "pcre:virtual");
+    world.table("aliases", "");
+    world.table("virtual", "if /x/ # ours\n/y/ me@isp.example\nendif\n/z/ $1\n/(/ me@isp.example\n");
+    let said = world.postrider(&["check"]).code(78).stdout;
+    for words in ["virtual:1: \"# ours\" after the pattern of this if is ignored", "virtual:4: ", "virtual:5: "] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    world.table("virtual", "");
+    world.postrider(&["check"]).code(0);
+    world.table(
+        "aliases",
+        "Bob: me@isp.example\nbob: you@isp.example\nroot@x.example: bob\nmy name: bob\n\"my name\": bob\n",
+    );
+    let said = world.postrider(&["check"]).code(1).stdout;
+    for words in [
+        "warning: ",
+        "aliases:2: \"bob\" has an entry in line 1, and this one is never used",
+        "aliases:3: the name \"root@x.example\" has a domain and is never looked up",
+        "aliases:4: the name \"my name\" has a blank in it",
+        "aliases:5: \"my name\" has an entry in line 4",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(said.lines().count(), 4, "{said}");
+    let world = world.set("aliases", json!([]));
+    let world = world
+        .set("generic", json!([{ "@home.lan": "me@isp.example", "Root": "a@isp.example", "root": "b@isp.example" }]));
+    world.postrider(&["check"]).code(1).says("generic (inline): the key \"root\" is there in another spelling");
+}
+
+#[test]
+fn an_account_that_is_not_for_its_only_user_is_an_error() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("users", json!(["nobody-else"]))]);
+    let said = format!("mail that {0} submits is refused, because it leaves through account isp", login());
+    world.postrider(&["check"]).code(78).says(&said).says(&format!("add \"{}\" to `users` in [account.isp]", login()));
+    world.send_to(&["bob@away.example"]).code(77);
+    let world = world.account_keys("isp", &[("users", json!([login()]))]);
     world.postrider(&["check"]).code(0);
 }
