@@ -87,11 +87,17 @@ pub fn may_send_from(
     Ok(false)
 }
 
-/// Whether the client may write to the address.
+/// Letters by which the local part of an address asks its mail system to send on: `user%remote@here`, `remote!user@here` and
+/// `"user@remote"@here`. Postfix calls it sender-specified routing and lets no stranger do it (`allow_untrusted_routing`).
+const ROUTING: [char; 3] = ['%', '!', '@'];
+
+/// Whether the client may write to the address. One that asks to be sent on is not known to end in an allowed domain, so it must
+/// be listed as it is.
 #[must_use]
 pub fn may_write_to(config: &Config, client: &Client, address: &Address) -> bool {
     client.allowed_recipients.as_ref().is_none_or(|allowed| {
         let forms = forms(address, &config.recipient_delimiter);
+        let forms = if address.local().contains(ROUTING) { &forms[..1] } else { &forms[..] };
         allowed.iter().any(|entry| forms.contains(&entry_form(entry, &config.origin)))
     })
 }
@@ -167,13 +173,14 @@ pub fn header_senders(
     if froms > 1 && client.from.is_none() {
         return Ok(Err(NotPermitted::ManyFroms(froms, client.name.to_string())));
     }
-    let mut authors = 0;
+    let (mut authors, mut signers) = (0, 0);
     for field in ["From", "Sender", "Resent-From", "Resent-Sender"] {
         if field == "From" && client.from.is_some() {
             continue;
         }
         for found in header.all(field).flat_map(|field| list::parse(field.value())) {
             authors += usize::from(field == "From" && found.spec != Spec::Null);
+            signers += usize::from(field == "Sender" && found.spec != Spec::Null);
             let address = match found.spec {
                 Spec::Complete(address) => address,
                 Spec::Bare(local) => match Address::new(&local, &config.origin) {
@@ -192,8 +199,7 @@ pub fn header_senders(
     if froms > 0 && authors == 0 && client.from.is_none() {
         return Ok(Err(NotPermitted::NoAuthor(client.name.to_string())));
     }
-    let is_signed = header.first("Sender").is_some();
-    Ok(if authors > 1 && !is_signed { Err(NotPermitted::ManyAuthors) } else { Ok(()) })
+    Ok(if authors > 1 && signers == 0 { Err(NotPermitted::ManyAuthors) } else { Ok(()) })
 }
 
 #[cfg(test)]

@@ -20,17 +20,46 @@ pub(super) fn listeners(around: &Surroundings, top: &Section, faults: &mut Fault
     let mut listeners: Vec<Listener> = Vec::new();
     for (name, table) in sections {
         let next = listener(around, name, table, faults);
-        let is_taken = |address: &SocketAddr| address.port() != 0 && next.addresses.contains(address);
-        if let Some(first) = listeners.iter().find(|known| known.addresses.iter().any(is_taken)) {
-            let at = table.get("address").map_or(name.at, |value| value.span().start);
+        let at = || table.get("address").map_or(name.at, |value| value.span().start);
+        if let Some((first, known, same)) = listeners.iter().find_map(|first| collision(first, &next)) {
+            let first = &first.name;
             faults.add(
-                at,
-                format!("[listen.{}] has one of these addresses as well: remove it from one of them", first.name),
+                at(),
+                if known == same {
+                    format!("[listen.{first}] has one of these addresses as well: remove it from one of them")
+                } else {
+                    format!("[listen.{first}] has {known}, and {same} cannot be opened beside it: remove one of them")
+                },
             );
+        }
+        if let Some((one, other)) = pairs(&next.addresses).find(|(one, other)| collide(*one, *other)) {
+            faults
+                .add(at(), format!("`address` has {one}, and {other} cannot be opened beside it: remove one of them"));
         }
         listeners.push(next);
     }
     listeners
+}
+
+/// Addresses of two listeners of which only one can be opened, with the first listener.
+fn collision<'l>(first: &'l Listener, next: &Listener) -> Option<(&'l Listener, SocketAddr, SocketAddr)> {
+    let of_known = |known: SocketAddr| Some((known, *next.addresses.iter().find(|next| collide(known, **next))?));
+    first.addresses.iter().copied().find_map(of_known).map(|(known, next)| (first, known, next))
+}
+
+/// Whether a socket of one address keeps the other from being opened: all addresses of a family include each of it.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip().to_canonical(), other.ip().to_canonical());
+    let is_included = a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified());
+    one.port() == other.port() && one.port() != 0 && (a == b || is_included)
+}
+
+fn pairs(addresses: &[SocketAddr]) -> impl Iterator<Item = (SocketAddr, SocketAddr)> {
+    let from = |(at, one): (usize, &SocketAddr)| {
+        let one = *one;
+        addresses[at + 1..].iter().map(move |other| (one, *other))
+    };
+    addresses.iter().enumerate().flat_map(from)
 }
 
 /// The named sections of a kind, in the order of the file.

@@ -152,7 +152,12 @@ fn so_do_the_fields_of_its_header() {
     for nobody in ["From:\r\n", "From: ()\r\n", "From: <>\r\n", "From: friends:;\r\n"] {
         assert!(says(0, nobody).unwrap_err().contains("From has no address"), "{nobody}");
     }
-    assert!(says(0, "From: scanner@home.lan, scanner@home.lan\r\n").unwrap_err().contains("add a Sender"));
+    let two = "From: scanner@home.lan, scanner@home.lan\r\n";
+    // A Sender field that names nobody is none.
+    for sender in ["", "Sender:\r\n", "Sender: ()\r\n", "Sender: <>\r\n", "Sender: friends:;\r\n"] {
+        assert!(says(0, &format!("{two}{sender}")).unwrap_err().contains("add a Sender"), "{sender}");
+    }
+    assert_eq!(says(0, &format!("{two}Sender: scanner@home.lan\r\n")), Ok(()));
     assert!(says(2, "From: a@b.example\r\nSender: alice@home.lan\r\n").is_err());
 }
 
@@ -162,4 +167,14 @@ fn recipients_can_be_limited() {
     let may = |client: usize, to: &str| may_write_to(&config, &config.clients[client], &Address::parse(to).unwrap());
     assert!(may(0, "any@example.com") && may(0, "alice@home.lan") && may(1, "any@else.example"));
     assert!(!may(0, "any@else.example") && !may(0, "any@sub.example.com"));
+    // The mail system of the allowed domain might send them on.
+    for routed in
+        ["user%else.example@example.com", "else.example!user@example.com", "\"user@else.example\"@example.com"]
+    {
+        assert!(!may(0, routed) && may(1, routed), "{routed}");
+    }
+    let mut listed = config.clients[0].clone();
+    listed.allowed_recipients = Some(vec!["a%b@gate.example".to_owned(), "@gate.example".to_owned()]);
+    let may = |to: &str| may_write_to(&config, &listed, &Address::parse(to).unwrap());
+    assert!(may("a%b@gate.example") && may("c@gate.example") && !may("a%c@gate.example"));
 }

@@ -342,8 +342,22 @@ fn check_names_a_certificate_that_does_not_fit_and_an_owner_who_is_not_there() {
 }
 
 #[test]
-fn two_listeners_with_one_address_are_an_error() {
+fn addresses_that_cannot_be_opened_beside_one_another_are_an_error() {
     let isp = Provider::start();
+    for (lan, more, said) in [
+        (":2525", "127.0.0.1:2525", "[listen.lan] has 0.0.0.0:2525, and 127.0.0.1:2525 cannot be opened beside it"),
+        ("[::1]:2525", ":2525", "[listen.lan] has [::1]:2525, and [::]:2525 cannot be opened beside it"),
+        ("127.0.0.1:2525", "127.0.0.1:2526", ""),
+        ("[::]:2525", "0.0.0.0:2525", ""),
+    ] {
+        let listen = |address| json!({ "address": address, "tls": "none" });
+        let world =
+            World::at_home(&isp).set("listen", json!({ "lan": listen(json!(lan)), "more": listen(json!(more)) }));
+        world.postrider(&["check"]).code(if said.is_empty() { 0 } else { 78 }).says(said);
+        let world = world.set("listen", json!({ "lan": listen(json!([lan, more])) }));
+        let said = said.strip_prefix("[listen.lan]").map(|rest| format!("`address`{rest}")).unwrap_or_default();
+        world.postrider(&["check"]).code(if said.is_empty() { 0 } else { 78 }).says(&said);
+    }
     let world = World::at_home(&isp).set(
         "listen",
         json!({

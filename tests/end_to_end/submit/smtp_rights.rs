@@ -79,3 +79,27 @@ fn what_a_client_sent_fills_no_file_and_an_address_has_one_domain() {
     let size = std::fs::metadata(world.path("spool/clients.json")).unwrap().len();
     assert!(size < 10_000, "{size}");
 }
+
+#[test]
+fn a_client_that_may_write_to_few_has_no_mail_sent_on_and_a_sender_field_without_an_address_is_none() {
+    let isp = Provider::start();
+    let few = json!({ "owner": login(), "networks": ["127.0.0.1"], "allowed_recipients": ["@isp.example"] });
+    let world = world(&isp, &trusting(), &json!({ "scanner": few }));
+    let runner = world.runner();
+    let (mut client, _) = Client::connect(address(&runner, "lan"));
+    client.say("EHLO scanner");
+    client.say("MAIL FROM:<scanner@home.lan>");
+    assert!(client.say("RCPT TO:<friend@isp.example>").starts_with("250"));
+    for to in ["user%away.example@isp.example", "away.example!user@isp.example", "\"user@away.example\"@isp.example"] {
+        let reply = client.say(&format!("RCPT TO:<{to}>"));
+        assert!(reply.starts_with("550 5.7.1 scanner may not write to"), "{to}: {reply}");
+    }
+    client.say("RSET");
+    let message = |sender| format!("From: scanner@home.lan, scanner@home.lan\r\n{sender}Subject: x\r\n\r\ntext");
+    for sender in ["", "Sender:\r\n", "Sender: <>\r\n"] {
+        let reply = client.send("scanner@home.lan", "friend@isp.example", &message(sender));
+        assert!(reply.starts_with("550 5.7.1") && reply.contains("add a Sender field"), "{sender}: {reply}");
+    }
+    let reply = client.send("scanner@home.lan", "friend@isp.example", &message("Sender: scanner@home.lan\r\n"));
+    assert!(reply.starts_with("250"), "{reply}");
+}
