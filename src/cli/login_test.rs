@@ -10,7 +10,7 @@ use crate::deliver::smtp::observer::Observer;
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{CertificateProblem, Phase, Seen, TlsProblem};
-use crate::rules::advice;
+use crate::rules::advice::{self, Place};
 use crate::rules::consequence::Repeated;
 use crate::rules::meaning::Meaning;
 use crate::rules::remedy::{Subject, remedy};
@@ -44,6 +44,16 @@ impl fmt::Display for NoSession {
 
 /// Opens a session as delivery would, but waits less long for the greeting.
 pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer>) -> Result<Session, NoSession> {
+    open_named(account, Place::Account(account), hostname, observer)
+}
+
+/// The same, where the account is made for the test and what is said of a failure is about another place.
+pub(super) fn open_named(
+    account: &Account,
+    place: Place<'_>,
+    hostname: &str,
+    observer: Box<dyn Observer>,
+) -> Result<Session, NoSession> {
     let greeting = account.timeouts.greeting.or(account.timeout).map_or(GREETING, |own| own.min(GREETING));
     let timeouts = StepLimits { greeting: Some(greeting), ..account.timeouts };
     let account = &Account { timeouts, ..account.clone() };
@@ -62,7 +72,7 @@ pub(super) fn open(account: &Account, hostname: &str, observer: Box<dyn Observer
             certificate,
             phase: not.fact.phase,
             failure: format!("{}: {}{login}", not.relay, not.fact.seen),
-            cause: told.or_else(|| advice::likely_cause(&not.fact, account)),
+            cause: told.or_else(|| advice::likely_cause(&not.fact, place)),
             exit: exit(classification.verdict),
         }
     })

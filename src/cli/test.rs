@@ -17,7 +17,7 @@ use crate::cli::print::say;
 use crate::config::{Account, Config};
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Fact, Seen};
-use crate::rules::advice;
+use crate::rules::advice::{self, Place};
 use crate::rules::consequence::Repeated;
 use crate::rules::meaning::AuthOffer;
 use crate::rules::remedy::{Subject, remedy};
@@ -146,7 +146,7 @@ fn report_result(fact: &Fact, sender: &ReversePath, account: &Account, hostname:
             say(&format!("The test mail was rejected: {seen}"));
             let is_the_owners = matches!(verdict, Verdict::Held(_) | Verdict::Account(_));
             let cure = meaning.filter(|_| is_the_owners).map(|meaning| remedy(meaning, &about));
-            if let Some(cause) = cure.or_else(|| advice::likely_cause(fact, account)) {
+            if let Some(cause) = cure.or_else(|| advice::likely_cause(fact, Place::Account(account))) {
                 say(&format!("Likely cause: {cause}."));
             }
         }

@@ -5,14 +5,41 @@ use super::trouble;
 use crate::config::Account;
 use crate::mail::outcome::{Fact, Phase, Seen};
 
+/// Where it is written which server to talk to.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// In the section of this account.
+    Account(&'a Account),
+    /// On the command line: there is no account yet.
+    CommandLine,
+}
+
+impl Place<'_> {
+    /// The host.
+    fn host(self) -> String {
+        match self {
+            Self::Account(account) => format!("the host in `relay` of [account.{}]", account.name),
+            Self::CommandLine => "the host of --server".to_owned(),
+        }
+    }
+
+    /// The host and port.
+    fn relay(self) -> String {
+        match self {
+            Self::Account(account) => format!("`relay` in [account.{}]", account.name),
+            Self::CommandLine => "--server".to_owned(),
+        }
+    }
+}
+
 /// The likely cause of a failure in a session, and its cure; none where the fact's own words have both.
 #[must_use]
-pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
-    let name = &account.name;
+pub fn likely_cause(fact: &Fact, place: Place<'_>) -> Option<String> {
     match (&fact.phase, &fact.seen) {
         (_, Seen::Local(_) | Seen::NotOffered(_) | Seen::Tls(_)) | (Phase::Credential, _) => None,
         (Phase::Resolve, _) => Some(format!(
-            "the host in `relay` of [account.{name}] is misspelt, or this machine has no working DNS or network"
+            "{} is misspelt, or this machine has no working DNS or network",
+            place.host()
         )),
         (Phase::Connect, Seen::Timeout) => Some(
             "a firewall or the Internet provider blocks the port: try 587 or 465 (port 25 is often blocked), or another \
@@ -24,19 +51,27 @@ pub fn likely_cause(fact: &Fact, account: &Account) -> Option<String> {
                 .to_owned(),
         ),
         (Phase::Connect, _) => Some(format!(
-            "nothing is listening there: check host and port of `relay` in [account.{name}] (587 for STARTTLS, 465 for implicit TLS)"
+            "nothing is listening there: check host and port of {} (587 for STARTTLS, 465 for implicit TLS)",
+            place.relay()
         )),
-        (Phase::Greeting, Seen::Timeout) => Some(format!(
-            "the port may expect TLS from the first byte: try tls = \"implicit\" in [account.{name}], with port 465"
-        )),
+        (Phase::Greeting, Seen::Timeout) => Some(match place {
+            Place::Account(Account { name, .. }) => format!(
+                "the port may expect TLS from the first byte: try tls = \"implicit\" in [account.{name}], with port 465"
+            ),
+            Place::CommandLine => "the port may expect TLS from the first byte: try port 465".to_owned(),
+        }),
         (Phase::Greeting | Phase::Ehlo | Phase::StartTls, Seen::Garbage(_) | Seen::Closed) => Some(
             "whatever answered on that port is not a mail server (or a proxy or virus scanner is in the way)".to_owned(),
         ),
         // What a refusal before the login means, `remedy` says better; here is the one that means the credential.
-        (Phase::Auth, Seen::Reply(_)) => Some(format!(
-            "wrong user name or password for [account.{name}]; many providers require the full address as `username` and an app \
-             password; if PLAIN works but SCRAM or CRAM-MD5 does not, set auth = [\"plain\", \"login\"]"
-        )),
+        (Phase::Auth, Seen::Reply(_)) => match place {
+            Place::Account(Account { name, .. }) => Some(format!(
+                "wrong user name or password for [account.{name}]; many providers require the full address as `username` and an app \
+                 password; if PLAIN works but SCRAM or CRAM-MD5 does not, set auth = [\"plain\", \"login\"]"
+            )),
+            // Without an account there is no login.
+            Place::CommandLine => None,
+        },
         (_, seen) if trouble::is_too_big(seen) => Some(
             "the message is larger than the provider accepts: send less at once, or send a link".to_owned(),
         ),

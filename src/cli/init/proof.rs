@@ -11,7 +11,7 @@ use crate::config::{Account, Config};
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;
 use crate::mail::outcome::Seen;
-use crate::rules::advice;
+use crate::rules::advice::{self, Place};
 use crate::rules::consequence::Repeated;
 use crate::rules::meaning::AuthOffer;
 use crate::rules::trouble::{self, Verdict};
@@ -32,7 +32,7 @@ pub(super) fn send(config: &Config, name: &str, session: &mut Session, to: &Addr
             continue;
         }
         say(&format!("the server rejected \"{}\" from {}: {}", mail.subject, mail.sender, fact.seen));
-        if let Some(cause) = advice::likely_cause(&fact, account) {
+        if let Some(cause) = advice::likely_cause(&fact, Place::Account(account)) {
             say(&format!("likely cause: {cause}"));
         }
         print_line!("The account works, but the server rejects its mail. To try again: postrider test --to {to}");

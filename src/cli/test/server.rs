@@ -11,6 +11,7 @@ use crate::cli::print::say;
 use crate::config::relay::Relay;
 use crate::config::{Config, read};
 use crate::import::draft::quoted;
+use crate::rules::advice::Place;
 use crate::sys::host;
 
 /// The ports of submission: implicit TLS first (RFC 8314 section 3.3).
@@ -56,7 +57,7 @@ fn one(config: &Config, place: &str, detail: Detail) -> Exit {
     // The config has this one account.
     let Some(account) = config.accounts.first() else { return Exit::Software };
     say(&format!("Server {place}:"));
-    match login_test::open(account, &host::this_machine(), Box::new(Printer(detail))) {
+    match login_test::open_named(account, Place::CommandLine, &host::this_machine(), Box::new(Printer(detail))) {
         Ok(session) => {
             let summary = steps::summary(session.described(), session.capabilities());
             session.quit();

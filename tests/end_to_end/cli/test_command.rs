@@ -226,7 +226,10 @@ fn a_server_can_be_looked_at_before_there_is_a_configuration() {
     assert!(told.contains("issued by scripted authority") && told.contains("tls_fingerprint = \""), "{told}");
     assert_eq!((isp.count(Verb::Auth), isp.count(Verb::Mail)), (0, 0));
     let closed = Provider::setup().start_closed();
-    empty.postrider(&["test", "--server", &closed.relay()]).code(75).says("nothing is listening there");
+    let told = empty.postrider(&["test", "--server", &closed.relay()]).code(75).stdout;
+    assert!(told.contains("nothing is listening there: check host and port of --server"), "{told}");
+    let told = empty.postrider(&["test", "--server", "no.such.host.invalid:587"]).code(75).stdout;
+    assert!(told.contains("the host of --server is misspelt") && !told.contains("[account.server]"), "{told}");
     empty.postrider(&["test", "--server", "no blanks here:587"]).code(64).says("write \"[smtp.example.com]:587\"");
     empty.postrider(&["test", "isp", "--server", &place]).code(64);
 }
