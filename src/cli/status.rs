@@ -4,10 +4,12 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::exit::{Exit, Failure};
 use super::print;
 use super::step_down;
-use crate::config::{locate, places};
+use crate::config::{ConfigError, locate, places};
 use crate::control::error::AccessError;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
@@ -33,10 +35,10 @@ pub struct Arguments {
 pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
     let report = look(named).unwrap_or_else(|failure| {
         let why = failure.message.lines().next().unwrap_or_default();
-        Report::of([Reason::new(Level::Unknown, Kind::Unknown, why)])
+        Report { queue: counted(named), ..Report::of([Reason::new(Level::Unknown, Kind::Unknown, why)]) }
     });
     let shown = if arguments.json {
-        serde_json::to_string(&report).unwrap_or_default()
+        json(&report)
     } else {
         let has_figures = arguments.verbose || !std::io::stdout().is_terminal();
         line(&report, report.queue.as_ref().filter(|_| has_figures))
@@ -66,6 +68,22 @@ fn look(named: Option<&Path>) -> Result<Report, Failure> {
             Ok(report)
         }
     }
+}
+
+/// What can be counted where the configuration has errors, but says where the queue is.
+fn counted(named: Option<&Path>) -> Option<Figures> {
+    let Err(ConfigError::Faulty { rest: Some(rest), .. }) = locate::load(named) else { return None };
+    let spool = Spool::find(&rest.spool).ok()?;
+    status::look(None, spool.as_ref()).ok()?.queue
+}
+
+/// The report with the member `queue`, which is null where the queue could not be looked at.
+fn json(report: &Report) -> String {
+    let mut object = serde_json::to_value(report).unwrap_or_default();
+    if let Some(members) = object.as_object_mut() {
+        members.entry("queue").or_insert(Value::Null);
+    }
+    object.to_string()
 }
 
 fn exit(level: Level) -> Exit {

@@ -152,7 +152,9 @@ impl Reason {
                     ..self
                 };
             }
-            Kind::Table | Kind::Rejected | Kind::Unmapped => return Self { cure: None, ..self },
+            // Behind the colon are the provider's words.
+            Kind::Rejected => self.text.split(": ").next().unwrap_or_default().to_owned(),
+            Kind::Table | Kind::Unmapped => return Self { cure: None, ..self },
             _ => return self,
         };
         Self { text, cure: None, ..self }

@@ -178,16 +178,23 @@ fn messages(count: usize, what: &str) -> String {
 }
 
 /// Messages of one kind for which the same helps.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Tally {
     messages: usize,
     since: Option<Timestamp>,
+    /// What the provider said of the first.
+    said: Option<String>,
 }
 
 impl Tally {
-    fn add(&mut self, since: Timestamp) {
+    fn add(&mut self, since: Timestamp) -> &mut Self {
         self.messages += 1;
         self.since = Some(self.since.map_or(since, |known| known.min(since)));
+        self
+    }
+
+    fn said(&mut self, outcome: &Outcome) {
+        self.said.get_or_insert_with(|| outcome.said());
     }
 }
 
@@ -256,13 +263,15 @@ impl<'a> QueueScan<'a> {
         let age = self.clock.age(envelope.arrived);
         self.figures.waiting += 1;
         self.figures.oldest = self.figures.oldest.max(age.as_secs());
-        let mut tally = |kind, cure, since| self.tallies.entry((kind, cure)).or_default().add(since);
+        let mut count = |kind| {
+            self.tallies.entry((kind, None)).or_default().add(envelope.arrived);
+        };
         if age >= warn_after {
             self.figures.late += 1;
-            tally(Kind::Late, None, envelope.arrived);
+            count(Kind::Late);
         }
         if self.served.is_some_and(|(config, generic)| is_unserved(config, generic, envelope)) {
-            tally(Kind::Unserved, None, envelope.arrived);
+            count(Kind::Unserved);
         }
         let since = state.grace_from.unwrap_or(envelope.arrived);
         let mut named: Vec<(Kind, &str)> = Vec::new();
@@ -272,7 +281,10 @@ impl<'a> QueueScan<'a> {
             let kind = if outcome.code.is_some() { Kind::Rejected } else { Kind::Unmapped };
             if !named.contains(&(kind, cure)) {
                 named.push((kind, cure));
-                tally(kind, Some(cure.to_owned()), since);
+                let tally = self.tallies.entry((kind, Some(cure.to_owned()))).or_default().add(since);
+                if kind == Kind::Rejected {
+                    tally.said(outcome);
+                }
             }
         }
     }
@@ -280,7 +292,7 @@ impl<'a> QueueScan<'a> {
     fn reasons(&mut self, config: Option<&Config>) -> Vec<Reason> {
         let mut of_kind: HashMap<Kind, usize> = HashMap::new();
         let mut reasons = Vec::new();
-        for ((kind, cure), Tally { messages: count, since }) in std::mem::take(&mut self.tallies) {
+        for ((kind, cure), Tally { messages: count, since, said }) in std::mem::take(&mut self.tallies) {
             let known = of_kind.entry(kind).or_default();
             *known += 1;
             if *known > MOST_CURES {
@@ -300,7 +312,8 @@ impl<'a> QueueScan<'a> {
                 }
                 _ => (Level::Critical, "to a local user for whom no address is known", "see `mailq`"),
             };
-            let reason = Reason::new(level, kind, messages(count, what)).since(since);
+            let said = said.map(|said| format!(": {said}")).unwrap_or_default();
+            let reason = Reason::new(level, kind, messages(count, what) + &said).since(since);
             reasons.push(reason.cured_by(cure.unwrap_or_else(|| see.to_owned())));
         }
         let limits = config.map_or_else(Limits::default, |config| config.limits);

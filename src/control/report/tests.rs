@@ -20,8 +20,11 @@ fn a_report_is_as_bad_as_its_worst_reason_which_comes_first() {
 fn what_anybody_may_know_has_no_addresses() {
     let kinds = [Kind::Account, Kind::Relay, Kind::Config, Kind::Table, Kind::Rejected, Kind::Unmapped, Kind::Limit];
     for kind in kinds {
-        let words =
-            if matches!(kind, Kind::Table | Kind::Rejected | Kind::Unmapped) { "1 message" } else { "a@b.example" };
+        let words = match kind {
+            Kind::Table | Kind::Unmapped => "1 message",
+            Kind::Rejected => "1 message rejected: 553 5.7.1 a@b.example is not yours",
+            _ => "a@b.example",
+        };
         let cure = if kind == Kind::Config { "see `postrider check`" } else { "map a@b.example" };
         let reason = Reason::new(Level::Critical, kind, words).of("it").cured_by(cure);
         let public = Report::of([reason]).public();

@@ -150,7 +150,12 @@ fn mail_that_the_provider_rejects_for_its_sender_is_critical_and_names_the_cure(
     let world = World::at_home(&isp);
     world.send_to(&["bob@away.example"]).code(0);
     world.run_once();
-    assert!(reason(&world, 2, "rejected")["cure"].as_str().unwrap().contains("generic"));
+    let rejected = reason(&world, 2, "rejected");
+    assert!(rejected["cure"].as_str().unwrap().contains("generic"));
+    assert!(
+        rejected["text"].as_str().unwrap().ends_with("to fix or wait out: 553 5.7.1 not owned by user"),
+        "{rejected}"
+    );
     world.flush().code(0);
     is_well(&world);
 }
@@ -207,9 +212,15 @@ fn mail_that_somebody_asked_to_hold_is_no_cause_for_alarm() {
 
 #[test]
 fn the_line_of_an_unknown_state_is_one_object_too() {
-    let world = World::new();
-    world.file("config.toml", "colour = 1\n", 0o600);
+    let world = World::at_home(&Provider::start());
+    world.send_to(&["bob@away.example"]).code(0);
+    // With a spool of its own: the default one is in the home directory of whoever runs the tests.
+    world.file("config.toml", &format!("colour = 1\nspool = {:?}\n", world.path("spool")), 0o600);
     assert!(reason(&world, 3, "unknown")["text"].as_str().unwrap().contains("config.toml:1:"));
+    assert_eq!(report(&world)["queue"]["waiting"], 1);
+    fs::remove_file(world.path("config.toml")).unwrap();
+    let report = report(&world);
+    assert_eq!((&report["level"], report.get("queue")), (&json!(3), Some(&Value::Null)), "{report}");
 }
 
 #[test]
