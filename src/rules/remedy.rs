@@ -58,11 +58,11 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
         ),
         Meaning::SenderNotOwned => sender_not_owned(about, own),
         Meaning::SenderDomainUnknown => {
-            format!(
-                "the domain of the sender {} does not exist on the Internet; {}",
-                text(about.outgoing),
-                row(about, own)
-            )
+            // An own address in that domain is as little use.
+            let domain = |of: &str| of.rsplit_once('@').map(|(_, domain)| domain.to_ascii_lowercase());
+            let outgoing = text(about.outgoing);
+            let own = if domain(own) == domain(&outgoing) { OWN_UNKNOWN } else { own };
+            format!("the domain of the sender {outgoing} does not exist on the Internet; {}", row(about, own))
         }
         Meaning::HeaderFromRefused => format!(
             "set from = \"{own}\" in [account.{name}], so that the From field names an address that the provider lets you use{}",
@@ -162,9 +162,15 @@ fn null_sender(account: &Account) -> String {
     }
 }
 
-/// The row that maps a sender to an address of the account.
+/// The row that maps a sender to an address of the account; where it is that address, what maps it to another one must go.
 fn row(about: &Subject<'_>, own: &str) -> String {
     let admitted = text(about.admitted);
+    if admitted.eq_ignore_ascii_case(own) {
+        return format!(
+            "remove what replaces {admitted} by it: an entry of `generic`, or `from` in [account.{}]",
+            about.account.name
+        );
+    }
     format!(
         "in `generic`, map {admitted} to an address of yours: \"{admitted}\" = \"{own}\"; or list \"{admitted}\" in `senders` \
          of the account that owns it"

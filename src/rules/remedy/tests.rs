@@ -77,6 +77,23 @@ fn the_cure_names_the_key_the_row_or_the_command() {
 }
 
 #[test]
+fn no_cure_maps_an_address_to_itself() {
+    let account = account("username = \"me@isp.example\"");
+    for (admitted, outgoing, words) in [
+        // Where the account's own address lies in the domain that does not exist, it is no cure.
+        ("root@isp.example", "root@isp.example", "\"root@isp.example\" = \"you@provider.example\""),
+        ("me@isp.example", "me@isp.example", "\"me@isp.example\" = \"you@provider.example\""),
+        ("me@isp.example", "me@old.example", "remove what replaces me@isp.example"),
+        ("root@box.lan", "root@box.lan", "\"root@box.lan\" = \"me@isp.example\""),
+    ] {
+        let cure = told(Meaning::SenderDomainUnknown, &account, [admitted, outgoing], None);
+        assert!(cure.contains(words), "{admitted} {outgoing}: {cure}");
+    }
+    let cure = told(Meaning::SenderNotOwned, &account, ["me@isp.example", "other@isp.example"], None);
+    assert!(cure.contains("remove what replaces me@isp.example"), "{cure}");
+}
+
+#[test]
 fn a_refused_sender_is_told_what_differs() {
     let owner = account("username = \"me@isp.example\"");
     let cure = |senders, from| told(Meaning::SenderNotOwned, &owner, senders, from);
