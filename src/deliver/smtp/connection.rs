@@ -86,7 +86,7 @@ pub(crate) enum State {
     Broken,
 }
 
-/// Optional parameters that the server offered but rejected in this session.
+/// Optional parameters that the server offered but rejected, in this session or in the one before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     /// SIZE, BODY, RET and ENVID.
@@ -132,6 +132,18 @@ impl Session {
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.state != State::Broken && self.capabilities.limits.mails.is_none_or(|most| self.mails < most)
+    }
+
+    /// The parameters that are omitted.
+    pub(crate) fn left_out(&self) -> LeftOut {
+        self.left_out
+    }
+
+    /// Omits these from now on.
+    pub(crate) fn leave_out(&mut self, left_out: LeftOut) {
+        self.left_out = left_out;
+        // The server cannot send reports that it was not asked for.
+        self.described.dsn &= !left_out.rcpt;
     }
 
     /// Sends QUIT and waits for the reply for a short time only.

@@ -1,5 +1,5 @@
 //! Optional parameters that a server offers but then rejects (SIZE, BODY, RET and ENVID of MAIL; NOTIFY and ORCPT of
-//! RCPT). The command is repeated without them, and they are omitted for the rest of the session.
+//! RCPT). The command is repeated without them, and they are omitted from then on, in this session and in those that follow it.
 //!
 //! RFC 5321 section 4.1.1.11 gives 555 for a parameter that is not recognised; some servers give it for one that they
 //! offer themselves. Without the repetition such a server would never get any mail. What cannot be left out without
@@ -47,13 +47,8 @@ pub(super) fn leave_out(
         is_sent && !reply.is_positive() && classify::classify(&situation, reply).meaning == Meaning::ParameterRefused;
     if is_refused {
         session.stream.observer().note("the server refuses a parameter that it offers; leaving out what is not needed");
-        if stage == Stage::Mail {
-            session.left_out.mail = true;
-        } else {
-            session.left_out.rcpt = true;
-            // The server cannot send reports that it was not asked for.
-            session.described.dsn = false;
-        }
+        let LeftOut { mail, rcpt } = session.left_out();
+        session.leave_out(LeftOut { mail: mail || stage == Stage::Mail, rcpt: rcpt || stage == Stage::Rcpt });
     }
     is_refused
 }

@@ -82,6 +82,8 @@ pub(crate) struct Envelope<'s> {
     pub(crate) states: &'s mut RecipientStates,
     pub(crate) mail: Mail,
     pub(crate) data: Data,
+    /// Whether the server accepted recipients of a MAIL that it had refused.
+    pub(crate) has_stray_recipients: bool,
     /// The content that follows [`Command::Early`].
     pub(crate) early: &'s [u8],
 }
@@ -185,7 +187,9 @@ impl Envelope<'_> {
                 self.states.settle_rest(&Fact { phase, seen: Seen::Reply(reply) });
             }
             // After a refused MAIL, the recipients are already settled.
-            (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {}
+            (Command::Rcpt(_), 200..300 | 400..) if self.mail == Mail::Refused => {
+                self.has_stray_recipients |= reply.is_positive();
+            }
             (Command::Rcpt(at), 200..300) => self.states.0[at] = RecipientState::Accepted,
             (Command::Rcpt(at), 400..) => {
                 self.states.0[at] = RecipientState::Settled(Fact { phase, seen: Seen::Reply(reply) });

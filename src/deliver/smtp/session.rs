@@ -7,6 +7,7 @@ use super::{connect, transaction};
 use crate::config::Account;
 use crate::mail::outcome::Fact;
 
+pub(crate) use super::connection::LeftOut;
 pub use super::connection::{Body, NotOpened, Session, SessionInfo, Transaction};
 
 impl Session {

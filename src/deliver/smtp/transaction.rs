@@ -116,9 +116,10 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
         return states.close(&fact);
     }
     let early: &[u8] = if let ContentMethod::Early(bytes) = &way { bytes } else { &[] };
-    let mut envelope = Envelope { session, states: &mut states, mail: Mail::Unanswered, data: Data::Unanswered, early };
+    let (mail, data) = (Mail::Unanswered, Data::Unanswered);
+    let mut envelope = Envelope { session, states: &mut states, mail, data, has_stray_recipients: false, early };
     let ended = envelope.exchange(&commands);
-    let data = envelope.data;
+    let (data, has_stray_recipients) = (envelope.data, envelope.has_stray_recipients);
     match (ended, data) {
         (Err(Broken), _) => session.state = State::Broken,
         (Ok(()), Data::Ready) if states.has_accepted() => {
@@ -126,6 +127,8 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
             session.state = sent.state;
             return states.close(&sent.fact);
         }
+        // An empty message would be delivered to them; one that is cut off is to nobody (RFC 5321 section 4.1.1.4).
+        (Ok(()), Data::Ready) if has_stray_recipients => session.state = State::Broken,
         // Broken afterwards: the reply to the empty message is not worth waiting for, and the next transaction must
         // not read it as its own.
         (Ok(()), Data::Ready) => {

@@ -23,7 +23,7 @@ use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::login_history::LoginHistory;
-use crate::deliver::smtp::session::{Session, Transaction};
+use crate::deliver::smtp::session::{LeftOut, Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{DsnSender, Fact, Phase, Seen};
 use crate::rules::consequence::{History, Repeated};
@@ -68,6 +68,8 @@ pub(super) struct KeptSession {
     carried: Carried,
     /// Outlives the session, so that what two sessions showed serves the third.
     ended_after: EndedAfter,
+    /// Parameters that the server refused, so that the next session begins without them.
+    left_out: LeftOut,
     logins: Arc<LoginHistory>,
     restarts: Arc<AccountRestarts>,
     null_senders: Arc<NullSenders>,
@@ -109,8 +111,8 @@ impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
         let Context { watchers, logins, restarts, null_senders, .. } = context.clone();
-        let (carried, ended_after, current) = Default::default();
-        Self { session: None, carried, ended_after, logins, restarts, null_senders, watchers, current }
+        let (carried, ended_after, left_out, current) = Default::default();
+        Self { session: None, carried, ended_after, left_out, logins, restarts, null_senders, watchers, current }
     }
 
     /// Sets the message for which the session's steps are reported.
@@ -177,8 +179,8 @@ impl KeptSession {
     /// Runs a transaction for these recipients. If the server had closed the kept connection in the meantime, a new
     /// session is opened.
     ///
-    /// The loop ends after two rounds at most: a second round uses a session that was opened for it, and if that one
-    /// is closed as well before MAIL is sent, this is the relay's trouble and no message's.
+    /// The loop ends: a further round uses a session that was opened for it, and if that one is closed as well before
+    /// MAIL is sent, this is the relay's trouble and no message's. There are two kinds of parameters to leave out.
     fn send(
         &mut self,
         exchange: &Exchange<'_>,
@@ -205,6 +207,16 @@ impl KeptSession {
             let relay = session.described().relay.clone();
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };
+            let (left_out, is_usable) = (session.left_out(), session.is_usable());
+            // The connection could not go on after a parameter was refused. Nothing was sent, and without the parameter the
+            // server takes the message.
+            let is_refused = std::mem::replace(&mut self.left_out, left_out) != left_out && !is_usable;
+            if is_refused
+                && facts.iter().all(|fact| matches!(fact.phase, Phase::Mail | Phase::Rcpt))
+                && self.restarts.begin(&plan.account.name, &message.stored.envelope.id)
+            {
+                continue;
+            }
             let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
             let known = trouble::Session { history, ..trouble::Session::in_transaction(plan.account, offer, sender) };
             self.carry(&facts, &known);
@@ -269,12 +281,15 @@ impl KeptSession {
             // Taken before the secret is read. A password that is changed while the login runs then counts as changed
             // since, and the rejection of the old one is not held against it.
             let read = read_at(loaded, &account.name);
-            Session::open(account, &loaded.config.hostname, &self.logins, observer).map_err(|not| {
-                let classification =
-                    trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-                let (login, read) = (not.login(), Some(read));
-                Box::new(NotBegun { classification, login, relay: not.relay, fact: not.fact, read })
-            })?
+            let mut session =
+                Session::open(account, &loaded.config.hostname, &self.logins, observer).map_err(|not| {
+                    let classification =
+                        trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
+                    let (login, read) = (not.login(), Some(read));
+                    Box::new(NotBegun { classification, login, relay: not.relay, fact: not.fact, read })
+                })?;
+            session.leave_out(self.left_out);
+            session
         };
         Ok(self.session.insert(session))
     }

@@ -116,6 +116,31 @@ fn a_recipient_refused_with_its_parameters_goes_into_another_transaction_and_nob
 }
 
 #[test]
+fn a_refused_parameter_is_left_out_also_where_the_rest_of_the_transaction_was_answered_as_if_it_were_not() {
+    let size = || on(Verb::Mail).about("SIZE=").reply("501 5.5.4 Syntax error in parameters: SIZE");
+    let accepted = || on(Verb::Rcpt).once().reply("250 2.1.5 ok");
+    let orcpt = || on(Verb::Rcpt).about("ORCPT=").reply("555 5.5.4 Unsupported option: ORCPT");
+    for (parameter, rules) in [("SIZE=", vec![size()]), ("SIZE=", vec![size(), accepted()]), ("ORCPT=", vec![orcpt()])]
+    {
+        let setup = rules.into_iter().fold(with_dsn(), Setup::rule);
+        let isp = setup.rule(on(Verb::Data).once().reply("354 go on")).start();
+        let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(1))]);
+        for to in ["bob@away.example", "carol@away.example"] {
+            world.send_to(&[to]).code(0);
+        }
+        world.run_once();
+        // An empty message ends what the server asked for without a recipient.
+        let (whole, empty): (Vec<_>, Vec<_>) =
+            isp.mails().into_iter().partition(|mail| mail.text().contains("The text."));
+        assert_eq!((whole.len(), world.queued().len()), (2, 0), "{}", isp.transcript());
+        assert!(empty.iter().all(|mail| mail.to.is_empty()), "{}", isp.transcript());
+        let refused = isp.transcript().lines().filter(|line| line.contains(parameter)).count();
+        assert_eq!((refused, isp.connections()), (1, 2), "{}", isp.transcript());
+        isp.forgive();
+    }
+}
+
+#[test]
 fn a_code_like_a_refused_parameter_without_any_bounces_once_and_not_for_ever() {
     let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply("555 5.5.4 Unsupported option")).start();
     let world = World::at_home(&isp);
