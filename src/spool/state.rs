@@ -45,6 +45,8 @@ pub struct State {
     pub done: bool,
     /// Since when only the account, the relay or a table has been in the way. The next attempt ends this.
     pub blocked_from: Option<Timestamp>,
+    /// How often it came back from failed/.
+    pub retries: u32,
 }
 
 /// The state of one recipient.
@@ -171,6 +173,7 @@ impl State {
         (self.grace_from, self.blocked_from) = (None, None);
         self.owed.retain(|attempt| *attempt == 0);
         self.attempt = None;
+        self.retries = self.retries.saturating_add(1);
     }
 
     fn add(&mut self, recipient: Recipient) {

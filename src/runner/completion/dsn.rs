@@ -30,6 +30,11 @@ use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 /// which the sender requested.
 #[must_use]
 pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueReport) -> Disposition {
+    let is_report = message.stored.envelope.kind != Kind::Mail;
+    if is_report && due.report == Report::Failed && message.journal.state().retries > 0 {
+        // What there was to tell of it was told when it was set aside. Otherwise each retry would add reports about reports.
+        return Disposition::Nobody(why_nobody(message, &due.recipients));
+    }
     let to = addressee::of_report(message.loaded, &message.stored.envelope, due.report);
     let is_beyond = |to| due.report != Report::Relayed && is_beyond_limit(message, limit, to, &due.id);
     if to.as_ref().is_some_and(is_beyond) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use postrider::mail::address::{Address, Mailbox, ReversePath};
 use postrider::spool::writer::Incoming;
 use postrider::spool::{Envelope, MessageId, Recipient, Spool};
-use support::provider::Provider;
+use support::provider::{Provider, after_dot};
 use support::world::World;
 
 /// Stores a message with this id and token.
@@ -111,4 +111,24 @@ fn everything_in_failed_comes_back_whole_and_can_be_deleted() {
     world.postrider(&["queue", "list", "--failed"]).says("the damaged journal");
     world.postrider(&["queue", "delete", "--failed"]).code(0);
     assert_eq!(world.spool("failed"), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn reports_that_are_tried_again_and_refused_again_are_no_more_than_before() {
+    let isp = Provider::setup().rule(after_dot().reply("554 5.7.1 this looks like spam")).start();
+    let world = World::at_home(&isp);
+    world.send_to(&["bob@away.example"]).code(0);
+    let kept = || {
+        world.drain();
+        let mut names: Vec<_> =
+            world.spool("failed").into_iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+        names.retain(|name| !name.to_string_lossy().contains('.'));
+        names
+    };
+    let first = kept();
+    assert!(!first.is_empty());
+    for _ in 0..2 {
+        world.postrider(&["queue", "retry", "--failed"]).code(0);
+        assert_eq!(kept(), first);
+    }
 }
