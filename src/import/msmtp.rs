@@ -58,16 +58,44 @@ enum Rank {
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     let text = context.required(context.source)?;
     let mut draft = Draft::default();
-    let (accounts, default) = read(&text);
+    let (mut accounts, default) = read(&text);
+    // "account default : x" is a second name of x.
+    accounts.retain(|(name, _)| name != "default" || default.is_none());
+    let is_default = |name: &String| default.as_deref().unwrap_or("default") == name;
+    let has_default = accounts.iter().any(|(name, commands)| is_default(name) && commands.get("host").is_some());
+    let aliases =
+        machine_wide(context, accounts.iter().filter(|(name, _)| !has_default || is_default(name)), &mut draft);
     for (name, commands) in &accounts {
-        // "account default : x" is a second name of x.
-        if name == "default" && default.is_some() {
-            continue;
-        }
-        let rank = if default.as_deref().unwrap_or("default") == name { Rank::Default } else { Rank::Other };
+        let rank = if is_default(name) { Rank::Default } else { Rank::Other };
         account::add(context, name, commands, rank, &mut draft);
     }
+    for (name, commands) in &accounts {
+        if let Some(path) = commands.path("aliases", context).filter(|path| aliases.as_ref() != Some(path)) {
+            let why = match &aliases {
+                Some(used) => format!("`aliases` is the same for all accounts; {used} is used"),
+                None => "`aliases` is the same for all accounts, and the default account has none; set it".to_owned(),
+            };
+            draft.left_out(format!("aliases {path} (account {name})"), why);
+        }
+    }
     Ok(draft)
+}
+
+/// What a machine has one of, by the first of these accounts that sets it. Returns the path of the aliases.
+fn machine_wide<'a>(
+    context: &ImportContext<'_>,
+    accounts: impl Iterator<Item = &'a (String, Commands)> + Clone,
+    draft: &mut Draft,
+) -> Option<String> {
+    let mut usable = accounts.map(|(_, commands)| commands).filter(|commands| commands.get("host").is_some());
+    let domain = usable.clone().find_map(|commands| commands.get("domain"));
+    match domain {
+        Some("localhost" | "%H" | "%C") | None => {}
+        Some(domain) => draft.greets_as(domain, context.hostname, "domain"),
+    }
+    let path = usable.find_map(|commands| commands.path("aliases", context))?;
+    aliases::carry(context, &path, draft);
+    Some(path)
 }
 
 /// Accounts with what they inherit, and which the default is.

@@ -1,7 +1,7 @@
 //! One account of msmtp: relay, login, TLS and what of it holds for the machine.
 
 use super::options;
-use super::{Commands, Rank, aliases, sender};
+use super::{Commands, Rank, sender};
 use crate::config::{Mechanism, Secret};
 use crate::import::ImportContext;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine, quoted};
@@ -32,14 +32,6 @@ pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, 
         keys.text("source_address", address, "source_ip");
     }
     if rank == Rank::Default {
-        // Of these, a machine has one.
-        match commands.get("domain") {
-            Some("localhost" | "%H" | "%C") | None => {}
-            Some(domain) => draft.greets_as(domain, context.hostname, "domain"),
-        }
-        if let Some(path) = commands.path("aliases", context) {
-            aliases::carry(context, &path, draft);
-        }
         draft.top.text("default_account", name, "account default");
     }
     options::rest(name, commands, draft);

@@ -32,6 +32,24 @@ fn the_aliases_of_msmtp_with_their_default_move_over() {
 }
 
 #[test]
+fn aliases_move_over_from_an_account_that_is_not_called_the_default() {
+    let account = |name: &str, rest: &str| format!("account {name}\nhost mail.isp.example\n{rest}");
+    let with = |rc: &str, has: &[&str], has_not: &[&str]| {
+        let files = [("/c/msmtprc", rc), ("/a", "root: me@isp.example\n"), ("/b", "root: you@isp.example\n")];
+        case(Program::Msmtp, &files, has, has_not);
+    };
+    let of_a = "aliases = [\"hash:/a\"]";
+    with(&account("isp", "aliases /a\ndomain box.example\n"), &[of_a, "hostname = \"box.example\""], &["# Not"]);
+    with(&format!("{}{}", account("isp", ""), account("work", "aliases /a\n")), &[of_a], &["# Not"]);
+    let two = format!("{}{}", account("isp", "aliases /a\n"), account("work", "aliases /b\n"));
+    with(&two, &[of_a, "Not imported: aliases /b (account work)"], &[]);
+    let default = format!("{two}account default : work\n");
+    with(&default, &["aliases = [\"hash:/b\"]", "Not imported: aliases /a (account isp)"], &[]);
+    let none = format!("{}{}account default : isp\n", account("isp", ""), account("work", "aliases /b\n"));
+    with(&none, &["Not imported: aliases /b (account work)"], &["\naliases ="]);
+}
+
+#[test]
 fn every_command_of_msmtp_is_carried_over_or_named() {
     for (command, has, has_not) in [
         ("timeout 30", "timeout = \"30s\"", "# Not"),
