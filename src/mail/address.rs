@@ -27,6 +27,9 @@ pub enum AddressError {
     /// Unbalanced quotes or brackets, or a leading dash.
     #[error("its quotes, brackets or first character are not valid in an address")]
     BadSyntax,
+    /// A blank or an angle bracket in its quotes: servers disagree where such an address ends.
+    #[error("it contains a blank or an angle bracket, which cannot be sent safely")]
+    Unsafe,
     /// Longer than 64 octets of local part times four, or 255 octets of domain.
     #[error("it is too long")]
     TooLong,
@@ -57,10 +60,12 @@ impl Address {
         if local.chars().any(char::is_control) {
             return Err(AddressError::ForbiddenCharacter);
         }
-        if !is_domain(domain) {
+        // IDNA takes these for dots (RFC 3490 section 3.1), and keyboards of some languages have no other.
+        let domain = domain.replace(['\u{3002}', '\u{ff0e}', '\u{ff61}'], ".");
+        if !is_domain(&domain) {
             return Err(AddressError::BadDomain);
         }
-        Ok(Self { local: local.to_owned(), domain: domain.to_owned() })
+        Ok(Self { local: local.to_owned(), domain })
     }
 
     /// Reads `local@domain`, the local part quoted or not; nothing else around it.
@@ -98,6 +103,12 @@ impl Address {
     #[must_use]
     pub fn same_mailbox(&self, other: &Self) -> bool {
         self.folded() == other.folded()
+    }
+
+    /// Whether a command can name it so that every server finds its end.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        !self.to_string().contains(|c: char| c.is_control() || matches!(c, ' ' | '<' | '>'))
     }
 
     /// Lower-cased `local@domain` without quotes: the form in which table keys are compared.

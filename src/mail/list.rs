@@ -163,11 +163,12 @@ impl Reader<'_> {
 
     fn end_element(&mut self) {
         let mut element = std::mem::take(&mut self.pending);
-        let pieces: Vec<&[Token]> = element.chunk_by(|a, b| !is_border(*a, *b)).collect();
+        let pieces = element.chunk_by_mut(|a, b| !is_border(*a, *b));
+        let pieces: Vec<&[Token]> = pieces.filter_map(|piece| without_strays(self.text, piece)).collect();
         let has_at = |piece: &&[Token]| piece.iter().any(|t| t.kind == Kind::At);
         if self.angle.is_some() && pieces.len() > 1 && !pieces.iter().all(has_at) {
             // <a b@x>: who knows whether the blank belongs to the local part
-            self.found.push(addr_spec::broken(self.text, &element, AddressError::BadSyntax));
+            self.found.push(addr_spec::broken(self.text, &pieces.concat(), AddressError::BadSyntax));
         } else {
             self.found.extend(pieces.iter().map(|piece| addr_spec::read(self.text, piece)));
         }
@@ -184,6 +185,38 @@ impl Reader<'_> {
         }
         self.found
     }
+}
+
+/// The tokens without closing brackets around them that no bracket opens: they were put there by mistake, and are no part of
+/// an address. `None`: nothing else is there.
+fn without_strays<'t>(text: &[u8], tokens: &'t mut [Token]) -> Option<&'t [Token]> {
+    let opens = tokens.iter().any(|token| text[token.range()].contains(&b'['));
+    let is_stray = |byte: u8| byte == b')' || (byte == b']' && !opens);
+    let mut end = tokens.len();
+    while let Some(last) = tokens[..end].last_mut() {
+        let is_escaped = |at: usize| at > last.start + 1 && text[at - 2] == b'\\';
+        match last.kind {
+            Kind::Close => {}
+            Kind::Word => {
+                let mut at = last.end;
+                while at > last.start && is_stray(text[at - 1]) && !is_escaped(at) {
+                    at -= 1;
+                }
+                last.end = at;
+                if !last.range().is_empty() {
+                    break;
+                }
+            }
+            _ => break,
+        }
+        end -= 1;
+    }
+    if let Some(first) = tokens[..end].first_mut().filter(|first| first.kind == Kind::Word) {
+        // The last letter is none of them.
+        first.start += text[first.range()].iter().take_while(|byte| is_stray(**byte)).count();
+    }
+    let tokens = &tokens[..end];
+    (!tokens.is_empty()).then_some(tokens)
 }
 
 /// Whether a new address starts with `b`: words apart, with no mark between them.

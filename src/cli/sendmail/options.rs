@@ -241,9 +241,9 @@ impl Options {
             }
             Meaning::Return => self.request.dsn.ret = self.heed('R', dsn::ret, "full or hdrs", &value),
             // Two characters are Postfix's older way to ask for variable return paths.
-            Meaning::EnvelopeId if value.len() == 2 => {}
+            Meaning::EnvelopeId if value.len() == 2 && value.is_ascii() => {}
             Meaning::EnvelopeId => {
-                self.request.dsn.envid = self.heed('V', dsn::envid, "up to 100 printable characters", &value);
+                self.request.dsn.envid = self.heed('V', dsn::envid, "up to 100 printable ASCII characters", &value);
             }
             Meaning::Nothing => {}
         }

@@ -22,10 +22,10 @@ pub enum AddressRefused {
 /// The only way for an address into lettre's types. It is checked here, because whether an address can break a
 /// command line must not depend on another crate.
 fn wire_address(address: &Address) -> Result<lettre::Address, AddressRefused> {
-    let text = address.to_string();
-    if text.chars().any(|c| c.is_control() || matches!(c, ' ' | '<' | '>')) {
+    if !address.is_safe() {
         return Err(AddressRefused::Unsafe);
     }
+    let text = address.to_string();
     let (local, domain) = text.rsplit_once('@').ok_or(AddressRefused::Unsafe)?;
     if domain.is_ascii() {
         return Ok(lettre::Address::new_dangerous(local, domain));

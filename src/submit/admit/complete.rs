@@ -69,8 +69,16 @@ pub struct AdmissionContext<'a> {
 
 impl AdmissionContext<'_> {
     /// The envelope sender: the first address given with `-f`, or else the caller's login; completed and rewritten.
+    ///
+    /// An address that cannot be sent is refused while the caller still has the message. One of this machine may become
+    /// another one by `generic` at each attempt.
     pub fn sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {
-        Ok(self.arrival.sender(&self.completed_sender(asked)?)?.0)
+        let sender = self.arrival.sender(&self.completed_sender(asked)?)?.0;
+        let unsafe_one = sender.mailbox().filter(|address| !address.is_safe());
+        match unsafe_one.filter(|address| !self.config.is_users_domain(address.domain())) {
+            Some(address) => Err(EnvelopeError::BadSender { text: address.to_string(), reason: AddressError::Unsafe }),
+            None => Ok(sender),
+        }
     }
 
     fn completed_sender(&self, asked: &Sender) -> Result<ReversePath, EnvelopeError> {

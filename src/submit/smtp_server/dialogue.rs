@@ -285,8 +285,10 @@ impl<P: Policy> Dialogue<P> {
             Command::Noop => Ok(Action::Reply(line(250, "2.0.0", "nothing done"))),
             Command::Vrfy => Ok(Action::Reply(line(252, "2.5.0", "cannot verify; send a message to find out"))),
             Command::Help => {
-                let known = "EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT (RFC 5321, RFC 6409)";
-                Ok(Action::Reply(line(214, "2.0.0", known)))
+                let offered = [(self.offers_tls(), " STARTTLS"), (self.may_log_in().is_ok(), " AUTH")];
+                let offered: String = offered.into_iter().filter_map(|(is, word)| is.then_some(word)).collect();
+                let known = format!("EHLO{offered} MAIL RCPT DATA BDAT RSET NOOP VRFY QUIT (RFC 5321, RFC 6409)");
+                Ok(Action::Reply(line(214, "2.0.0", &known)))
             }
             Command::Quit => {
                 let farewell = line(221, "2.0.0", "good-bye");

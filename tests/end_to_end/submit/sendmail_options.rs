@@ -89,6 +89,61 @@ fn closed_descriptors_and_a_bad_umask_do_no_harm() {
 }
 
 #[test]
+fn a_sender_that_can_never_be_sent_is_refused_while_the_caller_has_the_mail() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    for from in ["\"her x\"@isp.example", "\"a<b\"@isp.example"] {
+        let refused = world.sendmail(&["-f", from, "bob@away.example"], "Subject: x\n\n").code(65).one_line();
+        assert!(refused.stderr.contains("bad sender address") && refused.stderr.contains("cannot be sent safely"));
+        let dialogue =
+            format!("HELO x\r\nMAIL FROM:<{from}>\r\nRCPT TO:<bob@away.example>\r\nDATA\r\n\r\n.\r\nQUIT\r\n");
+        let said = world.sendmail(&["-bs"], dialogue).code(0).stdout;
+        assert!(said.lines().any(|line| line.starts_with('5') && line.contains("cannot be sent safely")), "{said}");
+    }
+    assert_eq!(world.queued(), Vec::<String>::new());
+    // An address of this machine is another one when it is sent.
+    world.sendmail(&["-f", "\"her x\"@home.lan", "bob@away.example"], "Subject: x\n\n").code(0);
+    world.run_once();
+    assert_eq!(isp.mail().from, "me+home@isp.example");
+}
+
+#[test]
+fn a_bracket_too_many_makes_no_recipient_and_spoils_none() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let field = "bob@away.example (ok)), carol@away.example >, dave@away.example], erin@away.example)";
+    world.sendmail(&["-f", "alice", "-t"], format!("To: {field}\nSubject: x\n\n")).code(0).silent();
+    world.sendmail(&["-f", "alice", "bob@away.example >"], "Subject: y\n\n").code(0).silent();
+    world.drain();
+    let mails = isp.mails();
+    let first = mails.iter().find(|mail| mail.field("Subject") == "x").unwrap();
+    assert_eq!(first.to, ["bob", "carol", "dave", "erin"].map(|name| format!("{name}@away.example")));
+    assert_eq!((first.field("To"), mails.len()), (field.to_owned(), 2), "and no bounce");
+}
+
+#[test]
+fn a_full_stop_of_another_script_divides_a_domain() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    world.sendmail(&["-f", "alice", "bob@away\u{3002}example", "carol@away\u{ff0e}example"], "Subject: x\n\n").code(0);
+    world.sendmail(&["-f", "alice", "root@home\u{ff61}lan"], "Subject: y\n\n").code(0);
+    world.drain();
+    let mut to: Vec<String> = isp.mails().into_iter().flat_map(|mail| mail.to).collect();
+    to.sort();
+    assert_eq!(to, ["bob@away.example", "carol@away.example", "me+home@isp.example"]);
+}
+
+#[test]
+fn an_id_of_two_bytes_that_is_no_option_of_postfix_is_told() {
+    let world = World::at_home(&Provider::start());
+    for id in ["\u{e9}", "\u{e9}\u{e9}"] {
+        let said = world.sendmail(&["-V", id, "-f", "alice", "bob@away.example"], "Subject: x\n\n").code(0).stderr;
+        assert!(said.contains("printable ASCII characters"), "{id}: {said}");
+    }
+    world.sendmail(&["-V", "-+", "-f", "alice", "bob@away.example"], "Subject: x\n\n").code(0).silent();
+}
+
+#[test]
 fn the_demo_runs_the_main_job_and_everything_arrives() {
     let world = World::new();
     let demo = world.postrider(&["demo"]).code(0);
