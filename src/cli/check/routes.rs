@@ -25,6 +25,8 @@ struct Routes<'a> {
     generic: &'a TableSet,
     /// What was named before: each row that is wrong is named once, whatever leads to it, and each loop, wherever it is entered.
     named: BTreeSet<String>,
+    /// Recipients whose mail waits.
+    unmapped: usize,
 }
 
 /// Faults of whole tables and of their rows.
@@ -41,7 +43,7 @@ pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     let arriving = ArrivalTables::load(&config.rewriting);
     let generic = TableSet::load("generic", &config.generic);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
-    let mut routes = Routes { config, arrival, generic: &generic, named: table_faults(&arriving) };
+    let mut routes = Routes { config, arrival, generic: &generic, named: table_faults(&arriving), unmapped: 0 };
     let mut names: Vec<&str> = vec!["root", "postmaster", &config.postmaster];
     names.extend(users.recipients.iter().map(String::as_str));
     let mut to: Vec<Address> = names.into_iter().filter_map(|name| complete(config, name)).collect();
@@ -50,9 +52,14 @@ pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     for address in &to {
         routes.to(address, findings);
     }
-    for address in replaced(config, &arriving) {
+    if routes.unmapped > MOST {
+        let text = format!("mail to {} more users waits for the same reason", routes.unmapped - MOST);
+        findings.warning(Kind::Unmapped, None, text);
+    }
+    for address in replaced(config, [&arriving.aliases, &arriving.virtuals]) {
         routes.through(&address, findings);
     }
+    routes.canonical(findings);
     for account in &config.accounts {
         for sender in account.senders.iter().filter_map(|sender| complete(config, sender)).take(MOST) {
             routes.from(Some(&account.name), &sender, findings);
@@ -67,17 +74,16 @@ pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     }
 }
 
-/// The addresses that aliases are for.
-fn replaced(config: &Config, tables: &ArrivalTables) -> Vec<Address> {
+/// The addresses that the tables have entries for. A bare name is a user of this machine.
+fn replaced<'t>(config: &Config, tables: impl IntoIterator<Item = &'t TableSet>) -> Vec<Address> {
     let own = [&config.origin, &config.hostname].into_iter().chain(config.own_domains.iter().flatten());
     let own = own.into_iter().find(|domain| config.is_own_domain(domain)).unwrap_or(&config.origin);
-    let local = tables.aliases.keys().into_iter().map(|name| Address::new(&name, own));
-    let any = tables.virtuals.keys().into_iter().map(|key| match key.rsplit_once('@') {
+    let address = |key: String| match key.rsplit_once('@') {
         Some((local, domain)) => Address::new(local, domain),
         None => Address::new(&key, own),
-    });
+    };
     // A key of a domain has no local part.
-    local.chain(any).filter_map(Result::ok).collect()
+    tables.into_iter().flat_map(TableSet::keys).filter_map(|key| address(key).ok()).collect()
 }
 
 /// What tells one cause from another. A loop is told from whichever of its names it was entered by.
@@ -96,9 +102,13 @@ fn complete(config: &Config, name: &str) -> Option<Address> {
 impl Routes<'_> {
     /// Says whether mail to the address is refused, or waits.
     fn to(&mut self, address: &Address, findings: &mut Findings) {
-        for end in
-            self.through(address, findings).iter().filter(|end| !plan::is_deliverable(self.config, self.generic, end))
-        {
+        let mut ends = self.through(address, findings);
+        ends.retain(|end| !plan::is_deliverable(self.config, self.generic, end));
+        for end in &ends {
+            self.unmapped += 1;
+            if self.unmapped > MOST {
+                continue;
+            }
             let way = if end == address { String::new() } else { format!(" goes to {end}, which") };
             findings.warning(
                 Kind::Unmapped,
@@ -109,6 +119,24 @@ impl Routes<'_> {
                     self.own_address()
                 ),
             );
+        }
+    }
+
+    /// Says which entries of canonical tables map in a loop.
+    fn canonical(&mut self, findings: &mut Findings) {
+        let ArrivalTables { canonical, sender_canonical, recipient_canonical, .. } = self.arrival.tables;
+        let recipients = replaced(self.config, [canonical, recipient_canonical]).into_iter();
+        let to = recipients.map(|address| (self.arrival.recipient(&address).err(), address, "to"));
+        let senders = replaced(self.config, [canonical, sender_canonical]).into_iter().map(ReversePath::Mailbox);
+        let from = senders.filter_map(|sender| {
+            let address = sender.mailbox()?.clone();
+            Some((self.arrival.sender(&sender).err(), address, "from"))
+        });
+        for (fault, address, way) in to.chain(from) {
+            if let Some(fault) = fault.filter(|fault| self.named.insert(fault.to_string())) {
+                let text = format!("mail {way} {address} is not accepted: {fault}");
+                findings.error(Kind::Rewriting, Some(&address.to_string()), text);
+            }
         }
     }
 

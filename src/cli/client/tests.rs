@@ -20,3 +20,19 @@ fn stored_keys_are_of_the_password_for_each_mechanism() {
     assert!(keys.iter().all(|keys| keys.is_of("pen=cil,") && !keys.is_of("pencil") && keys.salt.len() == 16));
     assert_ne!(keys[0].salt, keys[1].salt);
 }
+
+#[test]
+fn what_helps_where_a_file_cannot_be_written_fits_who_asks() {
+    let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+    let (machines, own) = (Path::new("/etc/postrider/conf.d/client-a.toml"), Path::new("/home/me/x/client-a.toml"));
+    if rustix::process::geteuid().is_root() {
+        assert!(
+            hint(&denied, machines).contains("lsattr -d /etc/postrider/conf.d") && !hint(&denied, own).contains("sudo")
+        );
+    } else {
+        assert!(hint(&denied, machines).contains("use sudo"));
+        assert!(hint(&denied, own).contains("give this user write access to /home/me/x"));
+    }
+    assert!(hint(&io::ErrorKind::ReadOnlyFilesystem.into(), own).contains("mounted read-only"));
+    assert_eq!(hint(&io::ErrorKind::StorageFull.into(), own), "");
+}

@@ -315,6 +315,19 @@ fn every_alias_is_followed_and_what_it_cannot_reach_is_named_once() {
 }
 
 #[test]
+fn a_canonical_table_that_maps_in_a_loop_is_named() {
+    for option in ["canonical", "sender_canonical", "recipient_canonical"] {
+        let world = World::at_home(&Provider::start()).set(option, "table");
+        world.table("table", "a@x.example b@x.example\nb@x.example c@x.example\n");
+        assert_eq!(reasons(&world), Vec::<Value>::new());
+        world.table("table", "a@x.example b@x.example\nb@x.example a@x.example\n");
+        let found = reasons(&world);
+        assert_eq!((&found[0]["kind"], &found[0]["level"]), (&json!("rewriting"), &json!(2)), "{option}: {found:?}");
+        assert!(found[0]["text"].as_str().unwrap().contains(&format!("{option} maps <")), "{found:?}");
+    }
+}
+
+#[test]
 fn entries_without_an_effect_are_named_and_all_bad_patterns() {
     let isp = Provider::start();
     let world = World::at_home(&isp).set("aliases", "aliases").set("virtual", "pcre:virtual");
