@@ -40,7 +40,7 @@ complete -c postrider -n "__fish_postrider_needs_command" -f -a "password" -d 'S
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "login" -d 'Log an account in at its provider (OAuth 2.0), in a browser'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "client" -d 'Add, list and remove network clients: devices and programs that submit mail by SMTP'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "init" -d 'Set up an account and write a working config; run again, it adds or changes one'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp, dma, exim, opensmtpd or sendmail'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "test" -d 'Talk to an account\'s relay step by step; with --to, send a test message'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "config" -d 'Show the configuration'
@@ -211,6 +211,8 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -s h -l help -
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l config -d 'Not for this command' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l source -d 'The program\'s folder or configuration file; default: the usual location' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l output -d 'The folder to write config.toml and secrets/ into; default: where your config is' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l relay -d 'The relay for mail that the program delivers without one' -r
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l username -d 'The login at that relay' -r
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l in-place -d 'Leave tables in the other program\'s folder, instead of copying them'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l send-only -d 'Import although the program also receives mail, or delivers without a relay'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
@@ -253,7 +255,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "login" -d 'Log an account in at its provider (OAuth 2.0), in a browser'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "client" -d 'Add, list and remove network clients: devices and programs that submit mail by SMTP'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "init" -d 'Set up an account and write a working config; run again, it adds or changes one'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "import" -d 'Convert the config of postfix, msmtp, nullmailer, ssmtp, dma, exim, opensmtpd or sendmail'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "test" -d 'Talk to an account\'s relay step by step; with --to, send a test message'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "demo" -d 'Show the path of a few messages, start to finish; needs no account and no setup'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status route lookup check password login client init import test demo config complete help" -f -a "config" -d 'Show the configuration'

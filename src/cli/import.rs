@@ -4,14 +4,17 @@
 
 mod old_queue;
 mod read_back;
+mod reading;
 mod write;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use self::reading::Reader;
+use super::ask;
 use super::exit::{Exit, Failure};
+use super::init::discovery;
 use super::no_config::NoConfig;
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
@@ -24,7 +27,7 @@ use crate::sys::user::Caller;
 pub struct Arguments {
     #[command(flatten)]
     _no_config: NoConfig,
-    /// The program to convert: postfix, msmtp, nullmailer, ssmtp, dma or exim
+    /// The program to convert: postfix, msmtp, nullmailer, ssmtp, dma, exim, opensmtpd or sendmail
     #[arg(value_parser = programs())]
     program: Program,
     /// The program's folder or configuration file; default: the usual location
@@ -39,6 +42,12 @@ pub struct Arguments {
     /// Import although the program also receives mail, or delivers without a relay
     #[arg(long)]
     send_only: bool,
+    /// The relay for mail that the program delivers without one
+    #[arg(long, value_name = "HOST[:PORT]", requires = "send_only")]
+    relay: Option<String>,
+    /// The login at that relay
+    #[arg(long, value_name = "NAME", requires = "relay")]
+    username: Option<String>,
 }
 
 impl Arguments {
@@ -57,15 +66,19 @@ fn programs() -> impl TypedValueParser<Value = Program> {
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let caller = Caller::current();
     let source = source(arguments, caller.home.as_deref());
-    let read = |path: &Path| fs::read_to_string(path);
-    let (hostname, home) = (host::this_machine(), caller.home.as_deref());
+    let reader = Reader::of(&source);
+    let read = |path: &Path| reader.read(path);
+    // `~` is the home of the user whose configuration it is.
+    let of_user = reader.user().map(Caller::of);
+    let (hostname, home) = (host::this_machine(), of_user.as_ref().unwrap_or(&caller).home.as_deref());
     let context = ImportContext { source: &source, hostname: &hostname, home, tables: arguments.tables(), read: &read };
-    let draft = import::translate(arguments.program, &context).map_err(|error| match error {
+    let mut draft = import::translate(arguments.program, &context).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;
     if !draft.serves.is_empty() && !arguments.send_only {
         return Err(still_needed(arguments.program, &draft));
     }
+    add_relay(arguments, &mut draft)?;
     if draft.accounts.is_empty() {
         return Err(without_account(&source, &draft));
     }
@@ -102,6 +115,31 @@ fn notes(draft: &Draft) {
     }
 }
 
+/// A relay in the place of delivery without one: the one that is given, or asked for on a terminal.
+fn add_relay(arguments: &Arguments, draft: &mut Draft) -> Result<(), Failure> {
+    let unusable = |problem: String| Failure::new(Exit::Usage, format_args!("--relay: {problem}"));
+    let named = arguments.relay.as_deref().map(discovery::written).transpose().map_err(unusable)?;
+    let name = arguments.program.name();
+    match named {
+        Some(_) if !draft.is_direct => Err(Failure::new(
+            Exit::Usage,
+            format_args!("--relay is for mail that is delivered without a relay, and this {name} has one"),
+        )),
+        Some(found) => {
+            import::add_relay(draft, &found.relay, arguments.username.as_deref());
+            Ok(())
+        }
+        None if draft.is_direct && ask::is_attended() => {
+            let question = format!("This {name} delivers mail without a relay. The relay to use instead (HOST[:PORT])");
+            let found = ask::question(&question, "", discovery::written)?;
+            let username = ask::question("The login there, if it wants one", "", |answer| Ok(answer.to_owned()))?;
+            import::add_relay(draft, &found.relay, Some(username.as_str()).filter(|name| !name.is_empty()));
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
 /// Where postrider takes its place, mail would be lost.
 fn still_needed(program: Program, draft: &Draft) -> Failure {
     let name = program.name();
@@ -118,10 +156,13 @@ fn without_account(source: &Path, draft: &Draft) -> Failure {
     for (kind, what, why) in draft.sorted_notes().into_iter().map(Note::parts) {
         lines.push(format!("{kind}: {what}: {why}"));
     }
-    lines.push(format!(
-        "{} has no account that postrider can use, and nothing was written; run \"postrider init\" to set one up",
-        source.display()
-    ));
+    let shown = source.display();
+    let way_out = if draft.is_direct {
+        "name the relay to use with --relay HOST[:PORT], and the login there with --username"
+    } else {
+        "run \"postrider init\" to set one up"
+    };
+    lines.push(format!("{shown} has no account that postrider can use, and nothing was written; {way_out}"));
     Failure::new(Exit::Config, lines.join("\n"))
 }
 

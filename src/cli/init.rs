@@ -3,7 +3,7 @@
 //! unit, and sends mail that proves it.
 
 mod autoconfig;
-mod discovery;
+pub(super) mod discovery;
 mod existing;
 mod proof;
 mod text;

@@ -88,7 +88,7 @@ enum Command {
     Client(client::Action),
     /// Set up an account and write a working config; run again, it adds or changes one
     Init(init::Arguments),
-    /// Convert the config of postfix, msmtp, nullmailer, ssmtp, dma or exim
+    /// Convert the config of postfix, msmtp, nullmailer, ssmtp, dma, exim, opensmtpd or sendmail
     Import(import::Arguments),
     /// Talk to an account's relay step by step; with --to, send a test message
     Test(test::Arguments),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::{Draft, is_domain};
-use super::simple::{Encryption, Simple};
+use super::draft::{Draft, Encryption, is_domain};
+use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
 
 type Settings = BTreeMap<String, String>;
@@ -23,11 +23,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     if let Some(host) = settings.remove("SMARTHOST").filter(|host| !host.is_empty()) {
         simple.hosts = vec![host];
     } else {
-        draft.serves("delivers mail without a relay (SMARTHOST is not set)");
-        draft.left_out(
-            "SMARTHOST",
-            "not set, so dma delivers directly to each recipient's mail server; postrider needs a relay",
-        );
+        draft.is_direct("SMARTHOST");
     }
     simple.tls = tls(&mut settings, &mut draft);
     login(context, settings.remove("AUTHPATH"), &mut simple, &mut draft);

@@ -31,6 +31,20 @@ impl Note {
     }
 }
 
+/// When TLS began, by what the source says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Encryption {
+    /// Never.
+    #[default]
+    Clear,
+    /// With STARTTLS, where the relay offers it.
+    Optional,
+    /// With STARTTLS.
+    Starttls,
+    /// With the connection.
+    Implicit,
+}
+
 /// A table that is written beside the config, in `tables/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DraftTable {
@@ -128,6 +142,8 @@ pub struct Draft {
     pub tables: Vec<DraftTable>,
     /// How the source does what postrider does not: receive mail from others, deliver without a relay.
     pub serves: Vec<String>,
+    /// Whether mail that no account is for went without a relay.
+    pub is_direct: bool,
     /// For people.
     pub notes: Vec<Note>,
 }
@@ -153,6 +169,14 @@ impl Draft {
         self.serves.push(how.into());
     }
 
+    /// Notes that mail went to the servers of its recipients, and which parameter says so.
+    pub(crate) fn is_direct(&mut self, by: &str) {
+        self.is_direct = true;
+        self.serves.push(format!("delivers mail without a relay ({by})"));
+        let why = "mail is delivered directly to each recipient's mail server; postrider needs a relay: name one with --relay";
+        self.left_out(by, why);
+    }
+
     /// Adds a table, and how the config names it.
     pub(crate) fn table(&mut self, name: &str, text: String) -> String {
         let is_free = |name: &String| self.tables.iter().all(|table| table.name != *name);
@@ -161,6 +185,13 @@ impl Draft {
         let place = format!("tables/{name}");
         self.tables.push(DraftTable { name, text });
         place
+    }
+
+    /// Notes that the port is the one that nobody wrote.
+    pub(crate) fn port_25(&mut self, account: &str) {
+        let how = "the default, which many networks block and many providers no longer accept logins on; if \
+                   \"postrider test\" cannot connect, write :587";
+        self.changed(format!("port 25 (account {account})"), how);
     }
 
     /// The name in EHLO decides nothing else: where it is not this machine's name, mail to it goes out like any other.
@@ -294,7 +325,7 @@ pub(crate) fn is_public(name: &str) -> bool {
 }
 
 /// A machine's full name, its short one and `localhost`.
-fn names_of(machine: &str) -> Vec<String> {
+pub(crate) fn names_of(machine: &str) -> Vec<String> {
     let short = machine.split('.').next().unwrap_or(machine);
     let mut names = vec![machine.to_owned()];
     names.extend([short, "localhost"].into_iter().filter(|name| *name != machine).map(str::to_owned));

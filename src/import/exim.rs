@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::{Draft, is_domain, is_public, is_this_machine, quoted};
-use super::simple::{Encryption, Simple, words};
+use super::draft::{Draft, Encryption, is_domain, is_public, is_this_machine, quoted};
+use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
 
 /// Answers to debconf's questions that decide nothing here.
@@ -22,7 +22,8 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     let names = elements(&take("dc_other_hostnames").unwrap_or_default());
     let interfaces = elements(&take("dc_local_interfaces").unwrap_or_default());
     if kind == "internet" {
-        draft.serves("receives mail and delivers it without a relay (dc_eximconfig_configtype)");
+        draft.serves("receives mail from others (dc_eximconfig_configtype)");
+        draft.is_direct("dc_eximconfig_configtype");
     } else if !interfaces.iter().any(|address| !is_this_machine(address)) && !interfaces.is_empty() {
         // Nobody else can reach it.
     } else if let Some(name) = names.iter().find(|name| is_public(name)) {
@@ -80,11 +81,10 @@ fn relay(context: &ImportContext<'_>, smarthost: &str, draft: &mut Draft) {
         draft.left_out(format!("dc_smarthost {host}"), "its port differs, and all relays of an account share one");
     }
     let login = login(context, first);
-    let tls = if port == Some("465") { Encryption::Implicit } else { Encryption::Starttls };
-    draft.changed(
-        "TLS",
-        "it was optional, and any certificate was accepted; TLS and a valid certificate are now required",
-    );
+    let tls = match port {
+        Some("465") => Encryption::Implicit,
+        _ => Encryption::Optional,
+    };
     let simple = Simple {
         hosts: same.into_iter().map(|(host, _)| host.to_owned()).collect(),
         port: port.map(str::to_owned),

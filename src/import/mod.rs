@@ -7,7 +7,9 @@ pub mod draft;
 mod exim;
 mod msmtp;
 mod nullmailer;
+mod opensmtpd;
 mod postfix;
+mod sendmail;
 mod simple;
 mod ssmtp;
 
@@ -31,11 +33,24 @@ pub enum Program {
     Dma,
     /// update-exim4.conf(8), Debian's.
     Exim,
+    /// smtpd.conf(5).
+    OpenSmtpd,
+    /// Sendmail's cf/README.
+    Sendmail,
 }
 
 impl Program {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Postfix, Self::Msmtp, Self::Nullmailer, Self::Ssmtp, Self::Dma, Self::Exim];
+    pub const ALL: [Self; 8] = [
+        Self::Postfix,
+        Self::Msmtp,
+        Self::Nullmailer,
+        Self::Ssmtp,
+        Self::Dma,
+        Self::Exim,
+        Self::OpenSmtpd,
+        Self::Sendmail,
+    ];
 
     /// Its name.
     #[must_use]
@@ -47,6 +62,8 @@ impl Program {
             Self::Ssmtp => "ssmtp",
             Self::Dma => "dma",
             Self::Exim => "exim",
+            Self::OpenSmtpd => "opensmtpd",
+            Self::Sendmail => "sendmail",
         }
     }
 
@@ -62,6 +79,12 @@ impl Program {
             Self::Ssmtp => vec![system("/etc/ssmtp")],
             Self::Dma => vec![system("/etc/dma")],
             Self::Exim => vec![system("/etc/exim4")],
+            Self::OpenSmtpd => {
+                ["/etc/smtpd.conf", "/etc/mail/smtpd.conf", "/etc/smtpd/smtpd.conf", "/etc/opensmtpd/smtpd.conf"]
+                    .map(system)
+                    .into()
+            }
+            Self::Sendmail => vec![system("/etc/mail")],
         };
         places.into_iter().flatten().collect()
     }
@@ -119,6 +142,11 @@ impl ImportContext<'_> {
     }
 }
 
+/// Adds an account for mail that went without a relay: `[host]:port`, and the user name where the relay wants a login.
+pub fn add_relay(draft: &mut Draft, relay: &str, username: Option<&str>) {
+    simple::add_relay(draft, relay, username);
+}
+
 /// Translates.
 pub fn translate(program: Program, context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     match program {
@@ -128,6 +156,8 @@ pub fn translate(program: Program, context: &ImportContext<'_>) -> Result<Draft,
         Program::Ssmtp => ssmtp::translate(context),
         Program::Dma => dma::translate(context),
         Program::Exim => exim::translate(context),
+        Program::OpenSmtpd => opensmtpd::translate(context),
+        Program::Sendmail => sendmail::translate(context),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::draft::{Draft, is_domain, quoted};
-use super::simple::{Encryption, Simple, words};
+use super::draft::{Draft, Encryption, is_domain, quoted};
+use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
 
 /// The first line of a one-line file.
@@ -118,8 +118,8 @@ fn remote_of(remote: &str, context: &ImportContext<'_>, draft: &mut Draft) -> Op
             "tls" | "ssl" if simple.tls == Encryption::Clear => simple.tls = Encryption::Implicit,
             "tls" | "ssl" => {}
             "starttls" => simple.tls = Encryption::Starttls,
-            "auth-login" => simple.auth = Some("login"),
-            "auth-external" => simple.auth = Some("external"),
+            "auth-login" => simple.auth = vec!["login".to_owned()],
+            "auth-external" => simple.auth = vec!["external".to_owned()],
             "x509cafile" => simple.ca = text(),
             "x509certfile" => simple.client_cert = text(),
             "x509keyfile" => simple.client_key = text(),

@@ -1,7 +1,7 @@
-//! What nullmailer, ssmtp and dma come down to: relays with one login, and how they become an
+//! What the configurations of most programs come down to: relays with one login, and how they become an
 //! account. Each program's files are read in a file of its own.
 
-use super::draft::{Draft, DraftAccount, Section, is_this_machine, password_file};
+use super::draft::{Draft, DraftAccount, Encryption, Section, is_this_machine, password_file};
 use crate::config::Secret;
 
 /// One login and where it is used.
@@ -18,17 +18,25 @@ pub(crate) struct Simple {
     pub(crate) fingerprint: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) from: Option<String>,
-    pub(crate) auth: Option<&'static str>,
+    /// Whose mail it is for; of an account for everybody's mail, nobody's.
+    pub(crate) senders: Vec<String>,
+    pub(crate) auth: Vec<String>,
+    pub(crate) lookup: Lookup,
 }
 
-/// How it spoke to the relay.
+/// How the program finds the addresses of a relay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Encryption {
+pub(crate) enum Lookup {
+    /// The host is the relay.
     #[default]
-    Clear,
-    Starttls,
-    Implicit,
+    Host,
+    /// The host's MX records name the relays.
+    Mx,
 }
+
+/// Of programs that use TLS where a relay offers it.
+const TLS_WAS_OPTIONAL: &str =
+    "it was optional, and any certificate was accepted; TLS and a valid certificate are now required";
 
 impl Simple {
     /// Adds the account.
@@ -41,7 +49,14 @@ impl Simple {
         let name = draft.account_name(first);
         let usual = if self.tls == Encryption::Implicit { "465" } else { "25" };
         let port = self.port.as_deref().unwrap_or(usual);
-        let relays: Vec<String> = self.hosts.iter().map(|host| format!("[{}]:{port}", bare(host))).collect();
+        let relay = |host: &String| match self.lookup {
+            Lookup::Mx if bare(host) == host => format!("{host}:{port}"),
+            _ => format!("[{}]:{port}", bare(host)),
+        };
+        let relays: Vec<String> = self.hosts.iter().map(relay).collect();
+        if self.port.is_none() && port == "25" && !is_this_machine(first) {
+            draft.port_25(&name);
+        }
         let mut keys = Section::default();
         match relays.as_slice() {
             [only] => keys.text("relay", only, ""),
@@ -69,8 +84,11 @@ impl Simple {
                 draft.left_out(format!("password for account {name}"), why);
             }
         }
-        if let Some(auth) = self.auth {
-            keys.list("auth", &[auth.to_owned()], "");
+        if !self.senders.is_empty() {
+            keys.list("senders", &self.senders, "");
+        }
+        if !self.auth.is_empty() {
+            keys.list("auth", &self.auth, "");
         }
         if let Some(from) = &self.from {
             keys.text("from", from, "replaces the envelope sender and From");
@@ -86,18 +104,24 @@ impl Simple {
         match self.tls {
             Encryption::Implicit => keys.text("tls", "implicit", ""),
             Encryption::Starttls => keys.text("tls", "starttls", ""),
-            Encryption::Clear if login && is_this_machine(host) => {
+            Encryption::Optional if !is_this_machine(host) => {
+                keys.text("tls", "starttls", "");
+                draft.changed(format!("TLS for account {name}"), TLS_WAS_OPTIONAL);
+            }
+            Encryption::Clear | Encryption::Optional if login && is_this_machine(host) => {
                 keys.text("tls", "none", "unchanged");
                 keys.line("allow_plaintext", "true".to_owned(), "the relay runs on this machine");
             }
-            Encryption::Clear if login => {
+            Encryption::Clear | Encryption::Optional if login => {
                 keys.text("tls", "starttls", "turned on, so that the password is not sent in clear text");
                 draft.changed(
                     format!("TLS for account {name}"),
                     "the password was sent in clear text; TLS is now required",
                 );
             }
-            Encryption::Clear => keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it"),
+            Encryption::Clear | Encryption::Optional => {
+                keys.text("tls", "none", "unchanged; set \"starttls\" if the relay offers it");
+            }
         }
     }
 
@@ -110,6 +134,24 @@ impl Simple {
     pub(crate) fn logs_in_at(&self, domain: &str) -> bool {
         let user = self.user.as_deref().and_then(|user| user.rsplit_once('@'));
         user.is_some_and(|(_, at)| at.eq_ignore_ascii_case(domain))
+    }
+}
+
+/// Adds an account for all mail that no other is for.
+pub(super) fn add_relay(draft: &mut Draft, relay: &str, username: Option<&str>) {
+    let (host, port) = relay.rsplit_once(':').unwrap_or((relay, "587"));
+    let tls = if port == "465" { Encryption::Implicit } else { Encryption::Optional };
+    let simple = Simple {
+        hosts: vec![bare(host).to_owned()],
+        port: Some(port.to_owned()),
+        user: username.map(str::to_owned),
+        tls,
+        ..Simple::default()
+    };
+    simple.add(draft);
+    if let Some(account) = draft.accounts.last() {
+        let name = account.name.clone();
+        draft.top.text("default_account", &name, "in place of delivery without a relay");
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, is_domain, quoted};
-use super::simple::{Encryption, Simple};
+use super::draft::{Draft, Encryption, is_domain, quoted};
+use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
 
 /// Translates.
@@ -65,9 +65,8 @@ fn account(take: &mut impl FnMut(&str) -> Option<String>) -> Simple {
         client_cert: take("tlscert"),
         client_key: take("tlskey"),
         auth: match take("authmethod").map(|method| method.to_lowercase()).as_deref() {
-            Some("cram-md5") => Some("cram-md5"),
-            Some("login") => Some("login"),
-            Some(_) | None => None,
+            Some(method @ ("cram-md5" | "login")) => vec![method.to_owned()],
+            Some(_) | None => Vec::new(),
         },
         tls: match (yes(take("usestarttls")), yes(take("usetls"))) {
             (true, _) => Encryption::Starttls,

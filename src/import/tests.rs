@@ -4,7 +4,9 @@
 
 mod exim;
 mod msmtp;
+mod opensmtpd;
 mod postfix;
+mod sendmail;
 mod small;
 
 use std::collections::HashMap;
@@ -14,6 +16,14 @@ use crate::config::{Config, TlsMode, read};
 
 /// Translates files; the config that comes of it, read, and the draft.
 pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)]) -> (Config, Draft, String) {
+    let draft = drafted(program, source, files);
+    let text = draft.config(source);
+    let config = read::read(Path::new("/x/config.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    (config, draft, text)
+}
+
+/// Translates files that may come to no account.
+pub(crate) fn drafted(program: Program, source: &str, files: &[(&str, &str)]) -> Draft {
     let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
     let read_file = |path: &Path| {
         files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
@@ -25,10 +35,7 @@ pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)])
         tables: Tables::Copied,
         read: &read_file,
     };
-    let draft = translate(program, &context).unwrap();
-    let text = draft.config(source);
-    let config = read::read(Path::new("/x/config.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    (config, draft, text)
+    translate(program, &context).unwrap()
 }
 
 /// A configuration in the folder `/c`, and what its translation says and does not say.

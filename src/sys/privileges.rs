@@ -1,9 +1,9 @@
-//! Gives up root's privileges permanently. `cli::step_down` decides when.
+//! Gives up root's privileges: permanently, where `cli::step_down` decides it, or while files of a user's are read.
 
 use std::ffi::CString;
 use std::io;
 
-use nix::unistd::{self, Uid, User};
+use nix::unistd::{self, Gid, Uid, User};
 
 /// Whether this process runs as root.
 #[must_use]
@@ -20,4 +20,25 @@ pub fn become_user(login: &str) -> io::Result<()> {
     unistd::setgid(user.gid)?;
     unistd::setuid(user.uid)?;
     Ok(())
+}
+
+/// Does something with the rights of another user and his groups, as root, who is root again afterwards.
+pub fn with_rights_of<T>(uid: u32, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let uid = Uid::from_raw(uid);
+    let (name, gid) = match User::from_uid(uid)? {
+        Some(user) => (CString::new(user.name).unwrap_or_default(), user.gid),
+        // Somebody of another machine: the groups of nobody.
+        None => (CString::default(), Gid::from_raw(uid.as_raw())),
+    };
+    let own = (unistd::getgroups()?, Gid::effective());
+    let groups = if name.is_empty() { vec![gid] } else { unistd::getgrouplist(&name, gid)? };
+    let begun = unistd::setgroups(&groups)
+        .and_then(|()| unistd::setegid(gid))
+        // The uid must be last, because the other calls need root.
+        .and_then(|()| unistd::seteuid(uid));
+    let result = begun.map_err(io::Error::from).and_then(|()| work());
+    unistd::seteuid(Uid::from_raw(0))?;
+    unistd::setegid(own.1)?;
+    unistd::setgroups(&own.0)?;
+    result
 }

@@ -33,6 +33,7 @@ mod deliver {
 mod config {
     mod check;
     mod clients;
+    mod imports;
     mod keyring;
     mod passwords;
 }

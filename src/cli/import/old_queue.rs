@@ -33,6 +33,12 @@ fn queue(program: Program) -> Option<Queue> {
         Program::Nullmailer => (&["var/spool/nullmailer/queue"], ("", ""), "nullmailer-send"),
         Program::Dma => (&["var/spool/dma"], ("Q", ""), "dma -q"),
         Program::Exim => (&["var/spool/exim4/input"], ("", "-H"), "exim4 -qff"),
+        Program::OpenSmtpd => (&["var/spool/smtpd/queue"], ("message", "message"), "smtpctl schedule all"),
+        Program::Sendmail => (
+            &["var/spool/mqueue", "var/spool/mqueue-client", "var/spool/clientmqueue"],
+            ("qf", ""),
+            "sendmail -Ac -q and sendmail -q",
+        ),
         Program::Ssmtp => return None,
     };
     Some(Queue { folders, name, command })

@@ -28,9 +28,9 @@ pub(super) enum Network {
 
 /// A server to submit to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(in crate::cli) struct Found {
     /// As in `relay`, brackets included.
-    pub(super) relay: String,
+    pub(in crate::cli) relay: String,
     /// Where that differs from what the port implies.
     pub(super) tls: Option<&'static str>,
     /// The user name, where the source of the server says it.
@@ -65,7 +65,7 @@ impl Found {
 }
 
 /// A server as the user wrote it.
-pub(super) fn written(answer: &str) -> Result<Found, String> {
+pub(in crate::cli) fn written(answer: &str) -> Result<Found, String> {
     // As people write it, without the brackets that keep Postfix from looking up MX records.
     let text = if answer.starts_with('[') { answer.to_owned() } else { bracketed(answer) };
     let relay = Relay::parse(&text, host::service).map_err(|error| format!("not a valid server: {error}"))?;

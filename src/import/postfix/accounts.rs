@@ -31,10 +31,8 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
     match &default {
         Some(way) if !groups.iter().any(|(known, _)| known == way) => groups.insert(0, (way.clone(), Vec::new())),
         Some(_) => {}
-        None => {
-            let why = "empty, so Postfix delivers directly to each recipient's mail server; postrider needs a relay: add an account with `relay`";
-            draft.left_out("relayhost", why);
-        }
+        None if ways.is_direct() => draft.is_direct("relayhost"),
+        None => draft.left_out("relayhost", "not used; mail of other senders has no account: add one with `relay`"),
     }
     let mut used: Vec<String> = Vec::new();
     for (way, _) in &groups {
@@ -83,9 +81,7 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
     let mut keys = Section::default();
     relays(main, &written, account.by, &mut keys);
     if !main.is_set("smtp_tcp_port") && written.iter().any(|relay| !has_port(relay) && !is_this_machine(host(relay))) {
-        let how = "Postfix's default, which many networks block and many providers no longer accept logins on; if \
-                   \"postrider test\" cannot connect, write :587";
-        draft.changed(format!("port 25 (account {name})"), how);
+        draft.port_25(&name);
     }
     let login = account.way.login.as_ref();
     if let Some((user, _)) = login {

@@ -59,9 +59,6 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     limits(&main, &mut draft);
     destinations(&main, &mut draft);
     receives(&main, master.as_deref(), &mut draft);
-    if draft.accounts.is_empty() {
-        draft.serves("delivers mail without a relay");
-    }
     unsupported::rest(&main, &mut draft);
     for service in &used {
         unsupported::rest(&file.with(services.options(service).unwrap_or_default()), &mut draft);

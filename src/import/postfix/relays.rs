@@ -226,6 +226,11 @@ impl Ways {
         self.of("")
     }
 
+    /// Whether mail of senders without a row goes to the servers of its recipients.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.usual.as_ref().is_some_and(|usual| usual.relay.is_none()) && self.relayhost.is_none()
+    }
+
     /// The parameter with the relay of senders without a row.
     pub(crate) fn relayhost_by(&self) -> &'static str {
         match &self.usual {

@@ -46,6 +46,8 @@ fn an_import_without_an_account_writes_nothing_and_says_so() {
         ("nullmailer", "remotes", "isp.example qmqp\n"),
         ("dma", "dma.conf", "MAILNAME box.home.lan\n"),
         ("postfix", "main.cf", "myhostname = box.home.lan\n"),
+        ("opensmtpd", "smtpd.conf", "action out relay\nmatch for any action out\n"),
+        ("sendmail", "sendmail.mc", "OSTYPE(`linux')\n"),
     ] {
         let world = world(&[(source, text)]);
         import(&world, program, source, &["--send-only"]).code(78).says("no account that postrider can use");
@@ -63,10 +65,42 @@ fn what_receives_mail_is_replaced_only_on_request() {
     world.file("update-exim4.conf.conf", "dc_eximconfig_configtype='internet'\n", 0o600);
     import(&world, "exim", "update-exim4.conf.conf", &[])
         .code(78)
-        .says("delivers it without a relay")
+        .says("delivers mail without a relay")
         .says("--send-only");
     import(&world, "postfix", "main.cf", &["--send-only"]).code(0);
     assert!(world.path("moved/config.toml").exists());
+}
+
+#[test]
+fn mail_that_went_without_a_relay_needs_one_that_is_named() {
+    let conf = "action out relay\nmatch for any action out\n";
+    for (program, source, text) in [
+        ("postfix", "main.cf", "myhostname = box.home.lan\nsmtp_generic_maps = inline:{ root=me@isp.example }\n"),
+        ("dma", "dma.conf", "MAILNAME box.home.lan\n"),
+        ("opensmtpd", "smtpd.conf", conf),
+        ("sendmail", "sendmail.mc", "OSTYPE(`linux')\nDAEMON_OPTIONS(`Name=MTA, Addr=127.0.0.1')\n"),
+    ] {
+        let world = world(&[(source, text)]);
+        let direct = import(&world, program, source, &[]).code(78).says("delivers mail without a relay");
+        direct.says("--send-only");
+        import(&world, program, source, &["--send-only"]).code(78).says("--relay HOST[:PORT]");
+        import(&world, program, source, &["--relay", "smtp.isp.example"]).code(64);
+        let relay = ["--send-only", "--relay", "smtp.isp.example:465", "--username", "me@isp.example"];
+        import(&world, program, source, &relay).says("postrider password set isp");
+        let config = std::fs::read_to_string(world.path("moved/config.toml")).unwrap();
+        for line in [
+            "relay = \"[smtp.isp.example]:465\"",
+            "tls = \"implicit\"",
+            "username = \"me@isp.example\"",
+            "default_account = \"isp\"",
+        ] {
+            assert!(config.contains(line), "{line}\n{config}");
+        }
+        assert_eq!(config.contains("me@isp.example\" }]"), program == "postfix", "{config}");
+    }
+    // A relay that there is stays.
+    let world = world(&[("dma.conf", "SMARTHOST 127.0.0.1\n")]);
+    import(&world, "dma", "dma.conf", &["--send-only", "--relay", "a.example"]).code(64).says("this dma has one");
 }
 
 #[test]

@@ -57,6 +57,16 @@ impl Imported {
         support::world::run(command, input.as_bytes())
     }
 
+    /// The same where the source trusts the authorities of the system: this one is among them here.
+    fn trusting(self, authority: &str) -> Self {
+        let ca = self.world.file("ca.pem", authority, 0o644);
+        let config = std::fs::read_to_string(self.world.path("moved/config.toml")).unwrap();
+        let trusting = config.replace("\ntls = ", &format!("\ntls_ca = \"{}\"\ntls = ", ca.display()));
+        assert_ne!(config, trusting);
+        self.world.file("moved/config.toml", &trusting, 0o600);
+        self
+    }
+
     /// `check` has nothing to say against it.
     #[track_caller]
     fn good(self) -> Self {
@@ -340,4 +350,59 @@ fn the_hostname_of_ssmtp_completes_bare_names_and_does_not_hold_the_providers_do
     moved.sends(&["-i", "-f", "alice", "friend@isp.example", "root", "bob"], "Subject: hello\n\n");
     let to = vec!["friend@isp.example", "me@isp.example", "bob@isp.example"];
     assert_eq!(envelope(&isp.mail()), ("alice@isp.example", to, "me"));
+}
+
+#[test]
+fn opensmtpd_moves_over() {
+    let isp = isp("me@isp.example").start();
+    let world = World::new();
+    world.file("aliases", "root: me@isp.example\n", 0o644);
+    world.file("secrets", "mine me@isp.example:pass word:1|2#3\n", 0o640);
+    let path = |name: &str| world.path(name).display().to_string();
+    let conf = format!(
+        "table aliases file:{}\ntable secrets file:{}\nlisten on lo\n\naction \"local\" mbox alias <aliases>\n\
+         action \"relay\" relay host smtp+tls://mine@127.0.0.1:{} auth <secrets> mail-from \"@isp.example\"\n\n\
+         match for local action \"local\"\nmatch from local for any action \"relay\"\n",
+        path("aliases"),
+        path("secrets"),
+        isp.port()
+    );
+    world.file("smtpd.conf", &conf, 0o644);
+    let moved = imported(world, "opensmtpd", "smtpd.conf").trusting(isp.authority()).good();
+    moved.sends(&["-i", "-f", "alice", "root", "friend@isp.example"], "Subject: hello\n\n");
+    let to = vec!["me@isp.example", "friend@isp.example"];
+    assert_eq!(envelope(&isp.mail()), ("alice@isp.example", to, "me@isp.example"));
+}
+
+#[test]
+fn sendmail_moves_over() {
+    // On this machine, the password needs no TLS.
+    let isp = isp("me@isp.example").plaintext().start();
+    let world = World::new();
+    std::fs::create_dir(world.path("mail")).unwrap();
+    let mc = format!(
+        "divert(-1)\n# mine\ndivert(0)dnl\ninclude(`/usr/share/sendmail/cf/m4/cf.m4')dnl\nOSTYPE(`debian')dnl\n\
+         DAEMON_OPTIONS(`Family=inet, Name=MTA-v4, Port=smtp, Addr=127.0.0.1')dnl\ndefine(`SMART_HOST', `esmtp:[localhost]')dnl\n\
+         define(`confDOMAIN_NAME', `homebox.home.lan')dnl\ndefine(`ESMTP_MAILER_ARGS', `TCP $h {}')dnl\n\
+         FEATURE(`authinfo', `hash -o /etc/mail/authinfo.db')dnl\nFEATURE(`genericstable', `hash -o /etc/mail/genericstable.db')dnl\n\
+         GENERICS_DOMAIN(`homebox.home.lan')dnl\nMASQUERADE_AS(`isp.example')dnl\nFEATURE(`masquerade_envelope')dnl\n\
+         MAILER(`smtp')dnl\n",
+        isp.port()
+    );
+    for (name, text) in [
+        ("sendmail.mc", mc.as_str()),
+        ("authinfo", "AuthInfo:localhost \"U:root\" \"I:me@isp.example\" \"P:pass word:1|2#3\" \"M:PLAIN\"\n"),
+        ("genericstable", "root me@isp.example\n"),
+        ("aliases", "postmaster: root\nroot: boss@away.example\n"),
+    ] {
+        world.file(&format!("mail/{name}"), text, 0o600);
+    }
+    let moved = imported(world, "sendmail", "mail").good();
+    moved.sends(&["-i", "-f", "root", "postmaster", "friend@isp.example"], "Subject: hello\n\n");
+    moved.sends(&["-i", "-f", "alice", "bob@away.example"], "From: alice@homebox.home.lan\n\n");
+    let first = isp.mail_to("friend@isp.example");
+    assert_eq!(envelope(&first), ("me@isp.example", vec!["boss@away.example", "friend@isp.example"], "me@isp.example"));
+    let second = isp.mail_to("bob@away.example");
+    assert_eq!(envelope(&second), ("alice@isp.example", vec!["bob@away.example"], "me@isp.example"));
+    assert_eq!(second.field("From"), "alice@isp.example");
 }

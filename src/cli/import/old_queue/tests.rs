@@ -18,6 +18,11 @@ fn what_waits_in_each_queue_is_counted_and_nothing_else() {
         "var/spool/dma/M1a",
         "var/spool/exim4/input/a/1abc-0001-H",
         "var/spool/exim4/input/a/1abc-0001-D",
+        "var/spool/smtpd/queue/1a/1a2b3c4d/message",
+        "var/spool/smtpd/queue/1a/1a2b3c4d/1a2b3c4d5e6f7081",
+        "var/spool/mqueue/qf5ATB1234",
+        "var/spool/mqueue/df5ATB1234",
+        "var/spool/mqueue-client/qf5ATB1235",
         "home/.msmtp.queue/2026-11-28-10.00.00.mail",
         "home/.msmtp.queue/2026-11-28-10.00.00.msmtp",
     ] {
@@ -30,6 +35,8 @@ fn what_waits_in_each_queue_is_counted_and_nothing_else() {
     assert_eq!(count(Program::Nullmailer), 1);
     assert_eq!(count(Program::Dma), 1);
     assert_eq!(count(Program::Exim), 1);
+    assert_eq!(count(Program::OpenSmtpd), 1);
+    assert_eq!(count(Program::Sendmail), 2);
     assert_eq!(count(Program::Msmtp), 1);
     assert_eq!(waiting(&queue(Program::Msmtp).unwrap(), dir.path(), None), Ok(0));
 }

@@ -1,0 +1,83 @@
+//! The files that an import reads, as root read with the rights of whoever can choose what stands there: what a user may not
+//! read never becomes part of a configuration because of a link of his.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::sys::privileges;
+
+/// Longer than any configuration or table of a mail program.
+const LONGEST: u64 = 64 << 20;
+
+/// Uids below it are those of the system's programs (login.defs(5)).
+const FIRST_PERSON: u32 = 1000;
+
+/// Reads files for one import.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader {
+    /// Whose rights it has for every file: those of the user whose configuration it is.
+    user: Option<u32>,
+}
+
+impl Reader {
+    /// For the configuration at this place, as whoever runs this.
+    pub(super) fn of(source: &Path) -> Self {
+        Self { user: if privileges::is_root() { chooser(source) } else { None } }
+    }
+
+    /// The user whose configuration root imports.
+    pub(super) fn user(self) -> Option<u32> {
+        self.user
+    }
+
+    /// Reads a text.
+    pub(super) fn read(self, path: &Path) -> io::Result<String> {
+        // A file that root's configuration names may be a user's as well.
+        let user = self.user.or_else(|| chooser(path).filter(|_| privileges::is_root()));
+        match user {
+            Some(uid) => privileges::with_rights_of(uid, || text(path)),
+            None => text(path),
+        }
+    }
+}
+
+/// A regular file's text; nothing else is waited for.
+fn text(path: &Path) -> io::Result<String> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
+    let kind = file.metadata()?;
+    if kind.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    if !kind.is_file() || kind.len() > LONGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file of a usual size"));
+    }
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The first user but root to whom a step of the way belongs: he can put there what he likes. Links of root's are followed as
+/// the system does. Below /etc, the accounts of programs own what root keeps there for them.
+fn chooser(path: &Path) -> Option<u32> {
+    let mut place = PathBuf::new();
+    for step in path.components() {
+        place.push(step);
+        let Ok(seen) = place.symlink_metadata() else { return None };
+        let is_programs = place.starts_with("/etc") && seen.uid() < FIRST_PERSON;
+        if seen.uid() != 0 && !is_programs {
+            return Some(seen.uid());
+        }
+        if seen.is_symlink() {
+            place = fs::canonicalize(&place).ok()?;
+            if let Some(user) = chooser(&place) {
+                return Some(user);
+            }
+        }
+    }
+    None
+}
