@@ -16,13 +16,14 @@ use std::path::Path;
 use jiff::Zoned;
 
 use self::cron::Jobs;
+use super::colour::Colour;
 use super::exit::{Exit, Failure};
+use super::print::say_verdict;
 use super::step_down;
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{Config, ConfigError, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
 use crate::control::{password_end, spool_health};
-use crate::mail::printable::printable;
 use crate::spool::Spool;
 use crate::sys::user::{self, Caller};
 
@@ -162,13 +163,13 @@ fn print_json(findings: Findings) -> Exit {
 }
 
 fn print_lines(findings: &Findings, config: Option<&Config>) -> Exit {
-    findings.lines().iter().for_each(|line| print_line!("{}", printable(line)));
+    findings.lines().iter().for_each(|line| say_verdict(line));
     match (findings.has_errors(), findings.0.is_empty()) {
         (true, _) => Exit::Config,
         (false, false) => Exit::Warnings,
         (false, true) => {
             let shown = config.map(|config| config.path.display().to_string()).unwrap_or_default();
-            print_line!("{shown}: no problems found");
+            print_line!("{shown}: {}", Colour::of_stdout().good("no problems found"));
             Exit::Ok
         }
     }

@@ -18,8 +18,8 @@ use serde_json::Value;
 use self::comparison::{Comparison, Haul, compare};
 use self::provider::{Customer, Port, Provider};
 use self::script::{HOSTNAME, ISP, MAILS, Mail, Part, WORK};
-use self::show::Look;
 use self::stage::{Scratch, Stage, Trouble, config, random_word};
+use super::colour::Colour;
 use super::exit::Exit;
 use super::print;
 use crate::config::Secret;
@@ -36,7 +36,7 @@ const NOT_PLAYED: u8 = 71;
 #[must_use]
 pub fn main() -> ExitCode {
     let begun = Instant::now();
-    let look = Look::of_stdout();
+    let look = Colour::of_stdout();
     match play(look) {
         Ok(played) => report(&played, begun, look),
         Err(trouble) => {
@@ -53,7 +53,7 @@ struct Played {
     log: String,
 }
 
-fn play(look: Look) -> Result<Played, Trouble> {
+fn play(look: Colour) -> Result<Played, Trouble> {
     let system = |action| move |error| Trouble::System { action, error };
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
@@ -137,7 +137,7 @@ fn compare_all(hauls: &[Haul]) -> Result<Vec<Comparison>, Trouble> {
     each.collect()
 }
 
-fn introduction(look: Look) -> String {
+fn introduction(look: Colour) -> String {
     let programs = MAILS.iter().map(|mail| show::state(mail, &format!("sendmail {}", mail.arguments.join(" "))));
     format!(
         "{}\n\nThis demo is {HOSTNAME}, a machine with two mail accounts, {} and {}.\n\
@@ -151,18 +151,18 @@ fn introduction(look: Look) -> String {
     )
 }
 
-fn first_try(waiting: &[Waiting], look: Look) -> String {
+fn first_try(waiting: &[Waiting], look: Colour) -> String {
     let title = format!("2. postrider tries to deliver it. The provider of account {} is down.", ISP.account);
     format!("\n{}\n{}", look.bold(&title), states(MAILS.iter(), waiting, look))
 }
 
-fn second_try(before: &[Waiting], now: &[Waiting], look: Look) -> String {
+fn second_try(before: &[Waiting], now: &[Waiting], look: Colour) -> String {
     let title = "3. The provider is back. The service tries again by itself, for five days;\n   \
                  \"postrider flush\" tries at once.";
     format!("\n{}\n{}", look.bold(title), states(before.iter().map(|one| &one.mail), now, look))
 }
 
-fn states<'m>(mails: impl Iterator<Item = &'m Mail>, waiting: &[Waiting], look: Look) -> String {
+fn states<'m>(mails: impl Iterator<Item = &'m Mail>, waiting: &[Waiting], look: Colour) -> String {
     let state = |mail: &Mail| match waiting.iter().find(|one| one.mail.what == mail.what) {
         Some(Waiting { reason, .. }) => show::state(mail, &look.waiting(&format!("waits: {reason}"))),
         None => show::state(mail, &look.good("has left")),
@@ -170,7 +170,7 @@ fn states<'m>(mails: impl Iterator<Item = &'m Mail>, waiting: &[Waiting], look: 
     mails.map(state).collect()
 }
 
-fn report(played: &Played, begun: Instant, look: Look) -> ExitCode {
+fn report(played: &Played, begun: Instant, look: Colour) -> ExitCode {
     let comparisons = &played.comparisons;
     let sides: Vec<String> = comparisons.iter().map(|comparison| show::before_and_after(comparison, look)).collect();
     let title = look.bold("4. What was submitted, and what the providers received:");

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::OnceLock;
 
+use super::colour::Colour;
 use super::exit::Exit;
 use crate::mail::printable::printable;
 
@@ -48,6 +49,11 @@ pub(super) fn try_text(text: impl Display) -> io::Result<()> {
 /// Text on standard error.
 pub(super) fn aside(text: impl Display) {
     let _ = write!(io::stderr(), "{text}");
+}
+
+/// The same for a line that may begin with a word that says how things are.
+pub(super) fn say_verdict(line: &str) {
+    print_line!("{}", Colour::of_stdout().verdict(&printable(line)));
 }
 
 /// A line on standard output that may name an address or a key as it was given.

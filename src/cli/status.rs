@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::colour::Colour;
 use super::exit::{Exit, Failure};
 use super::print;
 use super::step_down;
@@ -30,6 +31,9 @@ pub struct Arguments {
     verbose: bool,
 }
 
+/// What monitoring knows us by.
+const NAME: &str = "POSTRIDER ";
+
 /// Looks, and prints one line. Its exit codes are its own: 0 flowing, 1 late, 2 stuck, 3 cannot tell.
 #[must_use]
 pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
@@ -41,7 +45,9 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
         json(&report)
     } else {
         let has_figures = arguments.verbose || !std::io::stdout().is_terminal();
-        line(&report, report.queue.as_ref().filter(|_| has_figures))
+        let line = line(&report, report.queue.as_ref().filter(|_| has_figures));
+        let colour = Colour::of_stdout();
+        line.strip_prefix(NAME).map_or(line.clone(), |verdict| NAME.to_owned() + &colour.verdict(verdict))
     };
     print_line!("{shown}");
     // Monitoring that gets no line is not to take it for a good one.
@@ -107,7 +113,7 @@ fn line(report: &Report, figures: Option<&Figures>) -> String {
     let words = bad.iter().map(ToString::to_string).chain(queue).chain(good.iter().map(ToString::to_string));
     // The bar divides words from figures.
     let words = printable(&words.collect::<Vec<_>>().join(", ")).replace('|', "?");
-    format!("POSTRIDER {word}: {words}{}", figures.map(perfdata).unwrap_or_default())
+    format!("{NAME}{word}: {words}{}", figures.map(perfdata).unwrap_or_default())
 }
 
 fn queue_words(queue: &Figures) -> Vec<String> {

@@ -13,7 +13,7 @@ use self::mail::Mail;
 use self::steps::{Detail, Printer};
 use super::exit::{Exit, Failure};
 use super::login_test::{self, NoSession};
-use crate::cli::print::say;
+use crate::cli::print::{say, say_verdict};
 use crate::config::{Account, Config};
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Fact, Seen};
@@ -86,7 +86,7 @@ fn of_account(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let summary = steps::summary(session.described(), session.capabilities());
     session.quit();
     say("");
-    say(&summary);
+    say_verdict(&summary);
     Ok(match outcome {
         None => Exit::Ok,
         Some((fact, sender)) => report_result(&fact, &sender, account, &config.hostname),
@@ -121,9 +121,9 @@ fn relays(account: &Account) -> String {
 /// would trust it all the same.
 fn report_failure(no: &NoSession, cause: Option<&str>, account: Option<&str>) {
     say("");
-    say(&format!("FAILED at {}", no.failure));
+    say_verdict(&format!("FAILED at {}", no.failure));
     if let Some(cause) = cause {
-        say(&format!("Likely cause: {cause}."));
+        say_verdict(&format!("Likely cause: {cause}."));
     }
     let Some(problem) = &no.certificate else { return };
     problem.certificate.iter().for_each(|line| say(&format!("- {line}")));
@@ -147,7 +147,7 @@ fn report_result(fact: &Fact, sender: &ReversePath, account: &Account, hostname:
             let is_the_owners = matches!(verdict, Verdict::Held(_) | Verdict::Account(_));
             let cure = meaning.filter(|_| is_the_owners).map(|meaning| remedy(meaning, &about));
             if let Some(cause) = cure.or_else(|| advice::likely_cause(fact, Place::Account(account))) {
-                say(&format!("Likely cause: {cause}."));
+                say_verdict(&format!("Likely cause: {cause}."));
             }
         }
     }

@@ -7,6 +7,7 @@
 
 mod arrived;
 mod callers;
+mod colour;
 mod config;
 mod contrib;
 mod differential;

@@ -1,59 +1,9 @@
-//! How the demo looks; colour only on a terminal and without `NO_COLOR`.
-
-use std::io::IsTerminal;
+//! How the demo looks.
 
 use super::comparison::{Arrival, Comparison, split};
 use super::script::Mail;
+use crate::cli::colour::Colour;
 use crate::mail::printable::misleads;
-
-/// Whether escape sequences may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Colour {
-    On,
-    Off,
-}
-
-/// What the output goes to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Look {
-    pub(super) colour: Colour,
-}
-
-const BOLD: &str = "1";
-const GREEN: &str = "32";
-const RED: &str = "31";
-const YELLOW: &str = "33";
-
-impl Look {
-    /// Standard output's.
-    pub(super) fn of_stdout() -> Self {
-        let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_shown = std::io::stdout().is_terminal() && !is_refused;
-        Self { colour: if is_shown { Colour::On } else { Colour::Off } }
-    }
-
-    /// A heading.
-    pub(super) fn bold(self, text: &str) -> String {
-        self.paint(BOLD, text)
-    }
-
-    /// What is as it should be.
-    pub(super) fn good(self, text: &str) -> String {
-        self.paint(GREEN, text)
-    }
-
-    /// What is not, or not yet.
-    pub(super) fn waiting(self, text: &str) -> String {
-        self.paint(YELLOW, text)
-    }
-
-    fn paint(self, code: &str, text: &str) -> String {
-        match self.colour {
-            Colour::On => format!("\x1b[{code}m{text}\x1b[0m"),
-            Colour::Off => text.to_owned(),
-        }
-    }
-}
 
 /// What became of a mail so far: `  cron job          delivered`.
 pub(super) fn state(mail: &Mail, text: &str) -> String {
@@ -61,17 +11,17 @@ pub(super) fn state(mail: &Mail, text: &str) -> String {
 }
 
 /// How a mail went out, and its addresses on this machine beside those at the provider, in 80 columns where they fit.
-pub(super) fn before_and_after(comparison: &Comparison, look: Look) -> String {
+pub(super) fn before_and_after(comparison: &Comparison, look: Colour) -> String {
     let Comparison { mail, local, arrival, faults } = comparison;
     let sides = match arrival {
         None => format!("  {}\n", look.bold(mail.what)),
         Some(arrival) => sides(mail, local, arrival, look),
     };
-    let faults = faults.iter().map(|fault| format!("    {}\n", look.paint(RED, &format!("! {fault}"))));
+    let faults = faults.iter().map(|fault| format!("    {}\n", look.bad(&format!("! {fault}"))));
     sides + &faults.collect::<String>()
 }
 
-fn sides(mail: &Mail, local: &str, arrival: &Arrival, look: Look) -> String {
+fn sides(mail: &Mail, local: &str, arrival: &Arrival, look: Colour) -> String {
     let Arrival { account, relay, received } = arrival;
     let login = received.client.login.as_ref().map_or("none", |(_, mechanism)| mechanism.name());
     let tls = received.client.tls.as_deref().unwrap_or("no TLS");

@@ -9,7 +9,7 @@ use super::report_failure;
 use super::steps::{self, Detail, Printer};
 use crate::cli::ask::is_attended;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::print::say;
+use crate::cli::print::{say, say_verdict};
 use crate::cli::{login_test, password};
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::{Account, Config, Password, Secret, read};
@@ -110,7 +110,7 @@ impl Target<'_> {
                 let summary = steps::summary(session.described(), session.capabilities());
                 session.quit();
                 say("");
-                say(&summary);
+                say_verdict(&summary);
             }
             Err(no) => {
                 let closed = format!(
@@ -199,7 +199,7 @@ impl Target<'_> {
                     "ACCEPTED".to_owned()
                 }
                 Attempted::Failed(why) => {
-                    say(&format!("FAILED: {why}"));
+                    say_verdict(&format!("FAILED: {why}"));
                     return Exit::TempFail;
                 }
             };

@@ -7,7 +7,7 @@ use super::report_failure;
 use super::steps::{self, Detail, Printer};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::login_test;
-use crate::cli::print::say;
+use crate::cli::print::{say, say_verdict};
 use crate::config::relay::Relay;
 use crate::config::{Config, read};
 use crate::import::draft::quoted;
@@ -61,7 +61,7 @@ fn one(config: &Config, place: &str, detail: Detail) -> Exit {
         Ok(session) => {
             let summary = steps::summary(session.described(), session.capabilities());
             session.quit();
-            say(&summary);
+            say_verdict(&summary);
             Exit::Ok
         }
         Err(no) => {

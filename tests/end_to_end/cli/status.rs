@@ -228,7 +228,7 @@ fn figures_are_for_pipes_and_for_those_who_ask() {
     let world = World::at_home(&Provider::start());
     assert!(world.postrider(&["status"]).code(0).stdout.contains(" | queued=0;"));
     let on_terminal = |arguments: &str| {
-        let command = format!("{} status {arguments}", env!("CARGO_BIN_EXE_postrider"));
+        let command = format!("NO_COLOR=1 {} status {arguments}", env!("CARGO_BIN_EXE_postrider"));
         run(world.command("script", &["-qefc", &command, "/dev/null"]), b"").stdout
     };
     if !need::installed("script") {

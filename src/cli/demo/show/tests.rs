@@ -5,7 +5,7 @@ use super::super::comparison::tests::good;
 use super::super::script::MAILS;
 use super::*;
 
-const PLAIN: Look = Look { colour: Colour::Off };
+const PLAIN: Colour = Colour::Off;
 
 fn lost() -> Comparison {
     let faults = vec!["it did not arrive".to_owned()];
@@ -30,7 +30,7 @@ fn both_sides_stand_below_their_headings_within_80_columns() {
 #[test]
 fn what_did_not_arrive_is_named_and_painted_on_a_terminal_only() {
     assert_eq!(before_and_after(&lost(), PLAIN), "  cron job\n    ! it did not arrive\n");
-    assert!(before_and_after(&lost(), Look { colour: Colour::On }).contains("\x1b[31m! it did not arrive\x1b[0m"));
+    assert!(before_and_after(&lost(), Colour::On).contains("\x1b[31m! it did not arrive\x1b[0m"));
 }
 
 #[test]
