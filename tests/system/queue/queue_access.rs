@@ -302,6 +302,24 @@ fn mail_readers_that_speak_smtp_need_no_config_and_no_runner() {
 }
 
 #[test]
+fn newaliases_says_that_the_usual_file_is_not_used() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let told = "newaliases: /etc/aliases is not used; to use it, set aliases = [\"/etc/aliases\"]";
+    for (rows, is_told) in [("root: me@isp.example\n", true), ("# nothing\n\n", false)] {
+        machine.sh("root", "cat >/etc/aliases", rows.as_bytes()).good();
+        let said = machine.sh("root", "newaliases", b"").good().said;
+        assert_eq!(said.contains(told), is_told, "{said}");
+    }
+    machine.sh("root", "echo 'root: me@isp.example' >/etc/aliases", b"").good();
+    let named = "sed -i '1i aliases = [\"/etc/aliases\"]' /etc/postrider/config.toml && newaliases";
+    assert_eq!(machine.sh("root", named, b"").good().said, "");
+}
+
+#[test]
 fn verification_is_reported_by_mail_to_whoever_may_not_read_the_config() {
     if !can_run() {
         return;
