@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use self::read_back::Comparison;
 use self::reading::Reader;
 use super::ask;
 use super::exit::{Exit, Failure};
@@ -89,17 +90,32 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let text = draft.config(&source.display().to_string());
     let path = folder.join("config.toml");
     let config = read_back::config(&path, &text)?;
+    notes(&draft);
+    let comparison = read_back::routes(&config, &draft, arguments.program.name());
+    if comparison == Comparison::Different && ask::is_attended() {
+        confirmed(&path)?;
+    }
+    print_line!("");
     for written in write::all(&folder, &draft, &text)? {
         print_line!("wrote {}", written.display());
     }
-    notes(&draft);
-    read_back::routes(&config);
     let exit = read_back::check(&config);
     if arguments.source.is_none() {
         old_queue::report(arguments.program, Path::new("/"), home);
     }
     print_line!("\nDone. Check it with: postrider --config {} check", path.display());
     Ok(exit)
+}
+
+/// On a terminal, whoever imports decides whether mail may go otherwise than it did.
+fn confirmed(path: &Path) -> Result<(), Failure> {
+    let question = format!("Some mail goes otherwise than before. Write {} all the same (yes or no)?", path.display());
+    let is_yes = ask::question(&question, "yes", |answer| match answer.to_lowercase().as_str() {
+        "yes" | "y" => Ok(true),
+        "no" | "n" => Ok(false),
+        _ => Err("answer yes or no".to_owned()),
+    })?;
+    if is_yes { Ok(()) } else { Err(Failure::new(Exit::Config, "nothing was written")) }
 }
 
 /// What decides nothing is in the file only.

@@ -71,8 +71,24 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// What a message from one address to another becomes: the sender and account, then each recipient or why it is refused.
-pub(super) fn summary(config: &Config, from: &str, to: &str) -> Result<(String, Vec<String>), Failure> {
+/// Where a message goes, and as whose.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) account: String,
+    /// The first of them.
+    pub(super) relay: String,
+    pub(super) tls: TlsMode,
+    pub(super) login: Option<String>,
+    /// For MAIL FROM.
+    pub(super) sender: String,
+    /// The address that replaces the one in From, whatever it is.
+    pub(super) forced: Option<String>,
+    /// Each recipient, or why it is refused.
+    pub(super) recipients: Vec<String>,
+}
+
+/// What a message from one address to another becomes.
+pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure> {
     let arriving = ArrivalTables::load(&config.rewriting);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
     let arguments =
@@ -81,11 +97,18 @@ pub(super) fn summary(config: &Config, from: &str, to: &str) -> Result<(String, 
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
     let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
-    let relay = plan.account.relays.first().map(ToString::to_string).unwrap_or_default();
-    let sender = format!("<{}>, account {}, {relay}, {}", plan.sender, plan.account.name, login(plan.account));
+    let relay = plan.account.relays.first();
     let taken = plan.recipients.iter().map(|one| format!("<{}>", one.address));
     let refused = plan.nowhere.iter().map(|(_, why)| format!("refused: {}", why.reason()));
-    Ok((sender, taken.chain(refused).collect()))
+    Ok(Way {
+        account: plan.account.name.clone(),
+        relay: relay.map(ToString::to_string).unwrap_or_default(),
+        tls: relay.map_or(TlsMode::Starttls, |relay| plan.account.tls_mode(relay)),
+        login: plan.account.username.clone(),
+        sender: plan.sender.to_string(),
+        forced: plan.from.as_ref().map(ToString::to_string),
+        recipients: taken.chain(refused).collect(),
+    })
 }
 
 fn would_wait(why: impl std::fmt::Display) -> Failure {
@@ -162,11 +185,7 @@ fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
         let _ = writeln!(text, "users      {}{}", users.join(", "), objection(plan.account));
     }
     for relay in &plan.account.relays {
-        let mode = match plan.account.tls_mode(relay) {
-            TlsMode::Starttls => "STARTTLS",
-            TlsMode::Implicit => "implicit TLS",
-            TlsMode::None => "no TLS",
-        };
+        let mode = tls_words(plan.account.tls_mode(relay));
         let _ = writeln!(text, "relay      {relay}, {mode}, {}", login(plan.account));
     }
     let _ = writeln!(text, "MAIL FROM  <{}>", mail_from(plan));
@@ -272,6 +291,15 @@ fn objection(account: &Account) -> String {
         return String::new();
     }
     format!(" (not {0}: mail submitted by {0} would be refused)", caller.login)
+}
+
+/// When TLS begins.
+pub(super) fn tls_words(mode: TlsMode) -> &'static str {
+    match mode {
+        TlsMode::Starttls => "STARTTLS",
+        TlsMode::Implicit => "implicit TLS",
+        TlsMode::None => "no TLS",
+    }
 }
 
 fn login(account: &Account) -> String {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::{Draft, Encryption, is_domain};
+use super::draft::{Draft, is_domain};
+use super::said::Encryption;
 use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::said::Said;
 use crate::config::Secret;
 use crate::mail::address::Address;
 use crate::mail::printable::misleads;
@@ -29,20 +30,6 @@ impl Note {
             Self::NoEffect(what, why) => ("No effect", what, why),
         }
     }
-}
-
-/// When TLS began, by what the source says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Encryption {
-    /// Never.
-    #[default]
-    Clear,
-    /// With STARTTLS, where the relay offers it.
-    Optional,
-    /// With STARTTLS.
-    Starttls,
-    /// With the connection.
-    Implicit,
 }
 
 /// A table that is written beside the config, in `tables/`.
@@ -127,6 +114,8 @@ pub struct DraftAccount {
     pub keys: Section,
     /// Goes into a file of its own.
     pub secret: Option<Secret>,
+    /// What it is made of.
+    pub said: Said,
 }
 
 /// All that a translation found.

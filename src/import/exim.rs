@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::{Draft, Encryption, is_domain, is_public, is_this_machine, quoted};
+use super::draft::{Draft, is_domain, is_public, is_this_machine, quoted};
+use super::said::Encryption;
 use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
 
@@ -41,7 +42,10 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     let rows = email_addresses(context);
     let hides = take("dc_hide_mailname").is_some_and(|value| value == "true");
     match take("dc_readhost").filter(|host| is_domain(host) && (hides || kind == "satellite")) {
-        Some(host) => draft.sends_as(&mailname, &host, &rows, "dc_readhost, /etc/email-addresses"),
+        Some(host) => {
+            draft.sends_as(&mailname, &host, &rows, "dc_readhost, /etc/email-addresses");
+            draft.changed("dc_readhost", "addresses of this machine in To and Cc are rewritten as well");
+        }
         None if rows.is_empty() => {}
         None => draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "/etc/email-addresses"),
     }

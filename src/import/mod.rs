@@ -9,6 +9,7 @@ mod msmtp;
 mod nullmailer;
 mod opensmtpd;
 mod postfix;
+pub mod said;
 mod sendmail;
 mod simple;
 mod ssmtp;

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::draft::{Draft, Encryption, is_domain, quoted};
+use super::draft::{Draft, is_domain, quoted};
+use super::said::Encryption;
 use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
 
@@ -20,9 +21,10 @@ fn first_line(text: &str) -> Option<String> {
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     let remotes = context.required(&context.file("remotes"))?;
     let mut draft = Draft::default();
-    // Debian's nullmailer has /etc/mailname in the place of `me`.
-    let mailname = || (context.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
-    let me = line(context, "me").or_else(mailname);
+    // Debian's nullmailer has /etc/mailname in the place of `me`, and disregards that.
+    let mailname = (context.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
+    let own = line(context, "me");
+    let me = if context.source.starts_with("/etc") { mailname.or(own) } else { own.or(mailname) };
     if let Some(name) = line(context, "helohost").or_else(|| me.clone()) {
         if is_domain(&name) {
             draft.top.text("hostname", &name, "helohost or me");

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use self::rewriting::{Names, unique};
 use self::settings::{FOLDER, Settings, rows};
-use super::draft::{Draft, Encryption, is_domain, is_public, is_this_machine, names_of, quoted};
+use super::draft::{Draft, is_domain, is_public, is_this_machine, names_of, quoted};
+use super::said::Encryption;
 use super::simple::{Lookup, Simple};
 use crate::import::{ImportContext, ImportError, Tables};
 

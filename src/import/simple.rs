@@ -1,7 +1,8 @@
 //! What the configurations of most programs come down to: relays with one login, and how they become an
 //! account. Each program's files are read in a file of its own.
 
-use super::draft::{Draft, DraftAccount, Encryption, Section, is_this_machine, password_file};
+use super::draft::{Draft, DraftAccount, Section, is_this_machine, password_file};
+use super::said::{Encryption, FromField, Said};
 use crate::config::Secret;
 
 /// One login and where it is used.
@@ -94,8 +95,15 @@ impl Simple {
             keys.text("from", from, "replaces the envelope sender and From");
             draft.changed("sender", format!("<{from}> now replaces From as well as the envelope sender"));
         }
+        let said = Said {
+            relay: relays.into_iter().next().unwrap_or_default(),
+            tls: self.tls,
+            login: self.user,
+            from: if self.from.is_some() { FromField::Unchanged } else { FromField::AsTablesSay },
+            sender: self.from,
+        };
         let secret = self.password.filter(|_| login).map(Secret::new);
-        draft.accounts.push(DraftAccount { name, keys, secret });
+        draft.accounts.push(DraftAccount { name, keys, secret, said });
     }
 
     /// TLS as it was, but required where a password was sent without it.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, Encryption, is_domain, quoted};
+use super::draft::{Draft, is_domain, quoted};
+use super::said::Encryption;
 use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
 

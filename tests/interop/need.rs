@@ -25,10 +25,15 @@ pub fn by_hand(reason: &str) -> bool {
 
 /// Where Exim's package is unpacked (it cannot be installed beside Postfix); `.ci/run` does it. Without it, as with [`met`].
 pub fn exim() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/exim");
-    let is_there = root.join("usr/sbin/exim4").exists();
-    let how = "Exim is not unpacked: apt-get download exim4-daemon-light, dpkg -x into target/peers/exim";
-    (met(&[]) && (is_there || skip(how))).then_some(root).filter(|_| is_there)
+    package("exim", "exim4")
+}
+
+/// Where the package of a mail program is unpacked that cannot be installed beside Postfix, and has this program.
+pub fn package(name: &str, program: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers").join(name);
+    let is_there = root.join("usr/sbin").join(program).exists();
+    let how = format!("{program} is not unpacked below target/peers/{name}; .ci/run shows how");
+    (met(&[]) && (is_there || skip(&how))).then_some(root).filter(|_| is_there)
 }
 
 /// Debian's, whose modules are Debian's packages: another one may come first in the path.

@@ -4,8 +4,11 @@
 use std::path::Path;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::route::Way;
 use crate::cli::{check, route};
 use crate::config::{Config, read};
+use crate::import::draft::Draft;
+use crate::import::said::{Encryption, FromField, Said};
 use crate::mail::address::Address;
 use crate::mail::printable::printable;
 
@@ -24,23 +27,85 @@ pub(super) fn config(path: &Path, text: &str) -> Result<Config, Failure> {
     })
 }
 
-/// Shows what becomes of mail of and to the users that every machine has, and of each sender that the source names.
-pub(super) fn routes(config: &Config) {
-    print_line!("\nHow mail is sent now:");
+/// Whether mail goes as the source says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Same,
+    Different,
+}
+
+/// Shows what becomes of mail of and to the users that every machine has, and of each sender that the source names, beside
+/// what the source says of it.
+pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Comparison {
+    print_line!("\nHow mail is sent now, and what {program} said:");
     let named = config.accounts.iter().flat_map(|account| &account.senders).map(String::as_str);
     let named = named.filter(|sender| Address::parse(sender).is_ok()).take(SHOWN);
+    let mut result = Comparison::Same;
     for sender in ["root", "postmaster"].into_iter().chain(named) {
-        match route::summary(config, sender, ELSEWHERE) {
-            Ok((way, _)) => print_line!("- from {sender}: {}", printable(&way)),
-            Err(failure) => print_line!("- from {sender}: {}", printable(&failure.message)),
+        let way = match route::way(config, sender, ELSEWHERE) {
+            Ok(way) => way,
+            Err(failure) => {
+                print_line!("- from {sender}: {}", printable(&failure.message));
+                continue;
+            }
+        };
+        print_line!("- from {sender}: {}", printable(&now(&way)));
+        let Some(account) = draft.accounts.iter().find(|account| account.name == way.account) else { continue };
+        print_line!("    {program}: {}", printable(&before(&account.said, &way)));
+        let different = differences(&account.said, &way);
+        if !different.is_empty() {
+            result = Comparison::Different;
+            print_line!("    different: {}", printable(&different.join(", ")));
         }
     }
     for recipient in ["root", "postmaster"] {
-        match route::summary(config, "root", recipient) {
-            Ok((_, to)) => print_line!("- to {recipient}: {}", printable(&to.join(", "))),
+        match route::way(config, "root", recipient) {
+            Ok(way) => print_line!("- to {recipient}: {}", printable(&way.recipients.join(", "))),
             Err(failure) => print_line!("- to {recipient}: {}", printable(&failure.message)),
         }
     }
+    result
+}
+
+fn now(way: &Way) -> String {
+    let tls = route::tls_words(way.tls);
+    format!("<{}>, account {}, {}, {tls}, {}", way.sender, way.account, way.relay, login(way.login.as_deref()))
+}
+
+fn before(said: &Said, way: &Way) -> String {
+    let sender = said.sender.as_deref().unwrap_or(&way.sender);
+    format!("<{sender}>, {}, {}, {}", said.relay, tls(said.tls), login(said.login.as_deref()))
+}
+
+fn login(name: Option<&str>) -> String {
+    name.map_or_else(|| "no login".to_owned(), |name| format!("login {name}"))
+}
+
+fn tls(encryption: Encryption) -> &'static str {
+    match encryption {
+        Encryption::Clear => "no TLS",
+        Encryption::Optional => "STARTTLS if offered",
+        Encryption::Starttls => "STARTTLS",
+        Encryption::Implicit => "implicit TLS",
+    }
+}
+
+/// Each with what was and what is.
+fn differences(said: &Said, way: &Way) -> Vec<String> {
+    let mut different = Vec::new();
+    let mut compare = |what: &str, was: &str, is: &str| {
+        if !was.eq_ignore_ascii_case(is) {
+            different.push(format!("{what} ({was}, now {is})"));
+        }
+    };
+    compare("relay", &said.relay, &way.relay);
+    compare("TLS", tls(said.tls), route::tls_words(way.tls));
+    compare("login", &login(said.login.as_deref()), &login(way.login.as_deref()));
+    compare("envelope sender", said.sender.as_deref().unwrap_or(&way.sender), &way.sender);
+    if let Some(forced) = way.forced.as_deref().filter(|_| said.from == FromField::Unchanged) {
+        compare("From", "as written", forced);
+    }
+    different
 }
 
 /// Shows what `check` finds in it.

@@ -5,6 +5,7 @@ use super::{Commands, Rank, sender};
 use crate::config::{Mechanism, Secret};
 use crate::import::ImportContext;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine, quoted};
+use crate::import::said::{Encryption, FromField, Said};
 
 pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {
     let Some(host) = commands.get("host") else {
@@ -21,7 +22,8 @@ pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, 
     let implicit = commands.is_on("tls", "off") && !commands.is_on("tls_starttls", "on");
     let usual = if implicit { "465" } else { "25" };
     let plain = host.trim_start_matches('[').trim_end_matches(']');
-    keys.text("relay", &format!("[{plain}]:{}", commands.get("port").unwrap_or(usual)), "");
+    let relay = format!("[{plain}]:{}", commands.get("port").unwrap_or(usual));
+    keys.text("relay", &relay, "");
     tls(context, name, commands, &mut keys, draft);
     let secret = if has_login(commands) { credentials(name, commands, &mut keys, draft) } else { None };
     sender::carry(context, name, commands, rank, &mut keys, draft);
@@ -35,7 +37,18 @@ pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, 
         draft.top.text("default_account", name, "account default");
     }
     options::rest(name, commands, draft);
-    draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret });
+    let said = Said {
+        relay,
+        tls: match (commands.is_on("tls", "off"), implicit) {
+            (false, _) => Encryption::Clear,
+            (true, false) => Encryption::Starttls,
+            (true, true) => Encryption::Implicit,
+        },
+        login: commands.get("user").filter(|_| has_login(commands)).map(str::to_owned),
+        sender: sender::address(context, commands),
+        from: FromField::AsTablesSay,
+    };
+    draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret, said });
 }
 
 /// Name, password and mechanism of a login.

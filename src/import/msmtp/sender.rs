@@ -71,6 +71,14 @@ pub(super) fn carry(
     }
 }
 
+/// The one address that mail without a sender gets.
+pub(super) fn address(context: &ImportContext<'_>, commands: &Commands) -> Option<String> {
+    match written(context, commands)? {
+        From::Address(address) => Some(address).filter(|address| Address::parse(address).is_ok()),
+        From::Domain { .. } | From::Pattern(_) => None,
+    }
+}
+
 /// An account with one address for all of its mail.
 fn forced(name: &str, address: &str, commands: &Commands, keys: &mut Section, draft: &mut Draft) {
     let overrides = commands.is_on("allow_from_override", "on");

@@ -2,7 +2,8 @@
 
 use super::Source;
 use super::config::{Action, Values};
-use crate::import::draft::{Draft, Encryption, is_domain};
+use crate::import::draft::{Draft, is_domain};
+use crate::import::said::Encryption;
 use crate::import::simple::Simple;
 
 /// `[proto://[label@]]host[:port]`.

@@ -6,6 +6,7 @@ use super::relays::{self, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine};
+use crate::import::said::Said;
 use crate::mail::address::Address;
 
 /// Adds all accounts; the services of master.cf that they take.
@@ -79,7 +80,7 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
     let first = written.first().map_or("", String::as_str);
     let name = draft.account_name(host(first));
     let mut keys = Section::default();
-    relays(main, &written, account.by, &mut keys);
+    let relay = relays(main, &written, account.by, &mut keys);
     if !main.is_set("smtp_tcp_port") && written.iter().any(|relay| !has_port(relay) && !is_this_machine(host(relay))) {
         draft.port_25(&name);
     }
@@ -93,12 +94,14 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
     }
     options.write(&name, first, login.map(|(user, _)| user.as_str()), &mut keys, draft);
     let secret = login.map(|(_, password)| Secret::new(password.clone()));
-    draft.accounts.push(DraftAccount { name: name.clone(), keys, secret });
+    let said =
+        Said { relay, tls: options.encryption(first), login: login.map(|(user, _)| user.clone()), ..Said::default() };
+    draft.accounts.push(DraftAccount { name: name.clone(), keys, secret, said });
     name
 }
 
-/// `relay`, with the port always.
-fn relays(main: &MainCf<'_>, written: &[String], by: &str, keys: &mut Section) {
+/// `relay`, with the port always; the first of them.
+fn relays(main: &MainCf<'_>, written: &[String], by: &str, keys: &mut Section) -> String {
     let fallback = ["smtp_fallback_relay", "fallback_relay"].into_iter().find(|name| main.is_set(name));
     let usual = main.or_default("smtp_tcp_port", "25");
     let usual = if usual == "smtp" { "25" } else { &usual };
@@ -136,6 +139,7 @@ fn relays(main: &MainCf<'_>, written: &[String], by: &str, keys: &mut Section) {
         [only] => keys.text("relay", only, comment),
         several => keys.list("relay", several, comment),
     }
+    relays.into_iter().next().unwrap_or_default()
 }
 
 fn has_port(relay: &str) -> bool {

@@ -5,6 +5,7 @@ use super::main_cf::{MainCf, elements};
 use super::relays::host;
 use super::{auth, connection, tables};
 use crate::import::draft::{Draft, Section, is_this_machine};
+use crate::import::said::Encryption;
 use crate::mail::address::Address;
 
 /// What holds for all accounts.
@@ -150,6 +151,18 @@ impl Options {
         let used: Vec<_> = relays.iter().filter_map(|relay| self.policy(relay)).collect();
         for row in self.policies.iter().filter(|row| !used.contains(row)) {
             draft.left_out(format!("smtp_tls_policy_maps entry for {}", row.0), "no relay has this name");
+        }
+    }
+
+    /// When Postfix begins TLS with a relay.
+    pub(crate) fn encryption(&self, relay: &str) -> Encryption {
+        let words = self.policy(relay).map(|(_, value)| elements(value));
+        let level = words.as_ref().and_then(|words| words.first()).unwrap_or(&self.level).as_str();
+        match level {
+            "none" => Encryption::Clear,
+            _ if self.wrapper => Encryption::Implicit,
+            "may" => Encryption::Optional,
+            _ => Encryption::Starttls,
         }
     }
 

@@ -57,7 +57,7 @@ fn masquerade(settings: &Settings, draft: &mut Draft) -> Option<String> {
         return None;
     }
     if !settings.has("allmasquerade") {
-        draft.no_effect("allmasquerade", "addresses of this machine in To and Cc are rewritten as well");
+        draft.changed("allmasquerade", "addresses of this machine in To and Cc are rewritten as well");
     }
     if settings.has("masquerade_entire_domain") {
         let why = "only the domains themselves are rewritten, not those below them; add entries to `generic`";

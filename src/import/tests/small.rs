@@ -87,6 +87,19 @@ fn names_that_are_no_domains_are_left_out() {
 }
 
 #[test]
+fn on_debian_the_name_of_nullmailers_machine_is_mailname() {
+    for (folder, name) in [("/etc/nullmailer", "m.home.lan"), ("/c", "me.home.lan")] {
+        let files = [
+            (&*format!("{folder}/remotes"), "a.example\n"),
+            (&format!("{folder}/me"), "me.home.lan\n"),
+            ("/etc/mailname", "m.home.lan\n"),
+        ];
+        let (config, ..) = translated(Program::Nullmailer, folder, &files);
+        assert_eq!(config.hostname, name);
+    }
+}
+
+#[test]
 fn every_file_and_option_of_nullmailer_is_carried_over_or_named() {
     for (name, text, has) in [
         ("helohost", "mail.isp.example", "hostname = \"mail.isp.example\""),

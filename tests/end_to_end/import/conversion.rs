@@ -111,8 +111,9 @@ fn an_import_shows_how_mail_is_sent_now_and_what_changes_first() {
     let world = world(&[("msmtprc", rc)]);
     let said = import(&world, "msmtp", "msmtprc", &[]).code(0).stdout;
     for line in [
-        "- from root: <me@isp.example>, account default, [127.0.0.1]:25, login me\n",
-        "- from me@work.example: <me@work.example>, account work, [127.0.0.1]:587, no login\n",
+        "- from root: <me@isp.example>, account default, [127.0.0.1]:25, no TLS, login me\n",
+        "    msmtp: <me@isp.example>, [127.0.0.1]:25, no TLS, login me\n- from postmaster",
+        "- from me@work.example: <me@work.example>, account work, [127.0.0.1]:587, no TLS, no login\n",
         "- to root: <me@isp.example>\n",
         "- to postmaster: <me@isp.example>\n",
     ] {
@@ -123,6 +124,48 @@ fn an_import_shows_how_mail_is_sent_now_and_what_changes_first() {
     assert!(at("What is not imported:") < at("proxy_host"));
     assert!(!said.contains("logfile"), "it decides nothing:\n{said}");
     assert!(std::fs::read_to_string(world.path("moved/config.toml")).unwrap().contains("# No effect: logfile"));
+}
+
+#[test]
+fn an_import_says_where_its_result_differs_from_what_the_source_said() {
+    for (program, source, text, was, different) in [
+        (
+            "postfix",
+            "main.cf",
+            "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = may\nmyhostname = box.home.lan\n",
+            "    postfix: <root@box.home.lan>, [smtp.isp.example]:587, STARTTLS if offered, no login\n",
+            "    different: TLS (STARTTLS if offered, now STARTTLS)\n",
+        ),
+        (
+            "nullmailer",
+            "remotes",
+            "smtp.isp.example smtp --port=587 --user=me --pass=x\n",
+            "[smtp.isp.example]:587, no TLS, login me\n",
+            "    different: TLS (no TLS, now STARTTLS)\n",
+        ),
+        (
+            "opensmtpd",
+            "smtpd.conf",
+            "action out relay host smtps://smtp.isp.example mail-from \"me@isp.example\"\nmatch for any action out\n",
+            "    opensmtpd: <me@isp.example>, [smtp.isp.example]:465, implicit TLS, no login\n",
+            "    different: From (as written, now me@isp.example)\n",
+        ),
+        (
+            "postfix",
+            "main.cf",
+            "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = secure\n",
+            "[smtp.isp.example]:587, STARTTLS, no login\n",
+            "",
+        ),
+    ] {
+        let world = world(&[(source, text)]);
+        // Nobody can be asked: it is said, and written.
+        let said = import(&world, program, source, &[]).stdout;
+        assert!(said.contains(was), "{was}\n{said}");
+        let lines: Vec<&str> = said.split_inclusive('\n').filter(|line| line.contains("different:")).collect();
+        assert_eq!(lines.first().copied().unwrap_or_default(), different, "{said}");
+        assert!(world.path("moved/config.toml").exists());
+    }
 }
 
 #[test]
