@@ -149,6 +149,14 @@ impl Config {
         self.clients.iter().find(|client| client.name == *name)
     }
 
+    /// The network client that logs in under this name: its own, or with a domain of this machine after it, since many mail
+    /// programs take an address for the user name, and Cyrus SASL has realms.
+    #[must_use]
+    pub fn client_of_login(&self, username: &str) -> Option<&client::Client> {
+        let bare = username.rsplit_once('@').filter(|(_, realm)| self.is_users_domain(realm)).map(|(name, _)| name);
+        self.client(&ClientName::parse(bare.unwrap_or(username)).ok()?)
+    }
+
     /// The files that hold passwords and keys.
     pub fn secret_files(&self) -> impl Iterator<Item = &std::path::Path> {
         self.accounts.iter().flat_map(|account| {

@@ -17,7 +17,6 @@ use super::smtp_policy::ConnectionPolicy;
 use crate::config::client::Client;
 use crate::config::scram::{ScramHash, StoredKeys};
 use crate::log;
-use crate::mail::submitter::ClientName;
 use crate::rules::submission;
 use crate::submit::smtp_server::auth::{Attempt, Proof};
 use crate::submit::smtp_server::dialogue::{self, Decision, Refusal};
@@ -27,8 +26,7 @@ impl ConnectionPolicy {
     /// unknown or may not log in from this address the keys match no password, so that the exchange looks the same.
     pub(super) fn keys_and_nonce(&self, username: &str, hash: ScramHash) -> Result<(StoredKeys, String), Refusal> {
         let loaded = self.shared.intake.loaded().ok();
-        let name = ClientName::parse(username).ok();
-        let known = loaded.as_ref().zip(name).and_then(|(loaded, name)| loaded.config.client(&name));
+        let known = loaded.as_ref().and_then(|loaded| loaded.config.client_of_login(username));
         let keys = known
             .filter(|client| submission::may_log_in_from(client, self.peer))
             .and_then(|client| client.scram.iter().find(|keys| keys.hash == hash))
@@ -53,8 +51,7 @@ impl ConnectionPolicy {
             Ok(loaded) => loaded,
             Err(refusal) => return Decision::at_once(Err(refusal)),
         };
-        let name = ClientName::parse(&attempt.username).ok();
-        let named = name.as_ref().and_then(|name| loaded.config.client(name));
+        let named = loaded.config.client_of_login(&attempt.username);
         let known = named.filter(|client| submission::may_log_in_from(client, self.peer));
         let is_permitted = |known: &Client| client.tls.is_some() || known.allow_plaintext;
         // Before the turn and outside of it: a client that waits here because of earlier failures must not hold up
@@ -76,6 +73,7 @@ impl ConnectionPolicy {
         match verdict {
             Verdict::Right => {
                 if let Some(known) = known {
+                    self.logged_in = Some(known.name.clone());
                     self.keys.clone_from(&known.scram);
                     let mechanism = Some(attempt.mechanism.name());
                     self.shared.activity.logged_in(&known.name, self.peer, mechanism, client.tls.as_deref());

@@ -32,6 +32,8 @@ pub struct ConnectionPolicy {
     pub(super) peer: IpAddr,
     /// The client that it is by its address.
     pub(super) trusted: Option<ClientName>,
+    /// The client that logged in; it may have given its name with a realm.
+    pub(super) logged_in: Option<ClientName>,
     /// The keys of the client that logged in, as they were then.
     pub(super) keys: Vec<StoredKeys>,
 }
@@ -48,7 +50,7 @@ impl ConnectionPolicy {
     /// The name of whoever logged in, else of whom its address says.
     fn name(&self, client: &dialogue::Client) -> Option<ClientName> {
         match &client.login {
-            Some((username, _)) => ClientName::parse(username).ok(),
+            Some(_) => self.logged_in.clone(),
             None => self.trusted.clone(),
         }
     }

@@ -91,7 +91,7 @@ impl Session {
                 io::Error::other(error)
             }
         };
-        let policy = ConnectionPolicy { shared, listener, peer, trusted, keys: Vec::new() };
+        let policy = ConnectionPolicy { shared, listener, peer, trusted, logged_in: None, keys: Vec::new() };
         let mut conversation = Conversation::new(Dialogue::new(settings, policy));
         let needs_certificate = matches!(tls, ListenTls::Implicit | ListenTls::Starttls);
         let secure = |stream: Timed, dialogue: &mut Dialogue<ConnectionPolicy>| {

@@ -1,12 +1,14 @@
 //! What an open session of a listener may still do when the configuration changes, and what others at its address can do to it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use postrider::config::scram::ScramHash;
 use serde_json::json;
 use support::provider::Provider;
 use support::wait::wait_for;
 use support::world::login;
 
-use super::smtp_client::{Client, address, keys, scanner, trusting, world};
+use super::smtp_client::{Client, MESSAGE, address, keys, scanner, trusting, world};
 
 const PLAIN: &str = "AUTH PLAIN AGxhcHRvcABzZWNyZXQ=";
 const FIRST: &str = "530 5.7.0 log in first (AUTH)";
@@ -102,4 +104,31 @@ fn a_client_that_may_write_to_few_has_no_mail_sent_on_and_a_sender_field_without
     }
     let reply = client.send("scanner@home.lan", "friend@isp.example", &message("Sender: scanner@home.lan\r\n"));
     assert!(reply.starts_with("250"), "{reply}");
+}
+
+#[test]
+fn a_client_may_log_in_with_a_domain_of_this_machine_after_its_name() {
+    let isp = Provider::start();
+    let clients = json!({ "laptop": {
+        "owner": login(), "scram": keys("pencil", ScramHash::Sha256), "networks": ["127.0.0.1"], "allow_plaintext": true,
+        "account": "isp",
+    } });
+    let world = world(&isp, &json!({ "address": "127.0.0.1:0", "tls": "none" }), &clients);
+    let runner = world.runner();
+    for (name, is_let_in) in [
+        ("laptop", true),
+        ("laptop@home.lan", true),
+        ("laptop@HOMEBOX.home.lan", true),
+        ("laptop@other.example", false),
+        ("laptop@home.lan@other.example", false),
+        ("@home.lan", false),
+    ] {
+        let (mut client, _) = Client::connect(address(&runner, "lan"));
+        client.say("EHLO laptop");
+        let reply = client.say(&format!("AUTH PLAIN {}", STANDARD.encode(format!("\0{name}\0pencil"))));
+        assert_eq!(reply.starts_with("235"), is_let_in, "{name}: {reply}");
+        let sent = client.send("laptop@home.lan", "bob@away.example", MESSAGE);
+        assert_eq!(sent.starts_with("250"), is_let_in, "{name}: {sent}");
+    }
+    wait_for("the mails", || isp.mails().len() == 3);
 }
