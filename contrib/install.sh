@@ -48,6 +48,7 @@ $PREFIX/libexec/postrider root root 0755
 /etc/postrider/conf.d root postrider 0750
 /etc/postrider/secrets root postrider 0750
 /run/postrider postrider postrider 0755
+/var/lib/postrider postrider postrider 0700
 /var/spool/postrider postrider postrider 0711
 /var/spool/postrider/drop postrider postrider-drop 1770
 /var/spool/postrider/queue postrider postrider 0700
@@ -282,11 +283,12 @@ uninstall_all() {
     rm -rf "$DESTDIR$PREFIX/share/doc/postrider" "$DESTDIR/run/postrider"
     rmdir "$DESTDIR$PREFIX/libexec/postrider" 2>/dev/null || :
     if [ -z "$purge" ]; then
-        say "Kept: /etc/postrider, /var/spool/postrider with the queued mail, user and groups; --purge removes them."
+        say "Kept: /etc/postrider, /var/spool/postrider with the queued mail, /var/lib/postrider, user and groups; --purge removes
+    them."
         return
     fi
-    say "removing /etc/postrider and /var/spool/postrider, with all mail"
-    rm -rf "$DESTDIR/etc/postrider" "$DESTDIR/var/spool/postrider"
+    say "removing /etc/postrider, /var/lib/postrider with the private CA, and /var/spool/postrider with all mail"
+    rm -rf "$DESTDIR/etc/postrider" "$DESTDIR/var/lib/postrider" "$DESTDIR/var/spool/postrider"
     [ -n "$DESTDIR" ] || remove_users
 }
 

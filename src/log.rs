@@ -91,6 +91,16 @@ pub fn listening(listener: &str, address: impl Display) {
     line("smtpd", format_args!("listening on {address} ({listener})"));
 }
 
+/// The private CA was made.
+pub fn private_ca_made(fingerprint: impl Display) {
+    line("smtpd", format_args!("private CA created, SHA-256 {fingerprint}"));
+}
+
+/// A listener has a new certificate from the private CA.
+pub fn certificate_issued(listener: &str, until: impl Display, names: impl Display) {
+    line("smtpd", format_args!("certificate of {listener} issued, valid until {until}, for {names}"));
+}
+
 /// An SMTP client has connected; it is `unknown[ADDRESS]`, as Postfix names one whose name is not looked up.
 pub fn connected(peer: impl Display) {
     line("smtpd", format_args!("connect from unknown[{peer}]"));

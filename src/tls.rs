@@ -1,10 +1,11 @@
 //! The only door to rustls: client and server configurations and roots. What is wrong
-//! with a certificate is told in `words`; certificates are made in `certificate`, read
-//! in `x509`; `stream` is a connection.
+//! with a certificate is told in `words`; certificates are made in `certificate` and, for
+//! listeners, `private_ca`, and read in `x509`; `stream` is a connection.
 
 pub mod certificate;
 mod client_hello;
 pub mod fingerprint;
+pub mod private_ca;
 mod stream;
 mod verify;
 mod words;

@@ -314,7 +314,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__check)
-            opts="-h --json --config --help"
+            opts="-h --json --ca --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -149,6 +149,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand lookup" -l config -d
 complete -c postrider -n "__fish_postrider_using_subcommand lookup" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand check" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand check" -l json -d 'Print one JSON object'
+complete -c postrider -n "__fish_postrider_using_subcommand check" -l ca -d 'Check nothing; print the certificate (PEM) of the private CA that listeners have their certificates from'
 complete -c postrider -n "__fish_postrider_using_subcommand check" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand password; and not __fish_seen_subcommand_from set delete test help" -s h -l help -d 'Print help'

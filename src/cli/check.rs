@@ -19,7 +19,7 @@ use self::cron::Jobs;
 use super::colour::Colour;
 use super::exit::{Exit, Failure};
 use super::print::say_verdict;
-use super::step_down;
+use super::{load, step_down};
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{Config, ConfigError, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
@@ -33,6 +33,9 @@ pub struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    /// Check nothing; print the certificate (PEM) of the private CA that listeners have their certificates from
+    #[arg(long, conflicts_with = "json")]
+    ca: bool,
 }
 
 /// All that was found, in the order in which it was looked for. Each is one sentence: what is wrong, a semicolon, what to do.
@@ -70,6 +73,10 @@ impl Findings {
 
 /// Checks the config that is named or found.
 pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.ca {
+        print_line!("{}", listeners::export_ca(&load(named)?)?.trim_end());
+        return Ok(Exit::Ok);
+    }
     let mut findings = Findings::default();
     let config = match locate::load(named) {
         Ok(config) => Some(config),
@@ -164,6 +171,7 @@ fn print_json(findings: Findings) -> Exit {
 
 fn print_lines(findings: &Findings, config: Option<&Config>) -> Exit {
     findings.lines().iter().for_each(|line| say_verdict(line));
+    config.and_then(listeners::shown_ca).iter().for_each(|line| print_line!("{line}"));
     match (findings.has_errors(), findings.0.is_empty()) {
         (true, _) => Exit::Config,
         (false, false) => Exit::Warnings,

@@ -128,7 +128,7 @@ pub const LIMIT_KEYS: &[Key] = &[
 pub const LISTEN_KEYS: &[Key] = &[
     key("address", "ADDRESS:PORT to listen on, :PORT for all addresses, or systemd; a list for several; required"),
     key("tls", "starttls, implicit, optional or none; default: implicit on port 465, starttls on 587, else optional"),
-    key("certificate", "PEM file with the certificate and its chain; default: none, no TLS"),
+    key("certificate", "PEM file with the certificate and its chain; default: one of a private CA"),
     key("key", "PEM file with the certificate's key; default: the same file"),
     key("networks", "networks that may connect: addresses, ADDRESS/LENGTH, or local; default: loopback"),
     key("trust", "clients that are known by their address here: [NAME, ...]; default: none"),

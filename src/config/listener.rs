@@ -18,7 +18,7 @@ pub struct Listener {
     pub is_passed: bool,
     /// When TLS begins; `None`: as the port says.
     pub tls: Option<ListenTls>,
-    /// PEM files of the certificate chain and of its key.
+    /// PEM files of the certificate chain and of its key; `None`: one of the private CA.
     pub certificate: Option<(PathBuf, PathBuf)>,
     /// Who may connect; empty: loopback only.
     pub networks: Vec<Network>,
@@ -63,8 +63,28 @@ impl Listener {
         match self.tls.unwrap_or_else(|| ListenTls::of_port(address.port())) {
             // A socket that is passed may have any port.
             ListenTls::Optional if self.public => ListenTls::Starttls,
+            // Programs that only speak SMTP to this machine take STARTTLS where they see it, and many verify the certificate:
+            // with one of the private CA they would stop working, on a way that nobody can listen to.
+            ListenTls::Optional if self.is_plain_loopback(address) => ListenTls::None,
             tls => tls,
         }
+    }
+
+    /// Whether it shows a certificate of the private CA on one of these addresses.
+    #[must_use]
+    pub fn needs_private_certificate(&self, addresses: &[SocketAddr]) -> bool {
+        self.certificate.is_none() && addresses.iter().any(|address| self.tls_at(*address) != ListenTls::None)
+    }
+
+    /// The same where the addresses of sockets that the service manager passes are not known.
+    #[must_use]
+    pub fn may_need_private_certificate(&self) -> bool {
+        let is_any = self.is_passed && self.certificate.is_none() && self.tls != Some(ListenTls::None);
+        is_any || self.needs_private_certificate(&self.addresses)
+    }
+
+    fn is_plain_loopback(&self, address: SocketAddr) -> bool {
+        self.tls.is_none() && self.certificate.is_none() && address.ip().to_canonical().is_loopback()
     }
 }
 

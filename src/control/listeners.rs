@@ -1,18 +1,22 @@
 //! What keeps listeners from serving their clients: addresses, of which the runner alone can tell, and certificates, which are
 //! looked at here; and what they expose. `status` and `check` report it.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 
+use super::private_ca;
 use super::report::{Kind, Level, Reason};
-use crate::config::Config;
 use crate::config::client::Client;
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::network::Prefix;
+use crate::config::{Config, places};
 use crate::rules::exposure::{self, Risk};
 use crate::rules::submission::Surroundings;
 use crate::spool::{Spool, listener_health};
 use crate::sys::{interfaces, user};
 use crate::tls::certificate::{Identity, IdentityError};
+use crate::tls::private_ca::CaCertificate;
 use crate::tls::{Facts, Server, TlsError};
 
 /// The addresses that a runner cannot listen on. Without one that is running, nothing can be said.
@@ -31,21 +35,69 @@ pub fn closed(spool: &Spool) -> Vec<Reason> {
 #[must_use]
 pub fn certificates(config: &Config, now: Timestamp) -> Vec<Reason> {
     let reason = |listener: &Listener| {
-        let (text, cure) = match identity(listener)? {
+        let (text, cure) = match identity(config, listener)? {
             Ok(identity) => outdated(&identity.facts()?, now)?,
-            Err((text, cure)) => (format!("cannot use its certificate: {text}"), cure.to_owned()),
+            Err((text, cure)) => (format!("cannot use its certificate: {text}"), cure),
         };
         let text = format!("listener {} {text}", listener.name);
-        Some(Reason::new(Level::Critical, Kind::Listener, text).of(&listener.name).cured_by(cure))
+        Some(Reason { cure, ..Reason::new(Level::Critical, Kind::Listener, text).of(&listener.name) })
     };
     config.listeners.iter().filter_map(reason).collect()
+}
+
+/// The certificates of the private CA that will be renewed soon, and the CA itself in its last year.
+#[must_use]
+pub fn renewals(config: &Config, now: Timestamp) -> Vec<Reason> {
+    let private = config.listeners.iter().filter(|listener| listener.may_need_private_certificate());
+    let soon = |listener: &Listener| {
+        let day = private_ca::announced(&shown_certificate(config, listener)?, now)?;
+        let text = format!("the certificate of listener {} will be renewed on {day}", listener.name);
+        let cure = "devices that trust the private CA will not notice; one that was told to trust the certificate itself will ask again";
+        Some(Reason::new(Level::Warning, Kind::Listener, text).of(&listener.name).cured_by(cure))
+    };
+    let mut reasons: Vec<Reason> = private.clone().filter_map(soon).collect();
+    // Where a listener has no certificate, that it cannot have one is told as its trouble.
+    if private.clone().any(|listener| shown_certificate(config, listener).is_some()) {
+        match private_ca::of(config) {
+            Ok(ca) => reasons.extend(ca.iter().flat_map(|ca| ca_troubles(config, &ca.certificate, now))),
+            Err(error) => {
+                let text = format!("the private CA cannot renew certificates: {error}");
+                reasons.push(Reason::new(Level::Warning, Kind::Listener, text));
+            }
+        }
+    }
+    reasons
+}
+
+/// A CA that ends, or that may not vouch for this machine.
+fn ca_troubles(config: &Config, ca: &CaCertificate, now: Timestamp) -> Vec<Reason> {
+    let folder = places::state_dir(&config.spool);
+    let anew = format!(
+        "remove ca.pem, ca.key and the listeners' certificates in {} and restart the service to have new ones made, then install \
+         the new CA on the devices",
+        folder.display()
+    );
+    let until = private_ca::day_of(ca.facts.not_after);
+    let ends = until.filter(|until| private_ca::is_ending(*until, now)).map(|until| {
+        Reason::new(Level::Warning, Kind::Listener, format!("the private CA is valid until {until} only"))
+            .cured_by(&anew)
+    });
+    let hostname = &config.hostname;
+    let is_foreign = !ca.permits(hostname);
+    let foreign = is_foreign.then(|| {
+        let text = format!(
+            "the private CA may not vouch for {hostname}, since it was made when this machine had another name"
+        );
+        Reason::new(Level::Warning, Kind::Listener, text).cured_by(&anew)
+    });
+    ends.into_iter().chain(foreign).collect()
 }
 
 /// The certificates that name neither this machine nor an address of their listener.
 #[must_use]
 pub fn misfits(config: &Config) -> Vec<Reason> {
     let reason = |listener: &Listener| {
-        let names = shown_certificate(listener)?.names;
+        let names = shown_certificate(config, listener)?.names;
         if names.iter().any(|name| is_ours(config, listener, name)) {
             return None;
         }
@@ -95,8 +147,8 @@ pub fn risks(config: &Config) -> Vec<Reason> {
 
 /// What the certificate that a listener shows says of itself; `None`: it has none that can be read.
 #[must_use]
-pub fn shown_certificate(listener: &Listener) -> Option<Facts> {
-    identity(listener)?.ok()?.facts()
+pub fn shown_certificate(config: &Config, listener: &Listener) -> Option<Facts> {
+    identity(config, listener)?.ok()?.facts()
 }
 
 fn is_ours(config: &Config, listener: &Listener, name: &str) -> bool {
@@ -106,9 +158,26 @@ fn is_ours(config: &Config, listener: &Listener, name: &str) -> bool {
     is_host || listener.addresses.iter().any(|address| name == address.ip().to_string())
 }
 
+/// The certificates to verify what a listener shows with: the owner's own, or the private CA's.
+#[must_use]
+pub fn roots(config: &Config, listener: &Listener) -> Option<PathBuf> {
+    match &listener.certificate {
+        Some((chain, _)) => Some(chain.clone()),
+        None => listener
+            .may_need_private_certificate()
+            .then(|| places::state_dir(&config.spool).join(private_ca::CA))
+            .filter(|path| path.exists()),
+    }
+}
+
+/// What is wrong, and what to do about it.
+type Unusable = (String, Option<String>);
+
 /// What a listener with TLS shows its clients; or why it cannot, and what to do.
-fn identity(listener: &Listener) -> Option<Result<Identity, (String, &'static str)>> {
-    let (chain, key) = listener.certificate.as_ref().filter(|_| listener.tls != Some(ListenTls::None))?;
+fn identity(config: &Config, listener: &Listener) -> Option<Result<Identity, Unusable>> {
+    let Some((chain, key)) = listener.certificate.as_ref().filter(|_| listener.tls != Some(ListenTls::None)) else {
+        return private_identity(config, listener);
+    };
     let identity = Identity::read(chain, key).map_err(|error| {
         let cure = match error {
             IdentityError::Unreadable { kind: std::io::ErrorKind::NotFound, .. } => {
@@ -117,7 +186,7 @@ fn identity(listener: &Listener) -> Option<Result<Identity, (String, &'static st
             IdentityError::Unreadable { .. } => "the user that postrider runs as must be able to read it",
             IdentityError::NoCertificate { .. } | IdentityError::NoKey { .. } => "it must be a PEM file",
         };
-        (error.to_string(), cure)
+        (error.to_string(), Some(cure.to_owned()))
     });
     Some(identity.and_then(|identity| match Server::new(identity.clone()) {
         Ok(_) => Ok(identity),
@@ -126,24 +195,36 @@ fn identity(listener: &Listener) -> Option<Result<Identity, (String, &'static st
                 TlsError::Mismatch => "`key` must be the key of `certificate`",
                 _ => "get another one",
             };
-            Err((format!("{}: {error}", chain.display()), cure))
+            Err((format!("{}: {error}", chain.display()), Some(cure.to_owned())))
         }
     }))
 }
 
+/// The same from the private CA; `None`: the runner has not made it yet.
+fn private_identity(config: &Config, listener: &Listener) -> Option<Result<Identity, Unusable>> {
+    if !listener.may_need_private_certificate() {
+        return None;
+    }
+    match private_ca::listener_identity(config, listener) {
+        Ok(found) => found.map(Ok),
+        // The error says what to do.
+        Err(error) => Some(Err((error.to_string(), None))),
+    }
+}
+
 /// What is wrong with its dates.
-fn outdated(facts: &Facts, now: Timestamp) -> Option<(String, String)> {
+fn outdated(facts: &Facts, now: Timestamp) -> Option<Unusable> {
     let at = |seconds: u64| Timestamp::from_second(i64::try_from(seconds).ok()?).ok();
     let (from, until) = (at(facts.not_before)?, at(facts.not_after)?);
     let day = |time: Timestamp| time.strftime("%Y-%m-%d").to_string();
     if now > until {
         let text = format!("has a certificate that expired on {}, so clients refuse it", day(until));
-        return Some((text, "renew it".to_owned()));
+        return Some((text, Some("renew it".to_owned())));
     }
     let is_early = now < from;
     is_early.then(|| {
         let text = format!("has a certificate that is not valid before {}, so clients refuse it", day(from));
-        (text, "check this machine's clock".to_owned())
+        (text, Some("check this machine's clock".to_owned()))
     })
 }
 

@@ -13,6 +13,7 @@ pub mod message_detail;
 pub mod message_ids;
 pub mod modify;
 pub mod password_end;
+pub mod private_ca;
 pub mod protocol;
 pub mod queue_access;
 pub mod report;

@@ -141,6 +141,7 @@ fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
     reasons.extend(listeners::certificates(config, Timestamp::now()));
     reasons.extend(password_end::warnings(config, Zoned::now().date()));
     reasons.extend(listeners::unidentified(config));
+    reasons.extend(listeners::renewals(config, Timestamp::now()));
     let unusable = generic.unusable().into_iter().chain(ArrivalTables::load(&config.rewriting).unusable());
     reasons.extend(unusable.map(|(path, fault)| {
         let reason = Reason::new(Level::Critical, Kind::Table, fault.to_string()).of(path.display());

@@ -140,12 +140,12 @@ const fn v6(first: u16, length: u8) -> (IpAddr, u8) {
 }
 
 /// What is not routed on the Internet: RFC 1918, RFC 6598, link-local, unique local.
-const PRIVATE: [(IpAddr, u8); 7] =
+pub(super) const PRIVATE: [(IpAddr, u8); 7] =
     [v4(10, 0, 8), v4(172, 16, 12), v4(192, 168, 16), v4(100, 64, 10), v4(169, 254, 16), v6(0xfc00, 7), v6(0xfe80, 10)];
 
-const LOOPBACK: [(IpAddr, u8); 2] = [v4(127, 0, 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
+pub(super) const LOOPBACK: [(IpAddr, u8); 2] = [v4(127, 0, 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
 
-fn is_private(prefix: Prefix) -> bool {
+pub(super) fn is_private(prefix: Prefix) -> bool {
     PRIVATE.iter().chain(&LOOPBACK).any(|of| is_within(prefix, *of))
 }
 

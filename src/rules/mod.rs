@@ -8,6 +8,7 @@ pub mod client_account;
 pub mod consequence;
 pub mod exposure;
 pub mod inbound;
+pub mod listener_certificate;
 pub mod map;
 pub mod meaning;
 pub mod null_sender;

@@ -19,6 +19,18 @@ pub enum CertificateError {
     /// It could not be made.
     #[error("cannot create a certificate: {0}")]
     Making(#[from] rcgen::Error),
+    /// No serial number.
+    #[error("cannot create a certificate: the system provides no random numbers")]
+    NoRandomness,
+    /// There is none where one must be.
+    #[error("it contains no certificate (-----BEGIN CERTIFICATE-----)")]
+    NoCertificate,
+    /// There is no key where one must be.
+    #[error("it contains no private key (-----BEGIN PRIVATE KEY-----)")]
+    NoKey,
+    /// A CA's certificate and a key that do not belong together.
+    #[error("the private key is not that of the CA's certificate")]
+    OtherKey,
 }
 
 /// Why PEM files hold no certificate to show.
@@ -86,13 +98,18 @@ impl Identity {
                 .map(Zeroizing::new)
                 .map_err(|error| IdentityError::Unreadable { path: path.to_owned(), kind: error.kind() })
         };
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(chain)?).collect();
+        Self::parse((chain, &read(chain)?), (key, &read(key)?))
+    }
+
+    /// From the contents of such files.
+    pub fn parse(chain: (&Path, &[u8]), key: (&Path, &[u8])) -> Result<Self, IdentityError> {
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain.1).collect();
         let certificates = certificates.ok().filter(|chain| !chain.is_empty());
-        let no_certificate = || IdentityError::NoCertificate { path: chain.to_owned() };
-        let private = PrivateKeyDer::from_pem_slice(&read(key)?);
+        let no_certificate = || IdentityError::NoCertificate { path: chain.0.to_owned() };
+        let private = PrivateKeyDer::from_pem_slice(key.1);
         Ok(Self {
             chain: certificates.ok_or_else(no_certificate)?,
-            key: private.map_err(|_| IdentityError::NoKey { path: key.to_owned() })?,
+            key: private.map_err(|_| IdentityError::NoKey { path: key.0.to_owned() })?,
         })
     }
 

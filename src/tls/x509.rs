@@ -19,8 +19,41 @@ pub struct Facts {
     pub issuer: Option<String>,
     /// Host names and addresses it is for (subjectAltName).
     pub names: Vec<String>,
+    /// Where it is a CA's: what it may vouch for (nameConstraints). Empty: anything.
+    pub permitted: Vec<Permitted>,
     /// The hash of its signature, for tls-server-end-point (RFC 5929 section 4.1); `None`: not defined or not known.
     pub signature_hash: Option<SignatureHash>,
+}
+
+/// Names that a CA may vouch for (RFC 5280 section 4.2.1.10).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permitted {
+    /// A host name and those below it.
+    Name(String),
+    /// The addresses that have these bits in common: address and mask.
+    Addresses(Vec<u8>, Vec<u8>),
+}
+
+impl Permitted {
+    /// Whether a host name or an address is among them.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        match (self, name.parse::<IpAddr>()) {
+            (Self::Name(top), Err(_)) => {
+                let (top, name) = (top.to_ascii_lowercase(), name.to_ascii_lowercase());
+                name.strip_suffix(&top).is_some_and(|below| below.is_empty() || below.ends_with('.'))
+            }
+            (Self::Addresses(network, mask), Ok(address)) => {
+                let address = match address {
+                    IpAddr::V4(v4) => v4.octets().to_vec(),
+                    IpAddr::V6(v6) => v6.octets().to_vec(),
+                };
+                let is_inside = |((octet, of), mask): ((&u8, &u8), &u8)| octet & mask == of & mask;
+                address.len() == network.len() && address.iter().zip(network).zip(mask).all(is_inside)
+            }
+            (Self::Name(_), Ok(_)) | (Self::Addresses(..), Err(_)) => false,
+        }
+    }
 }
 
 /// What tls-server-end-point hashes a certificate with.
@@ -47,6 +80,8 @@ const OCTETS: u8 = 0x04;
 const DNS_NAME: u8 = 0x82;
 const IP_ADDRESS: u8 = 0x87;
 const ALTERNATIVE_NAME: &[u8] = &[0x55, 0x1d, 17];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 30];
+const PERMITTED: u8 = 0xa0;
 /// 1.2.840.113549.1.1 (RSA) and 1.2.840.10045.4.3 (ECDSA), each with the number of the hash behind it.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
 const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3];
@@ -68,8 +103,15 @@ impl Facts {
         let mut validity = Der(body.take(SEQUENCE)?);
         let subject = body.take(SEQUENCE)?;
         body.take(SEQUENCE)?;
+        let (mut alternatives, mut constraints) = (Vec::new(), Vec::new());
+        each_extension(body, |oid, value| match oid {
+            ALTERNATIVE_NAME => alternatives = names(value).unwrap_or_default(),
+            NAME_CONSTRAINTS => constraints = permitted(value).unwrap_or_default(),
+            _ => {}
+        });
         Some(Self {
-            names: names(body).unwrap_or_default(),
+            names: alternatives,
+            permitted: constraints,
             signature_hash,
             not_before: time(validity.element()?)?,
             not_after: time(validity.element()?)?,
@@ -119,33 +161,50 @@ fn signature_hash(oid: &[u8]) -> Option<SignatureHash> {
     }
 }
 
-/// The names in the extensions, which stand last in the body.
-fn names(mut body: Der<'_>) -> Option<Vec<String>> {
+/// The extensions, which stand last in the body: identifier and value of each.
+fn each_extension(mut body: Der<'_>, mut with: impl FnMut(&[u8], &[u8])) -> Option<()> {
     let extensions = loop {
         if let (EXTENSIONS, content) = body.element()? {
             break Der(content).take(SEQUENCE)?;
         }
     };
     let mut extensions = Der(extensions);
-    let mut found = Vec::new();
     while let Some(extension) = extensions.take(SEQUENCE) {
         let mut extension = Der(extension);
-        if extension.take(OID)? != ALTERNATIVE_NAME {
-            continue;
-        }
+        let oid = extension.take(OID)?;
+        // Between them may stand whether it is critical.
         let value = loop {
-            // Between them may stand whether it is critical.
             if let (OCTETS, value) = extension.element()? {
                 break value;
             }
         };
-        let mut list = Der(Der(value).take(SEQUENCE)?);
-        while let Some((tag, name)) = list.element() {
-            found.extend(alternative(tag, name));
-            if found.len() == MOST_NAMES {
-                break;
-            }
+        with(oid, value);
+    }
+    Some(())
+}
+
+fn names(value: &[u8]) -> Option<Vec<String>> {
+    let (mut list, mut found) = (Der(Der(value).take(SEQUENCE)?), Vec::new());
+    while let Some((tag, name)) = list.element() {
+        found.extend(alternative(tag, name));
+        if found.len() == MOST_NAMES {
+            break;
         }
+    }
+    Some(found)
+}
+
+fn permitted(value: &[u8]) -> Option<Vec<Permitted>> {
+    let (mut trees, mut found) = (Der(Der(Der(value).take(SEQUENCE)?).take(PERMITTED)?), Vec::new());
+    while let Some(tree) = trees.take(SEQUENCE) {
+        found.extend(match Der(tree).element()? {
+            (DNS_NAME, name) => Some(Permitted::Name(String::from_utf8_lossy(name).into_owned())),
+            (IP_ADDRESS, pair) => {
+                let (address, mask) = pair.split_at(pair.len() / 2);
+                Some(Permitted::Addresses(address.to_vec(), mask.to_vec()))
+            }
+            _ => None,
+        });
     }
     Some(found)
 }

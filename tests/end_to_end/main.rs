@@ -15,6 +15,7 @@ mod submit {
     mod content;
     mod large_message;
     mod network_clients;
+    mod private_ca;
     mod recorded_callers;
     mod sendmail_bs;
     mod sendmail_modes;

@@ -75,14 +75,15 @@ fn users_and_folders_are_made_as_the_design_has_them() {
     let drop = number("group", "postrider-drop");
     assert!(read("group").lines().any(|line| line.starts_with("postrider-drop:") && line.ends_with(":postrider")));
     let expected = [
-        ("", 0o711, group),
-        ("drop", 0o1770, drop),
-        ("queue", 0o700, group),
-        ("failed", 0o700, group),
-        ("history", 0o700, group),
+        ("spool/postrider", 0o711, group),
+        ("spool/postrider/drop", 0o1770, drop),
+        ("spool/postrider/queue", 0o700, group),
+        ("spool/postrider/failed", 0o700, group),
+        ("spool/postrider/history", 0o700, group),
+        ("lib/postrider", 0o700, group),
     ];
     for (name, mode, gid) in expected {
-        let metadata = fs::metadata(folder.path().join("var/spool/postrider").join(name)).unwrap();
+        let metadata = fs::metadata(folder.path().join("var").join(name)).unwrap();
         let owner =
             |of: &fs::Metadata| (std::os::unix::fs::MetadataExt::uid(of), std::os::unix::fs::MetadataExt::gid(of));
         assert_eq!((metadata.permissions().mode() & 0o7777, owner(&metadata)), (mode, (user, gid)), "{name}");

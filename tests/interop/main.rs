@@ -18,6 +18,7 @@ mod mechanisms;
 mod monitoring;
 mod need;
 mod peers;
+mod private_ca;
 mod provider;
 mod refused_mail;
 mod submission;

@@ -29,6 +29,7 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
     }
     assert_eq!(machine.standing(PROGRAM), (0, machine.gid("postrider-drop"), 0o2755));
     assert_eq!(machine.standing("/var/spool/postrider/drop").2, 0o1770);
+    assert_eq!(machine.standing("/var/lib/postrider").2, 0o700);
     assert!(is_there(&machine, "/usr/share/man/man8/sendmail.8"));
     fs::write(machine.path("/etc/postrider/config.toml"), "# mine\n").unwrap();
     fs::write(machine.path("/var/spool/postrider/queue/waits"), "").unwrap();
@@ -49,7 +50,9 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
     }
     assert!(is_there(&machine, "/etc/postrider/config.toml") && is_there(&machine, "/var/spool/postrider/queue/waits"));
     machine.install("--uninstall --purge").good();
-    for path in ["/etc/postrider", "/var/spool/postrider", "/run/postrider", "/usr/libexec/postrider"] {
+    for path in
+        ["/etc/postrider", "/var/lib/postrider", "/var/spool/postrider", "/run/postrider", "/usr/libexec/postrider"]
+    {
         assert!(!is_there(&machine, path), "{path} is left");
     }
     let people = ["passwd", "group"].map(|name| fs::read_to_string(machine.path("/etc").join(name)).unwrap()).concat();

@@ -1,5 +1,5 @@
-//! A machine on which postrider is installed: by contrib/install.sh, into an overlay over /usr and private /etc, /run, /home and /var
-//! folders. He and she have an account on it, nobody else's files are reached.
+//! A machine on which postrider is installed: by contrib/install.sh, into overlays over /usr and /var/lib, and private /etc, /run,
+//! /home and /var folders. He and she have an account on it, nobody else's files are reached.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -31,7 +31,7 @@ const NEEDED: [&str; 8] = ["unshare", "nsenter", "setpriv", "mount", "strace", "
 const SETUP: &str = r#"
     fresh() { mkdir -p "$1"; mount -t tmpfs -o mode=755 tmpfs "$1"; }
     fresh "$1"
-    mkdir "$1/programs" "$1/source" "$1/etc" "$1/usr" "$1/work" "$1/dpkg" "$1/dpkg.work"
+    mkdir "$1/programs" "$1/source" "$1/etc" "$1/usr" "$1/work" "$1/lib" "$1/lib.work"
     # Debug builds are big, and check reads them.
     for program in postrider sendmail postrider-drop; do
         strip -o "$1/programs/$program" "$3/$program" 2>/dev/null || cp "$3/$program" "$1/programs"
@@ -40,9 +40,7 @@ const SETUP: &str = r#"
     cp -a /etc/. "$1/etc"
     mount --bind "$1/etc" /etc
     mount -t overlay -o "lowerdir=/usr,upperdir=$1/usr,workdir=$1/work" overlay /usr
-    if [ -d /var/lib/dpkg ]; then
-        mount -t overlay -o "lowerdir=/var/lib/dpkg,upperdir=$1/dpkg,workdir=$1/dpkg.work" overlay /var/lib/dpkg
-    fi
+    mount -t overlay -o "lowerdir=/var/lib,upperdir=$1/lib,workdir=$1/lib.work" overlay /var/lib
     for folder in /run /home /var/spool /var/log; do fresh "$folder"; done
     rm -rf /etc/postrider /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases
     printf 'his:x:20001:20001:His Name:/home/his:/bin/sh\nher:x:20002:20002:Her Name:/home/her:/bin/sh\n' >>/etc/passwd

@@ -12,7 +12,7 @@ use postrider_drop::{FOLDER, GROUP as DROP_GROUP};
 
 use super::Findings;
 use crate::config::conf_d;
-use crate::config::places::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL};
+use crate::config::places::{DROP_PROGRAM, SYSTEM_CONFIG, SYSTEM_SPOOL, SYSTEM_STATE};
 use crate::control::report::Kind as Reports;
 use crate::sys::user;
 
@@ -50,6 +50,7 @@ fn places() -> Vec<Place> {
         place(program.to_owned(), Kind::Program, ROOT, DROP_GROUP, 0o2755),
         place("/etc/postrider".into(), Kind::Folder, ROOT, ROOT, 0o755),
         place("/run/postrider".into(), Kind::Folder, RUNNER, RUNNER, 0o755),
+        place(SYSTEM_STATE.into(), Kind::Folder, RUNNER, RUNNER, 0o700),
         place(SYSTEM_SPOOL.into(), Kind::Folder, RUNNER, RUNNER, 0o711),
         place(spool(FOLDER), Kind::Folder, RUNNER, DROP_GROUP, 0o1770),
         place(spool("queue"), Kind::Folder, RUNNER, RUNNER, 0o700),

@@ -5,15 +5,18 @@ use jiff::Timestamp;
 
 use super::Findings;
 use super::files::is_open;
+use crate::cli::exit::{Exit, Failure};
 use crate::config::Config;
-use crate::control::listeners;
+use crate::config::listener::Listener;
 use crate::control::report::Kind;
+use crate::control::{listeners, private_ca};
 use crate::spool::{Spool, lock};
 use crate::sys::user;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     findings.0.extend(listeners::certificates(config, Timestamp::now()));
     findings.0.extend(listeners::unidentified(config));
+    findings.0.extend(listeners::renewals(config, Timestamp::now()));
     findings.0.extend(listeners::misfits(config));
     findings.0.extend(listeners::risks(config));
     open_keys(config, findings);
@@ -21,6 +24,27 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     let Some(spool) = Spool::find(&config.spool).ok().flatten() else { return };
     if lock::is_held(&spool).unwrap_or(false) {
         findings.0.extend(listeners::closed(&spool));
+    }
+}
+
+/// The private CA that listeners have certificates from, in a line that is no finding.
+pub(super) fn shown_ca(config: &Config) -> Option<String> {
+    let is_used = config.listeners.iter().any(Listener::may_need_private_certificate);
+    let ca = private_ca::certificate(config).ok().flatten().filter(|_| is_used)?;
+    let until = private_ca::day_of(ca.facts.not_after)?;
+    Some(format!("private CA: SHA-256 {}, valid until {until}; \"postrider check --ca\" prints it", ca.fingerprint()))
+}
+
+/// The private CA, for devices.
+pub(super) fn export_ca(config: &Config) -> Result<String, Failure> {
+    match private_ca::certificate(config) {
+        Ok(Some(ca)) => Ok(ca.pem),
+        Ok(None) => Err(Failure::new(
+            Exit::NoInput,
+            "there is no private CA yet: the service makes it when it starts with a [listen.NAME] that has TLS and no \
+             `certificate`",
+        )),
+        Err(error) => Err(Failure::new(Exit::NoInput, format_args!("cannot read the private CA: {error}"))),
     }
 }
 

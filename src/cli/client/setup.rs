@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use crate::config::client::Client;
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::{Config, Secret};
-use crate::control::listeners;
+use crate::control::{listeners, private_ca};
 use crate::rules::client_account;
 use crate::tls::Facts;
 
@@ -28,6 +28,8 @@ struct Way<'a> {
     port: u16,
     tls: ListenTls,
     certificate: Option<Facts>,
+    /// Whether there is TLS, also where its certificate is not made yet.
+    has_tls: bool,
 }
 
 impl fmt::Display for Setup<'_> {
@@ -55,7 +57,7 @@ impl fmt::Display for Setup<'_> {
         if let Some(own) = client_account::own_address(config, client).filter(|_| !client.relay_for_others) {
             writeln!(f, "  From:       {own}")?;
         }
-        let mut notes: Vec<String> = ways.iter().filter_map(note).collect();
+        let mut notes: Vec<String> = ways.iter().filter_map(|way| note(config, way)).collect();
         notes.dedup();
         notes.iter().try_for_each(|note| writeln!(f, "{note}"))
     }
@@ -69,11 +71,11 @@ impl<'a> Setup<'a> {
             if client.scram.is_empty() {
                 way.listener.trust.contains(&client.name)
             } else {
-                client.allow_plaintext || way.certificate.is_some()
+                client.allow_plaintext || way.has_tls
             }
         };
         let addresses = self.config.listeners.iter().flat_map(|listener| {
-            let certificate = listeners::shown_certificate(listener);
+            let certificate = listeners::shown_certificate(self.config, listener);
             // The usual port of a socket that systemd opens.
             let passed = listener.is_passed.then_some(SocketAddr::from(([0, 0, 0, 0], USUAL_PORT)));
             let addresses = listener.addresses.iter().copied().chain(passed);
@@ -81,9 +83,11 @@ impl<'a> Setup<'a> {
         });
         let ways = addresses.map(|(listener, address, certificate)| Way {
             listener,
-            host: self.host(address, certificate.as_ref()),
+            host: self.host(listener, address, certificate.as_ref()),
             port: address.port(),
             tls: listener.tls_at(address),
+            has_tls: listener.tls_at(address) != ListenTls::None
+                && (certificate.is_some() || listener.certificate.is_none()),
             certificate: certificate.filter(|_| listener.tls_at(address) != ListenTls::None),
         });
         let mut ways: Vec<Way<'a>> = ways.filter(lets_in).collect();
@@ -92,8 +96,9 @@ impl<'a> Setup<'a> {
         ways
     }
 
-    /// The name that the certificate has, else the address.
-    fn host(&self, address: SocketAddr, certificate: Option<&Facts>) -> String {
+    /// The name that the certificate has, else the address. One of the private CA has both, and an address needs no name server.
+    fn host(&self, listener: &Listener, address: SocketAddr, certificate: Option<&Facts>) -> String {
+        let certificate = certificate.filter(|_| listener.certificate.is_some());
         let names = certificate.map(|facts| facts.names.as_slice()).unwrap_or_default();
         let name = names.iter().find(|name| !name.starts_with("*."));
         match name {
@@ -119,8 +124,8 @@ impl<'a> Setup<'a> {
             );
         }
         format!(
-            "No listener has TLS with a certificate that can be read, so {name} cannot log in yet: set `certificate` and `key` in \
-             [listen.NAME], or allow_plaintext = true and `networks` in [client.{name}]."
+            "No listener has TLS with a certificate that can be read, so {name} cannot log in yet: set `tls` in [listen.NAME], and \
+             `certificate` and `key` or neither; or allow_plaintext = true and `networks` in [client.{name}]."
         )
     }
 }
@@ -129,13 +134,16 @@ fn encryption(way: &Way<'_>) -> &'static str {
     match way.tls {
         ListenTls::Starttls => "STARTTLS",
         ListenTls::Implicit => "TLS from the start (SSL/TLS)",
-        ListenTls::Optional if way.certificate.is_some() => "STARTTLS",
+        ListenTls::Optional if way.has_tls => "STARTTLS",
         ListenTls::Optional | ListenTls::None => "no encryption",
     }
 }
 
 /// Whom a device must trust that verifies the certificate.
-fn note(way: &Way<'_>) -> Option<String> {
+fn note(config: &Config, way: &Way<'_>) -> Option<String> {
+    if way.has_tls && way.listener.certificate.is_none() {
+        return Some(note_of_private_ca(config));
+    }
     let facts = way.certificate.as_ref()?;
     let (path, _) = way.listener.certificate.as_ref()?;
     let shown = path.display();
@@ -146,4 +154,19 @@ fn note(way: &Way<'_>) -> Option<String> {
         (Some(issuer), false) => format!("The certificate is from {issuer}, which the device must trust."),
         (None, false) => format!("The device must trust the CA that signed {shown}."),
     })
+}
+
+fn note_of_private_ca(config: &Config) -> String {
+    let export = "\"postrider check --ca >ca.pem\" exports it";
+    match private_ca::certificate(config) {
+        Ok(Some(ca)) => format!(
+            "If the device verifies certificates, install this machine's private CA there; {export}. Its fingerprint:\n  SHA-256 {}",
+            ca.fingerprint()
+        ),
+        Ok(None) => format!(
+            "If the device verifies certificates, install this machine's private CA there, once the service has started with \
+             this listener; {export}."
+        ),
+        Err(error) => format!("The private CA cannot be read: {error}."),
+    }
 }

@@ -2,7 +2,7 @@
 //! whom nothing tells can send through it. No message is sent.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::relaying::{self, Attempted};
 use super::report_failure;
@@ -129,15 +129,20 @@ impl Target<'_> {
     /// TLS as a device would begin it there.
     fn tls(&self) -> ListenTls {
         match self.listener.tls_at(self.address) {
-            ListenTls::Optional if self.listener.certificate.is_some() => ListenTls::Starttls,
+            ListenTls::Optional if self.roots().is_some() => ListenTls::Starttls,
             ListenTls::Optional => ListenTls::None,
             tls => tls,
         }
     }
 
+    /// What the listener shows is trusted here, or its private CA; whether devices trust it is theirs to say.
+    fn roots(&self) -> Option<PathBuf> {
+        listeners::roots(self.config, self.listener)
+    }
+
     /// The name that the certificate has.
     fn name(&self) -> Option<String> {
-        let names = listeners::shown_certificate(self.listener)?.names;
+        let names = listeners::shown_certificate(self.config, self.listener)?.names;
         names.into_iter().find(|name| !name.starts_with("*."))
     }
 
@@ -154,9 +159,8 @@ impl Target<'_> {
             format!("relay = \"[{}]:{}\"", address.ip(), address.port()),
             format!("tls = \"{word}\""),
         ];
-        if let Some((chain, _)) = self.listener.certificate.as_ref().filter(|_| tls != ListenTls::None) {
-            // What the listener shows is trusted here; whether devices trust it is theirs to say.
-            lines.push(format!("tls_ca = {}", quoted(&chain.display().to_string())));
+        if let Some(roots) = self.roots().filter(|_| tls != ListenTls::None) {
+            lines.push(format!("tls_ca = {}", quoted(&roots.display().to_string())));
             lines.extend(self.name().map(|name| format!("tls_name = {}", quoted(&name))));
         }
         if let Some(login) = login {
@@ -185,9 +189,9 @@ impl Target<'_> {
         };
         say(&format!("Relay test from {source}, which is no client's address:"));
         let tls = self.tls();
-        let chain = self.listener.certificate.as_ref().map(|(chain, _)| chain.as_path());
+        let roots = self.roots();
         let name = self.name().unwrap_or_else(|| self.config.hostname.clone());
-        let server = relaying::Server { address: self.address, source, tls, chain, name: &name };
+        let server = relaying::Server { address: self.address, source, tls, roots: roots.as_deref(), name: &name };
         let ways = relaying::ways(&self.config.hostname, self.address.ip());
         let mut accepted = Vec::new();
         for (number, way) in ways.iter().enumerate() {

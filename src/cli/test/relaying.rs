@@ -74,7 +74,7 @@ pub(super) struct Server<'a> {
     pub(super) source: IpAddr,
     pub(super) tls: ListenTls,
     /// What to trust, and the name to expect.
-    pub(super) chain: Option<&'a Path>,
+    pub(super) roots: Option<&'a Path>,
     pub(super) name: &'a str,
 }
 
@@ -121,8 +121,8 @@ impl Server<'_> {
     }
 
     fn secure(&self, stream: TcpStream) -> io::Result<Box<dyn Stream>> {
-        let chain = self.chain.ok_or_else(|| io::Error::other("the listener has no certificate"))?;
-        let client = Client::new(Roots::File(chain)).map_err(io::Error::other)?;
+        let roots = self.roots.ok_or_else(|| io::Error::other("the listener has no certificate"))?;
+        let client = Client::new(Roots::File(roots)).map_err(io::Error::other)?;
         Ok(Box::new(client.connect(self.name, stream).map_err(io::Error::other)?))
     }
 }

@@ -96,21 +96,6 @@ fn listener(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut
     let tls = tls(&section, faults);
     let certificate = certificate(around, &section, faults);
     let public = section.flag("public", faults).unwrap_or(false);
-    if certificate.is_none() && !section.has("certificate") {
-        let is_secure = |tls| matches!(tls, ListenTls::Implicit | ListenTls::Starttls);
-        // The ports of sockets that are passed are known once they are there.
-        let needs_one = is_passed && (public || tls.is_some_and(is_secure))
-            || addresses.iter().any(|address| match (tls, address) {
-                (Some(tls), _) => is_secure(tls),
-                (None, socket) => ListenTls::of_port(socket.port()) != ListenTls::Optional,
-            });
-        if needs_one {
-            faults.add(
-                name.at,
-                "this listener needs a certificate for TLS: set `certificate` and `key` to PEM files, or tls = \"none\"",
-            );
-        }
-    }
     let (mut networks, usual) = (networks(&section, faults), ListenLimits::default());
     if public && !section.has("networks") {
         networks = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)]

@@ -10,9 +10,8 @@ use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,17 +19,18 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_w
 
 use super::intake_state::IntakeState;
 use super::login_guard::counted_as;
+use super::private_certificate::PrivateCertificate;
+use super::served_certificate::ServedCertificate;
 use super::smtp_session::Session;
 use super::smtp_state::Shared;
-use crate::config::listener::{ListenTls, Listener};
+use crate::config::Config;
+use crate::config::listener::Listener;
 use crate::control::listeners;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::submission;
 use crate::spool::listener_health::{self, Closed, ListenerHealth};
 use crate::submit::smtp_server::dialogue::Refusal;
-use crate::tls;
-use crate::tls::certificate::Identity;
 
 /// Connections of all listeners together.
 const ALTOGETHER: usize = 500;
@@ -79,15 +79,7 @@ struct Served {
     listener: Arc<Listener>,
     /// Where it listens, on sockets that are passed as well.
     addresses: Vec<SocketAddr>,
-    certificate: Mutex<Certificate>,
-}
-
-#[derive(Debug, Default)]
-struct Certificate {
-    edition: Option<[SystemTime; 2]>,
-    server: Option<tls::Server>,
-    /// Why the files on disk cannot be used.
-    failure: Option<String>,
+    certificate: ServedCertificate,
 }
 
 impl SmtpListeners {
@@ -101,7 +93,8 @@ impl SmtpListeners {
         let configured = &loaded.config.listeners;
         self.shared.activity.retain(&loaded.config);
         let sockets = self.accepting.take().map(|(_, sockets)| sockets).unwrap_or_default();
-        let served: Vec<Arc<Served>> = configured.iter().map(|listener| Arc::new(self.served(listener))).collect();
+        let served: Vec<Arc<Served>> =
+            configured.iter().map(|listener| Arc::new(self.served(&loaded.config, listener))).collect();
         let wanted: Vec<SocketAddr> = served.iter().flat_map(|served| served.addresses.clone()).collect();
         let names: Vec<String> = configured.iter().map(|listener| listener.name.clone()).collect();
         {
@@ -129,11 +122,14 @@ impl SmtpListeners {
 }
 
 impl SmtpListeners {
-    fn served(&self, listener: &Listener) -> Served {
+    fn served(&self, config: &Config, listener: &Listener) -> Served {
         let passed =
             self.shared.intake.passed.iter().filter(|passed| listener.is_passed && passed.name == listener.name);
-        let addresses = listener.addresses.iter().copied().chain(passed.map(|passed| passed.address)).collect();
-        Served { listener: Arc::new(listener.clone()), addresses, certificate: Mutex::default() }
+        let addresses: Vec<SocketAddr> =
+            listener.addresses.iter().copied().chain(passed.map(|passed| passed.address)).collect();
+        let private = PrivateCertificate::of(config, listener, &addresses, &self.shared.making_certificates);
+        let certificate = ServedCertificate::of(listener, private);
+        Served { listener: Arc::new(listener.clone()), addresses, certificate }
     }
 }
 
@@ -152,7 +148,7 @@ impl Accepting {
     fn run(&self, sockets: &Mutex<Sockets>, ended: &UnixStream) {
         for served in &self.served {
             // Log problems with a certificate at once. Each client has it checked again.
-            served.server();
+            served.certificate.server();
         }
         loop {
             let open = self.open(sockets);
@@ -294,7 +290,7 @@ impl Accepting {
             loaded,
             listener: Arc::clone(listener),
             tls: listener.tls_at(address),
-            server: served.server(),
+            server: served.certificate.server(),
             peer,
             trusted,
         };
@@ -317,37 +313,6 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     bind(&socket, &address)?;
     listen(&socket, BACKLOG)?;
     Ok(socket.into())
-}
-
-impl Served {
-    /// The certificate that is on disk now, or else the last one that could be read.
-    ///
-    /// Asked for every client, so a renewed certificate is used without a reload. Chain and key are two files, and
-    /// between the writing of one and of the other they do not match; the last pair that did stays in use, and the
-    /// next client tries again.
-    fn server(&self) -> Option<tls::Server> {
-        let (chain, key) = self.listener.certificate.as_ref()?;
-        if self.listener.tls == Some(ListenTls::None) {
-            return None;
-        }
-        let mut certificate = self.certificate.lock();
-        let edition = edition(chain).zip(edition(key)).map(|(chain, key)| [chain, key]);
-        if edition.is_none() || edition != certificate.edition {
-            match Identity::read(chain, key).map_err(|error| error.to_string()).and_then(|identity| {
-                tls::Server::new(identity).map_err(|error| format!("{}: {error}", chain.display()))
-            }) {
-                Ok(server) => *certificate = Certificate { edition, server: Some(server), failure: None },
-                Err(why) => {
-                    let why = format!("cannot use its certificate: {why}");
-                    if certificate.failure.as_ref() != Some(&why) {
-                        log::warning(format_args!("[listen.{}]: {why}", self.listener.name));
-                        certificate.failure = Some(why);
-                    }
-                }
-            }
-        }
-        certificate.server.clone()
-    }
 }
 
 /// What the administrator can do about an error of bind(2).
@@ -373,10 +338,6 @@ fn record(shared: &Shared, sockets: &mut Sockets, health: ListenerHealth) {
             "cannot save listeners.json, so \"postrider status\" may be wrong about listeners: {error}"
         )),
     }
-}
-
-fn edition(path: &PathBuf) -> Option<SystemTime> {
-    std::fs::metadata(path).and_then(|file| file.modified()).ok()
 }
 
 /// Whether a client must log in before it is known.

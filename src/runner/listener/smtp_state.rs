@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::activity::Activity;
@@ -22,6 +23,8 @@ pub struct Shared {
     pub guard: LoginGuard,
     /// What clients do.
     pub activity: Activity,
+    /// Held by whoever makes a certificate.
+    pub making_certificates: Arc<Mutex<()>>,
     /// Makes up salts for users whom nobody knows.
     secret: [u8; 32],
 }
@@ -34,7 +37,7 @@ impl Shared {
             .fill(&mut secret)
             .map_err(|_| std::io::Error::other("the system provides no random numbers"))?;
         let activity = Activity::new(intake.spool.clone());
-        Ok(Self { intake, guard: LoginGuard::default(), activity, secret })
+        Ok(Self { intake, guard: LoginGuard::default(), activity, making_certificates: Arc::default(), secret })
     }
 
     /// Keys that no password fits, the same for a name whenever it is asked for.

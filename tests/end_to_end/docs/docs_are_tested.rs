@@ -21,6 +21,7 @@ const SHOWN: [(&str, &str, &str); 42] = [
     ("man/postrider-formats.5", "crc32 /dev/stdin", "a_journal_line_is_checked_by_hand"),
     ("man/postrider-formats.5", "uid=UID", "log_lines_are_as_written"),
     (SUBMISSION, "[listen.lan]", "a_nas_with_a_login_sends"),
+    (SUBMISSION, "postrider check --ca", "a_nas_with_a_login_sends"),
     (SUBMISSION, "[listen.scanner]", "a_scanner_without_tls_and_login_sends_to_the_house_alone"),
     (SUBMISSION, "[listen.copier]", "a_device_that_only_knows_tls_1_0_sends_without"),
     (SUBMISSION, "[listen.bridge]", "a_container_on_a_bridge_sends"),

@@ -6,10 +6,11 @@ use crate::machine_runner;
 use support::provider::Provider;
 
 /// What is where: what contrib/install.sh makes.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "/usr/libexec/postrider",
     "/etc/postrider",
     "/run/postrider",
+    "/var/lib/postrider",
     "/var/spool/postrider",
     "/var/spool/postrider/drop",
     "/var/spool/postrider/queue",

@@ -43,3 +43,33 @@ fn a_client_of_the_machine_is_added_by_root_and_read_by_the_service() {
     assert!(said.contains("password for client laptop saved"), "{said}");
     assert_eq!(machine.standing("/etc/postrider/conf.d/client-laptop.toml"), (0, service, 0o640));
 }
+
+#[test]
+fn the_private_ca_is_the_services_and_root_hands_it_to_devices() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "[listen.lan]\naddress = \"127.0.0.1:2587\"\ntls = \"starttls\"\n");
+    let _runner = Runner::start(&machine);
+    let made = || fs::metadata(machine.path("/var/lib/postrider/listener-lan.pem")).is_ok();
+    wait_for("the certificate", made);
+    let service = machine.standing("/var/spool/postrider").0;
+    assert_eq!(machine.standing("/var/lib/postrider"), (service, machine.gid("postrider"), 0o700));
+    for name in ["ca.key", "ca.pem", "listener-lan.pem"] {
+        let path = format!("/var/lib/postrider/{name}");
+        assert_eq!(machine.standing(&path), (service, machine.gid("postrider"), 0o600), "{name}");
+    }
+    let pem = machine.sh("root", "postrider check --ca", b"").good().printed;
+    assert_eq!(pem.trim(), fs::read_to_string(machine.path("/var/lib/postrider/ca.pem")).unwrap().trim());
+    let said = machine.sh("root", "postrider client add laptop --owner his </dev/null", b"").good().printed;
+    assert!(said.contains("install this machine's private CA there") && said.contains("\n  SHA-256 "), "{said}");
+    assert_ne!(machine.sh("his", "postrider check --ca", b"").code, Some(0));
+    // Without its folder, the service says so, and check has the command.
+    machine.sh("root", "pkill -x postrider; rm -r /var/lib/postrider", b"").good();
+    let said = machine.sh("root", "postrider check", b"").printed;
+    let command = "install -d -m 0700 -o postrider -g postrider /var/lib/postrider";
+    assert!(said.contains(command), "{said}");
+    machine.sh("root", command, b"").good();
+    assert!(!machine.sh("root", "postrider check", b"").printed.contains("/var/lib/postrider"));
+}

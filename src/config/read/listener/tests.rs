@@ -115,9 +115,3 @@ pub(in crate::config::read) fn each_is_one_error(wrong: &[Wrong], keys: &[Key], 
 fn each_key_that_is_wrong_is_one_error_with_its_place_and_what_to_do() {
     each_is_one_error(WRONG, LISTEN_KEYS, "[listen.lan]", ["address = \"127.0.0.1:2525\"", "tls = \"none\""]);
 }
-
-#[test]
-fn a_public_listener_on_passed_sockets_needs_a_certificate() {
-    let found = faults(&["[account.isp]", "relay = \"isp\"", "[listen.wan]", "address = \"systemd\"", "public = true"]);
-    assert!(found[0].contains("this listener needs a certificate for TLS"), "{found:?}");
-}
