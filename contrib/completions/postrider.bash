@@ -1238,7 +1238,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__import)
-            opts="-h --config --source --output --in-place --send-only --relay --username --help postfix msmtp nullmailer ssmtp dma exim opensmtpd sendmail"
+            opts="-h --config --source --output --in-place --send-only --relay --username --trust-networks --help postfix msmtp nullmailer ssmtp dma exim opensmtpd sendmail"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -216,6 +216,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand import" -l relay -d 
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l username -d 'The login at that relay' -r
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l in-place -d 'Leave tables in the other program\'s folder, instead of copying them'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -l send-only -d 'Import although the program also receives mail, or delivers without a relay'
+complete -c postrider -n "__fish_postrider_using_subcommand import" -l trust-networks -d 'Also import clients that submit by SMTP without a password, identified by their address (Postfix\'s mynetworks); they belong to you'
 complete -c postrider -n "__fish_postrider_using_subcommand import" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l to -d 'Also send a short test message to this address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand test" -l from -d 'Envelope sender of the test message; default: the account\'s own address, else that of root\'s mail' -r

@@ -49,6 +49,10 @@ pub struct Arguments {
     /// The login at that relay
     #[arg(long, value_name = "NAME", requires = "relay")]
     username: Option<String>,
+    /// Also import clients that submit by SMTP without a password, identified by their address (Postfix's mynetworks); they
+    /// belong to you
+    #[arg(long)]
+    trust_networks: bool,
 }
 
 impl Arguments {
@@ -72,7 +76,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     // `~` is the home of the user whose configuration it is.
     let of_user = reader.user().map(Caller::of);
     let (hostname, home) = (host::this_machine(), of_user.as_ref().unwrap_or(&caller).home.as_deref());
-    let context = ImportContext { source: &source, hostname: &hostname, home, tables: arguments.tables(), read: &read };
+    let context = ImportContext {
+        source: &source,
+        hostname: &hostname,
+        home,
+        tables: arguments.tables(),
+        trust_networks: arguments.trust_networks.then_some(caller.login.as_str()),
+        read: &read,
+    };
     let mut draft = import::translate(arguments.program, &context).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;

@@ -86,6 +86,15 @@ impl Section {
         }
     }
 
+    /// Adds texts to a list.
+    pub(crate) fn extend_list(&mut self, key: &str, values: &[String], comment: &str) {
+        for line in self.lines.iter_mut().filter(|line| line.key == key) {
+            let added: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+            line.value = format!("{}, {}]", line.value.trim_end_matches(']'), added.join(", "));
+            line.comment = format!("{}, {comment}", line.comment);
+        }
+    }
+
     /// Whether a key has this value, as TOML.
     pub(crate) fn has(&self, key: &str, value: &str) -> bool {
         self.lines.iter().any(|line| line.key == key && line.value == value)
@@ -118,6 +127,25 @@ pub struct DraftAccount {
     pub said: Said,
 }
 
+/// A listener or a client.
+#[derive(Debug, Clone)]
+pub struct DraftSection {
+    /// `listen` or `client`.
+    pub kind: &'static str,
+    /// The NAME in `[listen.NAME]`.
+    pub name: String,
+    /// Its keys.
+    pub keys: Section,
+}
+
+impl DraftSection {
+    /// Whether it has these keys with these values, and `other`.
+    pub(crate) fn has_same_but(&self, other: &str, keys: &Section) -> bool {
+        let own = self.keys.lines.iter().filter(|line| line.key != other).map(|line| (line.key, &line.value));
+        own.eq(keys.lines.iter().map(|line| (line.key, &line.value)))
+    }
+}
+
 /// All that a translation found.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -127,6 +155,8 @@ pub struct Draft {
     pub accounts: Vec<DraftAccount>,
     /// `[queue]`.
     pub queue: Section,
+    /// Listeners and clients.
+    pub sections: Vec<DraftSection>,
     /// Rows that are in no file that will stay.
     pub tables: Vec<DraftTable>,
     /// How the source does what postrider does not: receive mail from others, deliver without a relay.
@@ -215,6 +245,7 @@ impl Draft {
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
         let sections = [&self.top, &self.queue].into_iter().chain(self.accounts.iter().map(|account| &account.keys));
+        let sections = sections.chain(self.sections.iter().map(|section| &section.keys));
         let notes = self.notes.iter().flat_map(|note| match note {
             Note::Changed(what, why) | Note::LeftOut(what, why) | Note::NoEffect(what, why) => [what.as_str(), why],
         });
@@ -289,6 +320,11 @@ impl Draft {
             if account.secret.is_some() {
                 let _ = writeln!(out, "password = {}", password_file(&account.name));
             }
+        }
+        let of_kind = |kind| self.sections.iter().filter(move |section| section.kind == kind);
+        for section in of_kind("listen").chain(of_kind("client")) {
+            let _ = writeln!(out, "\n[{}.{}]", section.kind, quoted_key(&section.name));
+            section.keys.write(&mut out);
         }
         if !self.queue.lines.is_empty() {
             out.push_str("\n[queue]\n");

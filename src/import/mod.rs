@@ -110,6 +110,8 @@ pub struct ImportContext<'a> {
     pub home: Option<&'a Path>,
     /// Whether tables in the program's own folder stay there.
     pub tables: Tables,
+    /// The login that clients without a password belong to, where they are to be imported.
+    pub trust_networks: Option<&'a str>,
     /// Reads a text file.
     pub read: &'a dyn Fn(&Path) -> io::Result<String>,
 }

@@ -6,6 +6,7 @@ mod exim;
 mod msmtp;
 mod opensmtpd;
 mod postfix;
+mod postfix_submission;
 mod sendmail;
 mod small;
 
@@ -16,7 +17,17 @@ use crate::config::{Config, TlsMode, read};
 
 /// Translates files; the config that comes of it, read, and the draft.
 pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)]) -> (Config, Draft, String) {
-    let draft = drafted(program, source, files);
+    translated_with(None, program, source, files)
+}
+
+/// The same with clients that are known by their address, which belong to this login.
+pub(crate) fn translated_with(
+    trust_networks: Option<&str>,
+    program: Program,
+    source: &str,
+    files: &[(&str, &str)],
+) -> (Config, Draft, String) {
+    let draft = drafted_with(trust_networks, program, source, files);
     let text = draft.config(source);
     let config = read::read(Path::new("/x/config.toml"), &text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     (config, draft, text)
@@ -24,6 +35,10 @@ pub(crate) fn translated(program: Program, source: &str, files: &[(&str, &str)])
 
 /// Translates files that may come to no account.
 pub(crate) fn drafted(program: Program, source: &str, files: &[(&str, &str)]) -> Draft {
+    drafted_with(None, program, source, files)
+}
+
+fn drafted_with(trust_networks: Option<&str>, program: Program, source: &str, files: &[(&str, &str)]) -> Draft {
     let files: HashMap<&Path, &str> = files.iter().map(|(path, text)| (Path::new(*path), *text)).collect();
     let read_file = |path: &Path| {
         files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
@@ -33,6 +48,7 @@ pub(crate) fn drafted(program: Program, source: &str, files: &[(&str, &str)]) ->
         hostname: "box.home.lan",
         home: Some(Path::new("/home/me")),
         tables: Tables::Copied,
+        trust_networks,
         read: &read_file,
     };
     translate(program, &context).unwrap()

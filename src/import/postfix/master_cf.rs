@@ -1,4 +1,5 @@
-//! master.cf as master(5) describes it: the services of the SMTP client, each with the parameters that it has of its own.
+//! master.cf as master(5) describes it: the services of the SMTP client and of the SMTP server, each with the parameters that it
+//! has of its own.
 
 use super::main_cf::{elements_by_blanks, logical_lines};
 
@@ -24,13 +25,52 @@ impl Services {
     }
 }
 
+/// A service of the SMTP server, which clients connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Server {
+    /// As it is written: `submission`, `127.0.0.1:587`.
+    pub(crate) name: String,
+    /// The address before the port; empty: those of `inet_interfaces`.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) options: Vec<(String, String)>,
+}
+
+/// The services on the ports that people submit to.
+pub(crate) fn servers(text: &str) -> Vec<Server> {
+    let lines = logical_lines(text);
+    let servers = lines.iter().filter_map(|line| {
+        let service = parsed(line)?;
+        let (host, port) = service.name.rsplit_once(':').unwrap_or(("", &service.name));
+        let port = match port {
+            "smtp" | "25" => 25,
+            "submission" | "587" => 587,
+            "smtps" | "submissions" | "urd" | "465" => 465,
+            _ => return None,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let is_server = service.kind == "inet" && service.command == "smtpd";
+        is_server.then(|| Server { host, port, name: service.name.clone(), options: service.options })
+    });
+    servers.collect()
+}
+
+struct Service {
+    name: String,
+    kind: String,
+    command: String,
+    options: Vec<(String, String)>,
+}
+
 fn service(line: &str) -> Option<(String, Vec<(String, String)>)> {
+    let service = parsed(line)?;
+    (service.kind != "inet" && service.command == "smtp").then_some((service.name, service.options))
+}
+
+fn parsed(line: &str) -> Option<Service> {
     let mut words = elements_by_blanks(line).into_iter();
     let fields: Vec<String> = words.by_ref().take(8).collect();
-    let [name, kind, .., command] = fields.as_slice() else { return None };
-    if kind == "inet" || command != "smtp" || fields.len() < 8 {
-        return None;
-    }
+    let [name, kind, _, _, _, _, _, command] = fields.as_slice() else { return None };
     let mut options = Vec::new();
     while let Some(word) = words.next() {
         let Some(option) = word.strip_prefix("-o") else { continue };
@@ -40,5 +80,5 @@ fn service(line: &str) -> Option<(String, Vec<(String, String)>)> {
             options.push((name.trim().to_owned(), value.trim().to_owned()));
         }
     }
-    Some((name.clone(), options))
+    Some(Service { name: name.clone(), kind: kind.clone(), command: command.clone(), options })
 }

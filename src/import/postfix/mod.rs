@@ -7,7 +7,11 @@ pub mod connection;
 pub mod expansion;
 pub mod main_cf;
 pub mod master_cf;
+mod mynetworks;
 pub mod relays;
+mod restrictions;
+mod sasl;
+mod submission;
 pub mod tables;
 pub mod tls;
 pub mod unsupported;
@@ -59,12 +63,18 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     limits(&main, &mut draft);
     destinations(&main, &mut draft);
     receives(&main, master.as_deref(), &mut draft);
+    let listening = submission::listeners(&file, master.as_deref(), context.trust_networks, &mut draft);
+    for server in &listening {
+        unsupported::rest(&file.with(&server.options), &mut draft);
+    }
     unsupported::rest(&main, &mut draft);
     for service in &used {
         unsupported::rest(&file.with(services.options(service).unwrap_or_default()), &mut draft);
     }
     if master.is_some() {
-        draft.no_effect("master.cf", format!("only the options of these services are used: {}", used.join(", ")));
+        let servers = listening.iter().map(|server| server.name.as_str());
+        let all: Vec<&str> = used.iter().map(AsRef::as_ref).chain(servers).collect();
+        draft.no_effect("master.cf", format!("only the options of these services are used: {}", all.join(", ")));
     }
     Ok(draft)
 }

@@ -71,30 +71,41 @@ fn unreadable(path: &std::path::Path, error: &std::io::Error) -> String {
 
 /// The tables of a parameter as elements of one of our options, in TOML.
 pub(crate) fn sources(main: &MainCf<'_>, name: &str, draft: &mut Draft) -> Vec<String> {
-    let mut sources = Vec::new();
-    for element in main.list(name) {
-        match table(main, &element) {
-            Ok(Table::Text(kind, path) | Table::Pattern(kind, path)) => match main.read(&path) {
-                Ok(text) if main.is_copied(&path) => {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    sources.push(quoted(&format!("{kind}:{}", draft.table(&name, text))));
-                }
-                Ok(_) => sources.push(quoted(&format!("{kind}:{}", path.display()))),
-                Err(error) => draft.left_out(format!("{name} = {element}"), unreadable(&path, &error)),
-            },
-            Ok(Table::InlinePatterns(kind, text)) => {
-                sources.push(quoted(&format!("{kind}:{}", draft.table(&format!("{name}.{kind}"), text))));
+    let elements = main.list(name);
+    elements
+        .iter()
+        .filter_map(|element| source_of(main, name, &format!("{name} = {element}"), element, draft))
+        .collect()
+}
+
+/// The table that stands at this place, as an element of one of our options, in TOML.
+pub(crate) fn source(main: &MainCf<'_>, place: &str, element: &str, draft: &mut Draft) -> Option<String> {
+    let name = place.split(' ').next().unwrap_or(place);
+    source_of(main, name, place, element, draft)
+}
+
+fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &mut Draft) -> Option<String> {
+    match table(main, element) {
+        Ok(Table::Text(kind, path) | Table::Pattern(kind, path)) => match main.read(&path) {
+            Ok(text) if main.is_copied(&path) => {
+                let file = path.file_name().unwrap_or_default().to_string_lossy();
+                return Some(quoted(&format!("{kind}:{}", draft.table(&file, text))));
             }
-            Ok(Table::Static(value)) => sources.push(quoted(&format!("static:{value}"))),
-            Ok(Table::Inline(rows)) => {
-                let rows: Vec<String> =
-                    rows.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
-                sources.push(format!("{{ {} }}", rows.join(", ")));
-            }
-            Err(why) => draft.left_out(format!("{name} = {element}"), why),
+            Ok(_) => return Some(quoted(&format!("{kind}:{}", path.display()))),
+            Err(error) => draft.left_out(place, unreadable(&path, &error)),
+        },
+        Ok(Table::InlinePatterns(kind, text)) => {
+            return Some(quoted(&format!("{kind}:{}", draft.table(&format!("{name}.{kind}"), text))));
         }
+        Ok(Table::Static(value)) => return Some(quoted(&format!("static:{value}"))),
+        Ok(Table::Inline(rows)) => {
+            let rows: Vec<String> =
+                rows.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
+            return Some(format!("{{ {} }}", rows.join(", ")));
+        }
+        Err(why) => draft.left_out(place, why),
     }
-    sources
+    None
 }
 
 /// The rows of all tables of a parameter, keys in lower case as they are asked for; of one key the first row.

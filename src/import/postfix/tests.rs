@@ -328,6 +328,7 @@ fn no_parameter_of_postfix_is_dropped_silently() {
         hostname: "box.home.lan",
         home: None,
         tables: Tables::Copied,
+        trust_networks: None,
         read: &read,
     };
     let text = translate(Program::Postfix, &context).unwrap().config("/etc/postfix");

@@ -175,3 +175,27 @@ fn an_import_says_what_check_would() {
     let world = world(&[("msmtprc", rc)]);
     import(&world, "msmtp", "msmtprc", &[]).code(1).says("error: account default").says("/nonexistent/ca.pem");
 }
+
+#[test]
+fn a_submission_service_of_postfix_becomes_a_listener_that_check_understands() {
+    let main = "myhostname = box.home.lan\nmyorigin = home.lan\nmydestination = localhost\nrelayhost = [127.0.0.1]:587\n\
+        mynetworks = 127.0.0.0/8\nsmtpd_sender_login_maps = inline:{ { alice@home.lan = alice } }\n";
+    let master = "smtp unix - - y - - smtp\nsmtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd\n  \
+        -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes\n  \
+        -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n";
+    for (more, has_client) in [(&[][..], false), (&["--trust-networks"], true)] {
+        let world = world(&[("postfix/main.cf", main), ("postfix/master.cf", master)]);
+        let ran = import(&world, "postfix", "postfix", more);
+        assert!(matches!(ran.status, Some(0 | 1)), "{ran:?}");
+        let told = "login alice (smtpd_sender_login_maps): its password is not imported; run \"postrider client add alice --sender \
+                    alice@home.lan\"";
+        ran.says(told);
+        let config = std::fs::read_to_string(world.path("moved/config.toml")).unwrap();
+        assert!(config.contains("[listen.submission]\naddress = [\":587\"]"), "{config}");
+        let owner = format!("[client.localhost]\nowner = \"{}\"", support::world::login());
+        assert_eq!(config.contains(&owner), has_client, "{config}");
+        let file = world.path("moved/config.toml").display().to_string();
+        let known = world.postrider(&["--config", &file, "client", "list"]);
+        assert_eq!(known.stdout.contains("localhost  owner "), has_client, "{known:?}");
+    }
+}
