@@ -118,6 +118,13 @@ fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
 
 fn hint(path: &Path, error: &io::Error) -> String {
     let shown = path.display();
+    let closed = open::closed_folder(path).filter(|_| error.kind() == io::ErrorKind::PermissionDenied && is_runner());
+    if let Some(folder) = closed {
+        let folder = folder.display();
+        return format!(
+            ", because the runner may not enter {folder}; as root, run \"chgrp postrider {folder} && chmod 750 {folder}\""
+        );
+    }
     match (error.kind(), ownership_command(path)) {
         (io::ErrorKind::NotFound, cure) => {
             let command = cure.unwrap_or_else(|| format!("chmod 600 {shown}"));

@@ -199,3 +199,22 @@ fn nobody_reads_the_runners_memory_not_even_under_its_own_user() {
         }
     }
 }
+
+#[test]
+fn a_folder_that_the_runner_may_not_enter_is_named_and_not_the_file_in_it() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let hide = "mkdir -m 700 /etc/postrider/hidden && mv /etc/postrider/isp.password /etc/postrider/hidden/isp";
+    machine.sh("root", hide, b"").good();
+    keep_password(&machine, "{ file = \"hidden/isp\" }");
+    let checked = machine.sh("root", "postrider check", b"");
+    let mending = command(&checked.printed);
+    assert_eq!(mending, "chgrp postrider /etc/postrider/hidden && chmod 750 /etc/postrider/hidden", "{checked:?}");
+    assert!(checked.printed.contains("the runner may not enter /etc/postrider/hidden"), "{checked:?}");
+    machine.sh("root", &mending, b"").good();
+    let checked = machine.sh("root", "postrider check", b"");
+    assert!(!checked.printed.contains("error: "), "{checked:?}");
+}
