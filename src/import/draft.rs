@@ -1,7 +1,7 @@
 //! A configuration in the making: what a translation found, as values, and how it is
 //! written as TOML with its reasons beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use super::said::Said;
@@ -108,7 +108,7 @@ impl Section {
         for Line { key, value, comment } in &self.lines {
             let _ = match comment.as_str() {
                 "" => writeln!(out, "{key} = {value}"),
-                comment => writeln!(out, "{key} = {value}    # {}", comment.replace(['\n', '\r'], " ")),
+                comment => writeln!(out, "{key} = {value}    # {}", plain(comment)),
             };
         }
     }
@@ -238,7 +238,7 @@ impl Draft {
         let every = names_of(own).into_iter().map(|name| format!("{} = {}", quoted(&format!("@{name}")), quoted(into)));
         let rows: Vec<String> = rows.iter().cloned().chain(every).collect();
         self.top.text("origin", own, "rewritten by generic");
-        self.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), comment);
+        self.top.values("generic", &[inline(&rows)], comment);
     }
 
     /// Whether a comment or a note speaks of this parameter.
@@ -310,7 +310,7 @@ impl Draft {
         let mut out = format!("# Written by \"postrider import\" from {from}. postrider.toml(5) explains every key.\n");
         for note in self.sorted_notes() {
             let (kind, what, why) = note.parts();
-            let _ = writeln!(out, "# {kind}: {}: {}", what.replace(['\n', '\r'], " "), why.replace(['\n', '\r'], " "));
+            let _ = writeln!(out, "# {kind}: {}: {}", plain(what), plain(why));
         }
         out.push('\n');
         self.top.write(&mut out);
@@ -362,6 +362,19 @@ pub(crate) fn names_of(machine: &str) -> Vec<String> {
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A table of rows `"key" = "value"` in the config itself; of one key the first counts.
+pub(crate) fn inline(rows: &[String]) -> String {
+    let mut seen = HashSet::new();
+    let key = |row: &String| row.split_once(" = ").map_or(row.clone(), |(key, _)| key.to_lowercase());
+    let rows: Vec<&str> = rows.iter().filter(|row| seen.insert(key(row))).map(String::as_str).collect();
+    format!("{{ {} }}", rows.join(", "))
+}
+
+/// What a comment may hold.
+fn plain(text: &str) -> String {
+    text.replace(['\n', '\r'], " ").replace(misleads, "?")
 }
 
 /// A TOML basic string.

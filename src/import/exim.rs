@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::draft::{Draft, is_domain, is_public, is_this_machine, quoted};
+use super::draft::{Draft, inline, is_domain, is_public, is_this_machine, quoted};
 use super::said::Encryption;
 use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
@@ -47,7 +47,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
             draft.changed("dc_readhost", "addresses of this machine in To and Cc are rewritten as well");
         }
         None if rows.is_empty() => {}
-        None => draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "/etc/email-addresses"),
+        None => draft.top.values("generic", &[inline(&rows)], "/etc/email-addresses"),
     }
     if (context.read)(Path::new("/etc/aliases")).is_ok() {
         draft.top.list("aliases", &["/etc/aliases".to_owned()], "");
@@ -133,6 +133,7 @@ fn email_addresses(context: &ImportContext<'_>) -> Vec<String> {
     let Ok(text) = (context.read)(Path::new("/etc/email-addresses")) else { return Vec::new() };
     let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     let rows = lines.filter_map(|line| line.split_once(':'));
+    let rows = rows.filter(|(user, address)| !user.trim().is_empty() && !address.trim().is_empty());
     rows.map(|(user, address)| format!("{} = {}", quoted(user.trim()), quoted(address.trim()))).collect()
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::draft::{Draft, is_domain, quoted};
+use super::draft::{Draft, inline, is_domain, quoted};
 use super::said::Encryption;
 use super::simple::{Simple, words};
 use crate::import::{ImportContext, ImportError};
@@ -67,7 +67,7 @@ fn names(context: &ImportContext<'_>, me: Option<&str>, remote: &Simple, draft: 
     domains.extend(me.filter(|me| *me != "localhost"));
     let rows: Vec<String> =
         domains.iter().map(|own| format!("{} = {}", quoted(&format!("@{own}")), quoted(&address))).collect();
-    draft.top.line("virtual", format!("[{{ {} }}]", rows.join(", ")), "adminaddr");
+    draft.top.values("virtual", &[inline(&rows)], "adminaddr");
     draft.top.text("postmaster", &first, "adminaddr");
 }
 

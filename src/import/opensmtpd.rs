@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use self::config::{Action, Config, Origin, Recipients, Rows, Rule, Table, Values};
-use super::draft::{Draft, is_domain, is_public, is_this_machine, quoted};
+use super::draft::{Draft, inline, is_domain, is_public, is_this_machine, quoted};
 use crate::import::{ImportContext, ImportError, Tables};
 
 /// The configuration with what it names.
@@ -76,6 +76,9 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
         draft.left_out(format!("include {path}"), "it cannot be read");
     }
     let name = server_name(context);
+    if !name.eq_ignore_ascii_case(context.hostname) {
+        draft.top.text("hostname", &name, "/etc/mailname");
+    }
     draft.top.text("origin", &name, "/etc/mailname, or this machine's name");
     receives(&source, &name, &mut draft);
     let routes = routes(&source, &mut draft);
@@ -251,7 +254,7 @@ fn virtual_users(source: &Source<'_>, values: &Values, draft: &mut Draft) {
             let row = |(key, value): &(String, String)| format!("{} = {}", quoted(key), quoted(value));
             let rows: Vec<String> = whole.iter().map(row).collect();
             if !rows.is_empty() {
-                draft.top.line("virtual", format!("[{{ {} }}]", rows.join(", ")), "virtual");
+                draft.top.values("virtual", &[inline(&rows)], "virtual");
             }
         }
         Err(why) => draft.left_out("virtual", format!("{why}; set `virtual`")),

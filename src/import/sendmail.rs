@@ -336,6 +336,12 @@ fn rest(source: &Source<'_>, settings: &Settings, draft: &mut Draft) {
             None => draft.no_effect(format!("FEATURE {name}"), "specific to Sendmail's files, server or mailers"),
         }
     }
+    if settings.options.contains_key("AuthMechanisms") {
+        draft.no_effect("AuthMechanisms", "set `auth` in an account to use only some mechanisms");
+    }
+    if settings.options.contains_key("DefaultAuthInfo") && !draft.mentions("DefaultAuthInfo") {
+        draft.no_effect("DefaultAuthInfo", "the entries of authinfo or access are used");
+    }
     for name in &settings.others {
         match name.as_str() {
             "INPUT_MAIL_FILTER" | "MAIL_FILTER" => {

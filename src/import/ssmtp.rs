@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::draft::{Draft, is_domain, quoted};
+use super::draft::{Draft, inline, is_domain, quoted};
 use super::said::Encryption;
 use super::simple::Simple;
 use crate::import::{ImportContext, ImportError};
@@ -31,7 +31,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
         (None, None) => {}
     }
     if rewritten.is_none() && !rows.is_empty() {
-        draft.top.line("generic", format!("[{{ {} }}]", rows.join(", ")), "revaliases");
+        draft.top.values("generic", &[inline(&rows)], "revaliases");
     }
     if let Some(name) = &hostname {
         draft.greets_as(name, context.hostname, "hostname");
@@ -100,7 +100,13 @@ fn revaliases(context: &ImportContext<'_>, draft: &mut Draft) -> Vec<String> {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let mut parts = line.splitn(3, ':').map(str::trim);
         let (Some(user), Some(address), hub) = (parts.next(), parts.next(), parts.next()) else { continue };
-        rows.push(format!("{} = {}", quoted(user), quoted(address)));
+        if user.is_empty() || address.is_empty() {
+            continue;
+        }
+        // The last entry of a user counts.
+        let key = format!("{} = ", quoted(user));
+        rows.retain(|row: &String| !row.starts_with(&key));
+        rows.push(format!("{key}{}", quoted(address)));
         if let Some(hub) = hub {
             let why = "add an account with this relay and the address in its `senders`";
             draft.left_out(format!("revaliases mailhub {hub} for {user}"), why);

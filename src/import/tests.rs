@@ -2,6 +2,7 @@
 //! reads without a fault.
 #![allow(clippy::unwrap_used)]
 
+mod arbitrary;
 mod exim;
 mod msmtp;
 mod opensmtpd;

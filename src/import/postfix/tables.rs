@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::main_cf::{MainCf, elements};
 use crate::config::table::rows_of_text;
-use crate::import::draft::{Draft, quoted};
+use crate::import::draft::{Draft, inline as inline_rows, quoted};
 
 /// The key of a row that answers whatever is asked; no row is written so.
 pub(crate) const ALL: &str = "";
@@ -101,7 +101,7 @@ fn source_of(main: &MainCf<'_>, name: &str, place: &str, element: &str, draft: &
         Ok(Table::Inline(rows)) => {
             let rows: Vec<String> =
                 rows.iter().map(|(key, value)| format!("{} = {}", quoted(key), quoted(value))).collect();
-            return Some(format!("{{ {} }}", rows.join(", ")));
+            return Some(inline_rows(&rows));
         }
         Err(why) => draft.left_out(place, why),
     }

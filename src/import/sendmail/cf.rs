@@ -13,6 +13,7 @@ pub(super) fn read(text: &str, settings: &mut Settings) {
     for line in logical_lines(text) {
         add(&line, settings);
     }
+    settings.others.push("rulesets and other options".to_owned());
 }
 
 /// Adds what one line sets.

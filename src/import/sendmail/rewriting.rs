@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::settings::{Settings, rows};
-use crate::import::draft::{Draft, is_domain, names_of, quoted};
+use crate::import::draft::{Draft, inline, is_domain, names_of, quoted};
 
 /// This machine, as mail knows it.
 pub(super) struct Names {
@@ -89,7 +89,7 @@ fn masqueraded(
         }
         rows.push(row(&format!("@{name}"), &format!("@{domain}")));
     }
-    (!rows.is_empty()).then(|| format!("{{ {} }}", rows.join(", ")))
+    (!rows.is_empty()).then(|| inline(&rows))
 }
 
 fn own_names(names: &Names) -> Vec<String> {

@@ -47,6 +47,8 @@ fn answers_of_exim_decide_names_logins_and_relays() {
         ("", "*:me:x\n", "username = \"me\"", "# Not imported: password"),
         ("", "*.other.example:me:x\n", "relay = \"[smtp.isp.example]:587\"", "username"),
         ("dc_smarthost='a.example::465'\n", "", "tls = \"implicit\"", "starttls"),
+        // A bridge on this machine speaks no TLS.
+        ("dc_smarthost='127.0.0.1::1025'\n", "*:me:x\n", "allow_plaintext = true", "starttls"),
         ("dc_smarthost='a.example'\n", "", "relay = \"[a.example]:25\"", "implicit"),
         ("dc_smarthost='a.example::587;b.example::587'\n", "", "[\"[a.example]:587\", \"[b.example]:587\"]", "# Not"),
         ("dc_other_hostnames='box.home.lan:nas.home.lan'\n", "", "\"localhost\", \"nas.home.lan\"]", "# Not"),

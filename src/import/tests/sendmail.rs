@@ -304,7 +304,8 @@ fn what_else_a_sendmail_says_is_carried_over_or_named() {
         ("include(`/etc/mail/m4/gone.m4')", &[], "# Not imported: include /etc/mail/m4/gone.m4", "x x"),
         ("FEATURE(`smrsh', `/usr/lib/sm.bin/smrsh')", &[], "# No effect: FEATURE smrsh", "# Not"),
         ("define(`confPRIVACY_FLAGS',dnl\n`needmailhelo,(x)')", &[], "# No effect: confPRIVACY_FLAGS", "# Not"),
-        ("define(`confDEF_AUTH_INFO', `/etc/mail/default-auth-info')", &[], "username = \"me@isp.example\"", "# Not"),
+        ("define(`confDEF_AUTH_INFO', `/etc/mail/default-auth-info')", &[], "# No effect: DefaultAuthInfo", "# Not"),
+        ("define(`confAUTH_MECHANISMS', `PLAIN')", &[], "# No effect: AuthMechanisms", "# Not"),
         (
             "LOCAL_CONFIG\nCE root\nDMisp.example\nMAILER_DEFINITIONS",
             &[],

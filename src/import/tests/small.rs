@@ -87,6 +87,19 @@ fn names_that_are_no_domains_are_left_out() {
 }
 
 #[test]
+fn entries_that_are_there_twice_or_incomplete_make_no_broken_config() {
+    let conf = "mailhub=a.example\nFromLineOverride=YES\n";
+    for (text, has) in [
+        ("root:a@isp.example\nroot:b@isp.example\n", "generic = [{ \"root\" = \"b@isp.example\" }]"),
+        (":a@isp.example\nroot:\nbob:b@isp.example\n", "generic = [{ \"bob\" = \"b@isp.example\" }]"),
+    ] {
+        case(Program::Ssmtp, &[("/c/ssmtp.conf", conf), ("/c/revaliases", text)], &[has], &[]);
+    }
+    // Whatever a comment repeats cannot end it.
+    ssmtp("mailhub=a.example\nweird\u{1}\u{202e}=x\n", &["# Not imported: weird??: not supported"], &[]);
+}
+
+#[test]
 fn on_debian_the_name_of_nullmailers_machine_is_mailname() {
     for (folder, name) in [("/etc/nullmailer", "m.home.lan"), ("/c", "me.home.lan")] {
         let files = [
