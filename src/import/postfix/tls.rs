@@ -68,8 +68,16 @@ fn level(main: &MainCf<'_>) -> (String, &'static str) {
     };
     match main.get("smtp_tls_security_level") {
         Some(level) => (level, "smtp_tls_security_level"),
+        None if has_defaults_of_3_11(main) && !main.is_set("smtp_tls_security_level") => {
+            ("may".to_owned(), "smtp_tls_security_level's default with compatibility_level")
+        }
         None => (old().0.to_owned(), old().1),
     }
+}
+
+/// Since then, TLS is used where a relay offers it.
+fn has_defaults_of_3_11(main: &MainCf<'_>) -> bool {
+    main.or_default("", "${{$compatibility_level} >= {3.11} ? {yes} : {}}") == "yes"
 }
 
 fn fingerprints(main: &MainCf<'_>, draft: &mut Draft) -> Vec<String> {

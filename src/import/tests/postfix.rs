@@ -159,6 +159,27 @@ fn port_25_by_default_is_told_first() {
 }
 
 #[test]
+fn what_postfix_3_11_changed_is_known() {
+    let relay = "relayhost = [smtp.isp.example]:587\n";
+    for (lines, has, has_not) in [
+        ("compatibility_level = 3.11\n", "# Changed: TLS for account isp: ", "tls = \"none\""),
+        ("compatibility_level = 3.12\n", "tls = \"starttls\"", "tls = \"none\""),
+        ("compatibility_level = 3.10\n", "tls = \"none\"", "starttls\"    # smtp"),
+        ("compatibility_level = 3.11\nsmtp_tls_security_level =\n", "tls = \"none\"", "# Changed: TLS"),
+        ("compatibility_level = 3.11\nsmtp_tls_security_level = secure\n", "tls = \"starttls\"", "# Changed: TLS"),
+        ("smtp_generic_maps = lmdb:/c/generic\n", "generic = [\"lmdb:tables/generic\"]", "# Not imported"),
+        (
+            "default_database_type = lmdb\nsmtp_generic_maps = /c/generic\n",
+            "generic = [\"lmdb:tables/generic\"]",
+            "# Not imported",
+        ),
+    ] {
+        let main = format!("{relay}{lines}");
+        case(Program::Postfix, &[("/c/main.cf", &main), ("/c/generic", "root me@isp.example\n")], &[has], &[has_not]);
+    }
+}
+
+#[test]
 fn a_postfix_that_receives_mail_is_known() {
     let smtpd = "smtp inet n - y - - smtpd\n";
     let client = "smtp unix - - y - - smtp\n";
