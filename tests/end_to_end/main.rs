@@ -13,6 +13,7 @@ mod submit {
     mod caller_environment;
     mod client_files;
     mod content;
+    mod dialogue_fuzz;
     mod large_message;
     mod network_clients;
     mod private_ca;

@@ -37,13 +37,14 @@ impl Refusal {
     }
 }
 
-/// A reply line with its CRLF. The text may come from a policy, so control characters become blanks, and it is cut to
-/// keep the line within the 512 bytes of RFC 5321 section 4.5.3.1.5.
+/// A reply line with its CRLF. The text may come from a policy, or repeat what the client said: control characters become
+/// blanks, and other characters than those of ASCII a question mark (RFC 5321 section 4.2). It is cut to keep the line
+/// within the 512 bytes of section 4.5.3.1.5.
 pub(crate) fn line(code: u16, enhanced: &str, text: &str) -> Vec<u8> {
     let mut reply = code.to_string();
     for word in [enhanced, text].into_iter().filter(|word| !word.is_empty()) {
         reply.push(' ');
-        reply.push_str(&printable::one_line(word));
+        reply.extend(printable::one_line(word).chars().map(|c| if c.is_ascii() { c } else { '?' }));
     }
     while reply.len() > 510 {
         reply.pop();
