@@ -56,13 +56,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         return json::run(config, &arrival, arguments);
     }
     let admitted = admit(config, &arrival, arguments)?;
+    let header = arguments.header.as_deref().map(|path| AdmittedHeader::read(path, &arrival)).transpose()?;
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
     let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
     let mut text = explain(&admitted, &plan);
-    if let Some(path) = &arguments.header {
-        let generic = Generic { config, tables: &tables };
-        fields(&mut text, path, &arrival, &generic, &plan)?;
+    if let Some(header) = &header {
+        header.explain(&mut text, &Generic { config, tables: &tables }, &plan)?;
     }
     for line in text.lines() {
         // A folded field may go on after a tab.
@@ -115,20 +115,23 @@ fn would_wait(why: impl std::fmt::Display) -> Failure {
     Failure::new(Exit::Config, format_args!("this message would wait: {why}"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn not_accepted(fault: TableFault) -> Failure {
+    Failure::new(Exit::Config, format_args!("this message would not be accepted: {fault}"))
+}
+
 fn admit(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments) -> Result<Admitted, Failure> {
     let given_sender = match arguments.from.as_deref() {
         None => mailbox(config, &Caller::current().login)?,
         Some("" | "<>") => ReversePath::Null,
         Some(text) => mailbox(config, text)?,
     };
-    let refused =
-        |fault: TableFault| Failure::new(Exit::Config, format_args!("this message would not be accepted: {fault}"));
-    let (sender, sender_steps) = arrival.sender(&given_sender).map_err(refused)?;
+    let (sender, sender_steps) = arrival.sender(&given_sender).map_err(not_accepted)?;
     let (mut recipients, mut given) = (Vec::new(), Vec::new());
     for text in &arguments.recipients {
         for address in list::parse(text.as_bytes()).iter().filter_map(|found| found.spec.qualify(&config.origin)) {
             let (destinations, steps) = match &address {
-                Mailbox::Valid(address) => arrival.recipient(address).map_err(refused)?,
+                Mailbox::Valid(address) => arrival.recipient(address).map_err(not_accepted)?,
                 Mailbox::Invalid(_) => (Vec::new(), Vec::new()),
             };
             let mut became: Vec<Recipient> = destinations.into_iter().map(|one| recipient(text, one)).collect();
@@ -233,31 +236,37 @@ fn step(text: &mut String, rewritten: Option<&Rewritten>) {
     };
 }
 
-/// The fields of a message's header that change, before and after.
-fn fields(
-    text: &mut String,
-    path: &Path,
-    arrival: &Arrival<'_>,
-    generic: &Generic<'_>,
-    plan: &Plan<'_>,
-) -> Result<(), Failure> {
-    let read = std::fs::read(path).map_err(|error| {
-        Failure::new(
-            Exit::NoInput,
-            format_args!("cannot read {}: {error}; name a file that contains a message header", path.display()),
-        )
-    })?;
-    let before = Header::read(&header_lines(&read));
-    let after = arrival.header(&outbound::qualify(&before, &generic.config.origin)).map_err(would_wait)?;
-    let mut after = generic.header(&after).map_err(would_wait)?;
-    if let Some(from) = &plan.from {
-        after = outbound::force_from(&after, from);
+/// The header of a message, as given and as admission would store it.
+struct AdmittedHeader {
+    given: Header,
+    stored: Header,
+}
+
+impl AdmittedHeader {
+    fn read(path: &Path, arrival: &Arrival<'_>) -> Result<Self, Failure> {
+        let read = std::fs::read(path).map_err(|error| {
+            Failure::new(
+                Exit::NoInput,
+                format_args!("cannot read {}: {error}; name a file that contains a message header", path.display()),
+            )
+        })?;
+        let given = Header::read(&header_lines(&read));
+        let stored = arrival.header(&outbound::qualify(&given, &arrival.config.origin)).map_err(not_accepted)?;
+        Ok(Self { given, stored })
     }
-    for (before, after) in before.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
-        let _ = writeln!(text, "field      {}", String::from_utf8_lossy(before.raw()).trim_end());
-        let _ = writeln!(text, "becomes    {}", String::from_utf8_lossy(after.raw()).trim_end());
+
+    /// Each field that delivery changes, before and after.
+    fn explain(&self, text: &mut String, generic: &Generic<'_>, plan: &Plan<'_>) -> Result<(), Failure> {
+        let mut after = generic.header(&self.stored).map_err(would_wait)?;
+        if let Some(from) = &plan.from {
+            after = outbound::force_from(&after, from);
+        }
+        for (before, after) in self.given.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
+            let _ = writeln!(text, "field      {}", String::from_utf8_lossy(before.raw()).trim_end());
+            let _ = writeln!(text, "becomes    {}", String::from_utf8_lossy(after.raw()).trim_end());
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The lines up to the first that is no header's, with CRLF.

@@ -11,6 +11,7 @@ mod colour;
 mod config;
 mod contrib;
 mod differential;
+mod guessing;
 mod imported;
 mod logs;
 mod machine;

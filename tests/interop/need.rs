@@ -36,6 +36,19 @@ pub fn package(name: &str, program: &str) -> Option<PathBuf> {
     (met(&[]) && (is_there || skip(&how))).then_some(root).filter(|_| is_there)
 }
 
+/// The same of ``OpenSMTPD``.
+pub fn opensmtpd() -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/opensmtpd");
+    let is_there = root.join("usr/sbin/smtpd").exists();
+    let how = "OpenSMTPD is not unpacked: apt-get download opensmtpd, dpkg -x into target/peers/opensmtpd";
+    (met(&["bash"]) && (is_there || skip(how))).then_some(root).filter(|_| is_there)
+}
+
+/// Whether a package has put this file there.
+pub fn file(path: &str) -> bool {
+    Path::new(path).exists() || skip(&format!("{path} is missing"))
+}
+
 /// Debian's, whose modules are Debian's packages: another one may come first in the path.
 pub const PYTHON: &str = "/usr/bin/python3";
 

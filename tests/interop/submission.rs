@@ -291,3 +291,91 @@ END
     let script = script.replace("EXIM", &program).replace('\'', "'\\''");
     all("exim", &["PLAIN", "LOGIN"], &format!("{UNSHARED} '{script}'"));
 }
+
+#[test]
+fn nodemailer_submits() {
+    let script = r#"export NODE_PATH=/usr/share/nodejs:/usr/lib/nodejs
+        node - <<'END'
+const fs = require("fs"), nodemailer = require("nodemailer"), env = process.env;
+const transport = nodemailer.createTransport({
+    host: "localhost", port: +env.PORT, secure: env.TLS === "implicit", requireTLS: true, tls: { ca: fs.readFileSync(env.CA) },
+    auth: { user: env.NAME, pass: env.PASS }, authMethod: env.MECHANISM,
+});
+transport.sendMail({ envelope: { from: "device@home.lan", to: env.RECIPIENT }, raw: fs.readFileSync("mail") })
+    .catch(error => { console.error(error); process.exit(1); });
+END"#;
+    if need::met(&["node"]) && need::file("/usr/share/nodejs/nodemailer/package.json") {
+        all("nodemailer", &["PLAIN", "LOGIN"], script);
+    }
+}
+
+#[test]
+fn phpmailer_submits() {
+    let script = r#"cat >send.php <<'END'
+<?php
+require "/usr/share/php/libphp-phpmailer/autoload.php";
+$mail = new PHPMailer\PHPMailer\PHPMailer(true);
+$mail->isSMTP();
+$mail->Host = "localhost";
+$mail->Port = (int) getenv("PORT");
+$mail->SMTPSecure = getenv("TLS") === "starttls" ? "tls" : "ssl";
+$mail->SMTPOptions = ["ssl" => ["cafile" => getenv("CA")]];
+$mail->SMTPAuth = true;
+$mail->AuthType = getenv("MECHANISM");
+$mail->Username = getenv("NAME");
+$mail->Password = getenv("PASS");
+$mail->setFrom("device@home.lan");
+$mail->addAddress(getenv("RECIPIENT"));
+$mail->Subject = "phpmailer";
+$mail->Body = file_get_contents("body");
+$mail->send();
+END
+        php send.php"#;
+    if need::met(&["php"]) && need::file("/usr/share/php/libphp-phpmailer/autoload.php") {
+        all("phpmailer", &["PLAIN", "LOGIN"], script);
+    }
+}
+
+#[test]
+fn opensmtpd_submits_as_to_a_smarthost() {
+    let Some(root) = need::opensmtpd() else { return };
+    let script = r#"eval "$SETUP"
+        mount -t overlay -o "lowerdir=ROOT/usr:/usr" overlay /usr
+        for folder in /run /var/spool /var/lib /var/log; do mount -t tmpfs -o mode=755 tmpfs $folder; done
+        echo opensmtpd:x:20200:20200::/var/lib/opensmtpd/empty:/usr/sbin/nologin >>/etc/passwd
+        echo opensmtpq:x:20201:20201::/var/lib/opensmtpd/empty:/usr/sbin/nologin >>/etc/passwd
+        printf "opensmtpd:x:20200:\nopensmtpq:x:20201:\n" >>/etc/group
+        mkdir -p /var/lib/opensmtpd/empty /var/spool/smtpd
+        chmod 711 /var/spool/smtpd
+        cp /etc/house.pem /etc/ssl/certs/ca-certificates.crt
+        cp /etc/house.pem /etc/ssl/cert.pem
+        echo box.home.lan >/etc/mailname
+        case $TLS in implicit) scheme=smtps ;; *) scheme=smtp+tls ;; esac
+        printf "house\t%s:%s\n" "$NAME" "$PASS" >/etc/secrets
+        chmod 640 /etc/secrets
+        chgrp opensmtpd /etc/secrets
+        cat >/etc/smtpd.conf <<END
+table secrets file:/etc/secrets
+listen on socket
+action "relay" relay host "$scheme://house@localhost:$PORT" auth <secrets> mail-from "@home.lan"
+match from any for any action "relay"
+END
+        smtpd -d -f /etc/smtpd.conf >/var/log/smtpd.log 2>&1 &
+        for second in $(seq 100); do
+            [ ! -S /run/smtpd.sock ] || break
+            sleep 0.2
+        done
+        cp /usr/sbin/smtpctl /run/smtpctl
+        chgrp opensmtpq /run/smtpctl
+        chmod 2755 /run/smtpctl
+        (exec -a sendmail /run/smtpctl -f device@home.lan "$RECIPIENT" <mail)
+        for second in $(seq 100); do
+            ! grep -q "mta delivery" /var/log/smtpd.log || break
+            sleep 0.2
+        done
+        grep -q "mta delivery .*result=.Ok" /var/log/smtpd.log && exit 0
+        cat /var/log/smtpd.log
+        exit 1"#;
+    let script = script.replace("ROOT", &root.display().to_string()).replace('\'', "'\\''");
+    all("opensmtpd", &["PLAIN"], &format!("{} '{script}'", UNSHARED.replace("sh -euc", "bash -euc")));
+}

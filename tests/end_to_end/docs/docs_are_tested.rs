@@ -66,7 +66,7 @@ const SHOWN: [(&str, &str, &str); 43] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 23] = [
+const CONTRIB: [(&str, &str); 24] = [
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
@@ -77,6 +77,7 @@ const CONTRIB: [(&str, &str); 23] = [
     ("debian/postinst", BARE_DEBIAN),
     ("debian/postrm", BARE_DEBIAN),
     ("debian/prerm", BARE_DEBIAN),
+    ("fail2ban/", "fail2ban_bans_who_guesses_with_the_filter_of_contrib"),
     ("hooks/", CRON_LINE),
     ("init.d/", "the_init_script_starts_reloads_and_stops_the_runner"),
     ("install.sh", "what_is_installed_works_is_told_and_may_be_installed_again"),
