@@ -14,6 +14,7 @@ mod runner {
     mod attacks;
     mod crashes;
     mod forged_senders;
+    mod hostile_clients;
     mod power;
     mod recipient_limit;
     mod service;
