@@ -102,13 +102,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = folder.join("config.toml");
     let config = read_back::config(&path, &text)?;
     notes(&draft);
-    let comparison = read_back::routes(&config, &draft, arguments.program.name());
-    if comparison == Comparison::Different && ask::is_attended() {
-        confirmed(&path)?;
-    }
+    let decide = || match read_back::routes(&config, &draft, arguments.program.name()) {
+        Comparison::Different if ask::is_attended() => confirmed(&path),
+        Comparison::Different | Comparison::Same => Ok(()),
+    };
+    let written = write::all(&folder, &draft, &text, decide)?;
     print_line!("");
-    for written in write::all(&folder, &draft, &text)? {
-        print_line!("wrote {}", written.display());
+    for path in written {
+        print_line!("wrote {}", path.display());
     }
     let exit = read_back::check(&config);
     if arguments.source.is_none() {

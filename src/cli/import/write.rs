@@ -9,8 +9,14 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{give, readers, spare, store};
 use crate::import::draft::Draft;
 
-/// Writes secrets and tables first, so that a config never names a file that is not there.
-pub(super) fn all(folder: &Path, draft: &Draft, text: &str) -> Result<Vec<PathBuf>, Failure> {
+/// Writes secrets and tables first, so that a config never names a file that is not there. The config follows if `decide`
+/// lets it; else nothing stays.
+pub(super) fn all(
+    folder: &Path,
+    draft: &Draft,
+    text: &str,
+    decide: impl FnOnce() -> Result<(), Failure>,
+) -> Result<Vec<PathBuf>, Failure> {
     let config = folder.join("config.toml");
     let waiting = spare(&config, "import")?;
     let secrets = draft.accounts.iter().filter_map(|account| {
@@ -31,6 +37,7 @@ pub(super) fn all(folder: &Path, draft: &Draft, text: &str) -> Result<Vec<PathBu
         store(&path, bytes).and_then(|()| give(&path, 0o640, group)).map_err(|error| failed(&path, &error))?;
         written.push(path);
     }
+    decide().inspect_err(|_| remove(&written, folder))?;
     // A runner that is there reads the config as soon as it appears, so it appears with its owner and mode.
     let fresh = folder.join(".config.toml.new");
     let _ = fs::remove_file(&fresh);
@@ -42,6 +49,17 @@ pub(super) fn all(folder: &Path, draft: &Draft, text: &str) -> Result<Vec<PathBu
     fs::rename(&fresh, &config).map_err(|error| failed(&config, &error))?;
     written.push(config);
     Ok(written)
+}
+
+/// Files that are of no use without their config, and the folders that are empty then.
+fn remove(written: &[PathBuf], folder: &Path) {
+    for path in written {
+        let _ = fs::remove_file(path);
+    }
+    for below in ["secrets", "tables"] {
+        let _ = fs::remove_dir(folder.join(below));
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 fn is_free(path: &Path) -> Result<(), Failure> {

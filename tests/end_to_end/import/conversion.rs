@@ -169,6 +169,16 @@ fn an_import_says_where_its_result_differs_from_what_the_source_said() {
 }
 
 #[test]
+fn the_routes_of_an_import_are_those_with_its_own_tables() {
+    let main =
+        "myhostname = box.home.lan\nrelayhost = [127.0.0.1]:587\nsmtp_generic_maps = hash:/etc/postfix/generic\n";
+    let world = world(&[("main.cf", main), ("generic", "@box.home.lan me@isp.example\n")]);
+    let said = import(&world, "postfix", "main.cf", &[]).code(0).stdout;
+    assert!(said.contains("- from root: <me@isp.example>, account relay, "), "{said}");
+    assert!(world.path("moved/tables/generic").exists(), "{said}");
+}
+
+#[test]
 fn an_import_says_what_check_would() {
     let rc = "account default\nhost 127.0.0.1\nport 587\ntls on\nauth on\nuser me\npassword x\nfrom me@isp.example\n\
               tls_trust_file /nonexistent/ca.pem\n";

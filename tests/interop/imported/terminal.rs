@@ -23,11 +23,14 @@ fn import_asks_where_mail_would_go_otherwise() {
     }
     let machine = Machine::new(&Provider::start(), None);
     machine.ok("rm -rf /etc/postfix", "");
-    machine.write("/etc/postfix/main.cf", "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = may\n");
+    machine.write("/etc/postfix/main.cf", "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = may\nsmtp_generic_maps = hash:/etc/postfix/generic\n");
+    machine.write("/etc/postfix/generic", "root me@isp.example\n");
     let question = "Some mail goes otherwise than before. Write /run/moved/config.toml all the same";
     for (answer, is_written) in [("no\n", false), ("yes\n", true), ("\n", true), ("perhaps\nno\n", false)] {
         let (told, wrote) = typed(&machine, "postfix --send-only", answer);
         assert!(told.contains(question) && wrote == is_written, "{answer}: {told}");
+        let nothing = machine.run("test ! -e /run/moved", "").status.success();
+        assert_eq!(nothing, !is_written, "{answer}: files that no config names stay");
         assert_eq!(told.contains("nothing was written"), !is_written, "{told}");
         assert_eq!(told.contains("answer yes or no"), answer.starts_with("perhaps"), "{told}");
     }
