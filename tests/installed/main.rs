@@ -9,4 +9,5 @@
 
 mod container;
 mod exim_replaced;
+mod imported;
 mod package_life;

@@ -5,14 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::container::{Container, TREE, wait_for};
-use support::provider::{Mail, Provider, Verb, on};
+use support::provider::{Certificate, Mail, Provider, Verb, on};
 
 /// The folder with `old.deb`, `new.deb` and logwatch's package.
 const PACKAGES: &str = "POSTRIDER_PACKAGES";
 
 /// What `postrider init` is answered; the port is the provider's.
-const ADDRESS: &str = "me@isp.example";
-const PASSWORD: &str = "correct horse";
+pub const ADDRESS: &str = "me@isp.example";
+pub const PASSWORD: &str = "correct horse";
 
 /// alice's own login there.
 const HERS: &str = "alice@work.example";
@@ -39,8 +39,11 @@ impl Home {
         container.copy(&packages().join("."), "/srv");
         clone(&container);
         start(&mut container);
-        let isp =
-            container.in_network(|| Provider::setup().login(ADDRESS, PASSWORD).login(HERS, "battery staple").start());
+        let isp = container.in_network(|| {
+            let names = ["localhost", "127.0.0.1", "isp.home.lan"].map(str::to_owned).into();
+            let setup = Provider::setup().certificate(Certificate::For(names));
+            setup.login(ADDRESS, PASSWORD).login(HERS, "battery staple").start()
+        });
         let home = Self { container, isp: Some(isp) };
         people(&home);
         home
@@ -51,7 +54,7 @@ impl Home {
         format!("{ADDRESS}\n127.0.0.1:{}\n\n{PASSWORD}\n", self.isp().port())
     }
 
-    fn isp(&self) -> &Provider {
+    pub fn isp(&self) -> &Provider {
         self.isp.as_ref().expect("it is there until the end")
     }
 
