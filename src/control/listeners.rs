@@ -11,9 +11,10 @@ use crate::config::client::Client;
 use crate::config::listener::{ListenTls, Listener};
 use crate::config::network::Prefix;
 use crate::config::{Config, places};
-use crate::rules::exposure::{self, Risk};
+use crate::rules::exposure::{self, Machine, Risk};
 use crate::rules::submission::Surroundings;
 use crate::spool::{Spool, listener_health};
+use crate::sys::dhcp_pools::DhcpPools;
 use crate::sys::{interfaces, user};
 use crate::tls::certificate::{Identity, IdentityError};
 use crate::tls::private_ca::CaCertificate;
@@ -139,7 +140,9 @@ pub fn surroundings() -> Surroundings {
 /// What settings expose that is easily overlooked.
 #[must_use]
 pub fn risks(config: &Config) -> Vec<Reason> {
-    let risks = exposure::risks(config, &surroundings(), &user::people());
+    let (around, people, pools) = (surroundings(), user::people(), DhcpPools::read());
+    let machine = Machine { around: &around, people: &people, pool_of: &|address| pools.of(address) };
+    let risks = exposure::risks(config, &machine);
     let reason =
         |risk: Risk| Reason::new(Level::Warning, Kind::Listener, risk.text).of(risk.subject).cured_by(risk.advice);
     risks.into_iter().map(reason).collect()

@@ -25,13 +25,23 @@ const WIDE_V4: u8 = 24;
 /// One link.
 const WIDE_V6: u8 = 64;
 
-/// All risks, listeners first. `people` are the logins of this machine's users.
+/// What is known of this machine.
+pub struct Machine<'m> {
+    /// Its network.
+    pub around: &'m Surroundings,
+    /// The logins of its users.
+    pub people: &'m [String],
+    /// The pool, first and last address, from which its DHCP server gives an address to any device.
+    pub pool_of: &'m dyn Fn(IpAddr) -> Option<(IpAddr, IpAddr)>,
+}
+
+/// All risks, listeners first.
 #[must_use]
-pub fn risks(config: &Config, around: &Surroundings, people: &[String]) -> Vec<Risk> {
+pub fn risks(config: &Config, machine: &Machine<'_>) -> Vec<Risk> {
     let listeners = config.listeners.iter().filter_map(open_to_the_internet);
     let clients = config.clients.iter().flat_map(|client| {
         let is_trusted = config.listeners.iter().any(|listener| listener.trust.contains(&client.name));
-        let trusted = if is_trusted { of_trusted(client, around, people) } else { Vec::new() };
+        let trusted = if is_trusted { of_trusted(client, machine) } else { Vec::new() };
         trusted.into_iter().chain(readable_password(client))
     });
     listeners.chain(clients).collect()
@@ -51,7 +61,8 @@ fn open_to_the_internet(listener: &Listener) -> Option<Risk> {
 }
 
 /// Of a client that is known by its address.
-fn of_trusted(client: &Client, around: &Surroundings, people: &[String]) -> Vec<Risk> {
+fn of_trusted(client: &Client, machine: &Machine<'_>) -> Vec<Risk> {
+    let Machine { around, people, pool_of } = *machine;
     let name = &client.name;
     let risk = |text: String, advice: &str| Risk { subject: name.to_string(), text, advice: advice.to_owned() };
     let mut risks = Vec::new();
@@ -72,6 +83,13 @@ fn of_trusted(client: &Client, around: &Surroundings, people: &[String]) -> Vec<
             risks.push(risk(
                 format!("client {name} is known by {prefix}, which looks like a temporary address (RFC 8981)"),
                 "the device changes it within a day, and another may get it; give the device a fixed address",
+            ));
+        }
+        let is_single = prefix == Prefix::of(prefix.address());
+        if let Some((first, last)) = pool_of(prefix.address()).filter(|_| is_single) {
+            risks.push(risk(
+                format!("client {name} is known by {prefix}, which this machine's DHCP server gives to any device ({first} to {last})"),
+                "reserve the address for the device in the DHCP server, or give the client a password",
             ));
         }
         let shared = around.shared.iter().find(|shared| !shared.is_loopback() && prefix.contains(**shared));

@@ -4,6 +4,7 @@
 
 pub mod boot_clock;
 pub mod descriptor;
+pub mod dhcp_pools;
 pub mod folder_watch;
 pub mod harden;
 pub mod host;

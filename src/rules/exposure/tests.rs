@@ -14,7 +14,10 @@ fn of(listener: &str, client: &str, people: usize) -> Vec<String> {
     let config = read(Path::new("/etc/postrider/config.toml"), &text).unwrap();
     let around = Surroundings { on_link: Vec::new(), shared: vec!["192.168.1.1".parse().unwrap()] };
     let people: Vec<String> = ["alice", "bob", "carol", "dave"].iter().take(people).map(ToString::to_string).collect();
-    risks(&config, &around, &people).into_iter().map(|risk| risk.text).collect()
+    let pool: [IpAddr; 2] = ["192.168.1.100".parse().unwrap(), "192.168.1.200".parse().unwrap()];
+    let pool_of = |address: IpAddr| (pool[0]..=pool[1]).contains(&address).then_some((pool[0], pool[1]));
+    let machine = Machine { around: &around, people: &people, pool_of: &pool_of };
+    risks(&config, &machine).into_iter().map(|risk| risk.text).collect()
 }
 
 const TRUST: &str = "trust = [\"scanner\"]";
@@ -31,6 +34,11 @@ fn a_device_with_an_address_of_its_own_in_the_house_is_no_risk() {
 #[test]
 fn each_risk_is_named() {
     for (listener, client, expected) in [
+        (
+            TRUST,
+            "networks = [\"192.168.1.130\"]",
+            "client scanner is known by 192.168.1.130, which this machine's DHCP server gives to any device (192.168.1.100 to 192.168.1.200)",
+        ),
         (
             "networks = [\"0.0.0.0/0\"]",
             "networks = [\"10.0.0.1\"]",

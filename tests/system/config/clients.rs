@@ -73,3 +73,24 @@ fn the_private_ca_is_the_services_and_root_hands_it_to_devices() {
     machine.sh("root", command, b"").good();
     assert!(!machine.sh("root", "postrider check", b"").printed.contains("/var/lib/postrider"));
 }
+
+#[test]
+fn an_address_that_the_machine_gives_to_any_device_is_named() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let trusting = "[listen.lan]\naddress = \"127.0.0.1:2525\"\ntls = \"none\"\nnetworks = [\"192.168.7.0/24\"]\n\
+                    trust = [\"scanner\"]\n[client.scanner]\nowner = \"his\"\nnetworks = [\"192.168.7.130\"]\naccount = \"isp\"\n";
+    let machine = machine(&isp, trusting);
+    let check = || machine.sh("root", "postrider check", b"").printed;
+    assert!(!check().contains("DHCP"), "{}", check());
+    let range = "dhcp-range=192.168.7.100,192.168.7.200,12h\n";
+    fs::write(machine.path("/etc/dnsmasq.conf"), range).unwrap();
+    let why = "warning: client scanner is known by 192.168.7.130, which this machine's DHCP server gives to any device (192.168.7.100 \
+               to 192.168.7.200); reserve the address for the device";
+    assert!(check().contains(why), "{}", check());
+    fs::write(machine.path("/etc/dnsmasq.conf"), format!("{range}dhcp-host=aa:bb:cc:dd:ee:ff,192.168.7.130\n"))
+        .unwrap();
+    assert!(!check().contains("DHCP"), "{}", check());
+}
