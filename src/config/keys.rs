@@ -27,6 +27,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("on_stuck_after", "how long an account is in trouble before on_stuck runs; default: 1h"),
     key("delivery", "queue, background or interactive; default: background; no effect in system mode"),
     key("log", "syslog or stderr; default: syslog in system mode and in the background, else stderr"),
+    key("from_name", "display name of a generated From field, %u being the login; default: the user's full name"),
     key("syslog_name", "name in the log's tags, before the slash, as in Postfix; default: postrider"),
     key("spool", "the spool directory; default: ~/.local/state/postrider"),
     key("generic", "tables that map local addresses to real ones, on sending; default: none"),

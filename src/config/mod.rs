@@ -86,6 +86,8 @@ pub struct Config {
     pub log: Option<Log>,
     /// The first part of the log's tags.
     pub syslog_name: String,
+    /// The display name of a generated From field, with `%u` for the login; `None`: the user's full name.
+    pub from_name: Option<String>,
     /// The spool directory, absolute.
     pub spool: PathBuf,
     /// Whether admission adds a Received field.

@@ -27,7 +27,9 @@ impl DhcpPools {
         };
         let dnsmasq = [vec!["/etc/dnsmasq.conf".into()], folder("/etc/dnsmasq.d")].concat();
         let mut found = Self::default();
-        dnsmasq.into_iter().for_each(|path| found.add_dnsmasq(&text(path)));
+        for path in dnsmasq {
+            found.add_dnsmasq(&text(path));
+        }
         found.add_isc(&text("/etc/dhcp/dhcpd.conf".into()));
         found.add_kea(&text("/etc/kea/kea-dhcp4.conf".into()));
         found.add_kea(&text("/etc/kea/kea-dhcp6.conf".into()));

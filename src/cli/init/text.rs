@@ -23,14 +23,16 @@ pub(super) fn first(name: &str, answers: &Answers) -> String {
     let host = host::this_machine();
     let short = host.split('.').next().unwrap_or(&host).to_owned();
     let mut names = vec![host.clone()];
-    names.extend([short, "localhost".to_owned()].into_iter().filter(|name| *name != host));
+    names.extend([short.clone(), "localhost".to_owned()].into_iter().filter(|name| *name != host));
     let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
     let tls = answers.server.tls.map_or_else(String::new, |tls| format!("tls = {}\n", quoted(tls)));
     format!(
         "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
          # The names of this machine as they were: a rename does not change where mail comes from.\n\
          hostname = {pinned}\n\
-         origin = {pinned}\n\n\
+         origin = {pinned}\n\
+         # Who sent it, in the mailbox: all of it comes from one address.\n\
+         from_name = {}\n\n\
          # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
          generic = [{{ {} }}]\n\n\
          [account.{name}]\n\
@@ -38,6 +40,7 @@ pub(super) fn first(name: &str, answers: &Answers) -> String {
          username = {}\n\
          password = {{ file = {} }}\n\
          senders = [{own}]\n{}",
+        quoted(&format!("%u at {short}")),
         rows.join(", "),
         quoted(&answers.server.relay),
         quoted(&answers.username),

@@ -48,10 +48,10 @@ pub(in crate::cli) struct Mail {
 }
 
 /// Who a test message is from, and what it says.
-struct Draft<'a> {
+struct Draft {
     sender: Address,
     /// In front of the address in From.
-    name: Option<&'a str>,
+    name: Option<String>,
     subject: String,
     text: String,
 }
@@ -99,13 +99,13 @@ impl Mail {
                 "This is a test message. Mail from {local} leaves this machine as\r\n\
                  mail from {sender}; that of cron and other programs arrives as this did.\r\n"
             ),
-            name: Some(login),
+            name: Some(config.from_name.as_ref().map_or_else(|| login.to_owned(), |name| name.replace("%u", login))),
             sender,
         };
         Ok(Self::of(config, draft, to.clone()))
     }
 
-    fn of(config: &Config, draft: Draft<'_>, recipient: Address) -> Self {
+    fn of(config: &Config, draft: Draft, recipient: Address) -> Self {
         let Draft { sender, name, subject, text } = draft;
         let now = Zoned::now();
         let id = format!("{:016X}", now.timestamp().as_microsecond());

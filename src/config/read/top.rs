@@ -39,6 +39,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         delivery: delivery(&top, faults),
         log: log(&top, faults),
         syslog_name: syslog_name(&top, faults),
+        from_name: from_name(&top, faults),
         received: top.flag("received", faults).unwrap_or(true),
         generic: sources("generic", Rows::Postmap, around, &top, faults),
         rewriting: rewriting::rewriting(around, &top, faults),
@@ -128,6 +129,14 @@ fn delimiter(top: &Section, faults: &mut Faults) -> String {
 }
 
 /// What a tag of syslog can hold (RFC 3164 section 4.1.3) and its readers expect of Postfix's.
+fn from_name(top: &Section, faults: &mut Faults) -> Option<String> {
+    let text = top.text("from_name", faults)?;
+    if text.value.contains(char::is_control) {
+        faults.add(text.at, "`from_name` contains a control character");
+    }
+    Some(text.value.to_owned())
+}
+
 fn syslog_name(top: &Section, faults: &mut Faults) -> String {
     let Some(text) = top.text("syslog_name", faults) else { return DEFAULT_NAME.to_owned() };
     let is_usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');

@@ -25,6 +25,7 @@ pub fn config(delimiter: &str) -> Config {
         received: true,
         log: None,
         syslog_name: "postrider".to_owned(),
+        from_name: None,
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),

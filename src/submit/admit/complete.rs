@@ -186,7 +186,9 @@ impl AdmissionContext<'_> {
             missing.push((date, stamp::date(self.now)));
         }
         if header.first(from).is_none() {
-            missing.push((from, stamp::from(full_name.unwrap_or(self.author.full_name().as_bytes()), sender)));
+            let configured = self.config.from_name.as_ref().map(|name| name.replace("%u", self.author.login()));
+            let usual = configured.as_deref().unwrap_or(self.author.full_name());
+            missing.push((from, stamp::from(full_name.unwrap_or(usual.as_bytes()), sender)));
         }
         missing
     }

@@ -35,7 +35,8 @@ fn an_account_is_set_up_by_one_command_and_the_login_was_tested() {
     let origin = config.lines().find_map(|line| line.strip_prefix("origin = ")).unwrap().trim_matches('"').to_owned();
     let of_root = &isp.mails()[0];
     assert_eq!((of_root.from.as_str(), of_root.to.as_slice()), ("me@isp.example", &["me@isp.example".to_owned()][..]));
-    assert_eq!(of_root.field("From"), "root <me@isp.example>");
+    let short = origin.split('.').next().unwrap();
+    assert_eq!(of_root.field("From"), format!("root at {short} <me@isp.example>"));
     let subject = format!("postrider test of mail from root@{origin}");
     assert_eq!(of_root.field("Subject"), subject);
     ran.says(&format!("\"{subject}\"")).says("mailbox of me@isp.example");

@@ -89,6 +89,20 @@ fn what_is_there_stays() {
 }
 
 #[test]
+fn the_added_from_has_the_configured_name_with_the_login_unless_one_is_given() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("from_name", "%u at homebox");
+    world.sendmail(&["-i", "-f", "alice", "bob@away.example"], "Subject: x\n\n").code(0);
+    world.sendmail(&["-i", "-F", "Cron Daemon", "-f", "alice", "bob@away.example"], "Subject: x\n\n").code(0);
+    world.drain();
+    let mut names: Vec<String> = isp.mails().iter().map(|mail| mail.field("From")).collect();
+    names.sort();
+    let mut wanted = ["Cron Daemon <me@isp.example>".to_owned(), format!("{} at homebox <me@isp.example>", login())];
+    wanted.sort();
+    assert_eq!(names, wanted);
+}
+
+#[test]
 fn the_added_from_has_the_name_that_is_given() {
     let mail = arrives(&["-i", "-F", "Cron Daemon", "-f", "alice", "bob@away.example"], "Subject: x\n\n");
     assert_eq!(mail.field("From"), "Cron Daemon <me@isp.example>");

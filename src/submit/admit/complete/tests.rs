@@ -32,6 +32,7 @@ pub fn config() -> Config {
         received: false,
         log: None,
         syslog_name: "postrider".to_owned(),
+        from_name: None,
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),
