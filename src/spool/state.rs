@@ -45,8 +45,6 @@ pub struct State {
     pub done: bool,
     /// Since when only the account, the relay or a table has been in the way. The next attempt ends this.
     pub blocked_from: Option<Timestamp>,
-    /// How often it came back from failed/.
-    pub retries: u32,
 }
 
 /// The state of one recipient.
@@ -60,6 +58,8 @@ pub struct RecipientState {
     pub unknowns: u32,
     /// Other recipients replaced it: nothing more is sent to it.
     pub replaced: bool,
+    /// Whether it was refused already before the message came back from failed/.
+    pub refused_before: bool,
 }
 
 impl RecipientState {
@@ -166,14 +166,13 @@ impl State {
         let again: Vec<bool> =
             self.recipients.iter().map(|its| is_refused(its) && (is_all_reported || !is_reported(its))).collect();
         for (recipient, is_tried_again) in self.recipients.iter_mut().zip(again) {
-            recipient.outcome.take_if(|_| is_tried_again);
+            recipient.refused_before |= recipient.outcome.take_if(|_| is_tried_again).is_some();
             recipient.unknowns = 0;
         }
         (self.heard, self.next, self.held) = (0, None, false);
         (self.grace_from, self.blocked_from) = (None, None);
         self.owed.retain(|attempt| *attempt == 0);
         self.attempt = None;
-        self.retries = self.retries.saturating_add(1);
     }
 
     fn add(&mut self, recipient: Recipient) {

@@ -30,9 +30,7 @@ use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 /// which the sender requested.
 #[must_use]
 pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueReport) -> Disposition {
-    let is_report = message.stored.envelope.kind != Kind::Mail;
-    if is_report && due.report == Report::Failed && message.journal.state().retries > 0 {
-        // What there was to tell of it was told when it was set aside. Otherwise each retry would add reports about reports.
+    if due.report == Report::Failed && was_reported_before(message, due) {
         return Disposition::Nobody(why_nobody(message, &due.recipients));
     }
     let to = addressee::of_report(message.loaded, &message.stored.envelope, due.report);
@@ -46,6 +44,15 @@ pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueRepo
         (None, Some(to)) => Disposition::Send(to),
         (None, None) => Disposition::Nobody(why_nobody(message, &due.recipients)),
     }
+}
+
+/// Whether these recipients were refused before the message came back from failed/, and that was told: by a report about it,
+/// or, of a report, by what is about reports. Otherwise each retry would add reports to those that lie there.
+fn was_reported_before(message: &OpenMessage<'_>, due: &DueReport) -> bool {
+    let state = message.journal.state();
+    let was_reported = message.stored.envelope.kind != Kind::Mail || !state.returned.is_empty();
+    let mut recipients = due.recipients.iter().filter_map(|at| state.recipients.get(*at));
+    was_reported && recipients.all(|recipient| recipient.refused_before)
 }
 
 /// Whether a report to this address is beyond the hourly limit. A report that was already stored before a crash is

@@ -97,13 +97,15 @@ pub fn perhaps_stored(envelope: &Envelope, state: &State) -> Vec<DueReport> {
     failures(envelope, state).into_iter().chain(success(envelope, state)).chain(delay).collect()
 }
 
-/// The notice about refused mail that is kept in failed/ because its sender cannot be notified.
+/// The notice about refused mail that is kept in failed/ because its sender cannot be notified. Whoever tries it again
+/// from there sees the result, and had the notice.
 #[must_use]
 pub fn kept_in_failed(envelope: &Envelope, state: &State) -> Option<DueReport> {
     let attempts = attempts_that_refused(state).into_iter();
     let recipients: Vec<usize> = attempts.flat_map(|attempt| refused_in(envelope, state, attempt)).collect();
     let id = report_id(&envelope.id, state.attempts, Report::Kept);
-    let is_due = envelope.kind == Kind::Mail && envelope.sender.mailbox().is_some() && !recipients.is_empty();
+    let is_new = recipients.iter().any(|recipient| !state.recipients[*recipient].refused_before);
+    let is_due = is_new && envelope.kind == Kind::Mail && envelope.sender.mailbox().is_some();
     is_due.then_some(DueReport { report: Report::Kept, attempt: state.attempts, id, recipients })
 }
 
