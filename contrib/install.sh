@@ -68,6 +68,9 @@ END
     for page in "$here"/man/*.[1-8]; do
         printf '%s %s root root 0644\n' "$PREFIX/share/man/man${page##*.}/${page##*/}" "$page"
     done
+    for page in "$here"/man/ja/*.[1-8]; do
+        printf '%s %s root root 0644\n' "$PREFIX/share/man/ja/man${page##*.}/${page##*/}" "$page"
+    done
 }
 
 # PATH TARGET: the names under which programs and people call a mail program.

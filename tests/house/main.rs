@@ -15,6 +15,7 @@ mod parameters;
 mod report_kinds;
 mod source;
 mod texts;
+mod translations;
 mod unit_tests;
 
 /// One line per offence; none is what is wanted.

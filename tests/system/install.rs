@@ -31,6 +31,7 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
     assert_eq!(machine.standing("/var/spool/postrider/drop").2, 0o1770);
     assert_eq!(machine.standing("/var/lib/postrider").2, 0o700);
     assert!(is_there(&machine, "/usr/share/man/man8/sendmail.8"));
+    assert!(is_there(&machine, "/usr/share/man/ja/man8/sendmail.8"));
     fs::write(machine.path("/etc/postrider/config.toml"), "# mine\n").unwrap();
     fs::write(machine.path("/var/spool/postrider/queue/waits"), "").unwrap();
     let again = machine.install("").good().printed;
@@ -45,6 +46,7 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
         "/usr/bin/mailq",
         "/usr/bin/postrider",
         "/usr/share/man/man8/sendmail.8",
+        "/usr/share/man/ja/man8/sendmail.8",
     ] {
         assert!(!is_there(&machine, path), "{path} is left");
     }
