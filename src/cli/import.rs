@@ -101,6 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let text = draft.config(&source.display().to_string());
     let path = folder.join("config.toml");
     let config = read_back::config(&path, &text)?;
+    print_line!("Read the settings of {} from {}.", arguments.program.name(), source.display());
     notes(&draft);
     let decide = || match read_back::routes(&config, &draft, arguments.program.name()) {
         Comparison::Different if ask::is_attended() => confirmed(&path),
