@@ -7,6 +7,8 @@ mod read_back;
 mod reading;
 mod write;
 
+use std::cell::RefCell;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -72,7 +74,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let caller = Caller::current();
     let source = source(arguments, caller.home.as_deref());
     let reader = Reader::of(&source);
-    let read = |path: &Path| reader.read(path);
+    let failures = RefCell::new(Vec::new());
+    let read = |path: &Path| {
+        reader.read(path).map_err(|error| {
+            let told = io::Error::new(error.kind(), error.to_string());
+            failures.borrow_mut().push((path.to_owned(), error));
+            told
+        })
+    };
     // `~` is the home of the user whose configuration it is.
     let of_user = reader.user().map(Caller::of);
     let (hostname, home) = (host::this_machine(), of_user.as_ref().unwrap_or(&caller).home.as_deref());
@@ -87,6 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut draft = import::translate(arguments.program, &context).map_err(|error| match error {
         ImportError::Unreadable { .. } => Failure::new(Exit::NoInput, error),
     })?;
+    reading::note_unreadable(&failures.borrow(), &mut draft);
     if !draft.serves.is_empty() && !arguments.send_only {
         return Err(still_needed(arguments.program, &draft));
     }

@@ -61,7 +61,12 @@ fn names(context: &ImportContext<'_>, me: Option<&str>, remote: &Simple, draft: 
         Some(host) => draft.sends_as(&own, &host, &[], "defaulthost"),
         None => draft.top.text("origin", &own, "me"),
     }
+    let is_foreign = line(context, "defaulthost").is_some_and(|host| !host.eq_ignore_ascii_case(&own));
     let Some(address) = line(context, "adminaddr") else { return };
+    if is_foreign {
+        let how = "mail to a bare name goes there as well; nullmailer completed the name with defaulthost first";
+        draft.changed("adminaddr", how);
+    }
     let first = address.split(',').next().unwrap_or_default().trim().to_owned();
     let mut domains = vec!["localhost"];
     domains.extend(me.filter(|me| *me != "localhost"));

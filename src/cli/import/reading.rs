@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::import::draft::{Draft, Note};
 use crate::sys::privileges;
 
 /// Longer than any configuration or table of a mail program.
@@ -41,6 +42,19 @@ impl Reader {
         match user {
             Some(uid) => privileges::with_rights_of(uid, || text(path)),
             None => text(path),
+        }
+    }
+}
+
+/// Notes the files that are there and could not be read, where nothing spoke of them: what they say is missing.
+pub(super) fn note_unreadable(failures: &[(PathBuf, io::Error)], draft: &mut Draft) {
+    let is_there = |kind| !matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    for (path, error) in failures.iter().filter(|(_, error)| is_there(error.kind())) {
+        let shown = path.display().to_string();
+        let is_noted =
+            draft.notes.iter().map(Note::parts).any(|(_, what, why)| what.contains(&shown) || why.contains(&shown));
+        if !is_noted {
+            draft.left_out(shown, format!("cannot be read: {error}; what it says is missing"));
         }
     }
 }

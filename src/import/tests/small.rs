@@ -100,6 +100,21 @@ fn entries_that_are_there_twice_or_incomplete_make_no_broken_config() {
 }
 
 #[test]
+fn mail_to_bare_names_that_nullmailer_completed_otherwise_is_told() {
+    let told = "# Changed: adminaddr: mail to a bare name";
+    for (defaulthost, is_told) in [("isp.example\n", true), ("me.home.lan\n", false), ("", false)] {
+        let files = [
+            ("/c/remotes", "a.example\n"),
+            ("/c/me", "me.home.lan\n"),
+            ("/c/defaulthost", defaulthost),
+            ("/c/adminaddr", "me@isp.example\n"),
+        ];
+        let (has, has_not): (&[&str], &[&str]) = if is_told { (&[told], &[]) } else { (&[], &[told]) };
+        case(Program::Nullmailer, &files, has, has_not);
+    }
+}
+
+#[test]
 fn on_debian_the_name_of_nullmailers_machine_is_mailname() {
     for (folder, name) in [("/etc/nullmailer", "m.home.lan"), ("/c", "me.home.lan")] {
         let files = [
