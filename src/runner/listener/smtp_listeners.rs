@@ -25,7 +25,6 @@ use super::smtp_session::Session;
 use super::smtp_state::Shared;
 use crate::config::Config;
 use crate::config::listener::Listener;
-use crate::control::listeners;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::submission;
@@ -266,7 +265,7 @@ impl Accepting {
             // The reply fits into the socket's buffer. A client that does not read it is not waited for.
             let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&refusal.to_wire()));
         };
-        let around = listeners::surroundings();
+        let around = self.shared.surroundings();
         if !submission::may_connect(listener, &around, peer) {
             let text = format!("{peer} may not connect; see networks in [listen.{}]", listener.name);
             log::client_refused(peer, "CONNECT", format_args!("554 5.7.1 {text}"));

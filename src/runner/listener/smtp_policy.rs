@@ -14,7 +14,6 @@ use crate::config::Mechanism;
 use crate::config::client::Client;
 use crate::config::listener::Listener;
 use crate::config::scram::{ScramHash, StoredKeys};
-use crate::control::listeners;
 use crate::control::loaded::Loaded;
 use crate::control::local_recipient;
 use crate::log;
@@ -70,7 +69,7 @@ impl ConnectionPolicy {
             return known.scram == self.keys && submission::may_log_in_from(known, self.peer);
         }
         let listener = loaded.config.listeners.iter().find(|listener| listener.name == self.listener.name);
-        let trusted = |listener| submission::trusted(&loaded.config, listener, &listeners::surroundings(), self.peer);
+        let trusted = |listener| submission::trusted(&loaded.config, listener, &self.shared.surroundings(), self.peer);
         listener.and_then(trusted).is_some_and(|trusted| trusted.name == known.name)
     }
 

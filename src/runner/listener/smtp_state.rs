@@ -5,6 +5,7 @@
 //! forgotten with each change of the configuration, and an attacker on one port would be a stranger on the other.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -13,6 +14,11 @@ use super::activity::Activity;
 use super::intake_state::IntakeState;
 use super::login_guard::LoginGuard;
 use crate::config::scram::{NEW_ITERATIONS, NEW_SALT, ScramHash, StoredKeys};
+use crate::control::listeners;
+use crate::rules::submission::Surroundings;
+
+/// How old what is known of this machine's network may be.
+const NETWORK_AGE: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub struct Shared {
     pub activity: Activity,
     /// Held by whoever makes a certificate.
     pub making_certificates: Arc<Mutex<()>>,
+    /// This machine's network, and when it was looked at.
+    around: Mutex<Option<(Instant, Arc<Surroundings>)>>,
     /// Makes up salts for users whom nobody knows.
     secret: [u8; 32],
 }
@@ -37,7 +45,26 @@ impl Shared {
             .fill(&mut secret)
             .map_err(|_| std::io::Error::other("the system provides no random numbers"))?;
         let activity = Activity::new(intake.spool.clone());
-        Ok(Self { intake, guard: LoginGuard::default(), activity, making_certificates: Arc::default(), secret })
+        Ok(Self {
+            intake,
+            guard: LoginGuard::default(),
+            activity,
+            making_certificates: Arc::default(),
+            around: Mutex::default(),
+            secret,
+        })
+    }
+
+    /// This machine's network as it is now, or was a second ago: looking takes more system calls than all the rest that a message
+    /// of a trusted client needs, and each of its commands asks.
+    pub fn surroundings(&self) -> Arc<Surroundings> {
+        let mut around = self.around.lock();
+        if let Some((_, known)) = around.as_ref().filter(|(at, _)| at.elapsed() < NETWORK_AGE) {
+            return Arc::clone(known);
+        }
+        let now = Arc::new(listeners::surroundings());
+        *around = Some((Instant::now(), Arc::clone(&now)));
+        now
     }
 
     /// Keys that no password fits, the same for a name whenever it is asked for.
