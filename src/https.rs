@@ -41,8 +41,7 @@ pub enum FetchError {
     Unreachable(String),
 }
 
-/// An answer of whatever status.
-#[derive(Debug)]
+/// An answer of whatever status. It may hold a token, so it cannot be printed.
 pub struct Answer {
     /// Of HTTP.
     pub status: u16,

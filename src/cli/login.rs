@@ -131,7 +131,7 @@ fn status(config: &Config) -> Result<Exit, Failure> {
 fn failed(error: &TokenError) -> Failure {
     let exit = match error {
         TokenError::Refused { .. } => Exit::Unavailable,
-        TokenError::Endpoint { .. } => Exit::TempFail,
+        TokenError::Endpoint { .. } | TokenError::Busy(_) => Exit::TempFail,
         TokenError::Local(_) => Exit::Config,
     };
     Failure::new(exit, error)

@@ -25,7 +25,7 @@ use crate::tls::fingerprint::sha256;
 const PATIENCE: Duration = Duration::from_mins(10);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// A browser's request line and header fit into this, in octets.
-const MOST: u64 = 16 << 10;
+const MOST: usize = 16 << 10;
 /// How long a browser may take to send them.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
@@ -97,10 +97,14 @@ fn typed() -> Receiver<String> {
 /// Waits for the browser or for a pasted address, whichever comes first.
 fn wait(listener: &TcpListener, typed: &Receiver<String>, state: &str) -> Result<Secret, Failure> {
     let ends = Instant::now() + PATIENCE;
+    let (heard, answers) = mpsc::channel();
     while Instant::now() < ends {
-        if let Ok((stream, _)) = listener.accept()
-            && let Some(answer) = of_browser(&stream, state)
-        {
+        // Each in a thread of its own: whoever connects and says nothing keeps nobody from being heard.
+        if let Ok((stream, _)) = listener.accept() {
+            let (heard, state) = (heard.clone(), state.to_owned());
+            thread::spawn(move || of_browser(&stream, &state).map(|answer| heard.send(answer)));
+        }
+        if let Ok(answer) = answers.try_recv() {
             return answer;
         }
         match typed.try_recv() {
@@ -153,21 +157,24 @@ fn of_browser(stream: &TcpStream, state: &str) -> Option<Result<Secret, Failure>
     answer
 }
 
-fn request_line(stream: &TcpStream) -> io::Result<String> {
+/// The first line of a request, whose header is read as well: a browser that is answered before it has sent it shows an error.
+fn request_line(mut stream: &TcpStream) -> io::Result<String> {
     stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(REQUEST_TIME))?;
     stream.set_write_timeout(Some(REQUEST_TIME))?;
-    let mut reader = io::BufReader::new(stream.take(MOST));
-    let mut first = String::new();
-    reader.read_line(&mut first)?;
-    let mut rest = String::new();
-    while rest.len() < usize::try_from(MOST).unwrap_or(usize::MAX) {
-        let before = rest.len();
-        if reader.read_line(&mut rest)? <= 2 || rest.len() == before {
-            break;
+    let (ends, mut head, mut block) = (Instant::now() + REQUEST_TIME, Vec::new(), [0; 1024]);
+    while head.len() < MOST && memchr::memmem::find(&head, b"\r\n\r\n").is_none() {
+        let left = ends.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut block)? {
+            0 => break,
+            length => head.extend_from_slice(&block[..length]),
         }
     }
-    if first.is_empty() { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(first.trim_end().to_owned()) }
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).trim_end().to_owned())
 }
 
 fn respond(mut stream: &TcpStream, status: &str, text: &str) -> io::Result<()> {

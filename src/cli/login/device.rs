@@ -57,7 +57,7 @@ fn ask(oauth: &OAuth, code: &DeviceCode) -> Result<Granted, Failure> {
     let mut interval = code.interval;
     let expired = || Failure::new(Exit::Unavailable, "the code has expired; run the command again");
     loop {
-        thread::sleep(interval);
+        thread::sleep(interval.min(ends.saturating_duration_since(Instant::now())));
         if Instant::now() >= ends {
             return Err(expired());
         }

@@ -15,6 +15,8 @@ use crate::mail::printable::printable;
 const MOST: u64 = 64 << 10;
 /// Where a reply names no lifetime (RFC 6749 section 5.1 recommends that it does).
 const USUAL_LIFETIME: Duration = Duration::from_mins(10);
+/// No lifetime and no interval counts as longer.
+const LONGEST: Duration = Duration::from_hours(24);
 /// Where a device reply names no interval (RFC 8628 section 3.2).
 const USUAL_INTERVAL: Duration = Duration::from_secs(5);
 /// What a URL's query may hold as it is (RFC 3986 section 2.3).
@@ -41,6 +43,9 @@ pub enum TokenError {
         /// What it did.
         what: String,
     },
+    /// Something on this machine that passes by itself, such as a full disk or another process that holds the lock.
+    #[error("{0}")]
+    Busy(String),
     /// Something on this machine; our words, with the way out.
     #[error("{0}")]
     Local(String),
@@ -58,7 +63,7 @@ impl TokenError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::Endpoint { .. } | Self::Local(_) => None,
+            Self::Endpoint { .. } | Self::Busy(_) | Self::Local(_) => None,
         }
     }
 }
@@ -133,7 +138,7 @@ impl Seconds {
             Self::Number(number) => *number,
             Self::Text(text) => text.trim().parse().ok()?,
         };
-        Duration::try_from_secs_f64(seconds).ok()
+        Duration::try_from_secs_f64(seconds).ok().map(|time| time.min(LONGEST))
     }
 }
 

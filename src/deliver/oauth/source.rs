@@ -2,6 +2,7 @@
 //! time, also among processes.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -99,5 +100,10 @@ fn not_logged_in(oauth: &OAuth) -> TokenError {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn local(error: SpoolError) -> TokenError {
-    TokenError::Local(error.to_string())
+    let is_locked = matches!(&error, SpoolError::Io { error, .. } if error.kind() == io::ErrorKind::TimedOut);
+    if is_locked || error.is_shortage() {
+        TokenError::Busy(error.to_string())
+    } else {
+        TokenError::Local(error.to_string())
+    }
 }

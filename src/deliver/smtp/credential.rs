@@ -50,7 +50,7 @@ fn without_token(account: &Account, error: &TokenError) -> Seen {
             Seen::Local(format!("{error}; check client_id and client_secret in [account.{name}]"))
         }
         Some(_) => Seen::Local(format!("{error}; run \"postrider login {name}\"")),
-        None if matches!(error, TokenError::Endpoint { .. }) => Seen::Failed(error.to_string()),
+        None if matches!(error, TokenError::Endpoint { .. } | TokenError::Busy(_)) => Seen::Failed(error.to_string()),
         None => Seen::Local(error.to_string()),
     }
 }

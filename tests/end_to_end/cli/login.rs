@@ -200,6 +200,21 @@ fn a_login_that_would_not_last_or_could_not_send_is_refused_at_once() {
     }
 }
 
+#[test]
+fn an_organizations_client_needs_no_login() {
+    let issuer = Issuer::start(mail_server());
+    issuer.set(|script| script.more = json!({ "refresh_token": "", "expires_in": 1e18 }));
+    let world = issuer.world(&json!({ "flow": "client", "client_secret": { "file": "client-secret" } }));
+    world.file("client-secret", "s3cret\n", 0o600);
+    world.postrider(&["check"]).code(0);
+    world.postrider(&["login"]).code(0).says("nobody needs to log in");
+    world.send_to(&["bob@away.example"]).code(0);
+    world.flush().code(0);
+    assert_eq!(issuer.isp.received(), 1);
+    let asked = issuer.web.asked().pop().unwrap();
+    assert!(asked.contains("grant_type=client_credentials") && asked.contains("client_secret=s3cret"), "{asked}");
+}
+
 /// `postrider login` in a browser's flow, and the address that it shows.
 fn in_a_browser(world: &World) -> (Child, String) {
     let mut command: Command = world.command(built("postrider"), &["login"]);
@@ -240,6 +255,8 @@ fn a_browser_on_this_machine_comes_back_with_the_code_and_only_with_the_right_st
         (parameter(&address, "prompt").as_str(), parameter(&address, "code_challenge_method").as_str()),
         ("consent", "S256")
     );
+    // Whoever connects and says nothing holds nobody up.
+    let _silent = TcpStream::connect(redirect.strip_prefix("http://").unwrap()).unwrap();
     assert!(visit(&redirect, "/favicon.ico").starts_with("HTTP/1.1 404"));
     assert!(visit(&redirect, "/?code=stolen&state=guessed").starts_with("HTTP/1.1 400"));
     assert!(visit(&redirect, &format!("/?code=the-code&state={state}")).starts_with("HTTP/1.1 200"));

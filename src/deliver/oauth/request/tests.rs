@@ -54,6 +54,7 @@ fn lifetimes_and_intervals_are_numbers_texts_or_missing() {
     assert_eq!(seconds("3599"), Some(Duration::from_secs(3599)));
     assert_eq!(seconds("\"3600\""), Some(Duration::from_hours(1)));
     assert_eq!((seconds("-1"), seconds("\"soon\"")), (None, None));
+    assert_eq!((seconds("1e18"), seconds("1e300")), (Some(LONGEST), None), "no sum with a time overflows");
     assert_eq!(
         query(&[("scope", "https://x.example/a b"), ("q", "~é")]),
         "scope=https%3A%2F%2Fx.example%2Fa%20b&q=~%C3%A9"
