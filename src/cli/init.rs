@@ -159,6 +159,10 @@ fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Res
         Presence::New => format!("{} has accounts already; {} is added", changed.path.display(), changed.name),
         Presence::Changed => format!("{} has this account already, as {}", changed.path.display(), changed.name),
     });
+    if !changed.removed.is_empty() {
+        let keys = changed.removed.join(", ");
+        say(&format!("another server: removing {keys} from [account.{}]", changed.name));
+    }
     let password = password(arguments, &answers.username)?;
     let session =
         if arguments.offline { None } else { log_in(changed.account()?, &changed.config.hostname, &password)? };
@@ -182,7 +186,7 @@ fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Answers, Failu
         Some(given) => read(given).map_err(|problem| refused("the address", given, &problem))?,
         None => question("Your address at the mail provider", "", read)?,
     };
-    let known = accounts.iter().find(|account| account.own_address().as_ref() == Some(&address));
+    let known = existing::account_of(accounts, &address);
     let server = server(arguments, &address, known)?;
     if let Some(provider) = server.provider {
         introduce(provider)?;

@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use crate::cli::print::say;
 use crate::config::oauth::{Flow, OAuth};
 use crate::config::{Account, Config, Secret};
-use crate::deliver::oauth::request::{Granted, TokenError};
+use crate::deliver::oauth::request::{self, Granted, TokenError};
 use crate::deliver::oauth::source::{self, Wanted};
 use crate::deliver::oauth::stored;
 
@@ -40,9 +40,13 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
         print_line!("{issuer} issues tokens to the client of account {account}; nobody needs to log in");
         return Ok(Exit::Ok);
     }
+    // What can fail here fails before anybody agrees to anything.
+    drop(stored::lock(oauth)?);
+    stored::prepare(oauth)?;
+    let secret = request::client_secret(oauth).map_err(|error| failed(&error))?;
     let granted = match oauth.flow {
-        Flow::Device => device::run(oauth)?,
-        Flow::Browser | Flow::Client => browser::run(oauth)?,
+        Flow::Device => device::run(oauth, secret.as_ref())?,
+        Flow::Browser | Flow::Client => browser::run(oauth, secret.as_ref())?,
     };
     let refresh = lasting(oauth, &granted)?;
     // The new login takes the place of the old one only when it is on disk.
@@ -131,7 +135,7 @@ fn status(config: &Config) -> Result<Exit, Failure> {
 fn failed(error: &TokenError) -> Failure {
     let exit = match error {
         TokenError::Refused { .. } => Exit::Unavailable,
-        TokenError::Endpoint { .. } | TokenError::Busy(_) => Exit::TempFail,
+        TokenError::Unavailable { .. } | TokenError::Endpoint { .. } | TokenError::Busy(_) => Exit::TempFail,
         TokenError::Local(_) => Exit::Config,
     };
     Failure::new(exit, error)

@@ -208,6 +208,7 @@ fn listen(channel: &EventChannel, loaded: &Loaded) -> (Duration, Option<FileWatc
         cannot_watch("new mail", spool, &error);
         pace = WITHOUT_INOTIFY;
     }
+    loaded.make_state_dir();
     let files = FileWatcher::start(&loaded.files(), channel.sender.clone());
     let files = files.map_err(|error| cannot_watch("configuration changes", spool, &error)).ok();
     if let Err(error) = control_socket::listen(spool, channel.sender.clone()) {

@@ -68,6 +68,21 @@ impl ConfigText {
         self.document.insert(key, Item::Value(setting.value()));
     }
 
+    /// Whether `[kind.name]` has this key.
+    #[must_use]
+    pub fn has_key(&self, kind: &str, name: &str, key: &str) -> bool {
+        let section = self.document.get(kind).and_then(|sections| sections.get(name));
+        section.and_then(Item::as_table_like).is_some_and(|section| section.contains_key(key))
+    }
+
+    /// Takes a key out of `[kind.name]`, with the comment behind it.
+    pub fn remove_key(&mut self, kind: &str, name: &str, key: &str) {
+        let section = self.document.get_mut(kind).and_then(|sections| sections.get_mut(name));
+        if let Some(section) = section.and_then(Item::as_table_like_mut) {
+            section.remove(key);
+        }
+    }
+
     /// Sets keys of `[kind.name]`, which is added at the end where it is missing.
     pub fn set(&mut self, kind: &str, name: &str, settings: &[(&str, Setting)]) -> Result<(), EditError> {
         let no_sections = || EditError::NoSections(kind.to_owned());

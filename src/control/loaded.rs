@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Account, Config, ConfigError, KeptTables, TableSet, TableSource, conf_d, locate};
 use crate::deliver::plan;
+use crate::log;
 use crate::mail::address::Address;
 use crate::rules::own_sender::OwnAddresses;
 use crate::spool::clock::Clock;
+use crate::spool::state_dir::StateDir;
 use crate::spool::{Envelope, Spool};
 use crate::submit::admit::context::Tables;
 
@@ -108,6 +110,15 @@ impl Loaded {
     #[must_use]
     pub fn unreadable(&self) -> Option<Unreadable> {
         locate::load(Some(&self.config.path)).err().map(|error| Unreadable::of(&error))
+    }
+
+    /// Makes the state directory where an account logs in by OAuth 2.0: one that does not exist cannot be watched for a login.
+    pub fn make_state_dir(&self) {
+        for oauth in self.config.accounts.iter().filter_map(|account| account.oauth.as_ref()) {
+            if let Err(error) = StateDir::open(&oauth.state) {
+                log::warning(error);
+            }
+        }
     }
 
     /// The files that mail may wait for: config, secrets, tables; and the folders of which every file counts.

@@ -166,6 +166,8 @@ pub enum Seen {
     /// We do not send it, and never will: the server could not take it, or no command can carry it; our words, and the
     /// enhanced code for them.
     Refused(Enhanced, String),
+    /// The issuer of our tokens refuses the login, before any server sees one; its words, with the way out.
+    LoginRefused(String),
     /// We did not go on, for a reason on this machine (an unreadable password ...); our words, with the way out.
     Local(String),
 }
@@ -181,6 +183,7 @@ impl fmt::Display for Seen {
             | Self::NotOffered(text)
             | Self::Refused(_, text)
             | Self::Unreachable(text)
+            | Self::LoginRefused(text)
             | Self::Local(text) => f.write_str(text),
             Self::Tls(problem) => problem.fmt(f),
         }

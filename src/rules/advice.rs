@@ -36,7 +36,7 @@ impl Place<'_> {
 #[must_use]
 pub fn likely_cause(fact: &Fact, place: Place<'_>) -> Option<String> {
     match (&fact.phase, &fact.seen) {
-        (_, Seen::Local(_) | Seen::NotOffered(_) | Seen::Tls(_)) | (Phase::Credential, _) => None,
+        (_, Seen::Local(_) | Seen::LoginRefused(_) | Seen::NotOffered(_) | Seen::Tls(_)) | (Phase::Credential, _) => None,
         (Phase::Resolve, _) => Some(format!(
             "{} is misspelt, or this machine has no working DNS or network",
             place.host()

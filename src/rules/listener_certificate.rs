@@ -68,21 +68,17 @@ pub fn days_of_certificate(today: Date, ca_until: Date) -> Days {
     Days { from, until: from.saturating_add(CERTIFICATE_DAYS.days()).min(ca_until) }
 }
 
-/// The host names of this machine.
+/// The host names of this machine that a certificate may have.
+///
+/// None is a single label: a CA that may vouch for `dev` may vouch for every name below it (RFC 5280 section 4.2.1.10), and
+/// `dev`, `app` or `box` are top-level domains.
 #[must_use]
 pub fn hosts(hostname: &str) -> Vec<String> {
     let hostname = hostname.to_ascii_lowercase();
-    let short = hostname.split('.').next().unwrap_or_default().to_owned();
     // As mDNS finds it in the house without a name server (RFC 6762).
-    let local = format!("{short}.local");
-    let mut hosts = vec![hostname, short, local, "localhost".to_owned()];
-    let mut known = Vec::new();
-    hosts.retain(|host| {
-        let is_new = !known.contains(host);
-        known.push(host.clone());
-        is_new
-    });
-    hosts
+    let local = format!("{}.local", hostname.split('.').next().unwrap_or_default());
+    let full = Some(hostname).filter(|name| name.contains('.') && *name != local);
+    full.into_iter().chain([local, "localhost".to_owned()]).collect()
 }
 
 /// The networks whose addresses the CA may vouch for: private ones, whichever of them this machine has in ten years, and the

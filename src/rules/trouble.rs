@@ -195,6 +195,7 @@ fn by_place(fact: &Fact) -> Verdict {
     match fact.phase {
         // An issuer of tokens that cannot be reached.
         Phase::Credential if matches!(fact.seen, Seen::Failed(_)) => Verdict::Relay,
+        Phase::Credential if matches!(fact.seen, Seen::LoginRefused(_)) => Verdict::Account(AccountTrouble::Login),
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         // What some servers do in place of a 421 to one connection more than they allow. Where no other is open, it is
         // the relay's trouble after all.
@@ -215,6 +216,7 @@ fn outside_login_and_transaction(seen: &Seen) -> Verdict {
     match seen {
         // A reason on this machine, such as a `tls_ca` that cannot be read: no relay can mend it. The server judges our
         // certificate when the handshake is over for us.
+        Seen::LoginRefused(_) => Verdict::Account(AccountTrouble::Login),
         Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => Verdict::Account(AccountTrouble::Setup),
         // A STARTTLS that is missing today may be an attacker's or a proxy's doing: wait for the relay.
         Seen::Reply(_)
@@ -231,6 +233,7 @@ fn outside_login_and_transaction(seen: &Seen) -> Verdict {
 
 fn at_login(seen: &Seen) -> Verdict {
     match seen {
+        Seen::LoginRefused(_) => Verdict::Account(AccountTrouble::Login),
         Seen::NotOffered(_) | Seen::Local(_) | Seen::Tls(TlsProblem::Ours(_)) => {
             Verdict::Account(AccountTrouble::Setup)
         }
@@ -249,7 +252,7 @@ fn in_transaction(fact: &Fact) -> Verdict {
     match &fact.seen {
         Seen::Reply(reply) => reply_in_transaction(fact.phase, reply),
         Seen::Refused(..) => Verdict::Refused,
-        Seen::Local(_) | Seen::NotOffered(_) => Verdict::Deferred,
+        Seen::Local(_) | Seen::LoginRefused(_) | Seen::NotOffered(_) => Verdict::Deferred,
         Seen::Closed | Seen::Timeout | Seen::Failed(_) | Seen::Unreachable(_) | Seen::Garbage(_) | Seen::Tls(_) => {
             match fact.phase {
                 Phase::FinalDot => Verdict::Unknown,
@@ -320,6 +323,7 @@ pub fn enhanced(fact: &Fact, verdict: Verdict) -> Enhanced {
         Seen::Garbage(_) => own(5, 0),
         Seen::Tls(TlsProblem::Certificate(_) | TlsProblem::Ours(_) | TlsProblem::Handshake(_)) => own(7, 5),
         Seen::NotOffered(_) => own(7, 4),
+        Seen::LoginRefused(_) => own(7, 8),
         Seen::Local(_) => own(3, 0),
     }
 }

@@ -86,6 +86,7 @@ mod cli {
     mod completion;
     mod conversation;
     mod init;
+    mod issuer;
     mod login;
     mod route;
     mod status;

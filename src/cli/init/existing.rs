@@ -11,6 +11,7 @@ use crate::cli::new_config::{self, ChangeLock};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
 use crate::config::{Account, Config, conf_d};
+use crate::mail::address::Address;
 
 /// One file of the configuration as it will be.
 pub(super) struct Changed {
@@ -18,6 +19,8 @@ pub(super) struct Changed {
     pub(super) name: String,
     /// Whether it was there before.
     pub(super) presence: Presence,
+    /// Keys that were taken out, because they were about another server.
+    pub(super) removed: Vec<&'static str>,
     /// The configuration with the change.
     pub(super) config: Config,
     /// The file with the account's section.
@@ -35,7 +38,15 @@ pub(super) enum Presence {
 
 /// The account of these answers, put into the configuration's text. Nothing is written.
 pub(super) fn change(config: &Config, answers: &Answers) -> Result<Changed, Failure> {
-    let known = config.accounts.iter().find(|account| is_of(account, answers));
+    let of_login = || config.accounts.iter().find(|account| is_login_of(account, answers));
+    let known = account_of(&config.accounts, &answers.address).or_else(of_login);
+    if let Some(account) = known.filter(|account| account.oauth.is_some()) {
+        let (name, shown) = (&account.name, config.path.display());
+        return Err(Failure::new(
+            Exit::Usage,
+            format_args!("account {name} in {shown} logs in without a password: run \"postrider login {name}\""),
+        ));
+    }
     let (name, presence) = match known {
         Some(account) => (account.name.clone(), Presence::Changed),
         None => (free_name(config, answers.address.domain()), Presence::New),
@@ -46,10 +57,22 @@ pub(super) fn change(config: &Config, answers: &Answers) -> Result<Changed, Fail
         Failure::new(Exit::Config, format_args!("cannot change {shown}: {error}; nothing was changed"))
     };
     let mut text = ConfigText::parse(&read(&path)?).map_err(unfit)?;
-    let mut keys = settings(&name, answers);
-    // Whatever else the account has: further relays, its own TLS mode.
-    if known.and_then(|known| known.relays.first()).is_some_and(|relay| relay.to_string() == answers.server.relay) {
+    let mut keys = settings(&free_secret(config, &name), answers);
+    if known.and_then(|account| account.password.as_ref()?.file()).is_some() {
+        // The password goes into the file that it has.
+        keys.retain(|(key, _)| *key != "password");
+    }
+    let mut removed: Vec<&'static str> = Vec::new();
+    let is_same_server = known.is_some_and(|account| has_server(account, answers));
+    if is_same_server {
+        // Whatever else the account has for it: further relays, its own TLS mode.
         keys.retain(|(key, _)| !matches!(*key, "relay" | "tls"));
+    } else if presence == Presence::Changed {
+        // What was said of the old server, down to a password without TLS, does not hold for another one.
+        removed = OF_SERVER.into_iter().filter(|key| text.has_key("account", &name, key)).collect();
+        for key in &removed {
+            text.remove_key("account", &name, key);
+        }
     }
     if presence == Presence::New {
         keys.push(("senders", Setting::Texts(vec![answers.address.to_string()])));
@@ -64,7 +87,7 @@ pub(super) fn change(config: &Config, answers: &Answers) -> Result<Changed, Fail
         let Failure { message, exit } = error.into();
         Failure::new(exit, format_args!("{message}\nnothing was changed"))
     })?;
-    Ok(Changed { name, presence, config, path, text })
+    Ok(Changed { name, presence, removed, config, path, text })
 }
 
 impl Changed {
@@ -81,14 +104,49 @@ impl Changed {
     }
 }
 
-/// Whether the answers are about this account: the same user name at the same server, or the same address.
-fn is_of(account: &Account, answers: &Answers) -> bool {
-    let is_same_server = || {
-        let host = answers.server.relay.trim_start_matches('[').split(']').next().unwrap_or_default();
-        account.relays.iter().any(|relay| relay.host.eq_ignore_ascii_case(host))
+/// Keys that are about a server, and not about the login or the mail.
+const OF_SERVER: [&str; 10] = [
+    "tls",
+    "tls_ca",
+    "tls_name",
+    "tls_fingerprint",
+    "tls_client_cert",
+    "tls_client_key",
+    "tls_min",
+    "allow_plaintext",
+    "auth",
+    "early_data",
+];
+
+/// The account of this address: its own, or the one that serves it.
+pub(super) fn account_of<'c>(accounts: &'c [Account], address: &Address) -> Option<&'c Account> {
+    let serves =
+        |account: &&Account| account.senders.iter().any(|sender| Address::parse(sender).as_ref() == Ok(address));
+    let is_own = |account: &&Account| account.own_address().as_ref() == Some(address);
+    accounts.iter().find(is_own).or_else(|| accounts.iter().find(serves))
+}
+
+fn has_server(account: &Account, answers: &Answers) -> bool {
+    account.relays.first().is_some_and(|relay| relay.to_string() == answers.server.relay)
+}
+
+/// Whether the answers are about the same user name at the same server.
+fn is_login_of(account: &Account, answers: &Answers) -> bool {
+    let host = answers.server.relay.trim_start_matches('[').split(']').next().unwrap_or_default();
+    account.username.as_deref() == Some(answers.username.as_str())
+        && account.relays.iter().any(|relay| relay.host.eq_ignore_ascii_case(host))
+}
+
+/// A file for a password that is nobody's, as the configuration names it.
+fn free_secret(config: &Config, name: &str) -> String {
+    let folder = config.path.parent().unwrap_or(Path::new("/"));
+    let numbered = (2_usize..).map(|number| format!("{name}-{number}"));
+    let is_free = |name: &String| {
+        let path = folder.join("secrets").join(name);
+        path.symlink_metadata().is_err() && !config.secret_files().any(|file| file == path)
     };
-    account.own_address().is_some_and(|own| own == answers.address)
-        || (account.username.as_deref() == Some(answers.username.as_str()) && is_same_server())
+    let free = std::iter::once(name.to_owned()).chain(numbered).find(is_free).unwrap_or_else(|| name.to_owned());
+    format!("secrets/{free}")
 }
 
 fn free_name(config: &Config, domain: &str) -> String {

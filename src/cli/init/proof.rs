@@ -45,13 +45,22 @@ pub(super) fn send(config: &Config, name: &str, session: &mut Session, to: &Addr
 
 /// As root and as a user; a further account carries no mail of theirs, so its own address is tried.
 fn mails(config: &Config, account: &Account, to: &Address) -> Result<Vec<Mail>, Failure> {
+    let of_account = || Mail::new(config, account, &to.to_string(), Some(&to.to_string())).map(|mail| vec![mail]);
     if config.default_account.as_deref() != Some(account.name.as_str()) {
-        return Ok(vec![Mail::new(config, account, &to.to_string(), None)?]);
+        return of_account();
     }
     let caller = Caller::current();
     let sudoer = || env::var("SUDO_USER").ok().filter(|login| user::is_login(login));
     let own = if caller.uid == 0 { sudoer() } else { Some(caller.login) };
     let user = own.or_else(|| user::people().into_iter().next()).filter(|login| login != "root");
     let logins = std::iter::once("root".to_owned()).chain(user);
-    logins.map(|login| Mail::of_login(config, account, &login, to)).collect()
+    let mails: Result<Vec<Mail>, Failure> = logins.map(|login| Mail::of_login(config, account, &login, to)).collect();
+    mails.or_else(|_| {
+        let origin = &config.origin;
+        say(&format!(
+            "no row of `generic` gives root@{origin} an address, so mail of this machine waits; a row that does: \
+             \"@{origin}\" = \"{to}\""
+        ));
+        of_account()
+    })
 }

@@ -50,13 +50,14 @@ pub(super) fn first(name: &str, answers: &Answers) -> String {
     )
 }
 
-/// The keys of an account that is added to a configuration, or changed in it. What an account has beside them stays.
-pub(super) fn settings(name: &str, answers: &Answers) -> Vec<(&'static str, Setting)> {
+/// The keys of an account that is added to a configuration, or changed in it, with its password in this file. What an account has
+/// beside them stays.
+pub(super) fn settings(secret: &str, answers: &Answers) -> Vec<(&'static str, Setting)> {
     let own = answers.address.to_string();
     let mut settings = vec![("relay", Setting::Text(answers.server.relay.clone()))];
     settings.extend(answers.server.tls.map(|tls| ("tls", Setting::Text(tls.to_owned()))));
     settings.push(("username", Setting::Text(answers.username.clone())));
-    settings.push(("password", Setting::File(format!("secrets/{name}"))));
+    settings.push(("password", Setting::File(secret.to_owned())));
     let Some(demands) = answers.server.provider.map(Demands::of) else { return settings };
     settings.extend(demands.is_own_sender_only.then_some(("from", Setting::Text(own))));
     settings.extend(demands.connections.map(|most| ("max_connections", Setting::Number(most))));

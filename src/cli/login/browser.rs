@@ -29,7 +29,7 @@ const MOST: usize = 16 << 10;
 /// How long a browser may take to send them.
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
-pub(super) fn run(oauth: &OAuth) -> Result<Granted, Failure> {
+pub(super) fn run(oauth: &OAuth, secret: Option<&Secret>) -> Result<Granted, Failure> {
     let failed_here =
         |error: io::Error| Failure::new(Exit::OsError, format_args!("cannot listen on 127.0.0.1: {error}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed_here)?;
@@ -45,7 +45,7 @@ pub(super) fn run(oauth: &OAuth) -> Result<Granted, Failure> {
         ("redirect_uri", redirect.as_str()),
         ("code_verifier", verifier.expose()),
     ];
-    request::token(oauth, &fields).map_err(|error| failed(&error))
+    request::token(oauth, secret, &fields).map_err(|error| failed(&error))
 }
 
 /// Where the browser goes.

@@ -10,6 +10,7 @@ use qrcode::render::unicode::Dense1x2;
 use super::failed;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::print::{self, say};
+use crate::config::Secret;
 use crate::config::oauth::OAuth;
 use crate::deliver::oauth::request::{self, DeviceCode, Granted, TokenError};
 
@@ -17,11 +18,14 @@ const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 /// What `slow_down` adds to the interval (RFC 8628 section 3.5).
 const SLOWER: Duration = Duration::from_secs(5);
 
-pub(super) fn run(oauth: &OAuth) -> Result<Granted, Failure> {
+/// Between two questions to a service that cannot answer.
+const LONGEST_INTERVAL: Duration = Duration::from_mins(1);
+
+pub(super) fn run(oauth: &OAuth, secret: Option<&Secret>) -> Result<Granted, Failure> {
     let address = oauth.device.as_ref().ok_or_else(|| Failure::new(Exit::Config, "there is no device_url"))?;
-    let code = request::device_code(oauth, address).map_err(|error| refused_at_once(&error))?;
+    let code = request::device_code(oauth, secret, address).map_err(|error| refused_at_once(&error))?;
     show(oauth, &code);
-    ask(oauth, &code)
+    ask(oauth, secret, &code)
 }
 
 fn refused_at_once(error: &TokenError) -> Failure {
@@ -52,7 +56,7 @@ fn show(oauth: &OAuth, code: &DeviceCode) {
 }
 
 /// Asks at the interval of the service. The answer that ends it comes once: if it is lost, the login is over.
-fn ask(oauth: &OAuth, code: &DeviceCode) -> Result<Granted, Failure> {
+fn ask(oauth: &OAuth, secret: Option<&Secret>, code: &DeviceCode) -> Result<Granted, Failure> {
     let ends = Instant::now() + code.lifetime;
     let mut interval = code.interval;
     let expired = || Failure::new(Exit::Unavailable, "the code has expired; run the command again");
@@ -61,8 +65,10 @@ fn ask(oauth: &OAuth, code: &DeviceCode) -> Result<Granted, Failure> {
         if Instant::now() >= ends {
             return Err(expired());
         }
-        match request::token(oauth, &[("grant_type", GRANT), ("device_code", code.device.expose())]) {
+        match request::token(oauth, secret, &[("grant_type", GRANT), ("device_code", code.device.expose())]) {
             Ok(granted) => return Ok(granted),
+            // Back off, and ask on (RFC 8628 section 3.5).
+            Err(TokenError::Unavailable { .. }) => interval = (interval * 2).min(LONGEST_INTERVAL),
             Err(error) => match error.code() {
                 Some("authorization_pending") => {}
                 Some("slow_down") => interval += SLOWER,

@@ -35,7 +35,15 @@ pub enum TokenError {
         /// For people.
         description: Option<String>,
     },
-    /// It cannot be reached, is slow, or says what no such service says.
+    /// It says itself that it cannot answer now, so it has granted nothing.
+    #[error("the token endpoint of {issuer} answered with status {status}")]
+    Unavailable {
+        /// Whose service it is.
+        issuer: String,
+        /// Of HTTP, 500 or more.
+        status: u16,
+    },
+    /// It cannot be reached, is slow, or says what no such service says. Whether it has granted anything is not known.
     #[error("the token endpoint of {issuer} {what}")]
     Endpoint {
         /// Whose service it is.
@@ -63,7 +71,7 @@ impl TokenError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::Endpoint { .. } | Self::Busy(_) | Self::Local(_) => None,
+            Self::Unavailable { .. } | Self::Endpoint { .. } | Self::Busy(_) | Self::Local(_) => None,
         }
     }
 }
@@ -142,9 +150,15 @@ impl Seconds {
     }
 }
 
+/// The client's secret, where it has one: fetched once for a login, since a command may print it or a person be asked.
+pub fn client_secret(oauth: &OAuth) -> Result<Option<Secret>, TokenError> {
+    let secret = oauth.client_secret.as_ref().map(|secret| secret.fetch()).transpose();
+    secret.map_err(|error| TokenError::Local(format!("the client secret: {error}")))
+}
+
 /// Asks the token endpoint. `fields` are those of the grant.
-pub fn token(oauth: &OAuth, fields: &[(&str, &str)]) -> Result<Granted, TokenError> {
-    let answer = post(oauth, &oauth.token, fields)?;
+pub fn token(oauth: &OAuth, secret: Option<&Secret>, fields: &[(&str, &str)]) -> Result<Granted, TokenError> {
+    let answer = post(oauth, &oauth.token, secret, fields)?;
     let reply: TokenReply = read(oauth, &answer)?;
     if reply.token_type.as_deref().is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
         return Err(endpoint(oauth, "grants a token that is not a bearer token"));
@@ -162,8 +176,8 @@ pub fn token(oauth: &OAuth, fields: &[(&str, &str)]) -> Result<Granted, TokenErr
 }
 
 /// Asks for a code that the user enters on any device.
-pub fn device_code(oauth: &OAuth, address: &str) -> Result<DeviceCode, TokenError> {
-    let answer = post(oauth, address, &[("scope", &oauth.scope)])?;
+pub fn device_code(oauth: &OAuth, secret: Option<&Secret>, address: &str) -> Result<DeviceCode, TokenError> {
+    let answer = post(oauth, address, secret, &[("scope", &oauth.scope)])?;
     let reply: DeviceReply = read(oauth, &answer)?;
     let is_address = |text: &str| text.starts_with("https://") && !text.contains(|c: char| !c.is_ascii_graphic());
     if !is_address(&reply.verification_uri) {
@@ -192,11 +206,9 @@ pub fn query(fields: &[(&str, &str)]) -> String {
 }
 
 /// Posts the fields with the client's id; with its secret, where it has one, in the form as every service takes it.
-fn post(oauth: &OAuth, address: &str, fields: &[(&str, &str)]) -> Result<Answer, TokenError> {
-    let secret = oauth.client_secret.as_ref().map(|secret| secret.fetch()).transpose();
-    let secret = secret.map_err(|error| TokenError::Local(format!("the client secret: {error}")))?;
+fn post(oauth: &OAuth, address: &str, secret: Option<&Secret>, fields: &[(&str, &str)]) -> Result<Answer, TokenError> {
     let mut all = vec![("client_id", oauth.client_id.as_str())];
-    all.extend(secret.as_ref().map(|secret| ("client_secret", secret.expose())));
+    all.extend(secret.map(|secret| ("client_secret", secret.expose())));
     all.extend_from_slice(fields);
     https::post_form(address, &all, MOST).map_err(|error| endpoint(oauth, &format!("gave no answer: {error}")))
 }
@@ -212,6 +224,9 @@ fn read<'a, T: Deserialize<'a>>(oauth: &OAuth, answer: &'a Answer) -> Result<T, 
             code: short(&error),
             description: error_description.map(|text| short(&text)),
         }),
+        _ if answer.status >= 500 => {
+            Err(TokenError::Unavailable { issuer: oauth.issuer.clone(), status: answer.status })
+        }
         _ => Err(endpoint(oauth, &format!("answered with status {}", answer.status))),
     }
 }

@@ -22,8 +22,8 @@ const AHEAD: Duration = Duration::from_mins(10);
 #[derive(Debug, Default)]
 struct Known {
     access: Option<Access>,
-    /// A refresh token that could not be stored yet. The one in the file may have ended already.
-    unsaved: Option<(Secret, Timestamp)>,
+    /// A refresh token that could not be stored yet. The one that it replaces may have ended already.
+    unsaved: Option<Unsaved>,
 }
 
 #[derive(Debug)]
@@ -31,6 +31,14 @@ struct Access {
     token: Secret,
     /// When it is renewed.
     until: Instant,
+}
+
+#[derive(Debug)]
+struct Unsaved {
+    refresh: Secret,
+    /// The one in the file for which it was granted. If another is there, the user has logged in again meanwhile.
+    replaces: Secret,
+    since: Timestamp,
 }
 
 /// Which token will do.
@@ -68,27 +76,37 @@ pub fn access_token(oauth: &OAuth, wanted: Wanted<'_>) -> Result<Secret, TokenEr
 
 fn renew(oauth: &OAuth, known: &mut Known) -> Result<Granted, TokenError> {
     if oauth.flow == Flow::Client {
-        return request::token(oauth, &[("grant_type", "client_credentials"), ("scope", &oauth.scope)]);
+        let secret = request::client_secret(oauth)?;
+        return request::token(
+            oauth,
+            secret.as_ref(),
+            &[("grant_type", "client_credentials"), ("scope", &oauth.scope)],
+        );
     }
+    // A command may take its time to print it; nobody waits for that with the lock in hand.
+    let secret = request::client_secret(oauth)?;
     let _lock = stored::lock(oauth).map_err(local)?;
-    if let Some((refresh, since)) = known.unsaved.take() {
-        save(oauth, known, refresh, since)?;
+    let mut login = stored::read(oauth).map_err(local)?.ok_or_else(|| not_logged_in(oauth))?;
+    if let Some(unsaved) = known.unsaved.take().filter(|unsaved| unsaved.replaces.expose() == login.refresh.expose()) {
+        let next = unsaved.refresh.clone();
+        save(oauth, known, unsaved)?;
+        login.refresh = next;
     }
-    let login = stored::read(oauth).map_err(local)?.ok_or_else(|| not_logged_in(oauth))?;
+    stored::prepare(oauth).map_err(local)?;
     let fields = [("grant_type", "refresh_token"), ("refresh_token", login.refresh.expose())];
-    let granted = request::token(oauth, &fields)?;
+    let granted = request::token(oauth, secret.as_ref(), &fields)?;
     // Many services send the same one again, or none.
     if let Some(next) = granted.refresh.as_ref().filter(|next| next.expose() != login.refresh.expose()) {
-        save(oauth, known, next.clone(), login.since)?;
+        save(oauth, known, Unsaved { refresh: next.clone(), replaces: login.refresh, since: login.since })?;
     }
     Ok(granted)
 }
 
 /// Stores a refresh token before anything is done with what came along with it. If that fails, it is kept in memory, because the
 /// one in the file may be of no use any more.
-fn save(oauth: &OAuth, known: &mut Known, refresh: Secret, since: Timestamp) -> Result<(), TokenError> {
-    stored::write(oauth, &refresh, since).map_err(|error| {
-        known.unsaved = Some((refresh, since));
+fn save(oauth: &OAuth, known: &mut Known, unsaved: Unsaved) -> Result<(), TokenError> {
+    stored::write(oauth, &unsaved.refresh, unsaved.since).map_err(|error| {
+        known.unsaved = Some(unsaved);
         local(error)
     })
 }

@@ -4,7 +4,8 @@
 //! The file with `.login` in its name changes with each `postrider login` and with nothing else, so that a runner that waits for a
 //! new login does not take a renewed token for one.
 
-use std::fs::{File, OpenOptions};
+use std::borrow::Cow;
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
@@ -20,7 +21,9 @@ use crate::spool::SpoolError;
 use crate::spool::state_dir::StateDir;
 
 /// Longer than a request for a token may take.
-const OTHERS_TIME: Duration = Duration::from_mins(1);
+const OTHERS_TIME: Duration = Duration::from_mins(2);
+/// Larger than any login.
+const ROOM: usize = 16 << 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
 /// A login as it is kept.
@@ -37,11 +40,16 @@ pub struct StoredLogin {
 /// As it is in the file.
 #[derive(Serialize, Deserialize)]
 struct Form<'a> {
-    issuer: &'a str,
-    client_id: &'a str,
-    username: &'a str,
-    scope: &'a str,
-    refresh_token: &'a str,
+    #[serde(borrow)]
+    issuer: Cow<'a, str>,
+    #[serde(borrow)]
+    client_id: Cow<'a, str>,
+    #[serde(borrow)]
+    username: Cow<'a, str>,
+    #[serde(borrow)]
+    scope: Cow<'a, str>,
+    #[serde(borrow)]
+    refresh_token: Cow<'a, str>,
     since: Timestamp,
     renewed: Timestamp,
 }
@@ -79,7 +87,7 @@ pub fn read(oauth: &OAuth) -> Result<Option<StoredLogin>, SpoolError> {
     let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
     let form: Form<'_> = serde_json::from_slice(&bytes).map_err(damaged)?;
     let Form { refresh_token, since, renewed, .. } = form;
-    Ok(Some(StoredLogin { refresh: Secret::new(refresh_token.to_owned()), since, renewed }))
+    Ok(Some(StoredLogin { refresh: Secret::new(refresh_token.into_owned()), since, renewed }))
 }
 
 /// Replaces it; on disk when this returns. `since` is when the user logged in.
@@ -87,17 +95,27 @@ pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp) -> Result<(), Sp
     let state = StateDir::open(&oauth.state)?;
     let file = name(oauth, "json");
     let form = Form {
-        issuer: &oauth.issuer,
-        client_id: &oauth.client_id,
-        username: &oauth.username,
-        scope: &oauth.scope,
-        refresh_token: refresh.expose(),
+        issuer: oauth.issuer.as_str().into(),
+        client_id: oauth.client_id.as_str().into(),
+        username: oauth.username.as_str().into(),
+        scope: oauth.scope.as_str().into(),
+        refresh_token: refresh.expose().into(),
         since,
         renewed: Timestamp::now(),
     };
     let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
     let text = Zeroizing::new(serde_json::to_vec(&form).map_err(damaged)?);
+    // What was reserved for it.
+    let _ = fs::remove_file(state.file(&name(oauth, "room")));
     state.write(&file, &text)
+}
+
+/// Whether a login can be stored: asked before anybody agrees to anything, and before a token is requested whose loss would end the
+/// login.
+pub fn prepare(oauth: &OAuth) -> Result<(), SpoolError> {
+    let state = StateDir::open(&oauth.state)?;
+    // As large as what is to come; what the name had is replaced each time.
+    state.write(&name(oauth, "room"), &[b' '; ROOM])
 }
 
 /// Tells a runner that the user has logged in.

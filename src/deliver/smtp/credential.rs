@@ -47,11 +47,13 @@ fn without_token(account: &Account, error: &TokenError) -> Seen {
     match error.code() {
         Some("temporarily_unavailable" | "server_error" | "slow_down") => Seen::Failed(error.to_string()),
         Some("invalid_client" | "unauthorized_client") => {
-            Seen::Local(format!("{error}; check client_id and client_secret in [account.{name}]"))
+            Seen::LoginRefused(format!("{error}; check client_id and client_secret in [account.{name}]"))
         }
-        Some(_) => Seen::Local(format!("{error}; run \"postrider login {name}\"")),
-        None if matches!(error, TokenError::Endpoint { .. } | TokenError::Busy(_)) => Seen::Failed(error.to_string()),
-        None => Seen::Local(error.to_string()),
+        Some(_) => Seen::LoginRefused(format!("{error}; run \"postrider login {name}\"")),
+        None => match error {
+            TokenError::Local(_) => Seen::Local(error.to_string()),
+            _ => Seen::Failed(error.to_string()),
+        },
     }
 }
 
@@ -81,11 +83,11 @@ pub(crate) fn renewed(
 pub(crate) fn rejected_again(account: &Account, reply: &Reply, report: Option<TokenReport>) -> Seen {
     let name = &account.name;
     match report {
-        Some(TokenReport::InsufficientScope) => Seen::Local(format!(
+        Some(TokenReport::InsufficientScope) => Seen::LoginRefused(format!(
             "{reply}: the token does not include sending mail; check `scope` in [account.{name}] and the permissions of the \
              registered client, then run \"postrider login {name}\""
         )),
-        Some(TokenReport::Rejected) => Seen::Local(format!(
+        Some(TokenReport::Rejected) => Seen::LoginRefused(format!(
             "{reply}: the server rejects a new token as well; run \"postrider login {name}\", as the user that `username` \
              names"
         )),

@@ -37,13 +37,13 @@ fn a_listener_has_the_names_of_the_machine_and_the_addresses_on_which_it_listens
         let sockets: Vec<SocketAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
         names("Homebox.home.lan", &sockets, &own).join(" ")
     };
-    let hosts = "homebox.home.lan homebox homebox.local";
+    let hosts = "homebox.home.lan homebox.local";
     assert_eq!(names(&["192.168.1.2:587", "192.168.1.2:465"]), format!("{hosts} 192.168.1.2"));
     assert_eq!(names(&["[::ffff:192.168.1.9]:587"]), format!("{hosts} 192.168.1.9"));
     assert_eq!(names(&["0.0.0.0:587"]), format!("{hosts} localhost 127.0.0.1 192.168.1.2"));
     assert_eq!(names(&["[::]:587"]), format!("{hosts} localhost ::1 fd00::2"));
-    assert_eq!(super::names("box", &[], &own), ["box", "box.local"]);
-    assert_eq!(super::names("box.local", &[], &own), ["box.local", "box"]);
+    assert_eq!(super::names("box", &[], &own), ["box.local"]);
+    assert_eq!(super::names("box.local", &[], &own), ["box.local"]);
 }
 
 #[test]
@@ -64,4 +64,15 @@ fn the_ca_may_vouch_for_private_networks_and_for_public_addresses_of_listeners_o
             .all(|text| has(text))
     );
     assert!(!["8.8.8.8", "2001:db8::1", "203.0.113.6"].iter().any(|text| has(text)));
+}
+
+#[test]
+fn no_certificate_and_no_ca_has_a_name_that_may_be_a_top_level_domain() {
+    for (hostname, expected) in [
+        ("dev.example.org", &["dev.example.org", "dev.local", "localhost"][..]),
+        ("DEV", &["dev.local", "localhost"]),
+        ("box.local", &["box.local", "localhost"]),
+    ] {
+        assert_eq!(hosts(hostname), expected);
+    }
 }

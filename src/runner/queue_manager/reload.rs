@@ -61,6 +61,7 @@ impl QueueState {
 
     fn watch_files(&self) {
         if let Some(files) = &self.files {
+            self.loaded.make_state_dir();
             files.set_paths(&self.loaded.files());
         }
     }

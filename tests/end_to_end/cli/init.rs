@@ -171,3 +171,70 @@ fn a_server_that_is_a_guess_is_never_taken_without_a_question() {
         world.postrider_with(&["init", "me@unknown.example", "--offline", "--print"], "mail.unknown.example:465\n\n");
     assert!(ran.code(0).stdout.contains("relay = \"[mail.unknown.example]:465\""));
 }
+
+/// `init` for this address in a folder that has this configuration already.
+fn again(world: &World, isp: &Provider, config: &str, address: &str, relay: &str) -> Ran {
+    fs::create_dir_all(world.path("fresh/secrets")).unwrap();
+    world.file("fresh/config.toml", config, 0o600);
+    let file = world.file("given", "new horse\n", 0o600);
+    init(world, isp, &[address, "--relay", relay, "--yes", "--offline", "--password-file", file.to_str().unwrap()], "")
+}
+
+#[test]
+fn a_password_of_another_account_is_never_replaced() {
+    let (isp, world) = (Provider::start(), World::new());
+    fs::create_dir_all(world.path("fresh/secrets")).unwrap();
+    world.file("fresh/secrets/example", "theirs\n", 0o600);
+    let config =
+        "[account.a]\nrelay = \"[mail.other.test]:587\"\nusername = \"a\"\npassword = { file = \"secrets/example\" }\n";
+    again(&world, &isp, config, "u@example.org", "smtp.example.org:587").code(0);
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/example")).unwrap(), "theirs\n");
+    let text = fs::read_to_string(world.path("fresh/config.toml")).unwrap();
+    assert!(text.contains("[account.example]") && text.contains("secrets/example-2"), "{text}");
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/example-2")).unwrap(), "new horse\n");
+}
+
+#[test]
+fn what_was_said_of_the_old_server_does_not_hold_for_a_new_one() {
+    let (isp, world) = (Provider::start(), World::new());
+    let config = "[account.a]\nrelay = \"[127.0.0.1]:25\"\nusername = \"u@example.org\"\npassword = { file = \"secrets/a\" }\n\
+                  tls = \"none\" # in the house\nallow_plaintext = true\nmax_per_minute = 5\n";
+    let said = again(&world, &isp, config, "u@example.org", "smtp.example.org:587").code(0).stderr;
+    assert!(said.contains("another server: removing tls, allow_plaintext from [account.a]"), "{said}");
+    let text = fs::read_to_string(world.path("fresh/config.toml")).unwrap();
+    assert!(
+        !text.contains("tls =") && !text.contains("allow_plaintext") && text.contains("max_per_minute = 5"),
+        "{text}"
+    );
+    assert_eq!(fs::read_to_string(world.path("fresh/secrets/a")).unwrap(), "new horse\n");
+}
+
+#[test]
+fn an_account_that_serves_the_address_is_the_one_that_is_changed() {
+    let (isp, world) = (Provider::start(), World::new());
+    let config = "[account.a]\nrelay = \"[smtp.other.test]:587\"\nusername = \"login\"\npassword = { file = \"secrets/a\" }\n\
+                  from = \"other@other.test\"\nsenders = [\"x@other.test\"]\n";
+    again(&world, &isp, config, "x@other.test", "smtp.other.test:587").code(0);
+    let text = fs::read_to_string(world.path("fresh/config.toml")).unwrap();
+    assert_eq!(text.matches("[account.").count(), 1, "{text}");
+    let config = "[account.a]\nrelay = \"[smtp.office365.com]:587\"\nusername = \"x@other.test\"\n\
+                  oauth = { provider = \"microsoft\", client_id = \"ID\" }\n";
+    let said = again(&world, &isp, config, "x@other.test", "smtp.office365.com:587").code(64).stderr;
+    assert!(said.contains("run \"postrider login a\""), "{said}");
+}
+
+#[test]
+fn an_account_without_rows_for_root_is_proved_with_its_own_address() {
+    let isp = Provider::setup().login("me@isp.example", "new horse").start();
+    let world = World::new();
+    fs::create_dir_all(world.path("fresh/secrets")).unwrap();
+    let relay = format!("[127.0.0.1]:{}", isp.port());
+    let config = format!(
+        "[account.a]\nrelay = \"{relay}\"\nusername = \"me@isp.example\"\npassword = {{ file = \"secrets/a\" }}\n"
+    );
+    world.file("fresh/config.toml", &config, 0o600);
+    let file = world.file("given", "new horse\n", 0o600);
+    let ran = init(&world, &isp, &["me@isp.example", "--yes", "--password-file", file.to_str().unwrap()], "").code(0);
+    assert!(ran.stderr.contains("so mail of this machine waits"), "{}", ran.stderr);
+    assert_eq!(isp.mail().from, "me@isp.example");
+}

@@ -1,128 +1,15 @@
 //! OAuth 2.0: `postrider login` in each flow against a scripted issuer, and what becomes of mail as tokens come and go.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use support::provider::{Provider, Setup, Verb, auth_answer, on};
+use crate::cli::issuer::{Issuer, logged_in, mail_server};
+use support::provider::{Verb, auth_answer, on};
 use support::wait::wait_for;
-use support::web::{self, WebServer};
 use support::world::{World, built};
-
-/// What the issuer does.
-#[derive(Default)]
-struct Script {
-    /// Answers to come, before anything else: status and body.
-    next: Vec<(u16, Value)>,
-    /// The refresh token that is good now.
-    refresh: String,
-    /// Tokens granted so far.
-    granted: usize,
-    /// What each grant says beside the tokens.
-    more: Value,
-    /// Seconds that an access token lives.
-    lifetime: u64,
-    /// Whether the mail server knows what is granted.
-    tells: bool,
-}
-
-struct Issuer {
-    isp: Arc<Provider>,
-    web: WebServer,
-    script: Arc<Mutex<Script>>,
-}
-
-fn here() -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
-}
-
-/// Takes tokens, and says why it does not take one.
-fn mail_server() -> Setup {
-    Provider::setup().offers("AUTH XOAUTH2 OAUTHBEARER").login("me@isp.example", "none yet")
-}
-
-impl Issuer {
-    fn start(isp: Setup) -> Self {
-        let isp = Arc::new(isp.start());
-        let script = Script { more: json!({}), lifetime: 3600, tells: true, ..Script::default() };
-        let script = Arc::new(Mutex::new(script));
-        let (shared, server) = (Arc::clone(&script), Arc::clone(&isp));
-        let web = WebServer::start(here(), &["127.0.0.1"], Box::new(move |request| answer(&shared, &server, request)));
-        Self { isp, web, script }
-    }
-
-    /// A machine with an account that logs in here.
-    fn world(&self, keys: &Value) -> World {
-        let world = World::at_home(&self.isp);
-        world.file("roots.pem", &self.web.authority, 0o644);
-        let at = |path: &str| format!("https://127.0.0.1:{}/{path}", self.web.port());
-        let mut oauth = json!({
-            "client_id": "our-client", "token_url": at("token"), "device_url": at("device"),
-            "authorization_url": at("authorize"), "scope": "mail.send offline_access", "token_hosts": ["127.0.0.1"],
-        });
-        for (key, value) in keys.as_object().unwrap() {
-            oauth[key] = value.clone();
-        }
-        let keys = [("password", Value::Null), ("username", json!("me@isp.example")), ("oauth", oauth)];
-        world.account_keys("isp", &keys)
-    }
-
-    fn asked(&self, what: &str) -> usize {
-        self.web.asked().iter().filter(|request| request.contains(what)).count()
-    }
-
-    fn next(&self, status: u16, body: Value) {
-        self.script.lock().unwrap().next.push((status, body));
-    }
-
-    fn set(&self, change: impl FnOnce(&mut Script)) {
-        change(&mut self.script.lock().unwrap());
-    }
-}
-
-fn answer(script: &Mutex<Script>, isp: &Provider, request: &str) -> Vec<u8> {
-    let mut script = script.lock().unwrap();
-    if request.starts_with("POST /device ") {
-        return web::json(
-            200,
-            &json!({
-                "device_code": "the-device-code", "user_code": "WDJB-MJHT", "interval": 1, "expires_in": 60,
-                "verification_uri": "https://issuer.example/device",
-            }),
-        );
-    }
-    if !script.next.is_empty() {
-        let (status, body) = script.next.remove(0);
-        return if body.is_null() { web::status(status) } else { web::json(status, &body) };
-    }
-    let is_good =
-        !request.contains("grant_type=refresh_token") || request.contains(&format!("refresh_token={}", script.refresh));
-    if !is_good {
-        return web::json(400, &json!({ "error": "invalid_grant", "error_description": "Token has been revoked." }));
-    }
-    script.granted += 1;
-    let (access, refresh) = (format!("access-{}", script.granted), format!("refresh-{}", script.granted));
-    if script.tells {
-        isp.change_password(&access);
-    }
-    script.refresh.clone_from(&refresh);
-    let mut reply = json!({
-        "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": script.lifetime,
-    });
-    for (key, value) in script.more.as_object().unwrap() {
-        reply[key] = value.clone();
-    }
-    web::json(200, &reply)
-}
-
-fn logged_in(issuer: &Issuer) -> World {
-    let world = issuer.world(&json!({}));
-    world.postrider(&["login"]).code(0);
-    world
-}
 
 /// The only file with this end in the state directory.
 fn stored(world: &World, end: &str) -> String {
@@ -144,9 +31,11 @@ fn a_login_on_another_device_is_enough_for_mail_and_its_token_is_renewed() {
     world.postrider(&["check"]).code(78).says("account isp is not logged in at 127.0.0.1; run `postrider login isp`");
 
     issuer.next(400, json!({ "error": "authorization_pending" }));
+    // It has granted nothing, so that the question may be repeated.
+    issuer.next(503, Value::Null);
     let ran = world.postrider(&["login"]).code(0);
     ran.says("Open https://issuer.example/device in any browser, and enter the code WDJB-MJHT").says("is logged in");
-    assert_eq!(issuer.asked("device_code=the-device-code"), 2);
+    assert_eq!(issuer.asked("device_code=the-device-code"), 3);
     world.postrider(&["login", "--status"]).code(0).says("as me@isp.example, logged in 20");
     assert!(stored(&world, ".json").contains("refresh-1"));
 
@@ -189,8 +78,8 @@ fn a_login_that_would_not_last_or_could_not_send_is_refused_at_once() {
     for (status, body, code, said) in [
         (400, json!({ "error": "access_denied" }), 69, "the login was refused"),
         (400, json!({ "error": "expired_token" }), 69, "the code has expired"),
-        (502, Value::Null, 75, "that answer comes only once, so run the command again"),
-        (302, Value::Null, 75, "redirects"),
+        (302, Value::Null, 75, "redirects to another address, which is not followed; that answer comes only once"),
+        (200, json!({ "token": "x" }), 75, "that answer comes only once, so run the command again"),
     ] {
         let issuer = Issuer::start(mail_server());
         issuer.next(status, body);
@@ -198,6 +87,53 @@ fn a_login_that_would_not_last_or_could_not_send_is_refused_at_once() {
         assert!(ran.stderr.contains(said), "{}", ran.stderr);
         assert_eq!(issuer.asked("POST /token"), 1, "{said}: it is not asked again");
     }
+}
+
+#[test]
+fn a_login_survives_whatever_characters_its_tokens_and_names_have() {
+    let issuer = Issuer::start(mail_server());
+    issuer.set(|script| script.more = json!({ "refresh_token": "R\"T\\1" }));
+    let world = issuer.world(&json!({}));
+    world.postrider(&["login"]).code(0);
+    world.postrider(&["login", "--status"]).code(0).says("logged in 20");
+    world.postrider(&["check"]).code(0);
+}
+
+#[test]
+fn a_login_beside_a_running_runner_is_noticed_also_if_it_is_the_first() {
+    let issuer = Issuer::start(mail_server());
+    let world = issuer.world(&json!({}));
+    world.send_to(&["bob@away.example"]).code(0);
+    let runner = world.runner().ready(&world);
+    wait_for("the trouble", || runner.log().contains("not logged in"));
+    world.postrider(&["login"]).code(0);
+    wait_for("the mail", || issuer.isp.received() == 1);
+}
+
+#[test]
+fn a_refused_login_is_not_repeated_by_every_flush() {
+    let issuer = Issuer::start(mail_server());
+    let world = logged_in(&issuer);
+    issuer.set(|script| "another".clone_into(&mut script.refresh));
+    world.send_to(&["bob@away.example"]).code(0);
+    let runner = world.runner().ready(&world);
+    wait_for("the trouble", || runner.log().contains("invalid_grant"));
+    for _ in 0..5 {
+        world.flush();
+    }
+    assert_eq!(issuer.asked("grant_type=refresh_token"), 1);
+}
+
+#[test]
+fn what_cannot_be_stored_is_told_before_anybody_agrees_to_anything() {
+    let issuer = Issuer::start(mail_server());
+    let world = logged_in(&issuer);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(world.path("spool/state"), mode).unwrap();
+    let asked = issuer.web.asked().len();
+    let ran = world.postrider(&["login"]).code(75);
+    assert!(ran.stderr.contains("others have access to"), "{}", ran.stderr);
+    assert_eq!(issuer.web.asked().len(), asked);
 }
 
 #[test]

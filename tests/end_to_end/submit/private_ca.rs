@@ -79,7 +79,7 @@ fn plant(world: &World, until: Date) -> (String, String) {
     }
     let (ca_key, key) = (new_key().unwrap(), new_key().unwrap());
     let days = |until| Days { from: today().saturating_sub(300.days()), until };
-    let hosts = ["homebox.home.lan", "homebox", "homebox.local", "localhost"].map(str::to_owned);
+    let hosts = ["homebox.home.lan", "homebox.local", "localhost"].map(str::to_owned);
     let networks = [("127.0.0.0".parse().unwrap(), 8)];
     let ca = PrivateCa::generate(ca_key.as_bytes(), "CA", &hosts, &networks, days(today().saturating_add(3000.days())))
         .unwrap();

@@ -41,6 +41,7 @@ fn shown(facts: &[Fact]) -> Vec<String> {
             Seen::Failed(_)
             | Seen::Unreachable(_)
             | Seen::Garbage(_)
+            | Seen::LoginRefused(_)
             | Seen::Local(_)
             | Seen::NotOffered(_)
             | Seen::Tls(_) => {
