@@ -9,6 +9,8 @@ pub(crate) fn trusted(main: &MainCf<'_>, owner: Option<&str>, draft: &mut Draft)
     let style = main.get("mynetworks_style");
     let (elements, what) = match main.get("mynetworks") {
         Some(set) => (elements(&set), "mynetworks"),
+        // Set to nothing, it has nobody in it.
+        None if main.is_set("mynetworks") => return Vec::new(),
         // Nobody said anything of clients.
         None if style.is_none() && owner.is_none() => return Vec::new(),
         None if style.as_deref().is_none_or(|style| style == "host") => {

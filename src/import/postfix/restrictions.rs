@@ -29,6 +29,95 @@ enum Meaning {
 
 use Meaning::{Always, Key, Missing};
 
+/// Who wants mail for elsewhere to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Client {
+    /// One in mynetworks, without a login.
+    OfMynetworks,
+    /// One that logged in, from any address.
+    LoggedIn,
+}
+
+/// What a list of restrictions does with a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// By this element.
+    Permitted,
+    Refused,
+    /// Nothing at all, so that the next list decides.
+    Undecided,
+}
+
+/// `smtpd_relay_restrictions` where it is not set.
+const USUAL_RELAY_RESTRICTIONS: [&str; 3] =
+    ["permit_mynetworks", "permit_sasl_authenticated", "defer_unauth_destination"];
+
+/// Whether Postfix accepts mail of this client: a list that refuses it outweighs all that permit it, and one list at least must
+/// permit it, since relays are closed.
+pub(crate) fn admit(main: &MainCf<'_>, client: Client) -> bool {
+    let classes = main.list("smtpd_restriction_classes");
+    let verdicts = STAGES.map(|stage| {
+        if stage == "smtpd_relay_restrictions" && !main.is_set(stage) {
+            return verdict(&USUAL_RELAY_RESTRICTIONS.map(str::to_owned), client);
+        }
+        verdict(&without_classes(main, main.list(stage), &classes), client)
+    });
+    !verdicts.contains(&Verdict::Refused) && verdicts.contains(&Verdict::Permitted)
+}
+
+/// With the elements of each class in its place. A class within itself, which Postfix does not run, stays.
+fn without_classes(main: &MainCf<'_>, elements: Vec<String>, classes: &[String]) -> Vec<String> {
+    let inside = |element: String| {
+        if !classes.contains(&element) {
+            return vec![element];
+        }
+        let others: Vec<String> = classes.iter().filter(|class| **class != element).cloned().collect();
+        without_classes(main, main.list(&element), &others)
+    };
+    elements.into_iter().flat_map(inside).collect()
+}
+
+/// The first element that decides about every message of the client counts. What depends on a table or a service may permit it as
+/// well, which nobody knows here: a refusal that follows counts.
+fn verdict(elements: &[String], client: Client) -> Verdict {
+    let mut rest = elements.iter().map(|element| element.to_ascii_lowercase());
+    let mut is_warning = false;
+    while let Some(element) = rest.next() {
+        let argument = if has_argument(&element) { rest.next() } else { None };
+        let permits = match element.as_str() {
+            "permit" => true,
+            "permit_mynetworks" => client == Client::OfMynetworks,
+            // The checks decide by the message, and not by where the client is.
+            "permit_sasl_authenticated" | "check_sender_access" | "check_recipient_access" => {
+                client == Client::LoggedIn
+            }
+            _ => false,
+        };
+        if permits {
+            return Verdict::Permitted;
+        }
+        if !is_warning && (refuses(&element) || argument.as_deref().is_some_and(is_table_of_refusal)) {
+            return Verdict::Refused;
+        }
+        is_warning = element == "warn_if_reject";
+    }
+    Verdict::Undecided
+}
+
+/// Whether it refuses all mail for elsewhere that has not been permitted.
+fn refuses(element: &str) -> bool {
+    let all = ["reject", "defer", "defer_if_permit"];
+    let elsewhere = ["reject_unauth_destination", "defer_unauth_destination", "check_relay_domains"];
+    all.contains(&element) || elsewhere.contains(&element)
+}
+
+/// `static:reject`, which says the same to everybody.
+fn is_table_of_refusal(table: &str) -> bool {
+    let said = table.strip_prefix("static:").unwrap_or_default().trim_start_matches(['{', ' ']);
+    let said = said.split([' ', '}']).next().unwrap_or_default();
+    refuses(said) || said.starts_with(['4', '5'])
+}
+
 const ONLY_CLIENTS: &str = "only clients that log in, or that `trust` names, can submit mail";
 const HELO: &str = "a client is never refused because of its HELO name";
 const DNS: &str = "clients are not looked up in DNS; `networks` says who may connect";

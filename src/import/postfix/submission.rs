@@ -3,8 +3,9 @@
 
 use super::main_cf::{MainCf, elements};
 use super::master_cf::{self, Server};
+use super::restrictions::{self, Client};
 use super::sasl::{self, Login};
-use super::{mynetworks, origin, restrictions};
+use super::{mynetworks, origin};
 use crate::config::network::Prefix;
 use crate::import::draft::{Draft, DraftSection, Section, quoted};
 
@@ -58,8 +59,11 @@ pub(crate) fn listeners(
     for server in servers {
         let main = file.with(&server.options);
         let service = Service { main: &main, server: &server };
-        let trusted =
-            if service.permits("permit_mynetworks") { mynetworks::trusted(file, owner, draft) } else { Vec::new() };
+        let trusted = if restrictions::admit(&main, Client::OfMynetworks) {
+            mynetworks::trusted(&main, owner, draft)
+        } else {
+            Vec::new()
+        };
         if !service.has_logins() && trusted.is_empty() {
             if server.port != 25 {
                 let why = "nobody could submit there: smtpd_sasl_auth_enable is not yes, and no client is known by its address";
@@ -121,13 +125,6 @@ impl Service<'_> {
         self.main.is_yes("smtpd_sasl_auth_enable")
     }
 
-    /// Whether its restrictions for relaying have this element. Without any set, they have the usual ones.
-    fn permits(&self, element: &str) -> bool {
-        let names = ["smtpd_relay_restrictions", "smtpd_recipient_restrictions", "smtpd_client_restrictions"];
-        let is_set = self.main.is_set("smtpd_relay_restrictions");
-        !is_set || names.iter().any(|name| self.main.list(name).iter().any(|one| one == element))
-    }
-
     fn add(&self, trusted: &[Prefix], owner: Option<&str>, draft: &mut Draft) {
         let is_local = !self.has_logins() && trusted.iter().all(is_local);
         let mut keys = Section::default();
@@ -146,8 +143,8 @@ impl Service<'_> {
         }
         if let Some(owner) = owner.filter(|_| !trusted.is_empty()) {
             let name = if is_local { LOCAL_CLIENT } else { NETWORK_CLIENT };
-            keys.list("trust", &[name.to_owned()], "permit_mynetworks");
-            self.network_client(name, owner, trusted, &senders, draft);
+            let name = self.network_client(name, owner, trusted, &senders, draft);
+            keys.list("trust", &[name], "permit_mynetworks");
         }
         let name = match (self.server.port, is_local) {
             (_, true) => "localhost",
@@ -268,7 +265,10 @@ impl Service<'_> {
         let own: Vec<String> = trusted.iter().filter(|prefix| !is_local(prefix)).map(Prefix::to_string).collect();
         if !self.has_logins() && !own.is_empty() {
             keys.list("networks", &own, "mynetworks");
-        } else if trusted.is_empty() && ["starttls", "implicit"].contains(&tls) && !self.is_closed() {
+        } else if trusted.is_empty()
+            && ["starttls", "implicit"].contains(&tls)
+            && restrictions::admit(self.main, Client::LoggedIn)
+        {
             keys.line("public", "true".to_owned(), format!("anybody may connect ({})", self.server.name));
         } else {
             keys.list("networks", &["local".to_owned()], "");
@@ -277,13 +277,6 @@ impl Service<'_> {
                 "only this machine's own networks may connect; set `networks`, or public = true with TLS and without `trust`",
             );
         }
-    }
-
-    /// Whether Postfix lets in nobody but mynetworks.
-    fn is_closed(&self) -> bool {
-        let list = self.main.list("smtpd_client_restrictions");
-        let has = |name: &str| list.iter().any(|element| element == name);
-        has("permit_mynetworks") && has("reject") && !has("permit_sasl_authenticated")
     }
 
     fn limits(&self, draft: &mut Draft, keys: &mut Section) {
@@ -335,10 +328,15 @@ impl Service<'_> {
         }
     }
 
-    fn network_client(&self, name: &str, owner: &str, networks: &[Prefix], senders: &[String], draft: &mut Draft) {
-        if draft.sections.iter().any(|section| section.kind == "client" && section.name == name) {
-            return;
-        }
+    /// Its name. A service with a mynetworks of its own has a client of its own.
+    fn network_client(
+        &self,
+        base: &str,
+        owner: &str,
+        networks: &[Prefix],
+        senders: &[String],
+        draft: &mut Draft,
+    ) -> String {
         let own =
             origin(self.main).and_then(Result::ok).unwrap_or_else(|| self.main.or_default("myhostname", "$myhostname"));
         let mut keys = Section::default();
@@ -349,11 +347,21 @@ impl Service<'_> {
         if let Some(account) = draft.accounts.first() {
             keys.text("account", &account.name, "");
         }
+        let mut name = base.to_owned();
+        let mut number = 1;
+        while let Some(known) = draft.sections.iter().find(|known| known.kind == "client" && known.name == name) {
+            if known.has_same_but("", &keys) {
+                return name;
+            }
+            number += 1;
+            name = format!("{base}{number}");
+        }
         draft.changed(
             format!("clients without a password (client {name})"),
             format!("they may send only as @{own}: add other addresses to `senders`; \"postrider check\" lists what this exposes"),
         );
-        draft.sections.push(DraftSection { kind: "client", name: name.to_owned(), keys });
+        draft.sections.push(DraftSection { kind: "client", name: name.clone(), keys });
+        name
     }
 }
 

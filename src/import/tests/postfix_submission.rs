@@ -268,3 +268,88 @@ fn a_service_through_which_nobody_could_submit_is_named_and_none_is_made_of_it()
     ];
     becomes(main, master, &[], "", &told);
 }
+
+/// What a main.cf and the options of its submission service become; `owner` of those in mynetworks, where they are trusted.
+fn submission(owner: Option<&str>, main: &str, options: &str) -> String {
+    let main = format!("{MAIN}smtpd_tls_security_level = encrypt\nsmtpd_sasl_auth_enable = yes\n{main}\n");
+    let master = format!("{CLIENT}submission inet n - y - - smtpd {options}\n");
+    let files = [("/c/main.cf", main.as_str()), ("/c/master.cf", master.as_str())];
+    let (.., text) = translated_with(owner, Program::Postfix, "/c", &files);
+    sections(&text)
+}
+
+const DEBIAN: &str = "smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination";
+
+#[test]
+fn mynetworks_is_trusted_only_where_every_list_of_postfix_lets_it_pass() {
+    let networks = "mynetworks = 127.0.0.0/8 192.168.0.0/16\n";
+    for (main, options) in [
+        (DEBIAN, "-o smtpd_client_restrictions=permit_sasl_authenticated,reject"),
+        (
+            "smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination",
+            "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject",
+        ),
+        ("", "-o smtpd_recipient_restrictions=permit_sasl_authenticated,reject"),
+        (DEBIAN, "-o smtpd_helo_restrictions=permit_sasl_authenticated,defer"),
+        (DEBIAN, "-o smtpd_sender_restrictions=REJECT,permit_mynetworks"),
+        (DEBIAN, "-o smtpd_data_restrictions=permit_sasl_authenticated,reject"),
+        (DEBIAN, "-o smtpd_client_restrictions=permit_sasl_authenticated,check_client_access,static:reject"),
+        (DEBIAN, "-o { smtpd_client_restrictions = check_client_access cidr:/etc/postfix/some, reject }"),
+        ("", "-o smtpd_recipient_restrictions=permit_sasl_authenticated,reject_unauth_destination"),
+        ("", "-o smtpd_recipient_restrictions=permit_sasl_authenticated,defer_if_permit"),
+        (
+            "smtpd_restriction_classes = mua\nmua = permit_sasl_authenticated, reject",
+            "-o smtpd_client_restrictions=mua,permit_mynetworks",
+        ),
+        (DEBIAN, "-o mynetworks="),
+    ] {
+        let listening = submission(Some("alice"), &format!("{networks}{main}"), options);
+        assert!(!listening.contains("trust = ") && !listening.contains("[client."), "{main} {options}\n{listening}");
+        assert!(listening.starts_with("[listen.submission]"), "{main} {options}\n{listening}");
+    }
+    for (main, options) in [
+        (DEBIAN, ""),
+        ("", ""),
+        ("", "-o smtpd_client_restrictions= -o smtpd_helo_restrictions=permit"),
+        (DEBIAN, "-o smtpd_client_restrictions=permit_mynetworks,permit_sasl_authenticated,reject"),
+        (DEBIAN, "-o smtpd_sender_restrictions=reject_non_fqdn_sender,warn_if_reject,reject,PERMIT_MYNETWORKS,reject"),
+        ("smtpd_relay_restrictions =\nsmtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination", ""),
+    ] {
+        let listening = submission(Some("alice"), &format!("{networks}{main}"), options);
+        assert!(listening.contains("trust = [\"mynetworks\"]"), "{main} {options}\n{listening}");
+    }
+}
+
+#[test]
+fn a_service_with_networks_of_its_own_trusts_no_others() {
+    let main = format!("{MAIN}mynetworks = 127.0.0.0/8 192.168.0.0/16\n");
+    let master =
+        format!("{CLIENT}smtp inet n - y - - smtpd\nsubmission inet n - y - - smtpd -o mynetworks=192.168.7.0/24\n");
+    let files = [("/c/main.cf", main.as_str()), ("/c/master.cf", master.as_str())];
+    let (config, _, text) = translated_with(Some("alice"), Program::Postfix, "/c", &files);
+    assert!(text.contains("trust = [\"mynetworks\"]") && text.contains("trust = [\"mynetworks2\"]"), "{text}");
+    let networks = |at: usize| config.clients[at].networks.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        (networks(0), networks(1)),
+        (vec!["127.0.0.0/8".into(), "192.168.0.0/16".into()], vec!["192.168.7.0/24".into()])
+    );
+}
+
+#[test]
+fn a_service_that_refuses_logins_from_outside_is_not_public() {
+    for (options, is_public) in [
+        ("", true),
+        ("-o smtpd_client_restrictions=permit_sasl_authenticated,reject", true),
+        ("-o smtpd_client_restrictions=permit", true),
+        ("-o smtpd_sender_restrictions=check_sender_access,inline:{a@home.lan=OK},reject", true),
+        ("-o { smtpd_client_restrictions = check_client_access cidr:/etc/postfix/allowed, reject }", false),
+        ("-o smtpd_client_restrictions=permit_mynetworks,reject", false),
+        ("-o smtpd_client_restrictions=reject,permit_sasl_authenticated", false),
+        ("-o smtpd_helo_restrictions=permit_mynetworks,defer", false),
+        ("-o smtpd_relay_restrictions=permit_mynetworks,reject_unauth_destination", false),
+    ] {
+        let listening = submission(None, "", options);
+        assert_eq!(listening.contains("public = true"), is_public, "{options}\n{listening}");
+        assert_eq!(listening.contains("networks = [\"local\"]"), !is_public, "{options}\n{listening}");
+    }
+}

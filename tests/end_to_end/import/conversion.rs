@@ -223,3 +223,26 @@ fn a_submission_service_of_postfix_becomes_a_listener_that_check_understands() {
         assert_eq!(known.stdout.contains("localhost  owner "), has_client, "{known:?}");
     }
 }
+
+#[test]
+fn a_service_where_postfix_demands_a_login_trusts_no_network() {
+    let relayed = "smtpd_relay_restrictions = permit_mynetworks permit_sasl_authenticated defer_unauth_destination\n";
+    let by_recipient = "smtpd_recipient_restrictions = permit_mynetworks, reject_unauth_destination\n";
+    for (main, options, listens) in [
+        (relayed, "-o smtpd_client_restrictions=permit_sasl_authenticated,reject", "public = true"),
+        (by_recipient, "-o smtpd_relay_restrictions=permit_sasl_authenticated,reject", "public = true"),
+        ("", "-o smtpd_recipient_restrictions=permit_sasl_authenticated,reject", "public = true"),
+        (relayed, "-o { smtpd_client_restrictions = check_client_access cidr:/x, reject }", "networks = [\"local\"]"),
+        (relayed, "", "trust = [\"mynetworks\"]"),
+    ] {
+        let main = format!("{main}relayhost = [127.0.0.1]:587\nmynetworks = 127.0.0.0/8 192.168.0.0/16\n");
+        let master = format!(
+            "submission inet n - y - - smtpd\n  -o smtpd_tls_security_level=encrypt -o smtpd_sasl_auth_enable=yes {options}\n"
+        );
+        let world = world(&[("postfix/main.cf", &main), ("postfix/master.cf", &master)]);
+        import(&world, "postfix", "postfix", &["--trust-networks"]);
+        let config = std::fs::read_to_string(world.path("moved/config.toml")).unwrap();
+        assert!(config.contains("[listen.submission]") && config.contains(listens), "{listens}: {config}");
+        assert_eq!(config.contains("trust = "), listens.starts_with("trust"), "{config}");
+    }
+}
