@@ -75,6 +75,8 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 #[derive(Debug)]
 pub(super) struct Way {
     pub(super) account: String,
+    /// Why that account.
+    pub(super) why: Why,
     /// The first of them.
     pub(super) relay: String,
     pub(super) tls: TlsMode,
@@ -102,6 +104,7 @@ pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure>
     let refused = plan.nowhere.iter().map(|(_, why)| format!("refused: {}", why.reason()));
     Ok(Way {
         account: plan.account.name.clone(),
+        why: plan.why.clone(),
         relay: relay.map(ToString::to_string).unwrap_or_default(),
         tls: relay.map_or(TlsMode::Starttls, |relay| plan.account.tls_mode(relay)),
         login: plan.account.username.clone(),

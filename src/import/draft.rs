@@ -74,7 +74,7 @@ impl Section {
 
     /// A value that is TOML already; the first for a key counts.
     pub fn line(&mut self, key: &'static str, value: String, comment: impl Into<String>) {
-        if self.lines.iter().all(|line| line.key != key) {
+        if !self.sets(key) {
             self.lines.push(Line { key, value, comment: comment.into() });
         }
     }
@@ -93,6 +93,12 @@ impl Section {
             line.value = format!("{}, {}]", line.value.trim_end_matches(']'), added.join(", "));
             line.comment = format!("{}, {comment}", line.comment);
         }
+    }
+
+    /// Whether a key is set.
+    #[must_use]
+    pub fn sets(&self, key: &str) -> bool {
+        self.lines.iter().any(|line| line.key == key)
     }
 
     /// Whether a key has this value, as TOML.
@@ -163,6 +169,8 @@ pub struct Draft {
     pub serves: Vec<String>,
     /// Whether mail that no account is for went without a relay.
     pub is_direct: bool,
+    /// What the source does with mail of senders that none of its accounts is for, where it says so.
+    pub others: Option<String>,
     /// For people.
     pub notes: Vec<Note>,
 }

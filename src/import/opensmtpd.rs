@@ -111,6 +111,11 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
     for rule in &source.config.rules {
         let action = rule.action.as_deref().and_then(|name| source.config.actions.get(name));
         let what = described(rule);
+        let is_relay = action.is_some_and(|action| action.method == "relay");
+        let is_imported = is_relay && rule.conditions.is_empty();
+        if !is_decided && !is_imported && is_for_other_senders(rule) {
+            draft.others.get_or_insert_with(|| format!("{what}, which is not imported"));
+        }
         if rule.origin == Origin::Others {
             let why = "it is for machines in the network; add each with \"postrider client add\"";
             draft.left_out(what, why);
@@ -120,7 +125,6 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
                 format!("it asks for {}, which decides nothing in postrider", rule.conditions.join(", ")),
             );
         } else if let Some(name) = rule.action.as_ref().filter(|_| action.is_some()) {
-            let is_relay = action.is_some_and(|action| action.method == "relay");
             match &rule.recipients {
                 Recipients::Any if is_decided => {}
                 Recipients::Any if is_relay => {
@@ -145,7 +149,19 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
             draft.left_out(what, "there is no such action");
         }
     }
+    if !is_decided {
+        draft.others.get_or_insert_with(|| "no rule for this sender, so its mail was refused".to_owned());
+    }
     routes
+}
+
+/// Whether it may decide about mail of senders that no rule names.
+fn is_for_other_senders(rule: &Rule) -> bool {
+    let is_by_sender = rule.conditions.iter().all(|condition| condition == "mail-from");
+    rule.origin != Origin::Others
+        && matches!(rule.recipients, Recipients::Any)
+        && rule.senders.is_none()
+        && is_by_sender
 }
 
 fn add(relays: &mut Vec<(String, Vec<String>)>, name: &str, senders: Vec<String>) {

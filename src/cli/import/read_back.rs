@@ -11,6 +11,7 @@ use crate::import::draft::Draft;
 use crate::import::said::{Encryption, FromField, Said};
 use crate::mail::address::Address;
 use crate::mail::printable::printable;
+use crate::rules::route::Why;
 
 /// Somebody at no provider of anybody's.
 const ELSEWHERE: &str = "somebody@elsewhere.example";
@@ -50,6 +51,12 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
             }
         };
         print_line!("- from {sender}: {}", printable(&now(&way)));
+        if let Some(otherwise) = without_account(config, draft, &way) {
+            result = Comparison::Different;
+            print_line!("    {program}: {}", printable(otherwise));
+            print_line!("    different: sent through account {}", printable(&way.account));
+            continue;
+        }
         let Some(account) = draft.accounts.iter().find(|account| account.name == way.account) else { continue };
         print_line!("    {program}: {}", printable(&before(&account.said, &way)));
         let different = differences(&account.said, &way);
@@ -65,6 +72,21 @@ pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Compariso
         }
     }
     result
+}
+
+/// What the source did with mail that is sent through an account although the source has that for others alone: an only account
+/// is the default for all senders.
+fn without_account<'d>(config: &Config, draft: &'d Draft, way: &Way) -> Option<&'d str> {
+    if way.why != Why::Default {
+        return None;
+    }
+    let is_for_some = config.account(&way.account).is_some_and(|account| !account.senders.is_empty());
+    match &draft.others {
+        Some(otherwise) => Some(otherwise),
+        None if !is_for_some || draft.top.sets("default_account") => None,
+        None if draft.is_direct => Some("delivered without a relay"),
+        None => Some("no account for this sender"),
+    }
 }
 
 fn now(way: &Way) -> String {

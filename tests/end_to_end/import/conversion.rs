@@ -169,6 +169,60 @@ fn an_import_says_where_its_result_differs_from_what_the_source_said() {
 }
 
 #[test]
+fn mail_of_senders_that_the_source_has_no_account_for_is_shown_as_different() {
+    let actions =
+        "action out1 relay host smtp+notls://127.0.0.1:1025\naction out2 relay host smtp+notls://127.0.0.1:2025\n";
+    let theirs = "match from local mail-from \"@x.example\" for any action out2\n";
+    for (rules, was) in [
+        (theirs.to_owned(), "no rule for this sender, so its mail was refused"),
+        (
+            format!("{theirs}match from local !mail-from \"@x.example\" for any action out1\n"),
+            "match from local for any action out1, which is not imported",
+        ),
+        (
+            "match from local !mail-from \"@x.example\" for any action out1\nmatch for any action out2\n".to_owned(),
+            "match from local for any action out1, which is not imported",
+        ),
+        (
+            format!("{theirs}match for any reject\nmatch for any action out2\n"),
+            "match from local for any reject, which is not imported",
+        ),
+        (format!("{theirs}match for any action out2\n"), ""),
+        (format!("match for any action out2\n{theirs}match for any reject\n"), ""),
+    ] {
+        let world = world(&[("smtpd.conf", &format!("{actions}{rules}"))]);
+        let said = import(&world, "opensmtpd", "smtpd.conf", &[]).stdout;
+        assert!(said.contains("- from root: <root@") && said.contains("[127.0.0.1]:2025, no TLS"), "{said}");
+        let told = format!("    opensmtpd: {was}\n    different: sent through account ");
+        assert_eq!(said.matches(&told).count(), if was.is_empty() { 0 } else { 2 }, "root, postmaster: {told}\n{said}");
+        assert_eq!(said.contains("different: "), !was.is_empty(), "{said}");
+    }
+    for (program, source, text, was) in [
+        (
+            "msmtp",
+            "msmtprc",
+            "account work\nhost 127.0.0.1\nport 2025\nfrom me@x.example\n",
+            "no account for this sender",
+        ),
+        (
+            "postfix",
+            "main.cf",
+            "sender_dependent_relayhost_maps = inline:{ {me@x.example=[127.0.0.1]:2025} }\n",
+            "delivered without a relay",
+        ),
+    ] {
+        let world = world(&[(source, text)]);
+        let said = import(&world, program, source, &["--send-only"]).stdout;
+        let told = format!("    {program}: {was}\n    different: sent through account ");
+        assert_eq!(said.matches(&told).count(), 2, "{told}\n{said}");
+        assert!(
+            said.contains(&format!("    {program}: <me@x.example>, [127.0.0.1]:2025, no TLS, no login\n- ")),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn the_routes_of_an_import_are_those_with_its_own_tables() {
     let main =
         "myhostname = box.home.lan\nrelayhost = [127.0.0.1]:587\nsmtp_generic_maps = hash:/etc/postfix/generic\n";
