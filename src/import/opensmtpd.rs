@@ -130,6 +130,12 @@ fn routes(source: &Source<'_>, draft: &mut Draft) -> Routes {
                 Recipients::Any if is_relay => {
                     let senders = senders(source, rule, draft);
                     is_decided = rule.senders.is_none();
+                    if let Some(first) = draft.others.clone().filter(|_| !senders.is_empty()) {
+                        draft.changed(
+                            format!("mail of {}", senders.join(", ")),
+                            format!("OpenSMTPD asked another rule first: {first}"),
+                        );
+                    }
                     if is_decided || !senders.is_empty() {
                         add(&mut routes.relays, name, senders);
                     }

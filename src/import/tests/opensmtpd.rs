@@ -127,6 +127,11 @@ fn the_first_rule_that_fits_decides_the_account() {
             "# Not imported: match from local for any action kid",
             "[account.kid]",
         ),
+        (
+            "match !mail-from \"@a.example\" for any action \"kid\"\nmatch mail-from \"@kid.example\" for any action \"outbound\"\n",
+            "# Changed: mail of @kid.example: OpenSMTPD asked another rule first: match from local for any action kid",
+            "[account.kid]",
+        ),
         ("match tag DKIM for any action \"kid\"\n", "postrider client add", "[account.kid]"),
         ("match !tag DKIM for any action \"kid\"\n", "default_account = \"kid\"", "[account.isp]"),
         ("match auth from any for any action \"kid\"\n", "postrider client add", "[account.kid]"),
