@@ -284,10 +284,13 @@ uninstall_all() {
         fi
     done
     rm -rf "$DESTDIR$PREFIX/share/doc/postrider" "$DESTDIR/run/postrider"
-    rmdir "$DESTDIR$PREFIX/libexec/postrider" 2>/dev/null || :
+    # What is empty then: other programs' manuals may be beside ours.
+    for folder in libexec/postrider share/man/ja/man1 share/man/ja/man5 share/man/ja/man7 share/man/ja/man8 share/man/ja; do
+        rmdir "$DESTDIR$PREFIX/$folder" 2>/dev/null || :
+    done
     if [ -z "$purge" ]; then
-        say "Kept: /etc/postrider, /var/spool/postrider with the queued mail, /var/lib/postrider, user and groups; --purge removes
-    them."
+        say "Kept: /etc/postrider, /var/spool/postrider with the queued mail, /var/lib/postrider, user and groups"
+        say "(--purge removes them)."
         return
     fi
     say "removing /etc/postrider, /var/lib/postrider with the private CA, and /var/spool/postrider with all mail"

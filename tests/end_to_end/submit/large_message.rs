@@ -9,7 +9,7 @@ use support::provider::Provider;
 use support::wait::wait_for;
 use support::world::{World, peak_memory};
 
-const BOUND_KIB: u64 = if cfg!(debug_assertions) { 32 * 1024 } else { 12 * 1024 };
+const BOUND_KIB: u64 = if cfg!(debug_assertions) { 40 * 1024 } else { 12 * 1024 };
 const LINE: &[u8; 100] =
     b"ninety-nine bytes of a line that is written a million times to make a hundred million bytes of mail\n";
 const LINES: usize = 1_000_000;
