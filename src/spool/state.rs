@@ -60,6 +60,8 @@ pub struct RecipientState {
     pub replaced: bool,
     /// Whether it was refused already before the message came back from failed/.
     pub refused_before: bool,
+    /// Whether such a refusal was reported to the sender.
+    pub told_before: bool,
 }
 
 impl RecipientState {
@@ -109,7 +111,8 @@ impl State {
             Line::Returned(id) => {
                 self.returned.push(id.clone());
                 let refused = self.recipients.iter().filter(|one| one.outcome_if(Status::Refused).is_some());
-                self.reported.extend(refused.map(|recipient| recipient.attempt));
+                let attempts = refused.map(|recipient| recipient.attempt);
+                self.reported.extend(attempts.filter(|attempt| !self.owed.contains(attempt)));
                 self.reported.dedup();
             }
             Line::Added(recipient) => self.add(recipient.clone()),
@@ -122,6 +125,8 @@ impl State {
             Line::Warned(_) => self.warned = true,
             Line::Owed(attempt) => {
                 self.owed.push(*attempt);
+                // A bounce about another attempt, stored just before, counted this one as reported too.
+                self.reported.retain(|reported| reported != attempt);
                 self.warned |= *attempt == 0;
             }
             Line::Digest(id) => {
@@ -163,10 +168,15 @@ impl State {
         let is_refused = |its: &RecipientState| its.outcome_if(Status::Refused).is_some();
         let is_open = |its: &RecipientState| its.is_pending() || (is_refused(its) && !is_reported(its));
         let is_all_reported = !self.recipients.iter().any(is_open);
-        let again: Vec<bool> =
-            self.recipients.iter().map(|its| is_refused(its) && (is_all_reported || !is_reported(its))).collect();
-        for (recipient, is_tried_again) in self.recipients.iter_mut().zip(again) {
-            recipient.refused_before |= recipient.outcome.take_if(|_| is_tried_again).is_some();
+        let again: Vec<(bool, bool)> = self
+            .recipients
+            .iter()
+            .map(|its| (is_refused(its) && (is_all_reported || !is_reported(its)), is_reported(its)))
+            .collect();
+        for (recipient, (is_tried_again, was_told)) in self.recipients.iter_mut().zip(again) {
+            let is_refused = recipient.outcome.take_if(|_| is_tried_again).is_some();
+            recipient.refused_before |= is_refused;
+            recipient.told_before |= is_refused && was_told;
             recipient.unknowns = 0;
         }
         (self.heard, self.next, self.held) = (0, None, false);

@@ -22,7 +22,7 @@ use crate::runner::message::OpenMessage;
 use crate::runner::report_limit::ReportLimit;
 use crate::runner::result::{Addressee, OwedReport};
 use crate::spool::journal::Journal;
-use crate::spool::state::State;
+use crate::spool::state::{RecipientState, State};
 use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 
@@ -31,7 +31,8 @@ use crate::spool::{Envelope, Kind, MessageId, SpoolError};
 #[must_use]
 pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueReport) -> Disposition {
     if due.report == Report::Failed && was_reported_before(message, due) {
-        return Disposition::Nobody(why_nobody(message, &due.recipients));
+        let reason = reason_of(message, &due.recipients);
+        return Disposition::Nobody(format!("refused again; its sender was told at the first refusal: {reason}"));
     }
     let to = addressee::of_report(message.loaded, &message.stored.envelope, due.report);
     let is_beyond = |to| due.report != Report::Relayed && is_beyond_limit(message, limit, to, &due.id);
@@ -46,13 +47,16 @@ pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueRepo
     }
 }
 
-/// Whether these recipients were refused before the message came back from failed/, and that was told: by a report about it,
-/// or, of a report, by what is about reports. Otherwise each retry would add reports to those that lie there.
+/// Whether each of these recipients was refused before the message came back from failed/, and its sender was told.
+/// Otherwise each retry would add reports to those that lie there.
+///
+/// The journal does not have a bounce that was sent again without its text ([`without_text`]); it would be sent so now.
 fn was_reported_before(message: &OpenMessage<'_>, due: &DueReport) -> bool {
     let state = message.journal.state();
-    let was_reported = message.stored.envelope.kind != Kind::Mail || !state.returned.is_empty();
-    let mut recipients = due.recipients.iter().filter_map(|at| state.recipients.get(*at));
-    was_reported && recipients.all(|recipient| recipient.refused_before)
+    let of_all = |is: fn(&RecipientState) -> bool| {
+        due.recipients.iter().all(|recipient| state.recipients.get(*recipient).is_some_and(is))
+    };
+    of_all(|its| its.told_before) || (of_all(|its| its.refused_before) && without_text(message, due).is_some())
 }
 
 /// Whether a report to this address is beyond the hourly limit. A report that was already stored before a crash is

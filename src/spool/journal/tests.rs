@@ -84,6 +84,20 @@ fn every_line() -> Vec<Line> {
     ]
 }
 
+#[test]
+fn a_refusal_that_is_owed_in_a_digest_is_not_reported_by_the_bounce_about_another() {
+    let bounce = || Line::Returned(MessageId::new(9, 9));
+    for order in [[bounce(), Line::Owed(2)], [Line::Owed(2), bounce()]] {
+        let refused = |recipient| outcome(recipient, Status::Refused, Some(550));
+        let mut state = State::new(3);
+        for line in [attempt(1), refused(0), attempt(2), refused(1)].iter().chain(&order).chain([&Line::Retry]) {
+            state.apply(now(), line).unwrap();
+        }
+        assert_eq!(state.pending(), [1, 2], "{order:?}");
+        assert!(state.recipients.iter().all(|recipient| !recipient.told_before), "{order:?}");
+    }
+}
+
 fn recipient(address: &str) -> Recipient {
     Recipient::new(Mailbox::Valid(Address::parse(address).unwrap()), "root".to_owned())
 }

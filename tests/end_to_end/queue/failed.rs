@@ -6,7 +6,8 @@ use std::path::Path;
 use postrider::mail::address::{Address, Mailbox, ReversePath};
 use postrider::spool::writer::Incoming;
 use postrider::spool::{Envelope, MessageId, Recipient, Spool};
-use support::provider::{Provider, after_dot};
+use support::provider::{Provider, Verb, after_dot, on};
+use support::wait::wait_for;
 use support::world::World;
 
 /// Stores a message with this id and token.
@@ -132,4 +133,66 @@ fn what_is_tried_again_and_refused_again_is_no_more_than_before() {
             assert_eq!(kept(), first, "{sender}");
         }
     }
+}
+
+#[test]
+fn who_was_refused_while_the_sender_could_not_be_told_is_told_of_after_a_retry() {
+    let isp = Provider::setup()
+        .rule(on(Verb::Rcpt).about("anna").reply("550 5.1.1 no such user"))
+        .rule(on(Verb::Rcpt).about("bert").once().reply("450 4.2.0 later"))
+        .rule(on(Verb::Rcpt).about("bert").reply("550 5.1.1 no such user"))
+        .start();
+    let row: &[(&str, &str)] = &[("root@home.lan", "me@isp.example")];
+    let world = World::new().account("isp", &isp).generic(row);
+    world.sendmail(&["-f", "root", "anna@away.example", "bert@away.example"], "Subject: x\n\ntext\n").code(0);
+    let id = world.queued().pop().unwrap();
+    let told_of = |name: &str| isp.mails().iter().any(|mail| mail.from.is_empty() && mail.text().contains(name));
+    world.run_once();
+    wait_for("the bounce about anna", || {
+        told_of("Final-Recipient: rfc822; anna") || {
+            world.run_once();
+            false
+        }
+    });
+    let world = world.generic(&[("root@old.lan", "me@isp.example")]);
+    world.flush().code(0);
+    assert!(!world.spool("failed").is_empty() && !told_of("Final-Recipient: rfc822; bert"), "{}", isp.transcript());
+    let world = world.generic(row);
+    world.postrider(&["queue", "retry", &id]).code(0);
+    world.drain();
+    assert!(told_of("Final-Recipient: rfc822; bert"), "{}", isp.transcript());
+    assert!(world.spool("failed").is_empty() && world.queued().is_empty());
+}
+
+#[test]
+fn a_bounce_that_could_not_go_to_postmaster_goes_there_after_a_retry() {
+    let isp = Provider::setup()
+        .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user"))
+        .rule(on(Verb::Rcpt).about("me@isp.example").reply("550 5.1.1 gone away"))
+        .start();
+    let world = World::new().account("isp", &isp).generic(&[("alice@home.lan", "me@isp.example")]);
+    world.sendmail(&["-f", "alice", "nobody@away.example"], "Subject: x\n\ntext\n").code(0);
+    world.drain();
+    assert!(isp.received() == 0 && !world.spool("failed").is_empty(), "root has no address outside");
+    let world = world.set("postmaster", "boss@away.example");
+    world.postrider(&["queue", "retry", "--failed"]).code(0);
+    world.drain();
+    assert_eq!(isp.mail().to, ["boss@away.example"]);
+    assert!(world.spool("failed").is_empty());
+}
+
+#[test]
+fn large_mail_that_is_refused_again_says_so() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user")).start();
+    let world = World::at_home(&isp).queue_set("bounce_size", "1B");
+    world.sendmail(&["-f", "alice", "nobody@away.example"], "Subject: x\n\ntext\n").code(0);
+    world.drain();
+    world.postrider(&["queue", "list", "--failed"]).code(0).says("too large to be returned");
+    world.postrider(&["queue", "retry", "--failed"]).code(0);
+    world.drain();
+    world
+        .postrider(&["queue", "list", "--failed"])
+        .code(0)
+        .says("refused again; its sender was told at the first refusal");
+    assert_eq!(isp.received(), 1, "one bounce");
 }
