@@ -206,9 +206,10 @@ fn kept_in_failed(facts: &Facts<'_>) -> String {
 /// Where the text is that a report is too small for.
 pub(crate) fn too_large(id: &MessageId) -> String {
     format!(
-        "The message is larger than `bounce_size`. It is kept on this machine:\n\
-         `postrider queue show --body {id}` prints it, and\n\
-         `postrider queue retry {id}` tries these recipients again.\n"
+        "The message is larger than `bounce_size`. It is kept on this machine\n\
+         for 90 days: `postrider queue show --body {id}` prints it,\n\
+         and the administrator can try these recipients again with\n\
+         `postrider queue retry {id}`.\n"
     )
 }
 

@@ -101,8 +101,7 @@ pub fn perhaps_stored(envelope: &Envelope, state: &State) -> Vec<DueReport> {
 /// from there sees the result, and had the notice.
 #[must_use]
 pub fn kept_in_failed(envelope: &Envelope, state: &State) -> Option<DueReport> {
-    let attempts = attempts_that_refused(state).into_iter();
-    let recipients: Vec<usize> = attempts.flat_map(|attempt| refused_in(envelope, state, attempt)).collect();
+    let recipients = refused(envelope, state);
     let id = report_id(&envelope.id, state.attempts, Report::Kept);
     let is_new = recipients.iter().any(|recipient| !state.recipients[*recipient].refused_before);
     let is_due = is_new && envelope.kind == Kind::Mail && envelope.sender.mailbox().is_some();
@@ -134,6 +133,13 @@ pub fn refused_in(envelope: &Envelope, state: &State, attempt: u32) -> Vec<usize
     let all = state.recipients.iter().enumerate();
     let refused = all.filter(|(_, one)| one.attempt == attempt && one.outcome_if(Status::Refused).is_some());
     refused.map(|(index, _)| index).filter(|index| wants(envelope, *index, "failure")).collect()
+}
+
+/// The refused recipients of all attempts whose sender wants failure reports.
+#[must_use]
+pub fn refused(envelope: &Envelope, state: &State) -> Vec<usize> {
+    let attempts = attempts_that_refused(state).into_iter();
+    attempts.flat_map(|attempt| refused_in(envelope, state, attempt)).collect()
 }
 
 /// Whether the sender requested a success report for this recipient and the relay does not send it.

@@ -1,8 +1,8 @@
 //! How much of a refused message its sender gets back. Pure; `dsn` writes the report, and `settlement` keeps in failed/
 //! what was too large for it.
 
+use super::due_report;
 use crate::config::Queue;
-use crate::mail::outcome::Status;
 use crate::spool::state::State;
 use crate::spool::{Envelope, Kind};
 
@@ -32,10 +32,12 @@ pub fn of(envelope: &Envelope, queue: &Queue) -> ReturnedText {
     }
 }
 
-/// Why a finished message must be kept although its sender was told: it was refused, and too large to be returned.
+/// Why a finished message must be kept although its sender was told: it was refused, and too large to be returned. If
+/// nobody wants a report of the refusal (NOTIFY), nobody wants the text back either.
 #[must_use]
 pub fn why_kept(envelope: &Envelope, state: &State, queue: &Queue) -> Option<String> {
-    let refusal = state.outcomes().find(|outcome| outcome.status == Status::Refused)?;
+    let recipient = *due_report::refused(envelope, state).first()?;
+    let refusal = state.outcome(recipient)?;
     let reason = || format!("refused, and too large to be returned (`bounce_size`): {}", refusal.said());
     (of(envelope, queue) == ReturnedText::HeaderOfKept).then(reason)
 }

@@ -79,7 +79,8 @@ fn mail_that_is_too_large_to_be_returned_is_kept_and_can_be_sent_again() {
     world.drain();
     let bounce = isp.mails().into_iter().find(|mail| mail.from.is_empty()).expect("a bounce").text();
     let retry = bounce.lines().find(|line| line.contains("queue retry")).expect("the way back");
-    let id = retry.split_whitespace().nth(3).and_then(|id| id.strip_suffix('`')).expect("the id in it").to_owned();
+    let id = retry.split_whitespace().nth(3).expect("the id in it").trim_end_matches(['`', '.']).to_owned();
+    assert!(bounce.contains("for 90 days") && bounce.contains("the administrator can"), "{bounce}");
     let status = world.postrider(&["status"]).code(1).stdout;
     assert!(status.contains("failed/"), "{status}");
     assert!(world.postrider(&["queue", "show", "--body", &id]).code(0).stdout.contains("The text."));
@@ -90,6 +91,16 @@ fn mail_that_is_too_large_to_be_returned_is_kept_and_can_be_sent_again() {
     let to: Vec<&str> = whole.iter().flat_map(|mail| mail.to.iter().map(String::as_str)).collect();
     assert_eq!(to, recipients, "whoever has it does not get it twice");
     assert!(world.spool("failed").is_empty() && world.spool("queue").is_empty());
+}
+
+#[test]
+fn nothing_is_kept_of_large_mail_whose_sender_wants_no_failure_reports() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+    let world = World::at_home(&isp).queue_set("bounce_size", "1KB");
+    let large = format!("{INPUT}{}", "x\n".repeat(600));
+    world.sendmail(&["-i", "-N", "never", "-f", "alice", "nobody@away.example"], large).code(0);
+    world.drain();
+    assert_eq!((isp.received(), world.spool("failed").len()), (0, 0), "{:?}", world.spool("failed"));
 }
 
 #[test]
