@@ -9,13 +9,13 @@ use crate::log;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
 use crate::spool::state::State;
-use crate::spool::{MessageId, Spool, SpoolError, Stored};
+use crate::spool::{Envelope, Kind, MessageId, Spool, SpoolError, Stored};
 
 /// Writes them into the journal of this message, whose state it is given.
 pub fn mark(spool: &Spool, stored: &Stored, state: &State) -> Result<(), SpoolError> {
     let envelope = &stored.envelope;
     let due = if state.done { Vec::new() } else { due_report::perhaps_stored(envelope, state) };
-    let found: Vec<_> = due.into_iter().filter(|due| is_stored(spool, &due.id, &envelope.id)).collect();
+    let found: Vec<_> = due.into_iter().filter(|due| is_stored(spool, &due.id, envelope)).collect();
     if found.is_empty() {
         return Ok(());
     }
@@ -27,7 +27,18 @@ pub fn mark(spool: &Spool, stored: &Stored, state: &State) -> Result<(), SpoolEr
     Ok(())
 }
 
-/// Whether this report lies in queue/ and is about that message.
-fn is_stored(spool: &Spool, report: &MessageId, about: &MessageId) -> bool {
-    spool.holds(report) && spool.open_message(report).is_ok_and(|stored| stored.envelope.about.as_ref() == Some(about))
+/// Whether this report lies in queue/, is about that message, and leaves nothing of it to keep.
+///
+/// A bounce that was refused for the text that it returns is sent again without it, and is kept for its text. The message that
+/// goes instead is smaller than it; were it taken for its report, the bounce would be removed, and the text with it.
+fn is_stored(spool: &Spool, report: &MessageId, about: &Envelope) -> bool {
+    let is_its = |stored: &Stored| {
+        let report = &stored.envelope;
+        report.about.as_ref() == Some(&about.id) && (about.kind != Kind::Bounce || report.size >= about.size)
+    };
+    spool.holds(report) && spool.open_message(report).is_ok_and(|stored| is_its(&stored))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;
