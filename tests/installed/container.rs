@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use support::wait::wait_until;
+use support::world::fed;
 use tempfile::TempDir;
 
 /// How long a machine may take to do what it is asked for: it has to boot, and others compile meanwhile.
@@ -130,21 +131,15 @@ impl Container {
 
     /// The same, with this on its standard input.
     pub fn run_with(&self, script: &str, input: &str) -> Output {
-        use std::io::Write as _;
         let init = self.running.as_ref().expect("it is running").init.to_string();
-        let mut child = Command::new("nsenter")
-            .args(["--target", &init, "--mount", "--uts", "--ipc", "--net", "--pid", "--"])
-            .args(["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"])
-            .args(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "USER=root", "LOGNAME=root", "sh", "-uc"])
-            .arg(format!("cd /srv && {{ {script}\n}}"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // Who does not read it says so by itself.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+        fed(
+            Command::new("nsenter")
+                .args(["--target", &init, "--mount", "--uts", "--ipc", "--net", "--pid", "--"])
+                .args(["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root"])
+                .args(["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "USER=root", "LOGNAME=root", "sh", "-uc"])
+                .arg(format!("cd /srv && {{ {script}\n}}")),
+            input.as_bytes(),
+        )
     }
 
     /// Runs a script that must succeed; what it printed on both streams.

@@ -6,11 +6,12 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use tempfile::TempDir;
 
 use support::namespace::Namespace;
+use support::world::fed;
 
 /// The people: login, uid, full name.
 const PEOPLE: [(&str, u32, &str); 2] = [("his", 20_001, "His Name"), ("her", 20_002, "Her Name")];
@@ -97,19 +98,7 @@ impl Machine {
     /// Runs a program to its end, as `login`, with `input`.
     pub fn run(&self, login: &str, program: &str, arguments: &[&str], input: &str) -> Output {
         let home = if login == "root" { "/root".to_owned() } else { format!("/home/{login}") };
-        let mut child = self
-            .namespace
-            .command(login, program)
-            .args(arguments)
-            .env("HOME", home)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A program that does not read its input is no fault of the test.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+        fed(self.namespace.command(login, program).args(arguments).env("HOME", home), input.as_bytes())
     }
 
     /// Runs a program that must succeed; gives what it printed on both streams.

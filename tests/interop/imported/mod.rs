@@ -8,15 +8,15 @@ mod terminal;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
 use support::namespace::Namespace;
 use support::provider::{Mail, Provider};
 use support::wait::wait_until;
+use support::world::fed;
 use tempfile::TempDir;
 
 /// Programs wait a while before they look at their queues.
@@ -90,19 +90,14 @@ impl Machine {
     /// Runs a script as root, with this on its standard input.
     pub fn run(&self, script: &str, input: &str) -> Output {
         let mut command = self.namespace.command("root", "sh");
-        let mut child = command
-            .args(["-euc", script])
-            .env("HOME", "/root")
-            .env("OURS", self.folder.path())
-            .env("POSTRIDER_CONFIG", "/run/moved/config.toml")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A program that does not read its input is no fault of the test.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        child.wait_with_output().unwrap()
+        fed(
+            command
+                .args(["-euc", script])
+                .env("HOME", "/root")
+                .env("OURS", self.folder.path())
+                .env("POSTRIDER_CONFIG", "/run/moved/config.toml"),
+            input.as_bytes(),
+        )
     }
 
     /// Runs a script that must succeed; what it printed.

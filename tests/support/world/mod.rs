@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::provider::Provider;
 use crate::wait::wait_for;
-pub use program::{Ran, Runner, built, is_debug, peak_memory, run};
+pub use program::{Ran, Runner, built, fed, is_debug, peak_memory, run};
 use settings::Settings;
 
 /// The login of the user who runs the tests.

@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -99,6 +99,15 @@ pub fn built(name: &str) -> PathBuf {
 /// Whether these programs are a debug build, whose bounds are wider.
 pub fn is_debug() -> bool {
     !built("postrider").parent().is_some_and(|folder| folder.ends_with("release"))
+}
+
+/// Runs a command with this on its standard input.
+pub fn fed(command: &mut Command, input: &[u8]) -> Output {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    // A program that does not read its input is no fault of the test.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
 }
 
 /// Runs a program to its end. Its output must end with it: a process that it leaves behind holds no descriptor of it.
