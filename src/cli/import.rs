@@ -21,7 +21,7 @@ use super::init::discovery;
 use super::no_config::NoConfig;
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
-use crate::import::{self, ImportContext, ImportError, Program, Tables};
+use crate::import::{self, ImportContext, ImportError, Program, SourceIs, Tables};
 use crate::sys::host;
 use crate::sys::user::Caller;
 
@@ -87,6 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (hostname, home) = (host::this_machine(), of_user.as_ref().unwrap_or(&caller).home.as_deref());
     let context = ImportContext {
         source: &source,
+        source_is: if source.is_dir() { SourceIs::Folder } else { SourceIs::File },
         hostname: &hostname,
         home,
         tables: arguments.tables(),

@@ -77,9 +77,8 @@ pub(super) struct Way {
     pub(super) account: String,
     /// Why that account.
     pub(super) why: Why,
-    /// The first of them.
-    pub(super) relay: String,
-    pub(super) tls: TlsMode,
+    /// In the order in which they are tried.
+    pub(super) relays: Vec<(String, TlsMode)>,
     pub(super) login: Option<String>,
     /// For MAIL FROM.
     pub(super) sender: String,
@@ -99,14 +98,13 @@ pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure>
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
     let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
-    let relay = plan.account.relays.first();
+    let relays = plan.account.relays.iter().map(|relay| (relay.to_string(), plan.account.tls_mode(relay)));
     let taken = plan.recipients.iter().map(|one| format!("<{}>", one.address));
     let refused = plan.nowhere.iter().map(|(_, why)| format!("refused: {}", why.reason()));
     Ok(Way {
         account: plan.account.name.clone(),
         why: plan.why.clone(),
-        relay: relay.map(ToString::to_string).unwrap_or_default(),
-        tls: relay.map_or(TlsMode::Starttls, |relay| plan.account.tls_mode(relay)),
+        relays: relays.collect(),
         login: plan.account.username.clone(),
         sender: plan.sender.to_string(),
         forced: plan.from.as_ref().map(ToString::to_string),

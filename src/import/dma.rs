@@ -12,7 +12,7 @@ type Settings = BTreeMap<String, String>;
 
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let text = context.required(&context.file("dma.conf"))?;
+    let text = context.required(&context.main_file("dma.conf"))?;
     let mut settings = settings(&text);
     let mut draft = Draft::default();
     let mut simple = Simple {
@@ -75,7 +75,7 @@ fn tls(settings: &mut Settings, draft: &mut Draft) -> Encryption {
 fn login(context: &ImportContext<'_>, place: Option<String>, simple: &mut Simple, draft: &mut Draft) {
     let Some(place) = place else { return };
     let place = Path::new(&place);
-    let beside = context.file("dma.conf").with_file_name(place.file_name().unwrap_or_default());
+    let beside = context.folder().join(place.file_name().unwrap_or_default());
     let Ok(text) = (context.read)(&beside).or_else(|_| (context.read)(place)) else {
         draft.left_out("AUTHPATH", format!("cannot read {}; add `username` and `password`", place.display()));
         return;

@@ -101,6 +101,13 @@ impl Section {
         self.lines.iter().any(|line| line.key == key)
     }
 
+    /// Whether it sets the same keys to the same values.
+    pub(crate) fn has_same_values(&self, other: &Self) -> bool {
+        let values =
+            |section: &Self| section.lines.iter().map(|line| (line.key, line.value.clone())).collect::<Vec<_>>();
+        values(self) == values(other)
+    }
+
     /// Whether a key has this value, as TOML.
     pub(crate) fn has(&self, key: &str, value: &str) -> bool {
         self.lines.iter().any(|line| line.key == key && line.value == value)
@@ -189,6 +196,12 @@ impl Draft {
     /// Notes what makes no difference.
     pub fn no_effect(&mut self, what: impl Into<String>, why: impl Into<String>) {
         self.note(Note::NoEffect(what.into(), why.into()));
+    }
+
+    /// Notes that a relay is not tried after the account's others.
+    pub(crate) fn not_shared(&mut self, relay: &str, difference: &str) {
+        let how = "all relays of an account share login, port and TLS, and mail waits while the others do not answer";
+        self.changed(format!("relay {relay}"), format!("not used, because {difference}: {how}"));
     }
 
     /// Notes that mail would be lost where postrider takes this program's place.

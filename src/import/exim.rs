@@ -15,7 +15,7 @@ const WITHOUT_EFFECT: [&str; 5] =
 
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let text = context.required(&context.file("update-exim4.conf.conf"))?;
+    let text = context.required(&context.main_file("update-exim4.conf.conf"))?;
     let mut settings = settings(&text);
     let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
     let mut draft = Draft::default();
@@ -80,11 +80,14 @@ fn relay(context: &ImportContext<'_>, smarthost: &str, draft: &mut Draft) {
         .map(|one| one.split_once("::").map_or((one.trim(), None), |(host, port)| (host.trim(), Some(port.trim()))))
         .collect();
     let Some((first, port)) = hosts.first().copied() else { return };
-    let (same, others): (Vec<_>, Vec<_>) = hosts.into_iter().partition(|(_, of)| *of == port);
-    for (host, _) in others {
-        draft.left_out(format!("dc_smarthost {host}"), "its port differs, and all relays of an account share one");
+    let usual = login(context, first);
+    let (same, others): (Vec<_>, Vec<_>) =
+        hosts.into_iter().partition(|(host, of)| *of == port && login(context, host) == usual);
+    for (host, of) in others {
+        let difference = if of == port { "passwd.client has another login for it" } else { "its port is another" };
+        draft.not_shared(host, difference);
     }
-    let login = login(context, first);
+    let login = usual;
     let tls = match port {
         Some("465") => Encryption::Implicit,
         _ => Encryption::Optional,
@@ -102,7 +105,7 @@ fn relay(context: &ImportContext<'_>, smarthost: &str, draft: &mut Draft) {
 
 /// `host:user:password`, where the host may be `*` or start with it; the first row for the host counts.
 fn login(context: &ImportContext<'_>, host: &str) -> Option<(String, String)> {
-    let text = (context.read)(&context.file("update-exim4.conf.conf").with_file_name("passwd.client")).ok()?;
+    let text = (context.read)(&context.file("passwd.client")).ok()?;
     let rows = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
     let fits = |pattern: &str| match pattern.strip_prefix('*') {
         Some(end) => host.to_lowercase().ends_with(&end.to_lowercase()),

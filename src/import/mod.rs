@@ -100,10 +100,21 @@ pub enum Tables {
     InPlace,
 }
 
+/// What a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceIs {
+    /// The file with the program's settings, under whatever name.
+    File,
+    /// The folder with that file and others.
+    Folder,
+}
+
 /// What a translation may look at.
 pub struct ImportContext<'a> {
     /// The program's folder, or its file.
     pub source: &'a Path,
+    /// Which of the two.
+    pub source_is: SourceIs,
     /// This machine's full name, for defaults that depend on it.
     pub hostname: &'a str,
     /// Of the user whose configuration it is: what `~` means.
@@ -135,12 +146,23 @@ impl ImportContext<'_> {
         (self.read)(path).map_err(|error| ImportError::Unreadable { path: path.to_owned(), error })
     }
 
-    /// A file of the program's folder, or the source itself where that is a file of this name.
+    /// The file with the program's settings, which may be the source itself under any name.
+    fn main_file(&self, name: &str) -> PathBuf {
+        match self.source_is {
+            SourceIs::File => self.source.to_owned(),
+            SourceIs::Folder => self.source.join(name),
+        }
+    }
+
+    /// Another file of the program's folder.
     fn file(&self, name: &str) -> PathBuf {
-        if self.source.file_name().is_some_and(|file| file == name) {
-            self.source.to_owned()
-        } else {
-            self.source.join(name)
+        self.folder().join(name)
+    }
+
+    fn folder(&self) -> &Path {
+        match self.source_is {
+            SourceIs::File => self.source.parent().unwrap_or(self.source),
+            SourceIs::Folder => self.source,
         }
     }
 }

@@ -58,7 +58,7 @@ enum Rank {
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
     let text = context.required(context.source)?;
     let mut draft = Draft::default();
-    let (mut accounts, default) = read(&text);
+    let (mut accounts, default) = read(&text, &mut draft);
     // "account default : x" is a second name of x.
     accounts.retain(|(name, _)| name != "default" || default.is_none());
     let is_default = |name: &String| default.as_deref().unwrap_or("default") == name;
@@ -99,7 +99,7 @@ fn machine_wide<'a>(
 }
 
 /// Accounts with what they inherit, and which the default is.
-fn read(text: &str) -> (Vec<(String, Commands)>, Option<String>) {
+fn read(text: &str, draft: &mut Draft) -> (Vec<(String, Commands)>, Option<String>) {
     let mut defaults = Commands::default();
     let mut accounts: Vec<(String, Commands)> = Vec::new();
     let (mut in_defaults, mut default) = (false, None);
@@ -114,12 +114,20 @@ fn read(text: &str) -> (Vec<(String, Commands)>, Option<String>) {
                 let bases: Vec<&str> = bases.split(',').map(str::trim).filter(|base| !base.is_empty()).collect();
                 let mut commands = defaults.clone();
                 for base in &bases {
-                    if let Some((_, known)) = accounts.iter().find(|(known, _)| known == base) {
-                        commands.0.extend(known.0.clone());
+                    match accounts.iter().find(|(known, _)| known == base) {
+                        Some((_, known)) => commands.0.extend(known.0.clone()),
+                        None => draft.left_out(
+                            format!("account {name} : {base}"),
+                            format!("no account {base} stands before it, and msmtp reads no such file"),
+                        ),
                     }
                 }
                 if let ("default", [only]) = (name, bases.as_slice()) {
                     default = Some((*only).to_owned());
+                }
+                if accounts.iter().any(|(known, _)| known == name) {
+                    let why = "an account of this name stands before it, and msmtp reads no such file";
+                    draft.left_out(format!("the second account {name}"), why);
                 }
                 accounts.push((name.to_owned(), commands));
             }

@@ -19,7 +19,7 @@ fn first_line(text: &str) -> Option<String> {
 
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let remotes = context.required(&context.file("remotes"))?;
+    let remotes = context.required(&context.main_file("remotes"))?;
     let mut draft = Draft::default();
     // Debian's nullmailer has /etc/mailname in the place of `me`, and disregards that.
     let mailname = (context.read)(Path::new("/etc/mailname")).ok().and_then(|text| first_line(&text));
@@ -95,10 +95,7 @@ fn account(remotes: &str, context: &ImportContext<'_>, draft: &mut Draft) -> Sim
         match &mut first {
             None => first = Some(simple),
             Some(known) if known.same_login(&simple) => known.hosts.extend(simple.hosts),
-            Some(_) => draft.left_out(
-                format!("remotes line for {}", simple.hosts.join("")),
-                "its login, port or TLS differs, and all relays of an account share these",
-            ),
+            Some(_) => draft.not_shared(&simple.hosts.join(""), "its line in remotes has another login, port or TLS"),
         }
     }
     first.unwrap_or_default()

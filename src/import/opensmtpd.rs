@@ -63,8 +63,7 @@ fn place(context: &ImportContext<'_>, folder: &Path, path: &str) -> PathBuf {
 
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let is_file = context.source.extension().is_some_and(|extension| extension == "conf");
-    let path = if is_file { context.source.to_owned() } else { context.file("smtpd.conf") };
+    let path = context.main_file("smtpd.conf");
     let text = context.required(&path)?;
     let folder = path.parent().unwrap_or(&path);
     let mut unread = Vec::new();

@@ -24,15 +24,22 @@ pub enum FromField {
     Unchanged,
 }
 
+/// One of an account's relays.
+#[derive(Debug, Clone, Default)]
+pub struct SaidRelay {
+    /// As in `relay`.
+    pub name: String,
+    /// Its TLS.
+    pub tls: Encryption,
+    /// The user name, where the source logs in.
+    pub login: Option<String>,
+}
+
 /// Of one account.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
-    /// The first relay, as in `relay`.
-    pub relay: String,
-    /// Its TLS.
-    pub tls: Encryption,
-    /// The user name, where it logs in.
-    pub login: Option<String>,
+    /// In the order in which they are tried.
+    pub relays: Vec<SaidRelay>,
     /// The envelope sender that it gives to all mail, or to mail without one.
     pub sender: Option<String>,
     /// And its From field.

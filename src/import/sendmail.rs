@@ -17,7 +17,7 @@ use self::settings::{FOLDER, Settings, rows};
 use super::draft::{Draft, is_domain, is_public, is_this_machine, names_of, quoted};
 use super::said::Encryption;
 use super::simple::{Lookup, Simple};
-use crate::import::{ImportContext, ImportError, Tables};
+use crate::import::{ImportContext, ImportError, SourceIs, Tables};
 
 /// Where the program's files are, in this source.
 struct Source<'a> {
@@ -62,14 +62,11 @@ impl Source<'_> {
 
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let is_file = context.source.extension().is_some_and(|extension| extension == "cf" || extension == "mc");
-    let folder = if is_file { context.source.parent().unwrap_or(context.source) } else { context.source };
-    let source = Source { context, folder };
+    let source = Source { context, folder: context.folder() };
     let mut draft = Draft::default();
-    let settings = if is_file {
-        source.settings(&context.required(context.source)?, context.source)
-    } else {
-        of_folder(&source, &mut draft)?
+    let settings = match context.source_is {
+        SourceIs::File => source.settings(&context.required(context.source)?, context.source),
+        SourceIs::Folder => of_folder(&source, &mut draft)?,
     };
     let machine = settings.value("j").filter(|name| is_domain(name)).unwrap_or(context.hostname).to_owned();
     if machine != context.hostname {

@@ -2,7 +2,7 @@
 //! account. Each program's files are read in a file of its own.
 
 use super::draft::{Draft, DraftAccount, Section, is_this_machine, password_file};
-use super::said::{Encryption, FromField, Said};
+use super::said::{Encryption, FromField, Said, SaidRelay};
 use crate::config::Secret;
 
 /// One login and where it is used.
@@ -96,9 +96,10 @@ impl Simple {
             draft.changed("sender", format!("<{from}> now replaces From as well as the envelope sender"));
         }
         let said = Said {
-            relay: relays.into_iter().next().unwrap_or_default(),
-            tls: self.tls,
-            login: self.user,
+            relays: relays
+                .into_iter()
+                .map(|name| SaidRelay { name, tls: self.tls, login: self.user.clone() })
+                .collect(),
             from: if self.from.is_some() { FromField::Unchanged } else { FromField::AsTablesSay },
             sender: self.from,
         };

@@ -9,7 +9,7 @@ use crate::import::{ImportContext, ImportError};
 
 /// Translates.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let text = context.required(&context.file("ssmtp.conf"))?;
+    let text = context.required(&context.main_file("ssmtp.conf"))?;
     let mut settings = settings(&text);
     let mut take = |name: &str| settings.remove(name).filter(|value| !value.is_empty());
     let mut draft = Draft::default();

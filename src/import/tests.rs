@@ -44,8 +44,10 @@ fn drafted_with(trust_networks: Option<&str>, program: Program, source: &str, fi
     let read_file = |path: &Path| {
         files.get(path).map(|text| (*text).to_owned()).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     };
+    let is_file = files.contains_key(Path::new(source));
     let context = ImportContext {
         source: Path::new(source),
+        source_is: if is_file { SourceIs::File } else { SourceIs::Folder },
         hostname: "box.home.lan",
         home: Some(Path::new("/home/me")),
         tables: Tables::Copied,

@@ -90,13 +90,16 @@ fn without_account<'d>(config: &Config, draft: &'d Draft, way: &Way) -> Option<&
 }
 
 fn now(way: &Way) -> String {
-    let tls = route::tls_words(way.tls);
-    format!("<{}>, account {}, {}, {tls}, {}", way.sender, way.account, way.relay, login(way.login.as_deref()))
+    let relays = way.relays.iter().map(|(name, tls)| format!("{name}, {}", route::tls_words(*tls)));
+    let relays = relays.collect::<Vec<_>>().join(", then ");
+    format!("<{}>, account {}, {relays}, {}", way.sender, way.account, login(way.login.as_deref()))
 }
 
 fn before(said: &Said, way: &Way) -> String {
     let sender = said.sender.as_deref().unwrap_or(&way.sender);
-    format!("<{sender}>, {}, {}, {}", said.relay, tls(said.tls), login(said.login.as_deref()))
+    let relays = said.relays.iter();
+    let relays = relays.map(|one| format!("{}, {}, {}", one.name, tls(one.tls), login(one.login.as_deref())));
+    format!("<{sender}>, {}", relays.collect::<Vec<_>>().join(", then "))
 }
 
 fn login(name: Option<&str>) -> String {
@@ -120,9 +123,15 @@ fn differences(said: &Said, way: &Way) -> Vec<String> {
             different.push(format!("{what} ({was}, now {is})"));
         }
     };
-    compare("relay", &said.relay, &way.relay);
-    compare("TLS", tls(said.tls), route::tls_words(way.tls));
-    compare("login", &login(said.login.as_deref()), &login(way.login.as_deref()));
+    for at in 0..said.relays.len().max(way.relays.len()) {
+        let (was, is) = (said.relays.get(at), way.relays.get(at));
+        let name_of = |name: Option<&str>| name.unwrap_or("none").to_owned();
+        compare("relay", &name_of(was.map(|was| was.name.as_str())), &name_of(is.map(|(name, _)| name.as_str())));
+        if let (Some(was), Some((_, is))) = (was, is) {
+            compare("TLS", tls(was.tls), route::tls_words(*is));
+            compare("login", &login(was.login.as_deref()), &login(way.login.as_deref()));
+        }
+    }
     compare("envelope sender", said.sender.as_deref().unwrap_or(&way.sender), &way.sender);
     if let Some(forced) = way.forced.as_deref().filter(|_| said.from == FromField::Unchanged) {
         compare("From", "as written", forced);

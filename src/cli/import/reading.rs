@@ -72,7 +72,8 @@ fn text(path: &Path) -> io::Result<String> {
     }
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text)?;
-    Ok(text)
+    // Some editors mark UTF-8 so; the programs that read the file stop at it, or have no such line in it.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 /// The first user but root to whom a step of the way belongs: he can put there what he likes. Links of root's are followed as

@@ -5,7 +5,7 @@ use super::{Commands, Rank, sender};
 use crate::config::{Mechanism, Secret};
 use crate::import::ImportContext;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine, quoted};
-use crate::import::said::{Encryption, FromField, Said};
+use crate::import::said::{Encryption, FromField, Said, SaidRelay};
 
 pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, rank: Rank, draft: &mut Draft) {
     let Some(host) = commands.get("host") else {
@@ -26,6 +26,9 @@ pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, 
     keys.text("relay", &relay, "");
     tls(context, name, commands, &mut keys, draft);
     let secret = if has_login(commands) { credentials(name, commands, &mut keys, draft) } else { None };
+    if !has_login(commands) {
+        note_unused_login(name, commands, draft);
+    }
     sender::carry(context, name, commands, rank, &mut keys, draft);
     if let Some(seconds) = commands.get("timeout").filter(|timeout| *timeout != "off") {
         keys.text("timeout", &format!("{seconds}s"), "");
@@ -37,17 +40,17 @@ pub(super) fn add(context: &ImportContext<'_>, name: &str, commands: &Commands, 
         draft.top.text("default_account", name, "account default");
     }
     options::rest(name, commands, draft);
-    let said = Said {
-        relay,
+    let said_relay = SaidRelay {
+        name: relay,
         tls: match (commands.is_on("tls", "off"), implicit) {
             (false, _) => Encryption::Clear,
             (true, false) => Encryption::Starttls,
             (true, true) => Encryption::Implicit,
         },
         login: commands.get("user").filter(|_| has_login(commands)).map(str::to_owned),
-        sender: sender::address(context, commands),
-        from: FromField::AsTablesSay,
     };
+    let said =
+        Said { relays: vec![said_relay], sender: sender::address(context, commands), from: FromField::AsTablesSay };
     draft.accounts.push(DraftAccount { name: name.to_owned(), keys, secret, said });
 }
 
@@ -79,6 +82,21 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
         }
     }
     secret
+}
+
+/// What would be a login, if msmtp were told to log in.
+fn note_unused_login(name: &str, commands: &Commands, draft: &mut Draft) {
+    let is_on = commands.is_on("auth", "off");
+    let why = match is_on {
+        true => "no user is set; if the relay wants a login, set `username` and `password`",
+        false => "auth is off, so msmtp does not log in",
+    };
+    for command in ["user", "password", "passwordeval"].into_iter().filter(|name| commands.get(name).is_some()) {
+        draft.left_out(format!("{command} (account {name})"), why);
+    }
+    if is_on {
+        draft.left_out(format!("auth (account {name})"), why);
+    }
 }
 
 fn has_login(commands: &Commands) -> bool {

@@ -1,12 +1,12 @@
 //! The accounts: one for each pair of relay and login that Postfix takes for somebody, with the senders that it sends there.
 
-use super::main_cf::{MainCf, elements};
+use super::main_cf::MainCf;
 use super::master_cf::Services;
-use super::relays::{self, Way, host};
+use super::relays::{self, FALLBACK, Host, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine};
-use crate::import::said::Said;
+use crate::import::said::{Said, SaidRelay};
 use crate::mail::address::Address;
 
 /// Adds all accounts; the services of master.cf that they take.
@@ -46,8 +46,8 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
         let main = file.with(services.options(service).unwrap_or_default());
         let options = tls::read(&main, draft);
         let own = || groups.iter().filter(|(way, _)| way.service == *service);
-        let relays: Vec<String> = own().flat_map(|(way, _)| elements(&way.relay)).collect();
-        options.tell_unused_policies(&relays.iter().map(String::as_str).collect::<Vec<_>>(), draft);
+        let relays: Vec<&str> = own().flat_map(|(way, _)| &way.hosts).map(|host| host.name.as_str()).collect();
+        options.tell_unused_policies(&relays, draft);
         for (way, senders) in own() {
             let is_default = Some(way) == default.as_ref();
             let by = if is_default { by } else { way.by };
@@ -76,15 +76,17 @@ struct Account<'a> {
 }
 
 fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Options) -> String {
-    let written = elements(&account.way.relay);
-    let first = written.first().map_or("", String::as_str);
-    let name = draft.account_name(host(first));
+    let Some(first) = account.way.hosts.first() else { return String::new() };
+    let name = draft.account_name(host(&first.name));
+    let hosts = sharing(main, account, first, options, draft);
     let mut keys = Section::default();
-    let relay = relays(main, &written, account.by, &mut keys);
-    if !main.is_set("smtp_tcp_port") && written.iter().any(|relay| !has_port(relay) && !is_this_machine(host(relay))) {
+    relays(main, &hosts, account.by, &mut keys);
+    if !main.is_set("smtp_tcp_port")
+        && hosts.iter().any(|one| !has_port(&one.name) && !is_this_machine(host(&one.name)))
+    {
         draft.port_25(&name);
     }
-    let login = account.way.login.as_ref();
+    let login = first.login.as_ref();
     if let Some((user, _)) = login {
         keys.text("username", user, "smtp_sasl_password_maps, smtp_sasl_auth_enable");
     }
@@ -92,30 +94,60 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
         let comment = format!("{}, smtp_sender_dependent_authentication", account.way.by);
         keys.list("senders", account.senders, comment);
     }
-    options.write(&name, first, login.map(|(user, _)| user.as_str()), &mut keys, draft);
+    options.write(&name, &first.name, user(first), &mut keys, draft);
     let secret = login.map(|(_, password)| Secret::new(password.clone()));
-    let said =
-        Said { relay, tls: options.encryption(first), login: login.map(|(user, _)| user.clone()), ..Said::default() };
+    let said = account.way.hosts.iter().map(|host| SaidRelay {
+        name: with_port(main, &host.name),
+        tls: options.encryption(&host.name),
+        login: user(host).map(str::to_owned),
+    });
+    let said = Said { relays: said.collect(), ..Said::default() };
     draft.accounts.push(DraftAccount { name: name.clone(), keys, secret, said });
     name
 }
 
-/// `relay`, with the port always; the first of them.
-fn relays(main: &MainCf<'_>, written: &[String], by: &str, keys: &mut Section) -> String {
-    let fallback = ["smtp_fallback_relay", "fallback_relay"].into_iter().find(|name| main.is_set(name));
-    let usual = main.or_default("smtp_tcp_port", "25");
-    let usual = if usual == "smtp" { "25" } else { &usual };
-    let no_dns = ["disable_dns_lookups", "smtp_dns_support_level"].into_iter().find(|name| {
-        let value = main.get(name).unwrap_or_default().to_lowercase();
-        value == "yes" || value == "disabled"
-    });
-    let mut relays = written.to_vec();
-    relays.extend(fallback.map(|name| main.list(name)).unwrap_or_default());
-    let mut comment = by.to_owned();
-    if let Some(fallback) = fallback.filter(|_| relays.len() > written.len()) {
-        comment = format!("{comment}, {fallback}");
+fn user(host: &Host) -> Option<&str> {
+    host.login.as_ref().map(|(user, _)| user.as_str())
+}
+
+/// The relays with the login and the TLS of the first; a password is for one provider alone. The others are noted.
+fn sharing<'w>(
+    main: &MainCf<'_>,
+    account: &Account<'w>,
+    first: &Host,
+    options: &Options,
+    draft: &mut Draft,
+) -> Vec<&'w Host> {
+    let tls = |host: &Host| {
+        let mut keys = Section::default();
+        options.write("", &host.name, user(host), &mut keys, &mut Draft::default());
+        keys
+    };
+    let (mut shared, usual) = (Vec::new(), tls(first));
+    for host in &account.way.hosts {
+        let difference = match (&host.login, &first.login) {
+            (Some((user, _)), usual) if host.login != *usual => format!("Postfix logs in there as {user}"),
+            (None, Some(_)) => "Postfix has no login for it".to_owned(),
+            _ if !tls(host).has_same_values(&usual) => "smtp_tls_policy_maps has other TLS for it".to_owned(),
+            _ => {
+                shared.push(host);
+                continue;
+            }
+        };
+        let by = fallback(main).filter(|(_, relays)| relays.contains(&host.name)).map_or(account.by, |(name, _)| name);
+        draft.not_shared(&format!("{} ({by})", host.name), &difference);
     }
-    if let Some(name) = no_dns.filter(|_| relays.iter().any(|relay| !relay.starts_with('['))) {
+    shared
+}
+
+/// `relay`, with the port always.
+fn relays(main: &MainCf<'_>, hosts: &[&Host], by: &str, keys: &mut Section) {
+    let relays: Vec<String> = hosts.iter().map(|host| host.name.clone()).collect();
+    let mut comment = by.to_owned();
+    if let Some((name, _)) = fallback(main).filter(|(_, last)| last.iter().any(|one| relays.contains(one))) {
+        comment = format!("{comment}, {name}");
+    }
+    if let Some(name) = no_dns(main).filter(|_| relays.iter().any(|relay| !relay.starts_with('['))) {
         comment = format!("{comment}; in brackets because of {name}");
     }
     let without = relays.iter().any(|relay| !has_port(relay));
@@ -124,22 +156,36 @@ fn relays(main: &MainCf<'_>, written: &[String], by: &str, keys: &mut Section) -
     } else if without {
         comment = format!("{comment}; port 25 is Postfix's default");
     }
-    for relay in &mut relays {
-        if no_dns.is_some() && !relay.starts_with('[') {
-            *relay = match relay.split_once(':') {
-                Some((host, port)) => format!("[{host}]:{port}"),
-                None => format!("[{relay}]"),
-            };
-        }
-        if !has_port(relay) {
-            *relay = format!("{relay}:{usual}");
-        }
-    }
+    let relays: Vec<String> = relays.iter().map(|relay| with_port(main, relay)).collect();
     match relays.as_slice() {
         [only] => keys.text("relay", only, comment),
         several => keys.list("relay", several, comment),
     }
-    relays.into_iter().next().unwrap_or_default()
+}
+
+/// The relays that are tried last, and the parameter that names them.
+fn fallback(main: &MainCf<'_>) -> Option<(&'static str, Vec<String>)> {
+    FALLBACK.into_iter().map(|name| (name, main.list(name))).find(|(_, relays)| !relays.is_empty())
+}
+
+/// The parameter with which hosts are not looked up as domains.
+fn no_dns(main: &MainCf<'_>) -> Option<&'static str> {
+    ["disable_dns_lookups", "smtp_dns_support_level"].into_iter().find(|name| {
+        let value = main.get(name).unwrap_or_default().to_lowercase();
+        value == "yes" || value == "disabled"
+    })
+}
+
+/// As `relay` has it.
+fn with_port(main: &MainCf<'_>, relay: &str) -> String {
+    let usual = main.or_default("smtp_tcp_port", "25");
+    let usual = if usual == "smtp" { "25" } else { &usual };
+    let relay = match relay.split_once(':') {
+        _ if no_dns(main).is_none() || relay.starts_with('[') => relay.to_owned(),
+        Some((host, port)) => format!("[{host}]:{port}"),
+        None => format!("[{relay}]"),
+    };
+    if has_port(&relay) { relay } else { format!("{relay}:{usual}") }
 }
 
 fn has_port(relay: &str) -> bool {

@@ -19,7 +19,7 @@ pub(crate) struct MainCf<'a> {
 impl<'a> MainCf<'a> {
     pub(crate) fn new(context: &'a ImportContext<'a>, text: &str) -> Self {
         let lines = logical_lines(text);
-        let parted = lines.iter().filter_map(|line| line.split_once('='));
+        let parted = lines.iter().filter_map(|line| line.split_once('=')).filter(|(name, _)| !name.trim().is_empty());
         let set = parted.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
         Self { context, set }
     }
@@ -92,12 +92,7 @@ impl<'a> MainCf<'a> {
     }
 
     fn folder(&self) -> &Path {
-        let source = self.context.source;
-        if source.file_name().is_some_and(|name| name == "main.cf") {
-            source.parent().unwrap_or(source)
-        } else {
-            source
-        }
+        self.context.folder()
     }
 
     fn raw(&self, name: &str) -> Option<&str> {
@@ -121,6 +116,12 @@ impl<'a> MainCf<'a> {
             _ => String::new(),
         }
     }
+}
+
+/// Lines that are no `name = value`, at which Postfix itself stops.
+pub(crate) fn malformed(text: &str) -> Vec<String> {
+    let has_name = |line: &String| line.split_once('=').is_some_and(|(name, _)| !name.trim().is_empty());
+    logical_lines(text).into_iter().filter(|line| !has_name(line)).collect()
 }
 
 /// Lines with those that continue them; comments and empty lines are skipped, also between these.

@@ -37,13 +37,16 @@ const TABLES: [(&str, &str); 6] = [
 
 /// Translates Postfix's main.cf.
 pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportError> {
-    let place = context.file("main.cf");
+    let place = context.main_file("main.cf");
     let text = context.required(&place)?;
     let file = MainCf::new(context, &text);
     let master = (context.read)(&place.with_file_name("master.cf")).ok();
     let services = Services::read(master.as_deref());
     let main = file.with(services.options(master_cf::USUAL).unwrap_or_default());
     let mut draft = Draft::default();
+    for line in main_cf::malformed(&text) {
+        draft.left_out(format!("line \"{line}\""), "Postfix reads `name = value` alone");
+    }
     names(&main, &mut draft);
     for (name, key) in TABLES {
         let sources = tables::sources(&main, name, &mut draft);

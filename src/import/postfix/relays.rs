@@ -13,12 +13,18 @@ use crate::mail::address::without_extension;
 /// Name and password.
 pub(crate) type Login = (String, String);
 
+/// One relay, as written, and the login there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) login: Option<Login>,
+}
+
 /// What one sender, or everybody else, is sent through.
 #[derive(Debug, Clone)]
 pub(crate) struct Way {
-    /// As written; several are tried in order.
-    pub(crate) relay: String,
-    pub(crate) login: Option<Login>,
+    /// Tried in order, with those of `smtp_fallback_relay`.
+    pub(crate) hosts: Vec<Host>,
     /// The service of master.cf, with parameters of its own.
     pub(crate) service: String,
     /// The parameter that says so.
@@ -27,7 +33,7 @@ pub(crate) struct Way {
 
 impl PartialEq for Way {
     fn eq(&self, other: &Self) -> bool {
-        (&self.relay, &self.login, &self.service) == (&other.relay, &other.login, &other.service)
+        (&self.hosts, &self.service) == (&other.hosts, &other.service)
     }
 }
 
@@ -57,6 +63,8 @@ pub(crate) struct Ways {
 struct Logins {
     rows: Vec<(String, Login)>,
     by_sender: bool,
+    /// Relays that are tried after all others.
+    fallback: Vec<String>,
     /// Keys that somebody has got.
     used: RefCell<BTreeSet<String>>,
 }
@@ -108,6 +116,8 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
 }
 
 const SENDER_RELAYS: &str = "sender_dependent_relayhost_maps";
+/// The parameter with the relays that are tried last, and its old name.
+pub(crate) const FALLBACK: [&str; 2] = ["smtp_fallback_relay", "fallback_relay"];
 const SENDER_TRANSPORTS: &str = "sender_dependent_default_transport_maps";
 
 /// `service:host`, either of which may be missing, where the service is the SMTP client's.
@@ -133,7 +143,7 @@ fn transport_maps(main: &MainCf<'_>, services: &Services, draft: &mut Draft) -> 
         } else {
             let why = "postrider chooses the relay by sender, not by recipient";
             let key = if key == ALL { "for everything" } else { &key };
-            draft.left_out(format!("{name} entry \"{key} {value}\""), why);
+            draft.changed(format!("{name} entry \"{key} {value}\""), why);
         }
     }
     for_all
@@ -157,13 +167,14 @@ fn sender_transports(main: &MainCf<'_>, services: &Services, draft: &mut Draft) 
 
 fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Logins {
     let by_sender = main.is_yes("smtp_sender_dependent_authentication");
+    let fallback = FALLBACK.iter().map(|name| main.list(name)).find(|relays| !relays.is_empty()).unwrap_or_default();
     let name = "smtp_sasl_password_maps";
     let passwords = tables::rows(main, name, draft);
     if !main.is_yes("smtp_sasl_auth_enable") {
         if !passwords.is_empty() {
             draft.left_out(name, "smtp_sasl_auth_enable is not yes, so Postfix does not use it");
         }
-        return Logins { rows: Vec::new(), by_sender, used: RefCell::default() };
+        return Logins { rows: Vec::new(), by_sender, fallback, used: RefCell::default() };
     }
     let mut logins = Vec::new();
     for (key, value) in passwords {
@@ -174,7 +185,7 @@ fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Logins {
             logins.push((key, (user.to_owned(), password.to_owned())));
         }
     }
-    Logins { rows: logins, by_sender, used: RefCell::default() }
+    Logins { rows: logins, by_sender, fallback, used: RefCell::default() }
 }
 
 impl Ways {
@@ -216,9 +227,10 @@ impl Ways {
         };
         let logins = &self.logins.iter().find(|(service, _)| *service == transport.service)?.1;
         let own = forms.iter().filter(|_| logins.by_sender).find_map(|form| logins.of(form));
-        let login = own.or_else(|| logins.at(relay));
+        let names = elements(relay).into_iter().chain(logins.fallback.iter().cloned());
+        let with_login = |name: String| Host { login: own.clone().or_else(|| logins.at(&name)), name };
         let by = if by == "relayhost" { SENDER_RELAYS } else { by };
-        Some(Way { relay: relay.clone(), login, service: transport.service.clone(), by })
+        Some(Way { hosts: names.map(with_login).collect(), service: transport.service.clone(), by })
     }
 
     /// For senders without a row.
@@ -273,9 +285,10 @@ impl Ways {
     }
 
     fn all_relays(&self) -> Vec<&String> {
+        let fallback = self.logins.iter().flat_map(|(_, logins)| &logins.fallback);
         let transports = self.transports.iter().filter_map(|(_, transport)| transport.as_ref()).chain(&self.usual);
         let relays = self.relays.iter().map(|(_, relay)| relay).chain(&self.relayhost);
-        relays.chain(transports.filter_map(|transport| transport.relay.as_ref())).collect()
+        relays.chain(transports.filter_map(|transport| transport.relay.as_ref())).chain(fallback).collect()
     }
 
     /// The relay that got this row only because it may be one of its mail hosts.
@@ -295,9 +308,9 @@ impl Logins {
     /// By the host's bare name, then by the relay as written. Where the DNS says which hosts are called, Postfix asks for
     /// their names: one below the relay's domain is taken for one of them.
     fn at(&self, relay: &str) -> Option<Login> {
-        let relays: Vec<String> = elements(&relay.to_lowercase());
-        let written = relays.iter().find_map(|relay| self.of(host(relay)).or_else(|| self.of(relay)));
-        let below = || self.rows.iter().find(|(key, _)| relays.iter().any(|relay| is_below(key, relay)));
+        let relay = relay.to_lowercase();
+        let written = self.of(host(&relay)).or_else(|| self.of(&relay));
+        let below = || self.rows.iter().find(|(key, _)| is_below(key, &relay));
         written.or_else(|| self.of(&below()?.0)).or_else(|| self.of(ALL))
     }
 }

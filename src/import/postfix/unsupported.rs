@@ -182,7 +182,9 @@ pub(crate) fn rest(main: &MainCf<'_>, draft: &mut Draft) {
         };
         let matters =
             [CONTENT, COPIES, NOT_SUPPORTED].contains(&why) || MATTER.iter().any(|start| name.starts_with(start));
-        if matters && main.get(name).is_some() {
+        if why == COPIES && main.get(name).is_some() {
+            draft.changed(name, why);
+        } else if matters && main.get(name).is_some() {
             draft.left_out(name, why);
         } else {
             draft.no_effect(name, why);

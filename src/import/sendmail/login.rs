@@ -58,10 +58,20 @@ pub(super) fn carry(
         .filter(|(key, _)| is_tagged(key))
         .map(|(key, value)| (key[tag.len()..].to_lowercase(), value))
         .collect();
-    let host = simple.hosts.first().map(|host| bare(host).to_lowercase()).unwrap_or_default();
-    let taken = keys(&host, map).iter().find_map(|key| logins.iter().position(|(of, _)| bare(of) == key));
+    let row_of = |host: &String| {
+        let keys = keys(&bare(host).to_lowercase(), map);
+        keys.iter().find_map(|key| logins.iter().position(|(of, _)| bare(of) == key))
+    };
+    let taken = simple.hosts.first().and_then(row_of);
+    let value_of = |row: Option<usize>| row.map(|at| logins[at].1);
+    let (shared, others) = simple.hosts.drain(..).partition(|host| value_of(row_of(host)) == value_of(taken));
+    simple.hosts = shared;
+    let others: Vec<String> = others;
+    for host in &others {
+        draft.not_shared(host, "its AuthInfo entry is another, or it has none");
+    }
     for (at, (of, _)) in logins.iter().enumerate() {
-        if Some(at) != taken {
+        if Some(at) != taken && !others.iter().any(|host| row_of(host) == Some(at)) {
             let why =
                 "it is not the relay's; if it is the name that the relay has in the DNS, set `username` and `password`";
             draft.left_out(format!("AuthInfo entry for {of}"), why);

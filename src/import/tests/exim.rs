@@ -50,6 +50,19 @@ fn answers_of_exim_decide_names_logins_and_relays() {
         // A bridge on this machine speaks no TLS.
         ("dc_smarthost='127.0.0.1::1025'\n", "*:me:x\n", "allow_plaintext = true", "starttls"),
         ("dc_smarthost='a.example'\n", "", "relay = \"[a.example]:25\"", "implicit"),
+        (
+            "dc_smarthost='a.example::587;b.example::587'\n",
+            "a.example:u:p\nb.example:v:q\n",
+            "# Changed: relay b.example",
+            "b.example]",
+        ),
+        (
+            "dc_smarthost='a.example::587;b.example::587'\n",
+            "*:u:p\n",
+            "[\"[a.example]:587\", \"[b.example]:587\"]",
+            "# Changed: relay",
+        ),
+        ("dc_smarthost='a.example::587;b.example::465'\n", "*:u:p\n", "# Changed: relay b.example", "b.example]"),
         ("dc_smarthost='a.example::587;b.example::587'\n", "", "[\"[a.example]:587\", \"[b.example]:587\"]", "# Not"),
         ("dc_other_hostnames='box.home.lan:nas.home.lan'\n", "", "\"localhost\", \"nas.home.lan\"]", "# Not"),
     ] {

@@ -78,6 +78,14 @@ fn every_command_of_msmtp_is_carried_over_or_named() {
         ("source_ip 192.0.2.1", "source_address = \"192.0.2.1\"", "# Not"),
         ("host smtp.other.example", "relay = \"[smtp.other.example]:25\"", "mail.isp.example"),
         ("password=hunter2", "# Not imported: password (account default): msmtp has no such command", "hunter2"),
+        ("auth off", "# Not imported: password (account default): auth is off", "username"),
+        ("user", "# Not imported: auth (account default): no user is set", "username ="),
+        (
+            "account b : isp\nhost b.example",
+            "# Not imported: account b : isp: no account isp stands before it",
+            "[account.isp]",
+        ),
+        ("account default\nhost b.example", "# Not imported: the second account default", "# No effect"),
         ("frobnicate x", "# Not imported: frobnicate", "# No effect"),
     ] {
         with(&format!("{command}\n"), &[has], &[has_not]);

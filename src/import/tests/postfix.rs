@@ -200,3 +200,73 @@ fn a_postfix_that_receives_mail_is_known() {
         assert!(draft.serves.iter().all(|how| how.contains(serves)), "{:?}", draft.serves);
     }
 }
+
+/// A password is for one provider alone.
+#[test]
+fn relays_with_other_logins_or_other_tls_do_not_share_an_account() {
+    let rows = |rows: &str| format!("smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = inline:{{ {rows} }}\n");
+    let (one, two) = ("{ [a.one.example]:587 = u1:p1 }", "{ [b.two.example] = u2:p2 }");
+    let level = "smtp_tls_security_level = encrypt\n";
+    for (lines, alone, why) in [
+        (
+            format!("relayhost = [a.one.example]:587, [b.two.example]\n{level}{}", rows(&format!("{one}, {two}"))),
+            true,
+            "logs in there as u2",
+        ),
+        (
+            format!(
+                "relayhost = [a.one.example]:587\nsmtp_fallback_relay = [b.two.example]\n{level}{}",
+                rows(&format!("{one}, {two}"))
+            ),
+            true,
+            "logs in there as u2",
+        ),
+        (
+            format!("relayhost = [a.one.example]:587, [b.two.example]\n{level}{}", rows(one)),
+            true,
+            "has no login for it",
+        ),
+        (
+            format!("relayhost = [b.two.example]:587, [a.one.example]:587\n{level}{}", rows(one)),
+            true,
+            "logs in there as u1",
+        ),
+        (
+            format!(
+                "relayhost = [a.one.example]:587 [a2.one.example]:587\n{level}{}",
+                rows("{ [a.one.example]:587 = u1:p1 }, { a2.one.example = u1:p1 }")
+            ),
+            false,
+            "",
+        ),
+        (
+            format!(
+                "relayhost = [a.one.example]:587 [b.two.example]:587\n{level}smtp_tls_policy_maps = inline:{{ {{ [b.two.example]:587 = none }} }}\n"
+            ),
+            true,
+            "smtp_tls_policy_maps",
+        ),
+        // The sender's own login is used wherever the mail goes.
+        (
+            format!(
+                "relayhost = [a.one.example]:587 [b.two.example]:587\nsmtp_sender_dependent_authentication = yes\n{level}{}",
+                rows("{ me@one.example = u1:p1 }, { b.two.example = u2:p2 }")
+            ),
+            true,
+            "logs in there as u2",
+        ),
+    ] {
+        let (config, draft, text) = translated(Program::Postfix, "/c", &[("/c/main.cf", &lines)]);
+        let default = config.accounts.iter().find(|account| account.senders.is_empty()).unwrap();
+        assert_eq!(default.relays.len() == 1, alone, "{text}");
+        assert_eq!(text.contains("# Changed: relay ["), alone, "{text}");
+        assert!(text.contains(why), "{text}");
+        assert!(
+            draft.accounts.iter().all(|account| !account.secret.as_ref().is_some_and(|secret| secret.expose() == "p2")),
+            "{text}"
+        );
+        if let Some(own) = config.accounts.iter().find(|account| !account.senders.is_empty()) {
+            assert_eq!((own.relays.len(), own.username.as_deref()), (2, Some("u1")), "{text}");
+        }
+    }
+}

@@ -119,6 +119,18 @@ fn the_hosts_and_the_port_of_sendmail_are_what_its_mailer_says() {
     ] {
         case(Program::Sendmail, &[("/c/sendmail.mc", &mc), ("/c/authinfo", "")], &[has], &[has_not]);
     }
+    let mc = hosts("[a.isp.example]:[b.isp.example]");
+    for (logins, has, has_not) in [
+        (
+            "AuthInfo:a.isp.example \"I:u\" \"P:p\"\nAuthInfo:b.isp.example \"I:v\" \"P:q\"\n",
+            "# Changed: relay b.isp",
+            "b.isp.example]:587",
+        ),
+        ("AuthInfo:b.isp.example \"I:v\" \"P:q\"\n", "# Changed: relay b.isp", "b.isp.example]:587"),
+        ("AuthInfo: \"I:u\" \"P:p\"\n", "[\"[a.isp.example]:587\", \"[b.isp.example]:587\"]", "# Changed: relay"),
+    ] {
+        case(Program::Sendmail, &[("/c/sendmail.mc", &mc), ("/c/authinfo", logins)], &[has], &[has_not]);
+    }
     for mc in [hosts("uucp-dom:uunet"), MC.replace("define(`SMART_HOST'", "dnl define(`SMART_HOST'")] {
         let draft = drafted(Program::Sendmail, "/c", &[("/c/sendmail.mc", &mc)]);
         assert!(draft.accounts.is_empty() && !draft.notes.is_empty());

@@ -157,6 +157,15 @@ fn an_import_says_where_its_result_differs_from_what_the_source_said() {
             "[smtp.isp.example]:587, STARTTLS, no login\n",
             "",
         ),
+        (
+            "postfix",
+            "main.cf",
+            "relayhost = [smtp.isp.example]:587, [smtp.two.example]\nsmtp_tls_security_level = secure\n\
+             smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = inline:{ { smtp.isp.example = me:x }, \
+             { smtp.two.example = you:y } }\n",
+            "[smtp.isp.example]:587, STARTTLS, login me, then [smtp.two.example]:25, STARTTLS, login you\n",
+            "    different: relay ([smtp.two.example]:25, now none)\n",
+        ),
     ] {
         let world = world(&[(source, text)]);
         // Nobody can be asked: it is said, and written.
