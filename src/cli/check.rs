@@ -23,7 +23,7 @@ use super::{load, step_down};
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{Config, ConfigError, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
-use crate::control::{password_end, spool_health};
+use crate::control::{account_files, password_end, spool_health};
 use crate::spool::Spool;
 use crate::sys::user::{self, Caller};
 
@@ -61,9 +61,7 @@ impl Findings {
     }
 
     fn add(&mut self, level: Level, kind: Kind, subject: Option<&str>, sentence: &str) {
-        let (text, cure) = sentence.split_once("; ").map_or((sentence, None), |(text, cure)| (text, Some(cure)));
-        let (subject, cure) = (subject.map(str::to_owned), cure.map(str::to_owned));
-        self.0.push(Reason { subject, cure, ..Reason::new(level, kind, text) });
+        self.0.push(Reason { subject: subject.map(str::to_owned), ..Reason::of_sentence(level, kind, sentence) });
     }
 
     fn has_errors(&self) -> bool {
@@ -147,6 +145,7 @@ fn contents(config: &Config, users: &Users, findings: &mut Findings) {
     files::check(config, findings);
     addresses::check(config, findings);
     accounts::check(config, findings);
+    findings.0.extend(account_files::unusable(config));
     findings.0.extend(password_end::warnings(config, Zoned::now().date()));
     routes::check(config, users, findings);
     listeners::check(config, findings);

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
 use crate::config::{self, Account, ArrivalTables, Config, TableFault, TableSet, TlsMode};
-use crate::deliver::plan::{self, Plan};
+use crate::control::local_recipient;
+use crate::deliver::plan::{self, Plan, Undeliverable};
 use crate::deliver::smtp::command::as_sent;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::header::{Header, LineKind, line_kind};
@@ -60,7 +61,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let tables = TableSet::load("generic", &config.generic);
     let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
     let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
-    let mut text = explain(&admitted, &plan);
+    let mut text = explain(config, &admitted, &plan);
     if let Some(header) = &header {
         header.explain(&mut text, &Generic { config, tables: &tables }, &plan)?;
     }
@@ -100,7 +101,7 @@ pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure>
     let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
     let relays = plan.account.relays.iter().map(|relay| (relay.to_string(), plan.account.tls_mode(relay)));
     let taken = plan.recipients.iter().map(|one| format!("<{}>", one.address));
-    let refused = plan.nowhere.iter().map(|(_, why)| format!("refused: {}", why.reason()));
+    let refused = plan.nowhere.iter().map(|(_, why)| format!("{}: {}", fate(config, why), why.reason()));
     Ok(Way {
         account: plan.account.name.clone(),
         why: plan.why.clone(),
@@ -175,7 +176,7 @@ fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {
     }
 }
 
-fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
+fn explain(config: &Config, admitted: &Admitted, plan: &Plan<'_>) -> String {
     let mut text = String::new();
     let envelope = &admitted.envelope;
     let _ = writeln!(text, "sender     <{}>", admitted.given_sender);
@@ -201,7 +202,7 @@ fn explain(admitted: &Admitted, plan: &Plan<'_>) -> String {
             if *count > 1 || !taken.is_empty() {
                 let _ = writeln!(text, "becomes    <{}>", envelope.recipients[at].address);
             }
-            outgoing(&mut text, plan, at);
+            outgoing(config, &mut text, plan, at);
         }
         index += count;
     }
@@ -214,14 +215,22 @@ fn mail_from(plan: &Plan<'_>) -> String {
 }
 
 /// What the plan does with one recipient of the envelope.
-fn outgoing(text: &mut String, plan: &Plan<'_>, index: usize) {
+fn outgoing(config: &Config, text: &mut String, plan: &Plan<'_>, index: usize) {
     if let Some(one) = plan.recipients.iter().find(|one| one.index == index) {
         step(text, one.rewritten.as_ref());
         let _ = writeln!(text, "RCPT TO    <{}>", as_sent(&one.address));
     }
     if let Some((_, nowhere)) = plan.nowhere.iter().find(|(at, _)| *at == index) {
-        let _ = writeln!(text, "refused    {} {}", nowhere.code(), nowhere.reason());
+        let _ = match fate(config, nowhere) {
+            "waits" => writeln!(text, "waits      {}", nowhere.reason()),
+            fate => writeln!(text, "{fate:<10} {} {}", nowhere.code(), nowhere.reason()),
+        };
     }
+}
+
+/// What becomes of mail to a recipient with nowhere to go.
+fn fate(config: &Config, why: &Undeliverable) -> &'static str {
+    if local_recipient::waits(config, why) { "waits" } else { "refused" }
 }
 
 fn steps(text: &mut String, steps: &[Step]) {

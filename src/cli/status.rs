@@ -1,7 +1,7 @@
 //! `postrider status`: one line and an exit code for monitoring, as Nagios plug-ins have
 //! them: is mail flowing, and if not, why. With `--json`, the same for programs.
 
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::path::Path;
 
 use serde_json::Value;
@@ -15,9 +15,9 @@ use crate::control::error::AccessError;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
 use crate::control::report::{Figures, Kind, Level, Reason, Report};
-use crate::control::status;
+use crate::control::{spool_health, status};
 use crate::mail::printable::printable;
-use crate::spool::Spool;
+use crate::spool::{Spool, SpoolError};
 use crate::sys::harden;
 
 /// Arguments of `status`.
@@ -56,17 +56,14 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
 
 fn look(named: Option<&Path>) -> Result<Report, Failure> {
     if QueueAccess::needs_runner(named) || !step_down::is_machines(named) {
-        return match super::queue_access(named)?.status() {
-            Err(AccessError::NoRunner) => Ok(status::without_runner()),
-            report => Ok(report?),
-        };
+        return of_queue(named);
     }
     // As the machine's runner sees it: it accepts mail also while it cannot read its config.
     step_down::to_runner(Path::new(places::SYSTEM_SPOOL))?;
     let config = locate::load(named);
     harden::keep_memory_private();
     match config {
-        Ok(config) => Ok(QueueAccess::of(config)?.status()?),
+        Ok(config) => of_access(QueueAccess::of(config)),
         Err(error) => {
             let spool = Spool::find(Path::new(places::SYSTEM_SPOOL))?;
             let mut report = status::look(None, spool.as_ref())?;
@@ -74,6 +71,45 @@ fn look(named: Option<&Path>) -> Result<Report, Failure> {
             Ok(report)
         }
     }
+}
+
+/// Of a queue that this process reads itself, or that its runner tells of.
+fn of_queue(named: Option<&Path>) -> Result<Report, Failure> {
+    if QueueAccess::needs_runner(named) {
+        return of_access(Ok(QueueAccess::Runner));
+    }
+    match locate::load(named).or_else(|error| error.without_account().map(|rest| *rest)) {
+        Ok(config) => {
+            step_down::if_root(&config)?;
+            harden::keep_memory_private();
+            of_access(QueueAccess::of(config))
+        }
+        // Whoever may not look at it cannot tell.
+        Err(ConfigError::Unreadable { error, path, hint }) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(ConfigError::Unreadable { error, path, hint }.into())
+        }
+        Err(error) if error.may_pass() => Err(error.into()),
+        Err(error) => {
+            let said = error.to_string();
+            let reason = Reason::of_sentence(Level::Critical, Kind::Config, said.lines().next().unwrap_or_default());
+            Ok(Report { queue: counted(named), ..Report::of([reason.of(error.place())]) })
+        }
+    }
+}
+
+/// A spool that cannot be used at all is a reason as well.
+fn of_access(access: Result<QueueAccess, SpoolError>) -> Result<Report, Failure> {
+    match access.map_err(AccessError::Spool).and_then(|access| access.status()) {
+        Err(AccessError::NoRunner) => Ok(status::without_runner()),
+        Err(AccessError::Spool(error)) if is_spools(&error) => Ok(Report::of([spool_health::unusable_for(&error)])),
+        report => Ok(report?),
+    }
+}
+
+/// Whether something is wrong with the spool itself, and not with this process.
+fn is_spools(error: &SpoolError) -> bool {
+    let is_denied = matches!(error, SpoolError::Io { error, .. } if error.kind() == ErrorKind::PermissionDenied);
+    !is_denied && !error.is_shortage()
 }
 
 /// What can be counted where the configuration has errors, but says where the queue is.

@@ -20,6 +20,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Whether it is that no account was set up yet.
+    #[must_use]
+    pub fn is_about_no_account(&self) -> bool {
+        self.message.starts_with("no account is configured")
+    }
+
     /// Whether it is about the stored keys of a client's password, which `postrider client` writes.
     #[must_use]
     pub fn is_about_stored_keys(&self) -> bool {
@@ -71,6 +77,14 @@ impl ConfigError {
     pub fn may_pass(&self) -> bool {
         const OWNERS: [ErrorKind; 3] = [ErrorKind::NotFound, ErrorKind::NotADirectory, ErrorKind::PermissionDenied];
         matches!(self, Self::Unreadable { error, .. } if !OWNERS.contains(&error.kind()))
+    }
+
+    /// The rest of a configuration in which nothing is wrong but that it has no account yet.
+    pub fn without_account(self) -> Result<Box<Config>, Self> {
+        match self {
+            Self::Faulty { faults, rest: Some(rest), .. } if faults.iter().all(Fault::is_about_no_account) => Ok(rest),
+            other => Err(other),
+        }
     }
 
     /// The file, as far as there is one, and the place of its first fault.

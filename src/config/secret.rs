@@ -68,14 +68,14 @@ impl Password {
         }
     }
 
-    /// Whether it lies where this process can look without asking anybody: a command may ask a person, a keyring may have to be
-    /// unlocked, and systemd gives credentials to its services alone.
-    #[must_use]
-    pub fn is_at_hand(&self) -> bool {
+    /// Whether it can be had, as far as that shows without asking anybody: a command may ask a person, so only its program is
+    /// looked for; a keyring may have to be unlocked, and systemd gives credentials to its services alone.
+    pub fn look(&self) -> Result<(), SecretError> {
         match self {
-            Self::Literal(_) | Self::File(_) => true,
-            Self::Credential(_) => credential::are_given(),
-            Self::Command(_) | Self::Keyring(_) => false,
+            Self::Literal(_) | Self::File(_) => self.fetch().map(drop),
+            Self::Credential(_) if credential::are_given() => self.fetch().map(drop),
+            Self::Command(words) => command::look(words),
+            Self::Credential(_) | Self::Keyring(_) => Ok(()),
         }
     }
 

@@ -152,14 +152,14 @@ impl TableSet {
         })
     }
 
-    /// The files that cannot be used at all, so that all mail that needs them waits, with the reasons.
+    /// The files for which mail waits, or may: those that cannot be read, and those with invalid entries; each with its first fault.
     #[must_use]
-    pub fn unusable(&self) -> Vec<(PathBuf, TableFault)> {
-        let unusable = self.tables.iter().filter_map(|table| match table {
+    pub fn first_faults(&self) -> Vec<(PathBuf, TableFault)> {
+        let faults = self.tables.iter().filter_map(|table| match table {
             Table::Inline { .. } | Table::Static { .. } => None,
-            Table::File(file) => file.unusable(),
+            Table::File(file) => file.first_fault(),
         });
-        unusable.collect()
+        faults.collect()
     }
 
     /// The keys of all rows; patterns are none.

@@ -1,7 +1,7 @@
 //! Whether a recipient on this machine is anybody: what its tables make of the address, and whether there is such a user.
 
 use super::loaded::Loaded;
-use crate::config::{self, TableFault};
+use crate::config::{self, Config, TableFault};
 use crate::deliver::plan::{self, Undeliverable};
 use crate::mail::address::{Address, without_extension};
 use crate::mail::list::Spec;
@@ -18,6 +18,12 @@ pub fn is_somebody_here(local: &str, delimiter: &str) -> bool {
         matches!(name.as_str(), "root" | "postmaster") || user::is_login(&name)
     };
     is_somebody(local) || without_extension(local, delimiter).is_some_and(is_somebody)
+}
+
+/// Whether mail to such a recipient waits for a row in a table, where others are refused.
+#[must_use]
+pub fn waits(config: &Config, why: &Undeliverable) -> bool {
+    matches!(why, Undeliverable::Own(address) if is_somebody_here(address.local(), &config.recipient_delimiter))
 }
 
 /// Whether all that the address stands for would bounce, since no user here and no table knows it.

@@ -3,6 +3,7 @@
 //! in `runner`.
 
 pub mod access;
+pub mod account_files;
 pub mod client;
 pub mod error;
 pub mod listeners;

@@ -120,6 +120,13 @@ impl Reason {
         Self { level, kind, subject: None, text: text.into(), cure: None, since: None }
     }
 
+    /// One sentence: what is wrong, a semicolon, what to do.
+    #[must_use]
+    pub fn of_sentence(level: Level, kind: Kind, sentence: &str) -> Self {
+        let (text, cure) = sentence.split_once("; ").map_or((sentence, None), |(text, cure)| (text, Some(cure)));
+        Self { cure: cure.map(str::to_owned), ..Self::new(level, kind, text) }
+    }
+
     /// Of which one.
     #[must_use]
     pub fn of(self, subject: impl fmt::Display) -> Self {
@@ -154,7 +161,9 @@ impl Reason {
             }
             // Behind the colon are the provider's words.
             Kind::Rejected => self.text.split(": ").next().unwrap_or_default().to_owned(),
-            Kind::Table | Kind::Unmapped => return Self { cure: None, ..self },
+            Kind::Unmapped => return Self { cure: None, ..self },
+            // What follows quotes the entry.
+            Kind::Table => self.text.split("invalid pattern").next().unwrap_or_default().to_owned(),
             _ => return self,
         };
         Self { text, cure: None, ..self }

@@ -11,15 +11,18 @@ use crate::spool::{Spool, SpoolError};
 
 /// The folders and files that cannot be used, so that mail does not leave or is not seen.
 pub fn unusable(spool: &Spool) -> Result<Vec<Reason>, SpoolError> {
-    let reason = |error: SpoolError| {
-        let reason = Reason::new(Level::Critical, Kind::Spool, error.to_string());
-        match &error {
-            SpoolError::Io { path, error, .. } => reason.of(path.display()).cured_by(remedy(path, error.kind())),
-            SpoolError::Damaged { path, .. } => reason.of(path.display()).cured_by("move it away"),
-            _ => reason,
-        }
-    };
-    Ok(spool.unusable()?.into_iter().map(reason).collect())
+    Ok(spool.unusable()?.iter().map(unusable_for).collect())
+}
+
+/// That the spool cannot be used, for this reason.
+#[must_use]
+pub fn unusable_for(error: &SpoolError) -> Reason {
+    let reason = Reason::new(Level::Critical, Kind::Spool, error.to_string());
+    match error {
+        SpoolError::Io { path, error, .. } => reason.of(path.display()).cured_by(remedy(path, error.kind())),
+        SpoolError::Damaged { path, .. } => reason.of(path.display()).cured_by("move it away"),
+        _ => reason,
+    }
 }
 
 fn remedy(path: &Path, kind: ErrorKind) -> String {

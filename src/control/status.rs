@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
 
+use super::account_files;
 use super::listeners;
 use super::loaded::Unreadable;
 use super::password_end;
@@ -18,7 +19,7 @@ use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
 use crate::rules::retry::UNKNOWN_BEFORE_HOLD;
-use crate::spool::account_health::{self, Outage};
+use crate::spool::account_health::{self, Health, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
 use crate::spool::history;
@@ -53,10 +54,10 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     }
     let mut figures = Figures { warn_after: warn_after.as_secs(), ..Figures::default() };
     report.extend(spool_health::room(config, spool)?);
+    let mut outages = Health::new();
     if let Some(spool) = spool {
         report.extend(spool_health::unusable(spool)?);
-        let outages = account_health::current(spool, config).into_iter();
-        report.extend(outages.map(|(account, outage)| trouble(account, outage)));
+        outages = account_health::current(spool, config);
         // The lock is taken for a moment only.
         figures.runner = lock::is_held(spool).unwrap_or(false);
         if figures.runner {
@@ -72,6 +73,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         report.extend(queue.reasons(config));
         figures = queue.figures;
     }
+    report.extend(of_accounts(config, outages));
     report.extend(counted(&figures));
     if spool.is_some_and(is_the_machines) && !figures.runner {
         report.add(no_runner());
@@ -142,8 +144,8 @@ fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
     reasons.extend(password_end::warnings(config, Zoned::now().date()));
     reasons.extend(listeners::unidentified(config));
     reasons.extend(listeners::renewals(config, Timestamp::now()));
-    let unusable = generic.unusable().into_iter().chain(ArrivalTables::load(&config.rewriting).unusable());
-    reasons.extend(unusable.map(|(path, fault)| {
+    let faults = generic.first_faults().into_iter().chain(ArrivalTables::load(&config.rewriting).first_faults());
+    reasons.extend(faults.map(|(path, fault)| {
         let reason = Reason::new(Level::Critical, Kind::Table, fault.to_string()).of(path.display());
         reason.cured_by("see `postrider check`")
     }));
@@ -367,15 +369,30 @@ fn name_of(submitter: &Submitter) -> String {
     }
 }
 
+/// What keeps accounts from sending: what deliveries met, and what shows beforehand of those that met nothing yet.
+fn of_accounts(config: Option<&Config>, outages: Health) -> Vec<Reason> {
+    let beforehand = config.map(account_files::unusable).unwrap_or_default().into_iter();
+    let is_new = |reason: &Reason| {
+        let outage = reason.subject.as_ref().and_then(|account| outages.get(account));
+        outage.is_none_or(|outage| !outage.trouble.is_owners())
+    };
+    let mut reasons: Vec<Reason> = beforehand.filter(is_new).collect();
+    reasons.extend(outages.into_iter().map(|(account, outage)| trouble(account, outage)));
+    reasons
+}
+
 fn trouble(account: String, outage: Outage) -> Reason {
     let Outage { reason, resumes, since, trouble, .. } = outage;
     let (level, kind) = if trouble.is_owners() { (Level::Critical, Kind::Account) } else { (Level::Ok, Kind::Relay) };
+    // Our own sentences name it already.
+    let named = format!("account {account}");
+    let reason = if reason.starts_with(&format!("{named} ")) { reason } else { format!("{named}: {reason}") };
     let text = match resumes {
         Some(resumes) => {
             let at = resumes.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
-            format!("account {account}: {reason} (the provider names {at} as the end; trying once an hour until then)")
+            format!("{reason} (the provider names {at} as the end; trying once an hour until then)")
         }
-        None => format!("account {account}: {reason}"),
+        None => reason,
     };
     Reason::new(level, kind, text).of(account).since(Some(since))
 }

@@ -1,18 +1,17 @@
-//! Accounts: that each is used and can be: its senders, password, certificates and TLS. Where its mail leaves is not asked.
+//! Accounts: that each is used, and that its relays get the TLS that they expect. Whether it can be used at all is in
+//! `control::account_files`.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use super::Findings;
-use crate::config::oauth::Flow;
-use crate::config::{Config, Password, TlsMode};
+use crate::config::places::SYSTEM_CONFIG;
+use crate::config::{Config, TlsMode};
 use crate::control::report::Kind;
-use crate::deliver::oauth::stored;
 use crate::rules::route;
-use crate::tls::{Client, Roots};
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
     senders(config, findings);
-    logins(config, findings);
     connections(config, findings);
     ports(config, findings);
 }
@@ -42,7 +41,8 @@ fn senders(config: &Config, findings: &mut Findings) {
              senders"
         ));
     }
-    if config.accounts.is_empty() {
+    // In a user's configuration that is an error, and was named when it was read.
+    if config.accounts.is_empty() && config.path == Path::new(SYSTEM_CONFIG) {
         findings.warning(
             Kind::NoAccount,
             None,
@@ -51,7 +51,7 @@ fn senders(config: &Config, findings: &mut Findings) {
                 config.path.display()
             ),
         );
-    } else if config.default_account.is_none() {
+    } else if config.default_account.is_none() && !config.accounts.is_empty() {
         findings.warning(
             Kind::Unserved,
             None,
@@ -60,38 +60,11 @@ fn senders(config: &Config, findings: &mut Findings) {
     }
 }
 
-/// Accounts with `oauth` whose user has not logged in. That the issuer still knows the login is not asked.
-fn logins(config: &Config, findings: &mut Findings) {
-    let with_oauth = config.accounts.iter().filter_map(|account| account.oauth.as_ref());
-    for oauth in with_oauth.filter(|oauth| oauth.flow != Flow::Client) {
-        let (name, issuer) = (&oauth.account, &oauth.issuer);
-        let sentence = match stored::read(oauth) {
-            Ok(Some(_)) => continue,
-            Ok(None) => format!("account {name} is not logged in at {issuer}; run `postrider login {name}`"),
-            Err(error) => format!("account {name}: {error}"),
-        };
-        findings.error(Kind::Password, Some(name), sentence);
-    }
-}
-
 fn connections(config: &Config, findings: &mut Findings) {
     for account in &config.accounts {
         let name = &account.name;
-        if let Some(Err(error)) =
-            account.password.as_ref().filter(|password| password.is_at_hand()).map(Password::fetch)
-        {
-            findings.error(Kind::Password, Some(name), format!("account {name}: {error}"));
-        }
-        if account.relays.iter().any(|relay| account.tls_mode(relay) != TlsMode::None) {
-            let roots = account.tls_ca.as_deref().map_or(Roots::Platform, Roots::File);
-            let client = Client::new(roots).and_then(|client| match &account.tls_client {
-                Some((chain, key)) => client.showing(chain, key),
-                None => Ok(client),
-            });
-            if let Err(error) = client {
-                findings.error(Kind::Tls, Some(name), format!("account {name}: {error}"));
-            }
-        } else if account.username.is_some() && !account.allow_plaintext {
+        let is_clear = account.relays.iter().all(|relay| account.tls_mode(relay) == TlsMode::None);
+        if is_clear && account.username.is_some() && !account.allow_plaintext {
             let local = |host: &str| host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
             if account.relays.iter().any(|relay| !local(&relay.host)) {
                 findings.error(Kind::Tls, Some(name), format!(

@@ -29,12 +29,6 @@ struct Routes<'a> {
     unmapped: usize,
 }
 
-/// Faults of whole tables and of their rows.
-fn table_faults(tables: &ArrivalTables) -> BTreeSet<String> {
-    let unusable = tables.unusable().into_iter().map(|(_, fault)| fault);
-    tables.faults().into_iter().chain(unusable).map(|fault| fault.to_string()).collect()
-}
-
 pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     // Without an account all mail waits, wherever it goes.
     if config.accounts.is_empty() {
@@ -43,7 +37,8 @@ pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     let arriving = ArrivalTables::load(&config.rewriting);
     let generic = TableSet::load("generic", &config.generic);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
-    let mut routes = Routes { config, arrival, generic: &generic, named: table_faults(&arriving), unmapped: 0 };
+    let faults = arriving.faults().into_iter().map(|fault| fault.to_string()).collect();
+    let mut routes = Routes { config, arrival, generic: &generic, named: faults, unmapped: 0 };
     let mut names: Vec<&str> = vec!["root", "postmaster", &config.postmaster];
     names.extend(users.recipients.iter().map(String::as_str));
     let mut to: Vec<Address> = names.into_iter().filter_map(|name| complete(config, name)).collect();

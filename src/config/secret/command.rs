@@ -3,6 +3,7 @@
 //! message: only the program's name, how it ended, and its first complaint.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
@@ -21,6 +22,27 @@ const GLANCE: Duration = Duration::from_millis(5);
 
 /// So much of a complaint is told, in characters.
 const COMPLAINT: usize = 200;
+
+/// Whether its program is there to be run.
+pub(super) fn look(words: &[String]) -> Result<(), SecretError> {
+    let program = words.first().map_or("", String::as_str);
+    let is_there = if program.contains('/') {
+        is_program(Path::new(program))
+    } else {
+        let places = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&places).any(|folder| is_program(&folder.join(program)))
+    };
+    if is_there {
+        return Ok(());
+    }
+    Err(SecretError(format!(
+        "the password command {program} is not a program that this user may run; install it, or write the full path of the program"
+    )))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+}
 
 /// Runs the command now.
 pub(super) fn fetch(words: &[String], patience: Duration) -> Result<Secret, SecretError> {

@@ -46,10 +46,10 @@ impl ArrivalTables {
         self.all().into_iter().filter_map(TableSet::settles_in).max()
     }
 
-    /// The files that cannot be used at all, with the reasons.
+    /// The files for which mail waits, or may, each with its first fault.
     #[must_use]
-    pub fn unusable(&self) -> Vec<(PathBuf, TableFault)> {
-        self.all().into_iter().flat_map(TableSet::unusable).collect()
+    pub fn first_faults(&self) -> Vec<(PathBuf, TableFault)> {
+        self.all().into_iter().flat_map(TableSet::first_faults).collect()
     }
 
     /// Every fault in them, for `check`.

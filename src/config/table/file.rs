@@ -122,9 +122,15 @@ impl FileTable {
         }
     }
 
-    /// The file, and why it answers nothing, where that is so.
-    pub(super) fn unusable(&self) -> Option<(PathBuf, TableFault)> {
-        self.good.is_none().then(|| (self.path.clone(), self.not_loaded()))
+    /// The file, and the first of its faults with the number of the others.
+    pub(super) fn first_fault(&self) -> Option<(PathBuf, TableFault)> {
+        let (faults, rows) = (self.faults(), self.good.as_ref().map_or(0, |(_, content)| content.problems().len()));
+        let TableFault(first) = faults.into_iter().next()?;
+        let text = match rows {
+            0 | 1 => first,
+            _ => format!("{first} ({} more invalid entries)", rows - 1),
+        };
+        Some((self.path.clone(), TableFault(text)))
     }
 
     fn not_loaded(&self) -> TableFault {

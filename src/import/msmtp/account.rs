@@ -87,9 +87,10 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
 /// What would be a login, if msmtp were told to log in.
 fn note_unused_login(name: &str, commands: &Commands, draft: &mut Draft) {
     let is_on = commands.is_on("auth", "off");
-    let why = match is_on {
-        true => "no user is set; if the relay wants a login, set `username` and `password`",
-        false => "auth is off, so msmtp does not log in",
+    let why = if is_on {
+        "no user is set; if the relay wants a login, set `username` and `password`"
+    } else {
+        "auth is off, so msmtp does not log in"
     };
     for command in ["user", "password", "passwordeval"].into_iter().filter(|name| commands.get(name).is_some()) {
         draft.left_out(format!("{command} (account {name})"), why);

@@ -262,7 +262,7 @@ fn relays_with_other_logins_or_other_tls_do_not_share_an_account() {
         assert_eq!(text.contains("# Changed: relay ["), alone, "{text}");
         assert!(text.contains(why), "{text}");
         assert!(
-            draft.accounts.iter().all(|account| !account.secret.as_ref().is_some_and(|secret| secret.expose() == "p2")),
+            draft.accounts.iter().all(|account| account.secret.as_ref().is_none_or(|secret| secret.expose() != "p2")),
             "{text}"
         );
         if let Some(own) = config.accounts.iter().find(|account| !account.senders.is_empty()) {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::config::{Account, units};
-use crate::control::local_recipient::is_somebody_here;
+use crate::control::local_recipient;
 use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned, Undeliverable};
 use crate::log::{self, Delays};
@@ -48,11 +48,7 @@ pub(super) fn undeliverable(
     let here = |no: &Undeliverable| match no {
         // Mail for a person who exists here waits for a row in `generic`. A bounce or notice that nobody can get is
         // refused at once: it would wait for a row that only its own reader would add.
-        Undeliverable::Own(address)
-            if kind == Kind::Mail && is_somebody_here(address.local(), &config.recipient_delimiter) =>
-        {
-            unmapped(address)
-        }
+        Undeliverable::Own(address) if kind == Kind::Mail && local_recipient::waits(config, no) => unmapped(address),
         _ => refused(no.code(), no.reason()),
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();

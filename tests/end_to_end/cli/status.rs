@@ -211,16 +211,90 @@ fn mail_that_somebody_asked_to_hold_is_no_cause_for_alarm() {
 }
 
 #[test]
-fn the_line_of_an_unknown_state_is_one_object_too() {
+fn a_configuration_with_errors_or_without_one_is_critical_and_one_object_too() {
     let world = World::at_home(&Provider::start());
     world.send_to(&["bob@away.example"]).code(0);
+    let good = fs::read_to_string(world.path("config.toml")).unwrap();
     // With a spool of its own: the default one is in the home directory of whoever runs the tests.
     world.file("config.toml", &format!("colour = 1\nspool = {:?}\n", world.path("spool")), 0o600);
-    assert!(reason(&world, 3, "unknown")["text"].as_str().unwrap().contains("config.toml:1:"));
+    assert!(reason(&world, 2, "config")["text"].as_str().unwrap().contains("config.toml:1:"));
     assert_eq!(report(&world)["queue"]["waiting"], 1);
+    world.file("config.toml", &good, 0o646);
+    assert!(reason(&world, 2, "config")["cure"].as_str().unwrap().contains("chmod"));
     fs::remove_file(world.path("config.toml")).unwrap();
     let report = report(&world);
-    assert_eq!((&report["level"], report.get("queue")), (&json!(3), Some(&Value::Null)), "{report}");
+    assert_eq!((&report["level"], report.get("queue")), (&json!(2), Some(&Value::Null)), "{report}");
+}
+
+#[test]
+fn a_user_without_an_account_is_told_once_how_to_get_one() {
+    let world = World::at_home(&Provider::start());
+    world.file("config.toml", &format!("spool = {:?}\n", world.path("spool")), 0o600);
+    assert!(reason(&world, 1, "no-account")["cure"].as_str().unwrap().contains("postrider init"));
+    let checked = world.postrider(&["check"]).code(78).stdout;
+    assert_eq!(checked.lines().count(), 1, "{checked}");
+}
+
+#[test]
+fn a_spool_that_is_no_folder_is_critical() {
+    let world = World::at_home(&Provider::start());
+    for name in ["spool", "spool/queue"] {
+        world.file(name, "", 0o600);
+        assert!(reason(&world, 2, "spool")["subject"].as_str().unwrap().contains("spool"));
+        fs::remove_file(world.path(name)).unwrap();
+        fs::create_dir_all(world.path("spool")).unwrap();
+    }
+}
+
+#[test]
+fn a_table_with_an_invalid_entry_is_critical_and_named_with_its_line() {
+    for (key, kind, text, line) in [
+        ("canonical", "regexp:", "# mine\n/^(bob/ bob@isp.example\n", 2),
+        ("generic", "", "root\nalice me@isp.example\nbob\n", 1),
+        ("aliases", "", "root: me@isp.example\nbob\n", 2),
+        ("virtual", "", "bob@isp.example\n", 1),
+    ] {
+        let world = World::at_home(&Provider::start()).set(key, format!("{kind}table"));
+        world.table("table", text);
+        let found = reason(&world, 2, "table");
+        let place = format!("{}:{line}: ", world.path("table").display());
+        assert!(found["text"].as_str().unwrap().starts_with(&place), "{place}: {found}");
+        assert_eq!(found["text"].as_str().unwrap().contains("(1 more"), key == "generic", "{found}");
+        world.postrider(&["check"]).code(78).says(&place);
+        world.table("table", "");
+        is_well(&world);
+    }
+}
+
+#[test]
+fn an_account_that_cannot_be_used_is_critical_before_any_mail_needs_it() {
+    let world = || World::at_home(&Provider::start());
+    let missing = |world: World, value: Value| world.account_keys("isp", &[("password", value)]);
+    let file = |text: &str| {
+        let world = missing(world(), json!({ "file": "secret" }));
+        world.file("secret", text, 0o600);
+        world
+    };
+    for (world, kind, words) in [
+        (missing(world(), json!({ "file": "secret" })), "password", "secret"),
+        (file(""), "password", "is empty"),
+        (missing(world(), json!({ "command": ["/no/such/program"] })), "password", "/no/such/program is not a program"),
+        (missing(world(), json!({ "command": ["no-such-program"] })), "password", "no-such-program is not a program"),
+        (world().account_keys("isp", &[("tls_ca", json!("none.pem"))]), "tls", "none.pem"),
+    ] {
+        let found = reason(&world, 2, kind);
+        assert_eq!(found["subject"], "isp", "{found}");
+        assert!(found["text"].as_str().unwrap().contains(words), "{found}");
+        world.postrider(&["check"]).code(78).says(words);
+        // Deliveries meet it as well: it is still said once.
+        world.send_to(&["bob@away.example"]).code(0);
+        world.run_once();
+        let report = report(&world);
+        let of_isp = report["reasons"].as_array().unwrap().iter().filter(|reason| reason["subject"] == "isp");
+        assert_eq!(of_isp.count(), 1, "{report}");
+    }
+    let world = file("a password\n");
+    is_well(&world);
 }
 
 #[test]
@@ -253,6 +327,9 @@ fn too_few_descriptors_are_told_and_no_message_is_called_unreadable() {
         assert!(ran.status != Some(2) || ran.stdout.contains("account isp"), "{descriptors}: {ran:?}");
         assert!(!matches!(ran.status, Some(0 | 1)), "{descriptors}: {ran:?}");
     }
+    let ran = run(world.command("prlimit", &["--nofile=6", env!("CARGO_BIN_EXE_postrider"), "status", "--json"]), b"");
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.status, &report["reasons"][0]["kind"]), (Some(3), &json!("unknown")), "{report}");
 }
 
 #[test]

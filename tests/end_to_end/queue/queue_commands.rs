@@ -113,7 +113,7 @@ fn status_says_whether_mail_flows() {
     world.postrider(&["queue", "list", "--failed"]).code(0).says("0123456789ABCDEF").says("damaged");
     let broken = World::new();
     broken.file("config.toml", "colour = 1\n", 0o600);
-    broken.postrider(&["status"]).code(3).says("UNKNOWN");
+    broken.postrider(&["status"]).code(2).says("CRITICAL");
 }
 
 #[test]
