@@ -151,11 +151,18 @@ fn contents(config: &Config, users: &Users, findings: &mut Findings) {
     listeners::check(config, findings);
 }
 
-/// What is wrong with a config that is not in use yet, and whether mail can leave with it.
-pub(super) fn of_new(config: &Config) -> (Vec<String>, Exit) {
+/// Shows what is wrong with a config that is not in use yet, and says whether mail can leave with it.
+pub(super) fn show_new(config: &Config) -> Exit {
     let mut findings = Findings::default();
     contents(config, &Users::default(), &mut findings);
-    (findings.lines(), if findings.has_errors() { Exit::Warnings } else { Exit::Ok })
+    let lines = findings.lines();
+    if !lines.is_empty() {
+        print_line!("\nTo be looked at:");
+        for line in lines {
+            print_line!("- {line}");
+        }
+    }
+    if findings.has_errors() { Exit::Warnings } else { Exit::Ok }
 }
 
 fn print_json(findings: Findings) -> Exit {

@@ -15,10 +15,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::read_back::Comparison;
 use self::reading::Reader;
-use super::ask;
 use super::exit::{Exit, Failure};
 use super::init::discovery;
 use super::no_config::NoConfig;
+use super::{ask, check};
 use crate::config::places;
 use crate::import::draft::{Draft, Note};
 use crate::import::{self, ImportContext, ImportError, Program, SourceIs, Tables};
@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     for path in written {
         print_line!("wrote {}", path.display());
     }
-    let exit = read_back::check(&config);
+    let exit = check::show_new(&config);
     if arguments.source.is_none() {
         old_queue::report(arguments.program, Path::new("/"), home);
     }

@@ -17,13 +17,13 @@ use std::process::{Command, Stdio};
 use jiff::Zoned;
 
 use self::discovery::{CentralDatabase, Found, Network};
-use self::existing::Presence;
+use self::existing::{Changed, Presence};
 use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
 use super::new_config::{ChangeLock, Present, free_name, give, readers, store};
 use super::no_config::NoConfig;
 use super::print;
-use super::{login_test, password};
+use super::{check, login_test, password};
 use crate::config::providers::{PasswordKind, Provider};
 use crate::config::{Account, Config, Password, Secret, locate, places, read};
 use crate::deliver::smtp::session::Session;
@@ -102,6 +102,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         leave_unit(home);
     }
     let to = &answers.address;
+    let checked = check::show_new(&config);
+    if checked != Exit::Ok {
+        print_line!("Not done: mend that, then run \"postrider check\" and \"postrider test --to {to}\".");
+        if let Some(session) = session {
+            session.quit();
+        }
+        return Ok(Exit::Config);
+    }
     match session {
         None => {
             print_line!("Done. Test it with: postrider test --to {to}");
@@ -150,7 +158,9 @@ fn set_up(
 
 /// Adds the account to a configuration, or changes the one that is there.
 fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Result<Option<Written>, Failure> {
-    let changed = existing::change(config, answers)?;
+    let changed = existing::change(config, answers, &[])?;
+    let rows = rows(arguments, &changed, &answers.address)?;
+    let changed = if rows.is_empty() { changed } else { existing::change(config, answers, &rows)? };
     if arguments.print {
         print::text(&changed.text);
         return Ok(None);
@@ -169,7 +179,7 @@ fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Res
     // What others changed meanwhile counts.
     let lock = ChangeLock::take(&config.path)?;
     let now = locate::load(Some(&config.path))?;
-    let changed = existing::change(&now, answers)?;
+    let changed = existing::change(&now, answers, &rows)?;
     let Some(Password::File(secret)) = &changed.account()?.password else {
         return Err(Failure::new(Exit::Software, "the account has no password file"));
     };
@@ -177,6 +187,25 @@ fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Res
     changed.put(&lock)?;
     print_line!("wrote {} and {}", changed.path.display(), secret.display());
     Ok(Some(Written { account: changed.name, config: changed.config, session }))
+}
+
+/// Rows of `generic` for root and the other users of this machine, whose mail would wait without them.
+fn rows(arguments: &Arguments, changed: &Changed, own: &Address) -> Result<Vec<(String, String)>, Failure> {
+    let default = changed.config.default_account.as_ref().and_then(|name| changed.config.account(name));
+    let to = default.and_then(Account::own_address).unwrap_or_else(|| own.clone());
+    let rows = existing::missing_rows(changed, &to)?;
+    if rows.is_empty() || arguments.yes {
+        return Ok(rows);
+    }
+    say(&format!("no row of `generic` gives root@{} an address, so mail of this machine waits", changed.config.origin));
+    let text = "Address for mail from and to the users of this machine (none adds no row)";
+    question(text, &to.to_string(), |answer| match answer {
+        "none" => Ok(Vec::new()),
+        answer => {
+            let to = Address::parse(answer).map_err(|error| format!("not a valid address: {error}"))?;
+            Ok(rows.iter().map(|(name, _)| (name.clone(), to.to_string())).collect())
+        }
+    })
 }
 
 /// From the arguments, then from the account of that address, then from the proposals, then from whoever is asked.

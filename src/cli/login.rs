@@ -23,7 +23,7 @@ pub struct Arguments {
     #[arg(value_name = "ACCOUNT")]
     account: Option<String>,
     /// Show which accounts are logged in, and since when
-    #[arg(long, conflicts_with = "account")]
+    #[arg(long)]
     status: bool,
 }
 
@@ -31,7 +31,7 @@ pub struct Arguments {
 pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure> {
     let config = super::load(named)?;
     if arguments.status {
-        return status(&config);
+        return status(&config, arguments.account.as_deref());
     }
     let oauth = chosen(&config, arguments.account.as_deref())?;
     let (issuer, account) = (&oauth.issuer, &oauth.account);
@@ -109,9 +109,14 @@ fn lasting<'g>(oauth: &OAuth, granted: &'g Granted) -> Result<&'g Secret, Failur
 }
 
 /// A line for each account, and exit status 78 if one has no login.
-fn status(config: &Config) -> Result<Exit, Failure> {
+fn status(config: &Config, only: Option<&str>) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
-    for (account, oauth) in with_oauth(config) {
+    if only.is_some() {
+        chosen(config, only)?;
+    } else if with_oauth(config).next().is_none() {
+        say("no account has `oauth`; the others log in with passwords, if at all");
+    }
+    for (account, oauth) in with_oauth(config).filter(|(account, _)| only.is_none_or(|only| account.name == only)) {
         let (name, issuer, user) = (&account.name, &oauth.issuer, &oauth.username);
         let day =
             |time: Timestamp| Zoned::new(time, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();

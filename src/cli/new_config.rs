@@ -35,13 +35,12 @@ impl Present {
         match locate::load(Some(config)) {
             Ok(found) if found.accounts.is_empty() => Ok(Self::Placeholder),
             Ok(found) => Ok(Self::Accounts(Box::new(found))),
-            Err(error) => Err(Failure::new(
-                Exit::NoPermission,
-                format_args!(
-                    "{} has errors and was left unchanged. Fix it, or rename it and run {command} again: {error}",
-                    config.display()
-                ),
-            )),
+            Err(error) => {
+                let Failure { message, exit } = error.into();
+                let shown = config.display();
+                let what = "has errors and was left unchanged. Fix it, or rename it and run";
+                Err(Failure::new(exit, format_args!("{shown} {what} {command} again: {message}")))
+            }
         }
     }
 }

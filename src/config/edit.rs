@@ -68,6 +68,15 @@ impl ConfigText {
         self.document.insert(key, Item::Value(setting.value()));
     }
 
+    /// Adds a table with these rows to those of a key above all sections.
+    pub fn add_rows(&mut self, key: &str, rows: &[(String, String)]) {
+        let table = rows.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<InlineTable>();
+        match self.document.get_mut(key).and_then(Item::as_array_mut) {
+            Some(tables) => tables.push(table),
+            None => drop(self.document.insert(key, Item::Value(Array::from_iter([table]).into()))),
+        }
+    }
+
     /// Whether `[kind.name]` has this key.
     #[must_use]
     pub fn has_key(&self, kind: &str, name: &str, key: &str) -> bool {

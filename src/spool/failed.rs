@@ -145,8 +145,10 @@ impl Spool {
     /// Why it was set aside, as written at that time.
     #[must_use]
     pub fn failed_reason(&self, name: &str) -> String {
-        let reason = fs::read_to_string(self.failed_path(&format!("{name}{REASON}"))).unwrap_or_default();
-        reason.trim_end().to_owned()
+        match fs::read_to_string(self.failed_path(&format!("{name}{REASON}"))) {
+            Ok(reason) if !reason.trim().is_empty() => reason.trim_end().to_owned(),
+            Ok(_) | Err(_) => "no reason is recorded beside it".to_owned(),
+        }
     }
 
     /// Moves a message back to queue/. Its journal goes first: at no moment may the content be in queue/ without the

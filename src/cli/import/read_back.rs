@@ -4,8 +4,7 @@
 use std::path::Path;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::route::Way;
-use crate::cli::{check, route};
+use crate::cli::route::{self, Way};
 use crate::config::{Config, read};
 use crate::import::draft::Draft;
 use crate::import::said::{Encryption, FromField, Said};
@@ -137,16 +136,4 @@ fn differences(said: &Said, way: &Way) -> Vec<String> {
         compare("From", "as written", forced);
     }
     different
-}
-
-/// Shows what `check` finds in it.
-pub(super) fn check(config: &Config) -> Exit {
-    let (lines, exit) = check::of_new(config);
-    if !lines.is_empty() {
-        print_line!("\nTo be looked at:");
-        for line in lines {
-            print_line!("- {line}");
-        }
-    }
-    exit
 }

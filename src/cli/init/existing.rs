@@ -10,7 +10,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{self, ChangeLock};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
-use crate::config::{Account, Config, conf_d};
+use crate::config::{Account, Config, TableSet, conf_d};
+use crate::deliver::plan;
 use crate::mail::address::Address;
 
 /// One file of the configuration as it will be.
@@ -36,8 +37,9 @@ pub(super) enum Presence {
     Changed,
 }
 
-/// The account of these answers, put into the configuration's text. Nothing is written.
-pub(super) fn change(config: &Config, answers: &Answers) -> Result<Changed, Failure> {
+/// The account of these answers, put into the configuration's text, with rows for addresses of this machine where they are given.
+/// Nothing is written.
+pub(super) fn change(config: &Config, answers: &Answers, rows: &[(String, String)]) -> Result<Changed, Failure> {
     let of_login = || config.accounts.iter().find(|account| is_login_of(account, answers));
     let known = account_of(&config.accounts, &answers.address).or_else(of_login);
     if let Some(account) = known.filter(|account| account.oauth.is_some()) {
@@ -82,12 +84,39 @@ pub(super) fn change(config: &Config, answers: &Answers) -> Result<Changed, Fail
     if let (Presence::New, [only], false) = (presence, &config.accounts[..], is_default_written(config)?) {
         text.set_top("default_account", &Setting::Text(only.name.clone()));
     }
+    if !rows.is_empty() {
+        text.add_rows(GENERIC, rows);
+    }
     let text = text.to_string();
     let config = locate::load_changed(&config.path, Change { path: &path, text: Some(&text) }).map_err(|error| {
         let Failure { message, exit } = error.into();
         Failure::new(exit, format_args!("{message}\nnothing was changed"))
     })?;
     Ok(Changed { name, presence, removed, config, path, text })
+}
+
+/// The table with addresses of this machine.
+const GENERIC: &str = "generic";
+
+/// Rows that give this address to the users of this machine, where root has none yet; they can be put into the file that is
+/// changed, unless another one has the table.
+pub(super) fn missing_rows(changed: &Changed, to: &Address) -> Result<Vec<(String, String)>, Failure> {
+    let config = &changed.config;
+    let tables = TableSet::load(GENERIC, &config.generic);
+    let root = Address::new("root", &config.origin);
+    let has_address = root.is_ok_and(|root| plan::is_deliverable(config, &tables, &root));
+    let is_elsewhere = texts(config)?.iter().any(|(path, text)| *path != changed.path && text.has_top(GENERIC));
+    if has_address || is_elsewhere {
+        return Ok(Vec::new());
+    }
+    let short = config.hostname.split('.').next().unwrap_or_default();
+    let mut names: Vec<&str> = Vec::new();
+    for name in [&config.origin, &config.hostname, short, "localhost"] {
+        if config.is_own_domain(name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names.into_iter().map(|name| (format!("@{name}"), to.to_string())).collect())
 }
 
 impl Changed {

@@ -223,18 +223,52 @@ fn an_account_that_serves_the_address_is_the_one_that_is_changed() {
     assert!(said.contains("run \"postrider login a\""), "{said}");
 }
 
-#[test]
-fn an_account_without_rows_for_root_is_proved_with_its_own_address() {
-    let isp = Provider::setup().login("me@isp.example", "new horse").start();
-    let world = World::new();
+/// A configuration with an account and without rows, to which `init` is given a new password for the account.
+fn without_rows(world: &World, isp: &Provider, args: &[&str], input: &str) -> Ran {
     fs::create_dir_all(world.path("fresh/secrets")).unwrap();
     let relay = format!("[127.0.0.1]:{}", isp.port());
     let config = format!(
-        "[account.a]\nrelay = \"{relay}\"\nusername = \"me@isp.example\"\npassword = {{ file = \"secrets/a\" }}\n"
+        "hostname = \"box.home.lan\"\n[account.a] # mine\nrelay = \"{relay}\"\nusername = \"me@isp.example\"\n\
+         password = {{ file = \"secrets/a\" }}\n"
     );
     world.file("fresh/config.toml", &config, 0o600);
     let file = world.file("given", "new horse\n", 0o600);
-    let ran = init(&world, &isp, &["me@isp.example", "--yes", "--password-file", file.to_str().unwrap()], "").code(0);
+    init(world, isp, &[&["me@isp.example", "--password-file", file.to_str().unwrap()], args].concat(), input)
+}
+
+#[test]
+fn an_account_without_rows_for_root_gets_them() {
+    let isp = Provider::setup().login("me@isp.example", "new horse").start();
+    let world = World::new();
+    without_rows(&world, &isp, &["--yes"], "").code(0);
+    let text = fs::read_to_string(world.path("fresh/config.toml")).unwrap();
+    let rows = "generic = [{ \"@box.home.lan\" = \"me@isp.example\", \"@box\" = \"me@isp.example\", \"@localhost\" = \"me@isp.example\" }]\n";
+    assert!(text.contains(rows) && text.contains("[account.a] # mine"), "{text}");
+    assert_eq!(isp.mails()[0].field("Subject"), "postrider test of mail from root@box.home.lan");
+    // They are there now.
+    let file = world.path("given");
+    init(&world, &isp, &["me@isp.example", "--yes", "--password-file", file.to_str().unwrap()], "").code(0);
+    assert_eq!(fs::read_to_string(world.path("fresh/config.toml")).unwrap(), text);
+}
+
+#[test]
+fn an_account_whose_owner_wants_no_rows_for_root_is_proved_with_its_own_address() {
+    let isp = Provider::setup().login("me@isp.example", "new horse").start();
+    let world = World::new();
+    let ran = without_rows(&world, &isp, &[], "\n\nnone\n").code(0);
     assert!(ran.stderr.contains("so mail of this machine waits"), "{}", ran.stderr);
+    assert!(!fs::read_to_string(world.path("fresh/config.toml")).unwrap().contains("generic"));
     assert_eq!(isp.mail().from, "me@isp.example");
+}
+
+#[test]
+fn what_check_finds_in_the_result_is_not_called_done() {
+    let (isp, world) = (Provider::start(), World::new());
+    let config = "generic = [\"rows\"]\n[account.a]\nrelay = \"[smtp.example.org]:587\"\nusername = \"u@example.org\"\n\
+                  tls = \"none\"\npassword = { file = \"secrets/a\" }\n";
+    let ran = again(&world, &isp, config, "u@example.org", "smtp.example.org:587").code(78);
+    for words in ["cannot read table", "`tls` is \"none\"", "Not done: mend that"] {
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("Done."), "{}", ran.stdout);
 }

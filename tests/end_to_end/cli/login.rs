@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::cli::issuer::{Issuer, logged_in, mail_server};
-use support::provider::{Verb, auth_answer, on};
+use support::provider::{Provider, Verb, auth_answer, on};
 use support::wait::wait_for;
 use support::world::{World, built};
 
@@ -28,6 +28,11 @@ fn a_login_on_another_device_is_enough_for_mail_and_its_token_is_renewed() {
     assert!(said.contains("not logged in at 127.0.0.1: run \"postrider login isp\""), "{said}");
     assert_eq!(issuer.isp.connections(), 0, "nothing to log in with");
     world.postrider(&["login", "--status"]).code(78).says("isp: 127.0.0.1, not logged in");
+    world.postrider(&["login", "--status", "isp"]).code(78).says("isp: 127.0.0.1, not logged in");
+    world.postrider(&["login", "--status", "other"]).code(64).says("there is no account other");
+    let status = world.postrider(&["status"]).code(2).stdout;
+    assert_eq!(status.matches("account isp").count(), 1, "{status}");
+    World::at_home(&Provider::start()).postrider(&["login", "--status"]).code(0).says("no account has `oauth`");
     world.postrider(&["check"]).code(78).says("account isp is not logged in at 127.0.0.1; run `postrider login isp`");
 
     issuer.next(400, json!({ "error": "authorization_pending" }));

@@ -63,7 +63,7 @@ fn init_asks_four_questions_and_writes_a_config_that_works() {
     world.postrider_with(&["init", "--offline", "--output", folder], "me@isp.example\n\n\nnew\n").code(0);
     assert_eq!(std::fs::read_to_string(config).unwrap(), before);
     world.file("fresh/config.toml", &format!("{before}\nnonsense = 1\n"), 0o600);
-    init(&answers).code(77).says("was left unchanged");
+    init(&answers).code(78).says("was left unchanged");
     world
         .postrider_with(&["init", "--offline", "--output", world.path("other").to_str().unwrap()], "nobody\n")
         .code(65);
