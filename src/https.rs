@@ -69,6 +69,28 @@ pub fn post_form(url: &str, fields: &[(&str, &str)], most: u64) -> Result<Answer
     Ok(Answer { status, body: Zeroizing::new(body.map_err(|error| failed(error, most, FORM_TIME))?) })
 }
 
+/// Posts a text. The web address is a secret, so no error quotes it, and no redirect is followed.
+pub fn post(url: &str, fields: &[(&str, &str)], body: &str) -> Result<(), FetchError> {
+    let agent: Agent = config(TIME).max_redirects(0).http_status_as_error(false).build().into();
+    let request = fields.iter().fold(agent.post(url), |request, (name, value)| request.header(*name, *value));
+    let response = request.send(body).map_err(|error| match failed(error, 0, TIME) {
+        FetchError::Unreachable(why) => FetchError::Unreachable(without(&why, url)),
+        error => error,
+    })?;
+    match response.status().as_u16() {
+        200..300 => Ok(()),
+        300..400 => Err(FetchError::Redirect),
+        status => Err(FetchError::Status(status)),
+    }
+}
+
+/// What a library said of a web address, unless it quotes a part of it.
+fn without(why: &str, url: &str) -> String {
+    let parts = url.split(|c: char| !(c.is_alphanumeric() || "-._~%".contains(c))).filter(|part| part.len() > 3);
+    let is_quoted = parts.skip(1).any(|part| why.contains(part));
+    if is_quoted { "it cannot be reached, or has no valid certificate".to_owned() } else { why.to_owned() }
+}
+
 fn config(time: Duration) -> ConfigBuilder<AgentScope> {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)

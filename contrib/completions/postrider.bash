@@ -16,6 +16,9 @@ _postrider() {
             ",$1")
                 cmd="postrider"
                 ;;
+            postrider,alarm)
+                cmd="postrider__subcmd__alarm"
+                ;;
             postrider,check)
                 cmd="postrider__subcmd__check"
                 ;;
@@ -73,6 +76,18 @@ _postrider() {
             postrider,test)
                 cmd="postrider__subcmd__test"
                 ;;
+            postrider__subcmd__alarm,help)
+                cmd="postrider__subcmd__alarm__subcmd__help"
+                ;;
+            postrider__subcmd__alarm,test)
+                cmd="postrider__subcmd__alarm__subcmd__test"
+                ;;
+            postrider__subcmd__alarm__subcmd__help,help)
+                cmd="postrider__subcmd__alarm__subcmd__help__subcmd__help"
+                ;;
+            postrider__subcmd__alarm__subcmd__help,test)
+                cmd="postrider__subcmd__alarm__subcmd__help__subcmd__test"
+                ;;
             postrider__subcmd__client,add)
                 cmd="postrider__subcmd__client__subcmd__add"
                 ;;
@@ -120,6 +135,9 @@ _postrider() {
                 ;;
             postrider__subcmd__config__subcmd__help,show)
                 cmd="postrider__subcmd__config__subcmd__help__subcmd__show"
+                ;;
+            postrider__subcmd__help,alarm)
+                cmd="postrider__subcmd__help__subcmd__alarm"
                 ;;
             postrider__subcmd__help,check)
                 cmd="postrider__subcmd__help__subcmd__check"
@@ -177,6 +195,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,test)
                 cmd="postrider__subcmd__help__subcmd__test"
+                ;;
+            postrider__subcmd__help__subcmd__alarm,test)
+                cmd="postrider__subcmd__help__subcmd__alarm__subcmd__test"
                 ;;
             postrider__subcmd__help__subcmd__client,add)
                 cmd="postrider__subcmd__help__subcmd__client__subcmd__add"
@@ -296,8 +317,86 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status route lookup check password login client init import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__alarm)
+            opts="-h --config --help test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__alarm__subcmd__help)
+            opts="test help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__alarm__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__alarm__subcmd__help__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__alarm__subcmd__test)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -714,8 +813,36 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status route lookup check password login client init import test demo config help"
+            opts="sendmail run flush queue history status alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__alarm)
+            opts="test"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__alarm__subcmd__test)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

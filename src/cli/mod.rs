@@ -4,6 +4,7 @@
 #[macro_use]
 mod print;
 
+pub mod alarm;
 mod ask;
 pub mod check;
 mod client;
@@ -73,6 +74,9 @@ enum Command {
     History(history::Arguments),
     /// Report whether mail flows, for monitoring; exit status 0: yes, 1: warning, 2: needs attention, 3: unknown
     Status(status::Arguments),
+    /// Test the ways by which people are told of trouble
+    #[command(subcommand)]
+    Alarm(alarm::Action),
     /// Explain how an address is rewritten and where its mail goes, without sending
     Route(route::Arguments),
     /// Look up one key in a table
@@ -153,6 +157,7 @@ fn postrider() -> ExitCode {
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
         Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
         Command::Status(arguments) => return status::run(named, &arguments).into(),
+        Command::Alarm(action) => load(named).and_then(|config| alarm::run(&config, &action)),
         Command::Complete { wanted } => Ok(complete::run(named, wanted)),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),

@@ -3,7 +3,7 @@
 
 use super::exit::{Exit, Failure};
 use crate::config::keys::{
-    ACCOUNT_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS,
+    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS,
 };
 use crate::config::outline::{Part, Section};
 use crate::config::{Config, outline};
@@ -17,7 +17,7 @@ pub struct Arguments {
 }
 
 /// Keys that are sections of their own, which are always shown.
-const SECTIONS: [&str; 5] = ["account", "listen", "client", "queue", "limits"];
+const SECTIONS: [&str; 6] = ["account", "listen", "client", "queue", "limits", "alarm"];
 
 /// Prints it.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -63,6 +63,7 @@ fn unset<'k>(section: &Section, all: &[&Section]) -> Vec<&'k Key> {
         Part::Client(_) => (CLIENT_KEYS, false),
         Part::Queue => (QUEUE_KEYS, false),
         Part::Limits => (LIMIT_KEYS, false),
+        Part::Alarm => (ALARM_KEYS, false),
     };
     let is_section = |key: &Key| has_section && (SECTIONS.contains(&key.name) || key.name == "timeouts");
     let same = all.iter().filter(|one| one.part == section.part);

@@ -46,6 +46,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("client", "[client.NAME]: a network client that may submit mail; default: none"),
     key("queue", "[queue]: retries, lifetimes and limits"),
     key("limits", "[limits]: what one user may submit at once, in system mode"),
+    key("alarm", "[alarm]: who is told of trouble, by other ways than mail"),
 ];
 
 /// In `[account.NAME]`.
@@ -123,6 +124,23 @@ pub const LIMIT_KEYS: &[Key] = &[
     key("waiting", "one user's messages in the queue or in failed/; default: 10000"),
     key("waiting_size", "total size of these messages; default: 1GB"),
     key("root_reserve", "space on the spool's file system reserved for root; default: a tenth, at most 1GB"),
+];
+
+/// In `[alarm]`.
+pub const ALARM_KEYS: &[Key] = &[
+    key("command", "command to run when trouble begins and when it is over: [WORD, ...]; default: none"),
+    key("url", "where alarms are posted to: { file = PATH } with an https address in it; default: none"),
+    key("format", "what is posted: json, ntfy, or a template such as { text = TEXT }; default: json"),
+    key("detail", "whether alarms quote addresses and the provider's words; default: false"),
+    key("motd", "whether a file shows those who log in what is wrong; default: false"),
+    key("after", "how long a relay must be out of reach; default: on_stuck_after"),
+];
+
+/// In `format = { ... }`.
+pub const FORMAT_KEYS: &[Key] = &[
+    key("json", "JSON with {text} and other values within its strings"),
+    key("form", "content of a web form with values in it"),
+    key("text", "plain text with values in it"),
 ];
 
 /// In `[listen.NAME]`.

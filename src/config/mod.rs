@@ -3,6 +3,7 @@
 //! TOML. What a configured value *does* is decided elsewhere.
 
 pub mod account;
+pub mod alarm;
 pub mod client;
 pub mod conf_d;
 pub mod edit;
@@ -108,6 +109,8 @@ pub struct Config {
     pub queue: Queue,
     /// What one user may hand in at once.
     pub limits: Limits,
+    /// Who is told of trouble, by other ways than mail.
+    pub alarm: alarm::Alarm,
 }
 
 /// `[queue]`.
@@ -161,10 +164,11 @@ impl Config {
 
     /// The files that hold passwords and keys.
     pub fn secret_files(&self) -> impl Iterator<Item = &std::path::Path> {
-        self.accounts.iter().flat_map(|account| {
+        let of_accounts = self.accounts.iter().flat_map(|account| {
             let key = account.tls_client.as_ref().map(|(_, key)| key.as_path());
             account.password.as_ref().and_then(Password::file).into_iter().chain(key)
-        })
+        });
+        of_accounts.chain(self.alarm.url.as_ref().and_then(Password::file))
     }
 
     /// Whether a provider keeps mailboxes under this domain, as far as the config tells: an account logs in with

@@ -26,6 +26,12 @@ pub const SOCKET: &str = match option_env!("POSTRIDER_SOCKET") {
     None => "/run/postrider/submit",
 };
 
+/// What those who log in are shown while something is wrong.
+pub const MOTD: &str = match option_env!("POSTRIDER_MOTD") {
+    Some(path) => path,
+    None => "/run/postrider/motd",
+};
+
 /// Whether postrider is installed for the whole machine: then mail of those without a config of their own is
 /// handed in.
 #[must_use]

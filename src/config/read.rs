@@ -3,6 +3,7 @@
 //! in as [`Surroundings`]. The folder beside it has one file per part of the config.
 
 mod account;
+mod alarm;
 mod client;
 mod faults;
 mod limits;

@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod account_files;
+pub mod alarm;
 pub mod client;
 pub mod error;
 pub mod listeners;

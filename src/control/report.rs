@@ -96,6 +96,15 @@ pub enum Kind {
     Cron,
 }
 
+impl Kind {
+    /// As in JSON.
+    #[must_use]
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).ok();
+        name.and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
 /// One thing that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
@@ -111,13 +120,16 @@ pub struct Reason {
     pub cure: Option<String>,
     /// Since when.
     pub since: Option<Timestamp>,
+    /// Messages that it concerns, where they are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
 }
 
 impl Reason {
     /// What is wrong.
     #[must_use]
     pub fn new(level: Level, kind: Kind, text: impl Into<String>) -> Self {
-        Self { level, kind, subject: None, text: text.into(), cure: None, since: None }
+        Self { level, kind, subject: None, text: text.into(), cure: None, since: None, count: None }
     }
 
     /// One sentence: what is wrong, a semicolon, what to do.
@@ -143,6 +155,12 @@ impl Reason {
     #[must_use]
     pub fn since(self, since: Option<Timestamp>) -> Self {
         Self { since, ..self }
+    }
+
+    /// How many messages it concerns.
+    #[must_use]
+    pub fn counting(self, count: usize) -> Self {
+        Self { count: Some(count), ..self }
     }
 
     /// As far as anybody may know it: servers quote addresses, and so do cures and keys.
@@ -231,6 +249,17 @@ impl Report {
         self.level = self.level.max(reason.level);
         let at = self.reasons.partition_point(|known| known.level >= reason.level);
         self.reasons.insert(at, reason);
+    }
+
+    /// The worst in one line, and how many there are.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let mut bad = self.reasons.iter().filter(|reason| reason.level > Level::Ok);
+        match (bad.next(), bad.count()) {
+            (None, _) => self.queue.as_ref().map_or_else(String::new, |queue| format!("{} queued", queue.waiting)),
+            (Some(worst), 0) => worst.text.clone(),
+            (Some(worst), more) => format!("{}, and {more} more", worst.text),
+        }
     }
 
     /// As far as anybody may know it.

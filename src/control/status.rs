@@ -170,7 +170,7 @@ fn counted(figures: &Figures) -> Vec<Reason> {
     counts
         .map(|(count, level, kind, what, cure)| Reason {
             cure: cure.map(str::to_owned),
-            ..Reason::new(level, kind, messages(count, what))
+            ..Reason::new(level, kind, messages(count, what)).counting(count)
         })
         .collect()
 }
@@ -316,7 +316,7 @@ impl<'a> QueueScan<'a> {
                 _ => (Level::Critical, "to a local user for whom no address is known", "see `mailq`"),
             };
             let said = said.map(|said| format!(": {said}")).unwrap_or_default();
-            let reason = Reason::new(level, kind, messages(count, what) + &said).since(since);
+            let reason = Reason::new(level, kind, messages(count, what) + &said).since(since).counting(count);
             reasons.push(reason.cured_by(cure.unwrap_or_else(|| see.to_owned())));
         }
         let limits = config.map_or_else(Limits::default, |config| config.limits);

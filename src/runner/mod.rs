@@ -2,6 +2,7 @@
 //! listen (inotify, signals, sockets).
 
 pub mod account_evidence;
+pub mod alarm_thread;
 pub mod completion;
 pub mod context;
 pub mod credential_files;

@@ -2,6 +2,7 @@
 //! to do with a message is decided elsewhere.
 
 pub mod account_health;
+pub mod alarm_state;
 pub mod client_activity;
 pub mod clock;
 mod day_file;

@@ -19,13 +19,27 @@ pub enum State {
     Stopping,
 }
 
+/// Whether there is a service manager.
+#[must_use]
+pub fn is_wanted() -> bool {
+    std::env::var_os(VARIABLE).is_some()
+}
+
 /// Notifies the service manager, if there is one.
 pub fn tell(state: State) {
-    let Some(name) = std::env::var_os(VARIABLE) else { return };
-    let text: &[u8] = match state {
+    notify(match state {
         State::Ready => b"READY=1",
         State::Stopping => b"STOPPING=1",
-    };
+    });
+}
+
+/// Gives it a line to show, which everybody may read.
+pub fn status(line: &str) {
+    notify(format!("STATUS={}", line.replace(|c: char| c.is_control(), " ")).as_bytes());
+}
+
+fn notify(text: &[u8]) {
+    let Some(name) = std::env::var_os(VARIABLE) else { return };
     if let Err(error) = send(name.as_bytes(), text) {
         log::warning(format_args!("cannot notify the service manager ({VARIABLE}): {error}"));
     }

@@ -66,6 +66,7 @@ mod queue {
     mod selection;
 }
 mod runner {
+    mod alarms;
     mod crash;
     mod daemon;
     mod large_envelope;

@@ -76,7 +76,7 @@ fn programs(config: &Config) -> Vec<PathBuf> {
         Some(Password::Command(words)) => Some(words),
         _ => None,
     });
-    let words = commands.chain([&config.on_stuck]).filter_map(|words| words.first());
+    let words = commands.chain([&config.on_stuck, &config.alarm.command]).filter_map(|words| words.first());
     let mut paths: Vec<PathBuf> = words.map(PathBuf::from).filter(|path| path.is_absolute()).collect();
     paths.sort();
     paths.dedup();

@@ -31,6 +31,8 @@ fn every_key_stands_in_the_man_page() {
         .chain(LISTEN_KEYS)
         .chain(CLIENT_KEYS)
         .chain(LIMIT_KEYS)
+        .chain(ALARM_KEYS)
+        .chain(FORMAT_KEYS)
         .chain(PASSWORD_KEYS)
     {
         let named = page.lines().any(|line| {

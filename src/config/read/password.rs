@@ -62,7 +62,7 @@ fn open_to_others(path: &Path) -> String {
     )
 }
 
-fn password_source(
+pub(super) fn password_source(
     around: &Surroundings,
     account: &str,
     at: usize,

@@ -10,7 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::Surroundings;
 use super::faults::Faults;
 use crate::config::keys::{
-    ACCOUNT_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, OAUTH_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TOP_KEYS, nearest,
+    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, OAUTH_KEYS, PASSWORD_KEYS, QUEUE_KEYS,
+    TOP_KEYS, nearest,
 };
 use crate::config::units::{self, UnitError};
 
@@ -25,13 +26,14 @@ pub(super) struct At<T> {
 }
 
 /// The sections that a key may belong to.
-const HOMES: [(&[Key], &str); 8] = [
+const HOMES: [(&[Key], &str); 9] = [
     (TOP_KEYS, "the top of the file, above the first [section]"),
     (ACCOUNT_KEYS, "an [account.NAME] section"),
     (LISTEN_KEYS, "a [listen.NAME] section"),
     (CLIENT_KEYS, "a [client.NAME] section"),
     (QUEUE_KEYS, "the [queue] section"),
     (LIMIT_KEYS, "the [limits] section"),
+    (ALARM_KEYS, "the [alarm] section"),
     (PASSWORD_KEYS, "password = { ... }"),
     (OAUTH_KEYS, "oauth = { ... }"),
 ];

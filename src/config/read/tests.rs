@@ -129,8 +129,15 @@ fn the_example_config_parses_also_with_any_of_its_lines_put_to_use() {
 #[test]
 fn the_example_config_has_every_key() {
     let keys: Vec<&str> = EXAMPLE.lines().filter_map(example_key).map(|(key, _)| key).collect();
-    let lists =
-        [keys::TOP_KEYS, keys::ACCOUNT_KEYS, keys::LISTEN_KEYS, keys::CLIENT_KEYS, keys::QUEUE_KEYS, keys::LIMIT_KEYS];
+    let lists = [
+        keys::TOP_KEYS,
+        keys::ACCOUNT_KEYS,
+        keys::LISTEN_KEYS,
+        keys::CLIENT_KEYS,
+        keys::QUEUE_KEYS,
+        keys::LIMIT_KEYS,
+        keys::ALARM_KEYS,
+    ];
     for key in lists.into_iter().flatten() {
         let is_there = keys.contains(&key.name) || EXAMPLE.contains(&format!("\n[{}", key.name));
         assert!(is_there, "{} is missing in contrib/config.toml", key.name);

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
-use super::{Surroundings, account, client, limits, listener, rewriting};
+use super::{Surroundings, account, alarm, client, limits, listener, rewriting};
 use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Log, Queue, places};
 use crate::log::DEFAULT_NAME;
@@ -28,6 +28,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
     let origin = domain(&top, "origin", faults);
     let accounts = account::accounts(around, &top, faults);
     let default_account = default_account(&top, &accounts, faults);
+    let on_stuck_after = top.duration("on_stuck_after", faults).map_or(HOUR, |read| read.value);
     let mut config = Config {
         path: around.path.to_owned(),
         others: Vec::new(),
@@ -35,7 +36,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         postmaster: postmaster(&top, faults),
         operators: words("operators", &top, faults),
         on_stuck: words("on_stuck", &top, faults),
-        on_stuck_after: top.duration("on_stuck_after", faults).map_or(HOUR, |read| read.value),
+        on_stuck_after,
         delivery: delivery(&top, faults),
         log: log(&top, faults),
         syslog_name: syslog_name(&top, faults),
@@ -46,6 +47,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         recipient_delimiter: delimiter(&top, faults),
         queue: queue(&top, faults),
         limits: limits::limits(&top, faults),
+        alarm: alarm::alarm(around, on_stuck_after, &top, faults),
         spool: spool(around, &top, faults)?,
         accounts,
         listeners: listener::listeners(around, &top, faults),

@@ -19,6 +19,7 @@ pub fn config(delimiter: &str) -> Config {
         postmaster: "root".to_owned(),
         operators: Vec::new(),
         on_stuck: Vec::new(),
+        alarm: crate::config::alarm::Alarm::default(),
         on_stuck_after: std::time::Duration::from_hours(1),
         delivery: Delivery::Queue,
         spool: PathBuf::new(),

@@ -82,6 +82,11 @@ impl AccountBackoff {
         self.outages.keys().cloned().collect()
     }
 
+    /// Whether the account has one.
+    pub(super) fn has_outage(&self, account: &str) -> bool {
+        self.outages.contains_key(account)
+    }
+
     /// The reason of the account's outage; empty without one.
     pub(super) fn reason(&self, account: &str) -> &str {
         self.outages.get(account).map_or("", |outage| &outage.reason)

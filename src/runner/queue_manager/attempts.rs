@@ -22,6 +22,9 @@ impl QueueState {
     pub(super) fn on_attempt_finished(&mut self, report: AttemptReport, begun: Timestamp) {
         let AttemptReport { worker: _, account, id, outcome } = report;
         let now = self.now();
+        if !matches!(outcome, AttemptOutcome::Answered) || self.backoff.has_outage(&account) {
+            self.alarms.look();
+        }
         match outcome {
             // The message stays active until its outcomes are on disk.
             AttemptOutcome::Answered => self.account_recovered(&account),
@@ -69,7 +72,12 @@ impl QueueState {
     /// The outcomes of an earlier attempt are on disk, or could not be written.
     pub(super) fn on_attempt_recorded(&mut self, recorded: RecordedAttempt) {
         match recorded.result {
-            Ok(result) => self.apply_result(&recorded.account, result),
+            Ok(result) => {
+                if result.waiting > 0 || result.refused > 0 {
+                    self.alarms.look();
+                }
+                self.apply_result(&recorded.account, result);
+            }
             Err(error) => self.on_spool_failed(&recorded.account, &recorded.id, &error),
         }
     }

@@ -27,6 +27,7 @@ use crate::control::access::AuthorisedSelection;
 use crate::control::loaded::Loaded;
 use crate::control::protocol::Response;
 use crate::log;
+use crate::runner::alarm_thread::AlarmThread;
 use crate::runner::context::Context;
 use crate::runner::durability::DurabilityGate;
 use crate::runner::event::{Event, EventChannel, WorkerEvent};
@@ -108,6 +109,10 @@ impl QueueManager {
             Leftovers::None => queue.intake.open(&queue.loaded, &queue.events),
         }
         log::started(queue.loaded.config.path.display(), spool.dir().display(), queue.schedule.len());
+        // Somebody who flushes by hand sees for himself what is wrong.
+        if queue.until != Until::Flushed {
+            queue.alarms = AlarmThread::start(&queue.loaded);
+        }
         Ok(())
     }
 
@@ -220,9 +225,12 @@ impl QueueManager {
     /// No attempt is running or unrecorded any more. Only then does the length of history say that everything up to it
     /// was removed from queue/. The lock is released last: the next runner may start at that instant and must find the
     /// state complete.
-    fn end(self) {
+    fn end(mut self) {
         notify::tell(notify::State::Stopping);
         self.workers.join();
+        if !self.gate.is_stopping() {
+            self.queue.alarms.finish();
+        }
         let loaded = &self.queue.loaded;
         loaded.clock.keep(&loaded.spool);
         if let Err(error) = self.finished.save_extent() {

@@ -45,6 +45,7 @@ impl QueueState {
             }
             Err(error) => {
                 log::warning(format_args!("cannot reload the configuration, keeping the old one: {error}"));
+                self.alarms.look();
             }
         }
     }
@@ -54,6 +55,7 @@ impl QueueState {
         log::set_name(&loaded.config.syslog_name);
         self.loaded = context::with_tables(loaded);
         self.intake.adopt(&self.loaded);
+        self.alarms.adopt(&self.loaded);
         self.watch_files();
         self.end_backoffs();
         self.reschedule_all();
@@ -73,6 +75,7 @@ impl QueueState {
         self.reload_if_changed();
         // Otherwise a new configuration was adopted, which did both already.
         if Arc::ptr_eq(&before, &self.loaded) {
+            self.alarms.look();
             self.end_backoffs();
             self.reschedule_all();
         }

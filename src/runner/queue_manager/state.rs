@@ -18,6 +18,7 @@ use super::owner_pace::OwnerPace;
 use super::scheduler::{Scheduler, later};
 use super::watchers::FileWatcher;
 use crate::control::loaded::Loaded;
+use crate::runner::alarm_thread::AlarmThread;
 use crate::runner::context::Context;
 use crate::runner::event::Event;
 use crate::runner::report_limit::ReportLimit;
@@ -56,6 +57,7 @@ pub(super) struct QueueState {
     pub(super) files: Option<FileWatcher>,
     pub(super) report_limit: Arc<ReportLimit>,
     pub(super) watchers: Arc<SessionWatchers>,
+    pub(super) alarms: AlarmThread,
     /// To the event loop, for the threads that accept mail.
     pub(super) events: Sender<Event>,
 }
@@ -80,6 +82,7 @@ impl QueueState {
             files: None,
             report_limit: Arc::clone(&context.report_limit),
             watchers: Arc::clone(&context.watchers),
+            alarms: AlarmThread::default(),
             events,
         }
     }

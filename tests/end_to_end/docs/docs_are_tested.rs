@@ -66,7 +66,7 @@ const SHOWN: [(&str, &str, &str); 43] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 24] = [
+const CONTRIB: [(&str, &str); 25] = [
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
@@ -86,6 +86,7 @@ const CONTRIB: [(&str, &str); 24] = [
     ("systemd/postrider.", "the_units_are_valid_and_the_service_is_exposed_by_less_than_two"),
     ("systemd/user/", BARE_DEBIAN),
     ("sysusers.d/", "users_and_folders_are_made_as_the_design_has_them"),
+    ("update-motd.d/", "those_who_log_in_see_what_is_wrong_until_it_is_over"),
     ("tmpfiles.d/", "users_and_folders_are_made_as_the_design_has_them"),
     // What the project's own people run, and no machine loads.
     ("bench/", BY_HAND),

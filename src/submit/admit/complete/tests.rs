@@ -26,6 +26,7 @@ pub fn config() -> Config {
         postmaster: "root".to_owned(),
         operators: Vec::new(),
         on_stuck: Vec::new(),
+        alarm: crate::config::alarm::Alarm::default(),
         on_stuck_after: std::time::Duration::from_hours(1),
         delivery: Delivery::Queue,
         spool: PathBuf::from("/x/spool"),

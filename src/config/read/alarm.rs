@@ -1,0 +1,83 @@
+//! `[alarm]`.
+
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::Surroundings;
+use super::faults::Faults;
+use super::password::password_source;
+use super::section::{Section, Value, text, wrong_type};
+use crate::config::Password;
+use crate::config::alarm::{Alarm, Format, Target, Template};
+use crate::config::keys::{ALARM_KEYS, FORMAT_KEYS};
+
+/// The section, or what holds without it. `usual` is how long a relay must be out of reach where it does not say so.
+pub(super) fn alarm(around: &Surroundings, usual: Duration, top: &Section, faults: &mut Faults) -> Alarm {
+    let nothing = DeTable::new();
+    let value = top.get("alarm");
+    let table = match value.map(Value::get_ref) {
+        Some(DeValue::Table(table)) => table,
+        _ => &nothing,
+    };
+    if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
+        wrong_type("alarm", "a section, [alarm]", value, faults);
+    }
+    let section = Section::open(table, ALARM_KEYS, faults);
+    let command = section.texts("command", faults).unwrap_or_default();
+    Alarm {
+        command: command.into_iter().map(|word| word.value.to_owned()).collect(),
+        url: section.get("url").and_then(|value| web_address("url", around, value, faults)),
+        format: section.get("format").and_then(|value| format(value, faults)).unwrap_or(Format::Json),
+        detail: section.flag("detail", faults).unwrap_or(false),
+        motd: section.flag("motd", faults).unwrap_or(false),
+        after: section.duration("after", faults).map_or(usual, |read| read.value),
+    }
+}
+
+/// A web address is a secret: it is kept outside of the config, which is shown around.
+fn web_address(name: &str, around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Password> {
+    let at = value.span().start;
+    let DeValue::Table(table) = value.get_ref() else {
+        let message = format!(
+            "`{name}` is a secret, since whoever knows the web address can post there: write it into a file of mode 0600 and \
+             {name} = {{ file = \"secrets/{name}\" }} here"
+        );
+        faults.add(at, message);
+        return None;
+    };
+    if table.contains_key("keyring") {
+        faults.add(at, format!("`{name}` cannot be in the keyring: write {name} = {{ file = \"secrets/{name}\" }}"));
+        return None;
+    }
+    password_source(around, name, at, table, faults)
+}
+
+fn format(value: &Value, faults: &mut Faults) -> Option<Format> {
+    let at = value.span().start;
+    let DeValue::Table(table) = value.get_ref() else {
+        let known = match text("format", value, faults)?.value {
+            "json" => Some(Format::Json),
+            "ntfy" => Some(Format::Ntfy),
+            _ => None,
+        };
+        if known.is_none() {
+            faults.add(at, "`format` must be \"json\", \"ntfy\" or a template, such as { text = \"{host}: {text}\" }");
+        }
+        return known;
+    };
+    let section = Section::open(table, FORMAT_KEYS, faults);
+    let mut templates = Target::ALL.into_iter().filter(|(name, _)| section.has(name));
+    let (Some((name, target)), None) = (templates.next(), templates.next()) else {
+        faults.add(at, "`format` must be one template: { json = \"...\" }, { form = \"...\" } or { text = \"...\" }");
+        return None;
+    };
+    let text = section.text(name, faults)?;
+    match Template::parse(target, text.value) {
+        Ok(template) => Some(Format::Template(template)),
+        Err(error) => {
+            faults.add(text.at, format!("`{name}`: {error}"));
+            None
+        }
+    }
+}

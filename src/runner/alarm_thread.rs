@@ -1,0 +1,124 @@
+//! The thread that looks for trouble as `status` does and tells people of it: alarms, the message of the day, and the service
+//! manager's status line. It blocks on servers and scripts of others, so it shares nothing with the threads that handle mail.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::control::alarm::{self, motd};
+use crate::control::loaded::Loaded;
+use crate::control::status;
+use crate::log;
+use crate::spool::{SpoolError, account_health};
+use crate::sys::notify;
+
+/// It looks at least this often. An idle machine is not woken more often.
+const EVERY: Duration = Duration::from_mins(15);
+/// What happens within this time is looked at together.
+const GATHERING: Duration = Duration::from_secs(1);
+/// It looks at the whole queue, so it takes at most this share of the time.
+const REST: u32 = 20;
+
+enum Signal {
+    Look,
+    Adopt(Arc<Loaded>),
+    End,
+}
+
+/// The thread, as the event loop reaches it. Without a channel and a service manager there is none.
+#[derive(Debug, Default)]
+pub struct AlarmThread {
+    signals: Option<Sender<Signal>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl AlarmThread {
+    /// Starts it.
+    pub fn start(loaded: &Arc<Loaded>) -> Self {
+        let (signals, received) = mpsc::channel();
+        let loaded = Arc::clone(loaded);
+        let look = move || look_until_the_end(loaded, &received);
+        match std::thread::Builder::new().name("alarms".into()).spawn(look) {
+            Ok(thread) => Self { signals: Some(signals), thread: Some(thread) },
+            Err(error) => {
+                log::warning(format_args!("cannot start the thread for alarms: {error}"));
+                Self::default()
+            }
+        }
+    }
+
+    /// Something happened that may be worth an alarm.
+    pub fn look(&self) {
+        self.signal(Signal::Look);
+    }
+
+    /// The configuration changed.
+    pub fn adopt(&self, loaded: &Arc<Loaded>) {
+        self.signal(Signal::Adopt(Arc::clone(loaded)));
+    }
+
+    /// Looks once more and waits for the end of that. A runner that was told to stop does not wait for servers of others.
+    pub fn finish(&mut self) {
+        self.signal(Signal::End);
+        if let Some(thread) = self.thread.take() {
+            // A panic has ended the process.
+            let _ = thread.join();
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(signals) = &self.signals {
+            // The thread ends last.
+            let _ = signals.send(signal);
+        }
+    }
+}
+
+fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>) {
+    let mut earliest = Instant::now() + GATHERING;
+    let mut due = earliest;
+    loop {
+        match signals.recv_timeout(due.saturating_duration_since(Instant::now())) {
+            Ok(Signal::Look) => due = due.min(earliest.max(Instant::now() + GATHERING)),
+            Ok(Signal::Adopt(next)) => {
+                loaded = next;
+                due = due.min(earliest.max(Instant::now() + GATHERING));
+            }
+            Ok(Signal::End) => {
+                look(&loaded);
+                return;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                let begun = Instant::now();
+                let wait = look(&loaded).unwrap_or(EVERY).clamp(GATHERING, EVERY);
+                earliest = Instant::now() + begun.elapsed().saturating_mul(REST);
+                due = earliest.max(Instant::now() + wait);
+            }
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Looks, tells, and says how long nothing is due.
+fn look(loaded: &Loaded) -> Option<Duration> {
+    let alarm = &loaded.config.alarm;
+    if !(alarm.has_channel() || alarm.motd || notify::is_wanted()) {
+        return None;
+    }
+    tell(loaded).unwrap_or_else(|error| {
+        log::warning(format_args!("cannot look for trouble: {error}"));
+        None
+    })
+}
+
+fn tell(loaded: &Loaded) -> Result<Option<Duration>, SpoolError> {
+    let (config, spool) = (&loaded.config, &loaded.spool);
+    let mut report = status::look(Some(config), Some(spool))?;
+    report.extend(loaded.unreadable().map(status::unreadable));
+    if let Err(error) = motd::update(config, &report) {
+        log::warning(format_args!("cannot write {}: {error}", motd::path(config).display()));
+    }
+    notify::status(&report.clone().public().summary());
+    alarm::raise(config, &report, &account_health::current(spool, Some(config)))
+}
