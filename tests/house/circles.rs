@@ -38,7 +38,7 @@ struct Tree<'a>(BTreeMap<Module, File<'a>>);
 impl<'a> Tree<'a> {
     fn of(sources: &'a [Source]) -> Self {
         let is_library =
-            |source: &&Source| !["main", "bin", "drop"].contains(&source.place()) && !source.code.is_empty();
+            |source: &&Source| !["main", "bin", "drop", "mailbox"].contains(&source.place()) && !source.code.is_empty();
         let file = |source: &'a Source| {
             let (imports, code) = (imports(&source.code), without_imports(&source.code));
             (module_of(&source.path), File { path: &source.path, imports, code })

@@ -1,0 +1,140 @@
+//! One user's mailbox: where it lies, and the delivery of one message into it. The message comes in pieces and is on disk
+//! when [`Delivery::finish`] says so; a delivery that is dropped before leaves the mailbox as it was.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::process::geteuid;
+
+use crate::content::{Format, Lines};
+use crate::maildir::Maildir;
+use crate::mbox::Mbox;
+use crate::setting::Setting;
+use crate::{Recipient, Refusal};
+
+/// So much is held before it is written.
+pub(crate) const CHUNK: usize = 64 * 1024;
+
+/// Where a recipient's mail is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    format: Format,
+    path: PathBuf,
+    /// Where it lies below the home.
+    home: Option<PathBuf>,
+}
+
+/// What is known of a message beside its content.
+#[derive(Debug, Clone, Copy)]
+pub struct Envelope<'a> {
+    /// As MAIL gave it, without brackets; empty for a report.
+    pub sender: &'a str,
+    /// What the one who delivers calls the message, for ever and at every attempt.
+    pub id: Option<&'a str>,
+    /// Who gets it.
+    pub recipient: &'a Recipient,
+}
+
+impl Mailbox {
+    /// The mailbox of one user, as the setting says.
+    #[must_use]
+    pub fn new(setting: &Setting, login: &str, home: &Path) -> Self {
+        let below = setting.is_below_home().then(|| home.to_owned());
+        Self { format: setting.format, path: setting.path(login, home), home: below }
+    }
+
+    /// Begins a delivery, with the rights of the process: they should be the user's.
+    pub fn begin(&self, envelope: &Envelope<'_>) -> Result<Delivery, Refusal> {
+        if let Some(home) = &self.home {
+            examine_home(home)?;
+        }
+        let mut delivery = Delivery { target: Target::Delivered, lines: Lines::new(self.format), held: Vec::new() };
+        delivery.target = match self.format {
+            Format::Mbox => {
+                delivery.held = crate::mbox::separator(envelope.sender, now()).into_bytes();
+                Target::Mbox(Mbox::open(&self.path)?)
+            }
+            Format::Maildir => Maildir::begin(&self.path, envelope)?.map_or(Target::Delivered, Target::Maildir),
+        };
+        Ok(delivery)
+    }
+}
+
+/// A home that is not mounted must not be taken for one without mail.
+fn examine_home(home: &Path) -> Result<(), Refusal> {
+    let not_there = |what: &str| Refusal::new("450 4.2.1", format_args!("the home {} {what}", home.display()));
+    let seen = match fs::metadata(home) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(not_there("does not exist")),
+        seen => seen.map_err(|error| Refusal::of_error("find the home", home, &error))?,
+    };
+    let mut entries = fs::read_dir(home).map_err(|error| Refusal::of_error("read the home", home, &error))?;
+    if seen.uid() != geteuid().as_raw() {
+        Err(not_there(&format!("belongs to uid {} and not to the user: is it mounted?", seen.uid())))
+    } else if entries.next().is_none() {
+        Err(not_there("is empty: is it mounted?"))
+    } else {
+        Ok(())
+    }
+}
+
+/// A message on its way into a mailbox.
+#[derive(Debug)]
+pub struct Delivery {
+    target: Target,
+    lines: Lines,
+    held: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Target {
+    Mbox(Mbox),
+    Maildir(Maildir),
+    /// It was there already.
+    Delivered,
+}
+
+impl Delivery {
+    /// Takes a line, or a piece of one that is too long to be held, as [`Lines::pass`].
+    pub fn pass(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+        self.lines.pass(piece, &mut self.held);
+        if self.held.len() < CHUNK { Ok(()) } else { self.write() }
+    }
+
+    fn write(&mut self) -> Result<(), Refusal> {
+        let (mut file, path): (&File, &Path) = match &self.target {
+            Target::Mbox(mbox) => (mbox.file(), mbox.path()),
+            Target::Maildir(maildir) => (maildir.file(), maildir.path()),
+            Target::Delivered => {
+                self.held.clear();
+                return Ok(());
+            }
+        };
+        file.write_all(&self.held).map_err(|error| Refusal::of_error("write to", path, &error))?;
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Ends the message. It is on disk afterwards.
+    pub fn finish(mut self) -> Result<(), Refusal> {
+        self.lines.end(&mut self.held);
+        self.write()?;
+        match self.target {
+            Target::Mbox(mbox) => mbox.finish(),
+            Target::Maildir(maildir) => maildir.finish(),
+            Target::Delivered => Ok(()),
+        }
+    }
+}
+
+/// Since the epoch.
+pub(crate) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Syncs a directory: names made and removed in it are on disk afterwards.
+pub(crate) fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,262 @@
+//! An mbox, appended to under all locks that other mail programs take: the dotlock, then fcntl and flock on the file, which
+//! must then still be the one of that name. No lock is waited for while another is held. What is not finished is cut off.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
+use rustix::io::Errno;
+use rustix::process::{Pid, geteuid, test_kill_process};
+
+use crate::Refusal;
+use crate::mailbox::{now, sync};
+
+/// How often a lock is asked for, and after what wait: some 20 seconds.
+const ATTEMPTS: u32 = if cfg!(test) { 5 } else { 100 };
+const WAIT: Duration = Duration::from_millis(200);
+
+/// Nobody holds a dotlock so long, in seconds: Postfix's `stale_lock_time`.
+const STALE: i64 = 500;
+
+/// What dotlocks of ours hold behind the process id.
+const OURS: &str = " postrider-mailbox\n";
+
+/// Where locks of fcntl and of flock are the same, and shut out one another (`NFS_SUPER_MAGIC`).
+const NFS: u32 = 0x6969;
+
+/// A locked mbox that is being appended to.
+#[derive(Debug)]
+pub struct Mbox {
+    path: PathBuf,
+    file: File,
+    /// Its size before, to which it is cut where the message is not finished.
+    size: Option<u64>,
+    _dotlock: Dotlock,
+}
+
+impl Mbox {
+    /// Locks it, creates it where it is missing, and closes a message whose writer was stopped.
+    pub fn open(path: &Path) -> Result<Self, Refusal> {
+        for _ in 0..ATTEMPTS {
+            if let Some(mut mbox) = Self::lock(path)? {
+                mbox.close_torn().map_err(|error| Refusal::of_error("read", path, &error))?;
+                return Ok(mbox);
+            }
+            // Writers that were refused together should not come back together.
+            sleep(WAIT.saturating_add(Duration::from_millis(u64::from(std::process::id() % 64))));
+        }
+        Err(Refusal::new("450 4.2.0", format_args!("{} is locked by another program", path.display())))
+    }
+
+    /// One attempt: nothing is held where it fails.
+    fn lock(path: &Path) -> Result<Option<Self>, Refusal> {
+        let cannot = |action: &'static str| move |error: io::Error| Refusal::of_error(action, path, &error);
+        let Some(dotlock) = Dotlock::create(path).map_err(cannot("create a lock for"))? else { return Ok(None) };
+        let place = Place::of(path).map_err(cannot("find the folder of"))?;
+        let file = open(path, place).map_err(cannot("open"))?;
+        let seen = rustix::fs::fstat(&file).map_err(io::Error::from).map_err(cannot("examine"))?;
+        examine(&seen, place).map_err(|what| Refusal::new("451 4.2.0", format_args!("{} {what}", path.display())))?;
+        let is_on_nfs = rustix::fs::fstatfs(&file).is_ok_and(|system| u32::try_from(system.f_type) == Ok(NFS));
+        let is_locked = || {
+            rustix::fs::fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive)?;
+            if is_on_nfs { Ok(()) } else { rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) }
+        };
+        match is_locked() {
+            Ok(()) => {}
+            Err(Errno::AGAIN | Errno::ACCESS | Errno::INTR) => return Ok(None),
+            Err(error) => return Err(cannot("lock")(error.into())),
+        }
+        // Some programs replace it by another file, and others append meanwhile.
+        let locked = rustix::fs::fstat(&file).map_err(io::Error::from).map_err(cannot("examine"))?;
+        let is_it = |there: Stat| (there.st_dev, there.st_ino) == (locked.st_dev, locked.st_ino);
+        let size = u64::try_from(locked.st_size).ok();
+        let mbox = || Self { path: path.to_owned(), file, size, _dotlock: dotlock };
+        Ok(rustix::fs::stat(path).is_ok_and(is_it).then(mbox))
+    }
+
+    /// A message whose writer was stopped must not swallow the next; an empty file must not begin with an empty line.
+    fn close_torn(&mut self) -> io::Result<()> {
+        let (mut last, size) = ([0; 2], self.size.unwrap_or_default());
+        self.file.seek(SeekFrom::Start(size.saturating_sub(2)))?;
+        let read = self.file.read(&mut last)?;
+        self.file.write_all(match last.get(..read) {
+            None | Some([] | [.., b'\n', b'\n']) => b"",
+            Some([.., b'\n']) => b"\n",
+            Some(_) => b"\n\n",
+        })
+    }
+
+    /// To be appended to.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the message stay. All of it is on disk afterwards.
+    pub fn finish(mut self) -> Result<(), Refusal> {
+        let synced = self.file.sync_all().and_then(|()| {
+            // Its name may be new as well.
+            if self.size == Some(0) { sync(folder(&self.path)) } else { Ok(()) }
+        });
+        synced.map_err(|error| Refusal::of_error("sync", &self.path, &error))?;
+        self.size = None;
+        Ok(())
+    }
+}
+
+impl Drop for Mbox {
+    fn drop(&mut self) {
+        if let Some(size) = self.size {
+            let _ = self.file.set_len(size);
+        }
+    }
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+/// Whose folder it lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Root's, in which others may have put something.
+    Common,
+    /// The user's own: which file that is, is his own matter.
+    Own,
+}
+
+impl Place {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(if rustix::fs::stat(folder(path))?.st_uid == 0 { Self::Common } else { Self::Own })
+    }
+}
+
+/// Opens it, or makes it. What is no file must not block here.
+fn open(path: &Path, place: Place) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::APPEND | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = if place == Place::Common { flags | OFlags::NOFOLLOW } else { flags };
+    Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
+}
+
+/// What is wrong with it.
+fn examine(seen: &Stat, place: Place) -> Result<(), String> {
+    let owner = seen.st_uid;
+    if FileType::from_raw_mode(seen.st_mode) != FileType::RegularFile {
+        Err("is not a file".to_owned())
+    } else if place == Place::Common && owner != geteuid().as_raw() {
+        Err(format!("belongs to uid {owner} and not to the user"))
+    } else if place == Place::Common && seen.st_nlink != 1 {
+        Err("has more than one name (hard links)".to_owned())
+    } else {
+        Ok(())
+    }
+}
+
+/// The file `.lock` beside the mbox, which all programs but a few respect.
+#[derive(Debug)]
+struct Dotlock(PathBuf);
+
+impl Dotlock {
+    /// `None` where somebody else has it.
+    fn create(mbox: &Path) -> io::Result<Option<Self>> {
+        let mut name = mbox.as_os_str().to_owned();
+        name.push(".lock");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let lock = match rustix::fs::open(&name, flags, Mode::RUSR | Mode::WUSR) {
+            Err(Errno::EXIST) => {
+                if is_stale(Path::new(&name)) {
+                    let _ = rustix::fs::unlink(&name);
+                }
+                return Ok(None);
+            }
+            opened => Self(PathBuf::from(&name)).write(File::from(opened?))?,
+        };
+        Ok(Some(lock))
+    }
+
+    /// Who holds it, so that the next need not wait for one that was killed.
+    fn write(self, mut file: File) -> io::Result<Self> {
+        file.write_all(format!("{}{OURS}", std::process::id()).as_bytes())?;
+        Ok(self)
+    }
+}
+
+impl Drop for Dotlock {
+    fn drop(&mut self) {
+        let _ = rustix::fs::unlink(&self.0);
+    }
+}
+
+/// Whether the process that made it is gone, as far as can be seen.
+fn is_stale(lock: &Path) -> bool {
+    let Ok(seen) = rustix::fs::statat(rustix::fs::CWD, lock, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+    let age = i64::try_from(now().as_secs()).unwrap_or_default().saturating_sub(seen.st_mtime);
+    age > STALE || (seen.st_uid == geteuid().as_raw() && is_of_killed(lock))
+}
+
+/// Whether it is ours and its process has ended. Should that be wrong, since the process is one of another container,
+/// the other two locks hold.
+fn is_of_killed(lock: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let Ok(file) = rustix::fs::open(lock, flags, Mode::empty()) else { return false };
+    let mut text = String::new();
+    let read = File::from(file).take(64).read_to_string(&mut text);
+    let id = read.ok().and_then(|_| text.strip_suffix(OURS)?.parse().ok()).and_then(Pid::from_raw);
+    id.is_some_and(|id| test_kill_process(id) == Err(Errno::SRCH))
+}
+
+/// The line that begins a message: ASCII only, and a date as asctime(3) writes it (of UTC), which is what all readers take.
+#[must_use]
+pub fn separator(sender: &str, time: Duration) -> String {
+    let is_plain = !sender.is_empty() && sender.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    let sender = if is_plain { sender } else { "MAILER-DAEMON" };
+    format!("From {sender} {}\n", asctime(time.as_secs()))
+}
+
+fn asctime(seconds: u64) -> String {
+    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [(&str, u64); 12] = [
+        ("Jan", 31),
+        ("Feb", 28),
+        ("Mar", 31),
+        ("Apr", 30),
+        ("May", 31),
+        ("Jun", 30),
+        ("Jul", 31),
+        ("Aug", 31),
+        ("Sep", 30),
+        ("Oct", 31),
+        ("Nov", 30),
+        ("Dec", 31),
+    ];
+    let is_leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
+    let (mut days, clock, mut year) = (seconds / 86_400, seconds % 86_400, 1970_u64);
+    let weekday = WEEKDAYS.iter().cycle().nth(usize::try_from(days % 7).unwrap_or_default()).unwrap_or(&"");
+    while let Some(rest) = days.checked_sub(if is_leap(year) { 366 } else { 365 }) {
+        (days, year) = (rest, year.saturating_add(1));
+    }
+    let length = |(name, days): (&str, u64)| if name == "Feb" && is_leap(year) { 29 } else { days };
+    let mut name = "";
+    for month in MONTHS {
+        name = month.0;
+        match days.checked_sub(length(month)) {
+            Some(rest) => days = rest,
+            None => break,
+        }
+    }
+    let (hour, minute, second, day) = (clock / 3600, clock / 60 % 60, clock % 60, days.saturating_add(1));
+    format!("{weekday} {name} {day:2} {hour:02}:{minute:02}:{second:02} {year}")
+}
+
+#[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // a test may panic
+mod tests;
