@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::account_backoff::FailedAttempt;
 use super::scheduler::later;
 use super::state::QueueState;
+use super::workers::Beginning;
 use crate::control::protocol::Response;
 use crate::log;
 use crate::runner::event::{AttemptOutcome, AttemptReport, RecordedAttempt};
@@ -18,8 +19,8 @@ use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::{MessageId, SpoolError};
 
 impl QueueState {
-    /// A worker has finished with a message that it received at `begun`, by the wall clock.
-    pub(super) fn on_attempt_finished(&mut self, report: AttemptReport, begun: Timestamp) {
+    /// A worker has finished with a message.
+    pub(super) fn on_attempt_finished(&mut self, report: AttemptReport, begun: Beginning) {
         let AttemptReport { worker: _, account, id, outcome } = report;
         let now = self.now();
         if !matches!(outcome, AttemptOutcome::Answered) || self.backoff.has_outage(&account) {
@@ -43,14 +44,14 @@ impl QueueState {
             }
             // With other sessions open the account works, only with fewer of them. Without any, nothing shows that it
             // works, and the arm below backs it off.
-            AttemptOutcome::TooManySessions(_) if self.schedule.limit_sessions(&account, now) => {
+            AttemptOutcome::TooManySessions(_) if self.schedule.limit_sessions(&account, begun.beside, now) => {
                 self.go_on(&id, &account);
             }
             AttemptOutcome::AccountFailed(failure) | AttemptOutcome::TooManySessions(failure) => {
                 // Due now rather than after the backoff: nothing is wrong with the message, and the account's backoff
                 // alone decides when it goes on. A flush that ends the backoff then finds the message ready.
                 self.schedule.requeue(&id, &account, now);
-                let begun = failure.read.unwrap_or(begun);
+                let begun = failure.read.unwrap_or(begun.at);
                 let attempt = FailedAttempt { account, failure, begun };
                 if attempt.is_out_of_date(&self.loaded) {
                     self.on_files_changed();

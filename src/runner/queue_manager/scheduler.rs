@@ -279,15 +279,15 @@ impl Scheduler {
         queue.sessions = queue.sessions.saturating_sub(1);
     }
 
-    /// The provider refused the account's latest session. If other sessions are open, their number becomes the limit
-    /// for an hour, and this returns true.
+    /// The provider refused the account's latest session, which was begun beside so many others. If any are open, or were
+    /// then, their number becomes the limit for an hour, and this returns true.
     ///
     /// The hour lets the account return to `max_connections` by itself, since the provider may have counted
     /// connections that have ended by now. Without other sessions the refusal says nothing about their number, and is
     /// relay trouble.
-    pub fn limit_sessions(&mut self, account: &str, now: Timestamp) -> bool {
+    pub fn limit_sessions(&mut self, account: &str, beside: usize, now: Timestamp) -> bool {
         let queue = self.queue(account);
-        let others = queue.sessions.saturating_sub(1);
+        let others = queue.sessions.saturating_sub(1).max(beside);
         if others > 0 {
             queue.limit = Some((others, later(now, SESSION_LIMIT)));
         }

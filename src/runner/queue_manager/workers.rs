@@ -32,6 +32,17 @@ struct WorkerHandle {
     loaded: Arc<Loaded>,
     /// When it got its message, by the wall clock, because it is compared with times of files.
     begun: Timestamp,
+    /// How many other sessions its account had as this one was begun, until a refusal is put down to them.
+    beside: usize,
+}
+
+/// How an attempt began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beginning {
+    /// When its worker got the message, by the wall clock.
+    pub(super) at: Timestamp,
+    /// How many other sessions the account had then. They may have ended since.
+    pub(super) beside: usize,
 }
 
 /// All workers.
@@ -69,12 +80,18 @@ impl Workers {
         self.active.is_empty() && self.unrecorded == 0
     }
 
-    /// A worker reported on its message. Returns when it got the message, by the wall clock.
-    pub(super) fn attempt_finished(&mut self, report: &AttemptReport) -> Timestamp {
+    /// A worker reported on its message. Returns how the attempt began.
+    pub(super) fn attempt_finished(&mut self, report: &AttemptReport) -> Beginning {
         if matches!(report.outcome, AttemptOutcome::Answered) {
             self.unrecorded += 1;
         }
-        self.active.get(&report.worker).map_or_else(Timestamp::now, |handle| handle.begun)
+        let is_refused = matches!(report.outcome, AttemptOutcome::TooManySessions(_));
+        let Some(handle) = self.active.get_mut(&report.worker) else {
+            return Beginning { at: Timestamp::now(), beside: 0 };
+        };
+        // Only the first refusal: a session that is refused again is refused for itself.
+        let beside = if is_refused { std::mem::take(&mut handle.beside) } else { 0 };
+        Beginning { at: handle.begun, beside }
     }
 
     /// An answered attempt is on disk, or failed to get there.
@@ -120,8 +137,9 @@ impl Workers {
             std::thread::Builder::new().name(format!("session {number}")).spawn(move || worker.run(&received))?;
         // The thread holds the other end until it has reported on every message.
         let _ = messages.send(first.clone());
+        let beside = self.active.values().filter(|other| other.account == account).count();
         let (account, loaded, begun) = (account.to_owned(), Arc::clone(loaded), Timestamp::now());
-        self.active.insert(number, WorkerHandle { messages, thread, account, loaded, begun });
+        self.active.insert(number, WorkerHandle { messages, thread, account, loaded, begun, beside });
         Ok(())
     }
 

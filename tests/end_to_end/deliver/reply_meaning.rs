@@ -125,6 +125,23 @@ fn where_a_session_more_is_closed_without_a_word_the_account_works_on_with_fewer
     works_on(greeting().on_connection(3).close());
 }
 
+#[test]
+fn where_a_session_more_is_refused_when_the_others_have_ended_nothing_waits_either() {
+    let gate = Gate::closed();
+    let refusal =
+        greeting().on_connection(2).behind(&gate).reply_and_close("421 4.7.0 Too many concurrent connections");
+    let isp = Provider::setup().rule(refusal).start();
+    let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(2))]);
+    for number in 0..5 {
+        send(&world, &format!("friend{number}@away.example"));
+    }
+    let runner = world.runner();
+    wait_for("the others", || isp.received() == 4 && runner.log().matches("removed").count() == 4);
+    gate.open();
+    wait_for("all mail", || isp.received() == 5);
+    assert!(!runner.log().contains("next try in"), "{}", runner.log());
+}
+
 /// All mail goes out without a pause, although the third connection gets this.
 fn works_on(third: Rule) {
     // The first connection is busy for certain when the third comes. Others come once it has delivered a message.
