@@ -222,7 +222,8 @@ put_config() {
 put_units() {
     [ -d "$here/contrib/systemd" ] || return 0
     units=$PREFIX/lib/systemd/system
-    for unit in postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket; do
+    for unit in postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket \
+        postrider-alarm.service postrider-alarm.timer; do
         [ -f "$here/contrib/systemd/$unit" ] || continue
         put "$here/contrib/systemd/$unit" "$units/$unit" root root 0644
         [ "$PREFIX" = /usr ] || { sed "s,/usr/bin/,$PREFIX/bin/," "$DESTDIR$units/$unit" >"$DESTDIR$units/$unit.new"
@@ -246,7 +247,7 @@ say_next() {
 stop() {
     [ -z "$DESTDIR" ] || return 0
     if [ -d /run/systemd/system ]; then
-        systemctl disable --now postrider.socket postrider-submission.socket postrider-localhost.socket postrider.service \
+        systemctl disable --now postrider.socket postrider-submission.socket postrider-localhost.socket postrider-alarm.timer postrider.service \
             >/dev/null 2>&1 || :
     elif [ -x /etc/init.d/postrider ]; then
         /etc/init.d/postrider stop || :
@@ -271,6 +272,7 @@ uninstall_all() {
     for path in $(files | sed 's/ .*//'); do [ "$path" = "$PREFIX/sbin/sendmail" ] || take "$path"; done
     for path in lib/systemd/system/postrider.service lib/systemd/system/postrider.socket \
         lib/systemd/system/postrider-submission.socket lib/systemd/system/postrider-localhost.socket \
+        lib/systemd/system/postrider-alarm.service lib/systemd/system/postrider-alarm.timer \
         lib/tmpfiles.d/postrider.conf; do
         take "$PREFIX/$path"
     done

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use ureq::Agent;
 use ureq::config::ConfigBuilder;
+use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 use ureq::typestate::AgentScope;
+use ureq::{Agent, Body};
 use zeroize::Zeroizing;
 
 use crate::tls;
@@ -73,11 +74,21 @@ pub fn post_form(url: &str, fields: &[(&str, &str)], most: u64) -> Result<Answer
 pub fn post(url: &str, fields: &[(&str, &str)], body: &str) -> Result<(), FetchError> {
     let agent: Agent = config(TIME).max_redirects(0).http_status_as_error(false).build().into();
     let request = fields.iter().fold(agent.post(url), |request, (name, value)| request.header(*name, *value));
-    let response = request.send(body).map_err(|error| match failed(error, 0, TIME) {
+    accepted(url, request.send(body))
+}
+
+/// Asks for a web address without regard to what is there, with the same care.
+pub fn ping(url: &str) -> Result<(), FetchError> {
+    let agent: Agent = config(TIME).max_redirects(0).http_status_as_error(false).build().into();
+    accepted(url, agent.get(url).call())
+}
+
+fn accepted(url: &str, answer: Result<Response<Body>, ureq::Error>) -> Result<(), FetchError> {
+    let answer = answer.map_err(|error| match failed(error, 0, TIME) {
         FetchError::Unreachable(why) => FetchError::Unreachable(without(&why, url)),
         error => error,
     })?;
-    match response.status().as_u16() {
+    match answer.status().as_u16() {
         200..300 => Ok(()),
         300..400 => Err(FetchError::Redirect),
         status => Err(FetchError::Status(status)),

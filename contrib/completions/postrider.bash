@@ -1995,7 +1995,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__status)
-            opts="-h --json --verbose --config --help"
+            opts="-h --json --verbose --alarm --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

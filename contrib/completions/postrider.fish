@@ -140,6 +140,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand history" -s h -l hel
 complete -c postrider -n "__fish_postrider_using_subcommand status" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand status" -l json -d 'Print one JSON object'
 complete -c postrider -n "__fish_postrider_using_subcommand status" -l verbose -d 'Print the figures on a terminal, too'
+complete -c postrider -n "__fish_postrider_using_subcommand status" -l alarm -d 'Raise the alarms of [alarm], as the runner does'
 complete -c postrider -n "__fish_postrider_using_subcommand status" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -s h -l help -d 'Print help'

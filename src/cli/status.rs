@@ -15,7 +15,7 @@ use crate::control::error::AccessError;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
 use crate::control::report::{Figures, Kind, Level, Reason, Report};
-use crate::control::{spool_health, status};
+use crate::control::{alarm, spool_health, status};
 use crate::mail::printable::printable;
 use crate::spool::{Spool, SpoolError};
 use crate::sys::harden;
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Print the figures on a terminal, too
     #[arg(long, conflicts_with = "json")]
     verbose: bool,
+    /// Raise the alarms of [alarm], as the runner does
+    #[arg(long)]
+    alarm: bool,
 }
 
 /// What monitoring knows us by.
@@ -50,8 +53,27 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Exit {
         line.strip_prefix(NAME).map_or(line.clone(), |verdict| NAME.to_owned() + &colour.verdict(verdict))
     };
     print_line!("{shown}");
+    if arguments.alarm
+        && let Err(failure) = raise(named, &report)
+    {
+        complain!("postrider: cannot raise alarms: {}", failure.message);
+    }
     // Monitoring that gets no line is not to take it for a good one.
     print::checked(exit(report.level), Exit::CannotTell)
+}
+
+/// Where there is a runner that raises alarms as well, each is raised once all the same.
+fn raise(named: Option<&Path>, report: &Report) -> Result<(), Failure> {
+    if QueueAccess::needs_runner(named) {
+        return Err(Failure::new(Exit::NoPermission, "those of the whole machine are raised by root"));
+    }
+    let config = match locate::load(named) {
+        Err(ConfigError::Faulty { rest: Some(rest), .. }) => *rest,
+        config => config?,
+    };
+    let spool = Spool::find(&config.spool)?;
+    alarm::tell(&config, spool.as_ref(), report)?;
+    Ok(())
 }
 
 fn look(named: Option<&Path>) -> Result<Report, Failure> {

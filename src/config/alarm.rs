@@ -23,6 +23,22 @@ pub struct Alarm {
     pub motd: bool,
     /// How long a relay must be out of reach.
     pub after: Duration,
+    /// Who notices that this machine is silent.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// A web address that is asked for as long as all is well, so that whoever is there notices silence.
+#[derive(Debug, Clone)]
+pub struct Heartbeat {
+    /// Where the address is kept.
+    pub url: Password,
+    /// How often.
+    pub every: Duration,
+}
+
+impl Heartbeat {
+    /// Of `every`.
+    pub const EVERY: Duration = Duration::from_hours(24);
 }
 
 impl Alarm {
@@ -38,7 +54,15 @@ impl Alarm {
 
 impl Default for Alarm {
     fn default() -> Self {
-        Self { command: Vec::new(), url: None, format: Format::Json, detail: false, motd: false, after: Self::AFTER }
+        Self {
+            command: Vec::new(),
+            url: None,
+            format: Format::Json,
+            detail: false,
+            motd: false,
+            after: Self::AFTER,
+            heartbeat: None,
+        }
     }
 }
 

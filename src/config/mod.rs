@@ -168,7 +168,8 @@ impl Config {
             let key = account.tls_client.as_ref().map(|(_, key)| key.as_path());
             account.password.as_ref().and_then(Password::file).into_iter().chain(key)
         });
-        of_accounts.chain(self.alarm.url.as_ref().and_then(Password::file))
+        let addresses = [self.alarm.url.as_ref(), self.alarm.heartbeat.as_ref().map(|heartbeat| &heartbeat.url)];
+        of_accounts.chain(addresses.into_iter().flatten().filter_map(Password::file))
     }
 
     /// Whether a provider keeps mailboxes under this domain, as far as the config tells: an account logs in with

@@ -6,11 +6,11 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::control::alarm::{self, motd};
+use crate::control::alarm;
 use crate::control::loaded::Loaded;
 use crate::control::status;
 use crate::log;
-use crate::spool::{SpoolError, account_health};
+use crate::spool::SpoolError;
 use crate::sys::notify;
 
 /// It looks at least this often. An idle machine is not woken more often.
@@ -103,7 +103,7 @@ fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>) {
 /// Looks, tells, and says how long nothing is due.
 fn look(loaded: &Loaded) -> Option<Duration> {
     let alarm = &loaded.config.alarm;
-    if !(alarm.has_channel() || alarm.motd || notify::is_wanted()) {
+    if !(alarm.has_channel() || alarm.motd || alarm.heartbeat.is_some() || notify::is_wanted()) {
         return None;
     }
     tell(loaded).unwrap_or_else(|error| {
@@ -116,9 +116,6 @@ fn tell(loaded: &Loaded) -> Result<Option<Duration>, SpoolError> {
     let (config, spool) = (&loaded.config, &loaded.spool);
     let mut report = status::look(Some(config), Some(spool))?;
     report.extend(loaded.unreadable().map(status::unreadable));
-    if let Err(error) = motd::update(config, &report) {
-        log::warning(format_args!("cannot write {}: {error}", motd::path(config).display()));
-    }
     notify::status(&report.clone().public().summary());
-    alarm::raise(config, &report, &account_health::current(spool, Some(config)))
+    alarm::tell(config, Some(spool), &report)
 }

@@ -6,7 +6,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::SpoolError;
@@ -76,6 +76,26 @@ pub struct Retry {
     pub next: Option<Timestamp>,
 }
 
+impl Retry {
+    /// A server that does not answer is asked again after this time, doubled with each failure.
+    const FIRST: SignedDuration = SignedDuration::from_mins(1);
+    /// At most.
+    const LAST: SignedDuration = SignedDuration::from_hours(1);
+
+    /// It failed once more.
+    pub fn failed(&mut self, now: Timestamp) {
+        let wait = Self::FIRST.checked_mul(1 << self.failures.min(10)).unwrap_or(Self::LAST).min(Self::LAST);
+        self.failures = self.failures.saturating_add(1);
+        self.next = now.checked_add(wait).ok();
+    }
+
+    /// Whether it may be asked now.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.next.is_none_or(|next| next <= now)
+    }
+}
+
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmState {
@@ -85,6 +105,12 @@ pub struct AlarmState {
     /// Of the web address.
     #[serde(default)]
     pub retry: Retry,
+    /// When the heartbeat was last accepted.
+    #[serde(default)]
+    pub heartbeat: Option<Timestamp>,
+    /// Of the heartbeat.
+    #[serde(default)]
+    pub heartbeat_retry: Retry,
 }
 
 /// The file, opened by the only process that raises alarms now.

@@ -38,7 +38,14 @@ fn the_units_are_valid_and_the_service_is_exposed_by_less_than_two() {
 
     // With the program where this machine has it, since systemd looks for it.
     let folder = tempfile::tempdir().unwrap();
-    let system = ["postrider.service", "postrider.socket", "postrider-submission.socket", "postrider-localhost.socket"];
+    let system = [
+        "postrider.service",
+        "postrider.socket",
+        "postrider-submission.socket",
+        "postrider-localhost.socket",
+        "postrider-alarm.service",
+        "postrider-alarm.timer",
+    ];
     for units in [&system[..], &["user/postrider.service"]] {
         let place = |unit: &&str| {
             let text = fs::read_to_string(contrib("systemd").join(unit)).unwrap();

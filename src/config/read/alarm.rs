@@ -7,10 +7,10 @@ use toml::de::{DeTable, DeValue};
 use super::Surroundings;
 use super::faults::Faults;
 use super::password::password_source;
-use super::section::{Section, Value, text, wrong_type};
+use super::section::{Section, Value, not_zero, text, wrong_type};
 use crate::config::Password;
-use crate::config::alarm::{Alarm, Format, Target, Template};
-use crate::config::keys::{ALARM_KEYS, FORMAT_KEYS};
+use crate::config::alarm::{Alarm, Format, Heartbeat, Target, Template};
+use crate::config::keys::{ALARM_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS};
 
 /// The section, or what holds without it. `usual` is how long a relay must be out of reach where it does not say so.
 pub(super) fn alarm(around: &Surroundings, usual: Duration, top: &Section, faults: &mut Faults) -> Alarm {
@@ -32,7 +32,30 @@ pub(super) fn alarm(around: &Surroundings, usual: Duration, top: &Section, fault
         detail: section.flag("detail", faults).unwrap_or(false),
         motd: section.flag("motd", faults).unwrap_or(false),
         after: section.duration("after", faults).map_or(usual, |read| read.value),
+        heartbeat: section.get("heartbeat").and_then(|value| heartbeat(around, value, faults)),
     }
+}
+
+fn heartbeat(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Heartbeat> {
+    let DeValue::Table(table) = value.get_ref() else {
+        wrong_type(
+            "heartbeat",
+            "a table, such as { url = { file = \"secrets/heartbeat\" }, every = \"1d\" }",
+            value,
+            faults,
+        );
+        return None;
+    };
+    let section = Section::open(table, HEARTBEAT_KEYS, faults);
+    let every = section.duration("every", faults);
+    if let Some(every) = &every {
+        not_zero("every", every, faults);
+    }
+    if !section.has("url") {
+        faults.add(value.span().start, "`heartbeat` has no `url`: write url = { file = \"secrets/heartbeat\" }");
+    }
+    let url = section.get("url").and_then(|value| web_address("url", around, value, faults))?;
+    Some(Heartbeat { url, every: every.map_or(Heartbeat::EVERY, |read| read.value) })
 }
 
 /// A web address is a secret: it is kept outside of the config, which is shown around.

@@ -3,9 +3,9 @@
 use std::process::{Child, Command, Stdio};
 
 use super::announcement::Announcement;
-use crate::config::Config;
 use crate::config::alarm::Placeholder;
 use crate::config::secret::SecretError;
+use crate::config::{Config, Password, Secret};
 use crate::https::{self, FetchError};
 use crate::log;
 use crate::spool::alarm_state::Channel;
@@ -81,12 +81,19 @@ fn start(config: &Config, announcement: &Announcement<'_>) -> Result<Option<Chil
 
 fn post(config: &Config, announcement: &Announcement<'_>) -> Result<(), SendError> {
     let Some(url) = &config.alarm.url else { return Ok(()) };
-    let url = url.fetch().map_err(SendError::NoAddress)?;
-    if !url.expose().starts_with("https://") {
-        return Err(SendError::NotHttps);
-    }
+    let url = address(url)?;
     let posted = announcement.posted(&config.alarm.format);
     let fields = posted.fields.iter().map(|(name, value)| (*name, value.as_str()));
     let fields: Vec<_> = fields.chain([("Content-Type", posted.content_type)]).collect();
     https::post(url.expose(), &fields, &posted.body).map_err(SendError::NotPosted)
+}
+
+/// Asks for a web address, for nothing but to be seen there.
+pub(super) fn ping(url: &Password) -> Result<(), SendError> {
+    https::ping(address(url)?.expose()).map_err(SendError::NotPosted)
+}
+
+fn address(url: &Password) -> Result<Secret, SendError> {
+    let url = url.fetch().map_err(SendError::NoAddress)?;
+    if url.expose().starts_with("https://") { Ok(url) } else { Err(SendError::NotHttps) }
 }

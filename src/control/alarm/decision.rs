@@ -59,7 +59,7 @@ pub(super) fn advance(state: &mut AlarmState, found: &[Condition], now: Timestam
 
 /// What is to be announced now.
 pub(super) fn due(state: &AlarmState, channels: &[Channel], now: Timestamp) -> Vec<Due> {
-    let is_ready = |channel: &Channel| *channel != Channel::Url || state.retry.next.is_none_or(|next| next <= now);
+    let is_ready = |channel: &Channel| *channel != Channel::Url || state.retry.is_due(now);
     let ready = channels.iter().copied().filter(is_ready);
     ready
         .flat_map(|channel| bundled(state.outages.iter().filter_map(|(key, one)| due_of(key, one, channel)).collect()))

@@ -306,3 +306,72 @@ fn the_web_address_stands_in_no_configuration_and_every_mistake_is_told_with_the
     let nobody = World::at_home(&Provider::start()).postrider(&["alarm", "test"]).code(78);
     assert!(nobody.stderr.contains("set `command`, `url` or `motd` in [alarm]"), "{}", nobody.stderr);
 }
+
+#[test]
+fn alarms_are_raised_without_a_runner_and_not_again_by_one() {
+    let isp = Provider::start();
+    let (world, server) = with_receiver(World::at_home(&isp), &json!({"motd": true}), accepts());
+    world.send_to(&["bob@away.example"]).code(0);
+    world.postrider(&["status", "--alarm"]).code(0);
+    assert_eq!(posted(&server), [] as [Value; 0]);
+    let world = world.queue_set("warn_after", "0s");
+    world.postrider(&["status", "--alarm"]).code(1).says("waiting longer than warn_after");
+    world.postrider(&["status", "--alarm", "--json"]).code(1);
+    let alarms = posted(&server);
+    assert_eq!((alarms.len(), &alarms[0]["kind"], &alarms[0]["count"]), (1, &json!("late"), &json!(1)));
+    assert!(fs::read_to_string(world.path("spool/motd")).unwrap().contains("longer than warn_after"));
+    // The runner goes on where it left off.
+    let runner = world.runner();
+    // Once it is stored, too: a crash before that repeats it.
+    wait_for("the end", || state_of(&world).contains("\"over\":[\"url\"]"));
+    assert_eq!(posted(&server)[1]["state"], "over");
+    drop(runner);
+    world.postrider(&["status", "--alarm"]).code(0);
+    assert_eq!(posted(&server).len(), 2);
+    assert!(!world.path("spool/motd").exists());
+    // A configuration with a mistake still says where to tell of it.
+    world.file(
+        "config.toml",
+        &format!("nonsense = 1\n{}", fs::read_to_string(world.path("config.toml")).unwrap()),
+        0o600,
+    );
+    world.postrider(&["status", "--alarm"]).code(2);
+    assert_eq!(posted(&server).len(), 3);
+    assert_eq!(posted(&server)[2]["state"], "raised");
+}
+
+#[test]
+fn the_heartbeat_goes_out_once_a_period_and_only_while_all_is_well() {
+    let (isp, server) = (Provider::start(), WebServer::start((Ipv4Addr::LOCALHOST, 0), &["localhost"], accepts()));
+    let world = World::at_home(&isp);
+    world.file("roots.pem", &server.authority, 0o644);
+    world.file("beat", &format!("https://localhost:{}/{TOPIC}", server.port()), 0o600);
+    let world = world.set("alarm", json!({"heartbeat": {"url": {"file": "beat"}, "every": "1h"}}));
+    world.postrider(&["status", "--alarm"]).code(0);
+    world.run_once();
+    world.postrider(&["status", "--alarm"]).code(0);
+    assert_eq!(server.asked().len(), 1);
+    assert!(server.asked()[0].starts_with(&format!("GET /{TOPIC} ")), "{:?}", server.asked());
+    let mut state: Value = serde_json::from_str(&state_of(&world)).unwrap();
+    state["heartbeat"] = json!(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1));
+    world.file("spool/state/alarms.json", &state.to_string(), 0o600);
+    // The hour is over, but mail is late.
+    let world = world.queue_set("warn_after", "0s");
+    world.send_to(&["bob@away.example"]).code(0);
+    world.postrider(&["status", "--alarm"]).code(1);
+    assert_eq!(server.asked().len(), 1);
+    world.drain();
+    assert_eq!(server.asked().len(), 2);
+    world.postrider(&["status", "--alarm"]).code(0);
+    assert_eq!(server.asked().len(), 2);
+    let wrong = [
+        (json!({"every": "1h"}), "`heartbeat` has no `url`"),
+        (json!({"url": {"file": "beat"}, "every": "0s"}), "must not be zero"),
+        (json!("https://CANARY.example"), "must be a table"),
+    ];
+    for (heartbeat, expected) in wrong {
+        let world = World::at_home(&Provider::start()).set("alarm", json!({"heartbeat": heartbeat}));
+        let said = world.postrider(&["check"]).stdout;
+        assert!(said.contains(expected) && !said.contains("CANARY"), "{said}");
+    }
+}
