@@ -1,16 +1,19 @@
 //! How a file comes to stay on disk, for all of postrider: written unnamed (or under
 //! a temporary name where the file system knows no unnamed files), synced, linked
-//! into place without replacing anything, and its directory synced.
+//! into place without replacing anything, and its directory synced. Where one sync of the file
+//! makes its name durable as well, that is all it takes.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+
+use crate::file_system;
 
 /// What temporary names begin with; whoever lists a directory skips them.
 pub const TEMPORARY: &str = ".tmp-";
@@ -20,25 +23,36 @@ const DESCRIPTORS: &str = "/proc/self/fd";
 
 /// A directory that files come to stay in, held open. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Folder(Arc<OwnedFd>);
+pub struct Folder(Arc<Opened>);
+
+#[derive(Debug)]
+struct Opened {
+    fd: OwnedFd,
+    /// Known once it was asked for.
+    syncs_names: OnceLock<bool>,
+}
 
 impl Folder {
     /// Opens it; a symbolic link is not followed.
     pub fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?;
-        Ok(Self(Arc::new(fd)))
+        Ok(Self(Arc::new(Opened { fd, syncs_names: OnceLock::new() })))
     }
 
     /// Syncs the directory: names made and removed in it are on disk afterwards.
     pub fn sync(&self) -> io::Result<()> {
         Ok(rustix::fs::fsync(self)?)
     }
+
+    fn syncs_names(&self) -> bool {
+        *self.0.syncs_names.get_or_init(|| file_system::syncs_names_with_files(self.as_fd()))
+    }
 }
 
 impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.0.fd.as_fd()
     }
 }
 
@@ -117,6 +131,57 @@ impl Durable {
         })
     }
 
+    /// The same with one sync where that is enough. The name that is synced is hidden: this prefix and the first of the names
+    /// that is free. Until it has the name itself, the file is locked; whoever finds it hidden and not locked
+    /// looks whether it is whole, and goes on from there.
+    pub fn keep_hidden(
+        &mut self,
+        names: impl IntoIterator<Item = impl AsRef<str>>,
+        prefix: &str,
+    ) -> Result<(), NotKept> {
+        if !self.folder.syncs_names() {
+            return self.keep(names);
+        }
+        rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive).map_err(cannot("lock"))?;
+        let mut names = names.into_iter();
+        let mut name = loop {
+            let name = names.next().ok_or_else(|| cannot("link")(Errno::EXIST))?;
+            if rustix::fs::statat(&self.folder, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW).is_ok() {
+                continue;
+            }
+            let hidden = format!("{prefix}{}", name.as_ref());
+            match self.link(&hidden) {
+                Err(Errno::EXIST) => {}
+                linked => {
+                    linked.map_err(cannot("link"))?;
+                    self.temporary = Some(hidden);
+                    break name;
+                }
+            }
+        };
+        if let Err(error) = self.file.sync_all() {
+            self.forget();
+            return Err(cannot("sync")(error));
+        }
+        loop {
+            match self.link(name.as_ref()) {
+                Err(Errno::EXIST) => name = names.next().ok_or_else(|| cannot("rename")(Errno::EXIST))?,
+                // Whoever recovers has done it.
+                Err(Errno::NOENT) if self.has_name(name.as_ref()) => {
+                    self.temporary = None;
+                    return Ok(());
+                }
+                result => return result.map_err(cannot("rename")),
+            }
+        }
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        let found = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW);
+        let ours = rustix::fs::fstat(&self.file);
+        found.is_ok_and(|found| ours.is_ok_and(|ours| (found.st_dev, found.st_ino) == (ours.st_dev, ours.st_ino)))
+    }
+
     /// Gives it this name, which must be free, and no other.
     fn link(&mut self, name: &str) -> rustix::io::Result<()> {
         let folder = &self.folder;
@@ -135,13 +200,17 @@ impl Durable {
         self.temporary = None;
         Ok(())
     }
+
+    fn forget(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            let _ = rustix::fs::unlinkat(&self.folder, temporary, AtFlags::empty());
+        }
+    }
 }
 
 impl Drop for Durable {
     fn drop(&mut self) {
-        if let Some(temporary) = self.temporary.take() {
-            let _ = rustix::fs::unlinkat(&self.folder, temporary, AtFlags::empty());
-        }
+        self.forget();
     }
 }
 

@@ -3,6 +3,7 @@
 //! the program answers. Nothing here can panic (see the lints in Cargo.toml).
 
 pub mod durable;
+pub mod file_system;
 pub mod frame;
 
 /// The spool of system mode.
@@ -13,6 +14,9 @@ pub const SPOOL: &str = match option_env!("POSTRIDER_SPOOL") {
 
 /// Below the spool: where submissions are left while no runner answers, each as `UID.SLOT`.
 pub const FOLDER: &str = "drop";
+
+/// What begins the hidden name of a submission that is being stored, as `.UID.SLOT`.
+pub const HIDDEN: &str = ".";
 
 /// The group that owns it, and as which the drop program runs.
 pub const GROUP: &str = "postrider-drop";

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use postrider_drop::durable::{Durable, Folder, NotKept};
 use postrider_drop::frame::{FrameError, Place, WIDEST};
-use postrider_drop::{FOLDER, NOT_IN_GROUP, NOT_STORED, RESERVE, ROOT_SLOTS, SLOTS, SPOOL, WAITING};
+use postrider_drop::{FOLDER, HIDDEN, NOT_IN_GROUP, NOT_STORED, RESERVE, ROOT_SLOTS, SLOTS, SPOOL, WAITING};
 use rustix::fs::{AtFlags, Gid};
 use rustix::process::{getegid, geteuid};
 
@@ -40,7 +40,7 @@ fn store() -> Result<(), Refusal> {
     rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("set the group of a file in"))?;
     copy(durable.file(), &folder)?;
     let inode = rustix::fs::fstat(durable.file()).map_err(cannot("examine a file in"))?.st_ino;
-    durable.keep(names(&folder, inode)).map_err(|NotKept { error, .. }| match error.kind() {
+    durable.keep_hidden(names(&folder, inode), HIDDEN).map_err(|NotKept { error, .. }| match error.kind() {
         io::ErrorKind::AlreadyExists => {
             later(format!("too much mail of this user waits in {SPOOL}/{FOLDER}; start the postrider service"))
         }
@@ -74,8 +74,10 @@ fn names(folder: &Folder, inode: u64) -> impl Iterator<Item = String> {
     let (uid, mut waiting) = (geteuid(), 0_i64);
     let (at, slots, most) = if uid.is_root() { (inode, ROOT_SLOTS, i64::MAX) } else { (0, SLOTS, WAITING) };
     let slots = (at % ROOT_SLOTS..slots).chain(0..at % ROOT_SLOTS).map(move |slot| format!("{}.{slot}", uid.as_raw()));
-    let free = move |name| {
-        let size = rustix::fs::statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW).map(|taken| taken.st_size);
+    let free = move |name: String| {
+        let size = |name: &str| rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|taken| taken.st_size);
+        // Where its mail is just being stored, the slot is taken as well.
+        let size = size(&name).or_else(|_| size(&format!("{HIDDEN}{name}")));
         waiting = waiting.saturating_add(size.unwrap_or(0));
         (waiting <= most).then_some(size.is_err().then_some(name))
     };

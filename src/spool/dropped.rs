@@ -10,11 +10,14 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use jiff::Timestamp;
+use postrider_drop::HIDDEN;
 use postrider_drop::durable::{Durable, TEMPORARY};
 use rustix::fs::{CWD, OFlags};
 
 use super::queue::{Spool, is_abandoned, open_regular, unlink};
+use super::recovery::{self, Dropped, uid_in};
 use super::usage_table::Folder as Counted;
+use crate::log;
 use crate::spool::SpoolError;
 
 /// How many names are tried if the first ones are taken.
@@ -90,7 +93,19 @@ impl Spool {
             other => other.map_err(SpoolError::io("list", &dir))?,
         };
         let names = entries.map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()));
-        let mut names: Vec<String> = names.collect::<io::Result<_>>().map_err(SpoolError::io("list", &dir))?;
+        let names: Vec<String> = names.collect::<io::Result<_>>().map_err(SpoolError::io("list", &dir))?;
+        let is_hidden =
+            |name: &String| place == Place::Drop && name.starts_with(HIDDEN) && !name.starts_with(TEMPORARY);
+        let (hidden, mut names): (Vec<String>, Vec<String>) = names.into_iter().partition(is_hidden);
+        for name in hidden {
+            match recovery::recover_dropped(&dir, &name) {
+                Ok(Dropped::Named(name)) => names.push(name),
+                Ok(Dropped::Foreign) => names.push(name),
+                Ok(Dropped::Nothing) => {}
+                Err(error) if error.is_shortage() => return Err(error),
+                Err(error) => log::warning(format_args!("drop/{name}: {error}; trying again later")),
+            }
+        }
         names.sort_unstable();
         Ok(names)
     }
@@ -172,11 +187,6 @@ impl Spool {
     fn waiting_path(&self, place: Place, name: &str) -> PathBuf {
         self.dir().join(place.folder()).join(name)
     }
-}
-
-/// The uid in the name of a submission.
-pub(crate) fn uid_in(name: &str) -> Option<u32> {
-    name.split_once('.').and_then(|(uid, _)| uid.parse().ok())
 }
 
 #[cfg(test)]

@@ -15,10 +15,11 @@ use postrider_drop::durable::{Durable, Folder};
 use rustix::fs::{CWD, OFlags};
 
 use super::SpoolError;
-use super::dropped::{self, Place};
+use super::dropped::Place;
 use super::id::MessageId;
 use super::message_file::{Envelope, Stored};
 use super::queue::{Spool, exists, journal_name, open_regular, unlink};
+use super::recovery;
 use super::replace::replace;
 use super::usage_table::Folder as Counted;
 use super::writer::Incoming;
@@ -217,7 +218,7 @@ impl Spool {
     pub fn resubmit_failed(&self, name: &str) -> Result<(), SpoolError> {
         let path = self.failed_path(name);
         let damaged = |what: &str| SpoolError::damaged(&path, what);
-        let uid = dropped::uid_in(name).ok_or_else(|| damaged("its name is neither an id nor a submission's"))?;
+        let uid = recovery::uid_in(name).ok_or_else(|| damaged("its name is neither an id nor a submission's"))?;
         let seen = fs::symlink_metadata(&path).map_err(SpoolError::io("read", &path))?;
         let us = rustix::process::geteuid().as_raw();
         // The file came from drop/, where its owner chose the name. Without this check a name with another uid would
@@ -307,7 +308,7 @@ pub(super) fn id_of(name: &str) -> Option<MessageId> {
 /// Whether this is a message or a submission, as opposed to a file kept for inspection only.
 #[must_use]
 pub fn is_mail(name: &str) -> bool {
-    id_of(name).is_some() || (dropped::uid_in(name).is_some() && !name.ends_with(DAMAGED))
+    id_of(name).is_some() || (recovery::uid_in(name).is_some() && !name.ends_with(DAMAGED))
 }
 
 /// The first of these names that is free. There is no race: only the runner creates files in these folders.

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::random::chance;
 
+/// What begins the hidden name of a message that is being stored, as `.new-ID`.
+pub(super) const NEW: &str = ".new-";
+
 /// A message's id, which is also its file name in queue/.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

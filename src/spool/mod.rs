@@ -20,6 +20,7 @@ pub mod lock;
 pub mod message_file;
 pub mod queue;
 mod recipient;
+mod recovery;
 mod replace;
 pub mod retention;
 mod shared_sync;

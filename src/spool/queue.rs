@@ -25,7 +25,7 @@ use rustix::io::Errno;
 
 use super::SpoolError;
 use super::day_file::DayFile;
-use super::id::MessageId;
+use super::id::{MessageId, NEW};
 use super::message_file::Stored;
 use super::shared_sync::SharedSync;
 use super::usage_table::{self, UsageTable};
@@ -152,6 +152,11 @@ impl Spool {
         self.message_path(id).symlink_metadata().is_ok()
     }
 
+    /// Whether another writer stores a message under this id at the moment.
+    pub(super) fn is_being_stored(&self, id: &MessageId) -> bool {
+        rustix::fs::statat(self.queue(), format!("{NEW}{id}"), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// Opens a message: parses the envelope and checks the length. A missing message is [`SpoolError::Gone`].
     pub fn open_message(&self, id: &MessageId) -> Result<Stored, SpoolError> {
         let path = self.message_path(id);
@@ -235,13 +240,18 @@ impl Spool {
         folder.map(|folder| (folder, path.clone())).map_err(SpoolError::io("open", &path))
     }
 
+    /// All names in queue/, those of messages that get theirs now among them.
     pub(super) fn each_name(&self, mut see: impl FnMut(&str)) -> Result<(), SpoolError> {
         let path = self.dir().join("queue");
         let entries: ReadDir = fs::read_dir(&path).map_err(SpoolError::io("list", &path))?;
+        let mut hidden = Vec::new();
         for entry in entries {
-            let entry = entry.map_err(SpoolError::io("list", &path))?;
-            entry.file_name().to_str().into_iter().for_each(&mut see);
+            match entry.map_err(SpoolError::io("list", &path))?.file_name().to_str() {
+                Some(name) if name.starts_with(NEW) => hidden.push(name.to_owned()),
+                name => name.into_iter().for_each(&mut see),
+            }
         }
+        self.recovered(&hidden)?.iter().for_each(|id| see(id.as_str()));
         Ok(())
     }
 }

@@ -9,11 +9,12 @@ use std::{fs, io};
 
 use jiff::Timestamp;
 
-use super::dropped::{self, Place};
+use super::dropped::Place;
 use super::failed;
 use super::history;
 use super::id::MessageId;
 use super::queue::Spool;
+use super::recovery;
 use super::usage_table::{Folder, UsageTable};
 use crate::mail::submitter::Submitter;
 use crate::spool::SpoolError;
@@ -69,7 +70,7 @@ impl Spool {
 
     fn count_waiting_in(&self, table: &UsageTable, place: Place, name: &str) {
         let seen = fs::symlink_metadata(self.dir().join(place.folder()).join(name));
-        if let (Place::Raw, Ok(seen), Some(uid)) = (place, seen, dropped::uid_in(name)) {
+        if let (Place::Raw, Ok(seen), Some(uid)) = (place, seen, recovery::uid_in(name)) {
             table.add(Folder::Raw, name, &Submitter::Local(uid), seen.len());
         }
     }
@@ -85,7 +86,7 @@ impl Spool {
         let is_ours = seen.uid() == rustix::process::geteuid().as_raw();
         let in_envelope =
             || failed::id_of(name).and_then(|_| Some(self.open_failed_name(name).ok()?.envelope.submitter));
-        let in_name = || dropped::uid_in(name).map(Submitter::Local);
+        let in_name = || recovery::uid_in(name).map(Submitter::Local);
         let submitter = if is_ours { in_envelope().or_else(in_name) } else { Some(Submitter::Local(seen.uid())) };
         if let Some(submitter) = submitter {
             table.add(Folder::Failed, name, &submitter, seen.len());

@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 
 use postrider_drop::durable::Durable;
 
-use super::id::MessageId;
+use super::id::{MessageId, NEW};
 use super::message_file::{self, Body, Envelope};
 use super::queue::Spool;
 use super::usage_table::Folder;
@@ -130,9 +130,21 @@ impl Incoming {
         // Counted before it becomes visible: the runner may send and remove the message before this function returns.
         let octets = self.pad as u64 + self.envelope.size;
         let is_counted = self.spool.usage_table().add_new(Folder::Queue, id.as_str(), &self.envelope.submitter, octets);
-        let Err(failure) = self.file.keep([id.as_str()]) else { return Ok(id) };
+        let mut kept = self.file.keep_hidden([id.as_str()], NEW);
+        if kept.as_ref().is_err_and(|failure| failure.error.kind() == io::ErrorKind::AlreadyExists)
+            && !self.spool.holds(&id)
+        {
+            // Its hidden name is left from a writer that was killed.
+            self.spool.recovered(&[format!("{NEW}{id}")])?;
+            kept = self.file.keep_hidden([id.as_str()], NEW);
+        }
+        let Err(failure) = kept else { return Ok(id) };
         if is_counted {
             self.spool.usage_table().take(Folder::Queue, id.as_str());
+        }
+        if self.spool.is_being_stored(&id) {
+            let busy = SpoolError::io("store", self.spool.message_path(&id));
+            return Err(busy(io::ErrorKind::WouldBlock.into()));
         }
         match failure.error.kind() {
             io::ErrorKind::AlreadyExists => Err(SpoolError::Exists(id)),

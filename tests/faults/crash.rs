@@ -1,8 +1,12 @@
 //! `kill -9` at every system call in turn, then a restart: nothing accepted is lost, nothing
 //! torn is sent, at most one duplicate.
 
+use std::fs;
+
 use crate::points::{self, inject, is_skipped};
+use support::power_cut::Flushes;
 use support::provider::{Provider, Verb, on};
+use support::wait::wait_for;
 use support::world::{World, run};
 
 const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
@@ -24,12 +28,19 @@ fn a_front_end_killed_at_any_system_call_accepts_nothing_that_is_lost() {
     if is_skipped() {
         return;
     }
+    for flushes in [Flushes::Two, Flushes::One] {
+        kill_front_end(flushes);
+    }
+}
+
+fn kill_front_end(flushes: Flushes) {
     let isp = Provider::start();
     let args = |to: &'static str| ["-i", "-f", "alice", to];
-    let points = points::of_run(&World::at_home(&isp), "spool", SENDMAIL, &args("bob@away.example"), MAIL);
+    let world = || World::at_home(&isp).with_flushes(flushes);
+    let points = points::of_run(&world(), "spool", SENDMAIL, &args("bob@away.example"), MAIL);
     let (mut accepted, mut stored) = (0, 0);
     for (at, point) in points::chosen(&points).into_iter().enumerate() {
-        let world = World::at_home(&isp);
+        let world = world();
         let recipient = format!("r{at}@away.example");
         let fault = format!("{}:signal=SIGKILL:when={}", point.call, point.number);
         let ran = run(inject(&world, &fault, SENDMAIL, &["-i", "-f", "alice", &recipient]), MAIL);
@@ -42,7 +53,10 @@ fn a_front_end_killed_at_any_system_call_accepts_nothing_that_is_lost() {
         accepted += usize::from(is_accepted);
         stored += count;
     }
-    println!("sendmail killed at {} points: {stored} had stored, {accepted} were not hit", points.len());
+    println!(
+        "sendmail, {flushes:?} flushes, killed at {} points: {stored} had stored, {accepted} were not hit",
+        points.len()
+    );
 }
 
 #[test]
@@ -51,7 +65,7 @@ fn a_runner_killed_at_any_system_call_loses_nothing_and_sends_at_most_one_copy_m
         return;
     }
     let isp = Provider::start();
-    kill_at_each_call(&isp, |world, recipient| {
+    kill_at_each_call(Flushes::One, &isp, |world, recipient| {
         world.sendmail(&["-i", "-f", "alice", recipient], MAIL).code(0);
     });
 }
@@ -62,7 +76,7 @@ fn a_runner_killed_at_any_system_call_of_a_later_attempt_loses_nothing_and_sends
         return;
     }
     let isp = Provider::start();
-    kill_at_each_call(&isp, |world, recipient| {
+    kill_at_each_call(Flushes::Two, &isp, |world, recipient| {
         isp.add(on(Verb::Rcpt).about(recipient).once().reply("450 4.2.0 not now"));
         world.sendmail(&["-i", "-f", "alice", recipient], MAIL).code(0);
         world.run_once();
@@ -70,13 +84,13 @@ fn a_runner_killed_at_any_system_call_of_a_later_attempt_loses_nothing_and_sends
 }
 
 /// Kills a runner at each call while it delivers what was made ready.
-fn kill_at_each_call(isp: &Provider, make_ready: impl Fn(&World, &str)) {
-    let first = World::at_home(isp);
+fn kill_at_each_call(flushes: Flushes, isp: &Provider, make_ready: impl Fn(&World, &str)) {
+    let first = World::at_home(isp).with_flushes(flushes);
     make_ready(&first, "bob@away.example");
     let points = points::of_run(&first, "spool", POSTRIDER, &["flush"], b"");
     let mut twice = 0;
     for (at, point) in points.iter().enumerate() {
-        let world = World::at_home(isp);
+        let world = World::at_home(isp).with_flushes(flushes);
         let recipient = format!("r{at}@away.example");
         make_ready(&world, &recipient);
         let fault = format!("{}:signal=SIGKILL:when={}", point.call, point.number);
@@ -90,4 +104,43 @@ fn kill_at_each_call(isp: &Provider, make_ready: impl Fn(&World, &str)) {
         twice += usize::from(count == 2);
     }
     println!("runner killed at {} points: all arrived, {twice} of them twice", points.len());
+}
+
+#[test]
+fn mail_that_is_just_being_stored_is_left_to_its_writer() {
+    if is_skipped() {
+        return;
+    }
+    let isp = Provider::start();
+    let world = World::at_home(&isp).with_flushes(Flushes::One);
+    world.send_to(&["first@away.example"]).code(0);
+    world.drain();
+    let args = ["-i", "-f", "alice", "bob@away.example"];
+    let mut command = inject(&world, "renameat2:delay_enter=3000000", SENDMAIL, &args);
+    command.stdin(fs::File::open(world.file("mail", std::str::from_utf8(MAIL).unwrap(), 0o600)).unwrap());
+    let mut writer = command.spawn().unwrap();
+    let hidden = || world.spool("queue").iter().any(|path| path.to_string_lossy().contains("/.new-"));
+    wait_for("the hidden name", hidden);
+    world.run_once();
+    assert!(isp.mails().len() == 1 && hidden(), "nobody was told that it is stored");
+    assert!(writer.wait().unwrap().success());
+    world.run_once();
+    assert_eq!(arrived(&isp, "bob@away.example"), 1);
+}
+
+#[test]
+fn a_hundred_that_store_at_once_beside_a_runner_are_all_delivered_once() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).with_flushes(Flushes::One);
+    let runner = world.runner();
+    std::thread::scope(|scope| {
+        for number in 0..100 {
+            let (world, to) = (&world, format!("r{number}@away.example"));
+            scope.spawn(move || world.sendmail(&["-i", "-f", "alice", &to], MAIL).code(0));
+        }
+    });
+    wait_for("all mail", || isp.received() == 100);
+    wait_for("an empty queue", || world.spool("queue").is_empty());
+    drop(runner);
+    assert!((0..100).all(|number| arrived(&isp, &format!("r{number}@away.example")) == 1));
 }

@@ -7,7 +7,9 @@ use std::process::Command;
 
 use crate::points::is_skipped;
 use support::need::skip;
-use support::power_cut::{Files, Found, Op, Recorded, State, Wanted, gather, sent_before, try_models};
+use support::power_cut::{
+    FLUSHES, Files, Flushes, Found, Op, Recorded, State, Wanted, gather, sent_before, try_models,
+};
 use support::provider::{Provider, Verb, on};
 use support::world::{World, is_root, run};
 
@@ -27,12 +29,18 @@ fn cannot_record() -> bool {
 }
 
 /// Runs the program under strace.
-fn record(world: &World, program: &str, args: &[&str], input: &[u8]) -> Recorded {
-    record_with(&[], world, (program, args), input)
+fn record(flushes: Flushes, world: &World, program: &str, args: &[&str], input: &[u8]) -> Recorded {
+    record_with(flushes, &[], world, (program, args), input)
 }
 
 /// The same, with more options of strace.
-fn record_with(more: &[&str], world: &World, (program, args): (&str, &[&str]), input: &[u8]) -> Recorded {
+fn record_with(
+    flushes: Flushes,
+    more: &[&str],
+    world: &World,
+    (program, args): (&str, &[&str]),
+    input: &[u8],
+) -> Recorded {
     let root = world.path("spool");
     let mut before = Vec::new();
     gather(&root, &mut before);
@@ -41,10 +49,12 @@ fn record_with(more: &[&str], world: &World, (program, args): (&str, &[&str]), i
     let traced = [TRACER, &["strace"], &options[..], more, &[program], args].concat();
     // Nobody but root may look into our programs; root of a namespace of their own may.
     let traced = if is_root() { &traced[TRACER.len()..] } else { &traced[..] };
-    let ran = run(world.command(traced[0], &traced[1..]), input);
+    let mut command = world.command(traced[0], &traced[1..]);
+    command.env(FLUSHES, flushes.word());
+    let ran = run(command, input);
     // 75: something is left for later.
     assert!(matches!(ran.status, Some(0 | 75)), "{ran:?}");
-    Recorded::read(&root, before, &fs::read_to_string(log).unwrap())
+    Recorded::read(&root, before, &fs::read_to_string(log).unwrap(), flushes)
 }
 
 /// A machine whose spool is this.
@@ -86,7 +96,7 @@ fn run_on(isp: &Provider, files: &Files) -> Found {
 
 /// A file with a temporary name was not accepted; it is removed when it is an hour old.
 fn is_mail(path: &Path) -> bool {
-    !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp-"))
 }
 
 /// Tries the states of each model. Each message has one record of history in the end.
@@ -106,6 +116,8 @@ fn used(isp: &Provider) -> World {
     world
 }
 
+const BOTH: [Flushes; 2] = [Flushes::Two, Flushes::One];
+
 const SEND: [&str; 4] = ["-i", "-f", "alice", "bob@away.example"];
 
 fn accepted_and_cut(isp: &Provider, what: &str, recorded: &Recorded) {
@@ -119,7 +131,9 @@ fn what_sendmail_accepted_survives_a_power_cut() {
         return;
     }
     let isp = Provider::start();
-    accepted_and_cut(&isp, "sendmail", &record(&used(&isp), SENDMAIL, &SEND, MAIL));
+    for flushes in BOTH {
+        accepted_and_cut(&isp, "sendmail", &record(flushes, &used(&isp), SENDMAIL, &SEND, MAIL));
+    }
 }
 
 #[test]
@@ -129,14 +143,56 @@ fn what_sendmail_accepted_survives_a_power_cut_also_where_files_must_have_a_name
     }
     let isp = Provider::start();
     let world = used(&isp);
-    record(&world, SENDMAIL, &SEND, MAIL);
+    record(Flushes::Two, &world, SENDMAIL, &SEND, MAIL);
     let log = fs::read_to_string(world.path("power.log")).unwrap();
     let opened = log.lines().filter(|line| line.contains(" openat("));
     let unnamed = opened.take_while(|line| !line.contains("O_TMPFILE")).count() + 1;
     let fault = format!("inject=openat:error=EOPNOTSUPP:when={unnamed}");
-    let recorded = record_with(&["-e", &fault], &used(&isp), (SENDMAIL, &SEND), MAIL);
-    assert!(recorded.ops.len() > 4, "{:?}", recorded.ops);
-    accepted_and_cut(&isp, "sendmail, files with a name", &recorded);
+    for flushes in BOTH {
+        let recorded = record_with(flushes, &["-e", &fault], &used(&isp), (SENDMAIL, &SEND), MAIL);
+        assert!(recorded.ops.len() > 4, "{:?}", recorded.ops);
+        accepted_and_cut(&isp, "sendmail, files with a name", &recorded);
+    }
+}
+
+#[test]
+fn a_message_is_synced_once_where_that_is_enough_and_else_its_folder_as_well() {
+    if cannot_record() {
+        return;
+    }
+    let isp = Provider::start();
+    let syncs = |flushes| {
+        let recorded = record(flushes, &used(&isp), SENDMAIL, &SEND, MAIL);
+        recorded.ops.iter().filter(|op| matches!(op, Op::Sync(_) | Op::SyncFolder(_))).count()
+    };
+    assert_eq!(BOTH.map(syncs), [2, 1]);
+}
+
+#[test]
+fn recovering_what_was_accepted_survives_a_power_cut_and_another() {
+    if cannot_record() {
+        return;
+    }
+    let isp = Provider::start();
+    let world = used(&isp);
+    world.sendmail(&SEND, MAIL).code(0);
+    let id = world.queued().remove(0);
+    let hidden = |files: &Files| files.keys().any(|path| path.to_string_lossy().contains(".new-"));
+    fs::rename(world.path("spool/queue").join(&id), world.path("spool/queue").join(format!(".new-{id}"))).unwrap();
+    // It looks, and delivers nothing.
+    let recorded = record(Flushes::One, &world, POSTRIDER, &["queue", "list"], b"");
+    assert_eq!(world.queued(), [id]);
+    let mut found = false;
+    try_models(
+        "recovery",
+        &recorded,
+        |files| {
+            found |= hidden(files);
+            run_on(&isp, files)
+        },
+        |_| vec![("bob@away.example", 1, 1)],
+    );
+    assert!(found, "the name is lost in some of the states");
 }
 
 #[test]
@@ -154,7 +210,7 @@ fn a_spool_whose_maker_was_cut_off_is_synced_once_by_the_next_who_stores_mail() 
         let mail = |op: &Op| matches!(op, Op::Name(path, _) if path.parent() == Some(&queue));
         sync.is_some_and(|sync| sync < recorded.ops.iter().position(mail).unwrap())
     };
-    let synced = [0, 1].map(|_| names_synced(&record(&world, SENDMAIL, &SEND, MAIL)));
+    let synced = [0, 1].map(|_| names_synced(&record(Flushes::Two, &world, SENDMAIL, &SEND, MAIL)));
     assert_eq!(synced, [true, false]);
 }
 
@@ -185,7 +241,7 @@ fn a_message_that_was_deferred_before_survives_a_power_cut_and_is_sent_at_most_t
 
 /// What is queued is delivered, and the power cut at every point of that; `outcome` is in the bytes that say that it was.
 fn delivered_and_cut(isp: &Provider, world: &World, what: &str, outcome: &[u8]) {
-    let recorded = record(world, POSTRIDER, &["flush"], b"");
+    let recorded = record(Flushes::Two, world, POSTRIDER, &["flush"], b"");
     assert_eq!(isp.received(), 1);
     cut(isp, what, &recorded, 1, |state| vec![sent_before(&recorded, outcome, state, "bob@away.example")]);
 }
@@ -200,9 +256,9 @@ fn three_fates(isp: &Provider) {
 }
 
 /// The same recorded, and the power cut at every point of it.
-fn three_fates_and_cut(isp: &Provider, world: &World, what: &str) {
+fn three_fates_and_cut(flushes: Flushes, isp: &Provider, world: &World, what: &str) {
     three_fates(isp);
-    let recorded = record(world, POSTRIDER, &["flush"], b"");
+    let recorded = record(flushes, world, POSTRIDER, &["flush"], b"");
     assert_eq!((isp.received(), isp.mail_to("bob@away.example").to.len()), (1, 1));
     isp.behave();
     isp.add(on(Verb::Rcpt).about("<nobody").reply("550 5.1.1 no such user"));
@@ -219,10 +275,12 @@ fn a_first_attempt_that_ends_in_three_ways_survives_a_power_cut() {
     if cannot_record() {
         return;
     }
-    let isp = Provider::start();
-    let world = World::at_home(&isp);
-    world.sendmail(&THREE, MAIL).code(0);
-    three_fates_and_cut(&isp, &world, "first attempt, three recipients");
+    for flushes in BOTH {
+        let isp = Provider::start();
+        let world = World::at_home(&isp);
+        world.sendmail(&THREE, MAIL).code(0);
+        three_fates_and_cut(flushes, &isp, &world, "first attempt, three recipients");
+    }
 }
 
 #[test]
@@ -235,5 +293,5 @@ fn a_later_attempt_that_ends_in_three_ways_survives_a_power_cut() {
     world.sendmail(&THREE, MAIL).code(0);
     world.run_once();
     assert_eq!((isp.received(), world.queued().len()), (0, 1));
-    three_fates_and_cut(&isp, &world, "later attempt, three recipients");
+    three_fates_and_cut(Flushes::Two, &isp, &world, "later attempt, three recipients");
 }

@@ -56,32 +56,56 @@ pub enum FileSystem {
     Any,
     /// As ext4 with its journal: names and lengths in their order, and all that came before are on disk once anything was synced.
     Ext4,
+    /// With a file that is synced, the names that it was given before are on disk, and nothing else.
+    NamesWithFiles,
 }
 
-/// All of them.
-pub const MODELS: [(Model, FileSystem); 6] = [
-    (Model::InOrder, FileSystem::Any),
-    (Model::AnyOrder, FileSystem::Any),
-    (Model::Torn, FileSystem::Any),
-    (Model::InOrder, FileSystem::Ext4),
-    (Model::AnyOrder, FileSystem::Ext4),
-    (Model::Torn, FileSystem::Ext4),
-];
+/// Test builds of our programs do not look at the file system where this says how often to sync.
+pub const FLUSHES: &str = "POSTRIDER_FLUSHES";
+
+/// How often a program syncs what it stores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flushes {
+    /// The file, and then its folder.
+    Two,
+    /// The file alone, which is for file systems that then have its names.
+    One,
+}
+
+impl Flushes {
+    /// The value of [`FLUSHES`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Two => "two",
+            Self::One => "one",
+        }
+    }
+
+    fn models(self) -> impl Iterator<Item = (Model, FileSystem)> {
+        let systems = match self {
+            Self::Two => [FileSystem::Any, FileSystem::Ext4],
+            Self::One => [FileSystem::NamesWithFiles, FileSystem::Ext4],
+        };
+        let models = [Model::InOrder, Model::AnyOrder, Model::Torn];
+        systems.into_iter().flat_map(move |system| models.map(|model| (model, system)))
+    }
+}
 
 /// A run whose power may be cut.
 pub struct Recorded {
     root: PathBuf,
     before: Vec<(PathBuf, Vec<u8>)>,
+    flushes: Flushes,
     /// What it did, in its order.
     pub ops: Vec<Op>,
 }
 
 impl Recorded {
     /// What strace logged of a run, with `-f -y -e trace=%file,%desc`, and the files below `root` before it.
-    pub fn read(root: &Path, before: Vec<(PathBuf, Vec<u8>)>, log: &str) -> Self {
+    pub fn read(root: &Path, before: Vec<(PathBuf, Vec<u8>)>, log: &str, flushes: Flushes) -> Self {
         let ops = Log::read(log, root, &before);
         assert!(ops.iter().any(|op| matches!(op, Op::Sync(_))), "the log is read: {ops:?}");
-        Self { root: root.to_owned(), before, ops }
+        Self { root: root.to_owned(), before, flushes, ops }
     }
 
     /// The number of the first operation that writes this.
@@ -97,12 +121,28 @@ impl Recorded {
             |path: &Path| later.iter().any(|op| matches!(op, Op::SyncFolder(f) if Some(f.as_path()) == path.parent()));
         let is_journaled =
             system == FileSystem::Ext4 && later.iter().any(|op| matches!(op, Op::Sync(_) | Op::SyncFolder(_)));
+        let has_names = |file: Option<usize>| {
+            system == FileSystem::NamesWithFiles && file.is_some_and(|file| later.contains(&Op::Sync(file)))
+        };
         match &self.ops[at] {
+            Op::Name(_, file) if has_names(Some(*file)) => true,
+            Op::Rename(from, _) if has_names(self.file_at(from, at)) => true,
             Op::Name(path, _) | Op::Forget(path) | Op::Rename(path, _) => is_journaled || folder_synced(path),
             Op::Cut(inode, _) => is_journaled || later.contains(&Op::Sync(*inode)),
             Op::Write(inode, ..) => later.contains(&Op::Sync(*inode)),
             Op::Sync(_) | Op::SyncFolder(_) => true,
         }
+    }
+
+    /// The file that has this name before an operation.
+    fn file_at(&self, name: &Path, before: usize) -> Option<usize> {
+        let first = self.before.iter().position(|(path, _)| path == name);
+        self.ops[..before].iter().fold(first, |file, op| match op {
+            Op::Name(path, inode) if path == name => Some(*inode),
+            Op::Forget(path) if path == name => None,
+            Op::Rename(from, _) if from == name => None,
+            _ => file,
+        })
     }
 
     /// The files after a cut behind the first `end` operations.
@@ -150,7 +190,8 @@ impl Recorded {
     pub fn safe_after(&self, told: usize) -> usize {
         let Op::Write(file, ..) = self.ops[told] else { unreachable!() };
         let concerns = |at: &usize| matches!(self.ops[*at], Op::Name(_, inode) | Op::Write(inode, ..) if inode == file);
-        let is_safe = |end: &usize| (0..=told).filter(concerns).all(|at| self.is_safe(FileSystem::Any, at, *end));
+        let weakest = self.flushes.models().next().map_or(FileSystem::Any, |(_, system)| system);
+        let is_safe = |end: &usize| (0..=told).filter(concerns).all(|at| self.is_safe(weakest, at, *end));
         (told + 1..=self.ops.len()).find(is_safe).unwrap()
     }
 
@@ -270,7 +311,7 @@ pub fn try_models(
     println!("POSTRIDER_POWER_SEED={seed}");
     let mut known: HashMap<Files, Found> = HashMap::new();
     let mut bad = Vec::new();
-    for (model, system) in MODELS {
+    for (model, system) in recorded.flushes.models() {
         let states = recorded.states((model, system), &mut Random::from(seed));
         let all = states.len();
         let (mut lost, mut torn, mut stranded, mut twice, mut again) = (0, 0, 0, 0, 0);
@@ -294,10 +335,11 @@ pub fn try_models(
             }
         }
         println!(
-            "power cut, {what}, {model:?}, file system {system:?}: {} of {all} states from {} operations: {lost} lost, {torn} torn, \
+            "power cut, {what}, {flushes:?} flushes, {model:?}, file system {system:?}: {} of {all} states from {} operations: {lost} lost, {torn} torn, \
              {stranded} stranded, {twice} sent too often, {again} sent a second copy",
             chosen.len(),
-            recorded.ops.len()
+            recorded.ops.len(),
+            flushes = recorded.flushes,
         );
     }
     assert!(bad.is_empty(), "{what}:\n{}", bad.join("\n"));

@@ -77,6 +77,12 @@ impl<'a> Log<'a> {
         match name {
             "open" => self.opened(&path_at(None, args), args, number),
             "openat" => self.opened(&relative(args), args, number),
+            // The other one reads no position of its own.
+            "fcntl" if args.contains("F_DUPFD") => {
+                if let Some(same) = self.open.get(&leading(args)).cloned() {
+                    self.open.insert(number, same);
+                }
+            }
             "close" => drop(self.open.remove(&leading(args))),
             "write" | "pwrite64" => self.written(args, usize::try_from(number).unwrap()),
             "ftruncate" => {

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::power_cut::{FLUSHES, Flushes};
 use crate::provider::Provider;
 use crate::wait::wait_for;
 pub use program::{Ran, Runner, built, fed, is_debug, peak_memory, run};
@@ -34,9 +35,18 @@ pub fn is_root() -> bool {
 pub struct World {
     dir: TempDir,
     settings: Settings,
+    /// How often our programs sync what they store, where that is not left to the file system.
+    flushes: Option<Flushes>,
 }
 
 impl World {
+    /// The same machine on a file system of this kind.
+    #[must_use]
+    pub fn with_flushes(mut self, flushes: Flushes) -> Self {
+        self.flushes = Some(flushes);
+        self
+    }
+
     /// A machine without accounts.
     pub fn new() -> Self {
         let dir = tempfile::Builder::new().prefix("postrider-world-").tempdir().unwrap();
@@ -45,7 +55,7 @@ impl World {
         for name in ["sendmail", "mailq", "newaliases"] {
             symlink(built("postrider"), bin.join(name)).unwrap();
         }
-        let world = Self { dir, settings: Settings::new() };
+        let world = Self { dir, settings: Settings::new(), flushes: None };
         world
             .set("hostname", "homebox.home.lan")
             .set("origin", "home.lan")
@@ -147,6 +157,9 @@ impl World {
         let roots = self.path("roots.pem");
         if roots.exists() {
             command.env("SSL_CERT_FILE", roots);
+        }
+        if let Some(flushes) = self.flushes {
+            command.env(FLUSHES, flushes.word());
         }
         command.current_dir("/").stdin(Stdio::null());
         command

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::drop::drop_faults::under_strace;
 use crate::machine::{HIS, Machine, can_run, frame};
 use crate::machine_runner::machine;
-use support::power_cut::{Files, Found, Recorded, gather, sent_before, try_models};
+use support::power_cut::{Files, Flushes, Found, Recorded, gather, sent_before, try_models};
 use support::provider::{Provider, Verb, on};
 
 const SPOOL: &str = "/var/spool/postrider";
@@ -38,7 +38,7 @@ fn recorded(machine: &Machine, act: impl FnOnce()) -> Recorded {
     let before = files(machine);
     act();
     let log = fs::read_to_string(machine.path("/run/trace")).unwrap();
-    Recorded::read(Path::new(SPOOL), before, &log)
+    Recorded::read(Path::new(SPOOL), before, &log, Flushes::Two)
 }
 
 /// A command of the administrator's, which is the runner meanwhile, under strace.
