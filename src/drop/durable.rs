@@ -45,7 +45,9 @@ impl Folder {
         Ok(rustix::fs::fsync(self)?)
     }
 
-    fn syncs_names(&self) -> bool {
+    /// Whether one sync is enough for a file and its name.
+    #[must_use]
+    pub fn syncs_names(&self) -> bool {
         *self.0.syncs_names.get_or_init(|| file_system::syncs_names_with_files(self.as_fd()))
     }
 }

@@ -2,6 +2,7 @@
 //! submission, how a file comes to stay on disk, where submissions are dropped, and how
 //! the program answers. Nothing here can panic (see the lints in Cargo.toml).
 
+pub mod checksum;
 pub mod durable;
 pub mod file_system;
 pub mod frame;

@@ -11,6 +11,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
+use postrider_drop::checksum::Checksum;
 use postrider_drop::durable::{Durable, Folder, NotKept};
 use postrider_drop::frame::{FrameError, Place, WIDEST};
 use postrider_drop::{FOLDER, HIDDEN, NOT_IN_GROUP, NOT_STORED, RESERVE, ROOT_SLOTS, SLOTS, SPOOL, WAITING};
@@ -38,7 +39,11 @@ fn store() -> Result<(), Refusal> {
     let folder = Folder::open(&path).map_err(cannot("open"))?;
     let mut durable = Durable::create(&folder, 0o640).map_err(cannot("create a file in"))?;
     rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("set the group of a file in"))?;
-    copy(durable.file(), &folder)?;
+    let sum = copy(durable.file(), &folder)?;
+    if folder.syncs_names() {
+        // Whoever finds it half stored can tell.
+        durable.file().write_all(&sum.end()).map_err(cannot("write to"))?;
+    }
     let inode = rustix::fs::fstat(durable.file()).map_err(cannot("examine a file in"))?.st_ino;
     durable.keep_hidden(names(&folder, inode), HIDDEN).map_err(|NotKept { error, .. }| match error.kind() {
         io::ErrorKind::AlreadyExists => {
@@ -49,8 +54,9 @@ fn store() -> Result<(), Refusal> {
 }
 
 /// Copies one frame, its end included and nothing behind it.
-fn copy(mut file: &File, folder: &Folder) -> Result<(), Refusal> {
+fn copy(mut file: &File, folder: &Folder) -> Result<Checksum, Refusal> {
     let (input, mut place, mut buffer) = (io::stdin(), Place::at_start(WIDEST), [0_u8; 16 * 1024]);
+    let mut sum = Checksum::default();
     while place.missing() > 0 {
         let wanted = place.missing().min(buffer.len());
         let room = buffer.get_mut(..wanted).unwrap_or_default();
@@ -63,9 +69,10 @@ fn copy(mut file: &File, folder: &Folder) -> Result<(), Refusal> {
             return Err(cannot("write to")(io::Error::from(io::ErrorKind::StorageFull)));
         }
         file.write_all(octets).map_err(cannot("write to"))?;
+        sum.pass(octets);
         place.pass(octets).map_err(later)?;
     }
-    Ok(())
+    Ok(sum)
 }
 
 /// The names of this user's free slots, as long as what lies in the others is not too much. Root's many are searched from the

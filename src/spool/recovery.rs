@@ -9,7 +9,7 @@ use std::path::Path;
 
 use postrider_drop::frame::{Place as FramePlace, WIDEST};
 use postrider_drop::{HIDDEN, ROOT_SLOTS};
-use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags, SeekFrom};
+use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::SpoolError;
@@ -147,23 +147,21 @@ fn slot_in(name: &str) -> Option<u64> {
     name.split_once('.').and_then(|(_, slot)| slot.parse().ok()).filter(|slot| *slot < ROOT_SLOTS)
 }
 
-/// Whether it is one frame and nothing behind it, all of which was written: what the disk did not get before power went is a hole,
-/// where the length came to be on it first.
+/// Whether it is one frame and its checksum, and nothing behind them.
 fn is_whole(mut file: &File, length: u64) -> io::Result<bool> {
-    if length == 0 || rustix::fs::seek(file, SeekFrom::Hole(0))? < length {
-        return Ok(false);
-    }
-    rustix::fs::seek(file, SeekFrom::Start(0))?;
     let (mut place, mut passed, mut buffer) = (FramePlace::at_start(WIDEST), 0_u64, vec![0; 64 << 10]);
+    let mut sum = crc32fast::Hasher::new();
     while place.missing() > 0 {
         let wanted = place.missing().min(buffer.len());
         let read = file.read(&mut buffer[..wanted])?;
         if read == 0 || place.pass(&buffer[..read]).is_err() {
             return Ok(false);
         }
+        sum.update(&buffer[..read]);
         passed += read as u64;
     }
-    Ok(passed == length)
+    let mut behind = [0; 4];
+    Ok(length == passed + 4 && file.read_exact(&mut behind).is_ok() && behind == sum.finalize().to_be_bytes())
 }
 
 #[cfg(test)]

@@ -96,7 +96,7 @@ fn the_id_of_a_writer_that_was_killed_is_not_lost_to_the_next() {
     assert_eq!(spool.ids().unwrap(), [id]);
 }
 
-const FRAME: &[u8] = b"\0\0\0\x02{}\0\0\0\x04text\0\0\0\0";
+const FRAME: &[u8] = b"\0\0\0\x02{}\0\0\0\x04text\0\0\0\0\xd0\x49\x8e\x09";
 
 fn waiting(spool: &Spool) -> Vec<String> {
     spool.waiting_names(Place::Drop).unwrap()

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::drop::drop_faults::under_strace;
 use crate::machine::{HIS, Machine, can_run, frame};
 use crate::machine_runner::machine;
-use support::power_cut::{Files, Flushes, Found, Recorded, gather, sent_before, try_models};
+use support::power_cut::{FLUSHES, Files, Flushes, Found, Op, Recorded, gather, sent_before, try_models};
 use support::provider::{Provider, Verb, on};
 
 const SPOOL: &str = "/var/spool/postrider";
@@ -34,11 +34,11 @@ fn files(machine: &Machine) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// What this does to the spool while strace logs it.
-fn recorded(machine: &Machine, act: impl FnOnce()) -> Recorded {
+fn recorded(machine: &Machine, flushes: Flushes, act: impl FnOnce()) -> Recorded {
     let before = files(machine);
     act();
     let log = fs::read_to_string(machine.path("/run/trace")).unwrap();
-    Recorded::read(Path::new(SPOOL), before, &log, Flushes::Two)
+    Recorded::read(Path::new(SPOOL), before, &log, flushes)
 }
 
 /// A command of the administrator's, which is the runner meanwhile, under strace.
@@ -85,9 +85,18 @@ fn what_the_drop_program_accepted_survives_a_power_cut() {
     if !can_run() {
         return;
     }
+    for flushes in [Flushes::Two, Flushes::One] {
+        drop_and_cut(flushes);
+    }
+}
+
+fn drop_and_cut(flushes: Flushes) {
     let isp = Provider::start();
     let machine = machine(&isp, "");
-    let recorded = recorded(&machine, || drop(under_strace(&machine, LOGGED, &mail()).good()));
+    let options = format!("{LOGGED} -E {FLUSHES}={}", flushes.word());
+    let recorded = recorded(&machine, flushes, || drop(under_strace(&machine, &options, &mail()).good()));
+    let syncs = recorded.ops.iter().filter(|op| matches!(op, Op::Sync(_) | Op::SyncFolder(_))).count();
+    assert_eq!(syncs, if flushes == Flushes::One { 1 } else { 2 });
     let end = recorded.ops.len();
     let run_on = |files: &Files| {
         let found = run_on(&machine, &isp, files);
@@ -106,7 +115,7 @@ fn what_is_picked_up_and_delivered_survives_a_power_cut() {
     let isp = Provider::start();
     let machine = machine(&isp, "");
     machine.drop_as("his", &mail()).good();
-    let recorded = recorded(&machine, || deliver(&machine, "run --until-empty"));
+    let recorded = recorded(&machine, Flushes::Two, || deliver(&machine, "run --until-empty"));
     assert_eq!(isp.received(), 1);
     try_models(
         "pickup and first attempt",
@@ -128,7 +137,7 @@ fn what_is_delivered_at_a_later_attempt_survives_a_power_cut() {
     // One is left behind for the rest.
     machine.sh("root", "pkill -x postrider; timeout 10 pidwait -x postrider; true", b"").good();
     assert_eq!((isp.received(), machine.dropped().len()), (0, 0));
-    let recorded = recorded(&machine, || deliver(&machine, "flush"));
+    let recorded = recorded(&machine, Flushes::Two, || deliver(&machine, "flush"));
     assert_eq!(isp.received(), 1);
     try_models(
         "later attempt in system mode",
