@@ -63,6 +63,7 @@ files() {
 $PREFIX/bin/postrider $programs/postrider root root 0755
 $PREFIX/sbin/sendmail $programs/sendmail root root 0755
 $PREFIX/libexec/postrider/postrider-drop $programs/postrider-drop root postrider-drop 2755
+$PREFIX/libexec/postrider/postrider-mailbox $programs/postrider-mailbox root root 0755
 $PREFIX/share/doc/postrider/examples/config.toml $here/contrib/config.toml root root 0644
 END
     for page in "$here"/man/*.[1-8]; do
@@ -149,7 +150,7 @@ put() {
 
 before_anything() {
     [ -n "$DESTDIR" ] || [ "$(id -u)" = 0 ] || fail "run this as root, or set DESTDIR"
-    for program in postrider sendmail postrider-drop; do
+    for program in postrider sendmail postrider-drop postrider-mailbox; do
         [ -f "$programs/$program" ] ||
             fail "$programs/$program does not exist: run \"cargo build --release\" first, or name the folder with --programs"
     done
@@ -219,15 +220,17 @@ put_config() {
     put "$here/contrib/debian/config.toml" "$path" root postrider 0640
 }
 
+units='postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket postrider-mailbox.socket
+postrider-mailbox@.service postrider-alarm.service postrider-alarm.timer'
+
 put_units() {
     [ -d "$here/contrib/systemd" ] || return 0
-    units=$PREFIX/lib/systemd/system
-    for unit in postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket \
-        postrider-alarm.service postrider-alarm.timer; do
+    folder=$PREFIX/lib/systemd/system
+    for unit in $units; do
         [ -f "$here/contrib/systemd/$unit" ] || continue
-        put "$here/contrib/systemd/$unit" "$units/$unit" root root 0644
-        [ "$PREFIX" = /usr ] || { sed "s,/usr/bin/,$PREFIX/bin/," "$DESTDIR$units/$unit" >"$DESTDIR$units/$unit.new"
-            mv -f "$DESTDIR$units/$unit.new" "$DESTDIR$units/$unit"; }
+        put "$here/contrib/systemd/$unit" "$folder/$unit" root root 0644
+        [ "$PREFIX" = /usr ] || { sed "s,/usr/\\(bin\\|libexec\\)/,$PREFIX/\\1/," "$DESTDIR$folder/$unit" >"$DESTDIR$folder/$unit.new"
+            mv -f "$DESTDIR$folder/$unit.new" "$DESTDIR$folder/$unit"; }
     done
     put "$here/contrib/tmpfiles.d/postrider.conf" "$PREFIX/lib/tmpfiles.d/postrider.conf" root root 0644
 }
@@ -247,8 +250,8 @@ say_next() {
 stop() {
     [ -z "$DESTDIR" ] || return 0
     if [ -d /run/systemd/system ]; then
-        systemctl disable --now postrider.socket postrider-submission.socket postrider-localhost.socket postrider-alarm.timer postrider.service \
-            >/dev/null 2>&1 || :
+        systemctl disable --now postrider-alarm.timer postrider.socket postrider-submission.socket postrider-localhost.socket \
+            postrider-mailbox.socket postrider.service >/dev/null 2>&1 || :
     elif [ -x /etc/init.d/postrider ]; then
         /etc/init.d/postrider stop || :
     fi
@@ -270,12 +273,8 @@ uninstall_all() {
         fi
     done
     for path in $(files | sed 's/ .*//'); do [ "$path" = "$PREFIX/sbin/sendmail" ] || take "$path"; done
-    for path in lib/systemd/system/postrider.service lib/systemd/system/postrider.socket \
-        lib/systemd/system/postrider-submission.socket lib/systemd/system/postrider-localhost.socket \
-        lib/systemd/system/postrider-alarm.service lib/systemd/system/postrider-alarm.timer \
-        lib/tmpfiles.d/postrider.conf; do
-        take "$PREFIX/$path"
-    done
+    for unit in $units; do take "$PREFIX/lib/systemd/system/$unit"; done
+    take "$PREFIX/lib/tmpfiles.d/postrider.conf"
     [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl daemon-reload || :
     for name in /usr/sbin/sendmail /usr/lib/sendmail "$PREFIX/bin/mailq" "$PREFIX/bin/newaliases"; do
         if divert --remove "$name"; then

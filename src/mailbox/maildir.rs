@@ -38,10 +38,13 @@ impl Maildir {
         let name = name.unwrap_or_else(|| unique.clone());
         let (new, temporary) = (folder.join("new"), folder.join("tmp").join(unique));
         // Readers move from new/ to cur/ alone, so what is in neither in this order was in neither.
-        if new.join(&name).exists()
-            || is_in(&folder.join("cur"), &name).map_err(|error| Refusal::of_error("read cur/ in", &folder, &error))?
-        {
-            return Ok(None);
+        let cur = folder.join("cur");
+        let is_there =
+            new.join(&name).exists() || is_in(&cur, &name).map_err(|error| Refusal::of_error("read", &cur, &error))?;
+        if is_there {
+            // The first attempt may have ended before its sync.
+            let synced = sync(&new).and_then(|()| sync(&cur));
+            return synced.map(|()| None).map_err(|error| Refusal::of_error("sync", &folder, &error));
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
         let file = file.map_err(|error| Refusal::of_error("create", &temporary, &error))?;
@@ -64,12 +67,17 @@ impl Maildir {
     pub fn finish(self) -> Result<(), Refusal> {
         self.file.sync_all().map_err(|error| Refusal::of_error("sync", &self.temporary, &error))?;
         let target = self.new.join(&self.name);
-        match fs::hard_link(&self.temporary, &target) {
-            // The first attempt was still at work.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            linked => linked.map_err(|error| Refusal::of_error("link into place", &target, &error))?,
+        let linked = fs::hard_link(&self.temporary, &target);
+        // The first attempt may still be at work.
+        let is_there = linked.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists);
+        if !is_there {
+            linked.map_err(|error| Refusal::of_error("link into place", &target, &error))?;
         }
-        sync(&self.new).map_err(|error| Refusal::of_error("sync", &self.new, &error))
+        sync(&self.new).map_err(|error| {
+            // Nobody is told that it is safe, so nobody may find it.
+            let _ = if is_there { Ok(()) } else { fs::remove_file(&target) };
+            Refusal::of_error("sync", &self.new, &error)
+        })
     }
 }
 

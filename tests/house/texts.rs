@@ -71,10 +71,12 @@ fn the_tests_that_a_manual_names_exist() {
     walk(&root.join("src"), &mut paths);
     walk(&root.join("tests"), &mut paths);
     let texts: String = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
-    let manual = fs::read_to_string(root.join("man/postrider-drop.8")).unwrap();
-    let named = test_names(&manual);
-    assert!(named.len() > 20, "the manual names its tests: {named:?}");
-    none(named.into_iter().filter(|name| !texts.contains(&format!("fn {name}("))).map(str::to_owned));
+    for (page, least) in [("man/postrider-drop.8", 20), ("man/postrider-mailbox.8", 10)] {
+        let manual = fs::read_to_string(root.join(page)).unwrap();
+        let named = test_names(&manual);
+        assert!(named.len() > least, "{page} names its tests: {named:?}");
+        none(named.into_iter().filter(|name| !texts.contains(&format!("fn {name}("))).map(str::to_owned));
+    }
 }
 
 /// The paths in a Markdown text: a link or a code span with a slash or a file name extension of ours, and every word that

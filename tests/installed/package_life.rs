@@ -184,7 +184,7 @@ fn clone(container: &Container) {
     for folder in ["contrib", "man"] {
         container.copy(&project.join(folder), "/srv/clone");
     }
-    for program in ["postrider", "sendmail", "postrider-drop"] {
+    for program in ["postrider", "sendmail", "postrider-drop", "postrider-mailbox"] {
         container.copy(&project.join("target/release").join(program), "/srv/clone/target/release");
     }
 }
@@ -237,11 +237,12 @@ fn before_it_is_filled_in(home: &Home) {
 fn installed_as_designed(home: &Home) {
     let modes = home.ok(
         "cd /var/spool/postrider && stat -c '%n %a %U %G' . drop queue failed history /usr/libexec/postrider/postrider-drop \
-         /etc/postrider/secrets /etc/postrider/config.toml /var/lib/postrider",
+         /usr/libexec/postrider/postrider-mailbox /etc/postrider/secrets /etc/postrider/config.toml /var/lib/postrider",
     );
     let expected = ". 711 postrider postrider\ndrop 1770 postrider postrider-drop\nqueue 700 postrider postrider\n\
                     failed 700 postrider postrider\nhistory 700 postrider postrider\n\
-                    /usr/libexec/postrider/postrider-drop 2755 root postrider-drop\n/etc/postrider/secrets 750 root postrider\n\
+                    /usr/libexec/postrider/postrider-drop 2755 root postrider-drop\n\
+                    /usr/libexec/postrider/postrider-mailbox 755 root root\n/etc/postrider/secrets 750 root postrider\n\
                     /etc/postrider/config.toml 640 root postrider\n/var/lib/postrider 700 postrider postrider\n";
     assert_eq!(modes, expected);
     for name in ["/usr/sbin/sendmail", "/usr/lib/sendmail", "/usr/bin/mailq", "/usr/bin/newaliases"] {

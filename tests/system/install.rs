@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::machine::{Machine, PROGRAM, can_run, can_run_with};
+use crate::machine::{MAILBOX_PROGRAM, Machine, PROGRAM, can_run, can_run_with};
 
 fn is_there(machine: &Machine, path: &str) -> bool {
     fs::symlink_metadata(machine.path(path)).is_ok()
@@ -28,6 +28,7 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
         assert!(told.contains(path), "{path} is told: {told}");
     }
     assert_eq!(machine.standing(PROGRAM), (0, machine.gid("postrider-drop"), 0o2755));
+    assert_eq!(machine.standing(MAILBOX_PROGRAM), (0, 0, 0o755));
     assert_eq!(machine.standing("/var/spool/postrider/drop").2, 0o1770);
     assert_eq!(machine.standing("/var/lib/postrider").2, 0o700);
     assert!(is_there(&machine, "/usr/share/man/man8/sendmail.8"));
@@ -41,6 +42,9 @@ fn what_is_installed_works_is_told_and_may_be_installed_again() {
     assert!(stays.contains("Kept: /etc/postrider, /var/spool/postrider"), "{stays}");
     for path in [
         PROGRAM,
+        MAILBOX_PROGRAM,
+        "/usr/lib/systemd/system/postrider-mailbox.socket",
+        "/usr/lib/systemd/system/postrider-mailbox@.service",
         "/usr/sbin/sendmail",
         "/usr/lib/sendmail",
         "/usr/bin/mailq",

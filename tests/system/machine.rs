@@ -19,8 +19,9 @@ use support::world::built;
 pub const HIS: u32 = 20_001;
 pub const HER: u32 = 20_002;
 
-/// The drop program, and where it stores.
+/// The privileged programs, and where the drop program stores.
 pub const PROGRAM: &str = "/usr/libexec/postrider/postrider-drop";
+pub const MAILBOX_PROGRAM: &str = "/usr/libexec/postrider/postrider-mailbox";
 pub const DROP: &str = "/var/spool/postrider/drop";
 
 /// Programs that the namespaces need.
@@ -33,7 +34,7 @@ const SETUP: &str = r#"
     fresh "$1"
     mkdir "$1/programs" "$1/source" "$1/etc" "$1/usr" "$1/work" "$1/lib" "$1/lib.work"
     # Debug builds are big, and check reads them.
-    for program in postrider sendmail postrider-drop; do
+    for program in postrider sendmail postrider-drop postrider-mailbox; do
         strip -o "$1/programs/$program" "$3/$program" 2>/dev/null || cp "$3/$program" "$1/programs"
     done
     cp -r "$2/contrib" "$2/man" "$1/source"
@@ -41,7 +42,9 @@ const SETUP: &str = r#"
     mount --bind "$1/etc" /etc
     mount -t overlay -o "lowerdir=/usr,upperdir=$1/usr,workdir=$1/work" overlay /usr
     mount -t overlay -o "lowerdir=/var/lib,upperdir=$1/lib,workdir=$1/lib.work" overlay /var/lib
-    for folder in /run /home /var/spool /var/log; do fresh "$folder"; done
+    for folder in /run /home /var/spool /var/log /var/mail; do fresh "$folder"; done
+    chgrp mail /var/mail
+    chmod 2775 /var/mail
     rm -rf /etc/postrider /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases
     printf 'his:x:20001:20001:His Name:/home/his:/bin/sh\nher:x:20002:20002:Her Name:/home/her:/bin/sh\n' >>/etc/passwd
     printf 'his:x:20001:\nher:x:20002:\n' >>/etc/group
@@ -85,21 +88,27 @@ pub fn can_run_with(programs: &[&str]) -> bool {
     root_and(NEEDED.iter().chain(programs).copied(), "it makes namespaces")
 }
 
-/// The folder of the built programs. Cargo builds the drop program for its own package's tests alone: where it is older than its sources,
-/// or missing, it is built here.
+/// The crates of the privileged programs: folder and program.
+const PRIVILEGED: [(&str, &str); 2] = [("src/drop", "postrider-drop"), ("src/mailbox", "postrider-mailbox")];
+
+/// The folder of the built programs. Cargo builds the privileged ones for their own packages' tests alone: where one is older than its
+/// sources, or missing, it is built here.
 fn programs() -> PathBuf {
     let folder = built("postrider").parent().unwrap().to_owned();
     let changed = |path: &Path| fs::metadata(path).and_then(|seen| seen.modified());
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drop");
-    let newest = fs::read_dir(sources).unwrap().map(|entry| changed(&entry.unwrap().path()).unwrap()).max().unwrap();
-    if !changed(&folder.join("postrider-drop")).is_ok_and(|built| built >= newest) {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--locked", "--quiet", "--package", "postrider-drop", "--bin", "postrider-drop"]);
-        build.arg("--target-dir").arg(folder.parent().unwrap());
-        if folder.ends_with("release") {
-            build.arg("--release");
+    for (sources, program) in PRIVILEGED {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join(sources);
+        let newest =
+            fs::read_dir(sources).unwrap().map(|entry| changed(&entry.unwrap().path()).unwrap()).max().unwrap();
+        if !changed(&folder.join(program)).is_ok_and(|built| built >= newest) {
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--locked", "--quiet", "--package", program, "--bin", program]);
+            build.arg("--target-dir").arg(folder.parent().unwrap());
+            if folder.ends_with("release") {
+                build.arg("--release");
+            }
+            assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
         }
-        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
     }
     folder
 }

@@ -10,6 +10,12 @@ mod drop {
     mod foreign_files;
     mod one_file_time;
 }
+mod mailbox {
+    mod attacks;
+    mod client;
+    mod identity;
+    mod kills;
+}
 mod runner {
     mod attacks;
     mod crashes;
