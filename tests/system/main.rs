@@ -15,6 +15,8 @@ mod mailbox {
     mod client;
     mod identity;
     mod kills;
+    mod parallel;
+    mod readers;
 }
 mod runner {
     mod attacks;
