@@ -12,11 +12,10 @@ pub enum Format {
 }
 
 /// Fields by which mbox readers note what was read, or where the next message begins: only they may write them.
-const READERS: [&[u8]; 8] =
-    [b"content-length", b"lines", b"status", b"x-imap", b"x-imapbase", b"x-keywords", b"x-status", b"x-uid"];
+const READERS: &str = "content-length lines status x-imap x-imapbase x-keywords x-status x-uid";
 
 /// What the one who delivers writes above the message.
-const TRACE: [&[u8]; 2] = [b"return-path", b"delivered-to"];
+const TRACE: &str = "return-path delivered-to";
 
 /// Where in the message one stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +64,12 @@ impl Lines {
             return;
         }
         let name = line.split(|octet| *octet == b':').next().unwrap_or_default().trim_ascii_end().to_ascii_lowercase();
+        let is_among = |names: &str| names.split(' ').any(|one| one.as_bytes() == name);
         let is_foreign = self.part == Part::Top && is_separator(line.strip_prefix(b">").unwrap_or(line));
-        self.is_dropped = self.format == Format::Mbox && (is_foreign || READERS.contains(&name.as_slice()));
+        self.is_dropped = self.format == Format::Mbox && (is_foreign || is_among(READERS));
         self.part = match line {
             b"\n" => Part::Body,
-            _ if self.part == Part::Top && (is_foreign || TRACE.contains(&name.as_slice())) => Part::Top,
+            _ if self.part == Part::Top && (is_foreign || is_among(TRACE)) => Part::Top,
             _ => Part::Header,
         };
     }

@@ -27,16 +27,18 @@ impl Refusal {
         let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
         Self(format!("{code} {reason}").chars().take(500).map(plain).collect())
     }
+}
 
-    /// What could not be done to a file. Nothing of that is for ever: quotas are raised, disks emptied, owners corrected.
-    #[must_use]
-    pub fn of_error(action: &str, path: &Path, error: &io::Error) -> Self {
+/// What could not be done to a file. Nothing of that is for ever: quotas are raised, disks emptied, owners corrected.
+pub fn cannot<E: Into<io::Error>>(action: &str, path: &Path) -> impl FnOnce(E) -> Refusal {
+    move |error| {
+        let error = error.into();
         let code = match error.kind() {
             io::ErrorKind::QuotaExceeded => "452 4.2.2",
             io::ErrorKind::StorageFull => "452 4.3.1",
             _ => "451 4.2.0",
         };
-        Self::new(code, format_args!("cannot {action} {}: {error}", path.display()))
+        Refusal::new(code, format_args!("cannot {action} {}: {error}", path.display()))
     }
 }
 

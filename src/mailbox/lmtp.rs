@@ -40,22 +40,28 @@ pub fn serve<S: Read + Write>(
     session.reply("220 localhost postrider-mailbox LMTP");
     while let Some(line) = session.command()? {
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
-        match verb.to_ascii_uppercase().as_str() {
-            "LHLO" => session.restart(EXTENSIONS),
+        let verb = verb.to_ascii_uppercase();
+        if verb == "LHLO" || verb == "RSET" {
+            session.transaction = None;
+        }
+        let said = match verb.as_str() {
+            "LHLO" => Ok(EXTENSIONS),
+            "RSET" | "NOOP" => Ok("250 2.0.0 Ok"),
+            "QUIT" => Ok("221 2.0.0 Bye"),
             "MAIL" => session.mail(rest),
             "RCPT" => session.rcpt(rest, &mut resolve),
-            "DATA" => session.data()?,
-            "RSET" => session.restart("250 2.0.0 Ok"),
-            "NOOP" => session.reply("250 2.0.0 Ok"),
-            "QUIT" => {
-                session.reply("221 2.0.0 Bye");
-                return session.flush();
-            }
-            "HELO" | "EHLO" => session.reply("500 5.5.1 This is LMTP: say LHLO"),
-            _ => session.reply("500 5.5.1 Unknown command"),
+            "DATA" => session.data()?.map(|()| "250 2.0.0 Saved"),
+            _ => Err(Refusal::new("500 5.5.1", "Unknown command: this is LMTP")),
+        };
+        match said {
+            Ok(text) => session.reply(text),
+            Err(Refusal(text)) => session.reply(&text),
+        }
+        if verb == "QUIT" {
+            break;
         }
     }
-    Ok(())
+    session.flush()
 }
 
 impl<S: Read + Write> Session<S> {
@@ -71,92 +77,70 @@ impl<S: Read + Write> Session<S> {
         stream.flush()
     }
 
-    fn restart(&mut self, text: &str) {
-        self.transaction = None;
-        self.reply(text);
-    }
-
-    /// The next command; `None` where the client has gone. What is no command is answered here.
+    /// The next command; `None` where the client has gone, or says what is none.
     fn command(&mut self) -> io::Result<Option<String>> {
-        loop {
-            if !self.input.buffer().contains(&b'\n') {
-                self.flush()?;
-            }
-            let mut line = Vec::new();
-            (&mut self.input).take(LONGEST).read_until(b'\n', &mut line)?;
-            let is_whole = line.ends_with(b"\n");
-            match String::from_utf8(line) {
-                Ok(line) if line.is_empty() => return Ok(None),
-                Ok(line) if is_whole => return Ok(Some(line.trim_end().to_owned())),
-                _ if is_whole => self.reply("500 5.5.2 This is not UTF-8"),
-                _ => {
-                    self.input.skip_until(b'\n')?;
-                    self.reply("500 5.5.2 Line too long");
-                }
-            }
+        if !self.input.buffer().contains(&b'\n') {
+            self.flush()?;
         }
+        let mut line = Vec::new();
+        (&mut self.input).take(LONGEST).read_until(b'\n', &mut line)?;
+        let line = String::from_utf8(line).ok().filter(|line| line.is_empty() || line.ends_with('\n'));
+        if line.is_none() {
+            self.reply("500 5.5.2 Line too long, or not UTF-8");
+        }
+        Ok(line.filter(|line| !line.is_empty()).map(|line| line.trim_end().to_owned()))
     }
 
-    fn mail(&mut self, rest: &str) {
-        let Some((sender, parameters)) = argument(rest, "FROM:") else {
-            return self.reply("501 5.5.4 Syntax: MAIL FROM:<address>");
-        };
+    fn mail(&mut self, rest: &str) -> Result<&'static str, Refusal> {
+        let syntax = || Refusal::new("501 5.5.4", "Syntax: MAIL FROM:<address>");
+        let (sender, parameters) = argument(rest, "FROM:").ok_or_else(syntax)?;
         let mut transaction = Transaction { sender: sender.to_owned(), ..Transaction::default() };
         for parameter in parameters.split_ascii_whitespace() {
-            match parameter.split_once('=').map_or((parameter, ""), |(name, value)| (name, value)) {
+            match parameter.split_once('=').unwrap_or((parameter, "")) {
                 ("SIZE", size) if size.bytes().all(|octet| octet.is_ascii_digit()) => {}
                 ("BODY", "7BIT" | "8BITMIME") | ("SMTPUTF8", "") => {}
                 ("XID", id) if is_id(id) => transaction.id = Some(id.to_owned()),
-                _ => return self.reply("555 5.5.4 Unsupported parameters"),
+                _ => return Err(Refusal::new("555 5.5.4", "Unsupported parameters")),
             }
         }
         if self.transaction.is_some() {
-            return self.reply("503 5.5.1 There is a sender already");
+            return Err(Refusal::new("503 5.5.1", "There is a sender already"));
         }
         self.transaction = Some(transaction);
-        self.reply("250 2.1.0 Ok");
+        Ok("250 2.1.0 Ok")
     }
 
-    fn rcpt(&mut self, rest: &str, resolve: &mut impl FnMut(&Recipient) -> Result<Mailbox, Refusal>) {
+    fn rcpt(
+        &mut self,
+        rest: &str,
+        resolve: &mut impl FnMut(&Recipient) -> Result<Mailbox, Refusal>,
+    ) -> Result<&'static str, Refusal> {
         let Some((address, "")) = argument(rest, "TO:") else {
-            return self.reply("501 5.5.4 Syntax: RCPT TO:<address>");
+            return Err(Refusal::new("501 5.5.4", "Syntax: RCPT TO:<address>"));
         };
-        let Some(transaction) = &mut self.transaction else { return self.reply("503 5.5.1 Say MAIL first") };
-        let said = if transaction.recipient.is_some() {
-            Err(Refusal::new("452 4.5.3", "One recipient at a time"))
-        } else {
-            let unknown = || Refusal::new("550 5.1.1", format_args!("<{address}> is no user of this machine"));
-            Recipient::parse(address).ok_or_else(unknown).and_then(|recipient| {
-                let mailbox = resolve(&recipient)?;
-                transaction.recipient = Some((recipient, mailbox));
-                Ok(())
-            })
-        };
-        self.answer(said, "250 2.1.5 Ok");
-    }
-
-    fn answer(&mut self, said: Result<(), Refusal>, good: &str) {
-        match said {
-            Ok(()) => self.reply(good),
-            Err(Refusal(text)) => self.reply(&text),
+        let transaction = self.transaction.as_mut().ok_or_else(|| Refusal::new("503 5.5.1", "Say MAIL first"))?;
+        if transaction.recipient.is_some() {
+            return Err(Refusal::new("452 4.5.3", "One recipient at a time"));
         }
+        let unknown = || Refusal::new("550 5.1.1", format_args!("<{address}> is no user of this machine"));
+        let recipient = Recipient::parse(address).ok_or_else(unknown)?;
+        let mailbox = resolve(&recipient)?;
+        transaction.recipient = Some((recipient, mailbox));
+        Ok("250 2.1.5 Ok")
     }
 
-    fn data(&mut self) -> io::Result<()> {
+    fn data(&mut self) -> io::Result<Result<(), Refusal>> {
         let Some(Transaction { sender, id, recipient: Some((recipient, mailbox)) }) = self.transaction.take() else {
-            self.reply("503 5.5.1 No valid recipients");
-            return Ok(());
+            return Ok(Err(Refusal::new("503 5.5.1", "No valid recipients")));
         };
         match mailbox.begin(&Envelope { sender: &sender, id: id.as_deref(), recipient: &recipient }) {
-            Err(Refusal(text)) => self.reply(&text),
+            Err(refusal) => Ok(Err(refusal)),
             Ok(delivery) => {
                 self.reply("354 End with a dot");
                 self.flush()?;
-                let stored = self.content(delivery)?;
-                self.answer(stored, &format!("250 2.0.0 <{}> Saved", recipient.address));
+                self.content(delivery)
             }
         }
-        Ok(())
     }
 
     /// Reads the content to its end, also of a delivery that has failed. Only CRLF ends a line for the sake of dots, so that no
@@ -200,19 +184,10 @@ fn is_id(id: &str) -> bool {
     (1..=100).contains(&id.len()) && id.chars().all(is_plain) && !id.starts_with('.')
 }
 
-/// The path behind `FROM:` or `TO:` without its brackets, and the parameters.
+/// The path behind `FROM:` or `TO:` without its brackets, and the parameters, none of which may hold a bracket.
 fn argument<'a>(rest: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (_, rest) = rest.split_at_checked(keyword.len()).filter(|(begin, _)| begin.eq_ignore_ascii_case(keyword))?;
-    let path = rest.trim_start().strip_prefix('<')?;
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    let end = path.find(|c| {
-        let is_end = c == '>' && !is_quoted;
-        is_quoted ^= c == '"' && !is_escaped;
-        is_escaped = is_quoted && c == '\\' && !is_escaped;
-        is_end
-    })?;
-    let (path, rest) = path.split_at_checked(end)?;
-    Some((path, rest.strip_prefix('>')?.trim_start()))
+    rest.trim_start().strip_prefix('<')?.rsplit_once('>').map(|(path, parameters)| (path, parameters.trim_start()))
 }
 
 #[cfg(test)]

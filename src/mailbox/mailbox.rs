@@ -13,7 +13,7 @@ use crate::content::{Format, Lines};
 use crate::maildir::Maildir;
 use crate::mbox::Mbox;
 use crate::setting::Setting;
-use crate::{Recipient, Refusal};
+use crate::{Recipient, Refusal, cannot};
 
 /// So much is held before it is written.
 pub(crate) const CHUNK: usize = 64 * 1024;
@@ -68,9 +68,9 @@ fn examine_home(home: &Path) -> Result<(), Refusal> {
     let not_there = |what: &str| Refusal::new("450 4.2.1", format_args!("the home {} {what}", home.display()));
     let seen = match fs::metadata(home) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Err(not_there("does not exist")),
-        seen => seen.map_err(|error| Refusal::of_error("find the home", home, &error))?,
+        seen => seen.map_err(cannot("find the home", home))?,
     };
-    let mut entries = fs::read_dir(home).map_err(|error| Refusal::of_error("read the home", home, &error))?;
+    let mut entries = fs::read_dir(home).map_err(cannot("read the home", home))?;
     if seen.uid() != geteuid().as_raw() {
         Err(not_there(&format!("belongs to uid {} and not to the user: is it mounted?", seen.uid())))
     } else if entries.next().is_none() {
@@ -112,7 +112,7 @@ impl Delivery {
                 return Ok(());
             }
         };
-        file.write_all(&self.held).map_err(|error| Refusal::of_error("write to", path, &error))?;
+        file.write_all(&self.held).map_err(cannot("write to", path))?;
         self.held.clear();
         Ok(())
     }

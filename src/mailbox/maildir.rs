@@ -7,8 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::Refusal;
 use crate::mailbox::{Envelope, now, sync};
+use crate::{Refusal, cannot};
 
 /// The most octets of a subfolder's name.
 const LONGEST: usize = 128;
@@ -27,7 +27,7 @@ impl Maildir {
     pub fn begin(path: &Path, envelope: &Envelope<'_>) -> Result<Option<Self>, Refusal> {
         let subfolder = envelope.recipient.extension.as_deref().and_then(subfolder);
         let folder = subfolder.as_ref().map_or_else(|| path.to_owned(), |name| path.join(name));
-        let make = |folder: &Path| create(folder).map_err(|error| Refusal::of_error("create", folder, &error));
+        let make = |folder: &Path| create(folder).map_err(cannot("create", folder));
         make(path)?;
         if subfolder.is_some() {
             make(&folder)?;
@@ -39,15 +39,14 @@ impl Maildir {
         let (new, temporary) = (folder.join("new"), folder.join("tmp").join(unique));
         // Readers move from new/ to cur/ alone, so what is in neither in this order was in neither.
         let cur = folder.join("cur");
-        let is_there =
-            new.join(&name).exists() || is_in(&cur, &name).map_err(|error| Refusal::of_error("read", &cur, &error))?;
+        let is_there = new.join(&name).exists() || is_in(&cur, &name).map_err(cannot("read", &cur))?;
         if is_there {
             // The first attempt may have ended before its sync.
             let synced = sync(&new).and_then(|()| sync(&cur));
-            return synced.map(|()| None).map_err(|error| Refusal::of_error("sync", &folder, &error));
+            return synced.map(|()| None).map_err(cannot("sync", &folder));
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
-        let file = file.map_err(|error| Refusal::of_error("create", &temporary, &error))?;
+        let file = file.map_err(cannot("create", &temporary))?;
         Ok(Some(Self { file, temporary, new, name }))
     }
 
@@ -65,18 +64,18 @@ impl Maildir {
 
     /// Makes it stay. All of it is on disk afterwards.
     pub fn finish(self) -> Result<(), Refusal> {
-        self.file.sync_all().map_err(|error| Refusal::of_error("sync", &self.temporary, &error))?;
+        self.file.sync_all().map_err(cannot("sync", &self.temporary))?;
         let target = self.new.join(&self.name);
         let linked = fs::hard_link(&self.temporary, &target);
         // The first attempt may still be at work.
         let is_there = linked.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists);
         if !is_there {
-            linked.map_err(|error| Refusal::of_error("link into place", &target, &error))?;
+            linked.map_err(cannot("link into place", &target))?;
         }
         sync(&self.new).map_err(|error| {
             // Nobody is told that it is safe, so nobody may find it.
             let _ = if is_there { Ok(()) } else { fs::remove_file(&target) };
-            Refusal::of_error("sync", &self.new, &error)
+            cannot("sync", &self.new)(error)
         })
     }
 }

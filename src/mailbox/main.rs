@@ -15,7 +15,7 @@ use std::{env, fs};
 use postrider_mailbox::mailbox::Mailbox;
 use postrider_mailbox::setting::{Setting, scan};
 use postrider_mailbox::users::{first_uid, groups, user};
-use postrider_mailbox::{Recipient, Refusal, SOCKET, lmtp};
+use postrider_mailbox::{Recipient, Refusal, SOCKET, cannot, lmtp};
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Resource, Rlimit, geteuid, setrlimit, umask};
@@ -92,7 +92,9 @@ fn resolve(
         None => {}
     }
     let own = setting.as_ref().map_err(|why| Refusal::new("451 4.3.5", why))?;
-    let user = user(&text("/etc/passwd")?, login).ok_or_else(|| {
+    let passwd = text("/etc/passwd")?;
+    let found = user(&passwd, login).or_else(|| user(&passwd, &login.to_ascii_lowercase()));
+    let user = found.ok_or_else(|| {
         Refusal::new("450 4.3.0", format_args!("{login} is not in /etc/passwd, and a name service is not asked"))
     })?;
     let first = first_uid(&text("/etc/login.defs").unwrap_or_default());
@@ -103,10 +105,10 @@ fn resolve(
         return Err(Refusal::new("550 5.7.1", why));
     }
     let setting = if uid == 0 { &of_root } else { own };
-    let mailbox = Mailbox::new(setting, login, &user.home);
+    let mailbox = Mailbox::new(setting, &user.login, &user.home);
     let (gid, groups) = match setting.common_folder().and_then(group_of) {
         Some(gid) => (gid, Vec::new()),
-        None => (user.gid, groups(&text("/etc/group")?, login)),
+        None => (user.gid, groups(&text("/etc/group")?, &user.login)),
     };
     // From here on it is nobody else, also where this ends halfway.
     *became = Some((String::new(), mailbox.clone()));
@@ -164,7 +166,7 @@ fn setting() -> Result<Setting, String> {
 }
 
 fn text(path: &str) -> Result<String, Refusal> {
-    let octets = fs::read(path).map_err(|error| Refusal::of_error("read", Path::new(path), &error))?;
+    let octets = fs::read(path).map_err(cannot("read", Path::new(path)))?;
     Ok(String::from_utf8_lossy(&octets).into_owned())
 }
 

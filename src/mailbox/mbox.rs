@@ -11,8 +11,8 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 use rustix::process::{Pid, geteuid, test_kill_process};
 
-use crate::Refusal;
 use crate::mailbox::{now, sync};
+use crate::{Refusal, cannot};
 
 /// How often a lock is asked for, and after what wait: some 20 seconds.
 const ATTEMPTS: u32 = if cfg!(test) { 5 } else { 100 };
@@ -42,7 +42,7 @@ impl Mbox {
     pub fn open(path: &Path) -> Result<Self, Refusal> {
         for _ in 0..ATTEMPTS {
             if let Some(mut mbox) = Self::lock(path)? {
-                mbox.close_torn().map_err(|error| Refusal::of_error("read", path, &error))?;
+                mbox.close_torn().map_err(cannot("read", path))?;
                 return Ok(mbox);
             }
             // Writers that were refused together should not come back together.
@@ -53,11 +53,10 @@ impl Mbox {
 
     /// One attempt: nothing is held where it fails.
     fn lock(path: &Path) -> Result<Option<Self>, Refusal> {
-        let cannot = |action: &'static str| move |error: io::Error| Refusal::of_error(action, path, &error);
-        let Some(dotlock) = Dotlock::create(path).map_err(cannot("create a lock for"))? else { return Ok(None) };
-        let place = Place::of(path).map_err(cannot("find the folder of"))?;
-        let file = open(path, place).map_err(cannot("open"))?;
-        let seen = rustix::fs::fstat(&file).map_err(io::Error::from).map_err(cannot("examine"))?;
+        let Some(dotlock) = Dotlock::create(path).map_err(cannot("create a lock for", path))? else { return Ok(None) };
+        let place = Place::of(path).map_err(cannot("find the folder of", path))?;
+        let file = open(path, place).map_err(cannot("open", path))?;
+        let seen = rustix::fs::fstat(&file).map_err(cannot("examine", path))?;
         examine(&seen, place).map_err(|what| Refusal::new("451 4.2.0", format_args!("{} {what}", path.display())))?;
         let is_on_nfs = rustix::fs::fstatfs(&file).is_ok_and(|system| u32::try_from(system.f_type) == Ok(NFS));
         let is_locked = || {
@@ -67,10 +66,10 @@ impl Mbox {
         match is_locked() {
             Ok(()) => {}
             Err(Errno::AGAIN | Errno::ACCESS | Errno::INTR) => return Ok(None),
-            Err(error) => return Err(cannot("lock")(error.into())),
+            Err(error) => return Err(cannot("lock", path)(error)),
         }
         // Some programs replace it by another file, and others append meanwhile.
-        let locked = rustix::fs::fstat(&file).map_err(io::Error::from).map_err(cannot("examine"))?;
+        let locked = rustix::fs::fstat(&file).map_err(cannot("examine", path))?;
         let is_it = |there: Stat| (there.st_dev, there.st_ino) == (locked.st_dev, locked.st_ino);
         let size = u64::try_from(locked.st_size).ok();
         let mbox = || Self { path: path.to_owned(), file, size, _dotlock: dotlock };
@@ -107,7 +106,7 @@ impl Mbox {
             // Its name may be new as well.
             if self.size == Some(0) { sync(folder(&self.path)) } else { Ok(()) }
         });
-        synced.map_err(|error| Refusal::of_error("sync", &self.path, &error))?;
+        synced.map_err(cannot("sync", &self.path))?;
         self.size = None;
         Ok(())
     }
@@ -168,17 +167,16 @@ struct Dotlock(PathBuf);
 impl Dotlock {
     /// `None` where somebody else has it.
     fn create(mbox: &Path) -> io::Result<Option<Self>> {
-        let mut name = mbox.as_os_str().to_owned();
-        name.push(".lock");
+        let name = mbox.with_added_extension("lock");
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = match rustix::fs::open(&name, flags, Mode::RUSR | Mode::WUSR) {
             Err(Errno::EXIST) => {
-                if is_stale(Path::new(&name)) {
+                if is_stale(&name) {
                     let _ = rustix::fs::unlink(&name);
                 }
                 return Ok(None);
             }
-            opened => Self(PathBuf::from(&name)).write(File::from(opened?))?,
+            opened => Self(name).write(File::from(opened?))?,
         };
         Ok(Some(lock))
     }
@@ -223,38 +221,20 @@ pub fn separator(sender: &str, time: Duration) -> String {
 }
 
 fn asctime(seconds: u64) -> String {
-    const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    const MONTHS: [(&str, u64); 12] = [
-        ("Jan", 31),
-        ("Feb", 28),
-        ("Mar", 31),
-        ("Apr", 30),
-        ("May", 31),
-        ("Jun", 30),
-        ("Jul", 31),
-        ("Aug", 31),
-        ("Sep", 30),
-        ("Oct", 31),
-        ("Nov", 30),
-        ("Dec", 31),
-    ];
+    let name = |names: &'static str, at: usize| names.split(' ').nth(at).unwrap_or_default();
     let is_leap = |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);
-    let (mut days, clock, mut year) = (seconds / 86_400, seconds % 86_400, 1970_u64);
-    let weekday = WEEKDAYS.iter().cycle().nth(usize::try_from(days % 7).unwrap_or_default()).unwrap_or(&"");
+    let (mut days, clock, mut year, mut month) = (seconds / 86_400, seconds % 86_400, 1970_u64, 0_usize);
+    let weekday = name("Thu Fri Sat Sun Mon Tue Wed", usize::try_from(days % 7).unwrap_or_default());
     while let Some(rest) = days.checked_sub(if is_leap(year) { 366 } else { 365 }) {
         (days, year) = (rest, year.saturating_add(1));
     }
-    let length = |(name, days): (&str, u64)| if name == "Feb" && is_leap(year) { 29 } else { days };
-    let mut name = "";
-    for month in MONTHS {
-        name = month.0;
-        match days.checked_sub(length(month)) {
-            Some(rest) => days = rest,
-            None => break,
-        }
+    let lengths = [31, if is_leap(year) { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    while let Some(rest) = lengths.get(month).and_then(|length| days.checked_sub(*length)) {
+        (days, month) = (rest, month.saturating_add(1));
     }
+    let month = name("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", month);
     let (hour, minute, second, day) = (clock / 3600, clock / 60 % 60, clock % 60, days.saturating_add(1));
-    format!("{weekday} {name} {day:2} {hour:02}:{minute:02}:{second:02} {year}")
+    format!("{weekday} {month} {day:2} {hour:02}:{minute:02}:{second:02} {year}")
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ fn a_recipient_is_a_login_and_what_follows_its_plus() {
 fn a_refusal_is_one_line_of_ascii_and_full_disks_have_their_codes() {
     assert_eq!(Refusal::new("451 4.2.0", "a\r\n250 b \u{e9}").0, "451 4.2.0 a??250 b ?");
     assert_eq!(Refusal::new("451 4.2.0", "x".repeat(9000)).0.len(), 500);
-    let of = |kind: io::ErrorKind| Refusal::of_error("write to", Path::new("/x"), &kind.into()).0;
+    let of = |kind: io::ErrorKind| cannot("write to", Path::new("/x"))(io::Error::from(kind)).0;
     assert!(of(io::ErrorKind::QuotaExceeded).starts_with("452 4.2.2 cannot write to /x: "));
     assert!(of(io::ErrorKind::StorageFull).starts_with("452 4.3.1 "));
     assert!(of(io::ErrorKind::PermissionDenied).starts_with("451 4.2.0 "));

@@ -89,7 +89,11 @@ fn system_users_and_those_who_are_not_in_the_file_get_nothing_and_root_has_an_mb
             .starts_with("550 5.7.1 her is no person: uid 20002, and people are from 30000 on")
     );
     machine.sh("root", "sed -i 's/^UID_MIN.*/UID_MIN 1000/' /etc/login.defs", b"").good();
-    assert!(deliver(&machine, "her", MAIL).starts_with("250 "));
+    for address in ["her", "Her", "HER+Lists"] {
+        assert!(deliver(&machine, address, MAIL).starts_with("250 "), "{address}");
+    }
+    let folders = ["new", ".lists/new"].map(|folder| files(&machine, &format!("/home/her/Maildir/{folder}")).len());
+    assert_eq!(folders, [2, 1]);
     assert!(deliver(&machine, "root", MAIL).starts_with("250 "));
     assert_eq!(machine.standing("/var/mail/root"), (0, machine.gid("mail"), 0o600));
     assert!(files(&machine, "/root/Maildir").is_empty());
