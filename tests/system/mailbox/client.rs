@@ -82,6 +82,13 @@ impl Client {
         self.reply()
     }
 
+    /// The greeting and a whole transaction.
+    pub fn deliver_greeted(&mut self, login: &str, content: &str) -> String {
+        let greeting = self.reply();
+        assert!(greeting.starts_with("220 "), "{greeting}{}", self.said());
+        self.deliver("", login, content)
+    }
+
     /// A whole transaction behind the greeting: the reply that ends it, which is that to the content if it comes so far.
     pub fn deliver(&mut self, parameters: &str, login: &str, content: &str) -> String {
         for command in [format!("MAIL FROM:<friend@away.example>{parameters}"), format!("RCPT TO:<{login}@home.lan>")] {
@@ -97,10 +104,7 @@ impl Client {
 
 /// One message to a login, by a program of its own; the reply that ends it.
 pub fn deliver(machine: &Machine, login: &str, content: &str) -> String {
-    let mut client = Client::start(machine, "");
-    let greeting = client.reply();
-    assert!(greeting.starts_with("220 "), "{greeting}{}", client.said());
-    client.deliver("", login, content)
+    Client::start(machine, "").deliver_greeted(login, content)
 }
 
 /// The files in a folder of the machine.

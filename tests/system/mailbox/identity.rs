@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 
 use postrider_mailbox::SOCKET;
 use support::wait::wait_for;
@@ -159,4 +160,37 @@ fn where_no_service_manager_does_it_listens_for_the_runner_alone_and_each_user_h
     drop(clients);
     listener.kill().unwrap();
     listener.wait().unwrap();
+}
+
+#[test]
+fn the_init_script_starts_and_stops_the_listening_program_where_the_config_has_such_mailboxes() {
+    if !can_run_with(&["python3", "start-stop-daemon"]) || !Path::new("/lib/lsb/init-functions").exists() {
+        return;
+    }
+    let machine = machine("none");
+    machine.sh("root", "cp /run/ours/source/contrib/init.d/postrider /etc/init.d/postrider", b"").good();
+    // How the runner itself fares is another test's matter.
+    let act = |action: &str| {
+        machine.sh("root", &format!("sh /etc/init.d/postrider {action} </dev/null >/dev/null 2>&1; true"), b"")
+    };
+    let is_served = || Client::connect(&machine, "postrider").reply().starts_with("220 ");
+    for (config, is_wanted) in [
+        ("mailbox = \"none\"\n", false),
+        ("#mailbox = \"maildir:~/Maildir\"\n", false),
+        ("mailbox = \"lmtp:/run/dovecot/lmtp\"\n", false),
+        (" mailbox=\"maildir:~/Maildir\"\n", true),
+    ] {
+        configure(&machine, config);
+        act("start");
+        if is_wanted {
+            wait_for("the mailbox program to listen", is_served);
+            act("start");
+            assert!(is_served(), "a second start changes nothing");
+            assert!(Client::connect(&machine, "postrider").deliver_greeted("her", MAIL).starts_with("250 "));
+        } else {
+            assert!(!is_served(), "{config}");
+        }
+        act("stop");
+        assert!(!is_served(), "{config}");
+    }
 }
