@@ -47,7 +47,7 @@ pub fn run(named: Option<&Path>, wanted: Wanted) -> Exit {
 }
 
 fn accounts(named: Option<&Path>) -> Option<Vec<String>> {
-    Some(load(named).ok()?.accounts.iter().map(|account| account.name.clone()).collect())
+    Some(load(named).ok()?.account_names().into_iter().map(str::to_owned).collect())
 }
 
 fn clients(named: Option<&Path>) -> Option<Vec<String>> {

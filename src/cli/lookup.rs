@@ -14,7 +14,8 @@ pub struct Arguments {
 }
 
 /// The options that may be asked.
-const OPTIONS: [&str; 6] = ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases"];
+const OPTIONS: [&str; 7] =
+    ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases", "local_users"];
 
 /// Prints value and place; exit 1 without a row.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -53,6 +54,7 @@ fn answer(
 fn tables(config: &Config, option: &str) -> Result<TableSet, Failure> {
     let ArrivalTables { canonical, sender_canonical, recipient_canonical, virtuals, aliases } = match option {
         "generic" => return Ok(TableSet::load("generic", &config.generic)),
+        "local_users" => return Ok(TableSet::load("local_users", &config.local_users)),
         _ => ArrivalTables::load(&config.rewriting),
     };
     match option {

@@ -2,16 +2,19 @@
 //! sending. It asks the same pure plan that delivery carries out.
 
 mod json;
+mod plans;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use self::plans::Plans;
 use super::exit::{Exit, Failure};
-use crate::config::{self, Account, ArrivalTables, Config, TableFault, TableSet, TlsMode};
+use crate::config::mailbox::shown_account;
+use crate::config::{self, Account, ArrivalTables, Config, LeavingTables, TableFault, TlsMode};
 use crate::control::local_recipient;
-use crate::deliver::plan::{self, Plan, Undeliverable};
+use crate::deliver::plan::{Plan, Undeliverable};
 use crate::deliver::smtp::command::as_sent;
 use crate::mail::address::{Mailbox, ReversePath};
 use crate::mail::header::{Header, LineKind, line_kind};
@@ -58,12 +61,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let admitted = admit(config, &arrival, arguments)?;
     let header = arguments.header.as_deref().map(|path| AdmittedHeader::read(path, &arrival)).transpose()?;
-    let tables = TableSet::load("generic", &config.generic);
-    let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
-    let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
-    let mut text = explain(config, &admitted, &plan);
+    let tables = LeavingTables::load(config);
+    let plans = Plans::of(config, &tables, &admitted.envelope).map_err(would_wait)?;
+    let mut text = explain(config, &admitted, &plans);
     if let Some(header) = &header {
-        header.explain(&mut text, &Generic { config, tables: &tables }, &plan)?;
+        header.explain(&mut text, &Generic { config, tables: &tables.generic }, plans.away.as_ref())?;
     }
     for line in text.lines() {
         // A folded field may go on after a tab.
@@ -96,14 +98,14 @@ pub(super) fn way(config: &Config, from: &str, to: &str) -> Result<Way, Failure>
     let arguments =
         Arguments { recipients: vec![to.to_owned()], from: Some(from.to_owned()), header: None, json: false };
     let admitted = admit(config, &arrival, &arguments)?;
-    let tables = TableSet::load("generic", &config.generic);
-    let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
-    let plan = plan::plan(config, &tables, &admitted.envelope, &all).map_err(would_wait)?;
+    let tables = LeavingTables::load(config);
+    let plans = Plans::of(config, &tables, &admitted.envelope).map_err(would_wait)?;
+    let plan = plans.main().ok_or_else(|| would_wait("nothing delivers it"))?;
     let relays = plan.account.relays.iter().map(|relay| (relay.to_string(), plan.account.tls_mode(relay)));
     let taken = plan.recipients.iter().map(|one| format!("<{}>", one.address));
     let refused = plan.nowhere.iter().map(|(_, why)| format!("{}: {}", fate(config, why), why.reason()));
     Ok(Way {
-        account: plan.account.name.clone(),
+        account: shown_account(&plan.account.name).to_owned(),
         why: plan.why.clone(),
         relays: relays.collect(),
         login: plan.account.username.clone(),
@@ -176,12 +178,40 @@ fn mailbox(config: &Config, text: &str) -> Result<ReversePath, Failure> {
     }
 }
 
-fn explain(config: &Config, admitted: &Admitted, plan: &Plan<'_>) -> String {
+fn explain(config: &Config, admitted: &Admitted, plans: &Plans<'_>) -> String {
     let mut text = String::new();
     let envelope = &admitted.envelope;
     let _ = writeln!(text, "sender     <{}>", admitted.given_sender);
     steps(&mut text, &admitted.sender_steps);
-    step(&mut text, plan.sender_rewritten.as_ref());
+    if let Some(away) = &plans.away {
+        leaving(&mut text, away);
+    }
+    if let Some(here) = &plans.here {
+        staying(&mut text, here);
+    }
+    let mut index = 0;
+    for (given, taken, count) in &admitted.given {
+        let _ = writeln!(text, "recipient  <{given}>");
+        steps(&mut text, taken);
+        for at in index..index + count {
+            if *count > 1 || !taken.is_empty() {
+                let _ = writeln!(text, "becomes    <{}>", envelope.recipients[at].address);
+            }
+            outgoing(config, &mut text, plans, at);
+        }
+        index += count;
+    }
+    text
+}
+
+/// The sender as the server sees it; empty for the null sender.
+fn mail_from(plan: &Plan<'_>) -> String {
+    plan.sender.mailbox().map(as_sent).unwrap_or_default()
+}
+
+/// How mail leaves this machine.
+fn leaving(text: &mut String, plan: &Plan<'_>) {
+    step(text, plan.sender_rewritten.as_ref());
     if let Some(from) = &plan.from {
         let _ = writeln!(text, "  from     <{from}> (forced by account {})", plan.account.name);
     }
@@ -194,33 +224,27 @@ fn explain(config: &Config, admitted: &Admitted, plan: &Plan<'_>) -> String {
         let _ = writeln!(text, "relay      {relay}, {mode}, {}", login(plan.account));
     }
     let _ = writeln!(text, "MAIL FROM  <{}>", mail_from(plan));
-    let mut index = 0;
-    for (given, taken, count) in &admitted.given {
-        let _ = writeln!(text, "recipient  <{given}>");
-        steps(&mut text, taken);
-        for at in index..index + count {
-            if *count > 1 || !taken.is_empty() {
-                let _ = writeln!(text, "becomes    <{}>", envelope.recipients[at].address);
-            }
-            outgoing(config, &mut text, plan, at);
-        }
-        index += count;
+}
+
+/// How mail stays on this machine, where `generic` never applies.
+fn staying(text: &mut String, plan: &Plan<'_>) {
+    let _ = writeln!(text, "account    {} ({})", shown_account(&plan.account.name), why(&plan.why));
+    for server in plan.account.servers() {
+        let _ = writeln!(text, "mailbox    {server}, no generic");
     }
-    text
+    let _ = writeln!(text, "MAIL FROM  <{}>", mail_from(plan));
 }
 
-/// The sender as the server sees it; empty for the null sender.
-fn mail_from(plan: &Plan<'_>) -> String {
-    plan.sender.mailbox().map(as_sent).unwrap_or_default()
-}
-
-/// What the plan does with one recipient of the envelope.
-fn outgoing(config: &Config, text: &mut String, plan: &Plan<'_>, index: usize) {
-    if let Some(one) = plan.recipients.iter().find(|one| one.index == index) {
-        step(text, one.rewritten.as_ref());
+/// What the plans do with one recipient of the envelope.
+fn outgoing(config: &Config, text: &mut String, plans: &Plans<'_>, index: usize) {
+    if let Some((plan, one)) = plans.recipient(index) {
+        match plan.why {
+            Why::Local => drop(writeln!(text, "stays      in a mailbox of this machine")),
+            _ => step(text, one.rewritten.as_ref()),
+        }
         let _ = writeln!(text, "RCPT TO    <{}>", as_sent(&one.address));
     }
-    if let Some((_, nowhere)) = plan.nowhere.iter().find(|(at, _)| *at == index) {
+    if let Some(nowhere) = plans.refused(index) {
         let _ = match fate(config, nowhere) {
             "waits" => writeln!(text, "waits      {}", nowhere.reason()),
             fate => writeln!(text, "{fate:<10} {} {}", nowhere.code(), nowhere.reason()),
@@ -266,9 +290,12 @@ impl AdmittedHeader {
     }
 
     /// Each field that delivery changes, before and after.
-    fn explain(&self, text: &mut String, generic: &Generic<'_>, plan: &Plan<'_>) -> Result<(), Failure> {
-        let mut after = generic.header(&self.stored).map_err(would_wait)?;
-        if let Some(from) = &plan.from {
+    fn explain(&self, text: &mut String, generic: &Generic<'_>, away: Option<&Plan<'_>>) -> Result<(), Failure> {
+        let mut after = match away {
+            Some(_) => generic.header(&self.stored).map_err(would_wait)?,
+            None => self.stored.clone(),
+        };
+        if let Some(from) = away.and_then(|plan| plan.from.as_ref()) {
             after = outbound::force_from(&after, from);
         }
         for (before, after) in self.given.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
@@ -299,6 +326,7 @@ fn why(why: &Why) -> String {
         Why::AfterGeneric(entry) => format!("\"{entry}\" in its `senders` matches the sender after generic"),
         Why::Client => "`account` of the network client".to_owned(),
         Why::Report => "account of the message that the report is about".to_owned(),
+        Why::Local => "its mailboxes are on this machine".to_owned(),
         Why::Default => "default_account".to_owned(),
     }
 }

@@ -94,10 +94,9 @@ fn of_account(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Account, Failure> {
-    let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
-    let known = known.join(", ");
+    let known = config.account_names().join(", ");
     match name.or(config.default_account.as_deref()) {
-        Some(name) => config.account(name).ok_or_else(|| {
+        Some(name) => config.account_meant(name).ok_or_else(|| {
             Failure::new(
                 Exit::Usage,
                 format_args!("there is no account {name} in {}; existing accounts: {known}", config.path.display()),
@@ -114,7 +113,7 @@ fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Account, Fai
 }
 
 fn relays(account: &Account) -> String {
-    account.relays.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    account.servers().join(", ")
 }
 
 /// What was seen, the likely cause, and what the certificate says where that is the reason; for an account, the line that

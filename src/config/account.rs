@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::lmtp_server::LmtpServer;
 use super::oauth::OAuth;
 use super::relay::{Lookup, Relay};
 use super::secret::Password;
@@ -141,6 +142,8 @@ pub type Fingerprint = [u8; 32];
 pub struct Account {
     /// The NAME in `[account.NAME]`.
     pub name: String,
+    /// The server of the mailboxes of this machine, which takes the place of relays and login.
+    pub lmtp: Option<LmtpServer>,
     /// Tried in order.
     pub relays: Vec<Relay>,
     /// `None`: implicit on port 465, else STARTTLS.
@@ -210,8 +213,14 @@ impl Account {
     /// Where it logs in and as whom: what a server has shown holds for no other server and no other user.
     #[must_use]
     pub fn server_and_user(&self) -> String {
-        let relays: Vec<String> = self.relays.iter().map(ToString::to_string).collect();
-        format!("{} {}", relays.join(" "), self.username.as_deref().unwrap_or_default())
+        format!("{} {}", self.servers().join(" "), self.username.as_deref().unwrap_or_default())
+    }
+
+    /// The servers that it delivers to, as they are written in the configuration.
+    #[must_use]
+    pub fn servers(&self) -> Vec<String> {
+        let relays = self.relays.iter().map(ToString::to_string);
+        self.lmtp.iter().map(ToString::to_string).chain(relays).collect()
     }
 
     /// The TLS mode for a relay of this account.

@@ -36,6 +36,11 @@ pub const TOP_KEYS: &[Key] = &[
     key("recipient_canonical", "the same for recipients only, before canonical; default: none"),
     key("virtual", "tables that replace envelope recipients, on arrival; default: none"),
     key("aliases", "aliases(5) files for recipients on this machine; default: none"),
+    key(
+        "mailbox",
+        "LMTP server that keeps the mail of this machine's users: lmtp:/PATH or lmtp:[127.0.0.1]:24; default: none",
+    ),
+    key("local_users", "tables of further recipients for mailbox, as keys; default: none, the logins of this machine"),
     key("masquerade_domains", "domains that hide the hosts below them, in sender and header; default: none"),
     key("masquerade_exceptions", "users whose addresses are not masqueraded; default: none"),
     key("propagate_extensions", "maps that copy an extension missing in their key; default: canonical and virtual"),

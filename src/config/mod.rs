@@ -11,7 +11,9 @@ pub mod fault;
 pub mod keys;
 mod limits;
 pub mod listener;
+pub mod lmtp_server;
 pub mod locate;
+pub mod mailbox;
 pub mod network;
 pub mod oauth;
 mod open;
@@ -36,7 +38,9 @@ pub use fault::{ConfigError, Fault};
 pub use limits::{Limits, Reserve};
 pub use rewriting::{Propagates, Rewriting};
 pub use secret::{Password, Secret};
-pub use table::{ArrivalTables, Dialect, Hit, KeptTables, Span, TableFault, TableSet, TableSource, included};
+pub use table::{
+    ArrivalTables, Dialect, Hit, KeptTables, LeavingTables, Span, TableFault, TableSet, TableSource, included,
+};
 
 /// How a message leaves once it is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +105,10 @@ pub struct Config {
     pub recipient_delimiter: String,
     /// In the order of the file.
     pub accounts: Vec<Account>,
+    /// The account of the mailboxes of this machine, if it keeps any.
+    pub local: Option<Account>,
+    /// Recipients with a mailbox besides the logins of this machine.
+    pub local_users: Vec<TableSource>,
     /// Where SMTP clients connect.
     pub listeners: Vec<listener::Listener>,
     /// Who may submit over the network.
@@ -142,10 +150,22 @@ impl Queue {
 }
 
 impl Config {
-    /// The account of that name.
+    /// The account of that name, as the spool stores it.
     #[must_use]
     pub fn account(&self, name: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.name == name)
+        self.accounts.iter().chain(&self.local).find(|account| account.name == name)
+    }
+
+    /// The account that people mean by this name.
+    #[must_use]
+    pub fn account_meant(&self, shown: &str) -> Option<&Account> {
+        self.accounts.iter().chain(&self.local).find(|account| mailbox::shown_account(&account.name) == shown)
+    }
+
+    /// The names of all accounts as people see them, in the order of the file.
+    #[must_use]
+    pub fn account_names(&self) -> Vec<&str> {
+        self.accounts.iter().chain(&self.local).map(|account| mailbox::shown_account(&account.name)).collect()
     }
 
     /// The network client of that name.

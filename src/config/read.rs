@@ -8,6 +8,7 @@ mod client;
 mod faults;
 mod limits;
 mod listener;
+mod mailbox;
 mod merge;
 mod oauth;
 mod password;

@@ -7,6 +7,7 @@ mod cache;
 mod content;
 mod file;
 mod include;
+mod leaving;
 mod pattern;
 mod posix;
 mod text;
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use self::arrival::ArrivalTables;
 pub use self::cache::KeptTables;
 pub use self::include::included;
+pub use self::leaving::LeavingTables;
 pub use self::pattern::Dialect;
 pub(crate) use self::text::rows_of_text;
 

@@ -38,6 +38,7 @@ use jiff::Timestamp;
 
 use super::error::AccessError;
 use crate::config::Config;
+use crate::config::mailbox::shown_account;
 use crate::control::selection::Selection;
 use crate::mail::submitter::{ClientName, Submitter};
 use crate::spool::clock::Clock;
@@ -205,7 +206,7 @@ impl AuthorisedSelection {
             && sender.as_deref().is_none_or(|asked| is_from(envelope, asked))
             && recipient.as_deref().is_none_or(|asked| is_to(envelope, asked))
             && older.is_none_or(|age| clock.age(envelope.arrived) >= age)
-            && asked_account.as_deref().is_none_or(|asked| account() == asked)
+            && asked_account.as_deref().is_none_or(|asked| shown_account(&account()) == asked)
     }
 }
 

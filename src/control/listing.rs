@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::access::AuthorisedSelection;
 use super::error::AccessError;
 use super::loaded::Loaded;
+use crate::config::mailbox::shown_account;
 use crate::deliver::outgoing::{self, HeaderExcerpt};
 use crate::deliver::plan;
 use crate::mail::header::Header;
@@ -177,7 +178,7 @@ impl Item {
             sender: sender(envelope),
             trouble: recipients.iter().find_map(|one| one.delay_reason.clone()).unwrap_or_default(),
             recipients,
-            account: entry.account.clone(),
+            account: entry.account.as_deref().map(|account| shown_account(account).to_owned()),
             attempts: state.attempts,
             next_attempt: state.next.map(utc),
             subject: entry.subject.as_deref().map(printable),
@@ -242,7 +243,8 @@ impl<'a> QueueView<'a> {
     fn account(&self, envelope: &Envelope, state: &State) -> Option<String> {
         let planned = || {
             let loaded = self.loaded?;
-            let name = plan::account_name(&loaded.config, &loaded.generic(), envelope).ok()?.to_owned();
+            let name =
+                plan::account_name(&loaded.config, &loaded.leaving(), envelope, &state.pending()).ok()?.to_owned();
             Some(name)
         };
         planned().or_else(|| state.account.clone()).or_else(|| envelope.account.clone())

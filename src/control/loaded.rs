@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parking_lot::RwLockReadGuard;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Account, Config, ConfigError, KeptTables, TableSet, TableSource, conf_d, locate};
+use crate::config::{Account, Config, ConfigError, KeptTables, LeavingTables, TableSource, conf_d, locate};
 use crate::deliver::plan;
 use crate::log;
 use crate::mail::address::Address;
@@ -126,25 +126,30 @@ impl Loaded {
     pub fn files(&self) -> Vec<PathBuf> {
         let config = &self.config;
         let secrets = config.accounts.iter().filter_map(Account::credential_file);
-        let tables = config.generic.iter().chain(config.rewriting.tables()).filter_map(TableSource::path);
+        let tables = config
+            .generic
+            .iter()
+            .chain(&config.local_users)
+            .chain(config.rewriting.tables())
+            .filter_map(TableSource::path);
         secrets.chain(tables.map(PathBuf::from)).chain([config.path.clone(), conf_d::folder(&config.path)]).collect()
     }
 
-    /// The `generic` tables.
-    pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
-        self.tables().generic()
+    /// The tables of the way out.
+    pub fn leaving(&self) -> RwLockReadGuard<'_, LeavingTables> {
+        self.tables().leaving()
     }
 
     /// Whether a sender belongs to this machine's users, so that it gets reports.
     pub fn is_own_sender(&self, sender: &Address) -> bool {
         let tables = self.tables();
-        let (generic, arrival) = (&tables.generic(), &tables.arrival(&self.config.rewriting));
-        OwnAddresses { config: &self.config, generic, arrival }.include(sender)
+        let (leaving, arrival) = (tables.leaving(), &tables.arrival(&self.config.rewriting));
+        OwnAddresses { config: &self.config, generic: &leaving.generic, arrival }.include(sender)
     }
 
-    /// Reads `generic` tables again whose files have changed.
+    /// Reads tables of the way out again whose files have changed.
     pub fn refresh(&self) {
-        self.tables().refresh_generic();
+        self.tables().refresh_leaving();
     }
 
     /// The tables for a message that arrives now.
@@ -153,11 +158,17 @@ impl Loaded {
         Tables::Kept(self.tables())
     }
 
-    /// The account that the message would leave through, or an empty name where the config names
+    /// The account that the message would use for these of its recipients, or an empty name where the config names
     /// none: an attempt reports that.
     #[must_use]
+    pub fn account_for(&self, envelope: &Envelope, pending: &[usize]) -> String {
+        plan::account_name(&self.config, &self.leaving(), envelope, pending).unwrap_or_default().to_owned()
+    }
+
+    /// The same for all recipients of the envelope.
+    #[must_use]
     pub fn account_of(&self, envelope: &Envelope) -> String {
-        plan::account_name(&self.config, &self.generic(), envelope).unwrap_or_default().to_owned()
+        self.account_for(envelope, &(0..envelope.recipients.len()).collect::<Vec<_>>())
     }
 
     fn tables(&self) -> &KeptTables {

@@ -23,7 +23,7 @@ pub fn is_somebody_here(local: &str, delimiter: &str) -> bool {
 /// Whether mail to such a recipient waits for a row in a table, where others are refused.
 #[must_use]
 pub fn waits(config: &Config, why: &Undeliverable) -> bool {
-    matches!(why, Undeliverable::Own(address) if is_somebody_here(address.local(), &config.recipient_delimiter))
+    matches!(why, Undeliverable::Own(address) | Undeliverable::Unknown(address) if is_somebody_here(address.local(), &config.recipient_delimiter))
 }
 
 /// Whether all that the address stands for would bounce, since no user here and no table knows it.
@@ -33,10 +33,11 @@ pub fn is_nobody(loaded: &Loaded, address: &Address) -> Result<bool, TableFault>
     let recipients = loaded.arriving().arriving(config, |tables| {
         complete::rewritten(&Arrival { config, tables, include: config::included }, &given)
     })?;
-    let generic = loaded.generic();
+    let leaving = loaded.leaving();
     for recipient in &recipients {
-        match plan::undeliverable(config, &generic, recipient)? {
-            Some(Undeliverable::Own(own)) if !is_somebody_here(own.local(), &config.recipient_delimiter) => {}
+        match plan::undeliverable(config, &leaving, recipient)? {
+            Some(Undeliverable::Own(own) | Undeliverable::Unknown(own))
+                if !is_somebody_here(own.local(), &config.recipient_delimiter) => {}
             _ => return Ok(false),
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::access::AccessScope;
 use super::listing::{Entry, Item, reason};
 use super::message_ids::Place;
+use crate::config::mailbox::shown_account;
 use crate::mail::outcome::Status;
 use crate::mail::printable::printable;
 use crate::spool::journal::Journal;
@@ -194,7 +195,9 @@ fn what(envelope: &Envelope, line: &Line) -> String {
         address.unwrap_or_else(|| format!("recipient {recipient}"))
     };
     match line {
-        Line::Attempt { number, account, relay } => format!("attempt {number}, account {account}, relay {relay}"),
+        Line::Attempt { number, account, relay } => {
+            format!("attempt {number}, account {}, relay {relay}", shown_account(account))
+        }
         Line::Outcome { recipient, outcome } => {
             format!("{}: {}: {}", address(*recipient), status_word(outcome.status), reason(outcome))
         }

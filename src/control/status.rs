@@ -13,8 +13,9 @@ use super::loaded::Unreadable;
 use super::password_end;
 use super::report::{Figures, Kind, Level, Reason, Report};
 use super::spool_health;
+use crate::config::mailbox::shown_account;
 use crate::config::places::{SOCKET, is_system_spool};
-use crate::config::{ArrivalTables, Config, Limits, TableSet};
+use crate::config::{ArrivalTables, Config, LeavingTables, Limits};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
@@ -47,10 +48,10 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     let too_few = |error| SpoolError::Io { action: "open", path: "/dev/null".into(), error };
     descriptor::spare(DESCRIPTORS).map_err(too_few)?;
     let warn_after = config.map_or(WARN_AFTER, |config| config.queue.warn_after);
-    let generic = config.map(|config| TableSet::load("generic", &config.generic));
+    let leaving = config.map(LeavingTables::load);
     let mut report = Report::default();
-    if let (Some(config), Some(generic)) = (config, &generic) {
-        report.extend(configured(config, generic));
+    if let (Some(config), Some(leaving)) = (config, &leaving) {
+        report.extend(configured(config, leaving));
     }
     let mut figures = Figures { warn_after: warn_after.as_secs(), ..Figures::default() };
     report.extend(spool_health::room(config, spool)?);
@@ -67,7 +68,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         figures.failed = known(spool.failed())?.len();
         figures.dropped = known(spool.waiting_names(Place::Drop))?.len();
         figures.raw = known(spool.waiting_names(Place::Raw))?.len();
-        let mut queue = QueueScan { figures, served: config.zip(generic.as_ref()), ..QueueScan::new(spool)? };
+        let mut queue = QueueScan { figures, served: config.zip(leaving.as_ref()), ..QueueScan::new(spool)? };
         queue.run(warn_after)?;
         queue.count_history(config.map_or_else(Limits::default, |config| config.limits))?;
         report.extend(queue.reasons(config));
@@ -134,7 +135,7 @@ fn without_socket(spool: &Spool) -> Option<Reason> {
 }
 
 /// What can be said without looking at any mail.
-fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
+fn configured(config: &Config, leaving: &LeavingTables) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if config.accounts.is_empty() {
         let reason = Reason::new(Level::Warning, Kind::NoAccount, "no account is set up yet, so all mail waits");
@@ -144,7 +145,7 @@ fn configured(config: &Config, generic: &TableSet) -> Vec<Reason> {
     reasons.extend(password_end::warnings(config, Zoned::now().date()));
     reasons.extend(listeners::unidentified(config));
     reasons.extend(listeners::renewals(config, Timestamp::now()));
-    let faults = generic.first_faults().into_iter().chain(ArrivalTables::load(&config.rewriting).first_faults());
+    let faults = leaving.first_faults().into_iter().chain(ArrivalTables::load(&config.rewriting).first_faults());
     reasons.extend(faults.map(|(path, fault)| {
         let reason = Reason::new(Level::Critical, Kind::Table, fault.to_string()).of(path.display());
         reason.cured_by("see `postrider check`")
@@ -205,7 +206,7 @@ impl Tally {
 struct QueueScan<'a> {
     spool: &'a Spool,
     clock: Clock,
-    served: Option<(&'a Config, &'a TableSet)>,
+    served: Option<(&'a Config, &'a LeavingTables)>,
     figures: Figures,
     tallies: BTreeMap<(Kind, Option<String>), Tally>,
     used: HashMap<Submitter, Usage>,
@@ -273,7 +274,7 @@ impl<'a> QueueScan<'a> {
             self.figures.late += 1;
             count(Kind::Late);
         }
-        if self.served.is_some_and(|(config, generic)| is_unserved(config, generic, envelope)) {
+        if self.served.is_some_and(|(config, generic)| is_unserved(config, generic, envelope, &state.pending())) {
             count(Kind::Unserved);
         }
         let since = state.grace_from.unwrap_or(envelope.arrived);
@@ -377,11 +378,11 @@ fn of_accounts(config: Option<&Config>, outages: Health) -> Vec<Reason> {
         outage.is_none_or(|outage| !outage.trouble.is_owners())
     };
     let mut reasons: Vec<Reason> = beforehand.filter(is_new).collect();
-    reasons.extend(outages.into_iter().map(|(account, outage)| trouble(account, outage)));
+    reasons.extend(outages.into_iter().map(|(account, outage)| trouble(shown_account(&account), outage)));
     reasons
 }
 
-fn trouble(account: String, outage: Outage) -> Reason {
+fn trouble(account: &str, outage: Outage) -> Reason {
     let Outage { reason, resumes, since, trouble, .. } = outage;
     let (level, kind) = if trouble.is_owners() { (Level::Critical, Kind::Account) } else { (Level::Ok, Kind::Relay) };
     // Our own sentences name it already.
@@ -402,8 +403,9 @@ fn is_the_machines(spool: &Spool) -> bool {
 }
 
 /// Whether no account serves the sender. A default account serves every sender.
-fn is_unserved(config: &Config, generic: &TableSet, envelope: &Envelope) -> bool {
-    config.default_account.is_none() && matches!(plan::account_name(config, generic, envelope), Err(NoPlan::Account(_)))
+fn is_unserved(config: &Config, leaving: &LeavingTables, envelope: &Envelope, pending: &[usize]) -> bool {
+    config.default_account.is_none()
+        && matches!(plan::account_name(config, leaving, envelope, pending), Err(NoPlan::Account(_)))
 }
 
 /// The envelope, the octets on disk and the state of one message.

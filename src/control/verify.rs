@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
+use crate::config::mailbox::shown_account;
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
 use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
@@ -124,8 +125,8 @@ fn content(config: &Config, asked: &Envelope, plan: &Plan<'_>, report: &Envelope
 }
 
 fn deliverable(plan: &Plan<'_>, address: &Address) -> Outcome {
-    let relays: Vec<String> = plan.account.relays.iter().map(ToString::to_string).collect();
-    let (sender, account) = (&plan.sender, &plan.account.name);
+    let relays = plan.account.servers();
+    let (sender, account) = (&plan.sender, shown_account(&plan.account.name));
     outcome(
         Status::Delivered,
         Enhanced { class: 2, subject: 1, detail: 5 },

@@ -7,15 +7,15 @@ use super::outgoing::{self, HeaderExcerpt};
 use crate::mail::header::Header;
 use crate::mail::outcome::{Outcome, Status};
 use crate::spool::history::{Ended, Finished, Record};
-use crate::spool::state::State;
+use crate::spool::state::{RecipientState, State};
 use crate::spool::{Envelope, Recipient, Stored};
 
 /// The record of a message that is finished.
 #[must_use]
 pub fn record(envelope: &Envelope, state: &State, now: Timestamp, excerpt: HeaderExcerpt) -> Record {
     let recipients = state
-        .each(&envelope.recipients)
-        .filter_map(|(recipient, outcome)| outcome.map(|outcome| finished(recipient, state, outcome)));
+        .each_state(&envelope.recipients)
+        .filter_map(|(recipient, its)| Some(finished(recipient, state.account_of(its), its.outcome.as_ref()?)));
     Record {
         id: envelope.id.clone(),
         arrived: envelope.arrived,
@@ -44,9 +44,11 @@ pub fn of_stored(stored: &Stored, state: &State, now: Timestamp) -> Record {
 /// The record of a message that somebody deletes. Recipients without a final outcome are `deleted`.
 #[must_use]
 pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
-    let recipient = |(recipient, last): (&Recipient, Option<&Outcome>)| match last {
-        Some(last) if matches!(last.status, Status::Delivered | Status::Refused) => finished(recipient, state, last),
-        Some(last) => Finished { status: Ended::Deleted, ..finished(recipient, state, last) },
+    let recipient = |(recipient, its): (&Recipient, &RecipientState)| match &its.outcome {
+        Some(last) if matches!(last.status, Status::Delivered | Status::Refused) => {
+            finished(recipient, state.account_of(its), last)
+        }
+        Some(last) => Finished { status: Ended::Deleted, ..finished(recipient, state.account_of(its), last) },
         None => Finished {
             address: recipient.address.to_string(),
             relay: "none".to_owned(),
@@ -57,15 +59,15 @@ pub fn deleted(stored: &Stored, state: &State, now: Timestamp) -> Record {
             sent_to: None,
         },
     };
-    let recipients = state.each(&stored.envelope.recipients).map(recipient).collect();
+    let recipients = state.each_state(&stored.envelope.recipients).map(recipient).collect();
     Record { recipients, ..of_stored(stored, state, now) }
 }
 
-fn finished(recipient: &Recipient, state: &State, outcome: &Outcome) -> Finished {
+fn finished(recipient: &Recipient, account: Option<&str>, outcome: &Outcome) -> Finished {
     Finished {
         address: recipient.address.to_string(),
         relay: outcome.relay.clone(),
-        account: state.account.clone().unwrap_or_default(),
+        account: account.unwrap_or_default().to_owned(),
         status: outcome.status.into(),
         dsn: outcome.enhanced.to_string(),
         reply: outcome.reply.clone(),

@@ -56,12 +56,13 @@ impl Body for StoredBody<'_> {
 }
 
 impl<'s> OutgoingMessage<'s> {
-    /// Reads and rewrites the header. If `from` is given, it replaces the addresses in From.
-    pub fn open(stored: &'s Stored, generic: &Generic<'_>, from: Option<&Address>) -> Result<Self, NotReady> {
+    /// Reads the header and rewrites it, unless the message stays on this machine. If `from` is given, it replaces the
+    /// addresses in From.
+    pub fn open(stored: &'s Stored, generic: Option<&Generic<'_>>, from: Option<&Address>) -> Result<Self, NotReady> {
         let mut reader = BufReader::with_capacity(64 << 10, stored.content()?);
         let (raw, _) = read_header(&mut reader)?;
         let header = Header::read(&raw);
-        let mut rewritten = generic.header(&header)?;
+        let mut rewritten = generic.map_or_else(|| Ok(header.clone()), |generic| generic.header(&header))?;
         if let Some(from) = from {
             rewritten = force_from(&rewritten, from);
         }

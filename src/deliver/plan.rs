@@ -1,12 +1,15 @@
 //! The plan for one attempt at a message: sender and recipients as they are sent, and the account. Pure, so that
 //! `postrider route` shows exactly what delivery does.
 
-use crate::config::{Account, Config, TableFault, TableSet};
+use crate::config::mailbox::LOCAL_ACCOUNT;
+use crate::config::{Account, Config, LeavingTables, TableFault};
 use crate::deliver::smtp::command::{self, AddressRefused};
 use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::rules::locality::LocalUsers;
 use crate::rules::outbound::{Generic, Rewritten};
 use crate::rules::route::{self, NoAccount, Why};
 use crate::spool::{Envelope, Kind, Recipient};
+use crate::sys::user;
 
 /// A recipient of the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub enum Undeliverable {
     Syntax,
     /// A mailbox of this machine, which has none (5.1.2).
     Own(Address),
+    /// Nobody of this machine, which has mailboxes (5.1.1).
+    Unknown(Address),
     /// Its alias names something that postrider does not deliver to (5.3.5), with the reason.
     Alias(String),
     /// The address cannot be sent safely in a command (5.1.3), with the reason.
@@ -39,6 +44,7 @@ impl Undeliverable {
         match self {
             Self::Syntax | Self::Unsendable(..) => "5.1.3",
             Self::Own(_) => "5.1.2",
+            Self::Unknown(_) => "5.1.1",
             Self::Alias(_) => "5.3.5",
         }
     }
@@ -52,6 +58,10 @@ impl Undeliverable {
             Self::Unsendable(address, why) => {
                 format!("<{address}> is never sent to a server: {why}; use another address")
             }
+            Self::Unknown(address) => format!(
+                "<{address}> is nobody here: this machine has no user of that name, and no entry of `aliases`, `virtual`, \
+                 `generic` or `local_users` has it; check the spelling"
+            ),
             Self::Own(address) => format!(
                 "<{address}> is a local address, and this machine has no mailboxes; \
                  map it to a real address in `generic`, `virtual` or `aliases`, as in \"{address}\" = \"you@provider.example\""
@@ -90,14 +100,71 @@ pub enum NoPlan {
     Account(#[from] NoAccount),
 }
 
-/// Plans an attempt for the recipients with these indices.
+/// Recipients by where they have their mailboxes, as indices in the envelope.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Split {
+    /// On this machine: they are delivered to by the account of its mailboxes.
+    pub here: Vec<usize>,
+    /// Elsewhere: their mail leaves through the sender's account, or is refused.
+    pub away: Vec<usize>,
+}
+
+/// Divides the recipients with these indices.
+pub fn split(
+    config: &Config,
+    tables: &LeavingTables,
+    envelope: &Envelope,
+    pending: &[usize],
+) -> Result<Split, TableFault> {
+    let mut split = Split::default();
+    if config.local.is_none() {
+        split.away = pending.to_vec();
+        return Ok(split);
+    }
+    for (index, recipient) in pending.iter().filter_map(|&i| envelope.recipients.get(i).map(|r| (i, r))) {
+        let part = if is_here(config, tables, recipient)? { &mut split.here } else { &mut split.away };
+        part.push(index);
+    }
+    Ok(split)
+}
+
+fn is_here(config: &Config, tables: &LeavingTables, recipient: &Recipient) -> Result<bool, TableFault> {
+    match &recipient.address {
+        Mailbox::Valid(address) if recipient.refused.is_none() => {
+            LocalUsers { config, tables: &tables.local_users, is_login: user::is_login }.include(address)
+        }
+        Mailbox::Valid(_) | Mailbox::Invalid(_) => Ok(false),
+    }
+}
+
+/// Plans an attempt for recipients with mailboxes on this machine: what stays keeps the addresses that admission gave it,
+/// in envelope and header. `None` if the configuration has no mailboxes.
+#[must_use]
+pub fn plan_here<'c>(config: &'c Config, envelope: &Envelope, here: &[usize]) -> Option<Plan<'c>> {
+    let (account, sender) = (config.local.as_ref()?, envelope.sender.clone());
+    let (why, sender_rewritten, from) = (Why::Local, None, None);
+    let (recipients, nowhere) = (Vec::with_capacity(here.len()), Vec::new());
+    let mut plan = Plan { account, why, sender, from, sender_rewritten, recipients, nowhere };
+    for (index, recipient) in here.iter().filter_map(|&i| envelope.recipients.get(i).map(|r| (i, r))) {
+        match &recipient.address {
+            Mailbox::Invalid(_) => plan.nowhere.push((index, Undeliverable::Syntax)),
+            Mailbox::Valid(address) => match command::sendable(address) {
+                Ok(()) => plan.recipients.push(Planned { index, address: address.clone(), rewritten: None }),
+                Err(why) => plan.nowhere.push((index, Undeliverable::Unsendable(address.clone(), why))),
+            },
+        }
+    }
+    Some(plan)
+}
+
+/// Plans an attempt for the recipients with these indices, whose mail leaves this machine.
 pub fn plan<'c>(
     config: &'c Config,
-    tables: &TableSet,
+    tables: &LeavingTables,
     envelope: &Envelope,
     pending: &[usize],
 ) -> Result<Plan<'c>, NoPlan> {
-    let generic = Generic { config, tables };
+    let generic = Generic { config, tables: &tables.generic };
     let (sender, sender_rewritten) = outgoing_sender(&generic, &envelope.sender)?;
     // A report uses the account of the message that it describes. Mail of a client that was removed is held by the
     // caller.
@@ -126,9 +193,9 @@ pub fn plan<'c>(
     Ok(plan)
 }
 
-/// Whether mail to the address can leave this machine, according to its own tables.
+/// Whether mail to the address can reach a mailbox, here or elsewhere, according to this machine's tables.
 #[must_use]
-pub fn is_deliverable(config: &Config, tables: &TableSet, address: &Address) -> bool {
+pub fn is_deliverable(config: &Config, tables: &LeavingTables, address: &Address) -> bool {
     let recipient = Recipient::new(Mailbox::Valid(address.clone()), address.to_string());
     // A table that does not answer may know it.
     !matches!(undeliverable(config, tables, &recipient), Ok(Some(_)))
@@ -137,14 +204,27 @@ pub fn is_deliverable(config: &Config, tables: &TableSet, address: &Address) -> 
 /// Why an attempt would refuse the recipient before any server is asked, if it would.
 pub fn undeliverable(
     config: &Config,
-    tables: &TableSet,
+    tables: &LeavingTables,
     recipient: &Recipient,
 ) -> Result<Option<Undeliverable>, TableFault> {
-    Ok(outgoing_recipient(&Generic { config, tables }, recipient)?.err())
+    if is_here(config, tables, recipient)? {
+        return Ok(None);
+    }
+    Ok(outgoing_recipient(&Generic { config, tables: &tables.generic }, recipient)?.err())
 }
 
-/// The name of the account that a message uses, according to its envelope.
-pub fn account_name<'c>(config: &'c Config, tables: &TableSet, envelope: &Envelope) -> Result<&'c str, NoPlan> {
+/// The name of the account that a message uses, according to its envelope, for the recipients with these indices: that of the
+/// mailboxes if all of them have theirs here.
+pub fn account_name<'c>(
+    config: &'c Config,
+    tables: &LeavingTables,
+    envelope: &Envelope,
+    pending: &[usize],
+) -> Result<&'c str, NoPlan> {
+    let Split { here, away } = split(config, tables, envelope, pending)?;
+    if away.is_empty() && !here.is_empty() {
+        return Ok(LOCAL_ACCOUNT);
+    }
     plan(config, tables, envelope, &[]).map(|plan| plan.account.name.as_str())
 }
 
@@ -169,7 +249,9 @@ fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Ou
     let outgoing = rewritten.as_ref().map_or(address, |r| &r.address);
     let domain = outgoing.domain();
     if generic.config.is_own_domain(domain) && !generic.config.is_providers_domain(domain) {
-        return Ok(Err(Undeliverable::Own(outgoing.clone())));
+        let outgoing = outgoing.clone();
+        let has_mailboxes = generic.config.local.is_some();
+        return Ok(Err(if has_mailboxes { Undeliverable::Unknown(outgoing) } else { Undeliverable::Own(outgoing) }));
     }
     if let Err(why) = command::sendable(outgoing) {
         return Ok(Err(Undeliverable::Unsendable(outgoing.clone(), why)));

@@ -67,6 +67,11 @@ impl Map<'_> {
         Ok(Some(Expanded { addresses, key: query.key, place: hit.place }))
     }
 
+    /// Whether there is a row for it, whatever the row says.
+    pub fn has(&self, address: &Address) -> Result<bool, TableFault> {
+        Ok(self.lookup(address)?.is_some())
+    }
+
     fn lookup<'q>(&self, address: &'q Address) -> Result<Option<(Hit, Query<'q>)>, TableFault> {
         if self.tables.is_empty() {
             return Ok(None);

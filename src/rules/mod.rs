@@ -9,6 +9,7 @@ pub mod consequence;
 pub mod exposure;
 pub mod inbound;
 pub mod listener_certificate;
+pub mod locality;
 pub mod map;
 pub mod meaning;
 pub mod null_sender;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::config::Queue;
+use crate::config::mailbox::LOCAL_ACCOUNT;
 
 /// Attempts that must have been answered before a message may expire: nothing expires untried.
 pub const HEARD_BEFORE_EXPIRY: u32 = 5;
@@ -11,6 +12,9 @@ pub const HEARD_BEFORE_EXPIRY: u32 = 5;
 pub const UNKNOWN_BEFORE_HOLD: u32 = 3;
 /// The next try after an unknown outcome is not before this.
 pub const AFTER_UNKNOWN: Duration = Duration::from_hours(1);
+/// The same where a mailbox of this machine was delivered to: whoever reads it has a doubt settled sooner than a lost mail
+/// found, and a server that knows the message does not store it again.
+const AFTER_UNKNOWN_HERE: Duration = Duration::from_mins(1);
 /// However long a provider asks an account to pause, it is tried this often.
 pub const PROBE_EVERY: Duration = Duration::from_hours(1);
 /// A rejected login is not tried again before this, whoever asks.
@@ -21,6 +25,12 @@ pub const LOGIN_PAUSE: Duration = Duration::from_mins(5);
 #[must_use]
 pub fn message_wait(age: Duration, queue: &Queue, chance: f64) -> Duration {
     jitter(age.clamp(queue.retry_min, queue.retry_max.max(queue.retry_min)), chance)
+}
+
+/// The wait after an unknown outcome of this account.
+#[must_use]
+pub fn after_unknown(account: &str) -> Duration {
+    if account == LOCAL_ACCOUNT { AFTER_UNKNOWN_HERE } else { AFTER_UNKNOWN }
 }
 
 /// The wait before an account in relay trouble is probed again: doubling with every failure in a row (from 1).

@@ -19,6 +19,8 @@ pub enum Why {
     Client,
     /// The report belongs to the account of the mail it is about.
     Report,
+    /// The recipients have mailboxes on this machine.
+    Local,
     /// No entry matched; it is `default_account`, or the only account.
     Default,
 }

@@ -86,6 +86,6 @@ impl Context {
 /// Reads the tables along with the configuration, so that the first message does not wait for them.
 #[must_use]
 pub fn with_tables(loaded: Loaded) -> Arc<Loaded> {
-    drop(loaded.generic());
+    drop(loaded.leaving());
     Arc::new(loaded)
 }

@@ -100,7 +100,7 @@ fn is_of(account: &Account, outage: &Outage) -> bool {
         let is_port = outage.relay.ends_with(&format!(":{}", relay.port));
         relay.lookup != Lookup::Address || (is_port && host.eq_ignore_ascii_case(&relay.host))
     };
-    account.relays.iter().any(is_it)
+    account.lmtp.is_some() || account.relays.iter().any(is_it)
 }
 
 /// Replaces it.

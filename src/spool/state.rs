@@ -20,6 +20,8 @@ pub struct State {
     pub heard_in: Option<u32>,
     /// The account of the last attempt.
     pub account: Option<String>,
+    /// Where the account changed: the first attempt with each, in order.
+    pub accounts: Vec<(u32, String)>,
     /// Recipients added after admission. Their indices follow those of the envelope.
     pub added: Vec<Recipient>,
     /// All recipients by index: those of the envelope, then `added`.
@@ -93,6 +95,9 @@ impl State {
         match line {
             Line::Attempt { number, account, relay: _ } => {
                 self.attempts = *number;
+                if self.account.as_ref() != Some(account) {
+                    self.accounts.push((*number, account.clone()));
+                }
                 self.account = Some(account.clone());
                 self.attempt = Some(*number);
                 self.blocked_from = None;
@@ -196,6 +201,14 @@ impl State {
         self.recipients.get(recipient)?.outcome.as_ref()
     }
 
+    /// The account of a recipient's last outcome.
+    #[must_use]
+    pub fn account_of(&self, recipient: &RecipientState) -> Option<&str> {
+        let until = self.accounts.partition_point(|(first, _)| *first <= recipient.attempt);
+        let known = until.checked_sub(1).and_then(|at| self.accounts.get(at)).map(|(_, account)| account.as_str());
+        known.or(self.account.as_deref())
+    }
+
     /// The last outcomes of all recipients that have one.
     pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
         self.recipients.iter().filter_map(|recipient| recipient.outcome.as_ref())
@@ -206,8 +219,15 @@ impl State {
         &'a self,
         recipients: &'a [Recipient],
     ) -> impl Iterator<Item = (&'a Recipient, Option<&'a Outcome>)> {
-        let all = recipients.iter().zip(&self.recipients);
-        all.filter(|(_, state)| !state.replaced).map(|(one, state)| (one, state.outcome.as_ref()))
+        self.each_state(recipients).map(|(one, state)| (one, state.outcome.as_ref()))
+    }
+
+    /// Recipients with their states, without replaced ones.
+    pub fn each_state<'a>(
+        &'a self,
+        recipients: &'a [Recipient],
+    ) -> impl Iterator<Item = (&'a Recipient, &'a RecipientState)> {
+        recipients.iter().zip(&self.recipients).filter(|(_, state)| !state.replaced)
     }
 
     /// Indices of the recipients without a final outcome.

@@ -42,6 +42,7 @@ mod deliver {
     mod delivery;
     mod digest;
     mod login_words;
+    mod mailboxes;
     mod many_recipients;
     mod mechanisms;
     mod message_trouble;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Findings, Users};
 use crate::config::places::SYSTEM_CONFIG;
-use crate::config::{self, ArrivalTables, Config, TableSet};
+use crate::config::{self, ArrivalTables, Config, LeavingTables, TableSet};
 use crate::control::report::Kind;
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::address::{Address, ReversePath};
@@ -22,7 +22,7 @@ const MOST: usize = 20;
 struct Routes<'a> {
     config: &'a Config,
     arrival: Arrival<'a>,
-    generic: &'a TableSet,
+    leaving: &'a LeavingTables,
     /// What was named before: each row that is wrong is named once, whatever leads to it, and each loop, wherever it is entered.
     named: BTreeSet<String>,
     /// Recipients whose mail waits.
@@ -35,10 +35,10 @@ pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
         return;
     }
     let arriving = ArrivalTables::load(&config.rewriting);
-    let generic = TableSet::load("generic", &config.generic);
+    let leaving = LeavingTables::load(config);
     let arrival = Arrival { config, tables: &arriving, include: config::included };
     let faults = arriving.faults().into_iter().map(|fault| fault.to_string()).collect();
-    let mut routes = Routes { config, arrival, generic: &generic, named: faults, unmapped: 0 };
+    let mut routes = Routes { config, arrival, leaving: &leaving, named: faults, unmapped: 0 };
     let mut names: Vec<&str> = vec!["root", "postmaster", &config.postmaster];
     names.extend(users.recipients.iter().map(String::as_str));
     let mut to: Vec<Address> = names.into_iter().filter_map(|name| complete(config, name)).collect();
@@ -98,7 +98,7 @@ impl Routes<'_> {
     /// Says whether mail to the address is refused, or waits.
     fn to(&mut self, address: &Address, findings: &mut Findings) {
         let mut ends = self.through(address, findings);
-        ends.retain(|end| !plan::is_deliverable(self.config, self.generic, end));
+        ends.retain(|end| !plan::is_deliverable(self.config, self.leaving, end));
         for end in &ends {
             self.unmapped += 1;
             if self.unmapped > MOST {
@@ -165,7 +165,7 @@ impl Routes<'_> {
     fn from(&self, account: Option<&str>, sender: &Address, findings: &mut Findings) {
         let Ok((admitted, _)) = self.arrival.sender(&ReversePath::Mailbox(sender.clone())) else { return };
         let envelope = Envelope::mail(MessageId::new(0, 0), jiff::Timestamp::UNIX_EPOCH, admitted, Vec::new());
-        match plan::account_name(self.config, self.generic, &envelope) {
+        match plan::account_name(self.config, self.leaving, &envelope, &[]) {
             Err(NoPlan::Account(why)) => {
                 findings.warning(Kind::Unserved, Some(&sender.to_string()), format!("mail from {sender} waits: {why}"));
             }
@@ -191,7 +191,7 @@ impl Routes<'_> {
             return;
         };
         let envelope = Envelope::mail(MessageId::new(0, 0), jiff::Timestamp::UNIX_EPOCH, sender, Vec::new());
-        let chosen = plan::account_name(self.config, self.generic, &envelope).ok();
+        let chosen = plan::account_name(self.config, self.leaving, &envelope, &[]).ok();
         let Some(account) = chosen.and_then(|name| self.config.account(name)) else { return };
         if account.users.as_ref().is_none_or(|users| users.iter().any(|user| user == login)) {
             return;

@@ -2,15 +2,15 @@
 //! through them is for `routes` to say.
 
 use super::Findings;
-use crate::config::{ArrivalTables, Config, TableSet, TableSource};
+use crate::config::{ArrivalTables, Config, LeavingTables, TableSource};
 use crate::control::report::Kind;
 
 pub(super) fn check(config: &Config, findings: &mut Findings) {
-    let (generic, arriving) = (TableSet::load("generic", &config.generic), ArrivalTables::load(&config.rewriting));
-    for fault in generic.faults().into_iter().chain(arriving.faults()) {
+    let (leaving, arriving) = (LeavingTables::load(config), ArrivalTables::load(&config.rewriting));
+    for fault in leaving.faults().into_iter().chain(arriving.faults()) {
         findings.error(Kind::Table, None, fault.to_string());
     }
-    for row in generic.without_effect().into_iter().chain(arriving.without_effect()) {
+    for row in leaving.without_effect().into_iter().chain(arriving.without_effect()) {
         findings.warning(Kind::Table, None, row.to_string());
     }
     generic_results(config, findings);

@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{self, ChangeLock};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
-use crate::config::{Account, Config, TableSet, conf_d};
+use crate::config::{Account, Config, LeavingTables, conf_d};
 use crate::deliver::plan;
 use crate::mail::address::Address;
 
@@ -102,7 +102,7 @@ const GENERIC: &str = "generic";
 /// changed, unless another one has the table.
 pub(super) fn missing_rows(changed: &Changed, to: &Address) -> Result<Vec<(String, String)>, Failure> {
     let config = &changed.config;
-    let tables = TableSet::load(GENERIC, &config.generic);
+    let tables = LeavingTables::load(config);
     let root = Address::new("root", &config.origin);
     let has_address = root.is_ok_and(|root| plan::is_deliverable(config, &tables, &root));
     let is_elsewhere = texts(config)?.iter().any(|(path, text)| *path != changed.path && text.has_top(GENERIC));

@@ -45,9 +45,9 @@ impl Which {
         let id = |typed: &String| ids::resolve(access, typed, place);
         let ids = self.ids.iter().map(id).collect::<Result<_, _>>()?;
         if let (Some(name), Some(config)) = (self.account.as_deref(), access.config())
-            && config.account(name).is_none()
+            && config.account_meant(name).is_none()
         {
-            let known: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+            let known = config.account_names();
             let message = format_args!(
                 "there is no account {name} in {}; existing accounts: {}",
                 config.path.display(),

@@ -3,11 +3,13 @@
 
 use serde::Serialize;
 
+use super::plans::Plans;
 use super::{Admitted, Arguments, admit};
 use crate::cli::exit::{Exit, Failure};
-use crate::config::{Config, TableSet};
+use crate::config::mailbox::shown_account;
+use crate::config::{Config, LeavingTables};
 use crate::control::report::{Kind, Level, Reason, Report};
-use crate::deliver::plan::{self, NoPlan, Plan, Undeliverable};
+use crate::deliver::plan::{NoPlan, Plan, Undeliverable};
 use crate::deliver::smtp::command::as_sent;
 use crate::rules::inbound::{Arrival, Step};
 use crate::rules::route::may_use;
@@ -65,11 +67,10 @@ pub(super) fn run(config: &Config, arrival: &Arrival<'_>, arguments: &Arguments)
 }
 
 fn routed(config: &Config, admitted: &Admitted) -> Routed {
-    let tables = TableSet::load("generic", &config.generic);
-    let all: Vec<usize> = (0..admitted.envelope.recipients.len()).collect();
-    let plan = plan::plan(config, &tables, &admitted.envelope, &all);
-    let reasons = match &plan {
-        Ok(plan) => of_plan(admitted, plan),
+    let tables = LeavingTables::load(config);
+    let plans = Plans::of(config, &tables, &admitted.envelope);
+    let reasons = match &plans {
+        Ok(plans) => plans.all().flat_map(|plan| of_plan(admitted, plan)).collect(),
         Err(no_plan) => {
             let kind = match no_plan {
                 NoPlan::Table(_) => Kind::Table,
@@ -81,14 +82,14 @@ fn routed(config: &Config, admitted: &Admitted) -> Routed {
             ]
         }
     };
-    Routed { report: Report::of(reasons), route: route(admitted, plan.as_ref().ok()) }
+    Routed { report: Report::of(reasons), route: route(admitted, plans.as_ref().ok()) }
 }
 
 /// What of a message does not leave although there is an account.
 fn of_plan(admitted: &Admitted, plan: &Plan<'_>) -> Vec<Reason> {
     let refused = plan.nowhere.iter().map(|(index, why)| {
         let kind = match why {
-            Undeliverable::Own(_) => Kind::Unmapped,
+            Undeliverable::Own(_) | Undeliverable::Unknown(_) => Kind::Unmapped,
             Undeliverable::Alias(_) => Kind::Alias,
             Undeliverable::Syntax | Undeliverable::Unsendable(..) => Kind::Refused,
         };
@@ -103,15 +104,14 @@ fn of_plan(admitted: &Admitted, plan: &Plan<'_>) -> Vec<Reason> {
     refused.chain(not_allowed).collect()
 }
 
-fn route(admitted: &Admitted, plan: Option<&Plan<'_>>) -> Route {
+fn route(admitted: &Admitted, plans: Option<&Plans<'_>>) -> Route {
+    let plan = plans.and_then(Plans::main);
     let mut index = 0;
     let mut recipients = Vec::new();
     for (address, steps, count) in &admitted.given {
         let becomes = (index..index + count).map(|at| Becomes {
             address: admitted.envelope.recipients[at].address.to_string(),
-            rcpt_to: plan
-                .and_then(|plan| plan.recipients.iter().find(|one| one.index == at))
-                .map(|one| as_sent(&one.address)),
+            rcpt_to: plans.and_then(|plans| plans.recipient(at)).map(|(_, one)| as_sent(&one.address)),
         });
         recipients.push(RouteRecipient {
             address: address.clone(),
@@ -123,8 +123,8 @@ fn route(admitted: &Admitted, plan: Option<&Plan<'_>>) -> Route {
     Route {
         sender: admitted.given_sender.clone(),
         mail_from: plan.map(|plan| plan.sender.mailbox().map(as_sent).unwrap_or_default()),
-        account: plan.map(|plan| plan.account.name.clone()),
-        relays: plan.iter().flat_map(|plan| &plan.account.relays).map(ToString::to_string).collect(),
+        account: plan.map(|plan| shown_account(&plan.account.name).to_owned()),
+        relays: plan.map(|plan| plan.account.servers()).unwrap_or_default(),
         recipients,
     }
 }

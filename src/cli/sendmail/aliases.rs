@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::failure::Failure;
 use crate::cli::exit::Exit;
-use crate::config::{ArrivalTables, Config, TableSet, TableSource, places};
+use crate::config::{ArrivalTables, Config, LeavingTables, TableSource, places};
 
 /// Where other mail programs have theirs.
 const USUAL: &str = "/etc/aliases";
@@ -14,7 +14,7 @@ const USUAL: &str = "/etc/aliases";
 /// Loads the tables that the config names.
 pub(super) fn check(config: &Config) -> Result<Exit, Failure> {
     unused(config);
-    let mut faults = TableSet::load("generic", &config.generic).faults();
+    let mut faults = LeavingTables::load(config).faults();
     faults.extend(ArrivalTables::load(&config.rewriting).faults());
     if faults.is_empty() { Ok(Exit::Ok) } else { Err(Failure::Tables(faults)) }
 }

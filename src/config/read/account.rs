@@ -20,7 +20,7 @@ const ADD_ONE: &str = "no account is configured: add a section [account.NAME] wi
 pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults) -> Vec<Account> {
     let Some(value) = top.get("account") else {
         // The machine's config is there before it is filled in: what programs hand in waits for that.
-        if !is_machines(around) {
+        if !is_machines(around) && !top.has("mailbox") {
             faults.add(0, ADD_ONE);
         }
         return Vec::new();
@@ -66,6 +66,7 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
     let oauth = oauth_of(around, &of_account, &section, faults);
     Account {
         name: name.value.to_owned(),
+        lmtp: None,
         relays,
         tls: tls(&section, faults),
         tls_ca: section.path("tls_ca", around, faults),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{RwLock, RwLockReadGuard};
 
-use crate::config::table::{ArrivalTables, TableSet};
+use crate::config::table::{ArrivalTables, LeavingTables};
 use crate::config::{Config, Rewriting};
 
 /// How often a file that is being written is looked at.
@@ -16,7 +16,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// Those of the way out, and those of arrival from the first message on that comes in.
 #[derive(Debug)]
 pub struct KeptTables {
-    generic: RwLock<TableSet>,
+    leaving: RwLock<LeavingTables>,
     arrival: OnceLock<RwLock<ArrivalTables>>,
 }
 
@@ -24,12 +24,12 @@ impl KeptTables {
     /// Loads what the config names.
     #[must_use]
     pub fn load(config: &Config) -> Self {
-        Self { generic: RwLock::new(TableSet::load("generic", &config.generic)), arrival: OnceLock::new() }
+        Self { leaving: RwLock::new(LeavingTables::load(config)), arrival: OnceLock::new() }
     }
 
     /// The tables of the way out.
-    pub fn generic(&self) -> RwLockReadGuard<'_, TableSet> {
-        self.generic.read()
+    pub fn leaving(&self) -> RwLockReadGuard<'_, LeavingTables> {
+        self.leaving.read()
     }
 
     /// The tables of arrival, as they were when somebody last looked.
@@ -38,8 +38,8 @@ impl KeptTables {
     }
 
     /// Looks again at the files of the way out, where they changed.
-    pub fn refresh_generic(&self) {
-        self.generic.write().refresh();
+    pub fn refresh_leaving(&self) {
+        self.leaving.write().refresh();
     }
 
     /// Looks again at all files that changed; one that was written a moment ago is waited for, two seconds at most, as when
@@ -52,10 +52,10 @@ impl KeptTables {
     }
 
     fn settles_in(&self, arrival: &RwLock<ArrivalTables>) -> Option<Duration> {
-        let (mut arrival, mut generic) = (arrival.write(), self.generic.write());
+        let (mut arrival, mut leaving) = (arrival.write(), self.leaving.write());
         arrival.refresh();
-        generic.refresh();
-        arrival.settles_in().max(generic.settles_in())
+        leaving.refresh();
+        arrival.settles_in().max(leaving.settles_in())
     }
 
     fn arriving(&self, rewriting: &Rewriting) -> &RwLock<ArrivalTables> {

@@ -97,6 +97,12 @@ pub fn ehlo(hostname: &str, local: Option<IpAddr>) -> String {
     Ehlo::new(client_id(hostname, local)).to_string()
 }
 
+/// LHLO (RFC 2033).
+#[must_use]
+pub fn lhlo(hostname: &str, local: Option<IpAddr>) -> String {
+    format!("LHLO {}\r\n", client_id(hostname, local))
+}
+
 /// HELO, for servers that reject EHLO.
 #[must_use]
 pub fn helo(hostname: &str, local: Option<IpAddr>) -> String {

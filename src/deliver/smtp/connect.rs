@@ -12,7 +12,8 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 
 use super::auth::{LoginFailure, Place};
 use super::capabilities::{Capabilities, Extension};
-use super::connection::{LeftOut, NotOpened, Session, SessionInfo, State, local};
+use super::connection::{LeftOut, NotOpened, Protocol, Session, SessionInfo, State, local};
+use super::greeting::greeting;
 use super::login_history::{LoginHistory, Other};
 use super::not_opened::{at_address, described, further, is_account_trouble, no_address, place};
 use super::observer::Observer;
@@ -247,6 +248,7 @@ impl Opener<'_> {
             capabilities: Capabilities::none(),
             timeouts: self.timeouts,
             state: State::Ready,
+            protocol: Protocol::Smtp,
             mails: 0,
             is_cautious: false,
             left_out: LeftOut::default(),
@@ -392,21 +394,6 @@ fn client(account: &Account) -> Result<Option<Client>, String> {
         None => Ok(client),
     });
     client.map(|client| Some(client.at_least(oldest))).map_err(|error| error.to_string())
-}
-
-/// 5xx is allowed here (RFC 5321 section 3.1) and means that this host accepts no mail from us now; other addresses
-/// may.
-fn greeting(session: &mut Session) -> Result<(), Fact> {
-    let fact = |seen| Fact { phase: Phase::Greeting, seen };
-    let reply = session.stream.reply(session.timeouts.greeting, Keep::Text).map_err(fact)?;
-    match reply.code {
-        200..300 => {
-            session.stream.observer().reached(&format!("greeted with {}", reply.text));
-            Ok(())
-        }
-        300..400 => Err(fact(Seen::Garbage(format!("unexpected greeting: \"{reply}\" (expected 220)")))),
-        _ => Err(fact(Seen::Reply(reply))),
-    }
 }
 
 /// Sends QUIT if the server is still listening. It would otherwise log a lost connection.

@@ -75,6 +75,15 @@ pub struct Transaction<'a> {
     pub size: u64,
 }
 
+/// The protocol of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// RFC 5321: the reply to the content is for all recipients.
+    Smtp,
+    /// RFC 2033: each accepted recipient has its own reply to the content.
+    Lmtp,
+}
+
 /// Which command may follow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
@@ -102,6 +111,7 @@ pub struct Session {
     pub(crate) capabilities: Capabilities,
     pub(crate) timeouts: Timeouts,
     pub(crate) state: State,
+    pub(crate) protocol: Protocol,
     /// Number of MAIL commands so far.
     pub(crate) mails: usize,
     /// Whether a MAIL was refused. Then commands after the next MAIL wait for its reply, because a server may slow
@@ -132,6 +142,12 @@ impl Session {
     #[must_use]
     pub fn is_usable(&self) -> bool {
         self.state != State::Broken && self.capabilities.limits.mails.is_none_or(|most| self.mails < most)
+    }
+
+    /// Whether no transaction has begun on this connection.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.mails == 0
     }
 
     /// The parameters that are omitted.

@@ -9,7 +9,7 @@
 
 use std::io::{ErrorKind, Read};
 
-use super::connection::{Session, State, Transaction};
+use super::connection::{Protocol, Session, State, Transaction};
 use super::dot_stuffing::Stuffer;
 use super::observer::Step;
 use super::prepare::Prepared;
@@ -20,17 +20,26 @@ use crate::mail::outcome::{Fact, Phase, Reply, Seen};
 /// Bytes that are read, stuffed and sent at a time.
 const BLOCK: usize = 32 * 1024;
 
-/// The result for the content, which applies to every accepted recipient.
+/// The result for the content.
 pub(crate) struct Delivered {
-    /// Its phase is `Phase::Content` or `Phase::FinalDot`.
-    pub fact: Fact,
+    /// For the accepted recipients, in their order; the last one also for all that follow. The phase is `Phase::Content`
+    /// or `Phase::FinalDot`.
+    pub facts: Vec<Fact>,
     /// Which command may follow.
     pub state: State,
 }
 
 impl Delivered {
     fn broken(phase: Phase, seen: Seen) -> Self {
-        Self { fact: Fact { phase, seen }, state: State::Broken }
+        Self { facts: vec![Fact { phase, seen }], state: State::Broken }
+    }
+
+    /// With the reply for the next recipient (RFC 2033 section 4.2).
+    fn and(mut self, next: Self) -> Self {
+        self.facts.extend(next.facts);
+        // Once the connection is gone it is gone, whatever was read before.
+        let state = if self.state == State::Broken { State::Broken } else { next.state };
+        Self { state, ..self }
     }
 
     /// From the reply to the end of the content.
@@ -43,21 +52,42 @@ impl Delivered {
             }
             Ok(reply) => {
                 let state = if reply.code == 421 { State::Broken } else { State::Ready };
-                Self { fact: Fact { phase: Phase::FinalDot, seen: Seen::Reply(reply) }, state }
+                Self { facts: vec![Fact { phase: Phase::FinalDot, seen: Seen::Reply(reply) }], state }
             }
             Err(seen) => Self::broken(Phase::FinalDot, seen),
         }
     }
 }
 
-/// Sends the content for DATA and reads the final reply.
-pub(crate) fn data(session: &mut Session, transaction: &Transaction<'_>, prepared: &Prepared) -> Delivered {
+/// Sends the content for DATA and reads the final reply; over LMTP, one for each of the accepted recipients.
+///
+/// A recipient whose reply does not come any more is like one whose only reply did not come: the server may have delivered
+/// to it. The replies before it are those of other recipients and stay.
+pub(crate) fn data(
+    session: &mut Session,
+    transaction: &Transaction<'_>,
+    prepared: &Prepared,
+    accepted: usize,
+) -> Delivered {
     announce(session, prepared);
     if let Err(seen) = send(session, transaction, prepared) {
         return Delivered::broken(Phase::Content, seen);
     }
     session.stream.observer().step(Step::Sent("."));
-    Delivered::by(session.stream.reply(session.timeouts.last, Keep::Text))
+    let replies = match session.protocol {
+        Protocol::Smtp => 1,
+        Protocol::Lmtp => accepted.max(1),
+    };
+    let mut delivered = Delivered { facts: Vec::with_capacity(replies), state: State::Ready };
+    for _ in 0..replies {
+        let next = Delivered::by(session.stream.reply(session.timeouts.last, Keep::Text));
+        let is_answered = next.facts.iter().all(|fact| matches!(fact.seen, Seen::Reply(_)));
+        delivered = delivered.and(next);
+        if !is_answered {
+            break;
+        }
+    }
+    delivered
 }
 
 fn announce(session: &Session, prepared: &Prepared) {

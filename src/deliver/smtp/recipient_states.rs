@@ -25,6 +25,24 @@ impl RecipientStates {
         self.0.iter().any(|state| matches!(state, RecipientState::Accepted))
     }
 
+    /// Number of recipients that were accepted.
+    pub(crate) fn accepted(&self) -> usize {
+        self.0.iter().filter(|state| matches!(state, RecipientState::Accepted)).count()
+    }
+
+    /// Settles the accepted recipients with these facts, in their order. Those behind the last fact share it.
+    pub(crate) fn settle_accepted(&mut self, facts: Vec<Fact>) {
+        let mut facts = facts.into_iter();
+        let accepted = self.0.iter_mut().filter(|state| matches!(state, RecipientState::Accepted));
+        let mut last = None;
+        for state in accepted {
+            last = facts.next().or(last);
+            if let Some(fact) = &last {
+                *state = RecipientState::Settled(fact.clone());
+            }
+        }
+    }
+
     pub(crate) fn is_settled(&self) -> bool {
         self.0.iter().all(|state| matches!(state, RecipientState::Settled(_)))
     }

@@ -148,6 +148,7 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
     let relay = |&port: &u16| Relay { host: "127.0.0.1".to_owned(), port, lookup: Lookup::Address };
     Account {
         name: "isp".to_owned(),
+        lmtp: None,
         relays: ports.iter().map(relay).collect(),
         tls: Some(tls),
         tls_ca: ca.map(Path::to_owned),

@@ -3,7 +3,7 @@
 
 use super::login_history::LoginHistory;
 use super::observer::Observer;
-use super::{connect, transaction};
+use super::{connect, lmtp, transaction};
 use crate::config::Account;
 use crate::mail::outcome::Fact;
 
@@ -20,7 +20,10 @@ impl Session {
         history: &LoginHistory,
         observer: Box<dyn Observer>,
     ) -> Result<Self, NotOpened> {
-        connect::open(account, hostname, history, observer)
+        match &account.lmtp {
+            Some(server) => lmtp::open(account, server, hostname, observer),
+            None => connect::open(account, hostname, history, observer),
+        }
     }
 
     /// Runs a transaction and returns a fact per recipient, in their order. A recipient is delivered if its fact is a

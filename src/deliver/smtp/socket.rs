@@ -1,4 +1,4 @@
-//! A TCP socket with a deadline for reads and a limit on how long a write may make no progress.
+//! A TCP or Unix socket with a deadline for reads and a limit on how long a write may make no progress.
 //!
 //! Reads have a deadline for a whole reply: with a timeout per read, a server that sends a byte a minute would keep
 //! the session open for days. Writes have a limit on standstill instead, because a large message over a slow line
@@ -7,6 +7,8 @@
 use std::io;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{IpAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
@@ -20,10 +22,44 @@ enum Patience {
     None,
 }
 
+/// A connected socket.
+#[derive(Debug)]
+pub enum Connected {
+    /// To a relay, or to a server on loopback.
+    Tcp(TcpStream),
+    /// To a server of this machine.
+    Unix(UnixStream),
+}
+
+impl Connected {
+    fn set_read_timeout(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_read_timeout(Some(limit)),
+            Self::Unix(stream) => stream.set_read_timeout(Some(limit)),
+        }
+    }
+
+    fn set_write_timeout(&self, limit: Duration) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(Some(limit)),
+            Self::Unix(stream) => stream.set_write_timeout(Some(limit)),
+        }
+    }
+}
+
+impl AsFd for Connected {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Unix(stream) => stream.as_fd(),
+        }
+    }
+}
+
 /// The socket.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
+    stream: Connected,
     patience: Patience,
     /// The write timeout currently set in the system.
     stall: Option<Duration>,
@@ -31,9 +67,11 @@ pub struct Socket {
 
 impl Socket {
     /// For a connected socket.
-    pub fn new(stream: TcpStream) -> io::Result<Self> {
-        // Commands are written in one piece, so Nagle's algorithm has nothing to combine and would only delay them.
-        stream.set_nodelay(true)?;
+    pub fn new(stream: Connected) -> io::Result<Self> {
+        if let Connected::Tcp(stream) = &stream {
+            // Commands are written in one piece, so Nagle's algorithm has nothing to combine and would only delay them.
+            stream.set_nodelay(true)?;
+        }
         Ok(Self { stream, patience: Patience::None, stall: None })
     }
 
@@ -52,14 +90,17 @@ impl Socket {
         if self.stall == Some(limit) {
             return Ok(());
         }
-        self.stream.set_write_timeout(Some(at_least(limit)))?;
+        self.stream.set_write_timeout(at_least(limit))?;
         self.stall = Some(limit);
         Ok(())
     }
 
     /// Our own address, for an address literal in EHLO.
     pub fn local_ip(&self) -> io::Result<IpAddr> {
-        self.stream.local_addr().map(|address| address.ip())
+        match &self.stream {
+            Connected::Tcp(stream) => stream.local_addr().map(|address| address.ip()),
+            Connected::Unix(_) => Err(ErrorKind::Unsupported.into()),
+        }
     }
 }
 
@@ -74,19 +115,31 @@ impl Read for Socket {
             return Err(ErrorKind::TimedOut.into());
         }
         // Set again for each read, because the timeout of a socket is per read and the deadline is for all of them.
-        self.stream.set_read_timeout(Some(at_least(left)))?;
-        self.stream.read(buffer).map_err(timed_out)
+        self.stream.set_read_timeout(at_least(left))?;
+        match &mut self.stream {
+            Connected::Tcp(stream) => stream.read(buffer),
+            Connected::Unix(stream) => stream.read(buffer),
+        }
+        .map_err(timed_out)
     }
 }
 
 impl Write for Socket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes).map_err(timed_out)
+        match &mut self.stream {
+            Connected::Tcp(stream) => stream.write(bytes),
+            Connected::Unix(stream) => stream.write(bytes),
+        }
+        .map_err(timed_out)
     }
 
     /// Sends several TLS records in one segment, if they fit.
     fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.stream.write_vectored(slices).map_err(timed_out)
+        match &mut self.stream {
+            Connected::Tcp(stream) => stream.write_vectored(slices),
+            Connected::Unix(stream) => stream.write_vectored(slices),
+        }
+        .map_err(timed_out)
     }
 
     fn flush(&mut self) -> io::Result<()> {

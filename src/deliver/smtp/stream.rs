@@ -21,7 +21,7 @@ use super::lines::Lines;
 use super::observer::{Observer, Step};
 use super::reply::{Gathered, MAX_REPLY, Progress, ReplyError, cleaned};
 use super::sasl::confidential::Confidential;
-use super::socket::Socket;
+use super::socket::{Connected, Socket};
 use crate::mail::outcome::{Reply, Seen, TlsProblem};
 use crate::tls::{Binding, Client, HandshakeError, OursRefused, TlsStream};
 
@@ -95,8 +95,13 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// For a connected socket.
+    /// For a connected TCP socket.
     pub fn new(socket: TcpStream, observer: SharedObserver) -> Result<Self, Seen> {
+        Self::of(Connected::Tcp(socket), observer)
+    }
+
+    /// For a connected socket.
+    pub fn of(socket: Connected, observer: SharedObserver) -> Result<Self, Seen> {
         let socket = Socket::new(socket).map_err(|error| seen(&error))?;
         Ok(Self { channel: Channel::Plain(socket), observer, lines: Lines::default(), sent: Vec::new() })
     }

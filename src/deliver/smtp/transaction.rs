@@ -123,9 +123,10 @@ fn once(session: &mut Session, transaction: &mut Transaction<'_>, prepared: &Pre
     match (ended, data) {
         (Err(Broken), _) => session.state = State::Broken,
         (Ok(()), Data::Ready) if states.has_accepted() => {
-            let sent = data::data(session, transaction, prepared);
+            let sent = data::data(session, transaction, prepared, states.accepted());
             session.state = sent.state;
-            return states.close(&sent.fact);
+            states.settle_accepted(sent.facts);
+            return states.close(&nothing_said());
         }
         // An empty message would be delivered to them; one that is cut off is to nobody (RFC 5321 section 4.1.1.4).
         (Ok(()), Data::Ready) if has_stray_recipients => session.state = State::Broken,

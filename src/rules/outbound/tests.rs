@@ -30,6 +30,8 @@ pub fn config(delimiter: &str) -> Config {
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: delimiter.to_owned(),
+        local: None,
+        local_users: Vec::new(),
         accounts: Vec::new(),
         listeners: Vec::new(),
         clients: Vec::new(),

@@ -50,7 +50,7 @@ fn owner(config: &Config, original: &Envelope) -> Option<Address> {
 }
 
 fn is_deliverable(loaded: &Loaded, address: &Address) -> bool {
-    plan::is_deliverable(&loaded.config, &loaded.generic(), address)
+    plan::is_deliverable(&loaded.config, &loaded.leaving(), address)
 }
 
 /// The postmaster's address, unless this message was already sent there.

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::postmaster_notice::{self, Event};
+use crate::config::mailbox::shown_account;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::printable::printable;
@@ -37,7 +38,7 @@ pub fn raise(
     let command = lasted >= loaded.config.on_stuck_after && is_first(AlertChannel::Command);
     let mail = is_owners && is_first(AlertChannel::Mail);
     if log {
-        log::account_stuck(account, &outage.reason);
+        log::account_stuck(shown_account(account), &outage.reason);
     }
     if command {
         run(loaded, account, outage);
@@ -47,7 +48,7 @@ pub fn raise(
     }
     // With a single account there is no other way out for mail; the log and the command remain.
     let through = loaded.config.accounts.iter().map(|account| account.name.as_str()).find(|name| works(name))?;
-    match write(loaded, account, outage, through) {
+    match write(loaded, shown_account(account), outage, through) {
         Ok(id) => id,
         Err(error) => {
             log::warning(error);
@@ -63,7 +64,7 @@ fn run(loaded: &Loaded, account: &str, outage: &Outage) {
     let [program, arguments @ ..] = loaded.config.on_stuck.as_slice() else { return };
     let started = Command::new(program)
         .args(arguments)
-        .env("POSTRIDER_ACCOUNT", account)
+        .env("POSTRIDER_ACCOUNT", shown_account(account))
         .env("POSTRIDER_RELAY", &outage.relay)
         .env("POSTRIDER_REASON", &outage.reason)
         .env("POSTRIDER_SINCE", outage.since.to_string())

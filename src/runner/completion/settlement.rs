@@ -168,7 +168,7 @@ impl Case<'_> {
         let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
         let mut wait = retry::message_wait(self.age, self.queue, self.chance);
         if pending.any(|recipient| recipient.outcome_if(Status::Unknown).is_some()) {
-            wait = wait.max(retry::AFTER_UNKNOWN);
+            wait = wait.max(retry::after_unknown(self.state.account.as_deref().unwrap_or_default()));
         }
         let next = self.now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
         steps.push(Step::Wait(next.unwrap_or(self.now)));

@@ -16,6 +16,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::mailbox_transactions::{self, LocalMail};
 use super::not_sent::NotBegun;
 use crate::config::Account;
 use crate::control::loaded::Loaded;
@@ -141,7 +142,9 @@ impl KeptSession {
             if without_sender.is_empty() {
                 let goes_on = |at: &usize| trouble::goes_on_in_new_session(&exchanged.facts[*at], &exchanged.session);
                 waiting.retain(goes_on);
-                if waiting.is_empty() || !self.restarts.begin(account, id) {
+                // A session with this machine's own server costs no login, and each serves at least one recipient.
+                let may_go_on = || exchange.plan.account.lmtp.is_some() || self.restarts.begin(account, id);
+                if waiting.is_empty() || !may_go_on() {
                     break;
                 }
                 // A session that is out of step must not carry the next command.
@@ -196,14 +199,15 @@ impl KeptSession {
             let is_kept = self.session.is_some();
             let session = self.open(plan.account, message.loaded)?;
             let connected = Instant::now();
-            let facts = session.send(Transaction {
-                sender,
-                recipients: &addresses,
-                header,
-                wishes: DsnRequest::of(&message.stored.envelope, recipients.iter().map(|planned| planned.index)),
-                body: &outgoing.body,
-                size: outgoing.size + (header.len() - outgoing.header.len()) as u64,
-            });
+            let (envelope, body) = (&message.stored.envelope, &outgoing.body);
+            let size = outgoing.size + (header.len() - outgoing.header.len()) as u64;
+            let facts = if plan.account.lmtp.is_some() {
+                let mail = LocalMail { envelope, sender, header, body, size };
+                mailbox_transactions::deliver(session, &mail, &recipients)
+            } else {
+                let wishes = DsnRequest::of(envelope, recipients.iter().map(|planned| planned.index));
+                session.send(Transaction { sender, recipients: &addresses, header, wishes, body, size })
+            };
             let relay = session.described().relay.clone();
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };
             let offer = if session.capabilities().auth.is_empty() { AuthOffer::NotOffered } else { AuthOffer::Offered };

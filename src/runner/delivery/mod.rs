@@ -2,7 +2,9 @@
 //! transaction, and the meaning of each reply for them. `completion` records the outcome.
 
 mod account_access;
+mod account_part;
 mod kept_session;
+mod mailbox_transactions;
 mod not_sent;
 mod outcome;
 mod recipient_batch;

@@ -33,7 +33,7 @@ pub(super) struct NotBegun {
 /// Records that no session could be opened.
 pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
     let trouble = outcome::trouble_of(not.classification.verdict).unwrap_or(Trouble::Relay);
-    let mut outcome = outcome::outcome(&not.fact, not.classification.verdict, &not.relay, DsnSender::Us);
+    let mut outcome = outcome::outcome(plan.account, &not.fact, not.classification.verdict, &not.relay, DsnSender::Us);
     if let Some(login) = &not.login {
         outcome.reply = format!("{} (login with {login})", outcome.reply);
     }

@@ -48,7 +48,11 @@ pub(super) fn undeliverable(
     let here = |no: &Undeliverable| match no {
         // Mail for a person who exists here waits for a row in `generic`. A bounce or notice that nobody can get is
         // refused at once: it would wait for a row that only its own reader would add.
-        Undeliverable::Own(address) if kind == Kind::Mail && local_recipient::waits(config, no) => unmapped(address),
+        Undeliverable::Own(address) | Undeliverable::Unknown(address)
+            if kind == Kind::Mail && local_recipient::waits(config, no) =>
+        {
+            unmapped(address)
+        }
         _ => refused(no.code(), no.reason()),
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();
@@ -96,11 +100,16 @@ pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classificati
 }
 
 /// The outcome for a recipient.
-pub(super) fn outcome(fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: DsnSender) -> Outcome {
+pub(super) fn outcome(account: &Account, fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: DsnSender) -> Outcome {
+    // As long as `retry::after_unknown`.
+    let wait = if account.lmtp.is_some() { "a minute" } else { "1 h" };
+    let perhaps_delivered = format!(
+        "after the message was sent; it may have been delivered, so the next try is in {wait} to avoid a duplicate"
+    );
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
-        Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {PERHAPS_DELIVERED}")),
-        Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {PERHAPS_DELIVERED}", fact.seen)),
+        Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {perhaps_delivered}")),
+        Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {perhaps_delivered}", fact.seen)),
         // These texts alone do not say where it happened.
         bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} ({})", phase_words(fact.phase))),
         telling => (None, telling.to_string()),
@@ -129,10 +138,6 @@ pub(super) fn sent_as(envelope: &Envelope, planned: &Planned, sender: &ReversePa
         to: (Some(&to) != admitted.as_ref()).then_some(to),
     }
 }
-
-/// Why a message is not tried again soon.
-const PERHAPS_DELIVERED: &str =
-    "after the message was sent; it may have been delivered, so the next try is in 1 h to avoid a duplicate";
 
 fn phase_words(phase: Phase) -> &'static str {
     match phase {

@@ -2,6 +2,7 @@
 //! batch, and each batch is recorded before the next. So a crash causes duplicates for one batch at most, no server
 //! gets more recipients than it must accept, and other messages get their turn in between.
 
+use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::spool::state::State;
 
 /// The most recipients of a batch: Postfix's default (`default_destination_recipient_limit`). RFC 5321 section
@@ -22,12 +23,16 @@ pub struct RecipientBatch {
 }
 
 impl RecipientBatch {
-    /// The next recipients of the current attempt, or the first of a new one. Those whose last attempt is oldest come
-    /// first, so that nobody is always behind the same recipients.
+    /// The next recipients of the account's current attempt, or the first of a new one. `recipients` are those that are
+    /// pending and belong to the account. Those whose last attempt is oldest come first, so that nobody is always behind the
+    /// same recipients.
     #[must_use]
-    pub fn next(state: &State) -> Self {
-        let mut recipients = state.pending();
-        let is_left = |index: &usize| state.attempt.is_some_and(|attempt| state.recipients[*index].attempt < attempt);
+    pub fn next(state: &State, account: &str, mut recipients: Vec<usize>) -> Self {
+        // An attempt at the mailboxes of this machine is another one than an attempt at the provider.
+        let is_mailboxes = |name: &str| name == LOCAL_ACCOUNT;
+        let is_same = state.account.as_deref().is_none_or(|last| is_mailboxes(last) == is_mailboxes(account));
+        let current = state.attempt.filter(|_| is_same);
+        let is_left = |index: &usize| current.is_some_and(|attempt| state.recipients[*index].attempt < attempt);
         let begins = !recipients.iter().any(is_left);
         if !begins {
             recipients.retain(is_left);

@@ -19,6 +19,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::account_access;
+use super::account_part::{self, Part};
 use super::kept_session::{Exchange, Exchanged, KeptSession};
 use super::not_sent::{cannot_plan, not_sent, note};
 use super::outcome::{self, Addresses, MAX_HOPS};
@@ -26,12 +27,13 @@ use super::recipient_batch::{self, RecipientBatch};
 use crate::config::Account;
 use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::{HeaderExcerpt, NotReady, OutgoingMessage};
-use crate::deliver::plan::{self, NoPlan, Plan, Planned};
+use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{Fact, Outcome, Phase, SentAs};
 use crate::mail::submitter::Submitter;
 use crate::rules::consequence::History;
 use crate::rules::outbound::Generic;
+use crate::rules::route::Why;
 use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::completion::batch_finish::CompletedAttempt;
 use crate::runner::context::Context;
@@ -128,7 +130,10 @@ impl Worker {
         // A list of ten thousand recipients gives the others a turn after every thousand.
         for _ in 0..recipient_batch::IN_A_ROW {
             let batch = match std::mem::take(&mut rest) {
-                none if none.is_empty() => RecipientBatch::next(message.journal.state()),
+                none if none.is_empty() => match account_part::of(&message, &self.name) {
+                    Part::Own(recipients) => RecipientBatch::next(message.journal.state(), &self.name, recipients),
+                    Part::Of(other) => return Ok(AttemptOutcome::Rerouted(other)),
+                },
                 some => RecipientBatch::of_rest(some),
             };
             rest.clone_from(&batch.rest);
@@ -207,8 +212,7 @@ impl Worker {
     /// as somebody else.
     fn attempt_batch(&mut self, message: OpenMessage<'_>, batch: RecipientBatch) -> Result<BatchOutcome, SpoolError> {
         let (loaded, envelope) = (message.loaded, &message.stored.envelope);
-        // The tables are locked for this statement only: a reload must not wait for a server.
-        let plan = plan::plan(&loaded.config, &loaded.generic(), envelope, &batch.recipients);
+        let plan = account_part::plan(message.loaded, envelope, &self.name, &batch.recipients);
         let plan = match plan {
             Ok(plan) => plan,
             Err(no) => return cannot_plan(&self.context.settler, message, &batch.all(), &no).map(BatchOutcome::over),
@@ -274,7 +278,7 @@ impl Worker {
         for (planned, fact) in recipients.iter().zip(&exchanged.facts) {
             let classification = self.classify(&message, plan, planned, fact, &exchanged.session);
             let verdict = outcome::verdict(&message, plan.account, classification);
-            let outcome = outcome::outcome(fact, verdict, &exchanged.relay, exchanged.dsn_sender);
+            let outcome = outcome::outcome(plan.account, fact, verdict, &exchanged.relay, exchanged.dsn_sender);
             let seen = Addresses { sender: &exchanged.sender, header_from: outgoing.from.as_ref() };
             let cure = outcome::remedy_for(classification, plan, &message, seen);
             let sent_as = outcome::sent_as(&message.stored.envelope, planned, &exchanged.sender);
@@ -412,12 +416,10 @@ fn read(spool: &Spool, id: &MessageId) -> Result<(Stored, Journal), SpoolError> 
 }
 
 fn open_outgoing<'s>(message: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<OutgoingMessage<'s>, NotReady> {
-    let tables = message.loaded.generic();
-    OutgoingMessage::open(
-        message.stored,
-        &Generic { config: &message.loaded.config, tables: &tables },
-        plan.from.as_ref(),
-    )
+    let tables = message.loaded.leaving();
+    let generic = Generic { config: &message.loaded.config, tables: &tables.generic };
+    let generic = (plan.why != Why::Local).then_some(&generic);
+    OutgoingMessage::open(message.stored, generic, plan.from.as_ref())
 }
 
 fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {

@@ -102,7 +102,7 @@ impl ConnectionPolicy {
             submission::envelope_sender(&loaded.config, client, &tables, sender).map_err(|fault| table(&fault))?;
         verdict.map_err(|no| not_permitted(&no))?;
         let sent_from = client.from.clone().map_or_else(|| sender.clone(), ReversePath::Mailbox);
-        let account = client_account::account_for(&loaded.config, &loaded.generic(), client, &sent_from);
+        let account = client_account::account_for(&loaded.config, &loaded.leaving().generic, client, &sent_from);
         match account.map_err(|fault| table(&fault))? {
             Ok(_) => Ok(()),
             Err(no) => Err(Refusal::new(550, "5.7.1", no.to_string())),

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::scheduler::{Backoff, Scheduler, later};
+use crate::config::mailbox::shown_account;
 use crate::control::loaded::Loaded;
 use crate::log;
 use crate::rules::retry;
@@ -95,7 +96,7 @@ impl AccountBackoff {
     /// Ends the account's outage. The next failure starts at the shortest wait again and raises a new alert.
     pub(super) fn recovered(&mut self, account: &str, loaded: &Loaded, schedule: &mut Scheduler) {
         if schedule.recover(account) {
-            log::account_well(account);
+            log::account_well(shown_account(account));
         }
         if self.outages.remove(account).is_some() {
             self.write(&loaded.spool);
@@ -128,8 +129,8 @@ impl AccountBackoff {
         };
         schedule.back_off(account, Backoff { until: later(now, wait), trouble }, failures);
         match trouble {
-            Trouble::Relay => log::relay_trouble(account, relay, reason, wait),
-            Trouble::Login | Trouble::Setup => log::account_trouble(account, relay, reason, wait),
+            Trouble::Relay => log::relay_trouble(shown_account(account), relay, reason, wait),
+            Trouble::Login | Trouble::Setup => log::account_trouble(shown_account(account), relay, reason, wait),
         }
         // A busy server and a refused connection are stages of one outage: it keeps its beginning, from which
         // `lifetime` is counted, and the record of the alerts.

@@ -9,6 +9,7 @@
 use jiff::Timestamp;
 
 use super::account_backoff::FailedAttempt;
+use super::mixed::Progress;
 use super::scheduler::later;
 use super::state::QueueState;
 use super::workers::Beginning;
@@ -99,9 +100,12 @@ impl QueueState {
 
     fn apply_result(&mut self, account: &str, result: AttemptResult) {
         let now = self.now();
-        let is_wanted_again =
+        let mut is_wanted_again =
             matches!(result.next_step, NextStep::Retry(_)) && self.schedule.wants_another_attempt(&result.id);
         match result.next_step {
+            NextStep::Retry(_) if self.mixed.contains_key(&result.id) => {
+                is_wanted_again = self.continue_mixed(&result.id, account, &result.next_step) == Progress::GoesOn;
+            }
             NextStep::More => return self.go_on(&result.id, account),
             NextStep::Retry(_) if is_wanted_again => self.go_on(&result.id, account),
             NextStep::Retry(wait) => self.schedule.requeue(&result.id, account, later(now, wait)),
@@ -124,12 +128,18 @@ impl QueueState {
     }
 
     fn account_recovered(&mut self, account: &str) {
+        let has_failed = self.schedule.failures(account) > 0;
         self.backoff.recovered(account, &self.loaded, &mut self.schedule);
+        if has_failed {
+            self.reassign_mixed();
+        }
     }
 
     fn account_failed(&mut self, attempt: &FailedAttempt) {
         // The first session to report the trouble does all that follows. For the others it has been done.
-        if !self.backoff.failed(attempt, &self.loaded, &mut self.schedule) {
+        let is_first = self.backoff.failed(attempt, &self.loaded, &mut self.schedule);
+        self.reassign_mixed();
+        if !is_first {
             return;
         }
         let account = &attempt.account;
@@ -146,5 +156,6 @@ impl QueueState {
     /// Allows accounts with an outage to be probed now, if that does no harm.
     pub(super) fn end_backoffs(&mut self) {
         self.backoff.end(&self.loaded, &mut self.schedule);
+        self.reassign_mixed();
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::sync::mpsc::Sender;
 
 use super::state::{QueueState, Until};
+use crate::config::mailbox::shown_account;
 use crate::control::access::AuthorisedSelection;
 use crate::control::protocol::Response;
 use crate::spool::MessageId;
@@ -41,6 +42,7 @@ impl QueueState {
         if selection.scope().is_everything() {
             self.end_backoffs();
         }
+        self.make_parts_due(|id| selected.contains(id) && !paced.contains(id));
         // The requester may be gone.
         let _ = responses.send(Response::Asked { messages: selected.len() });
         // Only requesters that may see all mail get the session's steps. For others they would pile up unread.
@@ -73,7 +75,7 @@ impl QueueState {
             return false;
         }
         if !selection.looks_inside() {
-            return selection.asked().account.as_deref().is_none_or(|asked| account() == asked);
+            return selection.asked().account.as_deref().is_none_or(|asked| shown_account(&account()) == asked);
         }
         let envelope = selection.read(&self.loaded.spool, id);
         envelope.is_ok_and(|envelope| selection.includes(&envelope, account, &self.loaded.clock))
@@ -99,7 +101,7 @@ impl QueueState {
     fn reason_to_wait(&self, account: &str) -> Option<String> {
         let until = self.schedule.backoff_of(account)?.until;
         let is_backing_off = !self.flushes.is_empty() && until > self.now();
-        is_backing_off.then(|| format!("account {account}: {}", self.backoff.reason(account)))
+        is_backing_off.then(|| format!("account {}: {}", shown_account(account), self.backoff.reason(account)))
     }
 
     /// The same for all accounts.

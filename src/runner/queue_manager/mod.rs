@@ -11,6 +11,8 @@ mod flush;
 mod flush_requests;
 mod housekeeping;
 mod intake;
+mod message_parts;
+mod mixed;
 mod modify;
 mod owner_pace;
 mod reload;

@@ -81,7 +81,7 @@ impl QueueState {
         }
         // An editor may be half-way through a table that was just written. It is not used before it has been still for
         // a while, and no further event announces that moment, so the loop's timer does.
-        let settles_in = self.loaded.generic().settles_in();
+        let settles_in = self.loaded.leaving().settles_in();
         self.table_timer.settles_at(settles_in.map(|wait| later(self.now(), wait)));
     }
 

@@ -126,9 +126,9 @@ impl QueueState {
                 return;
             }
         }
-        let account = self.loaded.account_of(envelope);
         let origin = Origin::of(&envelope.submitter, &envelope.sender.to_string());
         let due = later(self.now(), self.wait_of(state, due));
+        let (account, due) = self.placed(&id, envelope, state, due);
         self.schedule.add(id, &account, origin, due);
     }
 
@@ -151,9 +151,10 @@ impl QueueState {
 }
 
 /// The contents of a message's files.
-type Read = Result<(Stored, State), SpoolError>;
+pub(super) type Read = Result<(Stored, State), SpoolError>;
 
-fn read(spool: &Spool, id: &MessageId, has_journal: HasJournal) -> Read {
+/// Reads a message and the state that its journal gives it.
+pub(super) fn read(spool: &Spool, id: &MessageId, has_journal: HasJournal) -> Read {
     let _loading = loading::begin(spool, id);
     let mut stored = spool.open_message(id)?;
     let state = match has_journal {

@@ -14,6 +14,7 @@ use super::account_backoff::AccountBackoff;
 use super::digest_queue::DigestQueue;
 use super::flush_requests::FlushRequests;
 use super::intake::Intake;
+use super::message_parts::Mixed;
 use super::owner_pace::OwnerPace;
 use super::scheduler::{Scheduler, later};
 use super::watchers::FileWatcher;
@@ -46,6 +47,8 @@ pub(super) struct QueueState {
     pub(super) loaded: Arc<Loaded>,
     pub(super) until: Until,
     pub(super) schedule: Scheduler,
+    /// Messages that two accounts deliver.
+    pub(super) mixed: Mixed,
     pub(super) backoff: AccountBackoff,
     pub(super) flushes: FlushRequests,
     pub(super) owner_pace: OwnerPace,
@@ -72,6 +75,7 @@ impl QueueState {
             loaded,
             until,
             schedule,
+            mixed: Mixed::default(),
             backoff,
             flushes: FlushRequests::default(),
             owner_pace: OwnerPace::default(),

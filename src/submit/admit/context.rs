@@ -3,7 +3,7 @@
 use jiff::Zoned;
 
 use crate::config::client::Client;
-use crate::config::{Account, ArrivalTables, Config, KeptTables, Reserve, TableSet};
+use crate::config::{Account, ArrivalTables, Config, KeptTables, LeavingTables, Reserve};
 use crate::mail::submitter::Submitter;
 use crate::rules::route;
 use crate::spool::Spool;
@@ -103,11 +103,11 @@ impl Tables<'_> {
         }
     }
 
-    /// Uses the generic table.
-    pub fn leaving<T>(self, config: &Config, look: impl FnOnce(&TableSet) -> T) -> T {
+    /// Uses the tables of the way out.
+    pub fn leaving<T>(self, config: &Config, look: impl FnOnce(&LeavingTables) -> T) -> T {
         match self {
-            Self::Fresh => look(&TableSet::load("generic", &config.generic)),
-            Self::Kept(tables) => look(&tables.generic()),
+            Self::Fresh => look(&LeavingTables::load(config)),
+            Self::Kept(tables) => look(&tables.leaving()),
         }
     }
 }

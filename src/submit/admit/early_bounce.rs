@@ -89,7 +89,7 @@ pub fn mail_back<R: Read>(
 fn is_own_sender(sender: &Address, entry: &Entry<'_>) -> bool {
     let Entry { config, tables, .. } = *entry;
     tables.arriving(config, |arrival| {
-        tables.leaving(config, |generic| OwnAddresses { config, generic, arrival }.include(sender))
+        tables.leaving(config, |tables| OwnAddresses { config, generic: &tables.generic, arrival }.include(sender))
     })
 }
 

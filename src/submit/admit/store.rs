@@ -224,7 +224,7 @@ fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
     if config.accounts.iter().all(|account| account.users.is_none()) {
         return Ok(());
     }
-    let account = entry.tables.leaving(config, |tables| route::account_of(config, tables, sender));
+    let account = entry.tables.leaving(config, |tables| route::account_of(config, &tables.generic, sender));
     let account = account.map_err(EnvelopeError::Table)?;
     match account.filter(|account| !author.may_use(account)) {
         None => Ok(()),

@@ -70,6 +70,11 @@ impl Provider {
         format!("[{}]:{}", self.address.ip(), self.port())
     }
 
+    /// As a config's `mailbox`.
+    pub fn mailbox(&self) -> String {
+        format!("lmtp:{}", self.relay())
+    }
+
     /// PEM of the authority behind its certificate.
     pub fn authority(&self) -> &str {
         &self.shared.identity.authority

@@ -27,7 +27,7 @@ impl Verb {
     pub fn of(line: &str) -> Self {
         let word = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
         match word.as_str() {
-            "EHLO" => Self::Ehlo,
+            "EHLO" | "LHLO" => Self::Ehlo,
             "HELO" => Self::Helo,
             "STARTTLS" => Self::StartTls,
             "AUTH" => Self::Auth,

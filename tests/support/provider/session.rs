@@ -187,6 +187,10 @@ impl Session {
     }
 
     fn hello(&mut self, verb: Verb, line: &str) -> io::Result<()> {
+        if self.shared.lmtp != line.to_ascii_uppercase().starts_with("LHLO") {
+            self.violation(&format!("{line:?} is not the greeting of this protocol"));
+            return self.answer(Moment::Command(verb), line, "500 5.5.1 not here").map(drop);
+        }
         let mut lines = vec!["scripted.example".to_owned()];
         if verb == Verb::Ehlo {
             lines.extend_from_slice(self.offered());
@@ -339,6 +343,9 @@ impl Session {
             heard.unanswered.insert(dot, mail);
             dot
         };
+        if self.shared.lmtp {
+            return self.reply_for_each(dot);
+        }
         let said = self.answer(Moment::AfterDot, &envelope, ordinary)?;
         if positive(said) {
             self.accepted += 1;
@@ -346,6 +353,21 @@ impl Session {
             let mail = heard.unanswered.remove(&dot);
             heard.mails.extend(mail);
         }
+        self.answer(Moment::Idle, "", "")?;
+        Ok(())
+    }
+
+    /// RFC 2033 section 4.2: a reply for each accepted recipient, in their order.
+    fn reply_for_each(&mut self, dot: usize) -> io::Result<()> {
+        let Some(mail) = self.shared.heard().unanswered.get(&dot).cloned() else { return Ok(()) };
+        for to in &mail.to {
+            let saved = format!("250 2.0.0 <{to}> id Saved");
+            if positive(self.answer(Moment::AfterDot, &format!("{} {to}", mail.from), &saved)?) {
+                self.accepted += 1;
+                self.shared.heard().mails.push(Mail { to: vec![to.clone()], ..mail.clone() });
+            }
+        }
+        self.shared.heard().unanswered.remove(&dot);
         self.answer(Moment::Idle, "", "")?;
         Ok(())
     }

@@ -17,6 +17,7 @@ pub struct Setup {
     credentials: Vec<(String, String)>,
     certificate: Certificate,
     implicit_tls: bool,
+    lmtp: bool,
     clear: Vec<String>,
     secure: Vec<String>,
     after_login: Option<Vec<String>>,
@@ -42,6 +43,7 @@ impl Setup {
             credentials: Vec::new(),
             certificate: Certificate::For(owned(&["localhost", "127.0.0.1"])),
             implicit_tls: false,
+            lmtp: false,
             clear: owned(&[&always[..], &["STARTTLS"]].concat()),
             secure: owned(&[&always[..], &["AUTH PLAIN LOGIN"]].concat()),
             after_login: None,
@@ -81,6 +83,12 @@ impl Setup {
     /// Speaks TLS from the first byte, as on port 465.
     pub fn implicit_tls(self) -> Self {
         Self { implicit_tls: true, ..self }
+    }
+
+    /// Keeps the mailboxes of a machine: LMTP, no TLS, no login.
+    pub fn lmtp(self) -> Self {
+        let offered = owned(&["8BITMIME", "CHUNKING", "ENHANCEDSTATUSCODES", "PIPELINING"]);
+        Self { lmtp: true, clear: offered.clone(), secure: offered, ..self }
     }
 
     /// Does not announce this extension (its first word counts), before TLS or after.
@@ -174,7 +182,7 @@ impl Setup {
 
     /// Holds its port, but refuses connections until it is opened.
     pub fn start_closed(mut self) -> Provider {
-        if self.credentials.is_empty() {
+        if self.credentials.is_empty() && !self.lmtp {
             self = self.login("hisaccount", "correct horse");
         }
         let family = if self.place.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
@@ -187,6 +195,7 @@ impl Setup {
             identity: Identity::new(&self.certificate),
             manners: self.manners,
             implicit_tls: self.implicit_tls,
+            lmtp: self.lmtp,
             allows_clear_auth: self.allows_clear_auth,
             size_limit: self.size_limit,
             scram_iterations: self.scram_iterations,

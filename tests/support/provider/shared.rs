@@ -48,6 +48,8 @@ pub struct Shared {
     pub identity: Identity,
     pub manners: Manners,
     pub implicit_tls: bool,
+    /// Speaks LMTP (RFC 2033) instead of SMTP.
+    pub lmtp: bool,
     pub allows_clear_auth: bool,
     pub size_limit: usize,
     pub scram_iterations: u32,

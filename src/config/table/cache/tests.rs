@@ -24,7 +24,7 @@ fn tables_are_read_once_and_again_when_they_change() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("canonical");
     let rewriting = Rewriting { canonical: vec![TableSource::Text(path.clone())], ..Rewriting::default() };
-    let kept = KeptTables { generic: RwLock::default(), arrival: OnceLock::new() };
+    let kept = KeptTables { leaving: RwLock::default(), arrival: OnceLock::new() };
     let answer = || {
         let found = kept.arrival(&rewriting).canonical.lookup("user1@x", Span::Whole).unwrap();
         found.map(|hit| hit.value)

@@ -37,6 +37,8 @@ pub fn config() -> Config {
         generic: Vec::new(),
         rewriting: Rewriting::default(),
         recipient_delimiter: String::new(),
+        local: None,
+        local_users: Vec::new(),
         accounts: Vec::new(),
         listeners: Vec::new(),
         clients: Vec::new(),

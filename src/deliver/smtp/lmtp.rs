@@ -1,0 +1,121 @@
+//! Opens an LMTP session (RFC 2033) with the server of this machine's mailboxes: a Unix socket or loopback, LHLO, no TLS and no
+//! login. Transactions are the same as over SMTP, but for a reply to each recipient after the content (`data`).
+
+use std::io;
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+
+use super::capabilities::{Capabilities, Extension};
+use super::command;
+use super::connection::{LeftOut, NotOpened, Protocol, Session, SessionInfo, State};
+use super::greeting::greeting;
+use super::observer::Observer;
+use super::socket::Connected;
+use super::stream::{self, SharedObserver, Stream};
+use super::timeouts::Timeouts;
+use crate::config::Account;
+use crate::config::lmtp_server::LmtpServer;
+use crate::mail::outcome::{Fact, Phase, Seen};
+
+/// How long to wait before a full backlog of a Unix socket is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Opens a session with the server.
+pub(crate) fn open(
+    account: &Account,
+    server: &LmtpServer,
+    hostname: &str,
+    observer: Box<dyn Observer>,
+) -> Result<Session, NotOpened> {
+    let (timeouts, observer) = (Timeouts::new(account.timeout, &account.timeouts), SharedObserver::new(observer));
+    let relay = described(server, hostname);
+    let failed = |fact| NotOpened { relay: relay.clone(), fact, tried: Vec::new() };
+    let unconnected = |error: &io::Error| failed(Fact { phase: Phase::Connect, seen: unreachable(server, error) });
+    let socket = connected(server, timeouts.connect).map_err(|error| unconnected(&error))?;
+    let stream = Stream::of(socket, observer.clone()).map_err(|seen| failed(Fact { phase: Phase::Connect, seen }))?;
+    observer.reached(&format!("connected to {server}"));
+    let mut session = Session {
+        described: SessionInfo { relay: relay.clone(), tls: None, auth: None, dsn: false },
+        stream,
+        capabilities: Capabilities::none(),
+        timeouts,
+        state: State::Ready,
+        protocol: Protocol::Lmtp,
+        mails: 0,
+        is_cautious: false,
+        left_out: LeftOut::default(),
+        provider: None,
+        early_data: false,
+    };
+    greeting(&mut session).and_then(|()| hello(&mut session, hostname)).map_err(failed)?;
+    Ok(session)
+}
+
+/// As Postfix's logs name such a server: `host[/path]`, or `host[ip]:port`.
+fn described(server: &LmtpServer, hostname: &str) -> String {
+    match server {
+        LmtpServer::Socket(path) => format!("{hostname}[{}]", path.display()),
+        LmtpServer::Loopback(address) => format!("{0}[{0}]:{1}", address.ip(), address.port()),
+    }
+}
+
+fn unreachable(server: &LmtpServer, error: &io::Error) -> Seen {
+    match stream::seen(error) {
+        timeout @ Seen::Timeout => timeout,
+        _ => Seen::Failed(format!(
+            "cannot connect to {server}: {}; is the server of `mailbox` running, and may postrider connect to it?",
+            error.to_string().to_lowercase()
+        )),
+    }
+}
+
+/// RFC 2033 section 4.1. There is no older greeting to fall back to.
+fn hello(session: &mut Session, hostname: &str) -> Result<(), Fact> {
+    let fact = |seen| Fact { phase: Phase::Ehlo, seen };
+    let lhlo = command::lhlo(hostname, session.stream.local_ip());
+    session.stream.send_lines([lhlo.as_str()].into_iter(), session.timeouts.block).map_err(fact)?;
+    let (reply, lines) = session.stream.reply_lines(session.timeouts.ehlo).map_err(fact)?;
+    if !reply.is_positive() {
+        return Err(fact(Seen::Reply(reply)));
+    }
+    session.capabilities = Capabilities::read(&lines);
+    session.described.dsn = session.capabilities.offers(Extension::Dsn);
+    Ok(())
+}
+
+fn connected(server: &LmtpServer, limit: Duration) -> io::Result<Connected> {
+    match server {
+        LmtpServer::Loopback(address) => TcpStream::connect_timeout(address, limit).map(Connected::Tcp),
+        LmtpServer::Socket(path) => unix(path, limit).map(Connected::Unix),
+    }
+}
+
+/// A blocking connect to a Unix socket has no time limit: it waits for as long as the server's backlog is full.
+fn unix(path: &Path, limit: Duration) -> io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(path)?;
+    let deadline = Instant::now() + limit;
+    loop {
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        match connect(&socket, &address) {
+            Ok(()) => {}
+            Err(Errno::AGAIN) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Err(Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => return Err(error.into()),
+        }
+        let stream = UnixStream::from(socket);
+        stream.set_nonblocking(false)?;
+        return Ok(stream);
+    }
+}
+
+#[cfg(test)]
+mod tests;

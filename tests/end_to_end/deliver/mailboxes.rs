@@ -1,0 +1,219 @@
+//! Mail for users of this machine stays on it: it goes to the LMTP server of `mailbox`, whatever happens to the mail that
+//! leaves. `root` and `daemon` are users of every machine.
+
+use serde_json::json;
+
+use support::provider::{Provider, Setup, Verb, after_dot, greeting, on};
+use support::world::{World, login};
+
+fn mailboxes() -> Setup {
+    Provider::setup().lmtp()
+}
+
+/// The usual machine, with mailboxes.
+fn world(isp: &Provider, local: &Provider) -> World {
+    World::at_home(isp).set("mailbox", local.mailbox())
+}
+
+fn sender() -> String {
+    format!("{}@home.lan", login())
+}
+
+#[test]
+fn mail_for_a_user_of_this_machine_stays_on_it_with_its_addresses_as_they_are() {
+    let (isp, local) = (Provider::start(), mailboxes().start());
+    let world = world(&isp, &local);
+    for to in ["root", "root@homebox.home.lan", "root+cron@home.lan", "Daemon@localhost"] {
+        world.sendmail(&["-i", to], format!("From: alice@home.lan\nTo: {to}\nSubject: hello\n\nBODY\n")).code(0);
+    }
+    let said = world.drain();
+    assert_eq!((isp.connections(), local.received()), (0, 4), "{}{}", said.stderr, local.transcript());
+    let mut to: Vec<String> = local.mails().into_iter().flat_map(|mail| mail.to).collect();
+    to.sort();
+    assert_eq!(to, ["Daemon@localhost", "root+cron@home.lan", "root@home.lan", "root@homebox.home.lan"]);
+    for mail in local.mails() {
+        assert_eq!((mail.from.as_str(), mail.field("From").as_str()), (sender().as_str(), "alice@home.lan"));
+        assert_eq!(mail.field("Delivered-To"), mail.to[0], "written by us, for each recipient its own");
+        assert_eq!(mail.body(), b"BODY\r\n");
+    }
+    let history = world.history();
+    assert_eq!(history[0]["recipients"][0]["status"], "delivered");
+    world.postrider(&["status"]).code(0);
+}
+
+#[test]
+fn generic_is_for_the_copy_that_leaves_and_never_for_the_one_that_stays() {
+    let (isp, local) = (Provider::start(), mailboxes().start());
+    let world = world(&isp, &local);
+    let text = "From: alice@home.lan\nTo: root@home.lan, bob@away.example\nSubject: both\n\nBODY\n";
+    world.sendmail(&["-i", "-f", "alice@home.lan", "root@home.lan", "bob@away.example"], text).code(0);
+    let said = world.drain();
+    let (stays, leaves) = (local.mail(), isp.mail());
+    assert_eq!((&stays.to, &leaves.to), (&vec!["root@home.lan".to_owned()], &vec!["bob@away.example".to_owned()]));
+    assert_eq!((stays.from.as_str(), leaves.from.as_str()), ("alice@home.lan", "me@isp.example"), "{}", said.stderr);
+    assert_eq!(stays.field("To"), "root@home.lan, bob@away.example");
+    assert_eq!(leaves.field("To"), "me+home@isp.example, bob@away.example");
+    assert_eq!((stays.field("From"), leaves.field("From")), ("alice@home.lan".into(), "me@isp.example".into()));
+    assert_eq!(leaves.fields("Delivered-To"), Vec::<String>::new());
+    assert_eq!(world.queued(), Vec::<String>::new());
+    assert_eq!(world.history().len(), 1, "one message, with each recipient's own outcome");
+    let recipients = world.history()[0]["recipients"].clone();
+    let outcome = |at: usize| (recipients[at]["address"].clone(), recipients[at]["status"].clone());
+    assert_eq!(outcome(0), (json!("root@home.lan"), json!("delivered")));
+    assert_eq!(outcome(1), (json!("bob@away.example"), json!("delivered")));
+    assert_eq!((&recipients[0]["account"], &recipients[1]["account"]), (&json!(":local"), &json!("isp")));
+}
+
+#[test]
+fn who_is_nobody_here_comes_back_with_a_helpful_text() {
+    let (isp, local) = (Provider::start(), mailboxes().start());
+    let world = world(&isp, &local).generic(&[("alice@home.lan", "me@isp.example")]);
+    world.sendmail(&["nosuchuser@home.lan"], "Subject: hello\n\nBODY\n").code(0);
+    world.drain();
+    let bounce = local.mail();
+    assert_eq!((bounce.from.as_str(), &bounce.to[..]), ("", &[sender()][..]), "the sender has a mailbox here, too");
+    let text = bounce.text().replace("\r\n", " ");
+    assert!(text.contains("5.1.1") && text.contains("is nobody here"), "{text}");
+    assert_eq!(isp.connections(), 0);
+}
+
+#[test]
+fn an_address_at_the_provider_is_kept_here_by_virtual_and_a_listed_one_without_a_login_too() {
+    let (isp, local) = (Provider::start(), mailboxes().start());
+    let world = world(&isp, &local)
+        .set("virtual", json!([{ "your-account@your-isp.example": "root" }]))
+        .set("local_users", json!([{ "office": "-", "info@family.example": "-" }]));
+    world.send_to(&["your-account@your-isp.example", "office+a@home.lan", "info@family.example", "x@family.example"]);
+    world.drain();
+    let mut to: Vec<String> = local.mails().into_iter().flat_map(|mail| mail.to).collect();
+    to.sort();
+    assert_eq!(to, ["info@family.example", "office+a@home.lan", "root@home.lan"]);
+    assert_eq!(isp.mail().to, ["x@family.example"], "the domain alone makes nobody local");
+}
+
+#[test]
+fn each_recipient_has_the_reply_that_the_server_gave_for_it() {
+    let full = "552 5.2.2 <daemon@home.lan> Quota exceeded (mailbox for user is full)";
+    let busy = "451 4.2.0 <bin@home.lan> Internal error occurred. Refer to server log for more information.";
+    let local = mailboxes()
+        .rule(after_dot().about("daemon@").reply(full))
+        .rule(after_dot().about("bin@").once().reply(busy))
+        .rule(on(Verb::Rcpt).about("sys@").reply("550 5.1.1 <sys@home.lan> User doesn't exist: sys@home.lan"))
+        .start();
+    let world = world(&Provider::start(), &local);
+    world
+        .sendmail(&["root@home.lan", "daemon@home.lan", "bin@home.lan", "sys@home.lan"], "Subject: x\n\nBODY\n")
+        .code(0);
+    let said = world.run_once().stderr;
+    let copies = |of: &str| {
+        let mails = local.mails().into_iter().filter(|mail| !mail.from.is_empty());
+        mails.flat_map(|mail| mail.to).filter(|to| to == of).count()
+    };
+    assert_eq!(copies("root@home.lan"), 1, "{said}");
+    assert!(said.contains("to=<daemon@home.lan>") && said.contains("Quota exceeded"), "{said}");
+    let waiting = world.queue_json();
+    assert_eq!(waiting.len(), 1, "only bin's waits: {waiting:?}");
+    assert_eq!((&waiting[0]["account"], waiting[0]["recipients"].as_array().unwrap().len()), (&json!("local"), 1));
+    let listed = world.postrider(&["queue", "list", "--account", "local"]).code(0).stdout;
+    assert!(listed.contains("bin@home.lan"), "{listed}");
+    world.flush();
+    let bounce = local.mails().into_iter().find(|mail| mail.from.is_empty()).unwrap().text();
+    assert!(bounce.contains("daemon@home.lan") && bounce.contains("sys@home.lan"), "{bounce}");
+    assert!(!bounce.contains("Final-Recipient: rfc822; root@home.lan"), "{bounce}");
+    assert_eq!(copies("bin@home.lan"), 1);
+}
+
+#[test]
+fn mailboxes_are_served_while_the_provider_is_down_and_the_provider_while_the_mailboxes_are() {
+    let (isp, local) = (Provider::setup().start_closed(), mailboxes().start());
+    let world1 = world(&isp, &local);
+    world1.send_to(&["root@home.lan", "bob@away.example"]).code(0);
+    let said = world1.run_once().stderr;
+    assert_eq!(local.mail().to, ["root@home.lan"], "{said}");
+    isp.open();
+    world1.flush();
+    assert_eq!((isp.mail().to, local.received()), (vec!["bob@away.example".to_owned()], 1));
+
+    let (isp, local) = (Provider::start(), mailboxes().start_closed());
+    let world2 = world(&isp, &local);
+    world2.send_to(&["root@home.lan", "bob@away.example"]).code(0);
+    world2.send_to(&["root@home.lan", "carol@away.example"]).code(0);
+    let said = world2.run_once().stderr;
+    assert_eq!(isp.received(), 2, "{said}");
+    assert_eq!(world2.queued().len(), 2, "both wait for the mailbox alone");
+    local.open();
+    world2.flush();
+    assert_eq!((isp.received(), local.received()), (2, 2), "{}", world2.mailq());
+}
+
+#[test]
+fn a_flush_tries_both_parts_of_a_message_and_reports_once() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).once().reply("450 4.2.0 later")).start();
+    let local = mailboxes().rule(on(Verb::Rcpt).once().reply("451 4.2.0 later")).start();
+    let world = world(&isp, &local);
+    world.send_to(&["root@home.lan", "bob@away.example"]).code(0);
+    world.run_once();
+    assert_eq!((isp.received(), local.received()), (0, 0));
+    let said = world.flush().code(0);
+    assert_eq!((isp.received(), local.received()), (1, 1), "{}{}", said.stdout, said.stderr);
+    assert_eq!(world.queued(), Vec::<String>::new());
+}
+
+#[test]
+fn an_address_that_occurs_twice_gets_one_copy_and_another_spelling_its_own() {
+    let local = mailboxes().start();
+    let world =
+        world(&Provider::start(), &local).set("virtual", json!([{ "web@home.lan": "root", "www@home.lan": "root" }]));
+    world.send_to(&["web@home.lan", "www@home.lan", "root+y@home.lan"]).code(0);
+    world.drain();
+    let mut to: Vec<String> = local.mails().into_iter().flat_map(|mail| mail.to).collect();
+    to.sort();
+    assert_eq!(to, ["root+y@home.lan", "root@home.lan"]);
+    let recipients = world.history()[0]["recipients"].as_array().unwrap().len();
+    assert_eq!(recipients, 3, "each recipient has its outcome");
+}
+
+#[test]
+fn a_server_that_serves_one_user_per_connection_gets_a_connection_for_each() {
+    let no_more = "452 4.5.3 one user per connection";
+    let mut local = mailboxes();
+    for connection in 1..=3 {
+        local = local.rule(on(Verb::Rcpt).on_connection(connection).nth_and_later(2).reply(no_more));
+    }
+    let local = local.start();
+    let world = world(&Provider::start(), &local);
+    world.send_to(&["root@home.lan", "daemon@home.lan", "bin@home.lan"]).code(0);
+    let said = world.run_once().stderr;
+    assert_eq!((local.received(), local.connections()), (3, 3), "{said}{}", local.transcript());
+}
+
+#[test]
+fn a_mailbox_whose_reply_did_not_come_is_tried_again_after_a_minute() {
+    let local = mailboxes().rule(after_dot().once().close()).start();
+    let world = world(&Provider::start(), &local).queue_set("retry_max", "1m");
+    world.send_to(&["root@home.lan"]).code(0);
+    let said = world.run_once().stderr;
+    assert!(said.contains("the next try is in a minute"), "{said}");
+    let waiting = world.queue_json();
+    let times = |key: &str| waiting[0][key].as_str().unwrap_or_default().parse::<jiff::Timestamp>().ok();
+    if let (Some(arrived), Some(next)) = (times("arrived"), times("next_attempt")) {
+        assert!(next.duration_since(arrived).as_secs() < 120, "{waiting:?}");
+    }
+    world.flush();
+    assert_eq!(local.received(), 1);
+}
+
+#[test]
+fn a_server_that_never_greets_is_nobodys_fault_and_blocks_nothing_else() {
+    let local = mailboxes().rule(greeting().reply_and_close("421 4.3.2 no process left")).start();
+    let isp = Provider::start();
+    let world = world(&isp, &local);
+    world.send_to(&["root@home.lan"]).code(0);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.run_once();
+    assert_eq!(isp.received(), 1);
+    let said = world.postrider(&["status"]);
+    assert!(said.stdout.contains("account local") && !said.stdout.contains(":local"), "{}", said.stdout);
+    let waiting = world.queue_json();
+    assert_eq!(waiting[0]["attempts"], json!(0), "no attempt is charged: {waiting:?}");
+}
