@@ -38,7 +38,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("aliases", "aliases(5) files for recipients on this machine; default: none"),
     key(
         "mailbox",
-        "LMTP server that keeps the mail of this machine's users: lmtp:/PATH or lmtp:[127.0.0.1]:24; default: none",
+        "keeps the mail of this machine's users here: lmtp:/PATH, lmtp:[127.0.0.1]:24, maildir:PATH or mbox:PATH; default: none",
     ),
     key("local_users", "tables of further recipients for mailbox, as keys; default: none, the logins of this machine"),
     key("masquerade_domains", "domains that hide the hosts below them, in sender and header; default: none"),

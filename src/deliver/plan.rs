@@ -1,6 +1,7 @@
 //! The plan for one attempt at a message: sender and recipients as they are sent, and the account. Pure, so that
 //! `postrider route` shows exactly what delivery does.
 
+use crate::config::lmtp_server::LmtpServer;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::config::{Account, Config, LeavingTables, TableFault};
 use crate::deliver::smtp::command::{self, AddressRefused};
@@ -131,7 +132,10 @@ pub fn split(
 fn is_here(config: &Config, tables: &LeavingTables, recipient: &Recipient) -> Result<bool, TableFault> {
     match &recipient.address {
         Mailbox::Valid(address) if recipient.refused.is_none() => {
-            LocalUsers { config, tables: &tables.local_users, is_login: user::is_login }.include(address)
+            // A user's own configuration writes into that user's mailbox alone.
+            let is_own = config.local.as_ref().is_some_and(|local| matches!(local.lmtp, Some(LmtpServer::Own(_))));
+            let is_login = if is_own { user::is_callers } else { user::is_login };
+            LocalUsers { config, tables: &tables.local_users, is_login }.include(address)
         }
         Mailbox::Valid(_) | Mailbox::Invalid(_) => Ok(false),
     }

@@ -105,6 +105,12 @@ pub fn is_login(name: &str) -> bool {
     matches!(User::from_name(name), Ok(Some(_)))
 }
 
+/// Whether this is the login name of the user of this process.
+#[must_use]
+pub fn is_callers(name: &str) -> bool {
+    Caller::current().login.eq_ignore_ascii_case(name)
+}
+
 /// The logins of the people of this machine, as far as /etc/passwd has them: its system's users and those who cannot log in are
 /// none.
 #[must_use]

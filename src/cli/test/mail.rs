@@ -124,6 +124,7 @@ impl Mail {
     /// Sends it.
     pub(in crate::cli) fn send(&self, session: &mut Session) -> Fact {
         let mut facts = session.send(Transaction {
+            id: None,
             sender: &self.sender,
             recipients: std::slice::from_ref(&self.recipient),
             wishes: DsnRequest::default(),

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::Surroundings;
 use super::faults::Faults;
+use super::password::is_machines;
 use super::section::{At, Section};
 use super::tables::{Rows, sources};
-use crate::config::lmtp_server::LmtpServer;
+use crate::config::lmtp_server::{LmtpServer, Setting};
 use crate::config::mailbox::{self, is_reserved};
 use crate::config::relay::Relay;
 use crate::config::{Account, TableSource};
@@ -15,7 +16,8 @@ use crate::config::{Account, TableSource};
 /// LMTP has no port of its own; this is the one that servers and RFC 2033's authors use.
 const PORT: u16 = 24;
 
-const WANTED: &str = "\"lmtp:/PATH\" (a Unix socket), \"lmtp:[127.0.0.1]:24\" or \"none\"";
+const WANTED: &str =
+    "\"lmtp:/PATH\" (a Unix socket), \"lmtp:[127.0.0.1]:24\", \"maildir:~/Maildir\", \"mbox:/var/mail/%u\" or \"none\"";
 
 /// The account of the mailboxes; `None` if this machine keeps none.
 pub(super) fn mailbox(
@@ -34,11 +36,22 @@ pub(super) fn mailbox(
             "`mailbox` is set, and its mail is shown under the account name local: give [account.local] another name",
         );
     }
-    let Some(server) = text.value.strip_prefix("lmtp:") else {
+    let server = match text.value.strip_prefix("lmtp:") {
+        Some(server) => lmtp(around, At { at: text.at, value: server }, faults),
+        None => file(around, text, faults),
+    };
+    server.map(mailbox::account)
+}
+
+/// Mailboxes that we write. For the whole machine the privileged program does it, which becomes each user; a user's own
+/// configuration is for that user's mailbox alone.
+fn file(around: &Surroundings, text: At<&str>, faults: &mut Faults) -> Option<LmtpServer> {
+    let Ok(read) = postrider_mailbox::setting::Setting::parse(text.value) else {
         faults.add(text.at, format!("`mailbox` must be {WANTED}"));
         return None;
     };
-    lmtp(around, At { at: text.at, value: server }, faults).map(mailbox::account)
+    let setting = Setting { read, text: text.value.to_owned() };
+    Some(if is_machines(around) { LmtpServer::Program(setting) } else { LmtpServer::Own(setting) })
 }
 
 /// A Unix socket, or an address of this machine: the protocol has no login, and other machines' mail leaves by an account.

@@ -19,6 +19,8 @@ pub enum Extension {
     EnhancedStatusCodes,
     /// RFC 3030.
     Chunking,
+    /// `XID=` at MAIL, of postrider-mailbox alone: what we call the message, at every attempt.
+    Xid,
 }
 
 /// The SIZE extension (RFC 1870).
@@ -98,6 +100,7 @@ fn extension(keyword: &str) -> Option<Extension> {
         "DSN" => Extension::Dsn,
         "ENHANCEDSTATUSCODES" => Extension::EnhancedStatusCodes,
         "CHUNKING" => Extension::Chunking,
+        "XID" => Extension::Xid,
         _ => return None,
     })
 }

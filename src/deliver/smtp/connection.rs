@@ -67,6 +67,8 @@ pub struct Transaction<'a> {
     pub recipients: &'a [Address],
     /// RET, ENVID, NOTIFY and ORCPT, for servers with DSN.
     pub wishes: DsnRequest<'a>,
+    /// What we call the message, for a server that knows by it what it has stored already (XID).
+    pub id: Option<&'a str>,
     /// The header as sent: CRLF line ends, without the blank line, possibly empty.
     pub header: &'a [u8],
     /// Everything after the header, from the blank line on, with CRLF line ends.

@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use postrider_mailbox::mailbox::Mailbox;
+use postrider_mailbox::{Refusal, SOCKET};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
@@ -19,11 +21,15 @@ use super::socket::Connected;
 use super::stream::{self, SharedObserver, Stream};
 use super::timeouts::Timeouts;
 use crate::config::Account;
-use crate::config::lmtp_server::LmtpServer;
+use crate::config::lmtp_server::{LmtpServer, Setting};
 use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::sys::user::Caller;
 
 /// How long to wait before a full backlog of a Unix socket is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long the thread that writes the own mailbox waits for a command: a session that is kept says one sooner, or ends.
+const SILENCE: Duration = Duration::from_hours(1);
 
 /// Opens a session with the server.
 pub(crate) fn open(
@@ -60,18 +66,22 @@ pub(crate) fn open(
 fn described(server: &LmtpServer, hostname: &str) -> String {
     match server {
         LmtpServer::Socket(path) => format!("{hostname}[{}]", path.display()),
+        LmtpServer::Program(setting) | LmtpServer::Own(setting) => format!("{hostname}[{}]", setting.text),
         LmtpServer::Loopback(address) => format!("{0}[{0}]:{1}", address.ip(), address.port()),
     }
 }
 
 fn unreachable(server: &LmtpServer, error: &io::Error) -> Seen {
-    match stream::seen(error) {
-        timeout @ Seen::Timeout => timeout,
-        _ => Seen::Failed(format!(
-            "cannot connect to {server}: {}; is the server of `mailbox` running, and may postrider connect to it?",
-            error.to_string().to_lowercase()
-        )),
+    if stream::seen(error) == Seen::Timeout {
+        return Seen::Timeout;
     }
+    let (place, cure) = match server {
+        LmtpServer::Program(_) => (SOCKET.to_owned(), "as root, run \"systemctl start postrider-mailbox.socket\""),
+        LmtpServer::Socket(_) | LmtpServer::Loopback(_) | LmtpServer::Own(_) => {
+            (server.to_string(), "is the server of `mailbox` running, and may postrider connect to it?")
+        }
+    };
+    Seen::Failed(format!("cannot connect to {place}: {}; {cure}", error.to_string().to_lowercase()))
 }
 
 /// RFC 2033 section 4.1. There is no older greeting to fall back to.
@@ -92,7 +102,30 @@ fn connected(server: &LmtpServer, limit: Duration) -> io::Result<Connected> {
     match server {
         LmtpServer::Loopback(address) => TcpStream::connect_timeout(address, limit).map(Connected::Tcp),
         LmtpServer::Socket(path) => unix(path, limit).map(Connected::Unix),
+        LmtpServer::Program(_) => unix(Path::new(SOCKET), limit).map(Connected::Unix),
+        LmtpServer::Own(setting) => own(setting).map(Connected::Unix),
     }
+}
+
+/// Serves the user's own mailbox on a thread of this process, by the protocol that other servers speak: there is one way to
+/// deliver to a mailbox.
+fn own(setting: &Setting) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    theirs.set_read_timeout(Some(SILENCE))?;
+    let setting = setting.read.clone();
+    std::thread::Builder::new().name("mailbox".to_owned()).spawn(move || {
+        let caller = Caller::current();
+        // How the conversation ends is seen at the other end.
+        drop(postrider_mailbox::lmtp::serve(theirs, |recipient| {
+            let is_own = recipient.login.eq_ignore_ascii_case(&caller.login);
+            let home = caller.home.as_deref().filter(|_| is_own);
+            home.map(|home| Mailbox::new(&setting, &caller.login, home)).ok_or_else(|| {
+                let text = format!("<{}> has no mailbox that {} may write to", recipient.address, caller.login);
+                Refusal::new("550 5.1.1", text)
+            })
+        }));
+    })?;
+    Ok(ours)
 }
 
 /// A blocking connect to a Unix socket has no time limit: it waits for as long as the server's backlog is full.

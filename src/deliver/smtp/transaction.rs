@@ -194,7 +194,8 @@ fn commands(
         eight_bit: (prepared.eight_bit && offers(Extension::EightBitMime) && !no_options).then_some(EightBit),
         utf8: (utf8 && offers(Extension::SmtpUtf8)).then_some(Utf8),
     };
-    let mail = command::mail(transaction.sender, options, &wishes(no_options).mail())
+    let id = transaction.id.filter(|_| offers(Extension::Xid)).map(|id| format!(" XID={id}")).unwrap_or_default();
+    let mail = command::mail(transaction.sender, options, &format!("{}{id}", wishes(no_options).mail()))
         .map_err(|error| Fact { phase: Phase::Mail, seen: unsendable(error) })?;
     lines.push((Command::Mail, mail));
     for (place, (at, recipient)) in recipients().enumerate() {

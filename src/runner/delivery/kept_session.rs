@@ -206,7 +206,7 @@ impl KeptSession {
                 mailbox_transactions::deliver(session, &mail, &recipients)
             } else {
                 let wishes = DsnRequest::of(envelope, recipients.iter().map(|planned| planned.index));
-                session.send(Transaction { sender, recipients: &addresses, header, wishes, body, size })
+                session.send(Transaction { id: None, sender, recipients: &addresses, header, wishes, body, size })
             };
             let relay = session.described().relay.clone();
             let dsn_sender = if session.described().dsn { DsnSender::Relay } else { DsnSender::Us };

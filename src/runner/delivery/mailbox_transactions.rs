@@ -4,6 +4,7 @@
 
 use crate::deliver::outgoing::StoredBody;
 use crate::deliver::plan::Planned;
+use crate::deliver::smtp::capabilities::Extension;
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
@@ -47,12 +48,17 @@ pub(super) fn deliver(session: &mut Session, mail: &LocalMail<'_>, recipients: &
 }
 
 fn one(session: &mut Session, mail: &LocalMail<'_>, planned: &Planned) -> Fact {
-    let mark = format!("Delivered-To: {}\r\n", planned.address).into_bytes();
+    // RFC 5321 section 4.4: whoever makes the final delivery writes Return-Path. Other servers do it themselves; the one that
+    // knows our ids writes what it gets.
+    let is_ours = session.capabilities().offers(Extension::Xid);
+    let return_path = if is_ours { format!("Return-Path: <{}>\r\n", mail.sender) } else { String::new() };
+    let mark = format!("{return_path}Delivered-To: {}\r\n", planned.address).into_bytes();
     let header = [&mark, mail.header].concat();
     let recipients: &[Address] = std::slice::from_ref(&planned.address);
     let wishes = DsnRequest::of(mail.envelope, std::iter::once(planned.index));
     let size = mail.size + mark.len() as u64;
-    let transaction = Transaction { sender: mail.sender, recipients, wishes, header: &header, body: mail.body, size };
+    let (id, sender) = (Some(mail.envelope.id.as_str()), mail.sender);
+    let transaction = Transaction { id, sender, recipients, wishes, header: &header, body: mail.body, size };
     session.send(transaction).into_iter().next().unwrap_or_else(not_reached)
 }
 

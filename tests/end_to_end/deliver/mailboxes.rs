@@ -217,3 +217,38 @@ fn a_server_that_never_greets_is_nobodys_fault_and_blocks_nothing_else() {
     let waiting = world.queue_json();
     assert_eq!(waiting[0]["attempts"], json!(0), "no attempt is charged: {waiting:?}");
 }
+
+/// The messages of a Maildir, oldest first.
+fn maildir(folder: &std::path::Path) -> Vec<String> {
+    let read = std::fs::read_dir(folder.join("new")).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = read.collect();
+    paths.sort();
+    paths.into_iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+#[test]
+fn a_user_without_a_server_has_a_maildir_or_an_mbox_of_their_own() {
+    let isp = Provider::start();
+    for format in ["maildir", "mbox"] {
+        let world = World::at_home(&isp);
+        let path = world.path(format);
+        let world = world.set("mailbox", format!("{format}:{}", path.display()));
+        for text in ["Subject: one\n\nFrom here on\n", "Subject: two\n\n.\n"] {
+            world.sendmail(&["-i", "-f", "bob@away.example", &login()], text).code(0);
+        }
+        let said = world.drain().stderr;
+        assert!(said.contains(&format!("relay=homebox.home.lan[{format}:")), "{said}");
+        let stored = match format {
+            "maildir" => maildir(&path).concat(),
+            _ => std::fs::read_to_string(&path).unwrap(),
+        };
+        let trace = format!("Return-Path: <bob@away.example>\nDelivered-To: {}\n", sender());
+        assert_eq!(stored.matches(&trace).count(), 2, "{stored}");
+        assert!(stored.contains("Subject: one\n") && stored.contains("Subject: two\n"), "{stored}");
+        assert!(stored.contains(if format == "mbox" { "\n>From here on\n" } else { "\nFrom here on\n" }), "{stored}");
+        // Others' mail is none of a user's own configuration.
+        world.send_to(&["daemon@home.lan"]).code(0);
+        world.run_once();
+    }
+    assert_eq!(isp.mails().len(), 2, "generic knows where daemon reads mail");
+}

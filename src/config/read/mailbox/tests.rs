@@ -37,10 +37,21 @@ fn a_mailbox_is_a_server_of_this_machine() {
         ("lmtp:[127.0.0.1]:24", "lmtp:[127.0.0.1]:24"),
         ("lmtp:[127.0.0.1]", "lmtp:[127.0.0.1]:24"),
         ("lmtp:[::1]:2003", "lmtp:[::1]:2003"),
+        ("maildir:~/Maildir", "maildir:~/Maildir"),
+        ("mbox:/var/mail/%u", "mbox:/var/mail/%u"),
     ] {
         assert_eq!(server(value).as_deref(), Some(shown));
     }
-    for value in ["dovecot", "lmtp:", "lmtp:dovecot", "lmtp:localhost:24", "lmtp:[127.0.0.1]:0", "/run/dovecot/lmtp"] {
+    for value in [
+        "dovecot",
+        "lmtp:",
+        "lmtp:dovecot",
+        "lmtp:localhost:24",
+        "lmtp:[127.0.0.1]:0",
+        "/run/dovecot/lmtp",
+        "maildir:Maildir",
+        "mbox:~/../x",
+    ] {
         assert!(fault_at_top(&format!("mailbox = \"{value}\"")).contains("`mailbox` must be"), "{value}");
     }
     assert!(fault_at_top("mailbox = \"lmtp:[192.0.2.1]:24\"").contains("another machine"));

@@ -36,6 +36,7 @@ fn send(session: &mut Session, to: &[&str]) -> Vec<Fact> {
     let recipients: Vec<Address> = to.iter().map(|to| Address::parse(to).unwrap()).collect();
     let body: &[u8] = b"\r\nBODY\r\n";
     session.send(Transaction {
+        id: None,
         sender: &ReversePath::Mailbox(Address::parse("ana@home.lan").unwrap()),
         recipients: &recipients,
         wishes: DsnRequest::default(),

@@ -94,6 +94,7 @@ proptest! {
                 break;
             }
             session.send(Transaction {
+                id: None,
                 sender: &ReversePath::Null,
                 recipients: &recipients,
                 wishes: DsnRequest::default(),

@@ -18,6 +18,7 @@ fn send_body(session: &mut Session, recipients: &[&str], body: &dyn Body) -> Vec
     let sender = ReversePath::Mailbox(Address::parse("me@isp.example").unwrap());
     let recipients: Vec<Address> = recipients.iter().map(|r| Address::parse(r).unwrap()).collect();
     session.send(Transaction {
+        id: None,
         sender: &sender,
         recipients: &recipients,
         wishes: DsnRequest::default(),
@@ -424,6 +425,7 @@ fn what_the_submitter_wants_to_be_told_of_goes_out_where_dsn_is_offered() {
         assert_eq!(session.described().dsn, !mail.is_empty());
         let recipient = RecipientWish { notify: Some("success,failure"), orcpt: Some("rfc822;o@x.example") };
         let facts = session.send(Transaction {
+            id: None,
             sender: &ReversePath::Mailbox(Address::parse("me@isp.example").unwrap()),
             recipients: &[Address::parse("a@x.example").unwrap()],
             wishes: DsnRequest { ret: Some("hdrs"), envid: Some("a+b"), recipients: vec![recipient] },
