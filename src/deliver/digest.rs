@@ -44,7 +44,9 @@ pub fn text(facts: &Facts<'_>) -> String {
     }
     text.push_str(match facts.report {
         Report::Delayed => "is still being retried for:\n",
-        Report::Failed | Report::Kept | Report::Relayed | Report::Verified => "could not be delivered to:\n",
+        Report::Failed | Report::Kept | Report::Looped | Report::Relayed | Report::Verified => {
+            "could not be delivered to:\n"
+        }
     });
     tell_affected(&mut text, facts);
     if let Original::HeaderOfKept(_) = facts.attached {

@@ -22,6 +22,8 @@ pub enum Report {
     /// The same, but sent to the submitter or the postmaster: the sender is not an address of this machine and may be
     /// forged.
     Kept,
+    /// The message has come round to a mailbox of this machine. Sent to its user.
+    Looped,
     /// The recipients do not have the message yet; delivery is still tried.
     Delayed,
     /// A relay accepted the message for the recipients. What happens there is not reported.
@@ -80,6 +82,7 @@ impl Report {
         match self {
             Self::Failed => "Undelivered Mail Returned to Sender",
             Self::Kept => "Undelivered Mail of an Outside Sender",
+            Self::Looped => "Mail Loop: a message has come round",
             Self::Delayed => "Delayed Mail (still being retried)",
             Self::Relayed => "Successful Mail Delivery Report",
             Self::Verified => "Mail Delivery Status Report",
@@ -89,7 +92,7 @@ impl Report {
     /// The action (RFC 3464 section 2.3.3). If nothing was sent, Postfix's words.
     fn action(self, outcome: &Outcome) -> &'static str {
         match (self, outcome.status) {
-            (Self::Failed | Self::Kept, _) => "failed",
+            (Self::Failed | Self::Kept | Self::Looped, _) => "failed",
             (Self::Delayed, _) => "delayed",
             (Self::Relayed, _) => "relayed",
             (Self::Verified, Status::Delivered) => "deliverable",
@@ -157,6 +160,10 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
             kept = kept_in_failed(facts);
             &kept
         }
+        Report::Looped => {
+            kept = looped(&facts.original.id);
+            &kept
+        }
         Report::Failed => {
             "Your message could not be delivered to the recipients below, and will not\n\
              be tried again for them.\n"
@@ -200,6 +207,15 @@ fn kept_in_failed(facts: &Facts<'_>) -> String {
          notice: `postrider queue list --failed` lists them, and\n\
          `postrider queue retry {id}` tries this one again.\n\
          If the sender is yours, add it to `senders` of the account.\n"
+    )
+}
+
+fn looped(id: &MessageId) -> String {
+    format!(
+        "A message for you has come round: it was delivered to your mailbox before,\n\
+         and something has sent it to the same address again. It is not delivered a\n\
+         second time, and its sender is not told. The message is kept:\n\
+         `postrider queue show --body {id}` prints it.\n"
     )
 }
 

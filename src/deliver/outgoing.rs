@@ -7,6 +7,7 @@ use crate::config::TableFault;
 use crate::mail::address::Address;
 use crate::mail::header::{Header, MAX_STORED};
 use crate::mail::subject;
+use crate::rules::mail_loop;
 use crate::rules::outbound::{Generic, first_from, force_from};
 use crate::spool::Stored;
 
@@ -26,6 +27,8 @@ pub struct OutgoingMessage<'s> {
     pub from: Option<Address>,
     /// Number of Received fields.
     pub hops: usize,
+    /// The addresses of this machine that it was delivered to before.
+    pub delivered_to: Vec<String>,
 }
 
 /// Why a message cannot be prepared.
@@ -70,6 +73,7 @@ impl<'s> OutgoingMessage<'s> {
         let size = stored.envelope.size + bytes.len() as u64 - raw.len() as u64;
         Ok(Self {
             excerpt: HeaderExcerpt::of(&header),
+            delivered_to: mail_loop::delivered_to(&header),
             hops: header.all("Received").count(),
             from: first_from(&rewritten),
             header: bytes,

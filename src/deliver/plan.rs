@@ -6,7 +6,9 @@ use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::config::{Account, Config, LeavingTables, TableFault};
 use crate::deliver::smtp::command::{self, AddressRefused};
 use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::outcome::Outcome;
 use crate::rules::locality::LocalUsers;
+use crate::rules::mail_loop;
 use crate::rules::outbound::{Generic, Rewritten};
 use crate::rules::route::{self, NoAccount, Why};
 use crate::spool::{Envelope, Kind, Recipient};
@@ -32,6 +34,8 @@ pub enum Undeliverable {
     Own(Address),
     /// Nobody of this machine, which has mailboxes (5.1.1).
     Unknown(Address),
+    /// It was delivered to this address before, and something sent it here again (5.4.6).
+    ComeRound(Address),
     /// Its alias names something that postrider does not deliver to (5.3.5), with the reason.
     Alias(String),
     /// The address cannot be sent safely in a command (5.1.3), with the reason.
@@ -46,6 +50,7 @@ impl Undeliverable {
             Self::Syntax | Self::Unsendable(..) => "5.1.3",
             Self::Own(_) => "5.1.2",
             Self::Unknown(_) => "5.1.1",
+            Self::ComeRound(_) => Outcome::LOOP,
             Self::Alias(_) => "5.3.5",
         }
     }
@@ -59,6 +64,9 @@ impl Undeliverable {
             Self::Unsendable(address, why) => {
                 format!("<{address}> is never sent to a server: {why}; use another address")
             }
+            Self::ComeRound(address) => format!(
+                "mail loop: this message was delivered to <{address}> before (Delivered-To) and has come round again"
+            ),
             Self::Unknown(address) => format!(
                 "<{address}> is nobody here: this machine has no user of that name, and no entry of `aliases`, `virtual`, \
                  `generic` or `local_users` has it; check the spelling"
@@ -159,6 +167,19 @@ pub fn plan_here<'c>(config: &'c Config, envelope: &Envelope, here: &[usize]) ->
         }
     }
     Some(plan)
+}
+
+impl Plan<'_> {
+    /// Without those to whom a message with these marks has come round.
+    #[must_use]
+    pub fn without_loops(mut self, delivered_to: &[String]) -> Self {
+        let comes_round = |planned: &mut Planned| mail_loop::has_come_round(delivered_to, &planned.address);
+        if self.why == Why::Local {
+            let looping = self.recipients.extract_if(.., comes_round);
+            self.nowhere.extend(looping.map(|planned| (planned.index, Undeliverable::ComeRound(planned.address))));
+        }
+        self
+    }
 }
 
 /// Plans an attempt for the recipients with these indices, whose mail leaves this machine.

@@ -257,6 +257,16 @@ pub struct Outcome {
 const NO_ACCESS: Enhanced = Enhanced { class: 4, subject: 7, detail: 1 };
 
 impl Outcome {
+    /// Routing loop detected (RFC 3463), said by us.
+    pub const LOOP: &str = "5.4.6";
+
+    /// Whether the message has come round to a mailbox of this machine. Only then is there a cure for something that is refused
+    /// for good.
+    #[must_use]
+    pub fn is_come_round(&self) -> bool {
+        self.status == Status::Refused && self.cure.is_some() && Enhanced::parse(Self::LOOP) == Some(self.enhanced)
+    }
+
     /// Whether it waits for somebody to change something, or for a limit to pass, rather than for a better moment.
     #[must_use]
     pub fn is_held(&self) -> bool {

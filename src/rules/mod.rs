@@ -10,6 +10,7 @@ pub mod exposure;
 pub mod inbound;
 pub mod listener_certificate;
 pub mod locality;
+pub mod mail_loop;
 pub mod map;
 pub mod meaning;
 pub mod null_sender;

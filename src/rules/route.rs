@@ -61,7 +61,8 @@ pub fn choose<'c>(
     after_generic: &ReversePath,
     report_of: Option<&str>,
 ) -> Result<Choice<'c>, NoAccount> {
-    if let Some(account) = report_of.and_then(|name| config.account(name)) {
+    let leaves = |account: &&Account| account.lmtp.is_none();
+    if let Some(account) = report_of.and_then(|name| config.account(name)).filter(leaves) {
         return Ok(Choice { account, why: Why::Report });
     }
     if let Some((account, entry)) = admitted.mailbox().and_then(|sender| serving(config, sender)) {

@@ -12,10 +12,12 @@ use super::addressee;
 use super::due_report::{self, DueReport};
 use super::returned_text::{self, ReturnedText};
 use super::settlement::Disposition;
+use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::control::loaded::Loaded;
 use crate::deliver::digest::{self, Piece};
 use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
 use crate::deliver::outgoing;
+use crate::log;
 use crate::mail::address::{Address, Mailbox, ReversePath};
 use crate::mail::outcome::Outcome;
 use crate::runner::message::OpenMessage;
@@ -124,7 +126,7 @@ pub fn owes(loaded: &Loaded, limit: &ReportLimit, envelope: &Envelope, state: &S
     let to = addressee::of_report(loaded, envelope, Report::Failed)?;
     let wait = limit.left(&to);
     Some(OwedReport {
-        to: Addressee { to, submitter: envelope.submitter.clone(), account: state.account.clone() },
+        to: Addressee { to, submitter: envelope.submitter.clone(), account: leaving_account(loaded, envelope, state) },
         wait,
     })
 }
@@ -187,6 +189,23 @@ pub fn notify_of_kept(
     Ok(Some(due.id))
 }
 
+/// Stores the notice to the user to whom a message has come round.
+pub fn notify_of_loop(
+    message: &OpenMessage<'_>,
+    limit: &ReportLimit,
+    due: DueReport,
+) -> Result<Option<MessageId>, SpoolError> {
+    let recipients = &message.stored.envelope.recipients;
+    let user = due.recipients.first().and_then(|recipient| recipients.get(*recipient)).map(|one| &one.address);
+    let Some(Mailbox::Valid(to)) = user else { return Ok(None) };
+    if message.stored.envelope.kind != Kind::Mail || is_beyond_limit(message, limit, to, &due.id) {
+        return Ok(None);
+    }
+    store(message, &due, to)?;
+    log::returned(&message.stored.envelope.id, &due.id);
+    Ok(Some(due.id))
+}
+
 /// Stores a report to this address.
 pub fn store(message: &OpenMessage<'_>, due: &DueReport, to: &Address) -> Result<(), SpoolError> {
     let original = &message.stored.envelope;
@@ -231,19 +250,28 @@ fn is_about(message: &OpenMessage<'_>, report: &MessageId) -> bool {
     stored.is_ok_and(|stored| stored.envelope.about.as_ref() == Some(&message.stored.envelope.id))
 }
 
+/// The account that a report leaves through: that of the last attempt, unless it was at a mailbox of this machine; then that of
+/// the sender.
+fn leaving_account(loaded: &Loaded, original: &Envelope, state: &State) -> Option<String> {
+    match state.account.as_deref() {
+        Some(LOCAL_ACCOUNT) => Some(loaded.account_for(original, &[])).filter(|account| !account.is_empty()),
+        account => account.map(str::to_owned),
+    }
+}
+
 /// Stores a report with this content.
 pub fn put(message: &OpenMessage<'_>, due: &DueReport, to: &Address, content: &[u8]) -> Result<(), SpoolError> {
     let original = &message.stored.envelope;
     let kind = match due.report {
         Report::Failed => Kind::Bounce,
-        Report::Kept | Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
+        Report::Kept | Report::Looped | Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
     };
     let envelope = Envelope {
         submitter: original.submitter.clone(),
         // Derived like the id, so that a repetition is the same submission in every respect.
         token: format!("report-{}", original.token),
         about: Some(original.id.clone()),
-        account: message.journal.state().account.clone(),
+        account: leaving_account(message.loaded, original, message.journal.state()),
         ..Envelope::own(due.id.clone(), message.now, kind, to)
     };
     let mut incoming = Incoming::begin(&message.loaded.spool, envelope)?;

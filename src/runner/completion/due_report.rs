@@ -32,7 +32,9 @@ impl DueReport {
     pub fn line(&self) -> Line {
         match self.report {
             Report::Delayed => Line::Warned(self.id.clone()),
-            Report::Failed | Report::Kept | Report::Relayed | Report::Verified => Line::Returned(self.id.clone()),
+            Report::Failed | Report::Kept | Report::Looped | Report::Relayed | Report::Verified => {
+                Line::Returned(self.id.clone())
+            }
         }
     }
 }
@@ -127,11 +129,28 @@ pub fn delayed(envelope: &Envelope, state: &State) -> Vec<usize> {
     state.pending().into_iter().filter(|recipient| wants(envelope, *recipient, "delay")).collect()
 }
 
+/// The notice to a user of this machine that a message has come round. Its sender, who is often forged and can do nothing about
+/// it, gets no bounce.
+#[must_use]
+pub fn come_round(envelope: &Envelope, state: &State) -> Option<DueReport> {
+    let is_new = |index: &usize| !state.recipients.get(*index).is_some_and(|its| its.refused_before);
+    let recipient = has_come_round(state).filter(is_new)?;
+    let id = report_id(&envelope.id, state.attempts, Report::Looped);
+    Some(DueReport { report: Report::Looped, attempt: state.attempts, id, recipients: vec![recipient] })
+}
+
+/// The first recipient to whom the message has come round.
+#[must_use]
+pub fn has_come_round(state: &State) -> Option<usize> {
+    state.recipients.iter().position(|its| its.outcome.as_ref().is_some_and(Outcome::is_come_round))
+}
+
 /// The recipients that this attempt refused and whose sender wants failure reports.
 #[must_use]
 pub fn refused_in(envelope: &Envelope, state: &State, attempt: u32) -> Vec<usize> {
     let all = state.recipients.iter().enumerate();
-    let refused = all.filter(|(_, one)| one.attempt == attempt && one.outcome_if(Status::Refused).is_some());
+    let is_refused = |outcome: &Outcome| outcome.status == Status::Refused && !outcome.is_come_round();
+    let refused = all.filter(|(_, one)| one.attempt == attempt && one.outcome.as_ref().is_some_and(is_refused));
     refused.map(|(index, _)| index).filter(|index| wants(envelope, *index, "failure")).collect()
 }
 
@@ -178,6 +197,7 @@ fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
     let (time, random) = original.parts();
     let mark = match report {
         Report::Failed | Report::Kept => 0x555,
+        Report::Looped => 0xA55,
         Report::Delayed => 0xAAA,
         Report::Relayed | Report::Verified => 0x5AA,
     };

@@ -169,7 +169,7 @@ impl Settler {
                 match due.report {
                     Report::Delayed => log::warned(id, &due.id),
                     Report::Relayed => log::success_reported(id, &due.id),
-                    Report::Failed | Report::Kept | Report::Verified => log::returned(id, &due.id),
+                    Report::Failed | Report::Kept | Report::Looped | Report::Verified => log::returned(id, &due.id),
                 }
                 return Ok(Some(due.id));
             }
@@ -187,6 +187,7 @@ impl Settler {
                 message.journal.append(message.now, &[Line::Hold])?;
             }
             Step::Wait(next) => message.journal.append(message.now, &[Line::Next(next)])?,
+            Step::NotifyOfLoop(due) => return dsn::notify_of_loop(message, &self.report_limit, due),
             Step::NotifyOfKept(due) => return dsn::notify_of_kept(message, &self.report_limit, due),
             Step::Record => {
                 // A crash may have come between the record and `done`. A second line in history would show the message

@@ -40,6 +40,8 @@ pub enum Step {
     Wait(Timestamp),
     /// Notify the submitter, within the hourly limit, that the message is moved to failed/.
     NotifyOfKept(DueReport),
+    /// Notify the user to whom the message has come round, within the hourly limit.
+    NotifyOfLoop(DueReport),
     /// Write the record in history.
     Record,
     /// Move the message to failed/, with this reason.
@@ -152,7 +154,11 @@ impl Case<'_> {
         } else {
             let nobody = || is_owed.then(|| "refused, and there is nobody to notify".to_owned());
             let too_large = || returned_text::why_kept(self.envelope, self.state, self.queue);
-            self.leave(&mut steps, unreturnable.or_else(nobody).or_else(too_large));
+            let come_round = || {
+                let outcome = self.state.outcome(due_report::has_come_round(self.state)?)?;
+                Some(outcome.reply.clone())
+            };
+            self.leave(&mut steps, unreturnable.or_else(nobody).or_else(come_round).or_else(too_large));
             NextStep::Gone
         };
         Settlement { steps, next_step }
@@ -182,6 +188,7 @@ impl Case<'_> {
             return steps.extend([Step::Record, Step::Finish, Step::Remove]);
         };
         steps.extend(due_report::kept_in_failed(self.envelope, self.state).map(Step::NotifyOfKept));
+        steps.extend(due_report::come_round(self.envelope, self.state).map(Step::NotifyOfLoop));
         steps.extend([Step::Record, Step::SetAside(reason)]);
     }
 

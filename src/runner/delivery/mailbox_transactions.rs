@@ -1,6 +1,6 @@
 //! Delivery to the mailboxes of this machine: a transaction for each recipient, so that each gets a `Delivered-To` field with its
 //! own address and nobody sees another recipient's. A server adds that field only to mail for a single recipient, and
-//! the field is how mail that comes round again can be recognised.
+//! the field is how mail that comes round again is recognised (`rules::mail_loop`).
 
 use crate::deliver::outgoing::StoredBody;
 use crate::deliver::plan::Planned;
@@ -9,6 +9,7 @@ use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{Enhanced, Fact, Phase, Seen};
+use crate::rules::mail_loop::MARK;
 use crate::spool::Envelope;
 
 /// One message for recipients with mailboxes here.
@@ -52,7 +53,7 @@ fn one(session: &mut Session, mail: &LocalMail<'_>, planned: &Planned) -> Fact {
     // knows our ids writes what it gets.
     let is_ours = session.capabilities().offers(Extension::Xid);
     let return_path = if is_ours { format!("Return-Path: <{}>\r\n", mail.sender) } else { String::new() };
-    let mark = format!("{return_path}Delivered-To: {}\r\n", planned.address).into_bytes();
+    let mark = format!("{return_path}{MARK}: {}\r\n", planned.address).into_bytes();
     let header = [&mark, mail.header].concat();
     let recipients: &[Address] = std::slice::from_ref(&planned.address);
     let wishes = DsnRequest::of(mail.envelope, std::iter::once(planned.index));

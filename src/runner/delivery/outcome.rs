@@ -53,6 +53,11 @@ pub(super) fn undeliverable(
         {
             unmapped(address)
         }
+        Undeliverable::ComeRound(address) => {
+            let cure =
+                format!("find what sends mail of <{address}> back to this machine, such as an alias or fetchmail");
+            Outcome { cure: Some(cure), ..refused(no.code(), no.reason()) }
+        }
         _ => refused(no.code(), no.reason()),
     };
     let mut outcomes: Vec<_> = plan.nowhere.iter().map(|(i, no)| (*i, here(no))).collect();

@@ -252,3 +252,49 @@ fn a_user_without_a_server_has_a_maildir_or_an_mbox_of_their_own() {
     }
     assert_eq!(isp.mails().len(), 2, "generic knows where daemon reads mail");
 }
+
+#[test]
+fn mail_that_comes_round_is_kept_with_one_notice_to_its_user_and_none_to_the_sender() {
+    let (isp, local) = (Provider::start(), mailboxes().start());
+    let world = world(&isp, &local);
+    world.sendmail(&["-i", "-f", "alice@home.lan", "root@home.lan"], "Subject: round\n\nBODY\n").code(0);
+    world.drain();
+    let stored = local.mail().text().replace("\r\n", "\n");
+    // As an alias and fetchmail would submit it again.
+    world.sendmail(&["-i", "-f", "alice@home.lan", "root@home.lan", "bob@away.example"], &stored).code(0);
+    let said = world.drain().stderr;
+    let notices = local.mails().into_iter().filter(|mail| mail.field("Subject").starts_with("Mail Loop"));
+    let notices: Vec<_> = notices.collect();
+    assert_eq!((notices.len(), local.received()), (1, 2), "{said}");
+    assert_eq!((notices[0].from.as_str(), &notices[0].to[..]), ("", &["root@home.lan".to_owned()][..]));
+    assert!(notices[0].text().contains("has come round"), "{}", notices[0].text());
+    assert_eq!(isp.mail().to, ["bob@away.example"], "the other recipient got it, the sender no bounce");
+    let listed = world.postrider(&["queue", "list", "--failed"]).code(0).stdout;
+    assert!(listed.contains("mail loop") && listed.contains("root@home.lan"), "{listed}");
+    assert_eq!(world.queued(), Vec::<String>::new());
+}
+
+#[test]
+fn what_mutt_bounces_and_what_fetchmail_brings_is_delivered_once() {
+    let local = mailboxes().start();
+    let world = world(&Provider::start(), &local);
+    let fetched = "Return-Path: <ann@away.example>\nDelivered-To: me@isp.example\nSubject: fetched\n\nBODY\n";
+    let bounced =
+        "Resent-From: root@home.lan\nResent-To: root@home.lan\nDelivered-To: root@home.lan\nSubject: again\n\nBODY\n";
+    for text in [fetched, bounced] {
+        world.sendmail(&["-i", "root@home.lan"], text).code(0);
+        world.drain();
+    }
+    let subjects: Vec<_> = local.mails().iter().map(|mail| mail.field("Subject")).collect();
+    assert_eq!(subjects, ["fetched", "again"]);
+}
+
+#[test]
+fn a_bounce_of_the_local_server_leaves_through_the_account_of_its_sender() {
+    let (isp, local) = (Provider::start(), mailboxes().rule(on(Verb::Rcpt).reply("550 5.1.1 no such user")).start());
+    let world = world(&isp, &local);
+    world.send_to(&["root@home.lan"]).code(0);
+    world.drain();
+    let bounce = isp.mail();
+    assert_eq!((bounce.from.as_str(), &bounce.to[..]), ("", &["me@isp.example".to_owned()][..]));
+}

@@ -96,7 +96,7 @@ fn word(step: &Step) -> String {
         Step::Owe(due) => format!("owe {}", about(due)),
         Step::Hold(_) => "hold".to_owned(),
         Step::Wait(next) => format!("wait {}", next.duration_since(now()).as_secs()),
-        Step::NotifyOfKept(due) => format!("notify {}", about(due)),
+        Step::NotifyOfKept(due) | Step::NotifyOfLoop(due) => format!("notify {}", about(due)),
         Step::Record => "record".to_owned(),
         Step::SetAside(reason) => format!("set aside: {reason}"),
         Step::Finish => "finish".to_owned(),
