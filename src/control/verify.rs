@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
 use crate::config::mailbox::shown_account;
-use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
+use crate::deliver::dsn::{self, Affected, Facts, Original, Report, Success};
 use crate::deliver::plan::{self, NoPlan, Plan};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
@@ -110,6 +110,7 @@ fn content(config: &Config, asked: &Envelope, plan: &Plan<'_>, report: &Envelope
             address: &addresses[*index],
             orcpt: None,
             outcome,
+            success: Success::default(),
         })
         .collect();
     let facts = Facts {

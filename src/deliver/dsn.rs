@@ -56,6 +56,20 @@ pub struct Affected<'a> {
     pub orcpt: Option<&'a str>,
     /// The outcome.
     pub outcome: &'a Outcome,
+    /// What a success is.
+    pub success: Success,
+}
+
+/// What became of a message that a recipient's sender is told the success of (RFC 3461 section 5.2).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Success {
+    /// A relay accepted it, and sends no report.
+    #[default]
+    Relayed,
+    /// It is in a mailbox of this machine.
+    Delivered,
+    /// It goes to all that an alias stands for.
+    Expanded,
 }
 
 /// Everything that a report contains.
@@ -90,11 +104,15 @@ impl Report {
     }
 
     /// The action (RFC 3464 section 2.3.3). If nothing was sent, Postfix's words.
-    fn action(self, outcome: &Outcome) -> &'static str {
-        match (self, outcome.status) {
+    fn action(self, one: &Affected<'_>) -> &'static str {
+        match (self, one.outcome.status) {
             (Self::Failed | Self::Kept | Self::Looped, _) => "failed",
             (Self::Delayed, _) => "delayed",
-            (Self::Relayed, _) => "relayed",
+            (Self::Relayed, _) => match one.success {
+                Success::Relayed => "relayed",
+                Success::Delivered => "delivered",
+                Success::Expanded => "expanded",
+            },
             (Self::Verified, Status::Delivered) => "deliverable",
             (Self::Verified, Status::Deferred | Status::Refused | Status::Unknown) => "undeliverable",
         }
@@ -173,8 +191,9 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
              it again: it is retried until it is delivered or returned to you.\n"
         }
         Report::Relayed => {
-            "The provider has accepted your message for the recipients below. You get\n\
-             this report because you asked for it. Later delivery is not tracked.\n"
+            "Your message has been accepted for the recipients below. You get this\n\
+             report because you asked for it. What a provider does with it, or those\n\
+             that an alias stands for, is not tracked.\n"
         }
         Report::Verified => {
             "This is what would happen to a message from you to the recipients below.\n\
@@ -273,7 +292,7 @@ fn delivery_status(config: &Config, facts: &Facts<'_>) -> String {
     for one in facts.affected {
         let _ = write!(text, "\r\nFinal-Recipient: rfc822; {}\r\n", printable(one.address));
         let _ = write!(text, "Original-Recipient: {}\r\n", printable(&original_recipient(one)));
-        let action = facts.report.action(one.outcome);
+        let action = facts.report.action(one);
         let _ = write!(text, "Action: {action}\r\nStatus: {}\r\n", one.outcome.enhanced);
         if let Some(code) = one.outcome.code {
             let _ = write!(text, "Remote-MTA: dns; {}\r\n", printable(&remote_mta(&one.outcome.relay)));

@@ -38,7 +38,7 @@ use std::path::PathBuf;
 pub use self::id::{IdPrefix, MessageId};
 pub use self::message_file::{Body, Envelope, Kind, Stored};
 pub use self::queue::Spool;
-pub use self::recipient::Recipient;
+pub use self::recipient::{Recipient, is_expanded};
 
 /// Errors of the spool. Each names the file and, for a failed system call, the system's error text.
 #[derive(Debug, thiserror::Error)]

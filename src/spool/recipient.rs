@@ -30,3 +30,11 @@ impl Recipient {
         Self { address, given, notify: None, orcpt: None, refused: None }
     }
 }
+
+/// Whether what the caller wrote for this recipient stands for several: an alias or a table has expanded it.
+#[must_use]
+pub fn is_expanded(recipients: &[Recipient], index: usize) -> bool {
+    let Some(one) = recipients.get(index) else { return false };
+    let mut others = recipients.iter().enumerate().filter(|(at, _)| *at != index);
+    others.any(|(_, other)| other.given.eq_ignore_ascii_case(&one.given))
+}

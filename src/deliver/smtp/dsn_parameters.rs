@@ -4,13 +4,26 @@
 use std::fmt::Write as _;
 
 use crate::mail::address::Address;
-use crate::spool::Envelope;
+use crate::spool::{Envelope, Recipient, is_expanded};
+
+/// Whether a recipient came of an alias for several. The success of such an alias is its expansion, which we report; for what
+/// becomes of its members, only failure and delay are asked for (RFC 3461 section 5.2.7.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Expansion {
+    /// It is what the caller wrote, or all that the alias stands for.
+    #[default]
+    None,
+    /// It is one of several.
+    Member,
+}
 
 /// The request for one recipient.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RecipientWish<'a> {
     /// NOTIFY, as given.
     pub notify: Option<&'a str>,
+    /// Whether an alias stands for it and others.
+    pub expansion: Expansion,
     /// ORCPT as given, or else the recipient before aliases and maps, so that a report shows an address that its
     /// reader knows.
     pub orcpt: Option<&'a str>,
@@ -34,6 +47,7 @@ impl<'a> DsnRequest<'a> {
         let wish = |index: usize| {
             envelope.recipients.get(index).map_or_else(RecipientWish::default, |recipient| RecipientWish {
                 notify: recipient.notify.as_deref(),
+                expansion: expansion(envelope, recipient, index),
                 orcpt: recipient.orcpt.as_deref().or_else(|| original(&recipient.given)),
             })
         };
@@ -59,7 +73,7 @@ impl<'a> DsnRequest<'a> {
     pub fn rcpt(&self, at: usize) -> String {
         let wish = self.recipients.get(at).copied().unwrap_or_default();
         let mut text = String::new();
-        if let Some(notify) = wish.notify.and_then(notify) {
+        if let Some(notify) = wish.notify.and_then(|asked| notify(asked, wish.expansion)) {
             let _ = write!(text, " NOTIFY={notify}");
         }
         if let Some(orcpt) = wish.orcpt.filter(|orcpt| !orcpt.is_empty()) {
@@ -72,6 +86,11 @@ impl<'a> DsnRequest<'a> {
     }
 }
 
+fn expansion(envelope: &Envelope, recipient: &Recipient, index: usize) -> Expansion {
+    let is_member = recipient.notify.is_some() && is_expanded(&envelope.recipients, index);
+    if is_member { Expansion::Member } else { Expansion::None }
+}
+
 /// The original address, if it is complete and ASCII, as Postfix sends it without being asked. Other addresses would
 /// need the form of RFC 6533.
 fn original(given: &str) -> Option<&str> {
@@ -82,13 +101,19 @@ fn original(given: &str) -> Option<&str> {
 ///
 /// RFC 3461 section 4.1. A value that the server rejects would cost the recipient its delivery, so only valid ones go
 /// out.
-fn notify(text: &str) -> Option<String> {
-    let words: Vec<String> = text.split(',').map(|word| word.trim().to_ascii_uppercase()).collect();
+fn notify(text: &str, expansion: Expansion) -> Option<String> {
+    let mut words: Vec<String> = text.split(',').map(|word| word.trim().to_ascii_uppercase()).collect();
     if words == ["NEVER"] {
         return Some("NEVER".to_owned());
     }
     let known = |word: &String| matches!(word.as_str(), "SUCCESS" | "FAILURE" | "DELAY");
-    (words.len() <= 3 && words.iter().all(known)).then(|| words.join(","))
+    if words.len() > 3 || !words.iter().all(known) {
+        return None;
+    }
+    if expansion == Expansion::Member {
+        words.retain(|word| word != "SUCCESS");
+    }
+    Some(if words.is_empty() { "NEVER".to_owned() } else { words.join(",") })
 }
 
 /// Encodes as xtext (RFC 3461 section 4): `+`, `=` and anything but printable ASCII become `+XX`.

@@ -15,18 +15,18 @@ use super::settlement::Disposition;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::control::loaded::Loaded;
 use crate::deliver::digest::{self, Piece};
-use crate::deliver::dsn::{self, Affected, Facts, Original, Report};
+use crate::deliver::dsn::{self, Affected, Facts, Original, Report, Success};
 use crate::deliver::outgoing;
 use crate::log;
 use crate::mail::address::{Address, Mailbox, ReversePath};
-use crate::mail::outcome::Outcome;
+use crate::mail::outcome::{Enhanced, Outcome};
 use crate::runner::message::OpenMessage;
 use crate::runner::report_limit::ReportLimit;
 use crate::runner::result::{Addressee, OwedReport};
 use crate::spool::journal::Journal;
 use crate::spool::state::{RecipientState, State};
 use crate::spool::writer::Incoming;
-use crate::spool::{Envelope, Kind, MessageId, SpoolError};
+use crate::spool::{Envelope, Kind, MessageId, SpoolError, is_expanded};
 
 /// Whether a report can be sent, and to whom. This counts it against the hourly limit, except for a success report,
 /// which the sender requested.
@@ -221,7 +221,11 @@ pub fn store(message: &OpenMessage<'_>, due: &DueReport, to: &Address) -> Result
         _ => Original::Header(&header),
     };
     let addresses = addresses(original, &due.recipients);
-    let affected = affected(message, &due.recipients, &addresses);
+    let mut affected = affected(message, &due.recipients, &addresses);
+    let expansions = expansions(message, &due.recipients);
+    if due.report == Report::Relayed {
+        affected = with_expansions(affected, &expansions);
+    }
     let facts = Facts { report: due.report, id: &due.id, original, attached, affected: &affected, to, at: message.now };
     put(message, due, to, &dsn::build(&message.loaded.config, &facts))
 }
@@ -232,12 +236,45 @@ fn addresses(original: &Envelope, recipients: &[usize]) -> Vec<String> {
 
 /// The recipients among these that have an outcome.
 fn affected<'a>(message: &'a OpenMessage<'_>, recipients: &[usize], addresses: &'a [String]) -> Vec<Affected<'a>> {
+    let state = message.journal.state();
     let of = |(i, address): (&usize, &'a String)| {
-        let outcome = message.journal.state().outcome(*i)?;
-        let recipient = &message.stored.envelope.recipients[*i];
-        Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome })
+        let its = state.recipients.get(*i)?;
+        let (outcome, recipient) = (its.outcome.as_ref()?, &message.stored.envelope.recipients[*i]);
+        let success = if state.account_of(its) == Some(LOCAL_ACCOUNT) { Success::Delivered } else { Success::Relayed };
+        Some(Affected { given: &recipient.given, address, orcpt: recipient.orcpt.as_deref(), outcome, success })
     };
     recipients.iter().zip(addresses).filter_map(of).collect()
+}
+
+/// The outcome of each alias that stands for several of these recipients, by what the caller wrote.
+fn expansions(message: &OpenMessage<'_>, recipients: &[usize]) -> Vec<(String, Outcome)> {
+    let (all, state) = (&message.stored.envelope.recipients, message.journal.state());
+    let mut expansions: Vec<(String, Outcome)> = Vec::new();
+    for &index in recipients.iter().filter(|index| is_expanded(all, **index)) {
+        let given = &all[index].given;
+        let Some(outcome) = state.outcome(index).filter(|_| !expansions.iter().any(|(known, _)| known == given)) else {
+            continue;
+        };
+        let members = all.iter().filter(|one| one.given.eq_ignore_ascii_case(given)).count();
+        let reply = format!("sent on to the {members} recipients that this address stands for");
+        let enhanced = Enhanced { class: 2, subject: 0, detail: 0 };
+        expansions.push((given.clone(), Outcome { code: None, enhanced, reply, ..outcome.clone() }));
+    }
+    expansions
+}
+
+/// With an alias in the place of its members, who are nobody whom the sender has written to.
+fn with_expansions<'a>(affected: Vec<Affected<'a>>, expansions: &'a [(String, Outcome)]) -> Vec<Affected<'a>> {
+    let expanded = expansions.iter().map(|(given, outcome)| Affected {
+        given,
+        address: given,
+        orcpt: affected.iter().find(|one| one.given.eq_ignore_ascii_case(given)).and_then(|one| one.orcpt),
+        outcome,
+        success: Success::Expanded,
+    });
+    let expanded: Vec<_> = expanded.collect();
+    let is_member = |one: &Affected<'_>| expansions.iter().any(|(given, _)| given.eq_ignore_ascii_case(one.given));
+    affected.into_iter().filter(|one| !is_member(one)).chain(expanded).collect()
 }
 
 fn reason_of<'m>(message: &'m OpenMessage<'_>, recipients: &[usize]) -> &'m str {

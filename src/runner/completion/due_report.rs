@@ -11,7 +11,7 @@ use crate::deliver::dsn::Report;
 use crate::mail::outcome::{DsnSender, Outcome, Status};
 use crate::spool::journal_line::Line;
 use crate::spool::state::State;
-use crate::spool::{Envelope, Kind, MessageId};
+use crate::spool::{Envelope, Kind, MessageId, is_expanded};
 
 /// A report that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,8 +165,8 @@ pub fn refused(envelope: &Envelope, state: &State) -> Vec<usize> {
 #[must_use]
 pub fn owes_success(envelope: &Envelope, recipient: usize, outcome: &Outcome) -> bool {
     outcome.status == Status::Delivered
-        && outcome.dsn_sender == DsnSender::Us
         && asks_for(envelope, recipient, "success")
+        && (outcome.dsn_sender == DsnSender::Us || is_expanded(&envelope.recipients, recipient))
 }
 
 fn attempts_that_refused(state: &State) -> Vec<u32> {

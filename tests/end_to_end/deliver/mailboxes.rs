@@ -298,3 +298,57 @@ fn a_bounce_of_the_local_server_leaves_through_the_account_of_its_sender() {
     let bounce = isp.mail();
     assert_eq!((bounce.from.as_str(), &bounce.to[..]), ("", &["me@isp.example".to_owned()][..]));
 }
+
+/// Action and Final-Recipient of each recipient in a report of success.
+fn actions(mails: &[support::provider::Mail]) -> Vec<(String, String)> {
+    let Some(report) = mails.iter().find(|mail| mail.field("Subject") == "Successful Mail Delivery Report") else {
+        return Vec::new();
+    };
+    let text = report.text();
+    let values = |name: &str| -> Vec<String> {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        lines.map(|value| value.rsplit("; ").next().unwrap_or_default().to_owned()).collect()
+    };
+    let mut actions: Vec<_> = values("Action").into_iter().zip(values("Final-Recipient")).collect();
+    actions.sort();
+    actions
+}
+
+/// To whom; whether the provider offers DSN; what our report says; what the provider is asked for.
+type Case = (&'static [&'static str], &'static str, &'static [(&'static str, &'static str)], &'static [&'static str]);
+
+#[test]
+fn who_asks_for_success_is_told_what_it_was_for_each_recipient() {
+    let aliases =
+        "one: root\nlocal: root, daemon\nmixed: root, bob@away.example\naway: bob@away.example, carol@away.example\n";
+    let cases: [Case; 8] = [
+        (&["root"], "", &[("delivered", "root@home.lan")], &[]),
+        (&["one"], "", &[("delivered", "root@home.lan")], &[]),
+        (&["local"], "", &[("expanded", "local")], &[]),
+        (&["mixed"], "", &[("expanded", "mixed")], &[]),
+        (&["bob@away.example"], "", &[("relayed", "bob@away.example")], &[]),
+        (&["bob@away.example"], "DSN", &[], &["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;bob@away.example"]),
+        (
+            &["root", "bob@away.example"],
+            "DSN",
+            &[("delivered", "root@home.lan")],
+            &["NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;bob@away.example"],
+        ),
+        (&["away"], "DSN", &[("expanded", "away")], &["NOTIFY=FAILURE", "NOTIFY=FAILURE"]),
+    ];
+    for (to, offers, expected, wishes) in cases {
+        let isp = if offers.is_empty() { Provider::start() } else { Provider::setup().offers(offers).start() };
+        let local = mailboxes().start();
+        let world = world(&isp, &local);
+        world.file("aliases", aliases, 0o644);
+        let world = world.set("aliases", json!(["aliases"]));
+        let args = [&["-i", "-N", "success,failure", "-f", "root@home.lan", "--"], to].concat();
+        world.sendmail(&args, "Subject: hello\n\nBODY\n").code(0);
+        let said = world.drain().stderr;
+        let told: Vec<(String, String)> = actions(&local.mails());
+        let told: Vec<(&str, &str)> = told.iter().map(|(action, to)| (action.as_str(), to.as_str())).collect();
+        assert_eq!(told, expected, "{to:?} {offers}: {said}");
+        let asked: Vec<String> = isp.mails().into_iter().flat_map(|mail| mail.wishes).collect();
+        assert_eq!(asked, wishes, "{to:?} {offers}");
+    }
+}

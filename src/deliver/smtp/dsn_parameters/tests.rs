@@ -8,10 +8,14 @@ fn parameters_are_those_of_the_rfc_and_nothing_else_gets_out() {
         ret: Some("hdrs"),
         envid: Some("a+b=c d\r\nQUIT"),
         recipients: vec![
-            RecipientWish { notify: Some("success, delay"), orcpt: Some("rfc822;x+y@z.example") },
-            RecipientWish { notify: Some("never"), orcpt: Some("plain@z.example") },
-            RecipientWish { notify: Some("never,success"), orcpt: None },
-            RecipientWish { notify: Some("failure\r\nDATA"), orcpt: None },
+            RecipientWish {
+                notify: Some("success, delay"),
+                orcpt: Some("rfc822;x+y@z.example"),
+                ..RecipientWish::default()
+            },
+            RecipientWish { notify: Some("never"), orcpt: Some("plain@z.example"), ..RecipientWish::default() },
+            RecipientWish { notify: Some("never,success"), orcpt: None, ..RecipientWish::default() },
+            RecipientWish { notify: Some("failure\r\nDATA"), orcpt: None, ..RecipientWish::default() },
         ],
     };
     assert_eq!(wishes.mail(), " RET=HDRS ENVID=a+2Bb+3Dc+20d+0D+0AQUIT");

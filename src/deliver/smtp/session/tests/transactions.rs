@@ -423,7 +423,11 @@ fn what_the_submitter_wants_to_be_told_of_goes_out_where_dsn_is_offered() {
         });
         let mut session = open(&plain(&server), None).0.unwrap();
         assert_eq!(session.described().dsn, !mail.is_empty());
-        let recipient = RecipientWish { notify: Some("success,failure"), orcpt: Some("rfc822;o@x.example") };
+        let recipient = RecipientWish {
+            notify: Some("success,failure"),
+            orcpt: Some("rfc822;o@x.example"),
+            ..RecipientWish::default()
+        };
         let facts = session.send(Transaction {
             id: None,
             sender: &ReversePath::Mailbox(Address::parse("me@isp.example").unwrap()),
