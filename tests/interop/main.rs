@@ -15,6 +15,7 @@ mod guessing;
 mod imported;
 mod logs;
 mod machine;
+mod mailboxes;
 mod mechanisms;
 mod monitoring;
 mod need;
