@@ -121,7 +121,8 @@ fn one_message_reaches_dovecots_mailboxes_and_the_provider_with_an_outcome_for_e
     assert_eq!(dovecot.mails("full"), Vec::<Vec<u8>>::new());
     let leaves = isp.mail_to("carol@away.example");
     assert_eq!(leaves.field("From"), "me@isp.example");
-    let bounces: String = isp.mails().iter().filter(|mail| mail.from.is_empty()).map(|mail| mail.text()).collect();
+    let bounces: String =
+        isp.mails().iter().filter(|mail| mail.from.is_empty()).map(support::provider::Mail::text).collect();
     for (address, reply) in [("full@home.lan", "552 5.2.2"), ("gone@home.lan", "550 5.1.1")] {
         assert!(
             bounces.contains(&format!("Final-Recipient: rfc822; {address}")) && bounces.contains(reply),

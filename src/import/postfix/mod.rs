@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod auth;
 pub mod connection;
 pub mod expansion;
+mod mailboxes;
 pub mod main_cf;
 pub mod master_cf;
 mod mynetworks;
@@ -60,7 +61,10 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
             draft.changed("tables", "they are copies: edit those in tables/ from now on");
         }
     }
-    mailboxes(&main, context.hostname, &mut draft);
+    mailboxes::mailbox(&main, &mut draft);
+    if !draft.top.sets("mailbox") {
+        kept_by_virtual(&main, context.hostname, &mut draft);
+    }
     rewriting(&main, &mut draft);
     let used = accounts::accounts(&file, &services, &mut draft);
     limits(&main, &mut draft);
@@ -118,7 +122,7 @@ fn origin(main: &MainCf<'_>) -> Option<Result<String, String>> {
 }
 
 /// Virtual aliases that keep mail on the machine: the first of them.
-fn mailboxes(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
+fn kept_by_virtual(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
     const SHOWN: usize = 10;
     let own = [main.or_default("myhostname", hostname), main.or_default("myorigin", hostname), "localhost".to_owned()];
     let is_own = |address: &str| {
@@ -129,8 +133,8 @@ fn mailboxes(main: &MainCf<'_>, hostname: &str, draft: &mut Draft) {
     let kept = rows.iter().filter(|(key, value)| !is_own(key) && elements(value).iter().any(|address| is_own(address)));
     for (key, value) in kept.take(SHOWN) {
         let how = format!(
-            "{value} is a local mailbox, and postrider has none: such mail bounces unless aliases or generic map it to an \
-             address; remove the entry to send it to the provider"
+            "{value} is a local mailbox: set `mailbox` to keep such mail here; otherwise it bounces unless aliases or generic map \
+             it to an address"
         );
         draft.changed(format!("virtual_alias_maps entry for {key}"), how);
     }

@@ -5,7 +5,7 @@ use super::main_cf::MainCf;
 use crate::import::draft::Draft;
 
 const SERVER: &str = "postrider receives no mail over the network";
-const BOXES: &str = "postrider has no mailboxes";
+const BOXES: &str = "`mailbox` alone says where local mail is kept";
 const OWN: &str = "specific to Postfix's files, processes or history";
 const CONTENT: &str = "postrider changes only addresses in headers, and does not inspect content";
 const ALWAYS_SO: &str = "not configurable in postrider";
@@ -83,9 +83,9 @@ const REASONS: [(&str, &str); 68] = [
     ("mail_spool_directory", BOXES),
     ("biff", BOXES),
     ("luser_relay", "a local recipient without an alias is sent to the relay, or bounces"),
-    ("local_", "postrider has no local delivery"),
-    ("fallback_transport", "postrider has no local delivery"),
-    ("lmtp_", "postrider has no local delivery"),
+    ("local_", BOXES),
+    ("fallback_transport", BOXES),
+    ("lmtp_", BOXES),
     ("alias_database", "tables are read as text; there is no newaliases step"),
     ("always_bcc", COPIES),
     ("sender_bcc_maps", COPIES),

@@ -270,3 +270,41 @@ fn relays_with_other_logins_or_other_tls_do_not_share_an_account() {
         }
     }
 }
+
+#[test]
+fn mailboxes_stay_where_postfix_has_them() {
+    let main = |lines: &str| format!("myhostname = box.home.lan\nrelayhost = [smtp.isp.example]:587\n{lines}");
+    for (lines, has) in [
+        ("home_mailbox = Maildir/", "mailbox = \"maildir:~/Maildir\""),
+        ("home_mailbox = Mailbox", "mailbox = \"mbox:~/Mailbox\""),
+        ("mail_spool_directory = /var/spool/mail", "mailbox = \"mbox:/var/spool/mail/%u\""),
+        ("mail_spool_directory = /srv/mail/", "mailbox = \"maildir:/srv/mail/%u\""),
+        (
+            "mailbox_transport = lmtp:unix:private/dovecot-lmtp\nhome_mailbox = Maildir/",
+            "mailbox = \"lmtp:/var/spool/postfix/private/dovecot-lmtp\"",
+        ),
+        ("mailbox_transport = lmtp:unix:/run/dovecot/lmtp", "mailbox = \"lmtp:/run/dovecot/lmtp\""),
+        ("mailbox_transport = lmtp:inet:localhost:2003", "mailbox = \"lmtp:[127.0.0.1]:2003\""),
+        ("local_transport = lmtp:inet:[::1]:24", "mailbox = \"lmtp:[::1]:24\""),
+    ] {
+        case(Program::Postfix, &[("/c/main.cf", &main(lines))], &[has], &["mailbox = \"none\""]);
+    }
+    for lines in [
+        "",
+        "mydestination =\nhome_mailbox = Maildir/",
+        "mailbox_command = /usr/bin/procmail",
+        "mailbox_transport = cyrus",
+        "mailbox_transport = lmtp:inet:mail.example.net:24",
+        "local_transport = error:no local mail",
+    ] {
+        case(Program::Postfix, &[("/c/main.cf", &main(lines))], &[], &["\nmailbox = "]);
+    }
+    let named = "# Not imported: mailbox_command = /usr/bin/procmail";
+    case(Program::Postfix, &[("/c/main.cf", &main("mailbox_command = /usr/bin/procmail"))], &[named], &[]);
+    let users = "home_mailbox = Maildir/\nalias_maps = hash:/etc/aliases\n\
+                 local_recipient_maps = proxy:unix:passwd.byname hash:/etc/aliases hash:/c/users";
+    let files = [("/c/main.cf", &*main(users)), ("/c/users", "office x\n"), ("/etc/aliases", "root: me\n")];
+    case(Program::Postfix, &files, &["local_users = [\"hash:tables/users\"]"], &[]);
+    let kept = "home_mailbox = Maildir/\nvirtual_alias_maps = inline:{ { me@isp.example = me } }";
+    case(Program::Postfix, &[("/c/main.cf", &main(kept))], &["virtual = "], &["is a local mailbox"]);
+}
