@@ -7,6 +7,7 @@ mod cron;
 mod files;
 mod installation;
 mod listeners;
+mod mailboxes;
 mod names;
 mod routes;
 mod tables;
@@ -114,6 +115,7 @@ fn examine(config: &Config, findings: &mut Findings) {
         names::taken_by_others().for_each(|(name, text)| findings.warning(Kind::Sendmail, Some(name), text));
         // As root, who alone may read the tables of users.
         let jobs = Jobs::of_this_machine().check(findings);
+        mailboxes::forwards(config, &[&["root".to_owned()], &user::people()[..]].concat(), findings);
         users = Users { recipients: [&jobs[..], &user::people()].concat(), submitters: jobs };
         users.submitters.push("root".to_owned());
         // What root can read and the runner cannot is of no use.
@@ -122,6 +124,7 @@ fn examine(config: &Config, findings: &mut Findings) {
         }
     } else {
         let login = Caller::current().login;
+        mailboxes::forwards(config, std::slice::from_ref(&login), findings);
         users = Users { recipients: vec![login.clone()], submitters: vec![login] };
         spool(config, findings);
     }
@@ -147,6 +150,7 @@ fn contents(config: &Config, users: &Users, findings: &mut Findings) {
     accounts::check(config, findings);
     findings.0.extend(account_files::unusable(config));
     findings.0.extend(password_end::warnings(config, Zoned::now().date()));
+    mailboxes::check(config, findings);
     routes::check(config, users, findings);
     listeners::check(config, findings);
 }

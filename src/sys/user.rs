@@ -105,6 +105,12 @@ pub fn is_login(name: &str) -> bool {
     matches!(User::from_name(name), Ok(Some(_)))
 }
 
+/// The home directory of the user with this login name.
+#[must_use]
+pub fn home_of(login: &str) -> Option<PathBuf> {
+    User::from_name(login).ok().flatten().map(|user| user.dir).filter(|dir| dir.is_absolute())
+}
+
 /// Whether this is the login name of the user of this process.
 #[must_use]
 pub fn is_callers(name: &str) -> bool {

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::{Findings, Users};
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{self, ArrivalTables, Config, LeavingTables, TableSet};
+use crate::control::local_recipient::is_somebody_here;
 use crate::control::report::Kind;
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::address::{Address, ReversePath};
@@ -105,6 +106,17 @@ impl Routes<'_> {
                 continue;
             }
             let way = if end == address { String::new() } else { format!(" goes to {end}, which") };
+            if self.config.local.is_some() {
+                let waits = is_somebody_here(end.local(), &self.config.recipient_delimiter);
+                let fate = if waits { "waits" } else { "bounces" };
+                let text = format!(
+                    "mail to {address}{way} {fate}, because no user and no table of this machine has that name; write \
+                     \"{}: root\" or another login into a file of `aliases`, or list the name in `local_users`",
+                    end.local()
+                );
+                findings.warning(Kind::Unmapped, Some(&address.to_string()), text);
+                continue;
+            }
             findings.warning(
                 Kind::Unmapped,
                 Some(&address.to_string()),

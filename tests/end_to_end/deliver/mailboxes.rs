@@ -352,3 +352,40 @@ fn who_asks_for_success_is_told_what_it_was_for_each_recipient() {
         assert_eq!(asked, wishes, "{to:?} {offers}");
     }
 }
+
+#[test]
+fn check_and_route_say_where_local_mail_goes_and_what_keeps_it_from_going() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).generic(&[("alice@home.lan", "me@isp.example")]);
+    world.file("aliases", "office: nosuchuser\n", 0o644);
+    let world = world.set("aliases", json!(["aliases"])).set("mailbox", "lmtp:/nonexistent/lmtp");
+    let said = world.postrider(&["check"]).stdout;
+    assert!(said.contains("/nonexistent/lmtp does not exist"), "{said}");
+    assert!(!said.contains("no mailboxes"), "{said}");
+    let route = |to: &[&str]| world.postrider(&[&["route", "--from", "alice@home.lan"], to].concat()).stdout;
+    let both = route(&["root", "bob@away.example"]);
+    for line in [
+        "account    local (its mailboxes are on this machine)",
+        "mailbox    lmtp:/nonexistent/lmtp, no generic",
+        "stays      in a mailbox of this machine",
+        "RCPT TO    <root@home.lan>",
+        "account    isp",
+        "MAIL FROM  <me@isp.example>",
+        "RCPT TO    <bob@away.example>",
+    ] {
+        assert!(both.contains(line), "{line} is missing:\n{both}");
+    }
+    let here = route(&["root"]);
+    assert!(here.contains("MAIL FROM  <alice@home.lan>") && !here.contains("isp"), "{here}");
+    assert!(
+        route(&["office"]).contains("refused    5.1.1 <nosuchuser@home.lan> is nobody here"),
+        "{}",
+        route(&["office"])
+    );
+    let object = world.postrider(&["route", "--json", "--from", "alice", "root"]).stdout;
+    let object: serde_json::Value = serde_json::from_str(&object).unwrap();
+    assert_eq!(
+        (&object["route"]["account"], &object["route"]["relays"]),
+        (&json!("local"), &json!(["lmtp:/nonexistent/lmtp"]))
+    );
+}
