@@ -1,6 +1,7 @@
 //! `[alarm]`: the ways by which people learn of trouble without mail, and what is told there. When one is raised is decided in
 //! `control::alarm`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Alarm {
     pub motd: bool,
     /// How long a relay must be out of reach.
     pub after: Duration,
+    /// Senders that write within this time each, in lower case.
+    pub expect: BTreeMap<String, Duration>,
     /// Who notices that this machine is silent.
     pub heartbeat: Option<Heartbeat>,
 }
@@ -62,6 +65,7 @@ impl Default for Alarm {
             motd: false,
             after: Self::AFTER,
             heartbeat: None,
+            expect: BTreeMap::new(),
         }
     }
 }

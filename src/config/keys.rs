@@ -139,6 +139,7 @@ pub const ALARM_KEYS: &[Key] = &[
     key("detail", "whether alarms quote addresses and the provider's words; default: false"),
     key("motd", "whether a file shows those who log in what is wrong; default: false"),
     key("after", "how long a relay must be out of reach; default: on_stuck_after"),
+    key("expect", "senders that write at least so often: { ADDRESS = DURATION, ... }; default: none"),
     key(
         "heartbeat",
         "a web address to ask for while all is well: { url = { file = PATH }, every = 1d }; default: none",

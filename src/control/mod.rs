@@ -5,7 +5,9 @@
 pub mod access;
 pub mod account_files;
 pub mod alarm;
+pub mod certificate_end;
 pub mod client;
+pub mod clock_health;
 pub mod error;
 pub mod listeners;
 pub mod listing;
@@ -20,6 +22,7 @@ pub mod protocol;
 pub mod queue_access;
 pub mod report;
 pub mod selection;
+pub mod silence;
 pub mod spool_health;
 pub mod status;
 pub mod verify;

@@ -94,6 +94,10 @@ pub enum Kind {
     Alias,
     /// The recipients of cron's mail.
     Cron,
+    /// This machine's clock.
+    Clock,
+    /// An expected sender that does not write.
+    Silence,
 }
 
 impl Kind {
@@ -176,6 +180,9 @@ impl Reason {
                     cure: None,
                     ..self
                 };
+            }
+            Kind::Silence => {
+                return Self { subject: None, text: "an expected sender is silent".to_owned(), cure: None, ..self };
             }
             // Behind the colon are the provider's words.
             Kind::Rejected => self.text.split(": ").next().unwrap_or_default().to_owned(),

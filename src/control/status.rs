@@ -8,10 +8,13 @@ use std::time::Duration;
 use jiff::{Timestamp, Zoned};
 
 use super::account_files;
+use super::certificate_end;
+use super::clock_health;
 use super::listeners;
 use super::loaded::Unreadable;
 use super::password_end;
 use super::report::{Figures, Kind, Level, Reason, Report};
+use super::silence::{self, QueuedSenders};
 use super::spool_health;
 use crate::config::mailbox::shown_account;
 use crate::config::places::{SOCKET, is_system_spool};
@@ -56,6 +59,9 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     let mut figures = Figures { warn_after: warn_after.as_secs(), ..Figures::default() };
     report.extend(spool_health::room(config, spool)?);
     let mut outages = Health::new();
+    let now = Timestamp::now();
+    report.extend(clock_health::stopped(now));
+    report.extend(config.into_iter().flat_map(|config| certificate_end::warnings(config, spool, now)));
     if let Some(spool) = spool {
         report.extend(spool_health::unusable(spool)?);
         outages = account_health::current(spool, config);
@@ -69,7 +75,15 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         figures.dropped = known(spool.waiting_names(Place::Drop))?.len();
         figures.raw = known(spool.waiting_names(Place::Raw))?.len();
         let mut queue = QueueScan { figures, served: config.zip(leaving.as_ref()), ..QueueScan::new(spool)? };
+        queue.expected = config.map(QueuedSenders::of).unwrap_or_default();
         queue.run(warn_after)?;
+        if let Some(config) = config {
+            // Without the state directory, the rest can be said all the same.
+            let silent = silence::warnings(config, spool, &queue.expected, &queue.clock);
+            report.extend(
+                silent.unwrap_or_else(|error| vec![Reason::new(Level::Warning, Kind::Spool, error.to_string())]),
+            );
+        }
         queue.count_history(config.map_or_else(Limits::default, |config| config.limits))?;
         report.extend(queue.reasons(config));
         figures = queue.figures;
@@ -210,6 +224,8 @@ struct QueueScan<'a> {
     figures: Figures,
     tallies: BTreeMap<(Kind, Option<String>), Tally>,
     used: HashMap<Submitter, Usage>,
+    expected: QueuedSenders<'a>,
+    now: Timestamp,
 }
 
 impl<'a> QueueScan<'a> {
@@ -221,6 +237,8 @@ impl<'a> QueueScan<'a> {
             figures: Figures::default(),
             tallies: BTreeMap::new(),
             used: known(spool.used_beside_the_queue())?,
+            expected: QueuedSenders::default(),
+            now: Timestamp::now(),
         })
     }
 
@@ -228,6 +246,7 @@ impl<'a> QueueScan<'a> {
         for id in self.spool.ids()? {
             match state(self.spool, &id) {
                 Ok((envelope, octets, state)) => {
+                    self.expected.saw(&envelope.sender, envelope.arrived);
                     let used = self.used.entry(envelope.submitter.clone()).or_default();
                     used.messages += 1;
                     used.octets = used.octets.saturating_add(octets);
@@ -274,6 +293,9 @@ impl<'a> QueueScan<'a> {
             self.figures.late += 1;
             count(Kind::Late);
         }
+        if clock_health::is_in_the_future(envelope.arrived, self.now) {
+            count(Kind::Clock);
+        }
         if self.served.is_some_and(|(config, generic)| is_unserved(config, generic, envelope, &state.pending())) {
             count(Kind::Unserved);
         }
@@ -310,6 +332,7 @@ impl<'a> QueueScan<'a> {
                     "held by postrider until somebody decides",
                     "see `mailq`, then release or delete it",
                 ),
+                Kind::Clock => (Level::Warning, clock_health::FROM_THE_FUTURE, clock_health::REMEDY),
                 Kind::Unserved => (Level::Critical, "without an account for the sender", "see `postrider check`"),
                 Kind::Rejected => {
                     (Level::Critical, "rejected by the provider for a reason to fix or wait out", "see `mailq`")

@@ -116,6 +116,14 @@ struct OfSubmitter {
     submitter: Submitter,
 }
 
+/// Of a record, who wrote and when.
+#[derive(Deserialize)]
+struct OfSender {
+    sender: String,
+    #[serde(with = "super::time")]
+    arrived: Timestamp,
+}
+
 /// What a record says about a message that a crash left in queue/.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
@@ -240,6 +248,17 @@ fn each_line(
         }
     }
     Ok(())
+}
+
+/// Reads the senders of the records after `known`, with the time when each message was stored.
+pub fn senders(spool: &Spool, known: &Extent, mut see: impl FnMut(&str, Timestamp)) -> Result<(), SpoolError> {
+    let from = |date: Date| Some(known.0.get(&date).copied().unwrap_or(0));
+    each_line(spool, from, |line| {
+        if let Ok(OfSender { sender, arrived }) = serde_json::from_slice(line) {
+            see(&sender, arrived);
+        }
+        true
+    })
 }
 
 /// Octets of this day's lines.

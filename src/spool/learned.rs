@@ -32,6 +32,9 @@ pub struct Learned {
     /// The login mechanism that was tried in place of a rejected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondMechanism>,
+    /// When the certificate ends that the server showed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// The result of a second login mechanism with one credential.
@@ -47,6 +50,12 @@ pub struct SecondMechanism {
 const NAME: &str = "learned.json";
 
 type Accounts = BTreeMap<String, Learned>;
+
+/// What the file says of each account.
+#[must_use]
+pub fn read(spool: &Spool) -> BTreeMap<String, Learned> {
+    state_file::read(spool, NAME).unwrap_or_default()
+}
 
 /// The facts about all accounts.
 #[derive(Debug, Default)]

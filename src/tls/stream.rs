@@ -120,6 +120,12 @@ impl<S: Read + Write> TlsStream<S> {
         lines
     }
 
+    /// When the server's certificate ends, in seconds since the epoch.
+    #[must_use]
+    pub fn certificate_end(&self) -> Option<u64> {
+        Some(Facts::read(self.connection.peer_certificates()?.first()?)?.not_after)
+    }
+
     /// What ties a login to this very connection (RFC 9266; RFC 5929 section 4 below TLS 1.3).
     #[must_use]
     pub fn binding(&self) -> Option<Binding> {

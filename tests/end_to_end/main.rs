@@ -91,7 +91,8 @@ mod cli {
     mod issuer;
     mod login;
     mod route;
-    mod status;
+    pub mod status;
+    mod status_ahead;
     mod test_command;
     mod unread;
 }

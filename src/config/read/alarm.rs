@@ -1,5 +1,6 @@
 //! `[alarm]`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -11,6 +12,8 @@ use super::section::{Section, Value, not_zero, text, wrong_type};
 use crate::config::Password;
 use crate::config::alarm::{Alarm, Format, Heartbeat, Target, Template};
 use crate::config::keys::{ALARM_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS};
+use crate::config::units;
+use crate::mail::address::Address;
 
 /// The section, or what holds without it. `usual` is how long a relay must be out of reach where it does not say so.
 pub(super) fn alarm(around: &Surroundings, usual: Duration, top: &Section, faults: &mut Faults) -> Alarm {
@@ -32,8 +35,29 @@ pub(super) fn alarm(around: &Surroundings, usual: Duration, top: &Section, fault
         detail: section.flag("detail", faults).unwrap_or(false),
         motd: section.flag("motd", faults).unwrap_or(false),
         after: section.duration("after", faults).map_or(usual, |read| read.value),
+        expect: section.get("expect").map(|value| expected(value, faults)).unwrap_or_default(),
         heartbeat: section.get("heartbeat").and_then(|value| heartbeat(around, value, faults)),
     }
+}
+
+/// Senders, each with a duration.
+fn expected(value: &Value, faults: &mut Faults) -> BTreeMap<String, Duration> {
+    let DeValue::Table(table) = value.get_ref() else {
+        wrong_type("expect", "a table, such as { \"backup@home.lan\" = \"25h\" }", value, faults);
+        return BTreeMap::new();
+    };
+    let mut expected = BTreeMap::new();
+    for (key, value) in table {
+        if let Err(error) = Address::parse(key.get_ref()) {
+            faults.add(key.span().start, format!("`expect` names senders, such as \"backup@home.lan\": {error}"));
+        }
+        let Some(read) = text("expect", value, faults) else { continue };
+        match units::duration(read.value) {
+            Ok(allowed) => drop(expected.insert(key.get_ref().to_lowercase(), allowed)),
+            Err(error) => faults.add(read.at, format!("`expect`: {error}")),
+        }
+    }
+    expected
 }
 
 fn heartbeat(around: &Surroundings, value: &Value, faults: &mut Faults) -> Option<Heartbeat> {

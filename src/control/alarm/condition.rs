@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Account, Config};
+use crate::control::clock_health;
 use crate::control::report::{Kind, Level, Reason, Report};
 use crate::spool::account_health::{Health, Trouble};
 use crate::spool::alarm_state::Condition;
@@ -120,6 +121,8 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
         Kind::Failed => (format!("{messages} {be} in failed/"), "see `postrider queue list --failed`"),
         Kind::Damaged => (format!("{messages} cannot be read"), "the log says why"),
         Kind::Spool => ("a part of the queue cannot be used".to_owned(), "`postrider status` names it"),
+        Kind::Clock => ("the clock of this machine is wrong".to_owned(), clock_health::REMEDY),
+        Kind::Silence => ("an expected sender has been silent for too long".to_owned(), "`postrider status` names it"),
         Kind::Refused
         | Kind::Rewriting
         | Kind::Permissions

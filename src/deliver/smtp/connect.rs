@@ -371,6 +371,7 @@ impl Opener<'_> {
             other => fact(other),
         })?;
         session.described.tls = session.stream.tls_version();
+        self.history.saw_certificate(self.account, session.stream.certificate_end());
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use parking_lot::Mutex;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, pbkdf2};
@@ -149,6 +150,12 @@ impl LoginHistory {
     pub(crate) fn note_broken(&self, account: &Account, login: &Login) {
         self.keep(account, login, Past { broke_scram: true, ..self.past(account, login) });
         self.learn(account, |known| Learned { broke_scram: true, ..known });
+    }
+
+    /// The server showed a certificate that ends then, in seconds since the epoch.
+    pub(crate) fn saw_certificate(&self, account: &Account, end: Option<u64>) {
+        let end = end.and_then(|end| Timestamp::from_second(i64::try_from(end).ok()?).ok());
+        self.learn(account, |known| Learned { certificate_ends: end, ..known });
     }
 
     fn keep(&self, account: &Account, login: &Login, past: Past) {

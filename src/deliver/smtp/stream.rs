@@ -243,6 +243,15 @@ impl Stream {
         Ok(AuthReply { reply, challenge })
     }
 
+    /// When the server's certificate ends, in seconds since the epoch.
+    #[must_use]
+    pub fn certificate_end(&self) -> Option<u64> {
+        match &self.channel {
+            Channel::Tls(stream) => stream.certificate_end(),
+            Channel::Plain(_) | Channel::Gone => None,
+        }
+    }
+
     /// The channel binding for a login.
     #[must_use]
     pub fn binding(&self) -> Option<Binding> {

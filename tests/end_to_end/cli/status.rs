@@ -28,7 +28,7 @@ fn reasons(world: &World, kind: &str) -> (i64, Vec<Value>) {
 }
 
 /// The only reason of this kind; the report is as bad as it is.
-fn reason(world: &World, level: i64, kind: &str) -> Value {
+pub fn reason(world: &World, level: i64, kind: &str) -> Value {
     let (worst, mut found) = reasons(world, kind);
     assert_eq!((worst, found.len()), (level, 1), "{kind}: {found:?} in {}", report(world));
     let reason = found.remove(0);
@@ -40,7 +40,7 @@ fn reason(world: &World, level: i64, kind: &str) -> Value {
     reason
 }
 
-fn is_well(world: &World) {
+pub fn is_well(world: &World) {
     let report = report(world);
     assert_eq!((&report["level"], report["reasons"].as_array().unwrap().len()), (&json!(0), 0), "{report}");
 }

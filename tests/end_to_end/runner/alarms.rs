@@ -375,3 +375,41 @@ fn the_heartbeat_goes_out_once_a_period_and_only_while_all_is_well() {
         assert!(said.contains(expected) && !said.contains("CANARY"), "{said}");
     }
 }
+
+#[test]
+fn an_expected_sender_that_is_silent_is_a_warning_and_an_alarm_until_it_writes() {
+    let isp = Provider::start();
+    let keys = json!({"expect": {"Alice@home.lan": "1h"}, "motd": true});
+    let (world, server) = with_receiver(World::at_home(&isp), &keys, accepts());
+    // The time begins when it is first expected.
+    world.postrider(&["status", "--alarm"]).code(0);
+    world.send_to(&["bob@away.example"]).code(0);
+    world.drain();
+    world.postrider(&["status", "--alarm"]).code(0);
+    let known = world.path("spool/state/expected.json");
+    let mut last: Value = serde_json::from_str(&fs::read_to_string(&known).unwrap()).unwrap();
+    last["last"]["alice@home.lan"] = json!(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(26));
+    world.file("spool/state/expected.json", &last.to_string(), 0o600);
+    let said = world.postrider(&["status", "--alarm"]).code(1);
+    said.says("no mail from alice@home.lan for 26 h, which is expected every 60 min");
+    let alarms = posted(&server);
+    assert_eq!((alarms.len(), &alarms[0]["kind"]), (1, &json!("silence")));
+    let motd = fs::read_to_string(world.path("spool/motd")).unwrap();
+    assert!(!(server.asked().concat() + &motd).contains("alice"), "{motd}");
+    // In the queue counts as well.
+    world.send_to(&["bob@away.example"]).code(0);
+    world.postrider(&["status", "--alarm"]).code(0);
+    assert_eq!(posted(&server)[1]["state"], "over");
+    world.drain();
+    world.postrider(&["status", "--alarm"]).code(0);
+    assert_eq!(posted(&server).len(), 2);
+    for (expect, expected) in [
+        (json!({"no address": "1h"}), "`expect` names senders, such as"),
+        (json!({"a@home.lan": "soon"}), "`expect`: write whole numbers"),
+        (json!("1h"), "must be a table"),
+    ] {
+        let wrong = World::at_home(&isp).set("alarm", json!({"expect": expect}));
+        let said = wrong.postrider(&["check"]).stdout;
+        assert!(said.contains(expected), "{said}");
+    }
+}

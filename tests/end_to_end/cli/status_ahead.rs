@@ -1,0 +1,74 @@
+//! What `postrider status` tells before it keeps mail from flowing: certificates that end, and a clock that is wrong.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::status::{is_well, reason};
+use support::provider::Provider;
+use support::provider::identity::Certificate;
+use support::world::World;
+
+/// A day so far ahead: year, month, day.
+fn day(ahead: i64) -> (i32, u8, u8) {
+    let date =
+        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * ahead)).to_zoned(jiff::tz::TimeZone::UTC);
+    (date.year().into(), date.month().cast_unsigned(), date.day().cast_unsigned())
+}
+
+/// Certificate and key in one PEM text.
+fn identity(until: (i32, u8, u8)) -> String {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["homebox.home.lan".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
+    params.self_signed(&key).unwrap().pem() + &key.serialize_pem()
+}
+
+#[test]
+fn certificates_that_end_soon_are_named_before_they_end() {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let isp = Provider::setup().certificate(Certificate::Until(names, day(10))).start();
+    let world = World::at_home(&isp);
+    is_well(&world);
+    // Of a relay, once it was seen.
+    world.send_to(&["bob@away.example"]).code(0);
+    world.drain();
+    let ends = |what: &str| {
+        let found = reason(&world, 1, "tls");
+        assert!(found["text"].as_str().unwrap().starts_with(what), "{found}");
+    };
+    ends("the certificate of account isp's relay ends on 20");
+    // Its own roots say that the owner is concerned; what others vouch for is renewed at the last moment, often.
+    let relayed = world.account_keys("isp", &[("relay", json!("[127.0.0.1]:1"))]);
+    is_well(&relayed);
+    relayed.file("client.pem", &identity(day(10)), 0o600);
+    let client = relayed.account_keys("isp", &[("tls_client_cert", json!("client.pem"))]);
+    let found = reason(&client, 1, "tls");
+    assert!(found["text"].as_str().unwrap().starts_with("the client certificate of account isp ends on 20"), "{found}");
+    client.file("client.pem", &identity(day(20)), 0o600);
+    is_well(&client);
+    client.file("lan.pem", &identity(day(10)), 0o600);
+    let listening = client.set("listen", json!({"lan": {"address": "127.0.0.1:0", "certificate": "lan.pem"}}));
+    let found = reason(&listening, 1, "tls");
+    assert!(found["text"].as_str().unwrap().starts_with("the certificate of listener lan ends on 20"), "{found}");
+    listening.file("lan.pem", &identity(day(20)), 0o600);
+    is_well(&listening);
+}
+
+#[test]
+fn mail_from_the_future_is_told_as_a_wrong_clock() {
+    let world = World::at_home(&Provider::start());
+    world.send_to(&["bob@away.example"]).code(0);
+    let name = format!("spool/queue/{}", world.queued()[0]);
+    let text = fs::read_to_string(world.path(&name)).unwrap();
+    let year = jiff::Timestamp::now().strftime("\"arrived\":\"%Y-").to_string();
+    assert!(text.contains(&year), "{text}");
+    world.file(&name, &text.replace(&year, "\"arrived\":\"2090-"), 0o600);
+    let found = reason(&world, 1, "clock");
+    assert!(
+        found["text"].as_str().unwrap().starts_with("1 message in the queue that arrived in the future"),
+        "{found}"
+    );
+    world.postrider(&["queue", "delete", "--all"]).code(0);
+    is_well(&world);
+}
