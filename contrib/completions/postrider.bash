@@ -55,6 +55,9 @@ _postrider() {
             postrider,lookup)
                 cmd="postrider__subcmd__lookup"
                 ;;
+            postrider,metrics)
+                cmd="postrider__subcmd__metrics"
+                ;;
             postrider,password)
                 cmd="postrider__subcmd__password"
                 ;;
@@ -174,6 +177,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,lookup)
                 cmd="postrider__subcmd__help__subcmd__lookup"
+                ;;
+            postrider__subcmd__help,metrics)
+                cmd="postrider__subcmd__help__subcmd__metrics"
                 ;;
             postrider__subcmd__help,password)
                 cmd="postrider__subcmd__help__subcmd__password"
@@ -317,7 +323,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status alarm route lookup check password login client init import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status metrics alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -813,7 +819,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status alarm route lookup check password login client init import test demo config help"
+            opts="sendmail run flush queue history status metrics alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1093,6 +1099,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__lookup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__metrics)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1455,6 +1475,24 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__lookup)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__metrics)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -10,6 +10,7 @@ mod listeners;
 mod mailboxes;
 mod names;
 mod routes;
+mod sandbox;
 mod tables;
 
 use std::path::Path;
@@ -112,6 +113,7 @@ fn examine(config: &Config, findings: &mut Findings) {
     let mut users;
     if config.path == Path::new(SYSTEM_CONFIG) {
         installation::check(findings);
+        sandbox::check(config, findings);
         names::taken_by_others().for_each(|(name, text)| findings.warning(Kind::Sendmail, Some(name), text));
         // As root, who alone may read the tables of users.
         let jobs = Jobs::of_this_machine().check(findings);

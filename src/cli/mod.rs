@@ -19,6 +19,7 @@ pub mod init;
 pub mod login;
 mod login_test;
 pub mod lookup;
+mod metrics;
 mod new_config;
 mod no_config;
 mod password;
@@ -74,6 +75,8 @@ enum Command {
     History(history::Arguments),
     /// Report whether mail flows, for monitoring; exit status 0: yes, 1: warning, 2: needs attention, 3: unknown
     Status(status::Arguments),
+    /// Print figures for Prometheus, of the queue and of what the runner has done
+    Metrics,
     /// Test the ways by which people are told of trouble
     #[command(subcommand)]
     Alarm(alarm::Action),
@@ -157,6 +160,7 @@ fn postrider() -> ExitCode {
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
         Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
         Command::Status(arguments) => return status::run(named, &arguments).into(),
+        Command::Metrics => metrics::run(named),
         Command::Alarm(action) => load(named).and_then(|config| alarm::run(&config, &action)),
         Command::Complete { wanted } => Ok(complete::run(named, wanted)),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),

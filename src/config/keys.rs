@@ -52,7 +52,12 @@ pub const TOP_KEYS: &[Key] = &[
     key("queue", "[queue]: retries, lifetimes and limits"),
     key("limits", "[limits]: what one user may submit at once, in system mode"),
     key("alarm", "[alarm]: who is told of trouble, by other ways than mail"),
+    key("metrics", "[metrics]: figures for a collector"),
 ];
+
+/// In `[metrics]`.
+pub const METRICS_KEYS: &[Key] =
+    &[key("textfile", "file to keep up to date for Prometheus' node_exporter, ending in .prom; default: none")];
 
 /// In `[account.NAME]`.
 pub const ACCOUNT_KEYS: &[Key] = &[

@@ -119,6 +119,15 @@ pub struct Config {
     pub limits: Limits,
     /// Who is told of trouble, by other ways than mail.
     pub alarm: alarm::Alarm,
+    /// Who collects figures.
+    pub metrics: Metrics,
+}
+
+/// `[metrics]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// A file that the runner keeps up to date.
+    pub textfile: Option<PathBuf>,
 }
 
 /// `[queue]`.

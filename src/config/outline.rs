@@ -26,6 +26,8 @@ pub enum Part {
     Limits,
     /// `[alarm]`.
     Alarm,
+    /// `[metrics]`.
+    Metrics,
 }
 
 impl Part {
@@ -41,6 +43,7 @@ impl Part {
             Self::Queue => "queue".to_owned(),
             Self::Limits => "limits".to_owned(),
             Self::Alarm => "alarm".to_owned(),
+            Self::Metrics => "metrics".to_owned(),
         }
     }
 }
@@ -54,14 +57,14 @@ pub struct Section {
     pub keys: Vec<(String, String)>,
 }
 
-/// Reads a config that has been read without a fault before. The top, `queue`, `limits` and `alarm` are always there.
+/// Reads a config that has been read without a fault before. The top, `queue`, `limits`, `alarm` and `metrics` are always there.
 pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
     let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
     let (table, _) = DeTable::parse_recoverable(&text);
     let top = table.get_ref();
     let mut outline =
-        vec![section(Part::Top, top, &text, &["account", "listen", "client", "queue", "limits", "alarm"])];
+        vec![section(Part::Top, top, &text, &["account", "listen", "client", "queue", "limits", "alarm", "metrics"])];
     for (name, table) in named(top, "account") {
         outline.push(section(Part::Account(name.clone()), table, &text, &["timeouts"]));
         if let Some(timeouts) = inner(table, "timeouts") {
@@ -72,7 +75,9 @@ pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
         outline.extend(named(top, kind).into_iter().map(|(name, table)| section(part(name), table, &text, &[])));
     }
     let nothing = DeTable::new();
-    for (part, name) in [(Part::Queue, "queue"), (Part::Limits, "limits"), (Part::Alarm, "alarm")] {
+    for (part, name) in
+        [(Part::Queue, "queue"), (Part::Limits, "limits"), (Part::Alarm, "alarm"), (Part::Metrics, "metrics")]
+    {
         outline.push(section(part, inner(top, name).unwrap_or(&nothing), &text, &[]));
     }
     Ok(outline)

@@ -38,7 +38,7 @@ pub struct Ending<'a> {
     /// The end.
     pub at: Timestamp,
     /// From when before that it is reported.
-    ahead: SignedDuration,
+    pub(super) ahead: SignedDuration,
 }
 
 /// All ends that are known, without asking any server. Those of the private CA are renewed by itself.

@@ -40,7 +40,8 @@ pub fn ask_machine(request: &Request) -> Result<Responses, AccessError> {
         | Request::Status
         | Request::Verify(_)
         | Request::Hello
-        | Request::Active => Some(SILENCE),
+        | Request::Active
+        | Request::Metrics => Some(SILENCE),
     };
     Responses::to(request, stream, patience, SOCKET.to_owned())
 }

@@ -9,6 +9,7 @@ pub mod certificate_end;
 pub mod client;
 pub mod clock_health;
 pub mod error;
+pub mod exposition;
 pub mod listeners;
 pub mod listing;
 pub mod loaded;

@@ -79,6 +79,8 @@ pub enum Request {
     },
     /// Which messages are being sent just now?
     Active,
+    /// What does the runner count?
+    Metrics,
 }
 
 /// A line of a response.
@@ -103,6 +105,11 @@ pub enum Response {
     },
     /// Whether mail is flowing, and if not, why.
     Status(Box<Report>),
+    /// Figures.
+    Metrics {
+        /// As Prometheus reads them.
+        text: String,
+    },
     /// What the greeting says.
     Hello(Greeting),
     /// So many messages will be attempted.
@@ -190,6 +197,7 @@ impl Response {
             Self::Totals(_)
                 | Self::Shown(_)
                 | Self::Status(_)
+                | Self::Metrics { .. }
                 | Self::Hello(_)
                 | Self::Ids { .. }
                 | Self::No(_)

@@ -10,8 +10,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::access::AccessScope;
+use super::certificate_end;
 use super::client;
 use super::error::AccessError;
+use super::exposition;
 use super::listing::{Listed, QueueView, Totals};
 use super::loaded::Loaded;
 use super::message_detail::{MessageDetail, Part};
@@ -22,6 +24,7 @@ use super::report::Report;
 use super::selection::Selection;
 use super::status;
 use crate::config::{Config, locate, places};
+use crate::spool::account_health;
 use crate::spool::history::Record;
 use crate::spool::lock::{self, RunnerLock, TryLock};
 use crate::spool::{IdPrefix, MessageId, Spool, SpoolError};
@@ -161,6 +164,30 @@ impl QueueAccess {
                 _ => Err(unexpected()),
             },
         }
+    }
+
+    /// Figures as Prometheus reads them: those of the runner, or without one what the spool shows.
+    pub fn metrics(&self) -> Result<String, AccessError> {
+        let (config, spool) = match self {
+            Self::Runner => {
+                return match client::ask_machine(&Request::Metrics)?.only()? {
+                    Response::Metrics { text } => Ok(text),
+                    _ => Err(unexpected()),
+                };
+            }
+            Self::Empty(config) => (&**config, None),
+            Self::Spool(loaded) => (&loaded.config, Some(&loaded.spool)),
+        };
+        if let Some(spool) = spool
+            && let Some(asked) = client::ask_owner(spool, &Request::Metrics, Some(SILENCE))?
+            && let Response::Metrics { text } = asked.only()?
+        {
+            return Ok(text);
+        }
+        let report = status::look(Some(config), spool)?;
+        let health = spool.map(|spool| account_health::current(spool, Some(config))).unwrap_or_default();
+        let ends = certificate_end::all(config, spool);
+        Ok(exposition::of_status(&report, &health, &ends, Timestamp::now()))
     }
 
     /// Changes what is selected and shows what became of each message.

@@ -1,16 +1,20 @@
 //! The thread that looks for trouble as `status` does and tells people of it: alarms, the message of the day, and the service
 //! manager's status line. It blocks on servers and scripts of others, so it shares nothing with the threads that handle mail.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::control::alarm;
+use jiff::Timestamp;
+
+use super::event::Event;
+use crate::control::alarm::{self, public_file};
 use crate::control::loaded::Loaded;
-use crate::control::status;
+use crate::control::{certificate_end, exposition, status};
 use crate::log;
-use crate::spool::SpoolError;
+use crate::spool::{SpoolError, account_health};
 use crate::sys::notify;
 
 /// It looks at least this often. An idle machine is not woken more often.
@@ -23,6 +27,7 @@ const REST: u32 = 20;
 enum Signal {
     Look,
     Adopt(Arc<Loaded>),
+    Write(PathBuf, String),
     End,
 }
 
@@ -35,10 +40,10 @@ pub struct AlarmThread {
 
 impl AlarmThread {
     /// Starts it.
-    pub fn start(loaded: &Arc<Loaded>) -> Self {
+    pub fn start(loaded: &Arc<Loaded>, events: Sender<Event>) -> Self {
         let (signals, received) = mpsc::channel();
         let loaded = Arc::clone(loaded);
-        let look = move || look_until_the_end(loaded, &received);
+        let look = move || look_until_the_end(loaded, &received, &events);
         match std::thread::Builder::new().name("alarms".into()).spawn(look) {
             Ok(thread) => Self { signals: Some(signals), thread: Some(thread) },
             Err(error) => {
@@ -51,6 +56,11 @@ impl AlarmThread {
     /// Something happened that may be worth an alarm.
     pub fn look(&self) {
         self.signal(Signal::Look);
+    }
+
+    /// Writes figures to a file.
+    pub fn write(&self, path: PathBuf, text: String) {
+        self.signal(Signal::Write(path, text));
     }
 
     /// The configuration changed.
@@ -75,7 +85,7 @@ impl AlarmThread {
     }
 }
 
-fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>) {
+fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>, events: &Sender<Event>) {
     let mut earliest = Instant::now() + GATHERING;
     let mut due = earliest;
     loop {
@@ -85,13 +95,18 @@ fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>) {
                 loaded = next;
                 due = due.min(earliest.max(Instant::now() + GATHERING));
             }
+            Ok(Signal::Write(path, text)) => {
+                if let Err(error) = public_file::replace(&path, &text) {
+                    log::warning(format_args!("cannot write {}: {error}", path.display()));
+                }
+            }
             Ok(Signal::End) => {
-                look(&loaded);
+                look(&loaded, events);
                 return;
             }
             Err(RecvTimeoutError::Timeout) => {
                 let begun = Instant::now();
-                let wait = look(&loaded).unwrap_or(EVERY).clamp(GATHERING, EVERY);
+                let wait = look(&loaded, events).unwrap_or(EVERY).clamp(GATHERING, EVERY);
                 earliest = Instant::now() + begun.elapsed().saturating_mul(REST);
                 due = earliest.max(Instant::now() + wait);
             }
@@ -101,21 +116,30 @@ fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>) {
 }
 
 /// Looks, tells, and says how long nothing is due.
-fn look(loaded: &Loaded) -> Option<Duration> {
+fn look(loaded: &Loaded, events: &Sender<Event>) -> Option<Duration> {
     let alarm = &loaded.config.alarm;
-    if !(alarm.has_channel() || alarm.motd || alarm.heartbeat.is_some() || notify::is_wanted()) {
+    if !(alarm.has_channel()
+        || alarm.motd
+        || alarm.heartbeat.is_some()
+        || loaded.config.metrics.textfile.is_some()
+        || notify::is_wanted())
+    {
         return None;
     }
-    tell(loaded).unwrap_or_else(|error| {
+    tell(loaded, events).unwrap_or_else(|error| {
         log::warning(format_args!("cannot look for trouble: {error}"));
         None
     })
 }
 
-fn tell(loaded: &Loaded) -> Result<Option<Duration>, SpoolError> {
+fn tell(loaded: &Loaded, events: &Sender<Event>) -> Result<Option<Duration>, SpoolError> {
     let (config, spool) = (&loaded.config, &loaded.spool);
     let mut report = status::look(Some(config), Some(spool))?;
     report.extend(loaded.unreadable().map(status::unreadable));
+    let health = account_health::current(spool, Some(config));
+    let ends = certificate_end::all(config, Some(spool));
+    // The loop may have ended.
+    let _ = events.send(Event::Looked(exposition::of_status(&report, &health, &ends, Timestamp::now())));
     notify::status(&report.clone().public().summary());
     alarm::tell(config, Some(spool), &report)
 }

@@ -48,6 +48,13 @@ pub enum Event {
         /// To the requester.
         responses: Sender<Response>,
     },
+    /// The alarm thread found out what `status` says, in the form of `postrider metrics`.
+    Looked(String),
+    /// Somebody asks for the figures.
+    Metrics {
+        /// To the requester.
+        responses: Sender<Response>,
+    },
     /// A listing asks which messages are being sent.
     Active {
         /// To the requester.

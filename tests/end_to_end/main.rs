@@ -90,6 +90,7 @@ mod cli {
     mod init;
     mod issuer;
     mod login;
+    mod metrics;
     mod route;
     pub mod status;
     mod status_ahead;

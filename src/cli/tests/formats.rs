@@ -293,6 +293,7 @@ fn requests() -> Vec<Request> {
         Request::Flush { selection: all() },
         Request::Change { change: Change::Hold, selection: all() },
         Request::Active,
+        Request::Metrics,
     ]
 }
 
@@ -331,6 +332,7 @@ fn responses() -> Vec<Response> {
         Response::Unchanged { id: String::new(), reason: reason() },
         Response::Ids { ids: vec![id()] },
         Response::Active { ids: vec![id()] },
+        Response::Metrics { text: line() },
         Response::No(Refused::later("")),
         Response::Finished,
     ]

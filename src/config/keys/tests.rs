@@ -34,6 +34,7 @@ fn every_key_stands_in_the_man_page() {
         .chain(ALARM_KEYS)
         .chain(FORMAT_KEYS)
         .chain(HEARTBEAT_KEYS)
+        .chain(METRICS_KEYS)
         .chain(PASSWORD_KEYS)
     {
         let named = page.lines().any(|line| {

@@ -9,8 +9,8 @@ use super::faults::Faults;
 use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
 use super::{Surroundings, account, alarm, client, limits, listener, mailbox, rewriting};
-use crate::config::keys::{QUEUE_KEYS, TOP_KEYS, nearest};
-use crate::config::{Account, Config, Delivery, Log, Queue, places};
+use crate::config::keys::{METRICS_KEYS, QUEUE_KEYS, TOP_KEYS, nearest};
+use crate::config::{Account, Config, Delivery, Log, Metrics, Queue, places};
 use crate::log::DEFAULT_NAME;
 use crate::mail::address::Address;
 
@@ -48,6 +48,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         queue: queue(&top, faults),
         limits: limits::limits(&top, faults),
         alarm: alarm::alarm(around, on_stuck_after, &top, faults),
+        metrics: metrics(around, &top, faults),
         spool: spool(around, &top, faults)?,
         local: mailbox::mailbox(around, &top, &accounts, faults),
         local_users: mailbox::local_users(around, &top, faults),
@@ -212,6 +213,20 @@ fn queue(top: &Section, faults: &mut Faults) -> Queue {
         bounce_size: section.size("bounce_size", faults).map_or(50_000, |read| read.value),
         reports_per_hour: reports.try_into().unwrap_or(u32::MAX),
     }
+}
+
+fn metrics(around: &Surroundings, top: &Section, faults: &mut Faults) -> Metrics {
+    let nothing = DeTable::new();
+    let value = top.get("metrics");
+    let table = match value.map(Value::get_ref) {
+        Some(DeValue::Table(table)) => table,
+        _ => &nothing,
+    };
+    if let Some(value) = value.filter(|value| !value.get_ref().is_table()) {
+        wrong_type("metrics", "a section, [metrics]", value, faults);
+    }
+    let section = Section::open(table, METRICS_KEYS, faults);
+    Metrics { textfile: section.path("textfile", around, faults) }
 }
 
 fn paces_fit(least: Option<At<Duration>>, most: Option<At<Duration>>, faults: &mut Faults) {

@@ -1,11 +1,10 @@
 //! A file that says what is wrong to those who log in: what an ordinary user sees in `status`. It is there only while something is.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::{fs, fs::OpenOptions};
+use std::path::PathBuf;
+use std::{fs, io};
 
+use super::public_file;
 use crate::config::{Config, places};
 use crate::control::report::{Level, Reason, Report};
 use crate::mail::printable::printable;
@@ -22,7 +21,7 @@ pub fn update(config: &Config, report: &Report) -> io::Result<()> {
     let text = config.alarm.motd.then(|| text(&report.clone().public())).flatten();
     match text {
         Some(text) if fs::read(&path).is_ok_and(|known| known == text.as_bytes()) => Ok(()),
-        Some(text) => replace(&path, &text),
+        Some(text) => public_file::replace(&path, &text),
         None => match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -40,13 +39,4 @@ fn text(report: &Report) -> Option<String> {
         let _ = writeln!(text, "  {}", printable(&reason.to_string()));
     }
     Some(text)
-}
-
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let fresh = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&fresh)?;
-    // The runner's umask keeps everything private; this is for everybody.
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.write_all(text.as_bytes())?;
-    fs::rename(&fresh, path)
 }

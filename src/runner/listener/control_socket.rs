@@ -83,6 +83,7 @@ fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused
             Ok(Event::Change { change: AuthorisedChange::new(&scope, change, selection)?, responses })
         }
         Request::Active => Ok(Event::Active { responses }),
+        Request::Metrics => Ok(Event::Metrics { responses }),
         Request::List { .. }
         | Request::Show { .. }
         | Request::Ids { .. }
@@ -90,7 +91,8 @@ fn event(request: Request, responses: Sender<Response>) -> Result<Event, Refused
         | Request::Status
         | Request::Verify(_)
         | Request::Hello => {
-            let text = "the control socket accepts only flush, change and active; read the rest from the spool";
+            let text =
+                "the control socket accepts only flush, change, active and metrics; read the rest from the spool";
             Err(Refused { exit: Exit::Usage, text: text.to_owned() })
         }
     }

@@ -36,6 +36,7 @@ use crate::spool::{IdPrefix, MessageId, SpoolError};
 use crate::submit::admit::context::{Author, Entry};
 use crate::submit::wire::reply::Refused;
 use crate::sys::local_time;
+use crate::sys::sysexits::Exit;
 use crate::sys::user::Caller;
 
 /// The longest request in bytes.
@@ -99,6 +100,11 @@ impl QueryHandler<'_> {
                 let change = self.own(change, |loaded, all| all.messages(loaded), AuthorisedChange::narrowed_to)?;
                 self.ask_loop(change.map(|change| |responses| Event::Change { change, responses }), out)
             }
+            Request::Metrics if !self.scope.is_everything() => {
+                let text = "only root and operators see the figures of everybody's mail".to_owned();
+                Err(Refused { exit: Exit::NoPermission, text })
+            }
+            Request::Metrics => self.ask_loop(Some(|responses| Event::Metrics { responses }), out),
             Request::Active => {
                 let is_seen = self.scope.is_everything();
                 self.ask_loop(is_seen.then_some(|responses| Event::Active { responses }), out)

@@ -27,6 +27,7 @@ impl QueueState {
         if !matches!(outcome, AttemptOutcome::Answered) || self.backoff.has_outage(&account) {
             self.alarms.look();
         }
+        self.metrics.attempted(&account, &outcome);
         match outcome {
             // The message stays active until its outcomes are on disk.
             AttemptOutcome::Answered => self.account_recovered(&account),
@@ -75,6 +76,7 @@ impl QueueState {
     pub(super) fn on_attempt_recorded(&mut self, recorded: RecordedAttempt) {
         match recorded.result {
             Ok(result) => {
+                self.metrics.settled(&recorded.account, &result);
                 if result.waiting > 0 || result.refused > 0 {
                     self.alarms.look();
                 }

@@ -111,7 +111,7 @@ impl QueueManager {
         log::started(queue.loaded.config.path.display(), spool.dir().display(), queue.schedule.len());
         // Somebody who flushes by hand sees for himself what is wrong.
         if queue.until != Until::Flushed {
-            queue.alarms = AlarmThread::start(&queue.loaded);
+            queue.alarms = AlarmThread::start(&queue.loaded, queue.events.clone());
         }
         Ok(())
     }
@@ -151,6 +151,7 @@ impl QueueManager {
             self.queue.send_digests(now);
             self.workers.start_sessions(&mut self.queue, now);
             self.housekeeping.run(now, &self.queue.loaded, &self.gate);
+            self.queue.write_metrics(now);
         }
         self.queue.flushes.finish();
     }
@@ -194,6 +195,11 @@ impl QueueManager {
             Event::Worker(event) => self.on_worker_event(event),
             Event::Flush { selection, responses } => queue.on_flush(&selection, responses),
             Event::Change { change, responses } => queue.modify(&change, &responses),
+            Event::Looked(status) => queue.metrics.looked(status),
+            Event::Metrics { responses } => {
+                // The requester may be gone.
+                let _ = responses.send(Response::Metrics { text: queue.metrics_text() });
+            }
             Event::Active { responses } => {
                 let ids = queue.schedule.active().into_iter().cloned().collect();
                 // The requester may be gone.

@@ -17,6 +17,7 @@ use crate::spool::MessageId;
 impl QueueState {
     /// Handles a flush request, with the queue and the configuration as they are now.
     pub(super) fn on_flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
+        self.metrics.flushed();
         if selection.scope().is_everything() {
             self.reload_if_changed();
             self.rescan_or_later();

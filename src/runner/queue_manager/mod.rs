@@ -4,6 +4,7 @@
 
 mod account_backoff;
 mod attempts;
+mod counters;
 mod digest_queue;
 mod digests;
 pub mod event_loop;
@@ -12,6 +13,7 @@ mod flush_requests;
 mod housekeeping;
 mod intake;
 mod message_parts;
+mod metrics;
 mod mixed;
 mod modify;
 mod owner_pace;

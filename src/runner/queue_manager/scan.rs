@@ -108,6 +108,10 @@ impl QueueState {
         let envelope = &stored.envelope;
         self.loaded.spool.count(&id, &envelope.submitter, stored.octets());
         self.intake.remember(envelope);
+        // All are read again when the configuration changes.
+        if due == Due::AsRecorded {
+            self.metrics.loaded(envelope.arrived, &envelope.submitter);
+        }
         // A held message is not in the schedule at all. `release` loads it. One with `done` only has to be removed,
         // held or not.
         if state.held && !state.done {

@@ -13,7 +13,7 @@
 //! [`take_next`]: Scheduler::take_next
 //! [`requeue`]: Scheduler::requeue
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,21 @@ impl AccountQueue {
     }
 }
 
+/// An account's messages and sessions, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountFigures {
+    /// Due later.
+    pub waiting: usize,
+    /// Due.
+    pub ready: usize,
+    /// In a session.
+    pub active: usize,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Microseconds since the epoch, when the oldest arrived.
+    pub oldest: Option<u64>,
+}
+
 /// How long a refused session limits the account.
 const SESSION_LIMIT: Duration = Duration::from_hours(1);
 
@@ -90,6 +105,29 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
+    /// The numbers of each account, by name.
+    #[must_use]
+    pub fn figures(&self) -> Vec<(String, AccountFigures)> {
+        let of_account = |(name, queue): (&Arc<str>, &AccountQueue)| {
+            (name.to_string(), AccountFigures { sessions: queue.sessions, ..AccountFigures::default() })
+        };
+        let mut figures: BTreeMap<String, AccountFigures> = self.accounts.iter().map(of_account).collect();
+        for (id, entry) in &self.entries {
+            // Most have one of a few accounts, whose names need no copy.
+            let known = match figures.get_mut(&*entry.account) {
+                Some(known) => known,
+                None => figures.entry(entry.account.to_string()).or_default(),
+            };
+            match entry.state {
+                EntryState::Waiting(_) => known.waiting += 1,
+                EntryState::Ready => known.ready += 1,
+                EntryState::Active => known.active += 1,
+            }
+            known.oldest = Some(known.oldest.map_or(id.micros(), |oldest| oldest.min(id.micros())));
+        }
+        figures.into_iter().collect()
+    }
+
     /// Whether the message is known.
     #[must_use]
     pub fn contains(&self, id: &MessageId) -> bool {

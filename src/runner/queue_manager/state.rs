@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::account_backoff::AccountBackoff;
+use super::counters::Counters;
 use super::digest_queue::DigestQueue;
 use super::flush_requests::FlushRequests;
 use super::intake::Intake;
@@ -61,6 +62,7 @@ pub(super) struct QueueState {
     pub(super) report_limit: Arc<ReportLimit>,
     pub(super) watchers: Arc<SessionWatchers>,
     pub(super) alarms: AlarmThread,
+    pub(super) metrics: Counters,
     /// To the event loop, for the threads that accept mail.
     pub(super) events: Sender<Event>,
 }
@@ -87,6 +89,7 @@ impl QueueState {
             report_limit: Arc::clone(&context.report_limit),
             watchers: Arc::clone(&context.watchers),
             alarms: AlarmThread::default(),
+            metrics: Counters::default(),
             events,
         }
     }
@@ -106,8 +109,8 @@ impl QueueState {
     /// Never longer than the scan interval, which bounds how late the loop can be if a source of events fails, and
     /// never negative: what is overdue is done in the next turn.
     pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
-        let due =
-            self.schedule.next_wake().into_iter().chain(self.digests.next_due()).chain(self.table_timer.settled_at);
+        let due = self.schedule.next_wake().into_iter().chain(self.digests.next_due());
+        let due = due.chain(self.table_timer.settled_at).chain(self.metrics_due());
         let wait = due.min().map(|due| due.duration_since(now).max(SignedDuration::ZERO));
         wait.and_then(|wait| Duration::try_from(wait).ok())
             .map_or(self.scan_timer.every, |wait| wait.min(self.scan_timer.every))

@@ -122,6 +122,7 @@ impl Workers {
                     return;
                 }
                 queue.schedule.session_started(&account);
+                queue.metrics.session_started(&account);
             }
         }
     }
