@@ -221,7 +221,7 @@ put_config() {
 }
 
 units='postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket postrider-mailbox.socket
-postrider-mailbox@.service postrider-alarm.service postrider-alarm.timer'
+postrider-mailbox@.service postrider-alarm.service postrider-alarm.timer postrider-report.service postrider-report.timer'
 
 put_units() {
     [ -d "$here/contrib/systemd" ] || return 0
@@ -250,7 +250,7 @@ say_next() {
 stop() {
     [ -z "$DESTDIR" ] || return 0
     if [ -d /run/systemd/system ]; then
-        systemctl disable --now postrider-alarm.timer postrider.socket postrider-submission.socket postrider-localhost.socket \
+        systemctl disable --now postrider-alarm.timer postrider-report.timer postrider.socket postrider-submission.socket postrider-localhost.socket \
             postrider-mailbox.socket postrider.service >/dev/null 2>&1 || :
     elif [ -x /etc/init.d/postrider ]; then
         /etc/init.d/postrider stop || :

@@ -64,6 +64,9 @@ _postrider() {
             postrider,queue)
                 cmd="postrider__subcmd__queue"
                 ;;
+            postrider,report)
+                cmd="postrider__subcmd__report"
+                ;;
             postrider,route)
                 cmd="postrider__subcmd__route"
                 ;;
@@ -186,6 +189,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,queue)
                 cmd="postrider__subcmd__help__subcmd__queue"
+                ;;
+            postrider__subcmd__help,report)
+                cmd="postrider__subcmd__help__subcmd__report"
                 ;;
             postrider__subcmd__help,route)
                 cmd="postrider__subcmd__help__subcmd__route"
@@ -323,7 +329,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status metrics alarm route lookup check password login client init import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status report metrics alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -819,7 +825,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status metrics alarm route lookup check password login client init import test demo config help"
+            opts="sendmail run flush queue history status report metrics alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1269,6 +1275,20 @@ _postrider() {
         postrider__subcmd__help__subcmd__queue__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1959,6 +1979,32 @@ _postrider() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__report)
+            opts="-h --since --anonymous --json --html --mail --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --html)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

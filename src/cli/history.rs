@@ -111,7 +111,7 @@ fn recorded(access: &QueueAccess, typed: &[String], since: Option<Timestamp>) ->
 }
 
 /// A time as people write it: an instant, a day, or how long ago.
-fn moment(written: &str) -> Result<Timestamp, Failure> {
+pub(super) fn moment(written: &str) -> Result<Timestamp, Failure> {
     if let Ok(at) = written.parse() {
         return Ok(at);
     }

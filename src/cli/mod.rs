@@ -25,6 +25,7 @@ mod no_config;
 mod password;
 mod progress;
 pub mod queue;
+pub mod report;
 pub mod route;
 pub mod run;
 pub mod sendmail;
@@ -75,6 +76,8 @@ enum Command {
     History(history::Arguments),
     /// Report whether mail flows, for monitoring; exit status 0: yes, 1: warning, 2: needs attention, 3: unknown
     Status(status::Arguments),
+    /// Report what became of the mail of a week: by day, account and sender, with causes of bounces
+    Report(report::Arguments),
     /// Print figures for Prometheus, of the queue and of what the runner has done
     Metrics,
     /// Test the ways by which people are told of trouble
@@ -160,6 +163,7 @@ fn postrider() -> ExitCode {
         Command::Queue(arguments) => queue_access(named).and_then(|access| queue::run(&access, &arguments)),
         Command::History(arguments) => queue_access(named).and_then(|access| history::run(&access, &arguments)),
         Command::Status(arguments) => return status::run(named, &arguments).into(),
+        Command::Report(arguments) => queue_access(named).and_then(|access| report::run(&access, &arguments)),
         Command::Metrics => metrics::run(named),
         Command::Alarm(action) => load(named).and_then(|config| alarm::run(&config, &action)),
         Command::Complete { wanted } => Ok(complete::run(named, wanted)),

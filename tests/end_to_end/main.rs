@@ -91,6 +91,7 @@ mod cli {
     mod issuer;
     mod login;
     mod metrics;
+    mod report;
     mod route;
     pub mod status;
     mod status_ahead;

@@ -21,13 +21,14 @@ const LAYERS: [&[&str]; 10] = [
 ];
 
 /// Crates that only certain files may name.
-const DOORS: [(&str, &[&str]); 13] = [
+const DOORS: [(&str, &[&str]); 14] = [
     ("lettre", &["deliver"]),
     ("rustls", &["tls"]),
     ("rustls_platform_verifier", &["tls"]),
     ("rcgen", &["tls"]),
     ("ureq", &["https"]),
     ("roxmltree", &["cli"]),
+    ("plotters", &["cli"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),
     ("keyring", &["config"]),

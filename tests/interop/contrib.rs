@@ -49,6 +49,8 @@ fn the_units_are_valid_and_the_service_is_exposed_by_less_than_two() {
         "postrider-alarm.timer",
         "postrider-mailbox.socket",
         "postrider-mailbox@.service",
+        "postrider-report.service",
+        "postrider-report.timer",
     ];
     for units in [&system[..], &["user/postrider.service"]] {
         let place = |unit: &&str| {
