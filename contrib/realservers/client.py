@@ -102,7 +102,7 @@ class Client:
         """Gives (mark, recipient) to (state, reason); the state is delivered, bounced, failed, queued or unknown."""
         found = {}
         for entry in self.lines("queue", "list", "--json", "--failed"):
-            self.note(found, entry["queue_id"], ((r["address"], "failed", r.get("delay_reason", "")) for r in entry["recipients"]))
+            self.note(found, entry["queue_id"], ((to, "failed", entry["reason"]) for to in entry["recipients"]))
         for entry in self.lines("history", "--json"):
             state = {"refused": "bounced", "deferred": "failed"}
             rows = ((r["address"], state.get(r["status"], r["status"]), r["reply"]) for r in entry["recipients"])
