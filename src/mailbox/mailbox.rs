@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 
 use crate::content::{Format, Lines};
 use crate::maildir::Maildir;
-use crate::mbox::Mbox;
+use crate::mbox::{Mbox, separator};
 use crate::setting::Setting;
 use crate::{Recipient, Refusal, cannot};
 
@@ -51,15 +51,11 @@ impl Mailbox {
         if let Some(home) = &self.home {
             examine_home(home)?;
         }
-        let mut delivery = Delivery { target: Target::Delivered, lines: Lines::new(self.format), held: Vec::new() };
-        delivery.target = match self.format {
-            Format::Mbox => {
-                delivery.held = crate::mbox::separator(envelope.sender, now()).into_bytes();
-                Target::Mbox(Mbox::open(&self.path)?)
-            }
-            Format::Maildir => Maildir::begin(&self.path, envelope)?.map_or(Target::Delivered, Target::Maildir),
+        let (target, held) = match self.format {
+            Format::Maildir => (Target::Maildir(Maildir::begin(&self.path, envelope)?), String::new()),
+            Format::Mbox => (Target::Mbox(Mbox::open(&self.path)?), separator(envelope.sender, now())),
         };
-        Ok(delivery)
+        Ok(Delivery { target, lines: Lines::new(self.format), held: held.into_bytes() })
     }
 }
 
@@ -92,8 +88,6 @@ pub struct Delivery {
 enum Target {
     Mbox(Mbox),
     Maildir(Maildir),
-    /// It was there already.
-    Delivered,
 }
 
 impl Delivery {
@@ -107,10 +101,6 @@ impl Delivery {
         let (mut file, path): (&File, &Path) = match &self.target {
             Target::Mbox(mbox) => (mbox.file(), mbox.path()),
             Target::Maildir(maildir) => (maildir.file(), maildir.path()),
-            Target::Delivered => {
-                self.held.clear();
-                return Ok(());
-            }
         };
         file.write_all(&self.held).map_err(cannot("write to", path))?;
         self.held.clear();
@@ -124,7 +114,6 @@ impl Delivery {
         match self.target {
             Target::Mbox(mbox) => mbox.finish(),
             Target::Maildir(maildir) => maildir.finish(),
-            Target::Delivered => Ok(()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A Maildir, as the user: tmp, sync, link into new, sync of the directory. The name is made of the message's id and the
-//! recipient, so that a second attempt, whose first was not heard of, finds the message in new/ or cur/.
+//! recipient, so that a second attempt, whose first was not heard of, finds the message in new/ or cur/ and is no copy.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, BufReader, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -18,36 +18,25 @@ const LONGEST: usize = 128;
 pub struct Maildir {
     file: File,
     temporary: PathBuf,
-    new: PathBuf,
+    folder: PathBuf,
     name: String,
 }
 
 impl Maildir {
-    /// Begins a file; none where the message is in the Maildir already.
-    pub fn begin(path: &Path, envelope: &Envelope<'_>) -> Result<Option<Self>, Refusal> {
+    /// Begins a file, and the Maildir where it is missing.
+    pub fn begin(path: &Path, envelope: &Envelope<'_>) -> Result<Self, Refusal> {
         let subfolder = envelope.recipient.extension.as_deref().and_then(subfolder);
         let folder = subfolder.as_ref().map_or_else(|| path.to_owned(), |name| path.join(name));
-        let make = |folder: &Path| create(folder).map_err(cannot("create", folder));
-        make(path)?;
-        if subfolder.is_some() {
-            make(&folder)?;
+        let inner = ["tmp", "new", "cur"].map(|name| folder.join(name));
+        for folder in [path, folder.as_path()].into_iter().chain(inner.iter().map(PathBuf::as_path)) {
+            create(folder).map_err(cannot("create", folder))?;
         }
-        ["tmp", "new", "cur"].iter().try_for_each(|name| make(&folder.join(name)))?;
         let unique = unique_name();
+        let temporary = folder.join("tmp").join(&unique);
         let name = envelope.id.map(|id| format!("{id}.{:016x}", digest(&envelope.recipient.address)));
-        let name = name.unwrap_or_else(|| unique.clone());
-        let (new, temporary) = (folder.join("new"), folder.join("tmp").join(unique));
-        // Readers move from new/ to cur/ alone, so what is in neither in this order was in neither.
-        let cur = folder.join("cur");
-        let is_there = new.join(&name).exists() || is_in(&cur, &name).map_err(cannot("read", &cur))?;
-        if is_there {
-            // The first attempt may have ended before its sync.
-            let synced = sync(&new).and_then(|()| sync(&cur));
-            return synced.map(|()| None).map_err(cannot("sync", &folder));
-        }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
         let file = file.map_err(cannot("create", &temporary))?;
-        Ok(Some(Self { file, temporary, new, name }))
+        Ok(Self { file, temporary, folder, name: name.unwrap_or(unique) })
     }
 
     /// To be written to.
@@ -62,20 +51,29 @@ impl Maildir {
         &self.temporary
     }
 
-    /// Makes it stay. All of it is on disk afterwards.
+    /// Makes it stay, unless the same is there from an attempt before. All of it is on disk afterwards.
     pub fn finish(self) -> Result<(), Refusal> {
         self.file.sync_all().map_err(cannot("sync", &self.temporary))?;
-        let target = self.new.join(&self.name);
-        let linked = fs::hard_link(&self.temporary, &target);
-        // The first attempt may still be at work.
-        let is_there = linked.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists);
-        if !is_there {
-            linked.map_err(cannot("link into place", &target))?;
+        let [new, cur] = ["new", "cur"].map(|name| self.folder.join(name));
+        let (mut name, mut linked) = (self.name.clone(), None);
+        while linked.is_none() {
+            let target = new.join(&name);
+            match find(&new, &cur, &name).map_err(cannot("read", &cur))? {
+                // That attempt may have ended before its sync.
+                Some(there) if is_same(&there, &self.temporary) => break,
+                // Should a client use a name again, the message is not lost.
+                Some(_) => name = unique_name(),
+                None => match fs::hard_link(&self.temporary, &target) {
+                    // The attempt before is still at work.
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                    done => linked = done.map(|()| Some(target.clone())).map_err(cannot("link into place", &target))?,
+                },
+            }
         }
-        sync(&self.new).map_err(|error| {
+        sync(&new).and_then(|()| if linked.is_none() { sync(&cur) } else { Ok(()) }).map_err(|error| {
             // Nobody is told that it is safe, so nobody may find it.
-            let _ = if is_there { Ok(()) } else { fs::remove_file(&target) };
-            cannot("sync", &self.new)(error)
+            let _ = linked.map(fs::remove_file);
+            cannot("sync", &self.folder)(error)
         })
     }
 }
@@ -94,16 +92,30 @@ fn create(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether a folder has this name, with flags or without.
-fn is_in(folder: &Path, name: &str) -> io::Result<bool> {
-    for entry in fs::read_dir(folder)? {
+/// The file of this name, with flags or without. Readers move from new/ to cur/ alone, so what is in neither in this order
+/// was in neither.
+fn find(new: &Path, cur: &Path, name: &str) -> io::Result<Option<PathBuf>> {
+    if fs::symlink_metadata(new.join(name)).is_ok() {
+        return Ok(Some(new.join(name)));
+    }
+    for entry in fs::read_dir(cur)? {
         let entry = entry?.file_name();
         let rest = entry.as_encoded_bytes().strip_prefix(name.as_bytes());
         if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b":")) {
-            return Ok(true);
+            return Ok(Some(cur.join(entry)));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// Whether two files have the same octets.
+fn is_same(there: &Path, ours: &Path) -> bool {
+    let octets = |path: &Path| {
+        let seen = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+        Some((seen.len(), BufReader::new(File::open(path).ok()?).bytes().map(Result::ok)))
+    };
+    let both = octets(there).zip(octets(ours));
+    both.is_some_and(|((length, there), (same, ours))| length == same && there.eq(ours))
 }
 
 /// The subfolder of an extension, in small letters. `None` for one of which servers would make odd trees: the message

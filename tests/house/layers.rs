@@ -234,7 +234,7 @@ fn nothing_panics_where_nobody_reads_what_is_printed() {
 }
 
 /// The privileged crates: how many lines of code each may have, and how many blocks of unsafe code it has.
-const PRIVILEGED: [(&str, usize, usize); 2] = [("drop", 430, 1), ("mailbox", 950, 0)];
+const PRIVILEGED: [(&str, usize, usize); 2] = [("drop", 430, 1), ("mailbox", 920, 0)];
 
 fn manifest(place: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(place).join("Cargo.toml")).unwrap()

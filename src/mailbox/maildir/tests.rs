@@ -61,19 +61,49 @@ fn names_promise_nothing_have_no_flags_and_no_leading_dot() {
 #[test]
 fn a_second_attempt_finds_the_first_in_new_and_in_cur_and_is_no_copy() {
     let home = home();
-    let folders = |home: &Path| (names(home, "Maildir/new").len(), names(home, "Maildir/cur").len());
-    deliver(home.path(), "her@h", Some("ID"), b"A: b\n\nfirst\n").unwrap();
-    deliver(home.path(), "her@h", Some("ID"), b"A: b\n\nsecond\n").unwrap();
-    assert_eq!(folders(home.path()), (1, 0));
+    let folders = |home: &Path| ["new", "cur", "tmp"].map(|name| names(home, &format!("Maildir/{name}")).len());
+    for _ in 0..2 {
+        deliver(home.path(), "her@h", Some("ID"), b"A: b\n\ntext\n").unwrap();
+        assert_eq!(folders(home.path()), [1, 0, 0]);
+    }
     let name = names(home.path(), "Maildir/new").remove(0);
     for read in [":2,S", ":2,", "", ":2,RST"] {
         let (new, cur) = (home.path().join("Maildir/new").join(&name), home.path().join("Maildir/cur"));
         fs::rename(&new, cur.join(format!("{name}{read}"))).unwrap();
-        deliver(home.path(), "her@h", Some("ID"), b"A: b\n\nthird\n").unwrap();
-        assert_eq!(folders(home.path()), (0, 1), "{read}");
+        deliver(home.path(), "her@h", Some("ID"), b"A: b\n\ntext\n").unwrap();
+        assert_eq!(folders(home.path()), [0, 1, 0], "{read}");
         fs::rename(cur.join(format!("{name}{read}")), &new).unwrap();
     }
-    assert_eq!(fs::read(home.path().join("Maildir/new").join(name)).unwrap(), b"A: b\n\nfirst\n");
+}
+
+#[test]
+fn another_message_by_the_same_id_is_not_lost() {
+    let home = home();
+    let texts = |home: &Path| {
+        let new = names(home, "Maildir/new").into_iter();
+        let mut texts: Vec<String> =
+            new.map(|name| fs::read_to_string(home.join("Maildir/new").join(name)).unwrap()).collect();
+        texts.sort();
+        texts
+    };
+    for text in ["A: b\n\none\n", "A: b\n\ntwo\n", "A: b\n\nthree\n"] {
+        deliver(home.path(), "her@h", Some("ID"), text.as_bytes()).unwrap();
+    }
+    assert_eq!(texts(home.path()), ["A: b\n\none\n", "A: b\n\nthree\n", "A: b\n\ntwo\n"]);
+}
+
+#[test]
+fn what_has_the_name_of_a_message_and_is_none_is_left_alone() {
+    let home = home();
+    deliver(home.path(), "her@h", Some("ID"), b"A: b\n").unwrap();
+    let path = home.path().join("Maildir/new").join(names(home.path(), "Maildir/new").remove(0));
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &path).unwrap();
+    deliver(home.path(), "her@h", Some("ID"), b"A: b\n").unwrap();
+    fs::remove_file(&path).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).unwrap();
+    deliver(home.path(), "her@h", Some("ID"), b"A: b\n").unwrap();
+    assert_eq!(names(home.path(), "Maildir/new").len(), 3);
 }
 
 #[test]
