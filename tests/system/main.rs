@@ -13,6 +13,7 @@ mod drop {
 mod mailbox {
     mod attacks;
     mod client;
+    mod delivered;
     mod identity;
     mod kills;
     mod parallel;

@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout};
 
 use crate::machine::{MAILBOX_PROGRAM, Machine};
 use crate::machine_runner::CONFIG;
+use support::wait::wait_for;
 
 /// A machine whose homes have something in them, and whose mailboxes are these.
 pub fn machine(mailbox: &str) -> Machine {
@@ -105,6 +106,25 @@ impl Client {
 /// One message to a login, by a program of its own; the reply that ends it.
 pub fn deliver(machine: &Machine, login: &str, content: &str) -> String {
     Client::start(machine, "").deliver_greeted(login, content)
+}
+
+/// The program that listens, started by root; ended with the test.
+pub struct Listener(Child);
+
+impl Listener {
+    /// Started, and answering the runner.
+    pub fn start(machine: &Machine) -> Self {
+        let listener = Self(machine.start("root", &format!("exec {MAILBOX_PROGRAM} --listen")));
+        wait_for("the mailbox program to listen", || Client::connect(machine, "postrider").reply().starts_with("220 "));
+        listener
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The files in a folder of the machine.

@@ -7,8 +7,8 @@ use std::path::Path;
 use postrider_mailbox::SOCKET;
 use support::wait::wait_for;
 
-use super::client::{Client, configure, deliver, files, machine};
-use crate::machine::{HER, HIS, MAILBOX_PROGRAM, Machine, can_run_with};
+use super::client::{Client, Listener, configure, deliver, files, machine};
+use crate::machine::{HER, HIS, Machine, can_run_with};
 use crate::machine_runner::CONFIG;
 
 const MAIL: &str = "Subject: hello\n\ntext\n";
@@ -136,9 +136,8 @@ fn where_no_service_manager_does_it_listens_for_the_runner_alone_and_each_user_h
     let machine = machine("maildir:~/Maildir");
     // What lies there is removed as the runner and not as root, and a link is not followed.
     machine.sh("root", &format!("echo kept >/run/kept; ln -s /run/kept {SOCKET}"), b"").good();
-    let mut listener = machine.start("root", &format!("exec {MAILBOX_PROGRAM} --listen"));
+    let _listener = Listener::start(&machine);
     let seen = || fs::symlink_metadata(machine.path(SOCKET)).unwrap();
-    wait_for("the socket", || Client::connect(&machine, "postrider").reply().starts_with("220 "));
     let (runner, group) = (machine.sh("postrider", "id -u", b"").printed, machine.gid("postrider"));
     assert_eq!((seen().uid(), seen().gid(), seen().mode() & 0o7777), (runner.trim().parse().unwrap(), group, 0o600));
     assert_eq!(fs::read_to_string(machine.path("/run/kept")).unwrap(), "kept\n");
@@ -157,9 +156,6 @@ fn where_no_service_manager_does_it_listens_for_the_runner_alone_and_each_user_h
     fs::set_permissions(machine.path(SOCKET), fs::Permissions::from_mode(0o666)).unwrap();
     assert_eq!(Client::connect(&machine, "his").reply(), "421 4.7.0 Only the runner may deliver here");
     assert!(Client::connect(&machine, "root").reply().starts_with("220 "));
-    drop(clients);
-    listener.kill().unwrap();
-    listener.wait().unwrap();
 }
 
 #[test]
