@@ -50,7 +50,7 @@ pub fn account(server: LmtpServer) -> Account {
         senders: Vec::new(),
         users: None,
         clients: None,
-        sender_grace: Duration::from_hours(24),
+        sender_grace: Duration::ZERO,
         timeout: None,
         timeouts: StepLimits { connect: Some(CONNECT), greeting: Some(GREETING), ..StepLimits::default() },
         source_address: Vec::new(),

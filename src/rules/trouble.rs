@@ -137,6 +137,21 @@ pub fn classify(fact: &Fact, session: &Session, repeated: impl FnOnce(Meaning) -
     Classification { verdict, meaning: Some(classified.meaning), wait: classified.wait }
 }
 
+/// What a refusal of this machine's own LMTP server means, from MAIL on. Nobody has logged in there, and its words are about the
+/// mailbox or the message alone: "account disabled" is the recipient's account. So the code decides, and nothing is held for
+/// an owner. `None`: the server itself is in trouble.
+#[must_use]
+pub fn by_own_server(fact: &Fact) -> Option<Classification> {
+    let is_in_transaction = matches!(fact.phase, Phase::Mail | Phase::Rcpt | Phase::Data | Phase::FinalDot);
+    match &fact.seen {
+        Seen::Reply(reply) if is_in_transaction && reply.is_permanent() => Some(Classification::of(Verdict::Refused)),
+        Seen::Reply(reply) if fact.phase != Phase::Mail && is_in_transaction && reply.is_transient() => {
+            Some(Classification::of(Verdict::Deferred)).filter(|_| reply.code != 421)
+        }
+        _ => None,
+    }
+}
+
 /// Whether the recipient goes on at once in a new session: this one is over or out of step, which is no fault of the
 /// message. Without a reply after the content was sent, nobody knows.
 #[must_use]

@@ -144,3 +144,26 @@ fn the_same_reply_for_another_message_stops_the_account() {
     assert_eq!(classification.verdict, Verdict::Relay);
     assert_eq!(classification.wait, Some(Duration::from_hours(24)));
 }
+
+#[test]
+fn the_own_server_speaks_of_the_mailbox_and_the_message_alone() {
+    let seen = |code: u16, text: &str| {
+        Seen::Reply(Reply { code, enhanced: text.split(' ').next().and_then(Enhanced::parse), text: text.to_owned() })
+    };
+    for (phase, code, text, expected) in [
+        (Phase::Rcpt, 550, "5.1.1 <a@b> User doesn't exist: a@b", Some(Verdict::Refused)),
+        (Phase::Rcpt, 550, "5.7.1 account disabled, log in first", Some(Verdict::Refused)),
+        (Phase::Rcpt, 451, "4.3.0 Invalid mailbox name", Some(Verdict::Deferred)),
+        (Phase::FinalDot, 552, "5.2.2 <a@b> Quota exceeded (mailbox for user is full)", Some(Verdict::Refused)),
+        (Phase::FinalDot, 452, "4.2.2 Over quota", Some(Verdict::Deferred)),
+        (Phase::FinalDot, 451, "4.2.0 Internal error occurred. Refer to server log", Some(Verdict::Deferred)),
+        (Phase::Mail, 552, "5.3.4 too big", Some(Verdict::Refused)),
+        (Phase::Mail, 451, "4.3.0 trouble", None),
+        (Phase::Rcpt, 421, "4.3.2 going down", None),
+        (Phase::FinalDot, 250, "2.0.0 Saved", None),
+        (Phase::Greeting, 550, "5.7.1 no", None),
+    ] {
+        let found = by_own_server(&Fact { phase, seen: seen(code, text) });
+        assert_eq!(found.map(|found| found.verdict), expected, "{phase:?} {code} {text}");
+    }
+}

@@ -300,6 +300,9 @@ impl Worker {
         fact: &Fact,
         session: &trouble::Session,
     ) -> Classification {
+        if let Some(classification) = trouble::by_own_server(fact).filter(|_| plan.account.lmtp.is_some()) {
+            return classification;
+        }
         // A reply to RCPT concerns one recipient, a reply to any other command all of them.
         let concerned = || match fact.phase {
             Phase::Rcpt => vec![planned.address.to_string()],
