@@ -5,6 +5,7 @@
 mod autoconfig;
 pub(super) mod discovery;
 mod existing;
+mod mailboxes;
 mod proof;
 mod text;
 
@@ -140,7 +141,9 @@ fn set_up(
     answers: &Answers,
 ) -> Result<Option<Written>, Failure> {
     let name = text::account_name(answers.address.domain());
-    let text = text::first(&name, answers);
+    let asks = is_attended() && !arguments.yes;
+    let mailbox = if asks { mailboxes::ask()? } else { None };
+    let text = text::first(&name, answers, mailbox.as_deref());
     if arguments.print {
         print::text(&text);
         return Ok(None);

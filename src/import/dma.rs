@@ -129,7 +129,8 @@ fn local_mail(context: &ImportContext<'_>, settings: &mut Settings, draft: &mut 
     }
     draft.changed(
         "local mailboxes",
-        "mail to local users is not delivered to /var/mail; map them to addresses in aliases",
+        "mail to local users is delivered to /var/mail only with mailbox = \"mbox:/var/mail/%u\"; otherwise map them to \
+         addresses in aliases",
     );
     let aliases = named.unwrap_or_else(|| "/etc/aliases".to_owned());
     let Ok(text) = (context.read)(Path::new(&aliases)) else { return };

@@ -55,7 +55,7 @@ pub(crate) fn translate(context: &ImportContext<'_>) -> Result<Draft, ImportErro
     if kind == "smarthost" {
         draft.changed(
             "local mailboxes",
-            "mail to local users is not delivered to /var/mail; map them to addresses in aliases",
+            "mail to local users is delivered to /var/mail only with mailbox = \"mbox:/var/mail/%u\"; otherwise map them to addresses in aliases",
         );
     }
     if let Some(smarthost) = take("dc_smarthost").filter(|_| ["smarthost", "satellite"].contains(&kind.as_str())) {

@@ -223,7 +223,7 @@ fn local_mail(source: &Source<'_>, routes: &Routes, name: &str, draft: &mut Draf
     draft.top.list("own_domains", &[name.to_owned(), "localhost".to_owned()], "what \"for local\" means");
     draft.changed(
         "local mailboxes",
-        "mail to local users is not delivered to a mailbox; map them to addresses in aliases",
+        "mail to local users stays here only if `mailbox` is set; otherwise map them to addresses in aliases",
     );
     aliases(source, action, draft);
     if let Some(virtuals) = action.option("virtual") {
@@ -231,7 +231,7 @@ fn local_mail(source: &Source<'_>, routes: &Routes, name: &str, draft: &mut Draf
     }
     for (option, _) in &action.options {
         if !["alias", "virtual"].contains(&option.as_str()) {
-            draft.no_effect(format!("action {} {option}", action.method), "postrider has no mailboxes");
+            draft.no_effect(format!("action {} {option}", action.method), "`mailbox` says where local mail is kept");
         }
     }
 }

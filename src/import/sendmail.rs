@@ -131,7 +131,7 @@ fn own_domains(source: &Source<'_>, settings: &Settings, machine: &str, draft: &
     draft.top.list("own_domains", &names, "class w");
     draft.changed(
         "local mailboxes",
-        "mail to local users is not delivered to /var/mail; map them to addresses in aliases",
+        "mail to local users is delivered to /var/mail only with mailbox = \"mbox:/var/mail/%u\"; otherwise map them to addresses in aliases",
     );
     names
 }

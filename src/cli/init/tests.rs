@@ -14,7 +14,7 @@ fn written(address: &str) -> crate::config::Config {
     let username = server.provider.and_then(|provider| provider.username(&address.to_string()));
     let name = account_name(address.domain());
     let answers = Answers { username: username.unwrap_or_else(|| address.to_string()), address, server };
-    read::read(Path::new("/x/config.toml"), &first(&name, &answers)).unwrap()
+    read::read(Path::new("/x/config.toml"), &first(&name, &answers, None)).unwrap()
 }
 
 #[test]

@@ -18,13 +18,19 @@ pub(super) fn account_name(domain: &str) -> String {
 }
 
 /// The first configuration of a machine or a user.
-pub(super) fn first(name: &str, answers: &Answers) -> String {
+pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> String {
     let own = quoted(&answers.address.to_string());
     let host = host::this_machine();
     let short = host.split('.').next().unwrap_or(&host).to_owned();
     let mut names = vec![host.clone()];
     names.extend([short.clone(), "localhost".to_owned()].into_iter().filter(|name| *name != host));
     let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
+    let mailbox = mailbox.map_or_else(String::new, |mailbox| {
+        format!(
+            "# Mail to users of this machine stays here, with the addresses that it has.\nmailbox = {}\n\n",
+            quoted(mailbox)
+        )
+    });
     let tls = answers.server.tls.map_or_else(String::new, |tls| format!("tls = {}\n", quoted(tls)));
     format!(
         "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
@@ -32,7 +38,7 @@ pub(super) fn first(name: &str, answers: &Answers) -> String {
          hostname = {pinned}\n\
          origin = {pinned}\n\
          # Who sent it, in the mailbox: all of it comes from one address.\n\
-         from_name = {}\n\n\
+         from_name = {}\n\n{mailbox}\
          # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
          generic = [{{ {} }}]\n\n\
          [account.{name}]\n\
