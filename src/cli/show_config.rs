@@ -3,8 +3,8 @@
 
 use super::exit::{Exit, Failure};
 use crate::config::keys::{
-    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, METRICS_KEYS, QUEUE_KEYS, TIMEOUT_KEYS,
-    TOP_KEYS,
+    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, FLOOD_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, METRICS_KEYS, QUEUE_KEYS,
+    TIMEOUT_KEYS, TOP_KEYS,
 };
 use crate::config::outline::{Part, Section};
 use crate::config::{Config, outline};
@@ -18,7 +18,7 @@ pub struct Arguments {
 }
 
 /// Keys that are sections of their own, which are always shown.
-const SECTIONS: [&str; 7] = ["account", "listen", "client", "queue", "limits", "alarm", "metrics"];
+const SECTIONS: [&str; 8] = ["account", "listen", "client", "queue", "limits", "alarm", "metrics", "flood"];
 
 /// Prints it.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -66,6 +66,7 @@ fn unset<'k>(section: &Section, all: &[&Section]) -> Vec<&'k Key> {
         Part::Limits => (LIMIT_KEYS, false),
         Part::Alarm => (ALARM_KEYS, false),
         Part::Metrics => (METRICS_KEYS, false),
+        Part::Flood => (FLOOD_KEYS, false),
     };
     let is_section = |key: &Key| has_section && (SECTIONS.contains(&key.name) || key.name == "timeouts");
     let same = all.iter().filter(|one| one.part == section.part);

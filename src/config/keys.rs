@@ -53,6 +53,13 @@ pub const TOP_KEYS: &[Key] = &[
     key("limits", "[limits]: what one user may submit at once, in system mode"),
     key("alarm", "[alarm]: who is told of trouble, by other ways than mail"),
     key("metrics", "[metrics]: figures for a collector"),
+    key("flood", "[flood]: senders whose repeated mail leaves together"),
+];
+
+/// In `[flood]`.
+pub const FLOOD_KEYS: &[Key] = &[
+    key("senders", "senders whose repeated mail leaves as one message an hour: [ADDRESS, ...]; default: none"),
+    key("per_hour", "messages to one recipient that leave by themselves within an hour; default: 10"),
 ];
 
 /// In `[metrics]`.

@@ -28,6 +28,7 @@ pub mod secret;
 pub mod table;
 pub mod units;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -121,6 +122,28 @@ pub struct Config {
     pub alarm: alarm::Alarm,
     /// Who collects figures.
     pub metrics: Metrics,
+    /// Whose repeated mail leaves together.
+    pub flood: Flood,
+}
+
+/// `[flood]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flood {
+    /// Addresses in lower case.
+    pub senders: BTreeSet<String>,
+    /// Messages to one recipient that leave by themselves within an hour.
+    pub per_hour: usize,
+}
+
+impl Flood {
+    /// Of `per_hour`.
+    pub const PER_HOUR: usize = 10;
+}
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self { senders: BTreeSet::new(), per_hour: Self::PER_HOUR }
+    }
 }
 
 /// `[metrics]`.

@@ -28,6 +28,8 @@ pub enum Part {
     Alarm,
     /// `[metrics]`.
     Metrics,
+    /// `[flood]`.
+    Flood,
 }
 
 impl Part {
@@ -44,6 +46,7 @@ impl Part {
             Self::Limits => "limits".to_owned(),
             Self::Alarm => "alarm".to_owned(),
             Self::Metrics => "metrics".to_owned(),
+            Self::Flood => "flood".to_owned(),
         }
     }
 }
@@ -57,14 +60,18 @@ pub struct Section {
     pub keys: Vec<(String, String)>,
 }
 
-/// Reads a config that has been read without a fault before. The top, `queue`, `limits`, `alarm` and `metrics` are always there.
+/// Reads a config that has been read without a fault before. The top, `queue`, `limits`, `alarm`, `metrics` and `flood` are always there.
 pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
     let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
     let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
     let (table, _) = DeTable::parse_recoverable(&text);
     let top = table.get_ref();
-    let mut outline =
-        vec![section(Part::Top, top, &text, &["account", "listen", "client", "queue", "limits", "alarm", "metrics"])];
+    let mut outline = vec![section(
+        Part::Top,
+        top,
+        &text,
+        &["account", "listen", "client", "queue", "limits", "alarm", "metrics", "flood"],
+    )];
     for (name, table) in named(top, "account") {
         outline.push(section(Part::Account(name.clone()), table, &text, &["timeouts"]));
         if let Some(timeouts) = inner(table, "timeouts") {
@@ -75,9 +82,13 @@ pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
         outline.extend(named(top, kind).into_iter().map(|(name, table)| section(part(name), table, &text, &[])));
     }
     let nothing = DeTable::new();
-    for (part, name) in
-        [(Part::Queue, "queue"), (Part::Limits, "limits"), (Part::Alarm, "alarm"), (Part::Metrics, "metrics")]
-    {
+    for (part, name) in [
+        (Part::Queue, "queue"),
+        (Part::Limits, "limits"),
+        (Part::Alarm, "alarm"),
+        (Part::Metrics, "metrics"),
+        (Part::Flood, "flood"),
+    ] {
         outline.push(section(part, inner(top, name).unwrap_or(&nothing), &text, &[]));
     }
     Ok(outline)

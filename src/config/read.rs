@@ -6,6 +6,7 @@ mod account;
 mod alarm;
 mod client;
 mod faults;
+mod flood;
 mod limits;
 mod listener;
 mod mailbox;

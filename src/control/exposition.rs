@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::certificate_end::{Ending, Shown};
 use super::report::{Level, Report};
+use crate::config::mailbox::shown_account;
 use crate::spool::account_health::Health;
 
 /// What a family of samples is.
@@ -54,6 +55,7 @@ fn escaped(value: &str) -> String {
 /// A name as a label has it: one that may be an address becomes a short one that stays the same.
 #[must_use]
 pub fn label(name: &str) -> String {
+    let name = shown_account(name);
     if name.contains('@') { format!("name-{:08x}", crc32fast::hash(name.as_bytes())) } else { name.to_owned() }
 }
 

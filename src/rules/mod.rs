@@ -7,6 +7,7 @@ pub mod classify;
 pub mod client_account;
 pub mod consequence;
 pub mod exposure;
+pub mod flood;
 pub mod inbound;
 pub mod listener_certificate;
 pub mod locality;

@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod durability;
 pub mod event;
 mod finished;
+pub mod flood_key;
 pub mod listener;
 pub mod message;
 pub mod null_senders;

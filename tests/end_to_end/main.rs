@@ -70,6 +70,7 @@ mod runner {
     mod alarms;
     mod crash;
     mod daemon;
+    mod floods;
     mod large_envelope;
     mod lifetime;
     mod parallel_use;

@@ -9,8 +9,8 @@ use crate::cli::Arguments;
 use crate::cli::exit::Exit;
 use crate::cli::sendmail::vocabulary;
 use crate::config::keys::{
-    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, METRICS_KEYS,
-    OAUTH_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS,
+    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, FLOOD_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS,
+    METRICS_KEYS, OAUTH_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS,
 };
 
 const SENDMAIL: &str = include_str!("../../../man/sendmail.8");
@@ -132,6 +132,7 @@ fn postrider_toml_5_has_no_key_that_is_not_read() {
         FORMAT_KEYS,
         HEARTBEAT_KEYS,
         METRICS_KEYS,
+        FLOOD_KEYS,
         PASSWORD_KEYS,
         OAUTH_KEYS,
     ]

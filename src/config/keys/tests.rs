@@ -35,6 +35,7 @@ fn every_key_stands_in_the_man_page() {
         .chain(FORMAT_KEYS)
         .chain(HEARTBEAT_KEYS)
         .chain(METRICS_KEYS)
+        .chain(FLOOD_KEYS)
         .chain(PASSWORD_KEYS)
     {
         let named = page.lines().any(|line| {

@@ -10,8 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::Surroundings;
 use super::faults::Faults;
 use crate::config::keys::{
-    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, METRICS_KEYS, OAUTH_KEYS, PASSWORD_KEYS,
-    QUEUE_KEYS, TOP_KEYS, nearest,
+    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, FLOOD_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, METRICS_KEYS, OAUTH_KEYS,
+    PASSWORD_KEYS, QUEUE_KEYS, TOP_KEYS, nearest,
 };
 use crate::config::units::{self, UnitError};
 
@@ -26,7 +26,7 @@ pub(super) struct At<T> {
 }
 
 /// The sections that a key may belong to.
-const HOMES: [(&[Key], &str); 10] = [
+const HOMES: [(&[Key], &str); 11] = [
     (TOP_KEYS, "the top of the file, above the first [section]"),
     (ACCOUNT_KEYS, "an [account.NAME] section"),
     (LISTEN_KEYS, "a [listen.NAME] section"),
@@ -35,6 +35,7 @@ const HOMES: [(&[Key], &str); 10] = [
     (LIMIT_KEYS, "the [limits] section"),
     (ALARM_KEYS, "the [alarm] section"),
     (METRICS_KEYS, "the [metrics] section"),
+    (FLOOD_KEYS, "the [flood] section"),
     (PASSWORD_KEYS, "password = { ... }"),
     (OAUTH_KEYS, "oauth = { ... }"),
 ];

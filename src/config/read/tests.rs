@@ -138,6 +138,7 @@ fn the_example_config_has_every_key() {
         keys::LIMIT_KEYS,
         keys::ALARM_KEYS,
         keys::METRICS_KEYS,
+        keys::FLOOD_KEYS,
     ];
     for key in lists.into_iter().flatten() {
         let is_there = keys.contains(&key.name) || EXAMPLE.contains(&format!("\n[{}", key.name));

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
-use super::{Surroundings, account, alarm, client, limits, listener, mailbox, rewriting};
+use super::{Surroundings, account, alarm, client, flood, limits, listener, mailbox, rewriting};
 use crate::config::keys::{METRICS_KEYS, QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Log, Metrics, Queue, places};
 use crate::log::DEFAULT_NAME;
@@ -49,6 +49,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         limits: limits::limits(&top, faults),
         alarm: alarm::alarm(around, on_stuck_after, &top, faults),
         metrics: metrics(around, &top, faults),
+        flood: flood::flood(&top, faults),
         spool: spool(around, &top, faults)?,
         local: mailbox::mailbox(around, &top, &accounts, faults),
         local_users: mailbox::local_users(around, &top, faults),

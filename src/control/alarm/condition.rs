@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::config::mailbox::shown_account;
 use crate::config::{Account, Config};
 use crate::control::clock_health;
 use crate::control::report::{Kind, Level, Reason, Report};
@@ -136,7 +137,8 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
 
 fn of_account(config: &Config, name: &str, health: &Health) -> (String, String) {
     let is_oauth = |account: &Account| account.oauth.is_some();
-    match health.get(name).map(|outage| outage.trouble) {
+    let outage = health.iter().find(|(account, _)| *account == name || shown_account(account) == name);
+    match outage.map(|(_, outage)| outage.trouble) {
         Some(Trouble::Relay) => {
             let cure = format!("it is tried again by itself; `postrider test {name}` shows where it ends");
             (format!("account {name} cannot reach its provider"), cure)

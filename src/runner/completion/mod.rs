@@ -7,6 +7,7 @@ pub mod batch_finish;
 pub mod digest;
 pub mod dsn;
 mod due_report;
+pub mod flood_digest;
 pub(crate) mod postmaster_notice;
 mod returned_text;
 pub mod settle;

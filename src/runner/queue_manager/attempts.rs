@@ -101,6 +101,7 @@ impl QueueState {
     }
 
     fn apply_result(&mut self, account: &str, result: AttemptResult) {
+        self.digest_settled(&result);
         let now = self.now();
         let mut is_wanted_again =
             matches!(result.next_step, NextStep::Retry(_)) && self.schedule.wants_another_attempt(&result.id);

@@ -149,6 +149,7 @@ impl QueueManager {
             self.queue.refresh_tables(now);
             self.queue.read_settled_tables(now);
             self.queue.send_digests(now);
+            self.queue.send_gathered(now);
             self.workers.start_sessions(&mut self.queue, now);
             self.housekeeping.run(now, &self.queue.loaded, &self.gate);
             self.queue.write_metrics(now);
@@ -167,7 +168,7 @@ impl QueueManager {
         match queue.until {
             _ if self.gate.is_stopping() => true,
             Until::Stopped => false,
-            Until::Empty => queue.schedule.is_empty() && queue.digests.is_empty(),
+            Until::Empty => queue.schedule.is_empty() && queue.digests.is_empty() && queue.floods.is_empty(),
             Until::OnePass => !queue.schedule.has_work(now) && queue.flushes.is_empty(),
             Until::Flushed => queue.flushes.is_empty(),
         }

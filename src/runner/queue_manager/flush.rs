@@ -41,6 +41,7 @@ impl QueueState {
         }
         self.digests.make_due(|id| selected.contains(id) && !paced.contains(id), now);
         if selection.scope().is_everything() {
+            self.floods.make_due(now);
             self.end_backoffs();
         }
         self.make_parts_due(|id| selected.contains(id) && !paced.contains(id));

@@ -8,6 +8,8 @@ mod counters;
 mod digest_queue;
 mod digests;
 pub mod event_loop;
+mod flood_queue;
+mod floods;
 mod flush;
 mod flush_requests;
 mod housekeeping;

@@ -54,6 +54,7 @@ impl QueueState {
             Change::Hold | Change::Delete if matches!(changed, Ok(Changed::Done)) => {
                 self.schedule.remove(id);
                 self.digests.remove(id);
+                self.floods.remove(id);
                 // Nothing will be attempted, so a flush must not wait for it.
                 self.flushes.drop_message(id);
             }

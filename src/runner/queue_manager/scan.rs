@@ -130,6 +130,10 @@ impl QueueState {
                 return;
             }
         }
+        let account = self.loaded.account_of(envelope);
+        if self.leaves_with_others(stored, state, &account) {
+            return;
+        }
         let origin = Origin::of(&envelope.submitter, &envelope.sender.to_string());
         let due = later(self.now(), self.wait_of(state, due));
         let (account, due) = self.placed(&id, envelope, state, due);

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::account_backoff::AccountBackoff;
 use super::counters::Counters;
 use super::digest_queue::DigestQueue;
+use super::flood_queue::FloodQueue;
 use super::flush_requests::FlushRequests;
 use super::intake::Intake;
 use super::message_parts::Mixed;
@@ -63,6 +64,7 @@ pub(super) struct QueueState {
     pub(super) watchers: Arc<SessionWatchers>,
     pub(super) alarms: AlarmThread,
     pub(super) metrics: Counters,
+    pub(super) floods: FloodQueue,
     /// To the event loop, for the threads that accept mail.
     pub(super) events: Sender<Event>,
 }
@@ -90,6 +92,7 @@ impl QueueState {
             watchers: Arc::clone(&context.watchers),
             alarms: AlarmThread::default(),
             metrics: Counters::default(),
+            floods: FloodQueue::default(),
             events,
         }
     }
@@ -110,7 +113,7 @@ impl QueueState {
     /// never negative: what is overdue is done in the next turn.
     pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
         let due = self.schedule.next_wake().into_iter().chain(self.digests.next_due());
-        let due = due.chain(self.table_timer.settled_at).chain(self.metrics_due());
+        let due = due.chain(self.table_timer.settled_at).chain(self.metrics_due()).chain(self.floods.next_due());
         let wait = due.min().map(|due| due.duration_since(now).max(SignedDuration::ZERO));
         wait.and_then(|wait| Duration::try_from(wait).ok())
             .map_or(self.scan_timer.every, |wait| wait.min(self.scan_timer.every))

@@ -28,6 +28,7 @@ pub fn config() -> Config {
         on_stuck: Vec::new(),
         alarm: crate::config::alarm::Alarm::default(),
         metrics: crate::config::Metrics::default(),
+        flood: crate::config::Flood::default(),
         on_stuck_after: std::time::Duration::from_hours(1),
         delivery: Delivery::Queue,
         spool: PathBuf::from("/x/spool"),

@@ -1,0 +1,101 @@
+//! Mail of floods: what waits to leave together, and the digests that are on their way. A plain data structure; `rules::flood`
+//! decides, `completion::flood_digest` builds.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use crate::rules::flood::{Hour, Verdict};
+use crate::runner::flood_key::FloodKey;
+use crate::spool::MessageId;
+
+#[derive(Debug)]
+struct Gathered {
+    due: Timestamp,
+    ids: BTreeSet<MessageId>,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct FloodQueue {
+    hours: BTreeMap<FloodKey, Hour>,
+    gathered: BTreeMap<FloodKey, Gathered>,
+    /// Digests in the queue, and what they bring.
+    digests: HashMap<MessageId, Vec<MessageId>>,
+    covered: HashSet<MessageId>,
+}
+
+impl FloodQueue {
+    /// Decides about a message that has just arrived.
+    pub(super) fn decide(&mut self, key: &FloodKey, subject: u64, most: usize, now: Timestamp) -> Verdict {
+        self.hours.retain(|_, hour| !hour.is_over(now));
+        let hour = self.hours.entry(key.clone()).or_insert_with(|| Hour::begin(now));
+        hour.decide(subject, most, now)
+    }
+
+    /// Adds a message to similar ones. The first sets the time.
+    pub(super) fn gather(&mut self, key: FloodKey, id: MessageId, due: Timestamp) {
+        let fresh = || Gathered { due, ids: BTreeSet::new() };
+        self.gathered.entry(key).or_insert_with(fresh).ids.insert(id);
+    }
+
+    /// A digest is in the queue.
+    pub(super) fn sent_together(&mut self, digest: &MessageId, originals: &[MessageId]) {
+        for id in originals {
+            self.remove(id);
+        }
+        self.covered.extend(originals.iter().cloned());
+        self.digests.insert(digest.clone(), originals.to_vec());
+    }
+
+    /// Whether a digest brings the message.
+    pub(super) fn is_covered(&self, id: &MessageId) -> bool {
+        self.covered.contains(id)
+    }
+
+    /// The originals of a digest that is no longer in the queue, if it was one.
+    pub(super) fn left(&mut self, digest: &MessageId) -> Option<Vec<MessageId>> {
+        let originals = self.digests.remove(digest)?;
+        for id in &originals {
+            self.covered.remove(id);
+        }
+        Some(originals)
+    }
+
+    /// Digests that are in the queue, as far as is known here.
+    pub(super) fn digests(&self) -> Vec<MessageId> {
+        self.digests.keys().cloned().collect()
+    }
+
+    /// Removes a message that leaves by itself.
+    pub(super) fn remove(&mut self, id: &MessageId) {
+        self.gathered.retain(|_, gathered| {
+            gathered.ids.remove(id);
+            !gathered.ids.is_empty()
+        });
+    }
+
+    /// Whether nothing waits to leave together.
+    pub(super) fn is_empty(&self) -> bool {
+        self.gathered.is_empty()
+    }
+
+    /// When the next messages leave together.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.gathered.values().map(|gathered| gathered.due).min()
+    }
+
+    /// All leave now.
+    pub(super) fn make_due(&mut self, now: Timestamp) {
+        for gathered in self.gathered.values_mut() {
+            gathered.due = gathered.due.min(now);
+        }
+    }
+
+    /// Removes and returns what is due.
+    pub(super) fn take_due(&mut self, now: Timestamp) -> Vec<BTreeSet<MessageId>> {
+        let due: Vec<FloodKey> =
+            self.gathered.iter().filter(|(_, one)| one.due <= now).map(|(key, _)| key.clone()).collect();
+        due.into_iter().filter_map(|key| self.gathered.remove(&key)).map(|gathered| gathered.ids).collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! The flood guard: mail of a flood waits and leaves as one message an hour, and by itself if that is refused.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::round_robin::Origin;
+use super::state::QueueState;
+use crate::config::mailbox::LOCAL_ACCOUNT;
+use crate::deliver::outgoing;
+use crate::log;
+use crate::mail::header::Header;
+use crate::rules::flood::{self, Verdict};
+use crate::runner::completion::flood_digest;
+use crate::runner::flood_key::flood_key;
+use crate::runner::result::{AttemptResult, NextStep};
+use crate::spool::state::State;
+use crate::spool::{Kind, MessageId, Stored};
+
+impl QueueState {
+    /// Whether the message leaves together with others, now or later, and so is not scheduled by itself. A digest is noted here.
+    pub(super) fn leaves_with_others(&mut self, stored: &Stored, state: &State, account: &str) -> bool {
+        let envelope = &stored.envelope;
+        if envelope.kind == Kind::Mail && !envelope.reports.is_empty() {
+            for id in &envelope.reports {
+                self.schedule.remove(id);
+            }
+            self.floods.sent_together(&envelope.id, &envelope.reports);
+            return false;
+        }
+        if self.floods.is_covered(&envelope.id) {
+            return true;
+        }
+        let was_gathered = flood_digest::is_gathered(state);
+        let is_new = state.attempts == 0 && state.outcomes().next().is_none();
+        let settings = &self.loaded.config.flood;
+        let is_listed = settings.senders.contains(&envelope.sender.to_string().to_lowercase());
+        // What stays on this machine costs nobody anything.
+        if account == LOCAL_ACCOUNT || !(was_gathered || is_new && is_listed) {
+            return false;
+        }
+        let Ok(header) = outgoing::stored_header(stored) else { return false };
+        let (header, now) = (Header::read(&header), self.now());
+        let Some(key) = flood_key(envelope, &header, account) else { return false };
+        let due = if was_gathered {
+            // An earlier runner did; whatever hour that was is over, or as good as over.
+            now
+        } else {
+            match self.floods.decide(&key, flood::subject_of(&header), settings.per_hour, now) {
+                Verdict::Pass => return false,
+                Verdict::Gather(until) => until,
+            }
+        };
+        if !was_gathered && let Err(error) = flood_digest::gather(&self.loaded, &envelope.id, due) {
+            log::warning(error);
+        }
+        self.floods.gather(key, envelope.id.clone(), due);
+        true
+    }
+
+    /// Stores the digests that are due. One message alone is sent as it is.
+    pub(super) fn send_gathered(&mut self, now: Timestamp) {
+        for ids in self.floods.take_due(now) {
+            self.send_together(ids);
+        }
+        // A digest that somebody has deleted or held brings nothing.
+        for digest in self.floods.digests() {
+            if !self.schedule.contains(&digest) {
+                self.send_singly(&digest);
+            }
+        }
+    }
+
+    fn send_together(&mut self, mut ids: BTreeSet<MessageId>) {
+        while !ids.is_empty() {
+            match flood_digest::make(&self.loaded, &mut ids) {
+                Ok(Some(digest)) => self.load(digest),
+                Ok(None) => {
+                    for id in std::mem::take(&mut ids) {
+                        self.schedule_alone(&id);
+                    }
+                }
+                Err(error) => {
+                    log::warning(format_args!("{error}; similar mail is sent one by one"));
+                    for id in std::mem::take(&mut ids) {
+                        self.schedule_alone(&id);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What became of a digest becomes of its originals: they are finished, or sent by themselves.
+    pub(super) fn digest_settled(&mut self, result: &AttemptResult) {
+        if !matches!(result.next_step, NextStep::Gone | NextStep::Held | NextStep::AwaitDigest) {
+            return;
+        }
+        if result.delivered == 0 || result.refused > 0 || result.waiting > 0 {
+            self.send_singly(&result.id);
+            return;
+        }
+        for id in self.floods.left(&result.id).unwrap_or_default() {
+            match flood_digest::finish(&self.loaded, &id, &result.id) {
+                // It has nothing to wait for; the next turn removes it.
+                Ok(Some(account)) => self.schedule.add(id, &account, Origin::default(), self.loaded.clock.now()),
+                Ok(None) => {}
+                Err(error) => log::warning(format_args!("{id}: {error}; it may be sent once more")),
+            }
+        }
+    }
+
+    fn send_singly(&mut self, digest: &MessageId) {
+        for id in self.floods.left(digest).unwrap_or_default() {
+            self.schedule_alone(&id);
+        }
+    }
+
+    fn schedule_alone(&mut self, id: &MessageId) {
+        match flood_digest::release(&self.loaded, id) {
+            Ok(Some(account)) => self.schedule.add(id.clone(), &account, Origin::default(), self.loaded.clock.now()),
+            Ok(None) => {}
+            Err(error) => {
+                log::warning(format_args!("{id}: {error}; trying again later"));
+                let due = self.soon();
+                self.schedule.add(id.clone(), "", Origin::default(), due);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The flood guard: what repeats itself leaves as one message, what is new at once, and nothing is lost on the way.
+
+use serde_json::{Value, json};
+
+use support::provider::{Provider, after_dot};
+use support::wait::wait_for;
+use support::world::{Runner, World};
+
+/// A machine whose alice may send two of the same within an hour, and its runner.
+fn guarded(isp: &Provider) -> (World, Runner) {
+    let world = World::at_home(isp).set("flood", json!({"senders": ["Alice@home.lan"], "per_hour": 2}));
+    let runner = started(&world);
+    (world, runner)
+}
+
+fn started(world: &World) -> Runner {
+    let runner = world.runner();
+    wait_for("the runner", || world.postrider(&["metrics"]).code(0).stdout.contains("postrider_build_info"));
+    runner
+}
+
+fn send(world: &World, subject: &str, options: &[&str], text: &str) {
+    let mail = format!("From: Alice <alice>\nSubject: {subject}\n\n{text}\n");
+    world.sendmail(&[options, &["-i", "-f", "alice", "bob@away.example"]].concat(), mail).code(0);
+}
+
+/// The messages that wait for others, as `queue list` has them.
+fn gathered(world: &World) -> Vec<Value> {
+    let is_gathered = |item: &Value| item["trouble"].as_str().unwrap().starts_with("similar mail is sent together");
+    world.queue_json().into_iter().filter(is_gathered).collect()
+}
+
+#[test]
+fn what_repeats_itself_leaves_as_one_message_with_each_whole_in_it() {
+    let isp = Provider::start();
+    let (world, runner) = guarded(&isp);
+    for number in 1..=6 {
+        send(&world, "cron failed", &[], &format!("run {number}: \u{fc}.\n.\nline"));
+    }
+    wait_for("the first ones", || isp.received() == 2 && gathered(&world).len() == 4);
+    // What is new is not kept waiting, nor what asks for a report or is urgent, nor what others send.
+    send(&world, "RAID degraded", &[], "md0");
+    send(&world, "cron failed", &["-N", "success"], "report");
+    world.sendmail(&["-f", "alice", "bob@away.example"], "Subject: cron failed\nX-Priority: 1\n\nurgent\n").code(0);
+    world.sendmail(&["-f", "eve", "bob@away.example"], "Subject: cron failed\n\neve\n").code(0);
+    // The report is a message, too.
+    wait_for("the others", || isp.received() == 7);
+    assert_eq!(gathered(&world).len(), 4);
+    assert!(gathered(&world)[0]["trouble"].as_str().unwrap().contains("it leaves in one message at "));
+    world.flush();
+    wait_for("the digest", || isp.received() == 8 && world.queued().is_empty());
+    let digest = isp.mails().pop().unwrap();
+    assert_eq!((digest.from.as_str(), digest.to), ("me@isp.example", vec!["bob@away.example".to_owned()]));
+    let text = String::from_utf8(digest.content).unwrap();
+    assert!(
+        text.contains("Content-Type: multipart/digest; boundary=") && text.contains("Subject: 4 messages: cron failed"),
+        "{text}"
+    );
+    for number in 3..=6 {
+        assert_eq!(text.matches(&format!("run {number}: \u{fc}.\r\n.\r\nline\r\n")).count(), 1, "{text}");
+        assert_eq!(text.matches("\r\nSubject: cron failed\r\n").count(), 4, "{text}");
+    }
+    let delivered = |record: &Value| record["recipients"][0]["status"] == "delivered";
+    let history = world.history();
+    assert_eq!((history.len(), history.iter().filter(|record| delivered(record)).count()), (12, 12), "{history:?}");
+    let together =
+        |record: &&Value| record["recipients"][0]["reply"].as_str().unwrap().starts_with("sent whole in message");
+    assert_eq!(history.iter().filter(together).count(), 4);
+    drop(runner);
+}
+
+#[test]
+fn a_digest_that_is_refused_goes_out_as_what_it_is_made_of() {
+    let isp = Provider::setup().rule(after_dot().nth(3).reply("554 5.6.0 no digests")).start();
+    let (world, runner) = guarded(&isp);
+    for number in 1..=4 {
+        send(&world, "cron failed", &[], &format!("run {number}"));
+    }
+    wait_for("the first ones", || isp.received() == 2 && gathered(&world).len() == 2);
+    world.flush();
+    wait_for("each by itself", || isp.received() == 4 && world.queued().is_empty());
+    let texts: Vec<String> =
+        isp.mails().into_iter().map(|mail| String::from_utf8_lossy(&mail.content).into_owned()).collect();
+    for number in 1..=4 {
+        assert_eq!(texts.iter().filter(|text| text.contains(&format!("run {number}"))).count(), 1, "{texts:?}");
+    }
+    drop(runner);
+}
+
+#[test]
+fn what_waits_for_others_is_not_forgotten_by_the_next_runner() {
+    let isp = Provider::start();
+    let (world, runner) = guarded(&isp);
+    for number in 1..=5 {
+        send(&world, "cron failed", &[], &format!("run {number}"));
+    }
+    wait_for("the first ones", || isp.received() == 2 && gathered(&world).len() == 3);
+    let deleted = gathered(&world)[0]["queue_id"].as_str().unwrap().to_owned();
+    world.postrider(&["queue", "delete", &deleted]).code(0);
+    drop(runner);
+    assert_eq!(gathered(&world).len(), 2);
+    let runner = started(&world);
+    wait_for("the digest", || isp.received() == 3 && world.queued().is_empty());
+    let text = String::from_utf8(isp.mails().pop().unwrap().content).unwrap();
+    assert!(text.contains("Subject: 2 messages: cron failed") && !text.contains("run 3"), "{text}");
+    drop(runner);
+}
+
+#[test]
+fn nothing_waits_for_others_unless_its_sender_is_listed() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    for _ in 0..15 {
+        send(&world, "cron failed", &[], "run");
+    }
+    world.drain();
+    assert_eq!(isp.received(), 15);
+    for (flood, expected) in [
+        (json!({"senders": ["no address"]}), "`senders` must be addresses"),
+        (json!({"senders": ["a@home.lan"], "per_hour": 0}), "`per_hour` must be at least 1"),
+        (json!("all"), "must be a section, [flood]"),
+    ] {
+        let said = World::at_home(&isp).set("flood", flood).postrider(&["check"]).stdout;
+        assert!(said.contains(expected), "{said}");
+    }
+}
