@@ -45,13 +45,17 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
          relay = {}\n{tls}\
          username = {}\n\
          password = {{ file = {} }}\n\
-         senders = [{own}]\n{}",
+         senders = [{own}]\n{}\n\
+         # A job that fails each minute would use up what the provider lets you send. To have its mail leave as one message an hour:\n\
+         #[flood]\n\
+         #senders = [{}]\n",
         quoted(&format!("%u at {short}")),
         rows.join(", "),
         quoted(&answers.server.relay),
         quoted(&answers.username),
         quoted(&format!("secrets/{name}")),
         answers.server.provider.map_or_else(String::new, |provider| demands_text(provider, &own)),
+        quoted(&format!("root@{host}")),
         pinned = quoted(&host),
     )
 }
