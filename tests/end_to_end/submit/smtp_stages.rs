@@ -119,6 +119,30 @@ fn each_stage_has_its_reply() {
 }
 
 #[test]
+fn with_mailboxes_a_user_of_the_machine_is_accepted_and_a_nobody_refused_while_the_client_can_say_so() {
+    let (isp, local) = (Provider::start(), Provider::setup().lmtp().start());
+    let world = world(&isp, &trusting(), &scanner()).set("mailbox", local.mailbox());
+    let runner = world.runner();
+    let nobody = "550 5.1.1 <nobody-at-all@homebox.home.lan>: no user of this machine, and no entry of aliases, virtual or generic";
+    let (mut client, _) = Client::connect(address(&runner, "lan"));
+    for (line, expected) in [
+        HELLO,
+        MAIL,
+        ("RCPT TO:<nobody-at-all@homebox.home.lan>", nobody),
+        ("RCPT TO:<root+scans@homebox.home.lan>", RCPT.1),
+        ("DATA", "354 end with a line that has only a dot"),
+    ] {
+        let reply = client.say(line);
+        assert_eq!(reply.lines().last().map(|last| &last[..3]), Some(&expected[..3]), "{line}: {reply}");
+        assert!(line == "DATA" || reply.ends_with(expected.split(' ').next_back().unwrap()), "{line}: {reply}");
+    }
+    client.say("Subject: scan\r\n\r\nBODY\r\n.");
+    wait_for("the mail in its mailbox", || local.received() == 1);
+    assert_eq!(local.mail().to, ["root+scans@homebox.home.lan"]);
+    assert!(isp.mails().is_empty());
+}
+
+#[test]
 fn a_message_comes_in_chunks() {
     let isp = Provider::start();
     let world = world(&isp, &trusting(), &scanner());
