@@ -31,7 +31,7 @@ OF_BARE = 0.7
 REST_SECONDS = 70
 IDLE_SECONDS = 60
 IDLE_KIB = 8 * 1024
-SIZES_KIB = {"postrider": 8 * 1024, "sendmail": 2560, "postrider-drop": 400}
+SIZES_KIB = {"postrider": 8 * 1024, "sendmail": 2560, "postrider-drop": 400, "postrider-mailbox": 450}
 
 
 def measure(target, folder, calls):
