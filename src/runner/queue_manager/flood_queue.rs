@@ -1,7 +1,7 @@
 //! Mail of floods: what waits to leave together, and the digests that are on their way. A plain data structure; `rules::flood`
 //! decides, `completion::flood_digest` builds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use jiff::Timestamp;
 
@@ -23,6 +23,8 @@ pub(super) struct FloodQueue {
     /// Digests in the queue, and what they bring.
     digests: HashMap<MessageId, Vec<MessageId>>,
     covered: HashSet<MessageId>,
+    /// Originals that a digest has brought, with that digest: their journals do not say so yet.
+    brought: VecDeque<(MessageId, MessageId)>,
 }
 
 impl FloodQueue {
@@ -62,6 +64,19 @@ impl FloodQueue {
         Some(originals)
     }
 
+    /// A digest was accepted.
+    pub(super) fn accepted(&mut self, digest: &MessageId) {
+        let originals = self.digests.remove(digest).unwrap_or_default();
+        self.brought.extend(originals.into_iter().map(|id| (id, digest.clone())));
+    }
+
+    /// The next of the originals that digests have brought.
+    pub(super) fn next_brought(&mut self) -> Option<(MessageId, MessageId)> {
+        let (id, digest) = self.brought.pop_front()?;
+        self.covered.remove(&id);
+        Some((id, digest))
+    }
+
     /// Digests that are in the queue, as far as is known here.
     pub(super) fn digests(&self) -> Vec<MessageId> {
         self.digests.keys().cloned().collect()
@@ -77,12 +92,13 @@ impl FloodQueue {
 
     /// Whether nothing waits to leave together.
     pub(super) fn is_empty(&self) -> bool {
-        self.gathered.is_empty()
+        self.gathered.is_empty() && self.brought.is_empty()
     }
 
-    /// When the next messages leave together.
+    /// When the next messages leave together, or a journal is to be written.
     pub(super) fn next_due(&self) -> Option<Timestamp> {
-        self.gathered.values().map(|gathered| gathered.due).min()
+        let brought = (!self.brought.is_empty()).then_some(Timestamp::MIN);
+        brought.or_else(|| self.gathered.values().map(|gathered| gathered.due).min())
     }
 
     /// All leave now.

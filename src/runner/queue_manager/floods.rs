@@ -17,6 +17,9 @@ use crate::runner::result::{AttemptResult, NextStep};
 use crate::spool::state::State;
 use crate::spool::{Kind, MessageId, Stored};
 
+/// So many journals are written in one turn of the loop.
+const AT_ONCE: usize = 16;
+
 impl QueueState {
     /// Whether the message leaves together with others, now or later, and so is not scheduled by itself. A digest is noted here.
     pub(super) fn leaves_with_others(&mut self, stored: &Stored, state: &State, account: &str) -> bool {
@@ -60,6 +63,7 @@ impl QueueState {
 
     /// Stores the digests that are due. One message alone is sent as it is.
     pub(super) fn send_gathered(&mut self, now: Timestamp) {
+        self.finish_brought();
         for ids in self.floods.take_due(now) {
             self.send_together(ids);
         }
@@ -99,8 +103,14 @@ impl QueueState {
             self.send_singly(&result.id);
             return;
         }
-        for id in self.floods.left(&result.id).unwrap_or_default() {
-            match flood_digest::finish(&self.loaded, &id, &result.id) {
+        self.floods.accepted(&result.id);
+    }
+
+    /// Finishes some of what digests have brought. Each costs a sync, and other mail does not wait for thousands of them.
+    fn finish_brought(&mut self) {
+        for _ in 0..AT_ONCE {
+            let Some((id, digest)) = self.floods.next_brought() else { return };
+            match flood_digest::finish(&self.loaded, &id, &digest) {
                 // It has nothing to wait for; the next turn removes it.
                 Ok(Some(account)) => self.schedule.add(id, &account, Origin::default(), self.loaded.clock.now()),
                 Ok(None) => {}
