@@ -14,6 +14,7 @@ use self::steps::{Detail, Printer};
 use super::exit::{Exit, Failure};
 use super::login_test::{self, NoSession};
 use crate::cli::print::{say, say_verdict};
+use crate::config::mailbox::shown_account;
 use crate::config::{Account, Config};
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Fact, Seen};
@@ -74,7 +75,7 @@ fn of_account(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let account = chosen(config, arguments.account.as_deref())?;
     let mail =
         arguments.to.as_deref().map(|to| Mail::new(config, account, to, arguments.from.as_deref())).transpose()?;
-    say(&format!("Account {} ({}):", account.name, relays(account)));
+    say(&format!("Account {} ({}):", shown_account(&account.name), relays(account)));
     let mut session = match login_test::open(account, &config.hostname, Box::new(Printer(arguments.detail()))) {
         Ok(session) => session,
         Err(no) => {

@@ -55,7 +55,7 @@ impl Entry {
         let subject = subject(&stored);
         stored.envelope.join(&state);
         let envelope = stored.envelope;
-        let account = state.account.clone().or_else(|| envelope.account.clone());
+        let account = account_of_pending(&state).or_else(|| envelope.account.clone());
         Self { envelope, state, trouble: None, account, subject, is_active: false }
     }
 
@@ -247,7 +247,7 @@ impl<'a> QueueView<'a> {
                 plan::account_name(&loaded.config, &loaded.leaving(), envelope, &state.pending()).ok()?.to_owned();
             Some(name)
         };
-        planned().or_else(|| state.account.clone()).or_else(|| envelope.account.clone())
+        planned().or_else(|| account_of_pending(state)).or_else(|| envelope.account.clone())
     }
 
     /// Why a message waits that has no reason of its own.
@@ -302,4 +302,9 @@ impl<'a> QueueView<'a> {
             ..entry
         }
     }
+}
+/// The account that last tried a recipient who waits; a message to people here and elsewhere has two.
+fn account_of_pending(state: &State) -> Option<String> {
+    let waiting = state.recipients.iter().find(|recipient| recipient.is_pending());
+    waiting.map_or(state.account.as_deref(), |recipient| state.account_of(recipient)).map(str::to_owned)
 }

@@ -277,7 +277,12 @@ pub fn queued(loaded: &Loaded, selection: &AuthorisedSelection) -> Result<Vec<Me
 }
 
 fn includes(loaded: &Loaded, selection: &AuthorisedSelection, envelope: &Envelope) -> bool {
-    selection.includes(envelope, || loaded.account_of(envelope), &loaded.clock)
+    let account = || {
+        let state = Journal::peek(&loaded.spool, &envelope.id, envelope.recipients.len());
+        // A journal that cannot be read says nothing of who waits.
+        state.map_or_else(|_| loaded.account_of(envelope), |state| loaded.account_for(envelope, &state.pending()))
+    };
+    selection.includes(envelope, account, &loaded.clock)
 }
 
 /// Applies the tables of arrival again to the recipients that wait, and makes the message due.

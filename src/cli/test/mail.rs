@@ -3,6 +3,7 @@
 use jiff::Zoned;
 
 use crate::cli::exit::{Exit, Failure};
+use crate::config::mailbox::shown_account;
 use crate::config::{Account, Config, TableSet};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
 use crate::deliver::smtp::session::{Session, Transaction};
@@ -27,7 +28,8 @@ impl WaysOut<'_> {
     fn of_login(&self, login: &str, account: &Account) -> Result<Address, Failure> {
         let address = self.of(login)?;
         let config = self.0.config;
-        if config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain()) {
+        let is_local = config.is_own_domain(address.domain()) && !config.is_providers_domain(address.domain());
+        if is_local && account.lmtp.is_none() {
             let name = &account.name;
             let message = format_args!(
                 "no address to send from: account {name} has none, and `generic` maps {login} to none; use --from ADDRESS"
@@ -64,7 +66,9 @@ impl Mail {
         to: &str,
         from: Option<&str>,
     ) -> Result<Self, Failure> {
-        let tables = TableSet::load("generic", &config.generic);
+        // What stays keeps its addresses.
+        let stays = account.lmtp.is_some();
+        let tables = if stays { TableSet::default() } else { TableSet::load("generic", &config.generic) };
         let ways_out = WaysOut(Generic { config, tables: &tables });
         let recipient = ways_out.of(to)?;
         let own = account.own_address().map(|own| own.to_string());
@@ -72,7 +76,7 @@ impl Mail {
             Some(text) => ways_out.of(text)?,
             None => account.from.clone().map_or_else(|| ways_out.of_login("root", account), Ok)?,
         };
-        let (name, hostname) = (&account.name, &config.hostname);
+        let (name, hostname) = (shown_account(&account.name), &config.hostname);
         let draft = Draft {
             sender,
             name: None,

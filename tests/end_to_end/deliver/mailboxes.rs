@@ -147,6 +147,38 @@ fn mailboxes_are_served_while_the_provider_is_down_and_the_provider_while_the_ma
 }
 
 #[test]
+fn what_waits_for_a_mailbox_is_held_and_released_as_local() {
+    let local = mailboxes().rule(on(Verb::Rcpt).once().reply("451 4.2.0 later")).start();
+    let isp = Provider::start();
+    let world = world(&isp, &local);
+    world.send_to(&["root@home.lan", "bob@away.example"]).code(0);
+    world.run_once();
+    assert_eq!((isp.received(), local.received(), world.queue_json()[0]["account"].clone()), (1, 0, json!("local")));
+    world.postrider(&["queue", "hold", "--account", "isp"]);
+    assert_eq!(world.queue_json()[0]["queue_name"], json!("deferred"), "the provider has its part");
+    world.postrider(&["queue", "hold", "--account", "local"]).code(0);
+    assert_eq!(world.queue_json()[0]["queue_name"], json!("hold"));
+    world.flush();
+    assert_eq!(local.received(), 0);
+    world.postrider(&["queue", "release", "--account", "local"]).code(0);
+    world.flush();
+    assert_eq!((isp.received(), local.received()), (1, 1));
+    world.postrider(&["queue", "list", "--account", ":local"]).code(64);
+}
+
+#[test]
+fn the_server_of_the_mailboxes_is_tested_as_an_account_is() {
+    let local = mailboxes().start();
+    let world = world(&Provider::start(), &local);
+    let said = world.postrider(&["test", "local", "--to", "root"]).code(0).stdout;
+    assert!(said.contains(&format!("Account local ({}):", local.mailbox())) && !said.contains(":local"), "{said}");
+    let mail = local.mail();
+    assert_eq!((mail.from.as_str(), &mail.to[..]), ("root@home.lan", &["root@home.lan".to_owned()][..]));
+    let unknown = world.postrider(&["test", "nosuch"]).code(64).stderr;
+    assert!(unknown.contains("isp, local"), "{unknown}");
+}
+
+#[test]
 fn a_flush_tries_both_parts_of_a_message_and_reports_once() {
     let isp = Provider::setup().rule(on(Verb::Rcpt).once().reply("450 4.2.0 later")).start();
     let local = mailboxes().rule(on(Verb::Rcpt).once().reply("451 4.2.0 later")).start();
