@@ -49,11 +49,19 @@ impl Spool {
             self.set_name_aside(name, "its name is not that of a message that is being stored")?;
             return Ok(None);
         };
+        let aside = |why: &str| self.set_name_aside(name, why).map(|_| None);
         let file = match self.open_in_queue(name, OFlags::RDONLY) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|error| self.not_opened(name, path.clone(), error))?,
+            Err(error) => match self.not_opened(name, path.clone(), error) {
+                SpoolError::Damaged { what, .. } => return aside(&what),
+                error => return Err(error),
+            },
         };
         let Some(lock) = Lock::of(&file, &path)? else { return Ok(None) };
+        if !lock.seen.is_file() {
+            return aside("it is not a file");
+        }
         let length = lock.seen.len();
         let whole = Stored::of_length(file, length, path.clone(), &id).and_then(|stored| {
             stored.verify()?;

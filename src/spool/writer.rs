@@ -142,7 +142,7 @@ impl Incoming {
         if is_counted {
             self.spool.usage_table().take(Folder::Queue, id.as_str());
         }
-        if self.spool.is_being_stored(&id) {
+        if failure.error.kind() == io::ErrorKind::AlreadyExists && self.spool.is_being_stored(&id) {
             let busy = SpoolError::io("store", self.spool.message_path(&id));
             return Err(busy(io::ErrorKind::WouldBlock.into()));
         }

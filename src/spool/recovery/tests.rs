@@ -136,3 +136,15 @@ fn a_torn_submission_goes_and_what_the_drop_program_never_makes_is_shown() {
     std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
     assert_eq!(waiting(&spool), [format!(".{uid}.0")]);
 }
+
+#[test]
+fn what_is_no_file_under_a_hidden_name_is_set_aside() {
+    let (dir, spool) = spool();
+    let path = |micros: u64| dir.path().join("queue").join(format!("{NEW}{}", MessageId::new(micros, 0)));
+    fs::create_dir(path(1)).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", path(2)).unwrap();
+    rustix::fs::mknodat(CWD, path(3), rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    assert_eq!(spool.ids().unwrap(), []);
+    assert_eq!(fs::read_dir(dir.path().join("queue")).unwrap().count(), 0);
+    assert_eq!(spool.failed().unwrap().len(), 3);
+}
