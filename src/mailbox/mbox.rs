@@ -21,6 +21,9 @@ const WAIT: Duration = Duration::from_millis(200);
 /// Nobody holds a dotlock so long, in seconds: Postfix's `stale_lock_time`.
 const STALE: i64 = 500;
 
+/// No lock holds more than the id of a process and a name, in octets.
+const LONGEST_LOCK: i64 = 64;
+
 /// What dotlocks of ours hold behind the process id.
 const OURS: &str = " postrider-mailbox\n";
 
@@ -194,9 +197,13 @@ impl Drop for Dotlock {
     }
 }
 
-/// Whether the process that made it is gone, as far as can be seen.
+/// Whether the process that made it is gone, as far as can be seen. What is longer than any lock is the mailbox of somebody
+/// whose login ends so.
 fn is_stale(lock: &Path) -> bool {
     let Ok(seen) = rustix::fs::statat(rustix::fs::CWD, lock, AtFlags::SYMLINK_NOFOLLOW) else { return false };
+    if seen.st_size > LONGEST_LOCK {
+        return false;
+    }
     let age = i64::try_from(now().as_secs()).unwrap_or_default().saturating_sub(seen.st_mtime);
     age > STALE || (seen.st_uid == geteuid().as_raw() && is_of_killed(lock))
 }

@@ -171,6 +171,16 @@ fn an_old_dotlock_of_anybody_is_taken_over() {
 }
 
 #[test]
+fn the_mbox_of_a_login_that_ends_like_a_lock_is_no_lock() {
+    let (_folder, mbox, lock) = place();
+    let mail = "From a@b Sun Nov 29 10:00:00 2026\nSubject: x\n\nits mail is longer than any lock\n\n";
+    fs::write(&lock, mail).unwrap();
+    File::options().write(true).open(&lock).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert!(deliver(&mbox, b"A: b\n").is_err());
+    assert_eq!(fs::read_to_string(&lock).unwrap(), mail);
+}
+
+#[test]
 fn what_is_no_file_defers_with_the_reason_and_blocks_nobody() {
     let (folder, mbox, lock) = place();
     mkfifoat(rustix::fs::CWD, &mbox, Mode::RWXU).unwrap();
