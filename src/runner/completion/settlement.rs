@@ -171,13 +171,20 @@ impl Case<'_> {
             steps.push(Step::Hold(reason));
             return NextStep::Held;
         }
-        let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
+        let pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
+        let unknown = pending.filter(|recipient| recipient.outcome_if(Status::Unknown).is_some());
+        let accounts: Vec<Option<&str>> = unknown.map(|recipient| self.state.account_of(recipient)).collect();
+        let account = self.state.account.as_deref();
         let mut wait = retry::message_wait(self.age, self.queue, self.chance);
-        if pending.any(|recipient| recipient.outcome_if(Status::Unknown).is_some()) {
-            wait = wait.max(retry::after_unknown(self.state.account.as_deref().unwrap_or_default()));
+        if accounts.contains(&account) {
+            wait = wait.max(retry::after_unknown(account.unwrap_or_default()));
         }
         let next = self.now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
-        steps.push(Step::Wait(next.unwrap_or(self.now)));
+        let next = next.unwrap_or(self.now);
+        // The journal has one time for both parts of a message. A recipient of the other part that may have its copy keeps its
+        // time, also where another runner reads it.
+        let of_others = self.state.next.filter(|_| accounts.iter().any(|of| *of != account));
+        steps.push(Step::Wait(of_others.map_or(next, |of_others| next.max(of_others))));
         NextStep::Retry(wait)
     }
 

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use support::provider::{Provider, Setup, Verb, after_dot, greeting, on};
+use support::wait::wait_for;
 use support::world::{World, login};
 
 fn mailboxes() -> Setup {
@@ -233,6 +234,21 @@ fn a_mailbox_whose_reply_did_not_come_is_tried_again_after_a_minute() {
     }
     world.flush();
     assert_eq!(local.received(), 1);
+}
+
+#[test]
+fn who_may_have_a_copy_elsewhere_gets_no_other_because_a_mailbox_is_tried_again() {
+    let isp = Provider::setup().rule(after_dot().once().close()).start();
+    let local = mailboxes().rule(on(Verb::Rcpt).reply("452 4.2.2 over quota")).start();
+    let world = world(&isp, &local).queue_set("retry_min", "1s").queue_set("retry_max", "1s");
+    world.sendmail(&["-i", "-f", "root", "root@home.lan", "bob@away.example"], "Subject: both\n\nBODY\n").code(0);
+    let runner = world.runner();
+    wait_for("the provider", || isp.count(Verb::Data) == 1);
+    let before = local.count(Verb::Rcpt);
+    wait_for("the mailbox, again", || local.count(Verb::Rcpt) >= before + 2);
+    drop(runner);
+    world.run_once();
+    assert_eq!(isp.count(Verb::Data), 1, "it waits for its hour with the next runner as well");
 }
 
 #[test]
