@@ -63,12 +63,13 @@ impl Intake {
         self.received = self.received.saturating_add(raw.len() as u64);
         self.tail.extend_from_slice(&raw[raw.len().saturating_sub(TAIL)..]);
         self.tail.drain(..self.tail.len().saturating_sub(TAIL));
+        // What comes first is told, however the octets were cut into pieces.
+        let room = self.limit.saturating_sub(self.size);
         self.size = self.size.saturating_add(content.len() as u64);
-        let broken = self.broken_line(content, bare_lf);
-        if self.size > self.limit {
-            self.refuse(too_big(self.limit));
-        } else if let Some(refusal) = broken {
-            self.refuse(refusal);
+        match self.broken_line(content, bare_lf) {
+            Some((at, refusal)) if at as u64 <= room => self.refuse(refusal),
+            _ if self.size > self.limit => self.refuse(too_big(self.limit)),
+            _ => {}
         }
         let is_endless = self.received > self.limit.saturating_mul(2).max(ALLOWANCE);
         if is_endless {
@@ -90,32 +91,26 @@ impl Intake {
     ///
     /// SMTP smuggling: a server in between that takes LF . LF for the end of a message, and one that does not, see
     /// different messages in the same bytes. Content with such line ends is refused rather than repaired in BDAT,
-    /// which promises to keep octets; in DATA the listener's `line_ends` decides.
-    fn broken_line(&mut self, content: &[u8], bare_lf: BareLf) -> Option<Refusal> {
+    /// which promises to keep octets; in DATA the listener's `line_ends` decides. Returns where it is as well.
+    fn broken_line(&mut self, content: &[u8], bare_lf: BareLf) -> Option<(usize, Refusal)> {
         if bare_lf == BareLf::AsAnything {
             return None;
         }
-        for &octet in content {
+        for (at, &octet) in content.iter().enumerate() {
             let was_cr = std::mem::replace(&mut self.is_after_cr, octet == b'\r');
             if was_cr && octet != b'\n' {
-                return Some(bare_cr());
+                return Some((at, bare_cr()));
             }
             if octet == b'\n' && !was_cr {
                 match bare_lf {
                     BareLf::AsAnything | BareLf::AsLineEnd => {}
                     BareLf::RefusedInChunk => {
-                        return Some(Refusal::new(
-                            554,
-                            "5.6.0",
-                            "the message has an LF without CR, which BDAT does not allow; end lines with CR LF, or send it with DATA",
-                        ));
+                        let text = "the message has an LF without CR, which BDAT does not allow; end lines with CR LF, or send it with DATA";
+                        return Some((at, Refusal::new(554, "5.6.0", text)));
                     }
                     BareLf::Refused => {
-                        return Some(Refusal::new(
-                            554,
-                            "5.6.0",
-                            "the message has an LF without CR; end lines with CR LF, or remove line_ends of the listener",
-                        ));
+                        let text = "the message has an LF without CR; end lines with CR LF, or remove line_ends of the listener";
+                        return Some((at, Refusal::new(554, "5.6.0", text)));
                     }
                 }
             }

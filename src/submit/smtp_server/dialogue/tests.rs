@@ -402,6 +402,21 @@ fn run(bytes: &[u8], piece: usize) -> (Vec<u8>, Arrived) {
     (said, arrived)
 }
 
+#[test]
+fn of_two_refusals_the_one_that_comes_first_is_told_however_the_octets_are_cut() {
+    let message = |before: usize, behind: usize| {
+        let body = ["a".repeat(before).as_str(), "\rx", &"a".repeat(behind), "\r\n.\r\n"].concat();
+        format!("EHLO me\r\nMAIL FROM:<a@x.example>\r\nRCPT TO:<b@y.example>\r\nDATA\r\n{body}").into_bytes()
+    };
+    for (before, behind, code) in [(10, 100, "554"), (100, 10, "552"), (98, 10, "554"), (99, 10, "554")] {
+        let whole = run(&message(before, behind), usize::MAX).0;
+        assert_eq!(codes(&String::from_utf8(whole.clone()).unwrap()).last(), Some(&code), "{before} {behind}");
+        for piece in [1, 2, 3, 50, 97] {
+            assert_eq!(run(&message(before, behind), piece).0, whole, "{before} {behind} in pieces of {piece}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic_and_pieces_do_not_matter(bytes in noise(), piece in 1_usize..50) {
