@@ -25,7 +25,7 @@ use super::{load, step_down};
 use crate::config::places::SYSTEM_CONFIG;
 use crate::config::{Config, ConfigError, locate};
 use crate::control::report::{Kind, Level, Reason, Report};
-use crate::control::{account_files, password_end, spool_health};
+use crate::control::{account_files, alarm_files, password_end, spool_health};
 use crate::spool::Spool;
 use crate::sys::user::{self, Caller};
 
@@ -151,6 +151,7 @@ fn contents(config: &Config, users: &Users, findings: &mut Findings) {
     addresses::check(config, findings);
     accounts::check(config, findings);
     findings.0.extend(account_files::unusable(config));
+    findings.0.extend(alarm_files::unusable(config));
     findings.0.extend(password_end::warnings(config, Zoned::now().date()));
     mailboxes::check(config, findings);
     routes::check(config, users, findings);

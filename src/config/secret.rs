@@ -6,6 +6,7 @@ mod credential;
 mod file;
 mod keyring;
 
+pub use self::command::program_is_there;
 pub use self::file::{is_runner, runners_group};
 pub use self::keyring::{delete as delete_in_keyring, store as store_in_keyring};
 

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod account_files;
 pub mod alarm;
+pub mod alarm_files;
 pub mod certificate_end;
 pub mod client;
 pub mod clock_health;

@@ -98,6 +98,8 @@ pub enum Kind {
     Clock,
     /// An expected sender that does not write.
     Silence,
+    /// Alarms that cannot be sent.
+    Alarm,
 }
 
 impl Kind {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{Timestamp, Zoned};
 
 use super::account_files;
+use super::alarm_files;
 use super::certificate_end;
 use super::clock_health;
 use super::listeners;
@@ -158,6 +159,7 @@ fn configured(config: &Config, leaving: &LeavingTables) -> Vec<Reason> {
     reasons.extend(listeners::certificates(config, Timestamp::now()));
     reasons.extend(password_end::warnings(config, Zoned::now().date()));
     reasons.extend(listeners::unidentified(config));
+    reasons.extend(alarm_files::unusable(config));
     reasons.extend(listeners::renewals(config, Timestamp::now()));
     let faults = leaving.first_faults().into_iter().chain(ArrivalTables::load(&config.rewriting).first_faults());
     reasons.extend(faults.map(|(path, fault)| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::none;
 
 /// The kinds, as JSON names them, each with tests that break an "OK" or a "good" by it.
-const TESTS: [(&str, &[&str]); 29] = [
+const TESTS: [(&str, &[&str]); 30] = [
     ("unknown", &["too_few_descriptors_are_told_and_no_message_is_called_unreadable"]),
     (
         "config",
@@ -133,6 +133,7 @@ const TESTS: [(&str, &[&str]); 29] = [
     ("cron", &["jobs_whose_mail_is_lost_or_has_nowhere_to_go_are_named"]),
     ("clock", &["mail_from_the_future_is_told_as_a_wrong_clock"]),
     ("silence", &["an_expected_sender_that_is_silent_is_a_warning_and_an_alarm_until_it_writes"]),
+    ("alarm", &["an_alarm_that_cannot_be_sent_is_a_warning_before_it_is_needed"]),
 ];
 
 #[test]

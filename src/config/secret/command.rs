@@ -26,18 +26,22 @@ const COMPLAINT: usize = 200;
 /// Whether its program is there to be run.
 pub(super) fn look(words: &[String]) -> Result<(), SecretError> {
     let program = words.first().map_or("", String::as_str);
-    let is_there = if program.contains('/') {
-        is_program(Path::new(program))
-    } else {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&places).any(|folder| is_program(&folder.join(program)))
-    };
-    if is_there {
+    if program_is_there(program) {
         return Ok(());
     }
     Err(SecretError(format!(
         "the password command {program} is not a program that this user may run; install it, or write the full path of the program"
     )))
+}
+
+/// Whether there is such a program, which this process may run.
+#[must_use]
+pub fn program_is_there(program: &str) -> bool {
+    if program.contains('/') {
+        return is_program(Path::new(program));
+    }
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&places).any(|folder| is_program(&folder.join(program)))
 }
 
 fn is_program(path: &Path) -> bool {

@@ -4,8 +4,8 @@ use std::process::{Child, Command, Stdio};
 
 use super::announcement::Announcement;
 use crate::config::alarm::Placeholder;
-use crate::config::secret::SecretError;
-use crate::config::{Config, Password, Secret};
+use crate::config::{Config, Password};
+use crate::control::alarm_files::{NoAddress, address};
 use crate::https::{self, FetchError};
 use crate::log;
 use crate::spool::alarm_state::Channel;
@@ -15,10 +15,7 @@ use crate::spool::alarm_state::Channel;
 pub enum SendError {
     /// There is no web address.
     #[error("{0}")]
-    NoAddress(SecretError),
-    /// What is kept there is none.
-    #[error("`url` does not hold a web address that begins with https://")]
-    NotHttps,
+    NoAddress(#[from] NoAddress),
     /// The server did not take it.
     #[error("the server of `url`: {0}")]
     NotPosted(FetchError),
@@ -91,9 +88,4 @@ fn post(config: &Config, announcement: &Announcement<'_>) -> Result<(), SendErro
 /// Asks for a web address, for nothing but to be seen there.
 pub(super) fn ping(url: &Password) -> Result<(), SendError> {
     https::ping(address(url)?.expose()).map_err(SendError::NotPosted)
-}
-
-fn address(url: &Password) -> Result<Secret, SendError> {
-    let url = url.fetch().map_err(SendError::NoAddress)?;
-    if url.expose().starts_with("https://") { Ok(url) } else { Err(SendError::NotHttps) }
 }

@@ -123,6 +123,7 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
         Kind::Damaged => (format!("{messages} cannot be read"), "the log says why"),
         Kind::Spool => ("a part of the queue cannot be used".to_owned(), "`postrider status` names it"),
         Kind::Clock => ("the clock of this machine is wrong".to_owned(), clock_health::REMEDY),
+        Kind::Alarm => ("an alarm cannot be sent".to_owned(), "see `postrider check`"),
         Kind::Silence => ("an expected sender has been silent for too long".to_owned(), "`postrider status` names it"),
         Kind::Refused
         | Kind::Rewriting

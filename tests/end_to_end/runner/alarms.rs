@@ -413,3 +413,25 @@ fn an_expected_sender_that_is_silent_is_a_warning_and_an_alarm_until_it_writes()
         assert!(said.contains(expected), "{said}");
     }
 }
+
+#[test]
+fn an_alarm_that_cannot_be_sent_is_a_warning_before_it_is_needed() {
+    let world = |alarm: Value| World::at_home(&Provider::start()).set("alarm", alarm);
+    for (alarm, words) in [
+        (json!({"url": {"file": "nowhere"}}), "`url` of [alarm]: "),
+        (json!({"url": {"file": "plain"}}), "does not hold a web address that begins with https://"),
+        (json!({"heartbeat": {"url": {"file": "nowhere"}}}), "`heartbeat`: "),
+        (json!({"command": ["/no/such/program"]}), "/no/such/program is not a program"),
+    ] {
+        let world = world(alarm);
+        world.file("plain", "http://localhost/CANARY\n", 0o600);
+        let said = world.postrider(&["status", "--json"]).code(1).stdout;
+        let report: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(report["reasons"][0]["kind"], "alarm", "{said}");
+        assert!(said.contains(words) && !said.contains("CANARY"), "{said}");
+        world.postrider(&["check"]).code(1).says(words);
+    }
+    let good = world(json!({"url": {"file": "good"}, "command": ["true"]}));
+    good.file("good", "https://localhost/x\n", 0o600);
+    good.postrider(&["check"]).code(0);
+}
