@@ -84,11 +84,13 @@ fn trace(machine: &Machine, options: &str) -> std::process::Child {
     strace
 }
 
-/// The calls of the thread that does what `mark` shows, while `act` has it done.
-fn points(machine: &Machine, mark: &str, act: impl FnOnce()) -> Vec<Point> {
+/// The calls of the thread that does what `mark` shows, while `act` has it done for a second time: what it learns once, such as
+/// the kind of its file system, a runner may have learnt before it is killed.
+fn points(machine: &Machine, mark: &str, act: impl Fn(&str)) -> Vec<Point> {
+    act("before");
     machine.sh("root", "rm -rf /run/traces; mkdir /run/traces", b"").good();
     let mut strace = trace(machine, "-ff -s 200 -o /run/traces/t");
-    act();
+    act("first");
     machine.sh("root", "pkill -INT -x strace", b"").good();
     strace.wait().unwrap();
     let traces = fs::read_dir(machine.path("/run/traces")).unwrap();
@@ -149,9 +151,9 @@ fn a_runner_killed_at_any_call_of_taking_a_frame_loses_nothing_and_repeats_nothi
     let machine = machine(&isp, "");
     let send = |subject: &str| drop(machine.sh("his", "sendmail friend@away.example", &mail(subject)).good());
     let runner = Runner::start(&machine);
-    let points = points(&machine, "\"ok ", || {
-        send("first");
-        wait_for("the first mail", || arrived(&isp).contains_key("first") && is_idle(&machine));
+    let points = points(&machine, "\"ok ", |subject| {
+        send(subject);
+        wait_for("its mail", || arrived(&isp).contains_key(subject) && is_idle(&machine));
     });
     drop(runner);
     killed_at_each(&machine, &isp, &points, send);
@@ -168,9 +170,9 @@ fn a_runner_killed_at_any_call_of_picking_up_loses_nothing_and_repeats_nothing()
         machine.drop_as("his", &frame(envelope(subject).as_bytes(), &mail(subject))).good();
     };
     let runner = Runner::start(&machine);
-    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", || {
-        leave("first");
-        wait_for("the first mail", || arrived(&isp).contains_key("first") && is_idle(&machine));
+    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", |subject| {
+        leave(subject);
+        wait_for("its mail", || arrived(&isp).contains_key(subject) && is_idle(&machine));
     });
     drop(runner);
     killed_at_each(&machine, &isp, &points, leave);
@@ -187,9 +189,9 @@ fn a_runner_killed_at_any_call_of_reporting_what_it_cannot_pick_up_reports_it_on
         machine.drop_as("his", &frame(unusable(subject).as_bytes(), &mail(subject))).good();
     };
     let runner = Runner::start(&machine);
-    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", || {
-        leave("first");
-        wait_for("the first report", || arrived(&isp).contains_key("first") && is_idle(&machine));
+    let points = points(&machine, "unlink(\"/var/spool/postrider/drop/", |subject| {
+        leave(subject);
+        wait_for("its report", || arrived(&isp).contains_key(subject) && is_idle(&machine));
     });
     drop(runner);
     killed_at_each(&machine, &isp, &points, leave);
