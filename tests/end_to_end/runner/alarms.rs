@@ -5,6 +5,8 @@ use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -148,10 +150,9 @@ fn a_configuration_that_cannot_be_read_is_an_alarm_of_the_runner_that_keeps_the_
 #[test]
 fn a_server_that_does_not_take_alarms_costs_no_mail_any_time_and_gets_each_once_it_does() {
     let isp = rejecting();
-    let gate = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("alarm-gate-{}", std::process::id()));
-    let _ = fs::remove_file(&gate);
-    let open = gate.clone();
-    let answer = move |_: &str| if open.exists() { web::page(b"") } else { web::status(500) };
+    let is_open = Arc::new(AtomicBool::new(false));
+    let gate = Arc::clone(&is_open);
+    let answer = move |_: &str| if gate.load(Ordering::Relaxed) { web::page(b"") } else { web::status(500) };
     let (world, server) = with_receiver(World::at_home(&isp), &json!({}), Box::new(answer));
     world.send_to(&["bob@away.example"]).code(0);
     let log = world.run_once().stderr;
@@ -162,7 +163,7 @@ fn a_server_that_does_not_take_alarms_costs_no_mail_any_time_and_gets_each_once_
     assert_eq!(server.asked().len(), 1);
     let state = state_of(&world);
     assert!(state.contains("\"failures\":1"), "{state}");
-    fs::write(&gate, "").unwrap();
+    is_open.store(true, Ordering::Relaxed);
     let mut early: Value = serde_json::from_str(&state).unwrap();
     early["retry"]["next"] = json!("2020-01-01T00:00:00Z");
     world.file("spool/state/alarms.json", &early.to_string(), 0o600);
@@ -170,7 +171,6 @@ fn a_server_that_does_not_take_alarms_costs_no_mail_any_time_and_gets_each_once_
     assert_eq!(server.asked().len(), 2);
     world.run_once();
     assert_eq!(server.asked().len(), 2);
-    fs::remove_file(&gate).unwrap();
 }
 
 #[test]
