@@ -142,5 +142,6 @@ fn work_grows_with_the_recipients_and_not_with_their_square() {
         runner.cpu_ticks()
     };
     let [few, many] = [1_000, 16_000].map(cost);
-    assert!(many < few * 24, "sixteen times the recipients: {few} and {many} ticks");
+    // A tick is 10 ms, and the few may take less than two.
+    assert!(many < (few + 1) * 24, "sixteen times the recipients: {few} and {many} ticks");
 }
