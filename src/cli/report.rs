@@ -7,9 +7,7 @@ mod summary;
 mod tally;
 mod text;
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::exit::{Exit, Failure};
 use super::{history, print};
 use crate::control::queue_access::QueueAccess;
-use crate::sys::host;
 use crate::sys::user::Caller;
+use crate::sys::{host, replaced_file};
 use summary::{Names, Summary};
 use tally::Tally;
 
@@ -73,15 +71,8 @@ pub fn run(access: &QueueAccess, arguments: &Arguments) -> Result<Exit, Failure>
 
 /// Whoever may read the report may read who wrote to whom.
 fn save(path: &Path, page: &str) -> Result<(), Failure> {
-    let write = || -> io::Result<()> {
-        let mut fresh = path.as_os_str().to_owned();
-        fresh.push(".new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.write_all(page.as_bytes())?;
-        fs::rename(&fresh, path)
-    };
-    write().map_err(|error| Failure::new(Exit::IoError, format_args!("cannot write {}: {error}", path.display())))
+    let failed = |error| Failure::new(Exit::IoError, format_args!("cannot write {}: {error}", path.display()));
+    replaced_file::replace(path, page, 0o600).map_err(failed)
 }
 
 /// By the same way as any mail of this machine.

@@ -8,7 +8,6 @@ pub mod condition;
 mod decision;
 mod heartbeat;
 pub mod motd;
-pub mod public_file;
 
 use std::time::Duration;
 

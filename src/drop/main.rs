@@ -39,9 +39,7 @@ fn store() -> Result<(), Refusal> {
     let folder = Folder::open(&path).map_err(cannot("open"))?;
     let mut durable = Durable::create(&folder, 0o640).map_err(cannot("create a file in"))?;
     rustix::fs::fchown(durable.file(), None, Some(group)).map_err(cannot("set the group of a file in"))?;
-    let sum = copy(durable.file(), &folder)?;
-    if folder.syncs_names() {
-        // Whoever finds it half stored can tell.
+    if let Some(sum) = copy(durable.file(), &folder)? {
         durable.file().write_all(&sum.end()).map_err(cannot("write to"))?;
     }
     let inode = rustix::fs::fstat(durable.file()).map_err(cannot("examine a file in"))?.st_ino;
@@ -53,10 +51,11 @@ fn store() -> Result<(), Refusal> {
     })
 }
 
-/// Copies one frame, its end included and nothing behind it.
-fn copy(mut file: &File, folder: &Folder) -> Result<Checksum, Refusal> {
+/// Copies one frame, its end included and nothing behind it. Where it will be stored under a hidden name first, its checksum: whoever
+/// finds it half stored can tell.
+fn copy(mut file: &File, folder: &Folder) -> Result<Option<Checksum>, Refusal> {
     let (input, mut place, mut buffer) = (io::stdin(), Place::at_start(WIDEST), [0_u8; 16 * 1024]);
-    let mut sum = Checksum::default();
+    let mut sum = folder.syncs_names().then(Checksum::default);
     while place.missing() > 0 {
         let wanted = place.missing().min(buffer.len());
         let room = buffer.get_mut(..wanted).unwrap_or_default();
@@ -69,7 +68,9 @@ fn copy(mut file: &File, folder: &Folder) -> Result<Checksum, Refusal> {
             return Err(cannot("write to")(io::Error::from(io::ErrorKind::StorageFull)));
         }
         file.write_all(octets).map_err(cannot("write to"))?;
-        sum.pass(octets);
+        if let Some(sum) = &mut sum {
+            sum.pass(octets);
+        }
         place.pass(octets).map_err(later)?;
     }
     Ok(sum)

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::event::Event;
-use crate::control::alarm::{self, public_file};
+use crate::control::alarm;
 use crate::control::loaded::Loaded;
 use crate::control::{certificate_end, exposition, status};
 use crate::log;
 use crate::spool::{SpoolError, account_health};
-use crate::sys::notify;
+use crate::sys::{notify, replaced_file};
 
 /// It looks at least this often. An idle machine is not woken more often.
 const EVERY: Duration = Duration::from_mins(15);
@@ -96,7 +96,7 @@ fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>, event
                 due = due.min(earliest.max(Instant::now() + GATHERING));
             }
             Ok(Signal::Write(path, text)) => {
-                if let Err(error) = public_file::replace(&path, &text) {
+                if let Err(error) = replaced_file::replace(&path, &text, 0o644) {
                     log::warning(format_args!("cannot write {}: {error}", path.display()));
                 }
             }

@@ -15,6 +15,7 @@ pub mod passed_sockets;
 pub mod peer;
 pub mod privileges;
 pub mod random;
+pub mod replaced_file;
 pub mod sysexits;
 pub mod unnamed_file;
 pub mod user;

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{fs, io};
 
-use super::public_file;
 use crate::config::{Config, places};
 use crate::control::report::{Level, Reason, Report};
 use crate::mail::printable::printable;
+use crate::sys::replaced_file::replace;
 
 /// Where it is: beside the socket, where everybody may read, or in a user's own spool.
 #[must_use]
@@ -21,7 +21,7 @@ pub fn update(config: &Config, report: &Report) -> io::Result<()> {
     let text = config.alarm.motd.then(|| text(&report.clone().public())).flatten();
     match text {
         Some(text) if fs::read(&path).is_ok_and(|known| known == text.as_bytes()) => Ok(()),
-        Some(text) => public_file::replace(&path, &text),
+        Some(text) => replace(&path, &text, 0o644),
         None => match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),

@@ -101,6 +101,19 @@ fn the_page_needs_nothing_from_elsewhere_and_shows_markup_as_text() {
 }
 
 #[test]
+fn what_others_put_beside_the_page_is_not_written_to() {
+    let isp = provider();
+    let world = with_history(&isp);
+    world.file("victim", "precious", 0o644);
+    // A name that anybody could guess, as in /tmp.
+    std::os::unix::fs::symlink(world.path("victim"), world.path("report.html.new")).unwrap();
+    std::os::unix::fs::symlink(world.path("victim"), world.path("report.html")).unwrap();
+    world.postrider(&["report", "--html", world.path("report.html").to_str().unwrap()]).code(0);
+    assert_eq!(fs::read_to_string(world.path("victim")).unwrap(), "precious");
+    assert!(world.path("report.html").symlink_metadata().unwrap().is_file());
+}
+
+#[test]
 fn an_anonymous_report_has_no_address_and_no_name_of_the_machine() {
     let isp = provider();
     let world = with_history(&isp);
