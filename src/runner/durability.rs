@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
 
+use crate::deliver::smtp::interruption::Interruption;
 use crate::log;
 use crate::spool::journal::Journal;
 use crate::spool::journal_line::Line;
@@ -95,13 +96,15 @@ pub struct DurabilityGate {
     reserve: PathBuf,
     progress: Mutex<Progress>,
     changed: Condvar,
+    interruption: Interruption,
 }
 
 impl DurabilityGate {
     /// An open gate.
     #[must_use]
     pub fn new(spool: &Spool) -> Self {
-        Self { reserve: spool.dir().join("reserve"), progress: Mutex::default(), changed: Condvar::new() }
+        let (progress, changed, interruption) = (Mutex::default(), Condvar::new(), Interruption::default());
+        Self { reserve: spool.dir().join("reserve"), progress, changed, interruption }
     }
 
     /// Creates the reserve if it is missing; for the runner only. If there is no room for it, a later call tries
@@ -138,6 +141,13 @@ impl DurabilityGate {
     pub fn stop(&self) {
         self.progress.lock().stopping = true;
         self.changed.notify_all();
+        self.interruption.interrupt();
+    }
+
+    /// What a stop ends besides: the waiting of sessions that are not open yet.
+    #[must_use]
+    pub fn interruption(&self) -> Interruption {
+        self.interruption.clone()
     }
 
     /// Whether the runner is stopping.

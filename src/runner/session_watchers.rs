@@ -8,6 +8,7 @@ use std::sync::mpsc::Sender;
 use parking_lot::Mutex;
 
 use crate::control::protocol::Response;
+use crate::deliver::smtp::interruption::Interruption;
 use crate::deliver::smtp::observer::{Observer, Step};
 use crate::spool::MessageId;
 
@@ -65,6 +66,8 @@ pub struct WatchedSession {
     pub watchers: Arc<SessionWatchers>,
     /// The message that the session is working on.
     pub current: CurrentMessage,
+    /// Ends the waiting until the session is open.
+    pub interruption: Interruption,
 }
 
 impl Observer for WatchedSession {
@@ -72,5 +75,9 @@ impl Observer for WatchedSession {
         if let Some(id) = &*self.current.0.lock() {
             self.watchers.send(id, &step);
         }
+    }
+
+    fn interruption(&self) -> Option<Interruption> {
+        Some(self.interruption.clone())
     }
 }

@@ -13,6 +13,7 @@ pub mod dot_stuffing;
 pub mod dsn_parameters;
 mod greeting;
 pub mod happy_eyeballs;
+pub mod interruption;
 pub mod limits;
 pub mod lines;
 mod lmtp;

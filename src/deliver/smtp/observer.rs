@@ -1,5 +1,7 @@
 //! Observers of a session: they receive each line of the dialogue, with secrets already masked.
 
+use super::interruption::Interruption;
+
 /// An event in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step<'a> {
@@ -17,6 +19,11 @@ pub enum Step<'a> {
 pub trait Observer: Send {
     /// Handles one step.
     fn step(&mut self, step: Step<'_>);
+
+    /// What may end the waiting of the session until it is open; `None`: nothing.
+    fn interruption(&self) -> Option<Interruption> {
+        None
+    }
 }
 
 /// An observer that ignores everything.

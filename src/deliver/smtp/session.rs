@@ -13,17 +13,21 @@ pub use super::connection::{Body, NotOpened, Session, SessionInfo, Transaction};
 impl Session {
     /// Tries the account's relays in order, each with all its addresses. A failure of one relay (no address, no
     /// connection, bad greeting, no TLS, a 4xx reply) leads to the next one. A failure of the account (its
-    /// credential, a 5xx reply to EHLO, STARTTLS or AUTH, no suitable mechanism) ends the search.
+    /// credential, a 5xx reply to EHLO, STARTTLS or AUTH, no suitable mechanism) ends the search. The observer may end the
+    /// waiting until the session is open.
     pub fn open(
         account: &Account,
         hostname: &str,
         history: &LoginHistory,
         observer: Box<dyn Observer>,
     ) -> Result<Self, NotOpened> {
-        match &account.lmtp {
-            Some(server) => lmtp::open(account, server, hostname, observer),
-            None => connect::open(account, hostname, history, observer),
-        }
+        let mut session = match &account.lmtp {
+            Some(server) => lmtp::open(account, server, hostname, observer)?,
+            None => connect::open(account, hostname, history, observer)?,
+        };
+        // A transaction that is left halfway may have been a delivery.
+        session.stream.wait_for_every_reply();
+        Ok(session)
     }
 
     /// Runs a transaction and returns a fact per recipient, in their order. A recipient is delivered if its fact is a

@@ -13,6 +13,11 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
 
+use super::interruption::Interruption;
+
+/// How often a read that may be interrupted looks whether it is.
+const GLANCE: Duration = Duration::from_millis(500);
+
 /// How long a read may wait.
 #[derive(Debug, Clone, Copy)]
 enum Patience {
@@ -63,6 +68,8 @@ pub struct Socket {
     patience: Patience,
     /// The write timeout currently set in the system.
     stall: Option<Duration>,
+    /// What may end the waiting of a read.
+    interruption: Option<Interruption>,
 }
 
 impl Socket {
@@ -72,7 +79,12 @@ impl Socket {
             // Commands are written in one piece, so Nagle's algorithm has nothing to combine and would only delay them.
             stream.set_nodelay(true)?;
         }
-        Ok(Self { stream, patience: Patience::None, stall: None })
+        Ok(Self { stream, patience: Patience::None, stall: None, interruption: None })
+    }
+
+    /// Sets what may end the waiting of the reads that follow.
+    pub fn set_interruption(&mut self, interruption: Option<Interruption>) {
+        self.interruption = interruption;
     }
 
     /// Sets a deadline for all following reads together.
@@ -110,17 +122,27 @@ impl Read for Socket {
             Patience::Until(deadline) => deadline,
             Patience::None => return Ok(recv(&self.stream, buffer, RecvFlags::DONTWAIT)?.1),
         };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            let piece = match &self.interruption {
+                Some(interruption) if interruption.is_wanted() => return Err(ErrorKind::ConnectionAborted.into()),
+                Some(_) => left.min(GLANCE),
+                None => left,
+            };
+            // Set again for each read, because the timeout of a socket is per read and the deadline is for all of them.
+            self.stream.set_read_timeout(at_least(piece))?;
+            let read = match &mut self.stream {
+                Connected::Tcp(stream) => stream.read(buffer),
+                Connected::Unix(stream) => stream.read(buffer),
+            };
+            match read.map_err(timed_out) {
+                Err(error) if error.kind() == ErrorKind::TimedOut && piece < left => {}
+                read => return read,
+            }
         }
-        // Set again for each read, because the timeout of a socket is per read and the deadline is for all of them.
-        self.stream.set_read_timeout(at_least(left))?;
-        match &mut self.stream {
-            Connected::Tcp(stream) => stream.read(buffer),
-            Connected::Unix(stream) => stream.read(buffer),
-        }
-        .map_err(timed_out)
     }
 }
 

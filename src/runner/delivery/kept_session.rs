@@ -23,6 +23,7 @@ use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
+use crate::deliver::smtp::interruption::Interruption;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::{LeftOut, Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
@@ -76,6 +77,8 @@ pub(super) struct KeptSession {
     null_senders: Arc<NullSenders>,
     watchers: Arc<SessionWatchers>,
     current: CurrentMessage,
+    /// Ends the waiting for a server while a session opens.
+    interruption: Interruption,
 }
 
 /// The start of a transaction.
@@ -111,9 +114,21 @@ struct EndedAfter {
 impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
-        let Context { watchers, logins, restarts, null_senders, .. } = context.clone();
+        let Context { watchers, logins, restarts, null_senders, gate, .. } = context.clone();
+        let interruption = gate.interruption();
         let (carried, ended_after, left_out, current) = Default::default();
-        Self { session: None, carried, ended_after, left_out, logins, restarts, null_senders, watchers, current }
+        Self {
+            session: None,
+            carried,
+            ended_after,
+            left_out,
+            logins,
+            restarts,
+            null_senders,
+            watchers,
+            current,
+            interruption,
+        }
     }
 
     /// Sets the message for which the session's steps are reported.
@@ -281,7 +296,8 @@ impl KeptSession {
         } else {
             self.carried = Carried::default();
             let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
-            let observer = Box::new(WatchedSession { watchers, current });
+            let interruption = self.interruption.clone();
+            let observer = Box::new(WatchedSession { watchers, current, interruption });
             // Taken before the secret is read. A password that is changed while the login runs then counts as changed
             // since, and the rejection of the old one is not held against it.
             let read = read_at(loaded, &account.name);

@@ -29,7 +29,7 @@ use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::{HeaderExcerpt, NotReady, OutgoingMessage};
 use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
-use crate::mail::outcome::{Fact, Outcome, Phase, SentAs};
+use crate::mail::outcome::{Fact, Outcome, Phase, Seen, SentAs};
 use crate::mail::submitter::Submitter;
 use crate::rules::consequence::History;
 use crate::rules::outbound::Generic;
@@ -270,6 +270,10 @@ impl Worker {
         let exchange = Exchange { message: &message, plan, recipients, outgoing: &outgoing };
         let exchanged = match self.session.transact(&exchange) {
             Ok(exchanged) => exchanged,
+            // A stop ended the waiting for a server that had not answered yet: nothing was learnt of it.
+            Err(not) if self.context.gate.is_stopping() && !matches!(not.fact.seen, Seen::Reply(_)) => {
+                return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
+            }
             Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun))),
         };
         let mut classifications = Vec::with_capacity(recipients.len());

@@ -1,5 +1,8 @@
 //! What becomes of mail, senders and accounts for what a provider says in a transaction: held, paused, told.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 use serde_json::json;
 
 use support::provider::{Gate, Provider, Rule, Verb, after_dot, greeting, on};
@@ -140,6 +143,26 @@ fn where_a_session_more_is_refused_when_the_others_have_ended_nothing_waits_eith
     gate.open();
     wait_for("all mail", || isp.received() == 5);
     assert!(!runner.log().contains("next try in"), "{}", runner.log());
+}
+
+#[test]
+fn a_runner_that_is_told_to_end_waits_for_no_server_that_has_not_greeted() {
+    let gate = Gate::closed();
+    let isp = Provider::setup().rule(greeting().behind(&gate).reply("220 at last")).start();
+    let world = World::at_home(&isp);
+    send(&world, "bob@away.example");
+    let mut runner = world.runner();
+    wait_for("the connection", || isp.connections() == 1);
+    let begun = Instant::now();
+    runner.signal(Signal::TERM);
+    runner.end();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    // Nothing was learnt of the server, so nothing is held against it.
+    assert_eq!(world.queued().len(), 1);
+    assert!(!world.postrider(&["status"]).code(0).stdout.contains("account isp"));
+    gate.open();
+    world.drain();
+    assert_eq!(isp.received(), 1);
 }
 
 /// All mail goes out without a pause, although the third connection gets this.
