@@ -27,7 +27,7 @@ pub struct OutgoingMessage<'s> {
     pub from: Option<Address>,
     /// Number of Received fields.
     pub hops: usize,
-    /// The addresses of this machine that it was delivered to before.
+    /// The addresses of this machine that it was delivered to before, if it stays there.
     pub delivered_to: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl<'s> OutgoingMessage<'s> {
         let size = stored.envelope.size + bytes.len() as u64 - raw.len() as u64;
         Ok(Self {
             excerpt: HeaderExcerpt::of(&header),
-            delivered_to: mail_loop::delivered_to(&header),
+            delivered_to: if generic.is_none() { mail_loop::delivered_to(&header) } else { Vec::new() },
             hops: header.all("Received").count(),
             from: first_from(&rewritten),
             header: bytes,

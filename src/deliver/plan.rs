@@ -1,6 +1,8 @@
 //! The plan for one attempt at a message: sender and recipients as they are sent, and the account. Pure, so that
 //! `postrider route` shows exactly what delivery does.
 
+use std::borrow::Cow;
+
 use crate::config::lmtp_server::LmtpServer;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::config::{Account, Config, LeavingTables, TableFault};
@@ -169,16 +171,18 @@ pub fn plan_here<'c>(config: &'c Config, envelope: &Envelope, here: &[usize]) ->
     Some(plan)
 }
 
-impl Plan<'_> {
+impl<'c> Plan<'c> {
     /// Without those to whom a message with these marks has come round.
     #[must_use]
-    pub fn without_loops(mut self, delivered_to: &[String]) -> Self {
-        let comes_round = |planned: &mut Planned| mail_loop::has_come_round(delivered_to, &planned.address);
-        if self.why == Why::Local {
-            let looping = self.recipients.extract_if(.., comes_round);
-            self.nowhere.extend(looping.map(|planned| (planned.index, Undeliverable::ComeRound(planned.address))));
+    pub fn without_loops(&self, delivered_to: &[String]) -> Cow<'_, Plan<'c>> {
+        if self.why != Why::Local || delivered_to.is_empty() {
+            return Cow::Borrowed(self);
         }
-        self
+        let mut plan = self.clone();
+        let comes_round = |planned: &mut Planned| mail_loop::has_come_round(delivered_to, &planned.address);
+        let looping = plan.recipients.extract_if(.., comes_round);
+        plan.nowhere.extend(looping.map(|planned| (planned.index, Undeliverable::ComeRound(planned.address))));
+        Cow::Owned(plan)
     }
 }
 

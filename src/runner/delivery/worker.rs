@@ -242,7 +242,7 @@ impl Worker {
             }
             Err(NotReady::Io(error)) => return Err(unreadable(&message, error)),
         };
-        let plan = &plan.clone().without_loops(&outgoing.delivered_to);
+        let plan = &*plan.without_loops(&outgoing.delivered_to);
         // Logged once per message: later attempts already have outcomes.
         if message.journal.state().outcomes().next().is_none() {
             introduce(&message.stored.envelope, &outgoing.excerpt.message_id);
