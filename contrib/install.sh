@@ -165,10 +165,10 @@ Remove its package (on Debian, \"dpkg -S /usr/sbin/sendmail\" finds it), or run 
     fi
     for name in $(others); do
         say "$name -> $name.aside (of another mail program)"
-        divert --add "$name" || {
+        divert --add "$name" ||
             say "    an update of its package may restore it, and its removal may remove ours"
-            mv "$DESTDIR$name" "$DESTDIR$name.aside"
-        }
+        # Not diverted, or diverted before and put there since: dpkg then leaves the file where it is.
+        [ ! -e "$DESTDIR$name" ] && [ ! -L "$DESTDIR$name" ] || mv "$DESTDIR$name" "$DESTDIR$name.aside"
     done
 }
 

@@ -41,13 +41,18 @@ def all_of(target, folder):
 
 
 def private_system(folder):
-    """Puts a copy of /etc and an empty /var/spool over the real ones, on the disk that is measured: dma and nullmailer have their
-    paths compiled in. The mounts are in this process's own namespace."""
+    """Puts a copy of /etc, an empty /var/spool and an overlay of /var/lib over the real ones, on the disk that is measured: dma and
+    nullmailer have their paths compiled in, and what moves another program's files aside notes it in dpkg's database. The mounts are in
+    this process's own namespace."""
     own = fresh(folder, "system")
     subprocess.run(["cp", "-a", "/etc", own / "etc"], check=True)
     (own / "spool").mkdir(mode=0o755)
     for inner, outer in (("etc", "/etc"), ("spool", "/var/spool")):
         subprocess.run(["mount", "--bind", own / inner, outer], check=True)
+    for name in ("lib", "lib.work"):
+        (own / name).mkdir()
+    options = f"lowerdir=/var/lib,upperdir={own}/lib,workdir={own}/lib.work"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", "/var/lib"], check=True)
     return own
 
 

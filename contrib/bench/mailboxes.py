@@ -29,7 +29,8 @@ def measure(target, folder):
         print("not root: no mailboxes of others are written")
         return
     own = contenders.fresh(folder, "mailboxes")
-    private(own)
+    contenders.private_system(own)
+    private_homes(own)
     # Before its name for sendmail belongs to postrider.
     others = [Postfix(own / f"postfix{number}") for number in range(ROUNDS)]
     system.installed(target, own)
@@ -47,17 +48,10 @@ def measure(target, folder):
     verdict(f"{MESSAGES} messages into the Maildirs of {USERS} users: {ratio:.2f} of Postfix's rate", ratio >= 1.0)
 
 
-def private(own):
-    """Homes, spools and settings of this process's own mount namespace, on the disk that is measured."""
-    for name in ("home", "spool"):
-        (own / name).mkdir()
-    subprocess.run(["cp", "-a", "/etc", own / "etc"], check=True)
-    for name, place in (("etc", "/etc"), ("home", "/home"), ("spool", "/var/spool")):
-        subprocess.run(["mount", "--bind", own / name, place], check=True)
-    for name in ("lib", "lib.work"):
-        (own / name).mkdir()
-    options = f"lowerdir=/var/lib,upperdir={own}/lib,workdir={own}/lib.work"
-    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", "/var/lib"], check=True)
+def private_homes(own):
+    """Homes of this process's own mount namespace, on the disk that is measured."""
+    (own / "home").mkdir()
+    subprocess.run(["mount", "--bind", own / "home", HOMES], check=True)
 
 
 def users():

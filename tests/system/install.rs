@@ -93,6 +93,22 @@ fn another_mail_programs_names_are_taken_only_if_that_is_asked_for_and_are_given
     assert!(!is_there(&machine, "/usr/sbin/sendmail.aside"));
 }
 
+#[test]
+fn a_name_that_an_earlier_diversion_left_in_dpkgs_database_is_moved_aside_and_given_back() {
+    if !can_run_with(&["dpkg-divert"]) {
+        return;
+    }
+    let machine = Machine::bare();
+    let other = "dpkg-divert --local --no-rename --divert /usr/sbin/sendmail.aside --add /usr/sbin/sendmail; \
+                 printf '#!/bin/sh\necho other\n' >/usr/sbin/sendmail; chmod 755 /usr/sbin/sendmail";
+    machine.sh("root", other, b"").good();
+    machine.install("--move-aside").good();
+    assert_eq!(machine.sh("root", "/usr/sbin/sendmail.aside", b"").good().printed, "other\n");
+    machine.install("--uninstall").good();
+    assert_eq!(machine.sh("root", "/usr/sbin/sendmail", b"").good().printed, "other\n");
+    assert_eq!(machine.sh("root", "dpkg-divert --list '*sendmail*'", b"").printed, "");
+}
+
 /// Another mail program as a package, installed by dpkg.
 const PACKAGE: &str = r"set -e
 mkdir -p /run/other/DEBIAN /run/other/usr/sbin /run/other/usr/bin

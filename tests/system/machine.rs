@@ -45,7 +45,12 @@ const SETUP: &str = r#"
     for folder in /run /home /var/spool /var/log /var/mail; do fresh "$folder"; done
     chgrp mail /var/mail
     chmod 2775 /var/mail
-    rm -rf /etc/postrider /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases
+    rm -rf /etc/postrider
+    for name in /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases; do
+        rm -rf $name
+        # A diversion of the real machine would move here what another package brings.
+        ! command -v dpkg-divert >/dev/null || dpkg-divert --quiet --no-rename --remove $name || :
+    done
     printf 'his:x:20001:20001:His Name:/home/his:/bin/sh\nher:x:20002:20002:Her Name:/home/her:/bin/sh\n' >>/etc/passwd
     printf 'his:x:20001:\nher:x:20002:\n' >>/etc/group
     mkdir -m 755 /home/his /home/her
