@@ -24,13 +24,14 @@ struct Seen {
 }
 
 impl AccountReplies {
-    /// Whether another message with another recipient got a reply of this meaning.
+    /// Whether another message with another recipient got a reply of this meaning. Without recipients the server had heard of
+    /// none when it replied, so that another message is enough.
     #[must_use]
     pub fn repeated(&self, meaning: Meaning, message: &str, recipients: &[String]) -> Repeated {
         let is_other = |seen: &Seen| {
             seen.meaning == meaning
                 && seen.message != message
-                && recipients.iter().any(|recipient| !seen.recipients.contains(recipient))
+                && (recipients.is_empty() || recipients.iter().any(|recipient| !seen.recipients.contains(recipient)))
         };
         if self.seen.iter().any(is_other) { Repeated::ForAnotherMessage } else { Repeated::No }
     }

@@ -116,6 +116,12 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
     }
 }
 
+/// Whether somebody must do something.
+#[must_use]
+pub fn is_called_for(cure: &str) -> bool {
+    !cure.starts_with("no change needed")
+}
+
 /// For what passes.
 const NO_CHANGE: &str = "no change needed: postrider tries again automatically";
 

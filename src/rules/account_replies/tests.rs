@@ -14,6 +14,8 @@ fn only_another_message_with_another_recipient_shows_that_the_account_is_meant()
         (Meaning::SendingLimit, "A", to(&["c@x"]), Repeated::No),
         (Meaning::SendingLimit, "B", to(&["b@x"]), Repeated::No),
         (Meaning::SendingLimit, "B", to(&["b@x", "c@x"]), Repeated::ForAnotherMessage),
+        (Meaning::SendingLimit, "B", to(&[]), Repeated::ForAnotherMessage),
+        (Meaning::SendingLimit, "A", to(&[]), Repeated::No),
         (Meaning::AccountSuspended, "B", to(&["c@x"]), Repeated::No),
     ];
     for (meaning, message, recipients, expected) in table {

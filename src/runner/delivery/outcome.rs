@@ -216,6 +216,12 @@ pub(super) fn remedy_before_login(
     is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
 }
 
+/// The first remedy by which somebody must do something. One that says that nobody must is not worth a warning for each message.
+pub(super) fn remedy_called_for(outcomes: &[(usize, Outcome)]) -> Option<&str> {
+    let mut remedies = outcomes.iter().filter_map(|(_, outcome)| outcome.cure.as_deref());
+    remedies.find(|text| remedy::is_called_for(text))
+}
+
 /// The remedy, with the wait that the server asked for.
 fn with_wait(cure: &str, wait: Option<Duration>) -> String {
     match wait {

@@ -307,9 +307,11 @@ impl Worker {
         if let Some(classification) = trouble::by_own_server(fact).filter(|_| plan.account.lmtp.is_some()) {
             return classification;
         }
-        // A reply to RCPT concerns one recipient, a reply to any other command all of them.
+        // A reply to RCPT concerns one recipient, a reply to the content all of them. To MAIL nobody's server but the provider's
+        // own can have replied.
         let concerned = || match fact.phase {
             Phase::Rcpt => vec![planned.address.to_string()],
+            Phase::Mail => Vec::new(),
             _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
         };
         let id = &message.stored.envelope.id;
@@ -331,7 +333,7 @@ impl Worker {
     ) -> Result<BatchOutcome, SpoolError> {
         let AnsweredExchange { exchanged, classifications, mut outcomes, excerpt } = answered;
         let Exchanged { facts, relay, session, connecting, sending, .. } = exchanged;
-        if let Some(cure) = outcomes.iter().find_map(|(_, outcome)| outcome.cure.as_ref()) {
+        if let Some(cure) = outcome::remedy_called_for(&outcomes) {
             log::warning(format_args!("{}: {cure}", message.stored.envelope.id));
         }
         if facts.iter().all(|fact| fact.phase == Phase::Mail) {
