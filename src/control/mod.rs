@@ -18,6 +18,7 @@ pub mod local_recipient;
 pub mod message_detail;
 pub mod message_ids;
 pub mod modify;
+pub mod own_mailbox;
 pub mod password_end;
 pub mod private_ca;
 pub mod protocol;

@@ -156,10 +156,7 @@ impl AuthorisedChange {
                 Ok(changed)
             }
             (Change::Delete, _) => {
-                history::append(&loaded.spool, &[history_record::deleted(&stored, journal.state(), now)])?;
-                journal.append(now, &[Line::Done])?;
-                loaded.spool.remove(id)?;
-                log::deleted(id);
+                remove(loaded, &stored, &mut journal)?;
                 Ok(Changed::Done)
             }
         }
@@ -256,6 +253,21 @@ impl AuthorisedChange {
         let Envelope { id, submitter, .. } = &stored.envelope;
         if self.selection.scope().covers(submitter) { Ok(()) } else { Err(SpoolError::Gone(id.clone())) }
     }
+}
+
+/// Takes a message out of the queue, as somebody who deletes it does. Nobody may be sending it, and the caller holds the lock.
+pub fn delete(loaded: &Loaded, stored: &Stored) -> Result<(), SpoolError> {
+    let mut journal = Journal::open(&loaded.spool, &stored.envelope.id, stored.envelope.recipients.len())?;
+    remove(loaded, stored, &mut journal)
+}
+
+fn remove(loaded: &Loaded, stored: &Stored, journal: &mut Journal) -> Result<(), SpoolError> {
+    let (id, now) = (&stored.envelope.id, Timestamp::now());
+    history::append(&loaded.spool, &[history_record::deleted(stored, journal.state(), now)])?;
+    journal.append(now, &[Line::Done])?;
+    loaded.spool.remove(id)?;
+    log::deleted(id);
+    Ok(())
 }
 
 /// Whether another message of the same id is in the queue, or has left it.

@@ -13,6 +13,7 @@ use super::certificate_end;
 use super::clock_health;
 use super::listeners;
 use super::loaded::Unreadable;
+use super::own_mailbox;
 use super::password_end;
 use super::report::{Figures, Kind, Level, Reason, Report};
 use super::silence::{self, QueuedSenders};
@@ -90,6 +91,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         figures = queue.figures;
     }
     report.extend(of_accounts(config, outages));
+    report.extend(config.and_then(own_mailbox::unusable));
     report.extend(counted(&figures));
     if spool.is_some_and(is_the_machines) && !figures.runner {
         report.add(no_runner());

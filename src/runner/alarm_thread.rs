@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::event::Event;
 use crate::control::alarm;
 use crate::control::loaded::Loaded;
+use crate::control::report::Level;
 use crate::control::{certificate_end, exposition, status};
 use crate::log;
 use crate::spool::{SpoolError, account_health};
@@ -19,6 +20,8 @@ use crate::sys::{notify, replaced_file};
 
 /// It looks at least this often. An idle machine is not woken more often.
 const EVERY: Duration = Duration::from_mins(15);
+/// And this often while something is wrong: a disk that has room again or a clock that is right tells nobody.
+const EVERY_IN_TROUBLE: Duration = Duration::from_mins(1);
 /// What happens within this time is looked at together.
 const GATHERING: Duration = Duration::from_secs(1);
 /// It looks at the whole queue, so it takes at most this share of the time.
@@ -36,6 +39,8 @@ enum Signal {
 pub struct AlarmThread {
     signals: Option<Sender<Signal>>,
     thread: Option<JoinHandle<()>>,
+    /// What it found last.
+    found: Level,
 }
 
 impl AlarmThread {
@@ -45,7 +50,7 @@ impl AlarmThread {
         let loaded = Arc::clone(loaded);
         let look = move || look_until_the_end(loaded, &received, &events);
         match std::thread::Builder::new().name("alarms".into()).spawn(look) {
-            Ok(thread) => Self { signals: Some(signals), thread: Some(thread) },
+            Ok(thread) => Self { signals: Some(signals), thread: Some(thread), found: Level::Ok },
             Err(error) => {
                 log::warning(format_args!("cannot start the thread for alarms: {error}"));
                 Self::default()
@@ -56,6 +61,18 @@ impl AlarmThread {
     /// Something happened that may be worth an alarm.
     pub fn look(&self) {
         self.signal(Signal::Look);
+    }
+
+    /// It has looked.
+    pub fn looked(&mut self, found: Level) {
+        self.found = found;
+    }
+
+    /// Something happened that may end what is wrong, if anything is.
+    pub fn look_whether_over(&self) {
+        if self.found != Level::Ok {
+            self.look();
+        }
     }
 
     /// Writes figures to a file.
@@ -139,7 +156,10 @@ fn tell(loaded: &Loaded, events: &Sender<Event>) -> Result<Option<Duration>, Spo
     let health = account_health::current(spool, Some(config));
     let ends = certificate_end::all(config, Some(spool));
     // The loop may have ended.
-    let _ = events.send(Event::Looked(exposition::of_status(&report, &health, &ends, Timestamp::now())));
+    let metrics = exposition::of_status(&report, &health, &ends, Timestamp::now());
+    let _ = events.send(Event::Looked { metrics, level: report.level });
     notify::status(&report.clone().public().summary());
-    alarm::tell(config, Some(spool), &report)
+    let due = alarm::tell(config, Some(spool), &report)?;
+    let again = (report.level != Level::Ok).then_some(EVERY_IN_TROUBLE);
+    Ok(due.into_iter().chain(again).min())
 }

@@ -14,6 +14,7 @@ use super::result::AttemptResult;
 use crate::control::access::AuthorisedSelection;
 use crate::control::modify::AuthorisedChange;
 use crate::control::protocol::Response;
+use crate::control::report::Level;
 use crate::spool::account_health::Trouble;
 use crate::spool::{MessageId, SpoolError};
 
@@ -48,8 +49,13 @@ pub enum Event {
         /// To the requester.
         responses: Sender<Response>,
     },
-    /// The alarm thread found out what `status` says, in the form of `postrider metrics`.
-    Looked(String),
+    /// The alarm thread found out what `status` says.
+    Looked {
+        /// In the form of `postrider metrics`.
+        metrics: String,
+        /// How bad it is.
+        level: Level,
+    },
     /// Somebody asks for the figures.
     Metrics {
         /// To the requester.

@@ -7,6 +7,7 @@ use super::Findings;
 use crate::config::Config;
 use crate::config::lmtp_server::{LmtpServer, Setting};
 use crate::config::mailbox::{LOCAL_ACCOUNT, shown_account};
+use crate::control::own_mailbox;
 use crate::control::report::Kind;
 use crate::sys::user;
 
@@ -22,7 +23,8 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
             socket(Path::new(postrider_mailbox::SOCKET), start, findings);
             line(config, setting, findings);
         }
-        LmtpServer::Loopback(_) | LmtpServer::Own(_) => {}
+        LmtpServer::Own(_) => findings.0.extend(own_mailbox::unusable(config)),
+        LmtpServer::Loopback(_) => {}
     }
 }
 

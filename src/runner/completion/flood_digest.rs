@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::control::loaded::Loaded;
+use crate::control::modify;
 use crate::deliver::outgoing::{self, HeaderExcerpt};
+use crate::log;
 use crate::mail::header::Header;
 use crate::mail::outcome::{DsnSender, Enhanced, Outcome, SentAs, Status};
 use crate::mail::stamp;
@@ -24,6 +26,15 @@ use crate::spool::{Envelope, MessageId, SpoolError, Stored};
 const GATHERED: &str = "similar mail is sent together";
 /// A digest with more octets than this is full.
 const MOST_OCTETS: u64 = 4 << 20;
+
+/// How a digest stood when it was withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// It was to be sent.
+    Waiting,
+    /// It was held.
+    Held,
+}
 
 /// Whether a message waits to leave with others.
 #[must_use]
@@ -135,6 +146,25 @@ fn subject(parts: &[Stored], first: &Stored) -> String {
     let plain: String =
         subject.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(200).collect();
     format!("{} messages: {plain}", parts.len())
+}
+
+/// Removes a digest that nobody is sending, because one of its originals is to be changed.
+pub fn withdraw(loaded: &Loaded, digest: &MessageId) -> Result<Withdrawn, SpoolError> {
+    let stored = match loaded.spool.open_message(digest) {
+        Err(SpoolError::Gone(_)) => return Ok(Withdrawn::Waiting),
+        opened => opened?,
+    };
+    let state = Journal::peek(&loaded.spool, digest, stored.envelope.recipients.len())?;
+    modify::delete(loaded, &stored)?;
+    Ok(if state.held { Withdrawn::Held } else { Withdrawn::Waiting })
+}
+
+/// Holds an original of a digest that was held.
+pub fn hold(loaded: &Loaded, id: &MessageId) -> Result<(), SpoolError> {
+    let Some(stored) = waiting(loaded, id).or_else(gone)? else { return Ok(()) };
+    Journal::open(&loaded.spool, id, stored.envelope.recipients.len())?.append(Timestamp::now(), &[Line::Hold])?;
+    log::held(id, None);
+    Ok(())
 }
 
 /// Records that the digest brought the message to its recipient. Returns its account: it only has to leave the queue.

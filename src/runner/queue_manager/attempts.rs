@@ -65,6 +65,7 @@ impl QueueState {
             AttemptOutcome::Rerouted(other) => self.go_on(&id, &other),
             AttemptOutcome::NotBegun => self.go_on(&id, &account),
             AttemptOutcome::Gone => {
+                self.floods.had_its_turn(&id);
                 self.schedule.remove(&id);
                 self.flushes.drop_message(&id);
             }
@@ -79,6 +80,8 @@ impl QueueState {
                 self.metrics.settled(&recorded.account, &result);
                 if result.waiting > 0 || result.refused > 0 {
                     self.alarms.look();
+                } else {
+                    self.alarms.look_whether_over();
                 }
                 self.apply_result(&recorded.account, result);
             }
@@ -97,11 +100,13 @@ impl QueueState {
     fn on_spool_failed(&mut self, account: &str, id: &MessageId, error: &SpoolError) {
         log::warning(format_args!("{id}: {error}; trying again later"));
         self.schedule.requeue(id, account, self.soon());
+        self.floods.had_its_turn(id);
         self.flushes.report_waiting(id, &error.to_string());
     }
 
     fn apply_result(&mut self, account: &str, result: AttemptResult) {
         self.digest_settled(&result);
+        self.floods.had_its_turn(&result.id);
         let now = self.now();
         let mut is_wanted_again =
             matches!(result.next_step, NextStep::Retry(_)) && self.schedule.wants_another_attempt(&result.id);

@@ -121,7 +121,7 @@ impl QueueManager {
         loop {
             let now = self.queue.now();
             self.do_what_is_due(now);
-            if self.is_over(now) {
+            if self.is_over() {
                 break;
             }
             match self.wait(now) {
@@ -160,8 +160,10 @@ impl QueueManager {
     /// Workers come first, whatever else holds: an attempt in progress has outcomes that only its thread knows, and an
     /// answered one may not be on disk yet. A process that ended now would send both messages again. A stop takes
     /// effect only after that, and then without regard to the queue.
-    fn is_over(&self, now: Timestamp) -> bool {
+    fn is_over(&self) -> bool {
         let queue = &self.queue;
+        // What was just stored is due by now.
+        let now = queue.now();
         if !self.workers.are_done() {
             return false;
         }
@@ -170,7 +172,7 @@ impl QueueManager {
             Until::Stopped => false,
             Until::Empty => queue.schedule.is_empty() && queue.digests.is_empty() && queue.floods.is_empty(),
             Until::OnePass => !queue.schedule.has_work(now) && queue.flushes.is_empty(),
-            Until::Flushed => queue.flushes.is_empty(),
+            Until::Flushed => queue.flushes.is_empty() && queue.floods.has_left(),
         }
     }
 
@@ -196,7 +198,10 @@ impl QueueManager {
             Event::Worker(event) => self.on_worker_event(event),
             Event::Flush { selection, responses } => queue.on_flush(&selection, responses),
             Event::Change { change, responses } => queue.modify(&change, &responses),
-            Event::Looked(status) => queue.metrics.looked(status),
+            Event::Looked { metrics, level } => {
+                queue.metrics.looked(metrics);
+                queue.alarms.looked(level);
+            }
             Event::Metrics { responses } => {
                 // The requester may be gone.
                 let _ = responses.send(Response::Metrics { text: queue.metrics_text() });
@@ -235,6 +240,7 @@ impl QueueManager {
     fn end(mut self) {
         notify::tell(notify::State::Stopping);
         self.workers.join();
+        self.queue.finish_all_brought();
         if !self.gate.is_stopping() {
             self.queue.alarms.finish();
         }

@@ -22,9 +22,12 @@ pub(super) struct FloodQueue {
     gathered: BTreeMap<FloodKey, Gathered>,
     /// Digests in the queue, and what they bring.
     digests: HashMap<MessageId, Vec<MessageId>>,
-    covered: HashSet<MessageId>,
+    /// The digest of each of those, also after it was accepted.
+    covered: HashMap<MessageId, MessageId>,
     /// Originals that a digest has brought, with that digest: their journals do not say so yet.
     brought: VecDeque<(MessageId, MessageId)>,
+    /// Those whose journals say so, and that are about to leave the queue.
+    leaving: HashSet<MessageId>,
 }
 
 impl FloodQueue {
@@ -46,13 +49,13 @@ impl FloodQueue {
         for id in originals {
             self.remove(id);
         }
-        self.covered.extend(originals.iter().cloned());
+        self.covered.extend(originals.iter().map(|id| (id.clone(), digest.clone())));
         self.digests.insert(digest.clone(), originals.to_vec());
     }
 
-    /// Whether a digest brings the message.
-    pub(super) fn is_covered(&self, id: &MessageId) -> bool {
-        self.covered.contains(id)
+    /// The digest that brings the message, or has brought it.
+    pub(super) fn digest_of(&self, id: &MessageId) -> Option<&MessageId> {
+        self.covered.get(id)
     }
 
     /// The originals of a digest that is no longer in the queue, if it was one.
@@ -77,9 +80,29 @@ impl FloodQueue {
         Some((id, digest))
     }
 
-    /// Digests that are in the queue, as far as is known here.
-    pub(super) fn digests(&self) -> Vec<MessageId> {
-        self.digests.keys().cloned().collect()
+    /// A message that a digest has brought has a turn of its own now, in which it leaves the queue.
+    pub(super) fn is_leaving(&mut self, id: MessageId) {
+        self.leaving.insert(id);
+    }
+
+    /// It had that turn.
+    pub(super) fn had_its_turn(&mut self, id: &MessageId) {
+        self.leaving.remove(id);
+    }
+
+    /// Whether all that digests have brought has left the queue.
+    pub(super) fn has_left(&self) -> bool {
+        self.brought.is_empty() && self.leaving.is_empty()
+    }
+
+    /// What digests in the queue bring, each with its digest.
+    pub(super) fn covered(&self) -> impl Iterator<Item = (&MessageId, &MessageId)> {
+        self.covered.iter().filter(|(_, digest)| self.digests.contains_key(*digest))
+    }
+
+    /// Whether it is a digest that is in the queue.
+    pub(super) fn is_digest(&self, id: &MessageId) -> bool {
+        self.digests.contains_key(id)
     }
 
     /// Removes a message that leaves by itself.

@@ -32,6 +32,11 @@ impl QueueState {
     pub(super) fn flush(&mut self, selection: &AuthorisedSelection, responses: Sender<Response>) {
         let now = self.now();
         self.loaded.refresh();
+        if selection.scope().is_everything() && self.until != Until::Flushed {
+            // Before the messages are selected, so that the requester hears what becomes of them.
+            self.floods.make_due(now);
+            self.send_gathered(now);
+        }
         let selected = self.selected(selection);
         // An ordinary user must not be able to make the runner connect to a relay as often as they like.
         let mut is_paced = |id: &MessageId| !selection.scope().is_everything() && !self.owner_pace.take(id, now);
@@ -41,7 +46,6 @@ impl QueueState {
         }
         self.digests.make_due(|id| selected.contains(id) && !paced.contains(id), now);
         if selection.scope().is_everything() {
-            self.floods.make_due(now);
             self.end_backoffs();
         }
         self.make_parts_due(|id| selected.contains(id) && !paced.contains(id));
@@ -68,7 +72,13 @@ impl QueueState {
     }
 
     fn selected(&self, selection: &AuthorisedSelection) -> HashSet<MessageId> {
-        self.schedule.ids().chain(self.digests.ids()).filter(|id| self.is_selected(id, selection)).cloned().collect()
+        let ids = self.schedule.ids().chain(self.digests.ids());
+        let selected = ids.filter(|id| self.is_selected(id, selection)).cloned();
+        // Where a message leaves in a digest, what becomes of that is the answer.
+        let is_selected =
+            |id: &MessageId, digest: &MessageId| self.schedule.contains(digest) && self.is_selected(id, selection);
+        let in_digests = self.floods.covered().filter(|(id, digest)| is_selected(id, digest));
+        selected.chain(in_digests.map(|(_, digest)| digest.clone())).collect()
     }
 
     fn is_selected(&self, id: &MessageId, selection: &AuthorisedSelection) -> bool {

@@ -5,6 +5,7 @@
 //! appended would be overwritten by the worker's next one. Everything else is safe here, because no message becomes
 //! active except in this same thread.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::Sender;
 
 use super::state::QueueState;
@@ -18,7 +19,7 @@ impl QueueState {
         // The requester may be gone. The change is made all the same.
         let report = |response| drop(responses.send(response));
         match change.messages(&self.loaded) {
-            Ok(ids) => ids.into_iter().for_each(|id| report(self.modify_one(change, &id))),
+            Ok(ids) => self.modify_all(change, ids, report),
             Err(error) => report(Response::Unchanged { id: String::new(), reason: error.to_string() }),
         }
         match change.apply_to_names(&self.loaded) {
@@ -38,13 +39,35 @@ impl QueueState {
         if change.change() != Change::Delete {
             self.end_backoffs();
         }
+        self.alarms.look_whether_over();
         report(Response::Finished);
     }
 
-    fn modify_one(&mut self, change: &AuthorisedChange, id: &MessageId) -> Response {
+    /// Digests of the flood guard come first: what becomes of one decides what its originals wait for.
+    fn modify_all(&mut self, change: &AuthorisedChange, mut ids: Vec<MessageId>, report: impl Fn(Response)) {
+        ids.sort_by_key(|id| !self.floods.is_digest(id));
+        let mut parted = Vec::new();
+        for id in ids {
+            report(self.modify_one(change, &id, &mut parted));
+        }
+        for rest in parted {
+            self.send_together(rest);
+        }
+    }
+
+    fn modify_one(
+        &mut self,
+        change: &AuthorisedChange,
+        id: &MessageId,
+        parted: &mut Vec<BTreeSet<MessageId>>,
+    ) -> Response {
+        let unchanged = |reason| Response::Unchanged { id: id.to_string(), reason };
         if self.schedule.is_active(id) {
-            let reason = "it is being sent; try again in a moment".to_owned();
-            return Response::Unchanged { id: id.to_string(), reason };
+            return unchanged("it is being sent; try again in a moment".to_owned());
+        }
+        let changes_content = matches!(change.change(), Change::Hold | Change::Delete | Change::Readmit);
+        if changes_content && let Err(error) = self.take_out(id, parted) {
+            return unchanged(error.to_string());
         }
         let changed = change.apply(&self.loaded, id);
         if let Ok(Changed::As(new)) = &changed {
@@ -55,6 +78,9 @@ impl QueueState {
                 self.schedule.remove(id);
                 self.digests.remove(id);
                 self.floods.remove(id);
+                if change.change() == Change::Delete {
+                    self.send_singly(id);
+                }
                 // Nothing will be attempted, so a flush must not wait for it.
                 self.flushes.drop_message(id);
             }
@@ -67,7 +93,8 @@ impl QueueState {
             Change::Release | Change::Retry => {
                 self.load(id.clone());
                 // `load` leaves a known message as it is, also its time; this brings both cases to the same point.
-                self.schedule.make_due(id, self.now());
+                let due = self.floods.digest_of(id).unwrap_or(id).clone();
+                self.schedule.make_due(&due, self.now());
             }
         }
         Response::of_change(id.as_str(), changed)

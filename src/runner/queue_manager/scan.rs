@@ -115,6 +115,7 @@ impl QueueState {
         // A held message is not in the schedule at all. `release` loads it. One with `done` only has to be removed,
         // held or not.
         if state.held && !state.done {
+            self.is_noted_digest(envelope);
             return;
         }
         // An earlier runner may have stored a report about this message and ended before the journal said so. The line

@@ -1,8 +1,10 @@
 //! What `postrider status` tells before it keeps mail from flowing: certificates that end, and a clock that is wrong.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::status::{is_well, reason};
 use support::provider::Provider;
@@ -71,4 +73,67 @@ fn mail_from_the_future_is_told_as_a_wrong_clock() {
     );
     world.postrider(&["queue", "delete", "--all"]).code(0);
     is_well(&world);
+}
+
+#[test]
+fn a_mailbox_of_ones_own_that_cannot_be_written_is_named_before_mail_waits_for_it() {
+    type Make = fn(&Path);
+    let not_a_file: Make = |path| fs::create_dir(path).unwrap();
+    let not_a_folder: Make = |path| fs::write(path, "").unwrap();
+    let closed: Make = |path| {
+        fs::write(path, "").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o444)).unwrap();
+    };
+    let in_closed: Make = |path| {
+        fs::set_permissions(path.parent().unwrap(), fs::Permissions::from_mode(0o555)).unwrap();
+    };
+    for (format, make, expected, is_for_root) in [
+        ("mbox", not_a_file, "box is not a file", true),
+        ("maildir", not_a_folder, "box is not a folder", true),
+        ("mbox", closed, "postrider cannot write to", false),
+        ("mbox", in_closed, "postrider cannot create files in", false),
+        ("maildir", in_closed, "postrider cannot create files in", false),
+    ] {
+        if !is_for_root && rustix::process::geteuid().is_root() {
+            continue;
+        }
+        let world = World::at_home(&Provider::start());
+        let folder = world.path("mail");
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("box");
+        let world = world.set("mailbox", format!("{format}:{}", path.display()));
+        is_well(&world);
+        make(&path);
+        let found = reason(&world, 2, "account");
+        let text = found["text"].as_str().unwrap();
+        assert!(
+            text.starts_with("mail for users of this machine waits, because ") && text.contains(expected),
+            "{found}"
+        );
+        assert!(!text.contains("os error"), "{text}");
+        world.postrider(&["check"]).says(expected);
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+#[test]
+fn an_alarm_that_cannot_be_sent_is_a_warning_before_it_is_needed() {
+    let world = |alarm: Value| World::at_home(&Provider::start()).set("alarm", alarm);
+    for (alarm, words) in [
+        (json!({"url": {"file": "nowhere"}}), "`url` of [alarm]: "),
+        (json!({"url": {"file": "plain"}}), "does not hold a web address that begins with https://"),
+        (json!({"heartbeat": {"url": {"file": "nowhere"}}}), "`heartbeat`: "),
+        (json!({"command": ["/no/such/program"]}), "/no/such/program is not a program"),
+    ] {
+        let world = world(alarm);
+        world.file("plain", "http://localhost/CANARY\n", 0o600);
+        let said = world.postrider(&["status", "--json"]).code(1).stdout;
+        let report: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(report["reasons"][0]["kind"], "alarm", "{said}");
+        assert!(said.contains(words) && !said.contains("CANARY"), "{said}");
+        world.postrider(&["check"]).code(1).says(words);
+    }
+    let good = world(json!({"url": {"file": "good"}, "command": ["true"]}));
+    good.file("good", "https://localhost/x\n", 0o600);
+    good.postrider(&["check"]).code(0);
 }

@@ -111,6 +111,28 @@ fn mail_that_waits_for_long_is_an_alarm_with_its_number_until_it_is_gone() {
 }
 
 #[test]
+fn what_is_wrong_is_over_as_soon_as_the_mail_is_gone() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).reply("450 4.2.0 not now")).start();
+    let world = World::at_home(&isp).queue_set("warn_after", "1s").set("alarm", json!({"motd": true}));
+    let motd = world.path("spool/motd");
+    let runner = world.runner().ready(&world);
+    for end in [&["flush"][..], &["queue", "delete", "--all"]] {
+        world.send_to(&["bob@away.example"]).code(0);
+        wait_for("it is said to be late", || {
+            world.postrider(&["flush"]);
+            motd.exists()
+        });
+        if end == ["flush"] {
+            isp.behave();
+        }
+        wait_for("no session is in the way", || world.postrider(end).status == Some(0));
+        wait_for("nothing is wrong", || !motd.exists());
+        isp.add(on(Verb::Rcpt).reply("450 4.2.0 not now"));
+    }
+    drop(runner);
+}
+
+#[test]
 fn a_relay_that_is_away_for_a_moment_raises_no_alarm_and_one_that_stays_away_does() {
     let world = World::at_home(&Provider::start()).account_keys("isp", &[("relay", json!("[127.0.0.1]:1"))]);
     let (world, server) = with_receiver(world, &json!({"after": "1h"}), accepts());
@@ -412,26 +434,4 @@ fn an_expected_sender_that_is_silent_is_a_warning_and_an_alarm_until_it_writes()
         let said = wrong.postrider(&["check"]).stdout;
         assert!(said.contains(expected), "{said}");
     }
-}
-
-#[test]
-fn an_alarm_that_cannot_be_sent_is_a_warning_before_it_is_needed() {
-    let world = |alarm: Value| World::at_home(&Provider::start()).set("alarm", alarm);
-    for (alarm, words) in [
-        (json!({"url": {"file": "nowhere"}}), "`url` of [alarm]: "),
-        (json!({"url": {"file": "plain"}}), "does not hold a web address that begins with https://"),
-        (json!({"heartbeat": {"url": {"file": "nowhere"}}}), "`heartbeat`: "),
-        (json!({"command": ["/no/such/program"]}), "/no/such/program is not a program"),
-    ] {
-        let world = world(alarm);
-        world.file("plain", "http://localhost/CANARY\n", 0o600);
-        let said = world.postrider(&["status", "--json"]).code(1).stdout;
-        let report: Value = serde_json::from_str(&said).unwrap();
-        assert_eq!(report["reasons"][0]["kind"], "alarm", "{said}");
-        assert!(said.contains(words) && !said.contains("CANARY"), "{said}");
-        world.postrider(&["check"]).code(1).says(words);
-    }
-    let good = world(json!({"url": {"file": "good"}, "command": ["true"]}));
-    good.file("good", "https://localhost/x\n", 0o600);
-    good.postrider(&["check"]).code(0);
 }

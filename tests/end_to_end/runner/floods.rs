@@ -106,6 +106,112 @@ fn what_waits_for_others_is_not_forgotten_by_the_next_runner() {
     drop(runner);
 }
 
+/// Six of the same, of which the digest of the last four was told to come later; its id, and theirs.
+fn deferred_digest(world: &World, isp: &Provider) -> (String, Vec<String>) {
+    for number in 1..=6 {
+        send(world, "cron failed", &[], &format!("run {number}"));
+    }
+    wait_for("the first ones", || isp.received() == 2 && gathered(world).len() == 4);
+    let originals = ids(&gathered(world));
+    world.postrider(&["flush"]);
+    let digests = || world.queue_json().into_iter().filter(|item| item["trouble"].as_str().unwrap().contains("later"));
+    wait_for("the digest waits", || digests().count() == 1);
+    (ids(&digests().collect::<Vec<_>>()).pop().unwrap(), originals)
+}
+
+fn ids(items: &[Value]) -> Vec<String> {
+    items.iter().map(|item| item["queue_id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn texts(isp: &Provider) -> Vec<String> {
+    isp.mails().into_iter().map(|mail| String::from_utf8_lossy(&mail.content).into_owned()).collect()
+}
+
+fn times(isp: &Provider, number: u32) -> usize {
+    texts(isp).iter().map(|text| text.matches(&format!("run {number}\r\n")).count()).sum()
+}
+
+#[test]
+fn what_is_deleted_or_held_while_its_digest_waits_is_not_sent_with_the_others() {
+    let isp = Provider::setup().rule(after_dot().nth_and_later(3).reply("451 4.3.0 later")).start();
+    let (world, runner) = guarded(&isp);
+    let (digest, originals) = deferred_digest(&world, &isp);
+    world.postrider(&["queue", "delete", &originals[0]]).code(0);
+    wait_for("the one that replaces it waits as well", || {
+        isp.dots() == 4
+            && !world.queued().contains(&digest)
+            && world.postrider(&["queue", "hold", &originals[1]]).status == Some(0)
+    });
+    isp.behave();
+    world.postrider(&["flush"]);
+    wait_for("the others", || isp.received() == 3 && world.queued() == [originals[1].clone()]);
+    assert_eq!([3, 4, 5, 6].map(|number| times(&isp, number)), [0, 0, 1, 1], "{:?}", texts(&isp));
+    world.postrider(&["queue", "release", &originals[1]]).code(0);
+    world.postrider(&["flush"]);
+    wait_for("the held one", || world.queued().is_empty());
+    assert_eq!([3, 4, 5, 6].map(|number| times(&isp, number)), [0, 1, 1, 1], "{:?}", texts(&isp));
+    drop(runner);
+}
+
+#[test]
+fn a_held_digest_holds_what_it_brings_also_for_the_next_runner() {
+    let isp = Provider::setup().rule(after_dot().nth(3).reply("451 4.3.0 later")).start();
+    let (world, runner) = guarded(&isp);
+    let (digest, originals) = deferred_digest(&world, &isp);
+    world.postrider(&["queue", "hold", &digest]).code(0);
+    drop(runner);
+    let runner = started(&world);
+    world.postrider(&["flush"]);
+    // Out of a held digest comes held mail.
+    world.postrider(&["queue", "delete", &originals[0]]).code(0);
+    world.postrider(&["flush"]);
+    send(&world, "RAID degraded", &[], "md0");
+    wait_for("what is not held", || isp.received() == 3 && world.queued() == originals[1..]);
+    world.postrider(&["queue", "release", "--all"]).code(0);
+    world.postrider(&["flush"]);
+    wait_for("the others", || world.queued().is_empty());
+    assert_eq!([3, 4, 5, 6].map(|number| times(&isp, number)), [0, 1, 1, 1], "{:?}", texts(&isp));
+    drop(runner);
+}
+
+#[test]
+fn all_that_is_deleted_leaves_nothing_and_a_flush_of_one_flushes_its_digest() {
+    let isp = Provider::setup().rule(after_dot().nth(3).reply("451 4.3.0 later")).start();
+    let (world, runner) = guarded(&isp);
+    let (digest, originals) = deferred_digest(&world, &isp);
+    let flushed = world.postrider(&["flush", &originals[2]]).code(0);
+    assert!(flushed.stdout.contains(&digest), "{flushed:?}");
+    wait_for("it is empty", || world.queued().is_empty());
+    isp.add(after_dot().reply("451 4.3.0 later"));
+    for number in 7..=9 {
+        send(&world, "cron failed", &[], &format!("run {number}"));
+    }
+    wait_for("they wait", || gathered(&world).len() == 3);
+    world.postrider(&["flush"]);
+    wait_for("the digest waits", || world.queued().len() == 4);
+    world.postrider(&["queue", "delete", "--all"]).code(0);
+    assert_eq!(world.queued(), Vec::<String>::new());
+    isp.behave();
+    world.postrider(&["flush"]);
+    assert_eq!(isp.received(), 3, "{:?}", texts(&isp));
+    drop(runner);
+}
+
+#[test]
+fn one_pass_without_a_service_sends_what_is_due_together_and_leaves_nothing_of_it() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).set("flood", json!({"senders": ["alice@home.lan"], "per_hour": 2}));
+    let runner = started(&world);
+    for number in 1..=5 {
+        send(&world, "cron failed", &[], &format!("run {number}"));
+    }
+    wait_for("the first ones", || isp.received() == 2 && gathered(&world).len() == 3);
+    drop(runner);
+    // What an earlier runner gathered is due.
+    world.postrider(&["run", "--once"]).code(0);
+    assert_eq!((isp.received(), world.queued()), (3, Vec::new()), "{:?}", texts(&isp));
+}
+
 #[test]
 fn nothing_waits_for_others_unless_its_sender_is_listed() {
     let isp = Provider::start();
