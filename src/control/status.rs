@@ -418,7 +418,7 @@ fn trouble(account: &str, outage: Outage) -> Reason {
     let text = match resumes {
         Some(resumes) => {
             let at = resumes.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
-            format!("{reason} (the provider names {at} as the end; trying once an hour until then)")
+            format!("{reason} (it should be over at {at}; trying once an hour until then)")
         }
         None => reason,
     };

@@ -116,10 +116,10 @@ pub fn remedy(meaning: Meaning, about: &Subject<'_>) -> String {
     }
 }
 
-/// Whether somebody must do something.
+/// Whether somebody can do something about it.
 #[must_use]
 pub fn is_called_for(cure: &str) -> bool {
-    !cure.starts_with("no change needed")
+    !cure.starts_with(NO_CHANGE)
 }
 
 /// For what passes.

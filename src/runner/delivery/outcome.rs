@@ -216,16 +216,16 @@ pub(super) fn remedy_before_login(
     is_worth_telling.then(|| with_wait(&remedy::remedy(meaning, &subject(plan, message, seen)), classification.wait))
 }
 
-/// The first remedy by which somebody must do something. One that says that nobody must is not worth a warning for each message.
+/// The first remedy by which somebody can do something. That time will help is not worth a warning for each message.
 pub(super) fn remedy_called_for(outcomes: &[(usize, Outcome)]) -> Option<&str> {
     let mut remedies = outcomes.iter().filter_map(|(_, outcome)| outcome.cure.as_deref());
     remedies.find(|text| remedy::is_called_for(text))
 }
 
-/// The remedy, with the wait that the server asked for.
+/// The remedy, with the wait that the server names or that is usual for these words.
 fn with_wait(cure: &str, wait: Option<Duration>) -> String {
     match wait {
-        Some(wait) => format!("{cure} (the server says to wait {})", units::in_words(wait)),
+        Some(wait) => format!("{cure} (it should be over in {})", units::in_words(wait)),
         None => cure.to_owned(),
     }
 }

@@ -147,7 +147,7 @@ fn sixty_messages_to_a_server_that_puts_off_every_mail_are_not_sixty_attempts() 
         assert_eq!(world.queued().len(), 60);
         let charged = world.queue_json().iter().filter(|message| message["attempts"] != json!(0)).count();
         assert!(charged <= 1, "{charged}");
-        assert!(!said.contains("no change needed"), "{said}");
+        assert!(said.matches("no change needed").count() <= 2, "{said}");
     }
 }
 
