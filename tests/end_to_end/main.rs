@@ -14,6 +14,7 @@ mod submit {
     mod client_files;
     mod content;
     mod dialogue_fuzz;
+    mod idle_clients;
     mod large_message;
     mod network_clients;
     mod private_ca;

@@ -1,5 +1,5 @@
-//! The sockets of all listeners: opened and closed as configured, with one thread that accepts and a limit on
-//! connections. `smtp_session` handles a connection.
+//! The sockets of all listeners: opened and closed as configured, with one thread that accepts. `smtp_session` handles a
+//! connection while there is input, `idle_connections` has it until then.
 //!
 //! A reload replaces the accepting thread and keeps the sockets. An address that stays in the configuration is never
 //! closed, so no client is refused while the configuration changes. For a moment the old and the new thread accept
@@ -17,11 +17,12 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
+use super::idle_connections::IdleConnections;
 use super::intake_state::IntakeState;
-use super::login_guard::counted_as;
 use super::private_certificate::PrivateCertificate;
 use super::served_certificate::ServedCertificate;
-use super::smtp_session::Session;
+use super::smtp_places::{Connections, Login, Place};
+use super::smtp_session::Accepted;
 use super::smtp_state::Shared;
 use crate::config::Config;
 use crate::config::listener::Listener;
@@ -31,8 +32,6 @@ use crate::rules::submission;
 use crate::spool::listener_health::{self, Closed, ListenerHealth};
 use crate::submit::smtp_server::dialogue::Refusal;
 
-/// Connections of all listeners together.
-const ALTOGETHER: usize = 500;
 /// Connections waiting to be accepted.
 const BACKLOG: i32 = 128;
 /// How often to try again to listen on an address, which may not exist yet.
@@ -43,6 +42,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub struct SmtpListeners {
     shared: Arc<Shared>,
     connections: Arc<Mutex<Connections>>,
+    idle: Arc<IdleConnections>,
     /// Dropping this ends the accepting thread.
     ///
     /// The thread polls the other end of this pair along with its sockets: closing this end is the one wake-up that
@@ -64,14 +64,6 @@ struct Sockets {
     recorded: Option<ListenerHealth>,
 }
 
-/// Counters of connections.
-#[derive(Debug, Default)]
-struct Connections {
-    all: usize,
-    before_login: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
 /// A listener with its certificate.
 #[derive(Debug)]
 struct Served {
@@ -84,7 +76,12 @@ struct Served {
 impl SmtpListeners {
     /// Without open sockets yet.
     pub fn new(intake: Arc<IntakeState>) -> io::Result<Self> {
-        Ok(Self { shared: Arc::new(Shared::new(intake)?), connections: Arc::default(), accepting: None })
+        Ok(Self {
+            shared: Arc::new(Shared::new(intake)?),
+            connections: Arc::default(),
+            idle: Arc::default(),
+            accepting: None,
+        })
     }
 
     /// Opens and closes sockets for this configuration. Open connections stay.
@@ -107,8 +104,12 @@ impl SmtpListeners {
             return;
         }
         let started = UnixStream::pair().and_then(|(ours, theirs)| {
-            let accepting =
-                Accepting { shared: Arc::clone(&self.shared), connections: Arc::clone(&self.connections), served };
+            let accepting = Accepting {
+                shared: Arc::clone(&self.shared),
+                connections: Arc::clone(&self.connections),
+                idle: Arc::clone(&self.idle),
+                served,
+            };
             let shared_sockets = Arc::clone(&sockets);
             std::thread::Builder::new().name("smtp".into()).spawn(move || accepting.run(&shared_sockets, &theirs))?;
             Ok(ours)
@@ -136,6 +137,7 @@ impl SmtpListeners {
 struct Accepting {
     shared: Arc<Shared>,
     connections: Arc<Mutex<Connections>>,
+    idle: Arc<IdleConnections>,
     served: Vec<Arc<Served>>,
 }
 
@@ -252,7 +254,7 @@ impl Accepting {
     }
 
     /// All of this runs in the one accepting thread, so nothing here may wait for a client. The checks need no thread
-    /// and no slot: a client that is refused costs one write. Only an accepted one gets a thread of its own.
+    /// and no slot: a client that is refused costs one write. Only an accepted one gets a thread, while it says something.
     fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {
         let listener = &served.listener;
         // Mail works without either: a reply may be delayed a little, and the timeouts detect a dead peer.
@@ -284,7 +286,7 @@ impl Accepting {
         let Some(place) = Place::take(&self.connections, peer, listener, login) else {
             return refuse(Refusal::new(421, "4.7.0", "too many connections; try again later"));
         };
-        let session = Session {
+        let accepted = Accepted {
             shared: Arc::clone(&self.shared),
             loaded,
             listener: Arc::clone(listener),
@@ -293,9 +295,7 @@ impl Accepting {
             peer,
             trusted,
         };
-        let serve = move || session.serve(stream, &|| place.identified());
-        // Without a thread the connection closes, and the client tries again.
-        let _ = std::thread::Builder::new().name("smtp-client".into()).spawn(serve);
+        self.idle.go_on(accepted.connection(stream, place));
     }
 }
 
@@ -336,63 +336,5 @@ fn record(shared: &Shared, sockets: &mut Sockets, health: ListenerHealth) {
         Err(error) => log::warning(format_args!(
             "cannot save listeners.json, so \"postrider status\" may be wrong about listeners: {error}"
         )),
-    }
-}
-
-/// Whether a client must log in before it is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Login {
-    /// It must.
-    Awaited,
-    /// Its address identifies it.
-    Unneeded,
-}
-
-/// A connection's slot. Dropping it frees the slot.
-struct Place {
-    connections: Arc<Mutex<Connections>>,
-    address: IpAddr,
-    is_before_login: Mutex<bool>,
-}
-
-impl Place {
-    /// The limit before login is separate, so that strangers who connect and say nothing cannot take the places of
-    /// clients that have logged in.
-    fn take(connections: &Arc<Mutex<Connections>>, peer: IpAddr, listener: &Listener, login: Login) -> Option<Self> {
-        let (address, limits) = (counted_as(peer), &listener.limits);
-        let mut counted = connections.lock();
-        let own = counted.by_address.get(&address).copied().unwrap_or_default();
-        let is_before_login = login == Login::Awaited;
-        let is_crowded = is_before_login && counted.before_login >= limits.connections_before_login;
-        if own >= limits.connections_per_address || counted.all >= ALTOGETHER || is_crowded {
-            return None;
-        }
-        counted.all += 1;
-        counted.before_login += usize::from(is_before_login);
-        *counted.by_address.entry(address).or_default() += 1;
-        Some(Self { connections: Arc::clone(connections), address, is_before_login: Mutex::new(is_before_login) })
-    }
-
-    /// The client is now known.
-    fn identified(&self) {
-        // Also called on drop; the flag makes it count once.
-        if std::mem::take(&mut *self.is_before_login.lock()) {
-            let mut counted = self.connections.lock();
-            counted.before_login = counted.before_login.saturating_sub(1);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.identified();
-        let mut counted = self.connections.lock();
-        counted.all = counted.all.saturating_sub(1);
-        if let Some(own) = counted.by_address.get_mut(&self.address) {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                counted.by_address.remove(&self.address);
-            }
-        }
     }
 }

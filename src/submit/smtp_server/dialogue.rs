@@ -107,8 +107,6 @@ impl<P: Policy> Dialogue<P> {
     /// At the start of a connection.
     #[must_use]
     pub fn new(settings: Settings, policy: P) -> Self {
-        // Allocated at the full limit: a growing buffer would leave copies of passwords in memory.
-        let line = Zeroizing::new(Vec::with_capacity(settings.limits.line));
         Self {
             settings,
             policy,
@@ -118,7 +116,7 @@ impl<P: Policy> Dialogue<P> {
             intake: None,
             handed_out: Progress::Open,
             paused: None,
-            line,
+            line: Zeroizing::default(),
             line_octets: 0,
             faults: 0,
             rejected_logins: 0,
@@ -218,6 +216,10 @@ impl<P: Policy> Dialogue<P> {
     /// Bytes beyond the limit are counted and not kept, so the memory of a connection is bounded whatever is sent.
     fn keep(&mut self, part: &[u8]) {
         self.line_octets = self.line_octets.saturating_add(part.len());
+        if self.line.capacity() == 0 {
+            // At the full limit: a growing buffer would leave copies of passwords in memory.
+            self.line = Zeroizing::new(Vec::with_capacity(self.settings.limits.line));
+        }
         if self.line.len() + part.len() <= self.settings.limits.line {
             self.line.extend_from_slice(part);
         } else if !matches!(self.phase, Phase::Closed) {
@@ -227,10 +229,10 @@ impl<P: Policy> Dialogue<P> {
 
     /// Handles the complete line.
     ///
-    /// The buffer is moved out while its line is handled and put back wiped and empty, so that a password in it lives
-    /// for this call only.
+    /// The buffer is moved out while its line is handled, wiped and freed, so that a password in it lives for this call only, and
+    /// a client that says nothing has none.
     fn act(&mut self) -> Action {
-        let mut text = std::mem::replace(&mut self.line, Zeroizing::new(Vec::new()));
+        let text = std::mem::take(&mut self.line);
         let reply = match std::mem::replace(&mut self.phase, Phase::Commands) {
             Phase::Commands => self.obey(text.strip_suffix(b"\r").unwrap_or(&text)),
             Phase::Overlong => Err(Refusal::new(500, "5.5.6", "line too long")),
@@ -244,8 +246,6 @@ impl<P: Policy> Dialogue<P> {
                 Ok(self.close(Vec::new()))
             }
         };
-        text.zeroize();
-        self.line = text;
         reply.unwrap_or_else(|refusal| self.fault(&refusal))
     }
 

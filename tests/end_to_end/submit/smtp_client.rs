@@ -58,6 +58,11 @@ impl Client {
         self.reply()
     }
 
+    /// Says something that has no reply yet.
+    pub fn write(&mut self, text: &str) {
+        self.stream.get_mut().write_all(text.as_bytes()).unwrap();
+    }
+
     /// Sends a message; the last reply.
     pub fn send(&mut self, from: &str, to: &str, message: &str) -> String {
         for (line, code) in
