@@ -755,7 +755,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__config__subcmd__show)
-            opts="-h --defaults --config --help"
+            opts="-h --defaults --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1439,7 +1439,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__init)
-            opts="-h --config --address --relay --username --password-file --yes --print --central-database --offline --output --help"
+            opts="-h --config --address --relay --username --password-file --users-address --root-mail --mailbox --yes --print --central-database --offline --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1462,6 +1462,18 @@ _postrider() {
                     return 0
                     ;;
                 --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --users-address)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root-mail)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mailbox)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

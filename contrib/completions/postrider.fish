@@ -224,6 +224,9 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l users-address -d 'The address that users of this machine write from, and where mail to them goes; none for no such rows' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l root-mail -d 'Where mail to root goes, if not to the address of its users' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l mailbox -d 'What keeps mail between the users of this machine, as in the key mailbox; none sends it to their address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l yes -d 'Accept what is proposed instead of asking'
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l print -d 'Print the configuration instead of writing it'
@@ -259,6 +262,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_s
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l defaults -d 'Also print keys that are not set, with their defaults'
+complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print one JSON object'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "path" -d 'Print the path of the configuration file, or its errors'
 complete -c postrider -n "__fish_postrider_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Print the keys that are set; with --defaults, all keys'

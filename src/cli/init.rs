@@ -8,12 +8,12 @@ mod existing;
 mod mailboxes;
 mod proof;
 mod text;
+mod unit;
 
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use jiff::Zoned;
 
@@ -25,8 +25,9 @@ use super::new_config::{ChangeLock, Present, free_name, give, readers, store};
 use super::no_config::NoConfig;
 use super::print;
 use super::{check, login_test, password};
+use crate::config::locate::{self, Change};
 use crate::config::providers::{PasswordKind, Provider};
-use crate::config::{Account, Config, Password, Secret, locate, places, read};
+use crate::config::{Account, Config, Password, Secret, places, read};
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;
 use crate::mail::printable::printable;
@@ -52,6 +53,15 @@ pub struct Arguments {
     /// Read the password from the first line of this file
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
+    /// The address that users of this machine write from, and where mail to them goes; none for no such rows
+    #[arg(long, value_name = "ADDRESS")]
+    users_address: Option<String>,
+    /// Where mail to root goes, if not to the address of its users
+    #[arg(long, value_name = "ADDRESS")]
+    root_mail: Option<String>,
+    /// What keeps mail between the users of this machine, as in the key mailbox; none sends it to their address
+    #[arg(long, value_name = "WHERE")]
+    mailbox: Option<String>,
     /// Accept what is proposed instead of asking
     #[arg(long)]
     yes: bool,
@@ -69,14 +79,35 @@ pub struct Arguments {
     output: Option<PathBuf>,
 }
 
-/// The unit of a user's runner, which runs the program that is beside this text.
-const UNIT: &str = include_str!("../../contrib/systemd/user/postrider.service");
-
 /// What was answered, the password aside.
 struct Answers {
     address: Address,
     server: Found,
     username: String,
+    /// What was said of the users' address; `None`: nothing.
+    users: Option<UsersAddress>,
+    /// Where mail to root goes, if that is said.
+    root: Option<Address>,
+}
+
+/// The address of the users of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum UsersAddress {
+    /// This one.
+    Is(Address),
+    /// They have none, and their mail waits.
+    Missing,
+}
+
+impl UsersAddress {
+    /// An address, or `none`.
+    fn read(answer: &str) -> Result<Self, String> {
+        if answer == "none" { Ok(Self::Missing) } else { read_address(answer).map(Self::Is) }
+    }
+}
+
+fn read_address(answer: &str) -> Result<Address, String> {
+    Address::parse(answer).map_err(|error| format!("not a valid address: {error}"))
 }
 
 /// Asks, and writes.
@@ -100,7 +131,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     };
     let Some(Written { config, account, session }) = config else { return Ok(Exit::Ok) };
     if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
-        leave_unit(home);
+        unit::leave(home);
     }
     let to = &answers.address;
     let checked = check::show_new(&config);
@@ -141,18 +172,27 @@ fn set_up(
     answers: &Answers,
 ) -> Result<Option<Written>, Failure> {
     let name = text::account_name(answers.address.domain());
-    let asks = is_attended() && !arguments.yes;
-    let mailbox = if asks { mailboxes::ask()? } else { None };
+    let mailbox = match &arguments.mailbox {
+        Some(given) => Some(given.clone()).filter(|given| given != "none"),
+        None if is_attended() && !arguments.yes => mailboxes::ask()?,
+        None => None,
+    };
     let text = text::first(&name, answers, mailbox.as_deref());
     if arguments.print {
         print::text(&text);
         return Ok(None);
     }
     let password = password(arguments, &answers.username)?;
-    let failed =
-        |error: String| Failure::new(Exit::Software, format_args!("cannot use the new configuration: {error}"));
-    let read = read::read(path, &text).map_err(|error| failed(error.to_string()))?;
-    let account = read.account(&name).ok_or_else(|| failed("it has no account".to_owned()))?;
+    let failed = |exit: Exit, error: String| {
+        Failure::new(exit, format_args!("cannot use the new configuration: {error}; nothing was written"))
+    };
+    let read = match spared {
+        // Beside what conf.d has.
+        Some(_) => locate::load_changed(path, Change { path, text: Some(&text) }),
+        None => read::read(path, &text),
+    };
+    let read = read.map_err(|error| failed(Exit::Config, error.to_string()))?;
+    let account = read.account(&name).ok_or_else(|| failed(Exit::Software, "it has no account".to_owned()))?;
     let session = if arguments.offline { None } else { log_in(account, &read.hostname, &password)? };
     let written = write(path, spared, &name, &text, &password)?;
     print_line!("wrote {} and {}", path.display(), written.display());
@@ -161,8 +201,15 @@ fn set_up(
 
 /// Adds the account to a configuration, or changes the one that is there.
 fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Result<Option<Written>, Failure> {
+    if arguments.mailbox.is_some() {
+        let shown = config.path.display();
+        return Err(Failure::new(
+            Exit::Usage,
+            format_args!("--mailbox is for a first configuration: write the key `mailbox` into {shown}"),
+        ));
+    }
     let changed = existing::change(config, answers, &[])?;
-    let rows = rows(arguments, &changed, &answers.address)?;
+    let rows = rows(arguments, &changed, answers)?;
     let changed = if rows.is_empty() { changed } else { existing::change(config, answers, &rows)? };
     if arguments.print {
         print::text(&changed.text);
@@ -193,30 +240,32 @@ fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Res
 }
 
 /// Rows of `generic` for root and the other users of this machine, whose mail would wait without them.
-fn rows(arguments: &Arguments, changed: &Changed, own: &Address) -> Result<Vec<(String, String)>, Failure> {
+fn rows(arguments: &Arguments, changed: &Changed, answers: &Answers) -> Result<Vec<(String, String)>, Failure> {
     let default = changed.config.default_account.as_ref().and_then(|name| changed.config.account(name));
-    let to = default.and_then(Account::own_address).unwrap_or_else(|| own.clone());
-    let rows = existing::missing_rows(changed, &to)?;
-    if rows.is_empty() || arguments.yes {
-        return Ok(rows);
-    }
-    say(&format!("no row of `generic` gives root@{} an address, so mail of this machine waits", changed.config.origin));
-    let text = "Address for mail from and to the users of this machine (none adds no row)";
-    question(text, &to.to_string(), |answer| match answer {
-        "none" => Ok(Vec::new()),
-        answer => {
-            let to = Address::parse(answer).map_err(|error| format!("not a valid address: {error}"))?;
-            Ok(rows.iter().map(|(name, _)| (name.clone(), to.to_string())).collect())
+    let proposed = default.and_then(Account::own_address).unwrap_or_else(|| answers.address.clone());
+    let names = existing::names_without_rows(changed);
+    let users = match &answers.users {
+        _ if names.is_empty() => return Ok(Vec::new()),
+        Some(given) => given.clone(),
+        None if arguments.yes => UsersAddress::Is(proposed),
+        None => {
+            let origin = &changed.config.origin;
+            say(&format!("no row of `generic` gives root@{origin} an address, so mail of this machine waits"));
+            let text = "Address for mail from and to the users of this machine (none adds no row)";
+            question(text, &proposed.to_string(), UsersAddress::read)?
         }
+    };
+    Ok(match users {
+        UsersAddress::Is(to) => names.into_iter().map(|name| (name, to.to_string())).collect(),
+        UsersAddress::Missing => Vec::new(),
     })
 }
 
 /// From the arguments, then from the account of that address, then from the proposals, then from whoever is asked.
 fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Answers, Failure> {
-    let read = |answer: &str| Address::parse(answer).map_err(|error| format!("not a valid address: {error}"));
     let address = match arguments.address.as_ref().or(arguments.address_option.as_ref()) {
-        Some(given) => read(given).map_err(|problem| refused("the address", given, &problem))?,
-        None => question("Your address at the mail provider", "", read)?,
+        Some(given) => read_address(given).map_err(|problem| refused("the address", given, &problem))?,
+        None => question("Your address at the mail provider", "", read_address)?,
     };
     let known = existing::account_of(accounts, &address);
     let server = server(arguments, &address, known)?;
@@ -250,7 +299,12 @@ fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Answers, Failu
     if username.contains(char::is_control) {
         return Err(refused("the user name", &username, "it contains a control character"));
     }
-    Ok(Answers { address, server, username })
+    let users = arguments.users_address.as_ref();
+    let users =
+        users.map(|text| UsersAddress::read(text).map_err(|problem| refused("--users-address", text, &problem)));
+    let root = arguments.root_mail.as_ref();
+    let root = root.map(|text| read_address(text).map_err(|problem| refused("--root-mail", text, &problem)));
+    Ok(Answers { address, server, username, users: users.transpose()?, root: root.transpose()? })
 }
 
 fn refused(what: &str, given: &str, problem: &str) -> Failure {
@@ -386,40 +440,6 @@ fn cannot_write(path: &Path) -> impl Fn(io::Error) -> Failure + use<> {
     let shown = path.display().to_string();
     move |error| {
         Failure::new(Exit::IoError, format_args!("cannot write {shown}: {error}; use --output to name another folder"))
-    }
-}
-
-/// A runner that starts with the user's session; without one, mail leaves a runner behind by itself.
-fn leave_unit(home: &Path) {
-    if !Path::new("/run/systemd/system").exists() {
-        return;
-    }
-    let unit = home.join(".config/systemd/user/postrider.service");
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/usr/bin/postrider"));
-    let text = UNIT.replace("/usr/bin/postrider", &program.display().to_string());
-    let written = unit.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| store(&unit, text.as_bytes()));
-    match written {
-        Ok(()) => print_line!("wrote {}", unit.display()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => {
-            print_line!(
-                "cannot write {}: {error}; without it, each message starts a background process",
-                unit.display()
-            );
-            return;
-        }
-    }
-    let enable = ["--user", "enable", "--now", "postrider.service"];
-    let run = |arguments: &[&str]| {
-        let status = Command::new("systemctl").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    if run(&["--user", "daemon-reload"]) && run(&enable) {
-        print_line!(
-            "The delivery service is running and starts at each login (to keep it running without a login: loginctl enable-linger)."
-        );
-    } else {
-        print_line!("To start the delivery service at each login: systemctl {}", enable.join(" "));
     }
 }
 

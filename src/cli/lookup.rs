@@ -1,6 +1,7 @@
 //! `postrider lookup`: what a table answers, asked for one key as it is.
 
 use super::exit::{Exit, Failure};
+use crate::config::keys::TABLE_KEYS;
 use crate::config::{ArrivalTables, Config, Hit, Span, TableFault, TableSet};
 use crate::mail::printable::printable;
 
@@ -12,10 +13,6 @@ pub struct Arguments {
     /// The key: an address, a user, or @domain
     key: String,
 }
-
-/// The options that may be asked.
-const OPTIONS: [&str; 7] =
-    ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases", "local_users"];
 
 /// Prints value and place; exit 1 without a row.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -65,7 +62,7 @@ fn tables(config: &Config, option: &str) -> Result<TableSet, Failure> {
         "aliases" => Ok(aliases),
         _ => Err(Failure::new(
             Exit::Usage,
-            format_args!("{option} is not a table option; the table options are {}", OPTIONS.join(", ")),
+            format_args!("{option} is not a table option; the table options are {}", TABLE_KEYS.join(", ")),
         )),
     }
 }

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use super::exit::{Exit, Failure};
 use crate::config::secret::runners_group;
-use crate::config::{Config, locate, places};
+use crate::config::{Config, conf_d, locate, places};
 
 /// What is at the place of a configuration.
 #[derive(Debug)]
 pub(super) enum Present {
     /// Nothing.
     Nothing,
-    /// A configuration without an account, as the package leaves it. It makes room.
+    /// A configuration without an account, in conf.d neither, as the package leaves it. It makes room.
     Placeholder,
     /// One with accounts.
     Accounts(Box<Config>),
@@ -29,7 +29,8 @@ impl Present {
             return Ok(Self::Nothing);
         }
         let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        if fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
+        let is_alone = conf_d::files(config).is_ok_and(|others| others.is_empty());
+        if is_alone && fs::read_to_string(config).is_ok_and(|text| text.lines().all(is_comment)) {
             return Ok(Self::Placeholder);
         }
         match locate::load(Some(config)) {

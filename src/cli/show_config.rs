@@ -1,5 +1,5 @@
 //! `postrider config show`: the keys as they are written, file by file, and with `--defaults` what
-//! holds for those that are not. Passwords are never shown.
+//! holds for those that are not; with `--json`, all of it for programs. Passwords are never shown.
 
 use super::exit::{Exit, Failure};
 use crate::config::keys::{
@@ -7,7 +7,7 @@ use crate::config::keys::{
     TIMEOUT_KEYS, TOP_KEYS,
 };
 use crate::config::outline::{Part, Section};
-use crate::config::{Config, outline};
+use crate::config::{Config, outline, values};
 
 /// Arguments of `config show`.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -15,6 +15,9 @@ pub struct Arguments {
     /// Also print keys that are not set, with their defaults
     #[arg(long)]
     defaults: bool,
+    /// Print one JSON object
+    #[arg(long, conflicts_with = "defaults")]
+    json: bool,
 }
 
 /// Keys that are sections of their own, which are always shown.
@@ -22,6 +25,12 @@ const SECTIONS: [&str; 8] = ["account", "listen", "client", "queue", "limits", "
 
 /// Prints it.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
+    if arguments.json {
+        let files: Vec<_> =
+            [&config.path].into_iter().chain(&config.others).map(|path| path.display().to_string()).collect();
+        print_line!("{}", serde_json::json!({ "files": files, "keys": values::read(config)? }));
+        return Ok(Exit::Ok);
+    }
     let main = outline::read(&config.path)?;
     let others = config.others.iter().map(|path| outline::read(path)).collect::<Result<Vec<_>, _>>()?;
     let all: Vec<&Section> = main.iter().chain(others.iter().flatten()).collect();

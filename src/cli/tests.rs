@@ -3,4 +3,5 @@
 mod completions;
 mod formats;
 mod manuals;
+mod schemas;
 mod serde_names;

@@ -56,6 +56,10 @@ pub const TOP_KEYS: &[Key] = &[
     key("flood", "[flood]: senders whose repeated mail leaves together"),
 ];
 
+/// Keys above the first section that are lists of tables; what several files have of one adds up.
+pub const TABLE_KEYS: [&str; 7] =
+    ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases", "local_users"];
+
 /// In `[flood]`.
 pub const FLOOD_KEYS: &[Key] = &[
     key("senders", "senders whose repeated mail leaves as one message an hour: [ADDRESS, ...]; default: none"),

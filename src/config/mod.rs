@@ -27,6 +27,7 @@ pub mod scram;
 pub mod secret;
 pub mod table;
 pub mod units;
+pub mod values;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -95,6 +95,7 @@ mod cli {
     mod metrics;
     mod report;
     mod route;
+    mod schemas;
     pub mod status;
     mod status_ahead;
     mod test_command;

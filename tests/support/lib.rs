@@ -21,6 +21,7 @@ pub mod numbered;
 pub mod power_cut;
 pub mod provider;
 pub mod random;
+pub mod schema;
 pub mod wait;
 pub mod web;
 pub mod world;

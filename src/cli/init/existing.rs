@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Answers;
-use super::text::{account_name, settings};
+use super::text::{ROOT, account_name, settings};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{self, ChangeLock};
 use crate::config::edit::{ConfigText, EditError, Setting};
 use crate::config::locate::{self, Change};
-use crate::config::{Account, Config, LeavingTables, conf_d};
+use crate::config::{Account, ArrivalTables, Config, LeavingTables, Span, conf_d};
 use crate::deliver::plan;
 use crate::mail::address::Address;
 
@@ -85,7 +85,10 @@ pub(super) fn change(config: &Config, answers: &Answers, rows: &[(String, String
         text.set_top("default_account", &Setting::Text(only.name.clone()));
     }
     if !rows.is_empty() {
-        text.add_rows(GENERIC, rows);
+        text.add_rows("generic", rows);
+    }
+    if let Some(root) = &answers.root {
+        add_root(config, &mut text, root)?;
     }
     let text = text.to_string();
     let config = locate::load_changed(&config.path, Change { path: &path, text: Some(&text) }).map_err(|error| {
@@ -95,19 +98,32 @@ pub(super) fn change(config: &Config, answers: &Answers, rows: &[(String, String
     Ok(Changed { name, presence, removed, config, path, text })
 }
 
-/// The table with addresses of this machine.
-const GENERIC: &str = "generic";
+/// A row that sends root's mail to this address, unless there is one.
+fn add_root(config: &Config, text: &mut ConfigText, root: &Address) -> Result<(), Failure> {
+    let shown = root.to_string();
+    let known = ArrivalTables::load(&config.rewriting).virtuals.lookup(ROOT, Span::Part);
+    match known.map_err(|fault| Failure::new(Exit::Config, fault))? {
+        None => text.add_rows("virtual", &[(ROOT.to_owned(), shown)]),
+        Some(hit) if hit.value == shown => {}
+        Some(hit) => {
+            let message = format_args!(
+                "`virtual` has a row for root already ({}): change it there; nothing was changed",
+                hit.place
+            );
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    Ok(())
+}
 
-/// Rows that give this address to the users of this machine, where root has none yet; they can be put into the file that is
-/// changed, unless another one has the table.
-pub(super) fn missing_rows(changed: &Changed, to: &Address) -> Result<Vec<(String, String)>, Failure> {
+/// The keys of rows that would give the users of this machine an address, where root has none yet.
+pub(super) fn names_without_rows(changed: &Changed) -> Vec<String> {
     let config = &changed.config;
     let tables = LeavingTables::load(config);
     let root = Address::new("root", &config.origin);
     let has_address = root.is_ok_and(|root| plan::is_deliverable(config, &tables, &root));
-    let is_elsewhere = texts(config)?.iter().any(|(path, text)| *path != changed.path && text.has_top(GENERIC));
-    if has_address || is_elsewhere {
-        return Ok(Vec::new());
+    if has_address {
+        return Vec::new();
     }
     let short = config.hostname.split('.').next().unwrap_or_default();
     let mut names: Vec<&str> = Vec::new();
@@ -116,7 +132,7 @@ pub(super) fn missing_rows(changed: &Changed, to: &Address) -> Result<Vec<(Strin
             names.push(name);
         }
     }
-    Ok(names.into_iter().map(|name| (format!("@{name}"), to.to_string())).collect())
+    names.into_iter().map(|name| format!("@{name}")).collect()
 }
 
 impl Changed {

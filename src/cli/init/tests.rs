@@ -13,7 +13,8 @@ fn written(address: &str) -> crate::config::Config {
     let server = discovery::find(&address, Network::Unused, CentralDatabase::NotAsked);
     let username = server.provider.and_then(|provider| provider.username(&address.to_string()));
     let name = account_name(address.domain());
-    let answers = Answers { username: username.unwrap_or_else(|| address.to_string()), address, server };
+    let username = username.unwrap_or_else(|| address.to_string());
+    let answers = Answers { address, server, username, users: None, root: None };
     read::read(Path::new("/x/config.toml"), &first(&name, &answers, None)).unwrap()
 }
 
@@ -35,7 +36,8 @@ fn what_a_provider_demands_is_written() {
     let company = Provider::of_mail_exchanger("a.mail.protection.outlook.com").unwrap();
     let address = Address::parse("a@b.example").unwrap();
     let guess = discovery::find(&address, Network::Unused, CentralDatabase::NotAsked);
-    let answers = Answers { address, server: Found { provider: Some(company), ..guess }, username: "a".to_owned() };
+    let server = Found { provider: Some(company), ..guess };
+    let answers = Answers { address, server, username: "a".to_owned(), users: None, root: None };
     assert!(settings("b", &answers).contains(&("max_per_minute", Setting::Number(30))));
 }
 

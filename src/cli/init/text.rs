@@ -1,10 +1,13 @@
 //! What `init` writes: the text of a first configuration, and the keys of a further account.
 
-use super::Answers;
+use super::{Answers, UsersAddress};
 use crate::config::edit::Setting;
 use crate::config::providers::{ForeignSender, Period, Provider};
 use crate::import::draft::quoted;
 use crate::sys::host;
+
+/// The login whose mail may go elsewhere than that of the others.
+pub(super) const ROOT: &str = "root";
 
 /// `isp` of `me@mail.isp.example` and of `me@isp.example`.
 pub(super) fn account_name(domain: &str) -> String {
@@ -24,7 +27,23 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
     let short = host.split('.').next().unwrap_or(&host).to_owned();
     let mut names = vec![host.clone()];
     names.extend([short.clone(), "localhost".to_owned()].into_iter().filter(|name| *name != host));
-    let rows: Vec<String> = names.iter().map(|name| format!("{} = {own}", quoted(&format!("@{name}")))).collect();
+    let users = match &answers.users {
+        None => Some(&answers.address),
+        Some(UsersAddress::Is(address)) => Some(address),
+        Some(UsersAddress::Missing) => None,
+    };
+    let rows = users.map_or_else(String::new, |users| {
+        let users = quoted(&users.to_string());
+        let rows = names.iter().map(|name| format!("{} = {users}", quoted(&format!("@{name}"))));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        format!(
+            "# Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
+             generic = [{{ {rows} }}]\n"
+        )
+    });
+    let root = answers.root.as_ref().map_or_else(String::new, |root| {
+        format!("# Where mail to root goes.\nvirtual = [{{ {} = {} }}]\n", quoted(ROOT), quoted(&root.to_string()))
+    });
     let mailbox = mailbox.map_or_else(String::new, |mailbox| {
         format!(
             "# Mail to users of this machine stays here, with the addresses that it has.\nmailbox = {}\n\n",
@@ -38,9 +57,7 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
          hostname = {pinned}\n\
          origin = {pinned}\n\
          # Who sent it, in the mailbox: all of it comes from one address.\n\
-         from_name = {}\n\n{mailbox}\
-         # Replaces addresses of this machine, such as root@{host}, by yours in outgoing mail; mail to them goes to you.\n\
-         generic = [{{ {} }}]\n\n\
+         from_name = {}\n\n{mailbox}{rows}{root}\n\
          [account.{name}]\n\
          relay = {}\n{tls}\
          username = {}\n\
@@ -50,7 +67,6 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
          #[flood]\n\
          #senders = [{}]\n",
         quoted(&format!("%u at {short}")),
-        rows.join(", "),
         quoted(&answers.server.relay),
         quoted(&answers.username),
         quoted(&format!("secrets/{name}")),

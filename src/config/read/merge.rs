@@ -1,12 +1,14 @@
 //! Several files as one: the main file and those of conf.d, each parsed by itself, with all offsets in one space, so that a
-//! fault finds its file. A section or key that two files have is a fault that names both.
+//! fault finds its file. The tables of one option add up, in the order of the files; any other key or section that two files
+//! have is a fault that names both.
 
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::faults::{self, Faults};
+use crate::config::keys::TABLE_KEYS;
 
 /// Sections that hold named sections: each of these stands in one file, the kind may stand in all.
 const KINDS: [&str; 3] = ["account", "listen", "client"];
@@ -38,6 +40,12 @@ fn add<'t>(
         all.insert(key, value);
         return;
     };
+    if TABLE_KEYS.contains(&name.as_str()) {
+        if let Some(known) = all.get_mut(name.as_str()) {
+            join(known, value);
+        }
+        return;
+    }
     let are_sections = known.get_ref().is_table() && value.get_ref().is_table();
     if !KINDS.contains(&name.as_str()) || !are_sections {
         let what = if are_sections { format!("[{name}]") } else { format!("`{name}`") };
@@ -54,6 +62,21 @@ fn add<'t>(
                 known.insert(section, value);
             }
         }
+    }
+}
+
+/// The tables of both, each of which has a list of them or one alone.
+fn join<'t>(known: &mut Spanned<DeValue<'t>>, more: Spanned<DeValue<'t>>) {
+    let nothing = Spanned::new(known.span(), DeValue::Boolean(false));
+    let both = tables(std::mem::replace(known, nothing)).into_iter().chain(tables(more));
+    *known.get_mut() = DeValue::Array(both.collect::<DeArray>());
+}
+
+fn tables(value: Spanned<DeValue<'_>>) -> Vec<Spanned<DeValue<'_>>> {
+    let span = value.span();
+    match value.into_inner() {
+        DeValue::Array(list) => list.into_iter().collect(),
+        alone => vec![Spanned::new(span, alone)],
     }
 }
 

@@ -272,3 +272,50 @@ fn what_check_finds_in_the_result_is_not_called_done() {
     }
     assert!(!ran.stdout.contains("Done."), "{}", ran.stdout);
 }
+
+#[test]
+fn an_account_that_stands_in_conf_d_alone_is_not_overlooked() {
+    let (isp, world) = (Provider::start(), World::new());
+    fs::create_dir_all(world.path("fresh/conf.d")).unwrap();
+    let site = "hostname = \"box.home.lan\"\ngeneric = [{ \"@box.home.lan\" = \"me@isp.example\" }]\n\
+                [account.site]\nrelay = \"[mail.isp.example]:587\"\nusername = \"me@isp.example\"\npassword = { file = \"secrets/site\" }\n";
+    world.file("fresh/conf.d/site.toml", site, 0o600);
+    let ran = again(&world, &isp, "# Nothing yet.\n", "u@example.org", "smtp.example.org:587");
+    assert!(ran.stderr.contains("has accounts already; example is added"), "{}", ran.stderr);
+    let text = fs::read_to_string(world.path("fresh/config.toml")).unwrap();
+    assert!(text.contains("# Nothing yet.") && text.contains("default_account = \"site\""), "{text}");
+    assert!(text.contains("[account.example]") && !text.contains("generic"), "{text}");
+    assert_eq!(fs::read_to_string(world.path("fresh/conf.d/site.toml")).unwrap(), site);
+    assert!(!world.path("fresh/config.toml.before-init").exists());
+}
+
+#[test]
+fn each_question_has_an_option() {
+    let isp = Provider::setup().login("login", "correct horse").start();
+    let world = World::new();
+    let relay = format!("127.0.0.1:{}", isp.port());
+    let file = world.file("given", "correct horse\n", 0o600);
+    let of_account = ["--address", "me@isp.example", "--relay", &relay, "--username", "login"];
+    let of_machine = ["--users-address", "box@isp.example", "--root-mail", "admin@work.example", "--mailbox", "none"];
+    let password = ["--password-file", file.to_str().unwrap()];
+    init(&world, &isp, &[&of_account[..], &of_machine, &password].concat(), "").code(0);
+    let config = world.path("fresh/config.toml");
+    let route = ["--config", config.to_str().unwrap(), "route", "root", "bob", "--from", "root"];
+    let routed = world.postrider(&route).code(0).stdout;
+    for words in ["admin@work.example", "box@isp.example", "account    isp"] {
+        assert!(routed.contains(words), "{words}: {routed}");
+    }
+    assert_eq!(isp.mails()[0].from, "box@isp.example");
+    // Given again, the rows stay as they are; root's mail cannot go to two.
+    let text = fs::read_to_string(&config).unwrap();
+    init(&world, &isp, &[&of_account[..], &of_machine[..4], &password].concat(), "").code(0);
+    assert_eq!(fs::read_to_string(&config).unwrap(), text);
+    let elsewhere = [&of_account[..], &["--root-mail", "other@work.example"], &password].concat();
+    let refused = init(&world, &isp, &elsewhere, "").code(64);
+    assert!(refused.stderr.contains("`virtual` has a row for root already"), "{}", refused.stderr);
+    init(&world, &isp, &[&of_account[..], &["--mailbox", "none"], &password].concat(), "").code(64).says("--mailbox");
+    for (option, given) in [("--users-address", "box"), ("--root-mail", "admin@")] {
+        let refused = init(&world, &isp, &[&of_account[..], &[option, given], &password].concat(), "").code(65);
+        assert!(refused.stderr.contains(option), "{}", refused.stderr);
+    }
+}

@@ -54,3 +54,26 @@ fn a_fault_in_conf_d_is_named_with_its_file_and_mail_waits_for_it() {
     let shown = world.postrider(&["config", "show"]).code(0).stdout;
     assert!(shown.contains("conf.d/a.toml\noperators = [\"me\"]"), "{shown}");
 }
+
+#[test]
+fn the_rows_of_several_files_add_up() {
+    let (isp, other) = (Provider::start(), Provider::start());
+    let world = with_folder(&isp)
+        .set("default_account", json!("isp"))
+        .set("generic", json!([{"root@box.lan": "me@isp.example"}]));
+    let rows = "generic = [{ \"kid@box.lan\" = \"kid@kid.example\" }]\nvirtual = { \"team@box.lan\" = \"a@away.example, b@away.example\" }\n";
+    world.file("conf.d/kid.toml", &(rows.to_owned() + &account(&world, &other)), 0o600);
+    let from = |sender: &str| world.sendmail(&["-f", sender, "team@box.lan"], "Subject: x\n\nx\n").code(0);
+    from("root@box.lan");
+    from("kid@box.lan");
+    world.drain();
+    for (provider, sender) in [(&isp, "me@isp.example"), (&other, "kid@kid.example")] {
+        let mail = provider.mail();
+        assert_eq!(
+            (mail.from.as_str(), &mail.to[..]),
+            (sender, &["a@away.example".to_owned(), "b@away.example".to_owned()][..])
+        );
+    }
+    let place = world.postrider(&["lookup", "generic", "kid@box.lan"]).code(0).stdout;
+    assert!(place.starts_with("kid@kid.example"), "{place}");
+}

@@ -66,7 +66,7 @@ const SHOWN: [(&str, &str, &str); 43] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 26] = [
+const CONTRIB: [(&str, &str); 27] = [
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
@@ -83,6 +83,7 @@ const CONTRIB: [(&str, &str); 26] = [
     ("install.sh", "what_is_installed_works_is_told_and_may_be_installed_again"),
     ("logwatch/", "logwatch_and_pflogsumm_make_full_sense_of_a_day_with_sent_deferred_bounced_and_held_mail"),
     ("prometheus/", "the_rules_and_the_dashboard_ask_for_figures_that_there_are"),
+    ("schema/", "reports_fit_their_schemas_in_good_times_and_bad"),
     ("systemd/postrider-", "the_units_are_valid_and_the_service_is_exposed_by_less_than_two"),
     ("systemd/postrider.", "the_units_are_valid_and_the_service_is_exposed_by_less_than_two"),
     ("systemd/user/", BARE_DEBIAN),

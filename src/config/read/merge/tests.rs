@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::Config;
 use crate::config::read::{Readers, Source, Surroundings, read_all};
+use crate::config::{Config, TableSource};
 
 const MINIMAL: &str = "[account.isp]\nrelay = \"[smtp.example.com]\"\n";
 
@@ -51,6 +51,26 @@ fn what_two_files_have_is_a_fault_that_names_both() {
     ] {
         assert_eq!(of_two(main, other, Readers::OwnerOnly).unwrap_err(), [said]);
     }
+}
+
+#[test]
+fn the_tables_of_an_option_add_up_in_the_order_of_the_files() {
+    let generic = |main: &str, other: &str| {
+        let config = of_two(&format!("{main}\n{MINIMAL}"), other, Readers::OwnerOnly).unwrap();
+        let tables = config.generic.iter().map(|table| match table {
+            TableSource::Inline(rows) => rows[0].0.clone(),
+            TableSource::Text(path) => path.display().to_string(),
+            other => format!("{other:?}"),
+        });
+        tables.collect::<Vec<_>>()
+    };
+    let (row, file) = ("generic = { \"@a.lan\" = \"me@isp.example\" }", "generic = [\"rows\"]");
+    assert_eq!(generic(row, file), ["@a.lan", "/etc/x/rows"]);
+    assert_eq!(generic(file, row), ["/etc/x/rows", "@a.lan"]);
+    assert_eq!(generic("generic = []", "generic = \"rows\""), ["/etc/x/rows"]);
+    // What is wrong in one has its place there.
+    let found = of_two(&format!("{row}\n{MINIMAL}"), "generic = [7]\n", Readers::OwnerOnly).unwrap_err();
+    assert!(found[0].starts_with("conf.d/10.toml:1:12: `generic`"), "{found:?}");
 }
 
 #[test]
