@@ -8,6 +8,7 @@
 )]
 
 mod container;
+mod downloads;
 mod exim_replaced;
 mod imported;
 mod package_life;

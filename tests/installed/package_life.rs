@@ -101,7 +101,7 @@ impl Home {
         self.isp().add(on(Verb::Mail).reply("451 4.3.0 not just now"));
     }
 
-    fn behave(&self) {
+    pub fn behave(&self) {
         self.isp().behave();
         self.ok("postrider flush");
     }
@@ -125,7 +125,7 @@ impl Home {
     }
 
     #[track_caller]
-    fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.ok("postrider queue list --json").lines().count()
     }
 }
@@ -162,6 +162,11 @@ pub fn ready() -> bool {
         eprintln!("left out: it wants a Debian and packages; tests/installed/run makes them");
     }
     is_there
+}
+
+/// What other machines have beside the packages: Ansible, cloud-init, an apt repository and a tarball.
+pub fn extras() -> PathBuf {
+    packages().with_file_name("extras")
 }
 
 fn packages() -> PathBuf {

@@ -66,7 +66,7 @@ const SHOWN: [(&str, &str, &str); 43] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 27] = [
+const CONTRIB: [(&str, &str); 29] = [
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
@@ -95,6 +95,8 @@ const CONTRIB: [(&str, &str); 27] = [
     ("realservers/", BY_HAND),
     ("check", IN_CI),
     ("filesystems", IN_CHECK),
+    ("release", IN_CHECK),
+    ("sbom", IN_CHECK),
 ];
 
 const SUBMISSION: &str = "man/postrider-submission.7";
@@ -190,7 +192,12 @@ fn the_tests_that_are_named_exist() {
         assert!(runs(name, &tests), "there is no test {name}");
     }
     let (check, ci) = (read(IN_CHECK), read(IN_CI));
-    for command in ["cargo run --release --quiet -- demo", "cargo test --locked\n", "contrib/filesystems"] {
+    for command in [
+        "cargo run --release --quiet -- demo",
+        "cargo test --locked\n",
+        "contrib/filesystems",
+        "tests/installed/release",
+    ] {
         assert!(check.contains(command), "{IN_CHECK} runs {command:?}");
     }
     assert!(ci.ends_with("CHECK=strict contrib/check\n"));
