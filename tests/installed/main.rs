@@ -7,6 +7,7 @@
     reason = "a test that cannot go on must say so by panicking"
 )]
 
+mod by_machines;
 mod container;
 mod downloads;
 mod exim_replaced;

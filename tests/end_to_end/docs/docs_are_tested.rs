@@ -66,17 +66,21 @@ const SHOWN: [(&str, &str, &str); 43] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 29] = [
+const CONTRIB: [(&str, &str); 33] = [
+    ("ansible/", "ansible_installs_the_package_and_an_account_and_changes_nothing_twice"),
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
+    ("cloud-init/", "a_machine_that_cloud_init_sets_up_mails_after_its_first_boot"),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
     ("config.toml", "the_example_config_parses_also_with_any_of_its_lines_put_to_use"),
     ("cron.d/", CRON_LINE),
+    ("debian/config", PRESEEDED),
     ("debian/config.toml", PACKAGED),
     ("debian/links/", BARE_DEBIAN),
     ("debian/postinst", BARE_DEBIAN),
     ("debian/postrm", BARE_DEBIAN),
     ("debian/prerm", BARE_DEBIAN),
+    ("debian/templates", PRESEEDED),
     ("fail2ban/", "fail2ban_bans_who_guesses_with_the_filter_of_contrib"),
     ("hooks/", CRON_LINE),
     ("init.d/", "the_init_script_starts_reloads_and_stops_the_runner"),
@@ -102,6 +106,7 @@ const CONTRIB: [(&str, &str); 29] = [
 const SUBMISSION: &str = "man/postrider-submission.7";
 const TROUBLE: &str = "man/postrider-trouble.7";
 const BARE_DEBIAN: &str = "a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace";
+const PRESEEDED: &str = "a_package_whose_questions_were_answered_beforehand_sends_at_once_and_forgets_the_password";
 const CONFIGS: &str = "every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_knows";
 const COMMANDS: &str = "every_command_that_is_shown_runs";
 const TABLE: &str = "the_table_and_the_listing_that_are_shown_are_ours";
