@@ -121,7 +121,7 @@ fn scripts_and_completions_are_what_their_shells_can_read() {
     parse("bash", "-n", "completions/postrider.bash");
     parse("zsh", "-n", "completions/_postrider");
     parse("fish", "--no-execute", "completions/postrider.fish");
-    for script in ["postinst", "prerm", "postrm"] {
+    for script in ["config", "postinst", "prerm", "postrm"] {
         parse("sh", "-n", &format!("debian/{script}"));
     }
     // What bash makes of a word that was begun.
