@@ -1,22 +1,71 @@
-//! Ends the waiting of sessions that are still being opened: a server that accepts a connection may take minutes to greet, and
-//! nothing is lost by leaving it.
+//! Ends the waiting of sessions. Of those that are still being opened at once: a server that accepts a connection may take minutes to
+//! greet, and nothing is lost by leaving it. Of all others only where the runner has no more time: their connections are cut, and
+//! each records what it knows then.
 
-use std::sync::Arc;
+use std::io;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use rustix::net::Shutdown;
 
 /// Shared by whoever may end the waiting and by those who wait.
 #[derive(Debug, Clone, Default)]
-pub struct Interruption(Arc<AtomicBool>);
+pub struct Interruption(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    is_wanted: AtomicBool,
+    connections: Mutex<Connections>,
+}
+
+#[derive(Debug, Default)]
+struct Connections {
+    are_cut: bool,
+    open: Vec<Weak<OwnedFd>>,
+}
+
+/// Keeps a connection among those that may be cut.
+#[derive(Debug)]
+pub struct Cuttable(#[expect(dead_code, reason = "it is held as long as the connection")] Arc<OwnedFd>);
 
 impl Interruption {
-    /// Ends it, for good.
+    /// Ends the waiting of sessions that are not open yet, for good.
     pub fn interrupt(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_wanted.store(true, Ordering::Relaxed);
     }
 
     /// Whether it was ended.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_wanted.load(Ordering::Relaxed)
     }
+
+    /// Cuts all connections, and those that are made later: what reads or writes at one meets its end.
+    pub fn cut(&self) {
+        self.interrupt();
+        let mut connections = self.0.connections.lock();
+        connections.are_cut = true;
+        for connection in connections.open.drain(..).filter_map(|connection| connection.upgrade()) {
+            shut(&connection);
+        }
+    }
+
+    /// Counts a connection among those that may be cut.
+    pub fn include(&self, connection: BorrowedFd<'_>) -> io::Result<Cuttable> {
+        let connection = Arc::new(connection.try_clone_to_owned()?);
+        let mut connections = self.0.connections.lock();
+        if connections.are_cut {
+            shut(&connection);
+        }
+        connections.open.retain(|other| other.strong_count() > 0);
+        connections.open.push(Arc::downgrade(&connection));
+        Ok(Cuttable(connection))
+    }
+}
+
+/// It may have ended by itself.
+fn shut(connection: &OwnedFd) {
+    let _ = rustix::net::shutdown(connection, Shutdown::Both);
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
 
-use super::interruption::Interruption;
+use super::interruption::{Cuttable, Interruption};
 
 /// How often a read that may be interrupted looks whether it is.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -70,6 +70,8 @@ pub struct Socket {
     stall: Option<Duration>,
     /// What may end the waiting of a read.
     interruption: Option<Interruption>,
+    /// Until it is dropped, the runner may cut the connection.
+    cuttable: Option<Cuttable>,
 }
 
 impl Socket {
@@ -79,12 +81,20 @@ impl Socket {
             // Commands are written in one piece, so Nagle's algorithm has nothing to combine and would only delay them.
             stream.set_nodelay(true)?;
         }
-        Ok(Self { stream, patience: Patience::None, stall: None, interruption: None })
+        Ok(Self { stream, patience: Patience::None, stall: None, interruption: None, cuttable: None })
     }
 
-    /// Sets what may end the waiting of the reads that follow.
-    pub fn set_interruption(&mut self, interruption: Option<Interruption>) {
+    /// Sets what may end the waiting of the reads that follow, and cut the connection.
+    pub fn set_interruption(&mut self, interruption: Option<Interruption>) -> io::Result<()> {
+        self.cuttable =
+            interruption.as_ref().map(|interruption| interruption.include(self.stream.as_fd())).transpose()?;
         self.interruption = interruption;
+        Ok(())
+    }
+
+    /// From now on the connection may be cut, but no reading ends before.
+    pub fn wait_for_every_reply(&mut self) {
+        self.interruption = None;
     }
 
     /// Sets a deadline for all following reads together.

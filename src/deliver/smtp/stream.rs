@@ -103,15 +103,15 @@ impl Stream {
     /// For a connected socket.
     pub fn of(socket: Connected, observer: SharedObserver) -> Result<Self, Seen> {
         let mut socket = Socket::new(socket).map_err(|error| seen(&error))?;
-        socket.set_interruption(observer.0.lock().interruption());
+        socket.set_interruption(observer.0.lock().interruption()).map_err(|error| seen(&error))?;
         Ok(Self { channel: Channel::Plain(socket), observer, lines: Lines::default(), sent: Vec::new() })
     }
 
     /// From now on nothing ends the waiting for a reply but the time that it may take.
     pub fn wait_for_every_reply(&mut self) {
         match &mut self.channel {
-            Channel::Plain(socket) => socket.set_interruption(None),
-            Channel::Tls(stream) => stream.io_mut().set_interruption(None),
+            Channel::Plain(socket) => socket.wait_for_every_reply(),
+            Channel::Tls(stream) => stream.io_mut().wait_for_every_reply(),
             Channel::Gone => {}
         }
     }
