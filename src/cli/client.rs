@@ -85,8 +85,8 @@ pub fn run(named: Option<&Path>, action: &Action) -> Result<Exit, Failure> {
 
 /// Says what is still wrong with the configuration, so that it is not in use yet.
 fn tell_left(faults: &[Fault]) {
-    for Fault { path, line, column, message } in faults {
-        complain!("postrider: still an error: {}:{line}:{column}: {}", path.display(), printable(message));
+    for fault in faults {
+        complain!("postrider: still an error: {}: {}", fault.place(), printable(&fault.message));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::config::keys::{
     TIMEOUT_KEYS, TOP_KEYS,
 };
 use crate::config::outline::{Part, Section};
-use crate::config::{Config, outline, values};
+use crate::config::{Config, container, locate, outline, values};
 
 /// Arguments of `config show`.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -33,7 +33,8 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let main = outline::read(&config.path)?;
     let others = config.others.iter().map(|path| outline::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let all: Vec<&Section> = main.iter().chain(others.iter().flatten()).collect();
+    let environment = if container::is_here() { outline::of_text(&locate::environment()?.text) } else { Vec::new() };
+    let all: Vec<&Section> = main.iter().chain(others.iter().flatten()).chain(&environment).collect();
     print_line!("# {}", config.path.display());
     for section in &main {
         let unset = if arguments.defaults { unset(section, &all) } else { Vec::new() };
@@ -46,6 +47,12 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
             let is_named = !matches!(section.part, Part::Top | Part::Queue | Part::Limits);
             let unset = if arguments.defaults && is_named { unset(section, &all) } else { Vec::new() };
             show(section, &unset);
+        }
+    }
+    if !environment.is_empty() {
+        print_line!("\n# the environment");
+        for section in &environment {
+            show(section, &[]);
         }
     }
     Ok(Exit::Ok)

@@ -11,15 +11,28 @@ use super::Config;
 pub struct Fault {
     /// The file.
     pub path: PathBuf,
-    /// From 1.
+    /// From 1; 0 of a variable of the environment, whose name `path` is then.
     pub line: usize,
-    /// From 1, in characters.
+    /// From 1, in characters; 0 of a variable.
     pub column: usize,
     /// What is wrong, and what to write instead.
     pub message: String,
 }
 
 impl Fault {
+    /// One of a variable of the environment.
+    #[must_use]
+    pub fn of_variable(name: String, message: String) -> Self {
+        Self { path: PathBuf::from(name), line: 0, column: 0, message }
+    }
+
+    /// File, line and column, or the variable.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let Self { path, line, column, .. } = self;
+        if *line == 0 { path.display().to_string() } else { format!("{}:{line}:{column}", path.display()) }
+    }
+
     /// Whether it is that no account was set up yet.
     #[must_use]
     pub fn is_about_no_account(&self) -> bool {
@@ -94,7 +107,7 @@ impl ConfigError {
             Self::Missing(paths) => list(paths),
             Self::Unreadable { path, .. } | Self::NotTrusted { path, .. } => path.display().to_string(),
             Self::Faulty { path, faults, .. } => match faults.first() {
-                Some(Fault { path, line, column, .. }) => format!("{}:{line}:{column}", path.display()),
+                Some(fault) => fault.place(),
                 None => path.display().to_string(),
             },
         }
@@ -106,9 +119,5 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 fn lines(faults: &[Fault]) -> String {
-    faults
-        .iter()
-        .map(|f| format!("{}:{}:{}: {}", f.path.display(), f.line, f.column, f.message))
-        .collect::<Vec<_>>()
-        .join("\n")
+    faults.iter().map(|fault| format!("{}: {}", fault.place(), fault.message)).collect::<Vec<_>>().join("\n")
 }

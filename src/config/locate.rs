@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::environment::Environment;
 use super::places::{self, SYSTEM_CONFIG, default_spool, own_config};
 use super::read::{Readers, Source, Surroundings, read_all};
-use super::{conf_d, open, secret};
+use super::{conf_d, container, open, secret};
 use crate::config::{Config, ConfigError, Fault};
 use crate::sys::host;
 use crate::sys::user::{self, Caller};
@@ -79,6 +80,10 @@ fn load_first(caller: &Caller, candidates: &[Candidate]) -> Result<Config, Confi
         let (Candidate::Named(path) | Candidate::Usual(path)) = candidate;
         match (candidate, open::at_once(path)) {
             (_, Ok(file)) => return load_opened(caller, path, file),
+            // The environment is enough.
+            (_, Err(error)) if is_containers(path) && is_nothing_there(path, &error) => {
+                return read_files(caller, &[Opened::nothing(path)]);
+            }
             (Candidate::Usual(_), Err(error)) if is_nothing_there(path, &error) => tried.push(path.clone()),
             (_, Err(error)) => return Err(unreadable(path, error)),
         }
@@ -95,9 +100,30 @@ struct Opened {
 }
 
 impl Opened {
-    fn source(&self) -> Result<Source<'_>, ConfigError> {
-        Ok(Source { path: &self.path, text: utf8(&self.path, &self.bytes)?, readers: self.readers })
+    fn nothing(path: &Path) -> Self {
+        Self { path: path.to_owned(), bytes: Zeroizing::default(), readers: Readers::OwnerOnly }
     }
+
+    fn source(&self) -> Result<Source<'_>, ConfigError> {
+        let text = utf8(&self.path, &self.bytes)?;
+        Ok(Source { path: &self.path, text, readers: self.readers, variables: &[] })
+    }
+}
+
+/// Whether a config is the machine's, and the machine is a container, whose environment belongs to it.
+fn is_containers(path: &Path) -> bool {
+    path == Path::new(SYSTEM_CONFIG) && container::is_here()
+}
+
+/// What the environment configures, for a process that may trust it.
+pub fn environment() -> Result<Environment, ConfigError> {
+    if !user::environment_is_trusted() {
+        return Ok(Environment::default());
+    }
+    Environment::read(std::env::vars_os()).map_err(|bad| {
+        let faults = bad.into_iter().map(|bad| Fault::of_variable(bad.name, bad.message));
+        ConfigError::Faulty { path: PathBuf::from(SYSTEM_CONFIG), faults: faults.collect(), rest: None }
+    })
 }
 
 /// One file of a configuration as it would be.
@@ -152,7 +178,12 @@ fn open_all(caller: &Caller, path: &Path, file: File) -> Result<Vec<Opened>, Con
 
 fn read_files(caller: &Caller, files: &[Opened]) -> Result<Config, ConfigError> {
     let Some((main, others)) = files.split_first() else { return Err(ConfigError::Missing(Vec::new())) };
-    let others = others.iter().map(Opened::source).collect::<Result<Vec<_>, _>>()?;
+    let mut others = others.iter().map(Opened::source).collect::<Result<Vec<_>, _>>()?;
+    let environment = if is_containers(&main.path) { environment()? } else { Environment::default() };
+    if !environment.names.is_empty() {
+        let (text, variables) = (&environment.text, &environment.names);
+        others.push(Source { path: &main.path, text, readers: Readers::OwnerOnly, variables });
+    }
     let around = Surroundings {
         path: &main.path,
         home: caller.home.as_deref(),
@@ -224,7 +255,8 @@ fn trust(uid: u32, path: &Path, stat: ConfigStat) -> Result<(), ConfigError> {
     }
     // The machine's is root's also where the runner reads it: what the runner could write would not bind it.
     let is_machines = path.starts_with(Path::new(SYSTEM_CONFIG).parent().unwrap_or(Path::new("/")));
-    if stat.owner != 0 && (stat.owner != uid || is_machines) {
+    // In a container, what is there was mounted by whoever runs it, under any uid.
+    if stat.owner != 0 && (stat.owner != uid || is_machines) && !container::is_here() {
         let problem = format!("it belongs to uid {}", stat.owner);
         let remedy = if uid == 0 {
             format!("for root, the file must belong to root: run \"chown root {shown}\"")

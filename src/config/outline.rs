@@ -1,11 +1,12 @@
 //! The config file as its keys and values are written, for showing: sections in order, and
 //! a password never but by the word that it is there.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use toml::de::{DeTable, DeValue};
 
-use super::ConfigError;
+use super::{ConfigError, container};
 
 /// Which section.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,23 +64,33 @@ pub struct Section {
 /// Reads a config that has been read without a fault before. The top, `queue`, `limits`, `alarm`, `metrics` and `flood` are always there.
 pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
     let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
-    let text = zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(unread)?);
-    let (table, _) = DeTable::parse_recoverable(&text);
+    let text = match std::fs::read_to_string(path) {
+        // In a container the environment is enough.
+        Err(error) if error.kind() == ErrorKind::NotFound && container::is_here() => String::new(),
+        text => text.map_err(unread)?,
+    };
+    Ok(of_text(&zeroize::Zeroizing::new(text)))
+}
+
+/// The same of a text.
+#[must_use]
+pub fn of_text(text: &str) -> Vec<Section> {
+    let (table, _) = DeTable::parse_recoverable(text);
     let top = table.get_ref();
     let mut outline = vec![section(
         Part::Top,
         top,
-        &text,
+        text,
         &["account", "listen", "client", "queue", "limits", "alarm", "metrics", "flood"],
     )];
     for (name, table) in named(top, "account") {
-        outline.push(section(Part::Account(name.clone()), table, &text, &["timeouts"]));
+        outline.push(section(Part::Account(name.clone()), table, text, &["timeouts"]));
         if let Some(timeouts) = inner(table, "timeouts") {
-            outline.push(section(Part::Timeouts(name), timeouts, &text, &[]));
+            outline.push(section(Part::Timeouts(name), timeouts, text, &[]));
         }
     }
     for (kind, part) in [("listen", Part::Listen as fn(String) -> Part), ("client", Part::Client)] {
-        outline.extend(named(top, kind).into_iter().map(|(name, table)| section(part(name), table, &text, &[])));
+        outline.extend(named(top, kind).into_iter().map(|(name, table)| section(part(name), table, text, &[])));
     }
     let nothing = DeTable::new();
     for (part, name) in [
@@ -89,9 +100,9 @@ pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
         (Part::Metrics, "metrics"),
         (Part::Flood, "flood"),
     ] {
-        outline.push(section(part, inner(top, name).unwrap_or(&nothing), &text, &[]));
+        outline.push(section(part, inner(top, name).unwrap_or(&nothing), text, &[]));
     }
-    Ok(outline)
+    outline
 }
 
 /// The sections of a kind by their names, in the order of the file.

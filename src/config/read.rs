@@ -68,7 +68,7 @@ pub fn read_in(around: &Surroundings, text: &str) -> Result<Config, ConfigError>
 
 /// Reads a config of several files: relative paths in all of them start in the folder of the main one.
 pub fn read_all(around: &Surroundings, text: &str, others: &[Source]) -> Result<Config, ConfigError> {
-    let main = Source { path: around.path, text, readers: around.readers };
+    let main = Source { path: around.path, text, readers: around.readers, variables: &[] };
     let bare = |source: &Source<'_>| source.text.strip_prefix('\u{feff}').unwrap_or(source.text).len();
     let sources = [&main].into_iter().chain(others);
     let mut faults =
@@ -77,7 +77,8 @@ pub fn read_all(around: &Surroundings, text: &str, others: &[Source]) -> Result<
     let config = table.and_then(|table| top::config(around, &table, &mut faults));
     match (config, faults.into_list()) {
         (Some(config), faults) if faults.is_empty() => {
-            Ok(Config { others: others.iter().map(|source| source.path.to_owned()).collect(), ..config })
+            let files = others.iter().filter(|source| source.variables.is_empty());
+            Ok(Config { others: files.map(|source| source.path.to_owned()).collect(), ..config })
         }
         (rest, faults) => Err(ConfigError::Faulty { path: around.path.to_owned(), faults, rest: rest.map(Box::new) }),
     }

@@ -5,11 +5,14 @@
 pub mod boot_clock;
 pub mod descriptor;
 pub mod dhcp_pools;
+pub mod first_process;
 pub mod folder_watch;
+pub mod given_folder;
 pub mod harden;
 pub mod host;
 pub mod interfaces;
 pub mod local_time;
+pub mod mount;
 pub mod notify;
 pub mod passed_sockets;
 pub mod peer;

@@ -3,7 +3,9 @@
 use std::ffi::CString;
 use std::io;
 
-use nix::unistd::{self, Gid, Uid, User};
+use nix::unistd::{self, Gid, Group, Uid, User};
+
+use super::user::environment_is_trusted;
 
 /// Whether this process runs as root.
 #[must_use]
@@ -11,9 +13,23 @@ pub fn is_root() -> bool {
     Uid::effective().is_root()
 }
 
+/// Uid and gid of the user of this name, if there is one.
+#[must_use]
+pub fn ids_of(login: &str) -> Option<(u32, u32)> {
+    User::from_name(login).ok().flatten().map(|user| (user.uid.as_raw(), user.gid.as_raw()))
+}
+
+/// The gid of the group of this name, if there is one.
+#[must_use]
+pub fn gid_of(group: &str) -> Option<u32> {
+    Group::from_name(group).ok().flatten().map(|group| group.gid.as_raw())
+}
+
 /// Changes to this user, with all their groups. Does nothing if there is no such user.
 pub fn become_user(login: &str) -> io::Result<()> {
     let Some(user) = User::from_name(login)? else { return Ok(()) };
+    // What it is read from can be read by root alone after that.
+    let _ = environment_is_trusted();
     let name = CString::new(user.name).unwrap_or_default();
     // The uid must be last, because the other calls need root.
     unistd::initgroups(&name, user.gid)?;

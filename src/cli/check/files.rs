@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Findings;
 use crate::config::secret::runners_group;
-use crate::config::{Config, Password, TableSource, conf_d, locate};
+use crate::config::{Config, Password, TableSource, conf_d, container, locate};
 use crate::control::report::Kind;
 
 /// Anyone may delete and create files there, but only their own.
@@ -113,17 +113,21 @@ fn warn_of_writers(what: &str, path: &Path, why: &str, findings: &mut Findings) 
 
 /// Who besides root and this user may write to it.
 fn writers(file: &Metadata) -> Option<String> {
-    let us = rustix::process::geteuid().as_raw();
     if file.mode() & 0o002 != 0 {
         Some("every user".to_owned())
     } else if file.mode() & 0o020 != 0 && !is_own_group(file.gid()) {
         Some(format!("the group with gid {}", file.gid()))
-    } else if file.uid() != 0 && file.uid() != us {
+    } else if is_foreign(file.uid()) {
         let login = nix::unistd::User::from_uid(file.uid().into()).ok().flatten().map(|user| user.name);
         Some(login.unwrap_or_else(|| format!("uid {}", file.uid())))
     } else {
         None
     }
+}
+
+/// What is mounted into a container belongs to whoever runs it, under any uid.
+fn is_foreign(uid: u32) -> bool {
+    uid != 0 && uid != rustix::process::geteuid().as_raw() && !container::is_here()
 }
 
 /// Root's, or this user's alone.
@@ -133,19 +137,19 @@ fn is_own_group(gid: u32) -> bool {
 
 /// The first folder of this path that others may write to, from below. In a sticky one they may not replace what is not theirs.
 fn open_folder(path: &Path) -> Option<PathBuf> {
-    let us = rustix::process::geteuid().as_raw();
     let path = path.canonicalize().ok()?;
     let is_open = |folder: &&Path| {
-        fs::metadata(folder).is_ok_and(|seen| {
-            let is_theirs = seen.uid() != 0 && seen.uid() != us;
-            is_theirs || (seen.mode() & STICKY == 0 && writers(&seen).is_some())
-        })
+        fs::metadata(folder)
+            .is_ok_and(|seen| is_foreign(seen.uid()) || (seen.mode() & STICKY == 0 && writers(&seen).is_some()))
     };
     path.ancestors().find(is_open).map(Path::to_owned)
 }
 
 /// The mode that a key should have, where others can read it.
 pub(super) fn is_open(key: &Metadata) -> Option<&'static str> {
+    if container::is_here() {
+        return None;
+    }
     let is_runners = runners_group() == Some(key.gid());
     let foreign = if is_runners { 0o037 } else { 0o077 };
     (key.mode() & foreign != 0).then_some(if is_runners { "640" } else { "600" })

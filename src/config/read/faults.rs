@@ -72,7 +72,10 @@ impl<'t> Faults<'t> {
         let found = std::mem::take(&mut self.found);
         let fault = |(at, message)| {
             let (source, line, column) = self.place(at);
-            Fault { path: source.path.to_owned(), line, column, message }
+            match source.variables.get(line.saturating_sub(1)) {
+                Some(variable) => Fault::of_variable(variable.clone(), message),
+                None => Fault { path: source.path.to_owned(), line, column, message },
+            }
         };
         found.into_iter().map(fault).collect()
     }

@@ -82,7 +82,7 @@ fn tables(value: Spanned<DeValue<'_>>) -> Vec<Spanned<DeValue<'_>>> {
 
 fn twice(what: &str, first: usize, faults: &Faults) -> String {
     let (source, line, _) = faults.place(first);
-    format!("{what} is also in {}:{line}: keep one of them", source.path.display())
+    format!("{what} is also in {}: keep one of them", source.line(line))
 }
 
 fn shifted_table(table: DeTable<'_>, by: usize) -> DeTable<'_> {

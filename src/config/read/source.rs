@@ -11,6 +11,15 @@ pub enum Readers {
     Others,
 }
 
+impl Source<'_> {
+    /// The file and this line in it, or the variable.
+    #[must_use]
+    pub fn line(&self, line: usize) -> String {
+        let variable = self.variables.get(line.saturating_sub(1)).cloned();
+        variable.unwrap_or_else(|| format!("{}:{line}", self.path.display()))
+    }
+}
+
 /// The text of one file.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'t> {
@@ -20,4 +29,6 @@ pub struct Source<'t> {
     pub text: &'t str,
     /// Who can read it.
     pub readers: Readers,
+    /// Where it is no file but the environment: the name of each line's variable. A file has none.
+    pub variables: &'t [String],
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::{LONGEST, Secret, SecretError, first_line};
-use crate::config::open;
+use crate::config::{container, open};
 
 /// Reads the password now.
 pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
@@ -25,7 +25,8 @@ pub(super) fn fetch(path: &Path) -> Result<Secret, SecretError> {
         is_runners: runners_group() == Some(metadata.gid()),
         mode: metadata.mode(),
     };
-    if let Some(problem) = objection(stat, uid) {
+    let objection = if container::is_here() { objection_in_container(stat) } else { objection(stat, uid) };
+    if let Some(problem) = objection {
         return Err(SecretError(format!("the password file {shown} cannot be used: {}", problem.said(path))));
     }
     let mut bytes = Zeroizing::new([0; LONGEST + 2]);
@@ -65,6 +66,7 @@ enum Objection {
     Owner(u32, u32),
     Open,
     OpenToOthers,
+    Writable,
 }
 
 impl Objection {
@@ -76,10 +78,16 @@ impl Objection {
                 let command = ownership_command(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
                 format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"{command}\"")
             }
-            Self::Open | Self::OpenToOthers if path.starts_with(CONTAINER_SECRETS) => format!(
-                "others have access to it; have it mounted with mode 0400 for this user, or, where nobody else is in this \
-                 container, set password = {{ command = [\"cat\", \"{shown}\"] }}"
-            ),
+            Self::Open | Self::OpenToOthers if path.starts_with(CONTAINER_SECRETS) => {
+                "others have access to it; have it mounted with mode 0400 for this user, or, where this is the program of a \
+                 container, start it with \"postrider run --container\""
+                    .to_owned()
+            }
+            Self::Writable => {
+                "its group or others can write to it; where it is mounted from, run \"chmod go-w\" on it, or have it \
+                               mounted with mode 0444"
+                    .to_owned()
+            }
             Self::OpenToOthers => format!("others besides the runner have access to it; run \"chmod 640 {shown}\""),
             Self::Open => {
                 let command = ownership_command(path).unwrap_or_else(|| format!("chmod 600 {shown}"));
@@ -97,6 +105,18 @@ fn objection(file: SecretStat, uid: u32) -> Option<Objection> {
         Some(Objection::Owner(file.owner, uid))
     } else if file.mode & foreign != 0 {
         Some(if file.is_runners { Objection::OpenToOthers } else { Objection::Open })
+    } else {
+        None
+    }
+}
+
+/// Docker Compose, Swarm and Kubernetes mount secrets for all to read, under a uid of their own or that of whoever wrote them outside;
+/// nobody else is in the container.
+fn objection_in_container(file: SecretStat) -> Option<Objection> {
+    if !file.regular {
+        Some(Objection::NotRegular)
+    } else if file.mode & 0o022 != 0 {
+        Some(Objection::Writable)
     } else {
         None
     }
@@ -123,6 +143,13 @@ fn hint(path: &Path, error: &io::Error) -> String {
         let folder = folder.display();
         return format!(
             ", because the runner may not enter {folder}; as root, run \"chgrp postrider {folder} && chmod 750 {folder}\""
+        );
+    }
+    if error.kind() == io::ErrorKind::PermissionDenied && container::is_here() {
+        let uid = rustix::process::geteuid().as_raw();
+        return format!(
+            "; uid {uid} must be able to read it: where it is mounted from, run \"chmod 444\" on it, or start the container as the \
+             uid that it belongs to"
         );
     }
     match (error.kind(), ownership_command(path)) {

@@ -27,6 +27,9 @@ use crate::sys::folder_watch::{FolderWatch, Folders, See, Seen, Watched};
 /// messages does not wake the runner for each.
 const GATHERING: Duration = Duration::from_millis(5);
 
+/// Where Kubernetes mounts secrets and configurations, each file is a link below this one, which is replaced when they change.
+const KUBERNETES_LINK: &str = "..data";
+
 /// Watches queue/ until the process ends.
 ///
 /// A message appears in queue/ by link(2) or rename(2), complete and synced, so its name can be reported as soon as it
@@ -110,7 +113,8 @@ impl FileWatcher {
             let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { continue };
             // A folder that does not exist has no changes.
             if let Ok(watched) = self.folders.add(folder, See::ChangedFiles) {
-                names.named.entry(watched).or_default().insert(name.to_owned());
+                let names = names.named.entry(watched).or_default();
+                names.extend([name.to_owned(), KUBERNETES_LINK.into()]);
             }
             if path.is_dir()
                 && let Ok(watched) = self.folders.add(path, See::ChangedFiles)

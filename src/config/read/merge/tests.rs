@@ -21,7 +21,7 @@ fn around() -> Surroundings<'static> {
 
 /// A main file and one of conf.d; the faults with the last part of their file's name.
 fn of_two(main: &str, other: &str, readers: Readers) -> Result<Config, Vec<String>> {
-    let source = Source { path: Path::new("/etc/x/conf.d/10.toml"), text: other, readers };
+    let source = Source { path: Path::new("/etc/x/conf.d/10.toml"), text: other, readers, variables: &[] };
     read_all(&around(), main, &[source])
         .map_err(|error| error.to_string().lines().map(|line| line.replace("/etc/x/", "")).collect())
 }
