@@ -2055,7 +2055,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__run)
-            opts="-h --once --until-empty --detached --config --help"
+            opts="-h --once --until-empty --container --detached --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

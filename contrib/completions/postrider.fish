@@ -53,6 +53,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand sendmail" -l config 
 complete -c postrider -n "__fish_postrider_using_subcommand run" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand run" -l once -d 'Make one pass over due messages, then exit'
 complete -c postrider -n "__fish_postrider_using_subcommand run" -l until-empty -d 'Exit when the queue is empty'
+complete -c postrider -n "__fish_postrider_using_subcommand run" -l container -d 'Be the program of a container: configured by the environment as well, log to standard error, end within 10 s'
 complete -c postrider -n "__fish_postrider_using_subcommand run" -l detached -d 'Detach from the caller\'s session and directory (for background delivery)'
 complete -c postrider -n "__fish_postrider_using_subcommand run" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand flush" -l account -d 'Only mail of this account' -r

@@ -1,14 +1,17 @@
 //! `postrider run`: the runner in the foreground, or the detached one that background
 //! delivery leaves behind.
 
+mod container;
+
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::container::Entered;
 use super::exit::{Exit, Failure};
 use super::step_down;
-use crate::config::{Config, ConfigError, Log, locate, places};
+use crate::config::{self, Config, ConfigError, Log, locate, places};
 use crate::control::loaded::Loaded;
 use crate::control::loaded::Unreadable;
 use crate::log;
@@ -27,6 +30,7 @@ use crate::sys::{harden, notify};
 
 /// Arguments of `run`.
 #[derive(Debug, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Arguments {
     /// Make one pass over due messages, then exit
     #[arg(long)]
@@ -34,6 +38,9 @@ pub struct Arguments {
     /// Exit when the queue is empty
     #[arg(long, conflicts_with = "once")]
     until_empty: bool,
+    /// Be the program of a container: configured by the environment as well, log to standard error, end within 10 s
+    #[arg(long, conflicts_with_all = ["once", "until_empty", "detached"])]
+    container: bool,
     /// Detach from the caller's session and directory (for background delivery)
     #[arg(long, hide = true)]
     detached: bool,
@@ -64,6 +71,14 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
     if arguments.detached {
         start_runner::detach();
     }
+    if arguments.container {
+        if let Entered::Ended(exit) = container::enter(named)? {
+            return Ok(exit);
+        }
+        harden::keep_memory_private();
+        let config = container::complete(locate::load(None))?;
+        return run_machine(None, Ok(config), arguments);
+    }
     let is_for_all = step_down::is_machines(named);
     if !is_for_all {
         return run(&super::load(named)?, arguments, None);
@@ -74,6 +89,15 @@ pub fn start(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failur
     if arguments.until() != Until::Stopped {
         return run(&config?, arguments, None);
     }
+    run_machine(named, config, arguments)
+}
+
+/// Takes in the mail of the machine, and runs as soon as its config can be read.
+fn run_machine(
+    named: Option<&Path>,
+    config: Result<Config, ConfigError>,
+    arguments: &Arguments,
+) -> Result<Exit, Failure> {
     log::choose(config.as_ref().map_or_else(|_| unseen(), sink));
     if let Ok(config) = &config {
         log::set_name(&config.syslog_name);
@@ -135,6 +159,11 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
     };
     let loaded = context::with_tables(Loaded::new(config.clone(), spool.clone()));
     let context = Context::new(&loaded);
+    if arguments.container
+        && let Err(error) = container::end_in_time(context.gate.interruption())
+    {
+        cannot_watch("signals", &spool, &error);
+    }
     loop {
         let channel = EventChannel::default();
         // Before the lock is taken: who reads our pid in it may send a signal at once.
@@ -175,6 +204,7 @@ fn sink(config: &Config) -> log::Sink {
     let is_system = config.path == Path::new(places::SYSTEM_CONFIG) && !std::io::stderr().is_terminal();
     match config.log {
         Some(Log::Stderr) => log::Sink::Stderr,
+        None if config::container::is_here() => log::Sink::Stderr,
         None if !is_system && !log::stderr_is_unseen() => log::Sink::Stderr,
         Some(Log::Syslog) | None => log::Sink::SyslogOrStderr,
     }

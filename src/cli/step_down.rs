@@ -9,7 +9,7 @@ use crate::config::{Config, locate, places};
 use crate::sys::privileges;
 
 /// Whose the machine's spool is.
-const RUNNER: &str = "postrider";
+pub(super) const RUNNER: &str = "postrider";
 
 /// Becomes the runner's user for good, where root uses the machine's config and there is such a user. Who called
 /// stays known: callers are looked up when the config is located.

@@ -4,6 +4,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod container {
+    mod image;
+    mod running;
+    mod started;
+}
 mod drop {
     mod drop_abuse;
     pub mod drop_faults;

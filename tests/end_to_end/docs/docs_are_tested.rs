@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 43] = [
+const SHOWN: [(&str, &str, &str); 44] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
+    ("README.md", "docker compose up", CONTAINER),
     ("README.md", "install -D target/release/postrider", BARE_DEBIAN),
     ("README.md", "[account.isp]", CONFIGS),
     ("README.md", "postrider route", COMMANDS),
@@ -66,13 +67,14 @@ const SHOWN: [(&str, &str, &str); 43] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 33] = [
+const CONTRIB: [(&str, &str); 34] = [
     ("ansible/", "ansible_installs_the_package_and_an_account_and_changes_nothing_twice"),
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
     ("cloud-init/", "a_machine_that_cloud_init_sets_up_mails_after_its_first_boot"),
     ("completions/", "scripts_and_completions_are_what_their_shells_can_read"),
     ("config.toml", "the_example_config_parses_also_with_any_of_its_lines_put_to_use"),
+    ("container/", CONTAINER),
     ("cron.d/", CRON_LINE),
     ("debian/config", PRESEEDED),
     ("debian/config.toml", PACKAGED),
@@ -105,6 +107,7 @@ const CONTRIB: [(&str, &str); 33] = [
 
 const SUBMISSION: &str = "man/postrider-submission.7";
 const TROUBLE: &str = "man/postrider-trouble.7";
+const CONTAINER: &str = "the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail";
 const BARE_DEBIAN: &str = "a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace";
 const PRESEEDED: &str = "a_package_whose_questions_were_answered_beforehand_sends_at_once_and_forgets_the_password";
 const CONFIGS: &str = "every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_knows";
