@@ -220,7 +220,7 @@ put_config() {
     put "$here/contrib/debian/config.toml" "$path" root postrider 0640
 }
 
-units='postrider.service postrider.socket postrider-submission.socket postrider-localhost.socket postrider-mailbox.socket
+units='postrider.service postrider.socket postrider-drop.path postrider-submission.socket postrider-localhost.socket postrider-mailbox.socket
 postrider-mailbox@.service postrider-alarm.service postrider-alarm.timer postrider-report.service postrider-report.timer'
 
 put_units() {
@@ -250,8 +250,8 @@ say_next() {
 stop() {
     [ -z "$DESTDIR" ] || return 0
     if [ -d /run/systemd/system ]; then
-        systemctl disable --now postrider-alarm.timer postrider-report.timer postrider.socket postrider-submission.socket postrider-localhost.socket \
-            postrider-mailbox.socket postrider.service >/dev/null 2>&1 || :
+        systemctl disable --now postrider-alarm.timer postrider-report.timer postrider-drop.path postrider.socket postrider-submission.socket \
+            postrider-localhost.socket postrider-mailbox.socket postrider.service >/dev/null 2>&1 || :
     elif [ -x /etc/init.d/postrider ]; then
         /etc/init.d/postrider stop || :
     fi

@@ -5,6 +5,7 @@ mod accounts;
 mod addresses;
 mod cron;
 mod files;
+mod idle_exit;
 mod installation;
 mod listeners;
 mod mailboxes;
@@ -153,6 +154,7 @@ fn contents(config: &Config, users: &Users, findings: &mut Findings) {
     findings.0.extend(account_files::unusable(config));
     findings.0.extend(alarm_files::unusable(config));
     findings.0.extend(password_end::warnings(config, Zoned::now().date()));
+    idle_exit::check(config, findings);
     mailboxes::check(config, findings);
     routes::check(config, users, findings);
     listeners::check(config, findings);

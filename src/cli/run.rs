@@ -12,6 +12,7 @@ use self::container::Entered;
 use super::exit::{Exit, Failure};
 use super::step_down;
 use crate::config::{self, Config, ConfigError, Log, locate, places};
+use crate::control::idle_runner::Farewell;
 use crate::control::loaded::Loaded;
 use crate::control::loaded::Unreadable;
 use crate::log;
@@ -25,7 +26,7 @@ use crate::runner::{QueueManager, Until};
 use crate::spool::Spool;
 use crate::spool::lock::{RunnerLock, TryLock};
 use crate::submit::frontend::start_runner;
-use crate::sys::passed_sockets::PassedSockets;
+use crate::sys::passed_sockets::{Opener, PassedSockets};
 use crate::sys::{harden, notify};
 
 /// Arguments of `run`.
@@ -108,7 +109,10 @@ fn run_machine(
         TryLock::Held(pid) => return Err(held(&spool, pid)),
     };
     let passed = PassedSockets::take();
-    let front = Arc::new(IntakeState::with_sockets(spool.clone(), passed.network));
+    let front = Arc::new(IntakeState::with_sockets(spool.clone(), &passed));
+    if let Err(error) = Farewell::remove() {
+        log::warning(format_args!("cannot remove {}: {error}", places::IDLE));
+    }
     if let Err(error) = submission_socket::listen(Arc::clone(&front), passed.submission) {
         cannot_watch("submissions", &spool, &error);
     }
@@ -119,6 +123,11 @@ fn run_machine(
             readable(named, error, &front)
         }
     };
+    if config.queue.idle_exit.is_some() && front.opener == Opener::Runner {
+        log::warning(
+            "idle_exit has no effect: the service opens its socket itself, so nothing would start it again; start it by postrider.socket",
+        );
+    }
     // Given back for a moment: the loop takes it as every runner does.
     drop(lock);
     run(&config, arguments, Some(&front))
@@ -182,8 +191,8 @@ fn run(config: &Config, arguments: &Arguments, front: Option<&Arc<IntakeState>>)
         if let Some(front) = front {
             manager.serve(Arc::clone(front));
         } else if until == Until::Stopped && !loaded.config.listeners.is_empty() {
-            let passed = PassedSockets::take().network;
-            manager.serve(Arc::new(IntakeState::with_sockets(spool.clone(), passed)));
+            let passed = PassedSockets { submission: None, ..PassedSockets::take() };
+            manager.serve(Arc::new(IntakeState::with_sockets(spool.clone(), &passed)));
         }
         manager.startup_scan()?;
         notify::tell(notify::State::Ready);

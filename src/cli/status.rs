@@ -15,10 +15,10 @@ use crate::control::error::AccessError;
 use crate::control::loaded::Unreadable;
 use crate::control::queue_access::QueueAccess;
 use crate::control::report::{Figures, Kind, Level, Reason, Report};
-use crate::control::{alarm, spool_health, status};
+use crate::control::{alarm, runner_health, spool_health, status};
 use crate::mail::printable::printable;
 use crate::spool::{Spool, SpoolError};
-use crate::sys::harden;
+use crate::sys::{harden, replaced_file};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -73,6 +73,13 @@ fn raise(named: Option<&Path>, report: &Report) -> Result<(), Failure> {
     };
     let spool = Spool::find(&config.spool)?;
     alarm::tell(&config, spool.as_ref(), report)?;
+    // The runner writes it while it is there, with its own figures.
+    let has_runner = report.queue.as_ref().is_some_and(|queue| queue.runner);
+    if let Some(path) = config.metrics.textfile.clone().filter(|_| !has_runner) {
+        let text = QueueAccess::of(config)?.metrics()?;
+        let cannot = |error| Failure::new(Exit::IoError, format_args!("cannot write {}: {error}", path.display()));
+        replaced_file::replace(&path, &text, 0o644).map_err(cannot)?;
+    }
     Ok(())
 }
 
@@ -122,7 +129,7 @@ fn of_queue(named: Option<&Path>) -> Result<Report, Failure> {
 /// A spool that cannot be used at all is a reason as well.
 fn of_access(access: Result<QueueAccess, SpoolError>) -> Result<Report, Failure> {
     match access.map_err(AccessError::Spool).and_then(|access| access.status()) {
-        Err(AccessError::NoRunner) => Ok(status::without_runner()),
+        Err(AccessError::NoRunner) => Ok(runner_health::without_runner()),
         Err(AccessError::Spool(error)) if is_spools(&error) => Ok(Report::of([spool_health::unusable_for(&error)])),
         report => Ok(report?),
     }

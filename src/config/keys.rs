@@ -134,6 +134,10 @@ pub const QUEUE_KEYS: &[Key] = &[
         "largest message that a bounce returns whole; a larger one returns as its header; default: 50KB",
     ),
     key("reports_per_hour", "reports to one sender per hour before the rest come in a digest; default: 20"),
+    key(
+        "idle_exit",
+        "how long the service has nothing to do before it leaves; systemd starts it again; default: never",
+    ),
 ];
 
 /// In `[limits]`.

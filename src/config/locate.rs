@@ -14,8 +14,8 @@ use super::places::{self, SYSTEM_CONFIG, default_spool, own_config};
 use super::read::{Readers, Source, Surroundings, read_all};
 use super::{conf_d, container, open, secret};
 use crate::config::{Config, ConfigError, Fault};
-use crate::sys::host;
 use crate::sys::user::{self, Caller};
+use crate::sys::{host, units};
 
 /// Names another config where the environment may be trusted.
 pub const VARIABLE: &str = "POSTRIDER_CONFIG";
@@ -191,6 +191,7 @@ fn read_files(caller: &Caller, files: &[Opened]) -> Result<Config, ConfigError> 
         readers: main.readers,
         hostname: host::this_machine,
         services: host::service,
+        timers: units::is_timer_enabled,
     };
     read_all(&around, main.source()?.text, &others)
 }

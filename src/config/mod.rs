@@ -177,6 +177,8 @@ pub struct Queue {
     pub reports_per_hour: u32,
     /// A message with more octets comes back as its header alone (Postfix: `bounce_size_limit`).
     pub bounce_size: u64,
+    /// How long the machine's runner has nothing to do before it leaves, if it does.
+    pub idle_exit: Option<Duration>,
 }
 
 impl Queue {

@@ -32,6 +32,21 @@ pub const MOTD: &str = match option_env!("POSTRIDER_MOTD") {
     None => "/run/postrider/motd",
 };
 
+/// What an idle runner leaves for those who look whether it is well.
+pub const IDLE: &str = match option_env!("POSTRIDER_IDLE") {
+    Some(path) => path,
+    None => "/run/postrider/idle",
+};
+
+/// The units that start the runner, and the timer that raises alarms without it.
+pub const SERVICE_UNIT: &str = "postrider.service";
+/// Opens the socket on which mail is submitted.
+pub const SOCKET_UNIT: &str = "postrider.socket";
+/// Looks into drop/.
+pub const DROP_UNIT: &str = "postrider-drop.path";
+/// Raises alarms without the runner.
+pub const ALARM_TIMER: &str = "postrider-alarm.timer";
+
 /// Whether postrider is installed for the whole machine: then mail of those without a config of their own is
 /// handed in.
 #[must_use]

@@ -7,6 +7,7 @@ mod alarm;
 mod client;
 mod faults;
 mod flood;
+mod idle_exit;
 mod limits;
 mod listener;
 mod mailbox;
@@ -26,8 +27,8 @@ use self::faults::Faults;
 pub use self::source::{Readers, Source};
 use super::places;
 use crate::config::{Config, ConfigError};
-use crate::sys::host;
 use crate::sys::user::Caller;
+use crate::sys::{host, units};
 
 /// What the text alone does not say.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Surroundings<'a> {
     pub hostname: fn() -> String,
     /// The port of a service name; asked only for names that are not ours.
     pub services: fn(&str) -> Option<u16>,
+    /// Whether this timer of systemd is enabled; asked only where the runner may leave.
+    pub timers: fn(&str) -> bool,
 }
 
 /// Reads the text of the file at `path` as if only its owner could read it. Where the
@@ -57,6 +60,7 @@ pub fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
         readers: Readers::OwnerOnly,
         hostname: host::this_machine,
         services: host::service,
+        timers: units::is_timer_enabled,
     };
     read_in(&around, text)
 }

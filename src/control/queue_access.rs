@@ -14,6 +14,7 @@ use super::certificate_end;
 use super::client;
 use super::error::AccessError;
 use super::exposition;
+use super::idle_runner::{self, Farewell};
 use super::listing::{Listed, QueueView, Totals};
 use super::loaded::Loaded;
 use super::message_detail::{MessageDetail, Part};
@@ -21,6 +22,7 @@ use super::message_ids::{self, Place};
 use super::modify::{AuthorisedChange, Change};
 use super::protocol::{Request, Response};
 use super::report::Report;
+use super::runner_health;
 use super::selection::Selection;
 use super::status;
 use crate::config::{Config, locate, places};
@@ -155,14 +157,22 @@ impl QueueAccess {
             Self::Spool(loaded) => {
                 let mut report = status::look(Some(&loaded.config), Some(&loaded.spool))?;
                 if report.queue.as_ref().is_some_and(|queue| queue.runner) && is_silent(&loaded.spool) {
-                    report.add(status::silent_runner());
+                    report.add(runner_health::silent_runner());
                 }
                 Ok(report)
             }
-            Self::Runner => match client::ask_machine(&Request::Status)?.only()? {
-                Response::Status(report) => Ok(*report),
-                _ => Err(unexpected()),
+            Self::Runner => match Farewell::read() {
+                // Asking it would start it.
+                Some(farewell) => Ok(farewell.now()),
+                None => Self::status_of_runner(),
             },
+        }
+    }
+
+    fn status_of_runner() -> Result<Report, AccessError> {
+        match client::ask_machine(&Request::Status)?.only()? {
+            Response::Status(report) => Ok(*report),
+            _ => Err(unexpected()),
         }
     }
 
@@ -212,7 +222,10 @@ impl QueueAccess {
         }
         drop(lock);
         if matches!(change, Change::Release | Change::Retry | Change::Readmit) {
-            start_runner::leave_runner_for_rest(&loaded.config, &loaded.spool);
+            let is_machines = places::is_system_spool(loaded.spool.dir());
+            if !(is_machines && idle_runner::wake()) {
+                start_runner::leave_runner_for_rest(&loaded.config, &loaded.spool);
+            }
         }
         Ok(())
     }

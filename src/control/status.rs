@@ -2,7 +2,6 @@
 //! on the socket returns. It looks at the spool, the configuration and the disk, and at no server.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
@@ -16,10 +15,11 @@ use super::loaded::Unreadable;
 use super::own_mailbox;
 use super::password_end;
 use super::report::{Figures, Kind, Level, Reason, Report};
+use super::runner_health;
 use super::silence::{self, QueuedSenders};
 use super::spool_health;
 use crate::config::mailbox::shown_account;
-use crate::config::places::{SOCKET, is_system_spool};
+use crate::config::places::is_system_spool;
 use crate::config::{ArrivalTables, Config, LeavingTables, Limits};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
@@ -71,7 +71,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         figures.runner = lock::is_held(spool).unwrap_or(false);
         if figures.runner {
             report.extend(listeners::closed(spool));
-            report.extend(without_socket(spool));
+            report.extend(runner_health::without_socket(spool));
         }
         figures.failed = known(spool.failed())?.len();
         figures.dropped = known(spool.waiting_names(Place::Drop))?.len();
@@ -94,7 +94,7 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
     report.extend(config.and_then(own_mailbox::unusable));
     report.extend(counted(&figures));
     if spool.is_some_and(is_the_machines) && !figures.runner {
-        report.add(no_runner());
+        report.extend(runner_health::absent(&figures));
     } else if !figures.runner && figures.waiting + figures.dropped + figures.raw > 0 {
         let stopped = Reason::new(Level::Ok, Kind::Runner, "the postrider service is not running");
         report.add(stopped.cured_by("`postrider flush` sends now, `postrider run` keeps running"));
@@ -111,12 +111,6 @@ fn known<T: Default>(counted: Result<T, SpoolError>) -> Result<T, SpoolError> {
     }
 }
 
-/// Of the machine's queue, which nobody but its runner can read, while that does not run.
-#[must_use]
-pub fn without_runner() -> Report {
-    Report::of([no_runner()])
-}
-
 /// That nothing is sent, and what comes in is only kept.
 #[must_use]
 pub fn unreadable(unreadable: Unreadable) -> Reason {
@@ -125,30 +119,6 @@ pub fn unreadable(unreadable: Unreadable) -> Reason {
     let text = format!("cannot read the configuration: {what}");
     let reason = Reason::new(Level::Critical, Kind::Config, text).of(place);
     reason.cured_by("see `postrider check`; a service that is running keeps the one it has read, any other keeps mail until it is fixed")
-}
-
-fn no_runner() -> Reason {
-    let reason =
-        Reason::new(Level::Critical, Kind::Runner, "the postrider service is not running; submitted mail waits");
-    reason.cured_by("as root, run \"systemctl enable --now postrider\"")
-}
-
-/// That a runner is there and does nothing.
-#[must_use]
-pub fn silent_runner() -> Reason {
-    let reason =
-        Reason::new(Level::Unknown, Kind::Runner, "the runner does not answer; its process is stopped or has hung");
-    reason.cured_by("end it and start it again")
-}
-
-/// That programs do not reach the machine's runner, which is there: what they submit is dropped, and picked up later.
-fn without_socket(spool: &Spool) -> Option<Reason> {
-    if !is_the_machines(spool) || Path::new(SOCKET).try_exists().unwrap_or(true) {
-        return None;
-    }
-    let text = format!("the socket {SOCKET} is gone, so programs cannot reach the service");
-    let cure = "as root, run \"systemctl restart postrider.socket postrider.service\"";
-    Some(Reason::new(Level::Critical, Kind::Runner, text).of(SOCKET).cured_by(cure))
 }
 
 /// What can be said without looking at any mail.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::account_evidence::AccountEvidence;
 use super::completion::batch_finish::BatchFinisher;
 use super::completion::settle::Settler;
+use super::delivery::mailbox_sessions::SharedMailboxSessions;
 use super::durability::DurabilityGate;
 use super::finished::FinishedMessages;
 use super::null_senders::NullSenders;
@@ -40,6 +41,8 @@ pub struct Context {
     pub restarts: Arc<AccountRestarts>,
     /// The commands that follow sessions (`flush -v`).
     pub watchers: Arc<SessionWatchers>,
+    /// Sessions with postrider-mailbox.
+    pub mailboxes: SharedMailboxSessions,
     /// Records the outcomes of attempts.
     pub settler: Arc<Settler>,
     /// Records them on other threads.
@@ -66,7 +69,7 @@ impl Context {
         let learned = Arc::new(LearnedOfAccounts::kept_in(loaded.spool.clone()));
         let logins = Arc::new(LoginHistory::going_on_from(Arc::clone(&learned)));
         let null_senders = Arc::new(NullSenders::new(learned));
-        let (rate_limiter, evidence, restarts, watchers) = Default::default();
+        let (rate_limiter, evidence, restarts, watchers, mailboxes) = Default::default();
         Self {
             gate,
             rate_limiter,
@@ -77,6 +80,7 @@ impl Context {
             null_senders,
             restarts,
             watchers,
+            mailboxes,
             settler,
             batch_finisher,
         }

@@ -60,4 +60,18 @@ impl Spool {
         };
         Ok(self.ids()?.iter().any(waits))
     }
+
+    /// Whether nothing waits but held mail. What can never be read does not wait; what cannot be read just now does.
+    pub fn has_only_held(&self) -> Result<bool, SpoolError> {
+        for id in self.ids()? {
+            let read =
+                self.open_message(&id).and_then(|stored| Journal::peek(self, &id, stored.envelope.recipients.len()));
+            match read {
+                Ok(state) if !state.held => return Ok(false),
+                Ok(_) | Err(SpoolError::Damaged { .. } | SpoolError::Newer { .. } | SpoolError::Gone(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
 }

@@ -20,5 +20,6 @@ pub mod privileges;
 pub mod random;
 pub mod replaced_file;
 pub mod sysexits;
+pub mod units;
 pub mod unnamed_file;
 pub mod user;

@@ -14,6 +14,15 @@ pub struct PassedSockets {
     pub network: Vec<NamedSocket>,
 }
 
+/// Who opened the socket on which mail is submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opener {
+    /// The service manager, which keeps it while no runner is there and starts one for whoever connects.
+    ServiceManager,
+    /// The runner itself.
+    Runner,
+}
+
 /// A socket of TCP.
 #[derive(Debug, Clone)]
 pub struct NamedSocket {
@@ -43,6 +52,12 @@ impl PassedSockets {
             }
         }
         sockets
+    }
+
+    /// Who opened the socket for submissions.
+    #[must_use]
+    pub fn opener(&self) -> Opener {
+        if self.submission.is_some() { Opener::ServiceManager } else { Opener::Runner }
     }
 }
 

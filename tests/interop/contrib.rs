@@ -43,6 +43,7 @@ fn the_units_are_valid_and_the_service_is_exposed_by_less_than_two() {
     let system = [
         "postrider.service",
         "postrider.socket",
+        "postrider-drop.path",
         "postrider-submission.socket",
         "postrider-localhost.socket",
         "postrider-alarm.service",

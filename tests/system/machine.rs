@@ -121,17 +121,28 @@ fn programs() -> PathBuf {
 impl Machine {
     /// One without postrider, and without any other mail program.
     pub fn bare() -> Self {
+        Self::made_by(Namespace::new)
+    }
+
+    fn made_by(namespace: fn(&str, &[&str]) -> Namespace) -> Self {
         let folder = tempfile::Builder::new().prefix("system-machine-").tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let arguments = [folder.path().to_str().unwrap(), env!("CARGO_MANIFEST_DIR"), programs().to_str().unwrap()]
             .map(str::to_owned);
-        let namespace = Namespace::new(SETUP, &arguments.each_ref().map(String::as_str));
+        let namespace = namespace(SETUP, &arguments.each_ref().map(String::as_str));
         Self { namespace, _folder: folder }
     }
 
     /// One with postrider installed.
     pub fn new() -> Self {
         let machine = Self::bare();
+        machine.install("").good();
+        machine
+    }
+
+    /// The same with a network of its own.
+    pub fn alone() -> Self {
+        let machine = Self::made_by(Namespace::with_own_network);
         machine.install("").good();
         machine
     }

@@ -29,6 +29,7 @@ mod runner {
     mod crashes;
     mod forged_senders;
     mod hostile_clients;
+    mod idle_exit;
     mod power;
     mod recipient_limit;
     mod service;

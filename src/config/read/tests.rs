@@ -19,6 +19,7 @@ fn around(readers: Readers) -> Surroundings<'static> {
         readers,
         hostname: || "box.home.lan".to_owned(),
         services: |_| None,
+        timers: |_| false,
     }
 }
 

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::section::{At, Section, Value, not_zero, wrong_type};
 use super::tables::{Rows, sources};
-use super::{Surroundings, account, alarm, client, flood, limits, listener, mailbox, rewriting};
+use super::{Surroundings, account, alarm, client, flood, idle_exit, limits, listener, mailbox, rewriting};
 use crate::config::keys::{METRICS_KEYS, QUEUE_KEYS, TOP_KEYS, nearest};
 use crate::config::{Account, Config, Delivery, Log, Metrics, Queue, places};
 use crate::log::DEFAULT_NAME;
@@ -61,6 +61,7 @@ pub(super) fn config(around: &Surroundings, table: &DeTable, faults: &mut Faults
         own_domains: top.has("own_domains").then(|| rewriting::domains("own_domains", &top, faults)),
     };
     client::check_names(&top, &config, faults);
+    idle_exit::check(around, &top, &config, faults);
     let state = places::state_dir(&config.spool);
     for account in &mut config.accounts {
         if let Some(oauth) = &mut account.oauth {
@@ -213,6 +214,7 @@ fn queue(top: &Section, faults: &mut Faults) -> Queue {
         history,
         bounce_size: section.size("bounce_size", faults).map_or(50_000, |read| read.value),
         reports_per_hour: reports.try_into().unwrap_or(u32::MAX),
+        idle_exit: section.duration("idle_exit", faults).map(|read| read.value),
     }
 }
 

@@ -47,6 +47,7 @@ pub fn config(delimiter: &str) -> Config {
             history: Duration::ZERO,
             bounce_size: 50_000,
             reports_per_hour: 20,
+            idle_exit: None,
         },
         limits: crate::config::Limits::default(),
     }

@@ -14,6 +14,7 @@ fn queue() -> Queue {
         history: minutes(1),
         bounce_size: 50_000,
         reports_per_hour: 20,
+        idle_exit: None,
     }
 }
 

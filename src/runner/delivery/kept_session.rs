@@ -16,9 +16,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::mailbox_sessions::{self, MailboxSessions, UserSession};
 use super::mailbox_transactions::{self, LocalMail};
 use super::not_sent::NotBegun;
 use crate::config::Account;
+use crate::config::lmtp_server::LmtpServer;
 use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned};
@@ -79,6 +81,9 @@ pub(super) struct KeptSession {
     current: CurrentMessage,
     /// Ends the waiting for a server while a session opens.
     interruption: Interruption,
+    /// Sessions of single users that wait for the next message, and whose the open one is.
+    mailboxes: Arc<MailboxSessions>,
+    user: Option<String>,
 }
 
 /// The start of a transaction.
@@ -114,8 +119,8 @@ struct EndedAfter {
 impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
-        let Context { watchers, logins, restarts, null_senders, gate, .. } = context.clone();
-        let interruption = gate.interruption();
+        let Context { watchers, logins, restarts, null_senders, gate, mailboxes, .. } = context.clone();
+        let (interruption, mailboxes) = (gate.interruption(), mailboxes.hold());
         let (carried, ended_after, left_out, current) = Default::default();
         Self {
             session: None,
@@ -128,6 +133,8 @@ impl KeptSession {
             watchers,
             current,
             interruption,
+            mailboxes,
+            user: None,
         }
     }
 
@@ -162,8 +169,10 @@ impl KeptSession {
                 if waiting.is_empty() || !may_go_on() {
                     break;
                 }
-                // A session that is out of step must not carry the next command.
-                self.end_session();
+                // A session that is out of step must not carry the next command. That of a single user waits for his mail.
+                if self.user.is_none() {
+                    self.end_session();
+                }
             } else {
                 // Remembered for the account, so that the next bounce begins with the account's own address and is not
                 // refused first.
@@ -210,6 +219,9 @@ impl KeptSession {
         let Opening { sender, header } = opening;
         let recipients: Vec<&Planned> = which.iter().filter_map(|&at| recipients.get(at)).collect();
         let addresses: Vec<Address> = recipients.iter().map(|planned| planned.address.clone()).collect();
+        if let (Some(LmtpServer::Program(_)), Some(first)) = (&plan.account.lmtp, addresses.first()) {
+            self.turn_to(&mailbox_sessions::user(first), &message.stored.envelope.id);
+        }
         loop {
             let is_kept = self.session.is_some();
             let session = self.open(plan.account, message.loaded)?;
@@ -271,6 +283,27 @@ impl KeptSession {
         }
         let is_refused = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if !reply.is_positive());
         self.carried = Carried { transactions: transactions + 1, refused: refused || facts.iter().any(is_refused) };
+    }
+
+    /// Makes the session of this user the open one, if he has any; that of another user waits for mail to him.
+    fn turn_to(&mut self, user: &str, id: &MessageId) {
+        if self.user.as_deref() == Some(user) {
+            return;
+        }
+        let transactions = std::mem::take(&mut self.carried).transactions;
+        let current = std::mem::take(&mut self.current);
+        match (self.session.take(), self.user.replace(user.to_owned())) {
+            (Some(session), Some(user)) if session.is_usable() => {
+                self.mailboxes.keep(UserSession { user, session, transactions, current });
+            }
+            (Some(session), _) => session.quit(),
+            (None, _) => {}
+        }
+        if let Some(UserSession { session, transactions, current, .. }) = self.mailboxes.take(user) {
+            (self.session, self.current) = (Some(session), current);
+            self.carried.transactions = transactions;
+        }
+        self.current.set(id);
     }
 
     /// Ends the session with QUIT.

@@ -2,6 +2,7 @@
 //! own address and nobody sees another recipient's. A server adds that field only to mail for a single recipient, and
 //! the field is how mail that comes round again is recognised (`rules::mail_loop`).
 
+use super::mailbox_sessions::user;
 use crate::deliver::outgoing::StoredBody;
 use crate::deliver::plan::Planned;
 use crate::deliver::smtp::capabilities::Extension;
@@ -35,7 +36,9 @@ pub(super) fn deliver(session: &mut Session, mail: &LocalMail<'_>, recipients: &
             facts.push(facts[known].clone());
             continue;
         }
-        if is_over || (at > 0 && !session.is_usable()) {
+        // Our own program serves one user, so nobody else need be asked for.
+        let is_other = || is_ours(session) && user(&recipients[0].address) != user(&planned.address);
+        if is_over || (at > 0 && (!session.is_usable() || is_other())) {
             facts.push(not_reached());
             continue;
         }
@@ -51,8 +54,7 @@ pub(super) fn deliver(session: &mut Session, mail: &LocalMail<'_>, recipients: &
 fn one(session: &mut Session, mail: &LocalMail<'_>, planned: &Planned) -> Fact {
     // RFC 5321 section 4.4: whoever makes the final delivery writes Return-Path. Other servers do it themselves; the one that
     // knows our ids writes what it gets.
-    let is_ours = session.capabilities().offers(Extension::Xid);
-    let return_path = if is_ours { format!("Return-Path: <{}>\r\n", mail.sender) } else { String::new() };
+    let return_path = if is_ours(session) { format!("Return-Path: <{}>\r\n", mail.sender) } else { String::new() };
     let mark = format!("{return_path}{MARK}: {}\r\n", planned.address).into_bytes();
     let header = [&mark, mail.header].concat();
     let recipients: &[Address] = std::slice::from_ref(&planned.address);
@@ -61,6 +63,11 @@ fn one(session: &mut Session, mail: &LocalMail<'_>, planned: &Planned) -> Fact {
     let (id, sender) = (Some(mail.envelope.id.as_str()), mail.sender);
     let transaction = Transaction { id, sender, recipients, wishes, header: &header, body: mail.body, size };
     session.send(transaction).into_iter().next().unwrap_or_else(not_reached)
+}
+
+/// Whether the server is postrider-mailbox.
+fn is_ours(session: &Session) -> bool {
+    session.capabilities().offers(Extension::Xid)
 }
 
 /// Whether the server has no room for the recipient in this session: it counts recipients of one user (Dovecot, 4.3.0), or

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
+use super::accept_gate::AcceptGate;
 use super::envelope_budget::EnvelopeBudget;
 use super::seen_tokens::SeenTokens;
 use super::submitter_limits::{Refusal, SubmitterLimits, over};
@@ -22,7 +23,7 @@ use crate::runner::thread_pool::ThreadPool;
 use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
-use crate::sys::passed_sockets::NamedSocket;
+use crate::sys::passed_sockets::{NamedSocket, Opener, PassedSockets};
 
 /// Time between two log lines about a full disk.
 const BETWEEN_ALERTS: Duration = Duration::from_mins(10);
@@ -50,6 +51,10 @@ pub struct IntakeState {
     pub spool: Spool,
     /// Sockets for network clients that the service manager has opened.
     pub passed: Vec<NamedSocket>,
+    /// Who opened the socket on which mail is submitted.
+    pub opener: Opener,
+    /// What lets connections and pickup in.
+    pub gate: Arc<AcceptGate>,
     /// What each client has used of its limits.
     pub clients: SubmitterLimits,
     /// Limits the envelopes in memory.
@@ -84,15 +89,17 @@ impl IntakeState {
     /// Without a configuration yet.
     #[must_use]
     pub fn new(spool: Spool) -> Self {
-        Self::with_sockets(spool, Vec::new())
+        Self::with_sockets(spool, &PassedSockets::default())
     }
 
     /// The same, with sockets that are open already.
     #[must_use]
-    pub fn with_sockets(spool: Spool, passed: Vec<NamedSocket>) -> Self {
+    pub fn with_sockets(spool: Spool, passed: &PassedSockets) -> Self {
         Self {
             spool,
-            passed,
+            passed: passed.network.clone(),
+            opener: passed.opener(),
+            gate: Arc::default(),
             clients: SubmitterLimits::default(),
             envelopes: EnvelopeBudget::default(),
             large_envelopes: ThreadPool::for_large_envelopes(),

@@ -1,6 +1,7 @@
 //! Where mail and requests reach the runner: submission socket, control socket, SMTP listeners and pickup from drop/,
 //! with limits for every client. Accepted mail goes through `submit::admit`.
 
+pub mod accept_gate;
 pub mod activity;
 pub mod connection;
 pub mod control_socket;

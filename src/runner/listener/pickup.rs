@@ -61,6 +61,8 @@ fn run(intake: &IntakeState, triggers: &Receiver<()>) {
         // One check sees everything that was announced so far. A file that appears during the check triggers the next
         // one, so none is missed.
         while triggers.try_recv().is_ok() {}
+        // A runner that leaves must not take a file out of drop/ that it has not seen.
+        let _entered = intake.gate.enter();
         patience = if look(intake, &mut over) { SELDOM } else { SOON };
     }
 }

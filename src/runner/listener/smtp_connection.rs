@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::accept_gate::Admitted;
 use super::smtp_counts::Counts;
 use super::smtp_places::Place;
 use super::smtp_policy::ConnectionPolicy;
@@ -32,6 +33,7 @@ pub struct Connection {
     pub(super) counts: Counts,
     pub(super) handshakes: Handshakes,
     pub(super) place: Place,
+    pub(super) admitted: Admitted,
 }
 
 impl fmt::Debug for Connection {
@@ -207,7 +209,7 @@ impl Connection {
     /// After the handshake, all of which happens on this thread and within the times: from here on the client is in the middle of
     /// something. `None`: it failed, and the connection is over.
     fn secured(self, then: Then) -> Option<Self> {
-        let Self { stream, mut conversation, counts, handshakes, place, .. } = self;
+        let Self { stream, mut conversation, counts, handshakes, place, admitted, .. } = self;
         let secure = match stream {
             Stream::Clear(mut stream) => {
                 stream.patience = Patience::Full;
@@ -225,7 +227,15 @@ impl Connection {
             Then::Greeting => Stage::Greeting,
             Then::Commands => Stage::Commands,
         };
-        Some(Self { stream: Stream::Secure(Box::new(secure)), stage, conversation, counts, handshakes, place })
+        Some(Self {
+            stream: Stream::Secure(Box::new(secure)),
+            stage,
+            conversation,
+            counts,
+            handshakes,
+            place,
+            admitted,
+        })
     }
 
     /// Reads and answers until the client says nothing for a while.

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
 
+use super::accept_gate::Admitted;
 use super::idle_connections::IdleConnections;
 use super::intake_state::IntakeState;
 use super::private_certificate::PrivateCertificate;
@@ -168,8 +169,10 @@ impl Accepting {
             let ready: Vec<usize> = (0..open.len()).filter(|at| !fds[at + 1].revents().is_empty()).collect();
             for at in ready {
                 let (served, address, socket) = &open[at];
-                match socket.accept() {
-                    Ok((stream, peer)) => self.admit(served, *address, stream, peer.ip().to_canonical()),
+                match self.shared.intake.gate.accept(|| socket.accept()) {
+                    Ok(((stream, peer), admitted)) => {
+                        self.admit(served, *address, (stream, admitted), peer.ip().to_canonical());
+                    }
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(_) => std::thread::sleep(Duration::from_millis(50)),
                 }
@@ -255,7 +258,8 @@ impl Accepting {
 
     /// All of this runs in the one accepting thread, so nothing here may wait for a client. The checks need no thread
     /// and no slot: a client that is refused costs one write. Only an accepted one gets a thread, while it says something.
-    fn admit(&self, served: &Arc<Served>, address: SocketAddr, stream: TcpStream, peer: IpAddr) {
+    fn admit(&self, served: &Arc<Served>, address: SocketAddr, client: (TcpStream, Admitted), peer: IpAddr) {
+        let (stream, admitted) = client;
         let listener = &served.listener;
         // Mail works without either: a reply may be delayed a little, and the timeouts detect a dead peer.
         let _ = stream.set_nodelay(true);
@@ -294,6 +298,7 @@ impl Accepting {
             server: served.certificate.server(),
             peer,
             trusted,
+            admitted,
         };
         self.idle.go_on(accepted.connection(stream, place));
     }

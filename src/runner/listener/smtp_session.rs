@@ -3,6 +3,7 @@
 use std::net::{IpAddr, TcpStream};
 use std::sync::Arc;
 
+use super::accept_gate::Admitted;
 use super::smtp_connection::{Connection, Handshakes, Stage, Stream, Then};
 use super::smtp_counts::Counts;
 use super::smtp_places::Place;
@@ -38,6 +39,8 @@ pub struct Accepted {
     pub peer: IpAddr,
     /// The client that it is by its address.
     pub trusted: Option<ClientName>,
+    /// While it is open, the runner does not leave for lack of work.
+    pub admitted: Admitted,
 }
 
 impl Accepted {
@@ -46,7 +49,7 @@ impl Accepted {
     pub fn connection(self, stream: TcpStream, mut place: Place) -> Connection {
         log::connected(self.peer);
         let settings = self.settings();
-        let Self { shared, listener, tls, server, peer, trusted, .. } = self;
+        let Self { shared, listener, tls, server, peer, trusted, admitted, .. } = self;
         let mut times = Times::new(&listener);
         if let Some(client) = &trusted {
             shared.activity.logged_in(client, peer, None, None);
@@ -68,6 +71,7 @@ impl Accepted {
             counts: Counts::default(),
             handshakes,
             place,
+            admitted,
         }
     }
 

@@ -21,8 +21,10 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{RecvFlags, recv};
 
+use super::accept_gate::Admitted;
 use super::connection::Connection;
 use super::intake_state::IntakeState;
 use super::query;
@@ -60,18 +62,26 @@ pub fn listen(intake: Arc<IntakeState>, passed: Option<UnixListener>) -> io::Res
         Some(listener) => listener,
         None => bind(Path::new(places::SOCKET))?,
     };
-    listener.set_nonblocking(false)?;
+    listener.set_nonblocking(true)?;
     let threads = ThreadPool::for_clients();
     std::thread::Builder::new().name("listener".into()).spawn(move || {
-        for stream in listener.incoming() {
-            match stream {
-                Ok(stream) => accept(&intake, &threads, stream),
-                // No file descriptors are left. Connections that end will free some.
-                Err(_) => std::thread::sleep(Duration::from_millis(50)),
-            }
+        loop {
+            accept_next(&intake, &threads, &listener);
         }
     })?;
     Ok(())
+}
+
+/// Waits for a client and not in accept(2), so that a runner that leaves can keep this thread from accepting.
+fn accept_next(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, listener: &UnixListener) {
+    // An error shows at accept(2) as well.
+    let _ = poll(&mut [PollFd::new(listener, PollFlags::IN)], None);
+    match intake.gate.accept(|| listener.accept()) {
+        Ok(((stream, _), admitted)) => accept(intake, threads, stream, admitted),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+        // No file descriptors are left. Connections that end will free some.
+        Err(_) => std::thread::sleep(Duration::from_millis(50)),
+    }
 }
 
 /// The caller holds the runner's lock, so an existing socket was left by an earlier runner.
@@ -91,7 +101,7 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
 ///
 /// Nothing in here waits for the client, because this thread accepts for the whole machine. `start` gives the client a
 /// thread at once instead of queueing it: behind clients that send slowly it could wait for minutes.
-fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStream) {
+fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStream, admitted: Admitted) {
     let Ok(connection) = Connection::new(stream) else { return };
     let most = intake.limits().connections;
     let Ok(connection) = intake.clients.connect(connection, most, ALTOGETHER) else { return };
@@ -101,6 +111,7 @@ fn accept(intake: &Arc<IntakeState>, threads: &Arc<ThreadPool>, stream: UnixStre
         // A client that is gone needs no reply.
         let _ = session.serve();
         serving.clients.disconnected(&served, session.in_transit.load(Ordering::Relaxed));
+        drop(admitted);
     });
     if begun.is_err() {
         intake.clients.disconnected(&connection, 0);

@@ -18,6 +18,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::housekeeping::Housekeeping;
+use super::idle_exit::Next;
 use super::intake::Leftovers;
 use super::state::{QueueState, RESCAN, Until};
 use super::timer::Timer;
@@ -160,20 +161,36 @@ impl QueueManager {
     /// Workers come first, whatever else holds: an attempt in progress has outcomes that only its thread knows, and an
     /// answered one may not be on disk yet. A process that ended now would send both messages again. A stop takes
     /// effect only after that, and then without regard to the queue.
-    fn is_over(&self) -> bool {
-        let queue = &self.queue;
+    fn is_over(&mut self) -> bool {
         // What was just stored is due by now.
-        let now = queue.now();
+        let now = self.queue.now();
         if !self.workers.are_done() {
+            self.queue.is_busy();
             return false;
         }
+        let queue = &self.queue;
         match queue.until {
             _ if self.gate.is_stopping() => true,
-            Until::Stopped => false,
+            Until::Stopped => self.is_idle_for_good(now),
             Until::Empty => queue.schedule.is_empty() && queue.digests.is_empty() && queue.floods.is_empty(),
             Until::OnePass => !queue.schedule.has_work(now) && queue.flushes.is_empty(),
             Until::Flushed => queue.flushes.is_empty() && queue.floods.has_left(),
         }
+    }
+
+    /// Whether the runner leaves until systemd starts it again. The order is explained in `idle_exit`.
+    fn is_idle_for_good(&mut self, now: Timestamp) -> bool {
+        if self.queue.next_when_idle(now) == Next::Stay {
+            return false;
+        }
+        while let Ok(event) = self.events.try_recv() {
+            self.handle_event(event);
+        }
+        let leaves = self.workers.are_done() && (self.gate.is_stopping() || self.queue.may_leave());
+        if !leaves {
+            self.queue.stay();
+        }
+        leaves
     }
 
     /// The timer runs on the boot clock and wakes the loop by an event, so the channel's own timeout is only a safety
@@ -244,6 +261,7 @@ impl QueueManager {
         if !self.gate.is_stopping() {
             self.queue.alarms.finish();
         }
+        self.queue.say_farewell();
         let loaded = &self.queue.loaded;
         loaded.clock.keep(&loaded.spool);
         if let Err(error) = self.finished.save_extent() {

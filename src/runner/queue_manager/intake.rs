@@ -12,6 +12,7 @@ use crate::runner::listener::intake_state::{IntakeState, RunState};
 use crate::runner::listener::pickup;
 use crate::runner::listener::smtp_listeners::SmtpListeners;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
+use crate::sys::passed_sockets::Opener;
 
 /// The intake, if there is one.
 #[derive(Debug, Default)]
@@ -76,6 +77,28 @@ impl Intake {
                 self.listeners = Some(listeners);
             }
             Err(error) => log::warning(format_args!("cannot listen for SMTP clients: {error}")),
+        }
+    }
+
+    /// Whether the socket on which mail is submitted outlives the runner.
+    pub(super) fn is_passed(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.opener == Opener::ServiceManager)
+    }
+
+    /// Connections so far.
+    pub(super) fn accepted(&self) -> u64 {
+        self.state.as_ref().map_or(0, |state| state.gate.accepted())
+    }
+
+    /// Lets nothing in any more, unless something is inside. Returns whether that is so.
+    pub(super) fn close_if_empty(&self) -> bool {
+        self.state.as_ref().is_some_and(|state| state.gate.close_if_empty())
+    }
+
+    /// Lets connections and pickup in again.
+    pub(super) fn open_again(&self) {
+        if let Some(state) = &self.state {
+            state.gate.open();
         }
     }
 

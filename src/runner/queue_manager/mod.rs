@@ -13,6 +13,7 @@ mod floods;
 mod flush;
 mod flush_requests;
 mod housekeeping;
+mod idle_exit;
 mod intake;
 mod message_parts;
 mod metrics;

@@ -15,6 +15,7 @@ use super::counters::Counters;
 use super::digest_queue::DigestQueue;
 use super::flood_queue::FloodQueue;
 use super::flush_requests::FlushRequests;
+use super::idle_exit::IdleExit;
 use super::intake::Intake;
 use super::message_parts::Mixed;
 use super::owner_pace::OwnerPace;
@@ -65,6 +66,7 @@ pub(super) struct QueueState {
     pub(super) alarms: AlarmThread,
     pub(super) metrics: Counters,
     pub(super) floods: FloodQueue,
+    pub(super) idle: IdleExit,
     /// To the event loop, for the threads that accept mail.
     pub(super) events: Sender<Event>,
 }
@@ -93,6 +95,7 @@ impl QueueState {
             alarms: AlarmThread::default(),
             metrics: Counters::default(),
             floods: FloodQueue::default(),
+            idle: IdleExit::default(),
             events,
         }
     }
@@ -114,6 +117,7 @@ impl QueueState {
     pub(super) fn time_to_wait(&self, now: Timestamp) -> Duration {
         let due = self.schedule.next_wake().into_iter().chain(self.digests.next_due());
         let due = due.chain(self.table_timer.settled_at).chain(self.metrics_due()).chain(self.floods.next_due());
+        let due = due.chain(self.idle_exit_due());
         let wait = due.min().map(|due| due.duration_since(now).max(SignedDuration::ZERO));
         wait.and_then(|wait| Duration::try_from(wait).ok())
             .map_or(self.scan_timer.every, |wait| wait.min(self.scan_timer.every))

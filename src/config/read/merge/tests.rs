@@ -16,6 +16,7 @@ fn around() -> Surroundings<'static> {
         readers: Readers::OwnerOnly,
         hostname: || "box.home.lan".to_owned(),
         services: |_| None,
+        timers: |_| false,
     }
 }
 

@@ -18,6 +18,7 @@ fn queue() -> Queue {
         min_free_space: 0,
         history: DAY,
         reports_per_hour: 20,
+        idle_exit: None,
         bounce_size: 50_000,
     }
 }

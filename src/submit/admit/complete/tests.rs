@@ -54,6 +54,7 @@ pub fn config() -> Config {
             history: Duration::from_hours(24),
             bounce_size: 50_000,
             reports_per_hour: 20,
+            idle_exit: None,
         },
         limits: crate::config::Limits::default(),
     }
