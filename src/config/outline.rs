@@ -4,6 +4,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{ConfigError, container};
@@ -127,10 +128,38 @@ fn inner<'t, 'd>(table: &'t DeTable<'d>, name: &str) -> Option<&'t DeTable<'d>> 
 fn section(part: Part, table: &DeTable, text: &str, without: &[&str]) -> Section {
     let mut keys: Vec<_> = table.iter().filter(|(key, _)| !without.contains(&key.get_ref().as_ref())).collect();
     keys.sort_by_key(|(key, _)| key.span().start);
-    let shown = keys.into_iter().map(|(key, value)| {
-        let written = text.get(value.span()).unwrap_or_default().to_owned();
-        let is_secret = (key.get_ref() == "password" && value.get_ref().is_str()) || key.get_ref() == "scram";
-        (key.get_ref().to_string(), if is_secret { "\"...\"    # not shown".to_owned() } else { written })
-    });
+    let shown = keys.into_iter().map(|(key, value)| (key.get_ref().to_string(), written(key.get_ref(), value, text)));
     Section { part, keys: shown.collect() }
+}
+
+/// A value as it stands in the file, without the secrets in it. A table that has a heading of its own is shown in one line.
+fn written(key: &str, value: &Spanned<DeValue>, text: &str) -> String {
+    if is_secret(key, value.get_ref()) {
+        return "\"...\"    # not shown".to_owned();
+    }
+    let as_it_stands = text.get(value.span()).unwrap_or_default();
+    match value.get_ref().as_table() {
+        Some(table) if !as_it_stands.starts_with('{') || has_secret(table) => inline(table, text),
+        _ => as_it_stands.to_owned(),
+    }
+}
+
+fn has_secret(table: &DeTable) -> bool {
+    table.iter().any(|(key, value)| is_secret(key.get_ref(), value.get_ref()))
+}
+
+fn inline(table: &DeTable, text: &str) -> String {
+    let mut keys: Vec<_> = table.iter().collect();
+    keys.sort_by_key(|(key, _)| key.span().start);
+    let shown = keys.into_iter().map(|(key, value)| {
+        let is_secret = is_secret(key.get_ref(), value.get_ref());
+        let value = if is_secret { "\"...\"".to_owned() } else { written(key.get_ref(), value, text) };
+        format!("{} = {value}", key.get_ref())
+    });
+    format!("{{ {} }}", shown.collect::<Vec<_>>().join(", "))
+}
+
+/// Whether nobody is to see the value of this key.
+pub(super) fn is_secret(key: &str, value: &DeValue) -> bool {
+    key == "scram" || (matches!(key, "password" | "client_secret") && value.is_str())
 }

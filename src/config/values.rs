@@ -7,21 +7,27 @@ use toml::de::{DeTable, DeValue};
 use zeroize::Zeroizing;
 
 use super::keys::TABLE_KEYS;
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, container, locate, outline};
 
 /// Reads the files of a configuration that has been read without a fault before.
 pub fn read(config: &Config) -> Result<Value, ConfigError> {
     let mut all = Map::new();
     for path in [&config.path].into_iter().chain(&config.others) {
         let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(unread)?);
-        let (table, _) = DeTable::parse_recoverable(&text);
-        for (key, value) in object(table.get_ref()) {
-            let value = if TABLE_KEYS.contains(&key.as_str()) { listed(value) } else { value };
-            add(&mut all, key, value);
-        }
+        add_all(&mut all, &Zeroizing::new(fs::read_to_string(path).map_err(unread)?));
+    }
+    if container::is_here() {
+        add_all(&mut all, &locate::environment()?.text);
     }
     Ok(Value::Object(all))
+}
+
+fn add_all(all: &mut Map<String, Value>, text: &str) {
+    let (table, _) = DeTable::parse_recoverable(text);
+    for (key, value) in object(table.get_ref()) {
+        let value = if TABLE_KEYS.contains(&key.as_str()) { listed(value) } else { value };
+        add(all, key, value);
+    }
 }
 
 /// Adds what one file has of a key: tables and named sections may stand in several.
@@ -43,7 +49,7 @@ fn object(table: &DeTable) -> Map<String, Value> {
     keys.sort_by_key(|(key, _)| key.span().start);
     let shown = keys.into_iter().map(|(key, value)| {
         let name: &str = key.get_ref();
-        let is_secret = name == "scram" || (name == "password" && value.get_ref().is_str());
+        let is_secret = outline::is_secret(name, value.get_ref());
         (name.to_owned(), if is_secret { Value::Null } else { json(value.get_ref()) })
     });
     shown.collect()

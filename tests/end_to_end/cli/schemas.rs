@@ -63,6 +63,21 @@ fn a_configuration_is_shown_as_one_object_without_its_secrets() {
 }
 
 #[test]
+fn the_secret_of_an_oauth_client_is_not_shown_however_it_is_written() {
+    let account = "[account.a]\nrelay = \"smtp.gmail.com:587\"\nusername = \"a\"\n";
+    let own = "provider = \"google\"\nclient_id = \"id\"\nclient_secret = \"hunter2\"\n";
+    for oauth in [format!("oauth = {{ {} }}\n", own.trim().replace('\n', ", ")), format!("[account.a.oauth]\n{own}")] {
+        let world = World::at_home(&Provider::start());
+        world.file("config.toml", &format!("{account}{oauth}"), 0o600);
+        let shown = fits(&world, "config", &["config", "show", "--json"]);
+        assert_eq!(shown["keys"]["account"]["a"]["oauth"]["client_secret"], Value::Null);
+        let text = world.postrider(&["config", "show"]).code(0).stdout;
+        let line = r#"oauth = { provider = "google", client_id = "id", client_secret = "..." }"#;
+        assert!(text.contains(line) && !(text + &shown.to_string()).contains("hunter2"), "{shown}");
+    }
+}
+
+#[test]
 fn a_schema_is_held_to_every_word_of_it() {
     let status = Schema::of("status");
     let good = json!({ "level": 1, "queue": null, "reasons": [
