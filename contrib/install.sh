@@ -7,6 +7,8 @@ PREFIX=${PREFIX:-/usr}
 DESTDIR=${DESTDIR:-}
 here=$(cd "$(dirname "$0")/.." && pwd)
 programs=$here/target/release
+# A release has them beside contrib.
+[ ! -d "$here/programs" ] || programs=$here/programs
 action=install aside= purge=
 
 usage() {
@@ -14,7 +16,7 @@ usage() {
 usage: [PREFIX=/usr] [DESTDIR=] contrib/install.sh [--programs DIR] [--move-aside]
        contrib/install.sh --uninstall [--purge]
 
-  --programs DIR  the folder with the built programs (default: target/release)
+  --programs DIR  the folder with the built programs (default: that of the release, or target/release)
   --move-aside    rename the files of another mail program; without this option, nothing is installed if there are any
   --uninstall     remove postrider, but keep configuration, queue, user and groups
   --purge         with --uninstall: remove these as well, including all queued mail
