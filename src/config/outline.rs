@@ -6,6 +6,7 @@ use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use zeroize::Zeroizing;
 
 use super::{ConfigError, container};
 
@@ -64,13 +65,18 @@ pub struct Section {
 
 /// Reads a config that has been read without a fault before. The top, `queue`, `limits`, `alarm`, `metrics` and `flood` are always there.
 pub fn read(path: &Path) -> Result<Vec<Section>, ConfigError> {
+    Ok(of_text(&text(path)?))
+}
+
+/// The text of a file of such a config.
+pub(super) fn text(path: &Path) -> Result<Zeroizing<String>, ConfigError> {
     let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
     let text = match std::fs::read_to_string(path) {
         // In a container the environment is enough.
         Err(error) if error.kind() == ErrorKind::NotFound && container::is_here() => String::new(),
         text => text.map_err(unread)?,
     };
-    Ok(of_text(&zeroize::Zeroizing::new(text)))
+    Ok(Zeroizing::new(text))
 }
 
 /// The same of a text.

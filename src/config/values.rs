@@ -1,6 +1,5 @@
-//! The keys and values of a configuration as one JSON object, nested as the sections are, from all its files. Secrets are null.
-
-use std::fs;
+//! The keys and values of a configuration as one JSON object, nested as the sections are, from all its files and, in a
+//! container, the environment. Secrets are null.
 
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
@@ -12,22 +11,19 @@ use super::{Config, ConfigError, container, locate, outline};
 /// Reads the files of a configuration that has been read without a fault before.
 pub fn read(config: &Config) -> Result<Value, ConfigError> {
     let mut all = Map::new();
-    for path in [&config.path].into_iter().chain(&config.others) {
-        let unread = |error| ConfigError::Unreadable { path: path.to_owned(), error, hint: String::new() };
-        add_all(&mut all, &Zeroizing::new(fs::read_to_string(path).map_err(unread)?));
-    }
+    let files = [&config.path].into_iter().chain(&config.others);
+    let mut texts = files.map(|path| outline::text(path)).collect::<Result<Vec<_>, _>>()?;
     if container::is_here() {
-        add_all(&mut all, &locate::environment()?.text);
+        texts.push(Zeroizing::new(locate::environment()?.text));
+    }
+    for text in texts {
+        let (table, _) = DeTable::parse_recoverable(&text);
+        for (key, value) in object(table.get_ref()) {
+            let value = if TABLE_KEYS.contains(&key.as_str()) { listed(value) } else { value };
+            add(&mut all, key, value);
+        }
     }
     Ok(Value::Object(all))
-}
-
-fn add_all(all: &mut Map<String, Value>, text: &str) {
-    let (table, _) = DeTable::parse_recoverable(text);
-    for (key, value) in object(table.get_ref()) {
-        let value = if TABLE_KEYS.contains(&key.as_str()) { listed(value) } else { value };
-        add(all, key, value);
-    }
 }
 
 /// Adds what one file has of a key: tables and named sections may stand in several.

@@ -48,6 +48,9 @@ fn the_environment_and_a_mounted_secret_are_enough_for_mail_of_every_user_of_the
     assert!(container.log().contains("status=sent"), "{}", container.log());
     let shown = container.exec("root", "postrider config show", b"").good().printed;
     assert!(shown.contains("[account.container]") && shown.contains("# the environment"), "{shown}");
+    let shown = container.exec("root", "postrider config show --json", b"").good().printed;
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert!(shown["keys"]["account"]["container"]["relay"].is_string(), "{shown}");
     let check = container.exec("root", "postrider check", b"").printed;
     assert!(!check.contains("error: "), "{check}");
 }
