@@ -8,7 +8,7 @@
 //! 0. `postrider_drop` - framing of a submission, and how a file comes to stay
 //! 1. [`mail`] - what mail is, no I/O
 //! 2. [`log`], [`sys`], [`tls`] - the log, the operating system, certificates
-//! 3. [`https`] - requests to web servers
+//! 3. [`archive`], [`https`] - many files in one; requests to web servers
 //! 4. [`config`] - the config file
 //! 5. [`import`], [`rules`], [`spool`] - other programs' configs; pure decisions; mail at rest
 //! 6. [`submit`], [`deliver`] - mail in; mail out
@@ -22,6 +22,7 @@ pub mod log;
 pub mod sys;
 pub mod tls;
 
+pub mod archive;
 pub mod https;
 
 pub mod config;

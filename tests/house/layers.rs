@@ -11,7 +11,7 @@ const LAYERS: [&[&str]; 10] = [
     &["mail"],
     &["log"],
     &["sys", "tls"],
-    &["https"],
+    &["archive", "https"],
     &["config"],
     &["import", "rules", "spool"],
     &["submit", "deliver"],
@@ -21,7 +21,7 @@ const LAYERS: [&[&str]; 10] = [
 ];
 
 /// Crates that only certain files may name.
-const DOORS: [(&str, &[&str]); 14] = [
+const DOORS: [(&str, &[&str]); 15] = [
     ("lettre", &["deliver"]),
     ("rustls", &["tls"]),
     ("rustls_platform_verifier", &["tls"]),
@@ -29,6 +29,7 @@ const DOORS: [(&str, &[&str]); 14] = [
     ("ureq", &["https"]),
     ("roxmltree", &["cli"]),
     ("plotters", &["cli"]),
+    ("tar", &["archive"]),
     ("toml", &["config"]),
     ("toml_edit", &["config"]),
     ("keyring", &["config"]),
