@@ -19,6 +19,9 @@ _postrider() {
             postrider,alarm)
                 cmd="postrider__subcmd__alarm"
                 ;;
+            postrider,backup)
+                cmd="postrider__subcmd__backup"
+                ;;
             postrider,check)
                 cmd="postrider__subcmd__check"
                 ;;
@@ -66,6 +69,9 @@ _postrider() {
                 ;;
             postrider,report)
                 cmd="postrider__subcmd__report"
+                ;;
+            postrider,restore)
+                cmd="postrider__subcmd__restore"
                 ;;
             postrider,route)
                 cmd="postrider__subcmd__route"
@@ -145,6 +151,9 @@ _postrider() {
             postrider__subcmd__help,alarm)
                 cmd="postrider__subcmd__help__subcmd__alarm"
                 ;;
+            postrider__subcmd__help,backup)
+                cmd="postrider__subcmd__help__subcmd__backup"
+                ;;
             postrider__subcmd__help,check)
                 cmd="postrider__subcmd__help__subcmd__check"
                 ;;
@@ -192,6 +201,9 @@ _postrider() {
                 ;;
             postrider__subcmd__help,report)
                 cmd="postrider__subcmd__help__subcmd__report"
+                ;;
+            postrider__subcmd__help,restore)
+                cmd="postrider__subcmd__help__subcmd__restore"
                 ;;
             postrider__subcmd__help,route)
                 cmd="postrider__subcmd__help__subcmd__route"
@@ -329,7 +341,7 @@ _postrider() {
 
     case "${cmd}" in
         postrider)
-            opts="-h -V --config --help --version sendmail run flush queue history status report metrics alarm route lookup check password login client init import test demo config help"
+            opts="-h -V --config --help --version sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -409,6 +421,24 @@ _postrider() {
         postrider__subcmd__alarm__subcmd__test)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__backup)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -825,7 +855,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help)
-            opts="sendmail run flush queue history status report metrics alarm route lookup check password login client init import test demo config help"
+            opts="sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -855,6 +885,20 @@ _postrider() {
         postrider__subcmd__help__subcmd__alarm__subcmd__test)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__backup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1287,6 +1331,20 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2017,6 +2075,24 @@ _postrider() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        postrider__subcmd__restore)
+            opts="-h --replace --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

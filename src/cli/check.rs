@@ -4,7 +4,7 @@
 mod accounts;
 mod addresses;
 mod cron;
-mod files;
+pub(super) mod files;
 mod idle_exit;
 mod installation;
 mod listeners;

@@ -6,6 +6,7 @@ mod print;
 
 pub mod alarm;
 mod ask;
+mod backup;
 pub mod check;
 mod client;
 pub mod colour;
@@ -26,6 +27,7 @@ mod password;
 mod progress;
 pub mod queue;
 pub mod report;
+mod restore;
 pub mod route;
 pub mod run;
 pub mod sendmail;
@@ -80,6 +82,10 @@ enum Command {
     Report(report::Arguments),
     /// Print figures for Prometheus, of the queue and of what the runner has done
     Metrics,
+    /// Write configuration, secrets and mail to one file, to move to another machine
+    Backup(backup::Arguments),
+    /// Put back what backup has written; what history shows as sent is not sent again
+    Restore(restore::Arguments),
     /// Test the ways by which people are told of trouble
     #[command(subcommand)]
     Alarm(alarm::Action),
@@ -166,6 +172,8 @@ fn postrider() -> ExitCode {
         Command::Report(arguments) => queue_access(named).and_then(|access| report::run(&access, &arguments)),
         Command::Metrics => metrics::run(named),
         Command::Alarm(action) => load(named).and_then(|config| alarm::run(&config, &action)),
+        Command::Backup(arguments) => load_as_caller(named).and_then(|config| backup::run(&config, &arguments)),
+        Command::Restore(arguments) => restore::run(named, &arguments),
         Command::Complete { wanted } => Ok(complete::run(named, wanted)),
         Command::Route(arguments) => load(named).and_then(|config| route::run(&config, &arguments)),
         Command::Lookup(arguments) => load(named).and_then(|config| lookup::run(&config, &arguments)),

@@ -87,6 +87,7 @@ mod import {
     mod other_programs;
 }
 mod cli {
+    mod backup;
     mod completion;
     mod conversation;
     mod init;

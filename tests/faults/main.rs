@@ -15,3 +15,4 @@ mod errors;
 mod full_disk;
 mod points;
 mod power;
+mod restore;

@@ -51,6 +51,7 @@ mod config {
     mod clients;
     mod imports;
     mod keyring;
+    mod moved;
     mod passwords;
 }
 mod bystander;

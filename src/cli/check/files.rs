@@ -156,7 +156,7 @@ pub(super) fn is_open(key: &Metadata) -> Option<&'static str> {
 }
 
 /// The lists that the rows of an aliases file include.
-fn included_lists(table: &TableSource) -> Vec<PathBuf> {
+pub(in crate::cli) fn included_lists(table: &TableSource) -> Vec<PathBuf> {
     let TableSource::Aliases(path) = table else { return Vec::new() };
     let text = fs::read_to_string(path).unwrap_or_default();
     let rows = text.lines().filter(|line| !line.starts_with('#'));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 44] = [
+const SHOWN: [(&str, &str, &str); 46] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
@@ -58,6 +58,8 @@ const SHOWN: [(&str, &str, &str); 44] = [
         "belongs to another mail program",
         "another_mail_program_in_the_way_is_told_with_the_command_that_moves_it",
     ),
+    (TROUBLE, "sudo postrider backup postrider.tar", MOVED),
+    (TROUBLE, "sudo postrider restore postrider.tar", MOVED),
     (
         "contrib/config.toml",
         "# postrider: an example",
@@ -108,6 +110,7 @@ const CONTRIB: [(&str, &str); 34] = [
 const SUBMISSION: &str = "man/postrider-submission.7";
 const TROUBLE: &str = "man/postrider-trouble.7";
 const CONTAINER: &str = "the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail";
+const MOVED: &str = "a_machines_mail_tokens_and_secrets_move_to_another_with_their_owners_and_modes";
 const BARE_DEBIAN: &str = "a_bare_debian_learns_to_mail_and_forgets_it_without_a_trace";
 const PRESEEDED: &str = "a_package_whose_questions_were_answered_beforehand_sends_at_once_and_forgets_the_password";
 const CONFIGS: &str = "every_config_that_is_shown_sends_cron_s_mail_under_an_address_that_the_world_knows";
