@@ -144,7 +144,6 @@ fn the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail() 
     assert_eq!(volumes, image.volumes, "each of the image's volumes has a name");
     // What its owner writes into it: the provider and the login. Other containers are on the loopback interface here.
     let (username, password) = isp.credential();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let relay = isp.relay();
     let subnet = compose(&text, &["networks", "mail", "ipam", "config"])[0].1.clone();
     let subnet = subnet.strip_prefix("subnet: ").unwrap();
@@ -153,12 +152,11 @@ fn the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail() 
         ("me@isp.example", username),
         (subnet, "127.0.0.0/8"),
     ]);
-    let listen = format!("127.0.0.1:{port}");
     fs::write(machine.path("/etc/ssl/certs/isp.pem"), isp.authority()).unwrap();
     let mut setup = Setup::new(&machine).program(image.program).variable("TLS_CA", "/etc/ssl/certs/isp.pem");
     for (name, value) in service("environment") {
         let value = own.get(value.as_str()).map_or(value.as_str(), |own| own);
-        setup = setup.environment(&name, if name == "POSTRIDER_LISTEN" { &listen } else { value });
+        setup = setup.environment(&name, if name == "POSTRIDER_LISTEN" { "127.0.0.1:0" } else { value });
     }
     // As Compose mounts a file: with the owner and the mode that it has outside.
     let secret = Path::new("/run/secrets").join(&service("secrets")[0].1);
@@ -170,7 +168,7 @@ fn the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail() 
     container.exec("root", "sendmail -i friend@away.example", MAIL).good();
     wait_for("the first mail", || isp.received() == 1);
     assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
-    submit(port, "app@homebox.home.lan");
+    submit(container.port(), "app@homebox.home.lan");
     wait_for("the mail of another container", || isp.received() == 2);
     let senders: Vec<String> = isp.mails().iter().map(|mail| mail.field("From")).collect();
     assert!(senders[1].contains("me+homebox@isp.example"), "{senders:?}");

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::time::Duration;
 
@@ -231,9 +231,8 @@ fn other_containers_submit_to_a_listener_of_the_environment() {
     }
     let isp = Provider::setup().rule(on(Verb::Quit).reply("221 bye")).start();
     let machine = Machine::new();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let container = Setup::for_provider(&machine, &isp)
-        .variable("LISTEN", &format!("127.0.0.1:{port}"))
+        .variable("LISTEN", "127.0.0.1:0")
         .variable("LISTEN_TLS", "none")
         .variable("LISTEN_TRUST", "container")
         .variable("CLIENT_NETWORKS", "127.0.0.0/8")
@@ -241,7 +240,7 @@ fn other_containers_submit_to_a_listener_of_the_environment() {
         .variable("CLIENT_ACCOUNT", "container")
         .variable("CLIENT_SENDERS", "@homebox.home.lan")
         .start();
-    let mut smtp = BufReader::new(TcpStream::connect(("127.0.0.1", port)).unwrap());
+    let mut smtp = BufReader::new(TcpStream::connect(("127.0.0.1", container.port())).unwrap());
     let dialogue = [
         "EHLO app",
         "MAIL FROM:<app@homebox.home.lan>",

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::machine::{Ended, Machine};
 use support::provider::Provider;
-use support::wait::wait_for;
+use support::wait::{wait_for, wait_until};
 
 /// The folder of secrets, and the way to the one that Kubernetes has mounted.
 pub const SECRETS: &str = "/run/secrets";
@@ -162,6 +162,13 @@ impl Container<'_> {
     /// What it said.
     pub fn log(&self) -> String {
         fs::read_to_string(self.machine.path("/run/container.log")).unwrap_or_default()
+    }
+
+    /// The port of its listener, which the system chose.
+    pub fn port(&self) -> u16 {
+        let listening =
+            || Some(self.log().split_once("listening on 127.0.0.1:")?.1.split_once(' ')?.0.parse().unwrap());
+        wait_until(Duration::from_mins(1), listening, || "the container listens nowhere".to_owned())
     }
 
     /// Runs a script in it, as `docker exec` does: with its environment.
