@@ -8,6 +8,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::idle_period::{IdlePeriod, Quiet};
 use super::state::QueueState;
 use crate::config::places::IDLE;
 use crate::control::idle_runner::Farewell;
@@ -16,21 +17,6 @@ use crate::control::status;
 use crate::log;
 use crate::runner::event::Event;
 use crate::spool::SpoolError;
-
-/// Since when nothing is to be done.
-#[derive(Debug, Default)]
-pub(super) struct IdleExit {
-    quiet: Option<Quiet>,
-    /// Whether the runner ends for this.
-    is_leaving: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Quiet {
-    since: Timestamp,
-    /// The connections by then.
-    accepted: u64,
-}
 
 /// What the runner does next.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +84,7 @@ impl QueueState {
 
     /// Something came in between.
     pub(super) fn stay(&mut self) {
-        self.idle = IdleExit::default();
+        self.idle = IdlePeriod::default();
         self.intake.open_again();
         // What was handled is acted upon in the next turn, which is now.
         let _ = self.events.send(Event::Due);

@@ -14,6 +14,7 @@ mod flush;
 mod flush_requests;
 mod housekeeping;
 mod idle_exit;
+mod idle_period;
 mod intake;
 mod message_parts;
 mod metrics;

@@ -15,7 +15,7 @@ use super::counters::Counters;
 use super::digest_queue::DigestQueue;
 use super::flood_queue::FloodQueue;
 use super::flush_requests::FlushRequests;
-use super::idle_exit::IdleExit;
+use super::idle_period::IdlePeriod;
 use super::intake::Intake;
 use super::message_parts::Mixed;
 use super::owner_pace::OwnerPace;
@@ -66,7 +66,7 @@ pub(super) struct QueueState {
     pub(super) alarms: AlarmThread,
     pub(super) metrics: Counters,
     pub(super) floods: FloodQueue,
-    pub(super) idle: IdleExit,
+    pub(super) idle: IdlePeriod,
     /// To the event loop, for the threads that accept mail.
     pub(super) events: Sender<Event>,
 }
@@ -95,7 +95,7 @@ impl QueueState {
             alarms: AlarmThread::default(),
             metrics: Counters::default(),
             floods: FloodQueue::default(),
-            idle: IdleExit::default(),
+            idle: IdlePeriod::default(),
             events,
         }
     }

@@ -1,3 +1,5 @@
+//! Sockets with and without a listener.
+
 use super::*;
 use std::os::unix::net::{UnixListener, UnixStream};
 

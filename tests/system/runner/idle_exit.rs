@@ -1,7 +1,6 @@
 //! A runner that leaves because it has nothing to do: who starts it again, what comes in while it leaves, what keeps it, and what
 //! `status` says meanwhile without starting it.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Child;
@@ -30,6 +29,7 @@ impl<'m> ServiceManager<'m> {
     /// `before` is a program that starts the runner.
     fn start_with(machine: &'m Machine, before: &str) -> Self {
         fs::write(machine.path("/run/manager.py"), MANAGER).unwrap();
+        let _ = fs::remove_file(machine.path("/run/manager.log"));
         let script = format!("exec python3 /run/manager.py /run/manager.log {before} postrider run 2>>/run/runner.log");
         let manager = Self(machine.start("root", &script), machine);
         wait_for("the manager to listen", || manager.log().contains("listening"));
@@ -125,8 +125,7 @@ fn mail_that_comes_while_the_runner_leaves_is_served_by_the_next_one() {
     let isp = Provider::start();
     let machine = machine(&isp, SHORTLY);
     // It is halted where it has looked for the last time and still holds its lock.
-    let halted =
-        "strace -D -f -o /run/strace.log -e trace=rename -P /run/postrider/idle -e inject=rename:delay_enter=3000000";
+    let halted = "strace -D -f -o /run/strace.log -e trace=fchmod -e inject=fchmod:delay_enter=3000000";
     let manager = ServiceManager::start_with(&machine, halted);
     machine.sh("his", "sendmail friend@away.example", MAIL).good();
     wait_for("the mail", || isp.received() == 1);
@@ -196,10 +195,12 @@ fn mail_that_waits_keeps_the_runner_and_held_mail_does_not() {
     machine.sh("root", "postrider queue hold --all", b"").good();
     manager.wait_for_rest(1);
     all_hear(&machine, 0, &["1 message held", "the next mail starts it"]);
-    isp.behave();
     // Who releases it without a runner starts one.
+    isp.behave();
     machine.sh("root", "postrider queue release --all", b"").good();
-    wait_for("the mail", || isp.received() == 1);
+    wait_for("the runner", || manager.starts() == 2 && !machine.path(IDLE).exists());
+    machine.sh("root", "postrider flush", b"").good();
+    assert_eq!(isp.received(), 1);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Closing, while something is inside and while nothing is.
+
 use super::*;
 
 #[test]
