@@ -103,8 +103,9 @@ fn programs() -> PathBuf {
     let changed = |path: &Path| fs::metadata(path).and_then(|seen| seen.modified());
     for (sources, program) in PRIVILEGED {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join(sources);
-        let newest =
-            fs::read_dir(sources).unwrap().map(|entry| changed(&entry.unwrap().path()).unwrap()).max().unwrap();
+        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs");
+        let sources = fs::read_dir(sources).unwrap().map(|entry| entry.unwrap().path());
+        let newest = sources.chain([build]).map(|path| changed(&path).unwrap()).max().unwrap();
         if !changed(&folder.join(program)).is_ok_and(|built| built >= newest) {
             let mut build = Command::new(env!("CARGO"));
             build.args(["build", "--locked", "--quiet", "--package", program, "--bin", program]);

@@ -14,6 +14,7 @@ mod drop {
     pub mod drop_faults;
     mod foreign_files;
     mod one_file_time;
+    mod static_programs;
 }
 mod mailbox {
     mod attacks;
