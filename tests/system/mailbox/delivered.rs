@@ -1,5 +1,6 @@
 //! Mail between the users of a machine in system mode, all of the way: sendmail, the runner, the mailbox program, the mailbox.
 
+use std::collections::HashSet;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -104,4 +105,36 @@ fn two_messages_that_had_one_id_are_two_in_a_maildir() {
     }
     let names: Vec<_> = new().iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
     assert!(names.iter().any(|name| name.contains(".M")), "the second has a name of its own: {names:?}");
+}
+
+#[test]
+fn mail_to_the_same_users_is_written_by_the_same_few_processes() {
+    if !can_run_with(&["python3"]) {
+        return;
+    }
+    let isp = Provider::setup().start();
+    let machine = machine(&isp, "maildir:~/Maildir");
+    let send = "for number in $(seq 50); do for login in his her; do
+        printf 'Subject: %s\\n\\ntext\\n' $number | sendmail $login || exit 1; done; done";
+    machine.sh("his", send, b"").good();
+    let _listener = Listener::start(&machine);
+    // The number of the last process or thread that was begun.
+    let begun = || -> u32 {
+        let text = machine.sh("root", "cat /proc/loadavg", b"").good().printed;
+        text.split_whitespace().last().unwrap().parse().unwrap()
+    };
+    let before = begun();
+    machine.sh("root", "postrider flush", b"").good();
+    let processes = begun() - before;
+    println!("100 messages to two users: {processes} processes and threads");
+    assert!(processes < 75, "{processes}");
+    for (login, uid) in [("his", HIS), ("her", HER)] {
+        let mails = files(&machine, &format!("/home/{login}/Maildir/new"));
+        assert_eq!(mails.len(), 50, "{login}");
+        assert!(mails.iter().all(|mail| fs::metadata(mail).unwrap().uid() == uid), "{login}");
+        let subjects: HashSet<String> = mails.iter().map(|mail| fs::read_to_string(mail).unwrap()).collect();
+        assert_eq!(subjects.len(), 50, "{login}");
+    }
+    let serving = "ps -eo stat=,comm= | grep postrider-mailb | grep -cv ^Z";
+    wait_for("all to end but the one that listens", || machine.sh("root", serving, b"").printed.trim() == "1");
 }
