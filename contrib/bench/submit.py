@@ -6,6 +6,7 @@ import statistics
 import time
 
 import contenders
+import summary
 
 ALLOWED_RATIO = 1.5
 # A process that does more than the bare one takes longer to start, which matters if the disk is fast.
@@ -41,12 +42,14 @@ def call(contender, path):
     return (end - start) / 1e6
 
 
-def measure(target, folder, calls):
+def measure(target, folder, calls, wanted=1.0):
     path = folder / "10KiB"
     path.write_bytes(message())
     times = interleaved(contenders.all_of(target, folder), path, calls)
     table(f"sendmail -t, 10 KiB, {calls} calls each, interleaved", times)
-    judge({name: statistics.median(values) for name, values in times.items()}, "postrider", ALLOWED_RATIO, ALLOWED_EXTRA_MS)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    judge(medians, "postrider", ALLOWED_RATIO, ALLOWED_EXTRA_MS)
+    summarize("user mode, one call", medians, "postrider", wanted)
 
 
 def interleaved(entrants, path, calls):
@@ -74,6 +77,14 @@ def table(title, times):
     for name, median in sorted(medians.items(), key=lambda entry: entry[1]):
         deciles = statistics.quantiles(times[name], n=10)
         print(f"  {name:22}{median:7.2f}ms{deciles[0]:7.2f}ms{deciles[-1]:7.2f}ms{median / medians['bare']:9.2f}")
+
+
+def summarize(what, medians, name, wanted):
+    """The ratio to the bare program's time, with those of the others."""
+    ratios = {other: median / medians["bare"] for other, median in medians.items() if other != "bare"}
+    others = ", ".join(f"{other} {ratio:.1f}" for other, ratio in ratios.items() if other != name)
+    told = f"{ratios[name]:.2f} x bare" + (f" ({others})" if others else "")
+    summary.add(what, told, f"{wanted} x or less", ratios[name] <= wanted)
 
 
 def judge(medians, name, ratio, extra):

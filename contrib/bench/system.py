@@ -14,6 +14,7 @@ import time
 
 import contenders
 import submit
+import summary
 from memory import status, ticks
 from submit import verdict
 
@@ -26,6 +27,7 @@ ALLOWED_EXTRA_MS = {"socket": 0.7, "drop": 1.4}
 ALLOWED_RATIO = {"socket": 1.5, "drop": 2.0}
 CALLERS = 16
 CALLS_AT_ONCE = 800
+FLUSHED = 40
 ROUNDS = 3
 OF_BARE = 0.7
 REST_SECONDS = 70
@@ -34,7 +36,8 @@ IDLE_KIB = 8 * 1024
 SIZES_KIB = {"postrider": 8 * 1024, "sendmail": 2560, "postrider-drop": 400, "postrider-mailbox": 450}
 
 
-def measure(target, folder, calls):
+def measure(target, folder, calls, further=()):
+    """`further` measure the same installation."""
     others = contenders.all_of(target, folder)
     if os.geteuid() != 0:
         print("not root: nothing is installed, so skipping the system-wide programs")
@@ -50,11 +53,12 @@ def measure(target, folder, calls):
     time.sleep(REST_SECONDS)
     with runner(target, folder):
         ours = contender("socket", QUEUE)
-        in_turn([bare, ours, *others], path, calls)
-        at_once(folder, path, [bare, ours, *others])
+        in_turn([bare, ours, *others], path, calls, wanted=1.0)
+        at_once(folder, path, [bare, ours, *others], wanted=1.0)
+        flushes(target, path)
     ours = contender("drop", DROP)
-    in_turn([bare, ours, *others], path, calls)
-    at_once(folder, path, [bare, ours, *others])
+    in_turn([bare, ours, *others], path, calls, wanted=1.4)
+    at_once(folder, path, [bare, ours, *others], wanted=0.75)
     with runner(target, folder) as pid:
         wait_until("the runner has picked up what was dropped", lambda: not any(DROP.iterdir()))
         subprocess.run([target / "postrider", "queue", "delete", "--all"], check=True, stdout=subprocess.DEVNULL)
@@ -62,8 +66,45 @@ def measure(target, folder, calls):
         print(f"the runner {IDLE_SECONDS} s after thousands of messages: {status(pid)['VmRSS']} KiB resident")
     with runner(target, folder) as pid:
         idle(pid)
+    for more in further:
+        more(target, folder)
     shutil.rmtree(DROP.parent)
     sizes(target)
+
+
+def intake(target, folder, calls):
+    """The ways in alone, where each flush of the disk takes long."""
+    submit.measure(target, folder, calls, wanted=0.55)
+    bare, others = contenders.all_of(target, folder)[0], contenders.all_of(target, folder)[2:]
+    installed(target, folder)
+    path = folder / "10KiB"
+    ours = contenders.contender("socket", folder / "bare", [target / "sendmail", "-t"], {}, QUEUE)
+    with runner(target, folder):
+        in_turn([bare, ours, *others], path, calls, wanted=0.55)
+        at_once(folder, path, [bare, ours, *others], wanted=1.5, calls=4 * calls)
+    shutil.rmtree(DROP.parent)
+
+
+def flushes(target, path):
+    """Flush calls of the runner for each message that it accepts, while nothing is delivered."""
+    if shutil.which("strace") is None:
+        print("strace is not installed: flush calls are not counted")
+        return
+    pid = subprocess.run(["pgrep", "-ox", "postrider"], check=True, capture_output=True, text=True).stdout.strip()
+    told = DROP.parent / "flushes"
+    command = ["strace", "-f", "-qq", "-o", told, "-e", "trace=fsync,fdatasync,sync,syncfs", "-p", pid]
+    trace = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    wait_until("strace follows", lambda: "TracerPid:\t0\n" not in pathlib.Path(f"/proc/{pid}/status").read_text())
+    for _ in range(FLUSHED):
+        with open(path, "rb") as message:
+            subprocess.run([target / "sendmail", "-t"], stdin=message, env=contenders.PATH, check=True)
+    trace.terminate()
+    trace.wait()
+    counted = [line for line in told.read_text().splitlines() if "sync(" in line or "syncfs(" in line]
+    told.unlink()
+    each = len(counted) / FLUSHED
+    verdict(f"{each:.2f} flush calls for each accepted message, 1", each <= 1.05)
+    summary.add("flush calls per accepted mail", f"{each:.2f}", "1", each <= 1.05)
 
 
 @contextlib.contextmanager
@@ -120,32 +161,36 @@ def wait_until(what, holds):
         time.sleep(0.02)
 
 
-def in_turn(entrants, path, calls):
+def in_turn(entrants, path, calls, wanted):
     times = submit.interleaved(entrants, path, calls)
     way = entrants[1].name
     submit.table(f"through the {way}: sendmail -t, 10 KiB, {calls} calls each, interleaved", times)
     medians = {name: statistics.median(values) for name, values in times.items()}
     submit.judge(medians, way, ALLOWED_RATIO[way], ALLOWED_EXTRA_MS[way])
+    submit.summarize(f"{way}, one call", medians, way, wanted)
 
 
-def at_once(folder, path, entrants):
+def at_once(folder, path, entrants, wanted, calls=CALLS_AT_ONCE):
     program = folder / "callers"
     subprocess.run(["cc", "-O2", "-Wall", "-o", program, HERE / "callers.c"], check=True)
     rates = {entrant.name: [] for entrant in entrants}
     for _ in range(ROUNDS):
         for entrant in entrants:
-            command = [program, str(CALLERS), str(CALLS_AT_ONCE), path, *entrant.argv]
+            command = [program, str(CALLERS), str(calls), path, *entrant.argv]
             with open(entrant.told, "wb") as told:
                 done = subprocess.run(command, env=entrant.environment, stdout=subprocess.PIPE, stderr=told, check=False)
             if done.returncode != 0:
                 raise SystemExit(f"{entrant.name} failed: {pathlib.Path(entrant.told).read_text(errors='replace')}")
-            rates[entrant.name].append(CALLS_AT_ONCE / float(done.stdout))
+            rates[entrant.name].append(calls / float(done.stdout))
     way = entrants[1].name
-    print(f"through the {way}: {CALLERS} callers at once, messages a second, best of {ROUNDS} rounds of {CALLS_AT_ONCE}:")
+    print(f"through the {way}: {CALLERS} callers at once, messages a second, best of {ROUNDS} rounds of {calls}:")
     best = {name: max(values) for name, values in rates.items()}
     for name, rate in best.items():
         print(f"  {name:22}{rate:9.0f}{rate / best['bare']:9.2f} x bare")
     verdict(f"at least {OF_BARE} of the bare program's", best[way] >= OF_BARE * best["bare"])
+    others = ", ".join(f"{name} {rate / best['bare']:.2f}" for name, rate in best.items() if name not in ("bare", way))
+    told = f"{best[way] / best['bare']:.2f} x bare's rate" + (f" ({others})" if others else "")
+    summary.add(f"{way}, {CALLERS} callers", told, f"{wanted} x", best[way] >= wanted * best["bare"])
 
 
 def idle(pid):
