@@ -52,6 +52,11 @@ pub struct Surroundings<'a> {
 /// Reads the text of the file at `path` as if only its owner could read it. Where the
 /// file itself is at hand, [`super::locate::load`] does it with the file's own mode.
 pub fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    read_with(path, text, &[])
+}
+
+/// The same with the texts of further files.
+pub fn read_with(path: &Path, text: &str, others: &[Source]) -> Result<Config, ConfigError> {
     let home = Caller::current().home;
     let around = Surroundings {
         path,
@@ -62,7 +67,7 @@ pub fn read(path: &Path, text: &str) -> Result<Config, ConfigError> {
         services: host::service,
         timers: units::is_timer_enabled,
     };
-    read_in(&around, text)
+    read_all(&around, text, others)
 }
 
 /// Reads a config of one file in its surroundings.

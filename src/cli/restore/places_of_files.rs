@@ -14,10 +14,10 @@ use crate::cli::backup::layout::{CONFIG, MAIN, files_of};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::new_config::{give, readers};
 use crate::cli::step_down::RUNNER;
-use crate::config::read::{Readers, Source, Surroundings, read_all};
+use crate::config::read::{Readers, Source, read_with};
 use crate::config::{Config, ConfigError, conf_d, locate, places};
+use crate::sys::privileges;
 use crate::sys::user::{self, Caller};
-use crate::sys::{host, privileges};
 
 /// Of one file that a configuration names, in octets, and of its own files together.
 const MOST: u64 = 256 << 20;
@@ -77,7 +77,6 @@ impl Target {
 
     /// Reads the configuration as it will be.
     pub(super) fn read_config(&self, archive: &Archive) -> Result<Config, Unread> {
-        let home = Caller::current().home;
         let read = |name: &str| {
             let foreign = |what: &str| Unread::Archive(ArchiveError::Foreign(format!("entry {name} {what}")));
             let bytes = archive.read(name, MOST_CONFIG).map_err(Unread::Archive)?;
@@ -96,15 +95,7 @@ impl Target {
             .iter()
             .map(|(path, text)| Source { path, text, readers: Readers::OwnerOnly, variables: &[] })
             .collect();
-        let around = Surroundings {
-            path: &self.main,
-            home: home.as_deref(),
-            spool: places::default_spool(&self.main, home.as_deref()),
-            readers: Readers::OwnerOnly,
-            hostname: host::this_machine,
-            services: host::service,
-        };
-        let config = read_all(&around, &text, &sources);
+        let config = read_with(&self.main, &text, &sources);
         // A machine that has no account yet can be moved as well.
         config.or_else(|error| error.without_account().map(|rest| *rest)).map_err(Unread::Config)
     }
