@@ -6,7 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::container::Container;
-use crate::package_life::{ADDRESS, Home, PASSWORD, everything, extras, nothing_is_left, ready};
+use crate::package_life::{ADDRESS, Home, PASSWORD, extras, ready};
+use crate::traces::{everything, nothing_is_left};
 
 /// How long it may take, the boot of a machine included.
 const SOON: Duration = Duration::from_mins(1);

@@ -13,3 +13,4 @@ mod downloads;
 mod exim_replaced;
 mod imported;
 mod package_life;
+mod traces;

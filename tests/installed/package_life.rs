@@ -1,10 +1,10 @@
 //! One machine's life, from the first `apt install` to `apt purge`.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::container::{Container, TREE, wait_for};
+use crate::traces::{everything, nothing_is_left};
 use support::provider::{Certificate, Mail, Provider, Verb, on};
 
 /// The folder with `old.deb`, `new.deb` and logwatch's package.
@@ -403,16 +403,6 @@ fn logwatch_reads_the_journal(home: &Home) {
     assert!(!report.contains("nmatched"), "{report}");
 }
 
-/// Every file, user and unit of the machine.
-pub fn everything(home: &Home) -> BTreeSet<String> {
-    let told = home.ok(
-        "find / -xdev -path /proc -prune -o -path /sys -prune -o -path /var/log -prune -o -path /var/cache -prune \
-         -o -path /var/lib/dpkg -prune -o -path /var/lib/apt -prune -o -path /tmp -prune -o -path /var/tmp -prune -o -path /root -prune \
-         -o -print; cut -d: -f1 /etc/passwd | sed s/^/user:/; cut -d: -f1 /etc/group | sed s/^/group:/; find /run -path '*postrider*'",
-    );
-    told.lines().map(str::to_owned).collect()
-}
-
 /// By contrib/install.sh, as the README says for systems without a package, and away again.
 fn installed_without_a_package(home: &Home) {
     for command in commands("On any other system") {
@@ -427,27 +417,4 @@ fn installed_without_a_package(home: &Home) {
     home.ok("systemctl start of-bob-without-a-package.service");
     home.arrives("of-bob-without-a-package");
     home.ok("cd /srv/clone && contrib/install.sh --uninstall --purge");
-}
-
-pub fn nothing_is_left(home: &Home, before: &BTreeSet<String>) {
-    let after = everything(home);
-    let left: Vec<&String> = after.difference(before).filter(|path| !is_the_systems(path)).collect();
-    assert!(left.is_empty(), "left behind: {left:?}");
-    let told = home.ok("test ! -d /run/systemd/system || systemctl --no-legend --all list-units 'postrider*'");
-    assert!(!told.contains("loaded active"), "{told}");
-}
-
-/// What the system writes of itself while it runs.
-fn is_the_systems(path: &str) -> bool {
-    let own = [
-        "/var/lib/systemd",
-        "/var/lib/pam",
-        "/etc/passwd-",
-        "/etc/group-",
-        "/etc/shadow-",
-        "/etc/gshadow-",
-        "/var/spool/cron",
-        "/var/mail",
-    ];
-    own.iter().any(|own| path.starts_with(own))
 }
