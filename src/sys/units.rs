@@ -34,7 +34,7 @@ pub fn is_masked(unit: &str) -> bool {
         let leads = fs::read_link(Path::new(folder).join(unit));
         leads.is_ok_and(|leads| leads == Path::new("/dev/null"))
     };
-    FOLDERS.iter().any(|folder| is_null(folder))
+    FOLDERS.iter().any(is_null)
 }
 
 /// Whether somebody listens on this Unix socket. The file alone does not say so: it stays when its listener ends. Without /proc,
