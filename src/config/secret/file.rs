@@ -78,11 +78,11 @@ impl Objection {
                 let command = ownership_command(path).unwrap_or_else(|| format!("chown {uid} {shown}"));
                 format!("it belongs to uid {owner}, not to uid {uid} or root; as root, run \"{command}\"")
             }
-            Self::Open | Self::OpenToOthers if path.starts_with(CONTAINER_SECRETS) => {
+            Self::Open | Self::OpenToOthers if path.starts_with(CONTAINER_SECRETS) => format!(
                 "others have access to it; have it mounted with mode 0400 for this user, or, where this is the program of a \
-                 container, start it with \"postrider run --container\""
-                    .to_owned()
-            }
+                 container, start it with \"postrider run --container\", or, where nobody else is in this container, set \
+                 password = {{ command = [\"cat\", \"{shown}\"] }}"
+            ),
             Self::Writable => {
                 "its group or others can write to it; where it is mounted from, run \"chmod go-w\" on it, or have it \
                                mounted with mode 0444"

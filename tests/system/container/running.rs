@@ -50,7 +50,7 @@ fn the_environment_and_a_mounted_secret_are_enough_for_mail_of_every_user_of_the
     assert!(shown.contains("[account.container]") && shown.contains("# the environment"), "{shown}");
     let shown = container.exec("root", "postrider config show --json", b"").good().printed;
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
-    assert!(shown["keys"]["account"]["container"]["relay"].is_string(), "{shown}");
+    assert!(shown["keys"]["account"]["container"]["relay"].is_array(), "{shown}");
     let check = container.exec("root", "postrider check", b"").printed;
     assert!(!check.contains("error: "), "{check}");
 }
