@@ -10,7 +10,6 @@ mod run_queue;
 mod smtp;
 mod system;
 mod verify;
-mod whole_program;
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal, Read, Stdin};
@@ -96,10 +95,7 @@ impl StartedAs {
 pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
-    let (arguments, started_as) =
-        (arguments.collect::<Vec<_>>(), StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail));
-    whole_program::replace_if_needed(&arguments, &started_as);
-    run(arguments.into_iter(), &started_as)
+    run(arguments, &StartedAs::by_name(&name).unwrap_or(StartedAs::Sendmail))
 }
 
 /// `sendmail ARGS`; the arguments come without the program's name. Silent when all went well.

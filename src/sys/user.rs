@@ -14,8 +14,6 @@ use nix::unistd::{Gid, Uid, User};
 /// front end is started a thousand times a day, and nearly all its callers are in this file.
 const PASSWD: &str = "/etc/passwd";
 
-static CURRENT: OnceLock<Caller> = OnceLock::new();
-
 /// The parts of a passwd entry that are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -33,7 +31,12 @@ impl Caller {
     /// The user of this process, looked up once. An unreadable passwd database counts as empty.
     #[must_use]
     pub fn current() -> Self {
-        CURRENT.get_or_init(|| Self::of(Uid::effective().as_raw())).clone()
+        static CURRENT: OnceLock<Caller> = OnceLock::new();
+        CURRENT.get_or_init(Self::look_up).clone()
+    }
+
+    fn look_up() -> Self {
+        Self::of(Uid::effective().as_raw())
     }
 
     /// The user of another process, by the uid that the kernel reports.
@@ -94,19 +97,6 @@ fn full_name(gecos: &str, login: &str) -> String {
     let capitalised: String =
         letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
     name.replace('&', &capitalised).trim().to_owned()
-}
-
-/// Whether /etc/passwd has the user of this process, so that no name service need be asked for it.
-#[must_use]
-pub fn is_in_passwd() -> bool {
-    let uid = Uid::effective().as_raw();
-    let found = fs::read(PASSWD).ok().and_then(|file| Caller::in_file(uid, &file));
-    found.is_some_and(|caller| CURRENT.set(caller).is_ok())
-}
-
-/// From now on the user of this process is the one that /etc/passwd has, or nobody known: no name service is asked.
-pub fn forget_name_service() {
-    CURRENT.get_or_init(|| Caller::without_entry(Uid::effective().as_raw()));
 }
 
 /// Whether a user with this login name exists. An unreadable passwd database counts as empty.

@@ -10,18 +10,18 @@ use support::provider::{Verb, on};
 const FULL: usize = 300;
 
 #[test]
-fn the_static_programs_of_the_tarball_are_installed_and_send() {
+fn the_programs_of_the_tarball_are_installed_and_send() {
     if !ready() {
         return;
     }
     let home = Home::new(Container::start_without_systemd);
-    home.container.copy(&extras().join("static.tar.gz"), "/srv");
-    home.ok("tar -xzf static.tar.gz && mv postrider-*-linux-* unpacked && rm static.tar.gz");
+    home.container.copy(&extras().join("programs.tar.gz"), "/srv");
+    home.ok("tar -xzf programs.tar.gz && mv postrider-*-linux-* unpacked && rm programs.tar.gz");
     home.ok("cd unpacked && contrib/install.sh && cp contrib/init.d/postrider /etc/init.d/");
     home.container.ok_with("postrider init", &home.answers());
     home.ok("/etc/init.d/postrider start");
-    home.sends("bob", "of static programs");
-    let mail = home.arrives("of static programs");
+    home.sends("bob", "of the tarball");
+    let mail = home.arrives("of the tarball");
     assert_eq!((mail.username(), mail.from.as_str()), (ADDRESS, ADDRESS));
     // bob is known by the password file, and the server by its name.
     assert!(mail.text().contains("(postrider, from userid "), "{}", mail.text());
