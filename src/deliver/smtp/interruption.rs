@@ -28,7 +28,19 @@ struct Connections {
 
 /// Keeps a connection among those that may be cut.
 #[derive(Debug)]
-pub struct Cuttable(#[expect(dead_code, reason = "it is held as long as the connection")] Arc<OwnedFd>);
+pub struct Cuttable {
+    #[expect(dead_code, reason = "it is held as long as the connection")]
+    connection: Arc<OwnedFd>,
+    state: Arc<State>,
+}
+
+impl Cuttable {
+    /// Whether it was cut, so that its end is not the server's doing.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.state.connections.lock().are_cut
+    }
+}
 
 impl Interruption {
     /// Ends the waiting of sessions that are not open yet, for good.
@@ -61,7 +73,8 @@ impl Interruption {
         }
         connections.open.retain(|other| other.strong_count() > 0);
         connections.open.push(Arc::downgrade(&connection));
-        Ok(Cuttable(connection))
+        drop(connections);
+        Ok(Cuttable { connection, state: Arc::clone(&self.0) })
     }
 }
 

@@ -15,6 +15,8 @@ use rustix::net::{RecvFlags, recv};
 
 use super::interruption::{Cuttable, Interruption};
 
+/// Instead of what the system says of a connection that we have cut.
+const CUT: &str = "the runner was told to end before the server answered";
 /// How often a read that may be interrupted looks whether it is.
 const GLANCE: Duration = Duration::from_millis(500);
 
@@ -150,6 +152,9 @@ impl Read for Socket {
             };
             match read.map_err(timed_out) {
                 Err(error) if error.kind() == ErrorKind::TimedOut && piece < left => {}
+                Ok(0) | Err(_) if self.cuttable.as_ref().is_some_and(Cuttable::is_cut) => {
+                    return Err(io::Error::other(CUT));
+                }
                 read => return read,
             }
         }

@@ -116,6 +116,16 @@ struct EndedAfter {
     limit: Option<usize>,
 }
 
+/// Whether nothing was learnt that is worth a record, where a stop ended the waiting for a server: no reply, and the server cannot
+/// have the message.
+pub(super) fn has_learnt_nothing(transacted: &Result<Exchanged, Box<NotBegun>>) -> bool {
+    let facts = match transacted {
+        Ok(exchanged) => &exchanged.facts[..],
+        Err(not) => std::slice::from_ref(&not.fact),
+    };
+    facts.iter().all(|fact| !matches!(fact.seen, Seen::Reply(_)) && fact.phase != Phase::FinalDot)
+}
+
 impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {

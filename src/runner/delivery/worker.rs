@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 use super::account_access;
 use super::account_part::{self, Part};
-use super::kept_session::{Exchange, Exchanged, KeptSession};
+use super::kept_session::{Exchange, Exchanged, KeptSession, has_learnt_nothing};
 use super::not_sent::{cannot_plan, not_sent, note};
 use super::outcome::{self, Addresses, MAX_HOPS};
 use super::recipient_batch::{self, RecipientBatch};
@@ -268,12 +268,12 @@ impl Worker {
             return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
         }
         let exchange = Exchange { message: &message, plan, recipients, outgoing: &outgoing };
-        let exchanged = match self.session.transact(&exchange) {
+        let transacted = self.session.transact(&exchange);
+        if self.context.gate.is_stopping() && has_learnt_nothing(&transacted) {
+            return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
+        }
+        let exchanged = match transacted {
             Ok(exchanged) => exchanged,
-            // A stop ended the waiting for a server that had not answered yet: nothing was learnt of it.
-            Err(not) if self.context.gate.is_stopping() && !matches!(not.fact.seen, Seen::Reply(_)) => {
-                return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
-            }
             Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun))),
         };
         let mut classifications = Vec::with_capacity(recipients.len());
@@ -307,11 +307,11 @@ impl Worker {
         if let Some(classification) = trouble::by_own_server(fact).filter(|_| plan.account.lmtp.is_some()) {
             return classification;
         }
-        // A reply to RCPT concerns one recipient, a reply to the content all of them. To MAIL nobody's server but the provider's
-        // own can have replied.
-        let concerned = || match fact.phase {
-            Phase::Rcpt => vec![planned.address.to_string()],
-            Phase::Mail => Vec::new(),
+        // A reply to RCPT concerns one recipient, a reply to any other command all of them. One to MAIL that passes is the
+        // provider's own, whoever the message is for; what does not pass may be about this sender.
+        let concerned = || match (fact.phase, &fact.seen) {
+            (Phase::Rcpt, _) => vec![planned.address.to_string()],
+            (Phase::Mail, Seen::Reply(reply)) if reply.is_transient() => Vec::new(),
             _ => plan.recipients.iter().map(|planned| planned.address.to_string()).collect(),
         };
         let id = &message.stored.envelope.id;

@@ -1,4 +1,4 @@
-//! The sockets of all listeners: opened and closed as configured, with one thread that accepts. `smtp_session` handles a
+//! The sockets of all listeners: opened and closed as configured, with one thread that accepts. `smtp_connection` handles a
 //! connection while there is input, `idle_connections` has it until then.
 //!
 //! A reload replaces the accepting thread and keeps the sockets. An address that stays in the configuration is never
@@ -22,8 +22,8 @@ use super::idle_connections::IdleConnections;
 use super::intake_state::IntakeState;
 use super::private_certificate::PrivateCertificate;
 use super::served_certificate::ServedCertificate;
+use super::smtp_accepted::Accepted;
 use super::smtp_places::{Connections, Login, Place};
-use super::smtp_session::Accepted;
 use super::smtp_state::Shared;
 use crate::config::Config;
 use crate::config::listener::Listener;

@@ -137,6 +137,10 @@ pub fn watch_signals(gate: Arc<DurabilityGate>, events: Sender<Event>) -> io::Re
             let event = if signal == SIGHUP {
                 Event::Reload
             } else {
+                // Who says it twice does not want to wait for servers.
+                if gate.is_stopping() {
+                    gate.interruption().cut();
+                }
                 // Workers that wait for the disk must not have to wait for the event loop as well.
                 gate.stop();
                 Event::Stop

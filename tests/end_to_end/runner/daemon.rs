@@ -71,6 +71,33 @@ fn sigterm_finishes_the_session_in_hand() {
 }
 
 #[test]
+fn a_second_sigterm_waits_for_no_server_and_what_it_may_have_is_not_sent_again_at_once() {
+    for (rule, attempts) in [(on(Verb::Mail).silence(), 0), (after_dot().silence(), 1)] {
+        let isp = Provider::setup().rule(rule).start();
+        let world = World::at_home(&isp);
+        let mut runner = world.runner();
+        world.send_to(&["bob@away.example"]).code(0);
+        wait_for("the silence", || isp.count(Verb::Mail) == 1 && isp.dots() == attempts);
+        runner.signal(Signal::TERM);
+        // Two that come at the same time are one.
+        wait_for("the end", || {
+            let has_ended = runner.has_ended();
+            if !has_ended {
+                runner.signal(Signal::TERM);
+            }
+            has_ended
+        });
+        assert_eq!(runner.end(), Some(0), "{}", runner.log());
+        let log = runner.log();
+        assert!(!log.contains("the server closed"), "that is our own doing: {log}");
+        assert_eq!(log.contains("the runner was told to end before the server answered"), attempts == 1, "{log}");
+        isp.behave();
+        world.run_once();
+        assert_eq!(isp.received(), 1 - attempts, "{}", runner.log());
+    }
+}
+
+#[test]
 fn a_second_runner_refuses_and_names_the_first() {
     let isp = Provider::start();
     let world = World::at_home(&isp);

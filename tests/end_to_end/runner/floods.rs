@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use support::provider::{Provider, after_dot};
+use support::provider::{Provider, Rule, after_dot};
 use support::wait::wait_for;
 use support::world::{Runner, World};
 
@@ -106,17 +106,24 @@ fn what_waits_for_others_is_not_forgotten_by_the_next_runner() {
     drop(runner);
 }
 
-/// Six of the same, of which the digest of the last four was told to come later; its id, and theirs.
-fn deferred_digest(world: &World, isp: &Provider) -> (String, Vec<String>) {
+/// A provider that tells these messages to come later.
+fn deferring(times: fn(Rule) -> Rule) -> Provider {
+    Provider::setup().rule(times(after_dot()).reply("451 4.3.0 later")).start()
+}
+
+/// A guarded machine that has sent six of the same, of which the digest of the last four was told to come later; its id, and theirs.
+fn with_deferred_digest(isp: &Provider) -> (World, Runner, String, Vec<String>) {
+    let (world, runner) = guarded(isp);
     for number in 1..=6 {
-        send(world, "cron failed", &[], &format!("run {number}"));
+        send(&world, "cron failed", &[], &format!("run {number}"));
     }
-    wait_for("the first ones", || isp.received() == 2 && gathered(world).len() == 4);
-    let originals = ids(&gathered(world));
+    wait_for("the first ones", || isp.received() == 2 && gathered(&world).len() == 4);
+    let originals = ids(&gathered(&world));
     world.postrider(&["flush"]);
     let digests = || world.queue_json().into_iter().filter(|item| item["trouble"].as_str().unwrap().contains("later"));
     wait_for("the digest waits", || digests().count() == 1);
-    (ids(&digests().collect::<Vec<_>>()).pop().unwrap(), originals)
+    let digest = ids(&digests().collect::<Vec<_>>()).pop().unwrap();
+    (world, runner, digest, originals)
 }
 
 fn ids(items: &[Value]) -> Vec<String> {
@@ -133,9 +140,8 @@ fn times(isp: &Provider, number: u32) -> usize {
 
 #[test]
 fn what_is_deleted_or_held_while_its_digest_waits_is_not_sent_with_the_others() {
-    let isp = Provider::setup().rule(after_dot().nth_and_later(3).reply("451 4.3.0 later")).start();
-    let (world, runner) = guarded(&isp);
-    let (digest, originals) = deferred_digest(&world, &isp);
+    let isp = deferring(|rule| rule.nth_and_later(3));
+    let (world, runner, digest, originals) = with_deferred_digest(&isp);
     world.postrider(&["queue", "delete", &originals[0]]).code(0);
     wait_for("the one that replaces it waits as well", || {
         isp.dots() == 4
@@ -155,9 +161,8 @@ fn what_is_deleted_or_held_while_its_digest_waits_is_not_sent_with_the_others() 
 
 #[test]
 fn a_held_digest_holds_what_it_brings_also_for_the_next_runner() {
-    let isp = Provider::setup().rule(after_dot().nth(3).reply("451 4.3.0 later")).start();
-    let (world, runner) = guarded(&isp);
-    let (digest, originals) = deferred_digest(&world, &isp);
+    let isp = deferring(|rule| rule.nth(3));
+    let (world, runner, digest, originals) = with_deferred_digest(&isp);
     world.postrider(&["queue", "hold", &digest]).code(0);
     drop(runner);
     let runner = started(&world);
@@ -176,9 +181,8 @@ fn a_held_digest_holds_what_it_brings_also_for_the_next_runner() {
 
 #[test]
 fn all_that_is_deleted_leaves_nothing_and_a_flush_of_one_flushes_its_digest() {
-    let isp = Provider::setup().rule(after_dot().nth(3).reply("451 4.3.0 later")).start();
-    let (world, runner) = guarded(&isp);
-    let (digest, originals) = deferred_digest(&world, &isp);
+    let isp = deferring(|rule| rule.nth(3));
+    let (world, runner, digest, originals) = with_deferred_digest(&isp);
     let flushed = world.postrider(&["flush", &originals[2]]).code(0);
     assert!(flushed.stdout.contains(&digest), "{flushed:?}");
     wait_for("it is empty", || world.queued().is_empty());

@@ -183,6 +183,11 @@ impl Runner {
         self
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Waits for its end; its exit status.
     #[track_caller]
     pub fn end(&mut self) -> Option<i32> {
