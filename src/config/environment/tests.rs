@@ -92,3 +92,21 @@ fn no_two_keys_share_a_name_and_each_listed_key_is_one() {
     let listed = [&NOT_AT_THE_TOP[..], &ONLY_IN_FILES, &SECRETS, &FLAGS, &NUMBERS, &TABLES, &LISTS, &COMMANDS].concat();
     assert!(listed.iter().all(|key| keys.contains(key)), "{listed:?}");
 }
+
+#[test]
+fn a_number_and_a_yes_or_no_of_the_example_config_stand_without_quotes() {
+    const EXAMPLE: &str = include_str!("../../../contrib/config.toml");
+    let written = |key: &str| {
+        let lines = EXAMPLE.lines().map(|line| line.trim_start_matches('#'));
+        lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).next()
+    };
+    let mut compared = 0;
+    for (name, _, key, form) in all() {
+        let Some(value) = written(key) else { continue };
+        let is_bare =
+            value.starts_with(|c: char| c.is_ascii_digit()) || value.starts_with("true") || value.starts_with("false");
+        assert_eq!(is_bare, form == Form::Bare, "{name}: {value}");
+        compared += 1;
+    }
+    assert!(compared > 60, "{compared}");
+}
