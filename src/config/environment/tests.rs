@@ -97,8 +97,8 @@ fn no_two_keys_share_a_name_and_each_listed_key_is_one() {
 fn a_number_and_a_yes_or_no_of_the_example_config_stand_without_quotes() {
     const EXAMPLE: &str = include_str!("../../../contrib/config.toml");
     let written = |key: &str| {
-        let lines = EXAMPLE.lines().map(|line| line.trim_start_matches('#'));
-        lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(" = ")).next()
+        let mut lines = EXAMPLE.lines().map(|line| line.trim_start_matches('#'));
+        lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "))
     };
     let mut compared = 0;
     for (name, _, key, form) in all() {
