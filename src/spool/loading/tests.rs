@@ -18,3 +18,13 @@ fn a_message_is_left_out_after_two_runners_ended_in_it_and_one_that_was_read_is_
     drop(begin(&spool, &large));
     assert_eq!(fatal(&spool), None);
 }
+
+#[test]
+fn a_long_text_is_not_loaded_so_whoever_ends_meanwhile_says_nothing_against_its_message() {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::open(dir.path()).unwrap();
+    let id = MessageId::new(1, 0);
+    let text = [b"{\"v\":1}\n".as_slice(), &vec![b' '; 1 << 20]].concat();
+    fs::write(spool.message_path(&id), text).unwrap();
+    assert!(begin(&spool, &id).is_none());
+}

@@ -5,7 +5,9 @@
 //! random numbers.
 
 use std::collections::HashSet;
+use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -61,6 +63,17 @@ impl Load<'_> {
     }
 }
 
+/// What history, logs and spool say of these messages.
+fn what_is_known(world: &World, subjects: &[&String]) -> String {
+    let records = world.history().into_iter().filter(|one| subjects.iter().any(|subject| one["subject"] == ***subject));
+    let records: Vec<_> = records.collect();
+    let of_one = |line: &&str| records.iter().any(|record| line.contains(record["id"].as_str().unwrap()));
+    let logs: Vec<String> = world.runner_logs().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let said: Vec<&str> = logs.iter().flat_map(|log| log.lines()).filter(of_one).collect();
+    let left: Vec<PathBuf> = ["queue", "failed"].iter().flat_map(|folder| world.spool(folder)).collect();
+    format!("history: {records:#?}\nlogs: {said:#?}\nspool: {left:?}")
+}
+
 #[test]
 fn kill_minus_nine_at_random_moments_loses_and_tears_nothing() {
     let crashes = number_from("POSTRIDER_CRASHES").unwrap_or(200);
@@ -101,7 +114,7 @@ fn kill_minus_nine_at_random_moments_loses_and_tears_nothing() {
     let arrived: HashSet<String> = mails.iter().map(|mail| mail.field("Subject")).collect();
     let accepted = load.accepted.into_inner().unwrap();
     let lost: Vec<&String> = accepted.difference(&arrived).collect();
-    assert!(lost.is_empty(), "accepted and lost: {lost:?}");
+    assert!(lost.is_empty(), "accepted and lost: {lost:?}\n{}", what_is_known(&world, &lost));
     assert!(world.spool("failed").is_empty());
     // Most kills of front ends must hit one that is at work, else nothing was tested.
     assert!(accepted.len() < load.sent.into_inner(), "no front end was killed before it was done");

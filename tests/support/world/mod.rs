@@ -234,7 +234,8 @@ impl World {
         Runner::start(self.command(built("postrider"), &["run"]), log)
     }
 
-    fn runner_logs(&self) -> Vec<PathBuf> {
+    /// What the runners that were started in the foreground have said, a file for each.
+    pub fn runner_logs(&self) -> Vec<PathBuf> {
         let logs = files(self.dir.path()).into_iter();
         logs.filter(|path| path.extension().is_some_and(|extension| extension == "log")).collect()
     }
