@@ -124,9 +124,14 @@ impl FloodQueue {
         brought.or_else(|| self.gathered.values().map(|gathered| gathered.due).min())
     }
 
-    /// All leave now.
-    pub(super) fn make_due(&mut self, now: Timestamp) {
-        for gathered in self.gathered.values_mut() {
+    /// What waits to leave together, each message with its account.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (&MessageId, &str)> {
+        self.gathered.iter().flat_map(|(key, gathered)| gathered.ids.iter().map(|id| (id, key.account.as_str())))
+    }
+
+    /// These leave now, with all that wait to leave together with them.
+    pub(super) fn make_due(&mut self, asked: &HashSet<MessageId>, now: Timestamp) {
+        for gathered in self.gathered.values_mut().filter(|gathered| gathered.ids.iter().any(|id| asked.contains(id))) {
             gathered.due = gathered.due.min(now);
         }
     }

@@ -1,6 +1,6 @@
 //! The flood guard: mail of a flood waits and leaves as one message an hour, and by itself if that is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
@@ -87,6 +87,13 @@ impl QueueState {
         for ids in self.floods.take_due(now) {
             self.send_together(ids);
         }
+    }
+
+    /// Sends these at once, with what waits to leave together with them.
+    pub(super) fn send_now_together(&mut self, asked: &HashSet<MessageId>) {
+        let now = self.now();
+        self.floods.make_due(asked, now);
+        self.send_gathered(now);
     }
 
     /// Takes the message out of the digest that would bring it, so that it can be changed: the digest leaves the queue, and what

@@ -34,8 +34,11 @@ impl QueueState {
         self.loaded.refresh();
         if selection.scope().is_everything() && self.until != Until::Flushed {
             // Before the messages are selected, so that the requester hears what becomes of them.
-            self.floods.make_due(now);
-            self.send_gathered(now);
+            let waiting = self.floods.waiting();
+            let asked =
+                waiting.filter(|(id, account)| self.is_selected(id, account, selection)).map(|(id, _)| id.clone());
+            let asked = asked.collect();
+            self.send_now_together(&asked);
         }
         let selected = self.selected(selection);
         // An ordinary user must not be able to make the runner connect to a relay as often as they like.
@@ -73,24 +76,25 @@ impl QueueState {
 
     fn selected(&self, selection: &AuthorisedSelection) -> HashSet<MessageId> {
         let ids = self.schedule.ids().chain(self.digests.ids());
-        let selected = ids.filter(|id| self.is_selected(id, selection)).cloned();
+        let account_of = |id: &MessageId| self.schedule.account_of(id).unwrap_or_default();
+        let selected = ids.filter(|id| self.is_selected(id, account_of(id), selection)).cloned();
         // Where a message leaves in a digest, what becomes of that is the answer.
-        let is_selected =
-            |id: &MessageId, digest: &MessageId| self.schedule.contains(digest) && self.is_selected(id, selection);
+        let is_selected = |id: &MessageId, digest: &MessageId| {
+            self.schedule.contains(digest) && self.is_selected(id, account_of(digest), selection)
+        };
         let in_digests = self.floods.covered().filter(|(id, digest)| is_selected(id, digest));
         selected.chain(in_digests.map(|(_, digest)| digest.clone())).collect()
     }
 
-    fn is_selected(&self, id: &MessageId, selection: &AuthorisedSelection) -> bool {
-        let account = || self.schedule.account_of(id).unwrap_or_default().to_owned();
+    fn is_selected(&self, id: &MessageId, account: &str, selection: &AuthorisedSelection) -> bool {
         if !selection.names(id) {
             return false;
         }
         if !selection.looks_inside() {
-            return selection.asked().account.as_deref().is_none_or(|asked| shown_account(&account()) == asked);
+            return selection.asked().account.as_deref().is_none_or(|asked| shown_account(account) == asked);
         }
         let envelope = selection.read(&self.loaded.spool, id);
-        envelope.is_ok_and(|envelope| selection.includes(&envelope, account, &self.loaded.clock))
+        envelope.is_ok_and(|envelope| selection.includes(&envelope, || account.to_owned(), &self.loaded.clock))
     }
 
     /// Reports to flushes that the messages of a backing-off account cannot be attempted.

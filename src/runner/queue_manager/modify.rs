@@ -47,11 +47,14 @@ impl QueueState {
     fn modify_all(&mut self, change: &AuthorisedChange, mut ids: Vec<MessageId>, report: impl Fn(Response)) {
         ids.sort_by_key(|id| !self.floods.is_digest(id));
         let mut parted = Vec::new();
-        for id in ids {
-            report(self.modify_one(change, &id, &mut parted));
+        for id in &ids {
+            report(self.modify_one(change, id, &mut parted));
         }
         for rest in parted {
             self.send_together(rest);
+        }
+        if change.change() == Change::Retry {
+            self.send_now_together(&ids.into_iter().collect());
         }
     }
 

@@ -70,6 +70,33 @@ fn what_repeats_itself_leaves_as_one_message_with_each_whole_in_it() {
 }
 
 #[test]
+fn whoever_asks_for_one_that_waits_gets_it_with_those_like_it_and_others_go_on_waiting() {
+    let isp = Provider::start();
+    let (world, runner) = guarded(&isp);
+    let to = |recipient: &str, number: u32| {
+        let mail = format!("From: Alice <alice>\nSubject: cron failed\n\n{recipient}'s run {number}\n");
+        world.sendmail(&["-f", "alice", recipient], mail).code(0);
+    };
+    let waiting = |recipient: &str| {
+        let is_for = |item: &Value| item["recipients"][0]["address"].as_str().unwrap().starts_with(recipient);
+        ids(&gathered(&world).into_iter().filter(is_for).collect::<Vec<_>>())
+    };
+    for (number, recipient) in [(1, "bob"), (2, "carol"), (3, "dave")].iter().cycle().take(12) {
+        to(&format!("{recipient}@away.example"), *number);
+    }
+    let left = |[bob, carol, dave]: [usize; 3]| [("bob", bob), ("carol", carol), ("dave", dave)];
+    let are_left = |numbers| left(numbers).iter().all(|(name, number)| waiting(name).len() == *number);
+    wait_for("the first ones", || isp.received() == 6 && are_left([2, 2, 2]));
+    world.postrider(&["queue", "retry", &waiting("bob")[1]]).code(0).says("retrying now");
+    wait_for("bob's", || isp.received() == 7 && are_left([0, 2, 2]));
+    world.postrider(&["flush", &waiting("carol")[0]]).code(0);
+    wait_for("carol's", || isp.received() == 8 && are_left([0, 0, 2]));
+    world.postrider(&["flush", "--account", "isp"]).code(0);
+    wait_for("dave's", || isp.received() == 9 && world.queued().is_empty());
+    drop(runner);
+}
+
+#[test]
 fn a_digest_that_is_refused_goes_out_as_what_it_is_made_of() {
     let isp = Provider::setup().rule(after_dot().nth(3).reply("554 5.6.0 no digests")).start();
     let (world, runner) = guarded(&isp);
