@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::event::Event;
 use crate::control::alarm;
 use crate::control::loaded::Loaded;
-use crate::control::report::Level;
+use crate::control::report::{Level, Report};
 use crate::control::{certificate_end, exposition, status};
 use crate::log;
 use crate::spool::{SpoolError, account_health};
@@ -122,18 +122,25 @@ fn look_until_the_end(mut loaded: Arc<Loaded>, signals: &Receiver<Signal>, event
                 return;
             }
             Err(RecvTimeoutError::Timeout) => {
-                let begun = Instant::now();
-                let wait = look(&loaded, events).unwrap_or(EVERY).clamp(GATHERING, EVERY);
-                earliest = Instant::now() + begun.elapsed().saturating_mul(REST);
-                due = earliest.max(Instant::now() + wait);
+                let looked = look(&loaded, events);
+                earliest = Instant::now() + looked.cost.saturating_mul(REST);
+                due = earliest.max(Instant::now() + looked.again.unwrap_or(EVERY).clamp(GATHERING, EVERY));
             }
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-/// Looks, tells, and says how long nothing is due.
-fn look(loaded: &Loaded, events: &Sender<Event>) -> Option<Duration> {
+/// What a look took, and when the next is due at the latest.
+#[derive(Debug, Default)]
+struct Looked {
+    /// The time that went into reading the queue. Waiting for somebody's server costs the machine nothing.
+    cost: Duration,
+    again: Option<Duration>,
+}
+
+/// Looks and tells.
+fn look(loaded: &Loaded, events: &Sender<Event>) -> Looked {
     let alarm = &loaded.config.alarm;
     if !(alarm.has_channel()
         || alarm.motd
@@ -141,25 +148,33 @@ fn look(loaded: &Loaded, events: &Sender<Event>) -> Option<Duration> {
         || loaded.config.metrics.textfile.is_some()
         || notify::is_wanted())
     {
-        return None;
+        return Looked::default();
     }
-    tell(loaded, events).unwrap_or_else(|error| {
+    let begun = Instant::now();
+    let report = find(loaded, events);
+    let cost = begun.elapsed();
+    let told = report.and_then(|report| {
+        let due = alarm::tell(&loaded.config, Some(&loaded.spool), &report)?;
+        let again = (report.level != Level::Ok).then_some(EVERY_IN_TROUBLE);
+        Ok(due.into_iter().chain(again).min())
+    });
+    let again = told.unwrap_or_else(|error| {
         log::warning(format_args!("cannot look for trouble: {error}"));
         None
-    })
+    });
+    Looked { cost, again }
 }
 
-fn tell(loaded: &Loaded, events: &Sender<Event>) -> Result<Option<Duration>, SpoolError> {
+/// What is wrong, as the event loop and the service manager are told at once.
+fn find(loaded: &Loaded, events: &Sender<Event>) -> Result<Report, SpoolError> {
     let (config, spool) = (&loaded.config, &loaded.spool);
     let mut report = status::look(Some(config), Some(spool))?;
     report.extend(loaded.unreadable().map(status::unreadable));
     let health = account_health::current(spool, Some(config));
     let ends = certificate_end::all(config, Some(spool));
-    // The loop may have ended.
     let metrics = exposition::of_status(&report, &health, &ends, Timestamp::now());
+    // The loop may have ended.
     let _ = events.send(Event::Looked { metrics, level: report.level });
     notify::status(&report.clone().public().summary());
-    let due = alarm::tell(config, Some(spool), &report)?;
-    let again = (report.level != Level::Ok).then_some(EVERY_IN_TROUBLE);
-    Ok(due.into_iter().chain(again).min())
+    Ok(report)
 }

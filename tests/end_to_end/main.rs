@@ -68,6 +68,7 @@ mod queue {
     mod selection;
 }
 mod runner {
+    mod alarm_channels;
     mod alarms;
     mod crash;
     mod daemon;

@@ -1,6 +1,7 @@
 //! Sends announcements: starts the `command`, posts to the `url`. Neither may hold up mail or say the web address to anybody.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use super::announcement::Announcement;
 use crate::config::alarm::Placeholder;
@@ -9,6 +10,11 @@ use crate::control::alarm_files::{NoAddress, address};
 use crate::https::{self, FetchError};
 use crate::log;
 use crate::spool::alarm_state::Channel;
+
+/// How long a `command` may take. One that hangs would stay for ever, and with each alarm one more.
+const LONGEST: Duration = Duration::from_mins(1);
+/// How often it is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// Why an announcement was not sent. No variant holds the web address.
 #[derive(Debug, thiserror::Error)]
@@ -29,21 +35,23 @@ pub enum SendError {
     },
     /// The command ended badly.
     #[error("`command` ended with {0}")]
-    Ended(std::process::ExitStatus),
+    Ended(ExitStatus),
+    /// The command took too long.
+    #[error("`command` had not ended after {} s and was killed", LONGEST.as_secs())]
+    Killed,
 }
 
-/// Sends it. The command goes on by itself: it is somebody's script and may hang.
+/// Sends it. The command goes on by itself: it is somebody's script and may take its time.
 pub fn send(config: &Config, channel: Channel, announcement: &Announcement<'_>) -> Result<(), SendError> {
     match channel {
         Channel::Url => post(config, announcement),
         Channel::Command => {
             let Some(mut child) = start(config, announcement)? else { return Ok(()) };
-            let wait = move || match child.wait() {
-                Ok(status) if !status.success() => {
-                    log::warning(format_args!("the `command` of [alarm] ended with {status}"));
+            // Without a wait the process would remain as a zombie.
+            let wait = move || {
+                if let Err(error) = ended(&mut child, LONGEST) {
+                    log::warning(format_args!("[alarm]: {error}"));
                 }
-                // Without a wait the process would remain as a zombie.
-                _ => {}
             };
             // Without a thread only the warning is missing.
             let _ = std::thread::Builder::new().name("alarm command".into()).spawn(wait);
@@ -58,10 +66,24 @@ pub fn send_and_wait(config: &Config, channel: Channel, announcement: &Announcem
         return post(config, announcement);
     }
     let Some(mut child) = start(config, announcement)? else { return Ok(()) };
-    match child.wait() {
-        Ok(status) if !status.success() => Err(SendError::Ended(status)),
-        _ => Ok(()),
+    ended(&mut child, LONGEST)
+}
+
+/// Waits for the end of the command, and kills it when that takes too long.
+fn ended(child: &mut Child, longest: Duration) -> Result<(), SendError> {
+    let deadline = Instant::now() + longest;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if !status.success() => return Err(SendError::Ended(status)),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(GLANCE),
+            Ok(Some(_)) | Err(_) => return Ok(()),
+            Ok(None) => break,
+        }
     }
+    // Both fail only if it is gone already.
+    let _ = child.kill();
+    let _ = child.wait();
+    Err(SendError::Killed)
 }
 
 fn start(config: &Config, announcement: &Announcement<'_>) -> Result<Option<Child>, SendError> {
@@ -89,3 +111,7 @@ fn post(config: &Config, announcement: &Announcement<'_>) -> Result<(), SendErro
 pub(super) fn ping(url: &Password) -> Result<(), SendError> {
     https::ping(address(url)?.expose()).map_err(SendError::NotPosted)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

@@ -69,7 +69,9 @@ fn condition(config: &Config, reason: &Reason, health: &Health, now: Timestamp) 
     let (text, cure) = in_our_words(config, reason, health);
     let (text, cure) =
         if config.alarm.detail { (reason.text.clone(), reason.cure.clone().unwrap_or(cure)) } else { (text, cure) };
-    let (kind, subject) = (reason.kind.name(), reason.subject.clone());
+    // An editor saves a half-written configuration again and again: that is one outage, whatever place is named.
+    let subject = reason.subject.clone().filter(|_| reason.kind != Kind::Config);
+    let kind = reason.kind.name();
     Condition { kind, account, subject, count: reason.count, since: reason.since.unwrap_or(now), text, cure }
 }
 

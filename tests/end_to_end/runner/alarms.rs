@@ -236,31 +236,6 @@ fn mail_is_taken_as_fast_while_the_server_of_alarms_says_nothing() {
 }
 
 #[test]
-fn a_command_learns_of_the_beginning_and_of_the_end() {
-    let isp = rejecting();
-    let world = World::at_home(&isp);
-    let told = world.path("told");
-    let script = format!(
-        "#!/bin/sh\necho \"$POSTRIDER_STATE $POSTRIDER_KIND $POSTRIDER_ACCOUNT $POSTRIDER_HOST: $POSTRIDER_TEXT ($POSTRIDER_CURE)\" >> {}\n",
-        told.display()
-    );
-    let script = world.file("alarm.sh", &script, 0o755);
-    let world = world.set("alarm", json!({"command": [script.to_str().unwrap()]}));
-    let lines = || fs::read_to_string(&told).unwrap_or_default();
-    world.postrider(&["alarm", "test"]).code(0).says("command: the test was sent");
-    assert!(lines().starts_with("test test  homebox.home.lan: this is a test"), "{}", lines());
-    world.send_to(&["bob@away.example"]).code(0);
-    world.run_once();
-    let raised = "raised account isp homebox.home.lan: the provider rejects the login of account isp";
-    wait_for("the command", || lines().lines().nth(1).is_some_and(|line| line.starts_with(raised)));
-    assert!(!lines().contains("CANARY"), "{}", lines());
-    let world = world.queue_set("warn_after", "3h");
-    world.drain();
-    wait_for("the end", || lines().lines().nth(2).is_some_and(|line| line.starts_with("over account isp")));
-    assert_eq!(lines().lines().count(), 3);
-}
-
-#[test]
 fn those_who_log_in_see_what_is_wrong_until_it_is_over() {
     let isp = rejecting();
     let world = World::at_home(&isp).set("alarm", json!({"motd": true}));
