@@ -6,6 +6,7 @@ use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_edit::Key;
 use zeroize::Zeroizing;
 
 use super::{ConfigError, container};
@@ -39,12 +40,14 @@ impl Part {
     /// Its heading without brackets; the top has none.
     #[must_use]
     pub fn heading(&self) -> String {
+        // In quotes where TOML wants them.
+        let key = |name: &str| Key::new(name).to_string();
         match self {
             Self::Top => String::new(),
-            Self::Account(name) => format!("account.{name}"),
-            Self::Timeouts(name) => format!("account.{name}.timeouts"),
-            Self::Listen(name) => format!("listen.{name}"),
-            Self::Client(name) => format!("client.{name}"),
+            Self::Account(name) => format!("account.{}", key(name)),
+            Self::Timeouts(name) => format!("account.{}.timeouts", key(name)),
+            Self::Listen(name) => format!("listen.{}", key(name)),
+            Self::Client(name) => format!("client.{}", key(name)),
             Self::Queue => "queue".to_owned(),
             Self::Limits => "limits".to_owned(),
             Self::Alarm => "alarm".to_owned(),

@@ -77,3 +77,11 @@ fn the_rows_of_several_files_add_up() {
     let place = world.postrider(&["lookup", "generic", "kid@box.lan"]).code(0).stdout;
     assert!(place.starts_with("kid@kid.example"), "{place}");
 }
+
+#[test]
+fn an_account_with_a_name_that_needs_quotes_is_shown_as_it_can_be_read_again() {
+    let isp = Provider::start();
+    let world = World::new().account("\"me@isp.example\"", &isp);
+    let shown = world.postrider(&["config", "show"]).code(0).stdout;
+    assert!(shown.contains("\n[account.\"me@isp.example\"]\n"), "{shown}");
+}
