@@ -84,11 +84,24 @@ impl ConfigText {
         section.and_then(Item::as_table_like).is_some_and(|section| section.contains_key(key))
     }
 
-    /// Takes a key out of `[kind.name]`, with the comment behind it.
+    /// Takes a key out of `[kind.name]`, with the comments right above it and behind it. What a blank line sets apart from it
+    /// stays.
     pub fn remove_key(&mut self, kind: &str, name: &str, key: &str) {
-        let section = self.document.get_mut(kind).and_then(|sections| sections.get_mut(name));
-        if let Some(section) = section.and_then(Item::as_table_like_mut) {
-            section.remove(key);
+        let Some(sections) = self.document.get_mut(kind).and_then(Item::as_table_like_mut) else { return };
+        let position = Above::of(sections, name).and_then(|section| section.position);
+        let Some(section) = sections.get_mut(name).and_then(Item::as_table_like_mut) else { return };
+        let Some(above) = Above::of(section, key) else { return };
+        let values = section.iter().filter(|(_, item)| item.is_value()).map(|(name, _)| name.to_owned());
+        let next = values.skip_while(|name| name != key).nth(1);
+        section.remove(key);
+        let kept = apart(&above.text);
+        match next.and_then(|next| section.key_mut(&next)) {
+            Some(mut next) if !kept.trim().is_empty() => {
+                let decor = next.leaf_decor_mut();
+                decor.set_prefix(joined(kept, text_of(decor.prefix()), "\n"));
+            }
+            Some(_) => {}
+            None => self.keep(Some(Above { position, ..above })),
         }
     }
 

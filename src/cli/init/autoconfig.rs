@@ -69,7 +69,9 @@ fn read(text: &str, address: &Address) -> Result<Server, AutoconfigError> {
 fn server(node: Node<'_, '_>, address: &Address) -> Option<Server> {
     let text = |name: &str| {
         let child = node.children().find(|child| child.has_tag_name(name))?;
-        Some(filled_in(child.text()?.trim(), address)).filter(|text| !text.is_empty())
+        // A comment parts the text in two.
+        let whole: String = child.children().filter(Node::is_text).filter_map(|part| part.text()).collect();
+        Some(filled_in(whole.trim(), address)).filter(|text| !text.is_empty())
     };
     let tls = match text("socketType")?.to_ascii_uppercase().as_str() {
         "SSL" | "TLS" => Tls::Implicit,

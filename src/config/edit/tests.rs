@@ -96,3 +96,21 @@ fn sections_written_as_values_are_known_and_what_is_none_is_told() {
     assert_eq!(error.to_string(), "`client` is not a section in it: write [client.NAME] above its keys");
     assert!(matches!(ConfigText::parse("client = "), Err(EditError::Syntax(_))));
 }
+
+#[test]
+fn a_key_is_taken_out_with_its_own_comment_and_not_with_one_that_a_blank_line_sets_apart() {
+    let without = |text: &str, key: &str| {
+        let mut text = ConfigText::parse(text).unwrap();
+        text.remove_key("account", "a", key);
+        text.to_string()
+    };
+    let text =
+        "[account.a]\n# Of the office.\n\n# STARTTLS only.\ntls = \"starttls\" # here\nrelay = \"mail.example.org\"\n";
+    assert_eq!(without(text, "tls"), "[account.a]\n# Of the office.\n\nrelay = \"mail.example.org\"\n");
+    let text = "[account.a]\nrelay = \"mail.example.org\"\n# Of the office.\n\n# Its own.\ntls = \"starttls\"\n\n[queue]\nlifetime = \"1d\"\n";
+    assert_eq!(
+        without(text, "tls"),
+        "[account.a]\nrelay = \"mail.example.org\"\n# Of the office.\n\n[queue]\nlifetime = \"1d\"\n"
+    );
+    assert_eq!(without(text, "username"), text);
+}

@@ -57,6 +57,14 @@ fn a_server_without_tls_or_with_a_name_that_is_none_is_not_taken() {
 }
 
 #[test]
+fn a_comment_in_a_text_is_no_part_of_it_and_does_not_end_it() {
+    let username = "<username>jo<!-- x -->@isp.example</username>";
+    let server = found(&file(&outgoing("<!-- ours -->smtp.isp.example", "58<!-- -->7", "STARTTLS", username))).unwrap();
+    assert_eq!((server.host.as_str(), server.port), ("smtp.isp.example", 587));
+    assert_eq!(server.username.as_deref(), Some("jo@isp.example"));
+}
+
+#[test]
 fn what_attacks_a_reader_of_xml_is_refused() {
     let entities = "<!DOCTYPE x [<!ENTITY a \"ha\"><!ENTITY b \"&a;&a;\">]><clientConfig>&b;</clientConfig>";
     let external = "<!DOCTYPE x SYSTEM \"https://elsewhere.example/x.dtd\"><clientConfig/>";
