@@ -15,6 +15,7 @@
     reason = "for callers that do not know this crate; ours are in this repository"
 )]
 
+pub mod name_server;
 pub mod namespace;
 pub mod need;
 pub mod numbered;

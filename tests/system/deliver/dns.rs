@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::deliver::name_server::Network;
-use crate::deliver::name_server::Record::{A, Alias, Mx, Silence, Srv, Trouble};
+use support::name_server::Record::{A, Alias, Mx, Silence, Srv, Trouble};
 use support::provider::Provider;
 
 const HERE: Ipv4Addr = Ipv4Addr::LOCALHOST;

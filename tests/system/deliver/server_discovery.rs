@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::deliver::name_server::Network;
-use crate::deliver::name_server::Record::{A, Mx, Srv};
+use support::name_server::Record::{A, Mx, Srv};
 use support::provider::{Provider, Verb};
 use support::web::{Answer, WebServer, page, redirect, status};
 
