@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::exit::Exit;
 use crate::config::{Account, StepLimits};
+use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::Observer;
 use crate::deliver::smtp::session::Session;
@@ -57,7 +58,7 @@ pub(super) fn open_named(
     let greeting = account.timeouts.greeting.or(account.timeout).map_or(GREETING, |own| own.min(GREETING));
     let timeouts = StepLimits { greeting: Some(greeting), ..account.timeouts };
     let account = &Account { timeouts, ..account.clone() };
-    Session::open(account, hostname, &LoginHistory::default(), observer).map_err(|not| {
+    Session::open(account, hostname, &LoginHistory::default(), &HostStatus::default(), observer).map_err(|not| {
         let login = not.login().map_or_else(String::new, |login| format!(" (login with {login})"));
         let classification = trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
         let told = classification.meaning.filter(|meaning| *meaning != Meaning::LoginRejected).map(|meaning| {

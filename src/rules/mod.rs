@@ -22,6 +22,7 @@ pub mod remedy;
 pub mod report_limit;
 pub mod retry;
 pub mod route;
+pub mod server_order;
 pub mod session_restarts;
 pub mod submission;
 pub mod trouble;

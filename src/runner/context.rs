@@ -16,6 +16,7 @@ use super::session_restarts::AccountRestarts;
 use super::session_watchers::SessionWatchers;
 use super::thread_pool::ThreadPool;
 use crate::control::loaded::Loaded;
+use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::spool::learned::LearnedOfAccounts;
 
@@ -35,6 +36,8 @@ pub struct Context {
     pub evidence: Arc<AccountEvidence>,
     /// Results of logins.
     pub logins: Arc<LoginHistory>,
+    /// Servers that failed or were slow.
+    pub hosts: Arc<HostStatus>,
     /// Accounts that refuse the null sender.
     pub null_senders: Arc<NullSenders>,
     /// How often a message continued at once in a new session.
@@ -69,7 +72,7 @@ impl Context {
         let learned = Arc::new(LearnedOfAccounts::kept_in(loaded.spool.clone()));
         let logins = Arc::new(LoginHistory::going_on_from(Arc::clone(&learned)));
         let null_senders = Arc::new(NullSenders::new(learned));
-        let (rate_limiter, evidence, restarts, watchers, mailboxes) = Default::default();
+        let (rate_limiter, evidence, hosts, restarts, watchers, mailboxes) = Default::default();
         Self {
             gate,
             rate_limiter,
@@ -77,6 +80,7 @@ impl Context {
             finished,
             evidence,
             logins,
+            hosts,
             null_senders,
             restarts,
             watchers,

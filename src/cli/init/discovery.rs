@@ -11,6 +11,7 @@ use crate::config::providers::{Provider, Tls};
 use crate::config::read;
 use crate::config::relay::{Lookup, Relay};
 use crate::deliver::smtp::dns;
+use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::observer::Nobody;
 use crate::deliver::smtp::session::Session;
@@ -137,8 +138,8 @@ fn of_provider(provider: &'static Provider, source: Source) -> Option<Found> {
 fn by_service_records(domain: &str) -> Option<Found> {
     let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Srv };
     // Either that there are none, or that nothing answers.
-    let hosts = dns::hosts(&asked).map_err(|why| say(&why)).ok()?;
-    let first = hosts.first()?;
+    let hosts = dns::hosts(&asked, |_| false).map_err(|why| say(&why)).ok()?;
+    let first = &hosts.first()?.relay;
     let tls = if first.lookup == Lookup::Submissions { Tls::Implicit } else { Tls::Starttls };
     say(&format!("the service records of {domain} in DNS name {}:{}", first.host, first.port));
     Some(Found {
@@ -174,9 +175,10 @@ fn by_autoconfig(address: &Address, central: CentralDatabase) -> Option<Found> {
 
 fn by_mail_exchanger(domain: &str) -> Option<Found> {
     let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Mx };
-    let hosts = dns::hosts(&asked).ok()?;
-    let (host, provider) =
-        hosts.iter().find_map(|relay| Provider::of_mail_exchanger(&relay.host).map(|found| (&relay.host, found)))?;
+    let hosts = dns::hosts(&asked, |_| false).ok()?;
+    let (host, provider) = hosts
+        .iter()
+        .find_map(|host| Provider::of_mail_exchanger(&host.relay.host).map(|found| (&host.relay.host, found)))?;
     say(&format!("mail for {domain} goes to {host}, which is {}", provider.name));
     // DNS is not authenticated, but the table names the server.
     of_provider(provider, Source::Known)
@@ -207,7 +209,7 @@ fn probe(relay: &str) -> Result<(), String> {
     let text = format!("[account.probe]\nrelay = \"{relay}\"\ntimeout = \"8s\"\n");
     let config = read::read(Path::new("/config.toml"), &text).map_err(|error| error.to_string())?;
     let account = config.accounts.first().ok_or("no account")?;
-    match Session::open(account, &config.hostname, &LoginHistory::default(), Box::new(Nobody)) {
+    match Session::open(account, &config.hostname, &LoginHistory::default(), &HostStatus::default(), Box::new(Nobody)) {
         Ok(session) => {
             session.quit();
             Ok(())

@@ -8,19 +8,21 @@
 //! A failure is kept as the best one if it got further than the ones before it. Of three relays, two that refuse the
 //! connection and one with a wrong certificate, the certificate is what somebody must fix.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream};
 
 use super::auth::{LoginFailure, Place};
 use super::capabilities::{Capabilities, Extension};
-use super::connection::{LeftOut, NotOpened, Protocol, Session, SessionInfo, State, local};
+use super::connection::{LeftOut, NotOpened, Protocol, Server, Session, SessionInfo, State, local};
 use super::greeting::greeting;
+use super::host_status::HostStatus;
 use super::login_history::{LoginHistory, Other};
 use super::not_opened::{at_address, described, further, is_account_trouble, no_address, place};
 use super::observer::Observer;
+use super::resolve::{Found, resolve};
 use super::sasl::Login;
 use super::stream::{self, Keep, SharedObserver, Stream};
 use super::timeouts::Timeouts;
-use super::{auth, command, credential, dns, happy_eyeballs};
+use super::{auth, command, credential, happy_eyeballs};
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
 use crate::mail::outcome::{Fact, Phase, Seen};
@@ -32,10 +34,11 @@ pub(crate) fn open(
     account: &Account,
     hostname: &str,
     history: &LoginHistory,
+    hosts: &HostStatus,
     observer: Box<dyn Observer>,
 ) -> Result<Session, NotOpened> {
     match credential::credential(account) {
-        Ok(login) => walk(account, hostname, login, history, observer),
+        Ok(login) => walk(account, hostname, login, history, hosts, observer),
         Err(seen) => Err(at_first(account, Fact { phase: Phase::Credential, seen })),
     }
 }
@@ -49,6 +52,7 @@ pub(crate) fn walk(
     hostname: &str,
     login: Option<Login>,
     history: &LoginHistory,
+    hosts: &HostStatus,
     observer: Box<dyn Observer>,
 ) -> Result<Session, NotOpened> {
     let tls = client(account).map_err(|text| at_first(account, local(Phase::Tls, text)))?;
@@ -57,17 +61,28 @@ pub(crate) fn walk(
         hostname,
         login,
         history,
+        hosts,
         tls,
         timeouts: Timeouts::new(account.timeout, &account.timeouts),
         observer: SharedObserver::new(observer),
     };
-    let mut best: Option<NotOpened> = None;
+    let (mut best, mut last) = (None, Vec::new());
     for relay in &account.relays {
-        match opener.relay(relay) {
-            Ok(session) => return Ok(session),
+        match opener.find(relay) {
+            Ok(found) => {
+                let (failed, good): (Vec<_>, Vec<_>) =
+                    found.into_iter().partition(|found| hosts.has_failed(&found.server.place));
+                last.extend(failed);
+                if let Some(session) = opener.first_of(good, &mut best)? {
+                    return Ok(session);
+                }
+            }
             Err(Stop::Account(failure)) => return Err(failure),
             Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
         }
+    }
+    if let Some(session) = opener.first_of(last, &mut best)? {
+        return Ok(session);
     }
     Err(best
         .unwrap_or_else(|| at_first(account, local(Phase::Resolve, format!("account {} has no relay", account.name)))))
@@ -93,30 +108,41 @@ struct Opener<'a> {
     hostname: &'a str,
     login: Option<Login>,
     history: &'a LoginHistory,
+    hosts: &'a HostStatus,
     tls: Option<Client>,
     timeouts: Timeouts,
     observer: SharedObserver,
 }
 
 impl Opener<'_> {
-    /// Tries all hosts that a configured relay leads to.
+    /// The hosts that a configured relay leads to, with their addresses.
     ///
     /// Several hosts come from MX or SRV records, in their order of preference (RFC 5321 section 5.1, RFC 2782).
-    fn relay(&self, written: &Relay) -> Result<Session, Stop> {
-        let hosts = self.resolve(written).map_err(|fact| {
+    fn find(&self, written: &Relay) -> Result<Vec<Found>, Stop> {
+        resolve(self.account, written, self.hosts, &self.observer).map_err(|fact| {
             let is_account = is_account_trouble(&fact, self.account);
             let failure = NotOpened { relay: place(written), fact, tried: Vec::new() };
             if is_account { Stop::Account(failure) } else { Stop::Relay(failure) }
-        })?;
-        let mut best: Option<NotOpened> = None;
-        for (host, addresses) in hosts {
-            match self.host(&host, &addresses) {
-                Ok(session) => return Ok(session),
-                Err(Stop::Account(failure)) => return Err(Stop::Account(failure)),
-                Err(Stop::Relay(failure)) => best = Some(further(best, failure)),
+        })
+    }
+
+    /// A session with the first of these that gives one; the failures of the others are in `best`. A failure of the account
+    /// ends the search.
+    fn first_of(&self, found: Vec<Found>, best: &mut Option<NotOpened>) -> Result<Option<Session>, NotOpened> {
+        for Found { relay, addresses, server } in found {
+            let waiting = self.hosts.wait(&server.place);
+            let opened = self.host(&relay, &addresses);
+            drop(waiting);
+            match opened {
+                Ok(session) => return Ok(Some(Session { server, ..session })),
+                Err(Stop::Account(failure)) => return Err(failure),
+                Err(Stop::Relay(failure)) => {
+                    self.hosts.failed(&server.place);
+                    *best = Some(further(best.take(), failure));
+                }
             }
         }
-        Err(Stop::Relay(best.unwrap_or_else(|| no_address(written))))
+        Ok(None)
     }
 
     /// Tries all addresses of a host.
@@ -186,57 +212,6 @@ impl Opener<'_> {
         NotOpened { relay: place, fact, tried }
     }
 
-    /// The hosts that a configured relay leads to, in order, with their addresses.
-    ///
-    /// One host without an address does not stop the others. Only if none has one is it a failure, and then that of
-    /// the last host is reported.
-    fn resolve(&self, written: &Relay) -> Result<Vec<(Relay, Vec<SocketAddr>)>, Fact> {
-        let fact = |seen| Fact { phase: Phase::Resolve, seen };
-        let hosts = dns::hosts(written).map_err(|text| fact(Seen::Failed(text)))?;
-        let (mut found, mut failure) = (Vec::new(), None);
-        for host in hosts {
-            self.certificate_name_is_written(written, &host)?;
-            match (host.host.as_str(), host.port).to_socket_addrs() {
-                Ok(addresses) => {
-                    let addresses: Vec<SocketAddr> = addresses.collect();
-                    let listed: Vec<String> = addresses.iter().map(|a| a.ip().to_string()).collect();
-                    if host.host.parse::<std::net::IpAddr>().is_err() {
-                        self.observer.reached(&format!("{} is {}", host.host, listed.join(", ")));
-                    }
-                    found.push((host, addresses));
-                }
-                Err(error) => {
-                    failure = Some(format!(
-                        "cannot find the address of {}: {error}; check `relay` in [account.{}] and this machine's DNS",
-                        host.host, self.account.name
-                    ));
-                }
-            }
-        }
-        match failure {
-            Some(text) if found.is_empty() => Err(fact(Seen::Failed(text))),
-            Some(_) | None => Ok(found),
-        }
-    }
-
-    /// The name in the certificate must come from the configuration. Otherwise somebody who forges a DNS answer could
-    /// choose a name for which they have a certificate.
-    fn certificate_name_is_written(&self, written: &Relay, host: &Relay) -> Result<(), Fact> {
-        let is_checked = self.account.tls_mode(host) != TlsMode::None && self.account.tls_name.is_none();
-        if !is_checked || dns::is_within(&written.host, &host.host) {
-            return Ok(());
-        }
-        let (account, host) = (&self.account.name, &host.host);
-        Err(local(
-            Phase::Resolve,
-            format!(
-                "DNS maps {written} to {host}, which is outside of {} and could be a forged answer; if it is \
-                 correct, set tls_name = \"{host}\" in [account.{account}]",
-                written.host
-            ),
-        ))
-    }
-
     /// Opens a session with one address.
     fn address(&self, relay: &Relay, address: SocketAddr, socket: TcpStream) -> Result<Session, LoginFailure> {
         let stream = Stream::new(socket, self.observer.clone())
@@ -244,6 +219,7 @@ impl Opener<'_> {
         self.observer.reached(&format!("connected to {}", described(relay, &address)));
         let mut session = Session {
             described: SessionInfo { relay: described(relay, &address), tls: None, auth: None, dsn: false },
+            server: Server::default(),
             stream,
             capabilities: Capabilities::none(),
             timeouts: self.timeouts,

@@ -46,6 +46,17 @@ pub struct SessionInfo {
     pub dsn: bool,
 }
 
+/// The server of a session among those that the account has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Its `host:port`.
+    pub place: String,
+    /// How many others of the same priority there are.
+    pub equals: usize,
+    /// How many others there are at all.
+    pub others: usize,
+}
+
 /// A body that can be read from its start several times: again for recipients that did not fit into the first
 /// transaction.
 pub trait Body {
@@ -109,6 +120,7 @@ pub(crate) struct LeftOut {
 /// An open, logged-in connection.
 pub struct Session {
     pub(crate) described: SessionInfo,
+    pub(crate) server: Server,
     pub(crate) stream: Stream,
     pub(crate) capabilities: Capabilities,
     pub(crate) timeouts: Timeouts,
@@ -130,6 +142,12 @@ impl Session {
     #[must_use]
     pub fn described(&self) -> &SessionInfo {
         &self.described
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 
     /// The server's capabilities on this connection.

@@ -8,30 +8,46 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::{RData, RecordType};
 
 use crate::config::relay::{Lookup, Relay};
+use crate::rules::server_order::{Ranked, in_order};
+use crate::sys::random::chance;
 
-/// A record that names a host. Records with the lowest order come first.
+/// A record that names a host, with its port (0 in MX records).
+type Record = Ranked<(String, u16)>;
+
+/// The weight of an MX record, which has none.
+const EQUAL: u16 = 1;
+
+/// A host to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Record {
-    order: (u16, u16),
-    host: String,
-    port: u16,
+pub(crate) struct Host {
+    /// Where it is.
+    pub relay: Relay,
+    /// How many others may take its place at any time, because they have the same priority.
+    pub equals: usize,
 }
 
-/// The hosts to try, in order, or why there are none.
-pub(crate) fn hosts(written: &Relay) -> Result<Vec<Relay>, String> {
-    match written.lookup {
-        Lookup::Address | Lookup::Submissions => Ok(vec![written.clone()]),
+/// The hosts to try, in order, or why there are none. A slow one comes after others of the same priority.
+pub(crate) fn hosts(written: &Relay, is_slow: impl Fn(&Relay) -> bool) -> Result<Vec<Host>, String> {
+    let only = || Ok(vec![Host { relay: written.clone(), equals: 0 }]);
+    let groups = match written.lookup {
+        Lookup::Address | Lookup::Submissions => return only(),
         // These do not need DNS.
         Lookup::Mx if written.host.eq_ignore_ascii_case("localhost") || written.host.parse::<IpAddr>().is_ok() => {
-            Ok(vec![written.clone()])
+            return only();
         }
-        Lookup::Mx => mail_exchangers(written, ask(&written.host, RecordType::MX)?),
+        Lookup::Mx => mail_exchangers(written, ask(&written.host, RecordType::MX)?)?,
         Lookup::Srv => {
             let secure = ask(&format!("_submissions._tcp.{}", written.host), RecordType::SRV)?;
             let plain = ask(&format!("_submission._tcp.{}", written.host), RecordType::SRV)?;
-            services(written, secure, plain)
+            services(written, secure, plain)?
         }
-    }
+    };
+    let slow_last = |mut group: Vec<Relay>| {
+        group.sort_by_key(&is_slow);
+        let equals = group.len() - 1;
+        group.into_iter().map(move |relay| Host { relay, equals })
+    };
+    Ok(groups.into_iter().flat_map(slow_last).collect())
 }
 
 /// Whether a host is the configured domain or a subdomain of it.
@@ -46,11 +62,11 @@ pub(crate) fn is_within(written: &str, host: &str) -> bool {
 ///
 /// RFC 5321 section 5.1: a missing MX means an implicit one. A failed query is different and is an error: the records
 /// may exist and point elsewhere.
-fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, String> {
+fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Vec<Relay>>, String> {
     if records.is_empty() {
-        return Ok(vec![written.clone()]);
+        return Ok(vec![vec![written.clone()]]);
     }
-    let hosts = in_order(records, |record| Relay { host: record.host, port: written.port, lookup: Lookup::Address });
+    let hosts = grouped(records, |host, _| Relay { host, port: written.port, lookup: Lookup::Address });
     if hosts.is_empty() {
         return Err(format!(
             "DNS says that {0} does not accept mail (null MX); write the submission host in brackets, as in \"[smtp.{0}]:587\"",
@@ -61,10 +77,10 @@ fn mail_exchangers(written: &Relay, records: Vec<Record>) -> Result<Vec<Relay>, 
 }
 
 /// Implicit TLS is preferred (RFC 8314 section 3.3), so `_submissions` comes first.
-fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<Vec<Relay>, String> {
-    let secure = in_order(secure, |record| Relay { host: record.host, port: record.port, lookup: Lookup::Submissions });
-    let plain = in_order(plain, |record| Relay { host: record.host, port: record.port, lookup: Lookup::Address });
-    let hosts: Vec<Relay> = secure.into_iter().chain(plain).collect();
+fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<Vec<Vec<Relay>>, String> {
+    let secure = grouped(secure, |host, port| Relay { host, port, lookup: Lookup::Submissions });
+    let plain = grouped(plain, |host, port| Relay { host, port, lookup: Lookup::Address });
+    let hosts: Vec<Vec<Relay>> = secure.into_iter().chain(plain).collect();
     if hosts.is_empty() {
         return Err(format!(
             "DNS has no _submissions._tcp or _submission._tcp record for {}; write the host, as in \"[smtp.{}]:587\"",
@@ -74,10 +90,11 @@ fn services(written: &Relay, secure: Vec<Record>, plain: Vec<Record>) -> Result<
     Ok(hosts)
 }
 
-/// Sorted by preference. The root is not a host.
-fn in_order(mut records: Vec<Record>, relay: impl Fn(Record) -> Relay) -> Vec<Relay> {
-    records.sort_by_key(|record| record.order);
-    records.into_iter().filter(|record| !record.host.is_empty()).map(relay).collect()
+/// By priority. The root is not a host.
+fn grouped(mut records: Vec<Record>, relay: impl Fn(String, u16) -> Relay) -> Vec<Vec<Relay>> {
+    records.retain(|record| !record.server.0.is_empty());
+    let relays = |group: Vec<(String, u16)>| group.into_iter().map(|(host, port)| relay(host, port)).collect();
+    in_order(records, chance).into_iter().map(relays).collect()
 }
 
 /// Queries DNS. A name without records gives an empty list; only a failed query is an error.
@@ -103,13 +120,12 @@ fn ask(name: &str, kind: RecordType) -> Result<Vec<Record>, String> {
 fn read(data: &RData) -> Option<Record> {
     let plain = |name: String| name.trim_end_matches('.').to_owned();
     match data {
-        RData::MX(mx) => Some(Record { order: (mx.preference, 0), host: plain(mx.exchange.to_utf8()), port: 0 }),
-        // The higher weight first: the mail of one machine needs no load balancing.
-        RData::SRV(srv) => Some(Record {
-            order: (srv.priority, u16::MAX - srv.weight),
-            host: plain(srv.target.to_utf8()),
-            port: srv.port,
-        }),
+        RData::MX(mx) => {
+            Some(Ranked { priority: mx.preference, weight: EQUAL, server: (plain(mx.exchange.to_utf8()), 0) })
+        }
+        RData::SRV(srv) => {
+            Some(Ranked { priority: srv.priority, weight: srv.weight, server: (plain(srv.target.to_utf8()), srv.port) })
+        }
         _ => None,
     }
 }

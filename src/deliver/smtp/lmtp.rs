@@ -14,7 +14,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use super::capabilities::{Capabilities, Extension};
 use super::command;
-use super::connection::{LeftOut, NotOpened, Protocol, Session, SessionInfo, State};
+use super::connection::{LeftOut, NotOpened, Protocol, Server, Session, SessionInfo, State};
 use super::greeting::greeting;
 use super::observer::Observer;
 use super::socket::Connected;
@@ -47,6 +47,7 @@ pub(crate) fn open(
     observer.reached(&format!("connected to {server}"));
     let mut session = Session {
         described: SessionInfo { relay: relay.clone(), tls: None, auth: None, dsn: false },
+        server: Server::default(),
         stream,
         capabilities: Capabilities::none(),
         timeouts,

@@ -13,6 +13,7 @@ pub mod dot_stuffing;
 pub mod dsn_parameters;
 mod greeting;
 pub mod happy_eyeballs;
+pub mod host_status;
 pub mod interruption;
 pub mod limits;
 pub mod lines;
@@ -25,6 +26,7 @@ pub mod pipeline;
 pub mod prepare;
 pub mod recipient_states;
 pub mod reply;
+mod resolve;
 pub mod sasl;
 #[cfg(test)]
 mod scripted;

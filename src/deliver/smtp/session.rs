@@ -1,6 +1,7 @@
 //! An SMTP session with a relay: connecting, TLS, AUTH, then any number of transactions, with a fact per recipient.
 //! `rules::trouble` decides what follows from the facts.
 
+use super::host_status::HostStatus;
 use super::login_history::LoginHistory;
 use super::observer::Observer;
 use super::{connect, lmtp, transaction};
@@ -8,10 +9,10 @@ use crate::config::Account;
 use crate::mail::outcome::Fact;
 
 pub(crate) use super::connection::LeftOut;
-pub use super::connection::{Body, NotOpened, Session, SessionInfo, Transaction};
+pub use super::connection::{Body, NotOpened, Server, Session, SessionInfo, Transaction};
 
 impl Session {
-    /// Tries the account's relays in order, each with all its addresses. A failure of one relay (no address, no
+    /// Tries the account's relays in order, each with all its addresses; those that failed lately come last. A failure of one relay (no address, no
     /// connection, bad greeting, no TLS, a 4xx reply) leads to the next one. A failure of the account (its
     /// credential, a 5xx reply to EHLO, STARTTLS or AUTH, no suitable mechanism) ends the search. The observer may end the
     /// waiting until the session is open.
@@ -19,11 +20,12 @@ impl Session {
         account: &Account,
         hostname: &str,
         history: &LoginHistory,
+        hosts: &HostStatus,
         observer: Box<dyn Observer>,
     ) -> Result<Self, NotOpened> {
         let mut session = match &account.lmtp {
             Some(server) => lmtp::open(account, server, hostname, observer)?,
-            None => connect::open(account, hostname, history, observer)?,
+            None => connect::open(account, hostname, history, hosts, observer)?,
         };
         // A transaction that is left halfway may have been a delivery.
         session.stream.wait_for_every_reply();

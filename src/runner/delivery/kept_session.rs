@@ -25,15 +25,16 @@ use crate::control::loaded::Loaded;
 use crate::deliver::outgoing::OutgoingMessage;
 use crate::deliver::plan::{Plan, Planned};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
+use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::interruption::Interruption;
 use crate::deliver::smtp::login_history::LoginHistory;
-use crate::deliver::smtp::session::{LeftOut, Session, Transaction};
+use crate::deliver::smtp::session::{LeftOut, Server, Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::{DsnSender, Fact, Phase, Seen};
 use crate::rules::consequence::{History, Repeated};
-use crate::rules::meaning::AuthOffer;
+use crate::rules::meaning::{AuthOffer, Meaning};
 use crate::rules::null_sender;
-use crate::rules::trouble;
+use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::context::Context;
 use crate::runner::credential_files::read_at;
 use crate::runner::message::OpenMessage;
@@ -61,6 +62,8 @@ pub(super) struct Exchanged {
     pub(super) dsn_sender: DsnSender,
     /// Facts about the session.
     pub(super) session: trouble::Session,
+    /// The server among those of the account.
+    pub(super) server: Server,
     pub(super) connecting: Duration,
     pub(super) sending: Duration,
 }
@@ -75,6 +78,7 @@ pub(super) struct KeptSession {
     /// Parameters that the server refused, so that the next session begins without them.
     left_out: LeftOut,
     logins: Arc<LoginHistory>,
+    hosts: Arc<HostStatus>,
     restarts: Arc<AccountRestarts>,
     null_senders: Arc<NullSenders>,
     watchers: Arc<SessionWatchers>,
@@ -126,10 +130,28 @@ pub(super) fn has_learnt_nothing(transacted: &Result<Exchanged, Box<NotBegun>>) 
     facts.iter().all(|fact| !matches!(fact.seen, Seen::Reply(_)) && fact.phase != Phase::FinalDot)
 }
 
+impl Exchanged {
+    /// Whether the server turned the message away, for now and for all recipients, in a way that says nothing of the account
+    /// or of the sender: another server may take it. Where the server might have it, it does not count.
+    fn is_turned_away(&self) -> bool {
+        self.facts.iter().all(|fact| {
+            let Classification { verdict, meaning, .. } = trouble::classify(fact, &self.session, |_| Repeated::No);
+            let is_transient = matches!(&fact.seen, Seen::Reply(reply) if reply.is_transient());
+            match (verdict, meaning) {
+                (Verdict::Held(_), Some(Meaning::SendingLimit)) => false,
+                (Verdict::Held(_), _) => is_transient,
+                (Verdict::Deferred | Verdict::Charged, _) => !matches!(fact.seen, Seen::Local(_)),
+                (Verdict::Relay, None | Some(Meaning::ServerTrouble | Meaning::SessionOver)) => true,
+                _ => false,
+            }
+        })
+    }
+}
+
 impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
-        let Context { watchers, logins, restarts, null_senders, gate, mailboxes, .. } = context.clone();
+        let Context { watchers, logins, hosts, restarts, null_senders, gate, mailboxes, .. } = context.clone();
         let (interruption, mailboxes) = (gate.interruption(), mailboxes.hold());
         let (carried, ended_after, left_out, current) = Default::default();
         Self {
@@ -138,6 +160,7 @@ impl KeptSession {
             ended_after,
             left_out,
             logins,
+            hosts,
             restarts,
             null_senders,
             watchers,
@@ -153,10 +176,40 @@ impl KeptSession {
         self.current.set(id);
     }
 
-    /// Runs a transaction. Recipients that remain unanswered because the session ended or lost synchronisation are
+    /// Runs a transaction. Where the account has several servers, what one of them turns away for now goes to the next at
+    /// once (RFC 5321 section 5.1), so that one that is broken delays nothing.
+    ///
+    /// Each server that has turned the message away comes last from now on. If another one takes it, this stays so for a
+    /// while; if all agree, it is the message, and their order is what it was.
+    pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, Box<NotBegun>> {
+        let mut exchanged = self.transact_with_one(exchange)?;
+        let mut refused_by: Vec<String> = Vec::new();
+        while exchanged.is_turned_away() {
+            let Server { place, others, .. } = exchanged.server.clone();
+            let is_known = refused_by.contains(&place);
+            self.hosts.failed(&place);
+            refused_by.push(place);
+            if is_known || refused_by.len() > others {
+                for place in &refused_by {
+                    self.hosts.works(place);
+                }
+                break;
+            }
+            let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
+            if !self.restarts.begin(account, id) {
+                break;
+            }
+            self.end_session();
+            let Ok(next) = self.transact_with_one(exchange) else { break };
+            exchanged = next;
+        }
+        Ok(exchanged)
+    }
+
+    /// Runs a transaction with one server. Recipients that remain unanswered because the session ended or lost synchronisation are
     /// tried again at once in a new session, within limits: they must not wait for a retry because an earlier message
     /// used up the session. If the null sender is refused, the message is sent from the account's own address.
-    pub(super) fn transact(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, Box<NotBegun>> {
+    fn transact_with_one(&mut self, exchange: &Exchange<'_>) -> Result<Exchanged, Box<NotBegun>> {
         let started = Instant::now();
         let (account, id) = (&exchange.plan.account.name, &exchange.message.stored.envelope.id);
         let mut waiting: Vec<usize> = (0..exchange.recipients.len()).collect();
@@ -232,9 +285,12 @@ impl KeptSession {
         if let (Some(LmtpServer::Program(_)), Some(first)) = (&plan.account.lmtp, addresses.first()) {
             self.turn_to(&mailbox_sessions::user(first), &message.stored.envelope.id);
         }
+        let hosts = Arc::clone(&self.hosts);
         loop {
             let is_kept = self.session.is_some();
             let session = self.open(plan.account, message.loaded)?;
+            let server = session.server().clone();
+            let _waiting = hosts.wait(&server.place);
             let connected = Instant::now();
             let (envelope, body) = (&message.stored.envelope, &outgoing.body);
             let size = outgoing.size + (header.len() - outgoing.header.len()) as u64;
@@ -264,6 +320,10 @@ impl KeptSession {
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
                 self.session = None;
                 if !is_kept {
+                    hosts.failed(&server.place);
+                    if server.others > 0 && self.restarts.begin(&plan.account.name, &envelope.id) {
+                        continue;
+                    }
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
                     let classification =
                         trouble::classify(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
@@ -272,7 +332,10 @@ impl KeptSession {
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
                 let sender = sender.clone();
-                return Ok(Exchanged { facts, relay, sender, dsn_sender, session: known, connecting, sending });
+                if facts.iter().any(|fact| matches!(&fact.seen, Seen::Reply(reply) if reply.is_positive())) {
+                    hosts.works(&server.place);
+                }
+                return Ok(Exchanged { facts, relay, sender, dsn_sender, session: known, server, connecting, sending });
             }
         }
     }
@@ -327,8 +390,10 @@ impl KeptSession {
     fn open(&mut self, account: &Account, loaded: &Loaded) -> Result<&mut Session, Box<NotBegun>> {
         let most = account.max_messages_per_connection.min(self.ended_after.limit.unwrap_or(usize::MAX));
         let is_used_up = self.carried.transactions >= most;
+        // What follows goes to another server that answers in time.
+        let lags = |session: &Session| session.server().equals > 0 && self.hosts.is_slow(&session.server().place);
         let kept = match self.session.take() {
-            Some(session) if is_used_up || !session.is_usable() => {
+            Some(session) if is_used_up || !session.is_usable() || lags(&session) => {
                 session.quit();
                 None
             }
@@ -344,8 +409,8 @@ impl KeptSession {
             // Taken before the secret is read. A password that is changed while the login runs then counts as changed
             // since, and the rejection of the old one is not held against it.
             let read = read_at(loaded, &account.name);
-            let mut session =
-                Session::open(account, &loaded.config.hostname, &self.logins, observer).map_err(|not| {
+            let mut session = Session::open(account, &loaded.config.hostname, &self.logins, &self.hosts, observer)
+                .map_err(|not| {
                     let classification =
                         trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
                     let (login, read) = (not.login(), Some(read));

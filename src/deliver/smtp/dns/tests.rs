@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 
-fn record(order: (u16, u16), host: &str, port: u16) -> Record {
-    Record { order, host: host.to_owned(), port }
+fn record((priority, weight): (u16, u16), host: &str, port: u16) -> Record {
+    Ranked { priority, weight, server: (host.to_owned(), port) }
 }
 
 fn relay(text: &str) -> Relay {
     Relay::parse(text, |_| None).unwrap()
 }
 
-fn shown(hosts: Result<Vec<Relay>, String>) -> Vec<String> {
-    hosts.unwrap().iter().map(ToString::to_string).collect()
+fn shown(hosts: Result<Vec<Vec<Relay>>, String>) -> Vec<String> {
+    hosts.unwrap().concat().iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -27,9 +27,9 @@ fn exchangers_come_by_preference_with_the_written_port() {
 fn services_with_tls_from_the_first_byte_come_first() {
     let written = relay("srv:isp.example");
     let plain = vec![record((0, 0), "s.isp.example", 587)];
-    let secure = vec![record((1, 5), "t.isp.example", 4650), record((1, 2), "u.isp.example", 465)];
+    let secure = vec![record((1, 0), "t.isp.example", 4650), record((1, 2), "u.isp.example", 465)];
     let hosts = services(&written, secure, plain.clone()).unwrap();
-    assert_eq!(hosts[0].lookup, Lookup::Submissions);
+    assert_eq!(hosts[0][0].lookup, Lookup::Submissions);
     assert_eq!(shown(Ok(hosts)), ["[u.isp.example]:465", "[t.isp.example]:4650", "[s.isp.example]:587"]);
     assert_eq!(shown(services(&written, vec![record((0, 0), "", 0)], plain)), ["[s.isp.example]:587"]);
     assert!(services(&written, Vec::new(), Vec::new()).unwrap_err().contains("_submissions._tcp"));

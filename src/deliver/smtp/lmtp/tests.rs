@@ -8,6 +8,7 @@ use crate::config::lmtp_server::LmtpServer;
 use crate::config::{Account, StepLimits, mailbox};
 use crate::deliver::smtp::connection::{NotOpened, Session};
 use crate::deliver::smtp::dsn_parameters::DsnRequest;
+use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::scripted::{Peer, Scripted, Transcript};
 use crate::deliver::smtp::session::Transaction;
@@ -25,7 +26,7 @@ fn account(server: LmtpServer) -> Account {
 
 fn open(server: LmtpServer) -> Result<Session, NotOpened> {
     let observer = Box::new(Transcript::default());
-    Session::open(&account(server), "homebox.home.lan", &LoginHistory::default(), observer)
+    Session::open(&account(server), "homebox.home.lan", &LoginHistory::default(), &HostStatus::default(), observer)
 }
 
 fn loopback(server: &Scripted) -> LmtpServer {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Account, Mechanism, Secret, TlsMode};
 use crate::deliver::smtp::connect::walk;
+use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::sasl::Login;
 use crate::deliver::smtp::scripted::{Peer, Scripted, Transcript, account};
@@ -28,7 +29,17 @@ fn login() -> Login {
 
 fn open(account: &Account, login: Option<Login>) -> (Result<Session, NotOpened>, Transcript) {
     let transcript = Transcript::default();
-    (walk(account, "box.home.lan", login, &LoginHistory::default(), Box::new(transcript.clone())), transcript)
+    (
+        walk(
+            account,
+            "box.home.lan",
+            login,
+            &LoginHistory::default(),
+            &HostStatus::default(),
+            Box::new(transcript.clone()),
+        ),
+        transcript,
+    )
 }
 
 fn refusal(account: &Account, login: Option<Login>) -> (Phase, Seen) {
