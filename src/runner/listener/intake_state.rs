@@ -13,6 +13,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::accept_gate::AcceptGate;
 use super::envelope_budget::EnvelopeBudget;
+use super::open_transactions::OpenTransactions;
 use super::seen_tokens::SeenTokens;
 use super::submitter_limits::{Refusal, SubmitterLimits, over};
 use crate::config::Limits;
@@ -55,6 +56,8 @@ pub struct IntakeState {
     pub opener: Opener,
     /// What lets connections and pickup in.
     pub gate: Arc<AcceptGate>,
+    /// Transactions of network clients.
+    pub transactions: Arc<OpenTransactions>,
     /// What each client has used of its limits.
     pub clients: SubmitterLimits,
     /// Limits the envelopes in memory.
@@ -100,6 +103,7 @@ impl IntakeState {
             passed: passed.network.clone(),
             opener: passed.opener(),
             gate: Arc::default(),
+            transactions: Arc::default(),
             clients: SubmitterLimits::default(),
             envelopes: EnvelopeBudget::default(),
             large_envelopes: ThreadPool::for_large_envelopes(),

@@ -9,6 +9,7 @@ pub mod envelope_budget;
 pub mod idle_connections;
 pub mod intake_state;
 pub mod login_guard;
+pub mod open_transactions;
 pub mod pickup;
 mod private_certificate;
 pub mod query;

@@ -72,6 +72,7 @@ impl Accepted {
             handshakes,
             place,
             admitted,
+            transaction: None,
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::accept_gate::Admitted;
+use super::open_transactions::OpenTransaction;
 use super::smtp_counts::Counts;
 use super::smtp_places::Place;
 use super::smtp_policy::ConnectionPolicy;
@@ -34,6 +35,8 @@ pub struct Connection {
     pub(super) handshakes: Handshakes,
     pub(super) place: Place,
     pub(super) admitted: Admitted,
+    /// While the client is in one.
+    pub(super) transaction: Option<OpenTransaction>,
 }
 
 impl fmt::Debug for Connection {
@@ -209,7 +212,7 @@ impl Connection {
     /// After the handshake, all of which happens on this thread and within the times: from here on the client is in the middle of
     /// something. `None`: it failed, and the connection is over.
     fn secured(self, then: Then) -> Option<Self> {
-        let Self { stream, mut conversation, counts, handshakes, place, admitted, .. } = self;
+        let Self { stream, mut conversation, counts, handshakes, place, admitted, transaction, .. } = self;
         let secure = match stream {
             Stream::Clear(mut stream) => {
                 stream.patience = Patience::Full;
@@ -235,6 +238,7 @@ impl Connection {
             handshakes,
             place,
             admitted,
+            transaction,
         })
     }
 
@@ -265,7 +269,14 @@ impl Connection {
 
     /// Everything that one read brought is answered by one write, as RFC 2920 section 3.2 asks of a server with
     /// PIPELINING.
+    ///
+    /// A runner that stops answers what belongs to an open transaction, and nothing else (RFC 5321 section 3.8).
     fn answer(&mut self, input: &[u8]) -> io::Result<Option<End>> {
+        let kept = self.transaction.take();
+        let Some(transaction) = kept.or_else(|| self.handshakes.shared.intake.transactions.begin()) else {
+            let refusal = Refusal::new(421, "4.3.2", "the service is stopping; try again later");
+            return self.write(&refusal.to_wire()).map(|()| Some(End::Closed));
+        };
         let (counts, times) = (&mut self.counts, &mut self.stream.timed().times);
         let Answer { replies, end } = self.conversation.answer(input, |progress| match progress {
             Progress::Login(decided) => counts.login(decided),
@@ -278,6 +289,7 @@ impl Connection {
             self.place.identified();
         }
         self.write(&replies)?;
+        self.transaction = Some(transaction).filter(|_| self.conversation.dialogue.is_in_transaction());
         Ok(end)
     }
 

@@ -257,6 +257,7 @@ impl QueueManager {
     fn end(mut self) {
         notify::tell(notify::State::Stopping);
         self.workers.join();
+        self.queue.intake.finish_transactions();
         self.queue.finish_all_brought();
         if !self.gate.is_stopping() {
             self.queue.alarms.finish();

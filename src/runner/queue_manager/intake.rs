@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use crate::control::loaded::Loaded;
 use crate::log;
@@ -13,6 +14,9 @@ use crate::runner::listener::pickup;
 use crate::runner::listener::smtp_listeners::SmtpListeners;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::sys::passed_sockets::Opener;
+
+/// How long a stop waits for transactions of network clients.
+const LAST_TRANSACTIONS: Duration = Duration::from_secs(5);
 
 /// The intake, if there is one.
 #[derive(Debug, Default)]
@@ -28,6 +32,13 @@ impl Intake {
     /// Sets the intake.
     pub(super) fn serve(&mut self, state: Arc<IntakeState>) {
         self.state = Some(state);
+    }
+
+    /// Waits a little for the transactions that network clients have open; they cannot begin others.
+    pub(super) fn finish_transactions(&self) {
+        if let Some(state) = &self.state {
+            state.transactions.finish(LAST_TRANSACTIONS);
+        }
     }
 
     /// Whether the message must not be attempted yet: if the runner were killed now, its client would submit it

@@ -313,6 +313,12 @@ impl<P: Policy> Dialogue<P> {
         self.intake.is_some()
     }
 
+    /// Whether the client has given MAIL, and the transaction is not over.
+    #[must_use]
+    pub fn is_in_transaction(&self) -> bool {
+        self.envelope.is_some()
+    }
+
     /// Whether the content stopped behind what only some programs take for its end: a dot between line ends of which one is an LF
     /// alone.
     #[must_use]
