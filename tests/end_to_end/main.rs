@@ -107,6 +107,7 @@ mod docs {
     mod docs_are_tested;
     mod examples;
     mod formats_manual;
+    mod machines_manual;
     mod submission_manual;
     mod trouble_manual;
 }

@@ -21,6 +21,8 @@ mod monitoring;
 mod need;
 mod peers;
 mod private_ca;
+mod prometheus;
 mod provider;
 mod refused_mail;
+mod relay_tier;
 mod submission;

@@ -44,6 +44,15 @@ pub fn opensmtpd() -> Option<PathBuf> {
     (met(&["bash"]) && (is_there || skip(how))).then_some(root).filter(|_| is_there)
 }
 
+/// Where the programs of Prometheus are unpacked: the packages would start services.
+pub fn prometheus() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/prometheus/usr/bin");
+    let programs = ["prometheus", "promtool", "prometheus-node-exporter"];
+    let is_there = programs.iter().all(|program| folder.join(program).exists());
+    let how = "Prometheus is not unpacked: apt-get download prometheus prometheus-node-exporter, dpkg -x into target/peers/prometheus";
+    (is_there || skip(how)).then_some(folder).filter(|_| is_there)
+}
+
 /// Whether a package has put this file there.
 pub fn file(path: &str) -> bool {
     Path::new(path).exists() || skip(&format!("{path} is missing"))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A page, what the block has in it that no other block of the page has, and its test.
-const SHOWN: [(&str, &str, &str); 46] = [
+const SHOWN: [(&str, &str, &str); 55] = [
     ("README.md", "cargo run --release -- demo", IN_CHECK),
     ("README.md", "apt install ./postrider_*.deb", BARE_DEBIAN),
     ("README.md", "sudo contrib/install.sh", BARE_DEBIAN),
@@ -30,6 +30,15 @@ const SHOWN: [(&str, &str, &str); 46] = [
     (SUBMISSION, "[listen.submission]", "a_laptop_abroad_sends_under_its_own_address"),
     (SUBMISSION, "RENEWED_LINEAGE", "the_hook_of_certbot_puts_the_certificate_where_it_is_read"),
     (SUBMISSION, "[listen.house]", "the_smarthost_of_other_machines_relays_for_them"),
+    (MACHINES, "[listen.house]", SMARTHOST),
+    (MACHINES, "postrider client password web1", SMARTHOST),
+    (MACHINES, "postrider check --ca", SMARTHOST),
+    (MACHINES, "[account.homebox]", SMARTHOST),
+    (MACHINES, "a.relay.example.", WEIGHTS),
+    (MACHINES, "[account.relays]", WEIGHTS),
+    (MACHINES, "textfile =", SCRAPED),
+    (MACHINES, "scrape_configs:", SCRAPED),
+    (MACHINES, "for host in", "the_status_of_all_machines_is_collected_by_the_loop_that_is_shown"),
     ("man/postrider-tables.5", "hisaccount@hisisp.example", TABLE),
     ("man/postrider.1", "[account.isp]", CONFIGS),
     ("man/postrider.1", "postrider route", COMMANDS),
@@ -69,7 +78,7 @@ const SHOWN: [(&str, &str, &str); 46] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 34] = [
+const CONTRIB: [(&str, &str); 35] = [
     ("ansible/", "ansible_installs_the_package_and_an_account_and_changes_nothing_twice"),
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
@@ -90,7 +99,8 @@ const CONTRIB: [(&str, &str); 34] = [
     ("init.d/", "the_init_script_starts_reloads_and_stops_the_runner"),
     ("install.sh", "what_is_installed_works_is_told_and_may_be_installed_again"),
     ("logwatch/", "logwatch_and_pflogsumm_make_full_sense_of_a_day_with_sent_deferred_bounced_and_held_mail"),
-    ("prometheus/", "the_rules_and_the_dashboard_ask_for_figures_that_there_are"),
+    ("prometheus/alerts.yml", SCRAPED),
+    ("prometheus/dashboard.json", "the_rules_and_the_dashboard_ask_for_figures_that_there_are"),
     ("schema/", "reports_fit_their_schemas_in_good_times_and_bad"),
     ("systemd/postrider-", "the_units_are_valid_and_the_service_is_exposed_by_less_than_two"),
     ("systemd/postrider.", "the_units_are_valid_and_the_service_is_exposed_by_less_than_two"),
@@ -107,6 +117,10 @@ const CONTRIB: [(&str, &str); 34] = [
     ("sbom", IN_CHECK),
 ];
 
+const MACHINES: &str = "man/postrider-machines.7";
+const SMARTHOST: &str = "machines_send_through_one_and_lose_nothing_while_it_is_down_and_up_again";
+const WEIGHTS: &str = "mail_is_shared_by_the_weights_of_srv_records";
+const SCRAPED: &str = "a_prometheus_collects_two_machines_and_alarms_when_an_account_of_one_is_in_trouble";
 const SUBMISSION: &str = "man/postrider-submission.7";
 const TROUBLE: &str = "man/postrider-trouble.7";
 const CONTAINER: &str = "the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail";
