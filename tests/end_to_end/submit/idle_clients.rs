@@ -23,6 +23,17 @@ fn counted(runner: &Runner, what: &str) -> usize {
     line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
 }
 
+/// The threads of a runner that has started, once none is added any more.
+fn settled_threads(runner: &Runner) -> usize {
+    let (mut last, mut same) = (0, 0);
+    wait_for("the runner's threads to have started", || {
+        let now = counted(runner, "Threads");
+        (last, same) = if now == last { (now, same + 1) } else { (now, 0) };
+        same == 20
+    });
+    last
+}
+
 fn listener(tls: &str) -> Value {
     json!({ "address": "127.0.0.1:0", "tls": tls, "trust": ["scanner"], "connections_per_address": 1000,
         "connections_before_login": 1000, "certificate": "lan.pem", "key": "lan.key" })
@@ -36,7 +47,7 @@ fn hundreds_of_idle_clients_have_no_thread_and_little_memory_and_go_on_when_they
     let world = world(&isp, &plain, &scanner());
     let runner = world.runner();
     let to = address(&runner, "lan");
-    let before = (counted(&runner, "Threads"), counted(&runner, "RssAnon"));
+    let before = (settled_threads(&runner), counted(&runner, "RssAnon"));
     let mut clients: Vec<Client> = (0..CLIENTS)
         .map(|_| {
             let (mut client, _) = Client::connect(to);
@@ -104,7 +115,7 @@ fn hundreds_of_idle_clients_below_tls_and_some_that_never_shake_hands_have_no_th
     certificate(&world);
     let runner = world.runner();
     let to = address(&runner, "lan");
-    let before = (counted(&runner, "Threads"), counted(&runner, "RssAnon"));
+    let before = (settled_threads(&runner), counted(&runner, "RssAnon"));
     let tls = Tls::new(Roots::File(&world.path("lan.pem"))).unwrap();
     let silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(to).unwrap()).collect();
     let mut clients: Vec<Secure> = (0..CLIENTS - silent.len()).map(|_| Secure::connect(&tls, to)).collect();
