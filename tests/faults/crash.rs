@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::points::{self, inject, is_skipped};
+use support::points::{self, inject, is_skipped};
 use support::power_cut::Flushes;
 use support::provider::{Provider, Verb, on};
 use support::wait::wait_for;

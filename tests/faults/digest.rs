@@ -1,7 +1,7 @@
 //! `kill -9` while a digest is made: whoever was to be named in it is named, and at most
 //! once more than once.
 
-use crate::points::{self, inject, is_skipped};
+use support::points::{self, inject, is_skipped};
 use support::provider::{Provider, Verb, on};
 use support::world::{World, run};
 

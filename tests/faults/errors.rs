@@ -1,7 +1,7 @@
 //! Every error that a disk or a full table gives, at every system call of the paths that
 //! write: the front end says 75 and leaves nothing; the runner goes on and sends once.
 
-use crate::points::{self, Point, inject, is_skipped};
+use support::points::{self, Point, inject, is_skipped};
 use support::provider::Provider;
 use support::world::{World, run};
 

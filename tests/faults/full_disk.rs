@@ -3,7 +3,7 @@
 
 use rustix::process::Signal;
 
-use crate::points::{inject, is_skipped};
+use support::points::{inject, is_skipped};
 use support::provider::Provider;
 use support::wait::wait_for;
 use support::world::{Runner, World, kill};

@@ -13,6 +13,5 @@ mod crash;
 mod digest;
 mod errors;
 mod full_disk;
-mod points;
 mod power;
 mod restore;

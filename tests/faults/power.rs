@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::points::is_skipped;
 use support::need::skip;
+use support::points::is_skipped;
 use support::power_cut::{
     FLUSHES, Files, Flushes, Found, Op, Recorded, State, Wanted, gather, sent_before, try_models,
 };

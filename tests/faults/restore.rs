@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::points::{self, inject, is_skipped};
+use support::points::{self, inject, is_skipped};
 use support::provider::{Provider, Verb, on};
 use support::world::{World, run};
 

@@ -19,6 +19,7 @@ pub mod name_server;
 pub mod namespace;
 pub mod need;
 pub mod numbered;
+pub mod points;
 pub mod power_cut;
 pub mod provider;
 pub mod random;

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::need::{installed, is_strict, skip};
-use support::world::World;
+use crate::need::{installed, is_strict, skip};
+use crate::world::World;
 
 /// Calls that change nothing that outlives the process: a crash there is a crash at the call before.
 const MEMORY_ONLY: [&str; 22] = [
@@ -76,19 +76,32 @@ pub fn inject(world: &World, fault: &str, program: &str, args: &[&str]) -> Comma
 
 /// The points of a run from where it first touches the spool's folder of that name.
 pub fn of_run(world: &World, from: &str, program: &str, args: &[&str], input: &[u8]) -> Vec<Point> {
-    let log = world.path("trace.log");
-    let before = ["-f", "-qq", "-s", "256", "-o", log.to_str().unwrap(), program];
-    let ran = support::world::run(world.command("strace", &[&before, args].concat()), input);
-    assert_eq!(ran.status, Some(0), "without a fault it works: {ran:?}");
-    read(&log, from)
+    read(&traced(world, program, args, input), from, None)
 }
 
-fn read(log: &Path, from: &str) -> Vec<Point> {
+/// The points of a run from the first call with the one text in it up to the first with the other.
+pub fn of_part(world: &World, (from, until): (&str, &str), program: &str, args: &[&str]) -> Vec<Point> {
+    read(&traced(world, program, args, b""), from, Some(until))
+}
+
+/// Runs a command, and writes down its calls.
+fn traced(world: &World, program: &str, args: &[&str], input: &[u8]) -> PathBuf {
+    let log = world.path("trace.log");
+    let before = ["-f", "-qq", "-s", "256", "-o", log.to_str().unwrap(), program];
+    let ran = crate::world::run(world.command("strace", &[&before, args].concat()), input);
+    assert_eq!(ran.status, Some(0), "without a fault it works: {ran:?}");
+    log
+}
+
+fn read(log: &Path, from: &str, until: Option<&str>) -> Vec<Point> {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut points = Vec::new();
     let mut begun = false;
     for line in fs::read_to_string(log).unwrap().lines() {
         begun |= line.contains(from);
+        if begun && until.is_some_and(|until| line.contains(until)) {
+            break;
+        }
         let Some((thread, rest)) = line.split_once(' ') else { continue };
         let rest = rest.trim_start();
         let Some((call, _)) = rest.split_once('(').filter(|_| !rest.starts_with(['<', '+', '-'])) else { continue };
