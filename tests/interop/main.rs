@@ -19,6 +19,7 @@ mod mailboxes;
 mod mechanisms;
 mod monitoring;
 mod need;
+mod oauth;
 mod peers;
 mod private_ca;
 mod prometheus;

@@ -48,13 +48,20 @@ pub struct Provider {
 impl Provider {
     /// Starts one and waits until it answers.
     pub fn start() -> Self {
+        Self::checking_tokens(
+            "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={root}/keys/\nusername_attribute = sub\n",
+        )
+    }
+
+    /// The same with these words on how Dovecot checks access tokens; `{root}` is its folder.
+    pub fn checking_tokens(tokens: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("interop-provider-").tempdir().unwrap();
         let root = folder.path();
         // Postfix and Dovecot reach it under their own users.
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
         let (submission, submissions) = (free_port(), free_port());
         certificate(root);
-        dovecot(root);
+        dovecot(root, tokens);
         postfix(root, submission, submissions);
         let setup = r#"dovecot -F -c "$1/dovecot.conf" >"$1/dovecot.out" 2>&1 &
             postfix -c "$1/etc" start-fg >"$1/postfix.out" 2>&1 &"#;
@@ -128,6 +135,11 @@ pub fn free_port() -> u16 {
 
 /// An authority and certificates by it, for the server and for a customer who logs in with his: a self-signed one would be refused as an authority's used for a server.
 pub fn certificate(root: &Path) {
+    certificate_for(root, NAME);
+}
+
+/// The same for a server of this name or address.
+pub fn certificate_for(root: &Path, name: &str) {
     let mut authority = rcgen::CertificateParams::default();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     authority.distinguished_name.push(rcgen::DnType::CommonName, "Interop authority");
@@ -135,7 +147,7 @@ pub fn certificate(root: &Path) {
     fs::write(root.join("ca.pem"), authority.self_signed(&authority_key).unwrap().pem()).unwrap();
     let issuer = rcgen::Issuer::new(authority, authority_key);
     let key = rcgen::KeyPair::generate().unwrap();
-    let server = rcgen::CertificateParams::new([NAME.to_owned()]).unwrap();
+    let server = rcgen::CertificateParams::new([name.to_owned()]).unwrap();
     // Postfix wants key and chain in one file, key first.
     let chain = key.serialize_pem() + &server.signed_by(&key, &issuer).unwrap().pem();
     fs::write(root.join("chain.pem"), chain).unwrap();
@@ -162,7 +174,7 @@ pub fn token(login: &str) -> String {
     format!("{signed}.{}", text(ring::hmac::sign(&key, signed.as_bytes()).as_ref()))
 }
 
-fn dovecot(root: &Path) {
+fn dovecot(root: &Path, tokens: &str) {
     let mut users = String::new();
     for (login, password, _) in LOGINS {
         // The file is divided by colons.
@@ -177,15 +189,14 @@ fn dovecot(root: &Path) {
     fs::create_dir_all(root.join("keys/default/HS256")).unwrap();
     fs::write(root.join("keys/default/HS256/default"), STANDARD.encode(TOKEN_KEY)).unwrap();
     let root = root.display();
-    let tokens = format!(
-        "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={root}/keys/\nusername_attribute = sub\n"
-    );
-    fs::write(format!("{root}/tokens.conf"), tokens).unwrap();
+    fs::write(format!("{root}/tokens.conf"), tokens.replace("{root}", &root.to_string())).unwrap();
+    // Refused logins would delay those that come after them from the same address, and all do.
     let config = format!(
         "protocols = none\nbase_dir = {root}/dovecot.run\nstate_dir = {root}/dovecot.run\nlog_path = {root}/dovecot.log\nssl = no\n\
          disable_plaintext_auth = no\nauth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer\nauth_failure_delay = 0\n\
          passdb {{\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {root}/tokens.conf\n}}\n\
          passdb {{\n driver = passwd-file\n args = username_format=%u {root}/users\n}}\n\
+         service anvil {{\n unix_listener anvil-auth-penalty {{\n mode = 0\n }}\n}}\n\
          service auth {{\n unix_listener {root}/queue/private/auth {{\n mode = 0600\n user = postfix\n }}\n}}\n\
          service stats {{\n unix_listener stats-writer {{\n mode = 0600\n }}\n}}\n"
     );
@@ -216,7 +227,7 @@ fn postfix(root: &Path, submission: u16, submissions: u16) {
     fs::write(root.join("etc/every"), "/./ inbox/\n").unwrap();
     fs::write(
         root.join("etc/refused"),
-        "/^nobody@/ 550 5.1.1 There is no such mailbox here\n/^later@/ 451 4.7.1 Greylisted, please come again\n",
+        "/^nobody@/ 550 5.1.1 There is no such mailbox here\n/^later@/ 451 4.7.1 Greylisted, please come again\n/^slow@/ sleep 5\n",
     )
     .unwrap();
     let (uid, gid) = (nobody.uid, nobody.gid);
