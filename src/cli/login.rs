@@ -41,8 +41,9 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
         return Ok(Exit::Ok);
     }
     // What can fail here fails before anybody agrees to anything.
-    drop(stored::lock(oauth)?);
-    stored::prepare(oauth)?;
+    let lock = stored::lock(oauth)?;
+    stored::prepare(oauth, &lock)?;
+    drop(lock);
     let secret = request::client_secret(oauth).map_err(|error| failed(&error))?;
     let granted = match oauth.flow {
         Flow::Device => device::run(oauth, secret.as_ref())?,
@@ -50,8 +51,8 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
     };
     let refresh = lasting(oauth, &granted)?;
     // The new login takes the place of the old one only when it is on disk.
-    let _lock = stored::lock(oauth)?;
-    stored::write(oauth, refresh, Timestamp::now())?;
+    let lock = stored::lock(oauth)?;
+    stored::write(oauth, refresh, Timestamp::now(), &lock)?;
     stored::note_login(oauth)?;
     say(&format!("account {account} is logged in at {issuer} as {}", oauth.username));
     say(&format!("to see that it works: postrider test {account}"));

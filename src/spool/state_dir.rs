@@ -77,6 +77,26 @@ impl StateDir {
         new.file().write_all(bytes).map_err(SpoolError::io("write", &path))?;
         replace(&self.folder, new, &path)
     }
+
+    /// Writes over the beginning of a file that has at least as much room, and syncs it; what is behind that stays. Needs no space on
+    /// the disk. `NotFound` is an error like others.
+    pub fn overwrite(&self, name: &str, bytes: &[u8]) -> Result<(), SpoolError> {
+        let path = self.file(name);
+        let opened = open_regular(&self.folder, Path::new(name), OFlags::WRONLY);
+        let mut file = opened.map_err(SpoolError::io("open", &path))?;
+        let stat = rustix::fs::fstat(&file).map_err(|error| SpoolError::io("read", &path)(error.into()))?;
+        refuse_shared(&path, &stat, "600")?;
+        file.write_all(bytes).map_err(SpoolError::io("write", &path))?;
+        file.sync_data().map_err(SpoolError::io("sync", &path))
+    }
+
+    /// Puts one file in the place of another, on disk as well.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), SpoolError> {
+        let path = self.file(to);
+        let renamed = rustix::fs::renameat(&self.folder, from, &self.folder, to);
+        renamed.map_err(|error| SpoolError::io("replace", &path)(error.into()))?;
+        self.folder.sync().map_err(SpoolError::io("sync the directory of", &path))
+    }
 }
 
 /// Refuses what others can read or change. Root may look at what is the service's.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::need::{installed, is_strict, skip};
 use crate::world::World;
+
+const TRACE: &str = "trace.log";
 
 /// Calls that change nothing that outlives the process: a crash there is a crash at the call before.
 const MEMORY_ONLY: [&str; 22] = [
@@ -76,21 +78,21 @@ pub fn inject(world: &World, fault: &str, program: &str, args: &[&str]) -> Comma
 
 /// The points of a run from where it first touches the spool's folder of that name.
 pub fn of_run(world: &World, from: &str, program: &str, args: &[&str], input: &[u8]) -> Vec<Point> {
-    read(&traced(world, program, args, input), from, None)
-}
-
-/// The points of a run from the first call with the one text in it up to the first with the other.
-pub fn of_part(world: &World, (from, until): (&str, &str), program: &str, args: &[&str]) -> Vec<Point> {
-    read(&traced(world, program, args, b""), from, Some(until))
-}
-
-/// Runs a command, and writes down its calls.
-fn traced(world: &World, program: &str, args: &[&str], input: &[u8]) -> PathBuf {
-    let log = world.path("trace.log");
-    let before = ["-f", "-qq", "-s", "256", "-o", log.to_str().unwrap(), program];
-    let ran = crate::world::run(world.command("strace", &[&before, args].concat()), input);
+    let ran = crate::world::run(tracing(world, program, args), input);
     assert_eq!(ran.status, Some(0), "without a fault it works: {ran:?}");
-    log
+    read(&world.path(TRACE), from, None)
+}
+
+/// A command whose calls are written down, for [`traced`].
+pub fn tracing(world: &World, program: &str, args: &[&str]) -> Command {
+    let log = world.path(TRACE);
+    let before = ["-f", "-qq", "-s", "256", "-o", log.to_str().unwrap(), program];
+    world.command("strace", &[&before, args].concat())
+}
+
+/// The points of such a run from the first call with the one text in it up to the first with the other.
+pub fn traced(world: &World, from: &str, until: Option<&str>) -> Vec<Point> {
+    read(&world.path(TRACE), from, until)
 }
 
 fn read(log: &Path, from: &str, until: Option<&str>) -> Vec<Point> {

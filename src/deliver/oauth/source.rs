@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::request::{self, Granted, TokenError};
-use super::stored;
+use super::stored::{self, TokenLock};
 use crate::config::Secret;
 use crate::config::oauth::{Flow, OAuth};
 use crate::spool::SpoolError;
@@ -85,27 +85,28 @@ fn renew(oauth: &OAuth, known: &mut Known) -> Result<Granted, TokenError> {
     }
     // A command may take its time to print it; nobody waits for that with the lock in hand.
     let secret = request::client_secret(oauth)?;
-    let _lock = stored::lock(oauth).map_err(local)?;
+    let lock = stored::lock(oauth).map_err(local)?;
+    stored::take_over(oauth, &lock).map_err(local)?;
     let mut login = stored::read(oauth).map_err(local)?.ok_or_else(|| not_logged_in(oauth))?;
     if let Some(unsaved) = known.unsaved.take().filter(|unsaved| unsaved.replaces.expose() == login.refresh.expose()) {
         let next = unsaved.refresh.clone();
-        save(oauth, known, unsaved)?;
+        save(oauth, known, unsaved, &lock)?;
         login.refresh = next;
     }
-    stored::prepare(oauth).map_err(local)?;
+    stored::prepare(oauth, &lock).map_err(local)?;
     let fields = [("grant_type", "refresh_token"), ("refresh_token", login.refresh.expose())];
     let granted = request::token(oauth, secret.as_ref(), &fields)?;
     // Many services send the same one again, or none.
     if let Some(next) = granted.refresh.as_ref().filter(|next| next.expose() != login.refresh.expose()) {
-        save(oauth, known, Unsaved { refresh: next.clone(), replaces: login.refresh, since: login.since })?;
+        save(oauth, known, Unsaved { refresh: next.clone(), replaces: login.refresh, since: login.since }, &lock)?;
     }
     Ok(granted)
 }
 
 /// Stores a refresh token before anything is done with what came along with it. If that fails, it is kept in memory, because the
 /// one in the file may be of no use any more.
-fn save(oauth: &OAuth, known: &mut Known, unsaved: Unsaved) -> Result<(), TokenError> {
-    stored::write(oauth, &unsaved.refresh, unsaved.since).map_err(|error| {
+fn save(oauth: &OAuth, known: &mut Known, unsaved: Unsaved, lock: &TokenLock) -> Result<(), TokenError> {
+    stored::write(oauth, &unsaved.refresh, unsaved.since, lock).map_err(|error| {
         known.unsaved = Some(unsaved);
         local(error)
     })

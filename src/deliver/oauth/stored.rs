@@ -1,11 +1,14 @@
 //! What must last of a login: the refresh token, in the state directory, in a file that only its owner reads. It is replaced as a
 //! whole and is on disk before the new one is used, because at many services the old one ends with the request for the new.
 //!
+//! A new one is written into the file with `.next` in its name, which has the room for it before it is asked for, and then put in the
+//! place of the old one. A process that ends between the two has left it there, and whoever has the lock next takes it over.
+//!
 //! The file with `.login` in its name changes with each `postrider login` and with nothing else, so that a runner that waits for a
 //! new login does not take a renewed token for one.
 
 use std::borrow::Cow;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::thread;
@@ -85,15 +88,32 @@ pub fn read(oauth: &OAuth) -> Result<Option<StoredLogin>, SpoolError> {
     let file = name(oauth, "json");
     let Some(bytes) = state.read(&file)? else { return Ok(None) };
     let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
-    let form: Form<'_> = serde_json::from_slice(&bytes).map_err(damaged)?;
-    let Form { refresh_token, since, renewed, .. } = form;
+    let Form { refresh_token, since, renewed, .. } = serde_json::from_slice(&bytes).map_err(damaged)?;
     Ok(Some(StoredLogin { refresh: Secret::new(refresh_token.into_owned()), since, renewed }))
 }
 
+/// Puts what an earlier process has written, and no more than written, in its place.
+pub fn take_over(oauth: &OAuth, _held: &TokenLock) -> Result<(), SpoolError> {
+    let Some(state) = StateDir::find(&oauth.state)? else { return Ok(()) };
+    let next = name(oauth, "next");
+    match state.read(&next)? {
+        Some(bytes) if serde_json::from_slice::<Form<'_>>(&bytes).is_ok() => state.rename(&next, &name(oauth, "json")),
+        // The room, or a part: then the process ended while it wrote.
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether a login can be stored: asked before anybody agrees to anything, and before a token is requested whose loss would end the
+/// login.
+pub fn prepare(oauth: &OAuth, held: &TokenLock) -> Result<(), SpoolError> {
+    take_over(oauth, held)?;
+    StateDir::open(&oauth.state)?.write(&name(oauth, "next"), &[b' '; ROOM])
+}
+
 /// Replaces it; on disk when this returns. `since` is when the user logged in.
-pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp) -> Result<(), SpoolError> {
+pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLock) -> Result<(), SpoolError> {
     let state = StateDir::open(&oauth.state)?;
-    let file = name(oauth, "json");
+    let (file, next) = (name(oauth, "json"), name(oauth, "next"));
     let form = Form {
         issuer: oauth.issuer.as_str().into(),
         client_id: oauth.client_id.as_str().into(),
@@ -104,21 +124,23 @@ pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp) -> Result<(), Sp
         renewed: Timestamp::now(),
     };
     let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
-    let text = Zeroizing::new(serde_json::to_vec(&form).map_err(damaged)?);
-    // What was reserved for it.
-    let _ = fs::remove_file(state.file(&name(oauth, "room")));
-    state.write(&file, &text)
-}
-
-/// Whether a login can be stored: asked before anybody agrees to anything, and before a token is requested whose loss would end the
-/// login.
-pub fn prepare(oauth: &OAuth) -> Result<(), SpoolError> {
-    let state = StateDir::open(&oauth.state)?;
-    // As large as what is to come; what the name had is replaced each time.
-    state.write(&name(oauth, "room"), &[b' '; ROOM])
+    // At its final size, so that growing leaves no copy in memory; and as long as what it is written over.
+    let mut text = Zeroizing::new(Vec::with_capacity(ROOM));
+    serde_json::to_writer(&mut *text, &form).map_err(damaged)?;
+    let length = text.len().max(ROOM);
+    text.resize(length, b' ');
+    // Another process may have used the room meanwhile, or a stranger removed it.
+    if state.overwrite(&next, &text).is_err() {
+        state.write(&next, &text)?;
+    }
+    state.rename(&next, &file)
 }
 
 /// Tells a runner that the user has logged in.
 pub fn note_login(oauth: &OAuth) -> Result<(), SpoolError> {
     StateDir::open(&oauth.state)?.write(&name(oauth, "login"), Timestamp::now().to_string().as_bytes())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

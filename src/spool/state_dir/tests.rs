@@ -54,3 +54,20 @@ fn a_link_is_not_followed() {
     symlink(&path, above.path().join("link")).unwrap();
     assert!(StateDir::find(&above.path().join("link")).is_err());
 }
+
+#[test]
+fn what_is_written_over_a_file_takes_its_room_and_then_the_place_of_another() {
+    let above = tempfile::tempdir().unwrap();
+    let state = StateDir::open(&above.path().join("state")).unwrap();
+    assert!(state.overwrite("next", b"new").is_err(), "nothing is reserved");
+    state.write("file", b"old").unwrap();
+    state.write("next", b"     ").unwrap();
+    state.overwrite("next", b"new").unwrap();
+    assert_eq!(state.read("next").unwrap().unwrap().as_slice(), b"new  ");
+    state.rename("next", "file").unwrap();
+    assert_eq!(state.read("file").unwrap().unwrap().as_slice(), b"new  ");
+    assert!(state.read("next").unwrap().is_none());
+    state.write("next", b"     ").unwrap();
+    mode(&state.file("next"), 0o640);
+    assert!(state.overwrite("next", b"new").is_err(), "others could read it");
+}

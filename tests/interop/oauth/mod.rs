@@ -1,6 +1,7 @@
 //! OAuth 2.0 against a real provider and a real mail server that checks its tokens (`rig`): each flow, and what becomes of tokens in the
 //! course of time.
 
+mod kills;
 mod rig;
 
 use base64::Engine as _;

@@ -228,7 +228,7 @@ impl Rig {
     }
 
     /// A user opens this address, logs in and agrees; what the last page says.
-    pub fn agree(&self, address: &str, code: &str) -> String {
+    fn agree(&self, address: &str, code: &str) -> String {
         let output = Command::new(&self.installed.node)
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/oauth/user.mjs"))
             .args([address, USER.0, code])
@@ -236,24 +236,33 @@ impl Rig {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        assert!(output.status.success(), "{said}\n{}", self.log());
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+    }
+
+    /// `postrider login`, with a user who agrees; what it said.
+    pub fn login(&self, world: &World) -> String {
+        let (success, said) = self.login_by(world.command(built("postrider"), &["login"]));
+        assert!(success, "{said}\n{}", self.log());
         said
     }
 
-    /// `postrider login` to its end, with a user who agrees; what it said.
-    pub fn login(&self, world: &World) -> String {
-        let mut command = world.command(built("postrider"), &["login"]);
+    /// A login by a command that may come to grief.
+    pub fn login_by(&self, mut command: Command) -> (bool, String) {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut said = String::new();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         if let Some((address, code)) = place(&mut lines, &mut said) {
-            self.agree(&address, &code);
+            let page = self.agree(&address, &code);
+            said.push_str(&page);
         }
         lines.read_to_string(&mut said).unwrap();
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert!(child.wait().unwrap().success(), "{said}\n{}", self.log());
-        said
+        (child.wait().unwrap().success(), said)
+    }
+
+    /// What tells a connection to the provider from others in a list of system calls.
+    pub fn connecting(&self) -> String {
+        format!("htons({})", self.ports.0)
     }
 }
 
