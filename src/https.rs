@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use ureq::config::ConfigBuilder;
 use ureq::http::Response;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
@@ -37,7 +39,10 @@ pub enum FetchError {
     /// Nothing within so many seconds.
     #[error("no answer within {0} s")]
     Timeout(u64),
-    /// No server of that name, no connection, or no valid certificate.
+    /// It is not the server that it should be, as far as its certificate shows.
+    #[error("{0}")]
+    Certificate(String),
+    /// No server of that name, or no connection.
     #[error("{0}")]
     Unreachable(String),
 }
@@ -46,6 +51,8 @@ pub enum FetchError {
 pub struct Answer {
     /// Of HTTP.
     pub status: u16,
+    /// What its clock says.
+    pub date: Option<Timestamp>,
     /// At most what was allowed.
     pub body: Zeroizing<Vec<u8>>,
 }
@@ -66,8 +73,13 @@ pub fn post_form(url: &str, fields: &[(&str, &str)], most: u64) -> Result<Answer
     if (300..400).contains(&status) {
         return Err(FetchError::Redirect);
     }
+    let date = response.headers().get("date").and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
     let body = response.body_mut().with_config().limit(most).read_to_vec();
-    Ok(Answer { status, body: Zeroizing::new(body.map_err(|error| failed(error, most, FORM_TIME))?) })
+    Ok(Answer {
+        status,
+        date: date.map(|date| date.timestamp()),
+        body: Zeroizing::new(body.map_err(|error| failed(error, most, FORM_TIME))?),
+    })
 }
 
 /// Posts a text. The web address is a secret, so no error quotes it, and no redirect is followed.
@@ -86,6 +98,7 @@ pub fn ping(url: &str) -> Result<(), FetchError> {
 fn accepted(url: &str, answer: Result<Response<Body>, ureq::Error>) -> Result<(), FetchError> {
     let answer = answer.map_err(|error| match failed(error, 0, TIME) {
         FetchError::Unreachable(why) => FetchError::Unreachable(without(&why, url)),
+        FetchError::Certificate(why) => FetchError::Certificate(without(&why, url)),
         error => error,
     })?;
     match answer.status().as_u16() {
@@ -123,6 +136,10 @@ fn failed(error: ureq::Error, most: u64, time: Duration) -> FetchError {
         ureq::Error::TooManyRedirects => FetchError::Redirect,
         ureq::Error::HostNotFound => FetchError::Unreachable("there is no such host".to_owned()),
         ureq::Error::Timeout(_) => FetchError::Timeout(time.as_secs()),
+        ureq::Error::Io(error) => match tls::web::problem(&error) {
+            Some(words) => FetchError::Certificate(words),
+            None => FetchError::Unreachable(error.to_string()),
+        },
         error => FetchError::Unreachable(error.to_string()),
     }
 }

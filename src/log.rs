@@ -263,6 +263,11 @@ pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duratio
     next_try(account, again_in);
 }
 
+/// This machine's clock is another than that of who issues the account's tokens.
+pub fn clock_differs(account: &str, words: impl Display) {
+    severe(Severity::Warning, "smtp", format_args!("warning: account {account}: {words}"));
+}
+
 /// The account needs its owner; nothing bounces meanwhile.
 pub fn account_trouble(account: &str, relay: &str, reason: &str, again_in: Duration) {
     severe(Severity::Error, "smtp", format_args!("fatal: account {account}: {relay}: {reason}; mail waits"));

@@ -1,5 +1,5 @@
 //! The only door to rustls: client and server configurations and roots. What is wrong
-//! with a certificate is told in `words`; certificates are made in `certificate` and, for
+//! with a certificate is told in `words`, and in `web` for web servers; certificates are made in `certificate` and, for
 //! listeners, `private_ca`, and read in `x509`; `stream` is a connection.
 
 pub mod certificate;
@@ -8,6 +8,7 @@ pub mod fingerprint;
 pub mod private_ca;
 mod stream;
 mod verify;
+pub mod web;
 mod words;
 mod x509;
 

@@ -49,6 +49,9 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
         Flow::Device => device::run(oauth, secret.as_ref())?,
         Flow::Browser | Flow::Client => browser::run(oauth, secret.as_ref())?,
     };
+    if let Some(clock) = &granted.clock {
+        complain!("postrider: {clock}");
+    }
     let refresh = lasting(oauth, &granted)?;
     // The new login takes the place of the old one only when it is on disk.
     let lock = stored::lock(oauth)?;

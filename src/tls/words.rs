@@ -137,11 +137,7 @@ fn fault(
 }
 
 fn wrong_name(name: &str, presented: &[String]) -> String {
-    let mut names: Vec<String> = presented.iter().take(NAMES).map(|seen| bare(seen)).collect();
-    if presented.len() > NAMES {
-        names.push(format!("and {} more", presented.len() - NAMES));
-    }
-    if names.is_empty() {
+    if presented.is_empty() {
         return format!(
             "the certificate is not for {name}: it has no subjectAltName; \
              the provider must replace it, or you can name this certificate itself with tls_ca"
@@ -149,8 +145,17 @@ fn wrong_name(name: &str, presented: &[String]) -> String {
     }
     format!(
         "the certificate is not for {name} but for {}; if that is the right server, use that name in `relay` or set `tls_name` to it",
-        names.join(", ")
+        names(presented)
     )
+}
+
+/// The names of a certificate as webpki gives them.
+pub(super) fn names(presented: &[String]) -> String {
+    let mut names: Vec<String> = presented.iter().take(NAMES).map(|seen| bare(seen)).collect();
+    if presented.len() > NAMES {
+        names.push(format!("and {} more", presented.len() - NAMES));
+    }
+    names.join(", ")
 }
 
 fn unknown_issuer(name: &str, facts: Option<&Facts>, file: Option<&Path>) -> String {
@@ -182,11 +187,11 @@ fn bare(presented: &str) -> String {
 }
 
 /// Foreign text: no controls, not endless.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(120).collect()
 }
 
-fn day(seconds: u64) -> String {
+pub(super) fn day(seconds: u64) -> String {
     i64::try_from(seconds)
         .ok()
         .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())

@@ -101,6 +101,7 @@ mod cli {
     pub mod status;
     mod status_ahead;
     mod test_command;
+    mod token_endpoint;
     mod unread;
 }
 mod docs {

@@ -23,7 +23,12 @@ impl WebServer {
     /// Listens at this address under these names.
     pub fn start(address: impl Into<SocketAddr>, names: &[&str], answer: Box<Answer>) -> Self {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        let identity = Identity::new(&Certificate::For(names));
+        Self::showing(&Certificate::For(names), address, answer)
+    }
+
+    /// The same with another certificate.
+    pub fn showing(certificate: &Certificate, address: impl Into<SocketAddr>, answer: Box<Answer>) -> Self {
+        let identity = Identity::new(certificate);
         let listener = TcpListener::bind(address.into()).unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -79,6 +84,12 @@ pub fn json(number: u16, value: &serde_json::Value) -> Vec<u8> {
         content.len()
     )
     .into_bytes()
+}
+
+/// The same by a server whose clock says this.
+pub fn dated(date: &str, number: u16, value: &serde_json::Value) -> Vec<u8> {
+    let answer = String::from_utf8(json(number, value)).unwrap();
+    answer.replacen("\r\n", &format!("\r\nDate: {date}\r\n"), 1).into_bytes()
 }
 
 /// A redirect.

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
+use super::clock;
 use crate::config::Secret;
 use crate::config::oauth::OAuth;
-use crate::https::{self, Answer};
+use crate::https::{self, Answer, FetchError};
 use crate::mail::printable::printable;
 
 /// No answer is larger, in octets.
@@ -26,7 +28,11 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The service says no, in its words (RFC 6749 section 5.2).
-    #[error("{issuer} refused: {code}{}", .description.as_ref().map_or(String::new(), |text| format!(" ({text})")))]
+    #[error(
+        "{issuer} refused: {code}{}{}",
+        .description.as_ref().map_or(String::new(), |text| format!(" ({text})")),
+        .clock.as_ref().map_or(String::new(), |words| format!("; {words}"))
+    )]
     Refused {
         /// Whose service it is.
         issuer: String,
@@ -34,6 +40,8 @@ pub enum TokenError {
         code: String,
         /// For people.
         description: Option<String>,
+        /// Its clock and ours, if they differ.
+        clock: Option<String>,
     },
     /// It says itself that it cannot answer now, so it has granted nothing.
     #[error("the token endpoint of {issuer} answered with status {status}")]
@@ -87,6 +95,8 @@ pub struct Granted {
     pub refresh: Option<Secret>,
     /// What was granted, where that is said.
     pub scope: Option<String>,
+    /// Its clock and ours, if they differ.
+    pub clock: Option<String>,
 }
 
 /// How the user agrees on another device (RFC 8628 section 3.2).
@@ -172,6 +182,7 @@ pub fn token(oauth: &OAuth, secret: Option<&Secret>, fields: &[(&str, &str)]) ->
         lifetime,
         refresh: reply.refresh_token.filter(|token| !token.is_empty()).map(Secret::new),
         scope: reply.scope,
+        clock: clock(oauth, &answer),
     })
 }
 
@@ -210,7 +221,16 @@ fn post(oauth: &OAuth, address: &str, secret: Option<&Secret>, fields: &[(&str, 
     let mut all = vec![("client_id", oauth.client_id.as_str())];
     all.extend(secret.map(|secret| ("client_secret", secret.expose())));
     all.extend_from_slice(fields);
-    https::post_form(address, &all, MOST).map_err(|error| endpoint(oauth, &format!("gave no answer: {error}")))
+    https::post_form(address, &all, MOST).map_err(|error| match error {
+        FetchError::Timeout(seconds) => endpoint(oauth, &format!("gave no answer within {seconds} s")),
+        FetchError::Redirect => endpoint(oauth, "redirects to another address, which is not followed"),
+        FetchError::Certificate(words) => endpoint(oauth, &format!("cannot be trusted: {words}")),
+        error => endpoint(oauth, &format!("gave no answer: {error}")),
+    })
+}
+
+fn clock(oauth: &OAuth, answer: &Answer) -> Option<String> {
+    clock::difference(&oauth.issuer, answer.date?, Timestamp::now())
 }
 
 /// A success of this shape, or the refusal. Nothing of an answer that is neither goes into a text: it may be a token.
@@ -223,6 +243,7 @@ fn read<'a, T: Deserialize<'a>>(oauth: &OAuth, answer: &'a Answer) -> Result<T, 
             issuer: oauth.issuer.clone(),
             code: short(&error),
             description: error_description.map(|text| short(&text)),
+            clock: clock(oauth, answer),
         }),
         _ if answer.status >= 500 => {
             Err(TokenError::Unavailable { issuer: oauth.issuer.clone(), status: answer.status })

@@ -13,6 +13,7 @@ use super::request::{self, Granted, TokenError};
 use super::stored::{self, TokenLock};
 use crate::config::Secret;
 use crate::config::oauth::{Flow, OAuth};
+use crate::log;
 use crate::spool::SpoolError;
 
 /// A token that ends sooner is renewed first: some servers refuse it, and it must outlast the way to the server.
@@ -68,7 +69,10 @@ pub fn access_token(oauth: &OAuth, wanted: Wanted<'_>) -> Result<Secret, TokenEr
     }
     known.access = None;
     let asked = Instant::now();
-    let Granted { access, lifetime, .. } = renew(oauth, &mut known)?;
+    let Granted { access, lifetime, clock, .. } = renew(oauth, &mut known)?;
+    if let Some(words) = clock {
+        log::clock_differs(&oauth.account, words);
+    }
     let until = asked + lifetime.saturating_sub(AHEAD.min(lifetime / 2));
     known.access = Some(Access { token: access.clone(), until });
     Ok(access)

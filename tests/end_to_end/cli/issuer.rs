@@ -24,6 +24,8 @@ pub struct Script {
     pub lifetime: u64,
     /// Whether the mail server knows what is granted.
     pub tells: bool,
+    /// What its clock says, where that is told.
+    pub date: Option<String>,
 }
 
 pub struct Issuer {
@@ -55,6 +57,11 @@ impl Issuer {
     pub fn world(&self, keys: &Value) -> World {
         let world = World::at_home(&self.isp);
         world.file("roots.pem", &self.web.authority, 0o644);
+        self.log_in_by_tokens(world, "isp", keys)
+    }
+
+    /// An account of it gets the same login.
+    pub fn log_in_by_tokens(&self, world: World, account: &str, keys: &Value) -> World {
         let at = |path: &str| format!("https://127.0.0.1:{}/{path}", self.web.port());
         let mut oauth = json!({
             "client_id": "our-client", "token_url": at("token"), "device_url": at("device"),
@@ -64,7 +71,7 @@ impl Issuer {
             oauth[key] = value.clone();
         }
         let keys = [("password", Value::Null), ("username", json!("me@isp.example")), ("oauth", oauth)];
-        world.account_keys("isp", &keys)
+        world.account_keys(account, &keys)
     }
 
     pub fn asked(&self, what: &str) -> usize {
@@ -97,8 +104,13 @@ fn answer(script: &Mutex<Script>, isp: &Provider, request: &str) -> Vec<u8> {
     }
     let is_good =
         !request.contains("grant_type=refresh_token") || request.contains(&format!("refresh_token={}", script.refresh));
+    let reply = |script: &Script, status: u16, body: &Value| match &script.date {
+        Some(date) => web::dated(date, status, body),
+        None => web::json(status, body),
+    };
     if !is_good {
-        return web::json(400, &json!({ "error": "invalid_grant", "error_description": "Token has been revoked." }));
+        let refusal = json!({ "error": "invalid_grant", "error_description": "Token has been revoked." });
+        return reply(&script, 400, &refusal);
     }
     script.granted += 1;
     let (access, refresh) = (format!("access-{}", script.granted), format!("refresh-{}", script.granted));
@@ -106,13 +118,13 @@ fn answer(script: &Mutex<Script>, isp: &Provider, request: &str) -> Vec<u8> {
         isp.change_password(&access);
     }
     script.refresh.clone_from(&refresh);
-    let mut reply = json!({
+    let mut tokens = json!({
         "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": script.lifetime,
     });
     for (key, value) in script.more.as_object().unwrap() {
-        reply[key] = value.clone();
+        tokens[key] = value.clone();
     }
-    web::json(200, &reply)
+    reply(&script, 200, &tokens)
 }
 
 pub fn logged_in(issuer: &Issuer) -> World {

@@ -26,7 +26,7 @@ fn oauth() -> OAuth {
 }
 
 fn refusal(status: u16, body: &str) -> TokenError {
-    let answer = Answer { status, body: Zeroizing::new(body.as_bytes().to_vec()) };
+    let answer = Answer { status, date: None, body: Zeroizing::new(body.as_bytes().to_vec()) };
     read::<TokenReply>(&oauth(), &answer).map(|_| ()).unwrap_err()
 }
 
