@@ -14,7 +14,7 @@ use crate::config::oauth::{Flow, OAuth};
 use crate::config::{Account, Config, Secret};
 use crate::deliver::oauth::request::{self, Granted, TokenError};
 use crate::deliver::oauth::source::{self, Wanted};
-use crate::deliver::oauth::stored;
+use crate::deliver::oauth::stored::{self, StoreError};
 
 /// Arguments of `login`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
     }
     // What can fail here fails before anybody agrees to anything.
     let lock = stored::lock(oauth)?;
-    stored::prepare(oauth, &lock)?;
+    stored::prepare(oauth, &lock).map_err(unkept)?;
     drop(lock);
     let secret = request::client_secret(oauth).map_err(|error| failed(&error))?;
     let granted = match oauth.flow {
@@ -55,7 +55,7 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
     let refresh = lasting(oauth, &granted)?;
     // The new login takes the place of the old one only when it is on disk.
     let lock = stored::lock(oauth)?;
-    stored::write(oauth, refresh, Timestamp::now(), &lock)?;
+    stored::write(oauth, refresh, Timestamp::now(), &lock).map_err(unkept)?;
     stored::note_login(oauth)?;
     say(&format!("account {account} is logged in at {issuer} as {}", oauth.username));
     say(&format!("to see that it works: postrider test {account}"));
@@ -124,7 +124,7 @@ fn status(config: &Config, only: Option<&str>) -> Result<Exit, Failure> {
         let (name, issuer, user) = (&account.name, &oauth.issuer, &oauth.username);
         let day =
             |time: Timestamp| Zoned::new(time, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
-        match (oauth.flow, stored::read(oauth)?) {
+        match (oauth.flow, stored::look(oauth)?) {
             (Flow::Client, _) => say(&format!("{name}: {issuer}, as its own client")),
             (Flow::Device | Flow::Browser, Some(login)) => say(&format!(
                 "{name}: {issuer}, as {user}, logged in {}, token renewed {}",
@@ -138,6 +138,13 @@ fn status(config: &Config, only: Option<&str>) -> Result<Exit, Failure> {
         }
     }
     Ok(exit)
+}
+
+fn unkept(error: StoreError) -> Failure {
+    match error {
+        StoreError::State(error) => error.into(),
+        StoreError::Keyring(error) => Failure::new(Exit::Config, error),
+    }
 }
 
 /// A refusal is for the user to look into; an endpoint may be back later.

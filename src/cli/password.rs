@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::exit::{Exit, Failure};
 use super::print;
-use crate::config::secret::{SecretError, delete_in_keyring, runners_group, store_in_keyring};
+use crate::config::secret::{SecretError, SecretItem, runners_group};
 use crate::config::{Account, Config, Password, Secret};
 
 /// What to do.
@@ -87,7 +87,7 @@ fn set(account: &Account, password: &Password) -> Result<(), Failure> {
                 )
             })
         }
-        Password::Keyring(name) => store_in_keyring(name, &ask(&account.name)?).map_err(unavailable),
+        Password::Keyring(name) => SecretItem::password(name).store(&ask(&account.name)?).map_err(unavailable),
         Password::Literal(_) | Password::Command(_) | Password::Credential(_) => Err(elsewhere(account, password)),
     }
 }
@@ -96,7 +96,7 @@ fn delete(account: &Account, password: &Password) -> Result<(), Failure> {
     match password {
         Password::File(path) => fs::remove_file(path)
             .map_err(|error| Failure::new(Exit::IoError, format_args!("cannot remove {}: {error}", path.display()))),
-        Password::Keyring(name) => delete_in_keyring(name).map_err(unavailable),
+        Password::Keyring(name) => SecretItem::password(name).delete().map_err(unavailable),
         Password::Literal(_) | Password::Command(_) | Password::Credential(_) => Err(elsewhere(account, password)),
     }
 }

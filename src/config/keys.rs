@@ -238,6 +238,7 @@ pub const OAUTH_KEYS: &[Key] = &[
     key("device_url", "endpoint of the device flow; default: the provider's"),
     key("token_url", "endpoint for tokens; default: the provider's"),
     key("scope", "what is asked for; default: the provider's name for sending mail"),
+    key("keyring", "true: the refresh token is kept in the desktop's keyring; default: false, in a file"),
     key("token_hosts", "further servers that may be given the tokens: [HOST, ...]; default: the provider's"),
 ];
 

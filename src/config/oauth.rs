@@ -96,6 +96,15 @@ impl Flow {
     }
 }
 
+/// Where the refresh token is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// In the state directory.
+    File,
+    /// By the desktop's Secret Service.
+    Keyring,
+}
+
 /// The `oauth` of an account.
 #[derive(Debug, Clone)]
 pub struct OAuth {
@@ -123,7 +132,9 @@ pub struct OAuth {
     pub extra: BTreeMap<String, String>,
     /// As whom the account logs in.
     pub username: String,
-    /// The state directory, which keeps the refresh token.
+    /// Where the refresh token is kept.
+    pub keeping: Keeping,
+    /// The state directory, which has what else is known of the login.
     pub state: PathBuf,
 }
 

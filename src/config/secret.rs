@@ -8,7 +8,7 @@ mod keyring;
 
 pub use self::command::program_is_there;
 pub use self::file::{is_runner, runners_group};
-pub use self::keyring::{delete as delete_in_keyring, store as store_in_keyring};
+pub use self::keyring::SecretItem;
 
 use std::fmt;
 use std::path::PathBuf;

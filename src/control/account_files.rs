@@ -30,7 +30,7 @@ fn without_login(oauth: &OAuth) -> Option<String> {
         return None;
     }
     let (name, issuer) = (&oauth.account, &oauth.issuer);
-    match stored::read(oauth) {
+    match stored::look(oauth) {
         Ok(Some(_)) => None,
         Ok(None) => Some(format!("account {name} is not logged in at {issuer}; run `postrider login {name}`")),
         Err(error) => Some(format!("account {name}: {error}")),

@@ -94,6 +94,7 @@ mod cli {
     mod init;
     mod issuer;
     mod login;
+    mod login_in_keyring;
     mod metrics;
     mod report;
     mod route;

@@ -6,10 +6,10 @@ use toml::de::DeValue;
 
 use super::Surroundings;
 use super::faults::Faults;
-use super::password::password;
+use super::password::{is_machines, password};
 use super::section::{Section, Value, wrong_type};
 use crate::config::keys::OAUTH_KEYS;
-use crate::config::oauth::{Flow, OAuth, Service, loopback};
+use crate::config::oauth::{Flow, Keeping, OAuth, Service, loopback};
 use crate::config::relay::Relay;
 
 /// What the rest of the account says.
@@ -55,6 +55,7 @@ pub(super) fn oauth(around: &Surroundings, account: &Account<'_>, value: &Value,
         faults.add(at, "`oauth` has no `scope`: name what the provider calls sending mail by SMTP");
         return None;
     };
+    let keeping = keeping(around, &section, faults);
     hosts(&section, service, account.relays, at, faults);
     Some(OAuth {
         account: account.name.to_owned(),
@@ -69,8 +70,19 @@ pub(super) fn oauth(around: &Surroundings, account: &Account<'_>, value: &Value,
         loopback: service.map_or_else(loopback, |service| service.loopback.clone()),
         extra: service.map(|service| service.extra.clone()).unwrap_or_default(),
         username: username.to_owned(),
+        keeping,
         state: PathBuf::new(),
     })
+}
+
+fn keeping(around: &Surroundings, section: &Section, faults: &mut Faults) -> Keeping {
+    let is_keyring = section.flag("keyring", faults).unwrap_or_default();
+    if let Some(value) = section.get("keyring").filter(|_| is_keyring && is_machines(around)) {
+        let message =
+            "`oauth` uses the keyring of a desktop, which only a user's own configuration may do: remove `keyring`";
+        faults.add(value.span().start, message);
+    }
+    if is_keyring { Keeping::Keyring } else { Keeping::File }
 }
 
 fn service(section: &Section, faults: &mut Faults) -> Option<&'static Service> {

@@ -1,5 +1,5 @@
-//! `password = { keyring = true }`: the desktop's Secret Service keeps it, under the service
-//! `postrider` and the account's name. The only door to the keyring.
+//! `keyring = true`: the desktop's Secret Service keeps a password or a login, under the service `postrider` and the account's name or
+//! the login's. The only door to the keyring.
 
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -15,35 +15,101 @@ const SERVICE: &str = "postrider";
 /// How long a keyring may take: one that is locked asks somebody, who may not be there.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// A secret of ours in the keyring.
+#[derive(Debug, Clone)]
+pub struct SecretItem {
+    /// The user name that it is kept under.
+    name: String,
+    /// What it is, as in "the password for account isp".
+    what: String,
+    /// What to do where there is none.
+    missing: String,
+    /// What to do where there is no keyring.
+    instead: String,
+}
+
+impl SecretItem {
+    /// The password of this account.
+    #[must_use]
+    pub fn password(account: &str) -> Self {
+        Self {
+            name: account.to_owned(),
+            what: format!("the password for account {account}"),
+            missing: format!(
+                "the keyring has no password for account {account}; run \"postrider password set {account}\""
+            ),
+            instead: format!(
+                "write password = {{ file = \"secrets/{account}\" }} and run \"postrider password set {account}\", or use \
+                 {{ command = [...] }} or {{ credential = \"...\" }}"
+            ),
+        }
+    }
+
+    /// The refresh token of a login, which has a name of its own: accounts may share it.
+    #[must_use]
+    pub fn login(name: String, account: &str) -> Self {
+        Self {
+            name,
+            what: format!("the login of account {account}"),
+            missing: format!("the keyring has no login of account {account}; run \"postrider login {account}\""),
+            instead: format!("remove `keyring` from `oauth` and run \"postrider login {account}\""),
+        }
+    }
+
+    /// Reads it now.
+    pub fn fetch(&self) -> Result<Secret, SecretError> {
+        self.within_patience("read", |entry| entry.get_password().map(Secret::new))
+    }
+
+    /// Keeps it in the place of what was there.
+    pub fn store(&self, secret: &Secret) -> Result<(), SecretError> {
+        let secret = secret.clone();
+        self.within_patience("write", move |entry| entry.set_password(secret.expose()))
+    }
+
+    /// Forgets it.
+    pub fn delete(&self) -> Result<(), SecretError> {
+        self.within_patience("delete", Entry::delete_credential)
+    }
+
+    fn within_patience<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce(&Entry) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, SecretError> {
+        let name = self.name.clone();
+        let ask = move || {
+            let entry = Entry::new(SERVICE, &name).map_err(|error| ("use", error))?;
+            work(&entry).map_err(|error| (action, error))
+        };
+        let slow = || self.failed(action, &format!("it did not respond within {} s; unlock it", PATIENCE.as_secs()));
+        within(PATIENCE, ask).ok_or_else(slow)?.map_err(|(action, error)| self.said(action, &error))
+    }
+
+    /// Nothing of an entry's content goes into the text.
+    fn said(&self, action: &str, error: &Error) -> SecretError {
+        let why = match error {
+            Error::NoEntry => return SecretError(self.missing.clone()),
+            Error::NoDefaultStore => Entry::store_status().as_ref().err().map_or_else(String::new, ToString::to_string),
+            Error::BadEncoding(_) | Error::BadDataFormat(..) => "the entry is not text".to_owned(),
+            other => other.to_string(),
+        };
+        self.failed(action, &why)
+    }
+
+    fn failed(&self, action: &str, why: &str) -> SecretError {
+        SecretError(format!(
+            "cannot {action} {} in the keyring: {why}; if no Secret Service is running (on a server, in cron, in a locked \
+             session), {}",
+            self.what, self.instead
+        ))
+    }
+}
+
 /// Reads the password now.
 pub(super) fn fetch(account: &str) -> Result<Secret, SecretError> {
-    let name = account.to_owned();
-    let ask = move || {
-        let read = entry(&name)?.get_password().map_err(|error| said("read", &name, &error))?;
-        Ok(Secret::new(read))
-    };
-    let password = within(PATIENCE, ask).unwrap_or_else(|| {
-        let why = format!("it did not respond within {} s; unlock it", PATIENCE.as_secs());
-        Err(SecretError(format!(
-            "cannot read the password for account {account} from the keyring: {why}; {}",
-            instead(account)
-        )))
-    })?;
+    let password = SecretItem::password(account).fetch()?;
     first_line(&format!("the keyring's entry for account {account}"), password.expose().as_bytes())
-}
-
-/// Keeps a password.
-pub fn store(account: &str, secret: &Secret) -> Result<(), SecretError> {
-    entry(account)?.set_password(secret.expose()).map_err(|error| said("write", account, &error))
-}
-
-/// Forgets it.
-pub fn delete(account: &str) -> Result<(), SecretError> {
-    entry(account)?.delete_credential().map_err(|error| said("delete", account, &error))
-}
-
-fn entry(account: &str) -> Result<Entry, SecretError> {
-    Entry::new(SERVICE, account).map_err(|error| said("use", account, &error))
 }
 
 /// What the work comes to; `None` if it takes longer, and then it is left to itself.
@@ -52,31 +118,6 @@ fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send
     // Whoever waited for it may have given up.
     thread::spawn(move || drop(hand_over.send(work())));
     receive.recv_timeout(patience).ok()
-}
-
-fn instead(account: &str) -> String {
-    format!(
-        "if no Secret Service is running (on a server, in cron, in a locked session), write password = {{ file = \"secrets/{account}\" }} and \
-         run \"postrider password set {account}\", or use {{ command = [...] }} or {{ credential = \"...\" }}"
-    )
-}
-
-/// Nothing of an entry's content goes into the text.
-fn said(action: &str, account: &str, error: &Error) -> SecretError {
-    let why = match error {
-        Error::NoEntry => {
-            return SecretError(format!(
-                "the keyring has no password for account {account}; run \"postrider password set {account}\""
-            ));
-        }
-        Error::NoDefaultStore => Entry::store_status().as_ref().err().map_or_else(String::new, ToString::to_string),
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => "the entry is not text".to_owned(),
-        other => other.to_string(),
-    };
-    SecretError(format!(
-        "cannot {action} the password for account {account} in the keyring: {why}; {}",
-        instead(account)
-    ))
 }
 
 #[cfg(test)]

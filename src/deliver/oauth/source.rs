@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 use super::request::{self, Granted, TokenError};
-use super::stored::{self, TokenLock};
+use super::stored::{self, StoreError, TokenLock};
 use crate::config::Secret;
 use crate::config::oauth::{Flow, OAuth};
 use crate::log;
@@ -91,18 +91,18 @@ fn renew(oauth: &OAuth, known: &mut Known) -> Result<Granted, TokenError> {
     let secret = request::client_secret(oauth)?;
     let lock = stored::lock(oauth).map_err(local)?;
     stored::take_over(oauth, &lock).map_err(local)?;
-    let mut login = stored::read(oauth).map_err(local)?.ok_or_else(|| not_logged_in(oauth))?;
-    if let Some(unsaved) = known.unsaved.take().filter(|unsaved| unsaved.replaces.expose() == login.refresh.expose()) {
+    let (login, mut refresh) = stored::read(oauth).map_err(unkept)?.ok_or_else(|| not_logged_in(oauth))?;
+    if let Some(unsaved) = known.unsaved.take().filter(|unsaved| unsaved.replaces.expose() == refresh.expose()) {
         let next = unsaved.refresh.clone();
         save(oauth, known, unsaved, &lock)?;
-        login.refresh = next;
+        refresh = next;
     }
-    stored::prepare(oauth, &lock).map_err(local)?;
-    let fields = [("grant_type", "refresh_token"), ("refresh_token", login.refresh.expose())];
+    stored::prepare(oauth, &lock).map_err(unkept)?;
+    let fields = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
     let granted = request::token(oauth, secret.as_ref(), &fields)?;
     // Many services send the same one again, or none.
-    if let Some(next) = granted.refresh.as_ref().filter(|next| next.expose() != login.refresh.expose()) {
-        save(oauth, known, Unsaved { refresh: next.clone(), replaces: login.refresh, since: login.since }, &lock)?;
+    if let Some(next) = granted.refresh.as_ref().filter(|next| next.expose() != refresh.expose()) {
+        save(oauth, known, Unsaved { refresh: next.clone(), replaces: refresh, since: login.since }, &lock)?;
     }
     Ok(granted)
 }
@@ -112,13 +112,20 @@ fn renew(oauth: &OAuth, known: &mut Known) -> Result<Granted, TokenError> {
 fn save(oauth: &OAuth, known: &mut Known, unsaved: Unsaved, lock: &TokenLock) -> Result<(), TokenError> {
     stored::write(oauth, &unsaved.refresh, unsaved.since, lock).map_err(|error| {
         known.unsaved = Some(unsaved);
-        local(error)
+        unkept(error)
     })
 }
 
 fn not_logged_in(oauth: &OAuth) -> TokenError {
     let (issuer, account) = (&oauth.issuer, &oauth.account);
     TokenError::Local(format!("account {account} is not logged in at {issuer}: run \"postrider login {account}\""))
+}
+
+fn unkept(error: StoreError) -> TokenError {
+    match error {
+        StoreError::State(error) => local(error),
+        StoreError::Keyring(error) => TokenError::Local(error.to_string()),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

@@ -1,6 +1,8 @@
 //! What must last of a login: the refresh token, in the state directory, in a file that only its owner reads. It is replaced as a
 //! whole and is on disk before the new one is used, because at many services the old one ends with the request for the new.
 //!
+//! With `keyring = true` the token itself is in the desktop's keyring, and the file has the rest.
+//!
 //! A new one is written into the file with `.next` in its name, which has the room for it before it is asked for, and then put in the
 //! place of the old one. A process that ends between the two has left it there, and whoever has the lock next takes it over.
 //!
@@ -19,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::config::Secret;
-use crate::config::oauth::OAuth;
+use crate::config::oauth::{Keeping, OAuth};
+use crate::config::secret::{SecretError, SecretItem};
 use crate::spool::SpoolError;
 use crate::spool::state_dir::StateDir;
 
@@ -29,11 +32,20 @@ const OTHERS_TIME: Duration = Duration::from_mins(2);
 const ROOM: usize = 16 << 10;
 const BETWEEN_TRIES: Duration = Duration::from_millis(50);
 
-/// A login as it is kept.
-#[derive(Debug)]
+/// Why a login cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] SpoolError),
+    /// The keyring.
+    #[error(transparent)]
+    Keyring(#[from] SecretError),
+}
+
+/// What is known of a login.
+#[derive(Debug, Clone, Copy)]
 pub struct StoredLogin {
-    /// For new access tokens.
-    pub refresh: Secret,
     /// When the user logged in.
     pub since: Timestamp,
     /// When the token was last renewed.
@@ -52,7 +64,8 @@ struct Form<'a> {
     #[serde(borrow)]
     scope: Cow<'a, str>,
     #[serde(borrow)]
-    refresh_token: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<Cow<'a, str>>,
     since: Timestamp,
     renewed: Timestamp,
 }
@@ -82,14 +95,37 @@ pub fn lock(oauth: &OAuth) -> Result<TokenLock, SpoolError> {
     }
 }
 
-/// The login; `None` if there is none.
-pub fn read(oauth: &OAuth) -> Result<Option<StoredLogin>, SpoolError> {
+/// The login; `None` if there is none. A keyring is not asked: it may have to be unlocked.
+pub fn look(oauth: &OAuth) -> Result<Option<StoredLogin>, SpoolError> {
+    Ok(form(oauth, |form| {
+        let is_here = form.refresh_token.is_some() || oauth.keeping == Keeping::Keyring;
+        is_here.then_some(StoredLogin { since: form.since, renewed: form.renewed })
+    })?
+    .flatten())
+}
+
+/// The login with its refresh token, for new access tokens; `None` if there is none.
+pub fn read(oauth: &OAuth) -> Result<Option<(StoredLogin, Secret)>, StoreError> {
+    let Some(login) = look(oauth)? else { return Ok(None) };
+    // One from before the keyring was wanted goes there with the next one.
+    let in_file =
+        form(oauth, |form| form.refresh_token.as_deref().map(|token| Secret::new(token.to_owned())))?.flatten();
+    let refresh = in_file.map_or_else(|| item(oauth).fetch(), Ok)?;
+    Ok(Some((login, refresh)))
+}
+
+/// What `take` finds in the file; `None` if there is no file.
+fn form<T>(oauth: &OAuth, take: impl FnOnce(&Form<'_>) -> T) -> Result<Option<T>, SpoolError> {
     let Some(state) = StateDir::find(&oauth.state)? else { return Ok(None) };
     let file = name(oauth, "json");
     let Some(bytes) = state.read(&file)? else { return Ok(None) };
     let damaged = |error: serde_json::Error| SpoolError::Damaged { path: state.file(&file), what: error.to_string() };
-    let Form { refresh_token, since, renewed, .. } = serde_json::from_slice(&bytes).map_err(damaged)?;
-    Ok(Some(StoredLogin { refresh: Secret::new(refresh_token.into_owned()), since, renewed }))
+    Ok(Some(take(&serde_json::from_slice(&bytes).map_err(damaged)?)))
+}
+
+/// The refresh token in the keyring.
+fn item(oauth: &OAuth) -> SecretItem {
+    SecretItem::login(format!("oauth-{}", oauth.key()), &oauth.account)
 }
 
 /// Puts what an earlier process has written, and no more than written, in its place.
@@ -105,13 +141,26 @@ pub fn take_over(oauth: &OAuth, _held: &TokenLock) -> Result<(), SpoolError> {
 
 /// Whether a login can be stored: asked before anybody agrees to anything, and before a token is requested whose loss would end the
 /// login.
-pub fn prepare(oauth: &OAuth, held: &TokenLock) -> Result<(), SpoolError> {
+pub fn prepare(oauth: &OAuth, held: &TokenLock) -> Result<(), StoreError> {
     take_over(oauth, held)?;
-    StateDir::open(&oauth.state)?.write(&name(oauth, "next"), &[b' '; ROOM])
+    if oauth.keeping == Keeping::Keyring {
+        // Only writing shows that it is unlocked.
+        let attempt = SecretItem::login(format!("oauth-{}-attempt", oauth.key()), &oauth.account);
+        attempt.store(&Secret::new("none".to_owned()))?;
+        attempt.delete()?;
+    }
+    Ok(StateDir::open(&oauth.state)?.write(&name(oauth, "next"), &[b' '; ROOM])?)
 }
 
 /// Replaces it; on disk when this returns. `since` is when the user logged in.
-pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLock) -> Result<(), SpoolError> {
+pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLock) -> Result<(), StoreError> {
+    let in_file = match oauth.keeping {
+        Keeping::File => Some(refresh.expose().into()),
+        Keeping::Keyring => {
+            item(oauth).store(refresh)?;
+            None
+        }
+    };
     let state = StateDir::open(&oauth.state)?;
     let (file, next) = (name(oauth, "json"), name(oauth, "next"));
     let form = Form {
@@ -119,7 +168,7 @@ pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLoc
         client_id: oauth.client_id.as_str().into(),
         username: oauth.username.as_str().into(),
         scope: oauth.scope.as_str().into(),
-        refresh_token: refresh.expose().into(),
+        refresh_token: in_file,
         since,
         renewed: Timestamp::now(),
     };
@@ -133,7 +182,7 @@ pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLoc
     if state.overwrite(&next, &text).is_err() {
         state.write(&next, &text)?;
     }
-    state.rename(&next, &file)
+    Ok(state.rename(&next, &file)?)
 }
 
 /// Tells a runner that the user has logged in.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::config::oauth::Flow;
+use crate::config::oauth::{Flow, Keeping};
 
 fn oauth() -> OAuth {
     OAuth {
@@ -21,6 +21,7 @@ fn oauth() -> OAuth {
         loopback: "127.0.0.1".to_owned(),
         extra: std::collections::BTreeMap::new(),
         username: "me@isp.example".to_owned(),
+        keeping: Keeping::File,
         state: PathBuf::new(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::config::oauth::Flow;
+use crate::config::oauth::{Flow, Keeping};
 
 fn oauth(state: &Path) -> OAuth {
     let text = |text: &str| text.to_owned();
@@ -21,12 +21,13 @@ fn oauth(state: &Path) -> OAuth {
         loopback: text("127.0.0.1"),
         extra: BTreeMap::new(),
         username: text("me@isp.example"),
+        keeping: Keeping::File,
         state: state.to_owned(),
     }
 }
 
 fn kept(oauth: &OAuth) -> String {
-    read(oauth).unwrap().unwrap().refresh.expose().to_owned()
+    read(oauth).unwrap().unwrap().1.expose().to_owned()
 }
 
 fn keep(oauth: &OAuth, token: &str) {
