@@ -112,7 +112,8 @@ def flushes(target, path):
 def runner(target, folder):
     """One that listens; its process id."""
     with open(folder / "runner.log", "wb") as log:
-        process = subprocess.Popen([target / "postrider", "run"], stderr=log, env=contenders.PATH)
+        environment = {**contenders.PATH, **of_the_unit()}
+        process = subprocess.Popen([target / "postrider", "run"], stderr=log, env=environment)
     try:
         # The socket file of a runner that has ended may still exist.
         wait_until("the runner listens", lambda: is_answered(SOCKET))
@@ -120,6 +121,13 @@ def runner(target, folder):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+
+
+def of_the_unit():
+    """The environment that systemd gives it."""
+    lines = (HERE.parent / "systemd/postrider.service").read_text().splitlines()
+    settings = [line.removeprefix("Environment=").split() for line in lines if line.startswith("Environment=")]
+    return dict(setting.split("=", 1) for line in settings for setting in line)
 
 
 def is_answered(path):
