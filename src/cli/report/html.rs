@@ -19,8 +19,9 @@ const STYLE: &str = "\
 body{font:1rem/1.5 system-ui,sans-serif;color:var(--text);background:var(--page);max-width:46rem;margin:2rem auto;padding:0 1rem}\
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}\
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
-th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}\
-td.n,th.n{text-align:right;white-space:nowrap}\
+th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);min-width:6rem;overflow-wrap:anywhere}\
+th{white-space:nowrap}td.n,th.n{text-align:right;white-space:nowrap;min-width:0}\
+@media(max-width:30rem){table{font-size:.875rem}th,td{padding-right:.5rem}}\
 svg{width:100%;height:auto}svg text{fill:var(--text)}svg line,svg polyline{stroke:var(--line)}svg rect{fill:var(--bar)}";
 
 /// The whole page.
@@ -85,14 +86,17 @@ fn numbers(figures: &Figures) -> Vec<String> {
     [figures.messages, figures.delivered, figures.returned, figures.other].map(|number| number.to_string()).to_vec()
 }
 
-/// A column whose name begins with # has numbers.
+/// A column whose name begins with # has numbers. A table that is wider than the screen is moved with the keyboard as well.
 fn table(out: &mut String, title: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) {
     let rows: Vec<Vec<String>> = rows.collect();
     if rows.is_empty() {
         return;
     }
     let class = |column: &str| if column.starts_with('#') { " class=\"n\"" } else { "" };
-    let _ = write!(out, "<section>\n<h2>{title}</h2>\n<div class=\"wide\">\n<table>\n<thead><tr>");
+    let _ = write!(
+        out,
+        "<section>\n<h2>{title}</h2>\n<div class=\"wide\" role=\"region\" tabindex=\"0\" aria-label=\"{title}\">\n<table>\n<thead><tr>"
+    );
     for column in columns {
         let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(column), column.trim_start_matches('#'));
     }

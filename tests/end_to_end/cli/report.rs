@@ -95,6 +95,8 @@ fn the_page_needs_nothing_from_elsewhere_and_shows_markup_as_text() {
     assert!(forbidden.iter().all(|word| !elsewhere.contains(word)), "{page}");
     assert_eq!(page.matches("<svg role=\"img\" aria-label=").count(), 2, "{page}");
     assert!(page.contains("<html lang=\"en\">") && page.contains("prefers-color-scheme:dark"), "{page}");
+    let (tables, reachable) = (page.matches("<table>").count(), page.matches("tabindex=\"0\" aria-label=").count());
+    assert!(tables == 4 && reachable == 4, "whoever has no mouse moves a table that is too wide: {page}");
     assert!(!page.contains("CANARY"), "{page}");
     let failed = world.postrider(&["report", "--html", "/nonexistent/report.html"]).code(74);
     failed.says("cannot write /nonexistent/report.html");

@@ -78,7 +78,7 @@ const SHOWN: [(&str, &str, &str); 55] = [
 ];
 
 /// Where a file of contrib begins, and its test.
-const CONTRIB: [(&str, &str); 35] = [
+const CONTRIB: [(&str, &str); 36] = [
     ("ansible/", "ansible_installs_the_package_and_an_account_and_changes_nothing_twice"),
     ("apparmor/", "the_apparmor_profile_is_one"),
     ("changelog", BARE_DEBIAN),
@@ -114,6 +114,7 @@ const CONTRIB: [(&str, &str); 35] = [
     ("check", IN_CI),
     ("filesystems", IN_CHECK),
     ("release", IN_CHECK),
+    ("report.png", "a_picture_that_readme_shows_is_there"),
     ("sbom", IN_CHECK),
 ];
 
@@ -206,6 +207,15 @@ fn every_file_of_contrib_is_run_or_loaded_by_a_test() {
         let name = path.strip_prefix(&contrib).unwrap().to_str().unwrap();
         assert!(CONTRIB.iter().any(|(begin, _)| name.starts_with(begin)), "no test is named here for contrib/{name}");
     }
+}
+
+#[test]
+fn a_picture_that_readme_shows_is_there() {
+    let readme = read("README.md");
+    let pictures: Vec<&str> =
+        readme.split("![").skip(1).filter_map(|rest| rest.split_once("](")?.1.split(')').next()).collect();
+    assert_eq!(pictures, ["contrib/report.png"]);
+    assert!(fs::read(Path::new(ROOT).join(pictures[0])).unwrap().starts_with(b"\x89PNG\r\n"));
 }
 
 #[test]
