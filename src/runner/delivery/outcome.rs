@@ -108,15 +108,15 @@ pub(super) fn verdict(message: &OpenMessage<'_>, account: &Account, classificati
 pub(super) fn outcome(account: &Account, fact: &Fact, verdict: Verdict, relay: &str, dsn_sender: DsnSender) -> Outcome {
     // As long as `retry::after_unknown`.
     let wait = if account.lmtp.is_some() { "a minute" } else { "1 h" };
-    let perhaps_delivered = format!(
-        "after the message was sent; it may have been delivered, so the next try is in {wait} to avoid a duplicate"
-    );
+    let unconfirmed = format!("it may have been delivered, so the next try is in {wait} to avoid a duplicate");
+    let perhaps_delivered = format!("after the message was sent; {unconfirmed}");
     let (code, reply) = match &fact.seen {
         Seen::Reply(reply) => (Some(reply.code), reply.text.clone()),
         Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {perhaps_delivered}")),
         Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {perhaps_delivered}", fact.seen)),
         // These texts alone do not say where it happened.
         bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} ({})", phase_words(fact.phase))),
+        telling if verdict == Verdict::Unknown => (None, format!("{telling}; {unconfirmed}")),
         telling => (None, telling.to_string()),
     };
     Outcome {

@@ -43,6 +43,7 @@ fn words(json: &str) -> Vec<String> {
 
 /// A program and its health check.
 struct Image {
+    environment: Vec<String>,
     program: Vec<String>,
     health: Vec<String>,
     volumes: Vec<String>,
@@ -53,7 +54,7 @@ fn build(machine: &Machine) -> Image {
     let stages = stages(&contrib("Containerfile"));
     let [build, last] = stages.as_slice() else { panic!("two stages: {stages:?}") };
     assert!(build.contains(&("RUN".to_owned(), "cargo build --locked --release".to_owned())), "{build:?}");
-    let mut image = Image { program: Vec::new(), health: Vec::new(), volumes: Vec::new() };
+    let mut image = Image { environment: Vec::new(), program: Vec::new(), health: Vec::new(), volumes: Vec::new() };
     for (instruction, rest) in last {
         match instruction.as_str() {
             "FROM" => assert!(rest.starts_with("docker.io/library/debian:"), "{rest}"),
@@ -63,6 +64,7 @@ fn build(machine: &Machine) -> Image {
                 machine.sh("root", &format!("dpkg -s {packages} >/dev/null"), b"").good();
             }
             "RUN" => run(machine, rest),
+            "ENV" => image.environment = rest.split(' ').map(str::to_owned).collect(),
             "VOLUME" => image.volumes = words(rest),
             "HEALTHCHECK" => image.health = words(rest.split_once(" CMD ").unwrap().1),
             "ENTRYPOINT" => image.program = words(rest),
@@ -154,6 +156,10 @@ fn the_containerfile_and_the_compose_file_lead_from_nothing_to_the_first_mail() 
     ]);
     fs::write(machine.path("/etc/ssl/certs/isp.pem"), isp.authority()).unwrap();
     let mut setup = Setup::new(&machine).program(image.program).variable("TLS_CA", "/etc/ssl/certs/isp.pem");
+    for setting in &image.environment {
+        let (name, value) = setting.split_once('=').unwrap();
+        setup = setup.environment(name, value);
+    }
     for (name, value) in service("environment") {
         let value = own.get(value.as_str()).map_or(value.as_str(), |own| own);
         setup = setup.environment(&name, if name == "POSTRIDER_LISTEN" { "127.0.0.1:0" } else { value });
