@@ -15,6 +15,8 @@ use crate::config::{Account, Config, Secret};
 use crate::deliver::oauth::request::{self, Granted, TokenError};
 use crate::deliver::oauth::source::{self, Wanted};
 use crate::deliver::oauth::stored::{self, StoreError};
+use crate::spool::Spool;
+use crate::spool::account_health::{self, Outage, Trouble};
 
 /// Arguments of `login`.
 #[derive(Debug, clap::Args)]
@@ -112,7 +114,7 @@ fn lasting<'g>(oauth: &OAuth, granted: &'g Granted) -> Result<&'g Secret, Failur
     })
 }
 
-/// A line for each account, and exit status 78 if one has no login.
+/// A line for each account, and exit status 78 if one has no login, or one that is refused now.
 fn status(config: &Config, only: Option<&str>) -> Result<Exit, Failure> {
     let mut exit = Exit::Ok;
     if only.is_some() {
@@ -120,17 +122,26 @@ fn status(config: &Config, only: Option<&str>) -> Result<Exit, Failure> {
     } else if with_oauth(config).next().is_none() {
         say("no account has `oauth`; the others log in with passwords, if at all");
     }
+    let spool = Spool::find(&config.spool)?;
+    let health = spool.map(|spool| account_health::current(&spool, Some(config))).unwrap_or_default();
     for (account, oauth) in with_oauth(config).filter(|(account, _)| only.is_none_or(|only| account.name == only)) {
         let (name, issuer, user) = (&account.name, &oauth.issuer, &oauth.username);
         let day =
             |time: Timestamp| Zoned::new(time, jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string();
         match (oauth.flow, stored::look(oauth)?) {
             (Flow::Client, _) => say(&format!("{name}: {issuer}, as its own client")),
-            (Flow::Device | Flow::Browser, Some(login)) => say(&format!(
-                "{name}: {issuer}, as {user}, logged in {}, token renewed {}",
-                day(login.since),
-                day(login.renewed)
-            )),
+            (Flow::Device | Flow::Browser, Some(login)) => {
+                let (since, renewed) = (day(login.since), day(login.renewed));
+                let is_refused = |outage: &&Outage| outage.trouble == Trouble::Login && outage.seen > login.renewed;
+                let state = match health.get(name).filter(is_refused) {
+                    Some(outage) => {
+                        exit = Exit::Config;
+                        format!("refused since {}; run \"postrider login {name}\"", day(outage.since))
+                    }
+                    None => format!("token renewed {renewed}"),
+                };
+                say(&format!("{name}: {issuer}, as {user}, logged in {since}, {state}"));
+            }
             (Flow::Device | Flow::Browser, None) => {
                 say(&format!("{name}: {issuer}, not logged in; run \"postrider login {name}\""));
                 exit = Exit::Config;

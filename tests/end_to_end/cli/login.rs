@@ -243,8 +243,10 @@ fn a_login_that_the_issuer_ended_is_the_accounts_trouble_until_the_next_login() 
     let trouble = "127.0.0.1 refused: invalid_grant (Token has been revoked.); run \"postrider login isp\"";
     wait_for("the trouble", || runner.log().contains(trouble));
     assert!(world.postrider(&["status"]).code(2).stdout.contains("postrider login isp"));
+    world.postrider(&["login", "--status"]).code(78).says("; run \"postrider login isp\"");
     world.postrider(&["login", "isp"]).code(0);
     wait_for("the mail", || issuer.isp.received() == 1);
+    world.postrider(&["login", "--status"]).code(0).says("token renewed");
 }
 
 #[test]
