@@ -7,6 +7,7 @@ mod rig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use support::wait::wait_for;
+use support::world::{Runner, World};
 
 use rig::{As, ROBOT, Rig, USER, can_run, kept};
 
@@ -123,18 +124,24 @@ fn refresh_tokens_rotate_and_the_login_outlives_restarts_of_both_sides() {
     assert_eq!(rig.granted(CODE), 1, "one login");
 }
 
+/// A machine that has logged in and sent a mail, in a session that is over.
+fn first_mail_sent(rig: &Rig) -> (World, Runner) {
+    let world = rig.world(&As::User { flow: "browser" });
+    rig.login(&world);
+    let runner = world.runner().ready(&world);
+    world.send_to(&["first@away.example"]).code(0);
+    rig.mail.wait_for_mail_to("first@away.example");
+    wait_for("the session to end", || sessions(rig, "mail=1").len() == 1);
+    (world, runner)
+}
+
 #[test]
 fn a_login_that_was_revoked_is_told_with_its_cure_and_mail_waits_for_the_next_one() {
     if !can_run() {
         return;
     }
     let rig = Rig::start();
-    let world = rig.world(&As::User { flow: "browser" });
-    rig.login(&world);
-    let runner = world.runner().ready(&world);
-    world.send_to(&["first@away.example"]).code(0);
-    rig.mail.wait_for_mail_to("first@away.example");
-    wait_for("the session to end", || sessions(&rig, "mail=1").len() == 1);
+    let (world, runner) = first_mail_sent(&rig);
     rig.revoke("browser-client", &kept(&world));
     // The access token has ended as well: the mail server says so, and the provider that there will be no other.
     world.send_to(&["second@away.example"]).code(0);
@@ -151,12 +158,7 @@ fn a_token_that_ends_before_its_time_is_renewed_in_the_same_session() {
         return;
     }
     let rig = Rig::start();
-    let world = rig.world(&As::User { flow: "browser" });
-    rig.login(&world);
-    let runner = world.runner().ready(&world);
-    world.send_to(&["first@away.example"]).code(0);
-    rig.mail.wait_for_mail_to("first@away.example");
-    wait_for("the session to end", || sessions(&rig, "mail=1").len() == 1);
+    let (world, runner) = first_mail_sent(&rig);
     let granted = rig.granted(REFRESH);
     rig.forget_access_tokens();
     world.send_to(&["second@away.example"]).code(0);
