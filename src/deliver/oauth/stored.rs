@@ -154,13 +154,19 @@ pub fn prepare(oauth: &OAuth, held: &TokenLock) -> Result<(), StoreError> {
 
 /// Replaces it; on disk when this returns. `since` is when the user logged in.
 pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLock) -> Result<(), StoreError> {
-    let in_file = match oauth.keeping {
-        Keeping::File => Some(refresh.expose().into()),
-        Keeping::Keyring => {
-            item(oauth).store(refresh)?;
-            None
-        }
-    };
+    if oauth.keeping == Keeping::File {
+        return Ok(put(oauth, Some(refresh), since)?);
+    }
+    // A token in the file counts before one in the keyring, so it must not be the old one if the process ends before the next step.
+    if form(oauth, |form| form.refresh_token.is_some())? == Some(true) {
+        put(oauth, Some(refresh), since)?;
+    }
+    item(oauth).store(refresh)?;
+    Ok(put(oauth, None, since)?)
+}
+
+/// Replaces the file.
+fn put(oauth: &OAuth, refresh: Option<&Secret>, since: Timestamp) -> Result<(), SpoolError> {
     let state = StateDir::open(&oauth.state)?;
     let (file, next) = (name(oauth, "json"), name(oauth, "next"));
     let form = Form {
@@ -168,7 +174,7 @@ pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLoc
         client_id: oauth.client_id.as_str().into(),
         username: oauth.username.as_str().into(),
         scope: oauth.scope.as_str().into(),
-        refresh_token: in_file,
+        refresh_token: refresh.map(|token| token.expose().into()),
         since,
         renewed: Timestamp::now(),
     };
@@ -182,7 +188,7 @@ pub fn write(oauth: &OAuth, refresh: &Secret, since: Timestamp, _held: &TokenLoc
     if state.overwrite(&next, &text).is_err() {
         state.write(&next, &text)?;
     }
-    Ok(state.rename(&next, &file)?)
+    state.rename(&next, &file)
 }
 
 /// Tells a runner that the user has logged in.

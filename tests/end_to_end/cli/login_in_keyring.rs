@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::cli::issuer::{Issuer, mail_server};
 use support::need::{installed, skip};
+use support::points;
 use support::world::{World, built};
 
 const PROGRAMS: [&str; 3] = ["dbus-run-session", "gnome-keyring-daemon", "secret-tool"];
@@ -80,6 +81,38 @@ fn a_login_in_a_file_moves_to_the_keyring_with_the_next_token() {
     let said = in_session(&world, &format!("$p flush; {STORED}"));
     assert!(issuer.isp.received() == 1 && said.contains("secret = refresh-2"), "{said}");
     assert!(!has(&world.path("spool"), "refresh-"), "and the old one is in no file any more");
+}
+
+/// A login that is in a file, and is to be in the keyring from now on.
+fn to_be_moved(issuer: &Issuer) -> World {
+    let world = issuer.world(&json!({}));
+    world.postrider(&["login"]).code(0);
+    let world = issuer.log_in_by_tokens(world, "isp", &json!({ "keyring": true }));
+    world.send_to(&["bob@away.example"]).code(0);
+    world
+}
+
+#[test]
+fn a_move_to_the_keyring_that_is_killed_leaves_a_token_that_works() {
+    if !can_run() || points::is_skipped() {
+        return;
+    }
+    // In turn, every call that opens a file of the login or gives one a name.
+    for call in ["openat", "renameat"] {
+        let survived = (1..40).find(|number| {
+            let issuer = Issuer::start(mail_server());
+            let world = to_be_moved(&issuer);
+            let state = world.path("spool/state");
+            let fault = format!("-P {} -e inject={call}:signal=SIGKILL:when={number}", state.display());
+            let script = format!("strace -f -qq -o strace.log {fault} $p flush; echo code $?; $p flush; {STORED}");
+            let said = in_session(&world, &script);
+            // Until it is written anywhere, the answer is in memory alone.
+            let was_kept = said.contains("secret = ");
+            assert_eq!(issuer.isp.received() == 1, was_kept, "{call} {number}: {said}");
+            said.contains("code 0")
+        });
+        assert!(survived.is_some_and(|number| number > 2), "{call}: {survived:?}");
+    }
 }
 
 #[test]
