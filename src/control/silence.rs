@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Kind, Level, Reason};
 use crate::config::units::in_words;
 use crate::config::{Config, places};
+use crate::mail::fold_case::fold_case;
 use crate::spool::clock::Clock;
 use crate::spool::history::{self, Extent};
 use crate::spool::state_dir::StateDir;
@@ -43,7 +44,7 @@ impl<'a> QueuedSenders<'a> {
     /// A message in the queue.
     pub fn saw(&mut self, sender: &impl std::fmt::Display, arrived: Timestamp) {
         let Some(expected) = self.expected.filter(|expected| !expected.is_empty()) else { return };
-        let sender = sender.to_string().to_lowercase();
+        let sender = fold_case(&sender.to_string()).into_owned();
         if expected.contains_key(&sender) {
             let last = self.last.entry(sender).or_insert(arrived);
             *last = arrived.max(*last);
@@ -93,7 +94,7 @@ fn last_written(
     let extent = Extent::now(spool)?;
     let mut found: BTreeMap<String, Timestamp> = BTreeMap::new();
     history::senders(spool, &known.read, |sender, arrived| {
-        let sender = sender.to_lowercase();
+        let sender = fold_case(sender).into_owned();
         if expected.contains_key(&sender) {
             let last = found.entry(sender).or_insert(arrived);
             *last = arrived.max(*last);

@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::fold_case::fold_case;
 use super::printable::misleads;
 
 /// Why a text is not an address; the caller knows the text.
@@ -111,10 +112,10 @@ impl Address {
         !self.to_string().contains(|c: char| c.is_control() || matches!(c, ' ' | '<' | '>'))
     }
 
-    /// Lower-cased `local@domain` without quotes: the form in which table keys are compared.
+    /// Case-folded `local@domain` without quotes: the form in which table keys are compared.
     #[must_use]
     pub fn folded(&self) -> String {
-        format!("{}@{}", self.local, self.domain).to_lowercase()
+        fold_case(&format!("{}@{}", self.local, self.domain)).into_owned()
     }
 
     /// Whether SMTPUTF8 would be needed for the local part (RFC 6531).

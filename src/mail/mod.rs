@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod dsn;
+pub mod fold_case;
 pub mod header;
 pub mod list;
 pub mod mime;

@@ -9,6 +9,7 @@ use super::inbound::{Arrival, Destination, Step};
 use super::map::complete;
 use crate::config::{Hit, Propagates, Span, TableFault};
 use crate::mail::address::{Address, without_extension};
+use crate::mail::fold_case::fold_case;
 use crate::mail::list;
 
 /// What the reason of a loop begins with; the addresses follow.
@@ -91,11 +92,11 @@ impl<'a> Expansion<'a> {
         }
         let local = address.local();
         if let Some(hit) = tables.lookup(local, Span::Whole)? {
-            return Ok(Some((hit, local.to_lowercase(), "")));
+            return Ok(Some((hit, fold_case(local).into_owned(), "")));
         }
         let Some(bare) = without_extension(local, &config.recipient_delimiter) else { return Ok(None) };
         let hit = tables.lookup(bare, Span::Part)?;
-        Ok(hit.map(|hit| (hit, bare.to_lowercase(), &local[bare.len()..])))
+        Ok(hit.map(|hit| (hit, fold_case(bare).into_owned(), &local[bare.len()..])))
     }
 
     /// The values of a row, or of a list that it includes.

@@ -4,6 +4,7 @@
 
 use crate::config::{Config, Hit, Propagates, Span, TableFault, TableSet};
 use crate::mail::address::{Address, without_extension};
+use crate::mail::fold_case::fold_case;
 use crate::mail::list::{self, Spec};
 
 /// A map of one machine, borrowed for one use.
@@ -78,7 +79,7 @@ impl Map<'_> {
         }
         for query in self.queries(address) {
             if let Some(hit) = self.tables.lookup(&query.key, query.span)? {
-                return Ok(Some((hit, Query { key: query.key.to_lowercase(), ..query })));
+                return Ok(Some((hit, Query { key: fold_case(&query.key).into_owned(), ..query })));
             }
         }
         Ok(None)

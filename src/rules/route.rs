@@ -5,6 +5,7 @@ use super::outbound::Generic;
 use crate::config::client::Client;
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath, without_extension};
+use crate::mail::fold_case::fold_case;
 use crate::mail::submitter::ClientName;
 use crate::sys::user::Caller;
 
@@ -147,8 +148,8 @@ pub(super) fn forms(sender: &Address, delimiter: &str) -> Vec<String> {
 
 /// The domain is compared as it goes over the wire, in A-labels: another spelling of it must not pass by an entry.
 fn form(local: &str, domain: &str) -> String {
-    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase());
-    format!("{}@{domain}", local.to_lowercase())
+    let domain = idna::domain_to_ascii(domain).unwrap_or_else(|_| fold_case(domain).into_owned());
+    format!("{}@{domain}", fold_case(local))
 }
 
 /// A `senders` entry in the form of look-ups: a bare login gets the origin.

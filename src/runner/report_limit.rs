@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::log;
 use crate::mail::address::Address;
+use crate::mail::fold_case::fold_case;
 use crate::rules::report_limit::Hour;
 use crate::spool::clock::Clock;
 use crate::spool::{Spool, state_file};
@@ -68,5 +69,5 @@ impl ReportLimit {
 }
 
 fn key(to: &Address) -> String {
-    to.to_string().to_lowercase()
+    fold_case(&to.to_string()).into_owned()
 }

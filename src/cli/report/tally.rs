@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::mail::fold_case::fold_case;
 use crate::spool::history::{Ended, Finished, Record};
 
 /// So many senders are told apart; what further ones send counts in the totals only.
@@ -114,7 +115,7 @@ impl Tally {
         if record.finished >= self.until || record.finished < self.earliest() {
             return;
         }
-        let sender = record.sender.to_lowercase();
+        let sender = fold_case(&record.sender).into_owned();
         if record.finished < self.since {
             let fresh = Before { messages: 0, last: record.arrived };
             if let Some(before) = entry(&mut self.before, sender, fresh) {

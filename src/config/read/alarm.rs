@@ -14,6 +14,7 @@ use crate::config::alarm::{Alarm, Format, Heartbeat, Target, Template};
 use crate::config::keys::{ALARM_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS};
 use crate::config::units;
 use crate::mail::address::Address;
+use crate::mail::fold_case::fold_case;
 
 /// The section, or what holds without it. `usual` is how long a relay must be out of reach where it does not say so.
 pub(super) fn alarm(around: &Surroundings, usual: Duration, top: &Section, faults: &mut Faults) -> Alarm {
@@ -53,7 +54,7 @@ fn expected(value: &Value, faults: &mut Faults) -> BTreeMap<String, Duration> {
         }
         let Some(read) = text("expect", value, faults) else { continue };
         match units::duration(read.value) {
-            Ok(allowed) => drop(expected.insert(key.get_ref().to_lowercase(), allowed)),
+            Ok(allowed) => drop(expected.insert(fold_case(key.get_ref()).into_owned(), allowed)),
             Err(error) => faults.add(read.at, format!("`expect`: {error}")),
         }
     }

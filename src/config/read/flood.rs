@@ -9,6 +9,7 @@ use super::section::{Section, Value, wrong_type};
 use crate::config::Flood;
 use crate::config::keys::FLOOD_KEYS;
 use crate::mail::address::Address;
+use crate::mail::fold_case::fold_case;
 
 /// The section, or what holds without it.
 pub(super) fn flood(top: &Section, faults: &mut Faults) -> Flood {
@@ -25,7 +26,7 @@ pub(super) fn flood(top: &Section, faults: &mut Faults) -> Flood {
     let mut senders = BTreeSet::new();
     for sender in section.texts("senders", faults).unwrap_or_default() {
         match Address::parse(sender.value) {
-            Ok(_) => drop(senders.insert(sender.value.to_lowercase())),
+            Ok(_) => drop(senders.insert(fold_case(sender.value).into_owned())),
             Err(error) => {
                 faults.add(sender.at, format!("`senders` must be addresses, such as \"root@home.lan\": {error}"));
             }

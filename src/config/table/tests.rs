@@ -64,8 +64,10 @@ fn rows_are_read_as_postmap_reads_them() {
 
 #[test]
 fn keys_beyond_ascii_are_folded_as_well() {
-    let rows = Rows::new("JÖRG@x j@y\n".as_bytes().to_vec());
-    assert_eq!(good(&rows, "jörg@X").as_deref(), Some("j@y"));
+    let rows = Rows::new("JÖRG@x j@y\nstraße@x s@y\nοδος@x o@y\n".as_bytes().to_vec());
+    for (key, value) in [("jörg@X", "j@y"), ("STRASSE@x", "s@y"), ("Οδοσ@x", "o@y"), ("ΟΔΟΣ@x", "o@y")] {
+        assert_eq!(good(&rows, key).as_deref(), Some(value), "{key}");
+    }
 }
 
 #[test]

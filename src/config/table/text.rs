@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
+use crate::mail::fold_case::fold_case;
+
 /// What is wrong with a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RowProblem {
@@ -205,14 +207,11 @@ impl Rows {
     }
 }
 
-/// The form in which keys are compared: lower-cased, the local part without the quotes
-/// that `"a b"@example.com` needs in the text.
+/// The form in which keys are compared: case-folded, the local part without the quotes that `"a b"@example.com` needs in the text.
 pub(super) fn fold(key: &str) -> Cow<'_, str> {
-    let plain = unquote(key).map_or(Cow::Borrowed(key), Cow::Owned);
-    if plain.is_ascii() {
-        if plain.bytes().any(|byte| byte.is_ascii_uppercase()) { Cow::Owned(plain.to_ascii_lowercase()) } else { plain }
-    } else {
-        Cow::Owned(plain.to_lowercase())
+    match unquote(key) {
+        Some(plain) => Cow::Owned(fold_case(&plain).into_owned()),
+        None => fold_case(key),
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::main_cf::{MainCf, elements};
 use crate::config::table::rows_of_text;
 use crate::import::draft::{Draft, inline as inline_rows, quoted};
+use crate::mail::fold_case::fold_case;
 
 /// The key of a row that answers whatever is asked; no row is written so.
 pub(crate) const ALL: &str = "";
@@ -133,8 +134,9 @@ fn taken_apart(
     draft: &mut Draft,
 ) -> Result<Vec<(String, String)>, String> {
     let read = |path: &PathBuf| main.read(path).map_err(|error| unreadable(path, &error));
-    let folded =
-        |rows: Vec<(String, String)>| rows.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
+    let folded = |rows: Vec<(String, String)>| {
+        rows.into_iter().map(|(key, value)| (fold_case(&key).into_owned(), value)).collect()
+    };
     Ok(match table(main, element)? {
         Table::Static(value) => vec![(ALL.to_owned(), value)],
         Table::Inline(rows) => folded(rows),
@@ -189,7 +191,7 @@ fn key_of(pattern: &str) -> Option<String> {
         }
     }
     let fits = if is_whole { key.find('@').is_some_and(|at| at > 0) } else { key.starts_with('@') };
-    fits.then(|| key.to_lowercase())
+    fits.then(|| fold_case(&key).into_owned())
 }
 
 #[cfg(test)]

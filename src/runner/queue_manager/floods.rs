@@ -9,6 +9,7 @@ use super::state::QueueState;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::deliver::outgoing;
 use crate::log;
+use crate::mail::fold_case::fold_case;
 use crate::mail::header::Header;
 use crate::rules::flood::{self, Verdict};
 use crate::runner::completion::flood_digest::{self, Withdrawn};
@@ -44,7 +45,7 @@ impl QueueState {
         let was_gathered = flood_digest::is_gathered(state);
         let is_new = state.attempts == 0 && state.outcomes().next().is_none();
         let settings = &self.loaded.config.flood;
-        let is_listed = settings.senders.contains(&envelope.sender.to_string().to_lowercase());
+        let is_listed = settings.senders.contains(&*fold_case(&envelope.sender.to_string()));
         // What stays on this machine costs nobody anything.
         if account == LOCAL_ACCOUNT || !(was_gathered || is_new && is_listed) {
             return false;

@@ -9,6 +9,7 @@ use jiff::Zoned;
 use super::context::{Author, Trace};
 use crate::config::{Config, TableFault};
 use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
+use crate::mail::fold_case::fold_case;
 use crate::mail::header::Header;
 use crate::mail::list::{self, Spec};
 use crate::mail::stamp;
@@ -223,7 +224,8 @@ struct Doubles {
 
 impl Doubles {
     fn is_new(&mut self, given: &str, address: &Mailbox) -> bool {
-        let key = (given.to_lowercase(), address.to_string().to_lowercase());
+        let address = address.to_string();
+        let key = (fold_case(given), fold_case(&address));
         self.seen.insert(self.hasher.hash_one(key))
     }
 }

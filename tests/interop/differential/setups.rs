@@ -29,6 +29,8 @@ const SETUPS: [Setup; 3] = [
             ("moved@away.example", "@there.example"),
             ("bare@home.lan", "bareword"),
             ("bareword", "never.asked@isp.example"),
+            ("straße@home.lan", "street@isp.example"),
+            ("οδος@home.lan", "road@isp.example"),
             ("@home.lan", "hisaccount+local@isp.example"),
         ],
     ),
