@@ -177,7 +177,11 @@ pub fn outcome(id: impl Display, to: &str, given: &str, delays: Delays, outcome:
 
 /// In Postfix's words, which what reads logs tells apart.
 fn said(outcome: &Outcome, answered: Option<Phase>) -> String {
-    let (Some(_), Status::Deferred | Status::Refused) = (outcome.code, outcome.status) else { return outcome.said() };
+    if outcome.code.is_none() {
+        // Our own words. What reads logs takes the first closing bracket for the end.
+        return outcome.said().replace('(', "[").replace(')', "]");
+    }
+    let (Status::Deferred | Status::Refused) = outcome.status else { return outcome.said() };
     let command = match answered {
         Some(Phase::Mail) => "MAIL FROM command",
         Some(Phase::Rcpt) => "RCPT TO command",
@@ -218,6 +222,11 @@ pub fn success_reported(id: impl Display, report: impl Display) {
 /// It has left the queue.
 pub fn removed(id: impl Display) {
     line("qmgr", format_args!("{id}: removed"));
+}
+
+/// It was still in the queue, and history has it as delivered.
+pub fn removed_as_delivered(id: impl Display) {
+    line("qmgr", format_args!("{id}: removed: history shows that it was delivered before"));
 }
 
 /// It is set aside in failed/.
@@ -295,7 +304,7 @@ pub fn started(configuration: impl Display, spool: impl Display, waiting: usize)
     line(
         "master",
         format_args!(
-            "daemon started -- version {version}, configuration {configuration}, spool {spool}, {waiting} messages waiting"
+            "daemon started -- version {version}, configuration {configuration}, spool {spool}, messages waiting: {waiting}"
         ),
     );
 }

@@ -7,7 +7,7 @@ use crate::config::lmtp_server::LmtpServer;
 use crate::config::mailbox::LOCAL_ACCOUNT;
 use crate::config::{Account, Config, LeavingTables, TableFault};
 use crate::deliver::smtp::command::{self, AddressRefused};
-use crate::mail::address::{Address, Mailbox, ReversePath};
+use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
 use crate::mail::outcome::Outcome;
 use crate::rules::locality::LocalUsers;
 use crate::rules::mail_loop;
@@ -30,8 +30,8 @@ pub struct Planned {
 /// Why a recipient is refused before any server is contacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Undeliverable {
-    /// Bad address syntax (5.1.3).
-    Syntax,
+    /// It is no address (5.1.3), with the reason.
+    Syntax(AddressError),
     /// A mailbox of this machine, which has none (5.1.2).
     Own(Address),
     /// Nobody of this machine, which has mailboxes (5.1.1).
@@ -45,11 +45,15 @@ pub enum Undeliverable {
 }
 
 impl Undeliverable {
+    fn not_an_address(given: &Mailbox) -> Self {
+        Self::Syntax(given.problem().unwrap_or(AddressError::BadSyntax))
+    }
+
     /// The enhanced status code.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Syntax | Self::Unsendable(..) => "5.1.3",
+            Self::Syntax(_) | Self::Unsendable(..) => "5.1.3",
             Self::Own(_) => "5.1.2",
             Self::Unknown(_) => "5.1.1",
             Self::ComeRound(_) => Outcome::LOOP,
@@ -61,7 +65,8 @@ impl Undeliverable {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::Syntax => "bad address syntax".to_owned(),
+            Self::Syntax(AddressError::TooLong) => "this address is too long".to_owned(),
+            Self::Syntax(why) => format!("bad address syntax: {why}"),
             Self::Alias(why) => why.clone(),
             Self::Unsendable(address, why) => {
                 format!("<{address}> is never sent to a server: {why}; use another address")
@@ -161,7 +166,7 @@ pub fn plan_here<'c>(config: &'c Config, envelope: &Envelope, here: &[usize]) ->
     let mut plan = Plan { account, why, sender, from, sender_rewritten, recipients, nowhere };
     for (index, recipient) in here.iter().filter_map(|&i| envelope.recipients.get(i).map(|r| (i, r))) {
         match &recipient.address {
-            Mailbox::Invalid(_) => plan.nowhere.push((index, Undeliverable::Syntax)),
+            Mailbox::Invalid(_) => plan.nowhere.push((index, Undeliverable::not_an_address(&recipient.address))),
             Mailbox::Valid(address) => match command::sendable(address) {
                 Ok(()) => plan.recipients.push(Planned { index, address: address.clone(), rewritten: None }),
                 Err(why) => plan.nowhere.push((index, Undeliverable::Unsendable(address.clone(), why))),
@@ -270,7 +275,9 @@ fn outgoing_sender(
 type Outgoing = Result<(Address, Option<Rewritten>), Undeliverable>;
 
 fn outgoing_recipient(generic: &Generic<'_>, recipient: &Recipient) -> Result<Outgoing, TableFault> {
-    let Mailbox::Valid(address) = &recipient.address else { return Ok(Err(Undeliverable::Syntax)) };
+    let Mailbox::Valid(address) = &recipient.address else {
+        return Ok(Err(Undeliverable::not_an_address(&recipient.address)));
+    };
     if let Some(why) = &recipient.refused {
         return Ok(Err(Undeliverable::Alias(why.clone())));
     }

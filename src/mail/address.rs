@@ -31,7 +31,7 @@ pub enum AddressError {
     /// A blank or an angle bracket in its quotes: servers disagree where such an address ends.
     #[error("it contains a blank or an angle bracket, which cannot be sent safely")]
     Unsafe,
-    /// Longer than 64 octets of local part times four, or 255 octets of domain.
+    /// Longer than 64 octets of local part times four, 255 octets of domain, or 63 of one of its labels.
     #[error("it is too long")]
     TooLong,
 }
@@ -63,6 +63,9 @@ impl Address {
         }
         // IDNA takes these for dots (RFC 3490 section 3.1), and keyboards of some languages have no other.
         let domain = domain.replace(['\u{3002}', '\u{ff0e}', '\u{ff61}'], ".");
+        if domain.split('.').any(|label| label.len() > 63) && !domain.starts_with('[') {
+            return Err(AddressError::TooLong);
+        }
         if !is_domain(&domain) {
             return Err(AddressError::BadDomain);
         }
@@ -216,6 +219,15 @@ impl Mailbox {
     pub fn read(text: &str) -> Self {
         Address::parse(text).map_or_else(|_| Self::Invalid(text.to_owned()), Self::Valid)
     }
+
+    /// Why it is no address; `None` if it is one.
+    #[must_use]
+    pub fn problem(&self) -> Option<AddressError> {
+        match self {
+            Self::Valid(_) => None,
+            Self::Invalid(text) => Some(Address::parse(text).err().unwrap_or(AddressError::BadSyntax)),
+        }
+    }
 }
 
 impl fmt::Display for Mailbox {
@@ -306,7 +318,6 @@ fn is_literal(inner: &str) -> bool {
 /// leave nothing there.
 fn is_label(label: &str) -> bool {
     !label.is_empty()
-        && label.len() <= 63
         && !label.starts_with('-')
         && !label.ends_with('-')
         && label.chars().all(|c| {

@@ -140,14 +140,13 @@ impl<'a> Arrival<'a> {
             if address.domain().eq_ignore_ascii_case(parent) {
                 return None;
             }
-            let front =
-                address.domain().len().checked_sub(parent.len()).filter(|at| address.domain().is_char_boundary(*at));
-            let is_below = front.is_some_and(|at| {
-                let (host, domain) = address.domain().split_at(at);
-                host.ends_with('.') && domain.eq_ignore_ascii_case(parent)
-            });
-            if is_below {
-                let new = Address::new(address.local(), parent).ok().filter(|_| hides)?;
+            let below = address.domain().len().checked_sub(parent.len());
+            let domain = below
+                .and_then(|at| address.domain().split_at_checked(at))
+                .filter(|(host, domain)| host.ends_with('.') && domain.eq_ignore_ascii_case(parent));
+            if let Some((_, domain)) = domain {
+                // As it stands in the address, like Postfix: the option's own capitals are not its sender's.
+                let new = Address::new(address.local(), domain).ok().filter(|_| hides)?;
                 let by = "masquerade_domains";
                 steps.push(Step { by, key: parent.to_owned(), result: new.to_string(), place: by.to_owned() });
                 return Some(new);

@@ -4,11 +4,14 @@
 //! A message that every recipient got at the first attempt has no journal (`completion::batch_finish`), so only its
 //! record in history shows that it must not be sent again. A new runner therefore reads history, but only what was
 //! written since the last runner ended cleanly: spool/left.json has the length that history had at a moment when no
-//! finished message was left in queue/. If history cannot be read, the messages in queue/ at the start are
+//! finished message was left in queue/. Where files were put back there since, it reads all of history. If history cannot be read, the messages in queue/ at the start are
 //! *unchecked*: each waits until history can be read. Later messages cannot have been finished by an earlier runner
 //! and are sent.
 
 use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -92,7 +95,7 @@ impl FinishedMessages {
             let Ok(state) = Journal::peek(&self.spool, &id, stored.envelope.recipients.len()) else { continue };
             if self.record_status(&stored.envelope, &state)? == RecordStatus::Finished {
                 self.spool.remove(&id)?;
-                log::removed(&id);
+                log::removed_as_delivered(&id);
             }
         }
         self.save_extent()
@@ -140,6 +143,26 @@ fn contradicts(state: &State) -> bool {
 }
 
 fn read(spool: &Spool) -> Result<HashMap<MessageId, Trace>, SpoolError> {
-    let seen: Extent = state_file::read(spool, NAME).unwrap_or_default();
+    let mut seen: Extent = state_file::read(spool, NAME).unwrap_or_default();
+    if has_come_back(spool)? {
+        seen = Extent::default();
+    }
     history::traces(spool, &seen, |id| spool.holds(id))
+}
+
+/// Whether queue/ holds a message from before the last clean end whose file was put there after it, as a copied or restored folder
+/// does. All of history counts for it.
+fn has_come_back(spool: &Spool) -> Result<bool, SpoolError> {
+    let Ok(left) = fs::metadata(spool.dir().join(NAME)) else { return Ok(false) };
+    let changed = |of: &fs::Metadata| (of.ctime(), of.ctime_nsec());
+    let is_older = |id: &MessageId| {
+        let arrived = Duration::from_micros(id.micros());
+        i64::try_from(arrived.as_secs())
+            .is_ok_and(|seconds| (seconds, i64::from(arrived.subsec_nanos())) < changed(&left))
+    };
+    let was_put_there = |id: &MessageId| {
+        let file = spool.dir().join("queue").join(id.as_str());
+        fs::metadata(file).is_ok_and(|file| changed(&file) > changed(&left))
+    };
+    Ok(spool.ids()?.iter().any(|id| is_older(id) && was_put_there(id)))
 }

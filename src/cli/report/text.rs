@@ -31,7 +31,7 @@ pub(super) fn of(summary: &Summary) -> String {
     });
     table(&mut out, "Returned because", bounces);
     let quiet = summary.quiet.iter().map(|one| {
-        (one.sender.clone(), format!("{} messages in the days before, the last on {}", one.before, day(one.last)))
+        (one.sender.clone(), format!("{} in the days before, the last on {}", counted(one.before), day(one.last)))
     });
     table(&mut out, "Wrote before, and not now", quiet);
     out
@@ -49,10 +49,14 @@ fn table(out: &mut String, title: &str, rows: impl Iterator<Item = (String, Stri
     }
 }
 
+fn counted(messages: usize) -> String {
+    if messages == 1 { "1 message".to_owned() } else { format!("{messages} messages") }
+}
+
 /// As people read them.
 pub(super) fn figures(figures: &Figures) -> String {
     let Figures { messages, delivered, returned, other, octets } = figures;
-    let mut text = format!("{messages} messages ({}): {delivered} delivered", size(*octets));
+    let mut text = format!("{} ({}): {delivered} delivered", counted(*messages), size(*octets));
     if *returned > 0 {
         let _ = write!(text, ", {returned} returned");
     }

@@ -91,7 +91,7 @@ fn of_plan(admitted: &Admitted, plan: &Plan<'_>) -> Vec<Reason> {
         let kind = match why {
             Undeliverable::Own(_) | Undeliverable::Unknown(_) => Kind::Unmapped,
             Undeliverable::Alias(_) => Kind::Alias,
-            Undeliverable::Syntax | Undeliverable::Unsendable(..) | Undeliverable::ComeRound(_) => Kind::Refused,
+            Undeliverable::Syntax(_) | Undeliverable::Unsendable(..) | Undeliverable::ComeRound(_) => Kind::Refused,
         };
         Reason::new(Level::Warning, kind, why.reason()).of(&admitted.envelope.recipients[*index].address)
     });

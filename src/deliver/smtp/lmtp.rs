@@ -82,7 +82,7 @@ fn unreachable(server: &LmtpServer, error: &io::Error) -> Seen {
             (server.to_string(), "is the server of `mailbox` running, and may postrider connect to it?")
         }
     };
-    Seen::Failed(format!("cannot connect to {place}: {}; {cure}", error.to_string().to_lowercase()))
+    Seen::Failed(format!("connect to {place}: {}; {cure}", stream::in_words(error)))
 }
 
 /// RFC 2033 section 4.1. There is no older greeting to fall back to.

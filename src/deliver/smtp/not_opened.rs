@@ -68,12 +68,9 @@ pub(super) fn described(relay: &Relay, address: &SocketAddr) -> String {
     format!("{}[{}]:{}", relay.host, address.ip(), address.port())
 }
 
-/// Adds the address to the system's error text, which lacks it.
+/// Adds the address to the system's error text, which lacks it, in Postfix's words.
 pub(super) fn at_address(seen: Seen, relay: &Relay, address: &SocketAddr) -> Seen {
-    let words = |text: String| {
-        let (first, others) = text.split_at(text.chars().next().map_or(0, char::len_utf8));
-        format!("cannot connect to {}: {}{others}", described(relay, address), first.to_lowercase())
-    };
+    let words = |text: String| format!("connect to {}: {text}", described(relay, address));
     match seen {
         Seen::Failed(text) => Seen::Failed(words(text)),
         Seen::Unreachable(text) => Seen::Unreachable(words(text)),

@@ -411,7 +411,7 @@ pub(crate) fn seen(error: &io::Error) -> Seen {
 }
 
 /// The system's error text without the error number.
-fn in_words(error: &io::Error) -> String {
+pub(super) fn in_words(error: &io::Error) -> String {
     let text = error.to_string();
     let (before, rest) = text.split_once(" (os error ").unwrap_or((&text, ""));
     format!("{before}{}", rest.split_once(')').map_or("", |(_, after)| after))

@@ -5,6 +5,8 @@
 //! next one, it is not counted towards expiry, and it is written only if it differs from what the journal has. A
 //! server that is down for a day costs each message one line, not one per probe.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::outcome::{self, log_outcomes, queued};
@@ -30,12 +32,17 @@ pub(super) struct NotBegun {
     pub(super) read: Option<Timestamp>,
 }
 
-/// Records that no session could be opened.
-pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotBegun) -> AttemptOutcome {
+/// Records that no session could be opened, which took so long.
+pub(super) fn not_sent(
+    mut message: OpenMessage<'_>,
+    plan: &Plan<'_>,
+    not: &NotBegun,
+    connecting: Duration,
+) -> AttemptOutcome {
     let trouble = outcome::trouble_of(not.classification.verdict).unwrap_or(Trouble::Relay);
     let mut outcome = outcome::outcome(plan.account, &not.fact, not.classification.verdict, &not.relay, DsnSender::Us);
     if let Some(login) = &not.login {
-        outcome.reply = format!("{} (login with {login})", outcome.reply);
+        outcome.reply = format!("{} [login with {login}]", outcome.reply);
     }
     if let Some(cure) = outcome::remedy_before_login(not.classification, plan, &message) {
         outcome.reply = format!("{}: {cure}", outcome.reply);
@@ -46,7 +53,8 @@ pub(super) fn not_sent(mut message: OpenMessage<'_>, plan: &Plan<'_>, not: &NotB
         (planned.index, Outcome { sent_as, ..outcome.clone() })
     };
     let outcomes: Vec<_> = plan.recipients.iter().map(with_addresses).collect();
-    log_outcomes(&message, &outcomes, Delays { queued: queued(&message), ..Delays::default() }, |_| None);
+    let delays = Delays { queued: queued(&message), connecting, ..Delays::default() };
+    log_outcomes(&message, &outcomes, delays, |_| None);
     note(&mut message, &outcomes);
     let failure =
         AccountFailure { trouble, relay: not.relay.clone(), reason, wait: not.classification.wait, read: not.read };

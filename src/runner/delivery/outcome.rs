@@ -115,7 +115,7 @@ pub(super) fn outcome(account: &Account, fact: &Fact, verdict: Verdict, relay: &
         Seen::Closed if fact.phase == Phase::FinalDot => (None, format!("connection lost {perhaps_delivered}")),
         Seen::Timeout if fact.phase == Phase::FinalDot => (None, format!("{} {perhaps_delivered}", fact.seen)),
         // These texts alone do not say where it happened.
-        bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} ({})", phase_words(fact.phase))),
+        bare @ (Seen::Closed | Seen::Timeout) => (None, format!("{bare} {}", phase_words(fact.phase))),
         telling if verdict == Verdict::Unknown => (None, format!("{telling}; {unconfirmed}")),
         telling => (None, telling.to_string()),
     };

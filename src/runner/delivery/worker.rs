@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -192,7 +192,7 @@ impl Worker {
             RecordStatus::Open => {}
             RecordStatus::Finished => {
                 self.loaded.spool.remove(id)?;
-                log::removed(id);
+                log::removed_as_delivered(id);
                 return Ok(None);
             }
             RecordStatus::SharesId => {
@@ -268,13 +268,14 @@ impl Worker {
             return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
         }
         let exchange = Exchange { message: &message, plan, recipients, outgoing: &outgoing };
+        let begun = Instant::now();
         let transacted = self.session.transact(&exchange);
         if self.context.gate.is_stopping() && has_learnt_nothing(&transacted) {
             return Ok(BatchOutcome::over(AttemptOutcome::NotBegun));
         }
         let exchanged = match transacted {
             Ok(exchanged) => exchanged,
-            Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun))),
+            Err(not_begun) => return Ok(BatchOutcome::over(not_sent(message, plan, &not_begun, begun.elapsed()))),
         };
         let mut classifications = Vec::with_capacity(recipients.len());
         // The undeliverable ones come first, then those of the recipients that are sent to, in the order of

@@ -27,8 +27,8 @@ pub enum EnvelopeError {
     #[error("no recipients: give them as arguments, or use -t with a To, Cc or Bcc field")]
     NoRecipients,
     /// No recipient is a valid address.
-    #[error("no usable recipient: '{0}' is not an address")]
-    NoUsableRecipient(String),
+    #[error("no usable recipient: '{0}' is not an address: {1}")]
+    NoUsableRecipient(String, AddressError),
     /// More than `recipients` in `[limits]`.
     #[error("{}", BadEnvelope::TooManyRecipients(*.0))]
     TooManyRecipients(usize),
@@ -126,10 +126,10 @@ impl AdmissionContext<'_> {
             }
         }
         if recipients.iter().any(|recipient| matches!(recipient.address, Mailbox::Valid(_))) {
-            Ok(recipients)
-        } else {
-            Err(EnvelopeError::NoUsableRecipient(first.text.clone()))
+            return Ok(recipients);
         }
+        let reason = recipients.first().and_then(|recipient| recipient.address.problem());
+        Err(EnvelopeError::NoUsableRecipient(first.text.clone(), reason.unwrap_or(AddressError::BadSyntax)))
     }
 
     /// The header as stored, with CRLF line ends: addresses completed and rewritten; Bcc and similar fields removed;

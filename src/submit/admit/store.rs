@@ -90,7 +90,7 @@ impl AdmitError {
             Self::HeaderTooLong
             | Self::TooBig(_)
             | Self::Envelope(
-                EnvelopeError::NoUsableRecipient(_)
+                EnvelopeError::NoUsableRecipient(..)
                 | EnvelopeError::BadSender { .. }
                 | EnvelopeError::TooManyRecipients(_)
                 | EnvelopeError::Expansion(_),

@@ -107,7 +107,7 @@ pub fn codes(error: &AdmitError) -> (u16, &'static str) {
         AdmitError::NoRoom { .. } => (452, "4.3.1"),
         AdmitError::Envelope(EnvelopeError::BadSender { .. }) => (553, "5.1.7"),
         AdmitError::Envelope(EnvelopeError::TooManyRecipients(_) | EnvelopeError::Expansion(_)) => (554, "5.5.3"),
-        AdmitError::Envelope(EnvelopeError::NoRecipients | EnvelopeError::NoUsableRecipient(_)) => (554, "5.1.3"),
+        AdmitError::Envelope(EnvelopeError::NoRecipients | EnvelopeError::NoUsableRecipient(..)) => (554, "5.1.3"),
         AdmitError::HeaderTooLong => (554, "5.6.0"),
         AdmitError::NotAllowed { .. } => (550, "5.7.1"),
         AdmitError::Envelope(EnvelopeError::Table(_))

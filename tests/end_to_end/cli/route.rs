@@ -19,6 +19,23 @@ fn route_shows_addresses_as_the_server_sees_them() {
 }
 
 #[test]
+fn an_address_that_is_only_too_long_is_said_to_be_too_long() {
+    let isp = Provider::start();
+    let world = World::at_home(&isp);
+    let (long, label) = (format!("{}@away.example", "a".repeat(300)), format!("a@{}.example", "b".repeat(70)));
+    for address in [&long, &label] {
+        world.postrider(&["route", address]).says("this address is too long");
+        let refused = world.sendmail(&[address], "Subject: x\n\n").code(65).one_line();
+        assert!(refused.stderr.contains("is not an address: it is too long"), "{refused:?}");
+        // Beside a good one it comes back.
+        world.sendmail(&[address, "bob@away.example"], "Subject: x\n\n").code(0);
+        world.run_once();
+        assert!(world.history().iter().any(|line| line.to_string().contains("this address is too long")), "{address}");
+    }
+    world.postrider(&["route", "-a@away.example"]).code(64);
+}
+
+#[test]
 fn a_command_that_reads_no_configuration_refuses_to_be_given_one() {
     let world = World::new();
     for command in [&["demo"][..], &["init", "me@isp.example"], &["import", "msmtp"]] {

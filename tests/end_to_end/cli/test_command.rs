@@ -83,7 +83,7 @@ fn each_failure_before_the_mail_has_its_cause_its_cure_and_its_code() {
     let pin = "tls_fingerprint = \"";
     are_told(vec![
         (Provider::setup(), &refused, &[], 75, &["refused", "nothing is listening there", "587 for STARTTLS, 465"]),
-        (Provider::setup(), &unreachable, &[], 75, &["network is unreachable", "no route to the relay"]),
+        (Provider::setup(), &unreachable, &[], 75, &["Network is unreachable", "no route to the relay"]),
         (Provider::setup(), &blocked, &[], 75, &["did not answer in time", "a firewall", "try 587 or 465"]),
         (
             Provider::setup().certificate(Certificate::Expired(names())),

@@ -77,7 +77,9 @@ fn a_refused_connection_is_the_relays_trouble_and_no_messages() {
     let isp = Provider::setup().start_closed();
     let world = World::at_home(&isp);
     let said = defers(&isp, &world);
-    assert!(said.to_lowercase().contains("refused"), "{said}");
+    assert!(said.contains(&format!("connect to 127.0.0.1[127.0.0.1]:{}: Connection refused", isp.port())), "{said}");
+    assert!(said.contains("status=deferred (connect to 127.0.0.1[127.0.0.1]:") && !said.contains("os error"), "{said}");
+    assert!(said.contains("messages waiting: 1"), "{said}");
     let queue = world.queue_json();
     assert_eq!(queue[0]["attempts"], json!(0), "the message is not charged: {queue:?}");
     isp.open();
@@ -101,7 +103,15 @@ fn a_greeting_that_refuses_is_the_relays_trouble() {
 fn a_server_that_says_nothing_is_given_up_in_time() {
     let isp = Provider::setup().rule(greeting().silence()).start();
     let world = World::at_home(&isp).account_keys("isp", &[("timeout", json!("1s"))]);
-    defers(&isp, &world);
+    let said = defers(&isp, &world);
+    // What reads logs takes the first closing bracket for the reason's end.
+    assert!(
+        said.contains("status=deferred (the server did not answer in time while waiting for the greeting)"),
+        "{said}"
+    );
+    let delays = said.split("delays=").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
+    let connecting: f64 = delays.split('/').nth(2).unwrap().parse().unwrap();
+    assert!((0.9..10.0).contains(&connecting), "the wait is in the log: {said}");
 }
 
 #[test]

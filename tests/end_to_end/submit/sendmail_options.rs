@@ -148,7 +148,7 @@ fn the_demo_runs_the_main_job_and_everything_arrives() {
     let world = World::new();
     let demo = world.postrider(&["demo"]).code(0);
     let (before, after) = demo.stdout.split_once("3. The provider is back").unwrap();
-    assert_eq!(before.matches("waits: connection refused").count(), 2, "{before}");
+    assert_eq!(before.matches("waits: Connection refused").count(), 2, "{before}");
     assert_eq!(after.matches("  has left\n").count(), 2, "{after}");
     for told in [
         "account work, smtp.work.example, TLSv1.3, login with PLAIN",

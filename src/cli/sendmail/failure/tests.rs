@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::ConfigError;
+use crate::mail::address::AddressError;
 
 #[test]
 fn a_failure_is_one_line() {
@@ -18,7 +19,7 @@ fn exit_codes_say_what_happened() {
         (Failure::Usage(UsageError::MissingValue('f')), 64),
         (envelope(EnvelopeError::NoRecipients), 64),
         (Failure::Verify(NotVerified::NullSender), 64),
-        (envelope(EnvelopeError::NoUsableRecipient("-i".to_owned())), 65),
+        (envelope(EnvelopeError::NoUsableRecipient("-i".to_owned(), AddressError::BadSyntax)), 65),
         (Failure::Head(HeadError::TooLong), 65),
         (Failure::Refused(String::new()), 69),
         (Failure::Head(HeadError::Read(io::Error::other("x"))), 71),

@@ -145,5 +145,5 @@ fn a_socket_that_nobody_listens_on_is_named_with_what_to_look_at() {
     assert!(text.contains("is the server of `mailbox` running"), "{text}");
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let not = open(LmtpServer::Socket(path)).err().unwrap();
-    assert!(not.fact.seen.to_string().contains("connection refused"), "{}", not.fact.seen);
+    assert!(not.fact.seen.to_string().contains("Connection refused"), "{}", not.fact.seen);
 }

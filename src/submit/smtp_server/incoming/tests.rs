@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::TableFault;
-use crate::mail::address::Address;
+use crate::mail::address::{Address, AddressError};
 use crate::spool::SpoolError;
 
 #[test]
@@ -19,7 +19,7 @@ fn what_is_our_own_failure_is_for_later_and_what_is_the_clients_is_not() {
     let not_allowed = AdmitError::NotAllowed { login: String::new(), sender: String::new(), account: String::new() };
     let envelopes = [
         EnvelopeError::NoRecipients,
-        EnvelopeError::NoUsableRecipient(String::new()),
+        EnvelopeError::NoUsableRecipient(String::new(), AddressError::BadSyntax),
         EnvelopeError::TooManyRecipients(1),
         EnvelopeError::Expansion(1),
         EnvelopeError::BadSender { text: "a".to_owned(), reason },
