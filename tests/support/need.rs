@@ -1,7 +1,9 @@
 //! What a test needs of the machine it runs on, and how it says that it cannot run there.
 
+use std::fs;
 use std::io::Write as _;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 /// Whether nothing may be skipped or sampled: `POSTRIDER_INTEROP=require`, as CI sets it.
 pub fn is_strict() -> bool {
@@ -22,7 +24,8 @@ pub fn root_and<'a>(programs: impl IntoIterator<Item = &'a str>, purpose: &str) 
 
 /// Whether a program is installed.
 pub fn installed(name: &str) -> bool {
-    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| Path::new(folder).join(name).exists())
+    let is_program = |path: PathBuf| fs::metadata(path).is_ok_and(|file| file.is_file() && file.mode() & 0o111 != 0);
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|folder| is_program(Path::new(folder).join(name)))
 }
 
 /// Says that the test cannot run here, and why: `false`, for the test to end with. Fails where nothing may be skipped.

@@ -136,3 +136,6 @@ fn through<'c>(config: &'c Config, submitter: &Submitter, account: &'c Account) 
     let mut accounts = config.accounts.iter();
     accounts.clone().find(is_theirs).or_else(|| accounts.find(is_roots)).unwrap_or(account)
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,6 +148,26 @@ fn a_bounce_whose_text_is_refused_goes_once_more_without_it_and_the_text_is_kept
 }
 
 #[test]
+fn a_bounce_that_is_too_large_for_the_provider_goes_once_more_without_the_text() {
+    let refused = Provider::setup().rule(after_dot().once().reply("552 5.3.4 message too large"));
+    // By its reply after the dot, or by what it announced before.
+    for setup in [refused, Provider::setup().offers("SIZE 4000")] {
+        let isp = setup.rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here")).start();
+        let world = World::at_home(&isp);
+        let input = format!("Subject: lost and found\n\n{}", "The text, in many lines.\n".repeat(100));
+        world.sendmail(&["-i", "-f", "alice", "nobody@away.example"], &input).code(0);
+        world.drain();
+        let bounces: Vec<Mail> = isp.mails().into_iter().filter(|mail| mail.to == ["me@isp.example"]).collect();
+        let texts: Vec<String> = bounces.iter().map(Mail::text).collect();
+        assert_eq!(texts.len(), 1, "{texts:?}");
+        assert!(texts[0].contains("no such user here") && texts[0].contains("Subject: lost and found"), "{texts:?}");
+        assert!(!texts[0].contains("in many lines"), "{texts:?}");
+        let kept: Vec<Vec<u8>> = world.spool("failed").iter().map(|path| fs::read(path).unwrap()).collect();
+        assert!(kept.iter().any(|text| String::from_utf8_lossy(text).contains("in many lines")), "the text is kept");
+    }
+}
+
+#[test]
 fn a_returned_header_that_looks_like_a_returned_message_is_not_taken_for_one() {
     let isp = Provider::setup()
         .rule(on(Verb::Rcpt).about("nobody").reply("550 5.1.1 no such user here"))
@@ -280,6 +300,24 @@ fn mail_to_root_that_nobody_gives_an_address_is_kept_whole_after_its_lifetime() 
     world.postrider(&["queue", "retry", &id]).code(0);
     world.flush().code(0);
     assert!(isp.mail().text().contains("BODY"));
+}
+
+#[test]
+fn mail_to_root_that_nobody_gives_an_address_has_a_delay_notice() {
+    let isp = Provider::start();
+    let world = World::new()
+        .account("isp", &isp)
+        .generic(&[("alice@home.lan", "me@isp.example")])
+        .queue_set("warn_after", "1s");
+    world.sendmail(&["-f", "alice", "root"], "Subject: cron\n\nBODY\n").code(0);
+    wait_for("the delay notice", || {
+        world.flush();
+        isp.received() > 0
+    });
+    let notice = isp.mail();
+    assert_eq!((notice.from.as_str(), notice.to.as_slice()), ("", &["me@isp.example".to_owned()][..]));
+    assert!(notice.text().contains("root@home.lan") && notice.text().contains("generic"), "{}", notice.text());
+    assert_eq!(world.queued().len(), 1, "and it waits on");
 }
 
 #[test]

@@ -30,6 +30,25 @@ fn a_limit_that_one_message_meets_holds_that_message_and_no_other() {
 }
 
 #[test]
+fn a_code_of_the_login_after_the_login_is_about_the_message_or_its_sender_and_stops_no_account() {
+    for rule in [
+        on(Verb::Mail).once().reply("530 Sender rejected"),
+        on(Verb::Mail).once().reply("534 SIZE=Message too big."),
+        on(Verb::Rcpt).about("bob").reply("530 5.7.0 not for this one"),
+        on(Verb::Data).once().reply("535 5.7.0 not now"),
+        after_dot().once().reply("534 Message header size exceeds policy limit."),
+    ] {
+        let isp = Provider::setup().rule(rule).start();
+        let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(1))]);
+        send(&world, "bob@away.example");
+        world.sendmail(&["-i", "-f", "dave", "carol@away.example"], "Subject: x\n\n").code(0);
+        let said = world.run_once().stderr;
+        assert!(isp.mails().iter().any(|mail| mail.to == ["carol@away.example"]), "the account works on: {said}");
+        assert!(!said.contains("fatal:") && !isp.mails().iter().any(|mail| mail.to == ["bob@away.example"]), "{said}");
+    }
+}
+
+#[test]
 fn a_limit_that_two_messages_meet_pauses_the_account_until_its_time() {
     let isp = Provider::setup().rule(after_dot().reply(LIMIT)).start();
     let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(1))]);

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{ArrivalTables, Delivery, Queue, Rewriting};
+use crate::config::{ArrivalTables, Delivery, Limits, Queue, Rewriting, TableSource};
 use crate::mail::dsn::Dsn;
 use crate::submit::frontend::collect::{Collected, Origin, Request, collect};
 use crate::submit::frontend::input::LoneDot;
-use crate::submit::frontend::recipients::RecipientsFrom;
+use crate::submit::frontend::recipients::{RecipientsFrom, in_argument};
 use crate::sys::user::Caller;
 use proptest::prelude::*;
 
@@ -88,9 +88,7 @@ pub fn collected(bytes: &[u8]) -> Collected<&[u8]> {
 }
 
 fn recipients(argument: &str) -> Result<Vec<Recipient>, EnvelopeError> {
-    on(&config(), |occasion| {
-        occasion.recipients(&crate::submit::frontend::recipients::in_argument(argument.as_bytes()))
-    })
+    on(&config(), |occasion| occasion.recipients(&in_argument(argument.as_bytes())))
 }
 
 fn header(config: &Config, given: &str, full_name: Option<&[u8]>, sender: &Sender) -> String {
@@ -143,6 +141,23 @@ fn a_bad_recipient_is_kept_beside_a_good_one_and_refused_alone() {
     }
     let none = on(&config(), |occasion| occasion.recipients(&[]));
     assert_eq!(none, Err(EnvelopeError::NoRecipients));
+}
+
+#[test]
+fn aliases_expand_to_twice_the_limit_of_recipients_and_no_further() {
+    let list = |count: usize| (0..count).map(|n| format!("u{n}@x")).collect::<Vec<_>>().join(", ");
+    let with_list = |count| {
+        let rows = vec![("all".to_owned(), list(count)), ("more".to_owned(), list(count))];
+        let rewriting = Rewriting { virtuals: vec![TableSource::Inline(rows)], ..Rewriting::default() };
+        Config { rewriting, limits: Limits { recipients: 10, ..Limits::default() }, ..config() }
+    };
+    let expanded = |count, to: &str| on(&with_list(count), |occasion| occasion.recipients(&in_argument(to.as_bytes())));
+    assert_eq!(expanded(20, "all").map(|found| found.len()), Ok(20));
+    assert_eq!(expanded(21, "all"), Err(EnvelopeError::Expansion(20)));
+    // Doubles are work as well.
+    assert_eq!(expanded(11, "all, more"), Err(EnvelopeError::Expansion(20)));
+    let said = EnvelopeError::Expansion(20).to_string();
+    assert!(said.contains("expand to more than 20 addresses") && said.contains("recipients in [limits]"), "{said}");
 }
 
 #[test]
