@@ -1,5 +1,6 @@
 //! Opens a session: relays and their addresses in order, greeting, EHLO, STARTTLS, AUTH. Decides which failures end
-//! the search and which lead to the next address. Transactions are in `transaction`.
+//! the search and which lead to the next address. STARTTLS and what guards it are in `starttls`, transactions in
+//! `transaction`.
 //!
 //! Providers lock accounts after a few wrong logins, and every relay of an account checks the same credential. So a
 //! failure that another relay would repeat, such as a rejected login, ends the search at once, while a failure of one
@@ -22,7 +23,7 @@ use super::resolve::{Found, resolve};
 use super::sasl::Login;
 use super::stream::{self, Keep, SharedObserver, Stream};
 use super::timeouts::Timeouts;
-use super::{auth, command, credential, happy_eyeballs};
+use super::{auth, command, credential, happy_eyeballs, starttls};
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
 use crate::mail::outcome::{Fact, Phase, Seen};
@@ -257,7 +258,7 @@ impl Opener<'_> {
             TlsMode::Starttls => {
                 greeting(session)?;
                 self.hello(session)?;
-                self.ask_for_tls(session)?;
+                starttls::request(session, &self.account.name)?;
                 self.start_tls(session, relay)?;
                 // An attacker may have changed what was offered before TLS.
                 session.capabilities = Capabilities::none();
@@ -315,37 +316,14 @@ impl Opener<'_> {
         Ok(())
     }
 
-    /// There is no fallback to clear text. An attacker in between can remove the offer or forge a 454, and a client
-    /// that went on without TLS would give away the password at the next step.
-    fn ask_for_tls(&self, session: &mut Session) -> Result<(), Fact> {
-        let fact = |seen| Fact { phase: Phase::StartTls, seen };
-        if !session.capabilities.offers(Extension::StartTls) {
-            return Err(fact(Seen::NotOffered(format!(
-                "the server does not offer STARTTLS, which account {} requires; nothing secret was sent. Somebody on the \
-                 network path may have removed the offer; otherwise try port 465 with tls = \"implicit\" in [account.{}]",
-                self.account.name, self.account.name
-            ))));
-        }
-        say(session, &command::starttls()).map_err(fact)?;
-        let reply = session.stream.reply(self.timeouts.starttls, Keep::Text).map_err(fact)?;
-        match reply.code {
-            220 => Ok(()),
-            200..400 => Err(fact(Seen::Garbage(format!("unexpected reply to STARTTLS: \"{reply}\" (expected 220)")))),
-            _ => Err(fact(Seen::Reply(reply))),
-        }
-    }
-
+    /// The handshake, after STARTTLS or at once.
     fn start_tls(&self, session: &mut Session, relay: &Relay) -> Result<(), Fact> {
         let fact = |seen| Fact { phase: Phase::Tls, seen };
         let Some(client) = &self.tls else {
             return Err(fact(Seen::Local("TLS was not set up".to_owned())));
         };
         let name = self.account.tls_name.as_deref().unwrap_or(&relay.host);
-        session.stream.start_tls(client, name, self.timeouts.starttls).map_err(|seen| match seen {
-            // Clear text after the reply to STARTTLS is a failure of that command.
-            Seen::Garbage(_) => Fact { phase: Phase::StartTls, seen },
-            other => fact(other),
-        })?;
+        session.stream.start_tls(client, name, self.timeouts.starttls).map_err(fact)?;
         session.described.tls = session.stream.tls_version();
         self.history.saw_certificate(self.account, session.stream.certificate_end());
         Ok(())

@@ -32,6 +32,7 @@ pub mod sasl;
 mod scripted;
 pub mod session;
 pub mod socket;
+mod starttls;
 pub mod stream;
 pub mod timeouts;
 pub mod transaction;

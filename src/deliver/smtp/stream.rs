@@ -1,9 +1,5 @@
-//! The byte stream of a session: TCP, later TLS. It limits time and length of replies, rejects clear text left over
-//! at STARTTLS, and reports each line to the observer with secrets masked.
-//!
-//! Text that arrives together with the reply to STARTTLS was not protected by TLS. An attacker in between can inject
-//! it, and a client that reads it after the handshake takes it for the server's (CVE-2011-0411). So it ends the
-//! session.
+//! The byte stream of a session: TCP, later TLS. It limits time and length of replies, and reports each line to the
+//! observer with secrets masked.
 //!
 //! What a reply shows to the observer is decided only when it is complete, if a login took place on this connection: a
 //! credential may be spread over its lines. Before any login, lines are shown as they arrive.
@@ -135,19 +131,16 @@ impl Stream {
         }
     }
 
-    /// Performs the handshake and verifies that the server is `name`. Clear text that arrived before it ends the
-    /// session, because it would be read as if it had come over TLS.
-    ///
-    /// The check is needed here and not only at the reply: what arrived with it lies in the buffer, which the
-    /// handshake does not read. What arrives later is read by TLS and makes the handshake fail.
+    /// Whether bytes were received that no reply used.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        !self.lines.is_empty()
+    }
+
+    /// Performs the handshake and verifies that the server is `name`. What arrived in clear text is refused before, in
+    /// `starttls`.
     pub fn start_tls(&mut self, client: &Client, name: &str, limit: Duration) -> Result<(), Seen> {
-        if !self.lines.is_empty() {
-            return Err(Seen::Garbage(
-                "the server sent data after its reply to STARTTLS, which would be read as if it had come over TLS \
-                 (somebody may be tampering with the connection); nothing secret was sent"
-                    .to_owned(),
-            ));
-        }
+        debug_assert!(!self.has_unread(), "clear text would be read as if it had come over TLS");
         // `Gone` stays if the handshake fails, so that nothing can be sent in the clear over a socket that was meant
         // to be secured.
         let Channel::Plain(mut socket) = std::mem::replace(&mut self.channel, Channel::Gone) else {
@@ -276,7 +269,7 @@ impl Stream {
     /// Also tells whether the server has closed the connection, which a write would not notice: the first write to a
     /// closed connection succeeds.
     pub fn pending(&mut self) -> Result<Pending, Seen> {
-        if !self.lines.is_empty() {
+        if self.has_unread() {
             return Ok(Pending::Bytes);
         }
         self.socket().map_err(|error| seen(&error))?.only_what_is_there();

@@ -138,32 +138,6 @@ fn implicit_tls_and_login_with_any_prompts() {
 }
 
 #[test]
-fn bytes_glued_behind_the_reply_to_starttls_end_the_session() {
-    let world = World::new();
-    let server = Scripted::play(|peer| {
-        peer.welcome(&["STARTTLS"]);
-        peer.answer("220 go ahead\n250-fake\n250 AUTH PLAIN");
-        peer.hear();
-    });
-    let (phase, seen) = refusal(&world.account(&server, TlsMode::Starttls), Some(login()));
-    assert_eq!(phase, Phase::StartTls);
-    assert!(matches!(seen, Seen::Garbage(text) if text.contains("STARTTLS")));
-    assert_eq!(server.received(), ["EHLO box.home.lan", "STARTTLS"]);
-}
-
-#[test]
-fn without_starttls_nothing_secret_is_said() {
-    let world = World::new();
-    let server = Scripted::play(|peer| {
-        peer.welcome(&["AUTH PLAIN LOGIN"]);
-        peer.hear();
-    });
-    let (phase, seen) = refusal(&world.account(&server, TlsMode::Starttls), Some(login()));
-    assert!(matches!((phase, seen), (Phase::StartTls, Seen::NotOffered(_))));
-    assert_eq!(server.received(), ["EHLO box.home.lan", "QUIT"]);
-}
-
-#[test]
 fn without_tls_a_password_needs_the_opt_out() {
     let script = |peer: &mut Peer| {
         peer.welcome(&["AUTH PLAIN"]);
