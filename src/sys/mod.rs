@@ -1,6 +1,6 @@
-//! The operating system: users, privileges, host names, clocks, file changes, the service manager, hardening. All
-//! calls that only Linux has are here, so that a port to another system only touches this folder. `src/drop` has its
-//! own calls, because the privileged program uses nothing from here.
+//! The operating system: users, privileges, host names, clocks, file changes, the service manager, hardening. Calls that only
+//! Linux has, or that only some systems have, are here, so that a port of the program `postrider` only touches this folder. The
+//! privileged programs in `src/drop` and `src/mailbox` use nothing from here, and have such calls of their own.
 
 pub mod boot_clock;
 pub mod descriptor;
@@ -19,7 +19,9 @@ pub mod peer;
 pub mod privileges;
 pub mod random;
 pub mod replaced_file;
+pub mod stream_socket;
 pub mod sysexits;
 pub mod units;
 pub mod unnamed_file;
 pub mod user;
+pub mod without_links;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::script::{HOSTNAME, ISP, ORIGIN, Part, WORK};
 use crate::config::Secret;
+use crate::sys::random;
 use crate::tls::TlsError;
 use crate::tls::certificate::CertificateError;
 
@@ -78,8 +79,7 @@ impl Drop for Scratch {
 /// 128 random bits as text: a name nobody guesses, or a password.
 pub(super) fn random_word() -> Result<String, Trouble> {
     let mut bytes = [0_u8; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .map_err(|error| Trouble::System { action: "get random bytes", error: error.into() })?;
+    random::fill(&mut bytes).map_err(|error| Trouble::System { action: "get random bytes", error })?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 

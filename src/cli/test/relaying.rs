@@ -7,10 +7,11 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+use rustix::net::{bind, connect};
 
 use crate::config::listener::ListenTls;
 use crate::mail::printable::printable;
+use crate::sys::stream_socket::{self, Calls};
 use crate::tls::{Client, Roots};
 
 /// A sender and a recipient, as they stand behind MAIL and RCPT.
@@ -110,8 +111,7 @@ impl Server<'_> {
     }
 
     fn connect(&self) -> io::Result<TcpStream> {
-        let family = if self.address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        let socket = stream_socket::tcp(&self.address, Calls::Blocking)?;
         bind(&socket, &SocketAddr::new(self.source, 0))?;
         connect(&socket, &self.address)?;
         let stream = TcpStream::from(socket);

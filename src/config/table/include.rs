@@ -3,16 +3,15 @@
 //! sees it in bounces and the log. So no link is followed, and nothing is read that its owner could
 //! not read anyway: neither the spool nor a secret.
 
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
-
 use super::TableFault;
 use crate::config::Config;
 use crate::config::places::SYSTEM_CONFIG;
+use crate::sys::without_links;
 
 /// No list is longer, in octets.
 const MOST: u64 = 1 << 20;
@@ -36,7 +35,7 @@ pub fn included(config: &Config, path: &Path) -> Result<String, TableFault> {
             _ => format!("{error}; create the file, or remove the :include:"),
         })
     };
-    let file = open(path).map_err(unread)?;
+    let file = without_links::open(path).map_err(unread)?;
     let metadata = file.metadata().map_err(unread)?;
     if !metadata.is_file() || metadata.len() > MOST {
         return Err(fault("it must be a regular file of at most 1 MiB".to_owned()));
@@ -48,20 +47,6 @@ pub fn included(config: &Config, path: &Path) -> Result<String, TableFault> {
     file.take(MOST).read_to_string(&mut text).map_err(unread)?;
     let kept: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
     Ok(kept.join("\n"))
-}
-
-/// Opens it folder by folder, so that none of them may be a link.
-fn open(path: &Path) -> io::Result<File> {
-    let folder = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut above = openat(CWD, "/", folder, Mode::empty())?;
-    let mut parts = path.components().filter(|part| matches!(part, Component::Normal(_))).peekable();
-    while let Some(part) = parts.next() {
-        let is_last = parts.peek().is_none();
-        // A FIFO in its place must not hold us up before its kind is known.
-        let list = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        above = openat(&above, part.as_os_str(), if is_last { list } else { folder }, Mode::empty())?;
-    }
-    Ok(File::from(above))
 }
 
 /// Why this file is not for a list's owner to name.

@@ -14,7 +14,8 @@ use std::{io, thread};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::sys::stream_socket::{self, Calls};
 
 /// How long an address is tried before the next one starts as well.
 const STAGGER: Duration = Duration::from_millis(250);
@@ -104,9 +105,7 @@ fn one(address: &SocketAddr, sources: &[IpAddr], limit: Duration) -> io::Result<
 /// std cannot choose the address to connect from. So the socket is connected without blocking, waited for, and made
 /// blocking again, as the rest of the session expects.
 fn from(source: IpAddr, address: &SocketAddr, limit: Duration) -> io::Result<TcpStream> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+    let socket = stream_socket::tcp(address, Calls::Nonblocking)?;
     rustix::net::bind(&socket, &SocketAddr::new(source, 0)).map_err(|error| {
         io::Error::other(format!("source_address {source} cannot be used: {error}; is it an address of this machine?"))
     })?;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use postrider_mailbox::mailbox::Mailbox;
 use postrider_mailbox::{Refusal, SOCKET};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use rustix::net::{SocketAddrUnix, connect};
 
 use super::capabilities::{Capabilities, Extension};
 use super::command;
@@ -23,6 +23,7 @@ use super::timeouts::Timeouts;
 use crate::config::Account;
 use crate::config::lmtp_server::{LmtpServer, Setting};
 use crate::mail::outcome::{Fact, Phase, Seen};
+use crate::sys::stream_socket::{self, Calls};
 use crate::sys::user::Caller;
 
 /// How long to wait before a full backlog of a Unix socket is tried again.
@@ -134,8 +135,7 @@ fn unix(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     let address = SocketAddrUnix::new(path)?;
     let deadline = Instant::now() + limit;
     loop {
-        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+        let socket = stream_socket::unix(Calls::Nonblocking)?;
         match connect(&socket, &address) {
             Ok(()) => {}
             Err(Errno::AGAIN) if Instant::now() < deadline => {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, listen, socket_with, sockopt};
+use rustix::net::{bind, listen, sockopt};
 
 use super::accept_gate::Admitted;
 use super::idle_connections::IdleConnections;
@@ -32,6 +32,7 @@ use crate::log;
 use crate::rules::submission;
 use crate::spool::listener_health::{self, Closed, ListenerHealth};
 use crate::submit::smtp_server::dialogue::Refusal;
+use crate::sys::stream_socket::{self, Calls};
 
 /// Connections waiting to be accepted.
 const BACKLOG: i32 = 128;
@@ -306,9 +307,7 @@ impl Accepting {
 
 /// Opens a listening socket, with `SO_REUSEADDR`. An IPv6 socket accepts IPv6 only, because IPv4 has its own.
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+    let socket = stream_socket::tcp(&address, Calls::Nonblocking)?;
     // Otherwise connections of the last runner in TIME_WAIT would keep this one from binding for minutes (socket(7)).
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {

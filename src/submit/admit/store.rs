@@ -9,7 +9,6 @@ use std::io;
 use std::io::Read;
 
 use jiff::Zoned;
-use rustix::rand::{GetRandomFlags, getrandom};
 
 use super::complete::{AdmissionContext, EnvelopeError};
 use super::context::{Author, Entry, Tables};
@@ -22,6 +21,7 @@ use crate::spool::writer::Incoming;
 use crate::spool::{Envelope, MessageId, Spool, SpoolError};
 use crate::submit::frontend::collect::{Collected, Origin, Sender};
 use crate::submit::frontend::header_reader::Body;
+use crate::sys::random;
 use crate::sys::sysexits::Exit;
 use crate::sys::user::Caller;
 
@@ -252,8 +252,7 @@ pub(crate) struct Chance {
 impl Chance {
     pub(crate) fn draw() -> Result<Self, AdmitError> {
         let mut bytes = [0; 18];
-        let drawn = getrandom(&mut bytes, GetRandomFlags::empty()).map_err(|e| AdmitError::Random(e.into()))?;
-        debug_assert!(drawn == 18, "the kernel gives up to 256 bytes at once");
+        random::fill(&mut bytes).map_err(AdmitError::Random)?;
         let [high, low, token @ ..] = bytes;
         Ok(Self { suffix: u16::from_be_bytes([high, low]), token: format!("{:032x}", u128::from_be_bytes(token)) })
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use postrider_drop::NOT_IN_GROUP;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::SocketAddrUnix;
 
 use super::collect::Collected;
 use super::replay_buffer::ReplayBuffer;
@@ -26,6 +26,7 @@ use crate::submit::admit::store::{self, AdmitError};
 use crate::submit::wire::frame::WIDEST;
 use crate::submit::wire::reply::{Refused, Reply};
 use crate::submit::wire::submission::{self, NotPassed};
+use crate::sys::stream_socket::{self, Calls};
 
 /// A runner without progress for this long counts as absent.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -147,8 +148,7 @@ pub fn connect(patience: Duration) -> Option<UnixStream> {
     let address = SocketAddrUnix::new(SOCKET).ok()?;
     let deadline = Instant::now() + patience;
     loop {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).ok()?;
+        let socket = stream_socket::unix(Calls::Nonblocking).ok()?;
         match rustix::net::connect(&socket, &address) {
             Ok(()) => {
                 let stream = UnixStream::from(socket);
