@@ -152,7 +152,7 @@ impl Archive {
             }
             let place = Place { at: entry.raw_file_position(), size: entry.size() };
             if entries.insert(name, place).is_some() {
-                return Err(foreign("is in it twice"));
+                return Err(foreign("occurs twice"));
             }
             if entries.len() > MOST_ENTRIES {
                 return Err(foreign("is one of too many"));

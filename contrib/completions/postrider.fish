@@ -37,7 +37,7 @@ complete -c postrider -n "__fish_postrider_needs_command" -f -a "report" -d 'Rep
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "metrics" -d 'Print figures for Prometheus, of the queue and of what the runner has done'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "backup" -d 'Write configuration, secrets and mail to one file, to move to another machine'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "restore" -d 'Put back what backup has written; what history shows as sent is not sent again'
-complete -c postrider -n "__fish_postrider_needs_command" -f -a "alarm" -d 'Test the ways by which people are told of trouble'
+complete -c postrider -n "__fish_postrider_needs_command" -f -a "alarm" -d 'Test the alarm channels'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "route" -d 'Explain how an address is rewritten and where its mail goes, without sending'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "lookup" -d 'Look up one key in a table'
 complete -c postrider -n "__fish_postrider_needs_command" -f -a "check" -d 'Check config, tables, secrets and spool for mistakes'
@@ -148,7 +148,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand status" -l verbose -
 complete -c postrider -n "__fish_postrider_using_subcommand status" -l alarm -d 'Raise the alarms of [alarm], as the runner does'
 complete -c postrider -n "__fish_postrider_using_subcommand status" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand report" -l since -d 'Report on mail that left the queue since this time (2026-11-22) or age (30d); default: 7d' -r
-complete -c postrider -n "__fish_postrider_using_subcommand report" -l html -d 'Write one page of HTML with charts to this file, for nobody else to read' -r -F
+complete -c postrider -n "__fish_postrider_using_subcommand report" -l html -d 'Write one HTML page with charts to this file, which only you can read' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand report" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand report" -l anonymous -d 'Replace addresses by short names, for showing the report to others'
 complete -c postrider -n "__fish_postrider_using_subcommand report" -l json -d 'Print one JSON object'
@@ -159,15 +159,15 @@ complete -c postrider -n "__fish_postrider_using_subcommand metrics" -s h -l hel
 complete -c postrider -n "__fish_postrider_using_subcommand backup" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand backup" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand restore" -l config -d 'Use this configuration file' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand restore" -l replace -d 'Also where there is a configuration, which is set aside, or mail, which stays'
+complete -c postrider -n "__fish_postrider_using_subcommand restore" -l replace -d 'Restore even over a configuration, which is renamed, and mail, which is kept'
 complete -c postrider -n "__fish_postrider_using_subcommand restore" -s h -l help -d 'Print help'
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -f -a "test" -d 'Send a test by each way that [alarm] names'
+complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -f -a "test" -d 'Send a test through each channel in [alarm] and report the result'
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and not __fish_seen_subcommand_from test help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and __fish_seen_subcommand_from test" -l config -d 'Use this configuration file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
-complete -c postrider -n "__fish_postrider_using_subcommand alarm; and __fish_seen_subcommand_from help" -f -a "test" -d 'Send a test by each way that [alarm] names'
+complete -c postrider -n "__fish_postrider_using_subcommand alarm; and __fish_seen_subcommand_from help" -f -a "test" -d 'Send a test through each channel in [alarm] and report the result'
 complete -c postrider -n "__fish_postrider_using_subcommand alarm; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l from -d 'Envelope sender; default: your login' -r
 complete -c postrider -n "__fish_postrider_using_subcommand route" -l header -d 'Also show how the header of this message changes' -r -F
@@ -232,7 +232,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F
-complete -c postrider -n "__fish_postrider_using_subcommand init" -l users-address -d 'The address that users of this machine write from, and where mail to them goes; none for no such rows' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l users-address -d 'The address that users of this machine write from, and where mail to them goes; none for no such entries' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l root-mail -d 'Where mail to root goes, if not to the address of its users' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l mailbox -d 'What keeps mail between the users of this machine, as in the key mailbox; none sends it to their address' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l output -d 'Write to this folder instead of the default one, without a systemd unit' -r -F
@@ -287,7 +287,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "metrics" -d 'Print figures for Prometheus, of the queue and of what the runner has done'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "backup" -d 'Write configuration, secrets and mail to one file, to move to another machine'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "restore" -d 'Put back what backup has written; what history shows as sent is not sent again'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "alarm" -d 'Test the ways by which people are told of trouble'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "alarm" -d 'Test the alarm channels'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "route" -d 'Explain how an address is rewritten and where its mail goes, without sending'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "lookup" -d 'Look up one key in a table'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and not __fish_seen_subcommand_from sendmail run flush queue history status report metrics backup restore alarm route lookup check password login client init import test demo config complete help" -f -a "check" -d 'Check config, tables, secrets and spool for mistakes'
@@ -307,7 +307,7 @@ complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_see
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "release" -d 'Release held messages'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "delete" -d 'Delete messages without notifying anybody; the history lists them as deleted'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from queue" -f -a "retry" -d 'Make messages due now; those in failed/ return to the queue'
-complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from alarm" -f -a "test" -d 'Send a test by each way that [alarm] names'
+complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from alarm" -f -a "test" -d 'Send a test through each channel in [alarm] and report the result'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "set" -d 'Ask for the password (or read it from standard input) and store it'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "delete" -d 'Remove the password from the file or keyring'
 complete -c postrider -n "__fish_postrider_using_subcommand help; and __fish_seen_subcommand_from password" -f -a "test" -d 'Fetch the password as delivery would, without showing it'

@@ -8,7 +8,7 @@ use crate::spool::alarm_state::Channel;
 /// What to do.
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
-    /// Send a test by each way that [alarm] names
+    /// Send a test through each channel in [alarm] and report the result
     Test,
 }
 
@@ -34,7 +34,8 @@ pub fn run(config: &Config, action: &Action) -> Result<Exit, Failure> {
         print_line!("motd: while something is wrong, {} says so", motd::path(config).display());
     } else if sent.is_empty() {
         let path = config.path.display();
-        let message = format_args!("nobody is told of trouble: set `command`, `url` or `motd` in [alarm] of {path}");
+        let message =
+            format_args!("no alarm channel is configured: set `command`, `url` or `motd` in [alarm] of {path}");
         return Err(Failure::new(Exit::Config, message));
     }
     Ok(exit)

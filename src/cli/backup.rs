@@ -73,7 +73,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     tell(&arguments.file, &configured, counts);
     tell_what_is_missing(&configured, counts);
     for name in unnamed {
-        print_line!("Not in it, because of the characters in its name: {}", printable(&name));
+        print_line!("Not included (unsupported characters in the name): {}", printable(&name));
     }
     if snapshot.is_some_and(|snapshot| snapshot.has_runner()) {
         tell_what_a_runner_changes(config);
@@ -92,10 +92,7 @@ fn place(path: &Path) -> Result<(PathBuf, String), Failure> {
 }
 
 fn exists(file: &Path) -> Failure {
-    Failure::new(
-        Exit::NoPermission,
-        format_args!("{} exists and is left as it is; choose another name", file.display()),
-    )
+    Failure::new(Exit::NoPermission, format_args!("{} already exists; choose another name", file.display()))
 }
 
 fn add_config(archive: &mut ArchiveWriter, config: &Config) -> Result<Configured, Failure> {
@@ -164,7 +161,7 @@ fn tell(file: &Path, configured: &Configured, counts: Counts) {
         submitted,
         many(days, "day", "days")
     );
-    print_line!("It holds passwords and mail: whoever can read it has them.");
+    print_line!("It contains passwords and mail: anyone who can read it has them.");
 }
 
 /// `1 message`, `2 messages`.
@@ -174,27 +171,27 @@ pub(super) fn many(count: usize, one: &str, more: &str) -> String {
 
 fn tell_what_is_missing(configured: &Configured, counts: Counts) {
     for path in &configured.missing {
-        print_line!("Not in it, because it does not exist: {}", path.display());
+        print_line!("Not included (does not exist): {}", path.display());
     }
     for path in &configured.elsewhere {
         print_line!(
-            "In it, but not put back by restore, because it is not beside the configuration: {}",
+            "Included, but not put back by restore, because it is outside the folder of the configuration: {}",
             path.display()
         );
     }
     if container::is_here() {
-        print_line!("Not in it: the environment of this container.");
+        print_line!("Not included: the environment of this container.");
     }
     if counts.came > 0 {
         let came = many(counts.came, "message", "messages");
-        print_line!("Not in it: {came} that came while it was written.");
+        print_line!("Not included: {came} that arrived during the backup.");
     }
 }
 
 fn tell_what_a_runner_changes(config: &Config) {
     let stop = layout::how_to_stop(config);
     print_line!(
-        "The service is running: what it sends from now on is not recorded in the backup, and a machine that restores it would \
-         send that again. To move to another machine, stop the service ({stop}) and make the backup then."
+        "The service is running: the backup does not record what it sends from now on, and a machine that restores it would \
+         send that again. To move to another machine, stop the service ({stop}), then make the backup."
     );
 }

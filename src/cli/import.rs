@@ -133,7 +133,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// On a terminal, whoever imports decides whether mail may go otherwise than it did.
 fn confirmed(path: &Path) -> Result<(), Failure> {
-    let question = format!("Some mail goes otherwise than before. Write {} all the same (yes or no)?", path.display());
+    let question = format!("Some mail will be routed differently. Write {} anyway (yes or no)?", path.display());
     let is_yes = ask::question(&question, "yes", |answer| match answer.to_lowercase().as_str() {
         "yes" | "y" => Ok(true),
         "no" | "n" => Ok(false),
@@ -172,7 +172,8 @@ fn add_relay(arguments: &Arguments, draft: &mut Draft) -> Result<(), Failure> {
         None if draft.is_direct && ask::is_attended() => {
             let question = format!("This {name} delivers mail without a relay. The relay to use instead (HOST[:PORT])");
             let found = ask::question(&question, "", discovery::written)?;
-            let username = ask::question("The login there, if it wants one", "", |answer| Ok(answer.to_owned()))?;
+            let username =
+                ask::question("User name on that server, if it requires a login", "", |answer| Ok(answer.to_owned()))?;
             import::add_relay(draft, &found.relay, Some(username.as_str()).filter(|name| !name.is_empty()));
             Ok(())
         }
@@ -185,7 +186,7 @@ fn still_needed(program: Program, draft: &Draft) -> Failure {
     let name = program.name();
     let mut lines: Vec<String> = draft.serves.iter().map(|how| format!("this {name} {how}")).collect();
     let sentence = "postrider only sends, through a relay, and cannot replace it; nothing was written. To import what it \
-                    sends all the same, add --send-only";
+                    sends anyway, add --send-only";
     lines.push(sentence.to_owned());
     Failure::new(Exit::Config, lines.join("\n"))
 }

@@ -53,7 +53,7 @@ pub struct Arguments {
     /// Read the password from the first line of this file
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
-    /// The address that users of this machine write from, and where mail to them goes; none for no such rows
+    /// The address that users of this machine write from, and where mail to them goes; none for no such entries
     #[arg(long, value_name = "ADDRESS")]
     users_address: Option<String>,
     /// Where mail to root goes, if not to the address of its users
@@ -136,7 +136,9 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let to = &answers.address;
     let checked = check::show_new(&config);
     if checked != Exit::Ok {
-        print_line!("Not done: mend that, then run \"postrider check\" and \"postrider test --to {to}\".");
+        print_line!(
+            "Setup is not complete: fix the problems above, then run \"postrider check\" and \"postrider test --to {to}\"."
+        );
         if let Some(session) = session {
             session.quit();
         }
@@ -250,8 +252,8 @@ fn rows(arguments: &Arguments, changed: &Changed, answers: &Answers) -> Result<V
         None if arguments.yes => UsersAddress::Is(proposed),
         None => {
             let origin = &changed.config.origin;
-            say(&format!("no row of `generic` gives root@{origin} an address, so mail of this machine waits"));
-            let text = "Address for mail from and to the users of this machine (none adds no row)";
+            say(&format!("`generic` has no entry for root@{origin}, so this machine's mail waits"));
+            let text = "Address for mail from and to the users of this machine (none adds no entry)";
             question(text, &proposed.to_string(), UsersAddress::read)?
         }
     };
@@ -364,14 +366,14 @@ fn introduce(provider: &Provider) -> Result<(), Failure> {
     }
     let kind = match provider.password {
         PasswordKind::Password => "the password of the mailbox",
-        PasswordKind::AppPassword => "an app password, which is made for mail programs, and not that of its web site",
-        PasswordKind::Code => "a password or code that it issues for mail programs, and not that of its web site",
+        PasswordKind::AppPassword => "an app password, not your web password",
+        PasswordKind::Code => "a password or code that it issues for mail programs, not your web password",
         PasswordKind::Token => "a key or password that it issues for sending",
         PasswordKind::Oauth => "the account's password, where the organization still allows that",
     };
     let page = provider.credential_url.as_ref().map_or_else(String::new, |url| format!(" ({url})"));
     let guess = if provider.guessed.iter().any(|key| key == "password") { " This is a guess." } else { "" };
-    say(&format!("{name} wants {kind}{page}.{guess}"));
+    say(&format!("{name} requires {kind}{page}.{guess}"));
     if let Some(note) = &provider.note {
         say(note);
     }
@@ -398,7 +400,7 @@ fn log_in(account: &Account, hostname: &str, password: &Secret) -> Result<Option
             let said = printable(&no.to_string());
             if is_attended() {
                 say(&said);
-                let answer = question("Write the configuration all the same?", "no", |answer| Ok(answer.to_owned()))?;
+                let answer = question("Write the configuration anyway?", "no", |answer| Ok(answer.to_owned()))?;
                 if matches!(answer.to_lowercase().as_str(), "y" | "yes") {
                     return Ok(None);
                 }

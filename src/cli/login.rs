@@ -39,7 +39,7 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
     let (issuer, account) = (&oauth.issuer, &oauth.account);
     if oauth.flow == Flow::Client {
         source::access_token(oauth, Wanted::Any).map_err(|error| failed(&error))?;
-        print_line!("{issuer} issues tokens to the client of account {account}; nobody needs to log in");
+        print_line!("{issuer} issues tokens to the client of account {account}; no login is needed");
         return Ok(Exit::Ok);
     }
     // What can fail here fails before anybody agrees to anything.

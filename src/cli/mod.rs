@@ -86,7 +86,7 @@ enum Command {
     Backup(backup::Arguments),
     /// Put back what backup has written; what history shows as sent is not sent again
     Restore(restore::Arguments),
-    /// Test the ways by which people are told of trouble
+    /// Test the alarm channels
     #[command(subcommand)]
     Alarm(alarm::Action),
     /// Explain how an address is rewritten and where its mail goes, without sending

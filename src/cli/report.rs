@@ -36,7 +36,7 @@ pub struct Arguments {
     /// Print one JSON object
     #[arg(long, conflicts_with_all = ["html", "mail"])]
     json: bool,
-    /// Write one page of HTML with charts to this file, for nobody else to read
+    /// Write one HTML page with charts to this file, which only you can read
     #[arg(long, value_name = "FILE", conflicts_with = "mail")]
     html: Option<PathBuf>,
     /// Send the report to the postmaster, or to yourself if you report on your own mail

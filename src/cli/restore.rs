@@ -25,7 +25,7 @@ use crate::sys::privileges;
 pub struct Arguments {
     /// A file that "postrider backup" wrote
     file: PathBuf,
-    /// Also where there is a configuration, which is set aside, or mail, which stays
+    /// Restore even over a configuration, which is renamed, and mail, which is kept
     #[arg(long)]
     replace: bool,
 }
@@ -75,13 +75,13 @@ pub fn run(named: Option<&Path>, arguments: &Arguments) -> Result<Exit, Failure>
         );
     }
     if counts.there > 0 {
-        print_line!("left as it was: {}, there already", many(counts.there, "message", "messages"));
+        print_line!("skipped: {}, already present", many(counts.there, "message", "messages"));
     }
     if counts.damaged > 0 {
         print_line!("damaged, and now in failed/: {}", many(counts.damaged, "message", "messages"));
     }
     for (old, new) in aside {
-        print_line!("{} was set aside as {}", old.display(), new.display());
+        print_line!("{} was renamed to {}", old.display(), new.display());
     }
     tell_the_rest(&backup, arguments);
     Ok(Exit::Ok)
@@ -92,14 +92,14 @@ fn tell_the_rest(backup: &Backup, arguments: &Arguments) {
     for path in backup.archive.below(ELSEWHERE) {
         let file = arguments.file.display();
         print_line!(
-            "not put back, because it is not beside the configuration: /{path}; to put it there, run \"tar -xf {file} -C / \
+            "not put back, because it is outside the folder of the configuration: /{path}; to put it there, run \"tar -xf {file} -C / \
              --strip-components 1 '{ELSEWHERE}/{path}'\""
         );
     }
     let (host, begun) = (printable(&backup.manifest.hostname), backup.manifest.begun);
     print_line!(
-        "What {host} has sent since {begun}, when the backup was begun, cannot be known here: if its service ran on, such mail \
-         goes out once more. Leave the service there stopped."
+        "What {host} has sent since the backup was begun, at {begun}, is not known here: if its service kept running, such \
+         mail is sent twice. Keep the service there stopped."
     );
     print_line!("Next: \"postrider check\", then start the service; \"postrider status\" shows whether mail flows.");
 }
@@ -163,7 +163,7 @@ impl Backup {
                 _ => false,
             };
             if !is_known {
-                return Err(ArchiveError::Foreign(format!("entry {name} is none that belongs into one")));
+                return Err(ArchiveError::Foreign(format!("unexpected entry {name}")));
             }
         }
         Ok(())
@@ -181,7 +181,7 @@ fn as_owner<T>(owner: Option<u32>, work: impl FnOnce() -> Result<T, Failure>) ->
 fn refuse_present(target: &Target, backup: &Backup) -> Result<(), Failure> {
     let refused = |what: String| {
         let message = format!(
-            "{what}; to set it aside and restore the backup's, run restore with --replace. Nothing was changed"
+            "{what}; to rename it and restore the file from the backup, run restore with --replace. Nothing was changed"
         );
         Err(Failure::new(Exit::NoPermission, message))
     };
@@ -189,7 +189,7 @@ fn refuse_present(target: &Target, backup: &Backup) -> Result<(), Failure> {
         return refused(format!("{} already has accounts", target.main.display()));
     }
     match target.other_in_the_way(&backup.archive, &backup.config) {
-        Some(path) => refused(format!("{} exists and is another", path.display())),
+        Some(path) => refused(format!("{} already exists with different content", path.display())),
         None => Ok(()),
     }
 }

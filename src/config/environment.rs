@@ -235,15 +235,15 @@ fn unknown(name: &str) -> String {
         let key = name.strip_prefix(prefix).unwrap_or(name).to_lowercase();
         return match key.as_str() {
             "spool" | "delivery" => {
-                format!("a container has no `{key}` to choose: mount a volume at /var/spool/postrider")
+                format!("`{key}` cannot be set in a container: mount a volume at /var/spool/postrider")
             }
             _ => format!("`{key}` cannot be set in the environment: mount a file with it in /etc/postrider/conf.d"),
         };
     }
     let names: Vec<String> = all().map(|(name, ..)| name).chain(["LISTEN".to_owned()]).collect();
     match nearest(name, names.iter().map(String::as_str)) {
-        Some(near) => format!("it configures nothing; did you mean {PREFIX}{near}?"),
-        None => format!("it configures nothing: the keys of postrider.toml(5), in capitals behind {PREFIX}, do"),
+        Some(near) => format!("unknown variable; did you mean {PREFIX}{near}?"),
+        None => format!("unknown variable: use {PREFIX} and a key of postrider.toml(5) in capitals"),
     }
 }
 

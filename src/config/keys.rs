@@ -47,13 +47,13 @@ pub const TOP_KEYS: &[Key] = &[
     key("recipient_delimiter", "separates user from extension in user+extension; default: +"),
     key("received", "whether to add a Received field; default: true"),
     key("account", "[account.NAME]: a provider login; at least one, or mail waits"),
-    key("listen", "[listen.NAME]: where SMTP clients connect, in system mode; default: none"),
+    key("listen", "[listen.NAME]: where SMTP clients connect; default: none"),
     key("client", "[client.NAME]: a network client that may submit mail; default: none"),
     key("queue", "[queue]: retries, lifetimes and limits"),
     key("limits", "[limits]: what one user may submit at once, in system mode"),
-    key("alarm", "[alarm]: who is told of trouble, by other ways than mail"),
+    key("alarm", "[alarm]: how to notify you, by other means than mail, when mail does not flow"),
     key("metrics", "[metrics]: figures for a collector"),
-    key("flood", "[flood]: senders whose repeated mail leaves together"),
+    key("flood", "[flood]: senders whose repeated mail is combined"),
 ];
 
 /// Keys above the first section that are lists of tables; what several files have of one adds up.
@@ -62,8 +62,8 @@ pub const TABLE_KEYS: [&str; 7] =
 
 /// In `[flood]`.
 pub const FLOOD_KEYS: &[Key] = &[
-    key("senders", "senders whose repeated mail leaves as one message an hour: [ADDRESS, ...]; default: none"),
-    key("per_hour", "messages to one recipient that leave by themselves within an hour; default: 10"),
+    key("senders", "senders whose repeated mail is combined into one message an hour: [ADDRESS, ...]; default: none"),
+    key("per_hour", "messages to one recipient that are sent on their own within an hour; default: 10"),
 ];
 
 /// In `[metrics]`.
@@ -134,10 +134,7 @@ pub const QUEUE_KEYS: &[Key] = &[
         "largest message that a bounce returns whole; a larger one returns as its header; default: 50KB",
     ),
     key("reports_per_hour", "reports to one sender per hour before the rest come in a digest; default: 20"),
-    key(
-        "idle_exit",
-        "how long the service has nothing to do before it leaves; systemd starts it again; default: never",
-    ),
+    key("idle_exit", "how long the service is idle before it exits; systemd starts it again; default: never"),
 ];
 
 /// In `[limits]`.
@@ -157,12 +154,12 @@ pub const ALARM_KEYS: &[Key] = &[
     key("url", "where alarms are posted to: { file = PATH } with an https address in it; default: none"),
     key("format", "what is posted: json, ntfy, or a template such as { text = TEXT }; default: json"),
     key("detail", "whether alarms quote addresses and the provider's words; default: false"),
-    key("motd", "whether a file shows those who log in what is wrong; default: false"),
+    key("motd", "whether a file shows at login what is wrong; default: false"),
     key("after", "how long a relay must be out of reach; default: on_stuck_after"),
-    key("expect", "senders that write at least so often: { ADDRESS = DURATION, ... }; default: none"),
+    key("expect", "longest time between two messages of a sender: { ADDRESS = DURATION, ... }; default: none"),
     key(
         "heartbeat",
-        "a web address to ask for while all is well: { url = { file = PATH }, every = 1d }; default: none",
+        "a web address to request while all is well: { url = { file = PATH }, every = 1d }; default: none",
     ),
 ];
 

@@ -90,7 +90,7 @@ fn warning(one: &Ending<'_>) -> Reason {
         Shown::ByAccount => (format!("the client certificate of account {name} ends on {day}"), "renew it"),
         Shown::ByRelay => (
             format!("the certificate of account {name}'s relay ends on {day}"),
-            "whoever runs the relay renews it; if you pinned it, be ready to pin the next one",
+            "its operator renews it; if you pinned it, be ready to pin the next one",
         ),
     };
     Reason::new(Level::Warning, Kind::Tls, text).of(name).cured_by(cure)

@@ -52,11 +52,11 @@ impl Farewell {
     #[must_use]
     pub fn reason(&self) -> Reason {
         let at = self.since.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M");
-        let left = format!("the postrider service left at {at} because it had nothing to do");
+        let exited = format!("the postrider service exited at {at} because it was idle");
         match obstacle() {
-            None => Reason::new(Level::Ok, Kind::Runner, format!("{left}; the next mail starts it")),
+            None => Reason::new(Level::Ok, Kind::Runner, format!("{exited}; the next message starts it")),
             Some(Obstacle { what, remedy }) => {
-                let text = format!("{left}, and the next mail does not start it: {what}");
+                let text = format!("{exited}, and the next message does not start it: {what}");
                 Reason::new(Level::Critical, Kind::Runner, text).cured_by(remedy)
             }
         }
@@ -82,7 +82,7 @@ pub fn not_picked_up(dropped: usize) -> Option<Reason> {
         return None;
     }
     let noun = if dropped == 1 { "message waits" } else { "messages wait" };
-    let text = format!("{dropped} {noun} in drop/ for a service that nothing starts");
+    let text = format!("{dropped} {noun} in drop/, but nothing starts the service");
     let remedy = format!("as root, run \"systemctl enable --now {DROP_UNIT}\"");
     Some(Reason::new(Level::Critical, Kind::Runner, text).counting(dropped).cured_by(remedy))
 }
@@ -108,7 +108,7 @@ fn obstacle() -> Option<Obstacle> {
     }
     // Where /proc does not say, it is not to be called dead.
     (units::has_listener(Path::new(SOCKET)) == Some(false)).then(|| Obstacle {
-        what: format!("nobody listens on {SOCKET}"),
+        what: format!("nothing is listening on {SOCKET}"),
         remedy: format!("as root, run \"systemctl start {SOCKET_UNIT}\""),
     })
 }

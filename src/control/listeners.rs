@@ -53,7 +53,7 @@ pub fn renewals(config: &Config, now: Timestamp) -> Vec<Reason> {
     let soon = |listener: &Listener| {
         let day = private_ca::announced(&shown_certificate(config, listener)?, now)?;
         let text = format!("the certificate of listener {} will be renewed on {day}", listener.name);
-        let cure = "devices that trust the private CA will not notice; one that was told to trust the certificate itself will ask again";
+        let cure = "devices that trust the private CA will not notice; devices that trust only this certificate will ask again";
         Some(Reason::new(Level::Warning, Kind::Listener, text).of(&listener.name).cured_by(cure))
     };
     let mut reasons: Vec<Reason> = private.clone().filter_map(soon).collect();

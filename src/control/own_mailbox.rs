@@ -26,7 +26,7 @@ pub fn unusable(config: &Config) -> Option<Reason> {
     .err()?;
     let text = format!("mail for users of this machine waits, because {why}");
     let reason = Reason::new(Level::Critical, Kind::Account, text).of(shown_account(LOCAL_ACCOUNT));
-    Some(reason.cured_by("mend that, or set `mailbox` to another place"))
+    Some(reason.cured_by("fix that, or change `mailbox`"))
 }
 
 fn mbox(path: &Path) -> Result<(), String> {

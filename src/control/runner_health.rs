@@ -36,7 +36,7 @@ fn stopped() -> Reason {
 pub fn silent_runner() -> Reason {
     let reason =
         Reason::new(Level::Unknown, Kind::Runner, "the runner does not answer; its process is stopped or has hung");
-    reason.cured_by("end it and start it again")
+    reason.cured_by("restart it")
 }
 
 /// That programs do not reach the machine's runner, which is there: what they submit is dropped, and picked up later.

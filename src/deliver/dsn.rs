@@ -96,7 +96,7 @@ impl Report {
         match self {
             Self::Failed => "Undelivered Mail Returned to Sender",
             Self::Kept => "Undelivered Mail of an Outside Sender",
-            Self::Looped => "Mail Loop: a message has come round",
+            Self::Looped => "Mail Loop: a message came back",
             Self::Delayed => "Delayed Mail (still being retried)",
             Self::Relayed => "Successful Mail Delivery Report",
             Self::Verified => "Mail Delivery Status Report",
@@ -231,9 +231,9 @@ fn kept_in_failed(facts: &Facts<'_>) -> String {
 
 fn looped(id: &MessageId) -> String {
     format!(
-        "A message for you has come round: it was delivered to your mailbox before,\n\
-         and something has sent it to the same address again. It is not delivered a\n\
-         second time, and its sender is not told. The message is kept:\n\
+        "Mail loop: a message for you came back after it was delivered to your mailbox.\n\
+         It was not delivered a second time. The sender is not notified, and the\n\
+         message is kept:\n\
          `postrider queue show --body {id}` prints it.\n"
     )
 }

@@ -71,11 +71,11 @@ impl Undeliverable {
             Self::Unsendable(address, why) => {
                 format!("<{address}> is never sent to a server: {why}; use another address")
             }
-            Self::ComeRound(address) => format!(
-                "mail loop: this message was delivered to <{address}> before (Delivered-To) and has come round again"
-            ),
+            Self::ComeRound(address) => {
+                format!("mail loop: this message was delivered to <{address}> before (Delivered-To) and has come back")
+            }
             Self::Unknown(address) => format!(
-                "<{address}> is nobody here: this machine has no user of that name, and no entry of `aliases`, `virtual`, \
+                "no mailbox for <{address}>: this machine has no user of that name, and no entry of `aliases`, `virtual`, \
                  `generic` or `local_users` has it; check the spelling"
             ),
             Self::Own(address) => format!(

@@ -118,7 +118,7 @@ fn read(text: &str, draft: &mut Draft) -> (Vec<(String, Commands)>, Option<Strin
                         Some((_, known)) => commands.0.extend(known.0.clone()),
                         None => draft.left_out(
                             format!("account {name} : {base}"),
-                            format!("no account {base} stands before it, and msmtp reads no such file"),
+                            format!("no account {base} comes before it, and msmtp reads no such file"),
                         ),
                     }
                 }
@@ -126,7 +126,7 @@ fn read(text: &str, draft: &mut Draft) -> (Vec<(String, Commands)>, Option<Strin
                     default = Some((*only).to_owned());
                 }
                 if accounts.iter().any(|(known, _)| known == name) {
-                    let why = "an account of this name stands before it, and msmtp reads no such file";
+                    let why = "an account of this name comes before it, and msmtp reads no such file";
                     draft.left_out(format!("the second account {name}"), why);
                 }
                 accounts.push((name.to_owned(), commands));

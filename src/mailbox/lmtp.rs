@@ -1,5 +1,5 @@
 //! The LMTP server (RFC 2033): what is said on one connection. One recipient a transaction, whose content goes line by line
-//! into his mailbox; what MAIL, RCPT and DATA are answered is all that the client learns.
+//! into their mailbox; what MAIL, RCPT and DATA are answered is all that the client learns.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 
@@ -122,7 +122,7 @@ impl<S: Read + Write> Session<S> {
         if transaction.recipient.is_some() {
             return Err(Refusal::new("452 4.5.3", "One recipient at a time"));
         }
-        let unknown = || Refusal::new("550 5.1.1", format_args!("<{address}> is no user of this machine"));
+        let unknown = || Refusal::new("550 5.1.1", format_args!("<{address}> is not a user of this machine"));
         let recipient = Recipient::parse(address).ok_or_else(unknown)?;
         let mailbox = resolve(&recipient)?;
         transaction.recipient = Some((recipient, mailbox));

@@ -88,7 +88,7 @@ fn resolve(
     let login = recipient.login.as_str();
     match became {
         Some((user, mailbox)) if user == login => return Ok(mailbox.clone()),
-        Some(_) => return Err(Refusal::new("452 4.5.3", "Another user needs a connection of his own")),
+        Some(_) => return Err(Refusal::new("452 4.5.3", "One user per connection; open another connection")),
         None => {}
     }
     let own = setting.as_ref().map_err(|why| Refusal::new("451 4.3.5", why))?;
@@ -100,8 +100,9 @@ fn resolve(
     let first = first_uid(&text("/etc/login.defs").unwrap_or_default());
     let (uid, of_root) = (user.uid, Setting::of_root());
     if uid != 0 && (uid < first || NOBODY.contains(&uid)) {
-        let why =
-            format!("{login} is no person: uid {uid}, and people are from {first} on; an alias may say who reads it");
+        let why = format!(
+            "{login} is a system user (uid {uid}, and users are from {first} on); add an alias that says who gets this mail"
+        );
         return Err(Refusal::new("550 5.7.1", why));
     }
     let setting = if uid == 0 { &of_root } else { own };
@@ -138,7 +139,7 @@ fn group_of(folder: &Path) -> Option<u32> {
     is_roots(folder, (seen.dev(), seen.ino()), LINKS).then(|| seen.gid())
 }
 
-/// Whether root alone has made the way to this folder, by links as well: each step is his, and closed to others but for the
+/// Whether root alone has made the way to this folder, by links as well: each step is root's, and closed to others but for the
 /// folder itself.
 fn is_roots(way: &Path, folder: (u64, u64), links: u32) -> bool {
     way.ancestors().all(|step| {
@@ -189,8 +190,8 @@ fn listen() -> Result<(), String> {
     }
 }
 
-/// The socket lies in the runner's folder and is his: as the runner it is made, so that nothing which he put there meanwhile is
-/// removed, followed or given away by root.
+/// The socket is in the runner's folder and belongs to it: it is created as the runner, so that root neither
+/// removes nor follows nor gives away what the runner put there.
 fn bind() -> io::Result<UnixListener> {
     let runner = user(&text("/etc/passwd").unwrap_or_default(), RUNNER).ok_or(io::ErrorKind::NotFound)?;
     let (same, group) = (None::<Uid>, None::<Gid>);

@@ -1,5 +1,5 @@
 //! Which mailboxes there are: the value of the key `mailbox`, and the line of the configuration that has it. The program
-//! that becomes the user reads that line itself, since a path that the runner named could be any file of his; a TOML
+//! that becomes the user reads that line itself, since a path that the runner named could be any file of theirs; a TOML
 //! parser would be more code than all the rest, so what it reads is strict. `postrider check` says where both differ.
 
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ pub fn scan(config: &str) -> Result<Option<&str>, String> {
     let mut found = None;
     for line in config.lines().map(str::trim).take_while(|line| !line.starts_with('[')) {
         if line.contains("\"\"\"") || line.contains("'''") {
-            return Err("a string of more than one line stands before the first section".to_owned());
+            return Err("a string of more than one line comes before the first section".to_owned());
         }
         let Some(rest) = line.strip_prefix("mailbox").map(str::trim_start) else { continue };
         // A longer name is another key.

@@ -148,7 +148,7 @@ impl Spool {
     pub fn failed_reason(&self, name: &str) -> String {
         match fs::read_to_string(self.failed_path(&format!("{name}{REASON}"))) {
             Ok(reason) if !reason.trim().is_empty() => reason.trim_end().to_owned(),
-            Ok(_) | Err(_) => "no reason is recorded beside it".to_owned(),
+            Ok(_) | Err(_) => "no reason is recorded".to_owned(),
         }
     }
 

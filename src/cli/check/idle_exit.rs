@@ -11,8 +11,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         return;
     }
     if !is_system_spool(&config.spool) {
-        let text =
-            "`idle_exit` has no effect here: only the service of the whole machine leaves when it is idle; remove it";
+        let text = "`idle_exit` has no effect here: only the system-wide service exits when it is idle; remove it";
         findings.warning(Kind::Runner, None, text.to_owned());
         return;
     }
@@ -20,9 +19,9 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
         (
             SOCKET_UNIT,
             "sockets.target",
-            "the service does not leave when it is idle, because it opens its socket itself",
+            "the service does not exit when it is idle, because it opens its socket itself",
         ),
-        (DROP_UNIT, "paths.target", "nobody picks up mail that is stored in drop/ while the service is away"),
+        (DROP_UNIT, "paths.target", "mail that is stored in drop/ while the service is not running is not picked up"),
     ] {
         if !units::is_enabled(unit, target) {
             let text = format!("`idle_exit`: {why}; run \"systemctl enable --now {unit}\"");

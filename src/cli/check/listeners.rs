@@ -61,7 +61,7 @@ fn owners(config: &Config, findings: &mut Findings) {
     for client in config.clients.iter().filter(|client| !user::is_login(&client.owner)) {
         let (name, owner) = (client.name.as_str(), &client.owner);
         let sentence = format!(
-            "client {name} belongs to \"{owner}\", which is no user here, so nobody gets its bounces; set `owner` in \
+            "client {name} belongs to \"{owner}\", which is not a user of this machine, so nobody gets its bounces; set `owner` in \
              [client.{name}] to a login"
         );
         findings.error(Kind::Listener, Some(name), sentence);

@@ -19,7 +19,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings) {
     match server {
         LmtpServer::Socket(path) => socket(path, "is the LMTP server of `mailbox` running?", findings),
         LmtpServer::Program(setting) => {
-            let start = "run \"systemctl start postrider-mailbox.socket\"";
+            let start = "run \"systemctl enable --now postrider-mailbox.socket\"";
             socket(Path::new(postrider_mailbox::SOCKET), start, findings);
             line(config, setting, findings);
         }
@@ -48,7 +48,7 @@ fn line(config: &Config, setting: &Setting, findings: &mut Findings) {
         Kind::Config,
         Some(&shown.to_string()),
         format!(
-            "postrider-mailbox, which reads `mailbox` by itself, cannot use it: {why}; write mailbox = \"{}\" in one line of {shown}, \
+            "postrider-mailbox, which reads `mailbox` by itself, cannot use it: {why}; write mailbox = \"{}\" on one line of {shown}, \
              above the first section",
             setting.text
         ),

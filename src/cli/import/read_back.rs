@@ -37,7 +37,7 @@ pub(super) enum Comparison {
 /// Shows what becomes of mail of and to the users that every machine has, and of each sender that the source names, beside
 /// what the source says of it.
 pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Comparison {
-    print_line!("\nHow mail is sent now, and what {program} said:");
+    print_line!("\nHow mail is routed now, and how {program} routed it:");
     let named = config.accounts.iter().flat_map(|account| &account.senders).map(String::as_str);
     let named = named.filter(|sender| Address::parse(sender).is_ok()).take(SHOWN);
     let mut result = Comparison::Same;

@@ -107,7 +107,7 @@ fn add_root(config: &Config, text: &mut ConfigText, root: &Address) -> Result<()
         Some(hit) if hit.value == shown => {}
         Some(hit) => {
             let message = format_args!(
-                "`virtual` has a row for root already ({}): change it there; nothing was changed",
+                "`virtual` already has an entry for root ({}): change it there; nothing was changed",
                 hit.place
             );
             return Err(Failure::new(Exit::Usage, message));

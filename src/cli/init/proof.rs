@@ -58,7 +58,7 @@ fn mails(config: &Config, account: &Account, to: &Address) -> Result<Vec<Mail>, 
     mails.or_else(|_| {
         let origin = &config.origin;
         say(&format!(
-            "no row of `generic` gives root@{origin} an address, so mail of this machine waits; a row that does: \
+            "`generic` has no entry for root@{origin}, so this machine's mail waits; add one, such as \
              \"@{origin}\" = \"{to}\""
         ));
         of_account()

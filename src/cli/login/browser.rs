@@ -75,8 +75,8 @@ fn show(address: &str, port: u16) {
     say("");
     say(address);
     say("");
-    say("Without a browser here, either open it elsewhere, and paste the address of the page at which it ends");
-    say("(it cannot be shown there, only its address counts); or first run this on the machine with the browser:");
+    say("No browser on this machine? Open the address in another one, log in, and paste the address of the last page");
+    say("here (the page itself will not load). Or run this first on the machine with the browser:");
     say(&format!("    ssh -L {port}:127.0.0.1:{port} USER@THIS-MACHINE"));
     say(&format!("Waiting, {} minutes at most ...", PATIENCE.as_secs() / 60));
 }
@@ -147,7 +147,7 @@ fn of_browser(stream: &TcpStream, state: &str) -> Option<Result<Secret, Failure>
     let reply = target.and_then(query_of).map(|query| read(query, state));
     let (status, text, answer) = match reply {
         Some(Reply::Ours(answer)) => {
-            ("200 OK", "postrider has heard from your provider. You can close this page.", Some(answer))
+            ("200 OK", "postrider has received the answer of your provider. You can close this page.", Some(answer))
         }
         Some(Reply::Foreign) => ("400 Bad Request", "This is not the login that postrider waits for.", None),
         None => ("404 Not Found", "There is nothing here.", None),

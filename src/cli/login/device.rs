@@ -79,7 +79,8 @@ fn ask(oauth: &OAuth, secret: Option<&Secret>, code: &DeviceCode) -> Result<Gran
                 }
                 Some(_) => return Err(failed(&error)),
                 None => {
-                    let message = format_args!("{error}; that answer comes only once, so run the command again");
+                    let message =
+                        format_args!("{error}; the answer cannot be requested twice, so run the command again");
                     return Err(Failure::new(Exit::TempFail, message));
                 }
             },

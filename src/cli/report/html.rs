@@ -53,7 +53,7 @@ pub(super) fn page(summary: &Summary) -> Result<String, Failure> {
         .map(|one| vec![one.cause.to_owned(), one.recipients.to_string(), one.codes.join(", "), one.cure.to_owned()]);
     table(&mut out, "Why mail was returned", &["Cause", "#Recipients", "Codes", "What to do"], bounces);
     let quiet = summary.quiet.iter().map(|one| vec![one.sender.clone(), one.before.to_string(), day(one.last)]);
-    table(&mut out, "Who wrote before, and not now", &["Sender", "#Messages before", "Last"], quiet);
+    table(&mut out, "Gone silent", &["Sender", "#Messages before", "Last"], quiet);
     out.push_str("</main>\n</body>\n</html>\n");
     Ok(out)
 }

@@ -181,11 +181,11 @@ fn cause(code: &str) -> (&'static str, &'static str) {
     let behind = code.split_once('.').map_or("", |(_, behind)| behind);
     match behind {
         "1.1" | "1.2" | "1.3" | "1.6" | "1.10" => {
-            ("there is no such address", "correct the address, or take it out of the list that is written to")
+            ("there is no such address", "correct the address, or remove it from the mailing list")
         }
         "1.7" | "1.8" => ("the sender's address was refused", "see `generic` in postrider.toml(5)"),
-        "2.1" => ("the mailbox is disabled", "ask the recipient in another way"),
-        "2.2" => ("the mailbox is full", "ask the recipient in another way, and send it again later"),
+        "2.1" => ("the mailbox is disabled", "contact the recipient another way"),
+        "2.2" => ("the mailbox is full", "contact the recipient another way, and send it again later"),
         "2.3" | "3.4" => ("the message is too large", "send less, or a link"),
         _ if behind.starts_with("4.") => {
             ("the recipient's server could not be reached", "see whether the domain is right, and send it again later")

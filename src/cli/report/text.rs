@@ -24,16 +24,16 @@ pub(super) fn of(summary: &Summary) -> String {
     };
     table(&mut out, "Per account", summary.accounts.iter().map(of_account));
     let senders = summary.senders.iter().map(|one| (one.sender.clone(), figures(&one.figures)));
-    table(&mut out, "Most mail is from", senders);
+    table(&mut out, "Senders with most mail", senders);
     let bounces = summary.bounces.iter().map(|one| {
         let codes = one.codes.join(", ");
         (format!("{} {}", one.recipients, one.cause), format!("{}  [{codes}]", one.cure))
     });
-    table(&mut out, "Returned because", bounces);
+    table(&mut out, "Why mail was returned", bounces);
     let quiet = summary.quiet.iter().map(|one| {
         (one.sender.clone(), format!("{} in the days before, the last on {}", counted(one.before), day(one.last)))
     });
-    table(&mut out, "Wrote before, and not now", quiet);
+    table(&mut out, "Gone silent", quiet);
     out
 }
 

@@ -88,7 +88,7 @@ fn web_address(name: &str, around: &Surroundings, value: &Value, faults: &mut Fa
     let at = value.span().start;
     let DeValue::Table(table) = value.get_ref() else {
         let message = format!(
-            "`{name}` is a secret, since whoever knows the web address can post there: write it into a file of mode 0600 and \
+            "`{name}` is a secret, since anyone who knows the web address can post there: write it into a file of mode 0600 and \
              {name} = {{ file = \"secrets/{name}\" }} here"
         );
         faults.add(at, message);

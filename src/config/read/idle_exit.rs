@@ -28,8 +28,8 @@ pub(super) fn check(around: &Surroundings, top: &Section, config: &Config, fault
         faults.add(
             at,
             format!(
-                "`idle_exit` does not go together with [listen.{name}], whose address the service opens itself: nobody would listen \
-                 there while it is away; set address = \"systemd\" there and enable a .socket unit, or remove `idle_exit`"
+                "`idle_exit` cannot be combined with [listen.{name}], whose address the service opens itself: the port would be \
+                 closed while the service is not running; set address = \"systemd\" there and enable a .socket unit, or remove `idle_exit`"
             ),
         );
     }
@@ -39,7 +39,7 @@ pub(super) fn check(around: &Surroundings, top: &Section, config: &Config, fault
         faults.add(
             at,
             format!(
-                "`idle_exit` does not go together with {runners}: nobody would look after that while the service is away; run \
+                "`idle_exit` cannot be combined with {runners}, which would do nothing while the service is not running; run \
                  \"systemctl enable --now {ALARM_TIMER}\", or remove `idle_exit`"
             ),
         );

@@ -28,13 +28,12 @@ pub(super) fn listeners(around: &Surroundings, top: &Section, faults: &mut Fault
                 if known == same {
                     format!("[listen.{first}] has one of these addresses as well: remove it from one of them")
                 } else {
-                    format!("[listen.{first}] has {known}, and {same} cannot be opened beside it: remove one of them")
+                    format!("[listen.{first}] has {known}, and {same} cannot be opened as well: remove one of them")
                 },
             );
         }
         if let Some((one, other)) = pairs(&next.addresses).find(|(one, other)| collide(*one, *other)) {
-            faults
-                .add(at(), format!("`address` has {one}, and {other} cannot be opened beside it: remove one of them"));
+            faults.add(at(), format!("`address` has {one}, and {other} cannot be opened as well: remove one of them"));
         }
         listeners.push(next);
     }

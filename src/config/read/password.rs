@@ -79,7 +79,10 @@ pub(super) fn password_source(
         [_] => {
             let is_on = section.flag("keyring", faults)?;
             if !is_on {
-                faults.add(at, "`keyring = false` is no password source: write { file = \"PATH\" }, or keyring = true");
+                faults.add(
+                    at,
+                    "`keyring = false` is not a password source: write { file = \"PATH\" }, or keyring = true",
+                );
             } else if is_machines(around) {
                 faults.add(at, not_for_the_machine(account, "`password` uses the keyring of a desktop"));
             }

@@ -40,7 +40,7 @@ pub fn test(now: Timestamp) -> Condition {
         count: None,
         since: now,
         text,
-        cure: "nothing is to be done".to_owned(),
+        cure: "no action needed".to_owned(),
     }
 }
 
@@ -110,12 +110,12 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
         Kind::Account | Kind::Relay => return of_account(config, subject, health),
         Kind::Unserved => (
             format!("{messages} {wait} because no account serves the sender"),
-            "`postrider check` names the row to write",
+            "`postrider check` shows the entry to add",
         ),
         Kind::Rejected => (format!("{messages} {be} rejected by the provider"), "`postrider status` says what to do"),
         Kind::Unmapped => (
             format!("{messages} {wait} for a local user without an address"),
-            "`postrider status` names the row to write",
+            "`postrider status` shows the entry to add",
         ),
         Kind::Held => {
             (format!("{messages} {be} held until somebody decides"), "see `mailq`, then release or delete it")
@@ -133,7 +133,7 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
         | Kind::Installation
         | Kind::Sendmail
         | Kind::Alias
-        | Kind::Cron => (format!("the {} is not in order", reason.kind.name()), "see `postrider check`"),
+        | Kind::Cron => (format!("a problem with {}", reason.kind.name()), "see `postrider check`"),
     };
     (text, cure.to_owned())
 }
@@ -143,7 +143,7 @@ fn of_account(config: &Config, name: &str, health: &Health) -> (String, String) 
     let outage = health.iter().find(|(account, _)| *account == name || shown_account(account) == name);
     match outage.map(|(_, outage)| outage.trouble) {
         Some(Trouble::Relay) => {
-            let cure = format!("it is tried again by itself; `postrider test {name}` shows where it ends");
+            let cure = format!("it is retried automatically; `postrider test {name}` shows where it fails");
             (format!("account {name} cannot reach its provider"), cure)
         }
         Some(Trouble::Login) if config.account(name).is_some_and(is_oauth) => {
@@ -154,7 +154,7 @@ fn of_account(config: &Config, name: &str, health: &Health) -> (String, String) 
             (format!("the provider rejects the login of account {name}"), cure)
         }
         Some(Trouble::Setup) | None => {
-            (format!("account {name} cannot be used until its owner acts"), "`postrider status` says why".to_owned())
+            (format!("account {name} needs attention"), "`postrider status` says why".to_owned())
         }
     }
 }

@@ -78,7 +78,9 @@ fn unreachable(server: &LmtpServer, error: &io::Error) -> Seen {
         return Seen::Timeout;
     }
     let (place, cure) = match server {
-        LmtpServer::Program(_) => (SOCKET.to_owned(), "as root, run \"systemctl start postrider-mailbox.socket\""),
+        LmtpServer::Program(_) => {
+            (SOCKET.to_owned(), "as root, run \"systemctl enable --now postrider-mailbox.socket\"")
+        }
         LmtpServer::Socket(_) | LmtpServer::Loopback(_) | LmtpServer::Own(_) => {
             (server.to_string(), "is the server of `mailbox` running, and may postrider connect to it?")
         }

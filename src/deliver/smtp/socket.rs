@@ -16,7 +16,7 @@ use rustix::net::{RecvFlags, recv};
 use super::interruption::{Cuttable, Interruption};
 
 /// Instead of what the system says of a connection that we have cut.
-const CUT: &str = "the runner was told to end before the server answered";
+const CUT: &str = "the runner was stopped before the server answered";
 /// How often a read that may be interrupted looks whether it is.
 const GLANCE: Duration = Duration::from_millis(500);
 

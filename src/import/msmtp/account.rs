@@ -88,7 +88,7 @@ fn credentials(name: &str, commands: &Commands, keys: &mut Section, draft: &mut 
 fn note_unused_login(name: &str, commands: &Commands, draft: &mut Draft) {
     let is_on = commands.is_on("auth", "off");
     let why = if is_on {
-        "no user is set; if the relay wants a login, set `username` and `password`"
+        "no user is set; if the relay requires a login, set `username` and `password`"
     } else {
         "auth is off, so msmtp does not log in"
     };

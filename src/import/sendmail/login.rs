@@ -42,7 +42,7 @@ pub(super) fn carry(
     let text = match read(file) {
         Ok(text) => text,
         Err(error) => {
-            let why = format!("cannot be read: {error}; if the relay wants a login, set `username` and `password`");
+            let why = format!("cannot be read: {error}; if the relay requires a login, set `username` and `password`");
             if map == Map::Authinfo {
                 draft.left_out(format!("authinfo {file}"), why);
             } else {

@@ -82,7 +82,7 @@ fn every_command_of_msmtp_is_carried_over_or_named() {
         ("user", "# Not imported: auth (account default): no user is set", "username ="),
         (
             "account b : isp\nhost b.example",
-            "# Not imported: account b : isp: no account isp stands before it",
+            "# Not imported: account b : isp: no account isp comes before it",
             "[account.isp]",
         ),
         ("account default\nhost b.example", "# Not imported: the second account default", "# No effect"),

@@ -34,7 +34,7 @@ use crate::spool::{Envelope, Kind, MessageId, SpoolError, is_expanded};
 pub fn disposition(message: &OpenMessage<'_>, limit: &ReportLimit, due: &DueReport) -> Disposition {
     if due.report == Report::Failed && was_reported_before(message, due) {
         let reason = reason_of(message, &due.recipients);
-        return Disposition::Nobody(format!("refused again; its sender was told at the first refusal: {reason}"));
+        return Disposition::Nobody(format!("refused again; the sender was notified of the first refusal: {reason}"));
     }
     let to = addressee::of_report(message.loaded, &message.stored.envelope, due.report);
     let is_beyond = |to| due.report != Report::Relayed && is_beyond_limit(message, limit, to, &due.id);

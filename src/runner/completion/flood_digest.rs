@@ -47,7 +47,7 @@ pub fn is_gathered(state: &State) -> bool {
 pub fn gather(loaded: &Loaded, id: &MessageId, until: Timestamp) -> Result<(), SpoolError> {
     let at = until.to_zoned(TimeZone::system()).strftime("%H:%M");
     let reason =
-        format!("{GATHERED}: more than `per_hour` in [flood] within an hour; it leaves in one message at {at}");
+        format!("{GATHERED}: more than `per_hour` in [flood] within an hour; it is sent in one message at {at}");
     let mut journal = Journal::open(&loaded.spool, id, 1)?;
     journal.hint(Timestamp::now(), &Line::Outcome { recipient: 0, outcome: outcome(Status::Deferred, 4, reason) })
 }

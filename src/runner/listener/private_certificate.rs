@@ -119,8 +119,8 @@ impl PrivateCertificate {
     fn announce(&self, day: Date) {
         if self.announced.lock().replace(day) != Some(day) {
             log::warning(format_args!(
-                "[listen.{}]: its certificate will be renewed on {day}, with the same key and CA; devices that were told to \
-                 trust the certificate itself will ask again",
+                "[listen.{}]: its certificate will be renewed on {day}, with the same key and CA; devices that trust \
+                 only this certificate will ask again",
                 self.listener
             ));
         }

@@ -174,7 +174,7 @@ impl QueueState {
                 self.schedule.add(id, &account, Origin::default(), self.loaded.clock.now());
             }
             Ok(None) => {}
-            Err(error) => log::warning(format_args!("{id}: {error}; it may be sent once more")),
+            Err(error) => log::warning(format_args!("{id}: {error}; it may be sent twice")),
         }
     }
 

@@ -101,7 +101,7 @@ fn a_message_that_history_shows_as_sent_since_the_backup_is_not_sent_again() {
     // Twice on the new one, with a delivery between.
     let new = new_machine();
     restore(&new, &file, &[]).code(0).says("restored: 2 messages");
-    restore(&new, &file, &["--replace"]).code(0).says("left as it was: 2 messages, there already");
+    restore(&new, &file, &["--replace"]).code(0).says("skipped: 2 messages, already present");
     new.postrider(&["flush"]).code(0);
     restore(&new, &file, &["--replace"]).code(0).says("not restored: 2 messages");
     new.drain();
@@ -142,7 +142,7 @@ fn an_existing_file_and_a_link_in_its_place_are_left_as_they_are() {
     let nowhere = world.path("nowhere");
     symlink("not-there", &nowhere).unwrap();
     for path in [&file, &link, &nowhere] {
-        world.postrider(&["backup", path.to_str().unwrap()]).code(77).says("exists and is left as it is");
+        world.postrider(&["backup", path.to_str().unwrap()]).code(77).says("already exists");
     }
     assert_eq!(fs::read_to_string(file).unwrap(), "mine");
     assert!(!world.path("not-there").exists());
@@ -195,7 +195,7 @@ fn what_does_not_belong_into_a_backup_changes_nothing() {
         ("other", ""),
     ] {
         let file = forged(&world, &[config, (name, text)]);
-        restore(&world, &file, &[]).code(65).says("is none that belongs into one").says("nothing was changed");
+        restore(&world, &file, &[]).code(65).says("unexpected entry").says("nothing was changed");
         fs::remove_file(file).unwrap();
         assert_eq!(everything(&world), before, "{name}");
     }
@@ -232,10 +232,7 @@ fn a_configuration_and_mail_that_are_there_stay_unless_restore_is_told_to_set_th
     restore(&new, &file, &[]).code(77).says("already has mail");
     fs::rename(new.path("config.old"), new.path("config.toml")).unwrap();
     fs::rename(new.path("conf.old"), new.path("conf.d")).unwrap();
-    restore(&new, &file, &["--replace"])
-        .code(0)
-        .says("config.toml was set aside as")
-        .says("work.toml was set aside as");
+    restore(&new, &file, &["--replace"]).code(0).says("config.toml was renamed to").says("work.toml was renamed to");
     assert!(fs::read_to_string(new.path("config.toml.before-restore")).unwrap().contains("other"));
     new.drain();
     let mut to: Vec<String> = isp.mails().into_iter().flat_map(|mail| mail.to).collect();

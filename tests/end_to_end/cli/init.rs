@@ -256,7 +256,7 @@ fn an_account_whose_owner_wants_no_rows_for_root_is_proved_with_its_own_address(
     let isp = Provider::setup().login("me@isp.example", "new horse").start();
     let world = World::new();
     let ran = without_rows(&world, &isp, &[], "\n\nnone\n").code(0);
-    assert!(ran.stderr.contains("so mail of this machine waits"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("so this machine's mail waits"), "{}", ran.stderr);
     assert!(!fs::read_to_string(world.path("fresh/config.toml")).unwrap().contains("generic"));
     assert_eq!(isp.mail().from, "me@isp.example");
 }
@@ -267,7 +267,7 @@ fn what_check_finds_in_the_result_is_not_called_done() {
     let config = "generic = [\"rows\"]\n[account.a]\nrelay = \"[smtp.example.org]:587\"\nusername = \"u@example.org\"\n\
                   tls = \"none\"\npassword = { file = \"secrets/a\" }\n";
     let ran = again(&world, &isp, config, "u@example.org", "smtp.example.org:587").code(78);
-    for words in ["cannot read table", "`tls` is \"none\"", "Not done: mend that"] {
+    for words in ["cannot read table", "`tls` is \"none\"", "Setup is not complete: fix the problems above"] {
         assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
     }
     assert!(!ran.stdout.contains("Done."), "{}", ran.stdout);
@@ -312,7 +312,7 @@ fn each_question_has_an_option() {
     assert_eq!(fs::read_to_string(&config).unwrap(), text);
     let elsewhere = [&of_account[..], &["--root-mail", "other@work.example"], &password].concat();
     let refused = init(&world, &isp, &elsewhere, "").code(64);
-    assert!(refused.stderr.contains("`virtual` has a row for root already"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`virtual` already has an entry for root"), "{}", refused.stderr);
     init(&world, &isp, &[&of_account[..], &["--mailbox", "none"], &password].concat(), "").code(64).says("--mailbox");
     for (option, given) in [("--users-address", "box"), ("--root-mail", "admin@")] {
         let refused = init(&world, &isp, &[&of_account[..], &[option, given], &password].concat(), "").code(65);

@@ -83,8 +83,13 @@ fn a_login_that_would_not_last_or_could_not_send_is_refused_at_once() {
     for (status, body, code, said) in [
         (400, json!({ "error": "access_denied" }), 69, "the login was refused"),
         (400, json!({ "error": "expired_token" }), 69, "the code has expired"),
-        (302, Value::Null, 75, "redirects to another address, which is not followed; that answer comes only once"),
-        (200, json!({ "token": "x" }), 75, "that answer comes only once, so run the command again"),
+        (
+            302,
+            Value::Null,
+            75,
+            "redirects to another address, which is not followed; the answer cannot be requested twice",
+        ),
+        (200, json!({ "token": "x" }), 75, "the answer cannot be requested twice, so run the command again"),
     ] {
         let issuer = Issuer::start(mail_server());
         issuer.next(status, body);
@@ -148,7 +153,7 @@ fn an_organizations_client_needs_no_login() {
     let world = issuer.world(&json!({ "flow": "client", "client_secret": { "file": "client-secret" } }));
     world.file("client-secret", "s3cret\n", 0o600);
     world.postrider(&["check"]).code(0);
-    world.postrider(&["login"]).code(0).says("nobody needs to log in");
+    world.postrider(&["login"]).code(0).says("no login is needed");
     world.send_to(&["bob@away.example"]).code(0);
     world.flush().code(0);
     assert_eq!(issuer.isp.received(), 1);

@@ -72,7 +72,7 @@ fn a_sender_that_used_to_write_is_named_as_quiet() {
     let old = text.replace(&today, &then).replace("\"sender\":\"alice@home.lan\"", "\"sender\":\"backup@home.lan\"");
     world.file(&name, &(old + &text), 0o600);
     let said = world.postrider(&["report"]).code(0).stdout;
-    let quiet = said.split("Wrote before, and not now").nth(1).unwrap_or_default();
+    let quiet = said.split("Gone silent").nth(1).unwrap_or_default();
     assert!(quiet.contains("backup@home.lan") && quiet.contains("3 messages in the days before"), "{said}");
     assert!(said.contains("  4 messages"), "{said}");
 }

@@ -190,7 +190,7 @@ fn a_runner_that_does_not_answer_is_no_good_sign() {
     is_well(&world);
     runner.signal(Signal::STOP);
     // Its threads stop one after the other.
-    let words = "UNKNOWN: the runner does not answer; its process is stopped or has hung (end it and start it again)";
+    let words = "UNKNOWN: the runner does not answer; its process is stopped or has hung (restart it)";
     wait_for("status to say so", || {
         let ran = world.postrider(&["status"]);
         ran.status == Some(3) && ran.stdout.contains(words)

@@ -196,6 +196,6 @@ fn large_mail_that_is_refused_again_says_so() {
     world
         .postrider(&["queue", "list", "--failed"])
         .code(0)
-        .says("refused again; its sender was told at the first refusal");
+        .says("refused again; the sender was notified of the first refusal");
     assert_eq!(isp.received(), 1, "one bounce");
 }

@@ -91,7 +91,7 @@ fn a_second_sigterm_waits_for_no_server_and_what_it_may_have_is_not_sent_again_a
         let log = runner.log();
         assert!(!log.contains("the server closed"), "that is our own doing: {log}");
         assert_eq!(
-            log.contains("the runner was told to end before the server answered; it may have been delivered"),
+            log.contains("the runner was stopped before the server answered; it may have been delivered"),
             attempts == 1,
             "{log}"
         );

@@ -46,7 +46,7 @@ fn what_repeats_itself_leaves_as_one_message_with_each_whole_in_it() {
     // The report is a message, too.
     wait_for("the others", || isp.received() == 7);
     assert_eq!(gathered(&world).len(), 4);
-    assert!(gathered(&world)[0]["trouble"].as_str().unwrap().contains("it leaves in one message at "));
+    assert!(gathered(&world)[0]["trouble"].as_str().unwrap().contains("it is sent in one message at "));
     world.flush();
     wait_for("the digest", || isp.received() == 8 && world.queued().is_empty());
     let digest = isp.mails().pop().unwrap();

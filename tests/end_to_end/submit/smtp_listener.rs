@@ -331,7 +331,10 @@ fn check_names_a_certificate_that_does_not_fit_and_an_owner_who_is_not_there() {
     let world = world(&isp, &listener, &clients);
     certificate(&world);
     let said = world.postrider(&["check"]).code(78).stdout;
-    assert!(said.contains("client camera belongs to \"nobody-of-that-name\", which is no user here"), "{said}");
+    assert!(
+        said.contains("client camera belongs to \"nobody-of-that-name\", which is not a user of this machine"),
+        "{said}"
+    );
     assert!(!said.contains("the certificate of listener lan"), "it is for 127.0.0.1: {said}");
     let other = rcgen::generate_simple_self_signed(vec!["other.example".to_owned()]).unwrap();
     world.file("lan.pem", &other.cert.pem(), 0o644);
@@ -345,8 +348,8 @@ fn check_names_a_certificate_that_does_not_fit_and_an_owner_who_is_not_there() {
 fn addresses_that_cannot_be_opened_beside_one_another_are_an_error() {
     let isp = Provider::start();
     for (lan, more, said) in [
-        (":2525", "127.0.0.1:2525", "[listen.lan] has 0.0.0.0:2525, and 127.0.0.1:2525 cannot be opened beside it"),
-        ("[::1]:2525", ":2525", "[listen.lan] has [::1]:2525, and [::]:2525 cannot be opened beside it"),
+        (":2525", "127.0.0.1:2525", "[listen.lan] has 0.0.0.0:2525, and 127.0.0.1:2525 cannot be opened as well"),
+        ("[::1]:2525", ":2525", "[listen.lan] has [::1]:2525, and [::]:2525 cannot be opened as well"),
         ("127.0.0.1:2525", "127.0.0.1:2526", ""),
         ("[::]:2525", "0.0.0.0:2525", ""),
     ] {

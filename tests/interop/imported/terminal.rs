@@ -25,7 +25,7 @@ fn import_asks_where_mail_would_go_otherwise() {
     machine.ok("rm -rf /etc/postfix", "");
     machine.write("/etc/postfix/main.cf", "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = may\nsmtp_generic_maps = hash:/etc/postfix/generic\n");
     machine.write("/etc/postfix/generic", "root me@isp.example\n");
-    let question = "Some mail goes otherwise than before. Write /run/moved/config.toml all the same";
+    let question = "Some mail will be routed differently. Write /run/moved/config.toml anyway";
     for (answer, is_written) in [("no\n", false), ("yes\n", true), ("\n", true), ("perhaps\nno\n", false)] {
         let (told, wrote) = typed(&machine, "postfix --send-only", answer);
         assert!(told.contains(question) && wrote == is_written, "{answer}: {told}");

@@ -71,7 +71,7 @@ fn a_machine_that_has_a_configuration_or_mail_refuses_another_one() {
     let refused = new.sh("root", "postrider restore /run/moved.tar", b"");
     assert!(refused.code == Some(77) && refused.said.contains("--replace"), "{refused:?}");
     let said = new.sh("root", "postrider restore --replace /run/moved.tar", b"").good().printed;
-    assert!(said.contains("config.toml was set aside as /etc/postrider/config.toml.before-restore"), "{said}");
+    assert!(said.contains("config.toml was renamed to /etc/postrider/config.toml.before-restore"), "{said}");
     assert!(fs::read_to_string(new.path("/etc/postrider/config.toml.before-restore")).unwrap().contains("= 1"));
     assert!(!fs::read_to_string(new.path(CONFIG)).unwrap().contains("max_connections"));
 }

@@ -74,9 +74,12 @@ fn system_users_and_those_who_are_not_in_the_file_get_nothing_and_root_has_an_mb
     let machine = machine("maildir:~/Maildir");
     machine.sh("root", "echo 'minus:x:4294967295:1::/home/her:/bin/sh' >>/etc/passwd", b"").good();
     for (login, reply) in [
-        ("games", "550 5.7.1 games is no person: uid 5, and people are from 1000 on; an alias may say who reads it"),
-        ("nobody", "550 5.7.1 nobody is no person: uid 65534"),
-        ("postrider", "550 5.7.1 postrider is no person"),
+        (
+            "games",
+            "550 5.7.1 games is a system user (uid 5, and users are from 1000 on); add an alias that says who gets this mail",
+        ),
+        ("nobody", "550 5.7.1 nobody is a system user (uid 65534"),
+        ("postrider", "550 5.7.1 postrider is a system user"),
         ("unknown", "450 4.3.0 unknown is not in /etc/passwd, and a name service is not asked"),
         ("minus", "450 4.3.0 minus is not in /etc/passwd"),
         ("../her", "550 5.1.1 "),
@@ -87,7 +90,7 @@ fn system_users_and_those_who_are_not_in_the_file_get_nothing_and_root_has_an_mb
     machine.sh("root", "sed -i 's/^UID_MIN.*/UID_MIN 30000/' /etc/login.defs", b"").good();
     assert!(
         deliver(&machine, "her", MAIL)
-            .starts_with("550 5.7.1 her is no person: uid 20002, and people are from 30000 on")
+            .starts_with("550 5.7.1 her is a system user (uid 20002, and users are from 30000 on)")
     );
     machine.sh("root", "sed -i 's/^UID_MIN.*/UID_MIN 1000/' /etc/login.defs", b"").good();
     for address in ["her", "Her", "HER+Lists"] {

@@ -95,7 +95,7 @@ fn a_runner_with_nothing_to_do_leaves_and_mail_starts_it_again_by_the_socket_and
     assert!(machine.path(IDLE).exists());
 
     // Nobody who only looks starts it.
-    all_hear(&machine, 0, &["POSTRIDER OK: ", "because it had nothing to do; the next mail starts it"]);
+    all_hear(&machine, 0, &["POSTRIDER OK: ", "because it was idle; the next message starts it"]);
     let seen: Value = serde_json::from_str(&machine.sh("his", "postrider status --json", b"").good().printed).unwrap();
     assert_eq!((seen["level"].as_u64(), seen["queue"]["runner"].as_bool()), (Some(0), Some(false)), "{seen}");
     assert_eq!(manager.starts(), 1);
@@ -194,7 +194,7 @@ fn mail_that_waits_keeps_the_runner_and_held_mail_does_not() {
 
     machine.sh("root", "postrider queue hold --all", b"").good();
     manager.wait_for_rest(1);
-    all_hear(&machine, 0, &["1 message held", "the next mail starts it"]);
+    all_hear(&machine, 0, &["1 message held", "the next message starts it"]);
     // Who releases it without a runner starts one.
     isp.behave();
     machine.sh("root", "postrider queue release --all", b"").good();
@@ -219,18 +219,18 @@ fn a_runner_that_was_stopped_or_cannot_be_started_is_not_called_idle() {
         let path = machine.path("/etc/systemd/system").join(unit);
         symlink("/dev/null", &path).unwrap();
         let masked =
-            format!("the next mail does not start it: {unit} is masked (as root, run \"systemctl unmask {unit}");
+            format!("the next message does not start it: {unit} is masked (as root, run \"systemctl unmask {unit}");
         all_hear(&machine, 2, &["POSTRIDER CRITICAL: ", &masked]);
         fs::remove_file(path).unwrap();
     }
-    let idle = "because it had nothing to do; the next mail starts it";
+    let idle = "because it was idle; the next message starts it";
     all_hear(&machine, 1, &["no account is set up yet", idle]);
     drop(manager);
     assert!(machine.path("/run/postrider/submit").exists());
     all_hear(
         &machine,
         2,
-        &["nobody listens on /run/postrider/submit (as root, run \"systemctl start postrider.socket\")"],
+        &["nothing is listening on /run/postrider/submit (as root, run \"systemctl start postrider.socket\")"],
     );
 
     let manager = ServiceManager::start(&machine);
@@ -258,7 +258,7 @@ fn idle_exit_is_refused_with_what_needs_the_runner_unless_the_timer_looks_after_
     for (more, what) in [(expect, "`command` of [alarm], `expect` of [alarm]"), (metrics, "`textfile` of [metrics]")] {
         let found = check(more);
         let words = format!(
-            "`idle_exit` does not go together with {what}: nobody would look after that while the service is away; {timer}"
+            "`idle_exit` cannot be combined with {what}, which would do nothing while the service is not running; {timer}"
         );
         assert!(
             found.code == Some(78) && format!("{found:?}").contains(&words.escape_debug().to_string()),
@@ -270,16 +270,16 @@ fn idle_exit_is_refused_with_what_needs_the_runner_unless_the_timer_looks_after_
     symlink("/usr/lib/systemd/system/postrider-alarm.timer", wants.join("postrider-alarm.timer")).unwrap();
     for more in [expect, metrics] {
         let found = check(more);
-        assert!(!format!("{found:?}").contains("does not go together"), "{found:?}");
+        assert!(!format!("{found:?}").contains("cannot be combined"), "{found:?}");
     }
     let own = "[listen.lan]\naddress = \"127.0.0.1:2525\"\ntls = \"none\"\n";
     let found = check(own);
     assert!(
-        found.code == Some(78) && format!("{found:?}").contains("does not go together with [listen.lan]"),
+        found.code == Some(78) && format!("{found:?}").contains("cannot be combined with [listen.lan]"),
         "{found:?}"
     );
     let found = check("[listen.lan]\naddress = \"systemd\"\ntls = \"none\"\n");
-    assert!(!format!("{found:?}").contains("does not go together"), "{found:?}");
+    assert!(!format!("{found:?}").contains("cannot be combined"), "{found:?}");
     // The path unit is not enabled here, so nobody would see what is dropped.
     assert!(format!("{found:?}").contains("systemctl enable --now postrider-drop.path"), "{found:?}");
 
