@@ -277,7 +277,7 @@ fn trust(uid: u32, path: &Path, stat: ConfigStat) -> Result<(), ConfigError> {
     refuse(format!("{writers} write to it"), format!("run \"chmod go-w {shown}\""))
 }
 
-/// Whether a user has a config of his own: the file, or its folder, which he may not search. Where he may not even look into
+/// Whether a user has a config of their own: the file, or its folder, which they may not search. Where they may not even look into
 /// what is above that, as a service without access to homes, there is none.
 fn is_something_there(path: &Path) -> bool {
     let is_hidden = |error: io::Error| {

@@ -127,7 +127,7 @@ impl Durable {
             }
         };
         self.folder.sync().map_err(|error| {
-            // Nobody is told that it is safe, so nobody may find it: its owner keeps his copy.
+            // Nobody is told that it is safe, so nobody may find it: its owner keeps a copy.
             let _ = rustix::fs::unlinkat(&self.folder, name.as_ref(), AtFlags::empty());
             cannot("sync the directory of")(error)
         })

@@ -132,7 +132,7 @@ fn folder(path: &Path) -> &Path {
 enum Place {
     /// Root's, in which others may have put something.
     Common,
-    /// The user's own: which file that is, is his own matter.
+    /// The user's own: which file that is, is up to them.
     Own,
 }
 

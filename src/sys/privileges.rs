@@ -38,7 +38,7 @@ pub fn become_user(login: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Does something with the rights of another user and his groups, as root, who is root again afterwards.
+/// Does something with the rights of another user and their groups, as root, who is root again afterwards.
 pub fn with_rights_of<T>(uid: u32, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let uid = Uid::from_raw(uid);
     let (name, gid) = match User::from_uid(uid)? {

@@ -16,7 +16,7 @@ use crate::config::{conf_d, container};
 use crate::control::report::Kind as Reports;
 use crate::sys::user;
 
-/// Who the runner is, and the name of his group, which reads secrets.
+/// Who the runner is, and the name of its group, which reads secrets.
 const RUNNER: &str = "postrider";
 
 const ROOT: &str = "root";
@@ -121,7 +121,7 @@ impl Place {
 struct People {
     /// The runner's uid and primary gid.
     runner: Option<(u32, u32)>,
-    /// Gid and members of his group.
+    /// Gid and members of its group.
     runner_group: Option<(u32, Vec<String>)>,
     /// Of the drop program's.
     drop_group: Option<(u32, Vec<String>)>,
@@ -213,7 +213,7 @@ impl People {
     }
 }
 
-/// Whoever may write to a directory above a place may put his own there.
+/// Whoever may write to a directory above a place may put their own there.
 fn parents() -> Vec<String> {
     let places = places();
     let known: BTreeSet<&Path> = places.iter().map(|place| place.path.as_path()).collect();

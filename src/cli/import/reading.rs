@@ -1,5 +1,5 @@
 //! The files that an import reads, as root read with the rights of whoever can choose what stands there: what a user may not
-//! read never becomes part of a configuration because of a link of his.
+//! read never becomes part of a configuration because of a link of theirs.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _};
@@ -76,7 +76,7 @@ fn text(path: &Path) -> io::Result<String> {
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
-/// The first user but root to whom a step of the way belongs: he can put there what he likes. Links of root's are followed as
+/// The first user but root to whom a step of the way belongs: they can put there what they like. Links of root's are followed as
 /// the system does. Below /etc, the accounts of programs own what root keeps there for them.
 fn chooser(path: &Path) -> Option<u32> {
     let mut place = PathBuf::new();

@@ -232,7 +232,7 @@ impl KeptSession {
                 if waiting.is_empty() || !may_go_on() {
                     break;
                 }
-                // A session that is out of step must not carry the next command. That of a single user waits for his mail.
+                // A session that is out of step must not carry the next command. That of a single user waits for their mail.
                 if self.user.is_none() {
                     self.end_session();
                 }
@@ -358,7 +358,7 @@ impl KeptSession {
         self.carried = Carried { transactions: transactions + 1, refused: refused || facts.iter().any(is_refused) };
     }
 
-    /// Makes the session of this user the open one, if he has any; that of another user waits for mail to him.
+    /// Makes the session of this user the open one, if there is one; that of another user waits for mail to them.
     fn turn_to(&mut self, user: &str, id: &MessageId) {
         if self.user.as_deref() == Some(user) {
             return;

@@ -74,7 +74,7 @@ impl MailboxSessions {
 }
 
 /// Whose session a recipient takes, read as the program reads it. Who that is decides the program alone: where it decides
-/// otherwise, it refuses the recipient, who then gets a session of his own.
+/// otherwise, it refuses the recipient, who then gets a session of their own.
 pub(super) fn user(recipient: &Address) -> String {
     let address = recipient.to_string();
     Recipient::parse(&address).map_or(address, |recipient| recipient.login)
