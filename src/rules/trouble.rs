@@ -214,7 +214,11 @@ fn by_place(fact: &Fact) -> Verdict {
         Phase::Credential => Verdict::Account(AccountTrouble::Setup),
         // What some servers do in place of a 421 to one connection more than they allow. Where no other is open, it is
         // the relay's trouble after all.
-        Phase::Greeting | Phase::Tls if fact.seen == Seen::Closed => Verdict::TooManySessions,
+        Phase::Tls if fact.seen == Seen::Closed => Verdict::TooManySessions,
+        // The same, by a firewall that drops or rejects one more, or by a server whose queue of new connections is full.
+        Phase::Connect | Phase::Greeting if matches!(fact.seen, Seen::Closed | Seen::Timeout | Seen::Failed(_)) => {
+            Verdict::TooManySessions
+        }
         Phase::Resolve
         | Phase::Connect
         | Phase::Greeting

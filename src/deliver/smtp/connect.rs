@@ -14,7 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use super::auth::{LoginFailure, Place};
 use super::capabilities::{Capabilities, Extension};
 use super::connection::{LeftOut, NotOpened, Protocol, Server, Session, SessionInfo, State, local};
-use super::greeting::greeting;
+use super::greeting::greeting_of;
 use super::host_status::HostStatus;
 use super::login_history::{LoginHistory, Other};
 use super::not_opened::{at_address, described, further, is_account_trouble, no_address, place};
@@ -249,14 +249,15 @@ impl Opener<'_> {
     /// RFC 3207 section 4.2: what was learned before STARTTLS is discarded, and EHLO is sent again. With implicit TLS
     /// (RFC 8314 section 3.3) nothing is said in the clear at all.
     fn introduce(&self, session: &mut Session, relay: &Relay, address: &SocketAddr) -> Result<(), LoginFailure> {
+        let server = place(relay);
         match self.account.tls_mode(relay) {
             TlsMode::Implicit => {
                 self.start_tls(session, relay)?;
-                greeting(session)?;
+                greeting_of(session, &server, self.hosts)?;
                 self.hello(session)?;
             }
             TlsMode::Starttls => {
-                greeting(session)?;
+                greeting_of(session, &server, self.hosts)?;
                 self.hello(session)?;
                 starttls::request(session, &self.account.name)?;
                 self.start_tls(session, relay)?;
@@ -265,7 +266,7 @@ impl Opener<'_> {
                 self.hello(session)?;
             }
             TlsMode::None => {
-                greeting(session)?;
+                greeting_of(session, &server, self.hosts)?;
                 self.hello(session)?;
             }
         }

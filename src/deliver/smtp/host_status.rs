@@ -1,7 +1,8 @@
-//! What earlier sessions showed of the servers of a relay that has several: which failed, and which let us wait. They are
-//! tried after the others for a while, so that one that is down or slow costs one session and not each of them.
+//! What other sessions showed of a server. Of the servers of a relay that has several: which failed, and which let us wait. They
+//! are tried after the others for a while, so that one that is down or slow costs one session and not each of them. Of each: that
+//! it works for others while a connection waits for its greeting.
 //!
-//! Kept in memory only, as a hint for the order: a server is never left out, so that nothing is lost by a wrong hint.
+//! Kept in memory only, as a hint: a server is never left out, so that nothing is lost by a wrong hint.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,6 +17,9 @@ const SLOW: Duration = Duration::from_secs(2);
 /// How long it then comes after its equals.
 const AFTER_WAIT: Duration = Duration::from_mins(1);
 
+/// A server that works greets within this time, unless it let the last connection wait for longer.
+pub(super) const GREETS_WITHIN: Duration = Duration::from_secs(15);
+
 /// By `host:port`.
 #[derive(Debug, Default)]
 pub struct HostStatus(Mutex<HashMap<String, Status>>);
@@ -23,6 +27,10 @@ pub struct HostStatus(Mutex<HashMap<String, Status>>);
 #[derive(Debug, Default)]
 struct Status {
     failed: Option<Instant>,
+    /// When it last carried a message on, in any session.
+    worked: Option<Instant>,
+    /// How long it let the last connection wait for its greeting.
+    greeted_after: Duration,
     /// The end of the last wait that was long.
     waited: Option<Instant>,
     /// The beginnings of the waits that go on.
@@ -46,7 +54,29 @@ impl HostStatus {
     pub(crate) fn works(&self, host: &str) {
         if let Some(status) = self.0.lock().get_mut(host) {
             status.failed = None;
+            status.worked = Some(Instant::now());
         }
+    }
+
+    /// The server greeted a connection that had begun then.
+    pub(super) fn greeted(&self, host: &str, began: Instant) {
+        self.0.lock().entry(host.to_owned()).or_default().greeted_after = began.elapsed();
+    }
+
+    /// Whether a connection that has begun then, and is not greeted yet, is lost: in the meantime the server works for others,
+    /// and it greets sooner.
+    ///
+    /// Where a server's queue of new connections is full, its system may answer a connection that the server never learns of, and
+    /// that waits for ever. Some firewalls do the same to more connections than they allow.
+    pub(super) fn has_lost(&self, host: &str, began: Instant) -> bool {
+        self.has_lost_at(host, began, Instant::now())
+    }
+
+    fn has_lost_at(&self, host: &str, began: Instant, now: Instant) -> bool {
+        self.0.lock().get(host).is_some_and(|status| {
+            status.worked.is_some_and(|worked| worked > began)
+                && !within(GREETS_WITHIN.max(status.greeted_after), began, now)
+        })
     }
 
     /// Whether it failed lately.

@@ -60,7 +60,7 @@ pub(crate) fn open(
         provider: None,
         early_data: false,
     };
-    greeting(&mut session).and_then(|()| hello(&mut session, hostname)).map_err(failed)?;
+    greeting(&mut session, timeouts.greeting).and_then(|()| hello(&mut session, hostname)).map_err(failed)?;
     Ok(session)
 }
 

@@ -347,6 +347,10 @@ impl Scheduler {
     /// retires.
     pub fn back_off(&mut self, account: &str, backoff: Backoff, failures: u32) {
         let queue = self.queue(account);
+        // A server that takes no session at all, such as one that is started again, says nothing of their number.
+        if backoff.trouble == Trouble::Relay {
+            queue.limit = None;
+        }
         queue.backoff = Some(backoff);
         queue.failures = failures;
     }

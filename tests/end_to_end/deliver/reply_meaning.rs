@@ -148,6 +148,17 @@ fn where_a_session_more_is_closed_without_a_word_the_account_works_on_with_fewer
 }
 
 #[test]
+fn where_a_session_more_is_never_greeted_the_account_works_on_with_fewer() {
+    // As where a server's backlog is full: the system takes the connection, and the server never learns of it.
+    works_on(greeting().on_connection(3).silence());
+}
+
+#[test]
+fn where_a_session_more_is_reset_the_account_works_on_with_fewer() {
+    works_on(greeting().on_connection(3).reset());
+}
+
+#[test]
 fn where_a_session_more_is_refused_when_the_others_have_ended_nothing_waits_either() {
     let gate = Gate::closed();
     let refusal =

@@ -27,3 +27,19 @@ fn a_server_is_slow_while_it_lets_a_session_wait_and_for_a_while_after_that() {
     hosts.ends(HOST, began, later);
     assert!(hosts.is_slow_at(HOST, later) && !hosts.is_slow_at(HOST, later + AFTER_WAIT));
 }
+
+#[test]
+fn a_connection_is_lost_where_the_server_works_for_others_and_greets_sooner() {
+    let hosts = HostStatus::default();
+    let _wait = hosts.wait(HOST);
+    hosts.works(HOST);
+    let began = Instant::now();
+    let later = began + GREETS_WITHIN;
+    assert!(!hosts.has_lost_at(HOST, began, later), "it may be gone");
+    hosts.works(HOST);
+    assert!(!hosts.has_lost(HOST, began) && hosts.has_lost_at(HOST, began, later));
+    let patient = began.checked_sub(2 * GREETS_WITHIN).unwrap();
+    hosts.greeted(HOST, patient);
+    assert!(!hosts.has_lost_at(HOST, began, later), "it lets everybody wait");
+    assert!(hosts.has_lost_at(HOST, began, began + 3 * GREETS_WITHIN));
+}

@@ -104,3 +104,18 @@ fn an_account_gets_its_second_session_when_the_first_message_went_through() {
     s.recover("a");
     assert_eq!(s.startable(at(0), |_| 2), ["a"]);
 }
+
+#[test]
+fn refusals_limit_the_sessions_unless_none_is_let_in_at_all() {
+    let mut s = schedule(&[(1, "a", 0), (2, "a", 0)]);
+    s.recover("a");
+    s.session_started("a");
+    s.session_started("a");
+    assert!(s.limit_sessions("a", 1, at(0)));
+    s.session_ended("a");
+    assert!(s.startable(at(0), |_| 2).is_empty(), "one is what the provider allows");
+    assert!(!s.limit_sessions("a", 0, at(1)));
+    s.back_off("a", Backoff { until: at(60), trouble: Trouble::Relay }, 1);
+    s.recover("a");
+    assert_eq!(s.startable(at(60), |_| 2), ["a"], "it was down");
+}
