@@ -24,7 +24,6 @@ use crate::config::{ArrivalTables, Config, LeavingTables, Limits};
 use crate::deliver::plan::{self, NoPlan};
 use crate::mail::outcome::Outcome;
 use crate::mail::submitter::Submitter;
-use crate::rules::retry::UNKNOWN_BEFORE_HOLD;
 use crate::spool::account_health::{self, Health, Outage};
 use crate::spool::clock::Clock;
 use crate::spool::dropped::Place;
@@ -226,7 +225,7 @@ impl<'a> QueueScan<'a> {
                     used.octets = used.octets.saturating_add(octets);
                     if state.held {
                         self.figures.held += 1;
-                        if is_held_by_us(&state) {
+                        if state.is_held_by_us() {
                             self.tallies.entry((Kind::Held, None)).or_default().add(envelope.arrived);
                         }
                     } else {
@@ -321,14 +320,6 @@ impl<'a> QueueScan<'a> {
         reasons.extend(self.used.iter().filter_map(|(who, used)| nearly_full(self.spool, who, *used, &limits)));
         reasons
     }
-}
-
-/// Whether nobody asked for the hold: delivery is unconfirmed, or its submitter may not use the account.
-fn is_held_by_us(state: &State) -> bool {
-    let mut pending = state.recipients.iter().filter(|recipient| recipient.is_pending());
-    pending.any(|recipient| {
-        recipient.unknowns >= UNKNOWN_BEFORE_HOLD || recipient.outcome.as_ref().is_some_and(Outcome::is_no_access)
-    })
 }
 
 /// That the mail of this submitter will soon be refused: cron and most others lose what is refused.

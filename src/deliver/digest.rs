@@ -44,6 +44,7 @@ pub fn text(facts: &Facts<'_>) -> String {
     }
     text.push_str(match facts.report {
         Report::Delayed => "is still being retried for:\n",
+        Report::Unconfirmed => "is held, because it may have been delivered, for:\n",
         Report::Failed | Report::Kept | Report::Looped | Report::Relayed | Report::Verified => {
             "could not be delivered to:\n"
         }

@@ -26,6 +26,8 @@ pub enum Report {
     Looped,
     /// The recipients do not have the message yet; delivery is still tried.
     Delayed,
+    /// The recipients may have the message, perhaps several times. It is held until somebody decides.
+    Unconfirmed,
     /// A relay accepted the message for the recipients. What happens there is not reported.
     Relayed,
     /// What would happen to mail to these recipients (`sendmail -bv`).
@@ -98,6 +100,7 @@ impl Report {
             Self::Kept => "Undelivered Mail of an Outside Sender",
             Self::Looped => "Mail Loop: a message came back",
             Self::Delayed => "Delayed Mail (still being retried)",
+            Self::Unconfirmed => "Held Mail (its delivery is unconfirmed)",
             Self::Relayed => "Successful Mail Delivery Report",
             Self::Verified => "Mail Delivery Status Report",
         }
@@ -107,7 +110,7 @@ impl Report {
     fn action(self, one: &Affected<'_>) -> &'static str {
         match (self, one.outcome.status) {
             (Self::Failed | Self::Kept | Self::Looped, _) => "failed",
-            (Self::Delayed, _) => "delayed",
+            (Self::Delayed | Self::Unconfirmed, _) => "delayed",
             (Self::Relayed, _) => match one.success {
                 Success::Relayed => "relayed",
                 Success::Delivered => "delivered",
@@ -190,6 +193,10 @@ fn explanation(config: &Config, facts: &Facts<'_>) -> String {
             "Your message has not reached the recipients below yet. You need not send\n\
              it again: it is retried until it is delivered or returned to you.\n"
         }
+        Report::Unconfirmed => {
+            kept = unconfirmed(&facts.original.id);
+            &kept
+        }
         Report::Relayed => {
             "Your message has been accepted for the recipients below. You get this\n\
              report because you asked for it. What a provider does with it, or those\n\
@@ -235,6 +242,17 @@ fn looped(id: &MessageId) -> String {
          It was not delivered a second time. The sender is not notified, and the\n\
          message is kept:\n\
          `postrider queue show --body {id}` prints it.\n"
+    )
+}
+
+fn unconfirmed(id: &MessageId) -> String {
+    format!(
+        "Your message was sent several times to the recipients below, but each time\n\
+         the connection was lost before the server said whether it has the message.\n\
+         They may have it, perhaps more than once, so it is not sent again by itself.\n\
+         Ask them. If they do not have it, `postrider queue release {id}`\n\
+         sends it again; if they do, `postrider queue delete {id}`\n\
+         removes it. After the lifetime of mail it is kept in failed/.\n"
     )
 }
 

@@ -8,8 +8,8 @@ use crate::config::mailbox::LOCAL_ACCOUNT;
 
 /// Attempts that must have been answered before a message may expire: nothing expires untried.
 pub const HEARD_BEFORE_EXPIRY: u32 = 5;
-/// How often an outcome may be unknown before the message is held.
-pub const UNKNOWN_BEFORE_HOLD: u32 = 3;
+/// The sender of a message that is held knows it within this time.
+pub const TOLD_WITHIN: Duration = Duration::from_hours(1);
 /// The next try after an unknown outcome is not before this.
 pub const AFTER_UNKNOWN: Duration = Duration::from_hours(1);
 /// The same where a mailbox of this machine was delivered to: whoever reads it has a doubt settled sooner than a lost mail

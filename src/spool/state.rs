@@ -7,6 +7,9 @@ use super::journal_line::Line;
 use super::recipient::Recipient;
 use crate::mail::outcome::{Outcome, Status};
 
+/// How often an outcome may be unknown before the message is held.
+const UNKNOWN_BEFORE_HOLD: u32 = 3;
+
 /// The state after all lines so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
@@ -67,6 +70,12 @@ pub struct RecipientState {
 }
 
 impl RecipientState {
+    /// Whether it may have got several copies, so that only a person can decide on another one.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.is_pending() && self.unknowns >= UNKNOWN_BEFORE_HOLD
+    }
+
     /// Its last outcome, if it has this status.
     #[must_use]
     pub fn outcome_if(&self, status: Status) -> Option<&Outcome> {
@@ -83,6 +92,13 @@ impl RecipientState {
 }
 
 impl State {
+    /// Whether, where it is held, nobody asked for that: delivery is unconfirmed, or its submitter may not use the account.
+    #[must_use]
+    pub fn is_held_by_us(&self) -> bool {
+        let mut pending = self.recipients.iter().filter(|recipient| recipient.is_pending());
+        pending.any(|its| its.is_unconfirmed() || its.outcome.as_ref().is_some_and(Outcome::is_no_access))
+    }
+
     /// The initial state for this many recipients.
     #[must_use]
     pub fn new(recipients: usize) -> Self {

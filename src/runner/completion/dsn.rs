@@ -301,7 +301,9 @@ pub fn put(message: &OpenMessage<'_>, due: &DueReport, to: &Address, content: &[
     let original = &message.stored.envelope;
     let kind = match due.report {
         Report::Failed => Kind::Bounce,
-        Report::Kept | Report::Looped | Report::Delayed | Report::Relayed | Report::Verified => Kind::Notice,
+        Report::Kept | Report::Looped | Report::Delayed | Report::Unconfirmed | Report::Relayed | Report::Verified => {
+            Kind::Notice
+        }
     };
     let envelope = Envelope {
         submitter: original.submitter.clone(),

@@ -10,7 +10,7 @@ use crate::config::Queue;
 use crate::deliver::dsn::Report;
 use crate::mail::outcome::{DsnSender, Outcome, Status};
 use crate::spool::journal_line::Line;
-use crate::spool::state::State;
+use crate::spool::state::{RecipientState, State};
 use crate::spool::{Envelope, Kind, MessageId, is_expanded};
 
 /// A report that is due.
@@ -31,7 +31,7 @@ impl DueReport {
     #[must_use]
     pub fn line(&self) -> Line {
         match self.report {
-            Report::Delayed => Line::Warned(self.id.clone()),
+            Report::Delayed | Report::Unconfirmed => Line::Warned(self.id.clone()),
             Report::Failed | Report::Kept | Report::Looped | Report::Relayed | Report::Verified => {
                 Line::Returned(self.id.clone())
             }
@@ -83,6 +83,15 @@ pub fn delay(envelope: &Envelope, state: &State, queue: &Queue, now: Timestamp, 
     recipients.retain(|recipient| state.outcome(*recipient).is_some());
     let id = report_id(&envelope.id, 0, Report::Delayed);
     (!recipients.is_empty()).then_some(DueReport { report: Report::Delayed, attempt: 0, id, recipients })
+}
+
+/// The notice that the message is held because its delivery is unconfirmed, each time that it is.
+#[must_use]
+pub fn unconfirmed(envelope: &Envelope, state: &State) -> Option<DueReport> {
+    let mut recipients = delayed(envelope, state);
+    recipients.retain(|recipient| state.recipients.get(*recipient).is_some_and(RecipientState::is_unconfirmed));
+    let id = report_id(&envelope.id, state.attempts, Report::Unconfirmed);
+    (!recipients.is_empty()).then_some(DueReport { report: Report::Unconfirmed, attempt: 0, id, recipients })
 }
 
 /// The reports that a runner may have stored before it ended, without their line in the journal.
@@ -199,6 +208,7 @@ fn report_id(original: &MessageId, attempt: u32, report: Report) -> MessageId {
         Report::Failed | Report::Kept => 0x555,
         Report::Looped => 0xA55,
         Report::Delayed => 0xAAA,
+        Report::Unconfirmed => 0xA5A,
         Report::Relayed | Report::Verified => 0x5AA,
     };
     MessageId::new(time.wrapping_add(attempt.into()), random ^ mark)

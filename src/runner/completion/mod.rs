@@ -11,5 +11,5 @@ pub mod flood_digest;
 pub(crate) mod postmaster_notice;
 mod returned_text;
 pub mod settle;
-mod settlement;
+pub(crate) mod settlement;
 pub mod stored_report;

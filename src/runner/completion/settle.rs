@@ -167,7 +167,7 @@ impl Settler {
                 dsn::store(message, &due, &to)?;
                 message.journal.append(message.now, &[due.line()])?;
                 match due.report {
-                    Report::Delayed => log::warned(id, &due.id),
+                    Report::Delayed | Report::Unconfirmed => log::warned(id, &due.id),
                     Report::Relayed => log::success_reported(id, &due.id),
                     Report::Failed | Report::Kept | Report::Looped | Report::Verified => log::returned(id, &due.id),
                 }

@@ -20,7 +20,7 @@ use crate::rules::retry;
 use crate::runner::result::NextStep;
 use crate::spool::Envelope;
 use crate::spool::journal_line::Line;
-use crate::spool::state::State;
+use crate::spool::state::{RecipientState, State};
 
 /// A step of settling a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +117,11 @@ impl Case<'_> {
     pub fn due_reports(&self) -> Vec<DueReport> {
         let mut due = due_report::failures(self.envelope, self.state);
         due.extend(due_report::success(self.envelope, self.state));
-        if !self.is_unconfirmed() {
-            due.extend(due_report::delay(self.envelope, self.state, self.queue, self.now, self.age));
-        }
+        due.extend(if self.is_unconfirmed() {
+            due_report::unconfirmed(self.envelope, self.state)
+        } else {
+            due_report::delay(self.envelope, self.state, self.queue, self.now, self.age)
+        });
         due
     }
 
@@ -179,6 +181,9 @@ impl Case<'_> {
         if accounts.contains(&account) {
             wait = wait.max(retry::after_unknown(account.unwrap_or_default()));
         }
+        if self.owes_notice() {
+            wait = wait.min(retry::TOLD_WITHIN);
+        }
         let next = self.now.saturating_add(SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX));
         let next = next.unwrap_or(self.now);
         // The journal has one time for both parts of a message. A recipient of the other part that may have its copy keeps its
@@ -186,6 +191,13 @@ impl Case<'_> {
         let of_others = self.state.next.filter(|_| accounts.iter().any(|of| *of != account));
         steps.push(Step::Wait(of_others.map_or(next, |of_others| next.max(of_others))));
         NextStep::Retry(wait)
+    }
+
+    /// Whether the message is held for what somebody can change, and its sender does not know it yet: the next attempt tells.
+    fn owes_notice(&self) -> bool {
+        let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
+        let is_held = pending.any(|recipient| recipient.outcome.as_ref().is_some_and(Outcome::is_held));
+        is_held && self.state.heard > 0 && !self.state.warned
     }
 
     /// Removes a finished message from the queue. If something failed and cannot be reported to anybody, the message
@@ -217,8 +229,7 @@ impl Case<'_> {
     /// Each unknown outcome may have been a delivery. After three of them the recipient has perhaps three copies, and
     /// only a person can find out.
     fn is_unconfirmed(&self) -> bool {
-        let mut pending = self.state.recipients.iter().filter(|recipient| recipient.is_pending());
-        pending.any(|recipient| recipient.unknowns >= retry::UNKNOWN_BEFORE_HOLD)
+        self.state.recipients.iter().any(RecipientState::is_unconfirmed)
     }
 }
 

@@ -8,16 +8,17 @@ use jiff::Timestamp;
 use super::round_robin::Origin;
 use super::scheduler::later;
 use super::state::QueueState;
+use crate::control::loaded::Loaded;
 use crate::log;
 use crate::mail::outcome::Status;
 use crate::rules::retry;
-use crate::runner::completion::{dsn, stored_report};
+use crate::runner::completion::{dsn, settlement, stored_report};
 use crate::runner::message;
 use crate::spool::journal::Journal;
 use crate::spool::loading;
 use crate::spool::queue::HasJournal;
 use crate::spool::state::State;
-use crate::spool::{MessageId, Spool, SpoolError, Stored};
+use crate::spool::{Envelope, MessageId, Spool, SpoolError, Stored};
 
 /// When a loaded message is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +117,7 @@ impl QueueState {
         // held or not.
         if state.held && !state.done {
             self.is_noted_digest(envelope);
+            self.give_up_held(envelope, state);
             return;
         }
         // An earlier runner may have stored a report about this message and ended before the journal said so. The line
@@ -139,6 +141,19 @@ impl QueueState {
         let due = later(self.now(), self.wait_of(state, due));
         let (account, due) = self.placed(&id, envelope, state, due);
         self.schedule.add(id, &account, origin, due);
+    }
+
+    /// Moves what we have held for its lifetime to failed/, with the reason. What somebody wanted to be held stays.
+    fn give_up_held(&self, envelope: &Envelope, state: &State) {
+        let Loaded { spool, clock, config, .. } = &*self.loaded;
+        if !state.is_held_by_us() || clock.age(envelope.arrived) < config.queue.lifetime {
+            return;
+        }
+        let (id, reason) = (&envelope.id, settlement::reason(state));
+        let reason = format!("held for longer than `lifetime`: {reason}; `postrider queue retry {id}` sends it again");
+        if let Err(error) = message::set_aside_because(spool, id, &reason) {
+            log::warning(error);
+        }
     }
 
     /// How long until the message is due. Its journal has wall clock times, and that clock may have jumped: no wait

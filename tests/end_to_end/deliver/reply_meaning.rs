@@ -49,6 +49,34 @@ fn a_code_of_the_login_after_the_login_is_about_the_message_or_its_sender_and_st
 }
 
 #[test]
+fn what_one_recipients_mail_meets_however_often_holds_no_mail_to_others() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply(LIMIT)).start();
+    let world = World::at_home(&isp);
+    for _ in 0..3 {
+        send(&world, "bob@away.example");
+    }
+    send(&world, "carol@away.example");
+    world.run_once();
+    assert_eq!((isp.mail().to, world.queued().len()), (vec!["carol@away.example".to_owned()], 3));
+}
+
+#[test]
+fn mail_that_is_held_for_a_limit_comes_back_after_its_lifetime_and_its_sender_was_told() {
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("bob").reply(LIMIT)).start();
+    let world = World::at_home(&isp);
+    send(&world, "bob@away.example");
+    world.run_once();
+    world.flush();
+    assert!(isp.mail().text().contains("Action: delayed"), "{}", isp.mail().text());
+    let world = world.queue_set("lifetime", "1s");
+    wait_for("the bounce", || {
+        world.flush();
+        isp.received() == 2
+    });
+    assert!(isp.mails()[1].text().contains("Action: failed") && world.queued().is_empty(), "{}", isp.transcript());
+}
+
+#[test]
 fn a_limit_that_two_messages_meet_pauses_the_account_until_its_time() {
     let isp = Provider::setup().rule(after_dot().reply(LIMIT)).start();
     let world = World::at_home(&isp).account_keys("isp", &[("max_connections", json!(1))]);

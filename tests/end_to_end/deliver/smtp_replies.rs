@@ -91,7 +91,10 @@ const LIST: [(&str, &[&str]); 56] = [
         &["no_reply_after_the_dot_is_an_unknown_outcome_not_tried_again_at_once"],
     ),
     ("reset after the dot, or silence", &["a_reset_or_silence_after_the_dot_is_as_unknown_as_a_close"]),
-    ("no answer after the dot, again and again", &["three_times_no_answer_after_the_dot_hold_the_message"]),
+    (
+        "no answer after the dot, again and again",
+        &["three_times_no_answer_after_the_dot_hold_the_message_and_tell_its_sender"],
+    ),
     ("421 at any point", &["a_421_at_any_point_costs_no_message", "a_421_to_the_final_dot_is_charged_to_the_message"]),
     ("a second connection refused", &["a_provider_that_takes_one_connection_at_a_time_gets_all_mail"]),
     ("five messages per connection", &["five_messages_per_connection_cost_a_connection_for_each_five"]),
@@ -258,14 +261,28 @@ fn a_reset_or_silence_after_the_dot_is_as_unknown_as_a_close() {
 }
 
 #[test]
-fn three_times_no_answer_after_the_dot_hold_the_message() {
+fn three_times_no_answer_after_the_dot_hold_the_message_and_tell_its_sender() {
     let (isp, world) = keys(Provider::setup().rule(after_dot().close()), &[]);
     waits(&isp, &world);
     world.flush();
     world.flush();
+    isp.behave();
     world.flush();
-    assert_eq!((isp.dots(), world.queued().len()), (3, 1));
+    let notice = isp.mail();
+    assert_eq!((notice.from.as_str(), notice.to.as_slice()), ("", ["me@isp.example".to_owned()].as_slice()));
+    for words in ["perhaps more than once", "postrider queue release", "bob@away.example"] {
+        assert!(notice.text().contains(words), "{}", notice.text());
+    }
     assert!(world.mailq().contains('!'), "held: {}", world.mailq());
+    world.run_once();
+    assert_eq!((isp.received(), world.queued().len()), (1, 1), "held, and told once");
+    let world = world.queue_set("lifetime", "1s");
+    wait_for("the end of the hold", || {
+        world.run_once();
+        world.queued().is_empty()
+    });
+    world.postrider(&["queue", "list", "--failed"]).code(0).says("held for longer than `lifetime`");
+    assert_eq!(isp.received(), 1);
 }
 
 #[test]

@@ -171,7 +171,13 @@ fn the_steps_follow_from_the_journal() {
         ),
         ("a delay for nobody", attempted(1, Deferred, Delivered), DAY, Unreachable, &["wait 3600"]),
         ("perhaps delivered", attempted(1, Unknown, Delivered), Duration::ZERO, Reachable, &["wait 3600"]),
-        ("perhaps delivered for the third time", unconfirmed, DAY, Reachable, &["hold"]),
+        (
+            "perhaps delivered for the third time",
+            unconfirmed,
+            DAY,
+            Reachable,
+            &["report Unconfirmed of 0 about [0] to me@home.lan", "hold"],
+        ),
         (
             "one is refused, one waits",
             attempted(1, Refused, Deferred),
@@ -297,6 +303,27 @@ fn a_message_expires_when_it_is_old_and_was_answered_often_enough() {
     };
     let held: Vec<Line> = answered(5).into_iter().map(held).collect();
     assert_eq!(expire(&held, 6 * DAY), None, "what is held has a limit of its own");
+}
+
+#[test]
+fn whatever_the_retry_times_the_sender_of_held_mail_is_told_within_an_hour() {
+    let held = |code| match outcome(0, Status::Deferred) {
+        Line::Outcome { recipient, outcome } => {
+            Line::Outcome { recipient, outcome: Outcome { code: Some(code), ..outcome } }
+        }
+        other => other,
+    };
+    let queue = Queue { retry_min: 6 * HOUR, retry_max: 12 * HOUR, ..queue() };
+    let wait = |lines: &[Line]| {
+        let (envelope, state) = (mail(None), state(lines));
+        let case = Case { envelope: &envelope, state: &state, queue: &queue, now: now(), age: HOUR, chance: 0.5 };
+        case.settle(Vec::new(), None).next_step
+    };
+    let delivered = outcome(1, Status::Delivered);
+    assert_eq!(wait(&[attempt(1), held(553), delivered.clone()]), NextStep::Retry(HOUR));
+    assert_eq!(wait(&[attempt(1), held(451), delivered.clone()]), NextStep::Retry(6 * HOUR));
+    let told = Line::Warned(MessageId::new(9, 9));
+    assert_eq!(wait(&[attempt(1), held(553), delivered, told]), NextStep::Retry(6 * HOUR));
 }
 
 #[test]
