@@ -62,3 +62,13 @@ fn nothing_expires_untried() {
     assert!(is_expired(old, 5, &queue()));
     assert!(!is_expired(Duration::from_mins(1), 500, &queue()));
 }
+
+#[test]
+fn an_account_that_is_to_pause_is_probed_when_that_is_over_and_within_an_hour() {
+    let minutes = Duration::from_mins;
+    for chance in [0.0, 0.5, 1.0] {
+        assert_eq!(probe_wait(Duration::from_hours(24), chance), minutes(60));
+        let wait = probe_wait(minutes(20), chance);
+        assert!(wait > minutes(20) && wait < minutes(21), "{wait:?}");
+    }
+}
