@@ -9,7 +9,7 @@ use crate::config::mailbox::shown_account;
 use crate::config::{Account, Config};
 use crate::control::clock_health;
 use crate::control::report::{Kind, Level, Reason, Report};
-use crate::spool::account_health::{Health, Trouble};
+use crate::spool::account_health::{Health, Outage, Trouble};
 use crate::spool::alarm_state::Condition;
 
 /// The conditions of this report, each once. A relay that cannot be reached is one after a while.
@@ -19,6 +19,8 @@ pub fn all(config: &Config, report: &Report, health: &Health, now: Timestamp) ->
     for reason in &report.reasons {
         let lasted = reason.since.and_then(|since| Duration::try_from(now.duration_since(since)).ok());
         let is_worth_it = match reason.kind {
+            // A delivery may have ended it since the report was made.
+            Kind::Account | Kind::Relay if reason.since.is_some() && outage_of(reason, health).is_none() => false,
             Kind::Relay => lasted.is_some_and(|lasted| lasted >= config.alarm.after),
             _ => reason.level > Level::Ok,
         };
@@ -69,8 +71,13 @@ fn condition(config: &Config, reason: &Reason, health: &Health, now: Timestamp) 
     let (text, cure) = in_our_words(config, reason, health);
     let (text, cure) =
         if config.alarm.detail { (reason.text.clone(), reason.cure.clone().unwrap_or(cure)) } else { (text, cure) };
-    // An editor saves a half-written configuration again and again: that is one outage, whatever place is named.
-    let subject = reason.subject.clone().filter(|_| reason.kind != Kind::Config);
+    let subject = match reason.kind {
+        // An editor saves a half-written configuration again and again: that is one outage, whatever place is named.
+        Kind::Config => None,
+        // An account has several certificates, and its password several ways to end: one that is mended hides no other.
+        Kind::Tls | Kind::Password => Some(reason.text.clone()),
+        _ => reason.subject.clone(),
+    };
     let kind = reason.kind.name();
     Condition { kind, account, subject, count: reason.count, since: reason.since.unwrap_or(now), text, cure }
 }
@@ -107,7 +114,7 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
             ("a listener needs attention".to_owned(), "`postrider status` says what to do")
         }
         Kind::Listener => (format!("listener {subject} needs attention"), "`postrider status` says what to do"),
-        Kind::Account | Kind::Relay => return of_account(config, subject, health),
+        Kind::Account | Kind::Relay => return of_account(config, subject, outage_of(reason, health)),
         Kind::Unserved => (
             format!("{messages} {wait} because no account serves the sender"),
             "`postrider check` shows the entry to add",
@@ -138,10 +145,15 @@ fn in_our_words(config: &Config, reason: &Reason, health: &Health) -> (String, S
     (text, cure.to_owned())
 }
 
-fn of_account(config: &Config, name: &str, health: &Health) -> (String, String) {
+/// What deliveries met with the account that the reason is about.
+fn outage_of<'a>(reason: &Reason, health: &'a Health) -> Option<&'a Outage> {
+    let name = reason.subject.as_deref()?;
+    health.iter().find(|(account, _)| *account == name || shown_account(account) == name).map(|(_, outage)| outage)
+}
+
+fn of_account(config: &Config, name: &str, trouble: Option<&Outage>) -> (String, String) {
     let is_oauth = |account: &Account| account.oauth.is_some();
-    let outage = health.iter().find(|(account, _)| *account == name || shown_account(account) == name);
-    match outage.map(|(_, outage)| outage.trouble) {
+    match trouble.map(|outage| outage.trouble) {
         Some(Trouble::Relay) => {
             let cure = format!("it is retried automatically; `postrider test {name}` shows where it fails");
             (format!("account {name} cannot reach its provider"), cure)
@@ -158,3 +170,7 @@ fn of_account(config: &Config, name: &str, health: &Health) -> (String, String) 
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must say so by panicking")]
+mod tests;

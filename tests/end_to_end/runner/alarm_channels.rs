@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 
+use support::provider::identity::Certificate;
 use support::provider::{Provider, Verb, on};
 use support::wait::wait_for;
 use support::web::WebServer;
@@ -96,4 +97,43 @@ fn a_command_learns_of_the_beginning_and_of_the_end() {
     world.drain();
     wait_for("the end", || lines().lines().nth(2).is_some_and(|line| line.starts_with("over account isp")));
     assert_eq!(lines().lines().count(), 3);
+}
+
+#[test]
+fn a_certificate_that_was_renewed_hides_no_other_of_the_same_account() {
+    let (year, month, day) = soon();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let isp = Provider::setup().certificate(Certificate::Until(names, (year, month, day))).start();
+    let world = World::at_home(&isp);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["homebox.home.lan".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(year, month, day);
+    world.file("client.pem", &(params.self_signed(&key).unwrap().pem() + &key.serialize_pem()), 0o600);
+    let command = command(&world);
+    let world = world
+        .set("alarm", json!({"command": [command]}))
+        .account_keys("isp", &[("tls_client_cert", json!("client.pem"))]);
+    let texts = |world: &World| {
+        let told = fs::read_to_string(world.path("told")).unwrap_or_default();
+        told.lines().map(str::to_owned).collect::<Vec<String>>()
+    };
+    let look = |world: &World, level: i32, words: &str| {
+        let before = texts(world).len();
+        world.postrider(&["status", "--alarm"]).code(level);
+        wait_for(words, || texts(world).get(before).is_some_and(|line| line.contains(words)));
+    };
+    look(&world, 1, "the client certificate of account isp ends on");
+    let world = world.account_keys("isp", &[("tls_client_cert", json!(null))]);
+    look(&world, 0, "the client certificate of account isp ends on");
+    // The relay shows its own with the first mail.
+    world.send_to(&["bob@away.example"]).code(0);
+    world.flush().code(0);
+    look(&world, 1, "the certificate of account isp's relay ends on");
+    assert_eq!(texts(&world).len(), 3, "{:?}", texts(&world));
+}
+
+/// Ten days ahead: year, month, day.
+fn soon() -> (i32, u8, u8) {
+    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(240)).to_zoned(jiff::tz::TimeZone::UTC);
+    (day.year().into(), day.month().cast_unsigned(), day.day().cast_unsigned())
 }
