@@ -69,6 +69,7 @@ mod queue {
 }
 mod runner {
     mod alarm_channels;
+    mod alarm_hosts;
     mod alarms;
     mod crash;
     mod daemon;
