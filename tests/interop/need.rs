@@ -53,6 +53,15 @@ pub fn prometheus() -> Option<PathBuf> {
     (is_there || skip(how)).then_some(folder).filter(|_| is_there)
 }
 
+/// Where the packages of a Matrix homeserver are, which `.ci/run` gets from `PyPI`.
+pub fn synapse() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/synapse");
+    let is_there = folder.join("synapse/app/homeserver.py").exists();
+    let has_curl = support::need::installed("curl") || skip("curl is not installed");
+    let has_synapse = is_there || skip("matrix-synapse is not installed below target/peers; .ci/run shows how");
+    (has_curl && has_synapse && is_there).then_some(folder)
+}
+
 /// Whether a package has put this file there.
 pub fn file(path: &str) -> bool {
     Path::new(path).exists() || skip(&format!("{path} is missing"))
