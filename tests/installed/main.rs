@@ -14,3 +14,4 @@ mod exim_replaced;
 mod imported;
 mod package_life;
 mod traces;
+mod watched;
