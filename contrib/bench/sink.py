@@ -43,10 +43,8 @@ class Sink:
                 stream.sendall(b"235 2.7.0 welcome\r\n")
             elif verb == b"DATA":
                 stream.sendall(b"354 go on\r\n")
-                while (text := lines.readline()) != b".\r\n":
-                    if not text:
-                        return
-                    self.octets += len(text)
+                if not self.take(lines):
+                    return
                 self.messages += 1
                 stream.sendall(b"250 2.0.0 forgotten\r\n")
             elif verb == b"QUIT":
@@ -54,6 +52,14 @@ class Sink:
                 return
             else:
                 stream.sendall(b"250 2.0.0 ok\r\n")
+
+    def take(self, lines):
+        """Reads a message; whether it came to its end."""
+        while (text := lines.readline()) != b".\r\n":
+            if not text:
+                return False
+            self.octets += len(text)
+        return True
 
 
 def make_certificate(folder, path):
