@@ -272,6 +272,11 @@ pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duratio
     next_try(account, again_in);
 }
 
+/// What the server offers and the account is not to use (`discard_ehlo_keywords`), in Postfix's words.
+pub fn discarding(account: &str, relay: &str, keywords: &str) {
+    line("smtp", format_args!("account {account}: {relay}: discarding EHLO keywords: {keywords}"));
+}
+
 /// This machine's clock is another than that of who issues the account's tokens.
 pub fn clock_differs(account: &str, words: impl Display) {
     severe(Severity::Warning, "smtp", format_args!("warning: account {account}: {words}"));

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::ehlo_keywords::EhloKeywords;
 use super::lmtp_server::LmtpServer;
 use super::oauth::OAuth;
 use super::relay::{Lookup, Relay};
@@ -184,6 +185,8 @@ pub struct Account {
     pub max_per_minute: Option<usize>,
     /// Whether small messages may be sent along with their envelope (BDAT), before any reply.
     pub early_data: bool,
+    /// What the server offers and is not to be used.
+    pub discard_ehlo_keywords: EhloKeywords,
     /// Sessions at once.
     pub max_connections: usize,
     /// Messages before a session is closed and opened anew.

@@ -72,7 +72,7 @@ const NUMBERS: [&str; 12] = [
 const TABLES: [&str; 7] =
     ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases", "local_users"];
 
-const LISTS: [&str; 16] = [
+const LISTS: [&str; 17] = [
     "own_domains",
     "operators",
     "masquerade_domains",
@@ -85,6 +85,7 @@ const LISTS: [&str; 16] = [
     "clients",
     "source_address",
     "tls_fingerprint",
+    "discard_ehlo_keywords",
     "address",
     "networks",
     "trust",

@@ -101,6 +101,10 @@ pub const ACCOUNT_KEYS: &[Key] = &[
     key("max_messages_per_connection", "messages before a session is closed and a new one opened; default: 100"),
     key("max_per_minute", "messages started in any minute; default: no limit"),
     key("early_data", "send small messages together with their envelope if the server has CHUNKING; default: false"),
+    key(
+        "discard_ehlo_keywords",
+        "extensions that count as not offered: [KEYWORD, ...], or with silent-discard for no log line; default: none",
+    ),
     key("allow_plaintext", "allow sending the password without TLS; default: false"),
     key("from", "address that replaces the envelope sender and From; default: none"),
 ];

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::account::{Account, Mechanism, StepLimits, TlsMin, TlsMode};
+use super::ehlo_keywords::EhloKeywords;
 use super::lmtp_server::LmtpServer;
 
 /// The name of the account that stands for the mailboxes of this machine, as the spool stores it. No account in the
@@ -56,6 +57,7 @@ pub fn account(server: LmtpServer) -> Account {
         source_address: Vec::new(),
         max_per_minute: None,
         early_data: false,
+        discard_ehlo_keywords: EhloKeywords::default(),
         max_connections: 4,
         max_messages_per_connection: 100,
         allow_plaintext: false,

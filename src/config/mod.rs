@@ -8,6 +8,7 @@ pub mod client;
 pub mod conf_d;
 pub mod container;
 pub mod edit;
+pub mod ehlo_keywords;
 pub mod environment;
 pub mod fault;
 pub mod keys;

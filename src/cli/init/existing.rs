@@ -150,7 +150,7 @@ impl Changed {
 }
 
 /// Keys that are about a server, and not about the login or the mail.
-const OF_SERVER: [&str; 10] = [
+const OF_SERVER: [&str; 11] = [
     "tls",
     "tls_ca",
     "tls_name",
@@ -161,6 +161,7 @@ const OF_SERVER: [&str; 10] = [
     "allow_plaintext",
     "auth",
     "early_data",
+    "discard_ehlo_keywords",
 ];
 
 /// The account of this address: its own, or the one that serves it.

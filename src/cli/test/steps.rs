@@ -56,5 +56,8 @@ fn offered(capabilities: &Capabilities) -> String {
     if !capabilities.auth.is_empty() {
         names.push(format!("a login with {}", capabilities.auth.join(", ")));
     }
+    if !capabilities.discarded.is_empty() {
+        names.push(format!("and, discarded here, {}", capabilities.discarded.join(", ")));
+    }
     if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }

@@ -64,7 +64,7 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
     let username = section.text("username", faults).map(|text| text.value.to_owned());
     let of_account = oauth::Account { name: name.value, username: username.as_deref(), relays: &relays };
     let oauth = oauth_of(around, &of_account, &section, faults);
-    Account {
+    let account = Account {
         name: name.value.to_owned(),
         lmtp: None,
         relays,
@@ -86,12 +86,15 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         source_address: transport::source_address(&section, faults),
         max_per_minute: section.count("max_per_minute", faults),
         early_data: section.flag("early_data", faults).unwrap_or(false),
+        discard_ehlo_keywords: transport::discard_ehlo_keywords(&section, faults),
         max_connections: section.count("max_connections", faults).unwrap_or(2),
         max_messages_per_connection: section.count("max_messages_per_connection", faults).unwrap_or(100),
         allow_plaintext: section.flag("allow_plaintext", faults).unwrap_or(false),
         from: from(&section, faults),
         oauth,
-    }
+    };
+    transport::needed_is_kept(&account, &section, faults);
+    account
 }
 
 /// `oauth`, which takes the place of a password.

@@ -10,8 +10,9 @@ use toml::de::DeValue;
 use super::Surroundings;
 use super::faults::Faults;
 use super::section::{Section, not_zero, wrong_type};
+use crate::config::ehlo_keywords::EhloKeywords;
 use crate::config::keys::TIMEOUT_KEYS;
-use crate::config::{Fingerprint, StepLimits, TlsMin};
+use crate::config::{Account, Fingerprint, StepLimits, TlsMin, TlsMode};
 
 /// `tls_fingerprint`.
 pub(super) fn fingerprints(section: &Section, faults: &mut Faults) -> Vec<Fingerprint> {
@@ -95,6 +96,37 @@ pub(super) fn source_address(section: &Section, faults: &mut Faults) -> Vec<IpAd
         }
     }
     found
+}
+
+/// `discard_ehlo_keywords`.
+pub(super) fn discard_ehlo_keywords(section: &Section, faults: &mut Faults) -> EhloKeywords {
+    let mut keywords = EhloKeywords::default();
+    for text in section.texts("discard_ehlo_keywords", faults).unwrap_or_default() {
+        if !keywords.add(text.value) {
+            let known: Vec<String> = EhloKeywords::words().map(|word| format!("\"{word}\"")).collect();
+            let known = known.join(", ");
+            faults.add(
+                text.at,
+                format!(
+                    "`discard_ehlo_keywords` lists an unknown keyword, one per element; the known ones are {known}"
+                ),
+            );
+        }
+    }
+    keywords
+}
+
+/// What an account cannot do without must not be discarded: no mail would ever go out.
+pub(super) fn needed_is_kept(account: &Account, section: &Section, faults: &mut Faults) {
+    let wants_starttls = account.relays.iter().any(|relay| account.tls_mode(relay) == TlsMode::Starttls);
+    let at = section.get("discard_ehlo_keywords").map_or(0, |value| value.span().start);
+    let discards = |keyword| account.discard_ehlo_keywords.discards(keyword);
+    if wants_starttls && discards("starttls") {
+        faults.add(at, "`discard_ehlo_keywords` has \"starttls\", which the account needs: remove it, or set `tls`");
+    }
+    if account.username.is_some() && discards("auth") {
+        faults.add(at, "`discard_ehlo_keywords` has \"auth\", and the account logs in: remove it, or `username`");
+    }
 }
 
 /// `[account.NAME.timeouts]`.

@@ -44,13 +44,21 @@ pub struct Capabilities {
     pub auth: Vec<String>,
     /// The server's limits for a session and a transaction.
     pub limits: Limits,
+    /// What was offered and is not to be used, to be logged.
+    pub discarded: Vec<String>,
 }
 
 impl Capabilities {
     /// The capabilities of a server that only supports HELO.
     #[must_use]
     pub fn none() -> Self {
-        Self { extensions: Vec::new(), size: Size::Absent, auth: Vec::new(), limits: Limits::default() }
+        Self {
+            extensions: Vec::new(),
+            size: Size::Absent,
+            auth: Vec::new(),
+            limits: Limits::default(),
+            discarded: Vec::new(),
+        }
     }
 
     /// Parses the lines of the reply to EHLO. The first line has the server's name.

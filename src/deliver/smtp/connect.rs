@@ -26,6 +26,7 @@ use super::timeouts::Timeouts;
 use super::{auth, command, credential, happy_eyeballs, starttls};
 use crate::config::relay::Relay;
 use crate::config::{Account, TlsMin, TlsMode};
+use crate::log;
 use crate::mail::outcome::{Fact, Phase, Seen};
 use crate::rules::classify::Provider;
 use crate::tls::{Client, Oldest, Roots};
@@ -235,6 +236,11 @@ impl Opener<'_> {
         match self.introduce(&mut session, relay, &address) {
             Ok(()) => {
                 session.described.dsn = session.capabilities.offers(Extension::Dsn);
+                if !session.capabilities.discarded.is_empty() {
+                    let keywords = session.capabilities.discarded.join(" ");
+                    self.observer.note(&format!("discarding EHLO keywords: {keywords}"));
+                    log::discarding(&self.account.name, &session.described.relay, &keywords);
+                }
                 Ok(session)
             }
             Err(failure) => {
@@ -290,7 +296,7 @@ impl Opener<'_> {
         say(session, &command::ehlo(self.hostname, local)).map_err(fact)?;
         let (reply, lines) = session.stream.reply_lines(limit).map_err(fact)?;
         if reply.is_positive() {
-            session.capabilities = Capabilities::read(&lines);
+            self.take_offer(session, lines);
             return Ok(());
         }
         let needs_ehlo = self.login.is_some() || (self.tls.is_some() && session.stream.tls_version().is_none());
@@ -311,10 +317,17 @@ impl Opener<'_> {
         let (reply, lines) = session.stream.reply_lines(self.timeouts.ehlo).map_err(fact)?;
         match reply.code {
             421 => return Err(fact(Seen::Reply(reply))),
-            200..300 => session.capabilities = Capabilities::read(&lines),
+            200..300 => self.take_offer(session, lines),
             _ => {}
         }
         Ok(())
+    }
+
+    /// What the account discards is not offered. The keywords are logged by an open session, once.
+    fn take_offer(&self, session: &mut Session, lines: Vec<String>) {
+        let discarded = self.account.discard_ehlo_keywords.logged(&lines);
+        session.capabilities = Capabilities::read(&self.account.discard_ehlo_keywords.left_of(lines));
+        session.capabilities.discarded = discarded;
     }
 
     /// The handshake, after STARTTLS or at once.

@@ -169,6 +169,7 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
         source_address: Vec::new(),
         max_per_minute: None,
         early_data: false,
+        discard_ehlo_keywords: crate::config::ehlo_keywords::EhloKeywords::default(),
         max_connections: 1,
         max_messages_per_connection: 100,
         allow_plaintext: false,

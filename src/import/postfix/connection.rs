@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use super::main_cf::MainCf;
+use crate::config::ehlo_keywords::EhloKeywords;
 use crate::config::units;
 use crate::import::draft::{Draft, Section, quoted};
 use crate::import::postfix::time;
@@ -26,6 +27,27 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
     addresses(main, draft, keys);
     times(main, draft, keys);
     limits(main, draft, keys);
+    keywords(main, draft, keys);
+}
+
+pub(crate) const DISCARDED: &str = "smtp_discard_ehlo_keywords";
+
+/// What discarding them meant for the session as a whole is not a matter of keywords: without AUTH there was no login, and
+/// without STARTTLS no TLS, or no mail.
+fn keywords(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
+    let (mut kept, mut known) = (Vec::new(), EhloKeywords::default());
+    for word in main.list(DISCARDED) {
+        let named = format!("{DISCARDED} = {word}");
+        match word.to_ascii_lowercase().as_str() {
+            "auth" => draft.changed(named, "an account that has a login uses it; remove `username` if it must not"),
+            "starttls" => draft.no_effect(named, "`tls` of the account says whether there is TLS"),
+            lower if known.add(lower) => kept.push(lower.to_owned()),
+            _ => draft.no_effect(named, "no keyword of Postfix"),
+        }
+    }
+    if !kept.is_empty() {
+        keys.list("discard_ehlo_keywords", &kept, DISCARDED);
+    }
 }
 
 fn addresses(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {

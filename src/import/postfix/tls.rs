@@ -28,7 +28,11 @@ pub(crate) struct Options {
 
 /// Reads them, and notes what is not carried over.
 pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft) -> Options {
-    let (level, level_by) = level(main);
+    let (level, level_by) = match level(main) {
+        // TLS is never offered to Postfix, which does without.
+        (may, _) if may == "may" && discards_starttls(main) => ("none".to_owned(), connection::DISCARDED),
+        level => level,
+    };
     let policies = tables::rows(main, "smtp_tls_policy_maps", draft);
     let ca = main.get("smtp_tls_CAfile").filter(|path| !path.ends_with("/ca-certificates.crt"));
     let ca = ca.map(|path| main.place(&path).display().to_string());
@@ -73,6 +77,10 @@ fn level(main: &MainCf<'_>) -> (String, &'static str) {
         }
         None => (old().0.to_owned(), old().1),
     }
+}
+
+fn discards_starttls(main: &MainCf<'_>) -> bool {
+    main.list(connection::DISCARDED).iter().any(|word| word.eq_ignore_ascii_case("starttls"))
 }
 
 /// Since then, TLS is used where a relay offers it.

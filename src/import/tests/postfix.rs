@@ -308,3 +308,30 @@ fn mailboxes_stay_where_postfix_has_them() {
     let kept = "home_mailbox = Maildir/\nvirtual_alias_maps = inline:{ { me@isp.example = me } }";
     case(Program::Postfix, &[("/c/main.cf", &main(kept))], &["virtual = "], &["is a local mailbox"]);
 }
+
+#[test]
+fn keywords_that_postfix_discards_are_discarded_here() {
+    let main = |lines: &str| format!("relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = {lines}\n");
+    for (lines, has, has_not) in [
+        (
+            "encrypt\nsmtp_discard_ehlo_keywords = Pipelining, chunking silent-discard ETRN",
+            &["discard_ehlo_keywords = [\"pipelining\", \"chunking\", \"silent-discard\", \"etrn\"]    # smtp_discard"]
+                [..],
+            &["Not imported: smtp_discard", "# No effect: smtp_discard"][..],
+        ),
+        (
+            "encrypt\nsmtp_discard_ehlo_keywords = auth, starttls, size",
+            &["discard_ehlo_keywords = [\"size\"]", "# Changed: smtp_discard_ehlo_keywords = auth: ", "= starttls: "],
+            &["tls = \"none\""],
+        ),
+        ("may\nsmtp_discard_ehlo_keywords = STARTTLS", &["tls = \"none\""], &["\ndiscard_ehlo_keywords"]),
+        ("may\nsmtp_discard_ehlo_keywords =", &["# No effect: smtp_discard_ehlo_keywords: empty"], &["tls = \"none\""]),
+        (
+            "may\nsmtp_discard_ehlo_keyword_address_maps = hash:/c/peers",
+            &["# Not imported: smtp_discard_ehlo_keyword_address_maps: list keywords in `discard_ehlo_keywords`"],
+            &["\ndiscard_ehlo_keywords"],
+        ),
+    ] {
+        case(Program::Postfix, &[("/c/main.cf", &main(lines))], has, has_not);
+    }
+}

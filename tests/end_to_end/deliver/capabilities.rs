@@ -193,3 +193,42 @@ fn a_providers_limit_on_what_an_account_may_send_is_told_as_such() {
     assert!(said.contains("limits how much account isp may send") && !said.contains("`generic`"), "{said}");
     world.postrider(&["status"]).code(2).says("max_per_minute");
 }
+
+#[test]
+fn keywords_that_the_account_discards_are_not_used_and_the_log_says_so_unless_it_must_not() {
+    let isp = Provider::setup().offers("CHUNKING").offers("DSN").start();
+    let keys = [("discard_ehlo_keywords", json!(["Pipelining", "DSN", "vrfy"])), ("early_data", json!(true))];
+    let world = World::at_home(&isp).account_keys("isp", &keys);
+    world.postrider(&["check"]).code(0);
+    let said = send(&world, GREETING);
+    assert_eq!((isp.received(), isp.count(Verb::Bdat), isp.mail().parameter("ENVID")), (1, 0, None), "{said}");
+    assert!(!isp.transcript().contains("NOTIFY="), "{}", isp.transcript());
+    let line = "discarding EHLO keywords: PIPELINING DSN";
+    assert_eq!(said.matches("discarding EHLO keywords").count(), 1, "{said}");
+    assert!(said.contains(line), "{said}");
+    let tested = world.postrider(&["test", "isp", "-v"]).code(0).stdout;
+    assert!(tested.contains(line) && tested.contains("and, discarded here, PIPELINING, DSN"), "{tested}");
+    let world =
+        world.account_keys("isp", &[("discard_ehlo_keywords", json!("pipelining")), ("early_data", json!(true))]);
+    send(&world, GREETING);
+    assert_eq!(isp.mails()[1].parameter("RET"), None);
+    let quiet = json!(["8bitmime", "silent-discard"]);
+    let said = send(&world.account_keys("isp", &[("discard_ehlo_keywords", quiet)]), GREETING);
+    assert!(!said.contains("discarding"), "{said}");
+    assert!(isp.mails()[2].content.is_ascii(), "{}", isp.mails()[2].text());
+}
+
+#[test]
+fn keywords_that_nobody_knows_or_that_the_account_needs_are_errors_of_the_config() {
+    let isp = Provider::start();
+    for (keywords, error) in [
+        (json!(["pipelining dsn"]), "lists an unknown keyword, one per element; the known ones are \"8bitmime\""),
+        (json!(["starttls"]), "has \"starttls\", which the account needs"),
+        (json!(["AUTH"]), "has \"auth\", and the account logs in"),
+    ] {
+        let world = World::at_home(&isp).account_keys("isp", &[("discard_ehlo_keywords", keywords)]);
+        let said = world.postrider(&["check"]).code(78).stdout;
+        let place = said.split("config.toml:").nth(1).unwrap_or_default();
+        assert!(said.contains(error) && place.starts_with(|c: char| c.is_ascii_digit()), "{said}");
+    }
+}
