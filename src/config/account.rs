@@ -9,6 +9,7 @@ use super::lmtp_server::LmtpServer;
 use super::oauth::OAuth;
 use super::relay::{Lookup, Relay};
 use super::secret::Password;
+use super::sender_pattern::is_pattern;
 use crate::mail::address::Address;
 
 /// When TLS begins.
@@ -167,7 +168,7 @@ pub struct Account {
     pub oauth: Option<Box<OAuth>>,
     /// Allowed mechanisms, as listed; empty list in the file is an error, absent means the usual ones.
     pub auth: Vec<Mechanism>,
-    /// Exact addresses, bare logins, and `@domain`, as written.
+    /// Exact addresses, bare logins, patterns and `@domain`, as written.
     pub senders: Vec<String>,
     /// Local logins that may use it; `None`: everyone.
     pub users: Option<Vec<String>>,
@@ -202,7 +203,8 @@ impl Account {
     /// is whole.
     #[must_use]
     pub fn own_address(&self) -> Option<Address> {
-        let named = || self.username.iter().chain(&self.senders).find_map(|name| Address::parse(name).ok());
+        let senders = self.senders.iter().filter(|sender| !is_pattern(sender));
+        let named = || self.username.iter().chain(senders).find_map(|name| Address::parse(name).ok());
         self.from.clone().or_else(named)
     }
 

@@ -28,6 +28,7 @@ pub mod relay;
 pub mod rewriting;
 pub mod scram;
 pub mod secret;
+pub mod sender_pattern;
 pub mod table;
 pub mod units;
 pub mod values;

@@ -4,6 +4,7 @@
 use super::outbound::Generic;
 use super::route::{NoAccount, choose_for_client, serves_client};
 use crate::config::client::Client;
+use crate::config::sender_pattern::is_pattern;
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath};
 
@@ -68,6 +69,6 @@ pub fn own_address(config: &Config, client: &Client) -> Option<Address> {
     };
     match &client.senders {
         None => complete(name),
-        Some(senders) => senders.addresses.first().and_then(|first| complete(first)),
+        Some(senders) => senders.addresses.first().filter(|first| !is_pattern(first)).and_then(|first| complete(first)),
     }
 }

@@ -3,6 +3,7 @@
 
 use super::outbound::Generic;
 use crate::config::client::Client;
+use crate::config::sender_pattern::{self, is_pattern};
 use crate::config::{Account, Config, TableFault, TableSet};
 use crate::mail::address::{Address, ReversePath, without_extension};
 use crate::mail::fold_case::fold_case;
@@ -123,17 +124,42 @@ pub fn choose_for_client<'c>(
     }
 }
 
-/// The first account with the first matching form: exact, without extension, `@domain`.
+/// The first account with the first matching form: exact, without extension, pattern, `@domain`.
 pub(super) fn serving<'c>(config: &'c Config, sender: &Address) -> Option<(&'c Account, String)> {
-    forms(sender, &config.recipient_delimiter).iter().find_map(|form| {
+    lookups(sender, &config.recipient_delimiter).iter().find_map(|lookup| {
         config.accounts.iter().find_map(|account| {
-            account
-                .senders
-                .iter()
-                .find(|entry| entry_form(entry, &config.origin) == *form)
-                .map(|entry| (account, entry.clone()))
+            let entry = account.senders.iter().find(|entry| lookup.finds(entry, &config.origin));
+            entry.map(|entry| (account, entry.clone()))
         })
     })
+}
+
+/// One of the ways in which a sender is looked up among entries of `senders`.
+#[derive(Debug)]
+pub(super) enum Lookup {
+    /// An entry of this form.
+    Form(String),
+    /// A pattern that this form fits.
+    Pattern(String),
+}
+
+impl Lookup {
+    /// Whether it finds the entry.
+    pub(super) fn finds(&self, entry: &str, origin: &str) -> bool {
+        match self {
+            Self::Form(form) => !is_pattern(entry) && entry_form(entry, origin) == *form,
+            Self::Pattern(form) => is_pattern(entry) && sender_pattern::fits(&entry_form(entry, origin), form),
+        }
+    }
+}
+
+/// The ways in their order: patterns tell less than addresses and more than domains.
+pub(super) fn lookups(sender: &Address, delimiter: &str) -> Vec<Lookup> {
+    let mut addresses = forms(sender, delimiter);
+    let domain = addresses.pop();
+    let patterns = addresses.clone().into_iter().map(Lookup::Pattern);
+    let addresses = addresses.into_iter().map(Lookup::Form);
+    addresses.chain(patterns).chain(domain.map(Lookup::Form)).collect()
 }
 
 /// The forms under which a sender is looked up, lower-cased.
@@ -155,6 +181,9 @@ fn form(local: &str, domain: &str) -> String {
 /// A `senders` entry in the form of look-ups: a bare login gets the origin.
 #[must_use]
 pub fn entry_form(entry: &str, origin: &str) -> String {
+    if is_pattern(entry) {
+        return sender_pattern::folded(entry, origin);
+    }
     match (Address::parse(entry), entry.rsplit_once('@')) {
         // Quotes that the local part does not need must not hide a match.
         (Ok(address), _) => form(address.local(), address.domain()),

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use super::route::{entry_form, forms};
+use super::route::{entry_form, forms, lookups};
 use crate::config::client::Client;
 use crate::config::listener::Listener;
 use crate::config::network::{Network, Prefix};
@@ -72,7 +72,9 @@ pub fn may_send_from(
         let is_from = client.from.as_ref().is_some_and(|from| from == address);
         return Ok(is_from || forms.contains(&own));
     };
-    if senders.addresses.iter().any(|entry| forms.contains(&entry_form(entry, &config.origin))) {
+    let lookups = lookups(address, &config.recipient_delimiter);
+    let finds = |entry: &String| lookups.iter().any(|lookup| lookup.finds(entry, &config.origin));
+    if senders.addresses.iter().any(finds) {
         return Ok(true);
     }
     for (at, form) in forms.iter().enumerate() {

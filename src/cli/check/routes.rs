@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Findings, Users};
 use crate::config::places::SYSTEM_CONFIG;
+use crate::config::sender_pattern::is_pattern;
 use crate::config::{self, ArrivalTables, Config, LeavingTables, TableSet};
 use crate::control::local_recipient::is_somebody_here;
 use crate::control::report::Kind;
@@ -57,7 +58,13 @@ pub(super) fn check(config: &Config, users: &Users, findings: &mut Findings) {
     }
     routes.canonical(findings);
     for account in &config.accounts {
-        for sender in account.senders.iter().filter_map(|sender| complete(config, sender)).take(MOST) {
+        for sender in account
+            .senders
+            .iter()
+            .filter(|sender| !is_pattern(sender))
+            .filter_map(|sender| complete(config, sender))
+            .take(MOST)
+        {
             routes.from(Some(&account.name), &sender, findings);
         }
     }

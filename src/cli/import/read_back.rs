@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::route::{self, Way};
+use crate::config::sender_pattern::is_pattern;
 use crate::config::{Config, read};
 use crate::import::draft::Draft;
 use crate::import::said::{Encryption, FromField, Said};
@@ -39,7 +40,7 @@ pub(super) enum Comparison {
 pub(super) fn routes(config: &Config, draft: &Draft, program: &str) -> Comparison {
     print_line!("\nHow mail is routed now, and how {program} routed it:");
     let named = config.accounts.iter().flat_map(|account| &account.senders).map(String::as_str);
-    let named = named.filter(|sender| Address::parse(sender).is_ok()).take(SHOWN);
+    let named = named.filter(|sender| !is_pattern(sender) && Address::parse(sender).is_ok()).take(SHOWN);
     let mut result = Comparison::Same;
     for sender in ["root", "postmaster"].into_iter().chain(named) {
         let way = match route::way(config, sender, ELSEWHERE) {

@@ -11,6 +11,7 @@ use super::{Surroundings, oauth, transport};
 use crate::config::keys::ACCOUNT_KEYS;
 use crate::config::oauth::OAuth;
 use crate::config::relay::Relay;
+use crate::config::sender_pattern::{self, is_pattern};
 use crate::config::{Account, Mechanism, TlsMode};
 use crate::mail::address::Address;
 
@@ -219,9 +220,25 @@ fn senders(section: &Section, faults: &mut Faults) -> Vec<String> {
     texts.iter().map(|text| text.value.to_owned()).collect()
 }
 
-/// A fault for each element that is none of the forms in which addresses are looked up.
+/// A fault for each element that is none of the forms in which senders are looked up.
 pub(super) fn check_senders(name: &str, texts: &[At<&str>], faults: &mut Faults) {
+    let (patterns, addresses): (Vec<At<&str>>, Vec<At<&str>>) =
+        texts.iter().copied().partition(|text| is_pattern(text.value));
+    for pattern in patterns {
+        if let Err(error) = sender_pattern::check(pattern.value) {
+            faults.add(pattern.at, format!("`{name}` has a pattern that is none: {error}"));
+        }
+    }
+    check_addresses(name, &addresses, faults);
+}
+
+/// A fault for each element that is none of the forms in which addresses are looked up.
+pub(super) fn check_addresses(name: &str, texts: &[At<&str>], faults: &mut Faults) {
     for text in texts {
+        if is_pattern(text.value) {
+            faults.add(text.at, format!("`{name}` takes no patterns: list \"user@domain\", \"user\" or \"@domain\""));
+            continue;
+        }
         let checked = match text.value.strip_prefix('@') {
             Some(domain) => Address::new("x", domain),
             None if text.value.contains('@') => Address::parse(text.value),

@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::Surroundings;
-use super::account::{check_senders, from};
+use super::account::{check_addresses, check_senders, from};
 use super::faults::Faults;
 use super::listener::sections;
 use super::section::{At, Section};
@@ -45,7 +45,7 @@ fn client(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut F
         from: from(&section, faults),
         account: section.text("account", faults).map(|text| text.value.to_owned()),
         allowed_recipients: section.texts("allowed_recipients", faults).map(|texts| {
-            check_senders("allowed_recipients", &texts, faults);
+            check_addresses("allowed_recipients", &texts, faults);
             texts.iter().map(|text| text.value.to_owned()).collect()
         }),
         relay_for_others: section.flag("relay_for_others", faults).unwrap_or(false),

@@ -1,6 +1,7 @@
 //! What msmtp does about senders: `from` with its patterns, `auto_from`, `set_from_header` and `allow_from_override`.
 
 use super::{Commands, Rank};
+use crate::config::sender_pattern;
 use crate::import::ImportContext;
 use crate::import::draft::{Draft, Section, quoted};
 use crate::mail::address::Address;
@@ -51,9 +52,10 @@ pub(super) fn carry(
                 draft.sends_as(context.hostname, &domain, &[], by);
             }
         }
-        From::Pattern(pattern) => draft.left_out(
-            format!("from {pattern} (account {name})"),
-            "list the addresses it matches in the account's `senders`",
+        From::Pattern(pattern) if is_carried(&pattern) => serves(name, &pattern, by, keys, draft),
+        From::Pattern(_) => draft.left_out(
+            format!("from {} (account {name})", commands.get("from").unwrap_or_default()),
+            "list the addresses it matches in the account's `senders`; of patterns, only \"*\" is known there",
         ),
     }
     if !overrides {
@@ -69,6 +71,14 @@ pub(super) fn carry(
              replace it",
         );
     }
+}
+
+/// Whether it means the same in `senders`: only stars, a domain, and not everybody.
+fn is_carried(pattern: &str) -> bool {
+    let is_narrow = |part: &str| part.contains(|c| c != '*');
+    let is_plain = !pattern.contains(['%', '?', '[', '\\']);
+    let domain = pattern.rsplit_once('@').map(|(_, domain)| domain);
+    is_plain && domain.is_some_and(is_narrow) && sender_pattern::check(pattern).is_ok()
 }
 
 /// The one address that mail without a sender gets.
@@ -127,7 +137,7 @@ fn written(context: &ImportContext<'_>, commands: &Commands) -> Option<From> {
         "%U" | "*" if !domain.is_empty() && !is_pattern(domain) => {
             From::Domain { domain: domain.to_owned(), is_login: local == "%U" }
         }
-        _ if is_pattern(&from) => From::Pattern(commands.get("from").unwrap_or_default().to_owned()),
+        _ if is_pattern(&from) => From::Pattern(from),
         _ => From::Address(from),
     })
 }

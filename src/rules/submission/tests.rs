@@ -23,7 +23,7 @@ allowed_recipients = ["@example.com", "alice"]
 [client.router]
 owner = "alice"
 networks = ["192.168.1.1", "192.168.1.2"]
-senders = ["alarm", "@router.lan"]
+senders = ["alarm", "@router.lan", "port-*@*.Router.lan"]
 [client.local]
 owner = "alice"
 networks = ["127.0.0.0/8"]
@@ -177,4 +177,20 @@ fn recipients_can_be_limited() {
     listed.allowed_recipients = Some(vec!["a%b@gate.example".to_owned(), "@gate.example".to_owned()]);
     let may = |to: &str| may_write_to(&config, &listed, &Address::parse(to).unwrap());
     assert!(may("a%b@gate.example") && may("c@gate.example") && !may("a%c@gate.example"));
+}
+
+#[test]
+fn a_client_may_send_from_what_its_patterns_match() {
+    let config = config();
+    let client = config.clients.iter().find(|client| client.name.as_str() == "router").unwrap();
+    for (sender, may) in [
+        ("port-7@a.b.router.lan", true),
+        ("PORT-7@A.Router.LAN", true),
+        ("port@a.router.lan", false),
+        ("port-7@home.lan", false),
+        ("port-7@a.router.lan.evil.example", false),
+    ] {
+        let address = Address::parse(sender).unwrap();
+        assert_eq!(may_send_from(&config, client, &TableSet::default(), &address), Ok(may), "{sender}");
+    }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use support::provider::{Mail, Provider};
+use support::provider::{Mail, Provider, Verb, on};
 use support::world::{World, login};
 
 type Rows = BTreeMap<String, String>;
@@ -57,7 +57,7 @@ fn house() -> impl Strategy<Value = House> {
         select(vec!["+", "", "+-"]),
         subsequence(vec!["canonical", "virtual", "alias", "generic"], 0..=4),
     );
-    let sender = "[a-f]?@(home\\.lan|isp\\.example|y\\.example)|[a-f]";
+    let sender = "[a-f]?@(home\\.lan|isp\\.example|y\\.example)|[a-f]|[a-f]?\\*@(home|isp|\\*)\\.(lan|\\*)";
     let accounts = (
         prop::collection::vec(sender, 0..2),
         prop::collection::vec(sender, 0..2),
@@ -183,6 +183,55 @@ fn another_spelling_of_a_domain_does_not_pass_by_the_account_that_lists_it() {
         world.sendmail(&["-f", &format!("me@{domain}"), "bob@away.example"], "x\n").code(65);
     }
     assert!(world.spool("queue").is_empty());
+}
+
+#[test]
+fn patterns_of_senders_come_between_addresses_and_domains_and_are_offered_as_an_address_nowhere() {
+    let isp = Provider::setup().rule(on(Verb::Mail).about("cron-x@").reply("553 5.7.1 not owned by user me")).start();
+    let senders = |list: &[&str]| [("senders", json!(list))];
+    let world = World::new()
+        .account_with("domain", &isp, &senders(&["@home.lan"]))
+        .account_with(
+            "some",
+            &isp,
+            &senders(&["*@*.home.lan", "Cron-*@home.lan", "*@*.B\u{fc}cher.example", "r\u{f6}*@isp.example"]),
+        )
+        .account_with("exact", &isp, &senders(&["cron-daily@home.lan", "a@box.home.lan"]))
+        .account_with("rest", &isp, &[])
+        .set("default_account", "rest");
+    for (sender, account) in [
+        ("cron-daily@home.lan", "exact"),
+        ("cron-daily+x@home.lan", "exact"),
+        ("CRON-weekly@Home.LAN", "some"),
+        ("cron@home.lan", "domain"),
+        ("a@box.home.lan", "exact"),
+        ("b@Box.home.lan", "some"),
+        ("b@a.b.home.lan", "some"),
+        ("b@shop.xn--bcher-kva.example", "some"),
+        ("b@shop.B\u{dc}CHER.example", "some"),
+        ("b@b\u{fc}cher.example", "rest"),
+        ("R\u{d6}mer@isp.example", "some"),
+        ("me@isp.example", "rest"),
+    ] {
+        let said = world.postrider(&["route", "bob@away.example", "--from", sender]).code(0).stdout;
+        let shown = said.lines().find_map(|line| line.strip_prefix("account")).unwrap_or_default().trim_start();
+        assert!(shown.starts_with(account), "{sender}: {said}");
+    }
+    world.sendmail(&["-f", "cron-x@home.lan", "bob@away.example"], "x\n").code(0);
+    let said = world.run_once().stderr;
+    assert!(said.contains("\"cron-x@home.lan\" = \"") && !said.contains('*'), "no pattern is an address: {said}");
+}
+
+#[test]
+fn what_is_no_pattern_is_an_error_with_its_place() {
+    let isp = Provider::start();
+    for bad in ["@*.home.lan", "\"a*\"@home.lan", "*@b\u{fc}*.example", "*@"] {
+        let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["me@isp.example", bad]))]);
+        let said = world.postrider(&["check"]).code(78).stdout;
+        let place = said.split("config.toml:").nth(1).unwrap_or_default();
+        assert!(said.contains("`senders` has a pattern that is none: "), "{bad}: {said}");
+        assert!(place.starts_with(|c: char| c.is_ascii_digit()), "{said}");
+    }
 }
 
 proptest! {

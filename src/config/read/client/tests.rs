@@ -49,6 +49,16 @@ const WRONG: &[Wrong] = &[
         "4:23: `allowed_recipients` must list addresses as \"user@domain\", \"user\" or \"@domain\", one per element: it needs a domain, such as me@isp.example",
     ),
     (
+        "senders",
+        "senders = [\"@*.lan\"]",
+        "4:12: `senders` has a pattern that is none: write \"*@*.home.lan\" for all users of domains that match",
+    ),
+    (
+        "allowed_recipients",
+        "allowed_recipients = [\"*@x.lan\"]",
+        "4:23: `allowed_recipients` takes no patterns: list \"user@domain\", \"user\" or \"@domain\"",
+    ),
+    (
         "relay_for_others",
         "relay_for_others = \"no\"",
         "4:20: `relay_for_others` must be true or false, without quotes; this is a string",

@@ -1,0 +1,78 @@
+//! Patterns in `senders`: entries with `*`, which stands for any characters within the local part or within the domain. Such an
+//! entry is no address, and is used where one is needed nowhere.
+
+use crate::mail::address::{Address, AddressError};
+
+/// Why an entry with `*` is no pattern.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// The rest of it is no address.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// `@*.home.lan`.
+    #[error("write \"*@*.home.lan\" for all users of domains that match")]
+    NoLocalPart,
+    /// `"a*"@home.lan`.
+    #[error("a pattern has no quotes")]
+    Quoted,
+    /// `b\u{fc}*.example`: how its A-label begins depends on the letters that follow.
+    #[error("a label of the domain with \"*\" must be ASCII")]
+    Label,
+}
+
+/// Whether an entry is a pattern.
+#[must_use]
+pub fn is_pattern(entry: &str) -> bool {
+    entry.contains('*')
+}
+
+/// What is wrong with a pattern.
+pub fn check(entry: &str) -> Result<(), PatternError> {
+    if entry.contains('"') {
+        return Err(PatternError::Quoted);
+    }
+    let (local, domain) = entry.rsplit_once('@').unwrap_or((entry, "x"));
+    if local.is_empty() {
+        return Err(PatternError::NoLocalPart);
+    }
+    if domain.split('.').any(|label| is_pattern(label) && !label.is_ascii()) {
+        return Err(PatternError::Label);
+    }
+    Address::parse(&format!("{local}@{domain}").replace('*', "x"))?;
+    Ok(())
+}
+
+/// As patterns are compared: in small letters, with the domain in A-labels; without a domain it gets the origin.
+#[must_use]
+pub fn folded(entry: &str, origin: &str) -> String {
+    let (local, domain) = entry.rsplit_once('@').unwrap_or((entry, origin));
+    let label = |label: &str| match label {
+        label if is_pattern(label) => label.to_ascii_lowercase(),
+        label => idna::domain_to_ascii(label).unwrap_or_else(|_| label.to_lowercase()),
+    };
+    let domain = domain.split('.').map(label).collect::<Vec<_>>().join(".");
+    format!("{}@{domain}", local.to_lowercase())
+}
+
+/// Whether an address fits, both folded.
+#[must_use]
+pub fn fits(pattern: &str, address: &str) -> bool {
+    match (pattern.rsplit_once('@'), address.rsplit_once('@')) {
+        (Some((local, domain)), Some((of_local, of_domain))) => part(local, of_local) && part(domain, of_domain),
+        _ => false,
+    }
+}
+
+/// The pieces between the stars stand in the text, in this order, the first at its start and the last at its end.
+fn part(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
+    let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let between = text.strip_prefix(first).and_then(|text| text.strip_suffix(last));
+    let left = between.and_then(|between| {
+        middle.split('*').try_fold(between, |text, piece| text.find(piece).map(|at| &text[at + piece.len()..]))
+    });
+    left.is_some()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! Patterns: what fits, and what is none.
+
+use super::{check, fits, folded};
+
+#[test]
+fn a_star_stands_for_any_characters_within_one_part() {
+    let cases = [
+        ("*@home.lan", "root@home.lan", true),
+        ("*@home.lan", "root@box.home.lan", false),
+        ("*@home.lan", "root@evil.example@home.lan", true),
+        ("*@*.home.lan", "a@x.y.home.lan", true),
+        ("*@*.home.lan", "a@home.lan", false),
+        ("*@*home.lan", "a@home.lan", true),
+        ("cron-*@box.home.lan", "cron-daily@box.home.lan", true),
+        ("cron-*@box.home.lan", "cron-@box.home.lan", true),
+        ("cron-*@box.home.lan", "cron@box.home.lan", false),
+        ("a*a@x", "a@x", false),
+        ("a*a@x", "aa@x", true),
+        ("a*b*c@x", "abc@x", true),
+        ("a*b*c@x", "acb@x", false),
+        ("a*b*b@x", "ab@x", false),
+        ("**@x", "a@x", true),
+        ("Cron-*@BOX.Home.lan", "cron-x@box.home.lan", true),
+        ("*@*.B\u{fc}cher.example", "a@shop.xn--bcher-kva.example", true),
+        ("cron-*", "cron-x@origin.lan", true),
+        ("cron-*", "cron-x@home.lan", false),
+    ];
+    for (pattern, address, is_match) in cases {
+        assert_eq!(check(pattern), Ok(()), "{pattern}");
+        assert_eq!(fits(&folded(pattern, "origin.lan"), address), is_match, "{pattern} {address}");
+    }
+}
+
+#[test]
+fn what_is_no_pattern_says_why() {
+    for bad in
+        ["@*.home.lan", "\"a*\"@home.lan", "*@b\u{fc}*.example", "*@", "*@a..lan", "a b*@x", "<*@x>", "*@[*]", "-*@x"]
+    {
+        assert!(check(bad).is_err(), "{bad}");
+    }
+}
