@@ -21,6 +21,7 @@ use crate::mail::header::{Header, LineKind, line_kind};
 use crate::mail::list;
 use crate::mail::printable::printable;
 use crate::rules::inbound::{Arrival, Destination, Step};
+use crate::rules::missing_to;
 use crate::rules::outbound::{self, Generic, Rewritten};
 use crate::rules::route::{Why, may_use};
 use crate::spool::{Envelope, MessageId, Recipient};
@@ -60,7 +61,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         return json::run(config, &arrival, arguments);
     }
     let admitted = admit(config, &arrival, arguments)?;
-    let header = arguments.header.as_deref().map(|path| AdmittedHeader::read(path, &arrival)).transpose()?;
+    let header = arguments
+        .header
+        .as_deref()
+        .map(|path| AdmittedHeader::read(path, &arguments.recipients, &arrival))
+        .transpose()?;
     let tables = LeavingTables::load(config);
     let plans = Plans::of(config, &tables, &admitted.envelope).map_err(would_wait)?;
     let mut text = explain(config, &admitted, &plans);
@@ -274,10 +279,12 @@ fn step(text: &mut String, rewritten: Option<&Rewritten>) {
 struct AdmittedHeader {
     given: Header,
     stored: Header,
+    /// The value of a To field with the recipients, should it have none.
+    named: Option<String>,
 }
 
 impl AdmittedHeader {
-    fn read(path: &Path, arrival: &Arrival<'_>) -> Result<Self, Failure> {
+    fn read(path: &Path, recipients: &[String], arrival: &Arrival<'_>) -> Result<Self, Failure> {
         let read = std::fs::read(path).map_err(|error| {
             Failure::new(
                 Exit::NoInput,
@@ -286,13 +293,25 @@ impl AdmittedHeader {
         })?;
         let given = Header::read(&header_lines(&read));
         let stored = arrival.header(&outbound::qualify(&given, &arrival.config.origin)).map_err(not_accepted)?;
-        Ok(Self { given, stored })
+        let origin = &arrival.config.origin;
+        let found = recipients.iter().flat_map(|text| list::parse(text.as_bytes()));
+        let addresses = found.filter_map(|found| match found.spec.qualify(origin) {
+            Some(Mailbox::Valid(address)) => Some(address),
+            Some(Mailbox::Invalid(_)) | None => None,
+        });
+        let field = missing_to::naming(&addresses.collect::<Vec<_>>());
+        let named = arrival.header(&Header { fields: field.into_iter().collect() }).map_err(not_accepted)?;
+        let named = named.first("To").map(|field| String::from_utf8_lossy(field.value()).trim().to_owned());
+        Ok(Self { given, stored, named })
     }
 
     /// Each field that delivery changes, before and after.
     fn explain(&self, text: &mut String, generic: &Generic<'_>, away: Option<&Plan<'_>>) -> Result<(), Failure> {
         let mut after = match away {
-            Some(_) => generic.header(&self.stored).map_err(would_wait)?,
+            Some(plan) => {
+                let whole = missing_to::add(&self.stored, plan.account.missing_to, self.named.as_deref());
+                generic.header(&whole).map_err(would_wait)?
+            }
             None => self.stored.clone(),
         };
         if let Some(from) = away.and_then(|plan| plan.from.as_ref()) {
@@ -301,6 +320,9 @@ impl AdmittedHeader {
         for (before, after) in self.given.fields.iter().zip(&after.fields).filter(|(before, after)| before != after) {
             let _ = writeln!(text, "field      {}", String::from_utf8_lossy(before.raw()).trim_end());
             let _ = writeln!(text, "becomes    {}", String::from_utf8_lossy(after.raw()).trim_end());
+        }
+        for added in after.fields.iter().skip(self.given.fields.len()) {
+            let _ = writeln!(text, "adds       {}", String::from_utf8_lossy(added.raw()).trim_end());
         }
         Ok(())
     }

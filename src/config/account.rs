@@ -109,6 +109,15 @@ impl Mechanism {
     }
 }
 
+/// What a To field says that a message did not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingTo {
+    /// `undisclosed-recipients:;`, an empty group (RFC 5322 section 3.4).
+    Undisclosed,
+    /// The recipients, where all of them were arguments of sendmail; otherwise some may be secret.
+    Recipients,
+}
+
 /// `[account.NAME.timeouts]`: limits of single steps; `None`: as `timeout` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StepLimits {
@@ -196,6 +205,8 @@ pub struct Account {
     pub allow_plaintext: bool,
     /// Takes the place of the envelope sender (not of the null sender) and of the addresses in From.
     pub from: Option<Address>,
+    /// The To field of mail without To and Cc; `None`: it gets none.
+    pub missing_to: Option<MissingTo>,
 }
 
 impl Account {

@@ -107,6 +107,7 @@ pub const ACCOUNT_KEYS: &[Key] = &[
     ),
     key("allow_plaintext", "allow sending the password without TLS; default: false"),
     key("from", "address that replaces the envelope sender and From; default: none"),
+    key("missing_to", "the To field of mail that has neither To nor Cc: undisclosed or recipients; default: none"),
 ];
 
 /// In `[account.NAME.timeouts]`.

@@ -62,5 +62,6 @@ pub fn account(server: LmtpServer) -> Account {
         max_messages_per_connection: 100,
         allow_plaintext: false,
         from: None,
+        missing_to: None,
     }
 }

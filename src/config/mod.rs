@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use crate::mail::submitter::ClientName;
 
-pub use account::{Account, Fingerprint, Mechanism, StepLimits, TlsMin, TlsMode};
+pub use account::{Account, Fingerprint, Mechanism, MissingTo, StepLimits, TlsMin, TlsMode};
 pub use fault::{ConfigError, Fault};
 pub use limits::{Limits, Reserve};
 pub use rewriting::{Propagates, Rewriting};

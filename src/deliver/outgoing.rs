@@ -3,12 +3,12 @@
 use std::io;
 use std::io::{BufRead, BufReader, Read};
 
-use crate::config::TableFault;
+use crate::config::{MissingTo, TableFault};
 use crate::mail::address::Address;
 use crate::mail::header::{Header, MAX_STORED};
 use crate::mail::subject;
-use crate::rules::mail_loop;
 use crate::rules::outbound::{Generic, first_from, force_from};
+use crate::rules::{mail_loop, missing_to};
 use crate::spool::Stored;
 
 use crate::deliver::smtp::session::Body;
@@ -60,12 +60,18 @@ impl Body for StoredBody<'_> {
 
 impl<'s> OutgoingMessage<'s> {
     /// Reads the header and rewrites it, unless the message stays on this machine. If `from` is given, it replaces the
-    /// addresses in From.
-    pub fn open(stored: &'s Stored, generic: Option<&Generic<'_>>, from: Option<&Address>) -> Result<Self, NotReady> {
+    /// addresses in From. A To field that is missing is added as `missing_to` says.
+    pub fn open(
+        stored: &'s Stored,
+        generic: Option<&Generic<'_>>,
+        from: Option<&Address>,
+        missing_to: Option<MissingTo>,
+    ) -> Result<Self, NotReady> {
         let mut reader = BufReader::with_capacity(64 << 10, stored.content()?);
         let (raw, _) = read_header(&mut reader)?;
         let header = Header::read(&raw);
-        let mut rewritten = generic.map_or_else(|| Ok(header.clone()), |generic| generic.header(&header))?;
+        let whole = missing_to::add(&header, missing_to, stored.envelope.to.as_deref());
+        let mut rewritten = generic.map_or_else(|| Ok(whole.clone()), |generic| generic.header(&whole))?;
         if let Some(from) = from {
             rewritten = force_from(&rewritten, from);
         }

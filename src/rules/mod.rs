@@ -14,6 +14,7 @@ pub mod locality;
 pub mod mail_loop;
 pub mod map;
 pub mod meaning;
+pub mod missing_to;
 pub mod null_sender;
 pub mod outbound;
 pub mod own_sender;

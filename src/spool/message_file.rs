@@ -68,6 +68,9 @@ pub struct Envelope {
     pub submitted_sender: Option<String>,
     /// In the order given, without duplicates.
     pub recipients: Vec<Recipient>,
+    /// The value of a To field for it, where its recipients are no secret and its header names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// RET of RFC 3461: FULL or HDRS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ret: Option<String>,
@@ -115,6 +118,7 @@ impl Envelope {
             sender,
             submitted_sender: None,
             recipients,
+            to: None,
             ret: None,
             envid: None,
             body: Body::SevenBit,

@@ -51,6 +51,7 @@ fn put(spool: &Spool, number: u64, sender: &str, recipients: &[&str], octets: us
         sender: serde_json::from_str::<ReversePath>(&sender).unwrap(),
         submitted_sender: None,
         recipients: recipients.iter().map(recipient).collect(),
+        to: None,
         ret: None,
         envid: None,
         body: Body::SevenBit,

@@ -12,7 +12,7 @@ use crate::config::keys::ACCOUNT_KEYS;
 use crate::config::oauth::OAuth;
 use crate::config::relay::Relay;
 use crate::config::sender_pattern::{self, is_pattern};
-use crate::config::{Account, Mechanism, TlsMode};
+use crate::config::{Account, Mechanism, MissingTo, TlsMode};
 use crate::mail::address::Address;
 
 const ADD_ONE: &str = "no account is configured: add a section [account.NAME] with `relay`, `username` and `password`";
@@ -92,6 +92,7 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         max_messages_per_connection: section.count("max_messages_per_connection", faults).unwrap_or(100),
         allow_plaintext: section.flag("allow_plaintext", faults).unwrap_or(false),
         from: from(&section, faults),
+        missing_to: missing_to(&section, faults),
         oauth,
     };
     transport::needed_is_kept(&account, &section, faults);
@@ -261,6 +262,18 @@ pub(super) fn from(section: &Section, faults: &mut Faults) -> Option<Address> {
         Ok(address) => Some(address),
         Err(error) => {
             faults.add(text.at, format!("`from` must be one address, \"user@domain\": {error}"));
+            None
+        }
+    }
+}
+
+fn missing_to(section: &Section, faults: &mut Faults) -> Option<MissingTo> {
+    let text = section.text("missing_to", faults)?;
+    match text.value {
+        "undisclosed" => Some(MissingTo::Undisclosed),
+        "recipients" => Some(MissingTo::Recipients),
+        _ => {
+            faults.add(text.at, "`missing_to` must be \"undisclosed\" or \"recipients\"");
             None
         }
     }

@@ -174,6 +174,7 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
         max_messages_per_connection: 100,
         allow_plaintext: false,
         from: None,
+        missing_to: None,
     }
 }
 

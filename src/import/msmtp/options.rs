@@ -42,6 +42,8 @@ const CIPHERS: &str = "TLS 1.2 and 1.3 with strong cipher suites are always used
 const LOGS: &str = "deliveries are in the system log and in \"postrider history\"";
 const PROXY: &str = "proxies are not supported; the relay is connected to directly";
 const DSN: &str = "programs request it, with the options -N and -R of sendmail";
+const UNDISCLOSED: &str =
+    "To and Cc are sent as the program writes them; `missing_to` in the account adds To where there is neither";
 const RECIPIENTS: &str = "the recipients in the header are sent as the program writes them";
 
 /// Name, the value that is meant (empty: any), and what to say.
@@ -60,7 +62,7 @@ const OTHERS: [(&str, &str, Weight, &str); 26] = [
     ("set_to_header", "off", NoEffect, RECIPIENTS),
     ("set_to_header", "", LeftOut, RECIPIENTS),
     ("undisclosed_recipients", "off", NoEffect, RECIPIENTS),
-    ("undisclosed_recipients", "", LeftOut, RECIPIENTS),
+    ("undisclosed_recipients", "", LeftOut, UNDISCLOSED),
     ("remove_bcc_headers", "off", Changes, "Bcc fields are always removed"),
     ("keepbcc", "on", Changes, "Bcc fields are always removed"),
     ("set_from_header", "off", Changes, "a message without a From field gets one"),

@@ -28,6 +28,18 @@ pub(crate) fn read(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
     times(main, draft, keys);
     limits(main, draft, keys);
     keywords(main, draft, keys);
+    missing_to(main, draft, keys);
+}
+
+/// The field as a whole. Since Postfix 2.8 there is none by default.
+fn missing_to(main: &MainCf<'_>, draft: &mut Draft, keys: &mut Section) {
+    const NAME: &str = "undisclosed_recipients_header";
+    let Some(text) = main.get(NAME) else { return };
+    keys.text("missing_to", "undisclosed", NAME);
+    let words: String = text.split_whitespace().collect();
+    if !words.eq_ignore_ascii_case("to:undisclosed-recipients:;") {
+        draft.changed(format!("{NAME} = {text}"), "the field is To: undisclosed-recipients:;");
+    }
 }
 
 pub(crate) const DISCARDED: &str = "smtp_discard_ehlo_keywords";

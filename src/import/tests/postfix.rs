@@ -335,3 +335,16 @@ fn keywords_that_postfix_discards_are_discarded_here() {
         case(Program::Postfix, &[("/c/main.cf", &main(lines))], has, has_not);
     }
 }
+
+#[test]
+fn the_field_of_mail_without_recipients_is_carried_over() {
+    for (header, has, has_not) in [
+        ("To: undisclosed-recipients:;", &["missing_to = \"undisclosed\""][..], &["# Changed: undisclosed"][..]),
+        ("To: undisclosed-recipients: ;", &["missing_to = \"undisclosed\""], &["# Changed: undisclosed"]),
+        ("To: many:;", &["missing_to = \"undisclosed\"", "# Changed: undisclosed_recipients_header = To: many:;"], &[]),
+        ("", &["# No effect: undisclosed_recipients_header: empty"], &["missing_to ="]),
+    ] {
+        let main = format!("relayhost = [smtp.isp.example]:587\nundisclosed_recipients_header = {header}\n");
+        case(Program::Postfix, &[("/c/main.cf", &main)], has, has_not);
+    }
+}

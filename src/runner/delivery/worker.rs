@@ -430,7 +430,7 @@ fn open_outgoing<'s>(message: &OpenMessage<'s>, plan: &Plan<'_>) -> Result<Outgo
     let tables = message.loaded.leaving();
     let generic = Generic { config: &message.loaded.config, tables: &tables.generic };
     let generic = (plan.why != Why::Local).then_some(&generic);
-    OutgoingMessage::open(message.stored, generic, plan.from.as_ref())
+    OutgoingMessage::open(message.stored, generic, plan.from.as_ref(), plan.account.missing_to)
 }
 
 fn unreadable(message: &OpenMessage<'_>, error: std::io::Error) -> SpoolError {

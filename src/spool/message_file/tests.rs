@@ -34,6 +34,7 @@ fn envelope(recipients: usize) -> Envelope {
         sender: ReversePath::Null,
         submitted_sender: None,
         recipients: (0..recipients).map(recipient).collect(),
+        to: None,
         ret: None,
         envid: None,
         body: Body::EightBit,

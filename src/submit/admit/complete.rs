@@ -7,16 +7,16 @@ use std::hash::{BuildHasher, RandomState};
 use jiff::Zoned;
 
 use super::context::{Author, Trace};
-use crate::config::{Config, TableFault};
+use crate::config::{Account, Config, MissingTo, TableFault};
 use crate::mail::address::{Address, AddressError, Mailbox, ReversePath};
 use crate::mail::fold_case::fold_case;
 use crate::mail::header::Header;
 use crate::mail::list::{self, Spec};
 use crate::mail::stamp;
 use crate::rules::inbound::{Arrival, Destination};
-use crate::rules::outbound;
+use crate::rules::{missing_to, outbound};
 use crate::spool::{MessageId, Recipient};
-use crate::submit::frontend::collect::Sender;
+use crate::submit::frontend::collect::{Collected, Sender};
 use crate::submit::frontend::recipients::{self, RecipientArgument};
 use crate::submit::wire::envelope::BadEnvelope;
 
@@ -130,6 +130,24 @@ impl AdmissionContext<'_> {
         }
         let reason = recipients.first().and_then(|recipient| recipient.address.problem());
         Err(EnvelopeError::NoUsableRecipient(first.text.clone(), reason.unwrap_or(AddressError::BadSyntax)))
+    }
+
+    /// The value of a To field with the recipients as they were given, if an account may need it and they are no secret.
+    pub fn to<R>(&self, collected: &Collected<R>) -> Result<Option<String>, TableFault> {
+        let wants = |account: &Account| account.missing_to == Some(MissingTo::Recipients);
+        let is_open = collected.are_arguments && missing_to::is_missing(&collected.header);
+        if !is_open || !self.config.accounts.iter().any(wants) {
+            return Ok(None);
+        }
+        let origin = &self.config.origin;
+        let addresses = collected.recipients.iter().filter_map(|given| match given.spec.qualify(origin) {
+            Some(Mailbox::Valid(address)) => Some(address),
+            Some(Mailbox::Invalid(_)) | None => None,
+        });
+        let field = missing_to::naming(&addresses.collect::<Vec<_>>());
+        let header = self.arrival.header(&Header { fields: field.into_iter().collect() })?;
+        let value = header.first("To").map(|field| String::from_utf8_lossy(field.value()).trim().to_owned());
+        Ok(value)
     }
 
     /// The header as stored, with CRLF line ends: addresses completed and rewritten; Bcc and similar fields removed;

@@ -205,8 +205,10 @@ fn complete<R: Read>(
     if header.len() > MAX_STORED {
         return Err(AdmitError::HeaderTooLong);
     }
+    let to = occasion.to(collected).map_err(EnvelopeError::Table)?;
     let envelope = Envelope {
         submitter: author.submitter(),
+        to,
         token,
         submitted_sender: as_submitted(&collected.sender),
         ret: collected.dsn.ret.clone(),

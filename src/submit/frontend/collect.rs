@@ -63,6 +63,9 @@ pub struct Collected<R> {
     pub full_name: Option<Vec<u8>>,
     /// The recipients, including duplicates and invalid ones.
     pub recipients: Vec<RecipientArgument>,
+    /// Whether all recipients were arguments of the command line: a client of SMTP has removed the Bcc field already, and
+    /// these recipients must not be named in To.
+    pub are_arguments: bool,
     /// Whether the header must be completed.
     pub origin: Origin,
     /// The requested reports.
@@ -79,13 +82,14 @@ pub fn collect<R: Read>(request: Request, source: R) -> Result<Collected<R>, Hea
     let header = Header::read(&header);
     let mut recipients: Vec<RecipientArgument> =
         request.arguments.iter().flat_map(|argument| recipients::in_argument(argument)).collect();
+    let are_arguments = request.recipients_from == RecipientsFrom::Arguments && !recipients.is_empty();
     match request.recipients_from {
         RecipientsFrom::Arguments => {}
         RecipientsFrom::ArgumentsAndHeader => recipients.extend(recipients::in_header(&header)),
     }
     let Request { full_name, origin, dsn, .. } = request;
     let sender = resolve(request.sender, &header);
-    Ok(Collected { sender, full_name, recipients, origin, dsn, header, body })
+    Ok(Collected { sender, full_name, recipients, are_arguments, origin, dsn, header, body })
 }
 
 fn resolve(sender: Sender, header: &Header) -> Sender {

@@ -24,6 +24,8 @@ pub(crate) struct Envelope {
     pub(crate) sender: Option<Text>,
     #[serde(serialize_with = "as_written")]
     pub(crate) recipients: Vec<RecipientArgument>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) arguments: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) full_name: Option<Text>,
     pub(crate) origin: Origin,
@@ -121,6 +123,7 @@ enum Member {
     Token,
     Sender,
     Recipients,
+    Arguments,
     FullName,
     Origin,
     Dsn,
@@ -152,6 +155,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
                 Member::Token => token = Some(map.next_value()?),
                 Member::Sender => envelope.sender = map.next_value()?,
                 Member::Recipients => recipients = Some(map.next_value_seed(RecipientsSeed(self.0))?),
+                Member::Arguments => envelope.arguments = map.next_value()?,
                 Member::FullName => envelope.full_name = map.next_value()?,
                 Member::Origin => envelope.origin = map.next_value()?,
                 Member::Dsn => envelope.dsn = map.next_value_seed(DsnSeed(self.0))?,

@@ -1,6 +1,8 @@
 //! What becomes of the bytes between the caller and the provider: line ends, dots,
 //! fields that go and fields that are added.
 
+use serde_json::{Value, json};
+
 use support::provider::{Mail, Provider};
 use support::world::{World, login};
 
@@ -208,4 +210,63 @@ fn the_received_field_can_be_left_out() {
     world.send_to(&["bob@away.example"]).code(0);
     world.run_once();
     assert!(isp.mail().fields("Received").is_empty());
+}
+
+/// What arrives, in the order sent, where the account adds a missing To field like this.
+fn with_missing_to(how: Value, mails: &[(&[&str], &str)]) -> Vec<Vec<String>> {
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("missing_to", how)]);
+    let mut arrived = Vec::new();
+    for (args, input) in mails {
+        world.sendmail(args, input).code(0);
+        world.run_once();
+        arrived.push(isp.mails().last().unwrap().fields("To"));
+    }
+    arrived
+}
+
+const NO_TO: &str = "Subject: x\n\nhi\n";
+const UNDISCLOSED: &str = "undisclosed-recipients:;";
+
+#[test]
+fn a_to_field_is_added_only_where_the_account_says_so_and_none_names_recipients() {
+    let to_bob: (&[&str], &str) = (&TO_BOB, NO_TO);
+    let has_cc: (&[&str], &str) = (&TO_BOB, "Cc: carol@away.example\n\nhi\n");
+    let has_to: (&[&str], &str) = (&TO_BOB, "To: Bob <bob@away.example>\n\nhi\n");
+    let secret: (&[&str], &str) = (&["-t", "-i", "-f", "alice"], "Bcc: bob@away.example\n\nhi\n");
+    let mails = [to_bob, has_cc, has_to, secret];
+    let none: Vec<String> = Vec::new();
+    let bob = vec!["Bob <bob@away.example>".to_owned()];
+    let undisclosed = vec![UNDISCLOSED.to_owned()];
+    assert_eq!(with_missing_to(Value::Null, &mails), [none.clone(), none.clone(), bob.clone(), none.clone()]);
+    let added = with_missing_to(json!("undisclosed"), &mails);
+    assert_eq!(added, [undisclosed.clone(), none, bob, undisclosed]);
+}
+
+#[test]
+fn recipients_are_named_only_if_the_command_line_names_them_all_and_no_field_does() {
+    let many: Vec<String> = (0..101).map(|number| format!("r{number}@away.example")).collect();
+    let many = [&["-i", "-f", "alice"][..], &many.iter().map(String::as_str).collect::<Vec<_>>()].concat();
+    let smtp = "EHLO x\nMAIL FROM:<alice@home.lan>\nRCPT TO:<bob@away.example>\nDATA\nSubject: x\n\nhi\n.\nQUIT\n";
+    let named = with_missing_to(
+        json!("recipients"),
+        &[
+            (&["-i", "-f", "alice", "bob@away.example", "alice", "carol@away.example", "bob@away.example"], NO_TO),
+            (&TO_BOB, "Bcc: carol@away.example\n\nhi\n"),
+            (&["-t", "-i", "-f", "alice"], "Bcc: bob@away.example\n\nhi\n"),
+            (&["-bs"], smtp),
+            (&many, NO_TO),
+        ],
+    );
+    let unfolded = |field: &str| field.split_whitespace().collect::<Vec<_>>().join(" ");
+    // alice is rewritten as in any field.
+    assert_eq!(unfolded(&named[0][0]), "bob@away.example, me@isp.example, carol@away.example");
+    assert_eq!(named[1..], [[UNDISCLOSED], [UNDISCLOSED], [UNDISCLOSED], [UNDISCLOSED]]);
+    let isp = Provider::start();
+    let world = World::at_home(&isp).account_keys("isp", &[("missing_to", json!("recipients"))]);
+    let header = world.file("header", "Subject: x\n", 0o600);
+    let said = world.postrider(&["route", "alice", "--header", header.to_str().unwrap()]).code(0);
+    said.says("adds       To: me@isp.example\n");
+    let wrong = World::at_home(&isp).account_keys("isp", &[("missing_to", json!("nobody"))]);
+    wrong.postrider(&["check"]).code(78).says("`missing_to` must be \"undisclosed\" or \"recipients\"");
 }

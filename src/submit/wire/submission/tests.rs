@@ -49,6 +49,7 @@ fn what_was_collected_arrives_as_it_was() {
         assert_eq!(submission.collected.sender, asked.sender);
         assert_eq!(submission.collected.full_name, asked.full_name);
         assert_eq!(submission.collected.dsn, asked.dsn);
+        assert_eq!(submission.collected.are_arguments, asked.are_arguments);
         let texts = |given: &[RecipientArgument]| given.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&submission.collected.recipients), texts(&asked.recipients));
         assert_eq!(text(&mut submission.collected), text(&mut asked), "{bytes:?}");
