@@ -95,6 +95,9 @@ fn of_account(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Account, Failure> {
+    if config.accounts.is_empty() {
+        return Err(Failure::new(Exit::Usage, "no account is set up yet; run \"postrider init\""));
+    }
     let known = config.account_names().join(", ");
     match name.or(config.default_account.as_deref()) {
         Some(name) => config.account_meant(name).ok_or_else(|| {
@@ -103,9 +106,6 @@ fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Account, Fai
                 format_args!("there is no account {name} in {}; existing accounts: {known}", config.path.display()),
             )
         }),
-        None if config.accounts.is_empty() => {
-            Err(Failure::new(Exit::Usage, "no account is set up yet; run \"postrider init\""))
-        }
         None => Err(Failure::new(
             Exit::Usage,
             format_args!("which account? There is no default_account; name one of: {known}"),

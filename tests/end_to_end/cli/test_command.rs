@@ -233,3 +233,19 @@ fn a_server_can_be_looked_at_before_there_is_a_configuration() {
     empty.postrider(&["test", "--server", "no blanks here:587"]).code(64).says("write \"[smtp.example.com]:587\"");
     empty.postrider(&["test", "isp", "--server", &place]).code(64);
 }
+
+#[test]
+fn a_test_without_an_account_says_what_to_do_in_whole_sentences() {
+    let world = World::new();
+    let mailbox = format!("maildir:{}", world.path("Maildir").display());
+    let world = world.set("mailbox", mailbox);
+    for args in [&["test"][..], &["test", "isp"]] {
+        let said = world.postrider(args).code(64).stderr;
+        assert_eq!(said, "postrider: no account is set up yet; run \"postrider init\"\n");
+    }
+    let isp = Provider::start();
+    let world = World::new().account("one", &isp).account("two", &isp);
+    let said = world.postrider(&["test"]).code(64).stderr;
+    assert!(said.contains("which account? There is no default_account; name one of: one, two\n"), "{said}");
+    world.postrider(&["test", "three"]).code(64).says("existing accounts: one, two\n");
+}
