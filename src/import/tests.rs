@@ -5,8 +5,10 @@
 mod arbitrary;
 mod exim;
 mod msmtp;
+mod msmtp_commands;
 mod opensmtpd;
 mod postfix;
+mod postfix_parameters;
 mod postfix_submission;
 mod sendmail;
 mod small;

@@ -50,9 +50,12 @@ pub(super) fn report(program: Program, root: &Path, home: Option<&Path>) {
     match waiting(&queue, root, home) {
         Ok(0) => {}
         Ok(count) => {
-            let messages = if count == 1 { "1 message still waits" } else { &format!("{count} messages still wait") };
+            let (messages, them) = match count {
+                1 => ("1 message still waits".to_owned(), "it"),
+                _ => (format!("{count} messages still wait"), "them"),
+            };
             print_line!(
-                "\n{messages} in the queue of {}; before you remove it, send them with: {}",
+                "\n{messages} in the queue of {}; before you remove it, send {them} with: {}",
                 program.name(),
                 queue.command
             );

@@ -49,7 +49,7 @@ const RECIPIENTS: &str = "the recipients in the header are sent as the program w
 /// Name, the value that is meant (empty: any), and what to say.
 const OTHERS: [(&str, &str, Weight, &str); 26] = [
     ("eval", "", LeftOut, "import runs no command; set the option that it prints"),
-    ("from_full_name", "", LeftOut, "a From field that is added has the name of the login"),
+    ("from_full_name", "", LeftOut, "`from_name` is the same for all accounts; set it"),
     ("ntlmdomain", "", LeftOut, "NTLM is not supported"),
     ("proxy_host", "", LeftOut, PROXY),
     ("proxy_port", "", LeftOut, PROXY),

@@ -16,6 +16,8 @@ enum From {
     Pattern(String),
 }
 
+const HEADER_STAYS: &str = "a From field with an address that is not of this machine is sent unchanged; `from` of the account would replace it";
+
 pub(super) fn carry(
     context: &ImportContext<'_>,
     name: &str,
@@ -24,10 +26,15 @@ pub(super) fn carry(
     keys: &mut Section,
     draft: &mut Draft,
 ) {
-    let Some(from) = written(context, commands) else { return };
+    let sets_header = commands.get("set_from_header").is_some_and(|value| value.eq_ignore_ascii_case("on"));
+    let Some(from) = written(context, commands) else {
+        if sets_header {
+            draft.changed(format!("set_from_header on (account {name})"), HEADER_STAYS);
+        }
+        return;
+    };
     let by = if is_automatic(commands) { "auto_from, maildomain" } else { "from" };
     let overrides = commands.is_on("allow_from_override", "on");
-    let sets_header = commands.get("set_from_header").is_some_and(|value| value.eq_ignore_ascii_case("on"));
     match from {
         From::Address(address) if Address::parse(&address).is_err() => {
             let why = "not a complete address; set `from` or `senders` in the account";
@@ -65,11 +72,7 @@ pub(super) fn carry(
         );
     }
     if sets_header {
-        draft.changed(
-            format!("set_from_header on (account {name})"),
-            "a From field with an address that is not of this machine is sent unchanged; `from` of the account would \
-             replace it",
-        );
+        draft.changed(format!("set_from_header on (account {name})"), HEADER_STAYS);
     }
 }
 

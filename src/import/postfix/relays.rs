@@ -118,6 +118,7 @@ pub(crate) fn read(file: &MainCf<'_>, services: &Services, draft: &mut Draft) ->
 const SENDER_RELAYS: &str = "sender_dependent_relayhost_maps";
 /// The parameter with the relays that are tried last, and its old name.
 pub(crate) const FALLBACK: [&str; 2] = ["smtp_fallback_relay", "fallback_relay"];
+const DELIMITER: &str = "smtp_sasl_password_result_delimiter";
 const SENDER_TRANSPORTS: &str = "sender_dependent_default_transport_maps";
 
 /// `service:host`, either of which may be missing, where the service is the SMTP client's.
@@ -177,10 +178,16 @@ fn logins(main: &MainCf<'_>, draft: &mut Draft) -> Logins {
         return Logins { rows: Vec::new(), by_sender, fallback, used: RefCell::default() };
     }
     let mut logins = Vec::new();
+    // Another character than the colon since Postfix 3.9.
+    let delimiter = main.get(DELIMITER).and_then(|text| text.chars().next()).unwrap_or(':');
+    if main.is_set(DELIMITER) {
+        draft.no_effect(DELIMITER, format!("the logins are read with \"{delimiter}\" between name and password"));
+    }
     for (key, value) in passwords {
-        let (user, password) = value.split_once(':').unwrap_or((&value, ""));
+        let (user, password) = value.split_once(delimiter).unwrap_or((&value, ""));
         if password.is_empty() {
-            draft.left_out(format!("{name} entry for \"{key}\""), "no password after the colon");
+            let why = if delimiter == ':' { "no password after the colon" } else { "no password after the delimiter" };
+            draft.left_out(format!("{name} entry for \"{key}\""), why);
         } else {
             logins.push((key, (user.to_owned(), password.to_owned())));
         }

@@ -11,11 +11,14 @@ const CONTENT: &str = "postrider changes only addresses in headers, and does not
 const ALWAYS_SO: &str = "not configurable in postrider";
 const COPIES: &str = "postrider sends no additional copies";
 
+const REQUIRETLS: &str = "REQUIRETLS is not offered; all mail needs the TLS and the certificate of its account";
+const SRV: &str = "relays are looked up by SRV only if written so: relay = \"srv:example.com\", without `tls`";
+
 const NOT_SUPPORTED: &str = "not supported";
 
 /// Parameters that decide something about mail that is sent. What the server, the mailboxes and the files of Postfix
 /// are told makes no difference here.
-const MATTER: [&str; 14] = [
+const MATTER: [&str; 15] = [
     "smtp_tls_CApath",
     "smtp_tls_per_site",
     "smtp_tls_servername",
@@ -30,10 +33,11 @@ const MATTER: [&str; 14] = [
     "relocated_maps",
     "authorized_submit_users",
     "defer_transports",
+    "use_srv_lookup",
 ];
 
 /// Reasons by the start of the name; the first that fits.
-const REASONS: [(&str, &str); 68] = [
+const REASONS: [(&str, &str); 83] = [
     ("smtp_tls_CApath", "postrider uses the system's root certificates, or the file in `tls_ca`"),
     ("smtp_tls_ciphers", "postrider uses only strong cipher suites of TLS 1.2 and 1.3"),
     ("smtp_tls_mandatory_ciphers", "postrider uses only strong cipher suites of TLS 1.2 and 1.3"),
@@ -47,6 +51,12 @@ const REASONS: [(&str, &str); 68] = [
     ("smtp_tls_per_site", "obsolete; use smtp_tls_policy_maps instead"),
     ("smtp_tls_servername", "the handshake uses the relay's name, or `tls_name`"),
     ("smtp_tls_trust_anchor_file", "set `tls_ca` to this file if its certificates are root certificates"),
+    ("smtp_tlsrpt_", "no reports about TLS (RFC 8460) are sent"),
+    ("smtp_tls_enable_rpk", "only certificates are verified, and no raw public keys"),
+    (
+        "smtp_tls_enforce_sts_mx_patterns",
+        "MTA-STS is for servers of recipients; a relay's certificate is always verified",
+    ),
     ("smtp_tls_", "not supported; postrider always verifies the certificate"),
     ("smtp_sasl_path", "the mechanisms are built in"),
     ("smtp_sasl_type", "the mechanisms are built in"),
@@ -61,6 +71,18 @@ const REASONS: [(&str, &str); 68] = [
     ("smtp_bind_address_enforce", "the source address is always enforced"),
     ("smtp_connection_cache", "sessions are always reused"),
     ("smtp_discard_ehlo_keyword_address_maps", "list keywords in `discard_ehlo_keywords` of the account"),
+    ("smtp_log_tls_feature_status", "\"postrider test\" shows TLS details"),
+    ("smtp_requiretls_policy", REQUIRETLS),
+    ("requiretls_", REQUIRETLS),
+    ("tls_required_enable", "a TLS-Required field is sent as it is; `tls` always applies"),
+    ("use_srv_lookup", SRV),
+    ("allow_srv_lookup_fallback", SRV),
+    ("ignore_srv_lookup_error", SRV),
+    ("force_mime_input_conversion", "content is converted only where the relay needs it"),
+    ("full_name_encoding_charset", "names are encoded in UTF-8"),
+    ("non_empty_end_of_header_action", "the body begins at such a line, as by default"),
+    ("relocated_prefix_enable", "it is used with relocated_maps"),
+    ("socketmap_", "socketmap tables are not supported"),
     ("smtp_randomize_addresses", ALWAYS_SO),
     ("smtp_reply_filter", "replies are not rewritten"),
     ("smtp_delivery_status_filter", "replies are not rewritten"),
@@ -105,7 +127,7 @@ const REASONS: [(&str, &str); 68] = [
 ];
 
 /// Names, or starts of names, of Postfix's own affairs.
-const AFFAIRS: [&str; 22] = [
+const AFFAIRS: [&str; 24] = [
     "readme_directory",
     "html_directory",
     "manpage_directory",
@@ -126,6 +148,8 @@ const AFFAIRS: [&str; 22] = [
     "debug",
     "syslog_",
     "default_process_limit",
+    "default_cache_db_type",
+    "non_bdb_",
     "import_environment",
     "in_flow_delay",
 ];

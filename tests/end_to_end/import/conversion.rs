@@ -309,3 +309,54 @@ fn a_service_where_postfix_demands_a_login_trusts_no_network() {
         assert_eq!(config.contains("trust = "), listens.starts_with("trust"), "{config}");
     }
 }
+
+#[test]
+fn import_runs_no_command_of_the_configuration() {
+    let trace = |world: &World| world.path("trace");
+    let rc = |world: &World| {
+        let touch = format!("touch {}", trace(world).display());
+        format!(
+            "account default\nhost 127.0.0.1\nport 587\ntls on\nauth on\nuser me\nfrom me@isp.example\npasswordeval \"{touch}; echo x\"\n\
+             account other\nhost 127.0.0.1\neval {touch}\n"
+        )
+    };
+    let world = world(&[]);
+    world.file("msmtprc", &rc(&world), 0o600);
+    let ran = import(&world, "msmtp", "msmtprc", &[]);
+    assert!(matches!(ran.status, Some(0 | 1)), "{ran:?}");
+    ran.says("eval (account other): import runs no command");
+    let touch = format!("touch {}", trace(&world).display());
+    let mc = format!("syscmd(`{touch}')\nesyscmd(`{touch}')\ndefine(`SMART_HOST', `[127.0.0.1]')\n");
+    world.file("sendmail.mc", &mc, 0o600);
+    let output = world.path("moved2");
+    let source = world.path("sendmail.mc");
+    let args = ["import", "sendmail", "--send-only", "--source", source.to_str().unwrap()];
+    world.postrider(&[&args[..], &["--output", output.to_str().unwrap()]].concat());
+    assert!(output.join("config.toml").exists());
+    assert!(!trace(&world).exists(), "a command ran");
+    // The imported command is the one that would have left a trace.
+    let file = world.path("moved/config.toml").display().to_string();
+    world.postrider(&["--config", &file, "password", "test", "default"]);
+    assert!(trace(&world).exists());
+}
+
+#[test]
+fn tables_stay_where_they_are_with_in_place() {
+    let world = world(&[("generic", "@box.home.lan me@isp.example\n"), ("aliases", "root: me@isp.example\n")]);
+    let (generic, aliases) = (world.path("generic"), world.path("aliases"));
+    let main = format!(
+        "myhostname = box.home.lan\nrelayhost = [127.0.0.1]:587\nsmtp_generic_maps = hash:{}\nalias_maps = hash:{}\n",
+        generic.display(),
+        aliases.display()
+    );
+    world.file("main.cf", &main, 0o600);
+    let said = import(&world, "postfix", "main.cf", &["--in-place"]).code(0).stdout;
+    let config = std::fs::read_to_string(world.path("moved/config.toml")).unwrap();
+    for table in [&generic, &aliases] {
+        assert!(config.contains(&format!("\"hash:{}\"", table.display())), "{config}");
+    }
+    assert!(said.contains("- from root: <me@isp.example>, account relay, "), "{said}");
+    let names: Vec<_> =
+        std::fs::read_dir(world.path("moved")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert_eq!(names, ["config.toml"], "nothing is copied");
+}

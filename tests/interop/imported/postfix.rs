@@ -71,3 +71,36 @@ fn main_cf_means_what_postconf_says() {
         }
     }
 }
+
+#[test]
+fn import_says_how_much_waits_in_the_old_queue_and_what_sends_it() {
+    if !need::met(&[]) {
+        return;
+    }
+    let machine = Machine::new(&Provider::start(), None);
+    machine.ok("rm -rf /etc/postfix", "");
+    machine.write("/etc/postfix/main.cf", "relayhost = [smtp.isp.example]:587\nsmtp_tls_security_level = secure\n");
+    let import = || machine.ok("rm -rf /run/moved; $OURS/postrider import postfix --send-only --output /run/moved", "");
+    assert!(!import().contains("queue of postfix"), "nothing waits");
+    machine.write("/var/spool/postfix/deferred/A/A1B2C3", "x");
+    let one = "\n1 message still waits in the queue of postfix; before you remove it, send it with: postqueue -f\n";
+    let told = import();
+    assert!(told.contains(one), "{told}");
+    machine.write("/var/spool/postfix/maildrop/D4", "x");
+    machine.write("/var/spool/postfix/hold/E5", "x");
+    let told = import();
+    assert!(told.contains("\n3 messages still wait in the queue of postfix; "), "{told}");
+    assert!(machine.run("test -e /var/spool/postfix/deferred/A/A1B2C3", "").status.success(), "it is only looked at");
+    // The home of root is that of the machine that tests.
+    machine.ok("mount -t tmpfs tmpfs /root", "");
+    machine.write("/root/.msmtprc", "account default\nhost 127.0.0.1\nfrom me@isp.example\n");
+    machine.write("/root/.msmtp.queue/1.mail", "x");
+    machine.write("/root/.msmtp.queue/1.msmtp", "x");
+    let told = machine.ok("rm -rf /run/moved; $OURS/postrider import msmtp --output /run/moved || :", "");
+    assert!(
+        told.contains(
+            "\n1 message still waits in the queue of msmtp; before you remove it, send it with: msmtp-queue -r\n"
+        ),
+        "{told}"
+    );
+}
