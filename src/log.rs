@@ -272,6 +272,14 @@ pub fn relay_trouble(account: &str, relay: &str, reason: &str, again_in: Duratio
     next_try(account, again_in);
 }
 
+/// Another account's relay takes the mail of an account.
+pub fn fallback(account: &str, relay: &str, reason: impl Display, other: &str, others_relay: &str) {
+    let text = format_args!(
+        "warning: account {account}: {relay}: {reason}; mail goes through {others_relay} of the fallback account {other}"
+    );
+    severe(Severity::Warning, "smtp", text);
+}
+
 /// What the server offers and the account is not to use (`discard_ehlo_keywords`), in Postfix's words.
 pub fn discarding(account: &str, relay: &str, keywords: &str) {
     line("smtp", format_args!("account {account}: {relay}: discarding EHLO keywords: {keywords}"));

@@ -183,6 +183,8 @@ pub struct Account {
     pub users: Option<Vec<String>>,
     /// Network clients that may use it; `None`: all, unless `users` is set.
     pub clients: Option<Vec<String>>,
+    /// The account whose relays and login are used while none of its own relays can be reached.
+    pub fallback: Option<String>,
     /// How long a refused sender waits for its owner to mend it.
     pub sender_grace: Duration,
     /// One limit for every phase; none: those of RFC 5321 section 4.5.3.2.

@@ -93,6 +93,7 @@ pub const ACCOUNT_KEYS: &[Key] = &[
     key("senders", "senders that this account serves: user@domain, user, cron-*@domain, @domain; default: none"),
     key("users", "local logins that may send through it: [LOGIN, ...]; default: everyone"),
     key("clients", "network clients that may send through it: [NAME, ...]; default: all, or none if users is set"),
+    key("fallback", "account whose relay and login are used while no relay can be reached; default: none"),
     key("sender_grace", "how long mail with a rejected sender waits before it bounces; default: 1d"),
     key("timeout", "one limit for every step of the conversation; default: those of RFC 5321"),
     key("timeouts", "[account.NAME.timeouts]: limits for single steps"),

@@ -51,6 +51,7 @@ pub fn account(server: LmtpServer) -> Account {
         senders: Vec::new(),
         users: None,
         clients: None,
+        fallback: None,
         sender_grace: Duration::ZERO,
         timeout: None,
         timeouts: StepLimits { connect: Some(CONNECT), greeting: Some(GREETING), ..StepLimits::default() },

@@ -5,6 +5,7 @@
 mod account;
 mod alarm;
 mod client;
+mod fallback;
 mod faults;
 mod flood;
 mod idle_exit;

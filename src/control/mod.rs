@@ -11,6 +11,7 @@ pub mod client;
 pub mod clock_health;
 pub mod error;
 pub mod exposition;
+mod fallback;
 pub mod idle_runner;
 pub mod listeners;
 pub mod listing;

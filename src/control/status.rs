@@ -10,6 +10,7 @@ use super::account_files;
 use super::alarm_files;
 use super::certificate_end;
 use super::clock_health;
+use super::fallback;
 use super::listeners;
 use super::loaded::Unreadable;
 use super::own_mailbox;
@@ -89,7 +90,11 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         report.extend(queue.reasons(config));
         figures = queue.figures;
     }
+    let is_out: Vec<String> = outages.keys().cloned().collect();
     report.extend(of_accounts(config, outages));
+    let taken_over = config.map(|config| fallback::taken_over(config, spool)).unwrap_or_default();
+    report
+        .extend(taken_over.into_iter().filter(|reason| !is_out.iter().any(|out| reason.subject.as_ref() == Some(out))));
     report.extend(config.and_then(own_mailbox::unusable));
     report.extend(counted(&figures));
     if spool.is_some_and(is_the_machines) && !figures.runner {

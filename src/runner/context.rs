@@ -8,6 +8,7 @@ use super::completion::batch_finish::BatchFinisher;
 use super::completion::settle::Settler;
 use super::delivery::mailbox_sessions::SharedMailboxSessions;
 use super::durability::DurabilityGate;
+use super::fallbacks::Fallbacks;
 use super::finished::FinishedMessages;
 use super::null_senders::NullSenders;
 use super::rate_limit::RateLimiter;
@@ -40,6 +41,8 @@ pub struct Context {
     pub hosts: Arc<HostStatus>,
     /// Accounts that refuse the null sender.
     pub null_senders: Arc<NullSenders>,
+    /// Accounts that take the place of others.
+    pub fallbacks: Arc<Fallbacks>,
     /// How often a message continued at once in a new session.
     pub restarts: Arc<AccountRestarts>,
     /// The commands that follow sessions (`flush -v`).
@@ -71,6 +74,7 @@ impl Context {
         ));
         let learned = Arc::new(LearnedOfAccounts::kept_in(loaded.spool.clone()));
         let logins = Arc::new(LoginHistory::going_on_from(Arc::clone(&learned)));
+        let fallbacks = Arc::new(Fallbacks::new(Arc::clone(&learned)));
         let null_senders = Arc::new(NullSenders::new(learned));
         let (rate_limiter, evidence, hosts, restarts, watchers, mailboxes) = Default::default();
         Self {
@@ -82,6 +86,7 @@ impl Context {
             logins,
             hosts,
             null_senders,
+            fallbacks,
             restarts,
             watchers,
             mailboxes,

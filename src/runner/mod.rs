@@ -9,6 +9,7 @@ pub mod credential_files;
 pub mod delivery;
 pub mod durability;
 pub mod event;
+pub mod fallbacks;
 mod finished;
 pub mod flood_key;
 pub mod listener;

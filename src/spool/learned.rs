@@ -32,9 +32,24 @@ pub struct Learned {
     /// The login mechanism that was tried in place of a rejected one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondMechanism>,
+    /// The account that takes its place while its own relays cannot be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<Through>,
+    /// When it last took another account's place and could not log in, in queue time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<Timestamp>,
     /// When the certificate ends that the server showed last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_ends: Option<Timestamp>,
+}
+
+/// An account in the place of another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Through {
+    /// Its name.
+    pub account: String,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The result of a second login mechanism with one credential.

@@ -42,6 +42,7 @@ mod deliver {
     mod capabilities;
     mod delivery;
     mod digest;
+    mod fallback;
     mod login_words;
     mod mailboxes;
     mod many_recipients;

@@ -34,7 +34,9 @@ fn senders(config: &Config, findings: &mut Findings) {
         }
     }
     let is_default = |name: &str| config.default_account.as_deref() == Some(name);
-    for account in config.accounts.iter().filter(|account| account.senders.is_empty() && !is_default(&account.name)) {
+    let is_fallback = |name: &str| config.accounts.iter().any(|account| account.fallback.as_deref() == Some(name));
+    let is_used = |name: &str| is_default(name) || is_fallback(name);
+    for account in config.accounts.iter().filter(|account| account.senders.is_empty() && !is_used(&account.name)) {
         let name = &account.name;
         findings.warning(Kind::Account, Some(name), format!(
             "no mail uses account {name}: list its `senders`, or set default_account = \"{name}\" to use it for all other \

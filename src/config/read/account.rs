@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::faults::Faults;
 use super::password::{is_machines, password};
 use super::section::{At, Section, Value, not_zero, wrong_type};
-use super::{Surroundings, oauth, transport};
+use super::{Surroundings, fallback, oauth, transport};
 use crate::config::keys::ACCOUNT_KEYS;
 use crate::config::oauth::OAuth;
 use crate::config::relay::Relay;
@@ -35,10 +35,13 @@ pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults
     }
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);
-    let mut accounts = Vec::new();
+    let (mut accounts, mut fallbacks) = (Vec::new(), Vec::new());
     for (name, value) in entries {
         let at = name.span().start;
         let name: &str = name.get_ref();
+        if let DeValue::Table(table) = value.get_ref() {
+            fallbacks.extend(table.get("fallback").map(|value| At { at: value.span().start, value: name }));
+        }
         match value.get_ref() {
             DeValue::Table(table) => accounts.push(account(around, At { at, value: name }, table, faults)),
             _ if ACCOUNT_KEYS.iter().any(|key| key.name == name) => {
@@ -50,6 +53,7 @@ pub(super) fn accounts(around: &Surroundings, top: &Section, faults: &mut Faults
             _ => wrong_type("account", "sections, [account.NAME]", value, faults),
         }
     }
+    fallback::check(&accounts, &fallbacks, faults);
     accounts
 }
 
@@ -81,6 +85,7 @@ fn account(around: &Surroundings, name: At<&str>, table: &DeTable, faults: &mut 
         senders: senders(&section, faults),
         users: users("users", &section, faults),
         clients: users("clients", &section, faults),
+        fallback: section.text("fallback", faults).map(|text| text.value.to_owned()),
         sender_grace: section.duration("sender_grace", faults).map_or(Duration::from_hours(24), |read| read.value),
         timeout: timeout(&section, faults),
         timeouts: transport::timeouts(&section, faults),

@@ -163,6 +163,7 @@ pub fn account(ports: &[u16], tls: TlsMode, ca: Option<&Path>) -> Account {
         senders: Vec::new(),
         users: None,
         clients: None,
+        fallback: None,
         sender_grace: Duration::ZERO,
         timeout: Some(Duration::from_secs(5)),
         timeouts: StepLimits::default(),

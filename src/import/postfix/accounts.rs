@@ -78,7 +78,7 @@ struct Account<'a> {
 fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Options) -> String {
     let Some(first) = account.way.hosts.first() else { return String::new() };
     let name = draft.account_name(host(&first.name));
-    let hosts = sharing(main, account, first, options, draft);
+    let (hosts, last) = sharing(main, account, first, options, draft);
     let mut keys = Section::default();
     relays(main, &hosts, account.by, &mut keys);
     if !main.is_set("smtp_tcp_port")
@@ -96,13 +96,19 @@ fn add(main: &MainCf<'_>, draft: &mut Draft, account: &Account<'_>, options: &Op
     }
     options.write(&name, &first.name, user(first), &mut keys, draft);
     let secret = login.map(|(_, password)| Secret::new(password.clone()));
-    let said = account.way.hosts.iter().map(|host| SaidRelay {
+    let said = account.way.hosts.iter().filter(|host| !last.contains(host)).map(|host| SaidRelay {
         name: with_port(main, &host.name),
         tls: options.encryption(&host.name),
         login: user(host).map(str::to_owned),
     });
     let said = Said { relays: said.collect(), ..Said::default() };
     draft.accounts.push(DraftAccount { name: name.clone(), keys, secret, said });
+    let Some((by, _)) = fallback(main).filter(|_| !last.is_empty()) else { return name };
+    let way = Way { hosts: last, service: account.way.service.clone(), by };
+    let other = add(main, draft, &Account { way: &way, senders: &[], by }, options);
+    if let Some(account) = draft.accounts.iter_mut().find(|account| account.name == name) {
+        account.keys.text("fallback", &other, by);
+    }
     name
 }
 
@@ -110,20 +116,21 @@ fn user(host: &Host) -> Option<&str> {
     host.login.as_ref().map(|(user, _)| user.as_str())
 }
 
-/// The relays with the login and the TLS of the first; a password is for one provider alone. The others are noted.
+/// The relays with the login and the TLS of the first; a password is for one provider alone. Of the others, those that are
+/// tried last get an account of their own, and the rest is noted.
 fn sharing<'w>(
     main: &MainCf<'_>,
     account: &Account<'w>,
     first: &Host,
     options: &Options,
     draft: &mut Draft,
-) -> Vec<&'w Host> {
+) -> (Vec<&'w Host>, Vec<Host>) {
     let tls = |host: &Host| {
         let mut keys = Section::default();
         options.write("", &host.name, user(host), &mut keys, &mut Draft::default());
         keys
     };
-    let (mut shared, usual) = (Vec::new(), tls(first));
+    let (mut shared, mut last, usual) = (Vec::new(), Vec::new(), tls(first));
     for host in &account.way.hosts {
         let difference = match (&host.login, &first.login) {
             (Some((user, _)), usual) if host.login != *usual => format!("Postfix logs in there as {user}"),
@@ -134,10 +141,13 @@ fn sharing<'w>(
                 continue;
             }
         };
-        let by = fallback(main).filter(|(_, relays)| relays.contains(&host.name)).map_or(account.by, |(name, _)| name);
-        draft.not_shared(&format!("{} ({by})", host.name), &difference);
+        if fallback(main).is_some_and(|(_, relays)| relays.contains(&host.name)) {
+            last.push(host.clone());
+        } else {
+            draft.not_shared(&format!("{} ({})", host.name, account.by), &difference);
+        }
     }
-    shared
+    (shared, last)
 }
 
 /// `relay`, with the port always.

@@ -210,7 +210,7 @@ fn what_the_client_is_told_becomes_keys_of_the_account() {
             "relayhost = [mail.isp.example]:587, [b.example]\nsmtp_sasl_password_maps = static:me:x",
             "relay = [\"[mail.isp.example]:587\", \"[b.example]:25\"]",
         ),
-        ("smtp_fallback_relay = [b.example]", "# Changed: relay [b.example] (smtp_fallback_relay): not used"),
+        ("smtp_fallback_relay = [b.example]", "fallback = \"b\"    # smtp_fallback_relay"),
         ("relayhost = mail.isp.example\ndisable_dns_lookups = yes", "relay = \"[mail.isp.example]:25\""),
         ("relayhost = [ipv6:2001:db8::1]", "relay = \"[ipv6:2001:db8::1]:25\""),
         ("relayhost = [mail.isp.example]\nsmtp_tcp_port = 2525", "relay = \"[mail.isp.example]:2525\""),

@@ -214,14 +214,6 @@ fn relays_with_other_logins_or_other_tls_do_not_share_an_account() {
             "logs in there as u2",
         ),
         (
-            format!(
-                "relayhost = [a.one.example]:587\nsmtp_fallback_relay = [b.two.example]\n{level}{}",
-                rows(&format!("{one}, {two}"))
-            ),
-            true,
-            "logs in there as u2",
-        ),
-        (
             format!("relayhost = [a.one.example]:587, [b.two.example]\n{level}{}", rows(one)),
             true,
             "has no login for it",
@@ -347,4 +339,26 @@ fn the_field_of_mail_without_recipients_is_carried_over() {
         let main = format!("relayhost = [smtp.isp.example]:587\nundisclosed_recipients_header = {header}\n");
         case(Program::Postfix, &[("/c/main.cf", &main)], has, has_not);
     }
+}
+
+#[test]
+fn a_fallback_relay_with_a_login_of_its_own_gets_an_account_of_its_own() {
+    let main = "relayhost = [a.one.example]:587\nsmtp_tls_security_level = encrypt\nsmtp_sasl_auth_enable = yes\n\
+        smtp_fallback_relay = [b.two.example]:587, [b2.two.example]:587, [c.three.example]:465\n\
+        smtp_sasl_password_maps = inline:{ { [a.one.example]:587 = u1:p1 }, { [b.two.example]:587 = u2:p2 }, \
+        { [b2.two.example]:587 = u2:p2 } }\n";
+    let (config, draft, text) = translated(Program::Postfix, "/c", &[("/c/main.cf", main)]);
+    assert_eq!(secrets(&draft), [("one", "p1"), ("two", "p2")], "{text}");
+    let account = |name: &str| config.account(name).unwrap();
+    let way = |name: &str| {
+        let account = account(name);
+        (account.servers().join(" "), account.username.clone(), account.fallback.clone(), account.senders.len())
+    };
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(way("one"), ("[a.one.example]:587".to_owned(), some("u1"), some("two"), 0), "{text}");
+    let twice = "[b.two.example]:587 [b2.two.example]:587".to_owned();
+    assert_eq!(way("two"), (twice, some("u2"), some("three"), 0), "{text}");
+    assert_eq!(way("three"), ("[c.three.example]:465".to_owned(), None, None, 0), "{text}");
+    assert_eq!(config.default_account.as_deref(), Some("one"));
+    assert!(!text.contains("# Changed: relay ["), "{text}");
 }

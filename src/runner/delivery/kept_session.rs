@@ -16,9 +16,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::carried::{Carried, EndedAfter};
 use super::mailbox_sessions::{self, MailboxSessions, UserSession};
 use super::mailbox_transactions::{self, LocalMail};
 use super::not_sent::NotBegun;
+use super::session_opener::SessionOpener;
 use crate::config::Account;
 use crate::config::lmtp_server::LmtpServer;
 use crate::control::loaded::Loaded;
@@ -36,7 +38,7 @@ use crate::rules::meaning::{AuthOffer, Meaning};
 use crate::rules::null_sender;
 use crate::rules::trouble::{self, Classification, Verdict};
 use crate::runner::context::Context;
-use crate::runner::credential_files::read_at;
+use crate::runner::fallbacks::Fallbacks;
 use crate::runner::message::OpenMessage;
 use crate::runner::null_senders::NullSenders;
 use crate::runner::session_restarts::AccountRestarts;
@@ -57,6 +59,8 @@ pub(super) struct Exchanged {
     pub(super) facts: Vec<Fact>,
     /// The relay as `host[ip]:port`.
     pub(super) relay: String,
+    /// The account that logged in there for the message's own.
+    pub(super) through: Option<Account>,
     /// The address in MAIL FROM.
     pub(super) sender: ReversePath,
     pub(super) dsn_sender: DsnSender,
@@ -81,6 +85,9 @@ pub(super) struct KeptSession {
     hosts: Arc<HostStatus>,
     restarts: Arc<AccountRestarts>,
     null_senders: Arc<NullSenders>,
+    fallbacks: Arc<Fallbacks>,
+    /// The account that logged in for this one.
+    through: Option<Account>,
     watchers: Arc<SessionWatchers>,
     current: CurrentMessage,
     /// Ends the waiting for a server while a session opens.
@@ -99,27 +106,6 @@ struct Opening<'a> {
     header: Cow<'a, [u8]>,
 }
 
-/// What was sent over a session.
-#[derive(Debug, Clone, Copy, Default)]
-struct Carried {
-    /// Transactions started.
-    transactions: usize,
-    /// Whether the server refused a command in one of them.
-    refused: bool,
-}
-
-/// The number of transactions after which the server ended a session. If two sessions end at the same number, it is
-/// taken as the server's limit and later sessions respect it.
-///
-/// One end proves nothing: the server may have been restarted, or the network failed. Ends after different numbers of
-/// transactions prove nothing either. A limit that is known saves every later session the refused transaction at its
-/// end, with the round trips and the restart that it costs.
-#[derive(Debug, Clone, Copy, Default)]
-struct EndedAfter {
-    last: Option<usize>,
-    limit: Option<usize>,
-}
-
 /// Whether nothing was learnt that is worth a record, where a stop ended the waiting for a server: no reply, and the server cannot
 /// have the message.
 pub(super) fn has_learnt_nothing(transacted: &Result<Exchanged, Box<NotBegun>>) -> bool {
@@ -131,6 +117,11 @@ pub(super) fn has_learnt_nothing(transacted: &Result<Exchanged, Box<NotBegun>>) 
 }
 
 impl Exchanged {
+    /// The plan with the account whose server answered, for what is to be done about it.
+    pub(super) fn answered<'p>(&'p self, plan: &Plan<'p>) -> Plan<'p> {
+        Plan { account: self.through.as_ref().unwrap_or(plan.account), ..plan.clone() }
+    }
+
     /// Whether the server turned the message away, for now and for all recipients, in a way that says nothing of the account
     /// or of the sender: another server may take it. Where the server might have it, it does not count.
     fn is_turned_away(&self) -> bool {
@@ -151,7 +142,8 @@ impl Exchanged {
 impl KeptSession {
     /// Without a session yet.
     pub(super) fn new(context: &Context) -> Self {
-        let Context { watchers, logins, hosts, restarts, null_senders, gate, mailboxes, .. } = context.clone();
+        let Context { watchers, logins, hosts, restarts, null_senders, fallbacks, gate, mailboxes, .. } =
+            context.clone();
         let (interruption, mailboxes) = (gate.interruption(), mailboxes.hold());
         let (carried, ended_after, left_out, current) = Default::default();
         Self {
@@ -163,6 +155,8 @@ impl KeptSession {
             hosts,
             restarts,
             null_senders,
+            fallbacks,
+            through: None,
             watchers,
             current,
             interruption,
@@ -314,9 +308,10 @@ impl KeptSession {
             {
                 continue;
             }
+            let account = self.through.as_ref().unwrap_or(plan.account);
             let history = if self.carried.transactions > 0 { History::Used } else { History::Fresh };
-            let known = trouble::Session { history, ..trouble::Session::in_transaction(plan.account, offer, sender) };
-            self.carry(&facts, &known);
+            let known = trouble::Session { history, ..trouble::Session::in_transaction(account, offer, sender) };
+            self.carried.add(&facts, &known, &mut self.ended_after);
             if facts.iter().all(|fact| fact.phase == Phase::Idle) {
                 self.session = None;
                 if !is_kept {
@@ -327,7 +322,8 @@ impl KeptSession {
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
                     let classification =
                         trouble::classify(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
-                    return Err(Box::new(NotBegun { classification, relay, fact, login: None, read: None }));
+                    let (login, read, fallbacks) = (None, None, Vec::new());
+                    return Err(Box::new(NotBegun { classification, relay, fact, login, read, fallbacks }));
                 }
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
@@ -335,27 +331,21 @@ impl KeptSession {
                 if facts.iter().any(|fact| matches!(&fact.seen, Seen::Reply(reply) if reply.is_positive())) {
                     hosts.works(&server.place);
                 }
-                return Ok(Exchanged { facts, relay, sender, dsn_sender, session: known, server, connecting, sending });
+                let through = self.through.clone();
+                let (session, times) = (known, (connecting, sending));
+                return Ok(Exchanged {
+                    facts,
+                    relay,
+                    through,
+                    sender,
+                    dsn_sender,
+                    session,
+                    server,
+                    connecting: times.0,
+                    sending: times.1,
+                });
             }
         }
-    }
-
-    /// Updates what was sent over the session, and the server's limit for it.
-    ///
-    /// Only an end in place of a reply to MAIL counts, after transactions in which nothing was refused. A server that
-    /// hangs up because of errors, or in the middle of a message, has no limit of that kind, and taking it for one
-    /// would cost a login per few messages from then on.
-    fn carry(&mut self, facts: &[Fact], session: &trouble::Session) {
-        let session = trouble::Session { history: History::Used, ..*session };
-        let is_over = |fact: &Fact| fact.phase == Phase::Mail && trouble::goes_on_in_new_session(fact, &session);
-        let Carried { transactions, refused } = self.carried;
-        if transactions > 0 && !refused && facts.iter().all(is_over) {
-            let is_again = self.ended_after.last == Some(transactions);
-            let limit = if is_again { Some(transactions) } else { self.ended_after.limit };
-            self.ended_after = EndedAfter { last: Some(transactions), limit };
-        }
-        let is_refused = |fact: &Fact| matches!(&fact.seen, Seen::Reply(reply) if !reply.is_positive());
-        self.carried = Carried { transactions: transactions + 1, refused: refused || facts.iter().any(is_refused) };
     }
 
     /// Makes the session of this user the open one, if there is one; that of another user waits for mail to them.
@@ -403,19 +393,15 @@ impl KeptSession {
             session
         } else {
             self.carried = Carried::default();
-            let (watchers, current) = (Arc::clone(&self.watchers), self.current.clone());
-            let interruption = self.interruption.clone();
-            let observer = Box::new(WatchedSession { watchers, current, interruption });
-            // Taken before the secret is read. A password that is changed while the login runs then counts as changed
-            // since, and the rejection of the old one is not held against it.
-            let read = read_at(loaded, &account.name);
-            let mut session = Session::open(account, &loaded.config.hostname, &self.logins, &self.hosts, observer)
-                .map_err(|not| {
-                    let classification =
-                        trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-                    let (login, read) = (not.login(), Some(read));
-                    Box::new(NotBegun { classification, login, relay: not.relay, fact: not.fact, read })
-                })?;
+            let watched = || WatchedSession {
+                watchers: Arc::clone(&self.watchers),
+                current: self.current.clone(),
+                interruption: self.interruption.clone(),
+            };
+            let (logins, hosts, fallbacks) = (&self.logins, &self.hosts, &self.fallbacks);
+            let opener = SessionOpener { loaded, logins, hosts, fallbacks, watched: &watched };
+            let (mut session, through) = opener.open(account)?;
+            self.through = through;
             session.leave_out(self.left_out);
             session
         };

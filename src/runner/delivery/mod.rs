@@ -3,10 +3,12 @@
 
 mod account_access;
 mod account_part;
+mod carried;
 mod kept_session;
 pub mod mailbox_sessions;
 mod mailbox_transactions;
 mod not_sent;
 mod outcome;
 mod recipient_batch;
+mod session_opener;
 pub mod worker;

@@ -30,6 +30,8 @@ pub(super) struct NotBegun {
     pub(super) login: Option<String>,
     /// When the files that the login depends on were read.
     pub(super) read: Option<Timestamp>,
+    /// Why no account took its place.
+    pub(super) fallbacks: Vec<String>,
 }
 
 /// Records that no session could be opened, which took so long.
@@ -46,6 +48,9 @@ pub(super) fn not_sent(
     }
     if let Some(cure) = outcome::remedy_before_login(not.classification, plan, &message) {
         outcome.reply = format!("{}: {cure}", outcome.reply);
+    }
+    for why in &not.fallbacks {
+        outcome.reply = format!("{}; {why}", outcome.reply);
     }
     let reason = outcome.said();
     let with_addresses = |planned: &Planned| {

@@ -286,7 +286,7 @@ impl Worker {
             let verdict = outcome::verdict(&message, plan.account, classification);
             let outcome = outcome::outcome(plan.account, fact, verdict, &exchanged.relay, exchanged.dsn_sender);
             let seen = Addresses { sender: &exchanged.sender, header_from: outgoing.from.as_ref() };
-            let cure = outcome::remedy_for(classification, plan, &message, seen);
+            let cure = outcome::remedy_for(classification, &exchanged.answered(plan), &message, seen);
             let sent_as = outcome::sent_as(&message.stored.envelope, planned, &exchanged.sender);
             outcomes.push((planned.index, Outcome { cure, sent_as, ..outcome }));
             classifications.push(classification);
