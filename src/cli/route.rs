@@ -352,6 +352,7 @@ fn why(why: &Why) -> String {
         Why::Admitted(entry) => format!("\"{entry}\" in its `senders`"),
         Why::AfterGeneric(entry) => format!("\"{entry}\" in its `senders` matches the sender after generic"),
         Why::Client => "`account` of the network client".to_owned(),
+        Why::Asked => "asked for with sendmail -a".to_owned(),
         Why::Report => "account of the message that the report is about".to_owned(),
         Why::Local => "its mailboxes are on this machine".to_owned(),
         Why::Default => "default_account".to_owned(),

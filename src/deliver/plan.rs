@@ -203,9 +203,11 @@ pub fn plan<'c>(
     // A report uses the account of the message that it describes. Mail of a client that was removed is held by the
     // caller.
     let client = envelope.submitter.client().filter(|_| envelope.kind == Kind::Mail);
-    let choice = match client.and_then(|name| config.client(name)) {
-        Some(client) => route::choose_for_client(config, client, &envelope.sender, &sender)?,
-        None => route::choose(config, &envelope.sender, &sender, envelope.account.as_deref())?,
+    let asked = envelope.account.as_deref().filter(|_| envelope.kind == Kind::Mail);
+    let choice = match (client.and_then(|name| config.client(name)), asked) {
+        (Some(client), _) => route::choose_for_client(config, client, &envelope.sender, &sender)?,
+        (None, Some(name)) => route::asked(config, name)?,
+        (None, None) => route::choose(config, &envelope.sender, &sender, envelope.account.as_deref())?,
     };
     let from = sender.mailbox().and(choice.account.from.clone());
     let sender = from.clone().map_or(sender, ReversePath::Mailbox);

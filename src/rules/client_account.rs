@@ -48,7 +48,7 @@ pub fn account_for<'c>(
     Ok(match choose_for_client(config, client, sender, &after) {
         Ok(choice) if serves_client(choice.account, &client.name) => Ok(choice.account),
         Ok(choice) => Err(NotServed::Reserved { client: name, account: choice.account.name.clone() }),
-        Err(NoAccount::AtAll | NoAccount::Of(_)) => {
+        Err(NoAccount::AtAll | NoAccount::Asked(_) | NoAccount::Of(_)) => {
             Err(NotServed::NoAccount { client: name, sender: sender.to_string() })
         }
     })

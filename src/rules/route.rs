@@ -19,6 +19,8 @@ pub enum Why {
     AfterGeneric(String),
     /// The network client that submitted it names the account.
     Client,
+    /// It was asked for when the mail was submitted.
+    Asked,
     /// The report belongs to the account of the mail it is about.
     Report,
     /// The recipients have mailboxes on this machine.
@@ -42,6 +44,11 @@ pub enum NoAccount {
     /// There is none yet.
     #[error("no account is set up yet; run `postrider init`")]
     AtAll,
+    /// The one that was asked for is gone.
+    #[error(
+        "there is no account {0}, which this message was submitted for (sendmail -a); set it up again, or delete the message"
+    )]
+    Asked(String),
     /// None serves the sender, as admitted.
     #[error(
         "no account serves <{0}>, and there is no default_account; add the address to `senders` of an account, or set default_account"
@@ -77,6 +84,13 @@ pub fn choose<'c>(
         Some(account) => Ok(Choice { account, why: Why::Default }),
         None => Err(NoAccount::of(config, admitted)),
     }
+}
+
+/// The account that was asked for, whoever the sender is.
+pub fn asked<'c>(config: &'c Config, name: &str) -> Result<Choice<'c>, NoAccount> {
+    let account = config.accounts.iter().find(|account| account.name == name);
+    let choice = account.map(|account| Choice { account, why: Why::Asked });
+    choice.ok_or_else(|| NoAccount::Asked(name.to_owned()))
 }
 
 /// The account that a sender's mail would go through; `None` where no account serves it.

@@ -84,7 +84,7 @@ pub struct Envelope {
     /// For a report: the message that it describes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<MessageId>,
-    /// For a report: the account of the message that it describes.
+    /// For a report: the account of the message that it describes. For mail: the account that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// For a digest: the messages that it describes.

@@ -9,6 +9,7 @@
 )]
 
 mod submit {
+    mod account_option;
     mod background_delivery;
     mod caller_environment;
     mod client_files;

@@ -46,6 +46,8 @@ enum Meaning {
     Setting,
     /// `-O`: the same by name.
     NamedSetting,
+    /// `-a`: msmtp's account.
+    Account,
     /// `-e`: how errors are told.
     Errors,
     /// `-q`.
@@ -74,8 +76,9 @@ const fn flag(letter: u8, value: Value, meaning: Meaning) -> Flag {
     Flag { letter, value, meaning }
 }
 
-/// Every option of Sendmail 8.17 and Postfix 3.
+/// Every option of Sendmail 8.17 and Postfix 3, and msmtp's account.
 const FLAGS: &[Flag] = &[
+    flag(b'a', Value::Needed, Meaning::Account),
     flag(b't', Value::None, Meaning::HeaderRecipients),
     flag(b'i', Value::None, Meaning::LoneDotIsText),
     flag(b'f', Value::Needed, Meaning::Sender),
@@ -171,6 +174,10 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match argument.strip_prefix(b"-") {
                 Some(b"-") => break,
+                Some(b"-account") => {
+                    let name = next(&mut arguments, 'a')?;
+                    options.take(Meaning::Account, name)?;
+                }
                 Some(b"-config") => options.config = Some(path(next(&mut arguments, 'C')?)),
                 Some(letters) if letters.starts_with(b"-") => options.word(&letters[1..])?,
                 Some(letters) if !letters.is_empty() => options.letters(letters, &mut arguments)?,
@@ -189,6 +196,9 @@ impl Options {
         if let Some(value) = word.strip_prefix(b"config=") {
             self.config = Some(path(value.to_vec()));
             return Ok(());
+        }
+        if let Some(value) = word.strip_prefix(b"account=") {
+            return self.take(Meaning::Account, value.to_vec());
         }
         let known = WORDS.iter().find(|(name, _)| name.as_bytes() == word);
         let (_, meaning) = known.ok_or_else(|| UsageError::UnknownOption(format!("--{}", shown(word))))?;
@@ -218,6 +228,7 @@ impl Options {
             Meaning::HeaderRecipients => self.request.recipients_from = RecipientsFrom::ArgumentsAndHeader,
             Meaning::LoneDotIsText => self.request.lone_dot = LoneDot::IsText,
             Meaning::Sender => self.request.sender = Sender::Given(value),
+            Meaning::Account => self.request.account = Some(String::from_utf8_lossy(&value).into_owned()),
             Meaning::FullName => self.request.full_name = Some(value),
             Meaning::Config => self.config = Some(path(value)),
             Meaning::Verbose => self.verbosity += 1,
@@ -294,6 +305,7 @@ impl Default for Options {
                 recipients_from: RecipientsFrom::Arguments,
                 lone_dot: LoneDot::EndsInput,
                 arguments: Vec::new(),
+                account: None,
                 origin: Origin::Here,
                 dsn: Dsn::default(),
             },

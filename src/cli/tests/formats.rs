@@ -272,7 +272,12 @@ fn the_state_files_are_as_written() {
 #[test]
 fn a_submission_is_as_written() {
     let full_name = Some(Text::Utf8("A".to_owned()));
-    let envelope = envelope_json::Envelope { arguments: true, full_name, ..envelope_json::Envelope::default() };
+    let envelope = envelope_json::Envelope {
+        arguments: true,
+        account: Some(String::new()),
+        full_name,
+        ..envelope_json::Envelope::default()
+    };
     assert_eq!(items("Submission", 0), keys(&serde_json::to_value(envelope).unwrap()));
     assert_eq!(item("Submission", 0, "recipients").values, names::<WireRecipient<Address, String>>());
     assert_eq!(item("Submission", 0, "origin").values, names::<Origin>());

@@ -38,7 +38,7 @@ fn sendmail_8_has_every_option_and_no_other() {
         .into_iter()
         .map(String::from)
         .chain(long)
-        .chain(["-".to_owned(), "-config".to_owned()])
+        .chain(["-".to_owned(), "-account".to_owned(), "-config".to_owned()])
         .collect();
     assert_eq!(options_in(options), program);
 }

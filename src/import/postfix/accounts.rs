@@ -5,6 +5,7 @@ use super::master_cf::Services;
 use super::relays::{self, FALLBACK, Host, Way, host};
 use super::tls::{self, Options};
 use crate::config::Secret;
+use crate::config::sender_pattern::is_pattern;
 use crate::import::draft::{Draft, DraftAccount, Section, is_this_machine};
 use crate::import::said::{Said, SaidRelay};
 use crate::mail::address::Address;
@@ -63,7 +64,8 @@ pub(crate) fn accounts(file: &MainCf<'_>, services: &Services, draft: &mut Draft
 fn is_sender(key: &str) -> bool {
     match key.strip_prefix('@') {
         Some(domain) => Address::new("x", domain).is_ok(),
-        None => Address::parse(key).is_ok(),
+        // To Postfix a star is a character like any other.
+        None => Address::parse(key).is_ok() && !is_pattern(key),
     }
 }
 

@@ -126,6 +126,7 @@ fn request(client: &Client, envelope: &Envelope) -> Request {
         // The dialogue has already removed the dot that ends the content.
         lone_dot: LoneDot::IsText,
         arguments: Vec::new(),
+        account: None,
         origin: Origin::Here,
         dsn: envelope.dsn.clone(),
     }

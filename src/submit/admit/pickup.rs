@@ -175,7 +175,10 @@ fn read<'w>(waiting: &'w Waiting, config: &Config) -> Result<Submission<&'w File
 /// mail.
 fn is_final(error: &AdmitError) -> bool {
     match error {
-        AdmitError::HeaderTooLong | AdmitError::TooBig(_) | AdmitError::NotAllowed { .. } => true,
+        AdmitError::HeaderTooLong
+        | AdmitError::TooBig(_)
+        | AdmitError::NotAllowed { .. }
+        | AdmitError::NoSuchAccount { .. } => true,
         AdmitError::Envelope(envelope) => !matches!(envelope, EnvelopeError::Table(_)),
         AdmitError::NoRoom { .. } | AdmitError::Spool(_) | AdmitError::Read(_) | AdmitError::Random(_) => false,
     }

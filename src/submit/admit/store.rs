@@ -47,6 +47,14 @@ pub enum AdmitError {
         /// The account.
         account: String,
     },
+    /// `-a` names none of the accounts.
+    #[error("there is no account {name}; existing accounts: {known}")]
+    NoSuchAccount {
+        /// What it names.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
     /// The completed header is larger than [`MAX_STORED`].
     #[error("the header is larger than {} MiB after completing its addresses", MAX_STORED >> 20)]
     HeaderTooLong,
@@ -86,7 +94,7 @@ impl AdmitError {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Envelope(EnvelopeError::NoRecipients) => Exit::Usage,
+            Self::Envelope(EnvelopeError::NoRecipients) | Self::NoSuchAccount { .. } => Exit::Usage,
             Self::HeaderTooLong
             | Self::TooBig(_)
             | Self::Envelope(
@@ -156,7 +164,7 @@ pub fn admit_unasked<R: Read>(
     naming: MessageIds,
     entry: &Entry<'_>,
 ) -> Result<MessageId, AdmitError> {
-    store(collected, naming, entry, |_, _| Ok(()))
+    store(collected, naming, entry, |_, _, _| Ok(()))
 }
 
 /// Until `commit` returns, nothing is visible, and an error on the way leaves nothing behind (`spool::writer`). After
@@ -165,7 +173,7 @@ fn store<R: Read>(
     collected: &mut Collected<R>,
     naming: MessageIds,
     entry: &Entry<'_>,
-    may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
+    may_send: impl Fn(&Entry<'_>, &ReversePath, Option<&str>) -> Result<(), AdmitError>,
 ) -> Result<MessageId, AdmitError> {
     let Entry { config, spool, tables, reserve, .. } = *entry;
     // The tables are unlocked before the body is read, because a slow caller must not block them.
@@ -182,7 +190,7 @@ fn complete<R: Read>(
     naming: MessageIds,
     entry: &Entry<'_>,
     tables: &ArrivalTables,
-    may_send: impl Fn(&Entry<'_>, &ReversePath) -> Result<(), AdmitError>,
+    may_send: impl Fn(&Entry<'_>, &ReversePath, Option<&str>) -> Result<(), AdmitError>,
 ) -> Result<(Envelope, Vec<u8>), AdmitError> {
     let Entry { config, author, now, .. } = *entry;
     let MessageIds { id, token } = naming;
@@ -190,7 +198,7 @@ fn complete<R: Read>(
     let occasion = AdmissionContext { config, author, now, id: &id, arrival };
     let sender = occasion.sender(&collected.sender)?;
     // As soon as the sender is known, before the work of expanding the recipients.
-    may_send(entry, &sender)?;
+    may_send(entry, &sender, collected.account.as_deref())?;
     let mut recipients = occasion.recipients(&collected.recipients)?;
     for recipient in &mut recipients {
         let asked = collected.dsn.about(&recipient.given);
@@ -209,6 +217,7 @@ fn complete<R: Read>(
     let envelope = Envelope {
         submitter: author.submitter(),
         to,
+        account: collected.account.clone(),
         token,
         submitted_sender: as_submitted(&collected.sender),
         ret: collected.dsn.ret.clone(),
@@ -218,16 +227,21 @@ fn complete<R: Read>(
     Ok((envelope, header))
 }
 
-/// Refuses a caller who may not use the sender's account. Tables are consulted only if some account has `users`.
+/// Refuses a caller who may not use the account that is asked for, or else the sender's. Tables are consulted only if some account has `users`.
 ///
 /// Refused here, the user sees the reason at once. At delivery the message could only be held.
-fn may_send(entry: &Entry<'_>, sender: &ReversePath) -> Result<(), AdmitError> {
+fn may_send(entry: &Entry<'_>, sender: &ReversePath, asked: Option<&str>) -> Result<(), AdmitError> {
     let Entry { config, author, .. } = *entry;
+    let unknown = |name: &str| {
+        let (name, known) = (name.to_owned(), config.account_names().join(", "));
+        AdmitError::NoSuchAccount { name, known }
+    };
+    let asked = asked.map(|name| config.account(name).ok_or_else(|| unknown(name))).transpose()?;
     if config.accounts.iter().all(|account| account.users.is_none()) {
         return Ok(());
     }
-    let account = entry.tables.leaving(config, |tables| route::account_of(config, &tables.generic, sender));
-    let account = account.map_err(EnvelopeError::Table)?;
+    let of_sender = || entry.tables.leaving(config, |tables| route::account_of(config, &tables.generic, sender));
+    let account = if asked.is_some() { asked } else { of_sender().map_err(EnvelopeError::Table)? };
     match account.filter(|account| !author.may_use(account)) {
         None => Ok(()),
         Some(account) => Err(AdmitError::NotAllowed {

@@ -25,6 +25,7 @@ fn request(arguments: Vec<Vec<u8>>) -> Request {
         recipients_from: RecipientsFrom::ArgumentsAndHeader,
         lone_dot: LoneDot::IsText,
         arguments,
+        account: None,
         origin: Origin::Here,
         dsn: Dsn::default(),
     }

@@ -48,6 +48,8 @@ pub struct Request {
     pub lone_dot: LoneDot,
     /// The arguments after the options.
     pub arguments: Vec<Vec<u8>>,
+    /// `-a`: the account to use, whatever the sender.
+    pub account: Option<String>,
     /// `-G`.
     pub origin: Origin,
     /// `-N`, `-R`, `-V`.
@@ -66,6 +68,8 @@ pub struct Collected<R> {
     /// Whether all recipients were arguments of the command line: a client of SMTP has removed the Bcc field already, and
     /// these recipients must not be named in To.
     pub are_arguments: bool,
+    /// The account to use, whatever the sender.
+    pub account: Option<String>,
     /// Whether the header must be completed.
     pub origin: Origin,
     /// The requested reports.
@@ -87,9 +91,9 @@ pub fn collect<R: Read>(request: Request, source: R) -> Result<Collected<R>, Hea
         RecipientsFrom::Arguments => {}
         RecipientsFrom::ArgumentsAndHeader => recipients.extend(recipients::in_header(&header)),
     }
-    let Request { full_name, origin, dsn, .. } = request;
+    let Request { full_name, account, origin, dsn, .. } = request;
     let sender = resolve(request.sender, &header);
-    Ok(Collected { sender, full_name, recipients, are_arguments, origin, dsn, header, body })
+    Ok(Collected { sender, full_name, recipients, are_arguments, account, origin, dsn, header, body })
 }
 
 fn resolve(sender: Sender, header: &Header) -> Sender {

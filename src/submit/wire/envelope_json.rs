@@ -27,6 +27,8 @@ pub(crate) struct Envelope {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) arguments: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) full_name: Option<Text>,
     pub(crate) origin: Origin,
     pub(crate) dsn: Dsn,
@@ -124,6 +126,7 @@ enum Member {
     Sender,
     Recipients,
     Arguments,
+    Account,
     FullName,
     Origin,
     Dsn,
@@ -156,6 +159,7 @@ impl<'de> Visitor<'de> for EnvelopeSeed<'_> {
                 Member::Sender => envelope.sender = map.next_value()?,
                 Member::Recipients => recipients = Some(map.next_value_seed(RecipientsSeed(self.0))?),
                 Member::Arguments => envelope.arguments = map.next_value()?,
+                Member::Account => envelope.account = map.next_value()?,
                 Member::FullName => envelope.full_name = map.next_value()?,
                 Member::Origin => envelope.origin = map.next_value()?,
                 Member::Dsn => envelope.dsn = map.next_value_seed(DsnSeed(self.0))?,

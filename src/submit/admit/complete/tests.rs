@@ -81,6 +81,7 @@ pub fn collected(bytes: &[u8]) -> Collected<&[u8]> {
         recipients_from: RecipientsFrom::ArgumentsAndHeader,
         lone_dot: LoneDot::EndsInput,
         arguments: Vec::new(),
+        account: None,
         origin: Origin::Here,
         dsn: Dsn::default(),
     };

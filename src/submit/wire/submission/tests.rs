@@ -14,6 +14,7 @@ fn collected(bytes: &[u8]) -> Collected<&[u8]> {
         recipients_from: RecipientsFrom::ArgumentsAndHeader,
         lone_dot: LoneDot::EndsInput,
         arguments: vec![b"bob".to_vec(), b"a b@".to_vec()],
+        account: Some("isp".to_owned()),
         origin: Origin::Here,
         dsn: Dsn { ret: Some("HDRS".to_owned()), ..Dsn::default() },
     };
@@ -49,6 +50,7 @@ fn what_was_collected_arrives_as_it_was() {
         assert_eq!(submission.collected.sender, asked.sender);
         assert_eq!(submission.collected.full_name, asked.full_name);
         assert_eq!(submission.collected.dsn, asked.dsn);
+        assert_eq!(submission.collected.account, asked.account);
         assert_eq!(submission.collected.are_arguments, asked.are_arguments);
         let texts = |given: &[RecipientArgument]| given.iter().map(|one| one.text.clone()).collect::<Vec<_>>();
         assert_eq!(texts(&submission.collected.recipients), texts(&asked.recipients));

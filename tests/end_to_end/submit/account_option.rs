@@ -1,0 +1,45 @@
+//! `sendmail -a ACCOUNT`, as with msmtp.
+
+use serde_json::json;
+
+use support::provider::Provider;
+use support::world::World;
+
+const MAIL: &str = "Subject: x\n\nhi\n";
+
+#[test]
+fn mail_goes_through_the_account_that_is_asked_for_and_waits_for_it() {
+    let [home, work] = ["mine", "works"].map(|login| Provider::setup().login(login, "pw").start());
+    let both = || World::new().account("home", &home).account("work", &work).set("default_account", "home");
+    let world = both();
+    for option in [&["-a", "work"][..], &["-awork"], &["--account=work"], &["--account", "work"], &["-ia", "work"]] {
+        let count = work.received();
+        world.sendmail(&[option, &["-f", "alice@home.lan", "bob@away.example"]].concat(), MAIL).code(0);
+        world.run_once();
+        assert_eq!((work.received(), home.received()), (count + 1, 0), "{option:?}");
+        assert_eq!(work.mails().last().unwrap().from, "alice@home.lan", "the sender stays");
+    }
+    world.sendmail(&["-awork", "-f", "alice@home.lan", "bob@away.example"], MAIL).code(0);
+    let id = world.queued().remove(0);
+    world.postrider(&["queue", "show", &id]).code(0).says("Account:").says("work");
+    // Another account does not take its place.
+    let mut text = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let removed = text.split_off(text.find("[account.work]").unwrap());
+    let rest = removed[1..].find("\n[").map_or("", |at| &removed[at + 1..]).to_owned();
+    std::fs::write(world.path("config.toml"), text + &rest).unwrap();
+    let log = world.run_once().stderr;
+    assert!(log.contains("there is no account work, which this message was submitted for"), "{log}");
+    assert_eq!((world.queued().len(), home.received()), (1, 0));
+}
+
+#[test]
+fn an_account_that_is_not_there_or_not_for_this_user_is_refused_at_once() {
+    let isp = Provider::start();
+    let keys = [("users", json!(["somebody"]))];
+    let world = World::at_home(&isp).account_with("work", &isp, &keys).set("default_account", "isp");
+    let send = |option: &str| world.sendmail(&[option, "bob@away.example"], MAIL);
+    send("-anobody").code(64).says("there is no account nobody; existing accounts: isp, work");
+    send("-awork").code(77).says("work");
+    assert!(world.spool("queue").is_empty());
+    send("-aisp").code(0);
+}
