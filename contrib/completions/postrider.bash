@@ -1497,7 +1497,7 @@ _postrider() {
             return 0
             ;;
         postrider__subcmd__init)
-            opts="-h --config --address --relay --username --password-file --users-address --root-mail --mailbox --yes --print --central-database --offline --output --help"
+            opts="-h --config --address --relay --client-id --tls-fingerprint --username --password-file --users-address --root-mail --mailbox --yes --print --central-database --offline --output --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1512,6 +1512,14 @@ _postrider() {
                     return 0
                     ;;
                 --relay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-fingerprint)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -230,6 +230,8 @@ complete -c postrider -n "__fish_postrider_using_subcommand client; and __fish_s
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l config -d 'Not for this command' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l address -d 'The same as the argument ADDRESS' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l relay -d 'The outgoing (SMTP) server' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l client-id -d 'The client of OAuth 2.0, as registered with the provider, in place of a password' -r
+complete -c postrider -n "__fish_postrider_using_subcommand init" -l tls-fingerprint -d 'SHA-256 of the only certificate to trust' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l username -d 'The user name on that server' -r
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l password-file -d 'Read the password from the first line of this file' -r -F
 complete -c postrider -n "__fish_postrider_using_subcommand init" -l users-address -d 'The address that users of this machine write from, and where mail to them goes; none for no such entries' -r

@@ -5,8 +5,10 @@
 mod autoconfig;
 pub(super) mod discovery;
 mod existing;
+mod login;
 mod mailboxes;
 mod proof;
+mod questions;
 mod text;
 mod unit;
 
@@ -15,22 +17,19 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use jiff::Zoned;
-
-use self::discovery::{CentralDatabase, Found, Network};
+use self::discovery::Found;
 use self::existing::{Changed, Presence};
+use self::login::{Login, log_in};
 use super::ask::{is_attended, question, say};
 use super::exit::{Exit, Failure};
 use super::new_config::{ChangeLock, Present, free_name, give, readers, store};
 use super::no_config::NoConfig;
 use super::print;
-use super::{check, login_test, password};
+use super::{check, password};
 use crate::config::locate::{self, Change};
-use crate::config::providers::{PasswordKind, Provider};
 use crate::config::{Account, Config, Password, Secret, places, read};
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;
-use crate::mail::printable::printable;
 use crate::sys::user::Caller;
 
 /// Arguments of `init`.
@@ -47,6 +46,12 @@ pub struct Arguments {
     /// The outgoing (SMTP) server
     #[arg(long, value_name = "HOST:PORT")]
     relay: Option<String>,
+    /// The client of OAuth 2.0, as registered with the provider, in place of a password
+    #[arg(long, value_name = "ID", conflicts_with = "password_file")]
+    client_id: Option<String>,
+    /// SHA-256 of the only certificate to trust
+    #[arg(long, value_name = "SHA256")]
+    tls_fingerprint: Option<String>,
     /// The user name on that server
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
@@ -80,14 +85,27 @@ pub struct Arguments {
 }
 
 /// What was answered, the password aside.
+#[derive(Debug, Clone)]
 struct Answers {
     address: Address,
     server: Found,
+    /// The only certificate that is trusted, where that is said.
+    fingerprint: Option<String>,
     username: String,
+    /// What logs in in place of a password.
+    client: Option<Client>,
     /// What was said of the users' address; `None`: nothing.
     users: Option<UsersAddress>,
     /// Where mail to root goes, if that is said.
     root: Option<Address>,
+}
+
+/// A client of OAuth 2.0.
+#[derive(Debug, Clone)]
+struct Client {
+    /// Where it is registered, as `provider` says it.
+    service: &'static str,
+    id: String,
 }
 
 /// The address of the users of this machine.
@@ -123,17 +141,21 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Present::Accounts(config) => &config.accounts[..],
         Present::Nothing | Present::Placeholder => &[],
     };
-    let answers = answers(arguments, accounts)?;
+    let answers = questions::answers(arguments, accounts)?;
+    let to = &answers.address;
     let config = match present {
-        Present::Accounts(config) => add_account(arguments, &config, &answers)?,
-        Present::Nothing => set_up(arguments, &path, None, &answers)?,
-        Present::Placeholder => set_up(arguments, &path, Some(&free_name(&path, "init")), &answers)?,
+        Present::Accounts(config) => add_account(arguments, &config, answers.clone())?,
+        Present::Nothing => set_up(arguments, &path, None, answers.clone())?,
+        Present::Placeholder => set_up(arguments, &path, Some(&free_name(&path, "init")), answers.clone())?,
     };
     let Some(Written { config, account, session }) = config else { return Ok(Exit::Ok) };
     if let (Some(home), None, true) = (&caller.home, &arguments.output, caller.uid != 0) {
         unit::leave(home);
     }
-    let to = &answers.address;
+    if answers.client.is_some() {
+        print_line!("Next: \"postrider login {account}\", then \"postrider test {account} --to {to}\".");
+        return Ok(Exit::Ok);
+    }
     let checked = check::show_new(&config);
     if checked != Exit::Ok {
         print_line!(
@@ -171,7 +193,7 @@ fn set_up(
     arguments: &Arguments,
     path: &Path,
     spared: Option<&Path>,
-    answers: &Answers,
+    mut answers: Answers,
 ) -> Result<Option<Written>, Failure> {
     let name = text::account_name(answers.address.domain());
     let mailbox = match &arguments.mailbox {
@@ -179,30 +201,38 @@ fn set_up(
         None if is_attended() && !arguments.yes => mailboxes::ask()?,
         None => None,
     };
-    let text = text::first(&name, answers, mailbox.as_deref());
+    let text = |answers: &Answers| text::first(&name, answers, mailbox.as_deref());
     if arguments.print {
-        print::text(&text);
+        print::text(&text(&answers));
         return Ok(None);
     }
-    let password = password(arguments, &answers.username)?;
     let failed = |exit: Exit, error: String| {
         Failure::new(exit, format_args!("cannot use the new configuration: {error}; nothing was written"))
     };
-    let read = match spared {
-        // Beside what conf.d has.
-        Some(_) => locate::load_changed(path, Change { path, text: Some(&text) }),
-        None => read::read(path, &text),
+    let read = |text: &str| {
+        let read = match spared {
+            // Beside what conf.d has.
+            Some(_) => locate::load_changed(path, Change { path, text: Some(text) }),
+            None => read::read(path, text),
+        };
+        read.map_err(|error| failed(Exit::Config, error.to_string()))
     };
-    let read = read.map_err(|error| failed(Exit::Config, error.to_string()))?;
-    let account = read.account(&name).ok_or_else(|| failed(Exit::Software, "it has no account".to_owned()))?;
-    let session = if arguments.offline { None } else { log_in(account, &read.hostname, &password)? };
-    let written = write(path, spared, &name, &text, &password)?;
-    print_line!("wrote {} and {}", path.display(), written.display());
-    Ok(Some(Written { config: read, account: name, session }))
+    let Login { password, session } = log_in(arguments, &mut answers, |answers| {
+        let config = read(&text(answers))?;
+        let account = config.account(&name).ok_or_else(|| failed(Exit::Software, "it has no account".to_owned()))?;
+        Ok((account.clone(), config.hostname))
+    })?;
+    let text = text(&answers);
+    let config = read(&text)?;
+    match write(path, spared, &name, &text, password.as_ref())? {
+        Some(secret) => print_line!("wrote {} and {}", path.display(), secret.display()),
+        None => print_line!("wrote {}", path.display()),
+    }
+    Ok(Some(Written { config, account: name, session }))
 }
 
 /// Adds the account to a configuration, or changes the one that is there.
-fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Result<Option<Written>, Failure> {
+fn add_account(arguments: &Arguments, config: &Config, mut answers: Answers) -> Result<Option<Written>, Failure> {
     if arguments.mailbox.is_some() {
         let shown = config.path.display();
         return Err(Failure::new(
@@ -210,9 +240,9 @@ fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Res
             format_args!("--mailbox is for a first configuration: write the key `mailbox` into {shown}"),
         ));
     }
-    let changed = existing::change(config, answers, &[])?;
-    let rows = rows(arguments, &changed, answers)?;
-    let changed = if rows.is_empty() { changed } else { existing::change(config, answers, &rows)? };
+    let changed = existing::change(config, &answers, &[])?;
+    let rows = rows(arguments, &changed, &answers)?;
+    let changed = if rows.is_empty() { changed } else { existing::change(config, &answers, &rows)? };
     if arguments.print {
         print::text(&changed.text);
         return Ok(None);
@@ -225,19 +255,27 @@ fn add_account(arguments: &Arguments, config: &Config, answers: &Answers) -> Res
         let keys = changed.removed.join(", ");
         say(&format!("another server: removing {keys} from [account.{}]", changed.name));
     }
-    let password = password(arguments, &answers.username)?;
-    let session =
-        if arguments.offline { None } else { log_in(changed.account()?, &changed.config.hostname, &password)? };
+    let Login { password, session } = log_in(arguments, &mut answers, |answers| {
+        let changed = existing::change(config, answers, &rows)?;
+        Ok((changed.account()?.clone(), changed.config.hostname))
+    })?;
     // What others changed meanwhile counts.
     let lock = ChangeLock::take(&config.path)?;
     let now = locate::load(Some(&config.path))?;
-    let changed = existing::change(&now, answers, &rows)?;
-    let Some(Password::File(secret)) = &changed.account()?.password else {
-        return Err(Failure::new(Exit::Software, "the account has no password file"));
-    };
-    write_secret(&config.path, secret, &password)?;
-    changed.put(&lock)?;
-    print_line!("wrote {} and {}", changed.path.display(), secret.display());
+    let changed = existing::change(&now, &answers, &rows)?;
+    let shown = changed.path.display();
+    match (&changed.account()?.password, &password) {
+        (Some(Password::File(secret)), Some(password)) => {
+            write_secret(&config.path, secret, password)?;
+            changed.put(&lock)?;
+            print_line!("wrote {shown} and {}", secret.display());
+        }
+        (None, None) => {
+            changed.put(&lock)?;
+            print_line!("wrote {shown}");
+        }
+        _ => return Err(Failure::new(Exit::Software, "the account has no password file")),
+    }
     Ok(Some(Written { account: changed.name, config: changed.config, session }))
 }
 
@@ -263,161 +301,21 @@ fn rows(arguments: &Arguments, changed: &Changed, answers: &Answers) -> Result<V
     })
 }
 
-/// From the arguments, then from the account of that address, then from the proposals, then from whoever is asked.
-fn answers(arguments: &Arguments, accounts: &[Account]) -> Result<Answers, Failure> {
-    let address = match arguments.address.as_ref().or(arguments.address_option.as_ref()) {
-        Some(given) => read_address(given).map_err(|problem| refused("the address", given, &problem))?,
-        None => question("Your address at the mail provider", "", read_address)?,
-    };
-    let known = existing::account_of(accounts, &address);
-    let server = server(arguments, &address, known)?;
-    if let Some(provider) = server.provider {
-        introduce(provider)?;
-    }
-    let proposed = match server.provider {
-        _ if server.username.is_some() => server.username.clone(),
-        _ if known.is_some_and(|known| known.username.is_some()) => known.and_then(|known| known.username.clone()),
-        Some(provider) => provider.username(&address.to_string()),
-        None => Some(address.to_string()),
-    };
-    let username = match (&arguments.username, proposed) {
-        (Some(given), _) => given.clone(),
-        (None, Some(proposed)) if arguments.yes => proposed,
-        (None, None) if arguments.yes => {
-            return Err(Failure::new(
-                Exit::Config,
-                "the provider gives out user names that do not follow from the address: name yours with --username",
-            ));
-        }
-        (None, proposed) => {
-            question("User name on that server", &proposed.unwrap_or_default(), |answer| match answer {
-                "" => {
-                    Err("the provider gives out user names that do not follow from the address: enter yours".to_owned())
-                }
-                answer => Ok(answer.to_owned()),
-            })?
-        }
-    };
-    if username.contains(char::is_control) {
-        return Err(refused("the user name", &username, "it contains a control character"));
-    }
-    let users = arguments.users_address.as_ref();
-    let users =
-        users.map(|text| UsersAddress::read(text).map_err(|problem| refused("--users-address", text, &problem)));
-    let root = arguments.root_mail.as_ref();
-    let root = root.map(|text| read_address(text).map_err(|problem| refused("--root-mail", text, &problem)));
-    Ok(Answers { address, server, username, users: users.transpose()?, root: root.transpose()? })
-}
-
-fn refused(what: &str, given: &str, problem: &str) -> Failure {
-    Failure::new(Exit::DataError, format_args!("{what} {given:?}: {problem}; nothing was written"))
-}
-
-fn server(arguments: &Arguments, address: &Address, known: Option<&Account>) -> Result<Found, Failure> {
-    if let Some(given) = &arguments.relay {
-        return discovery::written(given).map_err(|problem| refused("--relay", given, &problem));
-    }
-    let relay = known.and_then(|known| known.relays.first()).map(ToString::to_string);
-    if let Some(found) = relay.and_then(|relay| discovery::written(&relay).ok()) {
-        return if arguments.yes { Ok(found) } else { ask_server(&found) };
-    }
-    let network = if arguments.offline { Network::Unused } else { Network::Used };
-    let central = if arguments.central_database { CentralDatabase::Asked } else { CentralDatabase::NotAsked };
-    let found = discovery::find(address, network, central);
-    if arguments.yes {
-        if found.is_safe_for(address.domain()) {
-            return Ok(found);
-        }
-        return Err(Failure::new(
-            Exit::Config,
-            format_args!(
-                "nothing reliable says that mail of {} is submitted to {}: name the server with --relay, or look for it \
-                 in Thunderbird's database with --central-database; nothing was written",
-                address.domain(),
-                found.relay.replace(['[', ']'], "")
-            ),
-        ));
-    }
-    ask_server(&found)
-}
-
-fn ask_server(found: &Found) -> Result<Found, Failure> {
-    let shown = found.relay.replace(['[', ']'], "");
-    question("Outgoing (SMTP) server", &shown, |answer| {
-        if answer == shown { Ok(found.clone()) } else { discovery::written(answer) }
-    })
-}
-
-/// Says which password is wanted and where it is made, before it is asked for.
-fn introduce(provider: &Provider) -> Result<(), Failure> {
-    let name = &provider.name;
-    let today = Zoned::now().date();
-    if !provider.takes_password(today) {
-        return Err(Failure::new(
-            Exit::Config,
-            format_args!(
-                "{name} accepts no passwords from mail programs, only OAuth 2.0 access tokens: write the account by hand, \
-                 with `oauth` (see \"OAuth\" in postrider.toml(5)), and run \"postrider login\"; nothing was written"
-            ),
-        ));
-    }
-    if let Some(end) = provider.password_ends {
-        say(&format!("{name} accepts no passwords from {end} on; until then:"));
-    }
-    let kind = match provider.password {
-        PasswordKind::Password => "the password of the mailbox",
-        PasswordKind::AppPassword => "an app password, not your web password",
-        PasswordKind::Code => "a password or code that it issues for mail programs, not your web password",
-        PasswordKind::Token => "a key or password that it issues for sending",
-        PasswordKind::Oauth => "the account's password, where the organization still allows that",
-    };
-    let page = provider.credential_url.as_ref().map_or_else(String::new, |url| format!(" ({url})"));
-    let guess = if provider.guessed.iter().any(|key| key == "password") { " This is a guess." } else { "" };
-    say(&format!("{name} requires {kind}{page}.{guess}"));
-    if let Some(note) = &provider.note {
-        say(note);
-    }
-    Ok(())
-}
-
-fn password(arguments: &Arguments, username: &str) -> Result<Secret, Failure> {
-    match &arguments.password_file {
-        Some(file) => password::from_file(file),
-        None => password::ask(username),
-    }
-}
-
-/// Logs in with what would be written. Where that fails, nothing is, unless whoever sits there says so.
-fn log_in(account: &Account, hostname: &str, password: &Secret) -> Result<Option<Session>, Failure> {
-    let account = Account { password: Some(Password::Literal(password.clone())), ..account.clone() };
-    say("logging in, to test it");
-    match login_test::open(&account, hostname, Box::new(login_test::Silent)) {
-        Ok(session) => {
-            say(&format!("logged in to {}", session.described().relay));
-            Ok(Some(session))
-        }
-        Err(no) => {
-            let said = printable(&no.to_string());
-            if is_attended() {
-                say(&said);
-                let answer = question("Write the configuration anyway?", "no", |answer| Ok(answer.to_owned()))?;
-                if matches!(answer.to_lowercase().as_str(), "y" | "yes") {
-                    return Ok(None);
-                }
-            }
-            Err(Failure::new(
-                no.exit,
-                format_args!("{said}; nothing was written (--offline writes the configuration without a test)"),
-            ))
-        }
-    }
-}
-
 /// Writes the password first, so that no config names one that is not there; where it is.
-fn write(config: &Path, spared: Option<&Path>, name: &str, text: &str, password: &Secret) -> Result<PathBuf, Failure> {
+fn write(
+    config: &Path,
+    spared: Option<&Path>,
+    name: &str,
+    text: &str,
+    password: Option<&Secret>,
+) -> Result<Option<PathBuf>, Failure> {
     let folder = config.parent().unwrap_or(Path::new("/"));
-    let secret = folder.join("secrets").join(name);
-    write_secret(config, &secret, password)?;
+    let secret = password.map(|password| {
+        let secret = folder.join("secrets").join(name);
+        write_secret(config, &secret, password).map(|()| secret)
+    });
+    let secret = secret.transpose()?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot_write(folder))?;
     if let Some(spared) = spared {
         fs::rename(config, spared).map_err(cannot_write(spared))?;
     }

@@ -1,6 +1,5 @@
 //! A login to try an account out, and what its failure means in words: what was seen, and the likely cause.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::exit::Exit;
@@ -30,17 +29,12 @@ pub(super) struct NoSession {
     pub(super) phase: Phase,
     /// Without a full stop.
     pub(super) cause: Option<String>,
+    /// What the server meant, where it answered.
+    pub(super) meaning: Option<Meaning>,
     /// What is wrong with the certificate, where that is the reason.
     pub(super) certificate: Option<Box<CertificateProblem>>,
     /// For the command.
     pub(super) exit: Exit,
-}
-
-impl fmt::Display for NoSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the login failed at {}", self.failure)?;
-        self.cause.iter().try_for_each(|cause| write!(f, "; likely cause: {cause}"))
-    }
 }
 
 /// Opens a session as delivery would, but waits less long for the greeting.
@@ -72,6 +66,7 @@ pub(super) fn open_named(
         NoSession {
             certificate,
             phase: not.fact.phase,
+            meaning: classification.meaning,
             failure: format!("{}: {}{login}", not.relay, not.fact.seen),
             cause: told.or_else(|| advice::likely_cause(&not.fact, place)),
             exit: exit(classification.verdict),

@@ -138,11 +138,12 @@ pub(super) fn typed(prompt: &str) -> Result<Option<Secret>, Failure> {
     let failed = |error: io::Error| Failure::new(Exit::IoError, format_args!("cannot read the password: {error}"));
     let mut line = String::new();
     if stdin.is_terminal() {
-        print::aside(format_args!("{prompt}: "));
         let usual = tcgetattr(&stdin).map_err(|error| failed(error.into()))?;
         let mut silent = usual.clone();
         silent.local_modes.remove(LocalModes::ECHO);
         tcsetattr(&stdin, OptionalActions::Flush, &silent).map_err(|error| failed(error.into()))?;
+        // Not before: what is typed at the question must neither be shown nor get lost.
+        print::aside(format_args!("{prompt}: "));
         let read = stdin.lock().read_line(&mut line);
         // The terminal is as it was, whatever came.
         let restored = tcsetattr(&stdin, OptionalActions::Flush, &usual);

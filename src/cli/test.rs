@@ -18,11 +18,7 @@ use crate::config::mailbox::shown_account;
 use crate::config::{Account, Config};
 use crate::mail::address::ReversePath;
 use crate::mail::outcome::{Fact, Seen};
-use crate::rules::advice::{self, Place};
-use crate::rules::consequence::Repeated;
-use crate::rules::meaning::AuthOffer;
-use crate::rules::remedy::{Subject, remedy};
-use crate::rules::trouble::{self, Verdict};
+use crate::rules::trouble::Verdict;
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -129,24 +125,21 @@ fn report_failure(no: &NoSession, cause: Option<&str>, account: Option<&str>) {
     problem.certificate.iter().for_each(|line| say(&format!("- {line}")));
     if let (Some(pin), Some(account)) = (&problem.pin, account) {
         say(&format!(
-            "If you are sure that it belongs to the right server, {pin} in [account.{account}] trusts exactly this certificate."
+            "If you are sure that it belongs to the right server, tls_fingerprint = \"{pin}\" in [account.{account}] trusts exactly this \
+             certificate."
         ));
     }
 }
 
 fn report_result(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -> Exit {
-    let session = trouble::Session::in_transaction(account, AuthOffer::Offered, sender);
-    let about = Subject { account, admitted: sender, outgoing: sender, header_from: None, hostname };
-    let trouble::Classification { verdict, meaning, .. } = trouble::classify(fact, &session, |_| Repeated::No);
+    let (verdict, cause) = mail::judge(fact, sender, account, hostname);
     match (verdict, &fact.seen) {
         (Verdict::Delivered, Seen::Reply(reply)) => {
             say(&format!("The server accepted the test mail: {reply}"));
         }
         (_, seen) => {
             say(&format!("The test mail was rejected: {seen}"));
-            let is_the_owners = matches!(verdict, Verdict::Held(_) | Verdict::Account(_));
-            let cure = meaning.filter(|_| is_the_owners).map(|meaning| remedy(meaning, &about));
-            if let Some(cause) = cure.or_else(|| advice::likely_cause(fact, Place::Account(account))) {
+            if let Some(cause) = cause {
                 say_verdict(&format!("Likely cause: {cause}."));
             }
         }

@@ -25,8 +25,8 @@ pub enum Setting {
     Texts(Vec<String>),
     /// A number.
     Number(usize),
-    /// `{ file = "PATH" }`, the file of a secret.
-    File(String),
+    /// A table of strings in one line, such as `{ file = "PATH" }`.
+    Table(Vec<(&'static str, String)>),
 }
 
 /// A file's text.
@@ -268,7 +268,7 @@ impl Setting {
         match self {
             Self::Text(text) => text.as_str().into(),
             Self::Number(number) => i64::try_from(*number).unwrap_or(i64::MAX).into(),
-            Self::File(path) => InlineTable::from_iter([("file", path.as_str())]).into(),
+            Self::Table(rows) => rows.iter().map(|(key, text)| (*key, text.as_str())).collect::<InlineTable>().into(),
             Self::Texts(texts) if texts.len() == 1 => Array::from_iter(texts).into(),
             Self::Texts(texts) => {
                 let mut array = Array::from_iter(texts);

@@ -66,6 +66,12 @@ impl Service {
         TABLE.iter().find(|service| service.id == id)
     }
 
+    /// The service whose tokens this submission server takes.
+    #[must_use]
+    pub fn of_host(host: &str) -> Option<&'static Self> {
+        TABLE.iter().find(|service| service.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)))
+    }
+
     /// All ids.
     #[must_use]
     pub fn ids() -> Vec<&'static str> {

@@ -185,7 +185,7 @@ impl Provider {
     /// The provider that runs this submission server.
     #[must_use]
     pub fn of_server(host: &str) -> Option<&'static Self> {
-        TABLE.iter().find(|provider| provider.servers.iter().any(|server| server.host.eq_ignore_ascii_case(host)))
+        TABLE.iter().find(|provider| provider.servers.iter().any(|server| server.is_at(host)))
     }
 
     /// The user name for an address, where its form is known.
@@ -210,6 +210,19 @@ impl Provider {
 }
 
 impl Server {
+    /// Whether this host is it, a place that the user fills in having any one label.
+    #[must_use]
+    pub fn is_at(&self, host: &str) -> bool {
+        let (own, host) = (self.host.to_ascii_lowercase(), host.to_ascii_lowercase());
+        match own.split_once('{').and_then(|(front, rest)| Some((front, rest.split_once('}')?.1))) {
+            None => own == host,
+            Some((front, end)) => host
+                .strip_prefix(front)
+                .and_then(|rest| rest.strip_suffix(end))
+                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
+        }
+    }
+
     /// Whether the host has a place that the user must fill in.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {

@@ -140,7 +140,7 @@ pub struct CertificateProblem {
     pub reason: String,
     /// What the certificate says of itself, a line each, for `postrider test`.
     pub certificate: Vec<String>,
-    /// The line of the config that would trust exactly this certificate; none where a wrong clock may be the reason.
+    /// The `tls_fingerprint` that would trust exactly this certificate; none where a wrong clock may be the reason.
     pub pin: Option<String>,
 }
 

@@ -57,7 +57,7 @@ pub fn problem(
     now: UnixTime,
     file: Option<&Path>,
 ) -> CertificateProblem {
-    let pin = || format!("tls_fingerprint = \"{}\"", fingerprint::shown(&fingerprint::sha256(certificate)));
+    let pin = || fingerprint::shown(&fingerprint::sha256(certificate));
     CertificateProblem {
         reason: fault(error, certificate, name, now, file),
         certificate: facts(certificate),

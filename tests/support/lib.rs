@@ -24,6 +24,7 @@ pub mod power_cut;
 pub mod provider;
 pub mod random;
 pub mod schema;
+pub mod terminal;
 pub mod wait;
 pub mod web;
 pub mod world;

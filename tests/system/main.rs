@@ -44,8 +44,12 @@ mod queue {
 }
 mod deliver {
     mod dns;
-    mod name_server;
+    pub mod name_server;
     mod server_discovery;
+}
+mod init {
+    mod providers;
+    mod scene;
 }
 mod config {
     mod check;

@@ -49,18 +49,24 @@ pub(super) enum Source {
     Known,
     /// DNS names it, or it answers under a usual name.
     Network,
-    /// It is what many domains have; nobody has answered there.
+    /// It is what many domains have; nobody was asked.
     Guess,
+    /// The same, but nobody answers there.
+    Nowhere,
 }
 
 impl Found {
+    /// Its name or address.
+    pub(super) fn host(&self) -> &str {
+        self.relay.trim_start_matches('[').split(']').next().unwrap_or_default()
+    }
+
     /// Whether it may be used without a question.
     pub(super) fn is_safe_for(&self, domain: &str) -> bool {
-        let host = self.relay.trim_start_matches('[').split(']').next().unwrap_or_default();
         match self.source {
             Source::Known => true,
-            Source::Network => dns::is_within(domain, host),
-            Source::Guess => false,
+            Source::Network => dns::is_within(domain, self.host()),
+            Source::Guess | Source::Nowhere => false,
         }
     }
 }
@@ -72,7 +78,7 @@ pub(in crate::cli) fn written(answer: &str) -> Result<Found, String> {
     let relay = Relay::parse(&text, host::service).map_err(|error| format!("not a valid server: {error}"))?;
     let provider = Provider::of_server(&relay.host);
     let known = provider.into_iter().flat_map(|provider| &provider.servers);
-    let server = known.clone().find(|server| server.host == relay.host && server.port == relay.port);
+    let server = known.clone().find(|server| server.is_at(&relay.host) && server.port == relay.port);
     // Many things listen on loopback: there the port tells.
     let provider = provider.filter(|_| server.is_some() || relay.host.parse::<IpAddr>().is_err());
     Ok(Found {
@@ -121,7 +127,7 @@ pub(super) fn find(address: &Address, network: Network, central: CentralDatabase
         return found;
     }
     if network == Network::Unused {
-        return guess(domain);
+        return guess(domain, Source::Guess);
     }
     by_service_records(domain)
         .or_else(|| by_autoconfig(address, central))
@@ -138,7 +144,7 @@ fn of_provider(provider: &'static Provider, source: Source) -> Option<Found> {
 fn by_service_records(domain: &str) -> Option<Found> {
     let asked = Relay { host: domain.to_owned(), port: 0, lookup: Lookup::Srv };
     // Either that there are none, or that nothing answers.
-    let hosts = dns::hosts(&asked, |_| false).map_err(|why| say(&why)).ok()?;
+    let hosts = dns::hosts(&asked, |_| false).map_err(|why| say(seen(&why))).ok()?;
     let first = &hosts.first()?.relay;
     let tls = if first.lookup == Lookup::Submissions { Tls::Implicit } else { Tls::Starttls };
     say(&format!("the service records of {domain} in DNS name {}:{}", first.host, first.port));
@@ -193,15 +199,20 @@ fn by_usual_name(domain: &str) -> Found {
                 say(&format!("{name}.{domain}:{port} answers, with a valid certificate"));
                 return Found { relay, tls: None, username: None, provider: None, source: Source::Network };
             }
-            Err(why) => say(&format!("{name}.{domain}:{port}: {why}")),
+            Err(why) => say(&format!("{name}.{domain}:{port}: {}", seen(&why))),
         }
     }
-    guess(domain)
+    guess(domain, Source::Nowhere)
 }
 
-fn guess(domain: &str) -> Found {
+/// What was seen, without what one would do about it in a configuration: there is none yet.
+fn seen(why: &str) -> &str {
+    why.split_once("; ").map_or(why, |(seen, _)| seen)
+}
+
+fn guess(domain: &str, source: Source) -> Found {
     let relay = format!("[smtp.{domain}]:587");
-    Found { relay, tls: None, username: None, provider: None, source: Source::Guess }
+    Found { relay, tls: None, username: None, provider: None, source }
 }
 
 /// A session without a login, to learn whether a mail server with a certificate of that name is there.

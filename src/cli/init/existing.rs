@@ -60,7 +60,9 @@ pub(super) fn change(config: &Config, answers: &Answers, rows: &[(String, String
     };
     let mut text = ConfigText::parse(&read(&path)?).map_err(unfit)?;
     let mut keys = settings(&free_secret(config, &name), answers);
-    if known.and_then(|account| account.password.as_ref()?.file()).is_some() {
+    if answers.client.is_some() {
+        text.remove_key("account", &name, "password");
+    } else if known.and_then(|account| account.password.as_ref()?.file()).is_some() {
         // The password goes into the file that it has.
         keys.retain(|(key, _)| *key != "password");
     }
@@ -178,7 +180,7 @@ fn has_server(account: &Account, answers: &Answers) -> bool {
 
 /// Whether the answers are about the same user name at the same server.
 fn is_login_of(account: &Account, answers: &Answers) -> bool {
-    let host = answers.server.relay.trim_start_matches('[').split(']').next().unwrap_or_default();
+    let host = answers.server.host();
     account.username.as_deref() == Some(answers.username.as_str())
         && account.relays.iter().any(|relay| relay.host.eq_ignore_ascii_case(host))
 }

@@ -6,15 +6,12 @@ use std::env;
 use crate::cli::ask::say;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::login_test;
-use crate::cli::test::mail::Mail;
+use crate::cli::test::mail::{self, Mail};
 use crate::config::{Account, Config};
 use crate::deliver::smtp::session::Session;
 use crate::mail::address::Address;
 use crate::mail::outcome::Seen;
-use crate::rules::advice::{self, Place};
-use crate::rules::consequence::Repeated;
-use crate::rules::meaning::AuthOffer;
-use crate::rules::trouble::{self, Verdict};
+use crate::rules::trouble::Verdict;
 use crate::sys::user::{self, Caller};
 
 /// Sends them over the session to the address, and says how to see that they arrived.
@@ -24,15 +21,14 @@ pub(super) fn send(config: &Config, name: &str, session: &mut Session, to: &Addr
     let mut subjects = Vec::new();
     for mail in mails(config, account, to)? {
         let fact = mail.send(session);
-        let trouble_session = trouble::Session::in_transaction(account, AuthOffer::Offered, &mail.sender);
-        let verdict = trouble::classify(&fact, &trouble_session, |_| Repeated::No).verdict;
+        let (verdict, cause) = mail::judge(&fact, &mail.sender, account, &config.hostname);
         if let (Verdict::Delivered, Seen::Reply(reply)) = (verdict, &fact.seen) {
             say(&format!("the server accepted \"{}\" from {}: {reply}", mail.subject, mail.sender));
             subjects.push(format!("\"{}\"", mail.subject));
             continue;
         }
         say(&format!("the server rejected \"{}\" from {}: {}", mail.subject, mail.sender, fact.seen));
-        if let Some(cause) = advice::likely_cause(&fact, Place::Account(account)) {
+        if let Some(cause) = cause {
             say(&format!("likely cause: {cause}"));
         }
         print_line!("The account works, but the server rejects its mail. To try again: postrider test --to {to}");

@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
+use super::discovery::{CentralDatabase, Network};
 use super::text::{account_name, first, settings};
 use super::*;
 use crate::config::edit::Setting;
+use crate::config::providers::Provider;
 use crate::sys::host;
 
 fn written(address: &str) -> crate::config::Config {
@@ -14,7 +16,7 @@ fn written(address: &str) -> crate::config::Config {
     let username = server.provider.and_then(|provider| provider.username(&address.to_string()));
     let name = account_name(address.domain());
     let username = username.unwrap_or_else(|| address.to_string());
-    let answers = Answers { address, server, username, users: None, root: None };
+    let answers = Answers { address, server, username, fingerprint: None, client: None, users: None, root: None };
     read::read(Path::new("/x/config.toml"), &first(&name, &answers, None)).unwrap()
 }
 
@@ -37,15 +39,22 @@ fn what_a_provider_demands_is_written() {
     let address = Address::parse("a@b.example").unwrap();
     let guess = discovery::find(&address, Network::Unused, CentralDatabase::NotAsked);
     let server = Found { provider: Some(company), ..guess };
-    let answers = Answers { address, server, username: "a".to_owned(), users: None, root: None };
+    let answers =
+        Answers { address, server, username: "a".to_owned(), fingerprint: None, client: None, users: None, root: None };
     assert!(settings("b", &answers).contains(&("max_per_minute", Setting::Number(30))));
 }
 
 #[test]
 fn the_accounts_name_follows_from_the_address() {
-    for (address, name) in
-        [("me@isp.example", "isp"), ("me@mail.isp.example", "isp"), ("me@GMX.de", "GMX"), ("me@box", "box")]
-    {
+    for (address, name) in [
+        ("me@isp.example", "isp"),
+        ("me@mail.isp.example", "isp"),
+        ("me@GMX.de", "GMX"),
+        ("me@box", "box"),
+        ("me@aqua.ocn.ne.jp", "ocn"),
+        ("me@bt.co.uk", "bt"),
+        ("me@co.jp", "co"),
+    ] {
         assert_eq!(account_name(Address::parse(address).unwrap().domain()), name);
     }
 }

@@ -1,6 +1,6 @@
 //! What `init` writes: the text of a first configuration, and the keys of a further account.
 
-use super::{Answers, UsersAddress};
+use super::{Answers, Client, UsersAddress};
 use crate::config::edit::Setting;
 use crate::config::providers::{ForeignSender, Period, Provider};
 use crate::import::draft::quoted;
@@ -9,10 +9,17 @@ use crate::sys::host;
 /// The login whose mail may go elsewhere than that of the others.
 pub(super) const ROOT: &str = "root";
 
-/// `isp` of `me@mail.isp.example` and of `me@isp.example`.
+/// What a country's domains are sorted by, as in `ne.jp` and `co.uk`.
+const SORTS: [&str; 11] = ["ac", "co", "com", "edu", "go", "gov", "gr", "ne", "net", "or", "org"];
+
+/// `isp` of `me@mail.isp.example`, of `me@isp.example` and of `me@isp.ne.jp`.
 pub(super) fn account_name(domain: &str) -> String {
     let labels: Vec<&str> = domain.split('.').collect();
-    let label = labels.len().checked_sub(2).and_then(|at| labels.get(at)).or(labels.first()).copied().unwrap_or("");
+    let end = match labels[..] {
+        [.., _, sort, country] if country.len() == 2 && SORTS.contains(&sort.to_ascii_lowercase().as_str()) => 3,
+        _ => 2,
+    };
+    let label = labels.len().checked_sub(end).and_then(|at| labels.get(at)).or(labels.first()).copied().unwrap_or("");
     let name: String = label.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     match name.trim_start_matches('-') {
         "" => "provider".to_owned(),
@@ -50,7 +57,9 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
             quoted(mailbox)
         )
     });
-    let tls = answers.server.tls.map_or_else(String::new, |tls| format!("tls = {}\n", quoted(tls)));
+    let tls = [("tls", answers.server.tls), ("tls_fingerprint", answers.fingerprint.as_deref())];
+    let tls = tls.into_iter().filter_map(|(key, value)| Some(format!("{key} = {}\n", quoted(value?))));
+    let tls = tls.collect::<String>();
     format!(
         "# Written by \"postrider init\". postrider.toml(5) explains every key; \"postrider check\" finds mistakes.\n\n\
          # The names of this machine as they were: a rename does not change where mail comes from.\n\
@@ -61,7 +70,7 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
          [account.{name}]\n\
          relay = {}\n{tls}\
          username = {}\n\
-         password = {{ file = {} }}\n\
+         {}\n\
          senders = [{own}]\n{}\n\
          # A job that fails each minute would use up what the provider lets you send. To have its mail leave as one message an hour:\n\
          #[flood]\n\
@@ -69,7 +78,12 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
         quoted(&format!("%u at {short}")),
         quoted(&answers.server.relay),
         quoted(&answers.username),
-        quoted(&format!("secrets/{name}")),
+        match &answers.client {
+            Some(Client { service, id }) => {
+                format!("oauth = {{ provider = {}, client_id = {} }}", quoted(service), quoted(id))
+            }
+            None => format!("password = {{ file = {} }}", quoted(&format!("secrets/{name}"))),
+        },
         answers.server.provider.map_or_else(String::new, |provider| demands_text(provider, &own)),
         quoted(&format!("root@{host}")),
         pinned = quoted(&host),
@@ -82,8 +96,14 @@ pub(super) fn settings(secret: &str, answers: &Answers) -> Vec<(&'static str, Se
     let own = answers.address.to_string();
     let mut settings = vec![("relay", Setting::Text(answers.server.relay.clone()))];
     settings.extend(answers.server.tls.map(|tls| ("tls", Setting::Text(tls.to_owned()))));
+    settings.extend(answers.fingerprint.clone().map(|own| ("tls_fingerprint", Setting::Text(own))));
     settings.push(("username", Setting::Text(answers.username.clone())));
-    settings.push(("password", Setting::File(secret.to_owned())));
+    settings.push(match &answers.client {
+        Some(Client { service, id }) => {
+            ("oauth", Setting::Table(vec![("provider", (*service).to_owned()), ("client_id", id.clone())]))
+        }
+        None => ("password", Setting::Table(vec![("file", secret.to_owned())])),
+    });
     let Some(demands) = answers.server.provider.map(Demands::of) else { return settings };
     settings.extend(demands.is_own_sender_only.then_some(("from", Setting::Text(own))));
     settings.extend(demands.connections.map(|most| ("max_connections", Setting::Number(most))));

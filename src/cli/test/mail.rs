@@ -10,7 +10,12 @@ use crate::deliver::smtp::session::{Session, Transaction};
 use crate::mail::address::{Address, ReversePath};
 use crate::mail::outcome::Fact;
 use crate::mail::stamp;
+use crate::rules::advice::{self, Place};
+use crate::rules::consequence::Repeated;
+use crate::rules::meaning::{AuthOffer, Meaning};
 use crate::rules::outbound::Generic;
+use crate::rules::remedy::{Subject, is_called_for, remedy};
+use crate::rules::trouble::{self, Verdict};
 
 /// Which address goes out for one that is given: completed and rewritten, as delivery does.
 struct WaysOut<'a>(Generic<'a>);
@@ -139,4 +144,21 @@ impl Mail {
         // One recipient, one fact.
         facts.swap_remove(0)
     }
+}
+
+/// What the answer to such a message means, and what to do about a refusal. A test message is not to be rewritten, and nobody tries it
+/// again: where that would be the cure, the likely cause stands in its place.
+pub(in crate::cli) fn judge(
+    fact: &Fact,
+    sender: &ReversePath,
+    account: &Account,
+    hostname: &str,
+) -> (Verdict, Option<String>) {
+    let session = trouble::Session::in_transaction(account, AuthOffer::Offered, sender);
+    let about = Subject { account, admitted: sender, outgoing: sender, header_from: None, hostname };
+    let trouble::Classification { verdict, meaning, .. } = trouble::classify(fact, &session, |_| Repeated::No);
+    let meaning = meaning.filter(|meaning| !matches!(meaning, Meaning::ContentRefused | Meaning::PolicyRefused));
+    let cure = meaning.map(|meaning| remedy(meaning, &about)).filter(|cure| is_called_for(cure));
+    let cure = cure.map(|cure| cure.trim_start_matches("no change needed: ").to_owned());
+    (verdict, cure.or_else(|| advice::likely_cause(fact, Place::Account(account))))
 }

@@ -106,7 +106,7 @@ fn a_login_that_fails_is_told_with_its_cause_and_nothing_is_written() {
     let world = World::new();
     let ran = unattended(&world, &isp, "wrong horse").code(78);
     assert!(
-        ran.stderr.contains("wrong user name or password") && !ran.stderr.contains("wrong horse"),
+        ran.stderr.contains("the user name or the password is wrong") && !ran.stderr.contains("wrong horse"),
         "{}",
         ran.stderr
     );
@@ -143,7 +143,7 @@ fn what_a_provider_wants_is_said_before_the_password_is_asked_for() {
     assert!(webde.stdout.contains("username = \"me\"\n"), "the login is the local part: {}", webde.stdout);
     assert!(webde.stderr.contains("must be switched on"), "{}", webde.stderr);
     let outlook = asked("me@outlook.com").code(78);
-    assert!(outlook.stderr.contains("only OAuth 2.0 access tokens"), "{}", outlook.stderr);
+    assert!(outlook.stderr.contains("only a login with OAuth 2.0"), "{}", outlook.stderr);
     asked("me@docomo.ne.jp").code(78).says("--username");
 }
 

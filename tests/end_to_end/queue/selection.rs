@@ -1,11 +1,9 @@
 //! `queue hold|release|retry|delete` by id, sender, recipient, account and age, told as people
 //! read it and as programs do; and the bar of a flush that somebody watches.
 
-use std::fs::File;
 use std::io::Read as _;
 use std::process::Stdio;
 
-use rustix::pty::OpenptFlags;
 use serde_json::{Value, json};
 
 use support::provider::{Provider, Verb, on};
@@ -126,17 +124,13 @@ fn a_flush_that_somebody_watches_has_a_bar_at_the_foot_of_the_terminal() {
     for number in 0..4 {
         world.send_to(&[&format!("r{number}@away.example")]).code(0);
     }
-    let terminal = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    rustix::pty::grantpt(&terminal).unwrap();
-    rustix::pty::unlockpt(&terminal).unwrap();
-    let path = rustix::pty::ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
-    let shown = File::options().read(true).write(true).open(path).unwrap();
+    let (mut reader, shown) = support::terminal::pair();
     let mut command = world.command(env!("CARGO_BIN_EXE_postrider"), &["flush"]);
     command.env("TERM", "xterm").stdout(Stdio::from(shown)).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     drop(command);
     // Once nobody has the other end any more, reading is an error.
-    let (mut reader, mut seen) = (File::from(terminal), Vec::new());
+    let mut seen = Vec::new();
     let _ = reader.read_to_end(&mut seen);
     assert!(child.wait().unwrap().success());
     let seen = String::from_utf8_lossy(&seen).into_owned();

@@ -1,6 +1,6 @@
 //! Setting a provider up: what it knows, offers, limits and plays.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ pub struct Setup {
     recipients_per_message: usize,
     connections: usize,
     allows_clear_auth: bool,
-    place: IpAddr,
+    place: SocketAddr,
 }
 
 fn owned(lines: &[&str]) -> Vec<String> {
@@ -55,7 +55,7 @@ impl Setup {
             recipients_per_message: usize::MAX,
             connections: usize::MAX,
             allows_clear_auth: false,
-            place: Ipv4Addr::LOCALHOST.into(),
+            place: (Ipv4Addr::LOCALHOST, 0).into(),
         }
     }
 
@@ -77,7 +77,13 @@ impl Setup {
 
     /// Is reached over IPv6 only.
     pub fn over_ipv6(self) -> Self {
-        Self { place: Ipv6Addr::LOCALHOST.into(), ..self }
+        Self { place: (Ipv6Addr::LOCALHOST, 0).into(), ..self }
+    }
+
+    /// Is at this port, in a network of its own.
+    pub fn at(mut self, port: u16) -> Self {
+        self.place.set_port(port);
+        self
     }
 
     /// Speaks TLS from the first byte, as on port 465.
@@ -188,7 +194,7 @@ impl Setup {
         let family = if self.place.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let bound = rustix::net::socket(family, SocketType::STREAM, None).unwrap();
         rustix::io::fcntl_setfd(&bound, rustix::io::FdFlags::CLOEXEC).unwrap();
-        rustix::net::bind(&bound, &SocketAddr::new(self.place, 0)).unwrap();
+        rustix::net::bind(&bound, &self.place).unwrap();
         let address: SocketAddr = rustix::net::getsockname(&bound).unwrap().try_into().unwrap();
         let credential = self.credentials.first().cloned();
         let shared = Shared {

@@ -10,9 +10,23 @@ use crate::machine::{Ended, can_run};
 use support::name_server::{NameServer, Record};
 use support::namespace::Namespace;
 use support::provider::Provider;
+use support::terminal::{Shown, typed};
 
-/// What makes the mounts; $1 is the file that stands for resolv.conf.
-const SETUP: &str = r#"mount --bind "$1" /etc/resolv.conf"#;
+/// What makes the mounts: $1 has the files that stand for those of /etc. Nothing keeps mailboxes.
+const SETUP: &str = r#"
+    hostname homebox.home.lan
+    for name in resolv.conf hosts passwd; do mount --bind "$1/$name" /etc/$name; done
+    for folder in /run/dovecot /run/postrider /var/spool/postfix/private; do
+        [ ! -d $folder ] || mount -t tmpfs tmpfs $folder
+    done
+"#;
+
+/// What /etc has in it.
+const FILES: [(&str, &str); 3] = [
+    ("resolv.conf", "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n"),
+    ("hosts", "127.0.0.1 localhost\n"),
+    ("passwd", "root:x:0:0:root:/root:/bin/sh\njo:x:1000:1000:Jo:/home/jo:/bin/sh\n"),
+];
 
 /// The network, with one postrider on it.
 pub struct Network {
@@ -28,9 +42,10 @@ impl Network {
             return;
         }
         let folder = tempfile::Builder::new().prefix("system-network-").tempdir().unwrap();
-        let resolv = folder.path().join("resolv.conf");
-        std::fs::write(&resolv, "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n").unwrap();
-        let namespace = Namespace::with_own_network(SETUP, &[resolv.to_str().unwrap()]);
+        for (name, text) in FILES {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let namespace = Namespace::with_own_network(SETUP, &[folder.path().to_str().unwrap()]);
         let network = Self { namespace, folder, server: NameServer::default() };
         network.namespace.in_network(|| {
             network.server.answer();
@@ -69,13 +84,22 @@ impl Network {
         run(command, self.folder.path(), input)
     }
 
-    /// `postrider init ARGS --output FOLDER < input`, where these authorities vouch for servers.
-    pub fn init(&self, authorities: &[&str], args: &[&str], input: &str) -> Ended {
+    /// `postrider init ARGS --output FOLDER < /dev/null`, where these authorities vouch for servers.
+    pub fn init(&self, authorities: &[&str], args: &[&str]) -> Ended {
+        self.init_command(authorities, args).stdin(Stdio::null()).output().unwrap().into()
+    }
+
+    /// The same on a terminal, where somebody types these lines.
+    pub fn typed_init(&self, authorities: &[&str], args: &[&str], lines: &[&str]) -> Shown {
+        typed(self.init_command(authorities, args), lines)
+    }
+
+    fn init_command(&self, authorities: &[&str], args: &[&str]) -> Command {
         let roots = self.folder.path().join("roots.pem");
         std::fs::write(&roots, authorities.concat()).unwrap();
         let mut command = self.namespace.command("root", env!("CARGO_BIN_EXE_postrider"));
         command.arg("init").args(args).arg("--output").arg(self.made()).env("SSL_CERT_FILE", roots);
-        run(command, self.folder.path(), input)
+        command
     }
 
     /// Where `init` writes.

@@ -30,7 +30,7 @@ fn file(host: &str, port: u16) -> Vec<u8> {
 fn unattended(network: &Network, authorities: &[&str]) -> crate::machine::Ended {
     let given = network.made().with_file_name("given");
     std::fs::write(&given, PASSWORD).unwrap();
-    network.init(authorities, &["jo@isp.example", "--yes", "--password-file", given.to_str().unwrap()], "")
+    network.init(authorities, &["jo@isp.example", "--yes", "--password-file", given.to_str().unwrap()])
 }
 
 #[test]
