@@ -203,7 +203,7 @@ fn set_up(
     };
     let text = |answers: &Answers| text::first(&name, answers, mailbox.as_deref());
     if arguments.print {
-        print::text(&text(&answers));
+        print::text(text(&answers));
         return Ok(None);
     }
     let failed = |exit: Exit, error: String| {

@@ -148,7 +148,10 @@ pub(super) fn typed(prompt: &str) -> Result<Option<Secret>, Failure> {
         // The terminal is as it was, whatever came.
         let restored = tcsetattr(&stdin, OptionalActions::Flush, &usual);
         complain!("");
-        read.and(restored.map_err(io::Error::from).map(|()| 0)).map_err(failed)?;
+        restored.map_err(|error| failed(error.into()))?;
+        if read.map_err(failed)? == 0 {
+            return Err(Failure::new(Exit::DataError, "unexpected end of input; nothing was changed"));
+        }
     } else {
         stdin.lock().read_line(&mut line).map_err(failed)?;
     }

@@ -132,7 +132,7 @@ fn report_failure(no: &NoSession, cause: Option<&str>, account: Option<&str>) {
 }
 
 fn report_result(fact: &Fact, sender: &ReversePath, account: &Account, hostname: &str) -> Exit {
-    let (verdict, cause) = mail::judge(fact, sender, account, hostname);
+    let (verdict, cause) = mail::classify(fact, sender, account, hostname);
     match (verdict, &fact.seen) {
         (Verdict::Delivered, Seen::Reply(reply)) => {
             say(&format!("The server accepted the test mail: {reply}"));

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::keys::{
-    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, FLOOD_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS, METRICS_KEYS, QUEUE_KEYS,
-    TOP_KEYS, nearest,
+    ACCOUNT_KEYS, ALARM_KEYS, CLIENT_KEYS, FLOOD_KEYS, FORMAT_KEYS, HEARTBEAT_KEYS, Key, LIMIT_KEYS, LISTEN_KEYS,
+    METRICS_KEYS, OAUTH_KEYS, PASSWORD_KEYS, QUEUE_KEYS, TIMEOUT_KEYS, TOP_KEYS, nearest,
 };
 
 /// What the names begin with.
@@ -20,27 +20,40 @@ pub const NAME: &str = "container";
 const NO_KEYS: [&str; 5] = ["CONFIG", "EPHEMERAL", "ACCOUNT", "REASON", "SINCE"];
 
 /// What a section's variables begin with behind `POSTRIDER_`, the section, and its keys.
-const SECTIONS: [(&str, &str, &[Key]); 9] = [
+const SECTIONS: [(&str, &str, &[Key]); 14] = [
     ("", "", TOP_KEYS),
     ("", "account.container.", ACCOUNT_KEYS),
+    ("PASSWORD_", "account.container.password.", PASSWORD_KEYS),
+    ("OAUTH_", "account.container.oauth.", OAUTH_KEYS),
+    ("TIMEOUTS_", TIMEOUTS, TIMEOUT_KEYS),
     ("LISTEN_", "listen.container.", LISTEN_KEYS),
     ("CLIENT_", "client.container.", CLIENT_KEYS),
     ("QUEUE_", "queue.", QUEUE_KEYS),
     ("LIMITS_", "limits.", LIMIT_KEYS),
     ("ALARM_", "alarm.", ALARM_KEYS),
+    ("ALARM_FORMAT_", "alarm.format.", FORMAT_KEYS),
+    ("ALARM_HEARTBEAT_", "alarm.heartbeat.", HEARTBEAT_KEYS),
     ("METRICS_", "metrics.", METRICS_KEYS),
     ("FLOOD_", "flood.", FLOOD_KEYS),
 ];
+
+const TIMEOUTS: &str = "account.container.timeouts.";
 
 /// At the top: sections, and what a container has not.
 const NOT_AT_THE_TOP: [&str; 10] =
     ["account", "listen", "client", "queue", "limits", "alarm", "metrics", "flood", "spool", "delivery"];
 
-/// Keys with tables of their own, for which a file is the place.
-const ONLY_IN_FILES: [&str; 6] = ["timeouts", "oauth", "scram", "expect", "heartbeat", "format"];
+/// Keys of which each key of their tables has a variable.
+const WITH_KEYS: [&str; 4] = ["password", "oauth", "timeouts", "heartbeat"];
 
 /// Keys that name the file of a secret: their variables end in `_FILE`.
-const SECRETS: [&str; 2] = ["password", "url"];
+const SECRETS: [&str; 2] = ["client_secret", "url"];
+
+/// What a container has not: a desktop, and systemd's credentials.
+const NOT_IN_A_CONTAINER: [&str; 2] = ["keyring", "credential"];
+
+/// Stored keys of a password: with commas in them, and of use to whoever guesses.
+const ONLY_IN_FILES: [&str; 1] = ["scram"];
 
 const FLAGS: [&str; 9] = [
     "received",
@@ -72,7 +85,7 @@ const NUMBERS: [&str; 12] = [
 const TABLES: [&str; 7] =
     ["generic", "canonical", "sender_canonical", "recipient_canonical", "virtual", "aliases", "local_users"];
 
-const LISTS: [&str; 17] = [
+const LISTS: [&str; 18] = [
     "own_domains",
     "operators",
     "masquerade_domains",
@@ -86,6 +99,7 @@ const LISTS: [&str; 17] = [
     "source_address",
     "tls_fingerprint",
     "discard_ehlo_keywords",
+    "token_hosts",
     "address",
     "networks",
     "trust",
@@ -107,6 +121,8 @@ enum Form {
     Command,
     /// `TYPE:PATH` and rows `KEY=VALUE`, apart by commas or white space.
     Tables,
+    /// Rows `KEY=VALUE`, the same.
+    Rows,
     /// `{ file = PATH }`.
     Secret,
 }
@@ -190,8 +206,9 @@ fn line(name: &str, value: &OsStr) -> Result<String, String> {
 }
 
 fn is_password(name: &str) -> bool {
+    let is_secret = |key: &String| key == "password" || SECRETS.contains(&key.as_str());
     SECTIONS.iter().any(|(prefix, _, keys)| {
-        let key = name.strip_prefix(prefix).map(str::to_lowercase).filter(|key| SECRETS.contains(&key.as_str()));
+        let key = name.strip_prefix(prefix).map(str::to_lowercase).filter(is_secret);
         key.is_some_and(|key| keys.iter().any(|known| known.name == key))
     })
 }
@@ -217,8 +234,12 @@ fn all() -> impl Iterator<Item = (String, &'static str, &'static str, Form)> {
 fn form(section: &str, key: &str) -> Option<Form> {
     Some(match key {
         _ if section.is_empty() && NOT_AT_THE_TOP.contains(&key) => return None,
+        _ if section == TIMEOUTS => Form::Text,
         _ if SECRETS.contains(&key) => Form::Secret,
-        _ if ONLY_IN_FILES.contains(&key) => return None,
+        _ if WITH_KEYS.contains(&key) || NOT_IN_A_CONTAINER.contains(&key) || ONLY_IN_FILES.contains(&key) => {
+            return None;
+        }
+        "expect" => Form::Rows,
         _ if FLAGS.contains(&key) || NUMBERS.contains(&key) => Form::Bare,
         _ if TABLES.contains(&key) => Form::Tables,
         _ if LISTS.contains(&key) => Form::List,
@@ -238,6 +259,12 @@ fn unknown(name: &str) -> String {
             "spool" | "delivery" => {
                 format!("`{key}` cannot be set in a container: mount a volume at /var/spool/postrider")
             }
+            known if WITH_KEYS.contains(&known) => {
+                format!("`{key}` has keys of its own, each with a variable: {PREFIX}{name}_KEY")
+            }
+            known if NOT_IN_A_CONTAINER.contains(&known) => {
+                format!("a container has no {key}: mount the secret as a file, and set the variable that ends in _FILE")
+            }
             _ => format!("`{key}` cannot be set in the environment: mount a file with it in /etc/postrider/conf.d"),
         };
     }
@@ -256,6 +283,14 @@ fn written(form: Form, value: &str) -> Result<String, String> {
         Form::Bare if value.chars().all(|c| c.is_ascii_alphanumeric()) => value.to_owned(),
         Form::Bare => return Err("it must be a whole number, or true or false".to_owned()),
         Form::List => list(listed().map(quoted).collect()),
+        Form::Rows => {
+            let row = |word: &str| {
+                let (key, value) = word.split_once('=').ok_or("it must be rows KEY=VALUE")?;
+                Ok(format!("{} = {}", quoted(key), quoted(value)))
+            };
+            let rows: Result<Vec<String>, String> = listed().map(row).collect();
+            format!("{{ {} }}", rows?.join(", "))
+        }
         Form::Command => list(value.split_whitespace().map(quoted).collect()),
         Form::Tables => {
             let source = |word: &str| match word.split_once('=') {

@@ -21,6 +21,17 @@ pub(super) struct Login {
     pub(super) session: Option<Session>,
 }
 
+/// Somebody who presses Enter too often has answered all else already, and is asked again.
+fn ask(username: &str) -> Result<Secret, Failure> {
+    loop {
+        match password::typed(&format!("Password for {username}"))? {
+            Some(password) => return Ok(password),
+            None if is_attended() => say("it is empty: type it (nothing is shown), or end with Ctrl-D"),
+            None => return Err(Failure::new(Exit::DataError, "the password is empty; nothing was written")),
+        }
+    }
+}
+
 /// What to do after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Next {
@@ -46,7 +57,7 @@ pub(super) fn log_in(
     }
     let mut password = match &arguments.password_file {
         Some(file) => password::from_file(file)?,
-        None => password::ask(&answers.username)?,
+        None => ask(&answers.username)?,
     };
     if arguments.offline {
         return Ok(Login { password: Some(password), session: None });
@@ -62,7 +73,7 @@ pub(super) fn log_in(
             }
             Err(no) => no,
         };
-        let said = told(&no, answers.server.provider);
+        let said = sentence(&no, answers.server.provider);
         let pin = no.certificate.as_ref().and_then(|problem| problem.pin.clone());
         let exit = if pin.is_some() { Exit::Config } else { no.exit };
         if !is_attended() {
@@ -77,7 +88,7 @@ pub(super) fn log_in(
         let certificate = no.certificate.iter().flat_map(|problem| &problem.certificate);
         certificate.for_each(|line| say(line));
         match next(no.phase, pin.as_deref())? {
-            Next::Again if no.phase == Phase::Auth => password = password::ask(&answers.username)?,
+            Next::Again if no.phase == Phase::Auth => password = ask(&answers.username)?,
             Next::Again => {}
             Next::Trust => answers.fingerprint = pin,
             Next::Write => return Ok(Login { password: Some(password), session: None }),
@@ -104,7 +115,7 @@ fn next(phase: Phase, pin: Option<&str>) -> Result<Next, Failure> {
 }
 
 /// What was seen, and what it means here.
-fn told(no: &NoSession, provider: Option<&Provider>) -> String {
+fn sentence(no: &NoSession, provider: Option<&Provider>) -> String {
     let cause = no.meaning.and_then(|meaning| cause(meaning, provider)).or_else(|| no.cause.clone());
     let cause = cause.map_or_else(String::new, |cause| format!("; likely cause: {cause}"));
     printable(&format!("the login failed at {}{cause}", no.failure))

@@ -21,7 +21,7 @@ pub(super) fn send(config: &Config, name: &str, session: &mut Session, to: &Addr
     let mut subjects = Vec::new();
     for mail in mails(config, account, to)? {
         let fact = mail.send(session);
-        let (verdict, cause) = mail::judge(&fact, &mail.sender, account, &config.hostname);
+        let (verdict, cause) = mail::classify(&fact, &mail.sender, account, &config.hostname);
         if let (Verdict::Delivered, Seen::Reply(reply)) = (verdict, &fact.seen) {
             say(&format!("the server accepted \"{}\" from {}: {reply}", mail.subject, mail.sender));
             subjects.push(format!("\"{}\"", mail.subject));

@@ -34,7 +34,7 @@ fn each_variable_is_a_line_of_a_file() {
             listen.container.networks = [\"local\"]\n\
             account.container.max_per_minute = 20\n\
             on_stuck = [\"/bin/tell\", \"it\"]\n\
-            account.container.password = { file = \"/run/secrets/isp\" }\n\
+            account.container.password.file = \"/run/secrets/isp\"\n\
             queue.lifetime = \"2d\"\n\
             received = false\n\
             account.container.relay = [\"[mail.isp.example]:submission\"]\n\
@@ -61,7 +61,11 @@ fn a_password_and_what_configures_nothing_is_refused_with_the_way_out() {
     assert!(of("POSTRIDER_PASSWORD").contains("POSTRIDER_PASSWORD_FILE"));
     assert!(of("POSTRIDER_ALARM_URL").contains("POSTRIDER_ALARM_URL_FILE"));
     assert!(of("POSTRIDER_REALY").contains("POSTRIDER_RELAY"));
-    assert!(of("POSTRIDER_OAUTH").contains("conf.d"));
+    assert!(of("POSTRIDER_OAUTH_CLIENT_SECRET").contains("POSTRIDER_OAUTH_CLIENT_SECRET_FILE"));
+    assert!(of("POSTRIDER_OAUTH").contains("POSTRIDER_OAUTH_KEY"));
+    assert!(of("POSTRIDER_PASSWORD_KEYRING").contains("no keyring"));
+    assert!(of("POSTRIDER_CLIENT_SCRAM").contains("conf.d"));
+    assert!(of("POSTRIDER_ALARM_EXPECT").contains("KEY=VALUE"));
     assert!(of("POSTRIDER_SPOOL").contains("volume"));
     assert!(of("POSTRIDER_SOMETHING_ELSE").contains("postrider.toml(5)"));
     assert!(!of("POSTRIDER_PASSWORD").contains("secret"));
@@ -89,8 +93,41 @@ fn no_two_keys_share_a_name_and_each_listed_key_is_one() {
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     assert!(names.iter().all(|name| !is_of_kubernetes(name) && !NO_KEYS.contains(&name.as_str())), "{names:?}");
     let keys: BTreeSet<&str> = SECTIONS.iter().flat_map(|(_, _, keys)| keys.iter().map(|key| key.name)).collect();
-    let listed = [&NOT_AT_THE_TOP[..], &ONLY_IN_FILES, &SECRETS, &FLAGS, &NUMBERS, &TABLES, &LISTS, &COMMANDS].concat();
+    let left_out = [&NOT_AT_THE_TOP[..], &WITH_KEYS, &NOT_IN_A_CONTAINER, &ONLY_IN_FILES].concat();
+    let listed = [&left_out[..], &SECRETS, &FLAGS, &NUMBERS, &TABLES, &LISTS, &COMMANDS].concat();
     assert!(listed.iter().all(|key| keys.contains(key)), "{listed:?}");
+    let variables: BTreeSet<(&str, &str)> = all().map(|(_, section, key, _)| (section, key)).collect();
+    for (_, section, keys) in SECTIONS {
+        let missing = |key: &&Key| !variables.contains(&(section, key.name)) && !left_out.contains(&key.name);
+        assert_eq!(keys.iter().filter(missing).map(|key| key.name).collect::<Vec<_>>(), [""; 0], "{section}");
+    }
+}
+
+#[test]
+fn keys_of_tables_within_a_section_have_variables_too() {
+    let text = read(&[
+        ("POSTRIDER_HOSTNAME", "box.home.lan"),
+        ("POSTRIDER_RELAY", "[smtp.office365.com]:587"),
+        ("POSTRIDER_USERNAME", "me@isp.example"),
+        ("POSTRIDER_OAUTH_PROVIDER", "microsoft"),
+        ("POSTRIDER_OAUTH_CLIENT_ID", "ID"),
+        ("POSTRIDER_OAUTH_CLIENT_SECRET_FILE", "/run/secrets/client"),
+        ("POSTRIDER_TIMEOUTS_AUTH", "1m"),
+        ("POSTRIDER_ALARM_URL_FILE", "/run/secrets/url"),
+        ("POSTRIDER_ALARM_FORMAT_TEXT", "{host}: {text}"),
+        ("POSTRIDER_ALARM_EXPECT", "backup@home.lan=25h, sync@home.lan=2d"),
+        ("POSTRIDER_ALARM_HEARTBEAT_URL_FILE", "/run/secrets/heartbeat"),
+        ("POSTRIDER_ALARM_HEARTBEAT_EVERY", "1h"),
+    ]);
+    let text = text.unwrap_or_default();
+    let config = crate::config::read::read(std::path::Path::new("/etc/postrider/config.toml"), &text);
+    let config = config.map_err(|error| format!("{error}\n{text}"));
+    let account = config.as_ref().map(|config| config.accounts[0].clone()).map_err(Clone::clone);
+    let minute = std::time::Duration::from_mins(1);
+    assert_eq!(account.as_ref().map(|account| account.timeouts.auth), Ok(Some(minute)));
+    assert_eq!(account.map(|account| account.oauth.map(|oauth| oauth.client_id)), Ok(Some("ID".to_owned())));
+    let alarm = config.map(|config| (config.alarm.expect.len(), config.alarm.heartbeat.map(|one| one.every)));
+    assert_eq!(alarm, Ok((2, Some(minute * 60))));
 }
 
 #[test]

@@ -173,6 +173,23 @@ fn a_config_of_somebody_elses_or_that_others_may_write_is_refused_with_the_comma
 }
 
 #[test]
+fn a_file_of_conf_d_of_somebody_elses_is_named_in_one_line_with_the_command_that_mends_it() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let file = "/etc/postrider/conf.d/site.toml";
+    let add = format!("mkdir -p /etc/postrider/conf.d && echo 'operators = [\"her\"]' >{file} && chown his {file}");
+    machine.sh("root", &add, b"").good();
+    let checked = machine.sh("root", "postrider check", b"");
+    let told = format!("{}{}", checked.said, checked.printed);
+    assert!(checked.code == Some(78) && told.lines().count() == 1 && told.contains(file), "{checked:?}");
+    machine.sh("root", &command(&told), b"").good();
+    machine.sh("root", "postrider check", b"").good();
+}
+
+#[test]
 fn nobody_reads_the_runners_memory_not_even_under_its_own_user() {
     if !can_run() {
         return;

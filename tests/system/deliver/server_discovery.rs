@@ -101,6 +101,43 @@ fn hostile_answers_cost_a_line_and_get_no_password() {
 }
 
 #[test]
+fn the_central_database_is_asked_only_if_somebody_says_so() {
+    const CENTRAL: &str = "autoconfig.thunderbird.net";
+    Network::hosts(|network| {
+        let isp = Provider::setup().named("mail.isp.example").login("jo", "correct horse").start();
+        let port = isp.port();
+        let answer: Box<Answer> = Box::new(move |asked| {
+            if asked.contains("GET /v1.1/isp.example ") { file("mail.isp.example", port) } else { status(404) }
+        });
+        let web = WebServer::start(SocketAddr::from((HERE, 443)), &[CENTRAL], answer);
+        for name in [CENTRAL, "mail.isp.example"] {
+            network.knows(name, &[A(HERE)]);
+        }
+        let authorities = [isp.authority(), &web.authority];
+        assert_eq!((unattended(network, &authorities).code, web.asked().len()), (Some(78), 0));
+        let given = network.made().with_file_name("given");
+        let args = ["jo@isp.example", "--yes", "--central-database", "--password-file", given.to_str().unwrap()];
+        let ended = network.init(&authorities, &args);
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert!(web.asked().len() == 1 && !web.asked()[0].contains("jo@"), "{:?}", web.asked());
+    });
+}
+
+#[test]
+fn who_brings_a_domain_to_a_provider_is_found_by_where_its_mail_goes() {
+    Network::hosts(|network| {
+        let gmail = Provider::setup().named("smtp.gmail.com").at(465).implicit_tls();
+        let gmail = gmail.login("jo@isp.example", "correct horse").start();
+        network.knows("isp.example", &[Mx(1, "aspmx.l.google.com")]);
+        network.knows("smtp.gmail.com", &[A(HERE)]);
+        let ended = unattended(network, &[gmail.authority()]);
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert!(ended.said.contains("mail for isp.example goes to aspmx.l.google.com, which is Google Workspace"));
+        assert_eq!(gmail.mails()[0].from, "jo@isp.example");
+    });
+}
+
+#[test]
 fn an_unknown_domain_without_anything_ends_with_one_clear_line() {
     Network::hosts(|network| {
         let ended = unattended(network, &[Provider::start().authority()]);

@@ -236,7 +236,9 @@ fn a_domain_with_an_autoconfig_file() {
               <username>%EMAILLOCALPART%</username></outgoingServer></emailProvider></clientConfig>",
         );
         let names = ["autoconfig.isp.example", "mail.isp.example", "isp.example"];
-        names.iter().for_each(|name| network.knows(name, &[A(HERE)]));
+        for name in names {
+            network.knows(name, &[A(HERE)]);
+        }
         let web = WebServer::start(SocketAddr::from((HERE, 443)), &names, Box::new(move |_| file.clone()));
         let scene = Scene {
             name: "autoconfig",

@@ -75,7 +75,7 @@ impl Scene {
 
         // Its first password is refused, and it has another one.
         isp.add(self.refusals[0].rule.clone().once());
-        let typed = [self.typed, &[PASSWORD], self.typed_behind, &["again", PASSWORD]].concat();
+        let typed = [self.typed, &[PASSWORD], self.typed_behind, &["again", "", PASSWORD]].concat();
         let shown = network.typed_init(&authorities, &[self.address], &typed);
         assert_eq!(shown.code, Some(0), "{}", shown.text);
         assert!(shown.text.contains(self.refusals[0].cure), "{}", shown.text);
@@ -94,8 +94,9 @@ impl Scene {
             fs::remove_dir_all(&made).unwrap_or_default();
             network.init(&authorities, &[&usual, &options[..]].concat())
         };
-        let options = self.options.iter().map(|option| format!(" {option}")).collect::<String>();
-        writeln!(told, "$ postrider init --address {} --yes --password-file FILE{options}", self.address).unwrap();
+        let given =
+            [&["$ postrider init --address", self.address, "--yes --password-file FILE"], self.options].concat();
+        writeln!(told, "{}", given.join(" ")).unwrap();
         for refusal in &self.refusals {
             isp.behave();
             isp.add(refusal.rule.clone());
