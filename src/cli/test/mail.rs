@@ -157,7 +157,9 @@ pub(in crate::cli) fn classify(
     let session = trouble::Session::in_transaction(account, AuthOffer::Offered, sender);
     let about = Subject { account, admitted: sender, outgoing: sender, header_from: None, hostname };
     let trouble::Classification { verdict, meaning, .. } = trouble::classify(fact, &session, |_| Repeated::No);
-    let meaning = meaning.filter(|meaning| !matches!(meaning, Meaning::ContentRefused | Meaning::PolicyRefused));
+    let meaning = meaning.filter(|meaning| {
+        !matches!(meaning, Meaning::RecipientUnknown | Meaning::ContentRefused | Meaning::PolicyRefused)
+    });
     let cure = meaning.map(|meaning| remedy(meaning, &about)).filter(|cure| is_called_for(cure));
     let cure = cure.map(|cure| cure.trim_start_matches("no change needed: ").to_owned());
     (verdict, cure.or_else(|| advice::likely_cause(fact, Place::Account(account))))
