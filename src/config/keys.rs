@@ -35,7 +35,7 @@ pub const TOP_KEYS: &[Key] = &[
     key("sender_canonical", "the same for the sender only, before canonical; default: none"),
     key("recipient_canonical", "the same for recipients only, before canonical; default: none"),
     key("virtual", "tables that replace envelope recipients, on arrival; default: none"),
-    key("aliases", "aliases(5) files for recipients on this machine; default: none"),
+    key("aliases", "aliases(5) files for recipients on this machine; default: /etc/aliases, for the whole machine"),
     key(
         "mailbox",
         "keeps the mail of this machine's users here: lmtp:/PATH, lmtp:[127.0.0.1]:24, maildir:PATH or mbox:PATH; default: none",

@@ -8,6 +8,9 @@ use directories::ProjectDirs;
 /// The system's config file.
 pub const SYSTEM_CONFIG: &str = "/etc/postrider/config.toml";
 
+/// The aliases of this machine, where its config names no others.
+pub const USUAL_ALIASES: &str = "/etc/aliases";
+
 /// The spool that belongs to it.
 pub const SYSTEM_SPOOL: &str = postrider_drop::SPOOL;
 

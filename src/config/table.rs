@@ -27,6 +27,7 @@ pub(crate) use self::text::rows_of_text;
 use self::content::Format;
 use self::file::FileTable;
 use self::text::fold;
+use super::places::USUAL_ALIASES;
 
 /// One element of a table option, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum TableSource {
     Text(PathBuf),
     /// A text source in aliases(5) format, absolute path.
     Aliases(PathBuf),
+    /// The machine's own file in this format, which need not be there: the config names none.
+    UsualAliases,
     /// A pattern table, absolute path.
     Pattern(Dialect, PathBuf),
     /// The same answer, whatever is asked.
@@ -49,6 +52,7 @@ impl TableSource {
     pub fn path(&self) -> Option<&std::path::Path> {
         match self {
             Self::Inline(_) | Self::Static(_) => None,
+            Self::UsualAliases => Some(std::path::Path::new(USUAL_ALIASES)),
             Self::Text(path) | Self::Aliases(path) | Self::Pattern(_, path) => Some(path),
         }
     }
@@ -206,6 +210,7 @@ impl Table {
         match source {
             TableSource::Text(path) => file(path, Format::Text),
             TableSource::Aliases(path) => file(path, Format::Aliases),
+            TableSource::UsualAliases => Self::File(Box::new(FileTable::load_if_there(USUAL_ALIASES.as_ref()))),
             TableSource::Pattern(dialect, path) => file(path, Format::Patterns(*dialect)),
             TableSource::Static(value) => Self::Static { value: value.clone(), place: format!("{option} (static)") },
             TableSource::Inline(rows) => {

@@ -35,7 +35,7 @@ const SETUP: &str = r#"
     echo homebox >/etc/hostname
     echo homebox >/proc/sys/kernel/hostname
     printf '127.0.0.1 localhost\n127.0.1.1 homebox.localdomain.local homebox\n' >/etc/hosts
-    rm -rf /etc/cron.d /etc/crontab /etc/postrider
+    rm -rf /etc/cron.d /etc/crontab /etc/postrider /etc/aliases
     mkdir -p /etc/cron.d /var/spool/cron/crontabs /var/cache/logwatch
     chmod 1730 /var/spool/cron/crontabs
     chgrp crontab /var/spool/cron/crontabs 2>/dev/null || :

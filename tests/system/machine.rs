@@ -45,7 +45,7 @@ const SETUP: &str = r#"
     for folder in /run /home /var/spool /var/log /var/mail; do fresh "$folder"; done
     chgrp mail /var/mail
     chmod 2775 /var/mail
-    rm -rf /etc/postrider
+    rm -rf /etc/postrider /etc/aliases
     for name in /usr/sbin/sendmail /usr/lib/sendmail /usr/bin/mailq /usr/bin/newaliases; do
         rm -rf $name
         # A diversion of the real machine would move here what another package brings.

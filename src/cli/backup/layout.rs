@@ -91,7 +91,10 @@ fn named(config: &Config) -> impl Iterator<Item = PathBuf> {
     let tables = config.generic.iter().chain(&config.local_users).chain(config.rewriting.tables());
     let tables: Vec<&TableSource> = tables.chain(of_clients.flat_map(|senders| &senders.tables)).collect();
     let included: Vec<PathBuf> = tables.iter().flat_map(|table| included_lists(table)).collect();
-    let tables: Vec<PathBuf> = tables.iter().filter_map(|table| table.path()).map(PathBuf::from).collect();
+    let is_there =
+        |table: &&&TableSource| **table != &TableSource::UsualAliases || table.path().is_some_and(Path::exists);
+    let tables: Vec<PathBuf> =
+        tables.iter().filter(is_there).filter_map(|table| table.path()).map(PathBuf::from).collect();
     let tls = config.accounts.iter().flat_map(|account| {
         let client = account.tls_client.iter().flat_map(|(chain, key)| [chain, key]);
         account.tls_ca.iter().chain(client)

@@ -157,8 +157,8 @@ pub(super) fn is_open(key: &Metadata) -> Option<&'static str> {
 
 /// The lists that the rows of an aliases file include.
 pub(in crate::cli) fn included_lists(table: &TableSource) -> Vec<PathBuf> {
-    let TableSource::Aliases(path) = table else { return Vec::new() };
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let (TableSource::Aliases(_) | TableSource::UsualAliases) = table else { return Vec::new() };
+    let text = table.path().map(fs::read_to_string).and_then(Result::ok).unwrap_or_default();
     let rows = text.lines().filter(|line| !line.starts_with('#'));
     let named = rows.flat_map(|line| line.split(":include:").skip(1));
     let ends = |c: char| c.is_whitespace() || c == ',' || c == '"';

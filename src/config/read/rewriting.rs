@@ -1,24 +1,28 @@
 //! The keys of rewriting on arrival: `canonical` and its like, masquerading, and which
 //! maps propagate extensions.
 
+use std::path::Path;
+
 use toml::de::DeValue;
 
 use super::Surroundings;
 use super::faults::Faults;
 use super::section::Section;
 use super::tables::{Rows, sources};
-use crate::config::{Propagates, Rewriting, TableSource};
+use crate::config::{Propagates, Rewriting, TableSource, places};
 use crate::mail::address::Address;
 
 /// All of them.
 pub(super) fn rewriting(around: &Surroundings, top: &Section, faults: &mut Faults) -> Rewriting {
+    // Programs have written into that file for decades, and expect it to be read.
+    let is_unset = around.path == Path::new(places::SYSTEM_CONFIG) && !top.has("aliases");
     let mut tables = |name, format| -> Vec<TableSource> { sources(name, format, around, top, faults) };
     let read = Rewriting {
         canonical: tables("canonical", Rows::Postmap),
         sender_canonical: tables("sender_canonical", Rows::Postmap),
         recipient_canonical: tables("recipient_canonical", Rows::Postmap),
         virtuals: tables("virtual", Rows::Postmap),
-        aliases: tables("aliases", Rows::Aliases),
+        aliases: if is_unset { vec![TableSource::UsualAliases] } else { tables("aliases", Rows::Aliases) },
         ..Rewriting::default()
     };
     Rewriting {

@@ -22,7 +22,7 @@ const MOST: u64 = 256 << 20;
 const MOST_FAULTS: usize = 100;
 
 /// What tells one version of a file from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     device: u64,
     inode: u64,
@@ -43,6 +43,15 @@ impl Stamp {
     }
 }
 
+/// What a file that is not there means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Absence {
+    /// That mail waits for it: somebody has named it.
+    Fault,
+    /// That it has no rows.
+    Empty,
+}
+
 /// Why a file was not read this time.
 #[derive(Debug)]
 enum Refusal {
@@ -59,6 +68,7 @@ enum Refusal {
 pub(super) struct FileTable {
     path: PathBuf,
     format: Format,
+    absence: Absence,
     good: Option<(Stamp, Content)>,
     /// Why there is no good version, or why it is not the newest.
     trouble: Option<String>,
@@ -73,8 +83,17 @@ pub(super) struct FileTable {
 impl FileTable {
     /// Reads the file; waits until it has settled, two seconds at most.
     pub(super) fn load(path: &Path, format: Format) -> Self {
-        let path = path.to_owned();
-        let mut table = Self { path, format, good: None, trouble: None, watched: None, unfit: None, lost: None };
+        Self::loaded(path, format, Absence::Fault)
+    }
+
+    /// The same for a file in aliases(5) format that need not be there.
+    pub(super) fn load_if_there(path: &Path) -> Self {
+        Self::loaded(path, Format::Aliases, Absence::Empty)
+    }
+
+    fn loaded(path: &Path, format: Format, absence: Absence) -> Self {
+        let (path, good, trouble) = (path.to_owned(), None, None);
+        let mut table = Self { path, format, absence, good, trouble, watched: None, unfit: None, lost: None };
         let give_up = Instant::now() + SETTLED + SETTLED / 10;
         loop {
             match table.read() {
@@ -175,6 +194,11 @@ impl FileTable {
 
     /// Keeps what was read, or the last good version and the reason.
     fn settle(&mut self, result: Result<(Stamp, Content), Refusal>) {
+        let is_missing = matches!(&result, Err(Refusal::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound);
+        if is_missing && self.absence == Absence::Empty {
+            (self.good, self.trouble) = (Some((Stamp::default(), Content::read(self.format, Vec::new()))), None);
+            return;
+        }
         let shown = self.path.display();
         let trouble = match result {
             Ok(good) => {

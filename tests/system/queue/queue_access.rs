@@ -302,21 +302,33 @@ fn mail_readers_that_speak_smtp_need_no_config_and_no_runner() {
 }
 
 #[test]
-fn newaliases_says_that_the_usual_file_is_not_used() {
+fn the_usual_aliases_are_read_unless_others_are_named_and_newaliases_says_so() {
     if !can_run() {
         return;
     }
     let isp = Provider::start();
     let machine = machine(&isp, "");
-    let told = "newaliases: /etc/aliases is not used; to use it, set aliases = [\"/etc/aliases\"]";
-    for (rows, is_told) in [("root: me@isp.example\n", true), ("# nothing\n\n", false)] {
-        machine.sh("root", "cat >/etc/aliases", rows.as_bytes()).good();
-        let said = machine.sh("root", "newaliases", b"").good().said;
-        assert_eq!(said.contains(told), is_told, "{said}");
-    }
-    machine.sh("root", "echo 'root: me@isp.example' >/etc/aliases", b"").good();
-    let named = "sed -i '1i aliases = [\"/etc/aliases\"]' /etc/postrider/config.toml && newaliases";
-    assert_eq!(machine.sh("root", named, b"").good().said, "");
+    let (used, unused) = ("/etc/aliases is read\n", "newaliases: /etc/aliases is not used; to use it, set aliases");
+    machine.sh("root", "rm -f /etc/aliases", b"").good();
+    let ended = machine.sh("root", "newaliases", b"").good();
+    assert_eq!((ended.printed.as_str(), ended.said.as_str()), ("", ""), "it need not be there");
+    let sent = |number: usize| {
+        machine.sh("his", "sendmail backup", b"Subject: x\n\nx\n").good();
+        wait_for("the mail", || isp.received() == number);
+        isp.mails()[number - 1].to.clone()
+    };
+    let _runner = Runner::start(&machine);
+    assert_eq!(sent(1), ["me@isp.example"]);
+    machine
+        .sh("root", "echo 'backup: else@away.example' >/etc/aliases; touch -d '1 minute ago' /etc/aliases", b"")
+        .good();
+    assert_eq!(machine.sh("root", "newaliases", b"").good().printed, used);
+    assert_eq!(sent(2), ["else@away.example"], "a runner at work reads it as well");
+    let named = "sed -i '1i aliases = []' /etc/postrider/config.toml && newaliases";
+    let ended = machine.sh("root", named, b"").good();
+    assert!(ended.printed.is_empty() && ended.said.starts_with(unused), "{ended:?}");
+    machine.sh("root", "echo '# nothing' >/etc/aliases", b"").good();
+    assert_eq!(machine.sh("root", "newaliases", b"").good().said, "");
 }
 
 #[test]
