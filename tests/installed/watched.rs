@@ -12,11 +12,11 @@ use crate::container::{Container, wait_for};
 use crate::package_life::{Home, ready};
 
 /// Of the timer here, for the quarter of an hour that it has.
-const PERIOD: Duration = Duration::from_secs(15);
+const PERIOD: Duration = Duration::from_secs(8);
 /// What a unit takes to start on a machine that has much to do, and `status` to see that a runner does not answer.
 const START: Duration = Duration::from_secs(30);
 /// Of the heartbeat.
-const BEAT: Duration = Duration::from_secs(5);
+const BEAT: Duration = Duration::from_secs(4);
 
 /// Whoever is told, in the machine's network: alarms are posted there, and heartbeats ask.
 struct Receiver {
