@@ -72,6 +72,7 @@ mod queue {
 mod runner {
     mod alarm_channels;
     mod alarm_hosts;
+    mod alarm_secrets;
     mod alarms;
     mod crash;
     mod daemon;
