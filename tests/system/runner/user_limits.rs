@@ -87,6 +87,33 @@ fn as_many_messages_as_one_user_may_have_wait_and_no_more() {
 }
 
 #[test]
+fn people_are_told_before_mail_of_a_user_is_refused_and_when_it_no_longer_would_be() {
+    if !can_run() {
+        return;
+    }
+    let isp = keeping_his();
+    let note = "echo \"$POSTRIDER_STATE $POSTRIDER_KIND: $POSTRIDER_TEXT\" >>/run/postrider/told";
+    let alarm = format!("[limits]\nwaiting = 5\n[alarm]\ncommand = [\"/bin/sh\", \"-c\", {note:?}]");
+    let machine = machine(&isp, &alarm);
+    let _runner = Runner::start(&machine);
+    let told = || fs::read_to_string(machine.path("/run/postrider/told")).unwrap_or_default();
+    let looked = |lines: &[&str]| {
+        // As the timer does; the runner looks as well.
+        machine.sh("root", "postrider status --alarm", b"");
+        told().lines().eq(lines.iter().copied())
+    };
+    let text = "the mail of a user will soon be refused for a limit";
+    let [raised, over] = ["raised", "over"].map(|state| format!("{state} limit: {text}"));
+    for _ in 0..4 {
+        assert_eq!(told(), "");
+        send(&machine, "his", MAIL).good();
+    }
+    wait_for("the alarm", || looked(&[&raised]));
+    machine.sh("his", &format!("postrider queue delete {}", his_ids(&machine)[0]), b"").good();
+    wait_for("the end", || looked(&[&raised, &over]));
+}
+
+#[test]
 fn as_much_as_one_user_may_have_waits_and_the_last_of_the_disk_is_roots() {
     if !can_run() {
         return;
