@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use crate::machine::{HER, HIS, Machine, can_run};
-use crate::machine_runner::{MAIL, Runner, machine};
+use crate::machine_runner::{MAIL, Runner, machine, wait_for_delivery};
 use support::provider::{Provider, Verb, on};
 use support::wait::wait_for;
 
@@ -107,6 +107,34 @@ fn operators_see_and_change_everybodys_mail() {
             let told = machine.sh("her", &format!("postrider queue {change} {his}"), b"");
             told.code == Some(0) && told.printed == format!("{his}: {done}\n")
         });
+    }
+}
+
+#[test]
+fn a_report_is_on_everybodys_mail_for_operators_and_on_their_own_for_others() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    let path = machine.path("/etc/postrider/config.toml");
+    fs::write(&path, format!("operators = [\"her\"]\n{}", fs::read_to_string(&path).unwrap())).unwrap();
+    let _runner = Runner::start(&machine);
+    for login in ["his", "her"] {
+        machine.sh(login, "sendmail friend@away.example", MAIL).good();
+    }
+    wait_for_delivery(&machine, &isp, 2);
+    let senders = |login: &str| {
+        let told = machine.sh(login, "postrider report --json", b"").good().printed;
+        let report: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let senders = report["senders"].as_array().unwrap().iter();
+        let mut names: Vec<String> = senders.map(|one| one["sender"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(senders("his"), ["his@home.lan"]);
+    for login in ["her", "root"] {
+        assert_eq!(senders(login), ["her@home.lan", "his@home.lan"], "{login}");
     }
 }
 
