@@ -43,6 +43,23 @@ fn an_account_is_set_up_by_one_command_and_the_login_was_tested() {
 }
 
 #[test]
+fn the_flood_guard_that_is_proposed_is_one_once_its_lines_are_put_to_use() {
+    let isp = Provider::setup().login("me@isp.example", "correct horse").start();
+    let world = World::new();
+    unattended(&world, &isp, "correct horse").code(0);
+    let path = world.path("fresh/config.toml");
+    let config = fs::read_to_string(&path).unwrap();
+    let shown = || {
+        let mut command: Command = world.command(support::world::built("postrider"), &["config", "show"]);
+        command.env("POSTRIDER_CONFIG", &path);
+        run(command, b"").code(0).stdout
+    };
+    assert!(!shown().contains("[flood]"), "{}", shown());
+    fs::write(&path, config.replace("#[flood]\n#senders", "[flood]\nsenders")).unwrap();
+    assert!(shown().contains("[flood]\nsenders = [\"root@"), "{}", shown());
+}
+
+#[test]
 fn mail_that_the_provider_refuses_at_the_end_is_told_with_the_next_step() {
     let isp = Provider::setup().login("me@isp.example", "correct horse").start();
     isp.add(on(Verb::Mail).reply("553 5.7.1 Sender address rejected: not owned by user"));
