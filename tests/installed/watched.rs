@@ -131,6 +131,9 @@ fn a_service_that_is_dead_stopped_masked_or_hangs_is_told_of_within_a_period_and
     home.ok("postrider check && systemctl restart postrider.service");
     enable_timer(&home);
     receiver.beats();
+    // What it found stands in the service manager's status line.
+    let status = || home.ok("systemctl show --value --property StatusText postrider.service");
+    wait_for("the status line", || (status() == "0 queued\n").then_some(()));
 
     // It is there again before anybody needs to know.
     home.ok("systemctl kill --kill-whom main --signal KILL postrider.service");
