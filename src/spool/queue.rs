@@ -276,7 +276,7 @@ fn somebody_elses(stat: &Stat, us: u32) -> Option<String> {
 }
 
 /// Whether an error of open(2) means that the name is not a regular file.
-fn is_no_file(error: &io::Error) -> bool {
+pub(super) fn is_no_file(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     matches!(errno, Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR | Errno::NODEV))
 }

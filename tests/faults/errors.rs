@@ -1,7 +1,7 @@
 //! Every error that a disk or a full table gives, at every system call of the paths that
 //! write: the front end says 75 and leaves nothing; the runner goes on and sends once.
 
-use support::points::{self, Point, inject, is_skipped};
+use support::points::{self, inject, is_skipped, may_fail};
 use support::provider::Provider;
 use support::world::{World, run};
 
@@ -9,16 +9,6 @@ const SENDMAIL: &str = env!("CARGO_BIN_EXE_sendmail");
 const POSTRIDER: &str = env!("CARGO_BIN_EXE_postrider");
 const MAIL: &[u8] = b"Subject: whole\n\none\n";
 const ERRORS: [&str; 5] = ["ENOSPC", "EIO", "EROFS", "EDQUOT", "EMFILE"];
-
-/// What can fail so.
-fn may_fail(point: &Point, error: &str) -> bool {
-    match point.call.as_str() {
-        "openat" | "open" | "creat" | "mkdir" | "mkdirat" => true,
-        "write" | "pwrite64" | "writev" | "fsync" | "fdatasync" | "ftruncate" | "fchmod" | "link" | "linkat"
-        | "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat" => error != "EMFILE",
-        _ => false,
-    }
-}
 
 #[test]
 fn a_front_end_that_cannot_write_says_so_in_one_line_and_leaves_nothing() {

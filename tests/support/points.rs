@@ -46,6 +46,16 @@ pub struct Point {
     pub number: usize,
 }
 
+/// Whether a call can fail for want of room, for a broken disk, or for a full table.
+pub fn may_fail(point: &Point, error: &str) -> bool {
+    match point.call.as_str() {
+        "openat" | "open" | "creat" | "mkdir" | "mkdirat" => true,
+        "write" | "pwrite64" | "writev" | "fsync" | "fdatasync" | "ftruncate" | "fchmod" | "link" | "linkat"
+        | "rename" | "renameat" | "renameat2" | "unlink" | "unlinkat" => error != "EMFILE",
+        _ => false,
+    }
+}
+
 /// Says why the tests are skipped, if so.
 pub fn is_skipped() -> bool {
     !installed("strace") && !skip("strace is not installed, and faults are made by its injection")
@@ -80,7 +90,7 @@ pub fn inject(world: &World, fault: &str, program: &str, args: &[&str]) -> Comma
 pub fn of_run(world: &World, from: &str, program: &str, args: &[&str], input: &[u8]) -> Vec<Point> {
     let ran = crate::world::run(tracing(world, program, args), input);
     assert_eq!(ran.status, Some(0), "without a fault it works: {ran:?}");
-    read(&world.path(TRACE), from, None)
+    in_log(&world.path(TRACE), from, None)
 }
 
 /// A command whose calls are written down, for [`traced`].
@@ -92,10 +102,11 @@ pub fn tracing(world: &World, program: &str, args: &[&str]) -> Command {
 
 /// The points of such a run from the first call with the one text in it up to the first with the other.
 pub fn traced(world: &World, from: &str, until: Option<&str>) -> Vec<Point> {
-    read(&world.path(TRACE), from, until)
+    in_log(&world.path(TRACE), from, until)
 }
 
-fn read(log: &Path, from: &str, until: Option<&str>) -> Vec<Point> {
+/// The same in another trace.
+pub fn in_log(log: &Path, from: &str, until: Option<&str>) -> Vec<Point> {
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut points = Vec::new();
     let mut begun = false;

@@ -21,6 +21,7 @@ use crate::control::loaded::{Loaded, Unreadable};
 use crate::mail::submitter::Submitter;
 use crate::runner::event::Event;
 use crate::runner::thread_pool::ThreadPool;
+use crate::spool::dropped::Place;
 use crate::spool::usage::Usage;
 use crate::spool::{MessageId, Spool};
 use crate::submit::admit::pickup::{Known, Runner};
@@ -70,7 +71,7 @@ pub struct IntakeState {
     /// Locked for a moment only. A thread that stored mail under this lock would stop a reload, and with it the event
     /// loop.
     run_state: RwLock<RunState>,
-    /// An id is entered before the file is linked into queue/ and removed by `release` or `release_picked_up`. Every
+    /// An id is entered before the file is linked into queue/ and removed by one of the `release` functions. Every
     /// entry must be released, also if storing fails: an id that stayed would keep its message, or one that gets the
     /// id later, from ever being attempted.
     held: Mutex<HashMap<MessageId, HeldUntil>>,
@@ -80,10 +81,12 @@ pub struct IntakeState {
 
 /// How long a stored message must not be attempted. If the runner died before that, the submission would come again
 /// under another id. If the first copy had left already, the message would be sent twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum HeldUntil {
-    /// Until its file is gone from drop/ or raw/.
+    /// Until pickup is done with its file in drop/ or raw/.
     PickedUp,
+    /// Until this file, which could not be removed, is gone.
+    Removed(Place, String),
     /// Until its client has the reply.
     Replied,
 }
@@ -192,6 +195,20 @@ impl IntakeState {
     pub fn release_picked_up(&self) {
         let ids: Vec<MessageId> =
             self.held.lock().extract_if(|_, until| *until == HeldUntil::PickedUp).map(|(id, _)| id).collect();
+        for id in ids {
+            self.send(Event::Queued(id));
+        }
+    }
+
+    /// A message that pickup stored, and whose file could not be removed.
+    pub fn hold_until_removed(&self, id: &MessageId, (place, name): (Place, &str)) {
+        self.held.lock().insert(id.clone(), HeldUntil::Removed(place, name.to_owned()));
+    }
+
+    /// Releases the messages whose files are gone by now.
+    pub fn release_removed(&self, is_gone: impl Fn(Place, &str) -> bool) {
+        let is_removed = |until: &HeldUntil| matches!(until, HeldUntil::Removed(place, name) if is_gone(*place, name));
+        let ids: Vec<MessageId> = self.held.lock().extract_if(|_, until| is_removed(until)).map(|(id, _)| id).collect();
         for id in ids {
             self.send(Event::Queued(id));
         }

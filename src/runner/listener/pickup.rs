@@ -77,6 +77,7 @@ pub(crate) fn look(intake: &IntakeState, over: &mut HashSet<String>) -> bool {
     for place in Place::ALL {
         match intake.spool.waiting_names(place) {
             Ok(names) => {
+                intake.release_removed(|of, name| of == place && !names.iter().any(|there| there == name));
                 for name in names {
                     let uid = name.split_once('.').map_or("", |(uid, _)| uid);
                     if place == Place::Drop && over.contains(uid) {
@@ -115,21 +116,27 @@ enum Taken {
     Over(String),
 }
 
-/// Messages are released after each file, whatever became of it. Without its release a message that was stored would
-/// never be attempted; one whose file could not be removed is known by its token the next time.
+/// Messages are released after each file, whatever became of it: without its release a message that was stored would
+/// never be attempted. One whose file could not be removed waits until the file is gone, by its token at the next check.
 fn take(intake: &IntakeState, place: Place, name: &str) -> Taken {
     let Ok(loaded) = intake.loaded() else { return Taken::No };
     let picked = pickup::pick_up(place, name, (&loaded.config, loaded.arriving()), &loaded.spool, intake);
+    if let Ok(Picked::NotRemoved(id, _)) = &picked {
+        intake.hold_until_removed(id, (place, name));
+    }
     intake.release_picked_up();
     let why = match picked {
-        Ok(Picked::Up(_) | Picked::Known | Picked::Nothing) => return Taken::Yes,
+        Ok(Picked::Up(_) | Picked::Known | Picked::Nothing) => {
+            intake.release_removed(|of, removed| of == place && removed == name);
+            return Taken::Yes;
+        }
         Ok(Picked::Aside(why)) => {
             log::set_aside(name, &why);
             return Taken::Yes;
         }
         Ok(Picked::Over(why)) => return Taken::Over(why),
         Ok(Picked::Later(why)) => why,
-        Err(error) => error.to_string(),
+        Ok(Picked::NotRemoved(_, error)) | Err(error) => error.to_string(),
     };
     log::warning(format_args!("{}/{name}: {why}; it will be picked up later", place.folder()));
     Taken::No

@@ -27,6 +27,8 @@ use crate::sys::user::Caller;
 pub enum Picked {
     /// It is now a message, or its report is.
     Up(MessageId),
+    /// The same, but its file could not be removed: until it is gone, another runner could take it for a new submission.
+    NotRemoved(MessageId, SpoolError),
     /// It was already a message.
     Known,
     /// It was moved to failed/, with the reason.
@@ -125,8 +127,10 @@ pub fn pick_up(
     // Noted before the file is removed. If it cannot be removed, the next check finds the token known and only removes
     // it.
     runner.stored(waiting.uid, &submission.token, &id);
-    spool.remove_waiting(place, name)?;
-    Ok(Picked::Up(id))
+    Ok(match spool.remove_waiting(place, name) {
+        Ok(()) => Picked::Up(id),
+        Err(error) => Picked::NotRemoved(id, error),
+    })
 }
 
 /// Stores a report to the sender of a submission that cannot be admitted; `None` if nobody can be notified. Also returns the

@@ -279,7 +279,8 @@ pub struct Found {
 }
 
 impl Found {
-    fn copies(&self, to: &str) -> usize {
+    /// How many copies this recipient got.
+    pub fn copies(&self, to: &str) -> usize {
         self.sent.iter().filter(|sent| *sent == to).count()
     }
 }

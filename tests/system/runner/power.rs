@@ -1,6 +1,6 @@
 //! Power loss in system mode: while the drop program stores a submission, while a runner picks it up, admits and delivers it, and while
 //! it delivers what was deferred before. On each state that a cut may leave, the machine's runner starts, and all that was accepted
-//! arrives whole. `tests/faults/power.rs` tries user mode.
+//! arrives whole. Nor is any lost where the runner cannot write for a moment. `tests/faults/` tries user mode.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -9,18 +9,21 @@ use std::path::{Path, PathBuf};
 use crate::drop::drop_faults::under_strace;
 use crate::machine::{HIS, Machine, can_run, frame};
 use crate::machine_runner::machine;
-use support::power_cut::{FLUSHES, Files, Flushes, Found, Op, Recorded, gather, sent_before, try_models};
+use support::points::{self, Point};
+use support::power_cut::{FLUSHES, Files, Flushes, Found, Op, Recorded, State, gather, sent_before, try_models};
 use support::provider::{Provider, Verb, on};
 
 const SPOOL: &str = "/var/spool/postrider";
 const BODY: &[u8] = b"one\r\ntwo\r\nthree\r\n";
 const FRIEND: &str = "friend@away.example";
+const OTHER: &str = "other@away.example";
 
 /// What strace must log.
 const LOGGED: &str = "-y -s 400000 -e trace=%file,%desc";
 
 fn mail() -> Vec<u8> {
-    let envelope = format!(r#"{{"v":1,"token":"T","sender":null,"recipients":[{{"complete":"{FRIEND}"}}]}}"#);
+    let recipients = format!(r#"{{"complete":"{FRIEND}"}},{{"complete":"{OTHER}"}}"#);
+    let envelope = format!(r#"{{"v":1,"token":"T","sender":null,"recipients":[{recipients}]}}"#);
     frame(envelope.as_bytes(), b"Subject: whole\n\none\ntwo\nthree\n")
 }
 
@@ -66,7 +69,11 @@ fn restore(machine: &Machine, files: &Files) {
 /// What the machine's runner makes of a state.
 fn run_on(machine: &Machine, isp: &Provider, files: &Files) -> Found {
     restore(machine, files);
-    let before = isp.received();
+    after(machine, isp, isp.received())
+}
+
+/// What there is once a runner has done what it can; the provider had so many mails before.
+fn after(machine: &Machine, isp: &Provider, before: usize) -> Found {
     machine.sh("root", "postrider flush; postrider run --until-empty", b"");
     let mails = isp.mails().split_off(before);
     let is_file =
@@ -104,7 +111,8 @@ fn drop_and_cut(flushes: Flushes) {
         let was_accepted = !found.sent.is_empty();
         Found { is_stranded: found.is_stranded && was_accepted, ..found }
     };
-    try_models("drop", &recorded, run_on, |state| vec![(FRIEND, usize::from(state.last == end), 1)]);
+    let wanted = |state: &State| [FRIEND, OTHER].map(|to| (to, usize::from(state.last == end), 1)).to_vec();
+    try_models("drop", &recorded, run_on, wanted);
 }
 
 #[test]
@@ -121,7 +129,7 @@ fn what_is_picked_up_and_delivered_survives_a_power_cut() {
         "pickup and first attempt",
         &recorded,
         |files| run_on(&machine, &isp, files),
-        |state| vec![sent_before(&recorded, b"\"delivered\"", state, FRIEND)],
+        |state| [FRIEND, OTHER].map(|to| sent_before(&recorded, b"\"delivered\"", state, to)).to_vec(),
     );
 }
 
@@ -130,19 +138,53 @@ fn what_is_delivered_at_a_later_attempt_survives_a_power_cut() {
     if !can_run() {
         return;
     }
-    let isp = Provider::setup().rule(on(Verb::Rcpt).once().reply("450 4.2.0 not now")).start();
+    let isp = Provider::setup().rule(on(Verb::Rcpt).about("friend").once().reply("450 4.2.0 not now")).start();
     let machine = machine(&isp, "[queue]\nretry_min = \"1h\"");
     machine.drop_as("his", &mail()).good();
     machine.sh("root", "postrider run --once", b"").good();
     // One is left behind for the rest.
     machine.sh("root", "pkill -x postrider; timeout 10 pidwait -x postrider; true", b"").good();
-    assert_eq!((isp.received(), machine.dropped().len()), (0, 0));
+    assert_eq!((isp.mail().to, machine.dropped().len()), (vec![OTHER.to_owned()], 0));
     let recorded = recorded(&machine, Flushes::Two, || deliver(&machine, "flush"));
-    assert_eq!(isp.received(), 1);
+    assert_eq!(isp.received(), 2);
     try_models(
         "later attempt in system mode",
         &recorded,
         |files| run_on(&machine, &isp, files),
-        |state| vec![sent_before(&recorded, b"\"outcome\"", state, FRIEND)],
+        |state| vec![sent_before(&recorded, b"\"outcome\"", state, FRIEND), (OTHER, 0, 0)],
     );
+}
+
+#[test]
+fn a_runner_that_cannot_write_for_a_moment_picks_up_and_sends_once() {
+    if !can_run() {
+        return;
+    }
+    let isp = Provider::start();
+    let machine = machine(&isp, "");
+    machine.drop_as("his", &mail()).good();
+    let below_spool = |path: PathBuf| path.strip_prefix(SPOOL).unwrap().to_owned();
+    let dropped: Files = files(&machine).into_iter().map(|(path, content)| (below_spool(path), content)).collect();
+    deliver(&machine, "run --until-empty");
+    let points = points::in_log(&machine.path("/run/trace"), "/drop", None);
+    let points: Vec<Point> = points.into_iter().filter(|point| points::may_fail(point, "EIO")).collect();
+    let mut tried = 0;
+    for (point, error) in points::few(&points).into_iter().zip(["ENOSPC", "EIO", "EMFILE"].into_iter().cycle()) {
+        if !points::may_fail(point, error) {
+            continue;
+        }
+        restore(&machine, &dropped);
+        let before = isp.received();
+        let fault = format!("inject={}:error={error}:when={}", point.call, point.number);
+        // Where it waits for its next try, the one who comes after does it.
+        let faulty = format!("exec strace -f -qq -o /dev/null -e {fault} timeout 3 postrider run --until-empty");
+        let said = machine.sh("root", &faulty, b"").said;
+        let found = after(&machine, &isp, before);
+        let left: Vec<PathBuf> = files(&machine).into_iter().map(|(path, _)| path).collect();
+        assert_eq!((found.copies(FRIEND), found.copies(OTHER)), (1, 1), "{point:?} {error}: {said}\n{left:?}");
+        assert!(!found.is_torn && !found.is_stranded, "{point:?} {error}: {said}\n{left:?}");
+        tried += 1;
+    }
+    println!("pickup in system mode: {tried} errors of {} points, every mail arrived once", points.len());
+    assert!(tried > 0);
 }
