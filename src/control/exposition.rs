@@ -65,6 +65,12 @@ pub fn seconds(at: Timestamp) -> i64 {
     at.as_second()
 }
 
+/// Whether a text has what [`of_status`] says.
+#[must_use]
+pub fn has_status(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("postrider_status "))
+}
+
 /// What `status` found at this time.
 #[must_use]
 pub fn of_status(report: &Report, health: &Health, ends: &[Ending<'_>], now: Timestamp) -> String {

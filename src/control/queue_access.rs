@@ -188,16 +188,21 @@ impl QueueAccess {
             Self::Empty(config) => (&**config, None),
             Self::Spool(loaded) => (&loaded.config, Some(&loaded.spool)),
         };
+        let mut of_runner = String::new();
         if let Some(spool) = spool
             && let Some(asked) = client::ask_owner(spool, &Request::Metrics, Some(SILENCE))?
             && let Response::Metrics { text } = asked.only()?
         {
-            return Ok(text);
+            if exposition::has_status(&text) {
+                return Ok(text);
+            }
+            // A runner whose configuration tells nobody of its status does not look at it.
+            of_runner = text;
         }
         let report = status::look(Some(config), spool)?;
         let health = spool.map(|spool| account_health::current(spool, Some(config))).unwrap_or_default();
         let ends = certificate_end::all(config, spool);
-        Ok(exposition::of_status(&report, &health, &ends, Timestamp::now()))
+        Ok(of_runner + &exposition::of_status(&report, &health, &ends, Timestamp::now()))
     }
 
     /// Changes what is selected and shows what became of each message.

@@ -55,6 +55,11 @@ fn the_figures_are_those_of_the_queue_and_of_what_was_done() {
             && has("postrider_attempts_total{account=\"isp\",outcome=\"deferred\"} 1")
     });
     let text = metrics();
+    // Also where the configuration gives the runner nobody to tell of its status.
+    assert!(
+        families(&text).is_superset(&["postrider_status", "postrider_conditions"].map(str::to_owned).into()),
+        "{text}"
+    );
     for line in [
         "postrider_queue_messages{account=\"isp\",state=\"waiting\"} 1",
         "postrider_queue_messages{account=\"isp\",state=\"ready\"} 0",
