@@ -15,7 +15,7 @@ use crate::spool::alarm_state::Condition;
 /// The conditions of this report, each once. A relay that cannot be reached is one after a while.
 #[must_use]
 pub fn all(config: &Config, report: &Report, health: &Health, now: Timestamp) -> Vec<Condition> {
-    let mut all: Vec<Condition> = Vec::new();
+    let mut all: Vec<(Reason, Condition)> = Vec::new();
     for reason in &report.reasons {
         let lasted = reason.since.and_then(|since| Duration::try_from(now.duration_since(since)).ok());
         let is_worth_it = match reason.kind {
@@ -25,10 +25,10 @@ pub fn all(config: &Config, report: &Report, health: &Health, now: Timestamp) ->
             _ => reason.level > Level::Ok,
         };
         if is_worth_it {
-            add(&mut all, condition(config, reason, health, now));
+            add(&mut all, reason, |reason| condition(config, reason, health, now));
         }
     }
-    all
+    all.into_iter().map(|(_, condition)| condition).collect()
 }
 
 /// One that is not there, for a test.
@@ -55,14 +55,18 @@ pub fn next(config: &Config, health: &Health, now: Timestamp) -> Option<Duration
     relays.filter_map(|outage| Duration::try_from(left(outage.since)).ok()).filter(|left| !left.is_zero()).min()
 }
 
-/// Several reasons that differ only in what an alarm does not tell are one condition.
-fn add(all: &mut Vec<Condition>, condition: Condition) {
-    let Some(known) = all.iter_mut().find(|known| known.key() == condition.key()) else { return all.push(condition) };
-    known.count = match (known.count, condition.count) {
+/// Several reasons that differ only in what an alarm does not tell are one condition, with the messages of all of them.
+fn add(all: &mut Vec<(Reason, Condition)>, reason: &Reason, condition: impl Fn(&Reason) -> Condition) {
+    let new = condition(reason);
+    let Some((merged, known)) = all.iter_mut().find(|(_, known)| known.key() == new.key()) else {
+        return all.push((reason.clone(), new));
+    };
+    merged.count = match (merged.count, reason.count) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),
     };
-    known.since = known.since.min(condition.since);
+    let since = known.since.min(new.since);
+    *known = Condition { since, ..condition(merged) };
 }
 
 fn condition(config: &Config, reason: &Reason, health: &Health, now: Timestamp) -> Condition {

@@ -48,4 +48,5 @@ fn what_differs_in_what_people_are_told_is_told_and_what_does_not_is_told_once()
     let late = |count| Reason::new(Level::Warning, Kind::Late, "CANARY").counting(count);
     let late = found(&[late(2), late(3)], &Health::new());
     assert_eq!((late.len(), late[0].count), (1, Some(5)), "{late:?}");
+    assert!(late[0].text.starts_with("5 messages wait"), "{late:?}");
 }
