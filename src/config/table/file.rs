@@ -43,13 +43,13 @@ impl Stamp {
     }
 }
 
-/// What a file that is not there means.
+/// What becomes of mail that needs a file, or a row of it, that cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Absence {
-    /// That mail waits for it: somebody has named it.
-    Fault,
-    /// That it has no rows.
-    Empty,
+enum Unusable {
+    /// It waits: the configuration names the file.
+    MailWaits,
+    /// It goes as without the row, as with postalias(1): the configuration does not name the file, so no mail may wait for it.
+    IsNoRow,
 }
 
 /// Why a file was not read this time.
@@ -68,7 +68,7 @@ enum Refusal {
 pub(super) struct FileTable {
     path: PathBuf,
     format: Format,
-    absence: Absence,
+    unusable: Unusable,
     good: Option<(Stamp, Content)>,
     /// Why there is no good version, or why it is not the newest.
     trouble: Option<String>,
@@ -83,17 +83,17 @@ pub(super) struct FileTable {
 impl FileTable {
     /// Reads the file; waits until it has settled, two seconds at most.
     pub(super) fn load(path: &Path, format: Format) -> Self {
-        Self::loaded(path, format, Absence::Fault)
+        Self::loaded(path, format, Unusable::MailWaits)
     }
 
-    /// The same for a file in aliases(5) format that need not be there.
+    /// The same for a file in aliases(5) format that the configuration does not name. It need not be there.
     pub(super) fn load_if_there(path: &Path) -> Self {
-        Self::loaded(path, Format::Aliases, Absence::Empty)
+        Self::loaded(path, Format::Aliases, Unusable::IsNoRow)
     }
 
-    fn loaded(path: &Path, format: Format, absence: Absence) -> Self {
+    fn loaded(path: &Path, format: Format, unusable: Unusable) -> Self {
         let (path, good, trouble) = (path.to_owned(), None, None);
-        let mut table = Self { path, format, absence, good, trouble, watched: None, unfit: None, lost: None };
+        let mut table = Self { path, format, unusable, good, trouble, watched: None, unfit: None, lost: None };
         let give_up = Instant::now() + SETTLED + SETTLED / 10;
         loop {
             match table.read() {
@@ -133,11 +133,18 @@ impl FileTable {
         if span == Span::Part && self.format.wants_whole_keys() {
             return Ok(None);
         }
-        let Some((_, content)) = &self.good else { return Err(self.not_loaded()) };
+        let Some((_, content)) = &self.good else { return self.without(self.not_loaded()) };
         let Some((line, found)) = content.find(key, folded) else { return Ok(None) };
         match found {
             Ok(value) => Ok(Some(Hit { value, place: format!("{}:{line}", self.path.display()) })),
-            Err(problem) => Err(self.row_fault(line, &problem)),
+            Err(problem) => self.without(self.row_fault(line, &problem)),
+        }
+    }
+
+    fn without(&self, fault: TableFault) -> Result<Option<Hit>, TableFault> {
+        match self.unusable {
+            Unusable::MailWaits => Err(fault),
+            Unusable::IsNoRow => Ok(None),
         }
     }
 
@@ -195,7 +202,7 @@ impl FileTable {
     /// Keeps what was read, or the last good version and the reason.
     fn settle(&mut self, result: Result<(Stamp, Content), Refusal>) {
         let is_missing = matches!(&result, Err(Refusal::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound);
-        if is_missing && self.absence == Absence::Empty {
+        if is_missing && self.unusable == Unusable::IsNoRow {
             (self.good, self.trouble) = (Some((Stamp::default(), Content::read(self.format, Vec::new()))), None);
             return;
         }
@@ -220,7 +227,7 @@ impl FileTable {
                 if since.elapsed() >= SETTLED {
                     self.good = None;
                 }
-                format!("cannot read table {shown}: {error}; {}", way_out(&error))
+                format!("cannot read table {shown}: {error}; {}", way_out(&error, self.unusable))
             }
         };
         self.trouble = Some(trouble);
@@ -279,8 +286,9 @@ fn contents(file: &mut File, stamp: Stamp) -> Result<Vec<u8>, Refusal> {
     Ok(text)
 }
 
-fn way_out(error: &io::Error) -> &'static str {
+fn way_out(error: &io::Error, unusable: Unusable) -> &'static str {
     match error.kind() {
+        _ if unusable == Unusable::IsNoRow => "mail goes as if it were empty: give this user read access to it",
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             "create it (an empty file is an empty table), or remove it from the configuration; mail that needs it waits"
         }

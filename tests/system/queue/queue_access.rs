@@ -352,6 +352,14 @@ fn the_usual_aliases_are_read_unless_others_are_named_and_newaliases_says_so() {
         .good();
     assert_eq!(machine.sh("root", "newaliases", b"").good().printed, used);
     assert_eq!(sent(2), ["else@away.example"], "a runner at work reads it as well");
+    // No configuration names it, so no mail waits for it, or is refused for it.
+    for (number, spoilt) in [(3, "echo 'backup else@away.example' >/etc/aliases"), (4, "chmod 000 /etc/aliases")] {
+        machine.sh("root", &format!("{spoilt}; touch -d '1 minute ago' /etc/aliases"), b"").good();
+        assert_eq!(sent(number), ["me@isp.example"], "{spoilt}");
+        let told = machine.sh("root", "postrider status", b"");
+        assert!(told.printed.contains("/etc/aliases"), "{told:?}");
+    }
+    machine.sh("root", "chmod 644 /etc/aliases; echo 'backup: else@away.example' >/etc/aliases", b"").good();
     let named = "sed -i '1i aliases = []' /etc/postrider/config.toml && newaliases";
     let ended = machine.sh("root", named, b"").good();
     assert!(ended.printed.is_empty() && ended.said.starts_with(unused), "{ended:?}");
