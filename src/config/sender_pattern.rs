@@ -1,7 +1,8 @@
 //! Patterns in `senders`: entries with `*`, which stands for any characters within the local part or within the domain. Such an
-//! entry is no address, and is used where one is needed nowhere.
+//! entry is not an address, and is never used where one is needed.
 
 use crate::mail::address::{Address, AddressError};
+use crate::mail::fold_case::fold_case;
 
 /// Why an entry with `*` is no pattern.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,16 +43,16 @@ pub fn check(entry: &str) -> Result<(), PatternError> {
     Ok(())
 }
 
-/// As patterns are compared: in small letters, with the domain in A-labels; without a domain it gets the origin.
+/// As patterns are compared: case-folded, with the domain in A-labels; without a domain it gets the origin.
 #[must_use]
 pub fn folded(entry: &str, origin: &str) -> String {
     let (local, domain) = entry.rsplit_once('@').unwrap_or((entry, origin));
     let label = |label: &str| match label {
         label if is_pattern(label) => label.to_ascii_lowercase(),
-        label => idna::domain_to_ascii(label).unwrap_or_else(|_| label.to_lowercase()),
+        label => idna::domain_to_ascii(label).unwrap_or_else(|_| fold_case(label).into_owned()),
     };
     let domain = domain.split('.').map(label).collect::<Vec<_>>().join(".");
-    format!("{}@{domain}", local.to_lowercase())
+    format!("{}@{domain}", fold_case(local))
 }
 
 /// Whether an address fits, both folded.
@@ -63,7 +64,7 @@ pub fn fits(pattern: &str, address: &str) -> bool {
     }
 }
 
-/// The pieces between the stars stand in the text, in this order, the first at its start and the last at its end.
+/// Whether the pieces between the stars are in the text, in this order, the first at its start and the last at its end.
 fn part(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let (middle, last) = rest.rsplit_once('*').unwrap_or(("", rest));

@@ -232,7 +232,7 @@ pub(super) fn check_senders(name: &str, texts: &[At<&str>], faults: &mut Faults)
         texts.iter().copied().partition(|text| is_pattern(text.value));
     for pattern in patterns {
         if let Err(error) = sender_pattern::check(pattern.value) {
-            faults.add(pattern.at, format!("`{name}` has a pattern that is none: {error}"));
+            faults.add(pattern.at, format!("`{name}` has an invalid pattern: {error}"));
         }
     }
     check_addresses(name, &addresses, faults);

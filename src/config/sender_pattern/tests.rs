@@ -1,4 +1,4 @@
-//! Patterns: what fits, and what is none.
+//! Patterns: what fits, and what is not one.
 
 use super::{check, fits, folded};
 
@@ -22,6 +22,7 @@ fn a_star_stands_for_any_characters_within_one_part() {
         ("**@x", "a@x", true),
         ("Cron-*@BOX.Home.lan", "cron-x@box.home.lan", true),
         ("*@*.B\u{fc}cher.example", "a@shop.xn--bcher-kva.example", true),
+        ("Stra\u{df}e-*@x", "strasse-1@x", true),
         ("cron-*", "cron-x@origin.lan", true),
         ("cron-*", "cron-x@home.lan", false),
     ];
@@ -32,7 +33,7 @@ fn a_star_stands_for_any_characters_within_one_part() {
 }
 
 #[test]
-fn what_is_no_pattern_says_why() {
+fn what_is_not_a_pattern_is_an_error() {
     for bad in
         ["@*.home.lan", "\"a*\"@home.lan", "*@b\u{fc}*.example", "*@", "*@a..lan", "a b*@x", "<*@x>", "*@[*]", "-*@x"]
     {

@@ -223,13 +223,13 @@ fn patterns_of_senders_come_between_addresses_and_domains_and_are_offered_as_an_
 }
 
 #[test]
-fn what_is_no_pattern_is_an_error_with_its_place() {
+fn an_invalid_pattern_is_an_error_with_its_place() {
     let isp = Provider::start();
     for bad in ["@*.home.lan", "\"a*\"@home.lan", "*@b\u{fc}*.example", "*@"] {
         let world = World::at_home(&isp).account_keys("isp", &[("senders", json!(["me@isp.example", bad]))]);
         let said = world.postrider(&["check"]).code(78).stdout;
         let place = said.split("config.toml:").nth(1).unwrap_or_default();
-        assert!(said.contains("`senders` has a pattern that is none: "), "{bad}: {said}");
+        assert!(said.contains("`senders` has an invalid pattern: "), "{bad}: {said}");
         assert!(place.starts_with(|c: char| c.is_ascii_digit()), "{said}");
     }
 }

@@ -51,7 +51,7 @@ const WRONG: &[Wrong] = &[
     (
         "senders",
         "senders = [\"@*.lan\"]",
-        "4:12: `senders` has a pattern that is none: write \"*@*.home.lan\" for all users of domains that match",
+        "4:12: `senders` has an invalid pattern: write \"*@*.home.lan\" for all users of domains that match",
     ),
     (
         "allowed_recipients",
