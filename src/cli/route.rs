@@ -189,7 +189,7 @@ fn explain(config: &Config, admitted: &Admitted, plans: &Plans<'_>) -> String {
     let _ = writeln!(text, "sender     <{}>", admitted.given_sender);
     steps(&mut text, &admitted.sender_steps);
     if let Some(away) = &plans.away {
-        leaving(config, &mut text, away);
+        leaving(&mut text, config, away);
     }
     if let Some(here) = &plans.here {
         staying(&mut text, here);
@@ -215,7 +215,7 @@ fn mail_from(plan: &Plan<'_>) -> String {
 }
 
 /// How mail leaves this machine.
-fn leaving(config: &Config, text: &mut String, plan: &Plan<'_>) {
+fn leaving(text: &mut String, config: &Config, plan: &Plan<'_>) {
     step(text, plan.sender_rewritten.as_ref());
     if let Some(from) = &plan.from {
         let _ = writeln!(text, "  from     <{from}> (forced by account {})", plan.account.name);
@@ -228,8 +228,7 @@ fn leaving(config: &Config, text: &mut String, plan: &Plan<'_>) {
         let mode = tls_words(plan.account.tls_mode(relay));
         let _ = writeln!(text, "relay      {relay}, {mode}, {}", login(plan.account));
     }
-    let named = |account: &Account| account.fallback.as_deref().and_then(|name| config.account(name));
-    for other in std::iter::successors(named(plan.account), |other| named(other)) {
+    for other in config.fallbacks(plan.account) {
         let (relays, login) = (other.servers().join(", "), login(other));
         let _ = writeln!(text, "fallback   {} (while no relay can be reached): {relays}, {login}", other.name);
     }

@@ -207,6 +207,12 @@ impl Config {
         self.accounts.iter().chain(&self.local).map(|account| mailbox::shown_account(&account.name)).collect()
     }
 
+    /// The accounts that take the place of this one, in turn, while its relays cannot be reached.
+    pub fn fallbacks<'c>(&'c self, account: &'c Account) -> impl Iterator<Item = &'c Account> {
+        let next = |one: &&'c Account| one.fallback.as_deref().and_then(|name| self.account(name));
+        std::iter::successors(next(&account), next)
+    }
+
     /// The network client of that name.
     #[must_use]
     pub fn client(&self, name: &ClientName) -> Option<&client::Client> {

@@ -1,4 +1,5 @@
-//! `fallback` of an account: the account that it names must be there, be no circle, and let everybody through whom this one does.
+//! `fallback` of an account: the account that it names must exist, not lead back to this one, and let everybody through whom this
+//! one lets through.
 
 use super::faults::Faults;
 use super::section::At;
@@ -22,7 +23,7 @@ pub(super) fn check(accounts: &[Account], places: &[At<&str>], faults: &mut Faul
             faults.add(
                 place.at,
                 format!(
-                    "`{key}` of the `fallback` account keeps out some whom this account lets through: add them there"
+                    "`{key}` of the `fallback` account does not let everyone through who may use this account: add them there"
                 ),
             );
         }

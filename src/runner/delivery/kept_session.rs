@@ -320,19 +320,14 @@ impl KeptSession {
                         continue;
                     }
                     let fact = facts.into_iter().next().unwrap_or(Fact { phase: Phase::Idle, seen: Seen::Closed });
-                    let classification =
-                        trouble::classify(&fact, &trouble::Session::before_login(plan.account), |_| Repeated::No);
-                    let (login, read, fallbacks) = (None, None, Vec::new());
-                    return Err(Box::new(NotBegun { classification, relay, fact, login, read, fallbacks }));
+                    return Err(Box::new(NotBegun::before_login(plan.account, relay, fact)));
                 }
             } else {
                 let (connecting, sending) = (connected - started, connected.elapsed());
-                let sender = sender.clone();
                 if facts.iter().any(|fact| matches!(&fact.seen, Seen::Reply(reply) if reply.is_positive())) {
                     hosts.works(&server.place);
                 }
-                let through = self.through.clone();
-                let (session, times) = (known, (connecting, sending));
+                let (through, sender, session) = (self.through.clone(), sender.clone(), known);
                 return Ok(Exchanged {
                     facts,
                     relay,
@@ -341,8 +336,8 @@ impl KeptSession {
                     dsn_sender,
                     session,
                     server,
-                    connecting: times.0,
-                    sending: times.1,
+                    connecting,
+                    sending,
                 });
             }
         }

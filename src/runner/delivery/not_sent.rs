@@ -10,10 +10,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::outcome::{self, log_outcomes, queued};
+use crate::config::Account;
 use crate::deliver::plan::{NoPlan, Plan, Planned};
 use crate::log::{self, Delays};
 use crate::mail::outcome::{DsnSender, Enhanced, Fact, Outcome, SentAs, Status};
-use crate::rules::trouble::Classification;
+use crate::rules::consequence::Repeated;
+use crate::rules::trouble::{self, Classification};
 use crate::runner::completion::settle::{self, Settler};
 use crate::runner::event::{AccountFailure, AttemptOutcome};
 use crate::runner::message::OpenMessage;
@@ -32,6 +34,14 @@ pub(super) struct NotBegun {
     pub(super) read: Option<Timestamp>,
     /// Why no account took its place.
     pub(super) fallbacks: Vec<String>,
+}
+
+impl NotBegun {
+    /// What a relay did before any login that could be named.
+    pub(super) fn before_login(account: &Account, relay: String, fact: Fact) -> Self {
+        let classification = trouble::classify(&fact, &trouble::Session::before_login(account), |_| Repeated::No);
+        Self { classification, relay, fact, login: None, read: None, fallbacks: Vec::new() }
+    }
 }
 
 /// Records that no session could be opened, which took so long.

@@ -8,8 +8,7 @@ use crate::deliver::smtp::host_status::HostStatus;
 use crate::deliver::smtp::login_history::LoginHistory;
 use crate::deliver::smtp::session::Session;
 use crate::log;
-use crate::rules::consequence::Repeated;
-use crate::rules::trouble::{self, Verdict};
+use crate::rules::trouble::Verdict;
 use crate::runner::credential_files::read_at;
 use crate::runner::fallbacks::Fallbacks;
 use crate::runner::session_watchers::WatchedSession;
@@ -27,7 +26,7 @@ pub(super) struct SessionOpener<'a> {
 impl SessionOpener<'_> {
     /// A session of the account, and the account that logged in for it, if that is another one.
     ///
-    /// What its owner must mend does not lead to another account: mail would go on unnoticed until that one fails as well.
+    /// What its owner must fix does not lead to another account: mail would go on unnoticed until that one fails as well.
     pub(super) fn open(&self, account: &Account) -> Result<(Session, Option<Account>), Box<NotBegun>> {
         let mut not = match self.of(account) {
             Ok(session) => {
@@ -37,8 +36,7 @@ impl SessionOpener<'_> {
             Err(not) if not.classification.verdict == Verdict::Relay => not,
             Err(not) => return Err(not),
         };
-        let named = |account: &Account| account.fallback.as_deref().and_then(|name| self.loaded.config.account(name));
-        for other in std::iter::successors(named(account), |other| named(other)) {
+        for other in self.loaded.config.fallbacks(account) {
             let why = if self.fallbacks.may_be_asked(other, self.loaded) {
                 match self.of(other) {
                     Ok(session) => {
@@ -60,7 +58,7 @@ impl SessionOpener<'_> {
                     }
                 }
             } else {
-                "it waits for its owner".to_owned()
+                "it needs attention".to_owned()
             };
             not.fallbacks.push(format!("fallback account {}: {why}", other.name));
         }
@@ -73,10 +71,8 @@ impl SessionOpener<'_> {
         let read = read_at(self.loaded, &account.name);
         let observer = Box::new((self.watched)());
         Session::open(account, &self.loaded.config.hostname, self.logins, self.hosts, observer).map_err(|not| {
-            let classification =
-                trouble::classify(&not.fact, &trouble::Session::before_login(account), |_| Repeated::No);
-            let (login, read, fallbacks) = (not.login(), Some(read), Vec::new());
-            Box::new(NotBegun { classification, login, relay: not.relay, fact: not.fact, read, fallbacks })
+            let login = not.login();
+            Box::new(NotBegun { login, read: Some(read), ..NotBegun::before_login(account, not.relay, not.fact) })
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use support::provider::{Provider, Verb, greeting, on};
+use support::provider::{Provider, Setup, Verb, greeting, on};
 use support::world::World;
 
 /// Two accounts, the first with `from` and the second as its fallback; keys of either.
@@ -21,7 +21,7 @@ fn send(world: &World) -> String {
     world.run_once().stderr
 }
 
-fn two(isp: support::provider::Setup) -> [Provider; 2] {
+fn two(isp: Setup) -> [Provider; 2] {
     [isp.login("mine", "one").start(), Provider::setup().login("theirs", "two").start()]
 }
 
@@ -35,7 +35,7 @@ fn mail_goes_through_the_fallback_account_while_no_relay_can_be_reached_and_ever
     let route = world.postrider(&["route", "bob@away.example"]).code(0).stdout;
     assert!(route.contains("\nfallback   other (while no relay can be reached): "), "{route}");
     let log = send(&world);
-    let relay = format!("127.0.0.1[127.0.0.1]:{}", other.relay().rsplit(':').next().unwrap());
+    let relay = format!("127.0.0.1[127.0.0.1]:{}", other.port());
     assert!(log.contains(&format!("; mail goes through {relay} of the fallback account other")), "{log}");
     assert!(log.contains(&format!("relay={relay}")) && log.contains("status=sent"), "{log}");
     assert_eq!((isp.received(), other.received(), world.queued().len()), (0, 1, 0), "{log}");
@@ -76,7 +76,7 @@ fn mail_waits_where_both_fail_with_both_reasons_and_a_rejected_fallback_is_left_
     assert!(shown.contains("fallback account other: "), "{shown}");
     let log = world.flush().stderr;
     assert_eq!(other.count(Verb::Auth), tried, "the password is not tried again: {log}");
-    assert!(world.mailq().contains("fallback account other: it waits for its owner"), "{}", world.mailq());
+    assert!(world.mailq().contains("fallback account other: it needs attention"), "{}", world.mailq());
 }
 
 #[test]
@@ -99,10 +99,14 @@ fn a_fallback_that_cannot_be_is_an_error_of_the_config() {
         (all("nobody"), vec![], "`fallback` does not match any [account.NAME]; existing accounts: isp, other"),
         (all("isp"), vec![], "`fallback` leads back to this account"),
         (all("other"), all("isp"), "`fallback` leads back to this account"),
-        (all("other"), vec![users(&["alice"])], "`users` of the `fallback` account keeps out some"),
+        (all("other"), vec![users(&["alice"])], "`users` of the `fallback` account does not let everyone through"),
         ([all("other"), vec![users(&["bob"])]].concat(), vec![users(&["alice"])], "`users` of the `fallback` account"),
         ([all("other"), vec![users(&["bob"])]].concat(), vec![users(&["alice", "bob"])], ""),
-        (all("other"), vec![("clients", json!(["scanner"]))], "`clients` of the `fallback` account keeps out some"),
+        (
+            all("other"),
+            vec![("clients", json!(["scanner"]))],
+            "`clients` of the `fallback` account does not let everyone through",
+        ),
     ] {
         let world = World::new()
             .account_with("isp", &isp, &of_isp)
