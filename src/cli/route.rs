@@ -283,7 +283,7 @@ fn step(text: &mut String, rewritten: Option<&Rewritten>) {
 struct AdmittedHeader {
     given: Header,
     stored: Header,
-    /// The value of a To field with the recipients, should it have none.
+    /// The value of a To field with the recipients, if they may be named in one.
     named: Option<String>,
 }
 
@@ -297,15 +297,12 @@ impl AdmittedHeader {
         })?;
         let given = Header::read(&header_lines(&read));
         let stored = arrival.header(&outbound::qualify(&given, &arrival.config.origin)).map_err(not_accepted)?;
-        let origin = &arrival.config.origin;
-        let found = recipients.iter().flat_map(|text| list::parse(text.as_bytes()));
-        let addresses = found.filter_map(|found| match found.spec.qualify(origin) {
-            Some(Mailbox::Valid(address)) => Some(address),
-            Some(Mailbox::Invalid(_)) | None => None,
-        });
-        let field = missing_to::naming(&addresses.collect::<Vec<_>>());
-        let named = arrival.header(&Header { fields: field.into_iter().collect() }).map_err(not_accepted)?;
-        let named = named.first("To").map(|field| String::from_utf8_lossy(field.value()).trim().to_owned());
+        let found: Vec<_> = recipients.iter().flat_map(|text| list::parse(text.as_bytes())).collect();
+        let named = if missing_to::may_name_recipients(&given) {
+            missing_to::recipients(arrival, found.iter().map(|found| &found.spec)).map_err(not_accepted)?
+        } else {
+            None
+        };
         Ok(Self { given, stored, named })
     }
 

@@ -1,27 +1,48 @@
 //! The To field of mail that has none (`missing_to` in postrider.toml(5)): some servers refuse mail without a field that names
 //! recipients. Pure.
 
-use crate::config::MissingTo;
-use crate::mail::address::Address;
+use super::inbound::Arrival;
+use crate::config::{MissingTo, TableFault};
+use crate::mail::address::{Address, Mailbox};
 use crate::mail::header::{Field, Header};
+use crate::mail::list::Spec;
 
-/// Fields that name recipients, also those that are removed before others see them.
-const NAMING: [&str; 6] = ["To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"];
+/// Fields that name recipients to all who read the message.
+const NAMING: [&str; 4] = ["To", "Cc", "Resent-To", "Resent-Cc"];
+
+/// Fields whose recipients are secret. They are removed before the message is stored.
+const SECRET: [&str; 2] = ["Bcc", "Resent-Bcc"];
 
 const UNDISCLOSED: &str = "undisclosed-recipients:;";
 
 /// The most recipients that are named: more of them are a list, whose members need not know each other.
 const MOST: usize = 100;
 
-/// Whether no field of the header names a recipient.
+/// Whether a message with this header, as submitted, lacks a field with recipients and has no secret ones either.
 #[must_use]
-pub fn is_missing(header: &Header) -> bool {
-    !header.fields.iter().any(|field| NAMING.iter().any(|name| field.is(name)))
+pub fn may_name_recipients(header: &Header) -> bool {
+    !has_any(header, &NAMING) && !has_any(header, &SECRET)
 }
 
-/// The field that names these recipients; `None`: they are too many.
-#[must_use]
-pub fn naming(recipients: &[Address]) -> Option<Field> {
+/// The value of a field with these recipients, as they were given, rewritten as on arrival; `None`: they are too many.
+pub fn recipients<'s>(
+    arrival: &Arrival<'_>,
+    given: impl Iterator<Item = &'s Spec>,
+) -> Result<Option<String>, TableFault> {
+    let addresses = given.filter_map(|spec| match spec.qualify(&arrival.config.origin) {
+        Some(Mailbox::Valid(address)) => Some(address),
+        Some(Mailbox::Invalid(_)) | None => None,
+    });
+    let field = field(&addresses.collect::<Vec<_>>());
+    let header = arrival.header(&Header { fields: field.into_iter().collect() })?;
+    Ok(header.first("To").map(|field| String::from_utf8_lossy(field.value()).trim().to_owned()))
+}
+
+fn has_any(header: &Header, names: &[&str]) -> bool {
+    header.fields.iter().any(|field| names.iter().any(|name| field.is(name)))
+}
+
+fn field(recipients: &[Address]) -> Option<Field> {
     let mut seen: Vec<String> = Vec::new();
     for address in recipients {
         let text = address.to_string();
@@ -35,12 +56,11 @@ pub fn naming(recipients: &[Address]) -> Option<Field> {
     (!seen.is_empty()).then(|| Field::new("To", &seen.join(",\r\n\t")))
 }
 
-/// Adds the field where it is missing. `named` is what `naming` made of recipients that are no secret.
+/// Adds the field where it is missing. `named` is what `recipients` made of those that are not secret.
 #[must_use]
 pub fn add(header: &Header, missing_to: Option<MissingTo>, named: Option<&str>) -> Header {
     let mut header = header.clone();
-    let value = match missing_to {
-        _ if !is_missing(&header) => None,
+    let value = match missing_to.filter(|_| !has_any(&header, &NAMING)) {
         None => None,
         Some(MissingTo::Undisclosed) => Some(UNDISCLOSED),
         Some(MissingTo::Recipients) => Some(named.unwrap_or(UNDISCLOSED)),

@@ -135,19 +135,11 @@ impl AdmissionContext<'_> {
     /// The value of a To field with the recipients as they were given, if an account may need it and they are no secret.
     pub fn to<R>(&self, collected: &Collected<R>) -> Result<Option<String>, TableFault> {
         let wants = |account: &Account| account.missing_to == Some(MissingTo::Recipients);
-        let is_open = collected.are_arguments && missing_to::is_missing(&collected.header);
+        let is_open = collected.are_arguments && missing_to::may_name_recipients(&collected.header);
         if !is_open || !self.config.accounts.iter().any(wants) {
             return Ok(None);
         }
-        let origin = &self.config.origin;
-        let addresses = collected.recipients.iter().filter_map(|given| match given.spec.qualify(origin) {
-            Some(Mailbox::Valid(address)) => Some(address),
-            Some(Mailbox::Invalid(_)) | None => None,
-        });
-        let field = missing_to::naming(&addresses.collect::<Vec<_>>());
-        let header = self.arrival.header(&Header { fields: field.into_iter().collect() })?;
-        let value = header.first("To").map(|field| String::from_utf8_lossy(field.value()).trim().to_owned());
-        Ok(value)
+        missing_to::recipients(&self.arrival, collected.recipients.iter().map(|given| &given.spec))
     }
 
     /// The header as stored, with CRLF line ends: addresses completed and rewritten; Bcc and similar fields removed;

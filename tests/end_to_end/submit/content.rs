@@ -267,6 +267,9 @@ fn recipients_are_named_only_if_the_command_line_names_them_all_and_no_field_doe
     let header = world.file("header", "Subject: x\n", 0o600);
     let said = world.postrider(&["route", "alice", "--header", header.to_str().unwrap()]).code(0);
     said.says("adds       To: me@isp.example\n");
+    let header = world.file("header", "Subject: x\nBcc: carol@away.example\n", 0o600);
+    let said = world.postrider(&["route", "alice", "--header", header.to_str().unwrap()]).code(0);
+    said.says("adds       To: undisclosed-recipients:;\n");
     let wrong = World::at_home(&isp).account_keys("isp", &[("missing_to", json!("nobody"))]);
     wrong.postrider(&["check"]).code(78).says("`missing_to` must be \"undisclosed\" or \"recipients\"");
 }
