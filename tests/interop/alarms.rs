@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::provider::identity::Certificate;
+use support::provider::identity::{Certificate, pem_for_days};
 use support::provider::{Provider, Verb, on};
 use support::wait::wait_until;
 use support::world::{World, fed};
@@ -128,21 +128,6 @@ fn trouble(
     end: impl Fn(World) -> World + 'static,
 ) -> Trouble {
     Trouble { kind, said, begin: Box::new(begin), end: Box::new(end) }
-}
-
-/// A day so far ahead: year, month, day.
-fn day(ahead: i64) -> (i32, u8, u8) {
-    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * ahead)).to_zoned(jiff::tz::TimeZone::UTC);
-    (day.year().into(), day.month().cast_unsigned(), day.day().cast_unsigned())
-}
-
-/// Certificate and key in one PEM text.
-fn identity(ahead: i64) -> String {
-    let (year, month, day) = day(ahead);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(vec!["homebox.home.lan".to_owned()]).unwrap();
-    params.not_after = rcgen::date_time_ymd(year, month, day);
-    params.self_signed(&key).unwrap().pem() + &key.serialize_pem()
 }
 
 /// A mail that goes away, or waits.
@@ -342,7 +327,7 @@ fn of_setup(isp: &'static Provider, ending: &'static Provider) -> Vec<Trouble> {
             "tls",
             "the client certificate of account isp ends on 20",
             |world| {
-                world.file("client.pem", &identity(10), 0o600);
+                world.file("client.pem", &pem_for_days("homebox.home.lan", 10), 0o600);
                 world.account_keys("isp", &[("tls_client_cert", json!("client.pem"))])
             },
             |world| world.account_keys("isp", &[("tls_client_cert", Value::Null)]),
@@ -351,11 +336,11 @@ fn of_setup(isp: &'static Provider, ending: &'static Provider) -> Vec<Trouble> {
             "tls",
             "the certificate of listener lan ends on 20",
             |world| {
-                world.file("lan.pem", &identity(10), 0o600);
+                world.file("lan.pem", &pem_for_days("homebox.home.lan", 10), 0o600);
                 world.set("listen", json!({ "lan": { "address": "127.0.0.1:0", "certificate": "lan.pem" } }))
             },
             |world| {
-                world.file("lan.pem", &identity(20), 0o600);
+                world.file("lan.pem", &pem_for_days("homebox.home.lan", 20), 0o600);
                 world
             },
         ),
@@ -387,7 +372,7 @@ fn each_kind_of_trouble_is_told_once_in_a_real_room_and_once_when_it_is_over() {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let isp = lasting(Provider::start());
     let other = lasting(Provider::start());
-    let ending = lasting(Provider::setup().certificate(Certificate::Until(names, day(10))).start());
+    let ending = lasting(Provider::setup().certificate(Certificate::ForDays(names, 10)).start());
     let mut world = World::at_home(isp);
     world.file("roots.pem", &fs::read_to_string(room.folder.path().join("ca.pem")).unwrap(), 0o644);
     world.file("room-url", &room.secret_url(), 0o600);
@@ -396,7 +381,7 @@ fn each_kind_of_trouble_is_told_once_in_a_real_room_and_once_when_it_is_over() {
     let _runner = world.runner().ready(&world);
     assert_eq!(
         room.messages(),
-        ["test test at homebox.home.lan: this is a test; alarms of this machine arrive here (nothing is to be done)"]
+        ["test test at homebox.home.lan: this is a test; alarms of this machine arrive here (no action needed)"]
     );
 
     let mut told = 1;

@@ -8,28 +8,17 @@ use serde_json::{Value, json};
 
 use super::status::{is_well, reason};
 use support::provider::Provider;
-use support::provider::identity::Certificate;
+use support::provider::identity::{Certificate, pem_for_days};
 use support::world::World;
 
-/// A day so far ahead: year, month, day.
-fn day(ahead: i64) -> (i32, u8, u8) {
-    let date =
-        (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * ahead)).to_zoned(jiff::tz::TimeZone::UTC);
-    (date.year().into(), date.month().cast_unsigned(), date.day().cast_unsigned())
-}
-
-/// Certificate and key in one PEM text.
-fn identity(until: (i32, u8, u8)) -> String {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(vec!["homebox.home.lan".to_owned()]).unwrap();
-    params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);
-    params.self_signed(&key).unwrap().pem() + &key.serialize_pem()
+fn identity(days: u64) -> String {
+    pem_for_days("homebox.home.lan", days)
 }
 
 #[test]
 fn certificates_that_end_soon_are_named_before_they_end() {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let isp = Provider::setup().certificate(Certificate::Until(names, day(10))).start();
+    let isp = Provider::setup().certificate(Certificate::ForDays(names, 10)).start();
     let world = World::at_home(&isp);
     is_well(&world);
     // Of a relay, once it was seen.
@@ -43,17 +32,17 @@ fn certificates_that_end_soon_are_named_before_they_end() {
     // Its own roots say that the owner is concerned; what others vouch for is renewed at the last moment, often.
     let relayed = world.account_keys("isp", &[("relay", json!("[127.0.0.1]:1"))]);
     is_well(&relayed);
-    relayed.file("client.pem", &identity(day(10)), 0o600);
+    relayed.file("client.pem", &identity(10), 0o600);
     let client = relayed.account_keys("isp", &[("tls_client_cert", json!("client.pem"))]);
     let found = reason(&client, 1, "tls");
     assert!(found["text"].as_str().unwrap().starts_with("the client certificate of account isp ends on 20"), "{found}");
-    client.file("client.pem", &identity(day(20)), 0o600);
+    client.file("client.pem", &identity(20), 0o600);
     is_well(&client);
-    client.file("lan.pem", &identity(day(10)), 0o600);
+    client.file("lan.pem", &identity(10), 0o600);
     let listening = client.set("listen", json!({"lan": {"address": "127.0.0.1:0", "certificate": "lan.pem"}}));
     let found = reason(&listening, 1, "tls");
     assert!(found["text"].as_str().unwrap().starts_with("the certificate of listener lan ends on 20"), "{found}");
-    listening.file("lan.pem", &identity(day(20)), 0o600);
+    listening.file("lan.pem", &identity(20), 0o600);
     is_well(&listening);
 }
 

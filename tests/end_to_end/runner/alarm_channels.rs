@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 
-use support::provider::identity::Certificate;
+use support::provider::identity::{Certificate, pem_for_days};
 use support::provider::{Provider, Verb, on};
 use support::wait::wait_for;
 use support::web::WebServer;
@@ -101,14 +101,10 @@ fn a_command_learns_of_the_beginning_and_of_the_end() {
 
 #[test]
 fn a_certificate_that_was_renewed_hides_no_other_of_the_same_account() {
-    let (year, month, day) = soon();
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let isp = Provider::setup().certificate(Certificate::Until(names, (year, month, day))).start();
+    let isp = Provider::setup().certificate(Certificate::ForDays(names, 10)).start();
     let world = World::at_home(&isp);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut params = rcgen::CertificateParams::new(vec!["homebox.home.lan".to_owned()]).unwrap();
-    params.not_after = rcgen::date_time_ymd(year, month, day);
-    world.file("client.pem", &(params.self_signed(&key).unwrap().pem() + &key.serialize_pem()), 0o600);
+    world.file("client.pem", &pem_for_days("homebox.home.lan", 10), 0o600);
     let command = command(&world);
     let world = world
         .set("alarm", json!({"command": [command]}))
@@ -130,10 +126,4 @@ fn a_certificate_that_was_renewed_hides_no_other_of_the_same_account() {
     world.flush().code(0);
     look(&world, 1, "the certificate of account isp's relay ends on");
     assert_eq!(texts(&world).len(), 3, "{:?}", texts(&world));
-}
-
-/// Ten days ahead: year, month, day.
-fn soon() -> (i32, u8, u8) {
-    let day = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(240)).to_zoned(jiff::tz::TimeZone::UTC);
-    (day.year().into(), day.month().cast_unsigned(), day.day().cast_unsigned())
 }

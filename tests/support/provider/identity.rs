@@ -2,6 +2,7 @@
 //! bad one that a client must refuse.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
@@ -17,8 +18,8 @@ pub enum Certificate {
     Expired(Vec<String>),
     /// The same, but its time has not come.
     Early(Vec<String>),
-    /// Valid until this day (year, month, day).
-    Until(Vec<String>, (i32, u8, u8)),
+    /// The same, but only for so many days from now.
+    ForDays(Vec<String>, u64),
     /// Signed by itself; no authority knows it.
     SelfSigned(Vec<String>),
 }
@@ -74,9 +75,9 @@ impl Identity {
                 params.not_after = date_time_ymd(2099, 1, 1);
                 params.signed_by(&key, &issuer)
             }
-            Certificate::Until(names, (year, month, day)) => {
+            Certificate::ForDays(names, days) => {
                 let mut params = leaf_params(names);
-                params.not_after = date_time_ymd(*year, *month, *day);
+                end_in(&mut params, *days);
                 params.signed_by(&key, &issuer)
             }
             Certificate::SelfSigned(names) => leaf_params(names).self_signed(&key),
@@ -116,6 +117,19 @@ impl Customer {
         let pem = format!("{}{}", certificate.pem(), key.serialize_pem());
         Self { name: CUSTOMER.to_owned(), pem, certificate: certificate.der().to_vec() }
     }
+}
+
+/// Certificate and key of a machine in one PEM text, signed by itself, for so many days from now.
+pub fn pem_for_days(name: &str, days: u64) -> String {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    end_in(&mut params, days);
+    params.self_signed(&key).unwrap().pem() + &key.serialize_pem()
+}
+
+fn end_in(params: &mut CertificateParams, days: u64) {
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    params.not_after = date_time_ymd(1970, 1, 1) + now + Duration::from_hours(24 * days);
 }
 
 fn leaf_params(names: &[String]) -> CertificateParams {
