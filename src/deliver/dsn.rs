@@ -249,7 +249,7 @@ fn unconfirmed(id: &MessageId) -> String {
     format!(
         "Your message was sent several times to the recipients below, but each time\n\
          the connection was lost before the server said whether it has the message.\n\
-         They may have it, perhaps more than once, so it is not sent again by itself.\n\
+         They may have it, perhaps more than once, so it is not retried.\n\
          Ask them. If they do not have it, `postrider queue release {id}`\n\
          sends it again; if they do, `postrider queue delete {id}`\n\
          removes it. After the lifetime of mail it is kept in failed/.\n"

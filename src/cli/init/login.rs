@@ -1,5 +1,5 @@
-//! The login at the end of the questions: tried before anything is written, once more where somebody sits there, and what its failure
-//! means to who has no configuration yet.
+//! The login at the end of the questions: tested before anything is written, again if somebody can answer, and what a failure means
+//! where there is no configuration yet.
 
 use super::{Answers, Arguments};
 use crate::cli::ask::{is_attended, question, say};
@@ -17,11 +17,11 @@ use crate::rules::meaning::Meaning;
 pub(super) struct Login {
     /// `None` where a client of OAuth 2.0 logs in.
     pub(super) password: Option<Secret>,
-    /// With the account's relay, logged in; `None` where nobody was to be asked, or it is written all the same.
+    /// With the account's relay, logged in; `None` if the login was not tested, or is written although it failed.
     pub(super) session: Option<Session>,
 }
 
-/// Somebody who presses Enter too often has answered all else already, and is asked again.
+/// An empty password typed on a terminal is asked for again: everything else has been answered by then.
 fn ask(username: &str) -> Result<Secret, Failure> {
     loop {
         match password::typed(&format!("Password for {username}"))? {
@@ -44,8 +44,8 @@ enum Next {
 /// The account as it would be written, and the name of this machine.
 type Drafted = (Account, String);
 
-/// Asks for the password and logs in with the account that the answers make. Where that fails, nothing is to be written, unless whoever
-/// sits there says so; a certificate that they trust becomes one of the answers.
+/// Asks for the password and logs in with the account that follows from the answers. If that fails, nothing is written unless the
+/// user says so; a certificate that they trust becomes one of the answers.
 pub(super) fn log_in(
     arguments: &Arguments,
     answers: &mut Answers,
@@ -104,7 +104,7 @@ fn next(phase: Phase, pin: Option<&str>) -> Result<Next, Failure> {
         (None, _) => (("again", "try again"), "again"),
     };
     let (word, meaning) = first;
-    let text = format!("What now? {word}: {meaning}; write: write the configuration all the same; stop");
+    let text = format!("What now? {word}: {meaning}; write: write the configuration anyway; stop");
     question(&text, usual, |answer| match answer {
         "again" if word == "again" => Ok(Next::Again),
         "trust" if word == "trust" => Ok(Next::Trust),
@@ -121,7 +121,7 @@ fn sentence(no: &NoSession, provider: Option<&Provider>) -> String {
     printable(&format!("the login failed at {}{cause}", no.failure))
 }
 
-/// Where the usual words speak of a configuration and of mail that waits.
+/// Instead of the usual words, which speak of a configuration and of mail that waits.
 fn cause(meaning: Meaning, provider: Option<&Provider>) -> Option<String> {
     let page = provider.and_then(|provider| provider.credential_url.as_ref());
     let page = page.map_or_else(String::new, |url| format!(" ({url})"));
@@ -162,7 +162,7 @@ fn cause(meaning: Meaning, provider: Option<&Provider>) -> Option<String> {
         }
         Meaning::HeloRefused => {
             "the server wants to know this machine by a full name that exists in DNS: write the configuration \
-             all the same, and set `hostname` in it"
+             anyway, and set `hostname` in it"
                 .to_owned()
         }
         _ => return None,

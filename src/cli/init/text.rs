@@ -27,6 +27,16 @@ pub(super) fn account_name(domain: &str) -> String {
     }
 }
 
+/// The key that logs in.
+fn credential_text(name: &str, client: Option<&Client>) -> String {
+    match client {
+        Some(Client { service, id }) => {
+            format!("oauth = {{ provider = {}, client_id = {} }}", quoted(service), quoted(id))
+        }
+        None => format!("password = {{ file = {} }}", quoted(&format!("secrets/{name}"))),
+    }
+}
+
 /// The first configuration of a machine or a user.
 pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> String {
     let own = quoted(&answers.address.to_string());
@@ -78,12 +88,7 @@ pub(super) fn first(name: &str, answers: &Answers, mailbox: Option<&str>) -> Str
         quoted(&format!("%u at {short}")),
         quoted(&answers.server.relay),
         quoted(&answers.username),
-        match &answers.client {
-            Some(Client { service, id }) => {
-                format!("oauth = {{ provider = {}, client_id = {} }}", quoted(service), quoted(id))
-            }
-            None => format!("password = {{ file = {} }}", quoted(&format!("secrets/{name}"))),
-        },
+        credential_text(name, answers.client.as_ref()),
         answers.server.provider.map_or_else(String::new, |provider| demands_text(provider, &own)),
         quoted(&format!("root@{host}")),
         pinned = quoted(&host),

@@ -31,7 +31,7 @@ fn gmail() {
             server: server(host, 465, "LOGIN PLAIN XOAUTH2 PLAIN-CLIENTTOKEN OAUTHBEARER XOAUTH", "jo@gmail.com"),
             authorities: Vec::new(),
             typed: &["", ""],
-            typed_behind: &[],
+            typed_after: &[],
             options: &[],
             refusals: vec![
                 login(
@@ -80,7 +80,7 @@ fn icloud() {
             server: server(host, 587, "PLAIN LOGIN XOAUTH2", "jo@icloud.com"),
             authorities: Vec::new(),
             typed: &["", ""],
-            typed_behind: &[],
+            typed_after: &[],
             options: &[],
             refusals: vec![
                 login(
@@ -116,7 +116,7 @@ fn web_de() {
             server: server(host, 465, "LOGIN PLAIN", "jo"),
             authorities: Vec::new(),
             typed: &["", ""],
-            typed_behind: &[],
+            typed_after: &[],
             options: &[],
             refusals: vec![
                 login("535 Authentication credentials invalid", 78, "POP3 and IMAP access must be switched on first"),
@@ -149,7 +149,7 @@ fn ocn_in_japan() {
             server: server(host, 465, "PLAIN LOGIN", "jo@aqua.ocn.ne.jp"),
             authorities: Vec::new(),
             typed: &["", ""],
-            typed_behind: &[],
+            typed_after: &[],
             options: &[],
             refusals: vec![
                 login(
@@ -180,7 +180,7 @@ fn amazon_ses() {
             server: server(host, 587, "PLAIN LOGIN", "AKIAIOSFODNN7EXAMPLE"),
             authorities: Vec::new(),
             typed: &["email-smtp.eu-west-1.amazonaws.com", "AKIAIOSFODNN7EXAMPLE"],
-            typed_behind: &[],
+            typed_after: &[],
             options: &["--relay", "email-smtp.eu-west-1.amazonaws.com:587", "--username", "AKIAIOSFODNN7EXAMPLE"],
             refusals: vec![
                 login("535 Authentication Credentials Invalid", 78, "wrong: Amazon SES takes only what it issues"),
@@ -215,7 +215,7 @@ fn a_domain_with_service_records() {
             server: server("mail.isp.example", 465, "PLAIN LOGIN", "jo@isp.example"),
             authorities: Vec::new(),
             typed: &["", ""],
-            typed_behind: &[],
+            typed_after: &[],
             options: &[],
             // Exim's.
             refusals: vec![
@@ -246,7 +246,7 @@ fn a_domain_with_an_autoconfig_file() {
             server: server("mail.isp.example", 587, "PLAIN LOGIN", "jo"),
             authorities: vec![web.authority.clone()],
             typed: &["", ""],
-            typed_behind: &[],
+            typed_after: &[],
             options: &[],
             // OpenSMTPD's.
             refusals: vec![
@@ -269,7 +269,7 @@ fn a_domain_that_says_nothing() {
             server: server("post.unknown.example", 587, "PLAIN LOGIN", "jo"),
             authorities: Vec::new(),
             typed: &["post.unknown.example", "jo"],
-            typed_behind: &[],
+            typed_after: &[],
             options: &["--relay", "post.unknown.example", "--username", "jo"],
             // Postfix's.
             refusals: vec![
@@ -306,7 +306,7 @@ fn proton_bridge() {
             server: bridge.certificate(Certificate::SelfSigned(vec!["127.0.0.1".to_owned()])),
             authorities: Vec::new(),
             typed: &["", ""],
-            typed_behind: &["trust"],
+            typed_after: &["trust"],
             options: &["--tls-fingerprint", "FINGERPRINT"],
             refusals: vec![
                 login("454 4.7.0 invalid username or password", 78, "the user name or the password is wrong"),

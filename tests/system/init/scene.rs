@@ -1,6 +1,6 @@
 //! A newcomer before one provider: `init` on a terminal, where the first login is refused and the second is not, and without anybody
 //! to ask, where the provider plays all that it is known to refuse. All that was shown is held against a file in `recorded`, for
-//! people to read; `POSTRIDER_RENEW=yes` writes it anew.
+//! people to read; `POSTRIDER_RENEW=yes` renews it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -48,15 +48,15 @@ pub struct Scene {
     pub authorities: Vec<String>,
     /// What is answered on a terminal until the password is asked for.
     pub typed: &'static [&'static str],
-    /// Behind the first password, before the login.
-    pub typed_behind: &'static [&'static str],
+    /// After the first password, before the login.
+    pub typed_after: &'static [&'static str],
     /// What takes the place of these answers where nobody is there; `FINGERPRINT` is that of the server.
     pub options: &'static [&'static str],
     /// The first, a login, is played on the terminal as well.
     pub refusals: Vec<Refusal>,
 }
 
-/// A correct server with this name, at this port, with these mechanisms, for whom logs in so.
+/// A correct server with this name, at this port, with these mechanisms and this user name.
 pub fn server(name: &str, port: u16, mechanisms: &str, username: &str) -> Setup {
     let setup = Provider::setup().named(name).at(port).login(username, PASSWORD);
     let setup = setup.without("AUTH").offers(&format!("AUTH {mechanisms}"));
@@ -75,7 +75,7 @@ impl Scene {
 
         // Its first password is refused, and it has another one.
         isp.add(self.refusals[0].rule.clone().once());
-        let typed = [self.typed, &[PASSWORD], self.typed_behind, &["again", "", PASSWORD]].concat();
+        let typed = [self.typed, &[PASSWORD], self.typed_after, &["again", "", PASSWORD]].concat();
         let shown = network.typed_init(&authorities, &[self.address], &typed);
         assert_eq!(shown.code, Some(0), "{}", shown.text);
         assert!(shown.text.contains(self.refusals[0].cure), "{}", shown.text);
@@ -142,5 +142,5 @@ pub fn recorded(name: &str, told: &str) {
         fs::write(&file, told).unwrap();
     }
     let known = fs::read_to_string(&file).unwrap_or_default();
-    assert!(known == told, "not as in {} (POSTRIDER_RENEW=yes writes it anew):\n{told}", file.display());
+    assert!(known == told, "not as in {} (POSTRIDER_RENEW=yes renews it):\n{told}", file.display());
 }
