@@ -90,11 +90,10 @@ pub fn look(config: Option<&Config>, spool: Option<&Spool>) -> Result<Report, Sp
         report.extend(queue.reasons(config));
         figures = queue.figures;
     }
-    let is_out: Vec<String> = outages.keys().cloned().collect();
+    let mut taken_over = config.map(|config| fallback::taken_over(config, spool)).unwrap_or_default();
+    taken_over.retain(|reason| reason.subject.as_ref().is_none_or(|account| !outages.contains_key(account)));
     report.extend(of_accounts(config, outages));
-    let taken_over = config.map(|config| fallback::taken_over(config, spool)).unwrap_or_default();
-    report
-        .extend(taken_over.into_iter().filter(|reason| !is_out.iter().any(|out| reason.subject.as_ref() == Some(out))));
+    report.extend(taken_over);
     report.extend(config.and_then(own_mailbox::unusable));
     report.extend(counted(&figures));
     if spool.is_some_and(is_the_machines) && !figures.runner {

@@ -91,10 +91,11 @@ fn named(config: &Config) -> impl Iterator<Item = PathBuf> {
     let tables = config.generic.iter().chain(&config.local_users).chain(config.rewriting.tables());
     let tables: Vec<&TableSource> = tables.chain(of_clients.flat_map(|senders| &senders.tables)).collect();
     let included: Vec<PathBuf> = tables.iter().flat_map(|table| included_lists(table)).collect();
-    let is_there =
-        |table: &&&TableSource| **table != &TableSource::UsualAliases || table.path().is_some_and(Path::exists);
-    let tables: Vec<PathBuf> =
-        tables.iter().filter(is_there).filter_map(|table| table.path()).map(PathBuf::from).collect();
+    let named = tables.into_iter().filter_map(|table| match table {
+        TableSource::UsualAliases => table.path().filter(|path| path.exists()),
+        table => table.path(),
+    });
+    let tables: Vec<PathBuf> = named.map(PathBuf::from).collect();
     let tls = config.accounts.iter().flat_map(|account| {
         let client = account.tls_client.iter().flat_map(|(chain, key)| [chain, key]);
         account.tls_ca.iter().chain(client)
